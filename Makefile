@@ -1,0 +1,93 @@
+# Every command of the project. `make run` and `make test` need nothing but Python 3.11, Rust, Node and a network.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+STATIC := python/snapseek/server/static/index.html
+CORE := target/core.stamp
+RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs')
+WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
+
+.DELETE_ON_ERROR:
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench fuzz e2e docs lock deny clean chromium
+
+help: ## Show what can be made
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
+
+install: $(CORE) $(STATIC) ## Set up .venv, build the core and the page
+
+run: install ## Index the demo pictures, serve the page, open it
+	$(BIN)/snapseek demo demo/pictures
+
+test: lint types test-rust test-python test-web ## Everything that has to be green
+
+lint: .venv/dev.stamp web/node_modules/.stamp ## Formats, lints and the direction of imports
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features python -- -D warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	PYTHONPATH=python $(BIN)/lint-imports
+	cd web && npm run --silent lint
+
+types: .venv/dev.stamp $(CORE) web/node_modules/.stamp ## Types of Python, of the core's stub, and of the page
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest snapseek._core
+	cd web && npm run --silent check
+
+test-rust: ## Tests of the Rust crate
+	cargo test --locked
+
+test-python: .venv/dev.stamp install chromium ## Tests of the package, of the built wheel and of the page in a browser
+	$(BIN)/pytest
+
+test-web: web/node_modules/.stamp ## Tests of the page's logic
+	cd web && npm test --silent
+
+e2e: .venv/dev.stamp install chromium ## Only the tests in a real browser
+	$(BIN)/pytest -m page
+
+bench: .venv/dev.stamp install ## Micro-benchmarks: Rust kernels, then the Python face
+	cargo bench --locked
+	$(BIN)/pytest benches --benchmark-only
+
+fuzz: ## Long run of the file-format fuzzing
+	PROPTEST_CASES=100000 cargo test --locked --release
+
+docs: ## Documentation of the crate, without warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+wheel: .venv/run.stamp $(STATIC) ## Build the wheel into dist/
+	$(BIN)/maturin build --release --locked --out dist
+
+lock: .venv/run.stamp ## Pin the Python packages anew
+	$(BIN)/pip install --quiet uv && PATH=$(abspath $(BIN)):$$PATH requirements/lock.sh
+
+deny: ## Licences and advisories of the Rust dependencies (needs cargo-deny)
+	cargo deny check
+
+clean: ## Remove what was built
+	rm -rf .venv target dist web/node_modules python/snapseek/server/static
+	find python -name '*.so' -delete
+
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || tests/install_chromium.sh
+
+.venv/run.stamp: requirements/run.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+.venv/dev.stamp: requirements/dev.lock .venv/run.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(CORE): $(RUST_SOURCES) .venv/run.stamp
+	VIRTUAL_ENV=$(abspath .venv) $(BIN)/maturin develop --release --locked
+	touch $@
+
+web/node_modules/.stamp: web/package.json web/package-lock.json
+	cd web && npm ci --silent --no-audit --no-fund
+	touch $@
+
+$(STATIC): $(WEB_SOURCES) web/node_modules/.stamp
+	cd web && npm run --silent build

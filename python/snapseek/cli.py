@@ -1,0 +1,227 @@
+"""The `snapseek` command: parse, call, print; nothing else."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from snapseek import __version__
+from snapseek.errors import InputError, SnapseekError
+from snapseek.library import Hit, Hits, Library
+from snapseek.library import Progress as IndexProgress
+from snapseek.library.places import DEMO_PICTURES, demo_library, find_library, library_of
+from snapseek.models import Encoder
+from snapseek.server import serve
+from snapseek.sources.picture import displayed
+
+_STOPPED = 130
+_SHOWN_EXAMPLES = 3
+_NOTES = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments (default: those of the process). Returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    if words and not words[0].startswith("-") and words[0] not in _COMMANDS:
+        words.insert(0, "open")
+    options = parser.parse_args(words)
+    try:
+        _COMMANDS[options.command](options)
+    except SnapseekError as error:
+        _NOTES.print(f"snapseek: {displayed(str(error))}", markup=False, style="red")
+        return 1
+    except KeyboardInterrupt:
+        _NOTES.print("snapseek: stopped; nothing half-written stays")
+        return _STOPPED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="snapseek",
+        description="Search your pictures by words.",
+        epilog="`snapseek FOLDER` is `snapseek open FOLDER`: index it, serve the page, open the browser.",
+    )
+    parser.add_argument("--version", action="version", version=f"snapseek {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser(
+        "demo", help="index the pictures that come with snapseek, serve and open the page"
+    )
+    demo.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="further pictures to take in")
+    opened = commands.add_parser("open", help="index a folder, serve and open the page")
+    index = commands.add_parser("index", help="make a folder of pictures searchable")
+    for command in (opened, index):
+        command.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="pictures, at any depth")
+    served = commands.add_parser("serve", help="serve the page of a library")
+    served.add_argument(
+        "place", nargs="?", type=Path, default=Path(), metavar="LIBRARY", help="default: that of this folder"
+    )
+    search = commands.add_parser("search", help="print the pictures that fit the words best")
+    search.add_argument("query", metavar="WORDS", help="what to see, such as 'two dogs on a beach'")
+    search.add_argument("-k", type=int, default=20, metavar="N", help="how many (default: 20)")
+    shape = search.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print JSON")
+    shape.add_argument("--paths", action="store_true", help="print paths alone, one a line")
+    search.add_argument(
+        "--library", type=Path, default=Path(), metavar="L", help="default: that of this folder"
+    )
+    info = commands.add_parser("info", help="say what a library holds")
+    info.add_argument(
+        "place", nargs="?", type=Path, default=Path(), metavar="LIBRARY", help="default: that of this folder"
+    )
+    info.add_argument(
+        "--failed", action="store_true", help="list the files that could not be read, with the reason"
+    )
+
+    for command in (demo, opened, index):
+        command.add_argument("--library", type=Path, metavar="L", help="where the library goes")
+        command.add_argument(
+            "--threads", type=_count, metavar="N", help="pictures at a time (default: all cores)"
+        )
+        command.add_argument(
+            "--model", default="starter", metavar="M", help="'starter', or a directory with a CLIP export"
+        )
+    for command in (demo, opened, served):
+        command.add_argument(
+            "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
+        )
+        command.add_argument(
+            "--port", type=int, default=8000, help="port to listen on (default: 8000; 0 = any)"
+        )
+    for command in (demo, opened):
+        command.add_argument("--no-open", dest="open", action="store_false", help="do not open the browser")
+        command.add_argument("--no-serve", dest="serve", action="store_false", help="stop after the index")
+    served.add_argument("--open", action="store_true", help="open the browser")
+    return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, found {value}")
+    return value
+
+
+def _demo(options: argparse.Namespace) -> None:
+    library = _build([DEMO_PICTURES, *options.folders], options.library or demo_library(), options)
+    for query in library.encoder.examples[:_SHOWN_EXAMPLES]:
+        names = ", ".join(str(hit.meta["name"]) for hit in library.search(query, k=3))
+        _NOTES.print(f"  {query} → {names}", markup=False)
+    if options.serve:
+        _serve(library, options)
+
+
+def _open(options: argparse.Namespace) -> None:
+    library = _build(options.folders, options.library, options)
+    if options.serve:
+        _serve(library, options)
+
+
+def _index(options: argparse.Namespace) -> None:
+    _build(options.folders, options.library, options)
+
+
+def _build(folders: list[Path], place: Path | None, options: argparse.Namespace) -> Library:
+    if place is None and len(folders) > 1:
+        raise InputError("expected --library L where several folders go into one library")
+    path = place or library_of(folders[0])
+    encoder = Encoder.load(options.model)
+    _NOTES.print(f"model {encoder.name} on {encoder.provider}, library {displayed(str(path))}", markup=False)
+    library = _build_with_bar(folders, path, encoder, options.threads)
+    info = library.info()
+    broken = f", {info.failed} could not be read (snapseek info --failed)" if info.failed else ""
+    _NOTES.print(f"{info.count} pictures, {info.size_bytes / 1e6:.1f} MB{broken}", markup=False)
+    return library
+
+
+def _build_with_bar(folders: list[Path], path: Path, encoder: Encoder, threads: int | None) -> Library:
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_NOTES, transient=True, disable=not _NOTES.is_terminal) as bar:
+        task = bar.add_task("index", total=None, rate="")
+
+        def report(progress: IndexProgress) -> None:
+            speed = bar.tasks[0].speed
+            rate = f"{speed:.0f} pictures/s" if speed else ""
+            bar.update(task, completed=progress.done, total=progress.total, rate=rate)
+
+        return Library.build(folders, path, encoder=encoder, threads=threads, progress=report)
+
+
+def _serve_place(options: argparse.Namespace) -> None:
+    _serve(Library.open(find_library(options.place)), options)
+
+
+def _serve(library: Library, options: argparse.Namespace) -> None:
+    encoder = library.encoder
+    _NOTES.print(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures", markup=False)
+    serve(
+        library,
+        host=options.host,
+        port=options.port,
+        open_browser=options.open,
+        on_ready=lambda url: _NOTES.print(f"serving {url} (Ctrl-C stops)", markup=False),
+    )
+
+
+def _search(options: argparse.Namespace) -> None:
+    library = Library.open(find_library(options.library))
+    hits = library.search(options.query, k=options.k)
+    if options.paths:
+        for hit in hits:
+            sys.stdout.buffer.write(os.fsencode(library.original(hit.id)) + b"\n")
+    elif options.json:
+        print(json.dumps(_as_json(hits), ensure_ascii=False, indent=1))
+    else:
+        for hit in hits:
+            print(f"{hit.score:.3f}  {displayed(str(library.original(hit.id)))}")
+
+
+def _as_json(hits: Hits) -> list[dict[str, object]]:
+    return [_fields(hit) for hit in hits]
+
+
+def _fields(hit: Hit) -> dict[str, object]:
+    fields = ("id", "score", "uri", "width", "height", "color", "caption", "meta")
+    return {name: getattr(hit, name) for name in fields}
+
+
+def _info(options: argparse.Namespace) -> None:
+    library = Library.open(find_library(options.place))
+    if options.failed:
+        for failure in library.failures():
+            print(f"{displayed(str(failure.path))}: {failure.reason}")
+        return
+    info = library.info()
+    rows = {
+        "library": displayed(str(info.path)),
+        "folders": ", ".join(displayed(str(folder)) for folder in info.folders),
+        "pictures": f"{info.count} ({info.failed} could not be read)",
+        "model": f"{info.model} {info.fingerprint[:12]}, {info.dim} numbers a picture",
+        "kernel": info.kernel,
+        "size": f"{info.size_bytes / 1e6:.1f} MB",
+        "made": f"{info.created}, version {info.version}",
+    }
+    for name, value in rows.items():
+        print(f"{name:9} {value}")
+
+
+_COMMANDS = {
+    "demo": _demo,
+    "open": _open,
+    "index": _index,
+    "serve": _serve_place,
+    "search": _search,
+    "info": _info,
+}

@@ -1,0 +1,108 @@
+"""Which kind of picture a file is, told from its first bytes and never from its name.
+
+Only the kinds listed here are opened: each further decoder is one more piece of C code that a hostile
+file could reach. Classes are called directly instead of `Image.open`, because that looks at process-wide
+settings (registered plugins, `MAX_IMAGE_PIXELS`) which belong to the host program.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+
+from PIL import features
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+HEAD_BYTES = 64
+"""How much of a file is enough to tell its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of picture: its name, its media type, how it begins, and the class that opens it."""
+
+    name: str
+    media_type: str
+    begins: Callable[[bytes], bool]
+    open: Callable[[IO[bytes]], ImageFile]
+
+
+def _starts(*signatures: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(signatures)
+
+
+def _is_webp(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """The brands of an ISO media file's first box; empty when it is not one."""
+    if head[4:8] != b"ftyp":
+        return set()
+    box = head[: int.from_bytes(head[:4], "big")]
+    return {box[8:12]} | {box[start : start + 4] for start in range(16, len(box), 4)}
+
+
+def _is_avif(head: bytes) -> bool:
+    return not _brands(head).isdisjoint({b"avif", b"avis"})
+
+
+def _is_heic(head: bytes) -> bool:
+    return not _brands(head).isdisjoint({b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+
+_ALL_KINDS = (
+    Kind("JPEG", "image/jpeg", _starts(b"\xff\xd8\xff"), JpegImageFile),
+    Kind("PNG", "image/png", _starts(b"\x89PNG\r\n\x1a\n"), PngImageFile),
+    Kind("GIF", "image/gif", _starts(b"GIF87a", b"GIF89a"), GifImageFile),
+    Kind("WebP", "image/webp", _is_webp, WebPImageFile),
+    Kind("AVIF", "image/avif", _is_avif, AvifImageFile),
+    Kind("TIFF", "image/tiff", _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImageFile),
+    Kind("BMP", "image/bmp", _starts(b"BM"), BmpImageFile),
+)
+
+
+def _compiled_in(kind: Kind) -> bool:
+    return kind.name not in {"WebP", "AVIF"} or bool(features.check(kind.name.lower()))
+
+
+KINDS = tuple(kind for kind in _ALL_KINDS if _compiled_in(kind))
+"""The kinds that are opened: JPEG, PNG, GIF, TIFF, BMP, and WebP and AVIF when Pillow was built with them."""
+
+_STRANGERS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
+    (lambda head: b"<svg" in head or head.lstrip().startswith(b"<?xml"), "an SVG or XML drawing"),
+    (_is_heic, "a HEIC photograph"),
+    (_starts(b"\xff\x0a", b"\0\0\0\x0cJXL "), "a JPEG XL picture"),
+    (_starts(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000 picture"),
+    (_starts(b"8BPS"), "a Photoshop document"),
+    (_starts(b"%PDF"), "a PDF document"),
+    (_starts(b"PK\x03\x04"), "a ZIP archive"),
+    (lambda head: head[4:8] == b"ftyp", "a video"),
+    (lambda head: _looks_like_text(head), "text"),
+)
+
+
+def _looks_like_text(head: bytes) -> bool:
+    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
+
+
+def find_kind(head: bytes) -> Kind | None:
+    """The kind of the file that begins with `head` (its first HEAD_BYTES bytes), None for an unknown one."""
+    return next((kind for kind in KINDS if kind.begins(head)), None)
+
+
+def describe_stranger(head: bytes) -> str:
+    """What the user will recognise a file of no supported kind as, for example "a PDF document"."""
+    return next((name for matches, name in _STRANGERS if matches(head)), "an unknown kind of file")
+
+
+def kind_names() -> str:
+    """The supported kinds as a list for a sentence: "JPEG, PNG, GIF, TIFF or BMP"."""
+    *others, last = (kind.name for kind in KINDS)
+    return f"{', '.join(others)} or {last}"

@@ -1,0 +1,17 @@
+"""A folder of pictures made searchable, kept in one directory.
+
+    library = Library.build("holiday/", "holiday.snapseek")
+    for hit in library.search("two dogs", k=20):
+        print(hit.score, hit.uri)
+
+In the directory: `library.db` (SQLite; what it does not name does not exist), `shards/<stem>.snap` (vectors;
+docs/FORMAT.md) and `shards/<stem>.arrow` (records, an Arrow file that anyone can open). Row number is scan
+position in both. `catalogue` is the database, `records` the Arrow file, `shard` the pair of files, `build`
+makes them, `library` asks them, `hits` are its answers, `places` says where libraries lie.
+"""
+
+from snapseek.library.build import Progress
+from snapseek.library.hits import Hit, Hits, Took
+from snapseek.library.library import Failure, Library, LibraryInfo
+
+__all__ = ["Failure", "Hit", "Hits", "Library", "LibraryInfo", "Progress", "Took"]

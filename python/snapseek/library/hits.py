@@ -1,0 +1,65 @@
+"""What a library answers."""
+
+import base64
+import html
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+_ROW_HEIGHT_PX = 120
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One picture of an answer.
+
+    `score` is the cosine of query and picture, higher is better; None where nothing was asked.
+    `width` and `height` are those of the upright original in pixels, `color` its mean as `#rrggbb`,
+    `preview` a WebP picture of at most 500 bytes, `meta` the columns that a source adds.
+    """
+
+    id: int
+    score: float | None
+    uri: str
+    width: int
+    height: int
+    color: str
+    preview: bytes
+    caption: str | None
+    meta: dict[str, Any]
+
+    def preview_url(self) -> str:
+        """The preview as a `data:` address that a page can show."""
+        return "data:image/webp;base64," + base64.b64encode(self.preview).decode("ascii")
+
+    def _repr_html_(self) -> str:
+        title = html.escape(f"{self.caption or self.meta.get('name') or self.uri}", quote=True)
+        width_px = max(1, round(_ROW_HEIGHT_PX * self.width / self.height))
+        return (
+            f'<img src="{self.preview_url()}" title="{title}" alt="{title}" width="{width_px}" '
+            f'height="{_ROW_HEIGHT_PX}" style="margin:2px;border-radius:4px;background:{self.color}">'
+        )
+
+
+@dataclass(frozen=True)
+class Took:
+    """Where the time of an answer went, in milliseconds."""
+
+    embed_ms: float = 0.0
+    search_ms: float = 0.0
+    fetch_ms: float = 0.0
+    total_ms: float = 0.0
+
+
+class Hits(list[Hit]):
+    """An answer, best first. In a notebook it shows itself as a row of pictures."""
+
+    def __init__(self, hits: Iterable[Hit] = (), *, total: int = 0, took: Took | None = None) -> None:
+        """`total` is how many pictures could be paged to."""
+        super().__init__(hits)
+        self.total = total
+        self.took = took or Took()
+
+    def _repr_html_(self) -> str:
+        pictures = "".join(hit._repr_html_() for hit in self)
+        return f'<div style="display:flex;flex-wrap:wrap">{pictures}</div>'

@@ -1,0 +1,104 @@
+"""A picture into the tensor that an image tower asks for."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from snapseek.errors import ModelError
+
+_MAX_SIDE = 2048
+_FILTERS = {
+    0: Image.Resampling.NEAREST,
+    1: Image.Resampling.LANCZOS,
+    2: Image.Resampling.BILINEAR,
+    3: Image.Resampling.BICUBIC,
+}
+
+
+@dataclass(frozen=True)
+class PixelPolicy:
+    """How pixels reach the graph: shorter side to `resize_px`, centre `crop_px`, (x / 255 - mean) / std."""
+
+    resize_px: int
+    crop_px: int
+    resample: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Read a `preprocessor_config.json`. Raises ModelError for a value that is missing or of no use."""
+        try:
+            crop_px = _shorter_side(config.get("crop_size", config["size"]))
+            resize_px = _shorter_side(config["size"])
+            normalised = bool(config.get("do_normalize", True))
+            policy = cls(
+                resize_px=resize_px,
+                crop_px=crop_px,
+                resample=int(config.get("resample", 3)),
+                mean=_triple(config["image_mean"]) if normalised else (0.0, 0.0, 0.0),
+                std=_triple(config["image_std"]) if normalised else (1.0, 1.0, 1.0),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"expected size, image_mean and image_std in preprocessor_config.json: {error!r}"
+            ) from error
+        policy._check()
+        return policy
+
+    def _check(self) -> None:
+        if not 1 <= self.crop_px <= self.resize_px <= _MAX_SIDE:
+            raise ModelError(
+                f"expected 1 <= crop <= resize <= {_MAX_SIDE} pixels, "
+                f"found {self.crop_px} and {self.resize_px}"
+            )
+        if self.resample not in _FILTERS:
+            raise ModelError(f"expected a resample of 0, 1, 2 or 3, found {self.resample}")
+        if not all(value > 0 for value in self.std):
+            raise ModelError(f"expected an image_std above 0, found {self.std}")
+
+    def facts(self) -> dict[str, Any]:
+        """What belongs into a model's fingerprint."""
+        return asdict(self)
+
+    def tensor(self, image: Image.Image) -> NDArray[np.float32]:
+        """(3, crop_px, crop_px) float32 from an upright RGB picture.
+
+        The resize and the crop are one call: only pixels that are kept are computed, so that a strip of
+        1 x 5,000 pixels costs what a square costs. The result is that of a resize followed by a crop.
+        """
+        cropped = image.resize(
+            (self.crop_px, self.crop_px), _FILTERS[self.resample], box=self._box(image.size)
+        )
+        pixels = np.asarray(cropped, np.float32)
+        scale = np.float32(1 / 255) / np.asarray(self.std, np.float32)
+        shift = np.asarray(self.mean, np.float32) / np.asarray(self.std, np.float32)
+        return np.ascontiguousarray((pixels * scale - shift).transpose(2, 0, 1))
+
+    def _box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """The part of the picture that the crop shows, in the picture's own pixels."""
+        shorter = min(size)
+        scaled = [max(self.crop_px, int(self.resize_px * side / shorter)) for side in size]
+        starts = [round((side - self.crop_px) / 2) for side in scaled]
+        ratios = [side / out for side, out in zip(size, scaled, strict=True)]
+        left, top = (start * ratio for start, ratio in zip(starts, ratios, strict=True))
+        right, bottom = ((start + self.crop_px) * ratio for start, ratio in zip(starts, ratios, strict=True))
+        return left, top, min(right, size[0]), min(bottom, size[1])
+
+
+def _shorter_side(size: int | dict[str, int]) -> int:
+    if isinstance(size, int):
+        return size
+    if "shortest_edge" in size:
+        return int(size["shortest_edge"])
+    if size["height"] != size["width"]:
+        raise ValueError(f"a square, not {size['width']} x {size['height']}")
+    return int(size["height"])
+
+
+def _triple(values: list[float]) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue

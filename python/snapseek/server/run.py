@@ -1,0 +1,155 @@
+"""Serving: one port is opened when the model is warm, and closed on Ctrl-C when the last answer is out."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import logging
+import socket
+import threading
+import webbrowser
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from snapseek.errors import InputError
+from snapseek.server.app import create_app
+from snapseek.server.guard import LOOPBACK_HOSTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.applications import Starlette
+
+    from snapseek.library import Library
+
+_MAX_PORT = 65_535
+_BACKLOG = 128
+_WARMING_WORDS = ("a photo",)
+_GRACE_S = 5  # for answers still on their way after Ctrl-C
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 (compared, never bound)
+
+_log = logging.getLogger("snapseek.server")
+
+
+def serve(
+    library: Library,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    open_browser: bool = False,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Show `library` at http://host:port/ until Ctrl-C; blocks.
+
+    The first search is done before the port opens, so that no visitor waits for the model. `port` 0 takes a
+    free one; `on_ready(url)` is called with the real address once it is answered. Only this machine can reach
+    the server unless `host` says otherwise; then whoever reaches it can see every picture.
+
+    Raises InputError if the host is unknown or the port cannot be had, and whatever a search may raise.
+    """
+    warm(library)
+    app = create_app(library, allowed_hosts=allowed_hosts(host))
+    with open_port(host, port) as listener:
+        url = address(listener)
+        server = _Server(app, lambda: _announce(url, on_ready, open_browser))
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            _log.debug("stopped by Ctrl-C")  # uvicorn has closed everything in order before it passes this on
+
+
+def warm(library: Library) -> None:
+    """Do one search, so that the model and the vectors are in memory. Raises whatever a search may raise."""
+    words = (library.encoder.examples or _WARMING_WORDS)[0]
+    with suppress(InputError):  # a model that knows none of these words is loaded all the same
+        library.search(words, 1)
+
+
+def allowed_hosts(host: str) -> frozenset[str] | None:
+    """The names that a server bound to `host` answers to; None, every name, if others can reach it."""
+    if not is_loopback(host):
+        _log.warning(
+            "%s can be reached by others: they can see every picture of this library", host or "this server"
+        )
+        return None
+    return LOOPBACK_HOSTS | {f"[{host}]" if ":" in host else host.lower()}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server bound to `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def open_port(host: str, port: int) -> socket.socket:
+    """A socket that listens at `host`:`port`. Raises InputError with the reason if it cannot be had."""
+    if not 0 <= port <= _MAX_PORT:
+        raise InputError(f"expected a port from 0 to {_MAX_PORT}, found {port}")
+    try:
+        places = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # IPv4 first: a name like localhost stands for both, and more programs look there.
+        family, _, _, _, where = min(places, key=lambda place: place[0] != socket.AF_INET)
+        return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        raise InputError(_refusal(host, port, error)) from error
+
+
+def address(listener: socket.socket) -> str:
+    """The URL to open for a listening socket; an address that stands for all is given as the loopback."""
+    host, port = listener.getsockname()[:2]
+    name = _ANY_ADDRESS.get(host, host)
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own logging and banners, telling when the port is answered."""
+
+    def __init__(self, app: Starlette, on_started: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+        )
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+
+def _announce(url: str, on_ready: Callable[[str], None] | None, open_browser: bool) -> None:
+    if on_ready is not None:
+        on_ready(url)
+    if open_browser:
+        # In its own thread: a browser in the terminal would hold the server until it is closed.
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+
+def _refusal(host: str, port: int, error: Exception) -> str:
+    if isinstance(error, socket.gaierror | UnicodeError):
+        return f"the host {host!r} is not known here; 127.0.0.1 is this machine"
+    reason = getattr(error, "errno", None)
+    if reason == errno.EADDRINUSE:
+        return (
+            f"port {port} of {host} is in use; stop the program that has it or choose another (0: a free one)"
+        )
+    if reason in (errno.EACCES, errno.EPERM):
+        return f"port {port} may not be opened by this user; choose one above 1023"
+    if reason == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine; 127.0.0.1 is"
+    return f"port {port} of {host} cannot be opened: {error}"

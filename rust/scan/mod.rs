@@ -1,0 +1,258 @@
+//! The exact scan of the int8 tier: every allowed row's integer product with every query, block by block.
+//!
+//! A [`Scanner`] is a kernel that this CPU can run, chosen once. All kernels give the same integers, so the choice
+//! never changes a result; [`scalar`] is the specification of the others.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+
+use crate::topk::TopK;
+use crate::vectors::{LANES, Query};
+
+/// Most rows scored in one go. Their codes (128 KiB at 1024 dimensions) stay in the level-2 cache while every
+/// query of a group passes over them, and their products stay in the level-1 cache.
+const BLOCK_ROWS: usize = 128;
+
+/// A kernel that this CPU is known to run. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Scanner {
+    kernel: Kernel,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kernel {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(avx2::Avx2),
+    #[cfg(target_arch = "aarch64")]
+    Neon(neon::Neon),
+}
+
+impl Scanner {
+    /// The fastest kernel that this CPU runs.
+    pub fn fastest() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernel) = avx2::Avx2::detect() {
+            return Self { kernel: Kernel::Avx2(kernel) };
+        }
+        #[cfg(target_arch = "aarch64")]
+        if let Some(kernel) = neon::Neon::detect() {
+            return Self { kernel: Kernel::Neon(kernel) };
+        }
+        Self::scalar()
+    }
+
+    /// The reference kernel, which runs everywhere.
+    pub fn scalar() -> Self {
+        Self { kernel: Kernel::Scalar }
+    }
+
+    /// Name of the kernel: `avx2`, `neon` or `scalar`.
+    pub fn name(&self) -> &'static str {
+        match self.kernel {
+            Kernel::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(_) => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon(_) => "neon",
+        }
+    }
+
+    /// The integer product of each row with the query, into `products`, shape (n,).
+    ///
+    /// `codes` has shape (n, stride), row-major, and `query` shape (stride,). The result is exact for a query made
+    /// by [`Query::new`], whose codes are bounded by [`crate::vectors::query_limit`].
+    ///
+    /// # Panics
+    /// If the three shapes do not agree, or the stride is no positive multiple of [`LANES`].
+    #[inline]
+    pub fn products(&self, codes: &[i8], query: &[i16], products: &mut [i32]) {
+        let stride = query.len();
+        assert!(stride > 0 && stride.is_multiple_of(LANES), "stride {stride} is no multiple of {LANES}");
+        assert_eq!(codes.len(), products.len() * stride, "codes are not one row of {stride} per product");
+        match self.kernel {
+            Kernel::Scalar => scalar::products(codes, query, products),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(kernel) => kernel.products(codes, query, products),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon(kernel) => kernel.products(codes, query, products),
+        }
+    }
+}
+
+/// The int8 tier of a shard: codes of shape (n, stride) and scales of shape (n,), in row order.
+#[derive(Clone, Copy, Debug)]
+pub struct Tier<'a> {
+    codes: &'a [i8],
+    scales: &'a [f32],
+    stride: usize,
+}
+
+impl<'a> Tier<'a> {
+    /// Join codes and scales.
+    ///
+    /// # Panics
+    /// If there is not one row of `stride` codes per scale.
+    pub fn new(codes: &'a [i8], scales: &'a [f32], stride: usize) -> Self {
+        assert_eq!(codes.len(), scales.len() * stride, "codes are not one row of {stride} per scale");
+        Self { codes, scales, stride }
+    }
+
+    /// Offer every allowed row to the candidates of every query; `allow` is one flag per row, or none for all rows.
+    ///
+    /// # Panics
+    /// If a query has another stride, or `allow` another length, than the tier.
+    pub fn scan(&self, scanner: Scanner, queries: &[Query], allow: Option<&[bool]>, tops: &mut [TopK]) {
+        let mut products = [0; BLOCK_ROWS];
+        for run in Runs::new(self.scales.len(), allow) {
+            let codes = &self.codes[run.start * self.stride..run.end * self.stride];
+            let scales = &self.scales[run.clone()];
+            let products = &mut products[..run.len()];
+            for (query, top) in queries.iter().zip(tops.iter_mut()) {
+                scanner.products(codes, query.codes(), products);
+                offer(query, products, scales, run.start, top);
+            }
+        }
+    }
+}
+
+#[inline]
+fn offer(query: &Query, products: &[i32], scales: &[f32], first_row: usize, top: &mut TopK) {
+    for (row, (&product, &scale)) in (first_row..).zip(products.iter().zip(scales)) {
+        top.offer(row as u32, query.score(product, scale));
+    }
+}
+
+/// The allowed rows in ascending order, as ranges of at most [`BLOCK_ROWS`] neighbours.
+struct Runs<'a> {
+    next: usize,
+    rows: usize,
+    allow: Option<&'a [bool]>,
+}
+
+impl<'a> Runs<'a> {
+    fn new(rows: usize, allow: Option<&'a [bool]>) -> Self {
+        assert!(
+            allow.is_none_or(|flags| flags.len() == rows),
+            "allow is not one flag for each of {rows} rows"
+        );
+        Self { next: 0, rows, allow }
+    }
+}
+
+impl Iterator for Runs<'_> {
+    type Item = std::ops::Range<usize>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(allow) = self.allow {
+            self.next += allow[self.next..].iter().take_while(|&&allowed| !allowed).count();
+        }
+        let start = self.next;
+        let most = BLOCK_ROWS.min(self.rows - start);
+        let length = match self.allow {
+            Some(allow) => allow[start..start + most].iter().take_while(|&&allowed| allowed).count(),
+            None => most,
+        };
+        self.next += length;
+        (length > 0).then_some(start..start + length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::vectors::{MAX_DIM, encode_row, query_limit, stride};
+
+    /// Any codes at all, -128 included, and a query anywhere within its limit.
+    fn codes_and_query() -> impl Strategy<Value = (Vec<i8>, Vec<i16>, usize)> {
+        (1_usize..700, 0_usize..14).prop_flat_map(|(dim, rows)| {
+            let limit = query_limit(dim) as i16;
+            let codes = prop::collection::vec(any::<i8>(), rows * stride(dim));
+            let query = prop::collection::vec(-limit..=limit, stride(dim));
+            (codes, query, Just(rows))
+        })
+    }
+
+    fn products(scanner: Scanner, codes: &[i8], query: &[i16], rows: usize) -> Vec<i32> {
+        let mut products = vec![-1; rows];
+        scanner.products(codes, query, &mut products);
+        products
+    }
+
+    #[test]
+    fn no_kernel_overflows_at_the_bounds() {
+        for dim in [1, 16, 512, 513, 1024, 2048, MAX_DIM] {
+            let mut query = vec![query_limit(dim) as i16; dim];
+            query.resize(stride(dim), 0);
+            let codes = vec![i8::MIN; 5 * stride(dim)];
+            let expected = -(dim as i64) * 128 * i64::from(query_limit(dim));
+            for scanner in [Scanner::scalar(), Scanner::fastest()] {
+                for product in products(scanner, &codes, &query, 5) {
+                    assert_eq!(i64::from(product), expected, "{} at {dim}", scanner.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "not one row of 16 per product")]
+    fn shapes_that_disagree_are_refused() {
+        Scanner::fastest().products(&[0; 31], &[0; 16], &mut [0; 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "no multiple of 16")]
+    fn a_stride_with_a_tail_is_refused() {
+        Scanner::fastest().products(&[0; 20], &[0; 20], &mut [0; 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_fastest_kernel_agrees_with_the_reference((codes, query, rows) in codes_and_query()) {
+            prop_assert_eq!(
+                products(Scanner::fastest(), &codes, &query, rows),
+                products(Scanner::scalar(), &codes, &query, rows)
+            );
+        }
+
+        #[test]
+        fn runs_cover_exactly_the_allowed_rows(allow in prop::collection::vec(any::<bool>(), 0..700)) {
+            let expected: Vec<usize> = (0..allow.len()).filter(|&row| allow[row]).collect();
+            let rows: Vec<usize> = Runs::new(allow.len(), Some(&allow)).flatten().collect();
+            prop_assert_eq!(rows, expected);
+            let all: Vec<usize> = Runs::new(allow.len(), None).flatten().collect();
+            prop_assert!(all.into_iter().eq(0..allow.len()));
+        }
+
+        #[test]
+        fn a_scan_offers_each_allowed_row_to_each_query(
+            values in prop::collection::vec(-1_f32..1.0, 7..2000),
+            flags in prop::collection::vec(any::<bool>(), 300),
+        ) {
+            let rows = values.len() / 7;
+            let mut codes = vec![0; rows * stride(7)];
+            let scales: Vec<f32> = std::iter::zip(values.chunks_exact(7), codes.chunks_exact_mut(stride(7)))
+                .map(|(row, codes)| encode_row(row, codes))
+                .collect();
+            let queries = [Query::new(&values[..7]), Query::new(&[0.5; 7])];
+            let mut tops = [TopK::new(rows), TopK::new(rows)];
+            let tier = Tier::new(&codes, &scales, stride(7));
+            tier.scan(Scanner::fastest(), &queries, Some(&flags[..rows]), &mut tops);
+            for (top, query) in tops.into_iter().zip(&queries) {
+                for hit in top.clone().into_hits() {
+                    let row = hit.row as usize;
+                    let mut product = [0];
+                    Scanner::scalar().products(&codes[row * 16..][..16], query.codes(), &mut product);
+                    prop_assert!(flags[row]);
+                    prop_assert_eq!(hit.score, query.score(product[0], scales[row]));
+                }
+                prop_assert_eq!(top.into_hits().len(), flags[..rows].iter().filter(|&&flag| flag).count());
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+"""What the tests share: a tiny model, a folder of coloured pictures, a library of them."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from snapseek.library import Library
+from snapseek.models import Encoder
+from tiny_model import write_tiny_model
+
+PICTURES = {
+    "red.jpg": (220, 20, 20),
+    "green.png": (20, 200, 30),
+    "deep/blue.webp": (20, 30, 210),
+    "deep/er/yellow.gif": (220, 220, 20),
+    "white.bmp": (250, 250, 250),
+    "black.tif": (10, 10, 10),
+}
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def encoder(tiny_model) -> Encoder:
+    return Encoder.load(tiny_model)
+
+
+def write_pictures(folder: Path) -> Path:
+    for name, color in PICTURES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (60, 40), color).save(path)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return write_pictures(tmp_path / "pictures")
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory, encoder) -> Library:
+    """A library that no test changes."""
+    place = tmp_path_factory.mktemp("shared")
+    return Library.build(write_pictures(place / "pictures"), place / "colors.snapseek", encoder=encoder)

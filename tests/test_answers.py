@@ -1,0 +1,94 @@
+"""snapseek.server.answers."""
+
+import json
+from base64 import b64decode
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fake_library import FakeLibrary
+from snapseek.server.answers import hits_answer, info_answer, result, to_json
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> FakeLibrary:
+    return FakeLibrary(tmp_path)
+
+
+def test_an_answer_to_words(library: FakeLibrary):
+    answer = hits_answer(library.search("two dogs", 2), "two dogs", library.info())
+    body = json.loads(answer.body)
+    assert list(body) == ["query", "took_ms", "index", "total", "results"]
+    assert body["query"] == "two dogs"
+    assert body["took_ms"] == {"embed": 1.23, "search": 0.3, "fetch": 0.2, "total": 1.9}
+    assert body["index"] == {
+        "name": "demo",
+        "count": 10,
+        "model": "starter",
+        "dim": 396,
+        "version": "3f9a0c12",
+    }
+    assert body["total"] == 10
+    assert [entry["id"] for entry in body["results"]] == [1, 2]
+    assert answer.headers["server-timing"] == "embed;dur=1.23, search;dur=0.3, fetch;dur=0.2, total;dur=1.9"
+    assert answer.headers["cache-control"] == "private, no-cache"
+
+
+def test_one_picture(library: FakeLibrary):
+    entry = result(library.search("dog", 1)[0], "3f9a0c12")
+    assert b64decode(str(entry.pop("preview")), validate=True) == b"RIFF-preview"
+    assert entry == {
+        "id": 1,
+        "score": 0.312346,
+        "url": "/api/image/1?v=3f9a0c12",
+        "width": 64,
+        "height": 48,
+        "color": "#c83c1e",
+        "caption": None,
+        "meta": library.item(1).meta,
+    }
+
+
+def test_the_place_of_a_picture_is_not_told(library: FakeLibrary):
+    answer = hits_answer(library.browse(5), None, library.info())
+    facts = info_answer(library.info(), [], "0.1.0")
+    assert str(library.paths[0].parent).encode() not in bytes(answer.body) + bytes(facts.body)
+
+
+def test_in_stored_order_there_is_no_query_and_no_score(library: FakeLibrary):
+    body = json.loads(hits_answer(library.browse(3), None, library.info()).body)
+    assert body["query"] is None
+    assert [entry["score"] for entry in body["results"]] == [None, None, None]
+
+
+def test_the_facts_of_a_library(library: FakeLibrary):
+    assert json.loads(info_answer(library.info(), ("a dog",), "0.1.0").body) == {
+        "name": "demo",
+        "count": 10,
+        "model": "starter",
+        "dim": 396,
+        "version": "3f9a0c12",
+        "failed": 2,
+        "fingerprint": "ab" * 32,
+        "provider": "CPU",
+        "kernel": "avx2",
+        "snapseek": "0.1.0",
+        "examples": ["a dog"],
+    }
+
+
+def test_json_is_compact_and_ascii():
+    assert to_json({"a": [1, None], "b": "ä"}) == b'{"a":[1,null],"b":"\\u00e4"}'
+
+
+def test_numbers_that_json_does_not_have_become_null(library: FakeLibrary):
+    hit = replace(library.item(1), score=float("nan"), meta={"x": [float("inf"), {"y": -1.5}], "t": (1, 2)})
+    body = json.loads(to_json(result(hit, "1")), parse_constant=pytest.fail)
+    assert body["score"] is None
+    assert body["meta"] == {"x": [None, {"y": -1.5}], "t": [1, 2]}
+
+
+def test_a_name_that_is_no_text_travels_escaped(library: FakeLibrary):
+    hit = replace(library.item(1), meta={"name": "a\udcff.jpg"})
+    assert b"a\\udcff.jpg" in to_json(result(hit, "1"))

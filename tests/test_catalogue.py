@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import pytest
+
+from snapseek.errors import FormatError, LibraryBusyError, LibraryNotFoundError, StorageError
+from snapseek.library import catalogue as module
+from snapseek.library.catalogue import FILE_NAME, Catalogue, FileRow
+
+ROW = FileRow(Path("/p"), "a.jpg", 10, 20, 1, None)
+BAD = FileRow(Path("/p"), "caf\udce9.jpg", 10, 20, None, "broken")
+
+
+def test_what_is_written_is_read(tmp_path):
+    with Catalogue.writing(tmp_path / "l") as catalogue:
+        catalogue.set_settings({"name": "x"})
+        catalogue.replace_shards([("s", 2)])
+        catalogue.add_file(ROW)
+        catalogue.add_file(BAD)
+    with Catalogue.open(tmp_path / "l") as catalogue:
+        assert catalogue.settings() == {"format": "1", "name": "x"}
+        assert catalogue.shards() == [("s", 2)]
+        assert list(catalogue.files()) == [ROW, BAD]
+        assert catalogue.count_failed() == 1
+        assert catalogue.folders() == [Path("/p")]
+
+
+def test_an_error_leaves_the_old_state(tmp_path):
+    with Catalogue.writing(tmp_path) as catalogue:
+        catalogue.add_file(ROW)
+
+    def fail():
+        with Catalogue.writing(tmp_path) as catalogue:
+            catalogue.clear_files()
+            raise KeyError("stop")
+
+    with pytest.raises(KeyError):
+        fail()
+    with Catalogue.open(tmp_path) as catalogue:
+        assert list(catalogue.files()) == [ROW]
+
+
+def test_an_error_in_the_first_write_leaves_no_folder(tmp_path):
+    def fail():
+        with Catalogue.writing(tmp_path / "new"):
+            raise KeyError("stop")
+
+    with pytest.raises(KeyError):
+        fail()
+    assert not (tmp_path / "new").exists()
+
+
+def test_one_writer_and_readers_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_BUSY_TIMEOUT_S", 0.05)
+    with Catalogue.writing(tmp_path) as first:
+        first.add_file(ROW)
+    with Catalogue.writing(tmp_path) as first:
+        first.clear_files()
+        with Catalogue.open(tmp_path) as reader:
+            assert list(reader.files()) == [ROW]
+        with pytest.raises(LibraryBusyError, match="another process"), Catalogue.writing(tmp_path):
+            pass
+
+
+def test_no_library(tmp_path):
+    with pytest.raises(LibraryNotFoundError, match="snapseek index"):
+        Catalogue.open(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database" * 100])
+def test_a_damaged_database(tmp_path, content):
+    (tmp_path / FILE_NAME).write_bytes(content)
+    with pytest.raises(FormatError, match="damaged"):
+        Catalogue.open(tmp_path)
+
+
+def test_a_damaged_database_is_not_written_over(tmp_path):
+    (tmp_path / FILE_NAME).write_bytes(b"not a database" * 100)
+    with pytest.raises(FormatError, match="damaged"), Catalogue.writing(tmp_path):
+        pass
+    assert (tmp_path / FILE_NAME).read_bytes() == b"not a database" * 100
+
+
+def test_a_library_of_a_newer_format(tmp_path):
+    with Catalogue.writing(tmp_path) as catalogue:
+        catalogue.set_settings({"format": "99"})
+    with pytest.raises(FormatError, match="format 1, found 99"):
+        Catalogue.open(tmp_path)
+    with pytest.raises(FormatError, match="format 1, found 99"), Catalogue.writing(tmp_path):
+        pass
+
+
+def test_a_place_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(StorageError, match="cannot make the library"),
+        Catalogue.writing(tmp_path / "file" / "l"),
+    ):
+        pass
+
+
+def test_a_file_is_an_item_or_has_a_reason(tmp_path):
+    def neither():
+        with Catalogue.writing(tmp_path / "l") as catalogue:
+            catalogue.add_file(FileRow(Path("/p"), "a", 1, 1, None, None))
+
+    with pytest.raises(FormatError, match="CHECK"):
+        neither()

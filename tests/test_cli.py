@@ -1,0 +1,113 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import PICTURES
+from snapseek.cli import main
+
+
+@pytest.fixture
+def indexed(folder, tiny_model, capsys):
+    assert main(["index", str(folder), "--model", str(tiny_model), "--threads", "2"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == f"model {tiny_model} on CPU, library {folder / '.snapseek'}"
+    assert lines[-1].startswith("6 pictures, ")
+    return folder
+
+
+def test_search_prints_score_and_path(indexed, capsys):
+    assert main(["search", "red", "-k", "2", "--library", str(indexed)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    score, path = first.split("  ")
+    assert float(score) > float(second.split("  ")[0])
+    assert path == str(indexed / "red.jpg")
+
+
+def test_search_prints_paths(indexed):
+    command = [sys.executable, "-m", "snapseek", "search", "blue", "-k", "1", "--paths", "--library", indexed]
+    answer = subprocess.run(command, capture_output=True, check=True)
+    assert answer.stdout == os.fsencode(indexed / "deep" / "blue.webp") + b"\n"
+
+
+def test_search_prints_json(indexed, capsys):
+    assert main(["search", "yellow", "-k", "3", "--json", "--library", str(indexed)]) == 0
+    hits = json.loads(capsys.readouterr().out)
+    assert len(hits) == 3
+    assert hits[0]["meta"]["name"] == "yellow.gif"
+    assert (hits[0]["width"], hits[0]["height"]) == (60, 40)
+
+
+def test_the_library_of_this_folder_is_the_default(indexed, capsys, monkeypatch):
+    monkeypatch.chdir(indexed)
+    assert main(["search", "black", "-k", "1"]) == 0
+    assert "black.tif" in capsys.readouterr().out
+
+
+def test_info(indexed, capsys):
+    assert main(["info", str(indexed)]) == 0
+    out = capsys.readouterr().out
+    assert "pictures  6 (0 could not be read)" in out
+    assert str(indexed) in out
+
+
+def test_a_folder_alone_is_opened(folder, tiny_model, monkeypatch, capsys):
+    served = []
+    monkeypatch.setattr(
+        "snapseek.cli.serve", lambda library, **options: served.append((len(library), options))
+    )
+    assert main([str(folder), "--model", str(tiny_model), "--port", "0"]) == 0
+    ((count, options),) = served
+    assert count == len(PICTURES)
+    assert (options["host"], options["port"], options["open_browser"]) == ("127.0.0.1", 0, True)
+
+
+def test_serve_opens_the_browser_only_when_asked(indexed, monkeypatch):
+    served = []
+    monkeypatch.setattr(
+        "snapseek.cli.serve", lambda library, **options: served.append(options["open_browser"])
+    )
+    assert main(["serve", str(indexed)]) == 0
+    assert main(["serve", str(indexed), "--open"]) == 0
+    assert served == [False, True]
+
+
+def test_several_folders_need_a_place(folder, tiny_model, capsys):
+    assert main(["index", str(folder), str(folder), "--model", str(tiny_model)]) == 1
+    assert "--library" in capsys.readouterr().err
+
+
+def test_a_stop_is_a_sentence(folder, tiny_model, monkeypatch, capsys):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("snapseek.cli.Library.build", stop)
+    assert main(["index", str(folder), "--model", str(tiny_model)]) == 130
+    assert "stopped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--nonsense"], ["search"], ["index"], ["index", "x", "--threads", "0"]]
+)
+def test_a_misuse_shows_the_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage: snapseek" in capsys.readouterr().err
+
+
+def test_the_command_is_installed_and_python_m_works():
+    for command in ([Path(sys.executable).with_name("snapseek")], [sys.executable, "-m", "snapseek"]):
+        answer = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+        assert answer.stdout.startswith("snapseek 0.")
+
+
+def test_import_is_light():
+    code = "import sys, snapseek; print('onnxruntime' in sys.modules or 'pyarrow' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "False\n"
+    )

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from snapseek.errors import ModelError
+from snapseek.models.pixels import PixelPolicy
+
+CONFIG = {
+    "size": 224,
+    "crop_size": 224,
+    "resample": 3,
+    "image_mean": [0.5, 0.4, 0.3],
+    "image_std": [0.2, 0.3, 0.4],
+}
+
+
+def reference(image, policy):
+    """The order of the published pipelines: resize the shorter side, crop the centre, normalise."""
+    shorter = min(image.size)
+    size = [int(policy.resize_px * side / shorter) for side in image.size]
+    resized = image.resize(size, Image.Resampling(policy.resample))
+    left, top = (round((side - policy.crop_px) / 2) for side in size)
+    cropped = resized.crop((left, top, left + policy.crop_px, top + policy.crop_px))
+    pixels = np.asarray(cropped, np.float32) / 255
+    return ((pixels - np.array(policy.mean)) / np.array(policy.std)).transpose(2, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "size", [(224, 224), (500, 375), (375, 500), (1001, 333), (100, 80), (225, 224), (640, 641)]
+)
+@pytest.mark.parametrize("resize_px", [224, 256])
+def test_one_call_gives_what_resize_and_crop_give(size, resize_px):
+    rng = np.random.default_rng(sum(size))
+    image = Image.fromarray(rng.integers(0, 256, (size[1] // 4 + 1, size[0] // 4 + 1, 3), np.uint8)).resize(
+        size
+    )
+    policy = PixelPolicy.from_config(CONFIG | {"size": {"shortest_edge": resize_px}})
+    difference = (
+        np.abs(policy.tensor(image) - reference(image, policy)) * np.array(policy.std)[:, None, None] * 255
+    )
+    assert difference.max() <= 1.01
+    assert difference.mean() < 0.05
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 2)])
+def test_strips_and_single_pixels(size):
+    tensor = PixelPolicy.from_config(CONFIG).tensor(Image.new("RGB", size, (255, 0, 0)))
+    assert tensor.shape == (3, 224, 224)
+    np.testing.assert_allclose(tensor[0], (1 - 0.5) / 0.2, rtol=1e-5)
+
+
+def test_a_model_that_wants_no_normalising():
+    policy = PixelPolicy.from_config(
+        {"size": 8, "do_normalize": False, "crop_size": {"height": 8, "width": 8}}
+    )
+    np.testing.assert_allclose(
+        policy.tensor(Image.new("RGB", (8, 8), (51, 102, 255)))[:, 0, 0], [0.2, 0.4, 1], rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": 0}, "crop <= resize"),
+        ({"size": 100_000, "crop_size": 100_000}, "crop <= resize"),
+        ({"crop_size": 300}, "crop <= resize"),
+        ({"size": {"height": 224, "width": 200}}, "square"),
+        ({"resample": 9}, "resample"),
+        ({"image_std": [0, 1, 1]}, "image_std"),
+        ({"image_mean": [0.5]}, "image_mean"),
+    ],
+)
+def test_a_config_of_no_use_is_refused(change, message):
+    with pytest.raises(ModelError, match=message):
+        PixelPolicy.from_config(CONFIG | change)

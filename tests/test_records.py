@@ -1,0 +1,79 @@
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from snapseek.errors import FormatError, StorageError
+from snapseek.library.records import Records, RecordWriter
+
+
+def record(number):
+    return {
+        "id": 1000 - number,
+        "uri": f"file:///p/{number}.jpg",
+        "width": number + 1,
+        "height": 3,
+        "color": "#010203",
+        "preview": bytes([number % 256]) * 5,
+        "caption": None if number % 2 else f"caption {number}",
+        "name": f"{number}.jpg",
+        "folder": "",
+        "size_bytes": number,
+        "modified": datetime.fromtimestamp(number, UTC),
+    }
+
+
+def written(path, count):
+    writer = RecordWriter(path)
+    for number in range(count):
+        writer.append(record(number))
+    writer.finish()
+    return path
+
+
+@pytest.mark.parametrize("count", [0, 1, 1023, 1024, 1025, 3000])
+def test_records_come_back_by_row(tmp_path, count):
+    records = Records(written(tmp_path / "r.arrow", count))
+    assert len(records) == len(records.ids()) == count
+    rows = [row for row in (count - 1, 0, 1024, 1023, 0) if 0 <= row < count]
+    for row, found in zip(rows, records.get(rows), strict=True):
+        assert found == record(row) | {"modified": datetime.fromtimestamp(row, UTC).isoformat()}
+        assert records.ids()[row] == 1000 - row
+
+
+def test_meta_is_what_the_source_added(tmp_path):
+    records = Records(written(tmp_path / "r.arrow", 1))
+    (found,) = records.get([0])
+    assert set(records.meta(found)) == {"name", "folder", "size_bytes", "modified"}
+
+
+def test_anyone_can_open_the_file(tmp_path):
+    table = pa.ipc.open_file(str(written(tmp_path / "r.arrow", 2000))).read_all()
+    assert table.num_rows == 2000
+    assert table.column("uri")[1999].as_py() == "file:///p/1999.jpg"
+
+
+@pytest.mark.parametrize("content", [b"", b"ARROW1", b"x" * 5000])
+def test_what_is_not_arrow_is_refused(tmp_path, content):
+    (tmp_path / "r.arrow").write_bytes(content)
+    with pytest.raises(FormatError, match="damaged"):
+        Records(tmp_path / "r.arrow")
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    path = written(tmp_path / "r.arrow", 100)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(FormatError, match="damaged"):
+        Records(path)
+
+
+def test_an_arrow_file_of_something_else_is_refused(tmp_path):
+    with pa.ipc.new_file(str(tmp_path / "r.arrow"), pa.schema([("id", pa.int64())])):
+        pass
+    with pytest.raises(FormatError, match="lacks the columns uri"):
+        Records(tmp_path / "r.arrow")
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    with pytest.raises(StorageError, match="cannot write"):
+        RecordWriter(tmp_path / "no" / "such" / "folder.arrow")

@@ -1,0 +1,92 @@
+"""snapseek.server.workers."""
+
+import threading
+from typing import Any
+
+import anyio
+import pytest
+from starlette.requests import ClientDisconnect, Request
+
+from snapseek.server.workers import Workers
+
+
+def request_of(*, gone: bool = False) -> Request:
+    async def receive() -> Any:
+        if gone:
+            return {"type": "http.disconnect"}
+        return await anyio.sleep_forever()
+
+    return Request({"type": "http", "method": "GET", "headers": []}, receive)
+
+
+def test_work_is_done_in_another_thread():
+    async def scenario() -> int:
+        return await Workers(1).run(request_of(), threading.get_ident)
+
+    assert anyio.run(scenario) != threading.get_ident()
+
+
+def test_an_error_of_the_work_comes_back():
+    def fail() -> None:
+        raise KeyError("broken")
+
+    async def scenario() -> None:
+        await Workers(1).run(request_of(), fail)
+
+    with pytest.raises(KeyError, match="broken"):
+        anyio.run(scenario)
+
+
+def test_no_more_than_the_given_number_work_at_a_time():
+    running, most = 0, 0
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        threading.Event().wait(0.02)
+        with lock:
+            running -= 1
+
+    async def scenario() -> None:
+        workers = Workers(2)
+        async with anyio.create_task_group() as group:
+            for _ in range(8):
+                group.start_soon(workers.run, request_of(), work)
+
+    anyio.run(scenario)
+    assert most == 2
+
+
+def test_nothing_is_done_for_a_client_that_left_while_it_waited():
+    done: list[str] = []
+
+    async def scenario() -> None:
+        await Workers(1).run(request_of(gone=True), lambda: done.append("work"))
+
+    with pytest.raises(ClientDisconnect):
+        anyio.run(scenario)
+    assert done == []
+
+
+def test_a_cancelled_request_keeps_its_place_until_its_thread_is_done():
+    events: list[str] = []
+    release = threading.Event()
+
+    def slow() -> None:
+        release.wait(5)
+        events.append("slow done")
+
+    async def scenario() -> None:
+        workers = Workers(1)
+        async with anyio.create_task_group() as group:
+            group.start_soon(workers.run, request_of(), slow)
+            await anyio.sleep(0.05)
+            group.cancel_scope.cancel()
+            release.set()
+        await workers.run(request_of(), lambda: events.append("next done"))
+
+    anyio.run(scenario)
+    assert events == ["slow done", "next done"]

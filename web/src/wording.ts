@@ -1,0 +1,53 @@
+import type { Picture } from './api';
+
+const grouped = new Intl.NumberFormat('en');
+
+/** 1234567 -> "1,234,567". */
+export function countText(count: number): string {
+  return grouped.format(count);
+}
+
+/** (1, "picture") -> "1 picture", (2, "picture") -> "2 pictures". */
+export function pluralText(count: number, noun: string): string {
+  return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** 0.04 -> "<0.1 ms", 1.93 -> "1.9 ms", 12.7 -> "13 ms", 2345 -> "2.3 s". */
+export function durationText(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms >= 9.95) return `${Math.round(ms)} ms`;
+  return ms > 0 && ms < 0.05 ? '<0.1 ms' : `${ms.toFixed(1)} ms`;
+}
+
+/** 51234 -> "51 kB". */
+export function sizeText(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 999_500) return `${Math.round(bytes / 1000)} kB`;
+  return bytes < 999_500_000 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** The picture's file name, or its number where it has none. */
+export function nameOf(picture: Picture): string {
+  return textIn(picture, 'name') ?? `picture ${picture.id}`;
+}
+
+/** What the picture shows, for those who do not see it: its caption, or else its name. */
+export function labelOf(picture: Picture): string {
+  return picture.caption || nameOf(picture);
+}
+
+/** The facts under an opened picture: folder, width × height, size, score, as far as they are known. */
+export function factsOf(picture: Picture): string[] {
+  const bytes = picture.meta['size_bytes'];
+  return [
+    textIn(picture, 'folder'),
+    `${countText(picture.width)} × ${countText(picture.height)}`,
+    typeof bytes === 'number' ? sizeText(bytes) : null,
+    picture.score === null ? null : `score ${picture.score.toFixed(3)}`,
+  ].filter((fact) => fact !== null);
+}
+
+function textIn(picture: Picture, key: string): string | null {
+  const value = picture.meta[key];
+  return typeof value === 'string' && value !== '' ? value : null;
+}
