@@ -8,7 +8,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench fuzz e2e docs lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench figures fuzz e2e docs lock deny clean chromium
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -49,6 +49,9 @@ e2e: .venv/dev.stamp install chromium ## Only the tests in a real browser
 bench: .venv/dev.stamp install ## Micro-benchmarks: Rust kernels, then the Python face
 	cargo bench --locked
 	$(BIN)/pytest benches --benchmark-only
+
+figures: install ## Measure the demo library: index, query, HTTP
+	$(BIN)/python benches/demo_figures.py
 
 fuzz: ## Long run of the file-format fuzzing
 	PROPTEST_CASES=100000 cargo test --locked --release

@@ -23,6 +23,10 @@ def record(number):
     }
 
 
+def iso(seconds):
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def written(path, count):
     writer = RecordWriter(path)
     for number in range(count):
@@ -37,7 +41,7 @@ def test_records_come_back_by_row(tmp_path, count):
     assert len(records) == len(records.ids()) == count
     rows = [row for row in (count - 1, 0, 1024, 1023, 0) if 0 <= row < count]
     for row, found in zip(rows, records.get(rows), strict=True):
-        assert found == record(row) | {"modified": datetime.fromtimestamp(row, UTC).isoformat()}
+        assert found == record(row) | {"modified": iso(row)}
         assert records.ids()[row] == 1000 - row
 
 

@@ -37,8 +37,9 @@ def _grey_to_8_bit(picture: Image.Image) -> NDArray[np.uint8]:
     """Grey of 16 or 32 bits or floats as (h, w) uint8; black and white stay where the values put them."""
     values = np.nan_to_num(np.asarray(picture, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = _value_range(picture.mode, values)
-    scaled = (values - low) * (255.0 / (high - low))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    scaled = np.rint((values - low) * (255.0 / (high - low)))
+    levels: NDArray[np.uint8] = scaled.clip(0, 255).astype(np.uint8)
+    return levels
 
 
 def _value_range(mode: str, values: NDArray[np.float32]) -> tuple[float, float]:

@@ -1,0 +1,106 @@
+"""The figures of the demo library, measured anew: `make figures`.
+
+Pictures a second of an index, and which share of that time is the bare image tower; a typed query in process
+and over HTTP. Recall is exact here: every row is scanned. CPU, cores and n are named with the figures.
+"""
+
+import http.client
+import platform
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+from queue import Queue
+from urllib.parse import quote, urlsplit
+
+from snapseek import Encoder, Library
+from snapseek.images import open_picture
+from snapseek.library.library import available_cores
+from snapseek.library.places import DEMO_PICTURES
+from snapseek.server import serve
+
+FOLDERS = [DEMO_PICTURES, Path(__file__).parents[1] / "demo" / "pictures"]
+QUERIES = ("a dog", "red flower", "snowy mountain", "old car", "musical instrument", "a bowl of fruit")
+
+
+def main() -> None:
+    print(f"{_processor()}, {available_cores()} cores, Python {platform.python_version()}")
+    encoder = Encoder.load()
+    with tempfile.TemporaryDirectory() as place:
+        started = time.perf_counter()
+        library = Library.build(FOLDERS, Path(place) / "l", encoder=encoder)
+        index_s = time.perf_counter() - started
+        print(f"index: {len(library)} pictures in {index_s:.2f} s = {len(library) / index_s:.1f} pictures/s")
+        _print_share(library, encoder, index_s)
+        _print_ms("embed one text", lambda text: encoder.embed_texts([text]), n=300)
+        _print_ms("Library.search, k = 60", lambda text: library.search(text, k=60), n=300)
+        _print_http(library)
+
+
+def _print_share(library: Library, encoder: Encoder, index_s: float) -> None:
+    """The bare tower: pictures already decoded, all cores as in the index, each picture a call of its own."""
+    paths = [library.original(hit.id) for hit in library.browse(len(library))]
+    images = [open_picture(path, min_side=encoder.picture_side_px).image for path in paths]
+    work: Queue[object] = Queue()
+    for image in images:
+        work.put(image)
+
+    def embed() -> None:
+        while not work.empty():
+            encoder.embed_images([work.get()])
+
+    threads = [threading.Thread(target=embed) for _ in range(available_cores())]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    tower_s = time.perf_counter() - started
+    started = time.perf_counter()
+    for image in images[:50]:
+        encoder.embed_images([image])
+    one_ms = 1000 * (time.perf_counter() - started) / 50
+    print(
+        f"image tower: {len(images) / tower_s:.1f} pictures/s alone; {one_ms:.1f} ms a picture on one thread"
+    )
+    print(f"the tower's share of the index: {tower_s / index_s:.2f}")
+
+
+def _print_ms(name: str, call: Callable[[str], object], n: int) -> None:
+    times_ms = []
+    for _, text in zip(range(n), cycle(QUERIES), strict=False):
+        started = time.perf_counter()
+        call(text)
+        times_ms.append(1000 * (time.perf_counter() - started))
+    times_ms.sort()
+    p95 = times_ms[int(0.95 * n)]
+    print(f"{name}: p50 {statistics.median(times_ms):.2f} ms, p95 {p95:.2f} ms, n = {n}")
+
+
+def _print_http(library: Library) -> None:
+    """A real server on loopback, asked over one kept connection."""
+    address: Queue[str] = Queue()
+    options = {"port": 0, "on_ready": address.put}
+    threading.Thread(target=serve, args=(library,), kwargs=options, daemon=True).start()
+    connection = http.client.HTTPConnection(urlsplit(address.get()).netloc)
+
+    def ask(text: str) -> None:
+        connection.request("GET", f"/api/search?q={quote(text)}&limit=60")
+        body = connection.getresponse().read()
+        if b'"results"' not in body:
+            raise RuntimeError(body[:200])
+
+    _print_ms("GET /api/search, 60 results", ask, n=300)
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    main()

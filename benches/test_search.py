@@ -1,0 +1,49 @@
+"""Micro-benchmarks of the Python face: `make bench`."""
+
+import numpy as np
+import pytest
+
+from snapseek import Encoder, Library
+from snapseek._core import Shard, ShardWriter
+from snapseek.library.places import DEMO_PICTURES
+
+ROWS, DIM = 50_000, 396
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return Encoder.load()
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bench") / "s.snap"
+    vectors = np.random.default_rng(0).standard_normal((ROWS, DIM)).astype(np.float32)
+    writer = ShardWriter(path, DIM)
+    writer.append(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    writer.finish()
+    return Shard.open(path)
+
+
+def test_scan_exactly(benchmark, shard):
+    """One query over 50,000 x 396 int8, exact (recall 1), one thread."""
+    query = shard.vector(7)
+    rows, _ = benchmark(shard.search, query, 60)
+    assert rows[0, 0] == 7
+
+
+def test_scan_one_row_in_a_hundred(benchmark, shard):
+    allow = np.zeros(ROWS, bool)
+    allow[::100] = True
+    rows, _ = benchmark(shard.search, shard.vector(700), 60, allow=allow)
+    assert rows[0, 0] == 700
+
+
+def test_embed_a_query(benchmark, encoder):
+    assert benchmark(encoder.embed_texts, ["two dogs on a beach"]).shape == (1, encoder.dim)
+
+
+def test_search_the_demo(benchmark, encoder, tmp_path_factory):
+    """Words to 60 hits with previews, over the pictures of the package."""
+    library = Library.build(DEMO_PICTURES, tmp_path_factory.mktemp("bench") / "l", encoder=encoder)
+    assert len(benchmark(library.search, "a dog", k=60)) == 60
