@@ -7,6 +7,12 @@ use crate::vectors::LANES;
 /// Rows that share each load of the query, and whose sums are folded together.
 const TOGETHER: usize = 4;
 
+/// How far ahead of the rows being scored the codes to come are asked for. The CPU's own prefetching stops at the end
+/// of a page; with this a scan from memory took half the time.
+const AHEAD_BYTES: usize = 8192;
+
+const CACHE_LINE_BYTES: usize = 64;
+
 /// Proof that this CPU has AVX2: the only way to get one is [`Avx2::detect`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Avx2(());
@@ -32,10 +38,21 @@ fn products_avx2(codes: &[i8], query: &[i16], products: &mut [i32]) {
     let (fours, rest) = products.as_chunks_mut::<TOGETHER>();
     let (quads, tail) = codes.split_at(fours.len() * TOGETHER * stride);
     for (four, rows) in fours.iter_mut().zip(quads.chunks_exact(TOGETHER * stride)) {
+        prefetch_after(rows);
         *four = four_products(rows, query);
     }
     for (product, row) in rest.iter_mut().zip(tail.chunks_exact(stride)) {
         *product = one_product(row, query);
+    }
+}
+
+/// Ask for as many codes as `rows` has, a little further on; past the end of the shard this does nothing.
+#[inline]
+fn prefetch_after(rows: &[i8]) {
+    let ahead = rows.as_ptr().wrapping_add(AHEAD_BYTES);
+    for line in (0..rows.len()).step_by(CACHE_LINE_BYTES) {
+        // SAFETY: a prefetch is a hint that may name any address: it neither reads nor faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(line)) };
     }
 }
 

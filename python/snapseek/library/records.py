@@ -124,7 +124,7 @@ class Records:
         return {name: record[name] for name in self._columns}
 
 
-def _plain(column: pa.Array[Any]) -> pa.Array[Any]:
+def _plain(column: "pa.Array[Any]") -> "pa.Array[Any]":
     """The column, times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
     if not pa.types.is_timestamp(column.type):
         return column
