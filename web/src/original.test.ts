@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { coveringWidth, previewBlur, resizedUrl, widthStep } from './original';
+import { coveringWidth, previewBlur, previewWidth, resizedUrl, widthStep } from './original';
 
 it.each([
   [1, 320],
@@ -29,7 +29,21 @@ it('writes the address of a resized original', () => {
   expect(resizedUrl('/api/image/17?v=3f', 500)).toBe('/api/image/17?v=3f&w=640');
 });
 
+// The first bytes of a lossy WebP of 140 x 64 pixels.
+const PREVIEW = 'UklGRlYAAABXRUJQVlA4IEoAAABQBQCdASqMAEAA';
+
+it('reads the width of a preview from its header', () => {
+  expect(previewWidth(PREVIEW)).toBe(140);
+});
+
+it.each(['', 'UklGR', '***', btoa('RIFF....WEBPVP8L'.padEnd(30, 'x'))])(
+  'falls back on a usual width for %j',
+  (preview) => {
+    expect(previewWidth(preview)).toBe(96);
+  },
+);
+
 it('blurs a preview the more, the more it is enlarged', () => {
-  expect(previewBlur({ width: 68, height: 50 })).toBe(0.5);
-  expect(previewBlur({ width: 340, height: 200 })).toBe(2.5);
+  expect(previewBlur(PREVIEW, { width: 140, height: 64 })).toBe(0.5);
+  expect(previewBlur(PREVIEW, { width: 700, height: 320 })).toBe(2.5);
 });

@@ -18,12 +18,28 @@ export function coveringWidth(picture: Sized, tile: Sized, pixelRatio: number): 
   return Math.ceil(covering * pixelRatio);
 }
 
-/** Long side of a preview, px, as the library makes them. */
-const PREVIEW_PX = 68;
+/** Where a lossy WebP says its width, in bytes from its beginning; 14 bits, low byte first. */
+const WEBP_WIDTH_AT = 26;
+/** Width of a preview that does not say it, px. */
+const USUAL_PREVIEW_PX = 96;
+
+/** Width in px of a preview, a lossy WebP in base64, read from its header. */
+export function previewWidth(preview: string): number {
+  let head = '';
+  try {
+    head = atob(preview.slice(0, 40));
+  } catch {
+    return USUAL_PREVIEW_PX;
+  }
+  if (!head.startsWith('VP8 ', 12)) return USUAL_PREVIEW_PX;
+  return (
+    (head.charCodeAt(WEBP_WIDTH_AT) | (head.charCodeAt(WEBP_WIDTH_AT + 1) << 8)) & 0x3fff || USUAL_PREVIEW_PX
+  );
+}
 
 /** Blur in CSS pixels for a preview enlarged to `tile`: enough to take the edges off its blocks, no more. */
-export function previewBlur(tile: Sized): number {
-  return Math.round((Math.max(tile.width, tile.height) / PREVIEW_PX) * 5) / 10;
+export function previewBlur(preview: string, tile: Sized): number {
+  return Math.round((tile.width / previewWidth(preview)) * 5) / 10;
 }
 
 /** Address of the original at `url`, resized by the server to a step that fits `widthPx`. */
