@@ -1,6 +1,7 @@
 # Every command of the project. `make run` and `make test` need nothing but Python 3.11, Rust, Node and a network.
 
 PYTHON ?= python3.11
+PORT ?= 8000
 BIN := .venv/bin
 STATIC := python/snapseek/server/static/index.html
 CORE := target/core.stamp
@@ -16,7 +17,7 @@ help: ## Show what can be made
 install: $(CORE) $(STATIC) ## Set up .venv, build the core and the page
 
 run: install ## Index the demo pictures, serve the page, open it
-	$(BIN)/snapseek demo demo/pictures
+	$(BIN)/snapseek demo demo/pictures --port $(PORT)
 
 test: lint types test-rust test-python test-web ## Everything that has to be green
 

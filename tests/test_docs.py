@@ -1,0 +1,86 @@
+"""What the documents say is there, works."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from conftest import write_pictures
+from snapseek.cli import _parser
+from snapseek.library import Library
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "demo" / "README.md",
+    *(ROOT / "docs").glob("*.md"),
+]
+README = (ROOT / "README.md").read_text()
+
+
+def code_blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands(text, program):
+    for block in code_blocks(text, "sh"):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words and words[0] == program:
+                yield words[1:]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_are_understood(document):
+    for words in commands(document.read_text(), "snapseek"):
+        if words[0] not in ("demo", "index", "serve", "search", "info", "open"):
+            words.insert(0, "open")
+        assert _parser().parse_args(words).command == words[0]
+
+
+def test_targets_of_make_exist():
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = {words[0] for document in DOCUMENTS for words in commands(document.read_text(), "make")}
+    named |= set(re.findall(r"`make ([a-z0-9-]+)`", "".join(path.read_text() for path in DOCUMENTS)))
+    assert {"run", "test"} <= named <= set(targets)
+
+
+def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, tiny_model, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "holiday")
+    (example,) = code_blocks(README, "python")
+    assert "sunset over the sea" in example
+    from snapseek import Encoder
+
+    monkeypatch.setattr(Encoder, "load", lambda *_, load=Encoder.load, **__: load(tiny_model))
+    exec(example.replace("sunset over the sea", "red"), {})
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.endswith("/holiday/red.jpg")
+    assert len(Library.open("holiday.snapseek")) == 6
+
+
+def test_every_room_of_the_architecture_is_there():
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
+    rooms = re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
+    assert len(rooms) > 10
+    for room in rooms:
+        assert (ROOT / room).exists(), room
+
+
+def test_every_dependency_has_its_reason():
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    crate = tomllib.loads((ROOT / "Cargo.toml").read_text())
+    needed = [re.split("[>=<]", entry)[0] for entry in project["project"]["dependencies"]]
+    for name in [*needed, *crate["dependencies"]]:
+        assert re.search(rf"^\| [^|]*\b{name}\b[^|]*\|", text, re.MULTILINE), name
