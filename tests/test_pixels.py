@@ -49,6 +49,16 @@ def test_strips_and_single_pixels(size):
     np.testing.assert_allclose(tensor[0], (1 - 0.5) / 0.2, rtol=1e-5)
 
 
+def test_a_size_of_height_and_width_squeezes_the_whole_picture():
+    policy = PixelPolicy.from_config(CONFIG | {"size": {"height": 8, "width": 8}})
+    image = Image.new("RGB", (80, 16), "red")
+    image.paste("blue", (40, 0, 80, 16))
+    blue = policy.tensor(image)[2] * 0.4 + 0.3
+    np.testing.assert_allclose(blue[:, :3], 0, atol=0.02)
+    np.testing.assert_allclose(blue[:, 5:], 1, atol=0.02)
+    assert policy.crop_px == 8
+
+
 def test_a_model_that_wants_no_normalising():
     policy = PixelPolicy.from_config(
         {"size": 8, "do_normalize": False, "crop_size": {"height": 8, "width": 8}}

@@ -20,10 +20,15 @@ _FILTERS = {
 
 @dataclass(frozen=True)
 class PixelPolicy:
-    """How pixels reach the graph: shorter side to `resize_px`, centre `crop_px`, (x / 255 - mean) / std."""
+    """How pixels reach the graph: scaled, cropped, then (x / 255 - mean) / std.
+
+    The shorter side becomes `resize_px` and the middle square of `crop_px` is kept; or, with `squeezed`, the
+    whole picture is made a square of `resize_px`, which is then also `crop_px`.
+    """
 
     resize_px: int
     crop_px: int
+    squeezed: bool
     resample: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -32,12 +37,14 @@ class PixelPolicy:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Read a `preprocessor_config.json`. Raises ModelError for a value that is missing or of no use."""
         try:
-            crop_px = _shorter_side(config.get("crop_size", config["size"]))
-            resize_px = _shorter_side(config["size"])
+            squeezed = isinstance(config["size"], dict) and "height" in config["size"]
+            resize_px = _side(config["size"])
+            cropped = not squeezed and config.get("do_center_crop", True)
             normalised = bool(config.get("do_normalize", True))
             policy = cls(
                 resize_px=resize_px,
-                crop_px=crop_px,
+                crop_px=_side(config.get("crop_size", resize_px)) if cropped else resize_px,
+                squeezed=squeezed,
                 resample=int(config.get("resample", 3)),
                 mean=_triple(config["image_mean"]) if normalised else (0.0, 0.0, 0.0),
                 std=_triple(config["image_std"]) if normalised else (1.0, 1.0, 1.0),
@@ -79,7 +86,9 @@ class PixelPolicy:
         return np.ascontiguousarray((pixels * scale - shift).transpose(2, 0, 1))
 
     def _box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
-        """The part of the picture that the crop shows, in the picture's own pixels."""
+        """The part of the picture that the tensor shows, in the picture's own pixels."""
+        if self.squeezed:
+            return 0, 0, size[0], size[1]
         shorter = min(size)
         scaled = [max(self.crop_px, int(self.resize_px * side / shorter)) for side in size]
         starts = [round((side - self.crop_px) / 2) for side in scaled]
@@ -89,7 +98,7 @@ class PixelPolicy:
         return left, top, min(right, size[0]), min(bottom, size[1])
 
 
-def _shorter_side(size: int | dict[str, int]) -> int:
+def _side(size: int | dict[str, int]) -> int:
     if isinstance(size, int):
         return size
     if "shortest_edge" in size:
