@@ -96,7 +96,8 @@ def test_the_graphs_look_like_exports_of_clip():
     }
     assert all(isinstance(side, str) for i in text.get_inputs() for side in i.shape)
     (pixels,) = image.get_inputs()
-    assert (pixels.name, pixels.shape[1:]) == ("pixel_values", [3, 224, 224])
+    size = json.loads((STARTER / "preprocessor_config.json").read_text())["size"]
+    assert (pixels.name, pixels.shape[1:]) == ("pixel_values", [3, size["height"], size["width"]])
     (words,), (picture,) = text.get_outputs(), image.get_outputs()
     assert (words.name, picture.name) == ("text_embeds", "image_embeds")
     assert words.shape[1] == picture.shape[1]
