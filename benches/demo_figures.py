@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
 from queue import Queue
@@ -44,20 +45,9 @@ def _print_share(library: Library, encoder: Encoder, index_s: float) -> None:
     """The bare tower: pictures already decoded, all cores as in the index, each picture a call of its own."""
     paths = [library.original(hit.id) for hit in library.browse(len(library))]
     images = [open_picture(path, min_side=encoder.picture_side_px).image for path in paths]
-    work: Queue[object] = Queue()
-    for image in images:
-        work.put(image)
-
-    def embed() -> None:
-        while not work.empty():
-            encoder.embed_images([work.get()])
-
-    threads = [threading.Thread(target=embed) for _ in range(available_cores())]
     started = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(available_cores()) as pool:
+        list(pool.map(lambda image: encoder.embed_images([image]), images))
     tower_s = time.perf_counter() - started
     started = time.perf_counter()
     for image in images[:50]:

@@ -63,6 +63,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]
         yield host, port
 
 
+def test_no_part_of_an_answer_waits_for_another() -> None:
+    with run.open_port("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_server_answers_at_the_address_it_tells(server: tuple[str, int]):
     connection = http.client.HTTPConnection(*server, timeout=10)
     connection.request("GET", "/api/search?q=two+dogs&limit=1")

@@ -93,9 +93,13 @@ def open_port(host: str, port: int) -> socket.socket:
         places = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         # IPv4 first: a name like localhost stands for both, and more programs look there.
         family, _, _, _, where = min(places, key=lambda place: place[0] != socket.AF_INET)
-        return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
+        listener = socket.create_server(where[:2], family=family, backlog=_BACKLOG)
     except (OSError, UnicodeError) as error:
         raise InputError(_refusal(host, port, error)) from error
+    # Connections inherit it. asyncio would set it, but not for a listener made elsewhere, and without it the
+    # second part of an answer waits 40 ms for the browser to confirm the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def address(listener: socket.socket) -> str:
