@@ -1,4 +1,5 @@
-//! The kernels against their reference, in cache; and the scan against the speed at which memory can be read at all.
+//! The kernels against their reference, in cache; and the scan against the speed at which memory can be read
+//! at all.
 
 use std::hint::black_box;
 

@@ -71,6 +71,12 @@ pub enum Error {
         /// Flags passed.
         got: usize,
     },
+    /// Flags by id for an index whose ids are no positions.
+    #[error("flags by id need ids from 0 up, this index has id {id}: pass the allowed ids instead")]
+    NegativeIds {
+        /// The least id of the index.
+        id: i64,
+    },
     /// A row number past the end.
     #[error("the shard has {rows} rows, so there is no row {got}: rows count from 0")]
     RowRange {
@@ -90,6 +96,43 @@ pub enum Error {
     /// A writer used after its end.
     #[error("this writer has finished, was aborted or has failed: make a new ShardWriter")]
     WriterClosed,
+    /// Ids that are not one for each row.
+    #[error("ids must hold one id for each of the {expected} rows, it holds {got}")]
+    IdsLength {
+        /// Rows.
+        expected: usize,
+        /// Ids passed.
+        got: usize,
+    },
+    /// An id given to two rows.
+    #[error("ids must differ, {id} is given to more than one row: number the rows anew or leave ids out")]
+    IdsRepeated {
+        /// The id.
+        id: i64,
+    },
+    /// A setting of a build that is out of range.
+    #[error("{name} must be {expected}, got {got}")]
+    Setting {
+        /// Name of the setting.
+        name: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What it was.
+        got: u64,
+    },
+    /// A setting of a build that is none of its names.
+    #[error("{name} must be one of {expected}, got {got:?}")]
+    Choice {
+        /// Name of the setting.
+        name: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What it was.
+        got: String,
+    },
+    /// The listener of a long job asked it to stop.
+    #[error("stopped before the end: what was written is removed")]
+    Stopped,
     /// A path that names no file.
     #[error("expected the path of a file, got {path:?}: add a file name")]
     NoFileName {
@@ -181,7 +224,9 @@ pub enum Fault {
         got: u32,
     },
     /// A `.snap` file of another kind.
-    #[error("it is of kind {got} and kind {expected}, a flat shard, was expected; check the path")]
+    #[error(
+        "it is of kind {got} and kind {expected} was expected (1 is a flat shard, 2 an index of lists); check the path"
+    )]
     Kind {
         /// Kind number expected.
         expected: u32,
@@ -285,6 +330,46 @@ pub enum Fault {
         /// Checksum of the bytes found.
         got: u32,
     },
+    /// A number of section `shape` that no index has.
+    #[error("{name} in section shape may be at most {max}, in its steps, and is {got}; build it again")]
+    Shape {
+        /// Name of the number.
+        name: &'static str,
+        /// Largest value.
+        max: u64,
+        /// Value found.
+        got: u64,
+    },
+    /// Lists that do not divide the rows among them.
+    #[error("list {list} must start at row {least} to {most} and claims {got}; build it again")]
+    Start {
+        /// Number of the list, or of lists for the end of the last.
+        list: usize,
+        /// Where the list before starts.
+        least: u64,
+        /// Number of rows.
+        most: u64,
+        /// Start found.
+        got: u64,
+    },
+    /// Lists that fill more or fewer blocks than there are.
+    #[error("its lists must fill {expected} blocks and fill {got}; build it again")]
+    BlockCount {
+        /// Blocks in the file.
+        expected: u64,
+        /// Blocks that the lists fill.
+        got: u64,
+    },
+    /// A float that is not finite.
+    #[error("value {index} of section {tag} must be finite and is {got}; build it again")]
+    NotFinite {
+        /// Tag of the section.
+        tag: String,
+        /// Position of the value.
+        index: usize,
+        /// Value found.
+        got: f32,
+    },
     /// A row's scale is no scale.
     #[error("the scale of row {row} must be finite and not negative and is {got}; build it again")]
     Scale {
@@ -292,6 +377,16 @@ pub enum Fault {
         row: usize,
         /// Scale found.
         got: f32,
+    },
+    /// Ids of a flat shard that do not rise.
+    #[error("the ids of its rows must rise and row {row} has {got} after {before}; build it again")]
+    IdOrder {
+        /// The row.
+        row: usize,
+        /// Id of the row before.
+        before: i64,
+        /// Id found.
+        got: i64,
     },
     /// Bytes between sections that are not zero.
     #[error("byte {offset} lies between sections and must be 0, not {got}; copy or build it again")]

@@ -1,12 +1,14 @@
 //! Reading a shard: mapped, checked once at the door, then searched without further checks.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
 use crate::error::{Error, Fault, Result};
-use crate::format::{CHUNK_BYTES, Header, KIND_FLAT, Section, Tag, check_section, chunk_count};
+use crate::flat;
+use crate::format::{CHUNK_BYTES, Header, KIND_FLAT, Section, check_section};
 use crate::scan::{Scanner, Tier};
 use crate::topk::{Hit, TopK};
 use crate::vectors::{MAX_DIM, Query, Vectors, decode_row, stride};
@@ -17,8 +19,8 @@ pub const QUERY_GROUP: usize = 16;
 
 /// An immutable shard, mapped into memory. Safe to search from many threads at once.
 ///
-/// The file must not be changed or cut while it is mapped: the library only ever replaces a shard by renaming a new
-/// file over it, which leaves the mapped one as it was.
+/// The file must not be changed or cut while it is mapped: the library only ever replaces a shard by renaming
+/// a new file over it, which leaves the mapped one as it was.
 #[derive(Debug)]
 pub struct Shard {
     path: PathBuf,
@@ -28,7 +30,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Map the shard at `path` and check its structure, its scales and its chunk checksums; codes are not read.
+    /// Map the shard at `path` and check its structure and its scales; codes are not read.
     ///
     /// # Errors
     /// [`Error::Storage`] if the file cannot be opened, [`Error::Format`] if it is no shard or a damaged one.
@@ -63,7 +65,8 @@ impl Shard {
         Ok(self.answers(queries, k, allow)?.flatten().collect())
     }
 
-    /// [`Shard::search`] in steps of up to [`QUERY_GROUP`] queries, so that a caller can stop a long one in between.
+    /// [`Shard::search`] in steps of up to [`QUERY_GROUP`] queries, so that a caller can stop a long one in
+    /// between.
     ///
     /// # Errors
     /// As [`Shard::search`], before the first step.
@@ -93,6 +96,13 @@ impl Shard {
         let mut values = vec![0.0; self.dim()];
         decode_row(&self.codes()[row * stride..], self.scales()[row], &mut values);
         Ok(values)
+    }
+
+    /// The ids of the rows, rising, if the file has any; otherwise a row's number is its id.
+    pub fn ids(&self) -> Option<&[i64]> {
+        let sections = &self.header.sections;
+        let ids = (sections.len() == flat::SECTIONS_WITH_IDS).then(|| sections[2].bytes(&self.file));
+        ids.map(bytemuck::cast_slice)
     }
 
     /// Read the whole file and check every checksum and every byte between sections.
@@ -147,14 +157,20 @@ impl Iterator for Answers<'_> {
     }
 }
 
-fn map(path: &Path) -> Result<Mmap> {
+/// Map a whole file that is not empty.
+pub(crate) fn map(path: &Path) -> Result<Mmap> {
     let refused = |action| Error::storage(action, path);
-    let file = File::open(path).map_err(refused("open"))?;
-    let size = file.metadata().map_err(refused("open"))?.len();
-    if size == 0 {
+    let found = fs::metadata(path).map_err(refused("open"))?;
+    if !found.is_file() {
+        // To open a pipe would wait for its writer.
+        return Err(refused("open")(io::Error::other("it is not a regular file")));
+    }
+    if found.len() == 0 {
         return Err(Error::format(path)(Fault::Truncated { expected: 1, got: 0 }));
     }
-    // SAFETY: a shard is never written in place (see `Shard`), so the mapped bytes do not change under a reader.
+    let file = File::open(path).map_err(refused("open"))?;
+    // SAFETY: a shard is never written in place (see `Shard`), so the mapped bytes do not change under a
+    // reader.
     unsafe { Mmap::map(&file) }.map_err(refused("map"))
 }
 
@@ -170,35 +186,38 @@ fn checked_header(file: &[u8]) -> std::result::Result<Header, Fault> {
     if header.rows > MAX_ROWS as u64 {
         return Err(Fault::Rows { max: MAX_ROWS as u64, got: header.rows });
     }
-    header.expect_sections(&layout(header.rows, header.dim as usize))?;
-    let [_, scales, chunks] = &header.sections[..] else { unreachable!("three sections were found") };
-    check_section(chunks, chunks.bytes(file))?;
+    let with_ids = header.sections.len() == flat::SECTIONS_WITH_IDS;
+    header.expect_sections(&flat::layout(header.rows, header.dim as usize, with_ids))?;
+    let scales = &header.sections[1];
     check_scales(scales, scales.bytes(file))?;
+    if with_ids {
+        let ids = &header.sections[2];
+        check_section(ids, ids.bytes(file))?;
+        flat::check_ids(bytemuck::cast_slice(ids.bytes(file)))?;
+    }
     Ok(header)
-}
-
-/// Sections of a flat shard. Nothing here can overflow: rows and dim were checked, and 2^32 * 4096 is far below 2^64.
-fn layout(rows: u64, dim: usize) -> [(Tag, u64); 3] {
-    let (codes, scales) = (rows * stride(dim) as u64, rows * size_of::<f32>() as u64);
-    let chunks = (chunk_count(codes) + chunk_count(scales)) * size_of::<u32>() as u64;
-    [(Tag::CODES, codes), (Tag::SCALES, scales), (Tag::CHUNKS, chunks)]
 }
 
 fn check_scales(section: &Section, bytes: &[u8]) -> std::result::Result<(), Fault> {
     check_section(section, bytes)?;
-    let scales: &[f32] = bytemuck::cast_slice(bytes);
-    match scales.iter().position(|scale| !(scale.is_finite() && scale.is_sign_positive())) {
-        Some(row) => Err(Fault::Scale { row, got: scales[row] }),
-        None => Ok(()),
+    let bits: &[u32] = bytemuck::cast_slice(bytes);
+    // As bits, negative numbers, infinities and NaN all lie above the finite numbers.
+    let limit = f32::INFINITY.to_bits();
+    if bits.iter().fold(0, |most, &scale| scale.max(most)) < limit {
+        return Ok(());
     }
+    let row = bits.iter().position(|&scale| scale >= limit).unwrap_or(0);
+    Err(Fault::Scale { row, got: f32::from_bits(bits[row]) })
 }
 
-// A mapped file begins at a page, and sections at multiples of 64 bytes in it, so `cast_slice` cannot fail; and a
-// chunk is whole in every type.
+// A mapped file begins at a page, and sections at multiples of 64 bytes in it, so `cast_slice` cannot fail;
+// and a chunk is whole in every type.
 const _: () = assert!(CHUNK_BYTES.is_multiple_of(size_of::<f32>()));
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
     use tempfile::TempDir;
 
@@ -212,23 +231,31 @@ mod tests {
     const TABLE: usize = 48;
     const HEADER: usize = TABLE + 3 * 32 + 4;
 
+    /// Where numbers lie that open or search believes once the checksums are right.
+    const FIELDS: [usize; 11] = [8, 12, 16, 20, 24, 32, 40, 56, 64, 88, 96];
+
     fn values() -> Vec<f32> {
         (0..ROWS * DIM).map(|n| (n as f32 * 0.7).sin()).collect()
     }
 
-    fn snap_bytes(home: &TempDir) -> Vec<u8> {
-        let path = home.path().join("whole.snap");
-        let mut writer = ShardWriter::create(&path, DIM).unwrap();
-        writer.append(Vectors::new(&values(), DIM).unwrap()).unwrap();
-        writer.finish().unwrap();
-        std::fs::read(path).unwrap()
+    /// The bytes of a whole file, written once.
+    fn snap_bytes() -> Vec<u8> {
+        static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
+            let home = tempfile::tempdir().unwrap();
+            let path = home.path().join("whole.snap");
+            let mut writer = ShardWriter::create(&path, DIM).unwrap();
+            writer.append(Vectors::new(&values(), DIM).unwrap()).unwrap();
+            writer.finish().unwrap();
+            fs::read(path).unwrap()
+        });
+        BYTES.clone()
     }
 
     fn open_bytes(home: &TempDir, bytes: &[u8]) -> Result<Shard> {
         // A new file each time: the one before may still be mapped.
         let path = home.path().join("edited.snap");
-        let _ = std::fs::remove_file(&path);
-        std::fs::write(&path, bytes).unwrap();
+        let _ = fs::remove_file(&path);
+        fs::write(&path, bytes).unwrap();
         Shard::open(&path)
     }
 
@@ -263,7 +290,7 @@ mod tests {
     #[test]
     fn every_flipped_bit_is_found() {
         let home = tempfile::tempdir().unwrap();
-        let whole = snap_bytes(&home);
+        let whole = snap_bytes();
         open_bytes(&home, &whole).unwrap().verify().unwrap();
         for bit in 0..whole.len() * 8 {
             let mut bytes = whole.clone();
@@ -276,7 +303,7 @@ mod tests {
     #[test]
     fn every_other_length_is_refused() {
         let home = tempfile::tempdir().unwrap();
-        let mut bytes = snap_bytes(&home);
+        let mut bytes = snap_bytes();
         bytes.push(0);
         for length in (0..bytes.len()).filter(|&length| length != bytes.len() - 1) {
             let error = open_bytes(&home, &bytes[..length]).unwrap_err();
@@ -312,7 +339,7 @@ mod tests {
             (384, f32::NAN.to_bits(), "scale of row 0 must be finite and not negative and is NaN"),
         ];
         let home = tempfile::tempdir().unwrap();
-        let whole = snap_bytes(&home);
+        let whole = snap_bytes();
         for (at, word, message) in lies {
             let mut bytes = whole.clone();
             put(&mut bytes, at, word);
@@ -325,7 +352,7 @@ mod tests {
     #[test]
     fn padding_must_be_zero() {
         let home = tempfile::tempdir().unwrap();
-        let mut bytes = snap_bytes(&home);
+        let mut bytes = snap_bytes();
         bytes[HEADER + 1] = 9;
         let error = open_bytes(&home, &bytes).unwrap().verify().unwrap_err();
         assert!(
@@ -337,7 +364,7 @@ mod tests {
     #[test]
     fn an_answer_is_best_first_and_as_wide_as_allowed() {
         let home = tempfile::tempdir().unwrap();
-        let shard = open_bytes(&home, &snap_bytes(&home)).unwrap();
+        let shard = open_bytes(&home, &snap_bytes()).unwrap();
         let values = values();
         let queries = Vectors::new(&values, DIM).unwrap();
         let answers = shard.search(queries, 9, Some(&[true, false, true, true, true])).unwrap();
@@ -351,7 +378,7 @@ mod tests {
     #[test]
     fn more_queries_than_a_group_are_all_answered() {
         let home = tempfile::tempdir().unwrap();
-        let shard = open_bytes(&home, &snap_bytes(&home)).unwrap();
+        let shard = open_bytes(&home, &snap_bytes()).unwrap();
         let many: Vec<f32> = values().into_iter().cycle().take(DIM * (2 * QUERY_GROUP + 3)).collect();
         let together = shard.search(Vectors::new(&many, DIM).unwrap(), 3, None).unwrap();
         let one_by_one = many
@@ -365,12 +392,12 @@ mod tests {
         #[test]
         fn no_file_can_do_harm(
             edits in prop::collection::vec((0..HEADER + 320, any::<u8>()), 0..6),
-            small in prop::option::of((prop::sample::select(&[8, 12, 16, 20, 24, 32, 40, 56, 64, 88, 96][..]), 0_u32..5000)),
+            small in prop::option::of((prop::sample::select(&FIELDS[..]), 0_u32..5000)),
             length in prop::option::of(0_usize..600),
             resealed: bool,
         ) {
             let home = tempfile::tempdir().unwrap();
-            let whole = snap_bytes(&home);
+            let whole = snap_bytes();
             let mut bytes = whole.clone();
             edits.iter().for_each(|&(at, byte)| if at < bytes.len() { bytes[at] = byte });
             small.iter().for_each(|&(at, word)| put(&mut bytes, at, word));

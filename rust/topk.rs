@@ -1,4 +1,5 @@
-//! The best k of a stream of scored rows, without a heap: keep what beats the k-th best, and thin out now and then.
+//! The best k of a stream of scored rows, without a heap: keep what beats the k-th best, and thin out now and
+//! then.
 
 /// A row and its score; higher is better.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -9,7 +10,8 @@ pub struct Hit {
     pub score: f32,
 }
 
-/// Fewest candidates taken in beyond k before the buffer is thinned, so that a small k does not thin at every row.
+/// Fewest candidates taken in beyond k before the buffer is thinned, so that a small k does not thin at every
+/// row.
 const SLACK: usize = 32;
 
 /// Collects the best `k` hits. Ties go to the lower row, so the best k are a prefix of the best k + n.
@@ -17,7 +19,8 @@ const SLACK: usize = 32;
 pub struct TopK {
     k: usize,
     keys: Vec<u64>,
-    /// Key that a candidate must beat; 0 until k candidates are known, then the k-th best key seen at the last thinning.
+    /// Key that a candidate must beat; 0 until k candidates are known, then the k-th best key seen at the
+    /// last thinning.
     floor: u64,
     floor_score: f32,
 }
@@ -29,10 +32,16 @@ impl TopK {
         Self { k, keys: Vec::new(), floor: 0, floor_score }
     }
 
+    /// Whether a row of this score might be among the best k; if not, there is no need to offer it.
+    #[inline]
+    pub fn wants(&self, score: f32) -> bool {
+        score >= self.floor_score
+    }
+
     /// Offer a row; `score` must not be NaN nor -0 (see [`crate::Query::score`]).
     #[inline]
     pub fn offer(&mut self, row: u32, score: f32) {
-        if score >= self.floor_score {
+        if self.wants(score) {
             self.admit(key_of(row, score));
         }
     }

@@ -1,9 +1,9 @@
 //! The int8 tier: a row of float32 becomes int8 codes and one float32 scale; a query becomes int16 codes.
 //!
-//! A row `x` has `scale = max|x| / 127` and `code = round(x / scale)`, ties to even. A query is coded
-//! the same way but up to [`query_limit`] instead of 127, so that the product of a query and a row
-//! is an exact integer that fits an `i32`, whatever the order of summation. Scalar and SIMD kernels therefore agree
-//! to the bit, and the only rounding of a search lies in the codes.
+//! A row `x` has `scale = max|x| / 127` and `code = round(x / scale)`, ties to even. A query is coded the
+//! same way but up to [`query_limit`] instead of 127, so that the product of a query and a row is an exact
+//! integer that fits an `i32`, whatever the order of summation. Scalar and SIMD kernels therefore agree to
+//! the bit, and a search rounds in the codes and in the final score only.
 
 use crate::error::{Error, Result};
 
@@ -28,8 +28,8 @@ pub const fn query_limit(dim: usize) -> i32 {
     if fits < i16::MAX as i64 { fits as i32 } else { i16::MAX as i32 }
 }
 
-// A sum of products is bounded by the sum of their magnitudes, and so is every partial sum in every order:
-// no kernel can overflow an i32 lane, nor can the horizontal sum. The second line keeps the query 32 times finer
+// A sum of products is bounded by the sum of their magnitudes, and so is every partial sum in every order: no
+// kernel can overflow an i32 lane, nor can the horizontal sum. The second line keeps the query 32 times finer
 // than the rows, so that its rounding is lost in theirs.
 const _: () = {
     let mut dim = 1;
@@ -59,7 +59,8 @@ impl<'a> Vectors<'a> {
     /// View `values` as rows of `dim` values.
     ///
     /// # Errors
-    /// [`Error::DimRange`] if `dim` is 0 or more than [`MAX_DIM`]; [`Error::Ragged`] if the last row is not whole.
+    /// [`Error::DimRange`] if `dim` is 0 or more than [`MAX_DIM`]; [`Error::Ragged`] if the last row is not
+    /// whole.
     pub fn new(values: &'a [f32], dim: usize) -> Result<Self> {
         check_dim(dim)?;
         if !values.len().is_multiple_of(dim) {
@@ -76,6 +77,11 @@ impl<'a> Vectors<'a> {
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+
+    /// All values, row after row.
+    pub fn values(&self) -> &'a [f32] {
+        self.values
     }
 
     /// The rows, each of `dim` values.
@@ -117,7 +123,8 @@ pub fn check_dim(dim: usize) -> Result<()> {
 
 /// Code one row of finite values into `codes` (its length is the [`stride`]) and return its scale.
 ///
-/// A row whose scale would not be a normal number (all zero, or below about 1e-36) becomes zeros with scale 0.
+/// A row whose scale would not be a normal number (all zero, or below about 1e-36) becomes zeros with scale
+/// 0.
 pub fn encode_row(row: &[f32], codes: &mut [i8]) -> f32 {
     let (used, padding) = codes.split_at_mut(row.len());
     padding.fill(0);
@@ -137,7 +144,7 @@ pub fn decode_row(codes: &[i8], scale: f32, values: &mut [f32]) {
 }
 
 /// One query in int16 codes, ready for a kernel.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
     codes: Vec<i16>,
     scale: f32,
@@ -146,12 +153,18 @@ pub struct Query {
 impl Query {
     /// Code one query of finite values, shape (dim,).
     pub fn new(values: &[f32]) -> Self {
-        let scale = scale_of(values, query_limit(values.len()));
-        let divisor = divisor_of(scale);
-        let mut codes: Vec<i16> =
-            values.iter().map(|value| round_ties_even(value / divisor) as i16).collect();
-        codes.resize(stride(values.len()), 0);
-        Self { codes, scale }
+        let mut query = Self::default();
+        query.assign(values);
+        query
+    }
+
+    /// Become the codes of another query, in the memory of this one.
+    pub fn assign(&mut self, values: &[f32]) {
+        self.scale = scale_of(values, query_limit(values.len()));
+        let divisor = divisor_of(self.scale);
+        self.codes.clear();
+        self.codes.extend(values.iter().map(|value| round_ties_even(value / divisor) as i16));
+        self.codes.resize(stride(values.len()), 0);
     }
 
     /// The codes, padded with zeros to the [`stride`].
@@ -164,10 +177,21 @@ impl Query {
     /// Computed in float64, where the product cannot overflow, and rounded once.
     #[inline]
     pub fn score(&self, product: i32, row_scale: f32) -> f32 {
-        let score = f64::from(product) * f64::from(row_scale) * f64::from(self.scale);
-        // A shard's scales are checked when it is opened; a NaN here means that the file was changed since.
-        (score as f32).max(f32::NEG_INFINITY) + 0.0
+        rounded(self.part(product, row_scale))
     }
+
+    /// What an integer product with codes of one scale adds to a score.
+    #[inline]
+    pub fn part(&self, product: i32, scale: f32) -> f64 {
+        f64::from(product) * f64::from(scale) * f64::from(self.scale)
+    }
+}
+
+/// A score in float32; never NaN, never -0.
+#[inline]
+pub fn rounded(score: f64) -> f32 {
+    // A file's scales are checked when it is opened; a NaN here means that the file was changed since.
+    (score as f32).max(f32::NEG_INFINITY) + 0.0
 }
 
 /// Largest magnitude in `values`; not finite if any of them is not.
@@ -190,8 +214,8 @@ fn divisor_of(scale: f32) -> f32 {
 
 /// Nearest integer, ties to even, of a value below 2^21 in magnitude.
 ///
-/// Adding 1.5 * 2^23 leaves no bits for a fraction, so the addition itself rounds, and the integer stands in the low
-/// bits as two's complement. Unlike `f32::round_ties_even` this is vectorised on every CPU.
+/// Adding 1.5 * 2^23 leaves no bits for a fraction, so the addition itself rounds, and the integer stands in
+/// the low bits as two's complement. Unlike `f32::round_ties_even` this is vectorised on every CPU.
 #[inline]
 fn round_ties_even(value: f32) -> i32 {
     const SHIFT: f32 = 12_582_912.0;

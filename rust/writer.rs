@@ -1,4 +1,5 @@
-//! Writing a shard: under a temporary name, flushed to the disk, then renamed. A crash leaves no half shard behind.
+//! Writing a shard: under a temporary name, flushed to the disk, then renamed. A crash leaves no half shard
+//! behind.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -15,7 +16,8 @@ pub const MAX_ROWS: usize = u32::MAX as usize;
 const SECTIONS: usize = 3;
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// Writes one shard from left to right. Dropping it before [`ShardWriter::finish`] leaves nothing on the disk.
+/// Writes one shard from left to right. Dropping it before [`ShardWriter::finish`] leaves nothing on the
+/// disk.
 ///
 /// Memory: one float32 per row, and a buffer of 1 MiB.
 #[derive(Debug)]
@@ -38,10 +40,12 @@ struct Draft {
 impl ShardWriter {
     /// Begin a shard of `dim` dimensions that will appear at `path`, replacing what is there.
     ///
-    /// The temporary file lies in the same directory and its name is that of `path` with a number and `.tmp` added.
+    /// The temporary file lies in the same directory and its name is that of `path` with a number and `.tmp`
+    /// added.
     ///
     /// # Errors
-    /// [`Error::DimRange`], [`Error::NoFileName`], or [`Error::Storage`] if the temporary file cannot be made.
+    /// [`Error::DimRange`], [`Error::NoFileName`], or [`Error::Storage`] if the temporary file cannot be
+    /// made.
     pub fn create(path: &Path, dim: usize) -> Result<Self> {
         check_dim(dim)?;
         let draft = Draft::create(path, dim)?;
@@ -70,7 +74,8 @@ impl ShardWriter {
     /// Write the rest, flush it to the disk, make the file appear and return its number of rows.
     ///
     /// # Errors
-    /// [`Error::Storage`] if the disk refuses: the temporary file is gone then. [`Error::WriterClosed`] after its end.
+    /// [`Error::Storage`] if the disk refuses: the temporary file is gone then. [`Error::WriterClosed`] after
+    /// its end.
     pub fn finish(&mut self) -> Result<usize> {
         let draft = self.draft.take().ok_or(Error::WriterClosed)?;
         draft.finish(self.dim)
@@ -150,13 +155,13 @@ fn checksum(bytes: &[u8]) -> Checksum {
 
 /// A file name that is removed when dropped, unless it was published first.
 #[derive(Debug)]
-struct TemporaryName {
+pub(crate) struct TemporaryName {
     temporary: PathBuf,
     path: PathBuf,
 }
 
 impl TemporaryName {
-    fn create(path: &Path) -> Result<(Self, File)> {
+    pub(crate) fn create(path: &Path) -> Result<(Self, File)> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = path.file_name().ok_or_else(|| Error::NoFileName { path: path.to_path_buf() })?;
         loop {
@@ -173,7 +178,12 @@ impl TemporaryName {
         }
     }
 
-    fn publish(self) -> Result<()> {
+    /// Where the file is until it is published.
+    pub(crate) fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    pub(crate) fn publish(self) -> Result<()> {
         fs::rename(&self.temporary, &self.path)
             .map_err(Error::storage("rename a new file to", &self.path))?;
         sync_directory(&self.path)

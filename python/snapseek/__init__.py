@@ -6,8 +6,8 @@
     library.search("two dogs on a beach", k=20)     # a row of pictures in a notebook
 
 `Library` is a folder of pictures made searchable; `Encoder` is the model that puts words and pictures into
-one space; `errors` holds everything that is raised on purpose. Names are loaded when first used, so that
-`import snapseek` costs nothing to those who want one part of it.
+one space; `VectorIndex` searches vectors of your own; `errors` holds everything that is raised on purpose.
+Names are loaded when first used, so that `import snapseek` costs nothing to those who want one part of it.
 """
 
 from importlib import import_module
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from snapseek.errors import SnapseekError
     from snapseek.library import Hit, Hits, Library
     from snapseek.models import Encoder
+    from snapseek.vectors import VectorIndex
 
-__all__ = ["Encoder", "Hit", "Hits", "Library", "SnapseekError", "__version__"]
+__all__ = ["Encoder", "Hit", "Hits", "Library", "SnapseekError", "VectorIndex", "__version__"]
 
 _HOME = {
     "Encoder": "snapseek.models",
@@ -27,6 +28,7 @@ _HOME = {
     "Hits": "snapseek.library",
     "Library": "snapseek.library",
     "SnapseekError": "snapseek.errors",
+    "VectorIndex": "snapseek.vectors",
     "__version__": "snapseek._core",
 }
 

@@ -7,11 +7,13 @@ use crate::vectors::LANES;
 /// Rows that share each load of the query, and whose sums are folded together.
 const TOGETHER: usize = 4;
 
-/// How far ahead of the rows being scored the codes to come are asked for. The CPU's own prefetching stops at the end
-/// of a page; with this a scan from memory took half the time.
+/// How far ahead of the rows being scored the codes to come are asked for. The CPU's own prefetching stops at
+/// the end of a page; with this a scan from memory took half the time.
 const AHEAD_BYTES: usize = 8192;
 
 const CACHE_LINE_BYTES: usize = 64;
+
+const _: () = assert!(TOGETHER * LANES == CACHE_LINE_BYTES);
 
 /// Proof that this CPU has AVX2: the only way to get one is [`Avx2::detect`].
 #[derive(Clone, Copy, Debug)]
@@ -38,21 +40,10 @@ fn products_avx2(codes: &[i8], query: &[i16], products: &mut [i32]) {
     let (fours, rest) = products.as_chunks_mut::<TOGETHER>();
     let (quads, tail) = codes.split_at(fours.len() * TOGETHER * stride);
     for (four, rows) in fours.iter_mut().zip(quads.chunks_exact(TOGETHER * stride)) {
-        prefetch_after(rows);
         *four = four_products(rows, query);
     }
     for (product, row) in rest.iter_mut().zip(tail.chunks_exact(stride)) {
         *product = one_product(row, query);
-    }
-}
-
-/// Ask for as many codes as `rows` has, a little further on; past the end of the shard this does nothing.
-#[inline]
-fn prefetch_after(rows: &[i8]) {
-    let ahead = rows.as_ptr().wrapping_add(AHEAD_BYTES);
-    for line in (0..rows.len()).step_by(CACHE_LINE_BYTES) {
-        // SAFETY: a prefetch is a hint that may name any address: it neither reads nor faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(line)) };
     }
 }
 
@@ -64,7 +55,8 @@ fn four_products(rows: &[i8], query: &[[i16; LANES]]) -> [i32; TOGETHER] {
     let (a, b) = first.split_at(query.len());
     let (c, d) = second.split_at(query.len());
     let mut sums = [_mm256_setzero_si256(); TOGETHER];
-    for ((((a, b), c), d), query) in a.iter().zip(b).zip(c).zip(d).zip(query) {
+    for (step, ((((a, b), c), d), query)) in a.iter().zip(b).zip(c).zip(d).zip(query).enumerate() {
+        prefetch(rows, step);
         let query = load_query(query);
         sums[0] = add_products(sums[0], a, query);
         sums[1] = add_products(sums[1], b, query);
@@ -72,6 +64,15 @@ fn four_products(rows: &[i8], query: &[[i16; LANES]]) -> [i32; TOGETHER] {
         sums[3] = add_products(sums[3], d, query);
     }
     fold(sums)
+}
+
+/// Ask for one cache line of the codes to come. Four rows are as many lines as they have steps, so each step
+/// asks for one: asked for all at once, most would be dropped.
+#[inline]
+fn prefetch(rows: &[i8], step: usize) {
+    let line = rows.as_ptr().wrapping_add(AHEAD_BYTES + step * CACHE_LINE_BYTES);
+    // SAFETY: a prefetch is a hint that may name any address: it neither reads nor faults.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
 }
 
 #[target_feature(enable = "avx2")]

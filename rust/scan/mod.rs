@@ -1,7 +1,7 @@
 //! The exact scan of the int8 tier: every allowed row's integer product with every query, block by block.
 //!
-//! A [`Scanner`] is a kernel that this CPU can run, chosen once. All kernels give the same integers, so the choice
-//! never changes a result; [`scalar`] is the specification of the others.
+//! A [`Scanner`] is a kernel that this CPU can run, chosen once. All kernels give the same integers, so the
+//! choice never changes a result; the scalar one is the specification of the others.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -9,12 +9,19 @@ mod avx2;
 mod neon;
 mod scalar;
 
+use std::ops::Range;
+
 use crate::topk::TopK;
 use crate::vectors::{LANES, Query};
 
 /// Most rows scored in one go. Their codes (128 KiB at 1024 dimensions) stay in the level-2 cache while every
 /// query of a group passes over them, and their products stay in the level-1 cache.
 const BLOCK_ROWS: usize = 128;
+
+/// Where fewer than one row in this many is allowed, the allowed rows are scored one by one. Elsewhere the
+/// whole block is scored, because memory is read faster from end to end than in pieces, and the others are
+/// left out afterwards.
+const SPARSE: usize = 8;
 
 /// A kernel that this CPU is known to run. Cheap to copy.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +70,8 @@ impl Scanner {
 
     /// The integer product of each row with the query, into `products`, shape (n,).
     ///
-    /// `codes` has shape (n, stride), row-major, and `query` shape (stride,). The result is exact for a query made
-    /// by [`Query::new`], whose codes are bounded by [`crate::vectors::query_limit`].
+    /// `codes` has shape (n, stride), row-major, and `query` shape (stride,). The result is exact for a query
+    /// made by [`Query::new`], whose codes are bounded by [`crate::vectors::query_limit`].
     ///
     /// # Panics
     /// If the three shapes do not agree, or the stride is no positive multiple of [`LANES`].
@@ -101,68 +108,65 @@ impl<'a> Tier<'a> {
         Self { codes, scales, stride }
     }
 
-    /// Offer every allowed row to the candidates of every query; `allow` is one flag per row, or none for all rows.
+    /// Offer every allowed row to the candidates of every query; `allow` is one flag per row, or none for all
+    /// rows.
     ///
     /// # Panics
     /// If a query has another stride, or `allow` another length, than the tier.
     pub fn scan(&self, scanner: Scanner, queries: &[Query], allow: Option<&[bool]>, tops: &mut [TopK]) {
+        let rows = self.scales.len();
+        assert!(
+            allow.is_none_or(|flags| flags.len() == rows),
+            "allow is not one flag for each of {rows} rows"
+        );
+        for start in (0..rows).step_by(BLOCK_ROWS) {
+            let block = start..rows.min(start + BLOCK_ROWS);
+            match allow.map(|flags| &flags[block.clone()]) {
+                Some(flags) if is_sparse(flags) => {
+                    for row in block.zip(flags).filter_map(|(row, &allowed)| allowed.then_some(row)) {
+                        self.scan_rows(row..row + 1, scanner, queries, None, tops);
+                    }
+                }
+                flags => self.scan_rows(block, scanner, queries, flags, tops),
+            }
+        }
+    }
+
+    /// Score at most [`BLOCK_ROWS`] neighbours and offer those that `flags`, one for each of them, allows.
+    #[inline]
+    fn scan_rows(
+        &self,
+        rows: Range<usize>,
+        scanner: Scanner,
+        queries: &[Query],
+        flags: Option<&[bool]>,
+        tops: &mut [TopK],
+    ) {
         let mut products = [0; BLOCK_ROWS];
-        for run in Runs::new(self.scales.len(), allow) {
-            let codes = &self.codes[run.start * self.stride..run.end * self.stride];
-            let scales = &self.scales[run.clone()];
-            let products = &mut products[..run.len()];
-            for (query, top) in queries.iter().zip(tops.iter_mut()) {
-                scanner.products(codes, query.codes(), products);
-                offer(query, products, scales, run.start, top);
+        let products = &mut products[..rows.len()];
+        let codes = &self.codes[rows.start * self.stride..rows.end * self.stride];
+        let scales = &self.scales[rows.clone()];
+        for (query, top) in queries.iter().zip(tops) {
+            scanner.products(codes, query.codes(), products);
+            for (at, (&product, &scale)) in products.iter().zip(scales).enumerate() {
+                let score = query.score(product, scale);
+                // The flag is asked for last: few rows get so far.
+                if top.wants(score) && flags.is_none_or(|flags| flags[at]) {
+                    top.offer((rows.start + at) as u32, score);
+                }
             }
         }
     }
 }
 
-#[inline]
-fn offer(query: &Query, products: &[i32], scales: &[f32], first_row: usize, top: &mut TopK) {
-    for (row, (&product, &scale)) in (first_row..).zip(products.iter().zip(scales)) {
-        top.offer(row as u32, query.score(product, scale));
-    }
-}
-
-/// The allowed rows in ascending order, as ranges of at most [`BLOCK_ROWS`] neighbours.
-struct Runs<'a> {
-    next: usize,
-    rows: usize,
-    allow: Option<&'a [bool]>,
-}
-
-impl<'a> Runs<'a> {
-    fn new(rows: usize, allow: Option<&'a [bool]>) -> Self {
-        assert!(
-            allow.is_none_or(|flags| flags.len() == rows),
-            "allow is not one flag for each of {rows} rows"
-        );
-        Self { next: 0, rows, allow }
-    }
-}
-
-impl Iterator for Runs<'_> {
-    type Item = std::ops::Range<usize>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if let Some(allow) = self.allow {
-            self.next += allow[self.next..].iter().take_while(|&&allowed| !allowed).count();
-        }
-        let start = self.next;
-        let most = BLOCK_ROWS.min(self.rows - start);
-        let length = match self.allow {
-            Some(allow) => allow[start..start + most].iter().take_while(|&&allowed| allowed).count(),
-            None => most,
-        };
-        self.next += length;
-        (length > 0).then_some(start..start + length)
-    }
+fn is_sparse(flags: &[bool]) -> bool {
+    let allowed: usize = flags.iter().map(|&allowed| usize::from(allowed)).sum();
+    allowed * SPARSE < flags.len()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
@@ -172,8 +176,8 @@ mod tests {
     fn codes_and_query() -> impl Strategy<Value = (Vec<i8>, Vec<i16>, usize)> {
         (1_usize..700, 0_usize..14).prop_flat_map(|(dim, rows)| {
             let limit = query_limit(dim) as i16;
-            let codes = prop::collection::vec(any::<i8>(), rows * stride(dim));
-            let query = prop::collection::vec(-limit..=limit, stride(dim));
+            let codes = vec(any::<i8>(), rows * stride(dim));
+            let query = vec(-limit..=limit, stride(dim));
             (codes, query, Just(rows))
         })
     }
@@ -221,37 +225,26 @@ mod tests {
         }
 
         #[test]
-        fn runs_cover_exactly_the_allowed_rows(allow in prop::collection::vec(any::<bool>(), 0..700)) {
-            let expected: Vec<usize> = (0..allow.len()).filter(|&row| allow[row]).collect();
-            let rows: Vec<usize> = Runs::new(allow.len(), Some(&allow)).flatten().collect();
-            prop_assert_eq!(rows, expected);
-            let all: Vec<usize> = Runs::new(allow.len(), None).flatten().collect();
-            prop_assert!(all.into_iter().eq(0..allow.len()));
-        }
-
-        #[test]
         fn a_scan_offers_each_allowed_row_to_each_query(
-            values in prop::collection::vec(-1_f32..1.0, 7..2000),
-            flags in prop::collection::vec(any::<bool>(), 300),
+            values in vec(-1_f32..1.0, 7..3000),
+            flags in (0.0..=1.0).prop_flat_map(|share| vec(prop::bool::weighted(share), 429)),
         ) {
             let rows = values.len() / 7;
+            let flags = &flags[..rows];
             let mut codes = vec![0; rows * stride(7)];
             let scales: Vec<f32> = std::iter::zip(values.chunks_exact(7), codes.chunks_exact_mut(stride(7)))
                 .map(|(row, codes)| encode_row(row, codes))
                 .collect();
             let queries = [Query::new(&values[..7]), Query::new(&[0.5; 7])];
             let mut tops = [TopK::new(rows), TopK::new(rows)];
-            let tier = Tier::new(&codes, &scales, stride(7));
-            tier.scan(Scanner::fastest(), &queries, Some(&flags[..rows]), &mut tops);
+            Tier::new(&codes, &scales, stride(7)).scan(Scanner::fastest(), &queries, Some(flags), &mut tops);
             for (top, query) in tops.into_iter().zip(&queries) {
-                for hit in top.clone().into_hits() {
-                    let row = hit.row as usize;
-                    let mut product = [0];
-                    Scanner::scalar().products(&codes[row * 16..][..16], query.codes(), &mut product);
-                    prop_assert!(flags[row]);
-                    prop_assert_eq!(hit.score, query.score(product[0], scales[row]));
+                let mut expected = TopK::new(rows);
+                for row in (0..rows).filter(|&row| flags[row]) {
+                    let product = products(Scanner::scalar(), &codes[row * 16..][..16], query.codes(), 1)[0];
+                    expected.offer(row as u32, query.score(product, scales[row]));
                 }
-                prop_assert_eq!(top.into_hits().len(), flags[..rows].iter().filter(|&&flag| flag).count());
+                prop_assert_eq!(top.into_hits(), expected.into_hits());
             }
         }
     }

@@ -1,0 +1,365 @@
+"""Search among vectors alone: build an index of an array, open it, ask it.
+
+    index = VectorIndex.build(vectors, queries, path="pictures.snap", memory="800MB")
+    ids, scores = index.search(query, k=10, effort=0.98)
+
+Vectors may be float16 or float32, in memory or in a mapped `.npy` file (`numpy.load(..., mmap_mode="r")`),
+which is read in pieces and never copied whole. The score is the inner product: of unit rows, the cosine.
+"""
+
+import os
+import re
+import shutil
+import struct
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from snapseek._core import Index, Shard, build_flat, build_index
+from snapseek.errors import InputError, StorageError
+
+__all__ = ["Effort", "VectorIndex", "VectorIndexInfo"]
+
+FLAT_ROWS = 50_000
+"""Below so many rows nothing is trained: all of them are scored for every query."""
+
+DEFAULT_EFFORT = 0.95
+
+_INDEX_KIND = 2
+_TRANSFORMS = ("identity", "pca", "query-0.25", "query-0.5")
+# At most: the scale, the id and the padding of a row; and what a file has besides rows.
+_FLAT_ROW_BYTES = 28
+_FLAT_BYTES = 4096
+_EFFORTS = {"low": 0.90, "medium": 0.95, "high": 0.98, "max": 0.995}
+_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_BYTES = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kmgt]i?)?b?", re.IGNORECASE)
+
+Progress = Callable[[str, float], object]
+Ids = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """A measured setting: the share of the true ten best it found for queries held out at build."""
+
+    recall: float
+    nprobe: int
+    shortlist: int
+
+
+@dataclass(frozen=True)
+class VectorIndexInfo:
+    """What an index is: its kind (`flat` or `lists`), its sizes, what was chosen and measured at build.
+
+    `gains` has the recall of the codes with each transform that was tried, on a sample.
+    """
+
+    path: Path
+    kind: Literal["flat", "lists"]
+    rows: int
+    dim: int
+    size_bytes: int
+    kernel: str
+    nlist: int = 0
+    m: int = 0
+    tier: str = "int8"
+    transform: str = "identity"
+    gains: dict[str, float] = field(default_factory=dict)
+    efforts: tuple[Effort, ...] = ()
+
+
+class VectorIndex:
+    """Vectors in one immutable file, mapped and searched in place. Safe to use from many threads at once.
+
+    Made by `build` or `open`; a search releases the GIL.
+    """
+
+    def __init__(self, core: Shard | Index, path: Path, keep: object = None) -> None:
+        self._core = core
+        self._path = path
+        self._keep = keep
+
+    @classmethod
+    def build(
+        cls,
+        vectors: NDArray[np.float16] | NDArray[np.float32],
+        queries: NDArray[np.float16] | NDArray[np.float32] | None = None,
+        *,
+        memory: str | int | None = None,
+        path: str | os.PathLike[str] | None = None,
+        ids: ArrayLike | None = None,
+        threads: int | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+        m: int | None = None,
+        nlist: int | None = None,
+        tier: Literal["int8", "int4", "none"] | None = None,
+        transform: Literal["identity", "pca", "query-0.25", "query-0.5"] | None = None,
+    ) -> Self:
+        """Build an index of `vectors`, shape (n, dim), write it to `path` and open it.
+
+        `queries`, shape (q, dim), are samples of what will be asked, best some thousands: codes are trained
+        for them and `effort` is calibrated with some of them. Without them noisy rows stand in, as fits
+        queries by picture.
+
+        `memory` bounds the file, as bytes or "800MB"; less of it means coarser codes. Without `path` the file
+        is a temporary one, removed with the index. `ids`, shape (n,) int64 and all different, are what a
+        search returns; by default the row numbers. `threads`: all by default; they change the time and
+        nothing else. The same input and `seed` give the same file. `progress` is called with a stage's name
+        and the share of it that is done; what it raises, and Ctrl-C, end the build.
+
+        For experts: `m` subquantizers of four dimensions each, `nlist` inverted lists, the `tier` for
+        refining, the `transform`. Under 50,000 rows nothing is trained, unless one of these is given.
+
+        Raises InputError for another dtype, shape or dim, NaN or infinity, ids that repeat or are too few,
+        settings out of range; StorageError if the disk refuses. Nothing half-written stays, and a file
+        already at `path` is only replaced by a finished one.
+        """
+        target, keep = _target(path)
+        limit = None if memory is None else _bytes(memory)
+        numbers = None if ids is None else _whole_numbers(ids)
+        plain = all(setting is None for setting in (m, nlist, tier, transform))
+        if plain and _is_flat(vectors, limit):
+            _check_queries(vectors, queries)
+            build_flat(target, vectors, ids=numbers, progress=progress)
+        else:
+            build_index(
+                target,
+                vectors,
+                queries=queries,
+                ids=numbers,
+                m=m,
+                nlist=nlist,
+                tier=tier,
+                transform=transform,
+                memory_bytes=limit,
+                threads=_threads(threads),
+                seed=seed,
+                progress=progress,
+            )
+        return cls._open(target, keep)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, load: Literal["map", "ram"] = "map") -> Self:
+        """Open the index at `path`; with `load="ram"` it is read into memory first, otherwise mapped.
+
+        Raises StorageError if the file cannot be read; FormatError if it is damaged, no index, or too new.
+        """
+        return cls._open(Path(path), None, load)
+
+    @classmethod
+    def _open(cls, path: Path, keep: object, load: Literal["map", "ram"] = "map") -> Self:
+        if _kind(path) != _INDEX_KIND:
+            return cls(Shard.open(path), path, keep)
+        return cls(Index.open(path, load=load), path, keep)
+
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        k: int = 10,
+        *,
+        allow: NDArray[np.bool_] | NDArray[np.int64] | None = None,
+        exact: bool = False,
+        effort: float | str | Effort | None = None,
+    ) -> tuple[Ids, Scores]:
+        """Ids and scores of the best `k` allowed rows for each query, best first, ties by lower id.
+
+        `queries`: (q, dim) float32, or (dim,) for one. `allow`: which rows may be found, as a flag for each
+        id from 0 to the largest (bool, so one for each row if ids were left to the default), or as the ids
+        themselves (int64). Returns (q, min(k, allowed)) int64 and float32. One query runs on one thread, many
+        share all of them.
+
+        `effort` is the share of the true ten best that a query should find on average, as measured at build:
+        0.95 by default; or "low", "medium", "high", "max" (0.90, 0.95, 0.98, 0.995); or an `Effort` of
+        `info()`. `exact=True` scores every allowed row. An index of fewer than 50,000 rows always does.
+
+        Raises InputError for another dtype, shape or dim, NaN or infinity, a negative `k`, or an `allow` of
+        the wrong length.
+        """
+        if isinstance(self._core, Shard):
+            return _search_flat(self._core, queries, k, allow)
+        setting = _setting(self._efforts(), effort)
+        threads = 1 if np.ndim(queries) == 1 or len(queries) == 1 else _threads(None)
+        return self._core.search(
+            queries,
+            k,
+            nprobe=setting.nprobe,
+            shortlist=setting.shortlist,
+            exact=exact,
+            allow=allow,
+            threads=threads,
+        )
+
+    def verify(self) -> None:
+        """Read the whole file and check every checksum. Raises FormatError naming the damaged place."""
+        self._core.verify()
+
+    def info(self) -> VectorIndexInfo:
+        """What this index is, and what was measured when it was built."""
+        core, size_bytes = self._core, self._path.stat().st_size
+        if isinstance(core, Shard):
+            return VectorIndexInfo(self._path, "flat", core.rows, core.dim, size_bytes, core.kernel)
+        return VectorIndexInfo(
+            path=self._path,
+            kind="lists",
+            rows=core.rows,
+            dim=core.dim,
+            size_bytes=size_bytes,
+            kernel=core.kernel,
+            nlist=core.nlist,
+            m=core.m,
+            tier=core.tier,
+            transform=_TRANSFORMS[core.transform],
+            gains={name: gain for name, gain in zip(_TRANSFORMS, core.gains, strict=True) if gain >= 0},
+            efforts=tuple(self._efforts()),
+        )
+
+    @property
+    def dim(self) -> int:
+        """Dimension of a vector."""
+        return self._core.dim
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return self._core.rows
+
+    def __repr__(self) -> str:
+        kind = "flat" if isinstance(self._core, Shard) else "lists"
+        return f"VectorIndex({len(self)} rows of {self.dim}, {kind}, {str(self._path)!r})"
+
+    def _efforts(self) -> list[Effort]:
+        if isinstance(self._core, Shard):
+            return []
+        return [Effort(recall, nprobe, shortlist) for recall, nprobe, shortlist in self._core.efforts]
+
+
+class _TemporaryPlace:
+    """A directory that goes when nobody holds this any more."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="snapseek-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+def _target(path: str | os.PathLike[str] | None) -> tuple[Path, _TemporaryPlace | None]:
+    """Where to write, and what keeps a temporary place alive."""
+    if path is not None:
+        return Path(path), None
+    place = _TemporaryPlace()
+    return place.path / "index.snap", place
+
+
+def _is_flat(vectors: NDArray[np.float16] | NDArray[np.float32], limit: int | None) -> bool:
+    """Whether the rows are few enough to train nothing, and fit `limit`; the core checks the rest."""
+    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2:
+        got = f"shape {vectors.shape}" if isinstance(vectors, np.ndarray) else type(vectors).__name__
+        raise InputError(f"vectors must be an array of shape (n, dim), got {got}")
+    rows, dim = vectors.shape
+    return rows < FLAT_ROWS and (limit is None or rows * (dim + _FLAT_ROW_BYTES) + _FLAT_BYTES <= limit)
+
+
+def _check_queries(vectors: NDArray[np.generic], queries: NDArray[np.generic] | None) -> None:
+    """A flat index learns nothing from queries, yet wrong ones are refused all the same."""
+    if queries is not None and np.shape(queries)[1:] != vectors.shape[1:]:
+        raise InputError(
+            f"queries must have shape (q, {vectors.shape[1]}) as vectors have, got shape {np.shape(queries)}"
+        )
+
+
+def _whole_numbers(ids: ArrayLike) -> Ids:
+    array = np.asarray(ids)
+    if not np.issubdtype(array.dtype, np.integer) and array.size > 0:
+        raise InputError(f"ids must be whole numbers, got an array of {array.dtype}")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _threads(threads: int | None) -> int:
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise InputError(f"threads must be 1 or more, got {threads}")
+    return threads
+
+
+def _bytes(memory: str | int) -> int:
+    """Bytes of "800MB", "1.5 GiB" or a number of bytes."""
+    match = _BYTES.fullmatch(str(memory).strip())
+    if match is None:
+        raise InputError(f"memory must be bytes or a size such as '800MB' or '1.5GiB', got {memory!r}")
+    return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
+
+
+def _kind(path: Path) -> int:
+    """Kind number in the header of a `.snap` file; 0 for what is none, which the core then explains."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(20)
+    except OSError as error:
+        raise StorageError(f"could not open {path}: {error.strerror or error}") from error
+    return struct.unpack_from("<I", header, 16)[0] if len(header) == 20 else 0
+
+
+def _setting(efforts: Sequence[Effort], effort: float | str | Effort | None) -> Effort:
+    """Lists and rows for an effort: between two measured points by distance, beyond the last as the last."""
+    if isinstance(effort, Effort):
+        return effort
+    if isinstance(effort, str):
+        if effort not in _EFFORTS:
+            raise InputError(f"effort must be a recall or one of {', '.join(_EFFORTS)}, got {effort!r}")
+        effort = _EFFORTS[effort]
+    wanted = DEFAULT_EFFORT if effort is None else float(effort)
+    if not 0 < wanted <= 1:
+        raise InputError(f"effort must be a recall between 0 and 1, got {wanted}")
+    recalls = [point.recall for point in efforts]
+    nprobe, shortlist = (
+        float(np.interp(wanted, recalls, [getattr(point, name) for point in efforts]))
+        for name in ("nprobe", "shortlist")
+    )
+    return Effort(wanted, int(np.ceil(nprobe)), int(np.ceil(shortlist)))
+
+
+def _search_flat(
+    shard: Shard,
+    queries: NDArray[np.float32],
+    k: int,
+    allow: NDArray[np.bool_] | NDArray[np.int64] | None,
+) -> tuple[Ids, Scores]:
+    flags = None if allow is None else _flags(shard, allow)
+    threads = _threads(None)
+    if np.ndim(queries) != 2 or len(queries) < 2 * threads or threads == 1:
+        rows, scores = shard.search(queries, k, allow=flags)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            parts = np.array_split(queries, threads)
+            found = list(pool.map(lambda part: shard.search(part, k, allow=flags), parts))
+        rows, scores = (np.concatenate(column) for column in zip(*found, strict=True))
+    ids = shard.ids
+    return (rows if ids is None else ids[rows]), scores
+
+
+def _flags(shard: Shard, allow: NDArray[np.bool_] | NDArray[np.int64]) -> NDArray[np.bool_]:
+    """One flag for each row, of flags by id or of ids."""
+    if not isinstance(allow, np.ndarray) or allow.ndim != 1 or allow.dtype not in (np.bool_, np.int64):
+        raise InputError("allow must be an array of shape (n,), bool flags by id or int64 ids")
+    ids = np.arange(shard.rows) if shard.ids is None else shard.ids
+    if allow.dtype == np.int64:
+        return np.isin(ids, allow)
+    if len(ids) and ids[0] < 0:
+        raise InputError(
+            f"flags count ids from 0 and this index has id {ids[0]}: pass the allowed ids instead"
+        )
+    expected = int(ids[-1]) + 1 if len(ids) else 0
+    if len(allow) != expected:
+        raise InputError(
+            f"allow must hold one flag for each of the {expected} ids from 0, it holds {len(allow)}"
+        )
+    flags: NDArray[np.bool_] = allow.astype(np.bool_)[ids]
+    return flags

@@ -1,0 +1,45 @@
+//! Bringing a file to where it is searched: mapped, or copied into memory.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use memmap2::{Mmap, MmapMut};
+
+use crate::error::{Error, Result};
+use crate::shard::map;
+
+/// Where an index is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// In the mapped file: opens at once, and the system keeps in memory what is used.
+    Map,
+    /// In a copy in memory, on large pages where the system has them: opens slowly, answers a little faster.
+    Ram,
+}
+
+/// Names of the ways to load.
+pub const LOADS: [(&str, Load); 2] = [("map", Load::Map), ("ram", Load::Ram)];
+
+impl Load {
+    /// The bytes of the file at `path`, which must not be empty.
+    pub(crate) fn bytes(self, path: &Path) -> Result<Mmap> {
+        match self {
+            Load::Map => map(path),
+            Load::Ram => read(path),
+        }
+    }
+}
+
+/// Copy the file into memory of its own.
+fn read(path: &Path) -> Result<Mmap> {
+    let mapped = map(path)?;
+    let refused = |action| Error::storage(action, path);
+    let mut copy = MmapMut::map_anon(mapped.len()).map_err(refused("make room in memory for"))?;
+    #[cfg(target_os = "linux")]
+    // Only a wish: without large pages all works as well, a little slower.
+    let _ = copy.advise(memmap2::Advice::HugePage);
+    let mut file = File::open(path).map_err(refused("open"))?;
+    file.read_exact(&mut copy).map_err(refused("read"))?;
+    copy.make_read_only().map_err(refused("load"))
+}

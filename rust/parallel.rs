@@ -1,0 +1,161 @@
+//! Work in pieces on several threads, with the same results whatever their number.
+//!
+//! A [`Team`] hands out pieces in order; what a piece gives depends on nothing but the piece, and results come back in
+//! the order of the pieces. The calling thread works too, and between its pieces it reports progress and may be told
+//! to stop, so that a key press ends a build of minutes within a second.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use crate::error::Result;
+
+/// How far a long job has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// What is being done, as a noun for a user: `lists`, `codes`, ...
+    pub stage: &'static str,
+    /// Share of this stage that is done, 0 to 1.
+    pub share: f64,
+}
+
+/// Hears how far the job is; an error from it ends the job with that error.
+pub type Listener<'a> = dyn FnMut(Progress) -> Result<()> + 'a;
+
+/// Threads that share out pieces of work.
+pub struct Team<'a> {
+    threads: usize,
+    listener: &'a mut Listener<'a>,
+    stage: &'static str,
+    /// The part of the stage that the next [`Team::run`] is: first share and last share.
+    span: (f64, f64),
+}
+
+impl<'a> Team<'a> {
+    /// A team of `threads`, at least one, with the calling thread as its first.
+    pub fn new(threads: usize, listener: &'a mut Listener<'a>) -> Self {
+        Self { threads: threads.max(1), listener, stage: "start", span: (0.0, 1.0) }
+    }
+
+    /// Name the stage, and the part of it that the next runs are.
+    pub fn enter(&mut self, stage: &'static str, span: (f64, f64)) {
+        (self.stage, self.span) = (stage, span);
+    }
+
+    /// Do `work` on every piece and return the results in the order of the pieces.
+    ///
+    /// # Errors
+    /// The first error in the order of the pieces, or the listener's.
+    pub fn run<I: Send, T: Send>(
+        &mut self,
+        pieces: impl ExactSizeIterator<Item = I> + Send,
+        work: impl Fn(I) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let queue = Queue::new(pieces);
+        let extra = self.threads.min(queue.total).saturating_sub(1);
+        let mut done = thread::scope(|scope| {
+            let start = |_| thread::Builder::new().spawn_scoped(scope, || queue.empty(&work, |_| Ok(())));
+            // A thread that the system refuses to start is done without.
+            let helpers: Vec<_> = (0..extra).filter_map(|index| start(index).ok()).collect();
+            let mut done = queue.empty(&work, |share| self.tell(share));
+            for helper in helpers {
+                done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            done
+        });
+        done.sort_unstable_by_key(|&(index, _)| index);
+        done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    fn tell(&mut self, share: f64) -> Result<()> {
+        let (first, last) = self.span;
+        (self.listener)(Progress { stage: self.stage, share: first + (last - first) * share })
+    }
+}
+
+/// The pieces not yet taken.
+struct Queue<P> {
+    pieces: Mutex<std::iter::Enumerate<P>>,
+    total: usize,
+    stopped: AtomicBool,
+}
+
+impl<I, P: ExactSizeIterator<Item = I>> Queue<P> {
+    fn new(pieces: P) -> Self {
+        let total = pieces.len();
+        Self { pieces: Mutex::new(pieces.enumerate()), total, stopped: AtomicBool::new(false) }
+    }
+
+    fn take(&self) -> Option<(usize, I)> {
+        let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.stopped.load(Ordering::Relaxed) { None } else { pieces.next() }
+    }
+
+    /// Take pieces until none is left, telling after each the share of pieces taken.
+    ///
+    /// Pieces are taken in order and every piece taken is finished, so the first error is always the same one. A
+    /// refusal of the listener is placed after all pieces.
+    fn empty<T>(
+        &self,
+        work: impl Fn(I) -> Result<T>,
+        mut tell: impl FnMut(f64) -> Result<()>,
+    ) -> Vec<(usize, Result<T>)> {
+        let mut done = Vec::new();
+        while let Some((index, piece)) = self.take() {
+            let result = work(piece);
+            let failed = result.is_err();
+            done.push((index, result));
+            let told = tell((index + 1) as f64 / self.total as f64);
+            if failed || told.is_err() {
+                self.stopped.store(true, Ordering::Relaxed);
+            }
+            if let Err(error) = told {
+                done.push((self.total, Err(error)));
+            }
+        }
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn silent(_: Progress) -> Result<()> {
+        Ok(())
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_pieces() {
+        for threads in [1, 2, 7] {
+            let mut listener = silent;
+            let squares = Team::new(threads, &mut listener).run(0..100_usize, |n| Ok(n * n)).unwrap();
+            assert!(squares.iter().enumerate().all(|(n, &square)| square == n * n));
+        }
+    }
+
+    #[test]
+    fn the_first_error_wins() {
+        for threads in [1, 3] {
+            let mut listener = silent;
+            let refuse =
+                |n: usize| if n % 10 == 7 { Err(Error::RowRange { rows: 0, got: n }) } else { Ok(()) };
+            let error = Team::new(threads, &mut listener).run(0..100_usize, refuse).unwrap_err();
+            assert!(matches!(error, Error::RowRange { got: 7, .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_listener_hears_the_share_and_can_stop() {
+        let mut heard = Vec::new();
+        let mut listener = |progress: Progress| {
+            heard.push(progress.share);
+            if heard.len() == 3 { Err(Error::Stopped) } else { Ok(()) }
+        };
+        let mut team = Team::new(1, &mut listener);
+        team.enter("count", (0.5, 1.0));
+        assert!(matches!(team.run(0..10_usize, |_| Ok(())), Err(Error::Stopped)));
+        assert_eq!(heard, [0.55, 0.6, 0.65]);
+    }
+}

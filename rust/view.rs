@@ -1,0 +1,61 @@
+//! An index as a search sees it.
+
+use crate::blocks::{BLOCK_ROWS, block_bytes};
+use crate::lists::Shape;
+use crate::lut::Books;
+use crate::pqscan::PqScanner;
+use crate::refine::Refiner;
+use crate::scan::Scanner;
+use crate::vectors::{Query, stride};
+
+/// Slices of a file that was checked when it was opened.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    pub(crate) shape: &'a Shape,
+    pub(crate) b: &'a [f32],
+    pub(crate) books: &'a Books,
+    pub(crate) key_books: &'a Books,
+    pub(crate) key_blocks: &'a [u8],
+    pub(crate) means: &'a [i8],
+    pub(crate) mean_scales: &'a [f32],
+    pub(crate) pulls: &'a [f32],
+    pub(crate) starts: &'a [u64],
+    /// First block of each list, and the number of blocks.
+    pub(crate) places: &'a [u32],
+    pub(crate) blocks: &'a [u8],
+    pub(crate) ids: &'a [i64],
+    pub(crate) refiner: Refiner<'a>,
+    pub(crate) scanner: Scanner,
+    pub(crate) pq_scanner: PqScanner,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn rows_of(&self, list: usize) -> std::ops::Range<usize> {
+        self.starts[list] as usize..self.starts[list + 1] as usize
+    }
+
+    pub(crate) fn blocks_of(&self, list: usize) -> &'a [u8] {
+        let bytes = block_bytes(self.shape.m);
+        &self.blocks[self.places[list] as usize * bytes..self.places[list + 1] as usize * bytes]
+    }
+
+    /// The list in which a row is.
+    pub(crate) fn list_of(&self, row: usize) -> usize {
+        self.starts.partition_point(|&start| start <= row as u64) - 1
+    }
+
+    /// The block in which a row of a list is, and its place there.
+    pub(crate) fn block_of(&self, list: usize, row: usize) -> (&'a [u8], usize) {
+        let (bytes, place) = (block_bytes(self.shape.m), row - self.starts[list] as usize);
+        let block = self.places[list] as usize + place / BLOCK_ROWS;
+        (&self.blocks[block * bytes..][..bytes], place % BLOCK_ROWS)
+    }
+
+    /// What the mean of a list adds to the scores of its rows.
+    pub(crate) fn base(&self, query: &Query, list: usize) -> f64 {
+        let stride = stride(self.shape.dim);
+        let mut product = [0];
+        self.scanner.products(&self.means[list * stride..][..stride], query.codes(), &mut product);
+        query.part(product[0], self.mean_scales[list])
+    }
+}
