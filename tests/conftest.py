@@ -19,6 +19,18 @@ PICTURES = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Nothing in the caches of who runs the tests is used or changed, and no token of theirs is sent."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SNAPSEEK_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))
+        patch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
+        patch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        patch.delenv("HF_TOKEN", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("tiny"))

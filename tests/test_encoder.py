@@ -55,13 +55,13 @@ def test_a_graph_of_fixed_length_is_fed_that_length(tmp_path, encoder):
 
 
 def test_padding_is_dropped_only_where_it_changes_nothing(encoder, tmp_path):
-    assert encoder._unpadded
+    assert encoder.text_policy.unpadded
     model = write_tiny_model(tmp_path)
     config = {"pad_token": "white", "unk_token": "[UNK]"}
     (model / "tokenizer_config.json").write_text(json.dumps(config))
-    assert Encoder.load(model)._unpadded  # the mask hides the padding, whatever it is
+    assert Encoder.load(model).text_policy.unpadded  # the mask hides the padding, whatever it is
     _ignore_mask(model / "onnx" / "text_model.onnx")
-    assert not Encoder.load(model)._unpadded
+    assert not Encoder.load(model).text_policy.unpadded
 
 
 def _ignore_mask(path):

@@ -83,3 +83,72 @@ def test_a_model_that_wants_no_normalising():
 def test_a_config_of_no_use_is_refused(change, message):
     with pytest.raises(ModelError, match=message):
         PixelPolicy.from_config(CONFIG | change)
+
+
+OPEN_CLIP = {
+    "size": [8, 8],
+    "mode": "RGB",
+    "mean": [0.5, 0.4, 0.3],
+    "std": [0.2, 0.3, 0.4],
+    "interpolation": "bilinear",
+    "resize_mode": "shortest",
+    "fill_color": 0,
+}
+
+
+def test_the_other_dialect_says_the_same():
+    of_hugging_face = CONFIG | {"size": 8, "crop_size": 8, "resample": 2}
+    policy = PixelPolicy.from_config(OPEN_CLIP)
+    assert policy == PixelPolicy.from_config(of_hugging_face)
+    assert policy == PixelPolicy.from_config(OPEN_CLIP | {"size": 8})
+    squashed = PixelPolicy.from_config(OPEN_CLIP | {"resize_mode": "squash"})
+    assert squashed == PixelPolicy.from_config(of_hugging_face | {"size": {"height": 8, "width": 8}})
+    shorter = {name: OPEN_CLIP[name] for name in ("size", "mean", "std")}
+    assert PixelPolicy.from_config(shorter) == PixelPolicy.from_config(of_hugging_face | {"resample": 3})
+
+
+def test_the_longest_side_fits_and_the_rest_is_filled():
+    policy = PixelPolicy.from_config(OPEN_CLIP | {"resize_mode": "longest", "fill_color": 128})
+    pixels = policy.squared(Image.new("RGB", (80, 40), (255, 0, 0)))
+    assert pixels.shape == (8, 8, 3)
+    np.testing.assert_array_equal(pixels[:2], np.full((2, 8, 3), 128))
+    np.testing.assert_array_equal(pixels[2:6], np.full((4, 8, 3), (255, 0, 0)))
+    np.testing.assert_array_equal(pixels[6:], np.full((2, 8, 3), 128))
+    assert policy.squared(Image.new("RGB", (1, 5_000))).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "scale"),
+    [
+        ({}, 1 / 255),
+        ({"rescale_factor": 1 / 255}, 1 / 255),
+        ({"rescale_factor": 0.5}, 0.5),
+        ({"do_rescale": False}, 1.0),
+        ({"do_rescale": False, "rescale_factor": 0.5}, 1.0),
+    ],
+)
+def test_rescaling_is_what_the_configuration_says(change, scale):
+    policy = PixelPolicy.from_config({"size": 8, "do_normalize": False} | change)
+    np.testing.assert_allclose(policy.tensor(Image.new("RGB", (8, 8), (51, 0, 0)))[0], 51 * scale, rtol=1e-5)
+
+
+def test_clip_itself():
+    policy = PixelPolicy.of_clip(32)
+    assert (policy.crop_px, policy.resample, policy.squeezed) == (32, 3, False)
+    assert policy.mean == (0.48145466, 0.4578275, 0.40821073)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": [8, 9]}, "square"),
+        ({"size": [8]}, "preprocess_cfg"),
+        ({"interpolation": "magic"}, "preprocess_cfg"),
+        ({"resize_mode": "none"}, "shortest, squash or longest"),
+        ({"mean": [0.5]}, "preprocess_cfg"),
+        ({"std": [0, 1, 1]}, "above 0"),
+    ],
+)
+def test_the_other_dialect_of_no_use(change, message):
+    with pytest.raises(ModelError, match=message):
+        PixelPolicy.from_config(OPEN_CLIP | change)

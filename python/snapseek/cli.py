@@ -16,6 +16,9 @@ from snapseek.library import Hit, Hits, Library
 from snapseek.library import Progress as IndexProgress
 from snapseek.library.places import DEMO_PICTURES, demo_library, find_library, library_of
 from snapseek.models import Encoder
+from snapseek.models.catalogue import CATALOGUE, Entry
+from snapseek.models.check import check_model
+from snapseek.models.shelf import pull_model
 from snapseek.server import serve
 from snapseek.sources.picture import displayed
 
@@ -79,6 +82,17 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument(
         "--failed", action="store_true", help="list the files that could not be read, with the reason"
     )
+    models = commands.add_parser("models", help="list the models that can be fetched; fetch or check one")
+    actions = models.add_subparsers(dest="action", metavar="ACTION")
+    pulled = actions.add_parser("pull", help="fetch a model into the folder of models")
+    pulled.add_argument("model", metavar="NAME", help="a name of the list, or owner/name of the hub")
+    pulled.add_argument("--text-only", action="store_true", help="leave the image tower until it is needed")
+    checked = actions.add_parser("check", help="load a model that is here and say what it is")
+    checked.add_argument("model", metavar="NAME|DIR", help="as for pull, 'starter', or a directory")
+    for command in (pulled, checked, demo, opened, index):
+        command.add_argument(
+            "--model-dir", type=Path, metavar="D", help="folder of models (default: in your cache)"
+        )
 
     for command in (demo, opened, index):
         command.add_argument("--library", type=Path, metavar="L", help="where the library goes")
@@ -86,7 +100,10 @@ def _parser() -> argparse.ArgumentParser:
             "--threads", type=_count, metavar="N", help="pictures at a time (default: all cores)"
         )
         command.add_argument(
-            "--model", default="starter", metavar="M", help="'starter', or a directory with a CLIP export"
+            "--model",
+            default="starter",
+            metavar="M",
+            help="'starter', a name of `snapseek models`, owner/name of the hub, or a directory",
         )
     for command in (demo, opened, served):
         command.add_argument(
@@ -132,7 +149,7 @@ def _build(folders: list[Path], place: Path | None, options: argparse.Namespace)
     if place is None and len(folders) > 1:
         raise InputError("expected --library L where several folders go into one library")
     path = place or library_of(folders[0])
-    encoder = Encoder.load(options.model)
+    encoder = Encoder.load(options.model, model_dir=options.model_dir)
     _NOTES.print(f"model {encoder.name} on {encoder.provider}, library {displayed(str(path))}", markup=False)
     library = _build_with_bar(folders, path, encoder, options.threads)
     info = library.info()
@@ -217,6 +234,28 @@ def _info(options: argparse.Namespace) -> None:
         print(f"{name:9} {value}")
 
 
+def _models(options: argparse.Namespace) -> None:
+    if options.action == "pull":
+        folder = pull_model(options.model, options.model_dir, text_only=options.text_only)
+        _NOTES.print(f"{options.model} is in {displayed(str(folder))}", markup=False)
+    elif options.action == "check":
+        for name, value in check_model(options.model, options.model_dir).items():
+            print(f"{name:11} {displayed(value)}")
+    else:
+        print(f"{'starter':24} {'19 MB':>7}  comes with snapseek: everyday nouns and colours; English")
+        for entry in CATALOGUE:
+            _print_entry(entry)
+        _NOTES.print("fetch one with: snapseek models pull NAME", markup=False)
+
+
+def _print_entry(entry: Entry) -> None:
+    size = f"{entry.size_mb} MB" if entry.size_mb else "?"
+    print(f"{entry.name:24} {size:>7}  {entry.good_for}")
+    told = [f"ImageNet {entry.imagenet} %"] if entry.imagenet else []
+    told += [f"COCO {entry.coco} %"] if entry.coco else []
+    print(" " * 34 + "; ".join([entry.licence, f"languages: {entry.languages}", *told]))
+
+
 _COMMANDS = {
     "demo": _demo,
     "open": _open,
@@ -224,4 +263,5 @@ _COMMANDS = {
     "serve": _serve_place,
     "search": _search,
     "info": _info,
+    "models": _models,
 }

@@ -4,12 +4,15 @@
     encoder.embed_texts(["a dog"])        # (1, dim) float32, unit rows
     encoder.embed_images([picture])       # (1, dim) float32, unit rows, of the same space
 
-A model is a directory in the layout of the Hugging Face CLIP exports: two ONNX graphs, a tokenizer and two
-configuration files. `layout` finds the files, `tower` runs one graph, `tokens` turns words into ids, `pixels`
-turns a picture into a tensor, `encoder` puts them together. The starter model lies in `starter/`.
+A model is a folder with ONNX graphs, a tokenizer and configuration files, in one of seven layouts. `shelf`
+finds the folder that a name means, `layout` the files in it, and `download` fetches what `catalogue` pins.
+`tower` runs a graph, `tokens` turns words into ids, `pixels` a picture into a tensor; `text` and `image` are
+the two sides, `policy` is what a text tower was found to want, `encoder` puts all together, `check` tells
+what was found. The starter model lies in `starter/`.
 """
 
 from snapseek.models.encoder import Encoder
-from snapseek.models.layout import ModelFiles, find_model
+from snapseek.models.model_files import ModelFiles
+from snapseek.models.shelf import find_model
 
 __all__ = ["Encoder", "ModelFiles", "find_model"]

@@ -12,15 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from snapseek.errors import InputError, ModelError, PictureError, SnapseekError
-from snapseek.models.layout import STARTER, ModelFiles, find_model, read_config
+from snapseek.errors import ModelError
+from snapseek.models.dense import Dense
+from snapseek.models.download import fetch
+from snapseek.models.graph import Graph
+from snapseek.models.image import IMAGE_OUTPUTS, ImageSide
+from snapseek.models.layout import read_config
+from snapseek.models.memory import recall, remember
+from snapseek.models.model_files import ModelFiles
 from snapseek.models.pixels import PixelPolicy
+from snapseek.models.policy import TextPolicy, probe
+from snapseek.models.shelf import STARTER, find_model
+from snapseek.models.text import TEXT_OUTPUTS, TextSide
 from snapseek.models.tokens import Tokens
 from snapseek.models.tower import Tower
-
-_BATCH = 16
-_PROBES = ("a photo of a dog", "snow", "two old red cars beside a house by the sea")
-_SAME_DIRECTION = 0.9999
+from snapseek.models.wording import Wording
 
 
 class Encoder:
@@ -31,55 +37,77 @@ class Encoder:
 
     def __init__(self, files: ModelFiles, *, threads: int = 1) -> None:
         """Load the text tower with `threads` threads a call; see `Encoder.load`."""
-        config = read_config(files.config)
+        layout = files.layout
         self._files = files
         self._threads = threads
         self._lock = threading.Lock()
-        self._text = Tower(files.text_graph, threads=threads)
-        self._ids = self._text.input_of_rank(2)
-        self._mask = self._text.mask_input()
-        self._pixels = PixelPolicy.from_config(read_config(files.preprocessor_config))
-        context_length = self._ids.shape[1] or _context_length(config)
-        self._tokens = Tokens(files.tokenizer, read_config(files.tokenizer_config), context_length)
-        self._unpadded = self._ids.shape[1] is None and self._padding_changes_nothing()
-        self.dim = self._embed_ids(self._tokens.ids(_PROBES)[0], padded=not self._unpadded).shape[1]
+        self._text = TextSide(self._tower(files.text_graph, TEXT_OUTPUTS), _dense(files))
+        wording = Wording.of(
+            read_config(files.path(layout.config)), read_config(files.path(layout.length_config))
+        )
+        self._tokens = Tokens(
+            files.tokenizer,
+            read_config(files.path(layout.tokenizer_config)),
+            self._text.fixed_length or wording.context_length,
+            wording.clean,
+        )
+        self._pixels = self._pixel_policy()
+        self._policy = self._text_policy()
+        self.dim = self._policy.dim
 
     @classmethod
-    def load(cls, model: str | Path = STARTER, *, threads: int = 1) -> Self:
-        """Load a model: `starter`, which comes with the package, or a directory with an export of CLIP.
+    def load(
+        cls, model: str | Path = STARTER, *, threads: int = 1, model_dir: str | Path | None = None
+    ) -> Self:
+        """Load a model: `starter`, which comes with the package; a name of the catalogue; a repository of the
+        hub as owner/name; or a directory with an export of CLIP.
 
-        `threads` is how many threads one call uses. Raises ModelError when the model is missing or damaged.
+        `threads` is how many threads one call uses. Named models lie in `model_dir`, by default in the user's
+        cache; what is missing of them is fetched. Raises ModelError when the model is missing or damaged, or
+        cannot be fetched.
         """
-        return cls(find_model(model), threads=threads)
+        return cls(find_model(model, model_dir), threads=threads)
 
     @property
     def name(self) -> str:
-        """`starter`, or the directory that the model was loaded from."""
+        """`starter`, the name that was asked for, or the directory that the model was loaded from."""
         return self._files.name
 
     @property
     def provider(self) -> str:
         """The execution provider of ONNX Runtime, such as `CPU`."""
-        return self._text.provider
+        return self._text.tower.provider
+
+    @property
+    def layout(self) -> str:
+        """The kind of export, such as `split` or `immich`."""
+        return self._files.layout.kind
+
+    @property
+    def text_policy(self) -> TextPolicy:
+        """How the text tower wants its ids."""
+        return self._policy
 
     @cached_property
     def fingerprint(self) -> str:
         """64 hex digits that change when a graph, the tokenizer or the way inputs are prepared changes."""
+        if not self._files.image_digest_is_known():
+            self._fetch_image_tower()
         digest = hashlib.sha256()
-        for path in (self._files.text_graph, self._files.image_graph, self._files.tokenizer):
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        digest.update(json.dumps(self._policy(), sort_keys=True).encode())
+        for found in self._files.digests():
+            digest.update(bytes.fromhex(found))
+        digest.update(json.dumps(self._facts(), sort_keys=True).encode())
         return digest.hexdigest()
 
-    def _policy(self) -> dict[str, Any]:
-        return {
+    def _facts(self) -> dict[str, Any]:
+        facts = {
             "context_length": self._tokens.context_length,
-            "pad_id": self._tokens.pad_id,
-            "unpadded": self._unpadded,
+            "pad_id": self._policy.pad_id,
+            "unpadded": self._policy.unpadded,
             "pixels": self._pixels.facts(),
             "upright": True,
         }
+        return facts if self._tokens.clean == "none" else facts | {"clean": self._tokens.clean}
 
     @cached_property
     def examples(self) -> tuple[str, ...]:
@@ -99,68 +127,70 @@ class Encoder:
         Raises InputError for a text in which the model knows no word.
         """
         self._tokens.check_known(texts)
-        rows = [self._embed_ids(ids, padded=not self._unpadded) for ids in self._tokens.ids(texts)]
+        rows = [self._embed_ids(ids) for ids in self._tokens.ids(texts)]
         return np.concatenate(rows) if rows else np.zeros((0, self.dim), np.float32)
 
-    def _embed_ids(self, ids: list[int], *, padded: bool) -> NDArray[np.float32]:
-        padding = self._tokens.context_length - len(ids) if padded else 0
-        feeds: dict[str, NDArray[Any]] = {
-            self._ids.name: np.array([ids + [self._tokens.pad_id] * padding], self._ids.dtype)
-        }
-        if self._mask is not None:
-            feeds[self._mask.name] = np.array([[1] * len(ids) + [0] * padding], self._mask.dtype)
-        return _unit(self._text.run(feeds), InputError("the model finds nothing in these words; try others"))
+    def _embed_ids(self, ids: list[int]) -> NDArray[np.float32]:
+        policy = self._policy
+        return self._text.vector(
+            ids, length=policy.length_of(ids), pad_id=policy.pad_id, output=policy.output
+        )
 
-    def _padding_changes_nothing(self) -> bool:
-        """Ask the same with and without padding. Where the answers agree, a short query may stay short."""
-        for ids in self._tokens.ids(_PROBES):
-            short, full = self._embed_ids(ids, padded=False), self._embed_ids(ids, padded=True)
-            if float(short[0] @ full[0]) < _SAME_DIRECTION:
-                return False
-        return True
+    def _text_policy(self) -> TextPolicy:
+        """What was found when these files were first loaded, or is found now."""
+        files = self._files.of_text()
+        kept = recall("text policy", files)
+        if kept and (policy := TextPolicy.from_facts(kept)):
+            return policy
+        policy = probe(self._text, self._tokens)
+        remember("text policy", files, policy.facts())
+        return policy
+
+    def _pixel_policy(self) -> PixelPolicy:
+        path = self._files.path(self._files.layout.image_config)
+        if path is not None:
+            return PixelPolicy.from_config(read_config(path))
+        if not self._files.image_is_here:
+            self._fetch_image_tower()
+        side_px = Graph.read(self._files.image_graph).picture_side_px
+        if side_px is None:
+            raise ModelError(
+                f"{self._files.root} does not say how large its pictures are; preprocessor_config.json would"
+            )
+        return PixelPolicy.of_clip(side_px)
 
     def embed_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """(n, dim) float32 unit rows, one a picture; the pictures are upright and RGB.
 
         Raises PictureError when the model's answer to one of them has no direction.
         """
-        tower, port = self._image_tower, self._image_tower.input_of_rank(4)
-        batch = port.shape[0] or _BATCH
-        tensors = [self._pixels.tensor(image) for image in images]
-        blocks = [np.stack(tensors[start : start + batch]) for start in range(0, len(tensors), batch)]
-        nothing = PictureError("the model finds nothing in this picture")
-        rows = [_unit(tower.run({port.name: block}), nothing) for block in blocks]
-        return np.concatenate(rows) if rows else np.zeros((0, self.dim), np.float32)
+        side = self._image
+        return side.vectors(images) if images else np.zeros((0, self.dim), np.float32)
 
     @property
-    def _image_tower(self) -> Tower:
+    def images_at_a_time(self) -> int:
+        """How many pictures go through the image tower in one run; loads the tower."""
+        return self._image.batch
+
+    @property
+    def _image(self) -> ImageSide:
         with self._lock:
-            return self._loaded_image_tower
+            return self._loaded_image_side
 
     @cached_property
-    def _loaded_image_tower(self) -> Tower:
-        tower = Tower(self._files.image_graph, threads=self._threads)
-        probe = np.zeros((1, 3, self._pixels.crop_px, self._pixels.crop_px), np.float32)
-        dim = tower.run({tower.input_of_rank(4).name: probe}).shape[1]
-        if dim != self.dim:
-            raise ModelError(
-                f"expected both towers to answer with {self.dim} numbers; {self._files.image_graph} "
-                f"gives {dim}: they are of different models"
-            )
-        return tower
+    def _loaded_image_side(self) -> ImageSide:
+        self._fetch_image_tower()
+        return ImageSide(self._tower(self._files.image_graph, IMAGE_OUTPUTS), self._pixels, self.dim)
+
+    def _tower(self, graph: Path, outputs: tuple[str, ...]) -> Tower:
+        holds_both = self._files.text_graph == self._files.image_graph
+        return Tower(graph, threads=self._threads, only=outputs if holds_both else ())
+
+    def _fetch_image_tower(self) -> None:
+        if not self._files.image_is_here:
+            fetch(self._files.root, self._files.manifest, "image")
 
 
-def _unit(vectors: NDArray[np.float32], otherwise: SnapseekError) -> NDArray[np.float32]:
-    """The rows scaled to length 1; raises `otherwise` where one is zero or not finite."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.isfinite(norms).all() or not norms.all():
-        raise otherwise
-    return np.asarray(vectors / norms, np.float32)
-
-
-def _context_length(config: dict[str, Any]) -> int:
-    text_config = config.get("text_config") or {}
-    length = text_config.get("max_position_embeddings", 77)
-    if not isinstance(length, int) or not 2 <= length <= 8192:
-        raise ModelError(f"expected max_position_embeddings between 2 and 8192, found {length!r}")
-    return length
+def _dense(files: ModelFiles) -> Dense | None:
+    pooling, dense = files.path(files.layout.pooling), files.path(files.layout.dense)
+    return Dense.load(pooling, dense) if pooling and dense else None

@@ -1,73 +1,240 @@
-"""Where the files of a model lie."""
+"""Where the files of a model lie: the seven ways in which exports of CLIP are laid out.
+
+The rules go over names alone, so they serve a folder on the disk and the listing of a repository alike.
+"""
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from snapseek.errors import ModelError
 
-STARTER = "starter"
-_STARTER_DIRECTORY = Path(__file__).parent / "starter"
 _MAX_CONFIG_BYTES = 4 << 20
+_PRECISIONS = ("", "_quantized", "_int8", "_uint8", "_quint8_avx2", "_qint8_avx512_vnni", "_qint8_arm64")
+_REFUSED_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+_BPE = "bpe_simple_vocab_16e6.txt.gz"
+IMAGE_CONFIG = "preprocessor_config.json"
+_ENOUGH = {"text_graph", "image_graph", "tokenizer", "image_config"}
 
 
 @dataclass(frozen=True)
-class ModelFiles:
-    """The files of one model; every path exists, except `examples`, which a model may lack."""
+class Layout:
+    """The files of one model, as paths from its folder with `/`; None for what the model does not have.
 
-    name: str
-    text_graph: Path
-    image_graph: Path
-    tokenizer: Path
-    tokenizer_config: Path
-    config: Path
-    preprocessor_config: Path
-    examples: Path
-
-
-def find_model(model: str | Path) -> ModelFiles:
-    """The files of the model called `starter`, or of the model that lies in a directory.
-
-    Raises ModelError when there is no such model, or when a file of it is missing.
+    Both graphs are the same file where one graph holds both towers. `pooling` and `dense` are folders.
     """
-    if model == STARTER:
-        return _files(STARTER, _STARTER_DIRECTORY)
-    directory = Path(model)
-    if not directory.is_dir():
-        raise ModelError(
-            f"expected a model: '{STARTER}' or a directory with one; found no directory {str(model)!r}"
+
+    kind: str
+    text_graph: str
+    image_graph: str | None
+    tokenizer: str | None
+    tokenizer_config: str | None
+    config: str | None
+    image_config: str | None
+    pooling: str | None = None
+    dense: str | None = None
+    length_config: str | None = None
+
+    def text_files(self) -> set[str]:
+        """What the text tower needs."""
+        named = (
+            self.text_graph,
+            self.tokenizer,
+            self.tokenizer_config,
+            self.config,
+            self.image_config,
+            self.length_config,
         )
-    return _files(str(directory.resolve()), directory)
+        inside = {f"{self.pooling}/config.json"} if self.pooling else set()
+        if self.dense:
+            inside |= {f"{self.dense}/config.json", f"{self.dense}/model.safetensors"}
+        return {path for path in named if path} | inside
 
 
-def _files(name: str, root: Path) -> ModelFiles:
-    graphs = root / "onnx" if (root / "onnx").is_dir() else root
-    return ModelFiles(
-        name=name,
-        text_graph=_existing(graphs / "text_model.onnx"),
-        image_graph=_existing(graphs / "vision_model.onnx"),
-        tokenizer=_existing(root / "tokenizer.json"),
-        tokenizer_config=_existing(root / "tokenizer_config.json"),
-        config=_existing(root / "config.json"),
-        preprocessor_config=_existing(root / "preprocessor_config.json"),
-        examples=root / "examples.json",
+def choose_layout(
+    paths: Collection[str], *, size: str | None = None, named: Mapping[str, str] | None = None
+) -> Layout:
+    """The layout of a model with these files. `size` names a folder where a model comes in several sizes;
+    `named` are files that are called otherwise, by the fields of `Layout`.
+
+    Raises ModelError when the files are of no known layout; the message says what is missing.
+    """
+    files = frozenset(paths)
+    named = named or {}
+    if set(named) >= _ENOUGH:
+        return _renamed(Layout("named", "", None, None, None, None, None), named)
+    for rule in (_immich, _sentence_transformers, _split, _static_pair, _fused):
+        if layout := rule(files, size):
+            return _renamed(layout, named)
+    raise ModelError(_why_none(files))
+
+
+def _immich(files: frozenset[str], _: str | None) -> Layout | None:
+    if not {"textual/model.onnx", "visual/model.onnx"} & files:
+        return None
+    return Layout(
+        "immich",
+        _needed(files, "textual/model.onnx"),
+        _needed(files, "visual/model.onnx"),
+        _needed(files, "textual/tokenizer.json"),
+        _first(files, ["textual/tokenizer_config.json"]),
+        _first(files, ["config.json"]),
+        _needed(files, "visual/preprocess_cfg.json"),
     )
 
 
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise ModelError(f"a model needs the file {path.name}; there is none in {path.parent}")
+def _sentence_transformers(files: frozenset[str], _: str | None) -> Layout | None:
+    graph = _graph(files, ("onnx/model", "model"))
+    has_text_tower = any(PurePosixPath(path).name.startswith("text_model") for path in files)
+    if graph is None or has_text_tower or "1_Pooling/config.json" not in files:
+        return None
+    for path in ("2_Dense/config.json", "2_Dense/model.safetensors"):
+        _needed(files, path)
+    return Layout(
+        "sentence-transformers",
+        graph,
+        None,
+        _needed(files, "tokenizer.json"),
+        _first(files, ["tokenizer_config.json"]),
+        _first(files, ["config.json"]),
+        _first(files, [IMAGE_CONFIG]),
+        pooling="1_Pooling",
+        dense="2_Dense",
+        length_config=_first(files, ["sentence_bert_config.json"]),
+    )
+
+
+def _split(files: frozenset[str], size: str | None) -> Layout | None:
+    folders = {path.rpartition("/")[0] for path in files if path.endswith(".onnx") and "text_model" in path}
+    folders |= {
+        path.rpartition("/")[0] for path in files if path.endswith(".onnx") and "vision_model" in path
+    }
+    plain: list[str] = [folder for folder in ("onnx", "") if folder in folders]
+    sizes = sorted(folders - {"onnx", ""})
+    if size is not None:
+        chosen = [folder for folder in sizes if folder.rpartition("/")[2] == size]
+    else:
+        chosen = plain or sizes
+    if not chosen:
+        return None
+    if not plain and len(chosen) > 1:
+        raise ModelError(f"this model comes in the sizes {_listed(sizes)}; name one of these folders")
+    folder = chosen[0]
+    within = f"{folder}/" if folder else ""
+    return Layout(
+        "size folder" if folder not in ("onnx", "") else "split" if folder else "root",
+        _needed_graph(files, f"{within}text_model"),
+        _needed_graph(files, f"{within}vision_model"),
+        *_root_files(files, folder),
+    )
+
+
+def _static_pair(files: frozenset[str], _: str | None) -> Layout | None:
+    """Two graphs `textual` and `visual` side by side, with the word pieces of CLIP in a text file."""
+    text = next((path for path in sorted(files) if PurePosixPath(path).name == "textual.onnx"), None)
+    if text is None:
+        return None
+    folder = text.rpartition("/")[0]
+    within = f"{folder}/" if folder else ""
+    tokenizers = ["tokenizer.json", f"tokenizer/{_BPE}", _BPE]
+    return Layout(
+        "static pair",
+        text,
+        _needed(files, f"{within}visual.onnx"),
+        _needed(files, _nearest(files, folder, tokenizers) or f"tokenizer/{_BPE}"),
+        None,
+        None,
+        _nearest(files, folder, [IMAGE_CONFIG, "preprocess_cfg.json"]),
+    )
+
+
+def _fused(files: frozenset[str], _: str | None) -> Layout | None:
+    graph = _graph(files, ("onnx/model", "model"))
+    return Layout("fused", graph, graph, *_root_files(files, "")) if graph else None
+
+
+def _root_files(files: frozenset[str], folder: str) -> tuple[str, str | None, str, str]:
+    """Tokenizer and configurations: beside the graphs, or in the nearest folder above them."""
+
+    def near(*names: str) -> str | None:
+        return _nearest(files, folder, list(names))
+
+    return (
+        near("tokenizer.json", _BPE) or _needed(files, "tokenizer.json"),
+        near("tokenizer_config.json"),
+        near("config.json") or _needed(files, "config.json"),
+        near(IMAGE_CONFIG) or _needed(files, IMAGE_CONFIG),
+    )
+
+
+def _nearest(files: frozenset[str], folder: str, names: list[str]) -> str | None:
+    places = [PurePosixPath(folder), *PurePosixPath(folder).parents] if folder else [PurePosixPath()]
+    return _first(files, [str(place / name) for place in places for name in names])
+
+
+def _first(files: frozenset[str], paths: Iterable[str]) -> str | None:
+    return next((path for path in paths if path in files), None)
+
+
+def _needed(files: frozenset[str], path: str) -> str:
+    if path not in files:
+        folder, _, name = path.rpartition("/")
+        raise ModelError(f"a model needs the file {name}; there is none in {folder or 'its folder'}")
     return path
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """A JSON object from a configuration file of at most 4 MB. Raises ModelError for anything else."""
+def _needed_graph(files: frozenset[str], stem: str) -> str:
+    return _graph(files, (stem,)) or _needed(files, f"{stem}.onnx")
+
+
+def _graph(files: frozenset[str], stems: Iterable[str]) -> str | None:
+    """The graph of that stem in the precision we like best; ModelError where only half precision is there."""
+    for stem in stems:
+        if found := _first(files, [f"{stem}{precision}.onnx" for precision in _PRECISIONS]):
+            return found
+        if f"{stem}_fp16.onnx" in files:
+            raise ModelError(
+                f"{stem}_fp16.onnx stores half-precision numbers (fp16), which the CPU cannot run; "
+                f"put {stem}.onnx beside it"
+            )
+    return None
+
+
+def _why_none(files: frozenset[str]) -> str:
+    if pickles := sorted(path for path in files if path.endswith(_REFUSED_PICKLES)):
+        return (
+            f"{pickles[0]} is a pickle, which can run any program when it is opened; snapseek opens none: "
+            "use an ONNX export of the model"
+        )
+    known = "onnx/text_model.onnx with onnx/vision_model.onnx, onnx/model.onnx, or textual/ with visual/"
+    return f"expected the graphs of a model, such as {known}; found {_listed(sorted(files)) or 'nothing'}"
+
+
+def _listed(names: list[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (" …" if len(names) > most else "")
+
+
+def _renamed(layout: Layout, named: Mapping[str, str]) -> Layout:
+    known = set(Layout.__dataclass_fields__) - {"kind"}
+    if unknown := sorted(set(named) - known):
+        raise ModelError(f"expected the names {_listed(sorted(known), 20)}; found {_listed(unknown)}")
+    return replace(layout, **named)
+
+
+def read_config(path: Path | None) -> dict[str, Any]:
+    """A JSON object from a configuration file of at most 4 MB; empty for None.
+
+    Raises ModelError for anything else.
+    """
+    if path is None:
+        return {}
     try:
         if path.stat().st_size > _MAX_CONFIG_BYTES:
             raise ModelError(f"expected a configuration file under 4 MB; {path} is larger")
         value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"expected JSON in {path}: {error}") from error
     if not isinstance(value, dict):
         raise ModelError(f"expected a JSON object in {path}, found a {type(value).__name__}")

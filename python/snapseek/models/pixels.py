@@ -16,14 +16,22 @@ _FILTERS = {
     2: Image.Resampling.BILINEAR,
     3: Image.Resampling.BICUBIC,
 }
+_FILTER_NAMES = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
+_BYTE = 1 / 255
+_CLIP = {
+    "mean": [0.48145466, 0.4578275, 0.40821073],
+    "std": [0.26862954, 0.26130258, 0.27577711],
+    "interpolation": "bicubic",
+}
 
 
 @dataclass(frozen=True)
 class PixelPolicy:
-    """How pixels reach the graph: scaled, cropped, then (x / 255 - mean) / std.
+    """How pixels reach the graph: scaled, cropped, then (x · rescale - mean) / std.
 
     The shorter side becomes `resize_px` and the middle square of `crop_px` is kept; or, with `squeezed`, the
-    whole picture is made a square of `resize_px`, which is then also `crop_px`.
+    whole picture is made a square of `resize_px`, which is then also `crop_px`; or, with a `fill`, the longer
+    side becomes `resize_px` and the rest of the square is of that grey. A `rescale` of None is 1 / 255.
     """
 
     resize_px: int
@@ -32,29 +40,64 @@ class PixelPolicy:
     resample: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    rescale: float | None = None
+    fill: int | None = None
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Read a `preprocessor_config.json`. Raises ModelError for a value that is missing or of no use."""
+        """Read a `preprocessor_config.json` or a `preprocess_cfg.json`, which word the same otherwise.
+
+        Raises ModelError for a value that is missing or of no use.
+        """
+        of_open_clip = "mean" in config or "resize_mode" in config
+        name = "size, mean and std in preprocess_cfg.json"
+        if not of_open_clip:
+            name = "size, image_mean and image_std in preprocessor_config.json"
         try:
-            squeezed = isinstance(config["size"], dict) and "height" in config["size"]
-            resize_px = _side(config["size"])
-            cropped = not squeezed and config.get("do_center_crop", True)
-            normalised = bool(config.get("do_normalize", True))
-            policy = cls(
-                resize_px=resize_px,
-                crop_px=_side(config.get("crop_size", resize_px)) if cropped else resize_px,
-                squeezed=squeezed,
-                resample=int(config.get("resample", 3)),
-                mean=_triple(config["image_mean"]) if normalised else (0.0, 0.0, 0.0),
-                std=_triple(config["image_std"]) if normalised else (1.0, 1.0, 1.0),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(
-                f"expected size, image_mean and image_std in preprocessor_config.json: {error!r}"
-            ) from error
+            policy = cls._from_open_clip(config) if of_open_clip else cls._from_hugging_face(config)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ModelError(f"expected {name}: {error!r}") from error
         policy._check()
         return policy
+
+    @classmethod
+    def of_clip(cls, side_px: int) -> Self:
+        """How CLIP itself prepares pictures, for an export that says nothing but the size of its input."""
+        return cls.from_config(_CLIP | {"size": side_px})
+
+    @classmethod
+    def _from_hugging_face(cls, config: dict[str, Any]) -> Self:
+        squeezed = isinstance(config["size"], dict) and "height" in config["size"]
+        resize_px = _side(config["size"])
+        cropped = not squeezed and config.get("do_center_crop", True)
+        normalised = bool(config.get("do_normalize", True))
+        rescale = float(config.get("rescale_factor", _BYTE)) if config.get("do_rescale", True) else 1.0
+        return cls(
+            resize_px=resize_px,
+            crop_px=_side(config.get("crop_size", resize_px)) if cropped else resize_px,
+            squeezed=squeezed,
+            resample=int(config.get("resample", 3)),
+            mean=_triple(config["image_mean"]) if normalised else (0.0, 0.0, 0.0),
+            std=_triple(config["image_std"]) if normalised else (1.0, 1.0, 1.0),
+            rescale=None if abs(rescale - _BYTE) < 1e-9 else rescale,
+        )
+
+    @classmethod
+    def _from_open_clip(cls, config: dict[str, Any]) -> Self:
+        size = config["size"]
+        side_px = _side(size if isinstance(size, int) else dict(zip(("height", "width"), size, strict=True)))
+        mode = config.get("resize_mode", "shortest")
+        if mode not in ("shortest", "squash", "longest"):
+            raise ValueError(f"a resize_mode of shortest, squash or longest, not {mode!r}")
+        return cls(
+            resize_px=side_px,
+            crop_px=side_px,
+            squeezed=mode == "squash",
+            resample=_FILTER_NAMES[config.get("interpolation", "bicubic")],
+            mean=_triple(config["mean"]),
+            std=_triple(config["std"]),
+            fill=int(config.get("fill_color", 0)) if mode == "longest" else None,
+        )
 
     def _check(self) -> None:
         if not 1 <= self.crop_px <= self.resize_px <= _MAX_SIDE:
@@ -69,21 +112,33 @@ class PixelPolicy:
 
     def facts(self) -> dict[str, Any]:
         """What belongs into a model's fingerprint."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def tensor(self, image: Image.Image) -> NDArray[np.float32]:
-        """(3, crop_px, crop_px) float32 from an upright RGB picture.
+        """(3, crop_px, crop_px) float32 from an upright RGB picture."""
+        pixels = self.squared(image).astype(np.float32)
+        scale = np.float32(self.rescale or _BYTE) / np.asarray(self.std, np.float32)
+        shift = np.asarray(self.mean, np.float32) / np.asarray(self.std, np.float32)
+        return np.ascontiguousarray((pixels * scale - shift).transpose(2, 0, 1))
+
+    def squared(self, image: Image.Image) -> NDArray[np.uint8]:
+        """(crop_px, crop_px, 3) uint8 from an upright RGB picture.
 
         The resize and the crop are one call: only pixels that are kept are computed, so that a strip of
         1 x 5,000 pixels costs what a square costs. The result is that of a resize followed by a crop.
         """
-        cropped = image.resize(
-            (self.crop_px, self.crop_px), _FILTERS[self.resample], box=self._box(image.size)
-        )
-        pixels = np.asarray(cropped, np.float32)
-        scale = np.float32(1 / 255) / np.asarray(self.std, np.float32)
-        shift = np.asarray(self.mean, np.float32) / np.asarray(self.std, np.float32)
-        return np.ascontiguousarray((pixels * scale - shift).transpose(2, 0, 1))
+        if self.fill is not None:
+            return self._framed(image, self.fill)
+        side = (self.crop_px, self.crop_px)
+        return np.asarray(image.resize(side, _FILTERS[self.resample], box=self._box(image.size)))
+
+    def _framed(self, image: Image.Image, fill: int) -> NDArray[np.uint8]:
+        longer = max(image.size)
+        width, height = (max(1, round(self.resize_px * side / longer)) for side in image.size)
+        frame = Image.new("RGB", (self.resize_px, self.resize_px), (fill, fill, fill))
+        inside = image.resize((width, height), _FILTERS[self.resample])
+        frame.paste(inside, ((self.resize_px - width) // 2, (self.resize_px - height) // 2))
+        return np.asarray(frame)
 
     def _box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
         """The part of the picture that the tensor shows, in the picture's own pixels."""

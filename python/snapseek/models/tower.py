@@ -1,5 +1,6 @@
 """One ONNX graph, its ports found by rank and dtype."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,20 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from snapseek.errors import ModelError
+from snapseek.models.cut import cut_tower
+from snapseek.models.graph import Graph
 
-_OUTPUTS = ("text_embeds", "image_embeds", "embedding", "sentence_embedding", "pooler_output", "output")
 _DTYPES: dict[str, type[np.generic]] = {
     "tensor(int64)": np.int64,
     "tensor(int32)": np.int32,
     "tensor(float)": np.float32,
+    "tensor(uint8)": np.uint8,
 }
+_WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
+_IDS = (np.int64, np.int32)
+_PIXELS = (np.float32, np.uint8)
+_HALF = "tensor(float16)"
+_HALF_REFUSED = "stores half-precision numbers (fp16), which the CPU cannot run; use the export without _fp16"
 
 
 @dataclass(frozen=True)
@@ -26,69 +34,105 @@ class Port:
     shape: tuple[int | None, ...]
     dtype: type[np.generic]
 
+    @property
+    def is_ids(self) -> bool:
+        """A table of integers, (batch, length): token ids, their mask or their types."""
+        return len(self.shape) == 2 and self.dtype in _IDS
+
+    @property
+    def is_pixels(self) -> bool:
+        """A batch of pictures."""
+        return len(self.shape) == 4 and self.dtype in _PIXELS
+
 
 class Tower:
     """A loaded graph. Safe to call from many threads."""
 
-    def __init__(self, graph: Path, *, threads: int = 1) -> None:
-        """Load `graph` for the CPU with `threads` threads. Raises ModelError when it cannot be loaded."""
-        self.graph = graph
-        self._session = _open_session(graph, threads)
+    def __init__(self, graph: Path, *, threads: int = 1, only: Sequence[str] = ()) -> None:
+        """Load `graph` for the CPU with `threads` threads. Raises ModelError when it cannot be loaded.
+
+        With `only`, just the part that these outputs need is loaded; at least one of them must be there.
+        """
+        self.path = graph
+        self.graph = Graph.read(graph)
+        if self.graph.half:
+            raise ModelError(f"{graph} {_HALF_REFUSED}")
+        if only and not set(only) & set(self.graph.outputs):
+            raise ModelError(no_output(graph, only, self.graph.outputs))
+        self._session = _open_session(graph, threads, only)
         self.inputs = tuple(_port(node, graph) for node in self._session.get_inputs())
-        self.output = _choose_output(self._session.get_outputs(), graph)
+        self.outputs = tuple(node.name for node in self._session.get_outputs())
         self.provider: str = self._session.get_providers()[0].removesuffix("ExecutionProvider")
 
-    def input_of_rank(self, rank: int) -> Port:
-        """The first input of that rank that is not a mask. Raises ModelError when there is none."""
-        for port in self.inputs:
-            if len(port.shape) == rank and "mask" not in port.name:
-                return port
-        raise ModelError(f"expected an input of rank {rank} in {self.graph}, found {_names(self.inputs)}")
+    def ids_port(self) -> Port:
+        """The input for token ids. Raises ModelError when there is none."""
+        return self._port(
+            [
+                port
+                for port in self.inputs
+                if port.is_ids and "mask" not in port.name and "type" not in port.name
+            ],
+            "token ids of rank 2",
+        )
 
-    def mask_input(self) -> Port | None:
+    def mask_port(self) -> Port | None:
         """The attention mask, where the graph wants one."""
-        return next((port for port in self.inputs if "mask" in port.name), None)
+        return next((port for port in self.inputs if port.is_ids and "mask" in port.name), None)
 
-    def run(self, feeds: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """The graph's answer as it is, (n, dim) float32. Raises ModelError when the run fails."""
+    def pixels_port(self) -> Port:
+        """The input for pictures. Raises ModelError when there is none."""
+        return self._port([port for port in self.inputs if port.is_pixels], "pictures of rank 4")
+
+    def _port(self, found: list[Port], what: str) -> Port:
+        if not found:
+            raise ModelError(f"expected an input for {what} in {self.path}, found {_names(self.inputs)}")
+        return found[0]
+
+    def run(self, feeds: dict[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
+        """The graph's answers as they are, one an output. Raises ModelError when the run fails.
+
+        Ids of a kind that is not fed, such as token types, are zeros.
+        """
+        ids = next((value for value in feeds.values() if value.ndim == 2), None)
+        if ids is not None:
+            spare = (port for port in self.inputs if port.is_ids and port.name not in feeds)
+            feeds = feeds | {port.name: np.zeros(ids.shape, port.dtype) for port in spare}
         try:
-            (answer,) = self._session.run([self.output], feeds)
+            answers = self._session.run(list(outputs), feeds)
         except Exception as error:  # ONNX Runtime raises a class of its own for each status
-            raise ModelError(f"{self.graph} could not be run: {error}") from error
-        vectors = np.asarray(answer, np.float32)
-        if vectors.ndim != 2:
-            raise ModelError(f"expected (n, dim) from {self.graph}, found the shape {vectors.shape}")
-        return vectors
+            raise ModelError(f"{self.path} could not be run: {error}") from error
+        return [np.asarray(answer, np.float32) for answer in answers]
 
 
-def _open_session(graph: Path, threads: int) -> ort.InferenceSession:
+def _open_session(graph: Path, threads: int, only: Sequence[str]) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Spinning saves microseconds a call and burns a core between calls; pictures are decoded on that core.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    model: str | bytes = str(graph)
+    if only:
+        model = cut_tower(graph, only)
+        options.add_session_config_entry(_WEIGHTS_FOLDER, str(graph.resolve().parent))
     try:
-        return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # as above
         raise ModelError(f"{graph} is not a graph that ONNX Runtime can load: {error}") from error
 
 
 def _port(node: ort.NodeArg, graph: Path) -> Port:
+    if node.type == _HALF:
+        raise ModelError(f"{graph} {_HALF_REFUSED}")
     if node.type not in _DTYPES:
         raise ModelError(f"input {node.name} of {graph} is a {node.type}; known are {', '.join(_DTYPES)}")
     shape = tuple(axis if isinstance(axis, int) else None for axis in node.shape)
     return Port(node.name, shape, _DTYPES[node.type])
 
 
-def _choose_output(outputs: list[ort.NodeArg], graph: Path) -> str:
-    names = [node.name for node in outputs]
-    for name in _OUTPUTS:
-        if name in names:
-            return name
-    raise ModelError(
-        f"expected one of the outputs {', '.join(_OUTPUTS)} in {graph}, found {', '.join(names)}"
-    )
+def no_output(graph: Path, known: Sequence[str], found: Sequence[str]) -> str:
+    """The sentence for a graph without an output of a known name."""
+    return f"expected one of the outputs {', '.join(known)} in {graph}, found {', '.join(found)}"
 
 
 def _names(ports: tuple[Port, ...]) -> str:

@@ -1,0 +1,85 @@
+"""The words' side of a model: ids through the text tower, a unit vector out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.errors import InputError, ModelError
+from snapseek.models.dense import Dense
+from snapseek.models.direction import unit
+from snapseek.models.tower import Tower, no_output
+
+TEXT_OUTPUTS = (
+    "text_embeds",
+    "text_embedding",
+    "text_embeddings",
+    "sentence_embedding",
+    "embedding",
+    "pooler_output",
+    "output",
+)
+_STATES = ("last_hidden_state", "token_embeddings")
+
+
+class TextSide:
+    """A text tower that is fed one text at a time, as it is or padded. Safe to use from many threads."""
+
+    def __init__(self, tower: Tower, dense: Dense | None = None) -> None:
+        """Find the ports. Raises ModelError when the graph takes no ids or has no output of a known name."""
+        self.tower = tower
+        self._dense = dense
+        self._ids = tower.ids_port()
+        self._mask = tower.mask_port()
+        self._check_ports()
+        known = _STATES if dense else TEXT_OUTPUTS
+        self._candidates = [name for name in known if name in tower.outputs]
+        if not self._candidates:
+            raise ModelError(no_output(tower.path, known, tower.outputs))
+
+    def _check_ports(self) -> None:
+        fed = {self._ids, self._mask}
+        strange = [port.name for port in self.tower.inputs if port not in fed and "type" not in port.name]
+        if strange:
+            raise ModelError(f"{self.tower.path} asks for {', '.join(strange)}, which is not known here")
+
+    @property
+    def fixed_length(self) -> int | None:
+        """The number of ids that the graph insists on, or None where it takes any."""
+        return self._ids.shape[1]
+
+    def choose_output(self, ids: Sequence[int], *, length: int, pad_id: int) -> str:
+        """The first output of a known name that holds one vector a text. Raises ModelError for none."""
+        answers = self._run(ids, length, pad_id, self._candidates)
+        rank = 3 if self._dense else 2
+        for name, answer in zip(self._candidates, answers, strict=True):
+            if answer.ndim == rank:
+                return name
+        shapes = ", ".join(str(answer.shape) for answer in answers)
+        raise ModelError(f"expected (n, dim) from {self.tower.path}, found the shape {shapes}")
+
+    def vector(self, ids: Sequence[int], *, length: int, pad_id: int, output: str) -> NDArray[np.float32]:
+        """(1, dim) float32, unit length, of ids that are padded to `length` with `pad_id`.
+
+        Raises InputError where the answer has no direction.
+        """
+        (answer,) = self._run(ids, length, pad_id, [output])
+        if self._dense:
+            mask = np.arange(answer.shape[1])[None] < len(ids)
+            answer = self._dense.vector(answer, mask)
+        if answer.ndim != 2:
+            raise ModelError(f"expected (n, dim) from {self.tower.path}, found the shape {answer.shape}")
+        return unit(answer[:1], InputError("the model finds nothing in these words; try others"))
+
+    def _run(
+        self, ids: Sequence[int], length: int, pad_id: int, outputs: Sequence[str]
+    ) -> list[NDArray[np.float32]]:
+        padding = max(0, length - len(ids))
+        rows = self._ids.shape[0] or 1  # a graph of a fixed batch gets the same text in every row
+        feeds: dict[str, NDArray[Any]] = {
+            self._ids.name: np.array([[*ids, *[pad_id] * padding]] * rows, self._ids.dtype)
+        }
+        if self._mask is not None:
+            feeds[self._mask.name] = np.array([[1] * len(ids) + [0] * padding] * rows, self._mask.dtype)
+        return self.tower.run(feeds, outputs)
