@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use snapseek::blocks::{BLOCK_ROWS, block_bytes};
-use snapseek::pqscan::{PqScanner, Sums};
+use snapseek::pqscan::{PqScanner, Sums, Table};
 
 /// Subquantizers of vectors of 512 dimensions.
 const M: usize = 128;
@@ -18,7 +18,7 @@ fn scan_all(scanner: PqScanner, blocks: &[u8], steps: &[u8], sums: &mut [Sums], 
     let chunks = blocks.chunks_exact(CHUNK * block_bytes(M));
     let ahead = chunks.clone().skip(1).chain([&[][..]]);
     for (chunk, ahead) in chunks.zip(ahead) {
-        scanner.scan(chunk, steps, 12_000, ahead, sums, masks);
+        scanner.scan(chunk, Table { steps, zero: 8_000, floor: 4_000 }, ahead, sums, masks);
         found |= masks.iter().fold(0, |found, mask| found | mask);
     }
     found
@@ -27,7 +27,8 @@ fn scan_all(scanner: PqScanner, blocks: &[u8], steps: &[u8], sums: &mut [Sums], 
 fn pqscan(criterion: &mut Criterion) {
     let steps: Vec<u8> = (0..M * 16).map(|at| (at * 37 % 128) as u8).collect();
     let (mut sums, mut masks) = ([[0; BLOCK_ROWS]; CHUNK], [0; CHUNK]);
-    for (place, bytes) in [("cache", 1 << 18), ("memory", 1 << 28)] {
+    for (place, count) in [("cache", 120), ("memory", 120_000)] {
+        let bytes = count * block_bytes(M);
         let blocks: Vec<u8> = (0..bytes).map(|at: usize| ((at * 2_654_435_761) >> 13) as u8).collect();
         let mut group = criterion.benchmark_group(format!("pqscan/{place}"));
         group.throughput(Throughput::Bytes(bytes as u64)).measurement_time(Duration::from_secs(3));

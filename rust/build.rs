@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use crate::blocks::{BLOCK_ROWS, block_bytes, block_count, pack};
+use crate::blocks::BLOCK_ROWS;
 use crate::coarse::{self, Coarse, PIECE};
 use crate::draft::Draft;
 use crate::error::{Error, Result};
@@ -12,7 +12,6 @@ use crate::kmeans::Members;
 use crate::linalg::subtract_turned;
 use crate::lists::{Effort, Means, Shape, Trained};
 use crate::parallel::{Listener, Team};
-use crate::pq;
 use crate::quantizer::{self, Assigned, Gains, encode};
 use crate::random::Random;
 use crate::routing;
@@ -73,7 +72,8 @@ pub fn build<'a>(
     let (trained, gains) = quantizer::train(data, &trial, settings.m, options.transform, seed, &mut team)?;
     let shape = shape(rows, &settings, &members, trained.transform);
     let shaper = Shaper::new(&trained.asked, rows.dim());
-    let store = Store { data, ids, members: &members, trained: &trained, shaper, shape, gains };
+    let b = trained.b.decode(rows.dim());
+    let store = Store { data, ids, members: &members, trained: &trained, b, shaper, shape, gains };
     let mut draft = store.write(path, &mut team)?;
     let efforts = crate::calibrate::measure(&mut draft, &shape, &trial, &truth, &members.rows, &mut team)?;
     draft.publish()?;
@@ -133,7 +133,6 @@ fn means(rows: &Rows<'_>, members: &Members, team: &mut Team<'_>) -> Result<Mean
 }
 
 fn shape(rows: &Rows<'_>, settings: &Settings, members: &Members, transform: u32) -> Shape {
-    let blocks = (0..members.lists()).map(|list| block_count(members.of(list).len())).sum();
     Shape {
         rows: rows.len(),
         dim: rows.dim(),
@@ -141,7 +140,6 @@ fn shape(rows: &Rows<'_>, settings: &Settings, members: &Members, transform: u32
         nlist: members.lists(),
         tier: settings.tier,
         transform,
-        blocks,
         efforts: crate::calibrate::POINTS,
     }
 }
@@ -152,13 +150,12 @@ struct Store<'a> {
     ids: Option<&'a [i64]>,
     members: &'a Members,
     trained: &'a Trained,
+    /// What queries are multiplied with, as it is stored, shape (4m, dim).
+    b: Vec<f32>,
     shaper: Shaper,
     shape: Shape,
     gains: Gains,
 }
-
-/// Rows of one list that are coded together: all, or a part that begins with a block.
-type Run = Range<usize>;
 
 /// The coded rows of one piece, in list order.
 #[derive(Default)]
@@ -174,11 +171,13 @@ impl Store<'_> {
         let (rows, dim) = (self.shape.rows as u64, self.shape.dim as u32);
         let mut draft = Draft::create(path, KIND_LISTS, rows, dim, &self.shape.layout())?;
         self.write_trained(&mut draft)?;
-        let pieces = self.pieces();
-        let share = |batch: usize| (batch * BATCH) as f64 / pieces.len() as f64;
-        for (batch, runs) in pieces.chunks(BATCH).enumerate() {
-            team.enter("write", (share(batch), share(batch + 1).min(1.0)));
-            for coded in team.run(runs.iter(), |runs| self.code(runs))? {
+        let count = self.shape.rows;
+        let share = |row: usize| row as f64 / count as f64;
+        for start in (0..count).step_by(BATCH * PIECE) {
+            let end = count.min(start + BATCH * PIECE);
+            team.enter("write", (share(start), share(end)));
+            let pieces = (start..end).step_by(PIECE).map(|start| start..end.min(start + PIECE));
+            for coded in team.run(pieces, |piece| self.code(piece))? {
                 draft.append(Tag::BLOCKS, &coded.blocks)?;
                 draft.append(Tag::IDS, bytemuck::cast_slice(&coded.ids))?;
                 draft.append(Tag::TIER, &coded.tier)?;
@@ -193,15 +192,13 @@ impl Store<'_> {
     fn write_trained(&self, draft: &mut Draft) -> Result<()> {
         let Trained { a, b, books, key_books, key_codes, means, m, .. } = self.trained;
         let starts: Vec<u64> = self.members.starts.iter().map(|&start| start as u64).collect();
-        let mut key_blocks = vec![0; block_count(self.shape.nlist) * block_bytes(*m)];
-        let places = key_blocks.chunks_exact_mut(block_bytes(*m));
-        key_codes.chunks(BLOCK_ROWS * m).zip(places).for_each(|(codes, block)| pack(codes, *m, block));
         draft.append(Tag::SHAPE, bytemuck::cast_slice(&self.shape.encode()))?;
         draft.append(Tag::A, bytemuck::cast_slice(a))?;
-        draft.append(Tag::B, bytemuck::cast_slice(b))?;
+        draft.append(Tag::B, bytemuck::cast_slice(&b.codes))?;
+        draft.append(Tag::B_SCALES, bytemuck::cast_slice(&b.scales))?;
         draft.append(Tag::BOOKS, bytemuck::cast_slice(books))?;
         draft.append(Tag::KEY_BOOKS, bytemuck::cast_slice(key_books))?;
-        draft.append(Tag::KEY_BLOCKS, &key_blocks)?;
+        draft.append(Tag::KEY_BLOCKS, &key_codes.pack(*m))?;
         draft.append(Tag::MEANS, bytemuck::cast_slice(&means.codes))?;
         draft.append(Tag::MEAN_SCALES, bytemuck::cast_slice(&means.scales))?;
         draft.append(Tag::PULLS, bytemuck::cast_slice(&means.pulls))?;
@@ -211,42 +208,14 @@ impl Store<'_> {
         draft.append(Tag::GAINS, bytemuck::cast_slice(&gains))
     }
 
-    /// Runs of rows in list order, put together to pieces of about [`PIECE`] rows.
-    fn pieces(&self) -> Vec<Vec<Run>> {
-        let mut pieces: Vec<Vec<Run>> = Vec::new();
-        let mut room = 0;
-        for bounds in self.members.starts.windows(2) {
-            // PIECE is a multiple of the rows of a block, so only a list's last run can end within one.
-            for start in (bounds[0]..bounds[1]).step_by(PIECE) {
-                let run = start..bounds[1].min(start + PIECE);
-                if run.len() > room {
-                    pieces.push(Vec::new());
-                    room = PIECE;
-                }
-                room -= run.len();
-                if let Some(piece) = pieces.last_mut() {
-                    piece.push(run);
-                }
-            }
-        }
-        pieces
-    }
-
-    fn code(&self, runs: &[Run]) -> Result<Coded> {
-        let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return Ok(Coded::default()) };
-        let numbers = &self.members.rows[first.start..last.end];
+    /// The rows of one piece, coded.
+    fn code(&self, rows: Range<usize>) -> Result<Coded> {
+        let numbers = &self.members.rows[rows];
         let residuals = self.data.residuals(numbers)?;
-        let codes = encode(&self.trained.a, &self.trained.books, &residuals, self.shape.dim);
-        let mut coded = Coded { ids: numbers.iter().map(|&row| self.id(row)).collect(), ..Coded::default() };
-        for run in runs {
-            self.pack_run(
-                &codes,
-                numbers.len(),
-                run.start - first.start..run.end - first.start,
-                &mut coded.blocks,
-            );
-        }
-        self.refine(residuals, &codes, &mut coded);
+        let (codes, rebuilt) = encode(&self.trained.a, &self.trained.books, &residuals, self.shape.dim);
+        let ids = numbers.iter().map(|&row| self.id(row)).collect();
+        let mut coded = Coded { blocks: codes.pack(self.shape.m), ids, ..Coded::default() };
+        self.refine(residuals, &rebuilt, &mut coded);
         Ok(coded)
     }
 
@@ -254,33 +223,14 @@ impl Store<'_> {
         self.ids.map_or(i64::from(row), |ids| ids[row as usize])
     }
 
-    /// Pack the rows `run` of `codes`, shape (m, n), into blocks.
-    fn pack_run(&self, codes: &[u8], n: usize, run: Run, blocks: &mut Vec<u8>) {
-        let m = self.shape.m;
-        let mut together = Vec::with_capacity(BLOCK_ROWS * m);
-        for start in run.clone().step_by(BLOCK_ROWS) {
-            let rows = start..run.end.min(start + BLOCK_ROWS);
-            together.clear();
-            together.resize(rows.len() * m, 0);
-            for (group, column) in codes.chunks_exact(n).enumerate() {
-                let places = together.iter_mut().skip(group).step_by(m);
-                places.zip(&column[rows.clone()]).for_each(|(place, &code)| *place = code);
-            }
-            let end = blocks.len();
-            blocks.resize(end + block_bytes(m), 0);
-            pack(&together, m, &mut blocks[end..]);
-        }
-    }
-
-    /// Code for the tier what the 4-bit codes, shape (m, n), leave over of the residuals, shape (n, dim).
-    fn refine(&self, mut residuals: Vec<f32>, codes: &[u8], coded: &mut Coded) {
+    /// Code for the tier what the 4-bit codes, which stand for `rebuilt`, leave over of the residuals, shape (n, dim).
+    fn refine(&self, mut residuals: Vec<f32>, rebuilt: &[f32], coded: &mut Coded) {
         let Shape { tier, dim, .. } = self.shape;
         if !tier.has_scales() {
             return;
         }
         let n = residuals.len() / dim;
-        let rebuilt = pq::decode(codes, n, &self.trained.books);
-        subtract_turned(&rebuilt, &self.trained.b, dim, &mut residuals);
+        subtract_turned(rebuilt, &self.b, dim, &mut residuals);
         (coded.tier, coded.scales) = (vec![0; n * tier.row_bytes(dim)], vec![0.0; n]);
         self.shaper.encode(tier, &residuals, &mut coded.tier, &mut coded.scales);
     }

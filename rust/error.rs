@@ -352,14 +352,6 @@ pub enum Fault {
         /// Start found.
         got: u64,
     },
-    /// Lists that fill more or fewer blocks than there are.
-    #[error("its lists must fill {expected} blocks and fill {got}; build it again")]
-    BlockCount {
-        /// Blocks in the file.
-        expected: u64,
-        /// Blocks that the lists fill.
-        got: u64,
-    },
     /// A float that is not finite.
     #[error("value {index} of section {tag} must be finite and is {got}; build it again")]
     NotFinite {

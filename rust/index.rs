@@ -42,7 +42,6 @@ pub struct Index {
     file: Mmap,
     header: Header,
     shape: Shape,
-    places: Vec<u32>,
     books: Books,
     key_books: Books,
     scanner: Scanner,
@@ -62,12 +61,12 @@ impl Index {
 
     /// The index in these bytes, which came from `path`.
     fn over(file: Mmap, path: &Path) -> Result<Self> {
-        let (header, shape, places) = checked(&file).map_err(Error::format(path))?;
+        let (header, shape) = checked(&file).map_err(Error::format(path))?;
         let floats = |tag| cast_slice(section(&header, &file, tag));
         let (books, key_books) = (Books::new(floats(Tag::BOOKS)), Books::new(floats(Tag::KEY_BOOKS)));
         let (scanner, pq_scanner) = (Scanner::fastest(), PqScanner::fastest());
         let (idle, path) = (Mutex::default(), path.to_path_buf());
-        Ok(Self { path, file, header, shape, places, books, key_books, scanner, pq_scanner, idle })
+        Ok(Self { path, file, header, shape, books, key_books, scanner, pq_scanner, idle })
     }
 
     /// Its shape: rows, dimensions, lists, tier.
@@ -215,6 +214,7 @@ impl Index {
         View {
             shape: &self.shape,
             b: cast_slice(self.section(Tag::B)),
+            b_scales: cast_slice(self.section(Tag::B_SCALES)),
             books: &self.books,
             key_books: &self.key_books,
             key_blocks: self.section(Tag::KEY_BLOCKS),
@@ -222,7 +222,6 @@ impl Index {
             mean_scales: cast_slice(self.section(Tag::MEAN_SCALES)),
             pulls: cast_slice(self.section(Tag::PULLS)),
             starts: cast_slice(self.section(Tag::STARTS)),
-            places: &self.places,
             blocks: self.section(Tag::BLOCKS),
             ids: self.ids(),
             refiner: Refiner::new(self.shape.tier, tier, scales, self.shape.dim, self.scanner),

@@ -4,12 +4,12 @@
 //! by those are ordered by their int8 means. So choosing among thousands of lists costs less than scanning a few.
 
 use crate::best::Best;
+use crate::blocks::stretch_of;
 use crate::filter::Filter;
-use crate::lists::{DSUB, Shape};
+use crate::lists::Shape;
 use crate::lut::Lut;
-use crate::project::project;
 use crate::refine::{Target, Tier, prefetch_all};
-use crate::shortlist::Shortlist;
+use crate::shortlist::{Candidate, Shortlist};
 use crate::sweep::{Part, sweep};
 use crate::topk::Hit;
 use crate::vectors::{Query, rounded};
@@ -60,7 +60,8 @@ struct Probe {
 #[derive(Debug, Default)]
 pub struct Scratch {
     query: Query,
-    projected: Vec<f32>,
+    products: Vec<i32>,
+    asked: Vec<f32>,
     lut: Lut,
     lists: Shortlist,
     rows: Shortlist,
@@ -78,7 +79,7 @@ impl Scratch {
         self.query.assign(query);
         self.best.begin(plan.k.min(allowed));
         if plan.k > 0 && allowed > 0 {
-            self.project(view, query);
+            view.ask(&self.query, &mut self.products, &mut self.asked);
             let all = plan.exact || allowed <= plan.shortlist || filter.is_some() && allowed <= FEW_ROWS;
             if all && view.shape.tier != Tier::None {
                 self.score_all(view, filter);
@@ -90,14 +91,9 @@ impl Scratch {
         self.best.sorted(view.ids)
     }
 
-    fn project(&mut self, view: &View<'_>, query: &[f32]) {
-        self.projected.resize(view.shape.m * DSUB, 0.0);
-        project(view.b, query, &mut self.projected);
-    }
-
     /// Score every allowed row by the tier.
     fn score_all(&mut self, view: &View<'_>, filter: Option<&Filter>) {
-        self.lut.fill(&self.projected, view.books);
+        self.lut.fill(&self.asked, view.books);
         self.lut.refine();
         let rows = 0..view.shape.rows;
         match filter {
@@ -108,14 +104,15 @@ impl Scratch {
 
     /// Score rows, in rising order, by the fine table and the tier.
     fn score_rows(&mut self, view: &View<'_>, rows: impl Iterator<Item = usize>) {
-        let (mut list, mut end) = (0, 0);
+        let (mut base, mut end) = (0.0, 0);
         self.targets.clear();
         for row in rows {
             if row >= end {
-                list = view.list_of(row);
+                let list = view.list_of(row);
                 end = view.starts[list + 1] as usize;
+                base = view.base(&self.query, list);
             }
-            self.targets.push(Target { row: row as u32, list: list as u32, base: 0.0 });
+            self.targets.push(Target { row: row as u32, base });
             if self.targets.len() == TARGETS {
                 self.score_finely(view);
             }
@@ -123,20 +120,15 @@ impl Scratch {
         self.score_finely(view);
     }
 
-    /// Score the targets by the fine table and the tier.
+    /// Score the targets, which so far have the scores of their lists, by the fine table and the tier.
     fn score_finely(&mut self, view: &View<'_>) {
-        let block_of = |target: &Target| view.block_of(target.list as usize, target.row as usize);
-        let mut mean = (u32::MAX, 0.0);
         for at in 0..self.targets.len() {
             if let Some(later) = self.targets.get(at + BLOCKS_AHEAD) {
-                prefetch_all(block_of(later).0);
+                prefetch_all(view.block_of(later.row as usize).0);
             }
             let target = &mut self.targets[at];
-            if target.list != mean.0 {
-                mean = (target.list, view.base(&self.query, target.list as usize));
-            }
-            let (block, place) = block_of(target);
-            target.base = mean.1 + self.lut.fine_part(block, place);
+            let (block, place) = view.block_of(target.row as usize);
+            target.base += self.lut.fine_part(block, place);
         }
         self.score_targets(view);
     }
@@ -152,7 +144,7 @@ impl Scratch {
         let mut goal = Goal::new(view.shape, plan, filter);
         self.probes.clear();
         self.route(view, goal.routed(view.shape.nlist));
-        self.lut.fill(&self.projected, view.books);
+        self.lut.fill(&self.asked, view.books);
         self.rows.begin(goal.shortlist);
         let (mut at, mut lists, mut rows) = (0, 0, 0);
         while self.has_probe(view, at) {
@@ -191,7 +183,7 @@ impl Scratch {
         let known = self.probes.len();
         let others = (known > 0).then(|| others(&self.probes, nlist));
         if count < nlist {
-            self.lut.fill(&self.projected, view.key_books);
+            self.lut.fill(&self.asked, view.key_books);
             self.lists.begin(count);
             let (blocks, filter) = (view.key_blocks, others.as_ref());
             let part = Part { blocks, ahead: &[], rows: 0..nlist, bias: 0, note: 0, filter };
@@ -221,22 +213,32 @@ impl Scratch {
         allowed
     }
 
-    /// Score the shortlist by its steps and the tier, then the best of it by the fine table instead of the steps.
+    /// Score the shortlist by its sums and the tier, then the best of it by the fine table instead of the sums.
     fn refine(&mut self, view: &View<'_>, k: usize) {
-        let lut = &self.lut;
-        let steps = self.rows.best().iter().map(|candidate| (candidate.row(), lut.score(candidate.score())));
         if view.shape.tier == Tier::None {
-            let hit = |(row, score): (u32, f32)| Hit { row, score: rounded(f64::from(score)) };
-            steps.for_each(|scored| self.best.offer(hit(scored), view.ids));
+            let lut = &self.lut;
+            let hit = |candidate: &Candidate| {
+                let score = rounded(f64::from(lut.score(candidate.score())));
+                Hit { row: candidate.row(), score }
+            };
+            self.rows.best().iter().for_each(|candidate| self.best.offer(hit(candidate), view.ids));
             return;
         }
         self.targets.clear();
-        self.targets.extend(steps.map(|(row, score)| Target { row, list: 0, base: f64::from(score) }));
+        for candidate in self.rows.best() {
+            let row = candidate.row();
+            let base = self.probes[candidate.note as usize].base;
+            let (block, place) = view.block_of(row as usize);
+            let sum = candidate.score() - self.lut.steps_of(base as f32);
+            let part = self.lut.unstretched(sum, stretch_of(block, place));
+            self.targets.push(Target { row, base: base + f64::from(part) });
+        }
         self.best.begin(2 * k + SPARE);
         self.score_targets(view);
-        let target =
-            |hit: &Hit| Target { row: hit.row, list: view.list_of(hit.row as usize) as u32, base: 0.0 };
-        self.targets.extend(self.best.sorted(view.ids).iter().map(target));
+        for hit in self.best.sorted(view.ids) {
+            let base = view.base(&self.query, view.list_of(hit.row as usize));
+            self.targets.push(Target { row: hit.row, base });
+        }
         self.best.begin(k);
         self.lut.refine();
         self.score_finely(view);

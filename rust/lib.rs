@@ -84,7 +84,6 @@ pub mod panels;
 pub mod parallel;
 pub mod pq;
 pub mod pqscan;
-pub mod project;
 #[cfg(feature = "python")]
 mod py;
 pub mod quantizer;

@@ -1,15 +1,14 @@
 //! An index of inverted lists: what is trained for it, its shape, and the sections of its file (kind 2).
 //!
-//! Rows lie in list order. Row `x` of list `l` is a *mean* plus a *residual*: the mean is stored as int8, and the
-//! residual is taken from the stored one, so that its rounding costs nothing. The residual's 4-bit codes are in `blocks`;
-//! the residual itself, finer, is in the tier.
+//! Rows lie in list order, and blocks of 32 are cut from them without regard to lists: row `r` is in block `r / 32`. Row
+//! `x` of list `l` is a *mean* plus a *residual*: the mean is stored as int8, and the residual is taken from the stored one,
+//! so that its rounding costs nothing. The residual's 4-bit codes are in `blocks`; what they leave over is in the tier.
 
-use crate::blocks::{block_bytes, block_count};
+use crate::blocks::{BLOCK_ROWS, block_bytes, block_count, pack};
 use crate::error::Fault;
 use crate::format::{Tag, chunk_count};
 use crate::refine::Tier;
 use crate::vectors::{decode_row, encode_row, stride};
-use crate::writer::MAX_ROWS;
 
 /// Dimensions of one subquantizer.
 pub const DSUB: usize = 4;
@@ -21,13 +20,10 @@ pub const KSUB: usize = 16;
 pub const M_STEP: usize = 4;
 
 /// Most subquantizers.
-pub const MAX_M: usize = 512;
+pub const MAX_M: usize = 256;
 
 /// Most inverted lists.
 pub const MAX_LISTS: usize = 1 << 22;
-
-// So that the number of blocks fits the 32 bits it is stored in.
-const _: () = assert!(block_count(MAX_ROWS) + MAX_LISTS <= u32::MAX as usize);
 
 /// Kinds of transforms.
 pub const TRANSFORMS: usize = 4;
@@ -56,8 +52,6 @@ pub struct Shape {
     pub tier: Tier,
     /// Which transform was chosen: 0 identity, 1 PCA, 2 query-aware with power 0.25, 3 query-aware with power 0.5.
     pub transform: u32,
-    /// Blocks of 32 rows in all lists together; a list's last block may be part empty.
-    pub blocks: usize,
     /// Points of the effort table.
     pub efforts: usize,
 }
@@ -96,18 +90,75 @@ pub struct Trained {
     pub transform: u32,
     /// Codes see `y = A x`: shape (4m, dim), row-major.
     pub a: Vec<f32>,
-    /// Queries ask with `q' = B q`, and `q'·y = q·x`: shape (4m, dim), row-major.
-    pub b: Vec<f32>,
+    /// Queries ask with `q' = B q`, and `q'·y = q·x`: shape (4m, dim).
+    pub b: Asking,
     /// Codebooks of the residuals `A (x - mean)`, shape (m, 16, 4).
     pub books: Vec<f32>,
     /// Codebooks of the keys `A mean/|mean|` (less any constant vector: it moves all scores alike), shape (m, 16, 4).
     pub key_books: Vec<f32>,
-    /// Codes of the keys, one byte each with values 0 to 15, shape (nlist, m).
-    pub key_codes: Vec<u8>,
+    /// Codes of the keys.
+    pub key_codes: Codes,
     /// Means of the lists.
     pub means: Means,
     /// Second moment of queries, but for a factor, shape (dim, dim): the tier is rounded for them. Not in the file.
     pub asked: Vec<f64>,
+}
+
+/// 4-bit codes of rows.
+#[derive(Clone, Debug, Default)]
+pub struct Codes {
+    /// One byte each with values 0 to 15, shape (m, n).
+    pub codes: Vec<u8>,
+    /// See [`crate::blocks::stretch`], shape (n,).
+    pub stretches: Vec<u8>,
+}
+
+impl Codes {
+    /// Pack them into blocks, shape (ceil(n / 32), block bytes).
+    pub fn pack(&self, m: usize) -> Vec<u8> {
+        let n = self.stretches.len();
+        let mut blocks = vec![0; block_count(n) * block_bytes(m)];
+        let mut together = vec![0; BLOCK_ROWS * m];
+        for (start, block) in (0..n).step_by(BLOCK_ROWS).zip(blocks.chunks_exact_mut(block_bytes(m))) {
+            let rows = start..n.min(start + BLOCK_ROWS);
+            for (group, column) in self.codes.chunks_exact(n).enumerate() {
+                let places = together.iter_mut().skip(group).step_by(m);
+                places.zip(&column[rows.clone()]).for_each(|(place, &code)| *place = code);
+            }
+            pack(&together[..rows.len() * m], &self.stretches[rows], m, block);
+        }
+        blocks
+    }
+}
+
+/// The matrix that queries are multiplied with, in int8 codes and a scale a row, so that it is read fast.
+///
+/// Its rounding costs little: what codes leave over is taken with the rounded matrix, and is in the tier.
+#[derive(Clone, Debug, Default)]
+pub struct Asking {
+    /// Codes, shape (4m, stride).
+    pub codes: Vec<i8>,
+    /// Scales, shape (4m,).
+    pub scales: Vec<f32>,
+}
+
+impl Asking {
+    /// Code a matrix of shape (n, dim).
+    pub fn new(matrix: &[f32], dim: usize) -> Self {
+        let mut codes = vec![0; matrix.len() / dim * stride(dim)];
+        let rows = matrix.chunks_exact(dim).zip(codes.chunks_exact_mut(stride(dim)));
+        let scales = rows.map(|(row, codes)| encode_row(row, codes)).collect();
+        Self { codes, scales }
+    }
+
+    /// The matrix as stored, shape (n, dim).
+    pub fn decode(&self, dim: usize) -> Vec<f32> {
+        let mut matrix = vec![0.0; self.scales.len() * dim];
+        let rows = self.codes.chunks_exact(stride(dim)).zip(&self.scales);
+        rows.zip(matrix.chunks_exact_mut(dim))
+            .for_each(|((codes, &scale), row)| decode_row(codes, scale, row));
+        matrix
+    }
 }
 
 /// The means of the lists: int8 codes, one scale each, and the length that routing divides by.
@@ -158,8 +209,10 @@ impl Tag {
     pub const SHAPE: Self = Self(*b"shape\0\0\0");
     /// float32 (4m, dim): what rows are multiplied with before they are coded.
     pub const A: Self = Self(*b"a\0\0\0\0\0\0\0");
-    /// float32 (4m, dim): what queries are multiplied with.
+    /// int8 (4m, stride): what queries are multiplied with.
     pub const B: Self = Self(*b"b\0\0\0\0\0\0\0");
+    /// float32 (4m,): scales of it.
+    pub const B_SCALES: Self = Self(*b"bscales\0");
     /// float32 (m, 16, 4): codebooks of the residuals.
     pub const BOOKS: Self = Self(*b"books\0\0\0");
     /// float32 (m, 16, 4): codebooks of the keys.
@@ -187,10 +240,11 @@ impl Tag {
 }
 
 /// Sections of a file of kind 2, in order; the last is `chunks`.
-pub const SECTIONS: [Tag; 17] = [
+pub const SECTIONS: [Tag; 18] = [
     Tag::SHAPE,
     Tag::A,
     Tag::B,
+    Tag::B_SCALES,
     Tag::BOOKS,
     Tag::KEY_BOOKS,
     Tag::KEY_BLOCKS,
@@ -210,8 +264,8 @@ pub const SECTIONS: [Tag; 17] = [
 impl Shape {
     /// The words of section `shape`.
     pub fn encode(&self) -> [u32; 8] {
-        let (m, nlist, blocks) = (self.m as u32, self.nlist as u32, self.blocks as u32);
-        [m, nlist, self.tier.number(), self.transform, blocks, self.efforts as u32, 0, 0]
+        let (m, nlist) = (self.m as u32, self.nlist as u32);
+        [m, nlist, self.tier.number(), self.transform, self.efforts as u32, 0, 0, 0]
     }
 
     /// Read the words of section `shape`; `rows` and `dim` were checked before.
@@ -221,7 +275,7 @@ impl Shape {
     pub fn decode(words: [u32; 8], rows: usize, dim: usize) -> Result<Self, Fault> {
         let refused =
             |name: &'static str, max: u64, got: u32| Fault::Shape { name, max, got: u64::from(got) };
-        let [m, nlist, tier, transform, blocks, efforts, zero, last] = words;
+        let [m, nlist, tier, transform, efforts, reserved @ ..] = words;
         if m == 0 || m as usize > MAX_M || !(m as usize).is_multiple_of(M_STEP) {
             return Err(refused("m", MAX_M as u64, m));
         }
@@ -230,21 +284,17 @@ impl Shape {
             return Err(refused("nlist", most_lists, nlist));
         }
         let tier_kind = Tier::of_number(tier).ok_or(refused("tier", u64::from(Tier::LAST), tier))?;
-        let most_blocks = block_count(rows) as u64 + u64::from(nlist);
-        if u64::from(blocks) > most_blocks {
-            return Err(refused("blocks", most_blocks, blocks));
-        }
         if transform as usize >= TRANSFORMS {
             return Err(refused("transform", TRANSFORMS as u64 - 1, transform));
         }
         if efforts as usize > MAX_EFFORTS {
             return Err(refused("efforts", MAX_EFFORTS as u64, efforts));
         }
-        if zero != 0 || last != 0 {
-            return Err(refused("reserved", 0, zero.max(last)));
+        if let Some(&word) = reserved.iter().find(|&&word| word != 0) {
+            return Err(refused("reserved", 0, word));
         }
-        let (m, nlist, blocks) = (m as usize, nlist as usize, blocks as usize);
-        Ok(Self { rows, dim, m, nlist, tier: tier_kind, transform, blocks, efforts: efforts as usize })
+        let (m, nlist, efforts) = (m as usize, nlist as usize, efforts as usize);
+        Ok(Self { rows, dim, m, nlist, tier: tier_kind, transform, efforts })
     }
 
     /// Every section with its size, in the order of [`SECTIONS`].
@@ -265,14 +315,16 @@ impl Shape {
         let floats = |count: usize| count as u64 * size_of::<f32>() as u64;
         match tag {
             Tag::SHAPE => 32,
-            Tag::A | Tag::B => floats(self.m * DSUB * self.dim),
+            Tag::A => floats(self.m * DSUB * self.dim),
+            Tag::B => (self.m * DSUB * stride(self.dim)) as u64,
+            Tag::B_SCALES => floats(self.m * DSUB),
             Tag::BOOKS | Tag::KEY_BOOKS => floats(self.m * KSUB * DSUB),
             Tag::KEY_BLOCKS => (block_count(self.nlist) * block_bytes(self.m)) as u64,
             Tag::MEANS => (self.nlist * stride(self.dim)) as u64,
             Tag::MEAN_SCALES | Tag::PULLS => floats(self.nlist),
             Tag::STARTS => (self.nlist as u64 + 1) * 8,
             Tag::EFFORTS => (self.efforts * size_of::<[u32; 4]>()) as u64,
-            Tag::BLOCKS => (self.blocks * block_bytes(self.m)) as u64,
+            Tag::BLOCKS => (block_count(self.rows) * block_bytes(self.m)) as u64,
             Tag::IDS => self.rows as u64 * 8,
             Tag::TIER => self.rows as u64 * self.tier.row_bytes(self.dim) as u64,
             Tag::SCALES if self.tier.has_scales() => floats(self.rows),

@@ -4,7 +4,7 @@
 //! for all subquantizers, so that sums are exact in 16 bits on every kernel, in every order; for the few rows that are
 //! scored last they are rounded finely, to 21 bits.
 
-use crate::blocks::{self, GROUP_BYTES};
+use crate::blocks::{self, GROUP_BYTES, STRETCH_ONE};
 use crate::lists::{DSUB, KSUB, MAX_M};
 
 /// Largest entry of a table.
@@ -22,9 +22,13 @@ const _: () = assert!(FINE_LIMIT as i64 * MAX_M as i64 <= i32::MAX as i64);
 /// Entries that a kernel may add in a byte before it widens.
 pub const BYTE_TERMS: usize = 2;
 
-// The sums of a kernel overflow neither the bytes in which it begins nor the 16 bits in which it ends.
+// The sums of a kernel overflow neither the bytes in which it begins nor the 16 bits, one of them a sign, in which it
+// takes the zero away: that is between 0 and the largest sum.
 const _: () = assert!(LUT_LIMIT as usize * BYTE_TERMS <= u8::MAX as usize);
-const _: () = assert!(LUT_LIMIT as usize * MAX_M <= u16::MAX as usize);
+const _: () = assert!(LUT_LIMIT as usize * MAX_M <= i16::MAX as usize);
+
+/// Steps to the unit of a stretched sum.
+const UNIT: f32 = 2.0;
 
 /// Codebooks turned so that a table is filled sixteen entries at a time: shape (m, 4, 16).
 #[derive(Clone, Debug)]
@@ -54,8 +58,10 @@ pub struct Lut {
     fine_scale: f32,
     steps: Vec<u8>,
     scale: f32,
-    offset: f32,
-    most: u32,
+    /// The sum of steps that stands for a product of 0, and the product that it really stands for.
+    zero: i16,
+    rest: f32,
+    most: i32,
 }
 
 impl Lut {
@@ -77,15 +83,19 @@ impl Lut {
         let scale = widest / f32::from(LUT_LIMIT);
         // A query of zeros has no steps; nor has one so small that a step would lose its digits.
         let (scale, inverse) = if scale.is_normal() { (scale, scale.recip()) } else { (0.0, 0.0) };
-        (self.scale, self.offset, self.most) = (scale, 0.0, 0);
+        let (mut offset, mut most) = (0.0, 0);
         self.steps.clear();
         for entries in &self.exact {
             let (low, _) = bounds_of(entries);
             let steps = entries.map(|entry| step(entry - low, inverse));
-            self.offset += low;
-            self.most += steps.iter().fold(0, |most, &step| most.max(u32::from(step)));
+            offset += low;
+            most += steps.iter().fold(0, |most, &step| most.max(i16::from(step)));
             self.steps.extend(steps);
         }
+        self.zero = ((-offset * inverse).round() as i16).clamp(0, most);
+        self.most = i32::from(most - self.zero);
+        self.rest = offset + f32::from(self.zero) * scale;
+        self.scale = scale;
     }
 
     /// Round the entries finely as well, for [`Lut::fine_part`].
@@ -112,20 +122,31 @@ impl Lut {
         &self.steps
     }
 
-    /// The largest sum that codes can have.
-    pub fn most(&self) -> u32 {
+    /// The sum of entries that stands for a product of 0.
+    pub fn zero(&self) -> i16 {
+        self.zero
+    }
+
+    /// The largest stretched sum that codes can have.
+    pub fn most(&self) -> i32 {
         self.most
     }
 
-    /// A part of a score outside the table, such as that of a list's mean, in the table's steps.
+    /// A part of a score outside the table, such as that of a list's mean, in the units of stretched sums.
     pub fn steps_of(&self, part: f32) -> i32 {
         const FURTHEST: f32 = (1 << 24) as f32;
-        if self.scale == 0.0 { 0 } else { (part / self.scale).round().clamp(-FURTHEST, FURTHEST) as i32 }
+        let unit = self.scale * UNIT;
+        if unit == 0.0 { 0 } else { (part / unit).round().clamp(-FURTHEST, FURTHEST) as i32 }
     }
 
-    /// The score of a sum of steps.
+    /// The score of a stretched sum.
     pub fn score(&self, steps: i32) -> f32 {
-        self.offset + steps as f32 * self.scale
+        self.rest + steps as f32 * (self.scale * UNIT)
+    }
+
+    /// What the codes stand for by themselves, from a stretched sum and its stretch.
+    pub fn unstretched(&self, steps: i32, stretch: u8) -> f32 {
+        self.rest + steps as f32 * (self.scale * UNIT * f32::from(STRETCH_ONE)) / f32::from(stretch.max(1))
     }
 }
 
@@ -178,14 +199,16 @@ mod tests {
             prop_assert_eq!(*lut.steps().iter().max().unwrap(), LUT_LIMIT);
             for code in 0..KSUB {
                 let sum: i32 = (0..3).map(|j| i32::from(lut.steps()[j * KSUB + code])).sum();
+                let stretched = (sum - i32::from(lut.zero()) + 1) >> 1;
                 let expected: f32 = (0..3 * DSUB)
                     .map(|at| query[at] * books[(at / DSUB * KSUB + code) * DSUB + at % DSUB])
                     .sum();
-                let error = (lut.score(sum) - expected).abs();
-                prop_assert!(error <= 1.6 * lut.scale, "{} steps off", error / lut.scale);
-                prop_assert!(sum as u32 <= lut.most());
+                let error = (lut.score(stretched) - expected).abs();
+                prop_assert!(error <= 2.6 * lut.scale, "{} steps off", error / lut.scale);
+                prop_assert_eq!(lut.unstretched(stretched, STRETCH_ONE), lut.score(stretched));
+                prop_assert!(stretched <= lut.most());
                 let mut block = vec![0; blocks::block_bytes(3)];
-                blocks::pack(&[0, 0, 0, code as u8, code as u8, code as u8], 3, &mut block);
+                blocks::pack(&[0, 0, 0, code as u8, code as u8, code as u8], &[1, 1], 3, &mut block);
                 lut.refine();
                 let error = (lut.fine_part(&block, 1) - f64::from(expected)).abs();
                 prop_assert!(error <= 1e-3 * f64::from(lut.scale), "{} steps off", error / f64::from(lut.scale));

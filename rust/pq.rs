@@ -3,6 +3,7 @@
 //! Here rows stand in *columns*, shape (4m, n): one dimension of many rows lies together, so that the loops over rows
 //! are vectorised on every CPU.
 
+use crate::blocks::stretch;
 use crate::error::Result;
 use crate::lists::{DSUB, KSUB};
 use crate::parallel::Team;
@@ -160,6 +161,20 @@ pub fn decode(codes: &[u8], n: usize, books: &[f32]) -> Vec<f32> {
     columns
 }
 
+/// The stretch of each row of `columns`, shape (4m, n), whose codes stand for `rebuilt`, of the same shape.
+///
+/// # Panics
+/// If the shapes do not agree.
+pub fn stretches(columns: &[f32], rebuilt: &[f32], n: usize) -> Vec<u8> {
+    assert_eq!(columns.len(), rebuilt.len(), "rows and what their codes stand for are not as many");
+    let (mut squares, mut products) = (vec![0.0_f32; n], vec![0.0_f32; n]);
+    for (column, rebuilt) in columns.chunks_exact(n.max(1)).zip(rebuilt.chunks_exact(n.max(1))) {
+        squares.iter_mut().zip(column).for_each(|(sum, value)| *sum += value * value);
+        products.iter_mut().zip(column.iter().zip(rebuilt)).for_each(|(sum, (a, b))| *sum += a * b);
+    }
+    squares.into_iter().zip(products).map(|(square, product)| stretch(square, product)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -192,6 +207,25 @@ mod tests {
         let off: f32 = decode(&codes, n, &books).iter().zip(&columns).map(|(a, b)| (a - b) * (a - b)).sum();
         // The best that sixteen centroids can do in four dimensions is about 0.36 of the energy.
         assert!(off / (DSUB * n) as f32 <= 0.39, "{}", off / (DSUB * n) as f32);
+    }
+
+    #[test]
+    fn stretched_codes_are_as_long_as_their_rows() {
+        let mut random = Random::new(3, 0);
+        let n = 500;
+        let columns: Vec<f32> = (0..8 * DSUB * n).map(|_| random.normal()).collect();
+        let books = train(&columns, 8, 1);
+        let mut codes = vec![0; 8 * n];
+        encode(&columns, n, &books, &mut codes);
+        let rebuilt = decode(&codes, n, &books);
+        for (row, &stretch) in stretches(&columns, &rebuilt, n).iter().enumerate() {
+            let of = |columns: &[f32]| -> Vec<f32> { columns.iter().skip(row).step_by(n).copied().collect() };
+            let (x, y) = (of(&columns), of(&rebuilt));
+            let square: f32 = x.iter().map(|a| a * a).sum();
+            let product: f32 = x.iter().zip(&y).map(|(a, b)| a * b).sum();
+            let stretched = product * f32::from(stretch) / 128.0;
+            assert!(stretch == 255 || (stretched / square - 1.0).abs() < 0.005, "{stretched} and {square}");
+        }
     }
 
     #[test]

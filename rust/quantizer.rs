@@ -3,10 +3,11 @@
 //! Every kind of transform is fitted to the same sample of residuals and tried on other rows with held-out queries; the one
 //! whose codes find most of the true neighbours is taken.
 
+use crate::blocks::STRETCH_ONE;
 use crate::error::Result;
 use crate::kmeans::set_mean;
 use crate::linalg::{products, products_of_columns, second_moment};
-use crate::lists::{DSUB, Means, TRANSFORMS, Trained, full_m};
+use crate::lists::{Asking, Codes, DSUB, Means, TRANSFORMS, Trained, full_m};
 use crate::parallel::Team;
 use crate::pq;
 use crate::random::Random;
@@ -72,19 +73,19 @@ pub(crate) fn train(
     let field = Field::new(data, trial, random.sample(data.rows.len(), TRIAL_ROWS), team)?;
     let kinds: Vec<Kind> =
         Kind::ALL.into_iter().filter(|&one| wanted(one, kind, data.rows.dim(), m)).collect();
-    let mut best: Option<(f32, Kind, Codes)> = None;
+    let mut best: Option<(f32, Kind, Coder)> = None;
     let mut gains = Gains::default();
     for (place, &kind) in kinds.iter().enumerate() {
         team.enter("codes", (place as f64 / kinds.len() as f64, (place + 1) as f64 / kinds.len() as f64));
-        let codes = Codes::train(moments.fit(kind, m), &residuals, data.rows.dim(), seed, team)?;
-        let gain = field.recall(&codes, trial, team)?;
+        let coder = Coder::train(moments.fit(kind, m), &residuals, data.rows.dim(), seed, team)?;
+        let gain = field.recall(&coder, trial, team)?;
         gains[kind.number() as usize] = Some(gain);
         if best.as_ref().is_none_or(|&(most, ..)| gain > most) {
-            best = Some((gain, kind, codes));
+            best = Some((gain, kind, coder));
         }
     }
-    let Some((_, kind, codes)) = best else { unreachable!("one kind was tried at least") };
-    Ok((finish(data, m, kind, codes, moments.asked(), seed, team)?, gains))
+    let Some((_, kind, coder)) = best else { unreachable!("one kind was tried at least") };
+    Ok((finish(data, m, kind, coder, moments.asked(), seed, team)?, gains))
 }
 
 /// Whether a kind is tried: the one asked for, or all that can be with so few subquantizers.
@@ -103,12 +104,12 @@ fn moments(rows: &Rows<'_>, numbers: &[u32], residuals: &[f32], trial: &Trial) -
 
 /// A transform and its codebooks.
 #[derive(Debug)]
-struct Codes {
+struct Coder {
     transform: Transform,
     books: Vec<f32>,
 }
 
-impl Codes {
+impl Coder {
     fn train(
         transform: Transform,
         residuals: &[f32],
@@ -122,22 +123,27 @@ impl Codes {
         Ok(Self { transform, books })
     }
 
-    /// What the codes of `residuals` stand for, in columns of shape (4m, n).
+    /// What the codes of `residuals` stand for, stretched, in columns of shape (4m, n).
     fn rebuilt(&self, residuals: &[f32], dim: usize) -> Vec<f32> {
-        let n = residuals.len() / dim;
-        let codes = encode(&self.transform.a, &self.books, residuals, dim);
-        pq::decode(&codes, n, &self.books)
+        let (codes, mut rebuilt) = encode(&self.transform.a, &self.books, residuals, dim);
+        for column in rebuilt.chunks_exact_mut(codes.stretches.len().max(1)) {
+            let stretched = column.iter_mut().zip(&codes.stretches);
+            stretched.for_each(|(value, &stretch)| *value *= f32::from(stretch) / f32::from(STRETCH_ONE));
+        }
+        rebuilt
     }
 }
 
-/// The codes of `residuals` (n, dim), shape (m, n).
-pub(crate) fn encode(a: &[f32], books: &[f32], residuals: &[f32], dim: usize) -> Vec<u8> {
+/// The codes of `residuals` (n, dim), and what they stand for by themselves, in columns of shape (4m, n).
+pub(crate) fn encode(a: &[f32], books: &[f32], residuals: &[f32], dim: usize) -> (Codes, Vec<f32>) {
     let n = residuals.len() / dim;
     let mut columns = vec![0.0; a.len() / dim * n];
     products(a, residuals, dim, &mut columns);
     let mut codes = vec![0; columns.len() / DSUB];
     pq::encode(&columns, n, books, &mut codes);
-    codes
+    let rebuilt = pq::decode(&codes, n, books);
+    let stretches = pq::stretches(&columns, &rebuilt, n);
+    (Codes { codes, stretches }, rebuilt)
 }
 
 /// The rows that transforms are tried on, and which of them are the true neighbours of the held-out queries.
@@ -158,17 +164,17 @@ impl<'a> Field<'a> {
     }
 
     /// Share of the true neighbours among the rows that score best by their codes.
-    fn recall(&self, codes: &Codes, trial: &Trial, team: &mut Team<'_>) -> Result<f32> {
+    fn recall(&self, coder: &Coder, trial: &Trial, team: &mut Team<'_>) -> Result<f32> {
         let dim = self.data.rows.dim();
-        let mut asked = vec![0.0; trial.len() * (codes.transform.b.len() / dim)];
-        products(&trial.held_out, &codes.transform.b, dim, &mut asked);
+        let mut asked = vec![0.0; trial.len() * (coder.transform.b.len() / dim)];
+        products(&trial.held_out, &coder.transform.b, dim, &mut asked);
         let score = |(start, numbers): (u32, &[u32])| {
             let residuals = self.data.residuals(numbers)?;
             let mut means = self.data.rows.gather(numbers)?;
             means.iter_mut().zip(&residuals).for_each(|(value, residual)| *value -= residual);
             let mut scores = vec![0.0; trial.len() * numbers.len()];
             products(&trial.held_out, &means, dim, &mut scores);
-            products_of_columns(&asked, &codes.rebuilt(&residuals, dim), numbers.len(), &mut scores);
+            products_of_columns(&asked, &coder.rebuilt(&residuals, dim), numbers.len(), &mut scores);
             let mut best = Best::new(trial.len(), SHORTLIST);
             best.offer(&scores, numbers.len(), start..start + numbers.len() as u32);
             Ok(best)
@@ -188,24 +194,25 @@ fn finish(
     data: Assigned<'_>,
     m: usize,
     kind: Kind,
-    codes: Codes,
+    coder: Coder,
     asked: Vec<f64>,
     seed: u64,
     team: &mut Team<'_>,
 ) -> Result<Trained> {
-    let (dim, nlist) = (data.rows.dim(), data.means.len());
+    let dim = data.rows.dim();
+    let Coder { transform, books } = coder;
     let keys = centred_keys(data.means, dim);
-    let key_codes = Codes::train(codes.transform.clone(), &keys, dim, seed, team)?;
-    let in_columns = encode(&codes.transform.a, &key_codes.books, &keys, dim);
+    let key_coder = Coder::train(transform.clone(), &keys, dim, seed, team)?;
+    let (key_codes, _) = encode(&transform.a, &key_coder.books, &keys, dim);
     Ok(Trained {
         dim,
         m,
         transform: kind.number(),
-        a: codes.transform.a,
-        b: codes.transform.b,
-        books: codes.books,
-        key_books: key_codes.books,
-        key_codes: (0..nlist * m).map(|at| in_columns[at % m * nlist + at / m]).collect(),
+        b: Asking::new(&transform.b, dim),
+        a: transform.a,
+        books,
+        key_books: key_coder.books,
+        key_codes,
         means: data.means.clone(),
         asked,
     })

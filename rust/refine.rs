@@ -108,8 +108,6 @@ fn unpack_int4(codes: &[u8], values: &mut [i8]) {
 pub struct Target {
     /// Row number.
     pub row: u32,
-    /// Its list.
-    pub list: u32,
     /// Score without the tier: that of the list's mean and of the 4-bit codes.
     pub base: f64,
 }
@@ -217,7 +215,7 @@ mod tests {
                 tier.pack_row(&codes, &mut bytes[second..]);
                 let refiner = Refiner::new(tier, &bytes, &[9.0, 0.5], query.codes().len(), Scanner::fastest());
                 let mut scores = Vec::new();
-                refiner.score(&query, &[Target { row: 1, list: 0, base: 0.25 }], |hit| scores.push(hit.score));
+                refiner.score(&query, &[Target { row: 1, base: 0.25 }], |hit| scores.push(hit.score));
                 prop_assert_eq!(scores, [(0.25 + query.part(product, 0.5)) as f32]);
             }
         }

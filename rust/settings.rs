@@ -7,7 +7,7 @@ use crate::transform::Kind;
 use crate::writer::MAX_ROWS;
 
 /// Rows of a list, on average: with fewer, lists are chosen better, and there are more to choose from.
-const LIST_ROWS: usize = 180;
+const LIST_ROWS: usize = 92;
 
 /// Most lists that are made unless more are asked for.
 const MOST_LISTS: usize = 65_536;
@@ -17,7 +17,7 @@ const MOST_LISTS: usize = 65_536;
 pub struct Options {
     /// Subquantizers of a code, a multiple of 4; by default one for every four dimensions.
     pub m: Option<usize>,
-    /// Inverted lists; by default one for every 180 rows.
+    /// Inverted lists; by default one for every 92 rows.
     pub nlist: Option<usize>,
     /// What the candidates are refined with; int8 by default.
     pub tier: Option<Tier>,
@@ -111,10 +111,8 @@ impl Settings {
 
     /// Bytes of the file, at most.
     pub fn file_bytes(&self, rows: usize, dim: usize) -> u64 {
-        let blocks = rows / crate::blocks::BLOCK_ROWS + self.nlist;
         let Self { m, nlist, tier } = *self;
-        let shape =
-            Shape { rows, dim, m, nlist, tier, transform: 0, blocks, efforts: crate::calibrate::POINTS };
+        let shape = Shape { rows, dim, m, nlist, tier, transform: 0, efforts: crate::calibrate::POINTS };
         let sections = shape.layout();
         let gaps = (sections.len() as u64 + 1) * crate::format::ALIGN
             + crate::format::header_bytes(sections.len()) as u64;
@@ -149,7 +147,7 @@ mod tests {
     #[test]
     fn without_a_limit_everything_is_kept() {
         let settings = Settings::choose(ROWS, 512, &Options::default()).unwrap();
-        assert_eq!(settings, Settings { m: 128, nlist: 8333, tier: Tier::Int8 });
+        assert_eq!(settings, Settings { m: 128, nlist: 16304, tier: Tier::Int8 });
         assert!(settings.file_bytes(ROWS, 512) / ROWS as u64 <= 600);
     }
 

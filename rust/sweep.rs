@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::blocks::{BLOCK_ROWS, block_count};
+use crate::blocks::{BLOCK_ROWS, block_bytes, block_count};
 use crate::filter::{Filter, bits, first_bits};
 use crate::lut::Lut;
-use crate::pqscan::{PqScanner, Sums};
+use crate::pqscan::{PqScanner, Sums, Table};
 use crate::shortlist::Shortlist;
 
 /// Blocks scanned before the floor is looked at again.
@@ -13,6 +13,7 @@ const CHUNK_BLOCKS: usize = 16;
 
 /// Rows whose codes are scanned in one go.
 pub(crate) struct Part<'a> {
+    /// The blocks that hold the rows; the first and the last may hold others, too.
     pub(crate) blocks: &'a [u8],
     /// Blocks to be asked for from memory meanwhile.
     pub(crate) ahead: &'a [u8],
@@ -25,12 +26,13 @@ pub(crate) struct Part<'a> {
 
 /// Offer every allowed row of a part to the shortlist.
 pub(crate) fn sweep(scanner: PqScanner, lut: &Lut, part: &Part<'_>, shortlist: &mut Shortlist) {
-    let bytes = lut.steps().len();
+    let bytes = block_bytes(scanned_with(lut, 0).m());
     // With a filter block by block, to pass over those without an allowed row.
     let chunk_blocks = if part.filter.is_some() { 1 } else { CHUNK_BLOCKS };
     let (mut sums, mut masks) = ([[0; BLOCK_ROWS]; CHUNK_BLOCKS], [0; CHUNK_BLOCKS]);
-    for start in (0..block_count(part.rows.len())).step_by(chunk_blocks) {
-        let row = part.rows.start + start * BLOCK_ROWS;
+    let first = part.rows.start / BLOCK_ROWS * BLOCK_ROWS;
+    for start in (0..block_count(part.rows.end - first)).step_by(chunk_blocks) {
+        let row = first + start * BLOCK_ROWS;
         let Some(floor) = floor_of(shortlist.floor(), part.bias, lut.most()) else { return };
         if part.filter.is_some() && part.allowed(row) == 0 {
             continue;
@@ -39,7 +41,7 @@ pub(crate) fn sweep(scanner: PqScanner, lut: &Lut, part: &Part<'_>, shortlist: &
         let count = blocks.len() / bytes;
         let ahead = part.ahead.get(start * bytes..).unwrap_or(&[]);
         let (sums, masks) = (&mut sums[..count], &mut masks[..count]);
-        scanner.scan(blocks, lut.steps(), floor, ahead, sums, masks);
+        scanner.scan(blocks, scanned_with(lut, floor), ahead, sums, masks);
         for (at, (sums, &mask)) in sums.iter().zip(&*masks).enumerate() {
             if mask != 0 {
                 part.offer(row + at * BLOCK_ROWS, sums, mask, shortlist);
@@ -48,11 +50,16 @@ pub(crate) fn sweep(scanner: PqScanner, lut: &Lut, part: &Part<'_>, shortlist: &
     }
 }
 
+fn scanned_with(lut: &Lut, floor: i16) -> Table<'_> {
+    Table { steps: lut.steps(), zero: lut.zero(), floor }
+}
+
 impl Part<'_> {
-    /// Bits of the rows of a block that are there and allowed.
+    /// Bits of the rows of a block that are of this part and allowed.
     #[inline]
     fn allowed(&self, row: usize) -> u32 {
-        first_bits(self.rows.end - row) & self.filter.map_or(u32::MAX, |filter| filter.mask(row))
+        let before = first_bits(self.rows.start.saturating_sub(row));
+        first_bits(self.rows.end - row) & !before & self.filter.map_or(u32::MAX, |filter| filter.mask(row))
     }
 
     #[inline]
@@ -64,7 +71,7 @@ impl Part<'_> {
 }
 
 /// The least sum with which a row of a part beats the floor; none if no sum does.
-fn floor_of(floor: i32, bias: i32, most: u32) -> Option<u16> {
-    let least = (i64::from(floor) - i64::from(bias)).max(0);
-    if least > i64::from(most) { None } else { u16::try_from(least).ok() }
+fn floor_of(floor: i32, bias: i32, most: i32) -> Option<i16> {
+    let least = i64::from(floor) - i64::from(bias);
+    if least > i64::from(most) { None } else { i16::try_from(least.max(i64::from(i16::MIN))).ok() }
 }

@@ -2,7 +2,6 @@
 
 use bytemuck::cast_slice;
 
-use crate::blocks::block_count;
 use crate::error::Fault;
 use crate::format::{Header, KIND_LISTS, Tag, check_section};
 use crate::lists::{SECTIONS, Shape};
@@ -18,7 +17,7 @@ pub(crate) fn section<'a>(header: &Header, file: &'a [u8], tag: Tag) -> &'a [u8]
 }
 
 /// Everything that a search relies on. Nothing is allocated before the sizes were compared with the file's length.
-pub(crate) fn checked(file: &[u8]) -> Checked<(Header, Shape, Vec<u32>)> {
+pub(crate) fn checked(file: &[u8]) -> Checked<(Header, Shape)> {
     let header = Header::decode(file)?;
     if header.kind != KIND_LISTS {
         return Err(Fault::Kind { expected: KIND_LISTS, got: header.kind });
@@ -34,11 +33,12 @@ pub(crate) fn checked(file: &[u8]) -> Checked<(Header, Shape, Vec<u32>)> {
     for entry in header.sections.iter().filter(|section| !is_large(section.tag)) {
         check_section(entry, entry.bytes(file))?;
     }
-    for tag in [Tag::A, Tag::B, Tag::BOOKS, Tag::KEY_BOOKS, Tag::MEAN_SCALES, Tag::PULLS, Tag::SCALES] {
+    for tag in [Tag::A, Tag::B_SCALES, Tag::BOOKS, Tag::KEY_BOOKS, Tag::MEAN_SCALES, Tag::PULLS, Tag::SCALES]
+    {
         check_finite(tag, cast_slice(section(&header, file, tag)))?;
     }
-    let places = checked_places(&shape, cast_slice(section(&header, file, Tag::STARTS)))?;
-    Ok((header, shape, places))
+    check_starts(&shape, cast_slice(section(&header, file, Tag::STARTS)))?;
+    Ok((header, shape))
 }
 
 /// Sections that are read on verifying only: any bytes in them make scores and ids, wrong ones perhaps, but no harm.
@@ -70,24 +70,19 @@ fn check_finite(tag: Tag, values: &[f32]) -> Checked<()> {
     Err(Fault::NotFinite { tag: tag.to_string(), index, got: values[index] })
 }
 
-/// The first block of each list, once the lists are known to divide the rows among them.
-fn checked_places(shape: &Shape, starts: &[u64]) -> Checked<Vec<u32>> {
+/// The lists divide the rows among them.
+fn check_starts(shape: &Shape, starts: &[u64]) -> Checked<()> {
     let most = shape.rows as u64;
-    let (mut places, mut blocks, mut least) = (Vec::with_capacity(starts.len()), 0, 0);
+    let mut least = 0;
     for (list, &start) in starts.iter().enumerate() {
         let last = list == shape.nlist;
         if start < least || start > most || (list == 0 && start != 0) || (last && start != most) {
             let (least, most) = if list == 0 { (0, 0) } else { (if last { most } else { least }, most) };
             return Err(Fault::Start { list, least, most, got: start });
         }
-        blocks += block_count((start - least) as usize);
-        places.push(blocks as u32);
         least = start;
     }
-    if blocks != shape.blocks {
-        return Err(Fault::BlockCount { expected: shape.blocks as u64, got: blocks as u64 });
-    }
-    Ok(places)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -149,23 +144,22 @@ mod tests {
     fn every_lie_is_named() {
         let (shape, starts) = (place(Tag::SHAPE), place(Tag::STARTS));
         let nan = f32::NAN.to_bits();
-        let lies: [(usize, u32, &str); 17] = [
+        let lies: [(usize, u32, &str); 16] = [
             (16, 1, "of kind 1 and kind 2"),
             (24, 91, "section starts"),
             (24, 2, "nlist in section shape may be at most 2"),
             (32, 0, "dimension must be 1 to 4096 and is 0"),
             (32, 21, "section a must be"),
             (shape, 6, "m in section shape"),
-            (shape, 516, "m in section shape may be at most 512"),
+            (shape, 260, "m in section shape may be at most 256"),
             (shape + 4, 0, "nlist in section shape"),
             (shape + 8, 9, "tier in section shape may be at most 2"),
             (shape + 12, 4, "transform in section shape may be at most 3"),
-            (shape + 16, 1000, "blocks in section shape"),
-            (shape + 20, 65, "efforts in section shape may be at most 64"),
+            (shape + 16, 65, "efforts in section shape may be at most 64"),
             (shape + 28, 1, "reserved in section shape"),
             (starts, 1, "list 0 must start at row 0 to 0 and claims 1"),
             (starts + 8, 91, "list 1 must start at row 0 to 90 and claims 91"),
-            (place(Tag::B) + 8, nan, "value 2 of section b must be finite and is NaN"),
+            (place(Tag::A) + 8, nan, "value 2 of section a must be finite and is NaN"),
             (place(Tag::SCALES), nan, "value 0 of section scales must be finite and is NaN"),
         ];
         for (at, lie, message) in lies {
@@ -179,17 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn lists_must_fill_their_blocks() {
+    fn lists_must_hold_all_rows() {
         let mut bytes = BYTES.clone();
         let starts = place(Tag::STARTS);
-        // All rows in the first list: fewer blocks than the lists of the file fill.
         let lists = word(&bytes, place(Tag::SHAPE) + 4);
-        (1..lists).for_each(|list| put(&mut bytes, starts + 8 * list, 90));
-        reseal(&mut bytes);
-        assert!(fault(&bytes).contains("blocks and fill 3"), "{}", fault(&bytes));
         put(&mut bytes, starts + 8 * lists, 89);
         reseal(&mut bytes);
-        assert!(fault(&bytes).contains("must start at row 90 to 90 and claims 89"), "{}", fault(&bytes));
+        let found = fault(&bytes);
+        assert!(found.contains("must start at row 90 to 90 and claims 89"), "{found}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! An index as a search sees it.
 
-use crate::blocks::{BLOCK_ROWS, block_bytes};
+use crate::blocks::{BLOCK_ROWS, block_bytes, block_count};
 use crate::lists::Shape;
 use crate::lut::Books;
 use crate::pqscan::PqScanner;
@@ -12,7 +12,8 @@ use crate::vectors::{Query, stride};
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     pub(crate) shape: &'a Shape,
-    pub(crate) b: &'a [f32],
+    pub(crate) b: &'a [i8],
+    pub(crate) b_scales: &'a [f32],
     pub(crate) books: &'a Books,
     pub(crate) key_books: &'a Books,
     pub(crate) key_blocks: &'a [u8],
@@ -20,8 +21,6 @@ pub struct View<'a> {
     pub(crate) mean_scales: &'a [f32],
     pub(crate) pulls: &'a [f32],
     pub(crate) starts: &'a [u64],
-    /// First block of each list, and the number of blocks.
-    pub(crate) places: &'a [u32],
     pub(crate) blocks: &'a [u8],
     pub(crate) ids: &'a [i64],
     pub(crate) refiner: Refiner<'a>,
@@ -34,9 +33,10 @@ impl<'a> View<'a> {
         self.starts[list] as usize..self.starts[list + 1] as usize
     }
 
+    /// The blocks that hold the rows of a list.
     pub(crate) fn blocks_of(&self, list: usize) -> &'a [u8] {
-        let bytes = block_bytes(self.shape.m);
-        &self.blocks[self.places[list] as usize * bytes..self.places[list + 1] as usize * bytes]
+        let (bytes, rows) = (block_bytes(self.shape.m), self.rows_of(list));
+        &self.blocks[rows.start / BLOCK_ROWS * bytes..block_count(rows.end) * bytes]
     }
 
     /// The list in which a row is.
@@ -44,11 +44,18 @@ impl<'a> View<'a> {
         self.starts.partition_point(|&start| start <= row as u64) - 1
     }
 
-    /// The block in which a row of a list is, and its place there.
-    pub(crate) fn block_of(&self, list: usize, row: usize) -> (&'a [u8], usize) {
-        let (bytes, place) = (block_bytes(self.shape.m), row - self.starts[list] as usize);
-        let block = self.places[list] as usize + place / BLOCK_ROWS;
-        (&self.blocks[block * bytes..][..bytes], place % BLOCK_ROWS)
+    /// The block in which a row is, and its place there.
+    pub(crate) fn block_of(&self, row: usize) -> (&'a [u8], usize) {
+        let bytes = block_bytes(self.shape.m);
+        (&self.blocks[row / BLOCK_ROWS * bytes..][..bytes], row % BLOCK_ROWS)
+    }
+
+    /// The query as codes see it, `q' = B q`, into `asked`, shape (4m,).
+    pub(crate) fn ask(&self, query: &Query, products: &mut Vec<i32>, asked: &mut Vec<f32>) {
+        products.resize(self.b_scales.len(), 0);
+        self.scanner.products(self.b, query.codes(), products);
+        asked.clear();
+        asked.extend(products.iter().zip(self.b_scales).map(|(&sum, &scale)| query.score(sum, scale)));
     }
 
     /// What the mean of a list adds to the scores of its rows.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import reference
-from reference import F32, LANES
+from reference import F32
 
 FORMAT_PAGE = Path(__file__).parent.parent / "docs" / "FORMAT.md"
 TYPES = {
@@ -43,18 +43,6 @@ def sections(data: bytes) -> dict[str, NDArray[Any]]:
     return {tag: np.frombuffer(content, TYPES[types[tag]]) for tag, content in found.items()}
 
 
-def multiply(matrix: F32, query: F32) -> F32:
-    """`matrix` (n, dim) times `query` (dim,) in sixteen running sums, halves added to halves in the end."""
-    sums = np.zeros((len(matrix), LANES), np.float32)
-    for start in range(0, len(query), LANES):
-        part = matrix[:, start : start + LANES] * query[start : start + LANES]
-        sums[:, : part.shape[1]] += part
-    while sums.shape[1] > 1:
-        half = sums.shape[1] // 2
-        sums = sums[:, :half] + sums[:, half:]
-    return sums[:, 0]
-
-
 @dataclass
 class Reference:
     """An index as NumPy sees it."""
@@ -84,13 +72,10 @@ class Reference:
 
     def codes(self) -> NDArray[np.int64]:
         """The 4-bit codes of every row, (rows, m)."""
-        groups = self.parts["blocks"].reshape(-1, self.m, 16)
+        blocks = self.parts["blocks"].reshape(-1, 16 * self.m + 32)
+        groups = blocks[:, : 16 * self.m].reshape(-1, self.m, 16)
         rows = np.concatenate([groups & 15, groups >> 4], axis=2).transpose(0, 2, 1).reshape(-1, self.m)
-        sizes = np.diff(self.parts["starts"].astype(np.int64))
-        blocks = -(-sizes // 32)
-        first = np.repeat((np.cumsum(blocks) - blocks) * 32, sizes)
-        within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        return rows[first + within].astype(np.int64)
+        return rows[: len(self.ids)].astype(np.int64)
 
     def tier(self) -> NDArray[np.int64]:
         """The tier's values of every row, (rows, stride)."""
@@ -100,15 +85,17 @@ class Reference:
         halves = self.parts["tier"].reshape(-1, stride // 2).astype(np.int64)
         return np.concatenate([halves & 15, halves >> 4], axis=1) - 8
 
-    def fine(self, query: F32) -> tuple[NDArray[np.int64], np.float64]:
-        """The fine table of a query, (m, 16), and its scale."""
-        q = multiply(self.parts["b"].reshape(-1, self.dim), query).reshape(self.m, 1, 4)
+    def fine(self, query: NDArray[np.int64], scale: np.float64) -> tuple[NDArray[np.int64], np.float64]:
+        """The fine table of a coded query, (m, 16), and its scale."""
+        products = self.parts["b"].reshape(-1, len(query)).astype(np.int64) @ query
+        asked = (products * self.parts["bscales"].astype(np.float64) * scale).astype(np.float32)
+        q = asked.reshape(self.m, 1, 4)
         terms = q * self.parts["books"].reshape(self.m, 16, 4)
         table = (terms[..., 0] + terms[..., 1]) + (terms[..., 2] + terms[..., 3])
-        scale = np.abs(table).max(initial=np.float32(0)) / np.float32(2**20)
-        if scale < np.finfo(np.float32).tiny:
+        step = np.abs(table).max(initial=np.float32(0)) / np.float32(2**20)
+        if step < np.finfo(np.float32).tiny:
             return np.zeros((self.m, 16), np.int64), np.float64(0)
-        return np.rint(table / scale).astype(np.int64), np.float64(scale)
+        return np.rint(table / step).astype(np.int64), np.float64(step)
 
     def scores(self, query: F32) -> F32:
         """The score of every row for a query (dim,), as an exact search gives it."""
@@ -119,7 +106,7 @@ class Reference:
         scale = np.float64(scales[0])
         means = self.parts["means"].reshape(-1, stride).astype(np.int64) @ padded
         base = (means * self.parts["mscales"].astype(np.float64) * scale)[self.lists()]
-        table, fine_scale = self.fine(query)
+        table, fine_scale = self.fine(padded, scale)
         fine = table[np.arange(self.m), self.codes()].sum(axis=1) * fine_scale
         rest = (self.tier() @ padded) * self.parts["scales"].astype(np.float64) * scale
         return ((base + fine) + rest).astype(np.float32) + np.float32(0)

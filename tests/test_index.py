@@ -86,7 +86,8 @@ def test_a_row_is_the_sum_of_its_parts(files: dict[str, Path]) -> None:
     books = parts.parts["books"].reshape(parts.m, 16, 4)
     y = books[np.arange(parts.m), parts.codes()].reshape(ROWS, -1)
     rest = parts.tier()[:, :DIM] * parts.parts["scales"][:, None]
-    rebuilt = means[parts.lists()] + y @ parts.parts["b"].reshape(-1, DIM) + rest
+    b = parts.parts["b"].reshape(-1, stride)[:, :DIM] * parts.parts["bscales"][:, None]
+    rebuilt = means[parts.lists()] + y @ b + rest
     # The rounding is shaped, so a value may be off by a few steps.
     assert np.abs(rebuilt - given).max() < 8 * parts.parts["scales"].max()
     without = np.abs(rebuilt - rest - given).mean()
@@ -181,10 +182,11 @@ def test_the_sizes_are_those_of_the_page(files: dict[str, Path]) -> None:
         assert (index.rows, index.dim, index.nlist, index.tier) == (ROWS, DIM, 17, tier)
         assert index.m == parts["shape"][0] == 12
         assert index.size_bytes == path.stat().st_size
-        assert parts["a"].size == parts["b"].size == 4 * 12 * DIM
+        assert parts["a"].size == 4 * 12 * DIM
+        assert parts["b"].size == 48 * len(parts["bscales"]) == 48 * 4 * 12
         assert parts["books"].size == parts["keybooks"].size == 12 * 16 * 4
-        assert parts["keyblock"].size == 12 * 16
-        assert parts["blocks"].size == parts["shape"][4] * 12 * 16
+        assert parts["keyblock"].size == 12 * 16 + 32
+        assert parts["blocks"].size == -(-ROWS // 32) * (12 * 16 + 32)
         assert parts["tier"].size == ROWS * {"none": 0, "int4": 24, "int8": 48}[tier]
         assert parts["efforts"].size == 4 * len(index.efforts)
         assert index.transform == parts["shape"][3] in range(4)

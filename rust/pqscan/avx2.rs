@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::Sums;
+use super::{Sums, Table};
 use crate::lists::M_STEP;
 use crate::lut::BYTE_TERMS;
 
@@ -29,26 +29,39 @@ impl Avx2 {
     pub(super) fn scan(
         self,
         blocks: &[u8],
-        steps: &[u8],
-        floor: u16,
+        table: Table<'_>,
         ahead: &[u8],
         sums: &mut [Sums],
         masks: &mut [u32],
     ) {
         // SAFETY: an `Avx2` exists only where `detect` has found AVX2.
-        unsafe { scan_avx2(blocks, steps, floor, ahead, sums, masks) }
+        unsafe { scan_avx2(blocks, table, ahead, sums, masks) }
     }
 }
 
 #[target_feature(enable = "avx2")]
-fn scan_avx2(blocks: &[u8], steps: &[u8], floor: u16, ahead: &[u8], sums: &mut [Sums], masks: &mut [u32]) {
-    let mut ahead = ahead.chunks(steps.len());
-    for ((block, sums), mask) in blocks.chunks_exact(steps.len()).zip(sums).zip(masks) {
+fn scan_avx2(blocks: &[u8], table: Table<'_>, ahead: &[u8], sums: &mut [Sums], masks: &mut [u32]) {
+    let mut ahead = ahead.chunks(table.block_bytes());
+    let zero = _mm256_set1_epi16(table.zero);
+    for ((block, sums), mask) in blocks.chunks_exact(table.block_bytes()).zip(sums).zip(masks) {
         prefetch(ahead.next().unwrap_or(&[]));
-        let [low, high] = block_sums(block, steps);
-        *mask = mask_of(low, high, floor);
+        let (groups, stretches) = block.split_at(table.steps.len());
+        let [low, high] = block_sums(groups, table.steps);
+        let (halves, _) = stretches.as_chunks::<{ REGISTER_BYTES / 2 }>();
+        let low = stretched(_mm256_sub_epi16(low, zero), &halves[0]);
+        let high = stretched(_mm256_sub_epi16(high, zero), &halves[1]);
+        *mask = mask_of(low, high, table.floor);
         store(sums, low, high);
     }
+}
+
+/// The 256th of the product with each row's stretch, rounded: that is the upper half of the product with 128 times it.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn stretched(sums: __m256i, stretches: &[u8; REGISTER_BYTES / 2]) -> __m256i {
+    // SAFETY: `stretches` is 16 readable bytes, and this load asks for no alignment.
+    let stretches = unsafe { _mm_loadu_si128(stretches.as_ptr().cast()) };
+    _mm256_mulhrs_epi16(sums, _mm256_slli_epi16::<7>(_mm256_cvtepu8_epi16(stretches)))
 }
 
 /// Ask for a block that will be needed soon.
@@ -63,8 +76,8 @@ fn prefetch(bytes: &[u8]) {
 /// Sums of rows 0 to 15 and of rows 16 to 31, in order.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn block_sums(block: &[u8], steps: &[u8]) -> [__m256i; 2] {
-    let (codes, _) = block.as_chunks::<REGISTER_BYTES>();
+fn block_sums(groups: &[u8], steps: &[u8]) -> [__m256i; 2] {
+    let (codes, _) = groups.as_chunks::<REGISTER_BYTES>();
     let (tables, _) = steps.as_chunks::<REGISTER_BYTES>();
     let mut halves = [Wide::zero(); 2];
     let (codes, _) = codes.as_chunks::<BYTE_TERMS>();
@@ -133,13 +146,13 @@ impl Wide {
 /// A bit for each lane that is at least `floor`.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn mask_of(low: __m256i, high: __m256i, floor: u16) -> u32 {
-    let floor = _mm256_set1_epi16(floor.cast_signed());
-    let low = _mm256_cmpeq_epi16(_mm256_max_epu16(low, floor), low);
-    let high = _mm256_cmpeq_epi16(_mm256_max_epu16(high, floor), high);
+fn mask_of(low: __m256i, high: __m256i, floor: i16) -> u32 {
+    let floor = _mm256_set1_epi16(floor);
+    let low = _mm256_cmpgt_epi16(floor, low);
+    let high = _mm256_cmpgt_epi16(floor, high);
     // Packing works in halves of a register; the permutation puts its quarters in order.
     let packed = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi16(low, high));
-    _mm256_movemask_epi8(packed).cast_unsigned()
+    !_mm256_movemask_epi8(packed).cast_unsigned()
 }
 
 #[target_feature(enable = "avx2")]

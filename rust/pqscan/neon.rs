@@ -2,7 +2,7 @@
 
 use core::arch::aarch64::*;
 
-use super::Sums;
+use super::{Sums, Table};
 use crate::blocks::{BLOCK_ROWS, GROUP_BYTES};
 use crate::lists::M_STEP;
 use crate::lut::BYTE_TERMS;
@@ -24,25 +24,26 @@ impl Neon {
 
     /// See [`super::PqScanner::scan`].
     #[inline]
-    pub(super) fn scan(self, blocks: &[u8], steps: &[u8], floor: u16, sums: &mut [Sums], masks: &mut [u32]) {
+    pub(super) fn scan(self, blocks: &[u8], table: Table<'_>, sums: &mut [Sums], masks: &mut [u32]) {
         // SAFETY: a `Neon` exists only where `detect` has found NEON.
-        unsafe { scan_neon(blocks, steps, floor, sums, masks) }
+        unsafe { scan_neon(blocks, table, sums, masks) }
     }
 }
 
 #[target_feature(enable = "neon")]
-fn scan_neon(blocks: &[u8], steps: &[u8], floor: u16, sums: &mut [Sums], masks: &mut [u32]) {
-    for ((block, sums), mask) in blocks.chunks_exact(steps.len()).zip(sums).zip(masks) {
-        *sums = block_sums(block, steps);
-        *mask = (0..BLOCK_ROWS).fold(0, |mask, row| mask | u32::from(sums[row] >= floor) << row);
+fn scan_neon(blocks: &[u8], table: Table<'_>, sums: &mut [Sums], masks: &mut [u32]) {
+    for ((block, sums), mask) in blocks.chunks_exact(table.block_bytes()).zip(sums).zip(masks) {
+        *sums = block_sums(block, table);
+        *mask = (0..BLOCK_ROWS).fold(0, |mask, row| mask | u32::from(sums[row] >= table.floor) << row);
     }
 }
 
 #[target_feature(enable = "neon")]
 #[inline]
-fn block_sums(block: &[u8], steps: &[u8]) -> Sums {
-    let (codes, _) = block.as_chunks::<GROUP_BYTES>();
-    let (tables, _) = steps.as_chunks::<GROUP_BYTES>();
+fn block_sums(block: &[u8], table: Table<'_>) -> Sums {
+    let (groups, stretches) = block.split_at(table.steps.len());
+    let (codes, _) = groups.as_chunks::<GROUP_BYTES>();
+    let (tables, _) = table.steps.as_chunks::<GROUP_BYTES>();
     let mut wide = [vdupq_n_u16(0); 4];
     let (codes, _) = codes.as_chunks::<BYTE_TERMS>();
     let (tables, _) = tables.as_chunks::<BYTE_TERMS>();
@@ -54,9 +55,15 @@ fn block_sums(block: &[u8], steps: &[u8]) -> Sums {
         wide[3] = vaddw_high_u8(wide[3], high);
     }
     let mut sums = [0; BLOCK_ROWS];
-    for (eight, lanes) in sums.as_chunks_mut::<8>().0.iter_mut().zip(wide) {
+    let zero = vdupq_n_s16(table.zero);
+    let (stretches, _) = stretches.as_chunks::<8>();
+    for ((eight, lanes), stretches) in sums.as_chunks_mut::<8>().0.iter_mut().zip(wide).zip(stretches) {
+        let sums = vsubq_s16(vreinterpretq_s16_u16(lanes), zero);
+        // Twice the product with 128 times the stretch, its upper half rounded: the 256th of the product.
+        let stretches = vreinterpretq_s16_u16(vshlq_n_u16::<7>(vmovl_u8(load_eight(stretches))));
+        let sums = vqrdmulhq_s16(sums, stretches);
         // SAFETY: `eight` is 16 writable bytes.
-        unsafe { vst1q_u16(eight.as_mut_ptr(), lanes) };
+        unsafe { vst1q_s16(eight.as_mut_ptr(), sums) };
     }
     sums
 }
@@ -73,6 +80,13 @@ fn byte_sums(codes: &[Step; BYTE_TERMS], tables: &[Step; BYTE_TERMS]) -> [uint8x
         sums[1] = vaddq_u8(sums[1], vqtbl1q_u8(table, vshrq_n_u8::<4>(codes)));
     }
     sums
+}
+
+#[target_feature(enable = "neon")]
+#[inline]
+fn load_eight(bytes: &[u8; 8]) -> uint8x8_t {
+    // SAFETY: `bytes` is 8 readable bytes.
+    unsafe { vld1_u8(bytes.as_ptr()) }
 }
 
 #[target_feature(enable = "neon")]
