@@ -9,7 +9,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench figures fuzz e2e docs lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million figures fuzz e2e docs lock deny clean chromium
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -51,11 +51,20 @@ bench: .venv/dev.stamp install ## Micro-benchmarks: Rust kernels, then the Pytho
 	cargo bench --locked
 	$(BIN)/pytest benches --benchmark-only
 
+bench-million: .venv/dev.stamp $(CORE) wheel ## 1.5 million vectors: ours beside its rivals, then filters, tiers, opening (about 30 minutes)
+	test -f target/clip/base.npy || $(BIN)/python benches/clip_like.py target/clip
+	test -d target/peers-venv || $(PYTHON) -m venv target/peers-venv
+	target/peers-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r benches/requirements-peers.txt
+	target/peers-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/snapseek-*.whl
+	target/peers-venv/bin/python benches/peers.py --set target/clip
+	$(BIN)/python benches/vector_figures.py --set target/clip
+
 figures: install ## Measure the demo library: index, query, HTTP
 	$(BIN)/python benches/demo_figures.py
 
-fuzz: ## Long run of the file-format fuzzing
-	PROPTEST_CASES=100000 cargo test --locked --release
+fuzz: ## A million files of lies and damage through open, verify and search
+	PROPTEST_CASES=500000 cargo test --locked --release no_file_can_do_harm -- --nocapture
+	PROPTEST_CASES=100000 cargo test --locked --release every_kernel_agrees_with_the_reference
 
 docs: ## Documentation of the crate, without warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps

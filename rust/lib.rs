@@ -61,6 +61,8 @@
 // A test may stop where it is.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[cfg(test)]
+mod allocation;
 pub mod answers;
 pub mod best;
 pub mod blocks;

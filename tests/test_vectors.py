@@ -18,6 +18,7 @@ import clip_like
 import reference
 import snapseek
 from snapseek import VectorIndex
+from snapseek.errors import InputError
 from snapseek.vectors import FLAT_ROWS, Effort, _bytes, _setting
 from vector_rows import DIM, LISTS, names, unit_rows
 
@@ -114,6 +115,19 @@ def test_efforts_between_points_are_interpolated() -> None:
     assert _setting(points, 0.7) == Effort(0.7, 6, 40)
     assert _setting(points, 0.99).nprobe == 10
     assert _setting(points, 0.1).shortlist == 20
+
+
+def test_a_filter_is_used_many_times(index: VectorIndex) -> None:
+    flags = np.arange(len(index)) % 3 == 0
+    for allow in (flags, np.flatnonzero(flags)):
+        ready = index.filter(allow)
+        for query in unit_rows(3, seed=8):
+            found, scores = index.search(query, 5, allow=ready)
+            expected, expected_scores = index.search(query, 5, allow=allow)
+            np.testing.assert_array_equal(found, expected)
+            np.testing.assert_array_equal(scores, expected_scores)
+    with pytest.raises(InputError, match="one flag"):
+        index.filter(flags[1:])
 
 
 def test_allow_is_flags_or_ids(index: VectorIndex) -> None:

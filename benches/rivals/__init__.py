@@ -12,8 +12,7 @@ RIVALS: dict[str, Rival] = {
     rival.name: rival
     for rival in (
         Ours("ours"),
-        Ours("ours-300B", bytes_per_vector=300),
-        Ours("ours-200B", bytes_per_vector=200),
+        Ours("ours-350B", bytes_per_vector=350),
         Ours("ours-100B", bytes_per_vector=100),
         FaissIvf("faiss-588B", "PQ128x4fs"),
         FaissIvf("faiss-654B", "PQ256x4fs"),

@@ -22,7 +22,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from snapseek._core import Index, Shard, build_flat, build_index
+from snapseek._core import Filter, Index, Shard, build_flat, build_index
 from snapseek.errors import InputError, StorageError
 
 __all__ = ["Effort", "VectorIndex", "VectorIndexInfo"]
@@ -43,6 +43,7 @@ _BYTES = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kmgt]i?)?b?", re.IGNORECASE)
 
 Progress = Callable[[str, float], object]
 Ids = NDArray[np.int64]
+Allow = NDArray[np.bool_] | NDArray[np.int64]
 Scores = NDArray[np.float32]
 
 
@@ -166,7 +167,7 @@ class VectorIndex:
         queries: NDArray[np.float32],
         k: int = 10,
         *,
-        allow: NDArray[np.bool_] | NDArray[np.int64] | None = None,
+        allow: Allow | Filter | None = None,
         exact: bool = False,
         effort: float | str | Effort | None = None,
     ) -> tuple[Ids, Scores]:
@@ -174,8 +175,8 @@ class VectorIndex:
 
         `queries`: (q, dim) float32, or (dim,) for one. `allow`: which rows may be found, as a flag for each
         id from 0 to the largest (bool, so one for each row if ids were left to the default), or as the ids
-        themselves (int64). Returns (q, min(k, allowed)) int64 and float32. One query runs on one thread, many
-        share all of them.
+        themselves (int64), or what `filter` made of either. Returns (q, min(k, allowed)) int64 and float32.
+        One query runs on one thread, many share all of them.
 
         `effort` is the share of the true ten best that a query should find on average, as measured at build:
         0.95 by default; or "low", "medium", "high", "max" (0.90, 0.95, 0.98, 0.995); or an `Effort` of
@@ -197,6 +198,16 @@ class VectorIndex:
             allow=allow,
             threads=threads,
         )
+
+    def filter(self, allow: Allow) -> Allow | Filter:
+        """The rows that `allow` names, made ready for many searches: pass it to `search` as `allow`.
+
+        Raises InputError as `search` does.
+        """
+        if isinstance(self._core, Shard):
+            _flags(self._core, allow)
+            return allow
+        return self._core.filter(allow)
 
     def verify(self) -> None:
         """Read the whole file and check every checksum. Raises FormatError naming the damaged place."""
@@ -330,7 +341,7 @@ def _search_flat(
     shard: Shard,
     queries: NDArray[np.float32],
     k: int,
-    allow: NDArray[np.bool_] | NDArray[np.int64] | None,
+    allow: Allow | Filter | None,
 ) -> tuple[Ids, Scores]:
     flags = None if allow is None else _flags(shard, allow)
     threads = _threads(None)
@@ -345,7 +356,7 @@ def _search_flat(
     return (rows if ids is None else ids[rows]), scores
 
 
-def _flags(shard: Shard, allow: NDArray[np.bool_] | NDArray[np.int64]) -> NDArray[np.bool_]:
+def _flags(shard: Shard, allow: Allow | Filter) -> NDArray[np.bool_]:
     """One flag for each row, of flags by id or of ids."""
     if not isinstance(allow, np.ndarray) or allow.ndim != 1 or allow.dtype not in (np.bool_, np.int64):
         raise InputError("allow must be an array of shape (n,), bool flags by id or int64 ids")
