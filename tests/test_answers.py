@@ -50,6 +50,23 @@ def test_one_picture(library: FakeLibrary):
     }
 
 
+@pytest.mark.parametrize(
+    ("uri", "is_its_own"),
+    [
+        ("https://pictures.example/a.jpg", True),
+        ("HTTP://pictures.example/a.jpg", True),
+        ("javascript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("file:///etc/passwd", False),
+        ("https://a.example/\n<script>", False),
+        ("", False),
+    ],
+)
+def test_only_an_address_of_the_web_is_handed_on(library: FakeLibrary, uri: str, is_its_own: bool):
+    url = result(replace(library.item(1), uri=uri), "3f")["url"]
+    assert url == (uri if is_its_own else "/api/image/1?v=3f")
+
+
 def test_the_place_of_a_picture_is_not_told(library: FakeLibrary):
     answer = hits_answer(library.browse(5), None, library.info())
     facts = info_answer(library.info(), [], "0.1.0")

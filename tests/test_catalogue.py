@@ -4,7 +4,7 @@ import pytest
 
 from snapseek.errors import FormatError, LibraryBusyError, LibraryNotFoundError, StorageError
 from snapseek.library import catalogue as module
-from snapseek.library.catalogue import FILE_NAME, Catalogue, FileRow
+from snapseek.library.catalogue import FILE_NAME, Catalogue, FileRow, ShardRow
 
 ROW = FileRow(Path("/p"), "a.jpg", 10, 20, 1, None)
 BAD = FileRow(Path("/p"), "caf\udce9.jpg", 10, 20, None, "broken")
@@ -13,12 +13,12 @@ BAD = FileRow(Path("/p"), "caf\udce9.jpg", 10, 20, None, "broken")
 def test_what_is_written_is_read(tmp_path):
     with Catalogue.writing(tmp_path / "l") as catalogue:
         catalogue.set_settings({"name": "x"})
-        catalogue.replace_shards([("s", 2)])
+        catalogue.replace_shards(None, [("s", 2)])
         catalogue.add_file(ROW)
         catalogue.add_file(BAD)
     with Catalogue.open(tmp_path / "l") as catalogue:
-        assert catalogue.settings() == {"format": "1", "name": "x"}
-        assert catalogue.shards() == [("s", 2)]
+        assert catalogue.settings() == {"format": "2", "name": "x"}
+        assert catalogue.shards() == [ShardRow("s", 2)]
         assert list(catalogue.files()) == [ROW, BAD]
         assert catalogue.count_failed() == 1
         assert catalogue.folders() == [Path("/p")]
@@ -83,9 +83,9 @@ def test_a_damaged_database_is_not_written_over(tmp_path):
 def test_a_library_of_a_newer_format(tmp_path):
     with Catalogue.writing(tmp_path) as catalogue:
         catalogue.set_settings({"format": "99"})
-    with pytest.raises(FormatError, match="format 1, found 99"):
+    with pytest.raises(FormatError, match="format 2, found 99"):
         Catalogue.open(tmp_path)
-    with pytest.raises(FormatError, match="format 1, found 99"), Catalogue.writing(tmp_path):
+    with pytest.raises(FormatError, match="format 2, found 99"), Catalogue.writing(tmp_path):
         pass
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from conftest import PICTURES
+from embedding_files import write_embeddings
 from snapseek.cli import main
+from vector_rows import unit_rows
 
 
 @pytest.fixture
@@ -52,6 +54,16 @@ def test_info(indexed, capsys):
     out = capsys.readouterr().out
     assert "pictures  6 (0 could not be read)" in out
     assert str(indexed) in out
+
+
+def test_import_and_search_what_was_imported(tmp_path, tiny_model, capsys):
+    folder = write_embeddings(tmp_path / "laion", unit_rows(5, dim=3))
+    place = ["--library", str(tmp_path / "l")]
+    assert main(["import", str(folder), "--model", str(tiny_model), *place]) == 0
+    assert capsys.readouterr().err.splitlines()[-1].startswith("5 pictures, ")
+    assert main(["search", "red", "-k", "5", "--paths", *place]) == 0
+    assert main(["search", "red", "-k", "1", *place]) == 0
+    assert "https://pictures.example/0-" in capsys.readouterr().out
 
 
 def test_a_folder_alone_is_opened(folder, tiny_model, monkeypatch, capsys):

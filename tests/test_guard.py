@@ -1,5 +1,6 @@
 """snapseek.server.guard."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,11 @@ def test_every_answer_carries_the_security_headers(library: FakeLibrary, path: s
 def test_a_refused_request_carries_them_too(library: FakeLibrary):
     reply = ask(create_app(library), "/healthz", headers=[(b"host", b"evil.example")])
     assert reply.headers["content-security-policy"] == SECURITY_HEADERS["content-security-policy"]
+
+
+def test_pictures_may_come_from_elsewhere_only_where_originals_lie_there(library: FakeLibrary):
+    info = replace(library.info(), has_remote=True)
+    library.info = lambda: info
+    policy = ask(create_app(library), "/healthz").headers["content-security-policy"]
+    assert policy.replace(" http: https:", "") == SECURITY_HEADERS["content-security-policy"]
+    assert "img-src 'self' data: blob: http: https:;" in policy

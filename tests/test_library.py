@@ -233,7 +233,7 @@ def test_a_full_disk_leaves_the_old_library(folder, tmp_path, encoder, monkeypat
     def full(self, record):
         raise StorageError("no space left on device")
 
-    monkeypatch.setattr("snapseek.library.shard.RecordWriter.append", full)
+    monkeypatch.setattr("snapseek.library.stage.RecordWriter.append", full)
     with pytest.raises(StorageError, match="no space"):
         Library.build(folder, tmp_path / "l", encoder=encoder)
     assert state(tmp_path / "l") == before

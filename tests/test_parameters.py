@@ -13,6 +13,7 @@ from snapseek.server.parameters import (
     MIN_ID,
     Window,
     check_names,
+    read_exact,
     read_id,
     read_query,
     read_width,
@@ -105,3 +106,10 @@ def test_unknown_and_repeated_names_are_refused():
         check_names(QueryParams("q=a&q=b"), ("q",))
     with pytest.raises(InputError, match="known: none"):
         check_names(QueryParams("x=1"), ())
+
+
+def test_exact_is_0_or_1():
+    assert [read_exact(QueryParams(text)) for text in ("", "exact=0", "exact=1")] == [False, False, True]
+    for text in ("exact=2", "exact=yes", "exact="):
+        with pytest.raises(InputError, match="exact must be"):
+            read_exact(QueryParams(text))

@@ -1,10 +1,14 @@
-from datetime import UTC, datetime
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from snapseek.errors import FormatError, StorageError
-from snapseek.library.records import Records, RecordWriter
+from snapseek.library import records as module
+from snapseek.library.records import SCHEMA, Records, RecordWriter
 
 
 def record(number):
@@ -38,11 +42,11 @@ def written(path, count):
 @pytest.mark.parametrize("count", [0, 1, 1023, 1024, 1025, 3000])
 def test_records_come_back_by_row(tmp_path, count):
     records = Records(written(tmp_path / "r.arrow", count))
-    assert len(records) == len(records.ids()) == count
+    assert len(records) == count
     rows = [row for row in (count - 1, 0, 1024, 1023, 0) if 0 <= row < count]
     for row, found in zip(rows, records.get(rows), strict=True):
         assert found == record(row) | {"modified": iso(row)}
-        assert records.ids()[row] == 1000 - row
+        assert records.id_of(row) == 1000 - row
 
 
 def test_meta_is_what_the_source_added(tmp_path):
@@ -81,3 +85,33 @@ def test_an_arrow_file_of_something_else_is_refused(tmp_path):
 def test_a_place_that_cannot_be_written(tmp_path):
     with pytest.raises(StorageError, match="cannot write"):
         RecordWriter(tmp_path / "no" / "such" / "folder.arrow")
+
+
+def test_records_are_brought_into_any_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_PIECE_BYTES", 1)
+    records = Records(written(tmp_path / "r.arrow", 3000))
+    order = np.random.default_rng(0).permutation(3000)
+    batches = list(records.in_order(order))
+    assert len(batches) > 1
+    assert [number for batch in batches for number in batch.column("id").to_pylist()] == list(1000 - order)
+    assert batches[0].column("uri")[0].as_py() == f"file:///p/{order[0]}.jpg"
+
+
+def test_raw_bytes_are_no_part_of_an_answer_and_all_else_is_json(tmp_path):
+    own = {
+        "day": date(2020, 1, 2),
+        "price": Decimal("1.50"),
+        "raw": b"\xff",
+        "tags": [{"at": datetime(2020, 1, 2)}],
+    }
+    row = {name: record(1)[name] for name in ("id", "uri", "width", "height", "color", "preview", "caption")}
+    batch = pa.RecordBatch.from_pylist([row | own])
+    schema = SCHEMA.empty_table().select(list(row)).schema
+    batch = batch.cast(pa.schema([*schema, *[batch.schema.field(name) for name in own]]))
+    writer = RecordWriter(tmp_path / "r.arrow", batch.schema)
+    writer.extend(batch)
+    writer.finish()
+    records = Records(tmp_path / "r.arrow")
+    meta = records.meta(records.get([0])[0])
+    assert meta == {"day": "2020-01-02", "price": "1.50", "tags": [{"at": "2020-01-02T00:00:00"}]}
+    assert json.dumps(meta)

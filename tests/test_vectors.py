@@ -86,6 +86,10 @@ def test_the_best_rows_are_found(index: VectorIndex) -> None:
     assert recall(index.search(queries, exact=True)[0], truth) > 0.97
 
 
+def test_the_ids_come_in_the_order_of_the_rows(index: VectorIndex) -> None:
+    assert sorted(index.ids().tolist()) == list(range(2000))
+
+
 def test_one_query_and_many_give_the_same(index: VectorIndex) -> None:
     queries = unit_rows(9, seed=3)
     ids, scores = index.search(queries, k=5)

@@ -78,7 +78,7 @@ def _text_graph(length: int | str) -> onnx.ModelProto:
         helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", length])
         for name in ("input_ids", "attention_mask")
     ]
-    output = helper.make_tensor_value_info("text_embeds", TensorProto.FLOAT, ["batch", 3])
+    output = helper.make_tensor_value_info("text_embeds", TensorProto.FLOAT, ["batch", len(COLORS["[UNK]"])])
     return _model(nodes, inputs, output, [table, *axes])
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from snapseek import __version__
-from snapseek.errors import InputError, SnapseekError
+from snapseek.errors import InputError, ItemNotFoundError, SnapseekError
 from snapseek.library import Hit, Hits, Library
 from snapseek.library import Progress as IndexProgress
 from snapseek.library.places import DEMO_PICTURES, demo_library, find_library, library_of
@@ -62,6 +62,17 @@ def _parser() -> argparse.ArgumentParser:
     index = commands.add_parser("index", help="make a folder of pictures searchable")
     for command in (opened, index):
         command.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="pictures, at any depth")
+    taken = commands.add_parser("import", help="make pictures searchable whose vectors are there already")
+    taken.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="img_emb/*.npy and metadata/*.parquet are in it",
+    )
+    taken.add_argument("--model", required=True, metavar="M", help="the model that made the vectors")
+    taken.add_argument("--library", type=Path, metavar="L", help="where the library goes")
+    taken.add_argument("--memory", metavar="SIZE", help="most bytes for the vectors, such as 500MB")
+    taken.add_argument("--threads", type=_count, metavar="N", help="default: all cores")
     served = commands.add_parser("serve", help="serve the page of a library")
     served.add_argument(
         "place", nargs="?", type=Path, default=Path(), metavar="LIBRARY", help="default: that of this folder"
@@ -89,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     pulled.add_argument("--text-only", action="store_true", help="leave the image tower until it is needed")
     checked = actions.add_parser("check", help="load a model that is here and say what it is")
     checked.add_argument("model", metavar="NAME|DIR", help="as for pull, 'starter', or a directory")
-    for command in (pulled, checked, demo, opened, index):
+    for command in (pulled, checked, demo, opened, index, taken):
         command.add_argument(
             "--model-dir", type=Path, metavar="D", help="folder of models (default: in your cache)"
         )
@@ -176,6 +187,26 @@ def _build_with_bar(folders: list[Path], path: Path, encoder: Encoder, threads: 
         return Library.build(folders, path, encoder=encoder, threads=threads, progress=report)
 
 
+def _import(options: argparse.Namespace) -> None:
+    encoder = Encoder.load(options.model, model_dir=options.model_dir)
+    path = options.library or library_of(options.folder)
+    _NOTES.print(f"model {encoder.name}, library {displayed(str(path))}", markup=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_NOTES, transient=True, disable=not _NOTES.is_terminal) as bar:
+        task = bar.add_task("read", total=1.0)
+        library = Library.import_vectors(
+            options.folder,
+            path,
+            encoder=encoder,
+            memory=options.memory,
+            threads=options.threads,
+            progress=lambda stage, share: bar.update(task, description=stage, completed=share),
+        )
+    info = library.info()
+    left_out = f", {info.failed} left out (snapseek info --failed)" if info.failed else ""
+    _NOTES.print(f"{info.count} pictures, {info.size_bytes / 1e6:.1f} MB{left_out}", markup=False)
+
+
 def _serve_place(options: argparse.Namespace) -> None:
     _serve(Library.open(find_library(options.place)), options)
 
@@ -197,12 +228,20 @@ def _search(options: argparse.Namespace) -> None:
     hits = library.search(options.query, k=options.k)
     if options.paths:
         for hit in hits:
-            sys.stdout.buffer.write(os.fsencode(library.original(hit.id)) + b"\n")
+            sys.stdout.buffer.write(os.fsencode(_place(library, hit)) + b"\n")
     elif options.json:
         print(json.dumps(_as_json(hits), ensure_ascii=False, indent=1))
     else:
         for hit in hits:
-            print(f"{hit.score:.3f}  {displayed(str(library.original(hit.id)))}")
+            print(f"{hit.score:.3f}  {displayed(_place(library, hit))}")
+
+
+def _place(library: Library, hit: Hit) -> str:
+    """The path of an original, or the address of one that was imported."""
+    try:
+        return str(library.original(hit.id))
+    except ItemNotFoundError:
+        return hit.uri
 
 
 def _as_json(hits: Hits) -> list[dict[str, object]]:
@@ -260,6 +299,7 @@ _COMMANDS = {
     "demo": _demo,
     "open": _open,
     "index": _index,
+    "import": _import,
     "serve": _serve_place,
     "search": _search,
     "info": _info,

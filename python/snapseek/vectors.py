@@ -209,6 +209,13 @@ class VectorIndex:
             return allow
         return self._core.filter(allow)
 
+    def ids(self) -> Ids:
+        """The id of each row, in the order in which the rows are stored, (n,) int64."""
+        if isinstance(self._core, Shard):
+            ids = self._core.ids
+            return np.arange(self._core.rows, dtype=np.int64) if ids is None else ids
+        return self._core.ids()
+
     def verify(self) -> None:
         """Read the whole file and check every checksum. Raises FormatError naming the damaged place."""
         self._core.verify()

@@ -85,8 +85,8 @@ describe('parseAnswer', () => {
     expect(() => parseAnswer(json)).toThrow(says);
   });
 
-  it.each(['javascript:alert(1)', '//elsewhere/x', '/\\elsewhere', 'https://elsewhere/x', ''])(
-    'lets no address but a path on this server become a link: %s',
+  it.each(['javascript:alert(1)', '//elsewhere/x', '/\\elsewhere', 'ftp://elsewhere/x', ''])(
+    'lets no address but a path on this server or one of the web become a link: %s',
     (url) => {
       expect(() => parseAnswer({ ...answer, results: [{ ...item, url }] })).toThrow('a path on this server');
     },

@@ -5,14 +5,14 @@ export interface Picture {
   readonly id: number;
   /** Likeness to the query, higher is better; null where nothing was asked. */
   readonly score: number | null;
-  /** Path of the original on this server. */
+  /** Where the original is: a path on this server, or an address elsewhere. */
   readonly url: string;
-  /** Width and height of the upright original, px. */
+  /** Width and height of the upright original, px; 0 where not known. */
   readonly width: number;
   readonly height: number;
   /** Mean colour, #rrggbb. */
   readonly color: string;
-  /** A tiny WebP as base64. */
+  /** A tiny WebP as base64; empty where there is none. */
   readonly preview: string;
   readonly caption: string | null;
   readonly meta: Readonly<Record<string, unknown>>;
@@ -133,7 +133,7 @@ function parsePicture(json: unknown, at: string): Picture {
   return {
     id: asNumber(item['id'], `${at}.id`),
     score: item['score'] === null ? null : asNumber(item['score'], `${at}.score`),
-    url: asPath(item['url'], `${at}.url`),
+    url: asAddress(item['url'], `${at}.url`),
     width: asNumber(item['width'], `${at}.width`),
     height: asNumber(item['height'], `${at}.height`),
     color: asColor(item['color']),
@@ -183,10 +183,11 @@ function asText(value: unknown, at: string): string {
   return typeof value === 'string' ? value : refuse('text', value, at);
 }
 
-/** A path on this server; nothing else may become a link. */
-function asPath(value: unknown, at: string): string {
-  const path = asText(value, at);
-  return /^\/(?![/\\])/.test(path) ? path : refuse('a path on this server', path, at);
+/** A path on this server or an address of the web; nothing else may become a link. */
+function asAddress(value: unknown, at: string): string {
+  const address = asText(value, at);
+  const isSafe = /^(\/(?![/\\])|https?:\/\/)/i.test(address);
+  return isSafe ? address : refuse('a path on this server or an http address', address, at);
 }
 
 /** A colour is only an ornament: a senseless one becomes grey. */

@@ -47,3 +47,7 @@ it('blurs a preview the more, the more it is enlarged', () => {
   expect(previewBlur(PREVIEW, { width: 140, height: 64 })).toBe(0.5);
   expect(previewBlur(PREVIEW, { width: 700, height: 320 })).toBe(2.5);
 });
+
+it('leaves the address of an original elsewhere as it is', () => {
+  expect(resizedUrl('https://pictures.example/a.jpg', 300)).toBe('https://pictures.example/a.jpg');
+});

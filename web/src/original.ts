@@ -42,7 +42,8 @@ export function previewBlur(preview: string, tile: Sized): number {
   return Math.round((tile.width / previewWidth(preview)) * 5) / 10;
 }
 
-/** Address of the original at `url`, resized by the server to a step that fits `widthPx`. */
+/** Address of the original at `url`, resized by this server to a step that fits `widthPx`; as it is elsewhere. */
 export function resizedUrl(url: string, widthPx: number): string {
+  if (!url.startsWith('/')) return url;
   return `${url}${url.includes('?') ? '&' : '?'}w=${widthStep(widthPx)}`;
 }

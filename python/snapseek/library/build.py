@@ -1,7 +1,5 @@
 """From folders to a library: decode, preview, embed, store."""
 
-import secrets
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,8 +13,9 @@ from numpy.typing import NDArray
 from snapseek.errors import InputError, PictureError
 from snapseek.images import make_preview, open_picture
 from snapseek.library.catalogue import Catalogue, FileRow
+from snapseek.library.identity import check_sharing, identity
 from snapseek.library.records import Record
-from snapseek.library.shard import ShardDraft, sweep
+from snapseek.library.shard import Queries, ShardDraft, sweep
 from snapseek.models import Encoder
 from snapseek.sources import Picture, find_pictures
 
@@ -48,12 +47,14 @@ def build(
     encoder: Encoder,
     *,
     threads: int,
+    queries: Queries | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> None:
-    """Index the pictures of `folders` into the library `directory`, replacing what it held.
+    """Index the pictures of `folders` into the library `directory`, replacing the pictures that it held.
 
     Does nothing when the library holds just these files already, by that model. Until the end the library
-    answers as before; when it is stopped on the way it still does. Files that stay keep their ids.
+    answers as before; when it is stopped on the way it still does. Files that stay keep their ids. `queries`,
+    (q, dim) unit rows, are samples of what will be asked, for libraries that are large enough to be trained.
     """
     pictures = [picture for folder in folders for picture in find_pictures(folder)]
     if not pictures:
@@ -62,7 +63,8 @@ def build(
     with Catalogue.writing(directory) as catalogue:
         if _is_current(catalogue, pictures, encoder):
             return
-        sweep(directory, [stem for stem, _ in catalogue.shards()])
+        check_sharing(catalogue, None, encoder)
+        sweep(directory, [shard.stem for shard in catalogue.shards()])
         with ShardDraft(directory, encoder.dim) as draft:
             ids = _Ids(catalogue)
             catalogue.clear_files()
@@ -70,10 +72,11 @@ def build(
             for outcome in _embedded(pictures, encoder, threads):
                 catalogue.add_file(_store(outcome, draft, ids))
                 report(outcome)
-            draft.finish()
-        catalogue.replace_shards([(draft.stem, draft.rows)])
-        catalogue.set_settings(_identity(directory, encoder, ids))
-    sweep(directory, [draft.stem])
+            draft.finish(queries, threads=threads)
+        catalogue.replace_shards(None, [(draft.stem, draft.rows)])
+        catalogue.set_settings(identity(directory, encoder, ids.next_id))
+        stems = [shard.stem for shard in catalogue.shards()]
+    sweep(directory, stems)
 
 
 def _is_current(catalogue: Catalogue, pictures: list[Picture], encoder: Encoder) -> bool:
@@ -162,15 +165,3 @@ def _reporter(total: int, progress: Callable[[Progress], None] | None) -> Callab
             progress(Progress(done, total, failed))
 
     return report
-
-
-def _identity(directory: Path, encoder: Encoder, ids: _Ids) -> dict[str, str]:
-    return {
-        "name": directory.resolve().name.removesuffix(".snapseek") or directory.resolve().parent.name,
-        "model": encoder.name,
-        "fingerprint": encoder.fingerprint,
-        "dim": str(encoder.dim),
-        "created": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
-        "version": secrets.token_hex(4),
-        "next_id": str(ids.next_id),
-    }

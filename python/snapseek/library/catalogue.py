@@ -12,11 +12,26 @@ from typing import Self
 from snapseek.errors import FormatError, LibraryBusyError, LibraryNotFoundError, StorageError
 
 FILE_NAME = "library.db"
-FORMAT = 1
+FORMAT = 2
 _BUSY_TIMEOUT_S = 5.0
 _SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE shards (stem TEXT PRIMARY KEY, rows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE shards (
+    stem TEXT PRIMARY KEY,
+    rows INTEGER NOT NULL,
+    source BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE imports (
+    source BLOB NOT NULL,
+    within BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    left_out INTEGER NOT NULL,
+    reason TEXT,
+    PRIMARY KEY (source, within),
+    CHECK ((left_out = 0) = (reason IS NULL))
+) STRICT, WITHOUT ROWID;
 CREATE TABLE files (
     folder BLOB NOT NULL,
     within BLOB NOT NULL,
@@ -40,6 +55,28 @@ class FileRow:
     modified_ns: int
     item: int | None
     reason: str | None
+
+
+@dataclass(frozen=True)
+class ImportRow:
+    """A file of vectors that was taken in: how many of its rows, and why `left_out` of them were not."""
+
+    source: Path
+    within: str
+    size_bytes: int
+    modified_ns: int
+    rows: int
+    left_out: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class ShardRow:
+    """A shard that exists. `source` is the folder that it was imported from, None for indexed pictures."""
+
+    stem: str
+    rows: int
+    source: Path | None = None
 
 
 class Catalogue:
@@ -144,14 +181,44 @@ class Catalogue:
         """Set some of them."""
         self._connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", values.items())
 
-    def shards(self) -> list[tuple[str, int]]:
-        """(stem, rows) of each shard."""
-        return self._connection.execute("SELECT stem, rows FROM shards ORDER BY stem").fetchall()
+    def shards(self) -> list[ShardRow]:
+        """Each shard, that of indexed pictures first."""
+        rows = self._connection.execute("SELECT stem, rows, source FROM shards ORDER BY source, stem")
+        return [
+            ShardRow(stem, count, Path(os.fsdecode(source)) if source else None)
+            for stem, count, source in rows
+        ]
 
-    def replace_shards(self, shards: Iterable[tuple[str, int]]) -> None:
-        """Let these (stem, rows) be all the shards there are."""
-        self._connection.execute("DELETE FROM shards")
-        self._connection.executemany("INSERT INTO shards VALUES (?, ?)", shards)
+    def replace_shards(self, source: Path | None, shards: Iterable[tuple[str, int]]) -> None:
+        """Let these (stem, rows) be all the shards of that source; None stands for indexed pictures."""
+        key = _key(source)
+        self._connection.execute("DELETE FROM shards WHERE source = ?", (key,))
+        rows = [(stem, rows, key) for stem, rows in shards]
+        self._connection.executemany("INSERT INTO shards VALUES (?, ?, ?)", rows)
+
+    def imports(self) -> list[ImportRow]:
+        """Every file of vectors that was taken in, in order of path."""
+        rows = self._connection.execute("SELECT * FROM imports ORDER BY source, within")
+        return [
+            ImportRow(Path(os.fsdecode(source)), os.fsdecode(within), *rest) for source, within, *rest in rows
+        ]
+
+    def replace_imports(self, source: Path, files: Iterable[ImportRow]) -> None:
+        """Let these be all the files of that source."""
+        self._connection.execute("DELETE FROM imports WHERE source = ?", (_key(source),))
+        rows = [
+            (
+                _key(file.source),
+                os.fsencode(file.within),
+                file.size_bytes,
+                file.modified_ns,
+                file.rows,
+                file.left_out,
+                file.reason,
+            )
+            for file in files
+        ]
+        self._connection.executemany("INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def files(self) -> Iterator[FileRow]:
         """Every file of every folder, with what became of it, in order of path."""
@@ -162,13 +229,18 @@ class Catalogue:
             yield FileRow(Path(os.fsdecode(folder)), os.fsdecode(within), *rest)
 
     def folders(self) -> list[Path]:
-        """The folders that were indexed."""
-        rows = self._connection.execute("SELECT DISTINCT folder FROM files ORDER BY folder")
-        return [Path(os.fsdecode(folder)) for (folder,) in rows]
+        """The folders that were indexed, then those that were imported."""
+        indexed = self._connection.execute("SELECT DISTINCT folder FROM files ORDER BY folder")
+        imported = self._connection.execute("SELECT DISTINCT source FROM imports ORDER BY source")
+        return [Path(os.fsdecode(folder)) for (folder,) in [*indexed, *imported]]
 
     def count_failed(self) -> int:
-        """How many files could not be indexed."""
-        (count,) = self._connection.execute("SELECT count(*) FROM files WHERE reason IS NOT NULL").fetchone()
+        """How many pictures could not be indexed or imported."""
+        query = (
+            "SELECT (SELECT count(*) FROM files WHERE reason IS NOT NULL) + "
+            "(SELECT coalesce(sum(left_out), 0) FROM imports)"
+        )
+        (count,) = self._connection.execute(query).fetchone()
         return int(count)
 
     def clear_files(self) -> None:
@@ -188,6 +260,10 @@ class Catalogue:
                 row.reason,
             ),
         )
+
+
+def _key(source: Path | None) -> bytes:
+    return b"" if source is None else os.fsencode(source)
 
 
 def _make_directory(directory: Path) -> None:

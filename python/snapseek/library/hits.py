@@ -15,7 +15,8 @@ class Hit:
 
     `score` is the cosine of query and picture, higher is better; None where nothing was asked.
     `width` and `height` are those of the upright original in pixels, `color` its mean as `#rrggbb`,
-    `preview` a WebP picture of at most 500 bytes, `meta` the columns that a source adds.
+    `preview` a WebP picture of at most 500 bytes, `meta` the columns that a source adds. For an imported
+    picture `width` and `height` may be 0 and `preview` and `uri` empty.
     """
 
     id: int
@@ -34,7 +35,7 @@ class Hit:
 
     def _repr_html_(self) -> str:
         title = html.escape(f"{self.caption or self.meta.get('name') or self.uri}", quote=True)
-        width_px = max(1, round(_ROW_HEIGHT_PX * self.width / self.height))
+        width_px = max(1, round(_ROW_HEIGHT_PX * (self.width or 1) / (self.height or 1)))
         return (
             f'<img src="{self.preview_url()}" title="{title}" alt="{title}" width="{width_px}" '
             f'height="{_ROW_HEIGHT_PX}" style="margin:2px;border-radius:4px;background:{self.color}">'

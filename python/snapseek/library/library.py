@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,8 +13,9 @@ from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMis
 from snapseek.library.build import Progress, build
 from snapseek.library.catalogue import FILE_NAME, Catalogue
 from snapseek.library.hits import Hit, Hits, Took
-from snapseek.library.records import Record
-from snapseek.library.shard import Shard
+from snapseek.library.intake import take_in
+from snapseek.library.shard import Advance, Queries
+from snapseek.library.shards import Place, Shards
 from snapseek.models import Encoder
 
 MAX_QUERY_CHARACTERS = 1000
@@ -45,6 +46,8 @@ class LibraryInfo:
     created: str
     size_bytes: int
     folders: tuple[Path, ...]
+    has_remote: bool = False
+    """Whether originals of some pictures are elsewhere, at an address of their own."""
 
 
 class Library:
@@ -62,10 +65,10 @@ class Library:
             self._folders = tuple(catalogue.folders())
             self._failed = catalogue.count_failed()
             shards = catalogue.shards()
-        if len(shards) != 1:
-            raise FormatError(f"expected one shard in {path}, found {len(shards)}; index the folder anew")
-        self._shard = Shard(path, shards[0][0])
-        self._size_bytes = self._shard.size_bytes + (path / FILE_NAME).stat().st_size
+        if not shards:
+            raise FormatError(f"expected a shard in {path}, found none; index the folder anew")
+        self._shards = Shards(path, shards)
+        self._size_bytes = self._shards.size_bytes + (path / FILE_NAME).stat().st_size
         self._encoder = encoder
         if encoder is not None:
             self._check_model(encoder)
@@ -78,14 +81,16 @@ class Library:
         *,
         encoder: Encoder | None = None,
         threads: int | None = None,
+        queries: Queries | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Self:
         """Index a folder of pictures, or several, into the library at `path`, and open it.
 
         A library that already holds just these files is opened as it is. `threads` defaults to the cores that
-        this process may use. One broken picture stops nothing: see `failures`. Raises InputError for a folder
-        that is missing or has no picture, StorageError when the disk refuses, LibraryBusyError while another
-        process writes.
+        this process may use. `queries`, (q, dim) float32 unit rows, are samples of what will be asked: from
+        50,000 pictures on the search is trained for them. One broken picture stops nothing: see `failures`.
+        Raises InputError for a folder that is missing or has no picture, StorageError when the disk refuses,
+        LibraryBusyError while another process writes.
         """
         chosen = [folders] if isinstance(folders, str | Path) else list(folders)
         encoder = encoder or Encoder.load()
@@ -93,6 +98,41 @@ class Library:
             [Path(folder) for folder in chosen],
             Path(path),
             encoder,
+            threads=threads or available_cores(),
+            queries=queries,
+            progress=progress,
+        )
+        return cls.open(path, encoder=encoder)
+
+    @classmethod
+    def import_vectors(
+        cls,
+        folder: str | Path,
+        path: str | Path,
+        *,
+        encoder: Encoder,
+        queries: Queries | None = None,
+        memory: str | int | None = None,
+        threads: int | None = None,
+        progress: Advance | None = None,
+    ) -> Self:
+        """Take the vectors in `folder` that `encoder` made elsewhere into the library at `path`, and open it.
+
+        `folder` is laid out as clip-retrieval and LAION do it: see `snapseek.sources.find_embeddings`. What
+        was imported from it before is replaced, all else in the library stays; if it has not changed, nothing
+        is done. `queries` as for `build`; `memory`, bytes or "800MB", bounds the file of vectors;
+        `progress` is called with a stage's name and the share of it that is done.
+
+        Raises InputError for files that do not fit each other or the model, ModelMismatchError when the
+        library is of another model, StorageError when the disk refuses or has not room enough,
+        LibraryBusyError while another process writes.
+        """
+        take_in(
+            Path(folder),
+            Path(path),
+            encoder,
+            queries=queries,
+            memory=memory,
             threads=threads or available_cores(),
             progress=progress,
         )
@@ -109,7 +149,7 @@ class Library:
 
     def __len__(self) -> int:
         """The number of pictures."""
-        return self._shard.vectors.rows
+        return len(self._shards)
 
     @property
     def encoder(self) -> Encoder:
@@ -130,8 +170,10 @@ class Library:
                 "use that model, or index the folder anew"
             )
 
-    def search(self, query: str, k: int = 20, *, offset: int = 0) -> Hits:
-        """The `k` pictures that fit the words best, after the first `offset`; ties in stored order.
+    def search(self, query: str, k: int = 20, *, offset: int = 0, exact: bool = False) -> Hits:
+        """The `k` pictures that fit the words best, after the first `offset`; ties by lower id.
+
+        `exact` scores every picture; without it a large library looks only where the best should be.
 
         Raises InputError for a query that is empty, longer than 1,000 characters or made of words that the
         model does not know, and for a `k` below 1 or an `offset` below 0.
@@ -139,9 +181,9 @@ class Library:
         start = time.perf_counter()
         vector = self.encoder.embed_texts([_checked_query(query)])
         embedded = time.perf_counter()
-        rows, scores = self._shard.vectors.search(vector, _checked_page(k, offset))
+        places, scores = self._shards.search(vector, _checked_page(k, offset), exact=exact)
         searched = time.perf_counter()
-        hits = self._hits(rows[0, offset:].tolist(), scores[0, offset:].tolist())
+        hits = self._hits(places[offset:], scores[offset:])
         fetched = time.perf_counter()
         took = Took(
             embed_ms=1000 * (embedded - start),
@@ -152,43 +194,52 @@ class Library:
         return Hits(hits, total=len(self), took=took)
 
     def browse(self, k: int = 20, *, offset: int = 0) -> Hits:
-        """`k` pictures in stored order, after the first `offset`. Raises InputError as `search` does."""
+        """`k` pictures as they came, after the first `offset`. Raises InputError as `search` does."""
         start = time.perf_counter()
         end = min(_checked_page(k, offset), len(self))
-        hits = self._hits(range(min(offset, end), end))
+        hits = self._hits(self._shards.page(min(offset, end), end))
         fetch_ms = 1000 * (time.perf_counter() - start)
         return Hits(hits, total=len(self), took=Took(fetch_ms=fetch_ms, total_ms=fetch_ms))
 
-    def _hits(self, rows: Sequence[int], scores: Iterable[float | None] | None = None) -> list[Hit]:
-        records = self._shard.records.get(rows)
+    def _hits(self, places: Sequence[Place], scores: Sequence[float | None] | None = None) -> list[Hit]:
+        records = self._shards.records(places)
         return [
-            self._hit(record, score)
-            for record, score in zip(records, scores or [None] * len(rows), strict=True)
+            Hit(
+                id=record["id"],
+                score=score,
+                uri=record["uri"],
+                width=record["width"],
+                height=record["height"],
+                color=record["color"],
+                preview=record["preview"],
+                caption=record["caption"],
+                meta=meta,
+            )
+            for (record, meta), score in zip(records, scores or [None] * len(places), strict=True)
         ]
-
-    def _hit(self, record: Record, score: float | None) -> Hit:
-        return Hit(
-            id=record["id"],
-            score=score,
-            uri=record["uri"],
-            width=record["width"],
-            height=record["height"],
-            color=record["color"],
-            preview=record["preview"],
-            caption=record["caption"],
-            meta=self._shard.records.meta(record),
-        )
 
     def item(self, item: int) -> Hit:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
-        row = self._shard.row_of(item)
-        if row is None:
+        return self._hits([self._place_of(item)])[0]
+
+    def _place_of(self, item: int) -> Place:
+        place = self._shards.place_of(item)
+        if place is None:
             raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
-        return self._hits([row])[0]
+        return place
 
     def original(self, item: int) -> Path:
-        """Where the original of that picture was when it was indexed. Raises ItemNotFoundError."""
-        return Path(os.fsdecode(unquote_to_bytes(urlsplit(self.item(item).uri).path)))
+        """Where the original of that picture was when it was indexed.
+
+        Raises ItemNotFoundError, also for a picture that was imported: its original is at its `uri`, if that
+        was told, and whoever wrote that is not to choose files of this machine.
+        """
+        place = self._place_of(item)
+        uri = self._hits([place])[0].uri
+        if self._shards.is_imported(place):
+            where = f"at {uri}" if uri else "not known"
+            raise ItemNotFoundError(f"picture {item} was imported: its original is {where}")
+        return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
 
     def info(self) -> LibraryInfo:
         """What this library is."""
@@ -202,17 +253,22 @@ class Library:
             model=settings["model"],
             fingerprint=settings["fingerprint"],
             provider=self._encoder.provider if self._encoder else "not loaded",
-            kernel=self._shard.vectors.kernel,
+            kernel=self._shards.kernel,
             version=settings["version"],
             created=settings["created"],
             size_bytes=self._size_bytes,
             folders=self._folders,
+            has_remote=self._shards.has_imported,
         )
 
     def failures(self) -> list[Failure]:
-        """Every file that could not be indexed, with the reason, in order of path."""
+        """Every file that was not taken in, or not in whole, with the reason, in order of path."""
         with Catalogue.open(self._path) as catalogue:
-            return [Failure(row.folder / row.within, row.reason) for row in catalogue.files() if row.reason]
+            found = [Failure(row.folder / row.within, row.reason) for row in catalogue.files() if row.reason]
+            found += [
+                Failure(row.source / row.within, row.reason) for row in catalogue.imports() if row.reason
+            ]
+            return found
 
 
 def available_cores() -> int:

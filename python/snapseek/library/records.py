@@ -1,8 +1,8 @@
 """The Arrow file beside the vectors: one record a row, in scan order, open to all that read Arrow."""
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from snapseek.errors import FormatError, StorageError
 
 _BATCH_ROWS = 1024
+_PIECE_BYTES = 128 << 20
+"""Records that are brought into order at a time: each piece reads the whole source once."""
+
 _CORE: dict[str, pa.DataType] = {
     "id": pa.int64(),
     "uri": pa.string(),
@@ -31,6 +34,7 @@ _FOLDER: dict[str, pa.DataType] = {
     "modified": pa.timestamp("us", tz="UTC"),
 }
 SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
+"""The columns of pictures in folders; other sources add others to the first seven, which all have."""
 
 Record = dict[str, Any]
 
@@ -38,32 +42,42 @@ Record = dict[str, Any]
 class RecordWriter:
     """Streams records into a new Arrow file; at most one batch of them is held in memory."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
         """Create the file at `path`. Raises StorageError when the disk refuses."""
         self._path = path
+        self._schema = schema
         self._pending: list[Record] = []
         try:
-            self._writer = pa.ipc.new_file(str(path), SCHEMA)
+            self._writer = pa.ipc.new_file(str(path), schema)
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error}") from error
 
     def append(self, record: Record) -> None:
-        """Add one record with the columns of `SCHEMA`. Raises StorageError when the disk refuses."""
+        """Add one record with the columns of the schema. Raises StorageError when the disk refuses."""
         self._pending.append(record)
         if len(self._pending) == _BATCH_ROWS:
             self._flush()
 
+    def extend(self, records: pa.RecordBatch) -> None:
+        """Add records of just the schema. Raises StorageError when the disk refuses."""
+        self._flush()
+        for start in range(0, records.num_rows, _BATCH_ROWS):
+            self._write(records.slice(start, _BATCH_ROWS))
+
     def _flush(self) -> None:
+        if self._pending:
+            self._write(pa.RecordBatch.from_pylist(self._pending, schema=self._schema))
+            self._pending.clear()
+
+    def _write(self, batch: pa.RecordBatch) -> None:
         try:
-            self._writer.write_batch(pa.RecordBatch.from_pylist(self._pending, schema=SCHEMA))
+            self._writer.write_batch(batch)
         except OSError as error:
             raise StorageError(f"cannot write {self._path}: {error}") from error
-        self._pending.clear()
 
     def finish(self) -> None:
         """Write what is pending and the footer. Raises StorageError when the disk refuses."""
-        if self._pending:
-            self._flush()
+        self._flush()
         self.close()
 
     def close(self) -> None:
@@ -78,7 +92,7 @@ class Records:
     """The records of one shard, memory-mapped: opening costs nothing, a record costs its own bytes."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file. Raises FormatError when it is not an Arrow file with the columns of `SCHEMA`."""
+        """Open the file. Raises FormatError when it is not an Arrow file with the columns of a record."""
         try:
             reader = pa.ipc.open_file(pa.memory_map(str(path)))
             self._batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
@@ -86,46 +100,91 @@ class Records:
             raise FormatError(
                 f"{path} is damaged or not an Arrow file ({error}); index the folder anew"
             ) from error
-        missing = [field.name for field in SCHEMA if reader.schema.get_field_index(field.name) < 0]
+        self.schema: pa.Schema = reader.schema
+        missing = [name for name in _CORE if self.schema.get_field_index(name) < 0]
         if missing:
             raise FormatError(f"{path} lacks the columns {', '.join(missing)}; index the folder anew")
-        self._columns = [name for name in reader.schema.names if name not in _CORE]
+        shown = [field for field in self.schema if field.name in _CORE or _is_shown(field.type)]
+        self._shown = [field.name for field in shown]
+        self._own = [name for name in self._shown if name not in _CORE]
         self._ends = list(accumulate(batch.num_rows for batch in self._batches))
+        self.size_bytes = path.stat().st_size
 
     def __len__(self) -> int:
         """The number of records."""
         return self._ends[-1] if self._ends else 0
 
-    def ids(self) -> NDArray[np.int64]:
-        """(rows,) int64: the id of each row."""
-        if not self._batches:
-            return np.zeros(0, np.int64)
-        return np.concatenate([batch.column("id").to_numpy() for batch in self._batches])
+    def id_of(self, row: int) -> int:
+        """The id of one row."""
+        batch, place = self._place(row)
+        return int(batch.column("id")[place].as_py())
 
     def get(self, rows: Sequence[int]) -> list[Record]:
-        """The records of these rows, in their order. Times come as text, ISO 8601."""
-        places: dict[int, list[int]] = defaultdict(list)
-        for row in rows:
-            places[bisect_right(self._ends, row)].append(row)
-        found = {row: record for index, wanted in places.items() for row, record in self._take(index, wanted)}
-        return [found[row] for row in rows]
+        """The records of these rows, in their order, without columns of raw bytes but for the preview.
 
-    def _take(self, index: int, rows: list[int]) -> Iterator[tuple[int, Record]]:
-        """The records of rows that lie in one batch: a column at a time, not cell by cell."""
+        What JSON has no word for comes as text, times as ISO 8601.
+        """
+        if not rows:
+            return []
+        # One row of a batch is a view of it: nothing is copied but what is asked for.
+        parts = [batch.slice(place, 1) for batch, place in map(self._place, rows)]
+        table = pa.Table.from_batches(parts).select(self._shown)
+        columns = [_plain(column).to_pylist() for column in table.columns]
+        return [
+            dict(zip(self._shown, map(_speakable, values), strict=True))
+            for values in zip(*columns, strict=True)
+        ]
+
+    def _place(self, row: int) -> tuple[pa.RecordBatch, int]:
+        index = bisect_right(self._ends, row)
         batch = self._batches[index]
-        first = self._ends[index] - batch.num_rows
-        taken = batch.take(pa.array([row - first for row in rows]))
-        columns = [_plain(column).to_pylist() for column in taken.columns]
-        for row, values in zip(rows, zip(*columns, strict=True), strict=True):
-            yield row, dict(zip(batch.schema.names, values, strict=True))
+        return batch, row - (self._ends[index] - batch.num_rows)
 
     def meta(self, record: Record) -> Record:
         """The part of a record that its source added."""
-        return {name: record[name] for name in self._columns}
+        return {name: record[name] for name in self._own}
+
+    def in_order(self, order: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+        """The records of the rows `order`, (n,), in that order; some megabytes at a time."""
+        row_bytes = self.size_bytes // max(1, len(self))
+        piece = max(_BATCH_ROWS, _PIECE_BYTES // max(1, row_bytes))
+        for start in range(0, len(order), piece):
+            yield from self._gather(order[start : start + piece])
+
+    def _gather(self, rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+        """Each batch gives all that is wanted of it, side by side; then they are brought into order."""
+        indices = np.searchsorted(self._ends, rows, side="right")
+        by_batch = np.argsort(indices, kind="stable")
+        starts = np.flatnonzero(np.diff(indices[by_batch], prepend=-1))
+        parts = []
+        for wanted in np.split(by_batch, starts[1:]):
+            index = int(indices[wanted[0]])
+            first = self._ends[index] - self._batches[index].num_rows
+            parts.append(self._batches[index].take(rows[wanted] - first))
+        place = np.empty(len(rows), np.int64)
+        place[by_batch] = np.arange(len(rows))
+        yield from pa.Table.from_batches(parts).combine_chunks().take(place).to_batches()
 
 
-def _plain(column: "pa.Array[Any]") -> "pa.Array[Any]":
+def _is_shown(kind: pa.DataType) -> bool:
+    """Whether a value of this type can be part of an answer: raw bytes can not."""
+    types = pa.types
+    return not (types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
+
+
+def _plain(column: "pa.ChunkedArray[Any]") -> "pa.ChunkedArray[Any]":
     """The column, times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
     if not pa.types.is_timestamp(column.type):
         return column
     return pc.replace_substring(column.cast(pa.string()), " ", "T")
+
+
+def _speakable(value: Any) -> Any:
+    """The value as JSON can tell it: other things than texts, numbers, lists and objects become text."""
+    if value is None or isinstance(value, str | int | float | bytes):
+        return value
+    if isinstance(value, list | tuple):
+        return [_speakable(entry) for entry in value]
+    if isinstance(value, dict):
+        return {str(name): _speakable(entry) for name, entry in value.items()}
+    return value.isoformat() if isinstance(value, date | datetime | time) else str(value)

@@ -2,71 +2,133 @@
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek._core import Shard as Vectors
-from snapseek._core import ShardWriter as VectorWriter
 from snapseek.errors import FormatError, StorageError
-from snapseek.library.records import Record, Records, RecordWriter
+from snapseek.library.records import SCHEMA, Record, Records, RecordWriter
+from snapseek.library.stage import Stage
+from snapseek.vectors import VectorIndex
 
 DIRECTORY = "shards"
+
+Queries = NDArray[np.float16] | NDArray[np.float32]
+Advance = Callable[[str, float], object]
 
 
 class ShardDraft:
     """A shard that is being written. It becomes visible to nobody until the catalogue names it.
 
-    Leaving the `with` block without `finish` removes both files.
+    Leaving the `with` block without `finish` removes all its files.
     """
 
-    def __init__(self, library: Path, dim: int) -> None:
-        """Start two files of a new name in `library`. Raises StorageError when the disk refuses."""
-        directory = library / DIRECTORY
+    def __init__(self, library: Path, dim: int, schema: pa.Schema = SCHEMA) -> None:
+        """Start a shard of a new name in `library`. Raises StorageError when the disk refuses."""
+        self._directory = library / DIRECTORY
         try:
-            directory.mkdir(exist_ok=True)
+            self._directory.mkdir(exist_ok=True)
         except OSError as error:
-            raise StorageError(f"cannot make {directory}: {error.strerror}") from error
+            raise StorageError(f"cannot make {self._directory}: {error.strerror}") from error
         self.stem = secrets.token_hex(8)
-        self.rows = 0
         self._finished = False
-        self._vector_path = directory / f"{self.stem}.snap"
-        self._record_path = directory / f"{self.stem}.arrow"
-        self._records = RecordWriter(self._record_path)
-        self._vectors = VectorWriter(self._vector_path, dim)
+        self._schema = schema
+        self._vector_path = self._directory / f"{self.stem}.snap"
+        self._record_path = self._directory / f"{self.stem}.arrow"
+        self._stage = Stage(self._directory, self.stem, dim, schema)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were added."""
+        return self._stage.rows
 
     def append(self, vector: NDArray[np.float32], record: Record) -> None:
         """Add a row: its unit vector (1, dim) float32 and its record."""
-        self._vectors.append(vector)
-        self._records.append(record)
-        self.rows += 1
+        self._stage.append(vector, record)
 
-    def finish(self) -> None:
-        """Make both files complete and safe on the disk."""
-        self._records.finish()
+    def extend(self, vectors: NDArray[np.float32], records: pa.RecordBatch) -> None:
+        """Add rows: their unit vectors (n, dim) float32 and their records."""
+        self._stage.extend(vectors, records)
+
+    def finish(
+        self,
+        queries: Queries | None = None,
+        *,
+        memory: str | int | None = None,
+        threads: int | None = None,
+        progress: Advance | None = None,
+    ) -> None:
+        """Make both files complete and safe on the disk: the vectors first, the records in their order.
+
+        `queries` (q, dim), `memory`, `threads` and `progress` as in `VectorIndex.build`; many rows are put
+        into inverted lists, few are not.
+        """
+        self._stage.close()
+        ids = self._stage.ids()
+        index = VectorIndex.build(
+            self._stage.vectors(),
+            queries,
+            path=self._vector_path,
+            ids=ids,
+            memory=memory,
+            threads=threads,
+            progress=progress,
+        )
+        self._write_records(_rows_of(ids, index.ids()), progress or (lambda stage, share: None))
+        self._stage.remove()
         _sync(self._record_path)
-        self._vectors.finish()
+        _sync_directory(self._directory)
         self._finished = True
+
+    def _write_records(self, order: NDArray[np.int64], progress: Advance) -> None:
+        records = self._stage.records()
+        writer = RecordWriter(self._record_path, self._schema)
+        written = 0
+        try:
+            for batch in records.in_order(order):
+                writer.extend(batch)
+                written += batch.num_rows
+                progress("records", written / len(order))
+            writer.finish()
+        except BaseException:
+            with suppress(StorageError):
+                writer.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._finished:
-            return
-        self._vectors.abort()
-        with suppress(StorageError):
-            self._records.close()
-        self._record_path.unlink(missing_ok=True)
+    def __exit__(self, *_: Any) -> None:
+        self._stage.remove()
+        if not self._finished:
+            for path in (self._vector_path, self._record_path):
+                path.unlink(missing_ok=True)
+
+
+def _rows_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """At which place of `ids`, all different, each of `wanted` stands."""
+    order = np.argsort(ids, kind="stable")
+    return order[np.searchsorted(ids, wanted, sorter=order)]
 
 
 def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    """Make the names in it safe, where the system has a way to."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 class Shard:
@@ -79,16 +141,38 @@ class Shard:
             if not path.is_file():
                 raise FormatError(f"{path} is missing; index the folder anew")
         self.size_bytes = sum(path.stat().st_size for path in paths)
-        self.vectors = Vectors.open(paths[0])
+        self.index = VectorIndex.open(paths[0])
         self.records = Records(paths[1])
-        if self.vectors.rows != len(self.records):
-            raise FormatError(
-                f"{paths[0].name} has {self.vectors.rows} rows, {paths[1].name} has {len(self.records)}; "
-                "they belong to different shards: index the folder anew"
-            )
-        ids = self.records.ids()
+        ids = self.index.ids()
+        self._check_match(paths[0].name, paths[1].name, ids)
         self._order = np.argsort(ids, kind="stable")
         self._sorted_ids = ids[self._order]
+
+    def _check_match(self, vectors: str, records: str, ids: NDArray[np.int64]) -> None:
+        """That both files are of the same rows: all of them counted, some of them looked at."""
+        rows = len(self.records)
+        if len(ids) != rows:
+            found = f"{vectors} has {len(ids)} rows, {records} has {rows}"
+        elif any(self.records.id_of(row) != ids[row] for row in {0, rows // 2, rows - 1} if rows):
+            found = f"the ids in {vectors} are not those in {records}"
+        else:
+            return
+        raise FormatError(f"{found}; they belong to different shards: index the folder anew")
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self._order)
+
+    def search(
+        self, vector: NDArray[np.float32], k: int, *, exact: bool = False
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Ids and scores of the best `k` rows for the unit vector (1, dim), best first, ties by lower id."""
+        ids, scores = self.index.search(vector, k, exact=exact)
+        return ids[0], scores[0]
+
+    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row of each of these ids, which must be here."""
+        return self._order[np.searchsorted(self._sorted_ids, ids)]
 
     def row_of(self, item: int) -> int | None:
         """The row of the picture with that id, or None."""
@@ -96,6 +180,11 @@ class Shard:
         if place == len(self._sorted_ids) or self._sorted_ids[place] != item:
             return None
         return int(self._order[place])
+
+    def rows_by_id(self, start: int, end: int) -> list[int]:
+        """The rows whose ids come at these places when all are in rising order."""
+        rows: list[int] = self._order[start:end].tolist()
+        return rows
 
 
 def sweep(library: Path, stems: Sequence[str]) -> None:

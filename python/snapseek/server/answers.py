@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from binascii import b2a_base64
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from snapseek.library import Hit, Hits, LibraryInfo
 
 _MS_DIGITS = 2
+_REMOTE = re.compile(r"https?://[\x21-\x7e]+", re.IGNORECASE)
 _SCORE_DIGITS = 6  # a score is a float32: its digits beyond these are noise that only costs bytes
 
 
@@ -40,7 +42,7 @@ def result(hit: Hit, version: str) -> dict[str, object]:
     return {
         "id": hit.id,
         "score": None if hit.score is None else round(hit.score, _SCORE_DIGITS),
-        "url": f"/api/image/{hit.id}?v={version}",
+        "url": _address(hit, version),
         "width": hit.width,
         "height": hit.height,
         "color": hit.color,
@@ -48,6 +50,11 @@ def result(hit: Hit, version: str) -> dict[str, object]:
         "caption": hit.caption,
         "meta": hit.meta,
     }
+
+
+def _address(hit: Hit, version: str) -> str:
+    """Where a browser gets the original: here, or at its own address, which this server never asks."""
+    return hit.uri if _REMOTE.fullmatch(hit.uri) else f"/api/image/{hit.id}?v={version}"
 
 
 def info_answer(info: LibraryInfo, examples: Sequence[str], snapseek_version: str) -> Response:

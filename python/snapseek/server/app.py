@@ -12,6 +12,7 @@ from snapseek.server.guard import LOOPBACK_HOSTS, Guard
 from snapseek.server.page import BUILT_PAGE, Page
 from snapseek.server.problems import HANDLERS
 from snapseek.server.routes import Endpoints
+from snapseek.server.security import REMOTE_PICTURE_HEADERS, SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,9 +33,10 @@ def create_app(
     which is for a server that others are meant to reach. `page_directory` holds the built page.
     """
     endpoints = Endpoints(library, Page(page_directory), own_version())
+    headers = REMOTE_PICTURE_HEADERS if library.info().has_remote else SECURITY_HEADERS
     app = Starlette(
         routes=endpoints.routes(),
-        middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
+        middleware=[Middleware(Guard, allowed_hosts=allowed_hosts, headers=headers)],
         exception_handlers=HANDLERS,
     )
     # An address has one spelling: with a slash too many it is a 404, not a detour.

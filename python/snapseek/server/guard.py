@@ -16,7 +16,7 @@ from snapseek.server.problems import problem
 from snapseek.server.security import SECURITY_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -37,14 +37,20 @@ def host_name(authority: str) -> str | None:
 
 
 class Guard:
-    """ASGI middleware: refuses foreign Host headers with 421, and puts `SECURITY_HEADERS` on every answer.
+    """ASGI middleware: refuses foreign Host headers with 421, and puts security headers on every answer.
 
     `allowed_hosts`: names without a port, IPv6 in brackets; None lets every name in.
     """
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        allowed_hosts: Collection[str] | None,
+        headers: Mapping[str, str] = SECURITY_HEADERS,
+    ) -> None:
         self.app = app
         self.allowed_hosts = allowed_hosts
+        self.headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -52,7 +58,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         app = self.app if self.admits(scope) else self._refusal()
-        await app(scope, receive, _with_security_headers(send))
+        await app(scope, receive, _with_headers(send, self.headers))
 
     def admits(self, scope: Scope) -> bool:
         """Whether this request was meant for this server."""
@@ -65,10 +71,10 @@ class Guard:
         return problem(421, f"this server answers only as {names}; open it under one of these names")
 
 
-def _with_security_headers(send: Send) -> Send:
+def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
     async def send_guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(SECURITY_HEADERS)
+            MutableHeaders(scope=message).update(headers)
         await send(message)
 
     return send_guarded

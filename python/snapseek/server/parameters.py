@@ -80,6 +80,11 @@ def read_width(params: QueryParams) -> int | None:
     return _read_integer(params, "w", MIN_WIDTH, MIN_WIDTH, MAX_WIDTH)
 
 
+def read_exact(params: QueryParams) -> bool:
+    """`exact`, 0 (the default) or 1: whether every picture is to be scored. Raises InputError."""
+    return _read_integer(params, "exact", 0, 0, 1) == 1
+
+
 def read_id(text: str) -> int:
     """The id of a picture, a 64-bit integer. Raises InputError."""
     if _INTEGER.fullmatch(text) and MIN_ID <= int(text) <= MAX_ID:

@@ -43,7 +43,7 @@ def _paths() -> Json:
     page = [_limit(), _offset()]
     return {
         "/api/search": _get(
-            "The pictures that answer words, best first", "Answer", [_q(), *page], "400", "409"
+            "The pictures that answer words, best first", "Answer", [_q(), *page, _exact()], "400", "409"
         ),
         "/api/items": _get("The pictures in stored order", "Answer", page, "400"),
         "/api/items/{id}": _get("One picture", "Result", [_id()], "400", "404"),
@@ -103,6 +103,11 @@ def _offset() -> Json:
     return _in_query("offset", shape, f"How many to skip; offset + limit is at most {MAX_DEPTH}.")
 
 
+def _exact() -> Json:
+    shape = {"type": "integer", "minimum": 0, "maximum": 1, "default": 0}
+    return _in_query("exact", shape, "1: score every picture, in a large library too.")
+
+
 def _w() -> Json:
     shape = {"type": "integer", "minimum": MIN_WIDTH, "maximum": MAX_WIDTH}
     return _in_query("w", shape, "The width in pixels to send the picture in; never enlarged.")
@@ -148,9 +153,12 @@ def _result() -> Json:
     return _object(
         id={"type": "integer", "format": "int64"},
         score={"type": ["number", "null"], "description": "Higher is better; null in stored order."},
-        url={"type": "string", "description": "Where the original is."},
-        width={"type": "integer", "description": "Of the upright original, in pixels."},
-        height={"type": "integer", "description": "Of the upright original, in pixels."},
+        url={
+            "type": "string",
+            "description": "Where the original is, here or elsewhere.",
+        },
+        width={"type": "integer", "description": "Of the upright original, in pixels; 0 if not known."},
+        height={"type": "integer", "description": "Of the upright original, in pixels; 0 if not known."},
         color={"type": "string", "pattern": "^#[0-9a-f]{6}$", "description": "The mean colour."},
         preview={"type": "string", "contentEncoding": "base64", "contentMediaType": "image/webp"},
         caption={"type": ["string", "null"]},

@@ -9,3 +9,9 @@ SECURITY_HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
+
+_POLICY = SECURITY_HEADERS["content-security-policy"]
+REMOTE_PICTURE_HEADERS = SECURITY_HEADERS | {
+    "content-security-policy": _POLICY.replace("data: blob:", "data: blob: http: https:")
+}
+"""The same for a library whose originals lie elsewhere: pictures, and nothing else, may come from there."""

@@ -1,0 +1,37 @@
+"""What a library says of itself, and whether two models may share it."""
+
+import secrets
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from snapseek.errors import ModelMismatchError
+from snapseek.library.catalogue import Catalogue
+from snapseek.models import Encoder
+
+
+def identity(directory: Path, encoder: Encoder, next_id: int) -> dict[str, str]:
+    """The settings of a library at `directory` that is written now by that model."""
+    return {
+        "name": directory.resolve().name.removesuffix(".snapseek") or directory.resolve().parent.name,
+        "model": encoder.name,
+        "fingerprint": encoder.fingerprint,
+        "dim": str(encoder.dim),
+        "created": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
+        "version": secrets.token_hex(4),
+        "next_id": str(next_id),
+    }
+
+
+def check_sharing(catalogue: Catalogue, source: Path | None, encoder: Encoder) -> None:
+    """Let `source` (None: pictures) be replaced by vectors of `encoder` only if all others are of it too.
+
+    Raises ModelMismatchError.
+    """
+    settings = catalogue.settings()
+    stays = any(shard.source != source for shard in catalogue.shards())
+    if stays and settings["fingerprint"] != encoder.fingerprint:
+        raise ModelMismatchError(
+            f"this library holds vectors of '{settings['model']}' from another source, and vectors of "
+            f"'{encoder.name}' cannot be compared with them: use that model, or another library"
+        )

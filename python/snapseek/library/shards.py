@@ -1,0 +1,88 @@
+"""The shards of a library as if they were one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.library.catalogue import ShardRow
+from snapseek.library.records import Record
+from snapseek.library.shard import Shard
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a picture is: the number of its shard, and its row there."""
+
+    shard: int
+    row: int
+
+
+class Shards:
+    """Every shard of a library, open. Safe to use from many threads at once."""
+
+    def __init__(self, library: Path, rows: Sequence[ShardRow]) -> None:
+        """Open those shards. Raises FormatError when a file is missing or damaged."""
+        self._shards = [Shard(library, row.stem) for row in rows]
+        self._are_imported = [row.source is not None for row in rows]
+        self._ends = np.cumsum([len(shard) for shard in self._shards])
+        self.size_bytes = sum(shard.size_bytes for shard in self._shards)
+        self.kernel = self._shards[0].index.info().kernel
+        self.has_imported = any(self._are_imported)
+
+    def __len__(self) -> int:
+        """The number of pictures."""
+        return int(self._ends[-1])
+
+    def search(
+        self, vector: NDArray[np.float32], k: int, *, exact: bool = False
+    ) -> tuple[list[Place], list[float]]:
+        """Places and scores of the best `k` pictures for the unit vector (1, dim), ties by lower id."""
+        found = [shard.search(vector, k, exact=exact) for shard in self._shards]
+        ids = np.concatenate([ids for ids, _ in found])
+        scores = np.concatenate([scores for _, scores in found])
+        numbers = np.repeat(np.arange(len(found)), [len(ids) for ids, _ in found])
+        best = np.lexsort((ids, -scores))[:k]
+        return self._places(numbers[best], ids[best]), scores[best].tolist()
+
+    def _places(self, numbers: NDArray[np.int64], ids: NDArray[np.int64]) -> list[Place]:
+        rows = np.empty(len(ids), np.int64)
+        for number in np.unique(numbers):
+            here = numbers == number
+            rows[here] = self._shards[number].rows_of(ids[here])
+        return [Place(number, row) for number, row in zip(numbers.tolist(), rows.tolist(), strict=True)]
+
+    def page(self, start: int, end: int) -> list[Place]:
+        """The places from `start` to before `end` where shards follow one another, each in order of id."""
+        places = []
+        for number, shard in enumerate(self._shards):
+            first = int(self._ends[number]) - len(shard)
+            rows = shard.rows_by_id(max(0, start - first), max(0, end - first))
+            places += [Place(number, row) for row in rows]
+        return places
+
+    def place_of(self, item: int) -> Place | None:
+        """The place of the picture with that id, or None."""
+        for number, shard in enumerate(self._shards):
+            row = shard.row_of(item)
+            if row is not None:
+                return Place(number, row)
+        return None
+
+    def records(self, places: Sequence[Place]) -> list[tuple[Record, Record]]:
+        """For each place its record, and the part of it that the source added."""
+        found: dict[Place, tuple[Record, Record]] = {}
+        for number in {place.shard for place in places}:
+            here = [place for place in places if place.shard == number]
+            found |= zip(here, self._read(self._shards[number], here), strict=True)
+        return [found[place] for place in places]
+
+    def _read(self, shard: Shard, places: Iterable[Place]) -> list[tuple[Record, Record]]:
+        records = shard.records.get([place.row for place in places])
+        return [(record, shard.records.meta(record)) for record in records]
+
+    def is_imported(self, place: Place) -> bool:
+        """Whether that picture came as a vector, not as a file."""
+        return self._are_imported[place.shard]

@@ -1,0 +1,212 @@
+"""Ready vectors with a table beside them: npy and parquet, as clip-retrieval and LAION lay them out."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from snapseek.errors import InputError
+from snapseek.sources.columns import Columns
+
+BLOCK_ROWS = 8192
+
+_VECTOR_PATTERNS = ("img_emb/*.npy", "*img_emb*.npy", "*_emb_*.npy")
+_TABLE_PATTERNS = ("metadata/*.parquet", "*metadata*.parquet", "*.parquet")
+_LAST_NUMBER = re.compile(r"(\d+)\D*$")
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows: vectors (n, dim) as they are in the file, and the record of each."""
+
+    vectors: NDArray[np.float16] | NDArray[np.float32]
+    records: pa.RecordBatch
+
+
+@dataclass(frozen=True)
+class EmbeddingFile:
+    """A file of vectors with the table of the same rows."""
+
+    vectors: Path
+    table: Path
+    rows: int
+    dim: int
+    schema: pa.Schema
+
+    @classmethod
+    def open(cls, vectors: Path, table: Path) -> "EmbeddingFile":
+        """Look at the head of both. Raises InputError when one cannot be read or they do not fit."""
+        rows, dim = _shape(vectors)
+        parquet = _parquet(table)
+        if parquet.metadata.num_rows != rows:
+            raise InputError(
+                f"expected as many rows in {table} as in {vectors}, found {parquet.metadata.num_rows} and "
+                f"{rows}; one of them is not whole, or they do not belong together"
+            )
+        return cls(vectors, table, rows, dim, _without_dictionaries(parquet.schema_arrow))
+
+    def blocks(self, columns: Columns) -> Iterator[Block]:
+        """All rows, some thousands at a time. Raises InputError for damage."""
+        if self.rows == 0:
+            return
+        vectors = np.load(self.vectors, mmap_mode="r", allow_pickle=False)
+        start = 0
+        try:
+            for batch in _parquet(self.table).iter_batches(BLOCK_ROWS):
+                block = vectors[start : start + batch.num_rows]
+                yield Block(block, columns.records(_as_table(batch, columns.table)))
+                start += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{self.table} cannot be read: {error}") from error
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """The vectors of one folder, file by file."""
+
+    folder: Path
+    files: tuple[EmbeddingFile, ...]
+
+    @property
+    def rows(self) -> int:
+        """Number of vectors."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def dim(self) -> int:
+        """Dimension of a vector."""
+        return self.files[0].dim
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The columns of all tables together. Raises InputError when one has two types that do not agree."""
+        merged = self.files[0].schema
+        for file in self.files[1:]:
+            try:
+                merged = pa.unify_schemas([merged, file.schema], promote_options="permissive")
+            except pa.ArrowException as error:
+                raise InputError(
+                    f"{file.table} has columns of other types than the tables before: {error}"
+                ) from error
+        return Columns.of(merged)
+
+    def __iter__(self) -> Iterator[tuple[EmbeddingFile, Iterator[Block]]]:
+        """Each file with its rows."""
+        for file in self.files:
+            yield file, file.blocks(self.columns)
+
+
+def find_embeddings(folder: Path) -> Embeddings:
+    """The vectors in `folder`: `img_emb/*.npy`, or `*_emb_*.npy` of pictures, float16 or float32, (n, dim),
+    each with the parquet file of the same number in `metadata/` or beside it.
+
+    Raises InputError when there are none, a file has no partner or another number of rows, or the dimensions
+    differ; nothing but the heads of the files is read.
+    """
+    root = folder.absolute()
+    vectors = [path for path in _first(root, _VECTOR_PATTERNS) if not path.name.startswith("text")]
+    if not vectors:
+        raise InputError(
+            f"expected vectors in {folder}, such as img_emb/img_emb_0.npy with metadata/metadata_0.parquet; "
+            f"found {'none' if root.is_dir() else 'no such folder'}"
+        )
+    pairs = _pairs(vectors, _first(root, _TABLE_PATTERNS))
+    files = tuple(EmbeddingFile.open(*pair) for pair in pairs)
+    for file in files:
+        if file.dim != files[0].dim:
+            raise InputError(
+                f"expected vectors of {files[0].dim} numbers as in {files[0].vectors}, "
+                f"found {file.dim} in {file.vectors}; they are of different models"
+            )
+    return Embeddings(root, files)
+
+
+def _first(root: Path, patterns: Sequence[str]) -> list[Path]:
+    """The files of the first pattern that has any."""
+    for pattern in patterns:
+        if found := sorted(path for path in root.glob(pattern) if path.is_file()):
+            return found
+    return []
+
+
+def _pairs(vectors: list[Path], tables: list[Path]) -> list[tuple[Path, Path]]:
+    """Each file of vectors with its table: by the last number in their names, or the only two there are."""
+    if len(vectors) == len(tables) == 1:
+        return [(vectors[0], tables[0])]
+    by_number, table_by_number = _by_number(vectors), _by_number(tables)
+    _check_partners(by_number, table_by_number, "parquet file")
+    _check_partners(table_by_number, by_number, "npy file")
+    return [(path, table_by_number[number]) for number, path in sorted(by_number.items())]
+
+
+def _check_partners(paths: dict[int, Path], partners: dict[int, Path], what: str) -> None:
+    for number, path in paths.items():
+        if number not in partners:
+            raise InputError(f"expected a {what} with the number {number} to go with {path}, found none")
+
+
+def _by_number(paths: list[Path]) -> dict[int, Path]:
+    found: dict[int, Path] = {}
+    for path in paths:
+        match = _LAST_NUMBER.search(path.stem)
+        if match is None:
+            raise InputError(f"expected a number in the name of each file, such as _0, found none in {path}")
+        number = int(match[1])
+        if number in found:
+            raise InputError(
+                f"expected one file for each number, found {found[number]} and {path} for {number}"
+            )
+        found[number] = path
+    return found
+
+
+def _shape(path: Path) -> tuple[int, int]:
+    """Rows and dim of an npy file. Raises InputError unless all of (n, dim) float16 or float32 is there."""
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            shape, _, dtype = _HEADERS[version](file)
+            body_bytes = path.stat().st_size - file.tell()
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"expected an npy file, found something else in {path}: {error}") from error
+    if len(shape) != 2 or dtype.newbyteorder("=") not in (np.float16, np.float32):
+        raise InputError(f"expected float16 or float32 of shape (n, dim) in {path}, found {dtype} of {shape}")
+    if body_bytes < shape[0] * shape[1] * dtype.itemsize:
+        raise InputError(f"{path} is cut short: {shape[0]} rows were promised, {body_bytes} bytes are there")
+    return shape[0], shape[1]
+
+
+def _parquet(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"expected a parquet file, found something else in {path}: {error}") from error
+
+
+def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
+    """The same columns with their values in full: dictionaries of several files do not fit each other."""
+    fields = [
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in schema
+    ]
+    return pa.schema([field.remove_metadata() for field in fields])
+
+
+def _as_table(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch with just the columns of `schema`: what it lacks is null."""
+
+    def column(field: "pa.Field[Any]") -> "pa.Array[Any]":
+        index = batch.schema.get_field_index(field.name)
+        return (
+            batch.column(index).cast(field.type) if index >= 0 else pa.nulls(batch.num_rows, type=field.type)
+        )
+
+    return pa.RecordBatch.from_arrays([column(field) for field in schema], schema=schema)
