@@ -3,10 +3,10 @@
     PYTHONPATH=python:tests python benches/library_figures.py SET OUT [--rows 1500000] [--memory 520MB]
 
 SET is a folder that benches/clip_like.py wrote; OUT gets the input, the model and the library, and has to be
-empty. The vectors are the first rows of SET; each row has a url, caption, width, height, date and licence that
-are made up, and the preview and colour of one of the demo pictures. The model's text tower is a table of the
-text queries of SET, one word each: what is asked are vectors of the set, but the tower costs next to nothing,
-so add what a real one costs. Serving is measured in a process of its own.
+empty. The vectors are the first rows of SET; each row has a url, caption, width, height, date and licence,
+made up, and the preview and colour of one of the demo pictures. The model's text tower is a table of the text
+queries of SET, one word each: what is asked are vectors of the set, but the tower costs next to nothing, so
+add what a real one costs. Serving is measured in a process of its own.
 """
 
 import argparse

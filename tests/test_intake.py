@@ -61,6 +61,14 @@ def test_an_import_into_lists(tmp_path, encoder, lists):
     assert len(found & {hit.id for hit in library.search("red", 10, exact=True)}) >= 8
 
 
+def test_a_page_goes_on_where_the_last_one_ended(tmp_path, encoder, lists):
+    library = imported(tmp_path, encoder, unit_rows(3000, dim=3).astype(np.float16))
+    for word in ("red", "green", "blue", "a photo"):
+        deep = library.search(word, 900)
+        assert library.search(word, 60) == deep[:60]
+        assert library.search(word, 60, offset=500) == deep[500:560]
+
+
 def test_pictures_into_lists(tmp_path, encoder, monkeypatch):
     monkeypatch.setattr("snapseek.vectors.FLAT_ROWS", 3)
     library = Library.build(write_pictures(tmp_path / "p"), tmp_path / "l", encoder=encoder)
