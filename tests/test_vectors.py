@@ -116,7 +116,8 @@ def test_effort_is_a_recall_a_name_or_a_measured_point(lists: VectorIndex) -> No
 def test_the_setting_of_an_effort_is_told(lists: VectorIndex, flat: VectorIndex) -> None:
     assert flat.setting() is None
     low, usual = lists.setting("low"), lists.setting()
-    assert low is not None and usual is not None
+    assert low is not None
+    assert usual is not None
     assert (low.recall, usual.recall) == (0.90, 0.95)
     assert low.nprobe * low.shortlist <= usual.nprobe * usual.shortlist
 
