@@ -4,7 +4,7 @@ import pytest
 
 from snapseek.errors import FormatError, LibraryBusyError, LibraryNotFoundError, StorageError
 from snapseek.library import catalogue as module
-from snapseek.library.catalogue import FILE_NAME, Catalogue, FileRow, ShardRow
+from snapseek.library.catalogue import FILE_NAME, Catalogue, FileRow, ImportRow, ShardRow
 
 ROW = FileRow(Path("/p"), "a.jpg", 10, 20, 1, None)
 BAD = FileRow(Path("/p"), "caf\udce9.jpg", 10, 20, None, "broken")
@@ -22,6 +22,25 @@ def test_what_is_written_is_read(tmp_path):
         assert list(catalogue.files()) == [ROW, BAD]
         assert catalogue.count_failed() == 1
         assert catalogue.folders() == [Path("/p")]
+
+
+def test_sources_are_replaced_one_by_one(tmp_path):
+    one, two = (ImportRow(Path(name), "img_emb_0.npy", 9, 8, 7) for name in ("/one", "/two"))
+    worse = ImportRow(Path("/one"), "img_emb_0.npy", 9, 8, 7, 2, "zeros")
+    with Catalogue.writing(tmp_path) as catalogue:
+        catalogue.replace_shards(None, [("a", 1)])
+        for row, stem in ((one, "b"), (two, "c"), (worse, "d")):
+            catalogue.replace_shards(row.source, [(stem, 7)])
+            catalogue.replace_imports(row.source, [row])
+    with Catalogue.open(tmp_path) as catalogue:
+        assert catalogue.imports() == [worse, two]
+        assert catalogue.shards() == [
+            ShardRow("a", 1),
+            ShardRow("d", 7, Path("/one")),
+            ShardRow("c", 7, Path("/two")),
+        ]
+        assert catalogue.count_failed() == 2
+        assert catalogue.folders() == [Path("/one"), Path("/two")]
 
 
 def test_an_error_leaves_the_old_state(tmp_path):

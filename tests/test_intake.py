@@ -1,5 +1,9 @@
 """snapseek.library.intake: imports of ready vectors, and libraries of several shards."""
 
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 
@@ -59,6 +63,14 @@ def test_an_import_into_lists(tmp_path, encoder, lists):
     assert library.browse(2, offset=5)[0].uri.endswith("/0-5.jpg")
     found = {hit.id for hit in library.search("red", 10)}
     assert len(found & {hit.id for hit in library.search("red", 10, exact=True)}) >= 8
+
+
+def test_a_page_goes_on_where_the_last_one_ended(tmp_path, encoder, lists):
+    library = imported(tmp_path, encoder, unit_rows(3000, dim=3).astype(np.float16))
+    for word in ("red", "green", "blue", "a photo"):
+        deep = library.search(word, 900)
+        assert library.search(word, 60) == deep[:60]
+        assert library.search(word, 60, offset=500) == deep[500:560]
 
 
 def test_pictures_into_lists(tmp_path, encoder, monkeypatch):
@@ -146,3 +158,30 @@ def test_a_stopped_import_leaves_the_old_library(tmp_path, encoder, stage):
         Library.import_vectors(folder, tmp_path / "l", encoder=encoder, progress=stop)
     assert len(Library.open(tmp_path / "l", encoder=encoder)) == 4
     assert len(list((tmp_path / "l" / "shards").iterdir())) == 2
+
+
+IMPORT = """
+import sys
+import snapseek.vectors
+from snapseek import Encoder, Library
+snapseek.vectors.FLAT_ROWS = 300
+encoder = Encoder.load(sys.argv[1])
+print("begun", flush=True)
+Library.import_vectors(sys.argv[2], sys.argv[3], encoder=encoder)
+print("done", flush=True)
+"""
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
+def test_a_killed_import_leaves_the_old_library_or_the_new(tmp_path, tiny_model, encoder, delay_s):
+    imported(tmp_path, encoder, unit_rows(4, dim=3))
+    folder = write_embeddings(tmp_path / "more", unit_rows(5000, dim=3))
+    command = [sys.executable, "-c", IMPORT, str(tiny_model), str(folder), str(tmp_path / "l")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(delay_s)
+        process.kill()
+    assert len(Library.open(tmp_path / "l", encoder=encoder)) in (4, 5004)
+    library = Library.import_vectors(folder, tmp_path / "l", encoder=encoder)
+    assert sorted(hit.id for hit in library.browse(6000)) == list(range(1, 5005))
+    assert len(list((tmp_path / "l" / "shards").iterdir())) == 4

@@ -114,6 +114,15 @@ def test_effort_is_a_recall_a_name_or_a_measured_point(lists: VectorIndex) -> No
     assert found == [(3, 10)] * 4
 
 
+def test_the_setting_of_an_effort_is_told(lists: VectorIndex, flat: VectorIndex) -> None:
+    assert flat.setting() is None
+    low, usual = lists.setting("low"), lists.setting()
+    assert low is not None
+    assert usual is not None
+    assert (low.recall, usual.recall) == (0.90, 0.95)
+    assert low.nprobe * low.shortlist <= usual.nprobe * usual.shortlist
+
+
 def test_efforts_between_points_are_interpolated() -> None:
     points = [Effort(0.5, 2, 20), Effort(0.9, 10, 60)]
     assert _setting(points, 0.7) == Effort(0.7, 6, 40)

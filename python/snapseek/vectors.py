@@ -209,6 +209,10 @@ class VectorIndex:
             return allow
         return self._core.filter(allow)
 
+    def setting(self, effort: float | str | None = None) -> Effort | None:
+        """Lists and rows that `search` takes for an effort; None where every row is scored anyway."""
+        return None if isinstance(self._core, Shard) else _setting(self._efforts(), effort)
+
     def ids(self) -> Ids:
         """The id of each row, in the order in which the rows are stored, (n,) int64."""
         if isinstance(self._core, Shard):

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 from snapseek.errors import FormatError, StorageError
 from snapseek.library.records import SCHEMA, Record, Records, RecordWriter
 from snapseek.library.stage import Stage
-from snapseek.vectors import VectorIndex
+from snapseek.vectors import Effort, VectorIndex
 
 DIRECTORY = "shards"
+DEEPEST_PAGE = 1000
+"""So many rows are compared in full whatever is asked for: one page then goes on where the last one ended."""
 
 Queries = NDArray[np.float16] | NDArray[np.float32]
 Advance = Callable[[str, float], object]
@@ -110,6 +113,10 @@ class ShardDraft:
                 path.unlink(missing_ok=True)
 
 
+def _deep(setting: Effort | None) -> Effort | None:
+    return setting and replace(setting, shortlist=max(setting.shortlist, DEEPEST_PAGE))
+
+
 def _rows_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     """At which place of `ids`, all different, each of `wanted` stands."""
     order = np.argsort(ids, kind="stable")
@@ -145,6 +152,7 @@ class Shard:
         self.records = Records(paths[1])
         ids = self.index.ids()
         self._check_match(paths[0].name, paths[1].name, ids)
+        self._effort = _deep(self.index.setting())
         self._order = np.argsort(ids, kind="stable")
         self._sorted_ids = ids[self._order]
 
@@ -167,7 +175,7 @@ class Shard:
         self, vector: NDArray[np.float32], k: int, *, exact: bool = False
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Ids and scores of the best `k` rows for the unit vector (1, dim), best first, ties by lower id."""
-        ids, scores = self.index.search(vector, k, exact=exact)
+        ids, scores = self.index.search(vector, k, exact=exact, effort=self._effort)
         return ids[0], scores[0]
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
