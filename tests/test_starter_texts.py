@@ -1,7 +1,6 @@
-"""The parts of `models/starter/` that need no torch: WordNet, phrases, int8 rows, colours, measures."""
+"""The parts of `models/starter/` that need no torch: WordNet, colours, measures."""
 
 import json
-import random
 import sys
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from colour import NAMES, SAID, anchors, centre_weights  # noqa: E402
 from evaluate import Ranking  # noqa: E402
 from graph import quantize_rows  # noqa: E402
 from labels import bare  # noqa: E402
-from phrases import Phrasing, article  # noqa: E402
 from wordnet import Noun, WordNet, parse_noun  # noqa: E402
 
 DOG = (
@@ -50,21 +48,6 @@ def test_classes_beneath_a_kind():
     assert words.leaves([4, 2]) == {4: [0], 3: [0], 1: [0, 1], 2: [1]}
     assert words.ancestors(4) == [(3, 1), (1, 2)]
     assert (words.rank("Crane", 3), words.rank("crane", 9), words.rank("stork", 2)) == (1, 2, 0)
-
-
-@pytest.mark.parametrize(
-    ("one", "many"),
-    [("goose", "geese"), ("wild cat", "wild cats"), ("berry", "berries"), ("fox", "foxes"), ("toy", "toys")],
-)
-def test_plurals(one, many):
-    assert Phrasing(small_wordnet(), random.Random(0)).plural(one) == many
-
-
-def test_phrases_are_those_of_the_seed():
-    first, again = (Phrasing(small_wordnet(), random.Random(3)).described("owl", 6) for _ in range(2))
-    assert first == again
-    assert all("owl" in phrase for phrase in first)
-    assert article("owl") == "an owl"
 
 
 def test_names_are_compared_without_brackets_and_case():
