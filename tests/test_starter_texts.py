@@ -4,7 +4,6 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -13,7 +12,6 @@ sys.path.insert(0, str(STARTER))
 
 from colour import NAMES, SAID, anchors, centre_weights  # noqa: E402
 from evaluate import Ranking  # noqa: E402
-from graph import quantize_rows  # noqa: E402
 from labels import bare  # noqa: E402
 from wordnet import Noun, WordNet, parse_noun  # noqa: E402
 
@@ -52,14 +50,6 @@ def test_classes_beneath_a_kind():
 
 def test_names_are_compared_without_brackets_and_case():
     assert bare("Kite (bird of prey)") == bare("kite") == "kite"
-
-
-def test_int8_rows_come_back_within_half_a_step():
-    rows = np.random.default_rng(0).normal(size=(5, 3, 2)).astype(np.float32)
-    rows[2] = 0
-    codes, scales = quantize_rows(rows)
-    assert codes.dtype == np.int8
-    assert (np.abs(codes * scales - rows) <= scales / 2 + 1e-7).all()
 
 
 def test_every_colour_has_anchors_and_a_word():

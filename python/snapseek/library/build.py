@@ -78,7 +78,7 @@ def build(
 
 def _is_current(catalogue: Catalogue, pictures: list[Picture], encoder: Encoder) -> bool:
     """Whether the ledger holds just these files, as they are, by this model."""
-    if catalogue.settings().get("fingerprint") != encoder.fingerprint:
+    if catalogue.settings().get("fingerprint") != encoder.space:
         return False
     known = {(row.folder, row.within, row.size_bytes, row.modified_ns) for row in catalogue.files()}
     return known == {(p.folder, p.within, p.size_bytes, p.modified_ns) for p in pictures}
@@ -168,7 +168,7 @@ def _identity(directory: Path, encoder: Encoder, ids: _Ids) -> dict[str, str]:
     return {
         "name": directory.resolve().name.removesuffix(".snapseek") or directory.resolve().parent.name,
         "model": encoder.name,
-        "fingerprint": encoder.fingerprint,
+        "fingerprint": encoder.space,
         "dim": str(encoder.dim),
         "created": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
         "version": secrets.token_hex(4),

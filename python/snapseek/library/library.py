@@ -123,10 +123,10 @@ class Library:
 
     def _check_model(self, encoder: Encoder) -> None:
         needed = self._settings["fingerprint"]
-        if encoder.fingerprint != needed:
+        if encoder.space != needed:
             raise ModelMismatchError(
                 f"the library {self._path} was made by '{self._settings['model']}' ({needed[:12]}); "
-                f"asked with '{encoder.name}' ({encoder.fingerprint[:12]}): "
+                f"asked with '{encoder.name}' ({encoder.space[:12]}): "
                 "use that model, or index the folder anew"
             )
 

@@ -35,6 +35,7 @@ class Tokens:
         self.context_length = context_length
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(context_length)
+        self._config = config
         self.pad_id = self._id_of(config.get("pad_token"), default=0)
         self._unknown_id = self._id_of(config.get("unk_token"), default=-1)
 
@@ -47,6 +48,10 @@ class Tokens:
         content = token.get("content") if isinstance(token, dict) else token
         found = self._tokenizer.token_to_id(content) if content else None
         return default if found is None else found
+
+    def marks(self) -> dict[str, object]:
+        """The tokens that pad and stand for the unknown, as `tokenizer_config.json` names them."""
+        return {name: self._config[name] for name in ("pad_token", "unk_token") if name in self._config}
 
     @property
     def size(self) -> int:
