@@ -99,7 +99,10 @@ def gather_texts(encoder: Encoder, own: Sequence[str], plan: Plan) -> list[str]:
 
 
 def ask(encoder: Encoder, texts: Sequence[str]) -> Answers:
-    """What the teacher says of each text, and of each token alone between the model's own marks."""
+    """What the teacher says of each text, and of each token alone between the model's own marks.
+
+    Texts in which it finds nothing are left out; a token in which it finds nothing has a row of zeros.
+    """
     ids = encoder.token_ids(texts)
     before, behind = encoder.tokens.special_ids("dog")
     tokens = range(encoder.tokens.size)
@@ -108,8 +111,21 @@ def ask(encoder: Encoder, texts: Sequence[str]) -> Answers:
     else:
         asked = np.arange(len(tokens))
     alone = np.zeros((len(tokens), encoder.dim), np.float32)
-    alone[asked] = encoder.embed_ids([[*before, int(token), *behind] for token in asked])
-    return Answers(ids, encoder.embed_ids(ids), alone)
+    alone[asked] = _said(encoder, [[*before, int(token), *behind] for token in asked])
+    wanted = _said(encoder, ids)
+    heard: list[bool] = wanted.any(axis=1).tolist()
+    return Answers([row for row, is_heard in zip(ids, heard, strict=True) if is_heard], wanted[heard], alone)
+
+
+def _said(encoder: Encoder, rows: Sequence[Sequence[int]]) -> Floats:
+    """(n, dim) float32, zeros where the teacher finds nothing in a row of ids."""
+    try:
+        return encoder.embed_ids(rows)
+    except InputError:
+        if len(rows) == 1:
+            return np.zeros((1, encoder.dim), np.float32)
+    half = len(rows) // 2
+    return np.concatenate([_said(encoder, rows[:half]), _said(encoder, rows[half:])])
 
 
 def distil(
@@ -139,7 +155,7 @@ def distil(
     start = time.perf_counter()
     answers = ask(encoder, known)
     asked = time.perf_counter()
-    held = _held_out(len(known), plan.seed)
+    held = _held_out(len(answers.ids), plan.seed)
     weights = _train(answers, ~held, vectors, encoder, plan, report)
     trained = time.perf_counter()
     write_student(out, weights, encoder, {"kind": plan.student})

@@ -12,7 +12,14 @@ from starlette.routing import Route
 from snapseek.server.answers import hits_answer, info_answer, json_answer, result
 from snapseek.server.etags import is_held
 from snapseek.server.originals import OriginalFile, find_original, redraw
-from snapseek.server.parameters import check_names, read_id, read_query, read_width, read_window
+from snapseek.server.parameters import (
+    check_names,
+    read_id,
+    read_query,
+    read_tower,
+    read_width,
+    read_window,
+)
 from snapseek.server.schema import openapi
 from snapseek.server.workers import Workers
 
@@ -57,9 +64,9 @@ class Endpoints:
     async def search(self, request: Request) -> Response:
         """The pictures that answer words, best first."""
         params = request.query_params
-        check_names(params, ("q", "limit", "offset"))
-        query, window = read_query(params), read_window(params)
-        return await self.searchers.run(request, partial(self._find, query, window))
+        check_names(params, ("q", "limit", "offset", "tower"))
+        query, window, tower = read_query(params), read_window(params), read_tower(params)
+        return await self.searchers.run(request, partial(self._find, query, window, tower))
 
     async def items(self, request: Request) -> Response:
         """The pictures in stored order."""
@@ -111,8 +118,8 @@ class Endpoints:
         """A script, a style sheet or a font of the page."""
         return self.page.answer("assets/" + request.path_params["name"], request.headers)
 
-    def _find(self, query: str, window: Window) -> Response:
-        hits = self.library.search(query, window.limit, offset=window.offset)
+    def _find(self, query: str, window: Window, tower: str) -> Response:
+        hits = self.library.search(query, window.limit, offset=window.offset, tower=tower)
         return hits_answer(hits, query, self.library.info())
 
     def _list(self, window: Window) -> Response:
