@@ -113,7 +113,7 @@ def ask(encoder: Encoder, texts: Sequence[str]) -> Answers:
     alone = np.zeros((len(tokens), encoder.dim), np.float32)
     alone[asked] = _said(encoder, [[*before, int(token), *behind] for token in asked])
     wanted = _said(encoder, ids)
-    heard: list[bool] = wanted.any(axis=1).tolist()
+    heard = np.abs(wanted).sum(axis=1) > 0
     return Answers([row for row, is_heard in zip(ids, heard, strict=True) if is_heard], wanted[heard], alone)
 
 
