@@ -66,7 +66,9 @@ class FakeLibrary:
         """Where the file with that name is."""
         return self.paths[list(FILES).index(name)]
 
-    def search(self, query: str, k: int = 20, *, offset: int = 0, exact: bool = False) -> Hits:
+    def search(
+        self, query: str, k: int = 20, *, offset: int = 0, exact: bool = False, tower: str = "full"
+    ) -> Hits:
         self.asked.append((query, k, offset))
         self.before_search()
         if query in TROUBLE:

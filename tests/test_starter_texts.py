@@ -1,11 +1,9 @@
-"""The parts of `models/starter/` that need no torch: WordNet, phrases, int8 rows, colours, measures."""
+"""The parts of `models/starter/` that need no torch: WordNet, colours, measures."""
 
 import json
-import random
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -14,9 +12,7 @@ sys.path.insert(0, str(STARTER))
 
 from colour import NAMES, SAID, anchors, centre_weights  # noqa: E402
 from evaluate import Ranking  # noqa: E402
-from graph import quantize_rows  # noqa: E402
 from labels import bare  # noqa: E402
-from phrases import Phrasing, article  # noqa: E402
 from wordnet import Noun, WordNet, parse_noun  # noqa: E402
 
 DOG = (
@@ -52,31 +48,8 @@ def test_classes_beneath_a_kind():
     assert (words.rank("Crane", 3), words.rank("crane", 9), words.rank("stork", 2)) == (1, 2, 0)
 
 
-@pytest.mark.parametrize(
-    ("one", "many"),
-    [("goose", "geese"), ("wild cat", "wild cats"), ("berry", "berries"), ("fox", "foxes"), ("toy", "toys")],
-)
-def test_plurals(one, many):
-    assert Phrasing(small_wordnet(), random.Random(0)).plural(one) == many
-
-
-def test_phrases_are_those_of_the_seed():
-    first, again = (Phrasing(small_wordnet(), random.Random(3)).described("owl", 6) for _ in range(2))
-    assert first == again
-    assert all("owl" in phrase for phrase in first)
-    assert article("owl") == "an owl"
-
-
 def test_names_are_compared_without_brackets_and_case():
     assert bare("Kite (bird of prey)") == bare("kite") == "kite"
-
-
-def test_int8_rows_come_back_within_half_a_step():
-    rows = np.random.default_rng(0).normal(size=(5, 3, 2)).astype(np.float32)
-    rows[2] = 0
-    codes, scales = quantize_rows(rows)
-    assert codes.dtype == np.int8
-    assert (np.abs(codes * scales - rows) <= scales / 2 + 1e-7).all()
 
 
 def test_every_colour_has_anchors_and_a_word():

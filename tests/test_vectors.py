@@ -130,6 +130,15 @@ def test_efforts_between_points_are_interpolated() -> None:
     assert _setting(points, 0.1).shortlist == 20
 
 
+def test_a_flat_index_gives_its_vectors_back(flat: VectorIndex, lists: VectorIndex) -> None:
+    found = flat.vectors([5, 3])
+    assert (found.dtype, found.shape) == (np.float32, (2, flat.dim))
+    np.testing.assert_allclose(found, unit_rows(2000)[[5, 3]], atol=0.01)
+    assert flat.vectors([]).shape == (0, flat.dim)
+    with pytest.raises(InputError, match="gives scores and no vectors"):
+        lists.vectors([0])
+
+
 def test_a_filter_is_used_many_times(index: VectorIndex) -> None:
     flags = np.arange(len(index)) % 3 == 0
     for allow in (flags, np.flatnonzero(flags)):

@@ -18,7 +18,6 @@ import torch
 from tokenizers import Tokenizer
 
 import companion
-import student
 import towers
 from colour import PICTURE_PX, Standard
 from companion import Companion, Space
@@ -26,11 +25,16 @@ from concepts import read_concepts
 from corpus import Corpus, Sample
 from ingredients import INGREDIENTS
 from labels import Label, LabelIndex, read_labels
+from snapseek.distil.static import StaticWeights
+from snapseek.distil.training import Course, Lesson, quiet, train_static
 from teacher import Teacher
 from wordnet import WordNet
 
 HERE = Path(__file__).parent
 CONTEXT = 64  # tokens; longer queries are cut by the loader
+VOCABULARY = 30522
+SILENT = (0, 100, 101, 102, 103)  # [PAD] [UNK] [CLS] [SEP] [MASK] say nothing
+HEAT = 0.07
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def class_rows(space: Space, model: Companion) -> torch.Tensor:
     return torch.cat([share**0.5 * near, (1 - share) ** 0.5 * model.classes], 1).detach()
 
 
-def train(recipe: Recipe) -> tuple[Companion, student.Student]:
+def train(recipe: Recipe) -> tuple[Companion, StaticWeights]:
     """Train both parts on the recipe's texts."""
     samples = recipe.samples
     texts = [sample.text for sample in samples]
@@ -114,19 +118,18 @@ def train(recipe: Recipe) -> tuple[Companion, student.Student]:
     embedded = recipe.teacher.embed(texts)
     model = companion.train(recipe.space, embedded, samples, recipe.seed)
     ids = [encoding.ids for encoding in recipe.tokenizer.encode_batch(texts, add_special_tokens=False)]
-    alone = recipe.teacher.embed_tokens(range(student.VOCABULARY))
-    pupil = student.train(
-        teach(recipe.space, model, alone),
+    lesson = Lesson(
         ids,
-        teach(recipe.space, model, embedded),
-        class_rows(recipe.space, model),
-        torch.tensor([max(sample.weight, 0.5) for sample in samples]),
-        recipe.seed,
+        teach(recipe.space, model, embedded).numpy(),
+        np.array([max(sample.weight, 0.5) for sample in samples], np.float32),
+        class_rows(recipe.space, model).numpy(),
     )
-    return model, pupil
+    alone = teach(recipe.space, model, recipe.teacher.embed_tokens(range(VOCABULARY))).numpy()
+    pupil = train_static(quiet(alone, ids), lesson, Course(HEAT, seed=recipe.seed), print)
+    return model, pupil.weights(SILENT)
 
 
-def write(recipe: Recipe, model: Companion, pupil: student.Student, out: Path) -> None:
+def write(recipe: Recipe, model: Companion, pupil: StaticWeights, out: Path) -> None:
     """Write both graphs and the tokenizer."""
     (out / "onnx").mkdir(parents=True, exist_ok=True)
     towers.write_text_tower(out / "onnx/text_model.onnx", pupil, recipe.tokenizer.get_vocab())
@@ -159,7 +162,7 @@ def settings() -> dict[str, dict[str, object]]:
         "config.json": {
             "model_type": "snapseek_starter",
             "projection_dim": towers.WIDTH,
-            "text_config": {"max_position_embeddings": CONTEXT, "vocab_size": student.VOCABULARY},
+            "text_config": {"max_position_embeddings": CONTEXT, "vocab_size": VOCABULARY},
             "vision_config": {"image_size": PICTURE_PX},
         },
         "preprocessor_config.json": {

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from graph import Graph
+from snapseek.distil.onnx_graph import Graph
 
 PICTURE_PX = 256
 POOL_PX = 8

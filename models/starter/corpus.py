@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from concepts import Concept
 from labels import Label
-from phrases import Phrasing
+from snapseek.models.phrases import Phrasing
 from wordnet import PERSON_FILE, PHYSICAL_FILES, Noun, WordNet
 
 WIDEST_NODE = 420  # a kind with more classes beneath it says too little
@@ -38,7 +38,7 @@ class Corpus:
     def samples(self) -> list[Sample]:
         """Return all samples, shuffled."""
         rng = random.Random(self.seed)
-        phrasing = Phrasing(self.words, rng)
+        phrasing = Phrasing(self.words.plurals, rng)
         leaves = self.words.leaves(label.offset for label in self.labels)
         found = self._of_labels(phrasing)
         found += self._of_kinds(leaves, phrasing)

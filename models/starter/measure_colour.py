@@ -14,8 +14,8 @@ import onnxruntime
 
 import colour
 from evaluate import open_rgb, pixels
-from graph import Graph
 from ingredients import PICTURES
+from snapseek.distil.onnx_graph import Graph
 
 HERE = Path(__file__).parent
 

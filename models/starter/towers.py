@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 import colour
-from graph import Graph, quantize_rows
-from student import SILENT, Student
+from snapseek.distil.onnx_graph import Graph
+from snapseek.distil.static import StaticWeights
 
 WIDTH = 396
 CONSE_SHARE, COLOUR_SEEN, COLOUR_SAID = 0.55, 0.35, 0.40
@@ -22,38 +22,15 @@ STRIDED = {1: 2, 4: 2, 7: 2, 15: 2}  # blocks of EfficientNet-Lite2 that halve t
 BLOCKS = 21
 
 
-def write_text_tower(path: Path, student: Student, vocabulary: dict[str, int]) -> int:
+def write_text_tower(path: Path, student: StaticWeights, vocabulary: dict[str, int]) -> int:
     """Write `input_ids`, `attention_mask` int64 (N, L) → `text_embeds` float32 (N, 396); return its bytes."""
     graph = Graph("snapseek starter: text tower")
     ids = graph.input("input_ids", "int64", ["N", "L"])
     mask = graph.op("Cast", graph.input("attention_mask", "int64", ["N", "L"]), to=TensorProto.FLOAT)
-    words = graph.unit(_sum_of_rows(graph, ids, mask, student))
-    inner = _linear(graph, graph.times(words, 8.0), student.inner)
-    bend = _linear(graph, _gelu(graph, inner), student.outer)
-    meaning = graph.unit(graph.op("Add", words, bend))
+    meaning = student.add_to(graph, ids, mask)
     said = graph.times(_said_colours(graph, ids, mask, vocabulary), COLOUR_SAID)
     whole = graph.unit(graph.op("Concat", meaning, said, axis=1))
     return graph.write(path, whole, "text_embeds", WIDTH, "see NOTICE.md beside this file")
-
-
-def _sum_of_rows(graph: Graph, ids: str, mask: str, student: Student) -> str:
-    table = student.rows.weight.detach().numpy().copy()
-    table[list(SILENT)] = 0
-    codes, scales = quantize_rows(table)
-    rows = graph.op("Cast", graph.op("Gather", graph.constant(codes, np.int8), ids), to=TensorProto.FLOAT)
-    heard = graph.op("Mul", graph.op("Gather", graph.constant(scales.ravel()), ids), mask)
-    one = graph.constant([1], np.int64)
-    return graph.op("Squeeze", graph.op("MatMul", graph.op("Unsqueeze", heard, one), rows), one)
-
-
-def _linear(graph: Graph, value: str, layer: torch.nn.Linear) -> str:
-    weight = graph.weight(layer.weight.detach().numpy())
-    return graph.op("Gemm", value, weight, graph.constant(layer.bias.detach().numpy()), transB=1)
-
-
-def _gelu(graph: Graph, value: str) -> str:
-    bent = graph.op("Erf", graph.times(value, 0.5**0.5))
-    return graph.op("Mul", graph.times(value, 0.5), graph.op("Add", bent, graph.constant(1.0)))
 
 
 def _said_colours(graph: Graph, ids: str, mask: str, vocabulary: dict[str, int]) -> str:

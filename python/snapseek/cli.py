@@ -14,6 +14,7 @@ from snapseek import __version__
 from snapseek.errors import InputError, ItemNotFoundError, SnapseekError
 from snapseek.library import Hit, Hits, Library
 from snapseek.library import Progress as IndexProgress
+from snapseek.library.library import FAST_MODEL, available_cores
 from snapseek.library.places import DEMO_PICTURES, demo_library, find_library, library_of
 from snapseek.models import Encoder
 from snapseek.models.catalogue import CATALOGUE, Entry
@@ -86,6 +87,23 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument(
         "--library", type=Path, default=Path(), metavar="L", help="default: that of this folder"
     )
+    search.add_argument("--tower", choices=("full", "fast"), default="full", help="fast: its student answers")
+    distilled = commands.add_parser("distil", help="train a small text tower that answers for a large one")
+    distilled.add_argument("model", metavar="MODEL", help="the teacher, as --model of index")
+    distilled.add_argument("--texts", type=Path, metavar="FILE", help="your own texts, one a line")
+    distilled.add_argument(
+        "--library", type=Path, metavar="L", help="learn to rank the pictures of a library"
+    )
+    distilled.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: in the library, where it is found"
+    )
+    distilled.add_argument("--student", choices=("static", "transformer"), default="static")
+    distilled.add_argument("--layers", type=int, default=3, metavar="N", help="of a transformer, 2 to 4")
+    distilled.add_argument("--epochs", type=_count, default=6, metavar="N", help="default: 6")
+    distilled.add_argument(
+        "--shipped", type=int, default=60_000, metavar="N", help="shipped texts to learn from"
+    )
+    distilled.add_argument("--threads", type=_count, metavar="N", help="default: all cores")
     info = commands.add_parser("info", help="say what a library holds")
     info.add_argument(
         "place", nargs="?", type=Path, default=Path(), metavar="LIBRARY", help="default: that of this folder"
@@ -100,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     pulled.add_argument("--text-only", action="store_true", help="leave the image tower until it is needed")
     checked = actions.add_parser("check", help="load a model that is here and say what it is")
     checked.add_argument("model", metavar="NAME|DIR", help="as for pull, 'starter', or a directory")
-    for command in (pulled, checked, demo, opened, index, taken):
+    for command in (pulled, checked, demo, opened, index, taken, distilled):
         command.add_argument(
             "--model-dir", type=Path, metavar="D", help="folder of models (default: in your cache)"
         )
@@ -117,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
             help="'starter', a name of `snapseek models`, owner/name of the hub, or a directory",
         )
     for command in (demo, opened, served):
+        command.add_argument(
+            "--fast-model", type=Path, metavar="DIR", help="a student of the library's model, for ?tower=fast"
+        )
         command.add_argument(
             "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
         )
@@ -213,6 +234,10 @@ def _serve_place(options: argparse.Namespace) -> None:
 
 def _serve(library: Library, options: argparse.Namespace) -> None:
     encoder = library.encoder
+    if options.fast_model:
+        library.use_fast_model(options.fast_model)
+    if library.fast_encoder:
+        _NOTES.print(f"fast model {library.fast_encoder.name}", markup=False)
     _NOTES.print(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures", markup=False)
     serve(
         library,
@@ -225,7 +250,7 @@ def _serve(library: Library, options: argparse.Namespace) -> None:
 
 def _search(options: argparse.Namespace) -> None:
     library = Library.open(find_library(options.library))
-    hits = library.search(options.query, k=options.k)
+    hits = library.search(options.query, k=options.k, tower=options.tower)
     if options.paths:
         for hit in hits:
             sys.stdout.buffer.write(os.fsencode(_place(library, hit)) + b"\n")
@@ -251,6 +276,34 @@ def _as_json(hits: Hits) -> list[dict[str, object]]:
 def _fields(hit: Hit) -> dict[str, object]:
     fields = ("id", "score", "uri", "width", "height", "color", "caption", "meta")
     return {name: getattr(hit, name) for name in fields}
+
+
+def _distil(options: argparse.Namespace) -> None:
+    from snapseek.distil import Plan, distil, read_texts
+
+    if options.out is None and options.library is None:
+        raise InputError("expected --out DIR, or --library L to put the student into")
+    own = read_texts(options.texts) if options.texts else []
+    encoder = Encoder.load(
+        options.model, threads=options.threads or available_cores(), model_dir=options.model_dir
+    )
+    library = Library.open(find_library(options.library), encoder=encoder) if options.library else None
+    out = options.out or find_library(options.library) / FAST_MODEL
+    plan = Plan(options.student, options.layers, options.shipped, options.epochs)
+    figures = distil(
+        encoder,
+        out,
+        texts=own,
+        vectors=library.vectors() if library else None,
+        plan=plan,
+        report=lambda line: _NOTES.print(line, markup=False),
+    )
+    print(f"student   {displayed(str(out))}")
+    print(f"texts     {figures.texts} learned from, {figures.held_out} held out")
+    print(f"cosine    mean {figures.cosine_mean:.3f}, 5th percentile {figures.cosine_p5:.3f}, held-out texts")
+    if figures.overlap is not None:
+        print(f"overlap   {figures.overlap:.0%} of the teacher's ten best pictures, held-out texts")
+    print(f"time      {figures.asking_s:.0f} s asking, {figures.training_s:.0f} s training")
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -304,4 +357,5 @@ _COMMANDS = {
     "search": _search,
     "info": _info,
     "models": _models,
+    "distil": _distil,
 }

@@ -209,6 +209,20 @@ class VectorIndex:
             return allow
         return self._core.filter(allow)
 
+    def vectors(self, rows: ArrayLike) -> NDArray[np.float32]:
+        """(n, dim) float32: the stored vectors of rows, by their place in the order of `ids`.
+
+        Raises InputError for a row that is not there, and for an index of lists: that gives scores only.
+        """
+        if not isinstance(self._core, Shard):
+            raise InputError(
+                f"{self._path} is an index of inverted lists, which gives scores and no vectors; take the "
+                "vectors from where it was built from"
+            )
+        shard, numbers = self._core, _whole_numbers(rows).tolist()
+        found = [shard.vector(row) for row in numbers]
+        return np.stack(found) if found else np.zeros((0, self.dim), np.float32)
+
     def setting(self, effort: float | str | None = None) -> Effort | None:
         """Lists and rows that `search` takes for an effort; None where every row is scored anyway."""
         return None if isinstance(self._core, Shard) else _setting(self._efforts(), effort)

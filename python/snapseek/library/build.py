@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from snapseek.errors import InputError, PictureError
 from snapseek.images import make_preview, open_picture
 from snapseek.library.catalogue import Catalogue, FileRow
-from snapseek.library.identity import check_sharing, identity
+from snapseek.library.identity import check_sharing, identity, queries_of
 from snapseek.library.records import Record
 from snapseek.library.shard import Queries, ShardDraft, sweep
 from snapseek.models import Encoder
@@ -72,7 +72,7 @@ def build(
             for outcome in _embedded(pictures, encoder, threads):
                 catalogue.add_file(_store(outcome, draft, ids))
                 report(outcome)
-            draft.finish(queries, threads=threads)
+            draft.finish(queries_of(encoder, draft.rows, queries), threads=threads)
         catalogue.replace_shards(None, [(draft.stem, draft.rows)])
         catalogue.set_settings(identity(directory, encoder, ids.next_id))
         stems = [shard.stem for shard in catalogue.shards()]
@@ -81,7 +81,7 @@ def build(
 
 def _is_current(catalogue: Catalogue, pictures: list[Picture], encoder: Encoder) -> bool:
     """Whether the ledger holds just these files, as they are, by this model."""
-    if catalogue.settings().get("fingerprint") != encoder.fingerprint:
+    if catalogue.settings().get("fingerprint") != encoder.space:
         return False
     known = {(row.folder, row.within, row.size_bytes, row.modified_ns) for row in catalogue.files()}
     return known == {(p.folder, p.within, p.size_bytes, p.modified_ns) for p in pictures}

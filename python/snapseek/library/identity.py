@@ -7,7 +7,10 @@ from pathlib import Path
 
 from snapseek.errors import ModelMismatchError
 from snapseek.library.catalogue import Catalogue
+from snapseek.library.shard import Queries
 from snapseek.models import Encoder
+from snapseek.models.sample import sample_queries
+from snapseek.vectors import FLAT_ROWS
 
 
 def identity(directory: Path, encoder: Encoder, next_id: int) -> dict[str, str]:
@@ -15,12 +18,17 @@ def identity(directory: Path, encoder: Encoder, next_id: int) -> dict[str, str]:
     return {
         "name": directory.resolve().name.removesuffix(".snapseek") or directory.resolve().parent.name,
         "model": encoder.name,
-        "fingerprint": encoder.fingerprint,
+        "fingerprint": encoder.space,
         "dim": str(encoder.dim),
         "created": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
         "version": secrets.token_hex(4),
         "next_id": str(next_id),
     }
+
+
+def queries_of(encoder: Encoder, rows: int, given: Queries | None) -> Queries | None:
+    """What an index of so many rows is built for: the queries given, or texts that the model knows."""
+    return sample_queries(encoder) if given is None and rows >= FLAT_ROWS else given
 
 
 def check_sharing(catalogue: Catalogue, source: Path | None, encoder: Encoder) -> None:
@@ -30,7 +38,7 @@ def check_sharing(catalogue: Catalogue, source: Path | None, encoder: Encoder) -
     """
     settings = catalogue.settings()
     stays = any(shard.source != source for shard in catalogue.shards())
-    if stays and settings["fingerprint"] != encoder.fingerprint:
+    if stays and settings["fingerprint"] != encoder.space:
         raise ModelMismatchError(
             f"this library holds vectors of '{settings['model']}' from another source, and vectors of "
             f"'{encoder.name}' cannot be compared with them: use that model, or another library"

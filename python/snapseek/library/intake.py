@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from snapseek.errors import InputError, StorageError
 from snapseek.library.catalogue import Catalogue, ImportRow
-from snapseek.library.identity import check_sharing, identity
+from snapseek.library.identity import check_sharing, identity, queries_of
 from snapseek.library.shard import Advance, Queries, ShardDraft, sweep
 from snapseek.models import Encoder
 from snapseek.sources import EmbeddingFile, Embeddings, find_embeddings
@@ -52,7 +52,8 @@ def take_in(
         with ShardDraft(directory, encoder.dim, intake.schema) as draft:
             for vectors, records in intake.rows():
                 draft.extend(vectors, records)
-            draft.finish(queries, memory=memory, threads=threads, progress=progress)
+            asked = queries_of(encoder, draft.rows, queries)
+            draft.finish(asked, memory=memory, threads=threads, progress=progress)
         catalogue.replace_shards(found.folder, [(draft.stem, draft.rows)])
         catalogue.replace_imports(found.folder, intake.files)
         catalogue.set_settings(identity(directory, encoder, intake.next_id))
@@ -62,7 +63,7 @@ def take_in(
 
 def _is_current(catalogue: Catalogue, found: Embeddings, encoder: Encoder) -> bool:
     """Whether the ledger holds just these files, as they are, by this model."""
-    if catalogue.settings().get("fingerprint") != encoder.fingerprint:
+    if catalogue.settings().get("fingerprint") != encoder.space:
         return False
     rows = [row for row in catalogue.imports() if row.source == found.folder]
     known = {replace(row, left_out=0, reason=None) for row in rows}

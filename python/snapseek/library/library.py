@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
+import numpy as np
+from numpy.typing import NDArray
+
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
 from snapseek.library.build import Progress, build
 from snapseek.library.catalogue import FILE_NAME, Catalogue
@@ -17,8 +20,12 @@ from snapseek.library.intake import take_in
 from snapseek.library.shard import Advance, Queries
 from snapseek.library.shards import Place, Shards
 from snapseek.models import Encoder
+from snapseek.models.layout import STUDENT
 
 MAX_QUERY_CHARACTERS = 1000
+FAST_MODEL = "student"  # the folder in a library where its student is looked for
+TOWERS = ("full", "fast")
+_MOST_VECTORS = 100_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class Library:
         self._shards = Shards(path, shards)
         self._size_bytes = self._shards.size_bytes + (path / FILE_NAME).stat().st_size
         self._encoder = encoder
+        self._fast_encoder: Encoder | None = None
         if encoder is not None:
             self._check_model(encoder)
 
@@ -161,25 +169,58 @@ class Library:
                 self._encoder = encoder
             return self._encoder
 
+    def use_fast_model(self, model: str | Path) -> None:
+        """Take a student of this library's model for `tower="fast"`. Raises ModelMismatchError for others."""
+        encoder = Encoder.load(model)
+        self._check_model(encoder)
+        self._fast_encoder = encoder
+
+    @property
+    def fast_encoder(self) -> Encoder | None:
+        """The student that answers `tower="fast"`: the one that was named, or that in the library."""
+        with self._lock:
+            beside = self._path / FAST_MODEL
+            if self._fast_encoder is None and (beside / STUDENT).is_file():
+                encoder = Encoder.load(beside)
+                self._check_model(encoder)
+                self._fast_encoder = encoder
+            return self._fast_encoder
+
+    def _encoder_of(self, tower: str) -> Encoder:
+        if tower not in TOWERS:
+            raise InputError(f"expected the tower full or fast, found {tower!r}")
+        return (self.fast_encoder if tower == "fast" else None) or self.encoder
+
+    def vectors(self, most: int = _MOST_VECTORS, *, seed: int = 0) -> NDArray[np.float32]:
+        """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all; for training.
+
+        Raises InputError where they lie in inverted lists, which give scores and no vectors.
+        """
+        numbers = np.random.default_rng(seed).permutation(len(self._shards))[:most]
+        return self._shards.vectors(np.sort(numbers))
+
     def _check_model(self, encoder: Encoder) -> None:
         needed = self._settings["fingerprint"]
-        if encoder.fingerprint != needed:
+        if encoder.space != needed:
             raise ModelMismatchError(
                 f"the library {self._path} was made by '{self._settings['model']}' ({needed[:12]}); "
-                f"asked with '{encoder.name}' ({encoder.fingerprint[:12]}): "
+                f"asked with '{encoder.name}' ({encoder.space[:12]}): "
                 "use that model, or index the folder anew"
             )
 
-    def search(self, query: str, k: int = 20, *, offset: int = 0, exact: bool = False) -> Hits:
+    def search(
+        self, query: str, k: int = 20, *, offset: int = 0, exact: bool = False, tower: str = "full"
+    ) -> Hits:
         """The `k` pictures that fit the words best, after the first `offset`; ties by lower id.
 
         `exact` scores every picture; without it a large library looks only where the best should be.
 
-        Raises InputError for a query that is empty, longer than 1,000 characters or made of words that the
-        model does not know, and for a `k` below 1 or an `offset` below 0.
+        `tower="fast"` lets a student answer, where the library has one: for every keystroke, while `full` is
+        for the pause. Raises InputError for a query that is empty, longer than 1,000 characters or made of
+        words that the model does not know, and for a `k` below 1 or an `offset` below 0.
         """
         start = time.perf_counter()
-        vector = self.encoder.embed_texts([_checked_query(query)])
+        vector = self._encoder_of(tower).embed_texts([_checked_query(query)])
         embedded = time.perf_counter()
         places, scores = self._shards.search(vector, _checked_page(k, offset), exact=exact)
         searched = time.perf_counter()

@@ -54,6 +54,19 @@ class Shards:
             rows[here] = self._shards[number].rows_of(ids[here])
         return [Place(number, row) for number, row in zip(numbers.tolist(), rows.tolist(), strict=True)]
 
+    def vectors(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(n, dim) float32 of pictures by their numbers, rising: shards follow one another in row order.
+
+        Raises InputError where they lie in inverted lists.
+        """
+        starts = self._ends - [len(shard) for shard in self._shards]
+        bounds = np.searchsorted(numbers, [*starts, self._ends[-1]])
+        parts = [
+            shard.index.vectors(numbers[low:high] - start)
+            for shard, start, low, high in zip(self._shards, starts, bounds, bounds[1:], strict=False)
+        ]
+        return np.concatenate(parts)
+
     def page(self, start: int, end: int) -> list[Place]:
         """The places from `start` to before `end` where shards follow one another, each in order of id."""
         places = []

@@ -53,6 +53,9 @@ def check_model(model: str, model_dir: str | Path | None = None) -> dict[str, st
         "pinned": f"{compared} files compared" if compared else "nothing to compare with",
         "texts": _about_texts(encoder),
     }
+    if files.teacher:
+        told = f"{files.teacher.name} {files.teacher.fingerprint[:12]}: pictures are its"
+        return facts | {"teacher": told, "numbers": str(encoder.dim), "fingerprint": encoder.fingerprint}
     if not files.image_is_here:
         return facts | {"pictures": "image tower not fetched yet", "numbers": str(encoder.dim)}
     pictures = fixed_pictures(_PICTURES)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from snapseek.errors import ModelError
+from snapseek.errors import ModelError, ModelMismatchError
 from snapseek.models.dense import Dense
 from snapseek.models.download import fetch
 from snapseek.models.graph import Graph
@@ -23,10 +23,13 @@ from snapseek.models.model_files import ModelFiles
 from snapseek.models.pixels import PixelPolicy
 from snapseek.models.policy import TextPolicy, probe
 from snapseek.models.shelf import STARTER, find_model
+from snapseek.models.teacher import Teacher
 from snapseek.models.text import TEXT_OUTPUTS, TextSide
 from snapseek.models.tokens import Tokens
 from snapseek.models.tower import Tower
 from snapseek.models.wording import Wording
+
+_TOGETHER = 64
 
 
 class Encoder:
@@ -51,7 +54,8 @@ class Encoder:
             self._text.fixed_length or wording.context_length,
             wording.clean,
         )
-        self._pixels = self._pixel_policy()
+        if files.teacher is None:
+            self._pixels  # noqa: B018 (damaged settings are found now, not at the first picture)
         self._policy = self._text_policy()
         self.dim = self._policy.dim
 
@@ -84,6 +88,21 @@ class Encoder:
         return self._files.layout.kind
 
     @property
+    def teacher(self) -> Teacher | None:
+        """Whose space a student answers in, for a model that `snapseek distil` made; else None."""
+        return self._files.teacher
+
+    @property
+    def space(self) -> str:
+        """The fingerprint of the model whose space the vectors lie in: the teacher's for a student."""
+        return self.teacher.fingerprint if self.teacher else self.fingerprint
+
+    @property
+    def tokens(self) -> Tokens:
+        """The tokenizer, with the model's own rules."""
+        return self._tokens
+
+    @property
     def text_policy(self) -> TextPolicy:
         """How the text tower wants its ids."""
         return self._policy
@@ -100,13 +119,13 @@ class Encoder:
         return digest.hexdigest()
 
     def _facts(self) -> dict[str, Any]:
-        facts = {
+        facts: dict[str, Any] = {
             "context_length": self._tokens.context_length,
             "pad_id": self._policy.pad_id,
             "unpadded": self._policy.unpadded,
-            "pixels": self._pixels.facts(),
-            "upright": True,
         }
+        if self.teacher is None:
+            facts |= {"pixels": self._pixels.facts(), "upright": True}
         return facts if self._tokens.clean == "none" else facts | {"clean": self._tokens.clean}
 
     @cached_property
@@ -130,6 +149,33 @@ class Encoder:
         rows = [self._embed_ids(ids) for ids in self._tokens.ids(texts)]
         return np.concatenate(rows) if rows else np.zeros((0, self.dim), np.float32)
 
+    def knows(self, texts: Sequence[str]) -> list[bool]:
+        """Whether the model knows a word of each text; `embed_texts` refuses the others."""
+        return self._tokens.known(texts)
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text with the model's marks, true length, cut at the context length."""
+        return self._tokens.ids(texts)
+
+    def embed_ids(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """(n, dim) float32 unit rows of many texts as ids; those of one length run together where that
+        changes nothing.
+        """
+        answer = np.zeros((len(rows), self.dim), np.float32)
+        lengths = np.array([self._policy.length_of(list(ids)) for ids in rows], np.int64)
+        together = _TOGETHER if self._policy.batch_safe and self._text.fixed_batch is None else 1
+        for length in np.unique(lengths).tolist():
+            places = np.flatnonzero(lengths == length)
+            for start in range(0, len(places), together):
+                part = places[start : start + together]
+                answer[part] = self._text.vectors(
+                    [rows[place] for place in part],
+                    length=length,
+                    pad_id=self._policy.pad_id,
+                    output=self._policy.output,
+                )
+        return answer
+
     def _embed_ids(self, ids: list[int]) -> NDArray[np.float32]:
         policy = self._policy
         return self._text.vector(
@@ -145,6 +191,23 @@ class Encoder:
         policy = probe(self._text, self._tokens)
         remember("text policy", files, policy.facts())
         return policy
+
+    @cached_property
+    def _tutor(self) -> "Encoder":
+        """The teacher of a student, loaded: pictures are its."""
+        assert self.teacher is not None
+        tutor = Encoder.load(self.teacher.name, threads=self._threads)
+        if tutor.fingerprint != self.teacher.fingerprint:
+            raise ModelMismatchError(
+                f"{self._files.root} was distilled from '{self.teacher.name}' "
+                f"({self.teacher.fingerprint[:12]}), which is now another model "
+                f"({tutor.fingerprint[:12]}); distil it anew"
+            )
+        return tutor
+
+    @cached_property
+    def _pixels(self) -> PixelPolicy:
+        return self._tutor._pixels if self.teacher else self._pixel_policy()
 
     def _pixel_policy(self) -> PixelPolicy:
         path = self._files.path(self._files.layout.image_config)
@@ -179,6 +242,8 @@ class Encoder:
 
     @cached_property
     def _loaded_image_side(self) -> ImageSide:
+        if self.teacher:
+            return self._tutor._loaded_image_side
         self._fetch_image_tower()
         return ImageSide(self._tower(self._files.image_graph, IMAGE_OUTPUTS), self._pixels, self.dim)
 

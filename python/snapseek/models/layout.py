@@ -16,6 +16,7 @@ _PRECISIONS = ("", "_quantized", "_int8", "_uint8", "_quint8_avx2", "_qint8_avx5
 _REFUSED_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _BPE = "bpe_simple_vocab_16e6.txt.gz"
 IMAGE_CONFIG = "preprocessor_config.json"
+STUDENT = "student.json"
 _ENOUGH = {"text_graph", "image_graph", "tokenizer", "image_config"}
 
 
@@ -65,10 +66,25 @@ def choose_layout(
     named = named or {}
     if set(named) >= _ENOUGH:
         return _renamed(Layout("named", "", None, None, None, None, None), named)
-    for rule in (_immich, _sentence_transformers, _split, _static_pair, _fused):
+    for rule in (_student, _immich, _sentence_transformers, _split, _static_pair, _fused):
         if layout := rule(files, size):
             return _renamed(layout, named)
     raise ModelError(_why_none(files))
+
+
+def _student(files: frozenset[str], _: str | None) -> Layout | None:
+    """A text tower that was distilled: it has a teacher in place of an image tower."""
+    if STUDENT not in files:
+        return None
+    return Layout(
+        "student",
+        _needed(files, "onnx/text_model.onnx"),
+        None,
+        _needed(files, "tokenizer.json"),
+        _first(files, ["tokenizer_config.json"]),
+        _needed(files, "config.json"),
+        None,
+    )
 
 
 def _immich(files: frozenset[str], _: str | None) -> Layout | None:

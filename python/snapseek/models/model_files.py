@@ -2,13 +2,15 @@
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from snapseek.errors import ModelError
 from snapseek.models.graph import Graph, refuse_pickle
-from snapseek.models.layout import Layout, choose_layout
+from snapseek.models.layout import STUDENT, Layout, choose_layout
 from snapseek.models.manifest import Manifest
 from snapseek.models.memory import sha256_of
+from snapseek.models.teacher import Teacher
 
 _MAX_DEPTH = 3
 _MAX_FILES = 5_000
@@ -38,16 +40,22 @@ class ModelFiles:
         return files
 
     def _check(self) -> None:
-        if self.layout.image_graph is None:
+        if self.layout.image_graph is None and self.teacher is None:
             raise ModelError(
                 f"{self.root} holds no image tower; name one in {self.root / 'snapseek.json'}: "
                 '{"files": {"image_graph": "FILE.onnx", "image_config": "preprocessor_config.json"}}'
             )
         optional = {source.place for source in self.manifest.sources_for("image")}
-        needed = self.layout.text_files() | {self.layout.image_graph}
+        image = {self.layout.image_graph} if self.layout.image_graph else set()
+        needed = self.layout.text_files() | image
         for place in sorted(needed - optional):
             if not (self.root / place).is_file():
                 raise ModelError(f"a model needs the file {place}; there is none in {self.root}")
+
+    @cached_property
+    def teacher(self) -> Teacher | None:
+        """The model in whose space a student answers; None for a model of its own."""
+        return Teacher.read(self.root / STUDENT) if self.layout.kind == "student" else None
 
     def path(self, place: str | None) -> Path | None:
         """The path of a file that the layout names."""
@@ -97,10 +105,14 @@ class ModelFiles:
 
     def image_digest_is_known(self) -> bool:
         """Whether `digests` needs no further file."""
+        if self.teacher:
+            return True
         pending = self.manifest.sources_for("image")
         return self.image_is_here or all(source.sha256 for source in pending)
 
     def _image_digests(self) -> list[str]:
+        if self.teacher:
+            return []
         if self.image_is_here:
             return [sha256_of(path) for path in [self.image_graph, *self._external(self.image_graph)]]
         graph = str(self.layout.image_graph)

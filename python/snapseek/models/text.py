@@ -59,27 +59,46 @@ class TextSide:
         shapes = ", ".join(str(answer.shape) for answer in answers)
         raise ModelError(f"expected (n, dim) from {self.tower.path}, found the shape {shapes}")
 
+    @property
+    def fixed_batch(self) -> int | None:
+        """The number of texts that the graph insists on, or None where it takes any."""
+        return self._ids.shape[0]
+
     def vector(self, ids: Sequence[int], *, length: int, pad_id: int, output: str) -> NDArray[np.float32]:
         """(1, dim) float32, unit length, of ids that are padded to `length` with `pad_id`.
 
         Raises InputError where the answer has no direction.
         """
-        (answer,) = self._run(ids, length, pad_id, [output])
+        return self.vectors([ids], length=length, pad_id=pad_id, output=output)
+
+    def vectors(
+        self, rows: Sequence[Sequence[int]], *, length: int, pad_id: int, output: str
+    ) -> NDArray[np.float32]:
+        """(n, dim) float32 unit rows of n texts as ids, run together; one alone where the batch is fixed.
+
+        Raises InputError where an answer has no direction.
+        """
+        (answer,) = self._run_rows(rows, length, pad_id, [output])
         if self._dense:
-            mask = np.arange(answer.shape[1])[None] < len(ids)
-            answer = self._dense.vector(answer, mask)
+            lengths = np.array([[len(ids)] for ids in rows])
+            answer = self._dense.vector(answer[: len(rows)], np.arange(answer.shape[1])[None] < lengths)
         if answer.ndim != 2:
             raise ModelError(f"expected (n, dim) from {self.tower.path}, found the shape {answer.shape}")
-        return unit(answer[:1], InputError("the model finds nothing in these words; try others"))
+        return unit(answer[: len(rows)], InputError("the model finds nothing in these words; try others"))
 
     def _run(
         self, ids: Sequence[int], length: int, pad_id: int, outputs: Sequence[str]
     ) -> list[NDArray[np.float32]]:
-        padding = max(0, length - len(ids))
-        rows = self._ids.shape[0] or 1  # a graph of a fixed batch gets the same text in every row
-        feeds: dict[str, NDArray[Any]] = {
-            self._ids.name: np.array([[*ids, *[pad_id] * padding]] * rows, self._ids.dtype)
-        }
+        return self._run_rows([ids], length, pad_id, outputs)
+
+    def _run_rows(
+        self, rows: Sequence[Sequence[int]], length: int, pad_id: int, outputs: Sequence[str]
+    ) -> list[NDArray[np.float32]]:
+        times = self.fixed_batch or 1  # a graph of a fixed batch gets the same text in every row
+        width = max(length, *(len(ids) for ids in rows))
+        padded = [[*ids, *[pad_id] * (width - len(ids))] for ids in rows] * times
+        feeds: dict[str, NDArray[Any]] = {self._ids.name: np.array(padded, self._ids.dtype)}
         if self._mask is not None:
-            feeds[self._mask.name] = np.array([[1] * len(ids) + [0] * padding] * rows, self._mask.dtype)
+            masks = [[1] * len(ids) + [0] * (width - len(ids)) for ids in rows] * times
+            feeds[self._mask.name] = np.array(masks, self._mask.dtype)
         return self.tower.run(feeds, outputs)

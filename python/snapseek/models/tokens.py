@@ -35,6 +35,7 @@ class Tokens:
         self.context_length = context_length
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(context_length)
+        self._config = config
         self.pad_id = self._id_of(config.get("pad_token"), default=0)
         self._unknown_id = self._id_of(config.get("unk_token"), default=-1)
 
@@ -48,6 +49,29 @@ class Tokens:
         found = self._tokenizer.token_to_id(content) if content else None
         return default if found is None else found
 
+    def marks(self) -> dict[str, object]:
+        """The tokens that pad and stand for the unknown, as `tokenizer_config.json` names them."""
+        return {name: self._config[name] for name in ("pad_token", "unk_token") if name in self._config}
+
+    @property
+    def size(self) -> int:
+        """How many ids there are: the largest is below."""
+        return int(self._tokenizer.get_vocab_size())
+
+    def save(self, path: Path) -> None:
+        """Write it as `tokenizer.json`, neither cutting nor padding: both are the loader's."""
+        plain = Tokenizer.from_str(self._tokenizer.to_str())
+        plain.no_truncation()
+        plain.save(str(path), pretty=False)
+
+    def special_ids(self, text: str) -> tuple[list[int], list[int]]:
+        """The ids of marks that are put before and behind the ids of `text`."""
+        (encoding,) = self._encode([text])
+        mask = encoding.special_tokens_mask
+        first = mask.index(0) if 0 in mask else len(mask)
+        last = len(mask) - mask[::-1].index(0) if 0 in mask else len(mask)
+        return list(encoding.ids[:first]), list(encoding.ids[last:])
+
     def _encode(self, texts: Sequence[str]) -> list[Encoding]:
         return list(self._tokenizer.encode_batch([self._clean(text) for text in texts]))
 
@@ -57,9 +81,13 @@ class Tokens:
 
     def check_known(self, texts: Sequence[str]) -> None:
         """Raise InputError for a text in which the model knows no word."""
-        for text, encoding in zip(texts, self._encode(texts), strict=True):
-            if not self._says_something(encoding):
+        for text, known in zip(texts, self.known(texts), strict=True):
+            if not known:
                 raise InputError(f"the model knows no word in {shorten(text)}; try other words")
+
+    def known(self, texts: Sequence[str]) -> list[bool]:
+        """Whether the model knows a word of each text."""
+        return [self._says_something(encoding) for encoding in self._encode(texts)]
 
     def _says_something(self, encoding: Encoding) -> bool:
         pairs = zip(encoding.ids, encoding.special_tokens_mask, strict=True)

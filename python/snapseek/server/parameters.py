@@ -23,6 +23,7 @@ MIN_WIDTH = 16
 MAX_WIDTH = 4096
 MAX_ID = 2**63 - 1
 MIN_ID = -(2**63)
+TOWERS = ("full", "fast")
 
 # Only ASCII digits, and few of them: int() itself takes other scripts and refuses thousands of digits.
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
@@ -59,6 +60,14 @@ def read_query(params: QueryParams) -> str:
     if "\0" in query:
         raise InputError("the query holds a NUL character; type plain words")
     return query
+
+
+def read_tower(params: QueryParams) -> str:
+    """`tower`, `full` (default) or `fast`. Raises InputError."""
+    tower = params.get("tower", "full")
+    if tower not in TOWERS:
+        raise InputError(f"tower must be full or fast; found {_shown(tower)}")
+    return tower
 
 
 def read_window(params: QueryParams) -> Window:

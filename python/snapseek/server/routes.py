@@ -12,7 +12,15 @@ from starlette.routing import Route
 from snapseek.server.answers import hits_answer, info_answer, json_answer, result
 from snapseek.server.etags import is_held
 from snapseek.server.originals import OriginalFile, find_original, redraw
-from snapseek.server.parameters import check_names, read_exact, read_id, read_query, read_width, read_window
+from snapseek.server.parameters import (
+    check_names,
+    read_exact,
+    read_id,
+    read_query,
+    read_tower,
+    read_width,
+    read_window,
+)
 from snapseek.server.schema import openapi
 from snapseek.server.workers import Workers
 
@@ -57,9 +65,10 @@ class Endpoints:
     async def search(self, request: Request) -> Response:
         """The pictures that answer words, best first."""
         params = request.query_params
-        check_names(params, ("q", "limit", "offset", "exact"))
-        query, window, exact = read_query(params), read_window(params), read_exact(params)
-        return await self.searchers.run(request, partial(self._find, query, window, exact))
+        check_names(params, ("q", "limit", "offset", "exact", "tower"))
+        query, window = read_query(params), read_window(params)
+        find = partial(self._find, query, window, exact=read_exact(params), tower=read_tower(params))
+        return await self.searchers.run(request, find)
 
     async def items(self, request: Request) -> Response:
         """The pictures in stored order."""
@@ -111,8 +120,8 @@ class Endpoints:
         """A script, a style sheet or a font of the page."""
         return self.page.answer("assets/" + request.path_params["name"], request.headers)
 
-    def _find(self, query: str, window: Window, exact: bool) -> Response:
-        hits = self.library.search(query, window.limit, offset=window.offset, exact=exact)
+    def _find(self, query: str, window: Window, *, exact: bool, tower: str) -> Response:
+        hits = self.library.search(query, window.limit, offset=window.offset, exact=exact, tower=tower)
         return hits_answer(hits, query, self.library.info())
 
     def _list(self, window: Window) -> Response:

@@ -9,6 +9,7 @@ from snapseek.server.parameters import (
     MAX_QUERY_CHARACTERS,
     MAX_WIDTH,
     MIN_WIDTH,
+    TOWERS,
 )
 
 Json = dict[str, object]
@@ -43,7 +44,11 @@ def _paths() -> Json:
     page = [_limit(), _offset()]
     return {
         "/api/search": _get(
-            "The pictures that answer words, best first", "Answer", [_q(), *page, _exact()], "400", "409"
+            "The pictures that answer words, best first",
+            "Answer",
+            [_q(), *page, _exact(), _tower()],
+            "400",
+            "409",
         ),
         "/api/items": _get("The pictures in stored order", "Answer", page, "400"),
         "/api/items/{id}": _get("One picture", "Result", [_id()], "400", "404"),
@@ -106,6 +111,11 @@ def _offset() -> Json:
 def _exact() -> Json:
     shape = {"type": "integer", "minimum": 0, "maximum": 1, "default": 0}
     return _in_query("exact", shape, "1: score every picture, in a large library too.")
+
+
+def _tower() -> Json:
+    shape: Json = {"type": "string", "enum": list(TOWERS), "default": TOWERS[0]}
+    return _in_query("tower", shape, "fast: the library's student answers, where it has one.")
 
 
 def _w() -> Json:

@@ -1,9 +1,8 @@
 """How people word a search: plurals, articles, photo phrases, adjectives, colours."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from wordnet import WordNet
 
 VOWELS = frozenset("aeiou")
 
@@ -101,29 +100,56 @@ COLOUR_WORDS = [
     "turquoise",
 ]
 
+IRREGULAR = {
+    "child": "children",
+    "deer": "deer",
+    "fish": "fish",
+    "fisherman": "fishermen",
+    "foot": "feet",
+    "goose": "geese",
+    "knife": "knives",
+    "leaf": "leaves",
+    "loaf": "loaves",
+    "man": "men",
+    "mouse": "mice",
+    "ox": "oxen",
+    "people": "people",
+    "person": "people",
+    "policeman": "policemen",
+    "sheep": "sheep",
+    "shelf": "shelves",
+    "tooth": "teeth",
+    "wife": "wives",
+    "wolf": "wolves",
+    "woman": "women",
+}
+
 JOINTS = ("{} and {}", "{} with {}", "{} next to {}", "{} on {}", "{} in front of {}", "{}, {}")
 
 
 def article(word: str) -> str:
-    """Return "a word" or "an word"."""
+    """Return `a word`, or `an apple`."""
     return f"{'an' if word[0].lower() in VOWELS else 'a'} {word}"
 
 
 @dataclass(frozen=True)
 class Phrasing:
-    """Makes phrases of nouns; `rng` decides which, so one seed gives one corpus."""
+    """Makes phrases of nouns; `rng` decides which, so one seed gives one corpus.
 
-    words: WordNet
+    `plurals` are the irregular ones, such as `{"mouse": "mice"}`.
+    """
+
+    plurals: Mapping[str, str]
     rng: random.Random
 
     def plural(self, phrase: str) -> str:
-        """Return the plural of a noun phrase, irregular ones by WordNet's list."""
+        """Return the plural of a noun phrase, irregular ones by the list."""
         head, _, word = phrase.rpartition(" ")
         return f"{head} {self._plural_word(word)}".strip()
 
     def _plural_word(self, word: str) -> str:
-        if word in self.words.plurals:
-            return self.words.plurals[word]
+        if word in self.plurals:
+            return self.plurals[word]
         if word.endswith(("s", "x", "z", "ch", "sh")):
             return word if word.endswith("s") and not word.endswith("ss") else word + "es"
         if word.endswith("y") and word[-2:-1] not in VOWELS:

@@ -36,9 +36,14 @@ class Graph:
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output."""
+        return self.ops(kind, 1, *inputs, **attributes)[0]
+
+    def ops(self, kind: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
+        """Add a node with several outputs."""
         name = f"{kind.lower()}_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
-        return name
+        made = [name, *(f"{name}_{place}" for place in range(1, outputs))]
+        self._nodes.append(helper.make_node(kind, list(inputs), made, name=name, **attributes))
+        return made
 
     def weight(self, value: NDArray[np.float32]) -> str:
         """Store a weight as int8 with a scale for each row of its first axis; gives float32 back.
@@ -53,6 +58,11 @@ class Graph:
         """Scale rows (last axis) to length 1; a row of zeros stays one."""
         length = self.op("ReduceL2", value, axes=[-1], keepdims=1)
         return self.op("Div", value, self.op("Max", length, self.constant(1e-6)))
+
+    def gelu(self, value: str) -> str:
+        """x · Φ(x), elementwise."""
+        bent = self.op("Erf", self.times(value, 0.5**0.5))
+        return self.op("Mul", self.times(value, 0.5), self.op("Add", bent, self.constant(1.0)))
 
     def times(self, value: str, factor: float) -> str:
         """Multiply by a number."""

@@ -1,0 +1,273 @@
+"""How near students come to their teachers, how quick they are, how long they take: `docs/MODELS.md`.
+
+    python benches/distil_figures.py starter --work FOLDER    # all-MiniLM-L6-v2 with the starter's map
+    python benches/distil_figures.py vit --work FOLDER        # a text tower of ViT-B/32's size
+
+Needs PyTorch; `starter` the packages of models/starter/requirements.lock besides, `vit` transformers. What
+the teacher says is kept in the work folder, with the time that it took.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "models" / "starter"))
+
+from clip_like import ClipLike
+from snapseek.distil.distillation import Answers, ask
+from snapseek.distil.ranking import cosines, heat_of, overlap
+from snapseek.distil.static import unit
+from snapseek.distil.student import write_text_tower
+from snapseek.distil.training import Course, Lesson, quiet, train_static, train_transformer
+from snapseek.models import Encoder
+from snapseek.models.texts import Words, shipped_texts, shipped_words
+from snapseek.models.tower import Tower
+
+BASE_ROWS = 20_000
+QUERIES = 2_000
+HEARD_WORDS = 0.97  # the others are kept from the students altogether
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What the students are taught and asked: `unheard` holds tests by name as (ids, wanted)."""
+
+    name: str
+    lesson: Lesson
+    heat: float
+    alone: np.ndarray
+    unheard: dict[str, tuple[list[list[int]], np.ndarray]]
+    pictures: np.ndarray
+    length: int
+    asking_s: float
+    teacher_ms: float
+
+
+def split(rows: int, seed: int = 0) -> np.ndarray:
+    """(rows,) bool: the texts that are held out."""
+    held = np.zeros(rows, np.bool_)
+    held[np.random.default_rng(seed).permutation(rows)[: min(QUERIES, rows // 10)]] = True
+    return held
+
+
+# --- the starter's teacher ---
+
+
+def starter_exam(work: Path) -> Exam:
+    """The texts and the map of the starter; pictures are mixtures of its 1000 classes."""
+    import build
+    import companion
+
+    recipe = build.Recipe(work, seed=7)
+    texts = [sample.text for sample in recipe.samples]
+    start = time.perf_counter()
+    embedded = recipe.teacher.embed(texts)
+    alone = recipe.teacher.embed_tokens(range(build.VOCABULARY))
+    asking_s = time.perf_counter() - start
+    model = companion.train(recipe.space, embedded, recipe.samples, recipe.seed)
+    wanted = build.teach(recipe.space, model, embedded).numpy()
+    ids = [row.ids for row in recipe.tokenizer.encode_batch(texts, add_special_tokens=False)]
+    # A text comes several times: all its copies are held out together.
+    different = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    held = split(len(different))[[different[text] for text in texts]]
+    once = list({texts[row]: row for row in np.flatnonzero(held).tolist() if ids[row]}.values())
+    kept = np.flatnonzero(~held).tolist()
+    weights = np.array([max(recipe.samples[row].weight, 0.5) for row in kept], np.float32)
+    classes = build.class_rows(recipe.space, model).numpy()
+    lesson = Lesson([ids[row] for row in kept], wanted[kept], weights, classes)
+    tests = {"held-out texts": once, "of up to 3 words": [r for r in once if texts[r].count(" ") < 3]}
+    return Exam(
+        name="all-MiniLM-L6-v2 with the starter's map",
+        lesson=lesson,
+        heat=build.HEAT,
+        alone=build.teach(recipe.space, model, alone).numpy(),
+        unheard={name: ([ids[row] for row in rows], wanted[rows]) for name, rows in tests.items()},
+        pictures=class_pictures(recipe.space, model),
+        length=build.CONTEXT,
+        asking_s=asking_s,
+        teacher_ms=median_ms(lambda: recipe.teacher.embed_tokens([3899])),
+    )
+
+
+def class_pictures(space: object, model: object, seed: int = 3) -> np.ndarray:
+    """(20000, 384) unit rows as the image tower makes them of logits: a class, its likes, and noise."""
+    import towers
+
+    rng = np.random.default_rng(seed)
+    near = unit(space.texts.numpy() - space.centre.numpy())
+    drawn = rng.integers(0, 1000, BASE_ROWS)
+    sure = rng.gamma(4, 2, (BASE_ROWS, 1))
+    logits = sure * (near @ near.T)[drawn] + rng.normal(0, 1, (BASE_ROWS, 1000))
+    parts = []
+    for heat, rows, share in (
+        (towers.CONSE_HEAT, space.classes.numpy(), towers.CONSE_SHARE),
+        (towers.COMPANION_HEAT, model.classes.detach().numpy(), 1 - towers.CONSE_SHARE),
+    ):
+        likely = np.exp((logits - logits.max(axis=1, keepdims=True)) / heat)
+        parts.append(share**0.5 * unit(likely / likely.sum(axis=1, keepdims=True) @ rows))
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+# --- a text tower of ViT-B/32's size ---
+
+
+def vit_exam(work: Path, shipped: int = 30_000) -> Exam:
+    """The shipped texts through random weights; a share of the words is kept from the students altogether."""
+    encoder = Encoder.load(vit_folder(work / "vit"), threads=os.cpu_count() or 1)
+    heard, new = parted_words()
+    texts = list(dict.fromkeys([*heard.all, *shipped_texts(shipped, words=heard)]))
+    answers, asking_s = answers_of(encoder, texts, work / "vit_answers.npz")
+    held = split(len(texts))
+    new_ids = encoder.token_ids(shipped_texts(QUERIES, 1, words=new))
+    pictures = ClipLike(encoder.dim).images(2 * BASE_ROWS).astype(np.float32)
+    kept = np.flatnonzero(~held).tolist()
+    ones = np.ones(len(kept), np.float32)
+    lesson = Lesson([answers.ids[row] for row in kept], answers.wanted[kept], ones, pictures[::2])
+    unheard = {
+        "held-out texts": ([answers.ids[row] for row in np.flatnonzero(held)], answers.wanted[held]),
+        "of words never heard": (new_ids, encoder.embed_ids(new_ids)),
+    }
+    tower = Tower(work / "vit/onnx/text_model.onnx")
+    return Exam(
+        name="ViT-B/32 text tower, random weights",
+        lesson=lesson,
+        heat=heat_of(lesson.wanted[:256], lesson.anchors),
+        alone=answers.alone,
+        unheard=unheard,
+        pictures=pictures[1::2],
+        length=77,
+        asking_s=asking_s,
+        teacher_ms=median_ms(lambda: run(tower, 6)),
+    )
+
+
+def parted_words() -> tuple[Words, Words]:
+    """The words that students hear of, and those that they do not."""
+    words, rng = shipped_words(), np.random.default_rng(0)
+    is_heard = {word: rng.random() < HEARD_WORDS for word in words.all}
+    parts = (words.everyday, words.things)
+    heard, new = (
+        Words(*(tuple(word for word in part if is_heard[word] == wanted) for part in parts))
+        for wanted in (True, False)
+    )
+    return heard, new
+
+
+def answers_of(encoder: Encoder, texts: list[str], cache: Path) -> tuple[Answers, float]:
+    """What the encoder says, and how many seconds it took when it was asked."""
+    if cache.is_file():
+        kept = np.load(cache)
+        return Answers(encoder.token_ids(texts), kept["wanted"], kept["alone"]), float(kept["asking_s"])
+    start = time.perf_counter()
+    answers = ask(encoder, texts)
+    asking_s = time.perf_counter() - start
+    np.savez(cache, wanted=answers.wanted, alone=answers.alone, asking_s=asking_s)
+    return answers, asking_s
+
+
+def vit_folder(folder: Path) -> Path:
+    """The folder of the model, written when it is not there; a word is a token, as many as CLIP has."""
+    if not (folder / "tokenizer.json").is_file():
+        from clip_towers import END, START, VOCABULARY, word_tokenizer, write_clip
+
+        write_clip(folder)
+        spoken = {word for text in shipped_texts(60_000) for word in text.replace(",", " ").lower().split()}
+        spoken |= {word for phrase in shipped_words().all for word in phrase.lower().split()}
+        plain = json.loads(word_tokenizer().to_str())
+        filler = (f"~{number}" for number in range(VOCABULARY))
+        words = [*sorted(spoken), *filler][: VOCABULARY - 2]
+        plain["model"]["vocab"] = {word: number for number, word in enumerate([*words, START, END])}
+        plain["model"]["unk_token"] = words[-1]
+        (folder / "tokenizer.json").write_text(json.dumps(plain))
+    return folder
+
+
+# --- students ---
+
+
+def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
+    """Teach a student and print what came of it."""
+    start = time.perf_counter()
+    course = Course(exam.heat, epochs=epochs)
+    if kind == "static":
+        pupil = train_static(quiet(exam.alone, exam.lesson.ids), exam.lesson, course, print)
+    else:
+        layers = int(kind.removeprefix("transformer-"))
+        length = exam.length
+        pupil = train_transformer(exam.alone, exam.lesson, course, print, layers=layers, length=length)
+    minutes = (time.perf_counter() - start) / 60
+    size = write_text_tower(out, pupil.weights(), exam.lesson.wanted.shape[1])
+    tower = Tower(out)
+    print(f"{exam.name} -> {kind}, {epochs} epochs: {minutes:.1f} min training, {size / 1e6:.1f} MB")
+    print(
+        f"  6 tokens, one thread: {median_ms(lambda: run(tower, 6)):.3f} ms, teacher {exam.teacher_ms:.2f} ms"
+    )
+    for name, (ids, wanted) in exam.unheard.items():
+        guess = said(tower, ids)
+        near = cosines(guess, wanted)
+        blind = np.broadcast_to(unit(exam.lesson.wanted.mean(axis=0)[None]), wanted.shape)
+        low, shared = np.quantile(near, 0.05), overlap(guess, wanted, exam.pictures)
+        print(f"  {name} ({len(ids)}): cosine mean {near.mean():.3f}, 5th percentile {low:.3f}")
+        print(f"    top-10 overlap over {len(exam.pictures)} pictures {shared:.3f}")
+        mean, same = cosines(blind, wanted).mean(), overlap(blind, wanted, exam.pictures)
+        print(f"    one answer for all texts: cosine mean {mean:.3f}, overlap {same:.3f}")
+
+
+def said(tower: Tower, ids: list[list[int]]) -> np.ndarray:
+    """(n, dim) float32: what an exported student says."""
+    rows = []
+    for row in ids:
+        tokens = np.array([row], np.int64)
+        feeds = {"input_ids": tokens, "attention_mask": np.ones_like(tokens)}
+        rows.append(tower.run(feeds, ["text_embeds"])[0])
+    return unit(np.concatenate(rows))
+
+
+def run(tower: Tower, length: int) -> object:
+    """One query of so many tokens."""
+    ids = np.arange(1000, 1000 + length)[None]
+    feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    names = {port.name for port in tower.inputs}
+    return tower.run({name: value for name, value in feeds.items() if name in names}, ["text_embeds"])
+
+
+def median_ms(call: Callable[[], object], runs: int = 200) -> float:
+    """The median of some runs, in milliseconds."""
+    call()
+    spent = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        call()
+        spent.append(time.perf_counter() - start)
+    return 1000 * float(np.median(spent))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("teacher", choices=("starter", "vit"))
+    parser.add_argument("--work", type=Path, default=Path.home() / ".cache/snapseek-build")
+    parser.add_argument("--students", nargs="+", default=["static", "transformer-3"])
+    parser.add_argument("--epochs", type=int, default=6)
+    given = parser.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
+    exam = starter_exam(given.work) if given.teacher == "starter" else vit_exam(given.work)
+    cores = torch.get_num_threads()
+    print(
+        f"{platform.machine()}, {cores} threads for training; asking the teacher {exam.asking_s / 60:.1f} min"
+    )
+    print(f"{len(exam.lesson.ids)} texts to learn from")
+    for kind in given.students:
+        examine(exam, kind, given.epochs, given.work / f"{given.teacher}-{kind}.onnx")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+"""A small text tower that answers in a large one's space.
+
+    distil(Encoder.load("openclip-vit-b-32"), Path("student"))    # minutes on a laptop, then
+    Encoder.load("student").embed_texts(["a dog"])                # the same space, far quicker
+
+`distillation` is the whole way: texts, the teacher's answers, training, a folder. `ranking` is the loss and
+the figures in plain NumPy, `static` and `transformer` are the two kinds of student, `training` teaches them
+in PyTorch, `onnx_graph` writes graphs, `student` the folder that `Encoder.load` opens.
+"""
+
+from snapseek.distil.distillation import Figures, Plan, distil, read_texts
+
+__all__ = ["Figures", "Plan", "distil", "read_texts"]

@@ -1,0 +1,218 @@
+"""From a model to its student: texts, the teacher's answers, training, a folder."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.distil.ranking import cosines, heat_of, overlap
+from snapseek.errors import InputError
+from snapseek.models import Encoder
+from snapseek.models.texts import shipped_texts, shipped_words
+
+if TYPE_CHECKING:
+    from snapseek.distil.static import StaticWeights
+    from snapseek.distil.transformer import TransformerWeights
+
+Floats = NDArray[np.float32]
+LARGEST_TABLE = 65_536  # tokens; of a larger vocabulary only those that occur in the texts are asked alone
+LAYERS = (2, 3, 4)
+_HELD_OUT = 2_000
+_FEWEST = 64
+_LONGEST_CHARACTERS = 1_000
+_TEXT_ANCHORS = 4_096
+_TOP = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to make: the kind of student, its layers (of a transformer), how many shipped texts, how long."""
+
+    student: Literal["static", "transformer"] = "static"
+    layers: int = 3
+    shipped: int = 60_000
+    epochs: int = 6
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise InputError for what cannot be made."""
+        if self.student not in ("static", "transformer"):
+            raise InputError(f"expected a student 'static' or 'transformer', found {self.student!r}")
+        if self.layers not in LAYERS:
+            raise InputError(f"expected 2, 3 or 4 layers, found {self.layers}")
+        if self.epochs < 1 or self.shipped < 0:
+            raise InputError(f"expected at least 1 epoch and 0 texts, found {self.epochs} and {self.shipped}")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How near the student is to its teacher on texts that it did not learn from; `overlap` of the ten best
+    is among the given vectors, None without them.
+    """
+
+    texts: int
+    held_out: int
+    cosine_mean: float
+    cosine_p5: float
+    overlap: float | None
+    asking_s: float
+    training_s: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the teacher said: `ids` and `wanted` (n, dim) of texts, `alone` (tokens, dim) of single tokens."""
+
+    ids: list[list[int]]
+    wanted: Floats
+    alone: Floats
+
+
+def read_texts(path: Path) -> list[str]:
+    """The texts of a file, one a line, each once. Raises InputError when it cannot be read or holds none."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"expected a file with one text a line in UTF-8, {path}: {error}") from error
+    texts = [" ".join(line.split())[:_LONGEST_CHARACTERS] for line in lines]
+    found = list(dict.fromkeys(text for text in texts if text))
+    if not found:
+        raise InputError(f"expected one text a line in {path}, found none")
+    return found
+
+
+def gather_texts(encoder: Encoder, own: Sequence[str], plan: Plan) -> list[str]:
+    """The user's texts, then the shipped words and texts about them, without those that the model does not
+    know a word of. Raises InputError where fewer than 64 are left.
+    """
+    shipped = [*shipped_words().all, *shipped_texts(plan.shipped, plan.seed)] if plan.shipped else []
+    texts = list(dict.fromkeys([*own, *shipped]))
+    known = [text for text, knows in zip(texts, encoder.knows(texts), strict=True) if knows]
+    if len(known) < _FEWEST:
+        raise InputError(f"expected at least {_FEWEST} texts that the model understands, found {len(known)}")
+    return known
+
+
+def ask(encoder: Encoder, texts: Sequence[str]) -> Answers:
+    """What the teacher says of each text, and of each token alone between the model's own marks.
+
+    Texts in which it finds nothing are left out; a token in which it finds nothing has a row of zeros.
+    """
+    ids = encoder.token_ids(texts)
+    before, behind = encoder.tokens.special_ids("dog")
+    tokens = range(encoder.tokens.size)
+    if len(tokens) > LARGEST_TABLE:
+        asked = np.unique(np.concatenate([np.array(row) for row in ids]))
+    else:
+        asked = np.arange(len(tokens))
+    alone = np.zeros((len(tokens), encoder.dim), np.float32)
+    alone[asked] = _said(encoder, [[*before, int(token), *behind] for token in asked])
+    wanted = _said(encoder, ids)
+    heard = np.abs(wanted).sum(axis=1) > 0
+    return Answers([row for row, is_heard in zip(ids, heard, strict=True) if is_heard], wanted[heard], alone)
+
+
+def _said(encoder: Encoder, rows: Sequence[Sequence[int]]) -> Floats:
+    """(n, dim) float32, zeros where the teacher finds nothing in a row of ids."""
+    try:
+        return encoder.embed_ids(rows)
+    except InputError:
+        if len(rows) == 1:
+            return np.zeros((1, encoder.dim), np.float32)
+    half = len(rows) // 2
+    return np.concatenate([_said(encoder, rows[:half]), _said(encoder, rows[half:])])
+
+
+def distil(
+    encoder: Encoder,
+    out: Path,
+    *,
+    texts: Sequence[str] = (),
+    vectors: Floats | None = None,
+    plan: Plan | None = None,
+    report: Callable[[str], object] = print,
+) -> Figures:
+    """Train a student of `encoder` and write it to the folder `out`; how near it came.
+
+    `texts` are the user's own, beside the shipped ones; `vectors` (m, dim) are those of a library's pictures,
+    which the student then learns to rank as its teacher does. Every thirtieth text, at most 2,000, is kept
+    from it and measured with. Raises InputError for texts or places of no use and without PyTorch,
+    StorageError when the disk refuses.
+    """
+    plan = plan or Plan()
+    plan.check()
+    require_torch()
+    from snapseek.distil.student import check_place, note, write_student
+
+    check_place(out)
+    known = gather_texts(encoder, texts, plan)
+    report(f"{len(known)} texts; asking {encoder.name}")
+    start = time.perf_counter()
+    answers = ask(encoder, known)
+    asked = time.perf_counter()
+    held = _held_out(len(answers.ids), plan.seed)
+    weights = _train(answers, ~held, vectors, encoder, plan, report)
+    trained = time.perf_counter()
+    write_student(out, weights, encoder, {"kind": plan.student})
+    unheard = [ids for ids, is_held in zip(answers.ids, held, strict=True) if is_held]
+    guess = Encoder.load(out).embed_ids(unheard)
+    near = cosines(guess, answers.wanted[held])
+    shared = None
+    if vectors is not None and len(vectors) >= _TOP:
+        shared = round(overlap(guess, answers.wanted[held], vectors, _TOP), 4)
+    figures = Figures(
+        texts=int((~held).sum()),
+        held_out=int(held.sum()),
+        cosine_mean=round(float(near.mean()), 4),
+        cosine_p5=round(float(np.quantile(near, 0.05)), 4),
+        overlap=shared,
+        asking_s=round(asked - start, 1),
+        training_s=round(trained - asked, 1),
+    )
+    note(out, {"figures": asdict(figures)})
+    return figures
+
+
+def _held_out(count: int, seed: int) -> NDArray[np.bool_]:
+    order = np.random.default_rng(seed).permutation(count)
+    held = np.zeros(count, np.bool_)
+    held[order[: min(_HELD_OUT, max(2, count // 30))]] = True
+    return held
+
+
+def _train(
+    answers: Answers,
+    kept: NDArray[np.bool_],
+    vectors: Floats | None,
+    encoder: Encoder,
+    plan: Plan,
+    report: Callable[[str], object],
+) -> "StaticWeights | TransformerWeights":
+    from snapseek.distil.training import Course, Lesson, quiet, train_static, train_transformer
+
+    wanted = answers.wanted[kept]
+    ids = [row for row, is_kept in zip(answers.ids, kept, strict=True) if is_kept]
+    anchors = np.asarray(wanted[:_TEXT_ANCHORS] if vectors is None else vectors, np.float32)
+    lesson = Lesson(ids, wanted, np.ones(len(ids), np.float32), anchors)
+    heat = heat_of(wanted[:256], anchors[:_TEXT_ANCHORS])
+    course = Course(heat, epochs=plan.epochs, seed=plan.seed)
+    if plan.student == "static":
+        return train_static(quiet(answers.alone, ids), lesson, course, report).weights()
+    length = encoder.tokens.context_length
+    return train_transformer(
+        answers.alone, lesson, course, report, layers=plan.layers, length=length
+    ).weights()
+
+
+def require_torch() -> None:
+    """Raise InputError where what training needs is not installed."""
+    missing = [name for name in ("torch", "onnx") if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"distilling needs {' and '.join(missing)}; install with: pip install 'snapseek[distil]'"
+        )

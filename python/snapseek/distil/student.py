@@ -1,0 +1,84 @@
+"""The folder of a student: a text tower with the names of the CLIP exports, and who its teacher is."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from onnx import TensorProto
+
+from snapseek.distil.onnx_graph import Graph
+from snapseek.errors import InputError, StorageError
+from snapseek.models import Encoder
+from snapseek.models.layout import STUDENT
+
+_CLEANING = {"canonical": "canonicalize", "lower": "lower"}
+
+
+class Weights(Protocol):
+    """What was learned, as a part of a graph."""
+
+    def add_to(self, graph: Graph, ids: str, mask: str) -> str:
+        """Add the student: ids int64 (N, L), mask float32 (N, L) → unit rows (N, dim)."""
+
+
+def check_place(out: Path) -> None:
+    """Raise InputError where `out` is something else than a student that may be replaced."""
+    if out.exists() and not (out / STUDENT).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"expected an empty place or an older student, found something else at {out}")
+
+
+def write_student(out: Path, weights: Weights, teacher: Encoder, told: Mapping[str, object]) -> None:
+    """Write the folder `out`, replacing an older student there; `told` are further facts to keep in it.
+
+    Raises InputError where something else is at `out`, StorageError when the disk refuses.
+    """
+    check_place(out)
+    draft = out.with_name(f"{out.name}.tmp")
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        (draft / "onnx").mkdir(parents=True)
+        write_text_tower(draft / "onnx/text_model.onnx", weights, teacher.dim)
+        teacher.tokens.save(draft / "tokenizer.json")
+        for name, content in _settings(teacher, told).items():
+            (draft / name).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        shutil.rmtree(out, ignore_errors=True)
+        draft.replace(out)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise StorageError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+def note(out: Path, told: Mapping[str, object]) -> None:
+    """Keep further facts in the `student.json` of a student. Raises StorageError when the disk refuses."""
+    path = out / STUDENT
+    try:
+        path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **told}, indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def write_text_tower(path: Path, weights: Weights, dim: int) -> int:
+    """Write `input_ids`, `attention_mask` int64 (N, L) → `text_embeds` float32 (N, dim); its bytes."""
+    graph = Graph("snapseek student: text tower")
+    ids = graph.input("input_ids", "int64", ["N", "L"])
+    mask = graph.op("Cast", graph.input("attention_mask", "int64", ["N", "L"]), to=TensorProto.FLOAT)
+    return graph.write(path, weights.add_to(graph, ids, mask), "text_embeds", dim, "see student.json")
+
+
+def _settings(teacher: Encoder, told: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    tokens = teacher.tokens
+    wording: dict[str, object] = {"context_length": tokens.context_length, "vocab_size": tokens.size}
+    if tokens.clean in _CLEANING:
+        wording["tokenizer_kwargs"] = {"clean": _CLEANING[tokens.clean]}
+    source = teacher.teacher  # a student's student answers in the first teacher's space
+    named = {
+        "name": source.name if source else teacher.name,
+        "fingerprint": source.fingerprint if source else teacher.fingerprint,
+    }
+    return {
+        STUDENT: {"teacher": named, **told},
+        "config.json": {"model_type": "snapseek_student", "projection_dim": teacher.dim, "text_cfg": wording},
+        "tokenizer_config.json": tokens.marks(),
+    }

@@ -1,0 +1,130 @@
+"""The transformer student: a narrow tower of a few layers that sees the order of words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from snapseek.distil.onnx_graph import Graph, quantize_rows
+from snapseek.distil.static import gelu, unit
+
+Floats = NDArray[np.float32]
+EPSILON = 1e-5
+_UNSEEN = -1e4
+
+
+@dataclass(frozen=True)
+class TransformerWeights:
+    """Named weights, float32, of a tower whose layers are numbered from 0:
+
+    `rows` (tokens, width), `places` (length, width), `out.weight` (dim, width), `out.bias` (dim,),
+    `norm.weight`, `norm.bias` (width,), and for each layer `N.` before `norm1`, `ask` (3 · width, width),
+    `answer` (width, width), `norm2`, `inner` (hidden, width), `outer` (width, hidden), each with
+    `.weight` and `.bias`.
+    """
+
+    named: Mapping[str, Floats]
+    heads: int
+
+    @property
+    def layers(self) -> int:
+        """How many layers there are."""
+        return sum(name.endswith(".ask.weight") for name in self.named)
+
+    def embed(self, ids: Sequence[Sequence[int]]) -> Floats:
+        """(n, dim) unit rows of n texts as ids: the obvious version of what the graph does."""
+        return np.concatenate([self._embed_one(np.array(row)) for row in ids])
+
+    def _embed_one(self, ids: NDArray[np.int64]) -> Floats:
+        x = self.named["rows"][ids] + self.named["places"][: len(ids)]
+        for layer in range(self.layers):
+            x = x + self._attend(self._norm(x, f"{layer}.norm1"), layer)
+            bent = gelu(self._linear(self._norm(x, f"{layer}.norm2"), f"{layer}.inner"))
+            x = x + self._linear(bent, f"{layer}.outer")
+        return unit(self._linear(self._norm(x, "norm").mean(axis=0, keepdims=True), "out"))
+
+    def _attend(self, x: Floats, layer: int) -> Floats:
+        split = self._linear(x, f"{layer}.ask").reshape(len(x), 3, self.heads, -1).transpose(1, 2, 0, 3)
+        query, key, value = split
+        scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
+        share = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        seen = (share / share.sum(axis=-1, keepdims=True)) @ value
+        return self._linear(seen.transpose(1, 0, 2).reshape(x.shape), f"{layer}.answer")
+
+    def _linear(self, x: Floats, name: str) -> Floats:
+        return np.asarray(x @ self.named[f"{name}.weight"].T + self.named[f"{name}.bias"], np.float32)
+
+    def _norm(self, x: Floats, name: str) -> Floats:
+        away = x - x.mean(axis=-1, keepdims=True)
+        scaled = away / np.sqrt(x.var(axis=-1, keepdims=True) + EPSILON)
+        return np.asarray(scaled * self.named[f"{name}.weight"] + self.named[f"{name}.bias"], np.float32)
+
+    def add_to(self, graph: Graph, ids: str, mask: str) -> str:
+        """Add the student to a graph: `ids` int64 (N, L), `mask` float32 (N, L) → unit rows (N, dim)."""
+        return _Drawing(self, graph, mask).draw(ids)
+
+
+class _Drawing:
+    """The same in nodes; `width` is the axis that a text's vectors lie on."""
+
+    def __init__(self, weights: TransformerWeights, graph: Graph, mask: str) -> None:
+        self._named, self._heads, self._layers = weights.named, weights.heads, weights.layers
+        self._width = weights.named["rows"].shape[1]
+        self._graph = graph
+        self._mask = graph.op("Unsqueeze", mask, graph.constant([2], np.int64))
+        absent = graph.op("Sub", graph.constant(1.0), mask)
+        hidden = graph.op("Unsqueeze", absent, graph.constant([1, 2], np.int64))
+        self._hidden = graph.times(hidden, _UNSEEN)
+
+    def draw(self, ids: str) -> str:
+        graph = self._graph
+        x = graph.op("Add", self._rows(ids), self._places(ids))
+        for layer in range(self._layers):
+            x = graph.op("Add", x, self._attend(self._norm(x, f"{layer}.norm1"), layer))
+            bent = graph.gelu(self._linear(self._norm(x, f"{layer}.norm2"), f"{layer}.inner"))
+            x = graph.op("Add", x, self._linear(bent, f"{layer}.outer"))
+        return graph.unit(self._linear(self._mean(self._norm(x, "norm")), "out"))
+
+    def _rows(self, ids: str) -> str:
+        graph = self._graph
+        codes, scales = quantize_rows(self._named["rows"])
+        gathered = graph.op("Gather", graph.constant(codes, np.int8), ids)
+        rows = graph.op("Cast", gathered, to=TensorProto.FLOAT)
+        return graph.op("Mul", rows, graph.op("Gather", graph.constant(scales), ids))
+
+    def _places(self, ids: str) -> str:
+        graph, zero = self._graph, self._graph.constant([0], np.int64)
+        length = graph.op("Shape", ids, start=1, end=2)
+        return graph.op("Slice", graph.constant(self._named["places"]), zero, length, zero)
+
+    def _mean(self, x: str) -> str:
+        graph, axis = self._graph, self._graph.constant([1], np.int64)
+        total = graph.op("ReduceSum", graph.op("Mul", x, self._mask), axis, keepdims=0)
+        return graph.op("Div", total, graph.op("ReduceSum", self._mask, axis, keepdims=0))
+
+    def _attend(self, x: str, layer: int) -> str:
+        graph = self._graph
+        asked = graph.ops("Split", 3, self._linear(x, f"{layer}.ask"), axis=-1)
+        query, key, value = (self._by_head(part) for part in asked)
+        turned = graph.op("Transpose", key, perm=[0, 1, 3, 2])
+        scale = (self._width // self._heads) ** -0.5
+        scores = graph.op("Add", graph.times(graph.op("MatMul", query, turned), scale), self._hidden)
+        seen = graph.op("MatMul", graph.op("Softmax", scores, axis=-1), value)
+        back = graph.op("Transpose", seen, perm=[0, 2, 1, 3])
+        whole = graph.op("Reshape", back, graph.constant([0, 0, self._width], np.int64))
+        return self._linear(whole, f"{layer}.answer")
+
+    def _by_head(self, value: str) -> str:
+        shape = self._graph.constant([0, 0, self._heads, self._width // self._heads], np.int64)
+        return self._graph.op("Transpose", self._graph.op("Reshape", value, shape), perm=[0, 2, 1, 3])
+
+    def _linear(self, x: str, name: str) -> str:
+        graph = self._graph
+        weight = graph.op("Transpose", graph.weight(self._named[f"{name}.weight"]), perm=[1, 0])
+        return graph.op("Add", graph.op("MatMul", x, weight), graph.constant(self._named[f"{name}.bias"]))
+
+    def _norm(self, x: str, name: str) -> str:
+        scale, shift = (self._graph.constant(self._named[f"{name}.{part}"]) for part in ("weight", "bias"))
+        return self._graph.op("LayerNormalization", x, scale, shift, axis=-1, epsilon=EPSILON)

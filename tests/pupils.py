@@ -1,0 +1,33 @@
+"""Small students with random weights, to be exported and loaded in tests."""
+
+import numpy as np
+
+from snapseek.distil.static import StaticWeights
+from snapseek.distil.transformer import TransformerWeights
+
+DIM, TOKENS = 3, 11  # those of the tiny model
+
+
+def static_weights(seed=0, dim=DIM, tokens=TOKENS, hidden=8):
+    normal = np.random.default_rng(seed).normal
+    shapes = [(tokens, dim), (hidden, dim), (hidden,), (dim, hidden), (dim,)]
+    return StaticWeights(*(normal(size=shape).astype(np.float32) for shape in shapes))
+
+
+def transformer_weights(seed=0, dim=DIM, tokens=TOKENS, width=8, layers=2, length=6):
+    normal = np.random.default_rng(seed).normal
+    shapes = {
+        "rows": (tokens, width),
+        "places": (length, width),
+        "out.weight": (dim, width),
+        "out.bias": (dim,),
+    }
+    pairs = {"norm": ()}
+    for layer in range(layers):
+        pairs |= {f"{layer}.norm1": (), f"{layer}.norm2": (), f"{layer}.ask": (3 * width, width)}
+        pairs |= {f"{layer}.answer": (width, width), f"{layer}.inner": (4 * width, width)}
+        pairs |= {f"{layer}.outer": (width, 4 * width)}
+    for name, shape in pairs.items():
+        shapes |= {f"{name}.weight": shape or (width,), f"{name}.bias": shape[:1] or (width,)}
+    named = {name: normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    return TransformerWeights(named, heads=2)
