@@ -9,7 +9,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million figures fuzz e2e docs lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million figures fuzz test-arm e2e docs lock deny clean chromium
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -65,6 +65,12 @@ figures: install ## Measure the demo library: index, query, HTTP
 fuzz: ## A million files of lies and damage through open, verify and search
 	PROPTEST_CASES=500000 cargo test --locked --release no_file_can_do_harm -- --nocapture
 	PROPTEST_CASES=100000 cargo test --locked --release every_kernel_agrees_with_the_reference
+
+test-arm: ## The NEON kernels against the reference, on this machine: needs Debian's qemu-user and gcc-aarch64-linux-gnu
+	rustup target add aarch64-unknown-linux-gnu
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+	cargo test --locked --target aarch64-unknown-linux-gnu --lib scan
 
 docs: ## Documentation of the crate, without warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
