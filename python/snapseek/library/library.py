@@ -3,21 +3,24 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
+import numpy as np
+from numpy.typing import NDArray
+
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
+from snapseek.library.ask import query_vector
 from snapseek.library.build import Progress, build
 from snapseek.library.catalogue import FILE_NAME, Catalogue
 from snapseek.library.hits import Hit, Hits, Took
 from snapseek.library.records import Record
 from snapseek.library.shard import Shard
+from snapseek.library.terms import Query, terms_of
 from snapseek.models import Encoder
-
-MAX_QUERY_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)
@@ -130,18 +133,26 @@ class Library:
                 "use that model, or index the folder anew"
             )
 
-    def search(self, query: str, k: int = 20, *, offset: int = 0) -> Hits:
-        """The `k` pictures that fit the words best, after the first `offset`; ties in stored order.
+    def search(self, query: Query, k: int = 20, *, offset: int = 0) -> Hits:
+        """The `k` pictures that fit the query best, after the first `offset`; ties in stored order.
 
-        Raises InputError for a query that is empty, longer than 1,000 characters or made of words that the
-        model does not know, and for a `k` below 1 or an `offset` below 0.
+        A text is read as the query language of `snapseek.library.terms`: `horse + stripes - 2:snow`. A
+        query may also be a path or a PIL picture to find the like of, an id, a `Term`, or a list of such;
+        there a text stands for its words as they are. Pictures that the query names by id are left out of
+        the answer.
+
+        Raises InputError for a query that is empty, malformed, or made of words that the model does not know,
+        for a picture that cannot be read, for terms that cancel each other out, and for a `k` below 1 or an
+        `offset` below 0; ItemNotFoundError for an id of no picture.
         """
         start = time.perf_counter()
-        vector = self.encoder.embed_texts([_checked_query(query)])
+        terms = terms_of(query)
+        vector = query_vector(terms, self)
         embedded = time.perf_counter()
-        rows, scores = self._shard.vectors.search(vector, _checked_page(k, offset))
+        named = {self._row(term.subject) for term in terms if isinstance(term.subject, int)}
+        found = self._best(vector, _checked_page(k, offset), named)[offset:]
         searched = time.perf_counter()
-        hits = self._hits(rows[0, offset:].tolist(), scores[0, offset:].tolist())
+        hits = self._hits([row for row, _ in found], [score for _, score in found])
         fetched = time.perf_counter()
         took = Took(
             embed_ms=1000 * (embedded - start),
@@ -149,7 +160,20 @@ class Library:
             fetch_ms=1000 * (fetched - searched),
             total_ms=1000 * (fetched - start),
         )
-        return Hits(hits, total=len(self), took=took)
+        return Hits(hits, total=len(self) - len(named), took=took)
+
+    def _best(
+        self, vector: NDArray[np.float32], count: int, without: Collection[int]
+    ) -> list[tuple[int, float]]:
+        """The `count` best (row, score), but for some rows: so many more are asked for, then left out."""
+        rows, scores = self._shard.vectors.search(vector, count + len(without))
+        pairs = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
+        return [(row, score) for row, score in pairs if row not in without][:count]
+
+    def vector(self, item: int) -> NDArray[np.float32]:
+        """(dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
+        stored = self._shard.vectors.vector(self._row(item))
+        return np.asarray(stored / np.linalg.norm(stored), np.float32)
 
     def browse(self, k: int = 20, *, offset: int = 0) -> Hits:
         """`k` pictures in stored order, after the first `offset`. Raises InputError as `search` does."""
@@ -181,10 +205,13 @@ class Library:
 
     def item(self, item: int) -> Hit:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
+        return self._hits([self._row(item)])[0]
+
+    def _row(self, item: int) -> int:
         row = self._shard.row_of(item)
         if row is None:
             raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
-        return self._hits([row])[0]
+        return row
 
     def original(self, item: int) -> Path:
         """Where the original of that picture was when it was indexed. Raises ItemNotFoundError."""
@@ -220,15 +247,6 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _checked_query(query: str) -> str:
-    text = query.strip()
-    if not text:
-        raise InputError("expected words to search for, found an empty query")
-    if len(text) > MAX_QUERY_CHARACTERS:
-        raise InputError(f"expected a query of at most {MAX_QUERY_CHARACTERS} characters, found {len(text)}")
-    return text
 
 
 def _checked_page(k: int, offset: int) -> int:

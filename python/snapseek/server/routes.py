@@ -12,14 +12,14 @@ from starlette.routing import Route
 from snapseek.server.answers import hits_answer, info_answer, json_answer, result
 from snapseek.server.etags import is_held
 from snapseek.server.originals import OriginalFile, find_original, redraw
-from snapseek.server.parameters import check_names, read_id, read_query, read_width, read_window
+from snapseek.server.parameters import check_names, read_id, read_query, read_terms, read_width, read_window
 from snapseek.server.schema import openapi
 from snapseek.server.workers import Workers
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from snapseek.library import Library
+    from snapseek.library import Library, Term
     from snapseek.server.originals import Original
     from snapseek.server.page import Page
     from snapseek.server.parameters import Window
@@ -59,7 +59,8 @@ class Endpoints:
         params = request.query_params
         check_names(params, ("q", "limit", "offset"))
         query, window = read_query(params), read_window(params)
-        return await self.searchers.run(request, partial(self._find, query, window))
+        terms = read_terms(query)
+        return await self.searchers.run(request, partial(self._find, query, terms, window))
 
     async def items(self, request: Request) -> Response:
         """The pictures in stored order."""
@@ -111,8 +112,8 @@ class Endpoints:
         """A script, a style sheet or a font of the page."""
         return self.page.answer("assets/" + request.path_params["name"], request.headers)
 
-    def _find(self, query: str, window: Window) -> Response:
-        hits = self.library.search(query, window.limit, offset=window.offset)
+    def _find(self, query: str, terms: list[Term], window: Window) -> Response:
+        hits = self.library.search(terms, window.limit, offset=window.offset)
         return hits_answer(hits, query, self.library.info())
 
     def _list(self, window: Window) -> Response:
