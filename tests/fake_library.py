@@ -9,6 +9,7 @@ from PIL import Image
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
 from snapseek.library import Hit, Hits, LibraryInfo, Took
+from snapseek.library.terms import Query, terms_of, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,12 +68,17 @@ class FakeLibrary:
         return self.paths[list(FILES).index(name)]
 
     def search(
-        self, query: str, k: int = 20, *, offset: int = 0, exact: bool = False, tower: str = "full"
+        self, query: Query, k: int = 20, *, offset: int = 0, exact: bool = False, tower: str = "full"
     ) -> Hits:
-        self.asked.append((query, k, offset))
+        terms = terms_of(query)
+        for term in terms:
+            if isinstance(term.subject, int):
+                self.item(term.subject)
+        text = written(terms)
+        self.asked.append((text, k, offset))
         self.before_search()
-        if query in TROUBLE:
-            raise TROUBLE[query].with_traceback(None)
+        if text in TROUBLE:
+            raise TROUBLE[text].with_traceback(None)
         return self._page(k, offset, Took(1.2345, 0.3, 0.2, 1.9), scored=True)
 
     def browse(self, k: int = 20, *, offset: int = 0) -> Hits:

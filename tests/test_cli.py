@@ -29,6 +29,24 @@ def test_search_prints_score_and_path(indexed, capsys):
     assert path == str(indexed / "red.jpg")
 
 
+def test_search_takes_terms_as_a_shell_gives_them(indexed, capsys):
+    line = ["search", "-k", "1", "--paths", "--library", str(indexed)]
+    for words, name in [
+        (["red", "+", "green", "+", "white"], "yellow.gif"),
+        (["white", "-", "2:yellow"], "blue.webp"),
+        (["a", "red", "photo"], "red.jpg"),
+        ([f"image:{indexed}/deep/blue.webp"], "blue.webp"),
+        (["--", "-white"], "black.tif"),
+    ]:
+        assert main([*line, *words]) == 0
+        assert capsys.readouterr().out.strip().endswith(name)
+
+
+def test_a_malformed_query_is_a_sentence(indexed, capsys):
+    assert main(["search", "red +", "--library", str(indexed)]) == 1
+    assert "snapseek: expected a term after the operator" in capsys.readouterr().err
+
+
 def test_search_prints_paths(indexed):
     command = [sys.executable, "-m", "snapseek", "search", "blue", "-k", "1", "--paths", "--library", indexed]
     answer = subprocess.run(command, capture_output=True, check=True)

@@ -16,7 +16,7 @@ from snapseek.errors import (
     PictureError,
     StorageError,
 )
-from snapseek.library import Library, build
+from snapseek.library import Library, Term, build
 from snapseek.library.places import find_library, library_of
 from snapseek.models import Encoder
 from tiny_model import write_tiny_model
@@ -104,6 +104,70 @@ def test_took_adds_up(library):
 def test_a_query_of_no_use(library, query, message):
     with pytest.raises(InputError, match=message):
         library.search(query)
+
+
+def test_terms_are_added_and_taken_away(library):
+    assert names(library.search("red + green + white", k=1)) == ["yellow.gif"]
+    assert names(library.search("white - 2:yellow", k=1)) == ["blue.webp"]
+    assert names(library.search("-white", k=1)) == ["black.tif"]
+    scores = {hit.meta["name"]: hit.score for hit in library.search("2:red - 0.5:blue", k=9)}
+    assert scores["red.jpg"] == max(scores.values())
+
+
+def test_more_like_a_picture_of_the_library(library):
+    ids = {hit.meta["name"]: hit.id for hit in library.browse(9)}
+    hits = library.search(f"id:{ids['yellow.gif']}", k=9)
+    assert len(hits) == hits.total == len(PICTURES) - 1
+    assert "yellow.gif" not in names(hits)
+    assert set(names(hits)[:3]) == {"red.jpg", "green.png", "white.bmp"}
+    both = f"id:{ids['red.jpg']} + id:{ids['green.png']} + white"
+    assert names(library.search(both, k=1)) == ["yellow.gif"]
+    assert library.search(both, k=9).total == len(PICTURES) - 2
+
+
+def test_what_is_left_out_leaves_no_gap_between_pages(library):
+    item = library.browse(1, offset=2)[0].id
+    whole = library.search([Term("red"), Term(item, 0.1)], k=9)
+    assert item not in [hit.id for hit in whole]
+    pages = [library.search([Term("red"), Term(item, 0.1)], k=2, offset=offset) for offset in (0, 2, 4)]
+    assert [hit for page in pages for hit in page] == whole
+
+
+def test_more_like_a_picture_from_elsewhere(library, folder):
+    assert names(library.search(folder / "green.png", k=1)) == ["green.png"]
+    assert names(library.search(f'image:"{folder}/green.png" + red + white', k=1)) == ["yellow.gif"]
+    assert names(library.search(Image.new("RGB", (9, 9), "blue"), k=1)) == ["blue.webp"]
+
+
+def test_a_query_by_id_needs_no_model(library):
+    alone = Library.open(library.info().path)
+    alone.search(library.browse(1)[0].id)
+    assert alone.info().provider == "not loaded"
+
+
+def test_an_id_of_no_picture_is_told(library):
+    with pytest.raises(ItemNotFoundError, match="7000"):
+        library.search("red + id:7000")
+
+
+def test_vectors_are_those_of_the_pictures(library, encoder):
+    for hit in library.browse(9):
+        vector = library.vector(hit.id)
+        with Image.open(library.original(hit.id)) as picture:
+            expected = encoder.embed_images([picture.convert("RGB")])[0]
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
+        np.testing.assert_allclose(vector, expected, atol=0.01)
+    with pytest.raises(ItemNotFoundError, match="7000"):
+        library.vector(7000)
+
+
+def test_a_query_asked_before_is_not_embedded_again(folder, tmp_path):
+    model = write_tiny_model(tmp_path / "model")
+    library = Library.build(folder, tmp_path / "l", encoder=Encoder.load(model))
+    first = library.search("a red photo")
+    again = min(library.search("a red photo").took.embed_ms for _ in range(20))
+    assert again < first.took.embed_ms
+    assert library.search("a red photo") == first
 
 
 @pytest.mark.parametrize(("k", "offset"), [(0, 0), (-1, 0), (1, -1)])

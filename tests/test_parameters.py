@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from snapseek.errors import InputError
+from snapseek.library import Term
 from snapseek.server.parameters import (
     MAX_ID,
     MIN_ID,
@@ -16,6 +17,7 @@ from snapseek.server.parameters import (
     read_exact,
     read_id,
     read_query,
+    read_terms,
     read_width,
     read_window,
 )
@@ -42,6 +44,22 @@ def test_a_query_that_cannot_be_asked_is_refused(query_string: str, sentence: st
 
 def test_a_query_of_exactly_the_longest_length_is_read():
     assert len(read_query(QueryParams([("q", " " + "é" * 1000 + " ")]))) == 1000
+
+
+def test_a_query_has_terms():
+    assert read_terms("horse - 2:snow + id:7") == [Term("horse"), Term("snow", -2), Term(7)]
+    with pytest.raises(InputError, match="another operator at character 9 "):
+        read_terms("horse + - snow")
+
+
+@pytest.mark.parametrize("query", ["image:/etc/passwd", 'dog - 2:image:"a.jpg"', "image:x"])
+def test_no_request_names_a_file(query: str):
+    with pytest.raises(InputError, match="image: opens a file"):
+        read_terms(query)
+
+
+def test_the_words_image_can_be_asked_for():
+    assert read_terms('"image:dog" + an image: a dog') == [Term("image:dog"), Term("an image: a dog")]
 
 
 def test_a_window_has_defaults_and_bounds():

@@ -29,6 +29,27 @@ def test_words_are_searched(app: Starlette, library: FakeLibrary):
     assert [entry["id"] for entry in body["results"]] == [2, 3]
 
 
+def test_terms_are_searched_and_the_query_is_told_as_typed(app: Starlette, library: FakeLibrary):
+    body = ask(app, "/api/search", "q=horse+%2B+%22stripes%22+-2%3Asnow&limit=1").json()
+    assert library.asked == [("horse + stripes - 2:snow", 1, 0)]
+    assert body["query"] == 'horse + "stripes" -2:snow'
+
+
+@pytest.mark.parametrize(
+    "query", ["q=horse+-", "q=%22horse", "q=id:x", "q=image:/etc/hostname", "q=2:%22%22"]
+)
+def test_a_malformed_query_is_refused(app: Starlette, library: FakeLibrary, query: str):
+    reply = ask(app, "/api/search", query)
+    assert (reply.status, reply.headers["content-type"]) == (400, "application/problem+json")
+    assert library.asked == []
+
+
+def test_a_query_by_an_id_of_no_picture_is_not_found(app: Starlette):
+    reply = ask(app, "/api/search", "q=dog+%2B+id:99")
+    assert reply.status == 404
+    assert "found 99" in reply.json()["detail"]
+
+
 def test_sixty_pictures_are_the_default(app: Starlette, library: FakeLibrary):
     ask(app, "/api/search", "q=dog")
     assert library.asked == [("dog", 60, 0)]

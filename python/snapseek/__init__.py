@@ -5,8 +5,9 @@
     library = Library.build("holiday/", "holiday.snapseek")
     library.search("two dogs on a beach", k=20)     # a row of pictures in a notebook
 
-`Library` is a folder of pictures made searchable; `Encoder` is the model that puts words and pictures into
-one space; `VectorIndex` searches vectors of your own; `errors` holds everything that is raised on purpose.
+`Library` is a folder of pictures made searchable, `Term` a part of a query to it; `Encoder` is the model that
+puts words and pictures into one space; `VectorIndex` searches vectors of your own; `errors` holds everything
+that is raised on purpose.
 Names are loaded when first used, so that `import snapseek` costs nothing to those who want one part of it.
 """
 
@@ -16,11 +17,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from snapseek._core import __version__
     from snapseek.errors import SnapseekError
-    from snapseek.library import Hit, Hits, Library
+    from snapseek.library import Hit, Hits, Library, Term
     from snapseek.models import Encoder
     from snapseek.vectors import VectorIndex
 
-__all__ = ["Encoder", "Hit", "Hits", "Library", "SnapseekError", "VectorIndex", "__version__"]
+__all__ = ["Encoder", "Hit", "Hits", "Library", "SnapseekError", "Term", "VectorIndex", "__version__"]
 
 _HOME = {
     "Encoder": "snapseek.models",
@@ -28,6 +29,7 @@ _HOME = {
     "Hits": "snapseek.library",
     "Library": "snapseek.library",
     "SnapseekError": "snapseek.errors",
+    "Term": "snapseek.library",
     "VectorIndex": "snapseek.vectors",
     "__version__": "snapseek._core",
 }

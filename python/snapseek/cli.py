@@ -79,7 +79,12 @@ def _parser() -> argparse.ArgumentParser:
         "place", nargs="?", type=Path, default=Path(), metavar="LIBRARY", help="default: that of this folder"
     )
     search = commands.add_parser("search", help="print the pictures that fit the words best")
-    search.add_argument("query", metavar="WORDS", help="what to see, such as 'two dogs on a beach'")
+    search.add_argument(
+        "query",
+        nargs="+",
+        metavar="WORDS",
+        help="what to see: two dogs on a beach; horse + stripes - 2:snow; image:dog.jpg + night; id:17",
+    )
     search.add_argument("-k", type=int, default=20, metavar="N", help="how many (default: 20)")
     shape = search.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
@@ -250,7 +255,7 @@ def _serve(library: Library, options: argparse.Namespace) -> None:
 
 def _search(options: argparse.Namespace) -> None:
     library = Library.open(find_library(options.library))
-    hits = library.search(options.query, k=options.k, tower=options.tower)
+    hits = library.search(" ".join(options.query), k=options.k, tower=options.tower)
     if options.paths:
         for hit in hits:
             sys.stdout.buffer.write(os.fsencode(_place(library, hit)) + b"\n")

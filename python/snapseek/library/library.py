@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
+from snapseek.library.ask import query_vector
 from snapseek.library.build import Progress, build
 from snapseek.library.catalogue import FILE_NAME, Catalogue
 from snapseek.library.hits import Hit, Hits, Took
 from snapseek.library.intake import take_in
 from snapseek.library.shard import Advance, Queries
 from snapseek.library.shards import Place, Shards
+from snapseek.library.terms import Query, terms_of
 from snapseek.models import Encoder
 from snapseek.models.layout import STUDENT
 
-MAX_QUERY_CHARACTERS = 1000
 FAST_MODEL = "student"  # the folder in a library where its student is looked for
 TOWERS = ("full", "fast")
 _MOST_VECTORS = 100_000
@@ -186,7 +187,8 @@ class Library:
                 self._fast_encoder = encoder
             return self._fast_encoder
 
-    def _encoder_of(self, tower: str) -> Encoder:
+    def encoder_of(self, tower: str) -> Encoder:
+        """The model that answers for a tower, `full` or `fast`. Raises InputError for another."""
         if tower not in TOWERS:
             raise InputError(f"expected the tower full or fast, found {tower!r}")
         return (self.fast_encoder if tower == "fast" else None) or self.encoder
@@ -209,22 +211,32 @@ class Library:
             )
 
     def search(
-        self, query: str, k: int = 20, *, offset: int = 0, exact: bool = False, tower: str = "full"
+        self, query: Query, k: int = 20, *, offset: int = 0, exact: bool = False, tower: str = "full"
     ) -> Hits:
-        """The `k` pictures that fit the words best, after the first `offset`; ties by lower id.
+        """The `k` pictures that fit the query best, after the first `offset`; ties by lower id.
+
+        A text is read as the query language of `snapseek.library.terms`: `horse + stripes - 2:snow`. A
+        query may also be a path or a PIL picture to find the like of, an id, a `Term`, or a list of such;
+        there a text stands for its words as they are. Pictures that the query names by id are left out of
+        the answer.
 
         `exact` scores every picture; without it a large library looks only where the best should be.
-
         `tower="fast"` lets a student answer, where the library has one: for every keystroke, while `full` is
-        for the pause. Raises InputError for a query that is empty, longer than 1,000 characters or made of
-        words that the model does not know, and for a `k` below 1 or an `offset` below 0.
+        for the pause.
+
+        Raises InputError for a query that is empty, malformed, or made of words that the model does not know,
+        for a picture that cannot be read, for terms that cancel each other out, for an id in a library whose
+        vectors lie in inverted lists, and for a `k` below 1 or an `offset` below 0; ItemNotFoundError for an
+        id of no picture.
         """
         start = time.perf_counter()
-        vector = self._encoder_of(tower).embed_texts([_checked_query(query)])
+        terms = terms_of(query)
+        vector = query_vector(terms, _Space(self, tower))
         embedded = time.perf_counter()
-        places, scores = self._shards.search(vector, _checked_page(k, offset), exact=exact)
+        named = {self._place_of(term.subject) for term in terms if isinstance(term.subject, int)}
+        found = self._best(vector, _checked_page(k, offset), named, exact=exact)[offset:]
         searched = time.perf_counter()
-        hits = self._hits(places[offset:], scores[offset:])
+        hits = self._hits([place for place, _ in found], [score for _, score in found])
         fetched = time.perf_counter()
         took = Took(
             embed_ms=1000 * (embedded - start),
@@ -232,7 +244,23 @@ class Library:
             fetch_ms=1000 * (fetched - searched),
             total_ms=1000 * (fetched - start),
         )
-        return Hits(hits, total=len(self), took=took)
+        return Hits(hits, total=len(self) - len(named), took=took)
+
+    def _best(
+        self, vector: NDArray[np.float32], count: int, without: Collection[Place], *, exact: bool
+    ) -> list[tuple[Place, float]]:
+        """The `count` best, but for some places: so many more are asked for, then left out."""
+        places, scores = self._shards.search(vector[None], count + len(without), exact=exact)
+        pairs = zip(places, scores, strict=True)
+        return [(place, score) for place, score in pairs if place not in without][:count]
+
+    def vector(self, item: int) -> NDArray[np.float32]:
+        """(dim,) float32, unit length, of the picture with that id.
+
+        Raises ItemNotFoundError, and InputError where it lies in inverted lists: those give scores only.
+        """
+        stored = self._shards.vector(self._place_of(item))
+        return np.asarray(stored / np.linalg.norm(stored), np.float32)
 
     def browse(self, k: int = 20, *, offset: int = 0) -> Hits:
         """`k` pictures as they came, after the first `offset`. Raises InputError as `search` does."""
@@ -319,16 +347,22 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _checked_query(query: str) -> str:
-    text = query.strip()
-    if not text:
-        raise InputError("expected words to search for, found an empty query")
-    if len(text) > MAX_QUERY_CHARACTERS:
-        raise InputError(f"expected a query of at most {MAX_QUERY_CHARACTERS} characters, found {len(text)}")
-    return text
-
-
 def _checked_page(k: int, offset: int) -> int:
     if k < 1 or offset < 0:
         raise InputError(f"expected k of at least 1 and offset of at least 0, found {k} and {offset}")
     return k + offset
+
+
+@dataclass(frozen=True)
+class _Space:
+    """Where the vectors of a query come from: the library, and one of its towers."""
+
+    library: Library
+    tower: str
+
+    @property
+    def encoder(self) -> Encoder:
+        return self.library.encoder_of(self.tower)
+
+    def vector(self, item: int) -> NDArray[np.float32]:
+        return self.library.vector(item)

@@ -67,6 +67,10 @@ class Shards:
         ]
         return np.concatenate(parts)
 
+    def vector(self, place: Place) -> NDArray[np.float32]:
+        """(dim,) float32 of the picture there. Raises InputError where it lies in inverted lists."""
+        return np.asarray(self._shards[place.shard].index.vectors([place.row])[0])
+
     def page(self, start: int, end: int) -> list[Place]:
         """The places from `start` to before `end` where shards follow one another, each in order of id."""
         places = []

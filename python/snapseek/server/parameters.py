@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapseek.errors import InputError
+from snapseek.library.terms import MAX_QUERY_CHARACTERS, parse
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
-MAX_QUERY_CHARACTERS = 1000
+    from snapseek.library import Term
+
 DEFAULT_LIMIT = 60
 MAX_LIMIT = 200
 MAX_DEPTH = 1000  # offset + limit
@@ -68,6 +71,20 @@ def read_tower(params: QueryParams) -> str:
     if tower not in TOWERS:
         raise InputError(f"tower must be full or fast; found {_shown(tower)}")
     return tower
+
+
+def read_terms(query: str) -> list[Term]:
+    """The terms of a query. Raises InputError for a malformed one, and for one that names a file.
+
+    Whoever can reach the server may ask; none of them may have this machine open a file of their choice.
+    """
+    terms = parse(query)
+    if any(isinstance(term.subject, Path) for term in terms):
+        raise InputError(
+            "image: opens a file, which is done for the command line and Python only; "
+            'use id: for a picture of the library, or quotes for the words, as in "image:dog"'
+        )
+    return terms
 
 
 def read_window(params: QueryParams) -> Window:

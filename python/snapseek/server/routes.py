@@ -17,6 +17,7 @@ from snapseek.server.parameters import (
     read_exact,
     read_id,
     read_query,
+    read_terms,
     read_tower,
     read_width,
     read_window,
@@ -27,7 +28,7 @@ from snapseek.server.workers import Workers
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from snapseek.library import Library
+    from snapseek.library import Library, Term
     from snapseek.server.originals import Original
     from snapseek.server.page import Page
     from snapseek.server.parameters import Window
@@ -67,7 +68,8 @@ class Endpoints:
         params = request.query_params
         check_names(params, ("q", "limit", "offset", "exact", "tower"))
         query, window = read_query(params), read_window(params)
-        find = partial(self._find, query, window, exact=read_exact(params), tower=read_tower(params))
+        terms, exact, tower = read_terms(query), read_exact(params), read_tower(params)
+        find = partial(self._find, query, terms, window, exact=exact, tower=tower)
         return await self.searchers.run(request, find)
 
     async def items(self, request: Request) -> Response:
@@ -120,8 +122,8 @@ class Endpoints:
         """A script, a style sheet or a font of the page."""
         return self.page.answer("assets/" + request.path_params["name"], request.headers)
 
-    def _find(self, query: str, window: Window, *, exact: bool, tower: str) -> Response:
-        hits = self.library.search(query, window.limit, offset=window.offset, exact=exact, tower=tower)
+    def _find(self, query: str, terms: list[Term], window: Window, *, exact: bool, tower: str) -> Response:
+        hits = self.library.search(terms, window.limit, offset=window.offset, exact=exact, tower=tower)
         return hits_answer(hits, query, self.library.info())
 
     def _list(self, window: Window) -> Response:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from snapseek.library.terms import MAX_QUERY_CHARACTERS
 from snapseek.server.parameters import (
     DEFAULT_LIMIT,
     MAX_DEPTH,
     MAX_LIMIT,
-    MAX_QUERY_CHARACTERS,
     MAX_WIDTH,
     MIN_WIDTH,
     TOWERS,
@@ -17,6 +17,7 @@ Json = dict[str, object]
 _INTEGER: Json = {"type": "integer"}
 _NUMBER: Json = {"type": "number"}
 _STRING: Json = {"type": "string"}
+_QUERY = "Words to search for, such as: two dogs; horse + stripes - 2:snow; id:17 + night."
 _PROBLEMS = {
     "400": "A parameter is missing, malformed, out of bounds or not known.",
     "404": "No picture has that id, or its original is gone.",
@@ -48,6 +49,7 @@ def _paths() -> Json:
             "Answer",
             [_q(), *page, _exact(), _tower()],
             "400",
+            "404",
             "409",
         ),
         "/api/items": _get("The pictures in stored order", "Answer", page, "400"),
@@ -95,7 +97,7 @@ def _reference(schema: str) -> Json:
 
 def _q() -> Json:
     shape = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARACTERS}
-    return {**_in_query("q", shape, "The words to search for."), "required": True}
+    return {**_in_query("q", shape, _QUERY), "required": True}
 
 
 def _limit() -> Json:
