@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from snapseek.errors import ModelError
+from snapseek.models.batch import Batch
 from snapseek.models.dense import Dense
 from snapseek.models.download import fetch
 from snapseek.models.graph import Graph
@@ -166,6 +167,17 @@ class Encoder:
         """
         side = self._image
         return side.vectors(images) if images else np.zeros((0, self.dim), np.float32)
+
+    def new_batch(self, most: int | None = None) -> Batch:
+        """Room for `images_at_a_time` pictures, or for `most` if that is fewer; loads the tower."""
+        return self._image.new_batch(most)
+
+    def embed_batch(self, batch: Batch) -> NDArray[np.float32]:
+        """(n, dim) float32 unit rows, one for each of the batch's pictures, at least one.
+
+        Raises PictureError when the model's answer to one of them has no direction.
+        """
+        return self._image.vectors_of(batch)
 
     @property
     def images_at_a_time(self) -> int:

@@ -1,6 +1,7 @@
 """A picture into the tensor that an image tower asks for."""
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -116,10 +117,31 @@ class PixelPolicy:
 
     def tensor(self, image: Image.Image) -> NDArray[np.float32]:
         """(3, crop_px, crop_px) float32 from an upright RGB picture."""
-        pixels = self.squared(image).astype(np.float32)
-        scale = np.float32(self.rescale or _BYTE) / np.asarray(self.std, np.float32)
-        shift = np.asarray(self.mean, np.float32) / np.asarray(self.std, np.float32)
-        return np.ascontiguousarray((pixels * scale - shift).transpose(2, 0, 1))
+        planes = np.empty((3, self.crop_px, self.crop_px), np.float32)
+        self.write(image, planes)
+        return planes
+
+    def write(self, image: Image.Image, planes: NDArray[Any]) -> None:
+        """Put an upright RGB picture into `planes`, (3, crop_px, crop_px), in one pass.
+
+        Bytes are written as they are, since a graph that takes bytes normalises them itself; float32 is
+        normalised.
+        """
+        pixels = self.squared(image).transpose(2, 0, 1)
+        if planes.dtype == np.uint8:
+            planes[:] = pixels
+            return
+        scale, shift = self._scale_and_shift
+        np.multiply(pixels, scale, out=planes)
+        planes -= shift
+
+    @cached_property
+    def _scale_and_shift(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both (3, 1, 1): a byte times the one, less the other, is what the graph wants."""
+        std = np.asarray(self.std, np.float32)
+        scale = np.float32(self.rescale or _BYTE) / std
+        shift = np.asarray(self.mean, np.float32) / std
+        return scale[:, None, None], shift[:, None, None]
 
     def squared(self, image: Image.Image) -> NDArray[np.uint8]:
         """(crop_px, crop_px, 3) uint8 from an upright RGB picture.
