@@ -23,10 +23,11 @@ from snapseek.models.memory import recall, remember
 from snapseek.models.model_files import ModelFiles
 from snapseek.models.pixels import PixelPolicy
 from snapseek.models.policy import TextPolicy, probe
+from snapseek.models.provider import choose_provider
 from snapseek.models.shelf import STARTER, find_model
 from snapseek.models.text import TEXT_OUTPUTS, TextSide
 from snapseek.models.tokens import Tokens
-from snapseek.models.tower import Tower
+from snapseek.models.tower import CPU, Tower
 from snapseek.models.wording import Wording
 
 
@@ -76,8 +77,13 @@ class Encoder:
 
     @property
     def provider(self) -> str:
-        """The execution provider of ONNX Runtime, such as `CPU`."""
+        """The execution provider of ONNX Runtime that answers words: `CPU`."""
         return self._text.tower.provider
+
+    @property
+    def image_provider(self) -> str:
+        """The execution provider that pictures go through, such as `CPU` or `CUDA`; loads the image tower."""
+        return self._image.tower.provider
 
     @property
     def layout(self) -> str:
@@ -192,11 +198,14 @@ class Encoder:
     @cached_property
     def _loaded_image_side(self) -> ImageSide:
         self._fetch_image_tower()
-        return ImageSide(self._tower(self._files.image_graph, IMAGE_OUTPUTS), self._pixels, self.dim)
+        graph = self._files.image_graph
+        return choose_provider(
+            lambda name: ImageSide(self._tower(graph, IMAGE_OUTPUTS, name), self._pixels, self.dim)
+        )
 
-    def _tower(self, graph: Path, outputs: tuple[str, ...]) -> Tower:
+    def _tower(self, graph: Path, outputs: tuple[str, ...], provider: str = CPU) -> Tower:
         holds_both = self._files.text_graph == self._files.image_graph
-        return Tower(graph, threads=self._threads, only=outputs if holds_both else ())
+        return Tower(graph, threads=self._threads, only=outputs if holds_both else (), provider=provider)
 
     def _fetch_image_tower(self) -> None:
         if not self._files.image_is_here:
