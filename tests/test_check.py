@@ -20,7 +20,7 @@ def test_what_is_told_of_a_model(split):
     facts = check_model(str(split))
     assert facts["layout"] == "split"
     assert facts["texts"] == "at most 12 ids, short ones stay short"
-    assert facts["pictures"] == "16 px, up to 16 at a time"
+    assert facts["pictures"] == "16 px, up to 16 at a time, on CPU"
     assert facts["numbers"] == "4"
     assert len(facts["fingerprint"]) == 64
 
@@ -35,7 +35,7 @@ def int8(split, stem, built):
 def test_a_quantized_tower_is_compared_with_the_full_one(split):
     int8(split, "vision_model", image_model(quantized=True))
     facts = check_model(str(split))
-    assert facts["pictures"] == "16 px, one at a time"
+    assert facts["pictures"] == "16 px, one at a time, on CPU"
     assert facts["quantised"].startswith(("cosine 0.99", "cosine 1.00"))
 
 

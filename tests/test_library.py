@@ -16,7 +16,7 @@ from snapseek.errors import (
     PictureError,
     StorageError,
 )
-from snapseek.library import Library, Term, build
+from snapseek.library import Library, Term, pipeline
 from snapseek.library.places import find_library, library_of
 from snapseek.models import Encoder
 from tiny_model import write_tiny_model
@@ -385,8 +385,8 @@ def test_a_library_is_found_by_its_folder_too(folder, encoder):
 
 
 def test_one_picture_that_fails_in_an_unforeseen_place_stops_nothing(folder, tmp_path, encoder, monkeypatch):
-    make_preview = build.make_preview
-    monkeypatch.setattr(build, "make_preview", lambda image: _refuse_red(image, make_preview))
+    make_preview = pipeline.make_preview
+    monkeypatch.setattr(pipeline, "make_preview", lambda image: _refuse_red(image, make_preview))
     library = Library.build(folder, tmp_path / "l", encoder=encoder)
     assert [(f.path.name, f.reason) for f in library.failures()] == [("red.jpg", "too red")]
     assert np.array_equal(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,7 +21,8 @@ def reference(image, policy):
     shorter = min(image.size)
     size = [int(policy.resize_px * side / shorter) for side in image.size]
     resized = image.resize(size, Image.Resampling(policy.resample))
-    left, top = (round((side - policy.crop_px) / 2) for side in size)
+    spare = [side - policy.crop_px for side in size]
+    left, top = (side // 2 if policy.floored else round(side / 2) for side in spare)
     cropped = resized.crop((left, top, left + policy.crop_px, top + policy.crop_px))
     pixels = np.asarray(cropped, np.float32) / 255
     return ((pixels - np.array(policy.mean)) / np.array(policy.std)).transpose(2, 0, 1)
@@ -29,17 +32,29 @@ def reference(image, policy):
     "size", [(224, 224), (500, 375), (375, 500), (1001, 333), (100, 80), (225, 224), (640, 641)]
 )
 @pytest.mark.parametrize("resize_px", [224, 256])
-def test_one_call_gives_what_resize_and_crop_give(size, resize_px):
+@pytest.mark.parametrize("dialect", ["hugging face", "open clip"])
+def test_one_call_gives_what_resize_and_crop_give(size, resize_px, dialect):
     rng = np.random.default_rng(sum(size))
     image = Image.fromarray(rng.integers(0, 256, (size[1] // 4 + 1, size[0] // 4 + 1, 3), np.uint8)).resize(
         size
     )
     policy = PixelPolicy.from_config(CONFIG | {"size": {"shortest_edge": resize_px}})
+    if dialect == "open clip":
+        policy = replace(policy, floored=None)
     difference = (
         np.abs(policy.tensor(image) - reference(image, policy)) * np.array(policy.std)[:, None, None] * 255
     )
     assert difference.max() <= 1.01
     assert difference.mean() < 0.05
+
+
+@pytest.mark.parametrize(("dialect", "column"), [("hugging face", 1), ("open clip", 2)])
+def test_a_middle_between_two_pixels_is_where_the_dialect_has_it(dialect, column):
+    policy = PixelPolicy.from_config({"size": 8, "do_normalize": False})
+    if dialect == "open clip":
+        policy = PixelPolicy.from_config({"size": 8, "mean": [0, 0, 0], "std": [1, 1, 1]})
+    image = Image.fromarray(np.tile(np.arange(11, dtype=np.uint8)[None, :, None], (8, 1, 3)))
+    np.testing.assert_array_equal(policy.squared(image)[0, :, 0], np.arange(column, column + 8))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 2)])
@@ -99,12 +114,12 @@ OPEN_CLIP = {
 def test_the_other_dialect_says_the_same():
     of_hugging_face = CONFIG | {"size": 8, "crop_size": 8, "resample": 2}
     policy = PixelPolicy.from_config(OPEN_CLIP)
-    assert policy == PixelPolicy.from_config(of_hugging_face)
+    assert policy == replace(PixelPolicy.from_config(of_hugging_face), floored=None)
     assert policy == PixelPolicy.from_config(OPEN_CLIP | {"size": 8})
     squashed = PixelPolicy.from_config(OPEN_CLIP | {"resize_mode": "squash"})
     assert squashed == PixelPolicy.from_config(of_hugging_face | {"size": {"height": 8, "width": 8}})
     shorter = {name: OPEN_CLIP[name] for name in ("size", "mean", "std")}
-    assert PixelPolicy.from_config(shorter) == PixelPolicy.from_config(of_hugging_face | {"resample": 3})
+    assert PixelPolicy.from_config(shorter) == replace(policy, resample=3)
 
 
 def test_the_longest_side_fits_and_the_rest_is_filled():

@@ -1,25 +1,16 @@
 """From folders to a library: decode, preview, embed, store."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from snapseek.errors import InputError, PictureError
-from snapseek.images import make_preview, open_picture
+from snapseek.errors import InputError
 from snapseek.library.catalogue import Catalogue, FileRow
 from snapseek.library.identity import check_sharing, identity, queries_of
-from snapseek.library.records import Record
+from snapseek.library.pipeline import Outcome, embed_pictures
 from snapseek.library.shard import Queries, ShardDraft, sweep
 from snapseek.models import Encoder
 from snapseek.sources import Picture, find_pictures
-
-_LOOK_AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -29,16 +20,6 @@ class Progress:
     done: int
     total: int
     failed: int
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What became of a file: a vector (1, dim) with its record, or a reason."""
-
-    picture: Picture
-    vector: NDArray[np.float32] | None = None
-    record: Record | None = None
-    reason: str | None = None
 
 
 def build(
@@ -69,7 +50,7 @@ def build(
             ids = _Ids(catalogue)
             catalogue.clear_files()
             report = _reporter(len(pictures), progress)
-            for outcome in _embedded(pictures, encoder, threads):
+            for outcome in embed_pictures(pictures, encoder, threads):
                 catalogue.add_file(_store(outcome, draft, ids))
                 report(outcome)
             draft.finish(queries_of(encoder, draft.rows, queries), threads=threads)
@@ -104,7 +85,7 @@ class _Ids:
         return self.next_id - 1
 
 
-def _store(outcome: _Outcome, draft: ShardDraft, ids: _Ids) -> FileRow:
+def _store(outcome: Outcome, draft: ShardDraft, ids: _Ids) -> FileRow:
     picture, item = outcome.picture, None
     if outcome.vector is not None and outcome.record is not None:
         item = ids.of(picture)
@@ -114,50 +95,10 @@ def _store(outcome: _Outcome, draft: ShardDraft, ids: _Ids) -> FileRow:
     )
 
 
-def _embedded(pictures: Iterable[Picture], encoder: Encoder, threads: int) -> Iterator[_Outcome]:
-    """The outcome of each picture, in order. Each thread takes a picture all the way: no queue in between."""
-    waiting: deque[Future[_Outcome]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="index") as pool:
-        try:
-            for picture in pictures:
-                waiting.append(pool.submit(_embed, picture, encoder))
-                if len(waiting) >= threads * _LOOK_AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def _embed(picture: Picture, encoder: Encoder) -> _Outcome:
-    if picture.problem:
-        return _Outcome(picture, reason=picture.problem)
-    try:
-        decoded = open_picture(picture.path, min_side=encoder.picture_side_px)
-        preview = make_preview(decoded.image)
-        vector = encoder.embed_images([decoded.image])
-    except PictureError as error:
-        return _Outcome(picture, reason=str(error))
-    record = {
-        "uri": picture.uri,
-        "width": decoded.width,
-        "height": decoded.height,
-        "color": preview.color,
-        "preview": preview.data,
-        "caption": None,
-        "name": picture.name,
-        "folder": picture.parent,
-        "size_bytes": picture.size_bytes,
-        "modified": datetime.fromtimestamp(picture.modified_ns / 1e9, UTC),
-    }
-    return _Outcome(picture, vector, record)
-
-
-def _reporter(total: int, progress: Callable[[Progress], None] | None) -> Callable[[_Outcome], None]:
+def _reporter(total: int, progress: Callable[[Progress], None] | None) -> Callable[[Outcome], None]:
     done = failed = 0
 
-    def report(outcome: _Outcome) -> None:
+    def report(outcome: Outcome) -> None:
         nonlocal done, failed
         done += 1
         failed += outcome.reason is not None

@@ -6,14 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from snapseek.errors import ModelError
 from snapseek.models.download import verify
 from snapseek.models.encoder import Encoder
 from snapseek.models.model_files import ModelFiles
+from snapseek.models.parity import fixed_pictures, lowest_cosine
 from snapseek.models.shelf import find_model, folder_of
 from snapseek.models.wanted import Wanted
 
@@ -79,7 +76,8 @@ def _about_texts(encoder: Encoder) -> str:
 
 def _about_pictures(encoder: Encoder) -> str:
     batch = encoder.images_at_a_time
-    return f"{encoder.picture_side_px} px, {'one' if batch == 1 else f'up to {batch}'} at a time"
+    at_a_time = "one" if batch == 1 else f"up to {batch}"
+    return f"{encoder.picture_side_px} px, {at_a_time} at a time, on {encoder.image_provider}"
 
 
 def _about_precision(files: ModelFiles, encoder: Encoder) -> str:
@@ -91,8 +89,8 @@ def _about_precision(files: ModelFiles, encoder: Encoder) -> str:
     reference = Encoder(replace(files, layout=replace(files.layout, **full)))
     pictures = fixed_pictures(_PICTURES)
     lowest = min(
-        _lowest_cosine(encoder.embed_texts(_TEXTS), reference.embed_texts(_TEXTS)),
-        _lowest_cosine(encoder.embed_images(pictures), reference.embed_images(pictures)),
+        lowest_cosine(encoder.embed_texts(_TEXTS), reference.embed_texts(_TEXTS)),
+        lowest_cosine(encoder.embed_images(pictures), reference.embed_images(pictures)),
     )
     if lowest < _PARITY:
         raise ModelError(
@@ -107,17 +105,6 @@ def _full_precision(files: ModelFiles, name: str) -> str | None:
     place = str(getattr(files.layout, name))
     plain = _MARKED.sub(".onnx", place)
     return plain if plain != place and (files.root / plain).is_file() else None
-
-
-def _lowest_cosine(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    return float((first * second).sum(axis=1).min())
-
-
-def fixed_pictures(count: int) -> list[Image.Image]:
-    """The same pictures every time: soft blots of colour, none like another."""
-    rng = np.random.default_rng(7)
-    coarse = [rng.integers(0, 256, (4, 4, 3), np.uint8) for _ in range(count)]
-    return [Image.fromarray(blots).resize((256, 256), Image.Resampling.BICUBIC) for blots in coarse]
 
 
 def _ms(call: Callable[[], object]) -> float:

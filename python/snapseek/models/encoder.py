@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from snapseek.errors import ModelError, ModelMismatchError
+from snapseek.models.batch import Batch
 from snapseek.models.dense import Dense
 from snapseek.models.download import fetch
 from snapseek.models.graph import Graph
@@ -22,11 +23,12 @@ from snapseek.models.memory import recall, remember
 from snapseek.models.model_files import ModelFiles
 from snapseek.models.pixels import PixelPolicy
 from snapseek.models.policy import TextPolicy, probe
+from snapseek.models.provider import choose_provider
 from snapseek.models.shelf import STARTER, find_model
 from snapseek.models.teacher import Teacher
 from snapseek.models.text import TEXT_OUTPUTS, TextSide
 from snapseek.models.tokens import Tokens
-from snapseek.models.tower import Tower
+from snapseek.models.tower import CPU, Tower
 from snapseek.models.wording import Wording
 
 _TOGETHER = 64
@@ -79,8 +81,13 @@ class Encoder:
 
     @property
     def provider(self) -> str:
-        """The execution provider of ONNX Runtime, such as `CPU`."""
+        """The execution provider of ONNX Runtime that answers words: `CPU`."""
         return self._text.tower.provider
+
+    @property
+    def image_provider(self) -> str:
+        """The execution provider that pictures go through, such as `CPU` or `CUDA`; loads the image tower."""
+        return self._image.tower.provider
 
     @property
     def layout(self) -> str:
@@ -230,6 +237,17 @@ class Encoder:
         side = self._image
         return side.vectors(images) if images else np.zeros((0, self.dim), np.float32)
 
+    def new_batch(self, most: int | None = None) -> Batch:
+        """Room for `images_at_a_time` pictures, or for `most` if that is fewer; loads the tower."""
+        return self._image.new_batch(most)
+
+    def embed_batch(self, batch: Batch) -> NDArray[np.float32]:
+        """(n, dim) float32 unit rows, one for each of the batch's pictures, at least one.
+
+        Raises PictureError when the model's answer to one of them has no direction.
+        """
+        return self._image.vectors_of(batch)
+
     @property
     def images_at_a_time(self) -> int:
         """How many pictures go through the image tower in one run; loads the tower."""
@@ -245,11 +263,14 @@ class Encoder:
         if self.teacher:
             return self._tutor._loaded_image_side
         self._fetch_image_tower()
-        return ImageSide(self._tower(self._files.image_graph, IMAGE_OUTPUTS), self._pixels, self.dim)
+        graph = self._files.image_graph
+        return choose_provider(
+            lambda name: ImageSide(self._tower(graph, IMAGE_OUTPUTS, name), self._pixels, self.dim)
+        )
 
-    def _tower(self, graph: Path, outputs: tuple[str, ...]) -> Tower:
+    def _tower(self, graph: Path, outputs: tuple[str, ...], provider: str = CPU) -> Tower:
         holds_both = self._files.text_graph == self._files.image_graph
-        return Tower(graph, threads=self._threads, only=outputs if holds_both else ())
+        return Tower(graph, threads=self._threads, only=outputs if holds_both else (), provider=provider)
 
     def _fetch_image_tower(self) -> None:
         if not self._files.image_is_here:

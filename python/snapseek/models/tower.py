@@ -1,5 +1,7 @@
 """One ONNX graph, its ports found by rank and dtype."""
 
+import contextlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,9 @@ _DTYPES: dict[str, type[np.generic]] = {
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _IDS = (np.int64, np.int32)
 _PIXELS = (np.float32, np.uint8)
+CPU = "CPU"
+_EXECUTION = "ExecutionProvider"
+_DIRECT_ML = "Dml"
 _HALF = "tensor(float16)"
 _HALF_REFUSED = "stores half-precision numbers (fp16), which the CPU cannot run; use the export without _fp16"
 
@@ -48,8 +53,13 @@ class Port:
 class Tower:
     """A loaded graph. Safe to call from many threads."""
 
-    def __init__(self, graph: Path, *, threads: int = 1, only: Sequence[str] = ()) -> None:
-        """Load `graph` for the CPU with `threads` threads. Raises ModelError when it cannot be loaded.
+    def __init__(
+        self, graph: Path, *, threads: int = 1, only: Sequence[str] = (), provider: str = CPU
+    ) -> None:
+        """Load `graph` with `threads` threads. Raises ModelError when it cannot be loaded.
+
+        `provider` is what ONNX Runtime calls an execution provider, such as `CPU` or `CUDA`; what it cannot
+        run falls to the CPU.
 
         With `only`, just the part that these outputs need is loaded; at least one of them must be there.
         """
@@ -59,10 +69,12 @@ class Tower:
             raise ModelError(f"{graph} {_HALF_REFUSED}")
         if only and not set(only) & set(self.graph.outputs):
             raise ModelError(no_output(graph, only, self.graph.outputs))
-        self._session = _open_session(graph, threads, only)
+        self._session = _open_session(graph, threads, only, provider)
         self.inputs = tuple(_port(node, graph) for node in self._session.get_inputs())
         self.outputs = tuple(node.name for node in self._session.get_outputs())
-        self.provider: str = self._session.get_providers()[0].removesuffix("ExecutionProvider")
+        self.provider: str = self._session.get_providers()[0].removesuffix(_EXECUTION)
+        # DirectML alone of all providers forbids two runs of a session at a time.
+        self._turn = threading.Lock() if self.provider == _DIRECT_ML else contextlib.nullcontext()
 
     def ids_port(self) -> Port:
         """The input for token ids. Raises ModelError when there is none."""
@@ -98,17 +110,19 @@ class Tower:
             spare = (port for port in self.inputs if port.is_ids and port.name not in feeds)
             feeds = feeds | {port.name: np.zeros(ids.shape, port.dtype) for port in spare}
         try:
-            answers = self._session.run(list(outputs), feeds)
+            with self._turn:
+                answers = self._session.run(list(outputs), feeds)
         except Exception as error:  # ONNX Runtime raises a class of its own for each status
             raise ModelError(f"{self.path} could not be run: {error}") from error
         return [np.asarray(answer, np.float32) for answer in answers]
 
 
-def _open_session(graph: Path, threads: int, only: Sequence[str]) -> ort.InferenceSession:
+def _open_session(graph: Path, threads: int, only: Sequence[str], provider: str) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.enable_mem_pattern = provider != _DIRECT_ML  # which does not allow it
     # Spinning saves microseconds a call and burns a core between calls; pictures are decoded on that core.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     model: str | bytes = str(graph)
@@ -116,9 +130,13 @@ def _open_session(graph: Path, threads: int, only: Sequence[str]) -> ort.Inferen
         model = cut_tower(graph, only)
         options.add_session_config_entry(_WEIGHTS_FOLDER, str(graph.resolve().parent))
     try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(model, options, providers=_with_cpu(provider))
     except Exception as error:  # as above
         raise ModelError(f"{graph} is not a graph that ONNX Runtime can load: {error}") from error
+
+
+def _with_cpu(provider: str) -> list[str]:
+    return [name + _EXECUTION for name in dict.fromkeys((provider, CPU))]
 
 
 def _port(node: ort.NodeArg, graph: Path) -> Port:

@@ -1,0 +1,123 @@
+"""Many pictures through decoder, preview and image tower, a few at a time, in the order that they came in.
+
+A thread takes a handful of pictures all the way: each is decoded, previewed and put into the batch, then the
+tower answers for the batch, one ONNX thread a call. So every core is busy without a queue between decoders
+and tower, and a decoded picture is let go before the next one is read. docs/MODELS.md has the figures of the
+other ways to do it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.errors import PictureError
+from snapseek.images import Preview, make_preview, open_picture
+from snapseek.library.records import Record
+from snapseek.models import Batch, Encoder
+from snapseek.sources import Picture
+
+_LOOK_AHEAD = 3
+"""Handfuls under way or waiting for each thread; a slow picture holds the others up only after that many."""
+
+_HANDFUL = 8
+"""The tower's cost a picture falls up to this many at a time; more would only make small folders uneven."""
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file: a vector (1, dim) with its record, or a reason."""
+
+    picture: Picture
+    vector: NDArray[np.float32] | None = None
+    record: Record | None = None
+    reason: str | None = None
+
+
+def embed_pictures(pictures: Iterable[Picture], encoder: Encoder, threads: int) -> Iterator[Outcome]:
+    """The outcome of each picture, in order, with `threads` threads at work.
+
+    Raises ModelError when the tower fails; a picture that cannot be read is an outcome with its reason.
+    """
+    handfuls = _parts(pictures, min(_HANDFUL, encoder.images_at_a_time))
+    with ThreadPoolExecutor(threads, thread_name_prefix="index") as pool:
+        for outcomes in _ahead(pool, lambda some: _embed(some, encoder), handfuls, threads * _LOOK_AHEAD):
+            yield from outcomes
+
+
+def _parts(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
+    left = iter(pictures)
+    while part := list(islice(left, size)):
+        yield part
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, work: Callable[[_In], _Out], items: Iterable[_In], most: int
+) -> Iterator[_Out]:
+    """The results in order, at most `most` of them begun before they are asked for."""
+    waiting: deque[Future[_Out]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= most:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _embed(pictures: Sequence[Picture], encoder: Encoder) -> list[Outcome]:
+    batch = encoder.new_batch(len(pictures))
+    outcomes = [_prepare(picture, encoder, batch) for picture in pictures]
+    readable = [place for place, outcome in enumerate(outcomes) if outcome.reason is None]
+    if not readable:
+        return outcomes
+    try:
+        rows = encoder.embed_batch(batch)
+    except PictureError as error:
+        if len(pictures) > 1:  # one of them spoils it for the others: find out which
+            return [outcome for picture in pictures for outcome in _embed([picture], encoder)]
+        return [Outcome(pictures[0], reason=str(error))]
+    for place, row in zip(readable, rows, strict=True):
+        done = outcomes[place]
+        outcomes[place] = Outcome(done.picture, row[None], done.record)
+    return outcomes
+
+
+def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
+    """Read a picture into the batch; its outcome has no vector yet, or the reason why it cannot be read."""
+    if picture.problem:
+        return Outcome(picture, reason=picture.problem)
+    try:
+        decoded = open_picture(picture.path, min_side=encoder.picture_side_px)
+        preview = make_preview(decoded.image)
+    except PictureError as error:
+        return Outcome(picture, reason=str(error))
+    batch.add(decoded.image)
+    return Outcome(picture, record=_record(picture, decoded.width, decoded.height, preview))
+
+
+def _record(picture: Picture, width: int, height: int, preview: Preview) -> Record:
+    return {
+        "uri": picture.uri,
+        "width": width,
+        "height": height,
+        "color": preview.color,
+        "preview": preview.data,
+        "caption": None,
+        "name": picture.name,
+        "folder": picture.parent,
+        "size_bytes": picture.size_bytes,
+        "modified": datetime.fromtimestamp(picture.modified_ns / 1e9, UTC),
+    }

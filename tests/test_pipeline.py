@@ -1,0 +1,87 @@
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from snapseek.images import open_picture
+from snapseek.library import pipeline
+from snapseek.library.pipeline import embed_pictures
+from snapseek.models import Encoder
+from snapseek.sources import find_pictures
+from tiny_model import write_tiny_model
+
+COUNT = 37
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Many colours; number 5 is broken, number 20 is empty."""
+    place = tmp_path / "pictures"
+    place.mkdir()
+    rng = np.random.default_rng(3)
+    for number in range(COUNT):
+        color = tuple(int(level) for level in rng.integers(0, 256, 3))
+        Image.new("RGB", (30 + number, 40), color).save(place / f"{number:02}.png")
+    (place / "05.png").write_bytes((place / "06.png").read_bytes()[:60])
+    (place / "20.png").write_bytes(b"")
+    return place
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_outcomes_come_in_order_and_each_vector_is_its_pictures(folder, encoder, threads):
+    pictures = list(find_pictures(folder))
+    outcomes = list(embed_pictures(pictures, encoder, threads))
+    assert [outcome.picture for outcome in outcomes] == pictures
+    broken = [outcome.picture.name for outcome in outcomes if outcome.reason is not None]
+    assert broken == ["05.png", "20.png"]
+    for outcome in outcomes:
+        if outcome.reason is None:
+            alone = encoder.embed_images([open_picture(outcome.picture.path).image])
+            np.testing.assert_allclose(outcome.vector, alone, atol=1e-6)
+            assert outcome.record["width"] == 30 + int(outcome.picture.name[:2])
+            assert 0 < len(outcome.record["preview"]) <= 500
+
+
+def test_a_picture_that_the_model_finds_nothing_in_spoils_no_other(tmp_path):
+    model = Encoder.load(write_tiny_model(tmp_path / "model", mean=[1.0, 0.0, 0.0]))
+    for name, color in (("a", "blue"), ("b", "red"), ("c", "white")):
+        Image.new("RGB", (9, 9), color).save(tmp_path / f"{name}.png")
+    found = list(embed_pictures(find_pictures(tmp_path), model, threads=2))
+    assert [outcome.reason for outcome in found] == [None, "the model finds nothing in this picture", None]
+    assert [outcome.vector is None for outcome in found] == [False, True, False]
+
+
+def test_nothing_in_nothing_out(encoder):
+    assert list(embed_pictures([], encoder, threads=2)) == []
+
+
+def test_a_fixed_batch_of_one_is_kept(folder, tmp_path):
+    from specimens import write_immich
+
+    write_immich(tmp_path / "model")
+    outcomes = list(embed_pictures(find_pictures(folder), Encoder.load(tmp_path / "model"), threads=2))
+    assert len(outcomes) == COUNT
+
+
+def test_no_more_is_read_ahead_than_allowed(folder, encoder, monkeypatch):
+    read, lock = [], threading.Lock()
+
+    def counted(path, **options):
+        with lock:
+            read.append(path)
+        return open_picture(path, **options)
+
+    monkeypatch.setattr(pipeline, "open_picture", counted)
+    monkeypatch.setattr(pipeline, "_HANDFUL", 2)
+    outcomes = embed_pictures(find_pictures(folder), encoder, threads=1)
+    next(outcomes)
+    assert len(read) <= 2 * pipeline._LOOK_AHEAD
+    outcomes.close()
+    assert len(read) <= 2 * pipeline._LOOK_AHEAD
+
+
+def test_what_the_tower_raises_stops_the_index(folder, tmp_path):
+    broken = Encoder.load(write_tiny_model(tmp_path / "model", image_dim=4))
+    with pytest.raises(Exception, match="different models"):
+        list(embed_pictures(find_pictures(folder), broken, threads=2))
