@@ -1,11 +1,14 @@
 """Micro-benchmarks of the Python face: `make bench`."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 
 from snapseek import Encoder, Library
 from snapseek._core import Shard, ShardWriter
 from snapseek.library.places import DEMO_PICTURES
+from snapseek.library.terms import parse
 
 ROWS, DIM = 50_000, 396
 
@@ -40,10 +43,24 @@ def test_scan_one_row_in_a_hundred(benchmark, shard):
 
 
 def test_embed_a_query(benchmark, encoder):
+    """Every query is another, as if typed for the first time."""
+    numbers = count()
+    assert benchmark(lambda: encoder.embed_texts([f"two dogs on a beach {next(numbers)}"])).shape == (
+        1,
+        encoder.dim,
+    )
+
+
+def test_embed_a_query_asked_before(benchmark, encoder):
     assert benchmark(encoder.embed_texts, ["two dogs on a beach"]).shape == (1, encoder.dim)
 
 
 def test_search_the_demo(benchmark, encoder, tmp_path_factory):
-    """Words to 60 hits with previews, over the pictures of the package."""
+    """Words that were asked before to 60 hits with previews, over the pictures of the package."""
     library = Library.build(DEMO_PICTURES, tmp_path_factory.mktemp("bench") / "l", encoder=encoder)
     assert len(benchmark(library.search, "a dog", k=60)) == 60
+
+
+def test_parse_a_query(benchmark):
+    """The example of the query language; a plain sentence costs less."""
+    assert len(benchmark(parse, 'horse + stripes - "2:snow"')) == 3

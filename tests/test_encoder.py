@@ -1,12 +1,18 @@
+import gc
 import json
 import shutil
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from PIL import Image
 
 from snapseek.errors import InputError, ModelError, PictureError
 from snapseek.models import Encoder
+from snapseek.models.text import TextSide
 from tiny_model import write_tiny_model
 
 
@@ -27,6 +33,89 @@ def test_rows_are_unit_and_independent_of_the_batch(encoder):
     together = encoder.embed_texts(texts)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
     np.testing.assert_array_equal(together, np.concatenate([encoder.embed_texts([text]) for text in texts]))
+
+
+def counted(monkeypatch):
+    """The texts that reach the tower from now on, counted."""
+    runs = []
+    vector = TextSide.vector
+    monkeypatch.setattr(
+        TextSide, "vector", lambda side, ids, **how: runs.append(ids) or vector(side, ids, **how)
+    )
+    return runs
+
+
+def test_a_text_asked_before_does_not_reach_the_tower(tiny_model, monkeypatch):
+    model = Encoder.load(tiny_model)
+    runs = counted(monkeypatch)
+    first = model.embed_texts(["a red photo", "blue", "blue"])
+    assert len(runs) == 2
+    np.testing.assert_array_equal(model.embed_texts(["blue", "a red photo"]), first[[1, 0]])
+    assert len(runs) == 2
+    model.embed_texts(["a red  photo"])
+    assert len(runs) == 3
+
+
+def test_what_is_remembered_cannot_be_changed_from_outside(tiny_model):
+    model = Encoder.load(tiny_model)
+    first = model.embed_texts(["red"])
+    expected = first.copy()
+    first[:] = 0
+    np.testing.assert_array_equal(model.embed_texts(["red"]), expected)
+
+
+def test_only_so_much_is_remembered(tiny_model, monkeypatch):
+    model = Encoder.load(tiny_model)
+    runs = counted(monkeypatch)
+    model.embed_texts([f"red {number}" for number in range(1025)])
+    model.embed_texts(["red 1024"])
+    assert len(runs) == 1025
+    model.embed_texts(["red 0", "red " * 300, "red " * 300])
+    assert len(runs) == 1025 + 3
+
+
+def test_a_refusal_is_not_remembered_as_an_answer(tiny_model):
+    model = Encoder.load(tiny_model)
+    for _ in range(2):
+        with pytest.raises(InputError, match="knows no word"):
+            model.embed_texts(["zyx"])
+
+
+def test_many_threads_get_the_same_vectors(tiny_model):
+    model = Encoder.load(tiny_model, text_threads=2)
+    texts = [f"{color} {number}" for number in range(400) for color in ("red", "green", "blue")]
+    expected = Encoder.load(tiny_model).embed_texts(texts)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda text: model.embed_texts([text])[0], texts * 2))
+    np.testing.assert_array_equal(found, np.concatenate([expected, expected]))
+
+
+def test_an_encoder_is_let_go_with_its_last_user(tiny_model):
+    gc.collect()
+    gc.disable()
+    try:
+        model = Encoder.load(tiny_model)
+        model.embed_texts(["red"])
+        gone = weakref.ref(model)
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_each_tower_has_its_own_threads_and_none_spins(tiny_model, monkeypatch):
+    made = []
+    session = onnxruntime.InferenceSession
+
+    def note(model, options, **rest):
+        spinning = options.get_session_config_entry("session.intra_op.allow_spinning")
+        made.append((Path(model).name, options.intra_op_num_threads, spinning))
+        return session(model, options, **rest)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", note)
+    Encoder.load(tiny_model, threads=1, text_threads=2).embed_images([picture("red")])
+    Encoder.load(tiny_model, threads=3)
+    assert made == [("text_model.onnx", 2, "0"), ("vision_model.onnx", 1, "0"), ("text_model.onnx", 3, "0")]
 
 
 def test_nothing_in_nothing_out(encoder):

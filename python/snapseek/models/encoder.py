@@ -4,7 +4,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,6 +32,8 @@ from snapseek.models.tower import CPU, Tower
 from snapseek.models.wording import Wording
 
 _TOGETHER = 64
+_RECENT_TEXTS = 1024
+_RECENT_CHARACTERS = 1000  # longer texts are captions on their way through, not queries that come again
 
 
 class Encoder:
@@ -40,13 +42,14 @@ class Encoder:
     Safe to use from many threads. The image tower is loaded when the first picture comes.
     """
 
-    def __init__(self, files: ModelFiles, *, threads: int = 1) -> None:
-        """Load the text tower with `threads` threads a call; see `Encoder.load`."""
+    def __init__(self, files: ModelFiles, *, threads: int = 1, text_threads: int | None = None) -> None:
+        """Load the text tower; see `Encoder.load`."""
         layout = files.layout
         self._files = files
         self._threads = threads
         self._lock = threading.Lock()
-        self._text = TextSide(self._tower(files.text_graph, TEXT_OUTPUTS), _dense(files))
+        text_tower = self._tower(files.text_graph, TEXT_OUTPUTS, text_threads or threads)
+        self._text = TextSide(text_tower, _dense(files))
         wording = Wording.of(
             read_config(files.path(layout.config)), read_config(files.path(layout.length_config))
         )
@@ -60,19 +63,29 @@ class Encoder:
             self._pixels  # noqa: B018 (damaged settings are found now, not at the first picture)
         self._policy = self._text_policy()
         self.dim = self._policy.dim
+        # What is kept never goes stale: nothing of an encoder changes. A partial instead of a method, so that
+        # the encoder is no part of what it holds and is let go with its last user.
+        self._embed = partial(_embed, self._text, self._tokens, self._policy)
+        self._recent = lru_cache(_RECENT_TEXTS)(self._embed)
 
     @classmethod
     def load(
-        cls, model: str | Path = STARTER, *, threads: int = 1, model_dir: str | Path | None = None
+        cls,
+        model: str | Path = STARTER,
+        *,
+        threads: int = 1,
+        text_threads: int | None = None,
+        model_dir: str | Path | None = None,
     ) -> Self:
         """Load a model: `starter`, which comes with the package; a name of the catalogue; a repository of the
         hub as owner/name; or a directory with an export of CLIP.
 
-        `threads` is how many threads one call uses. Named models lie in `model_dir`, by default in the user's
+        `threads` is how many threads one call uses, `text_threads` how many for a text where that is to be
+        another number. Named models lie in `model_dir`, by default in the user's
         cache; what is missing of them is fetched. Raises ModelError when the model is missing or damaged, or
         cannot be fetched.
         """
-        return cls(find_model(model, model_dir), threads=threads)
+        return cls(find_model(model, model_dir), threads=threads, text_threads=text_threads)
 
     @property
     def name(self) -> str:
@@ -150,10 +163,11 @@ class Encoder:
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, dim) float32 unit rows, one a text; long texts are cut at the model's context length.
 
+        The last 1,024 different texts are remembered: one that comes again costs microseconds.
+
         Raises InputError for a text in which the model knows no word.
         """
-        self._tokens.check_known(texts)
-        rows = [self._embed_ids(ids) for ids in self._tokens.ids(texts)]
+        rows = [self._vector(text) for text in texts]
         return np.concatenate(rows) if rows else np.zeros((0, self.dim), np.float32)
 
     def knows(self, texts: Sequence[str]) -> list[bool]:
@@ -183,11 +197,8 @@ class Encoder:
                 )
         return answer
 
-    def _embed_ids(self, ids: list[int]) -> NDArray[np.float32]:
-        policy = self._policy
-        return self._text.vector(
-            ids, length=policy.length_of(ids), pad_id=policy.pad_id, output=policy.output
-        )
+    def _vector(self, text: str) -> NDArray[np.float32]:
+        return self._recent(text) if len(text) <= _RECENT_CHARACTERS else self._embed(text)
 
     def _text_policy(self) -> TextPolicy:
         """What was found when these files were first loaded, or is found now."""
@@ -265,16 +276,27 @@ class Encoder:
         self._fetch_image_tower()
         graph = self._files.image_graph
         return choose_provider(
-            lambda name: ImageSide(self._tower(graph, IMAGE_OUTPUTS, name), self._pixels, self.dim)
+            lambda name: ImageSide(
+                self._tower(graph, IMAGE_OUTPUTS, self._threads, name), self._pixels, self.dim
+            )
         )
 
-    def _tower(self, graph: Path, outputs: tuple[str, ...], provider: str = CPU) -> Tower:
+    def _tower(self, graph: Path, outputs: tuple[str, ...], threads: int, provider: str = CPU) -> Tower:
         holds_both = self._files.text_graph == self._files.image_graph
-        return Tower(graph, threads=self._threads, only=outputs if holds_both else (), provider=provider)
+        return Tower(graph, threads=threads, only=outputs if holds_both else (), provider=provider)
 
     def _fetch_image_tower(self) -> None:
         if not self._files.image_is_here:
             fetch(self._files.root, self._files.manifest, "image")
+
+
+def _embed(side: TextSide, tokens: Tokens, policy: TextPolicy, text: str) -> NDArray[np.float32]:
+    """(1, dim) float32, unit length; never to be changed, since it may be kept."""
+    tokens.check_known([text])
+    (ids,) = tokens.ids([text])
+    row = side.vector(ids, length=policy.length_of(ids), pad_id=policy.pad_id, output=policy.output)
+    row.flags.writeable = False
+    return row
 
 
 def _dense(files: ModelFiles) -> Dense | None:

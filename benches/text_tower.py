@@ -1,0 +1,128 @@
+"""What a query costs in a text tower of ViT-B/32's size: `python benches/text_tower.py`.
+
+The graph is CLIP's text transformer (12 layers, 512 wide, 8 heads, 49,408 word pieces, causal, answered at
+the last token) with random weights: its answers mean nothing, its time is that of the real one. It is written
+as float32 and dynamically quantised to int8, then run through `TextSide` as a typed query is.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from demo_figures import processor
+from snapseek.library.library import available_cores
+from snapseek.models.text import TextSide
+from snapseek.models.tower import Tower
+
+LAYERS, WIDTH, HEADS, WORDS, LENGTH = 12, 512, 8, 49_408, 77
+TOKENS = (4, 6, 10, 16, 77)
+
+
+class _Graph:
+    """Nodes and weights that are added one by one; a node's only output is named after its number."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+        self._random = np.random.default_rng(0)
+
+    def node(self, kind: str, *inputs: str, **attributes: object) -> str:
+        name = f"n{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def value(self, array: np.ndarray) -> str:
+        name = f"w{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(array, name))
+        return name
+
+    def weight(self, *shape: int) -> str:
+        return self.value((0.02 * self._random.standard_normal(shape)).astype(np.float32))
+
+    def linear(self, x: str, inner: int, outer: int) -> str:
+        return self.node("Add", self.node("MatMul", x, self.weight(inner, outer)), self.weight(outer))
+
+    def norm(self, x: str) -> str:
+        ones = self.value(np.ones(WIDTH, np.float32))
+        return self.node("LayerNormalization", x, ones, self.weight(WIDTH), axis=-1)
+
+    def heads(self, x: str) -> str:
+        shape = self.value(np.array([0, 0, HEADS, WIDTH // HEADS]))
+        return self.node("Transpose", self.node("Reshape", x, shape), perm=[0, 2, 1, 3])
+
+    def attention(self, x: str, mask: str) -> str:
+        q, k, v = (self.heads(self.linear(x, WIDTH, WIDTH)) for _ in range(3))
+        scale = self.value(np.float32((WIDTH // HEADS) ** -0.5))
+        keys = self.node("Transpose", k, perm=[0, 1, 3, 2])
+        scores = self.node("Add", self.node("MatMul", self.node("Mul", q, scale), keys), mask)
+        mixed = self.node("MatMul", self.node("Softmax", scores, axis=-1), v)
+        rows = self.node("Transpose", mixed, perm=[0, 2, 1, 3])
+        return self.linear(self.node("Reshape", rows, self.value(np.array([0, 0, WIDTH]))), WIDTH, WIDTH)
+
+    def quick_gelu(self, x: str) -> str:
+        factor = self.value(np.float32(1.702))
+        return self.node("Mul", x, self.node("Sigmoid", self.node("Mul", x, factor)))
+
+
+def write_tower(path: Path) -> None:
+    """Write the float32 graph, 254 MB."""
+    g = _Graph()
+    zero, one = (g.value(np.array([n])) for n in (0, 1))
+    count = g.node("Slice", g.node("Shape", "input_ids"), one, g.value(np.array([2])))
+    places = g.node("Slice", g.weight(LENGTH, WIDTH), zero, count, zero)
+    x = g.node("Add", g.node("Gather", g.weight(WORDS, WIDTH), "input_ids"), places)
+    future = np.triu(np.full((LENGTH, LENGTH), -1e9, np.float32), 1)
+    mask = g.node("Slice", g.node("Slice", g.value(future), zero, count, zero), zero, count, one)
+    for _ in range(LAYERS):
+        x = g.node("Add", x, g.attention(g.norm(x), mask))
+        inner = g.quick_gelu(g.linear(g.norm(x), WIDTH, 4 * WIDTH))
+        x = g.node("Add", x, g.linear(inner, 4 * WIDTH, WIDTH))
+    last = g.node("Gather", g.norm(x), g.value(np.array(-1)), axis=1)
+    g.nodes.append(helper.make_node("MatMul", [last, g.weight(WIDTH, WIDTH)], ["text_embeds"]))
+    ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "length"])
+    answer = helper.make_tensor_value_info("text_embeds", TensorProto.FLOAT, ["batch", WIDTH])
+    graph = helper.make_graph(g.nodes, "text", [ids], [answer], g.weights)
+    opset = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+
+
+def p50_p99_ms(side: TextSide, tokens: int, n: int) -> tuple[float, float]:
+    """Of `n` queries, each of other words."""
+    random = np.random.default_rng(1)
+    spent = []
+    for turn in range(n + 3):
+        ids = random.integers(0, WORDS, tokens).tolist()
+        started = time.perf_counter()
+        side.vector(ids, length=tokens, pad_id=0, output="text_embeds")
+        if turn >= 3:  # the first ones fetch memory for this length
+            spent.append(1000 * (time.perf_counter() - started))
+    return statistics.median(spent), float(np.percentile(spent, 99))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-n", type=int, default=100, help="queries for each figure")
+    options = parser.parse_args()
+    print(f"{processor()}, {available_cores()} cores; n = {options.n} queries a figure")
+    with tempfile.TemporaryDirectory() as place:
+        full, small = Path(place) / "full.onnx", Path(place) / "int8.onnx"
+        write_tower(full)
+        quantize_dynamic(full, small, weight_type=QuantType.QInt8)
+        print(f"{'p50 / p99 ms':22}" + "".join(f"{tokens:>9} tokens" for tokens in TOKENS))
+        for name, path in (("float32", full), ("int8", small)):
+            for threads in (1, 2):
+                side = TextSide(Tower(path, threads=threads))
+                figures = [p50_p99_ms(side, tokens, options.n) for tokens in TOKENS]
+                row = "".join(f"{p50:>8.2f} /{p99:>6.2f}" for p50, p99 in figures)
+                print(f"{name:8} {threads} thread(s)  {row}")
+
+
+if __name__ == "__main__":
+    main()
