@@ -101,7 +101,7 @@ def _print_text(place: Path, _: argparse.Namespace) -> None:
             times = [_p50_ms(encoder, length) for length in LENGTHS]
             shown = "".join(f"{ms:8.2f}" for ms in times)
             print(f"{precision}, threads: {threads}      {shown}   {times[-1] / times[1]:.1f} x")
-    print("n = 200 a figure, 60 for 77 ids")
+    print(f"n = 200 a figure, 60 for 77 ids; load average {os.getloadavg()[0]:.1f}")
 
 
 def _p50_ms(encoder: Encoder, length: int) -> float:
@@ -227,11 +227,17 @@ def _print_index(place: Path, options: argparse.Namespace) -> None:
         built = json.loads(_in_a_new_process(folder, library, place / "fp32"))
         after = _bare_rates(place, cores)
     rate = options.count / built["seconds"]
-    print(f"Library.build: {rate:.1f} pictures/s on {cores} threads, peak RSS {built['peak_mb']:.0f} MB")
+    cpu_ms = 1000 * built["cpu_s"] / options.count
+    print(
+        f"Library.build, {cores} threads: {rate:.1f} pictures/s, {cpu_ms:.1f} ms of processor time a picture"
+    )
+    print(f"peak RSS {built['peak_mb']:.0f} MB; load average {os.getloadavg()[0]:.1f}")
     for name, first in before.items():
-        bare = (first + after[name]) / 2
-        twice = f"({first:.1f} before, {after[name]:.1f} after)"
-        print(f"bare tower, {name}: {bare:.1f} pictures/s {twice}; ratio {rate / bare:.2f}")
+        (bare, bare_ms) = (np.array(first) + after[name]) / 2
+        shown = f"{bare:.1f} pictures/s ({first[0]:.1f} before, {after[name][0]:.1f} after), {bare_ms:.1f} ms"
+        print(
+            f"bare tower, {name}: {shown}; ratio {rate / bare:.2f}, of processor time {bare_ms / cpu_ms:.2f}"
+        )
 
 
 def _print_parts(paths: list[Path], place: Path) -> None:
@@ -249,13 +255,14 @@ def _print_parts(paths: list[Path], place: Path) -> None:
         print(f"{name}: {1000 * (time.thread_time() - start) / len(paths):.1f} ms a picture, one core")
 
 
-def _bare_rates(place: Path, threads: int) -> dict[str, float]:
+def _bare_rates(place: Path, threads: int) -> dict[str, tuple[float, float]]:
+    """Pictures a second, and milliseconds of processor time a picture."""
     encoder = Encoder.load(place / "fp32")
     image = open_picture(DEMO[0], min_side=224).image.resize((224, 224))
     return {f"{size} at a time": _bare_rate(encoder, image, size, threads) for size in (1, 8, 16)}
 
 
-def _bare_rate(encoder: Encoder, image: Image.Image, size: int, threads: int) -> float:
+def _bare_rate(encoder: Encoder, image: Image.Image, size: int, threads: int) -> tuple[float, float]:
     """Batches that are ready, from as many threads as the index has."""
     batches = [encoder.new_batch(size) for _ in range(threads)]
     for batch in batches:
@@ -263,9 +270,12 @@ def _bare_rate(encoder: Encoder, image: Image.Image, size: int, threads: int) ->
             batch.add(image)
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(encoder.embed_batch, batches))
-        start = time.perf_counter()
-        list(pool.map(encoder.embed_batch, batches * (BARE // size // threads)))
-        return BARE // size // threads * threads * size / (time.perf_counter() - start)
+        rounds = BARE // size // threads
+        start, cpu_start = time.perf_counter(), time.process_time()
+        list(pool.map(encoder.embed_batch, batches * rounds))
+        seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu_start
+    count = rounds * threads * size
+    return count / seconds, 1000 * cpu_s / count
 
 
 def _in_a_new_process(*arguments: Path) -> str:
@@ -277,13 +287,13 @@ def _in_a_new_process(*arguments: Path) -> str:
 def _build_and_tell(folder: str, library: str, model: str) -> None:
     encoder = Encoder.load(model)
     _ = encoder.fingerprint, encoder.images_at_a_time  # what is done once: hashes, loading the tower
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     built = Library.build(folder, library, encoder=encoder)
-    seconds = time.perf_counter() - start
+    seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu_start
     if built.info().failed:
         raise RuntimeError("expected every picture to be read")
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"seconds": seconds, "peak_mb": peak_kb / 1024}))
+    print(json.dumps({"seconds": seconds, "cpu_s": cpu_s, "peak_mb": peak_kb / 1024}))
 
 
 def _processor() -> str:

@@ -1,3 +1,4 @@
+import io
 import threading
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image
 from snapseek.images import open_picture
 from snapseek.library import pipeline
 from snapseek.library.pipeline import embed_pictures
+from snapseek.library.places import DEMO_PICTURES
 from snapseek.models import Encoder
 from snapseek.sources import find_pictures
 from tiny_model import write_tiny_model
@@ -85,3 +87,16 @@ def test_what_the_tower_raises_stops_the_index(folder, tmp_path):
     broken = Encoder.load(write_tiny_model(tmp_path / "model", image_dim=4))
     with pytest.raises(Exception, match="different models"):
         list(embed_pictures(find_pictures(folder), broken, threads=2))
+
+
+def test_a_photograph_shrunk_while_it_is_read_keeps_its_vector():
+    """A demo picture at 4 megapixels: read whole, and by the JPEG decoder at a fraction."""
+    starter, data = Encoder.load(), io.BytesIO()
+    small = Image.open(sorted(DEMO_PICTURES.rglob("*.jpg"))[0])
+    small.resize((small.width * 6, small.height * 6), Image.Resampling.BICUBIC).save(data, "JPEG", quality=90)
+    whole = open_picture(data.getvalue()).image
+    shrunk = open_picture(data.getvalue(), min_side=starter.picture_side_px).image
+    assert shrunk.width <= whole.width / 2
+    assert min(shrunk.size) >= 2 * starter.picture_side_px
+    first, second = starter.embed_images([whole]), starter.embed_images([shrunk])
+    assert (first @ second.T)[0, 0] >= 0.995

@@ -7,9 +7,8 @@
 A model is a folder with ONNX graphs, a tokenizer and configuration files, in one of seven layouts. `shelf`
 finds the folder that a name means, `layout` the files in it, and `download` fetches what `catalogue` pins.
 `tower` runs a graph, `tokens` turns words into ids, `pixels` a picture into a tensor, `batch` holds several;
-`text` and `image` are the two sides, `policy` is what a text tower was found to want, `provider` what
-pictures run on, `encoder` puts all together, `check` tells what was found. The starter model lies in
-`starter/`.
+`text` and `image` are the two sides, `policy` is what a text tower was found to want, `provider` what runs
+the image tower, `encoder` puts all together, `check` tells what was found. The starter lies in `starter/`.
 """
 
 from snapseek.models.batch import Batch
