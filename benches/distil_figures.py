@@ -3,8 +3,8 @@
     python benches/distil_figures.py starter --work FOLDER    # all-MiniLM-L6-v2 with the starter's map
     python benches/distil_figures.py vit --work FOLDER        # a text tower of ViT-B/32's size
 
-Needs PyTorch; `starter` the packages of models/starter/requirements.lock besides, `vit` transformers. What the
-teacher says is kept in the work folder, with the time that it took.
+Needs PyTorch; `starter` the packages of models/starter/requirements.lock besides, `vit` transformers. What
+the teacher says is kept in the work folder, with the time that it took.
 """
 
 import argparse
