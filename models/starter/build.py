@@ -1,6 +1,7 @@
 """Build the starter model from its ingredients: `python models/starter/build.py --out FOLDER`.
 
-Needs the packages of `requirements.lock` and, for WordNet, Debian 12 (`apt-get download`).
+Needs the packages of `requirements.lock`, this project's `python` folder on `PYTHONPATH` and, for WordNet,
+Debian 12 (`apt-get download`). The text tower is made by `snapseek.distil`, as every student is.
 Takes about eight minutes of one core; sentence embeddings are cached in the work folder.
 """
 

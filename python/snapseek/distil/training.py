@@ -20,6 +20,7 @@ Floats = NDArray[np.float32]
 Ids = Sequence[Sequence[int]]
 _RARE = 1e-3  # a token as frequent as this is turned down by half
 _ANCHORS_A_STEP = 1024
+_TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,13 @@ class TransformerPupil:
 
     def __call__(self, ids: Ids) -> Any:
         """(n, dim) unit rows of n texts, each of at least one token."""
+        # Texts of like length go together: one long text would have all others padded to its length.
+        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+        parts = [order[start : start + _TOGETHER] for start in range(0, len(order), _TOGETHER)]
+        said = torch.cat([self._said([ids[row] for row in part]) for part in parts])
+        return said[torch.tensor(order).argsort()]
+
+    def _said(self, ids: Ids) -> Any:
         longest = max(len(row) for row in ids)
         padded = torch.tensor([[*row, *[0] * (longest - len(row))] for row in ids])
         mask = torch.arange(longest)[None] < torch.tensor([[len(row)] for row in ids])
