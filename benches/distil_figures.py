@@ -75,7 +75,8 @@ def starter_exam(work: Path) -> Exam:
     asking_s = time.perf_counter() - start
     model = companion.train(recipe.space, embedded, recipe.samples, recipe.seed)
     wanted = build.teach(recipe.space, model, embedded).numpy()
-    ids = [row.ids for row in recipe.tokenizer.encode_batch(texts, add_special_tokens=False)]
+    encoded = recipe.tokenizer.encode_batch(texts, add_special_tokens=False)
+    ids = [row.ids[: build.CONTEXT] for row in encoded]  # as the loader cuts them
     # A text comes several times: all its copies are held out together.
     different = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     held = split(len(different))[[different[text] for text in texts]]
