@@ -231,7 +231,8 @@ def _print_index(place: Path, options: argparse.Namespace) -> None:
     print(
         f"Library.build, {cores} threads: {rate:.1f} pictures/s, {cpu_ms:.1f} ms of processor time a picture"
     )
-    print(f"peak RSS {built['peak_mb']:.0f} MB; load average {os.getloadavg()[0]:.1f}")
+    peak, loaded = built["peak_mb"], built["loaded_mb"]
+    print(f"peak RSS {peak:.0f} MB, {loaded:.0f} before the first picture; load {os.getloadavg()[0]:.1f}")
     for name, first in before.items():
         (bare, bare_ms) = (np.array(first) + after[name]) / 2
         shown = f"{bare:.1f} pictures/s ({first[0]:.1f} before, {after[name][0]:.1f} after), {bare_ms:.1f} ms"
@@ -287,13 +288,17 @@ def _in_a_new_process(*arguments: Path) -> str:
 def _build_and_tell(folder: str, library: str, model: str) -> None:
     encoder = Encoder.load(model)
     _ = encoder.fingerprint, encoder.images_at_a_time  # what is done once: hashes, loading the tower
+    loaded_mb = _peak_mb()
     start, cpu_start = time.perf_counter(), time.process_time()
     built = Library.build(folder, library, encoder=encoder)
     seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu_start
     if built.info().failed:
         raise RuntimeError("expected every picture to be read")
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"seconds": seconds, "cpu_s": cpu_s, "peak_mb": peak_kb / 1024}))
+    print(json.dumps({"seconds": seconds, "cpu_s": cpu_s, "loaded_mb": loaded_mb, "peak_mb": _peak_mb()}))
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _processor() -> str:
