@@ -3,6 +3,8 @@
 //! allocates.
 
 use crate::error::Fault;
+use crate::vectors::MAX_DIM;
+use crate::writer::MAX_ROWS;
 
 /// First bytes of every `.snap` file. As in PNG, the high bit and the line ends show a transfer as text.
 pub const MAGIC: [u8; 8] = *b"\x89SNAP\r\n\x1a";
@@ -166,6 +168,23 @@ impl Header {
     }
 
     /// Sections follow one another without gap or overlap, and the file ends with the last.
+    /// Check that the file is of this kind, and that its rows and dimensions are within bounds.
+    ///
+    /// # Errors
+    /// [`Fault::Kind`], [`Fault::Dim`] or [`Fault::Rows`].
+    pub fn expect(&self, kind: u32) -> Result<(), Fault> {
+        if self.kind != kind {
+            return Err(Fault::Kind { expected: kind, got: self.kind });
+        }
+        if self.dim == 0 || self.dim as usize > MAX_DIM {
+            return Err(Fault::Dim { max: MAX_DIM as u64, got: u64::from(self.dim) });
+        }
+        if self.rows > MAX_ROWS as u64 {
+            return Err(Fault::Rows { max: MAX_ROWS as u64, got: self.rows });
+        }
+        Ok(())
+    }
+
     fn check_places(&self, claimed: u64, got: u64) -> Result<(), Fault> {
         let mut end = self.header_bytes() as u64;
         for section in &self.sections {

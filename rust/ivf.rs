@@ -1,7 +1,8 @@
 //! A search of inverted lists: choose lists, scan their codes, refine the best rows.
 //!
-//! The lists are chosen as rows are: their keys, the means made unit long, have 4-bit codes of their own, and the best
-//! by those are ordered by their int8 means. So choosing among thousands of lists costs less than scanning a few.
+//! The lists are chosen as rows are: their keys, the means divided by a power of their length, have 4-bit codes of their
+//! own, and the best by those are ordered by their int8 means. So choosing among thousands of lists costs less than
+//! scanning a few.
 
 use crate::best::Best;
 use crate::blocks::stretch_of;

@@ -1,13 +1,12 @@
 //! Bringing a file to where it is searched: mapped, or copied into memory.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 use memmap2::{Mmap, MmapMut};
 
-use crate::error::{Error, Result};
-use crate::shard::map;
+use crate::error::{Error, Fault, Result};
 
 /// Where an index is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +28,23 @@ impl Load {
             Load::Ram => read(path),
         }
     }
+}
+
+/// Map a whole file that is not empty.
+fn map(path: &Path) -> Result<Mmap> {
+    let refused = |action| Error::storage(action, path);
+    let found = fs::metadata(path).map_err(refused("open"))?;
+    if !found.is_file() {
+        // To open a pipe would wait for its writer.
+        return Err(refused("open")(io::Error::other("it is not a regular file")));
+    }
+    if found.len() == 0 {
+        return Err(Error::format(path)(Fault::Truncated { expected: 1, got: 0 }));
+    }
+    let file = File::open(path).map_err(refused("open"))?;
+    // SAFETY: such a file is never written in place (see `Shard`), so the mapped bytes do not change under a
+    // reader.
+    unsafe { Mmap::map(&file) }.map_err(refused("map"))
 }
 
 /// Copy the file into memory of its own.

@@ -1,7 +1,5 @@
 //! Reading a shard: mapped, checked once at the door, then searched without further checks.
 
-use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
@@ -9,10 +7,10 @@ use memmap2::Mmap;
 use crate::error::{Error, Fault, Result};
 use crate::flat;
 use crate::format::{CHUNK_BYTES, Header, KIND_FLAT, Section, check_section};
+use crate::load::Load;
 use crate::scan::{Scanner, Tier};
 use crate::topk::{Hit, TopK};
-use crate::vectors::{MAX_DIM, Query, Vectors, decode_row, stride};
-use crate::writer::MAX_ROWS;
+use crate::vectors::{Query, Vectors, decode_row, stride};
 
 /// Queries that are scanned side by side, so that codes are read from memory once for all of them.
 pub const QUERY_GROUP: usize = 16;
@@ -35,7 +33,7 @@ impl Shard {
     /// # Errors
     /// [`Error::Storage`] if the file cannot be opened, [`Error::Format`] if it is no shard or a damaged one.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = map(path)?;
+        let file = Load::Map.bytes(path)?;
         let header = checked_header(&file).map_err(Error::format(path))?;
         Ok(Self { path: path.to_path_buf(), file, header, scanner: Scanner::fastest() })
     }
@@ -157,35 +155,10 @@ impl Iterator for Answers<'_> {
     }
 }
 
-/// Map a whole file that is not empty.
-pub(crate) fn map(path: &Path) -> Result<Mmap> {
-    let refused = |action| Error::storage(action, path);
-    let found = fs::metadata(path).map_err(refused("open"))?;
-    if !found.is_file() {
-        // To open a pipe would wait for its writer.
-        return Err(refused("open")(io::Error::other("it is not a regular file")));
-    }
-    if found.len() == 0 {
-        return Err(Error::format(path)(Fault::Truncated { expected: 1, got: 0 }));
-    }
-    let file = File::open(path).map_err(refused("open"))?;
-    // SAFETY: a shard is never written in place (see `Shard`), so the mapped bytes do not change under a
-    // reader.
-    unsafe { Mmap::map(&file) }.map_err(refused("map"))
-}
-
 /// Everything that the methods of [`Shard`] rely on.
 fn checked_header(file: &[u8]) -> std::result::Result<Header, Fault> {
     let header = Header::decode(file)?;
-    if header.kind != KIND_FLAT {
-        return Err(Fault::Kind { expected: KIND_FLAT, got: header.kind });
-    }
-    if header.dim == 0 || header.dim as usize > MAX_DIM {
-        return Err(Fault::Dim { max: MAX_DIM as u64, got: u64::from(header.dim) });
-    }
-    if header.rows > MAX_ROWS as u64 {
-        return Err(Fault::Rows { max: MAX_ROWS as u64, got: header.rows });
-    }
+    header.expect(KIND_FLAT)?;
     let with_ids = header.sections.len() == flat::SECTIONS_WITH_IDS;
     header.expect_sections(&flat::layout(header.rows, header.dim as usize, with_ids))?;
     let scales = &header.sections[1];
@@ -216,13 +189,14 @@ const _: () = assert!(CHUNK_BYTES.is_multiple_of(size_of::<f32>()));
 
 #[cfg(test)]
 mod tests {
-    use crate::allocation::largest;
+    use std::fs;
     use std::sync::LazyLock;
 
     use proptest::prelude::*;
     use tempfile::TempDir;
 
     use super::*;
+    use crate::allocation::largest;
     use crate::error::ErrorKind;
     use crate::writer::ShardWriter;
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::blocks::{BLOCK_ROWS, block_bytes, block_count};
+use crate::blocks::{BLOCK_ROWS, block_count};
 use crate::filter::{Filter, bits, first_bits};
 use crate::lut::Lut;
 use crate::pqscan::{PqScanner, Sums, Table};
@@ -26,7 +26,7 @@ pub(crate) struct Part<'a> {
 
 /// Offer every allowed row of a part to the shortlist.
 pub(crate) fn sweep(scanner: PqScanner, lut: &Lut, part: &Part<'_>, shortlist: &mut Shortlist) {
-    let bytes = block_bytes(scanned_with(lut, 0).m());
+    let bytes = scanned_with(lut, 0).block_bytes();
     // With a filter block by block, to pass over those without an allowed row.
     let chunk_blocks = if part.filter.is_some() { 1 } else { CHUNK_BLOCKS };
     let (mut sums, mut masks) = ([[0; BLOCK_ROWS]; CHUNK_BLOCKS], [0; CHUNK_BLOCKS]);

@@ -5,8 +5,6 @@ use bytemuck::cast_slice;
 use crate::error::Fault;
 use crate::format::{Header, KIND_LISTS, Tag, check_section};
 use crate::lists::{SECTIONS, Shape};
-use crate::vectors::MAX_DIM;
-use crate::writer::MAX_ROWS;
 
 type Checked<T> = Result<T, Fault>;
 
@@ -19,15 +17,7 @@ pub(crate) fn section<'a>(header: &Header, file: &'a [u8], tag: Tag) -> &'a [u8]
 /// Everything that a search relies on. Nothing is allocated before the sizes were compared with the file's length.
 pub(crate) fn checked(file: &[u8]) -> Checked<(Header, Shape)> {
     let header = Header::decode(file)?;
-    if header.kind != KIND_LISTS {
-        return Err(Fault::Kind { expected: KIND_LISTS, got: header.kind });
-    }
-    if header.dim == 0 || header.dim as usize > MAX_DIM {
-        return Err(Fault::Dim { max: MAX_DIM as u64, got: u64::from(header.dim) });
-    }
-    if header.rows > MAX_ROWS as u64 {
-        return Err(Fault::Rows { max: MAX_ROWS as u64, got: header.rows });
-    }
+    header.expect(KIND_LISTS)?;
     let shape = checked_shape(&header, file)?;
     header.expect_sections(&shape.layout())?;
     for entry in header.sections.iter().filter(|section| !is_large(section.tag)) {
