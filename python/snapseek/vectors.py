@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from snapseek._core import Filter, Index, Shard, build_flat, build_index
 from snapseek.errors import InputError, StorageError
 
-__all__ = ["Effort", "VectorIndex", "VectorIndexInfo"]
+__all__ = ["Allow", "Effort", "Filter", "RowFlags", "VectorIndex", "VectorIndexInfo"]
 
 FLAT_ROWS = 50_000
 """Below so many rows nothing is trained: all of them are scored for every query."""
@@ -75,6 +75,13 @@ class VectorIndexInfo:
     transform: str = "identity"
     gains: dict[str, float] = field(default_factory=dict)
     efforts: tuple[Effort, ...] = ()
+
+
+@dataclass(frozen=True)
+class RowFlags:
+    """The rows of a flat index that may be found; made by `VectorIndex.filter`."""
+
+    flags: NDArray[np.bool_]
 
 
 class VectorIndex:
@@ -167,7 +174,7 @@ class VectorIndex:
         queries: NDArray[np.float32],
         k: int = 10,
         *,
-        allow: Allow | Filter | None = None,
+        allow: Allow | Filter | RowFlags | None = None,
         exact: bool = False,
         effort: float | str | Effort | None = None,
     ) -> tuple[Ids, Scores]:
@@ -187,6 +194,8 @@ class VectorIndex:
         """
         if isinstance(self._core, Shard):
             return _search_flat(self._core, queries, k, allow)
+        if isinstance(allow, RowFlags):
+            raise InputError("allow was made by another index; make it with the filter of this one")
         setting = _setting(self._efforts(), effort)
         threads = 1 if np.ndim(queries) == 1 or len(queries) == 1 else _threads(None)
         return self._core.search(
@@ -199,15 +208,22 @@ class VectorIndex:
             threads=threads,
         )
 
-    def filter(self, allow: Allow) -> Allow | Filter:
+    def filter(self, allow: Allow, *, by_row: bool = False) -> Filter | RowFlags:
         """The rows that `allow` names, made ready for many searches: pass it to `search` as `allow`.
 
-        Raises InputError as `search` does.
+        With `by_row` it is (rows,) bool, a flag for each row in the order of `ids`. Raises InputError as
+        `search` does.
         """
-        if isinstance(self._core, Shard):
-            _flags(self._core, allow)
-            return allow
-        return self._core.filter(allow)
+        if not isinstance(self._core, Shard):
+            return self._core.filter(allow, by_row=by_row)
+        if not by_row:
+            return RowFlags(_flags(self._core, allow))
+        if allow.dtype != np.bool_ or allow.shape != (self._core.rows,):
+            raise InputError(
+                f"allow must hold one flag for each of {self._core.rows} rows, "
+                f"it is {allow.dtype} of shape {allow.shape}"
+            )
+        return RowFlags(allow.astype(np.bool_))
 
     def vectors(self, rows: ArrayLike) -> NDArray[np.float32]:
         """(n, dim) float32: the stored vectors of rows, by their place in the order of `ids`.
@@ -366,7 +382,7 @@ def _search_flat(
     shard: Shard,
     queries: NDArray[np.float32],
     k: int,
-    allow: Allow | Filter | None,
+    allow: Allow | Filter | RowFlags | None,
 ) -> tuple[Ids, Scores]:
     flags = None if allow is None else _flags(shard, allow)
     threads = _threads(None)
@@ -381,8 +397,10 @@ def _search_flat(
     return (rows if ids is None else ids[rows]), scores
 
 
-def _flags(shard: Shard, allow: Allow | Filter) -> NDArray[np.bool_]:
+def _flags(shard: Shard, allow: Allow | Filter | RowFlags) -> NDArray[np.bool_]:
     """One flag for each row, of flags by id or of ids."""
+    if isinstance(allow, RowFlags):
+        return allow.flags
     if not isinstance(allow, np.ndarray) or allow.ndim != 1 or allow.dtype not in (np.bool_, np.int64):
         raise InputError("allow must be an array of shape (n,), bool flags by id or int64 ids")
     ids = np.arange(shard.rows) if shard.ids is None else shard.ids

@@ -7,13 +7,15 @@
 In the directory: `library.db` (SQLite; what it does not name does not exist), `shards/<stem>.snap` (vectors;
 docs/FORMAT.md) and `shards/<stem>.arrow` (records, an Arrow file that anyone can open). Row number is scan
 position in both. `catalogue` is the database, `records` the Arrow file, `shard` the pair of files, `build`
-makes them, `library` asks them, `hits` are its answers, `places` says where libraries lie. `terms` is the
-query language, `ask` makes one vector of the terms.
+makes them, `snapshot` asks those of one commit, `library` always the newest, `hits` are the answers, `places`
+says where libraries lie. `terms` is the query language, `ask` makes one vector of the terms.
 """
 
 from snapseek.library.build import Progress
 from snapseek.library.hits import Hit, Hits, Took
-from snapseek.library.library import Failure, Library, LibraryInfo
+from snapseek.library.info import Failure, LibraryInfo
+from snapseek.library.library import Library
+from snapseek.library.snapshot import Snapshot
 from snapseek.library.terms import Term
 
-__all__ = ["Failure", "Hit", "Hits", "Library", "LibraryInfo", "Progress", "Term", "Took"]
+__all__ = ["Failure", "Hit", "Hits", "Library", "LibraryInfo", "Progress", "Snapshot", "Term", "Took"]

@@ -161,6 +161,25 @@ class Catalogue:
                 "update snapseek, or index the folder anew into another library"
             )
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is read in this block is of one commit. Raises FormatError when the database is damaged."""
+        try:
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.rollback()
+        except sqlite3.DatabaseError as error:
+            raise _translated(error, self._path) from error
+
+    def changes(self) -> int:
+        """A number that is another one after each commit by anybody else."""
+        try:
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            raise _translated(error, self._path) from error
+
     def close(self) -> None:
         """Close the database."""
         self._connection.close()

@@ -55,10 +55,13 @@ class Took:
 class Hits(list[Hit]):
     """An answer, best first. In a notebook it shows itself as a row of pictures."""
 
-    def __init__(self, hits: Iterable[Hit] = (), *, total: int = 0, took: Took | None = None) -> None:
-        """`total` is how many pictures could be paged to."""
+    def __init__(
+        self, hits: Iterable[Hit] = (), *, total: int = 0, took: Took | None = None, version: str = ""
+    ) -> None:
+        """`total` is how many pictures could be paged to, `version` that of the library that answered."""
         super().__init__(hits)
         self.total = total
+        self.version = version
         self.took = took or Took()
 
     def _repr_html_(self) -> str:

@@ -3,84 +3,54 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote_to_bytes, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
-from snapseek.library.ask import query_vector
+from snapseek.errors import InputError, ModelMismatchError, SnapseekError
 from snapseek.library.build import Progress, build
-from snapseek.library.catalogue import FILE_NAME, Catalogue
-from snapseek.library.hits import Hit, Hits, Took
+from snapseek.library.catalogue import Catalogue
+from snapseek.library.hits import Hit, Hits
+from snapseek.library.info import Failure, LibraryInfo
 from snapseek.library.intake import take_in
 from snapseek.library.shard import Advance, Queries
-from snapseek.library.shards import Place, Shards
-from snapseek.library.terms import Query, terms_of
+from snapseek.library.snapshot import Snapshot
+from snapseek.library.terms import Query
 from snapseek.models import Encoder
 from snapseek.models.layout import STUDENT
 
 FAST_MODEL = "student"  # the folder in a library where its student is looked for
 TOWERS = ("full", "fast")
 _MOST_VECTORS = 100_000
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A file that is not in the library, and why."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True)
-class LibraryInfo:
-    """What a library is. `version` changes whenever its content does; `created` is ISO 8601 in UTC."""
-
-    path: Path
-    name: str
-    count: int
-    failed: int
-    dim: int
-    model: str
-    fingerprint: str
-    provider: str
-    kernel: str
-    version: str
-    created: str
-    size_bytes: int
-    folders: tuple[Path, ...]
-    has_remote: bool = False
-    """Whether originals of some pictures are elsewhere, at an address of their own."""
+_LOOK_EVERY_S = 0.25
 
 
 class Library:
     """Pictures that can be searched by words. Make one with `build`, come back to it with `open`.
 
-    Safe to use from many threads. It shows the state of the library at the moment it was opened.
+    Safe to use from many threads. What others commit is seen within a fraction of a second: each query asks
+    the newest `Snapshot`, and only that one.
     """
 
     def __init__(self, path: Path, encoder: Encoder | None = None) -> None:
         """Use `Library.open`."""
         self._path = path
         self._lock = threading.Lock()
-        with Catalogue.open(path) as catalogue:
-            self._settings = catalogue.settings()
-            self._folders = tuple(catalogue.folders())
-            self._failed = catalogue.count_failed()
-            shards = catalogue.shards()
-        if not shards:
-            raise FormatError(f"expected a shard in {path}, found none; index the folder anew")
-        self._shards = Shards(path, shards)
-        self._size_bytes = self._shards.size_bytes + (path / FILE_NAME).stat().st_size
+        self._refreshing = threading.Lock()
+        self._catalogue = Catalogue.open(path)
+        weakref.finalize(self, self._catalogue.close)
+        self._changes = self._catalogue.changes()
+        self._looked_s = time.monotonic()
+        self._snapshot = Snapshot.read(path, self._catalogue)
         self._encoder = encoder
         self._fast_encoder: Encoder | None = None
         if encoder is not None:
-            self._check_model(encoder)
+            self._check_model(encoder, self._snapshot)
 
     @classmethod
     def build(
@@ -156,56 +126,111 @@ class Library:
         """
         return cls(Path(path), encoder)
 
+    def refresh(self) -> bool:
+        """Take up what was committed since; whether there was anything.
+
+        Queries do it by themselves, a few times a second at most. Queries under way end with the state that
+        they began with. Raises FormatError when the new state is damaged; the old one is kept then.
+        """
+        with self._refreshing:
+            return self._refresh()
+
+    def _refresh(self) -> bool:
+        self._looked_s = time.monotonic()
+        changes = self._catalogue.changes()
+        if changes == self._changes:
+            return False
+        snapshot = Snapshot.read(self._path, self._catalogue, self._snapshot)
+        is_new = snapshot.version != self._snapshot.version
+        self._snapshot, self._changes = snapshot, changes
+        return is_new
+
+    def _now(self) -> Snapshot:
+        """The state for one query. While one thread takes up a new one, others go on with the old one."""
+        is_due = time.monotonic() - self._looked_s >= _LOOK_EVERY_S
+        if is_due and self._refreshing.acquire(blocking=False):
+            try:
+                with suppress(SnapseekError):  # a state that cannot be read is no reason to stop answering
+                    self._refresh()
+            finally:
+                self._refreshing.release()
+        return self._snapshot
+
+    def snapshot(self) -> Snapshot:
+        """The newest state, which stays as it is: for several questions that belong together."""
+        return self._now()
+
     def __len__(self) -> int:
         """The number of pictures."""
-        return len(self._shards)
+        return len(self._now())
+
+    @property
+    def version(self) -> str:
+        """Changes with every commit that changes an answer."""
+        return self._now().version
 
     @property
     def encoder(self) -> Encoder:
         """The model of this library. Raises ModelMismatchError when it is no longer what it was."""
+        return self._encoder_for(self._now())
+
+    def _encoder_for(self, snapshot: Snapshot) -> Encoder:
         with self._lock:
-            if self._encoder is None:
-                encoder = Encoder.load(self._settings["model"])
-                self._check_model(encoder)
+            if self._encoder is None or self._encoder.space != snapshot.settings["fingerprint"]:
+                encoder = Encoder.load(snapshot.settings["model"])
+                self._check_model(encoder, snapshot)
                 self._encoder = encoder
             return self._encoder
 
     def use_fast_model(self, model: str | Path) -> None:
         """Take a student of this library's model for `tower="fast"`. Raises ModelMismatchError for others."""
         encoder = Encoder.load(model)
-        self._check_model(encoder)
+        self._check_model(encoder, self._now())
         self._fast_encoder = encoder
 
     @property
     def fast_encoder(self) -> Encoder | None:
         """The student that answers `tower="fast"`: the one that was named, or that in the library."""
+        return self._fast_encoder_for(self._now())
+
+    def _fast_encoder_for(self, snapshot: Snapshot) -> Encoder | None:
         with self._lock:
             beside = self._path / FAST_MODEL
             if self._fast_encoder is None and (beside / STUDENT).is_file():
-                encoder = Encoder.load(beside)
-                self._check_model(encoder)
-                self._fast_encoder = encoder
+                self._fast_encoder = Encoder.load(beside)
+            if self._fast_encoder is not None:
+                self._check_model(self._fast_encoder, snapshot)
             return self._fast_encoder
 
     def encoder_of(self, tower: str) -> Encoder:
         """The model that answers for a tower, `full` or `fast`. Raises InputError for another."""
+        return self._encoder_of(tower, self._now())
+
+    def _encoder_of(self, tower: str, snapshot: Snapshot) -> Encoder:
         if tower not in TOWERS:
             raise InputError(f"expected the tower full or fast, found {tower!r}")
-        return (self.fast_encoder if tower == "fast" else None) or self.encoder
+        fast = self._fast_encoder_for(snapshot) if tower == "fast" else None
+        return fast or self._encoder_for(snapshot)
 
     def vectors(self, most: int = _MOST_VECTORS, *, seed: int = 0) -> NDArray[np.float32]:
         """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all; for training.
 
         Raises InputError where they lie in inverted lists, which give scores and no vectors.
         """
-        numbers = np.random.default_rng(seed).permutation(len(self._shards))[:most]
-        return self._shards.vectors(np.sort(numbers))
+        return self._now().some_vectors(most, seed=seed)
 
-    def _check_model(self, encoder: Encoder) -> None:
-        needed = self._settings["fingerprint"]
+    def vectors_of(self, items: Sequence[int]) -> NDArray[np.float32]:
+        """(n, dim) float32 unit rows of the pictures with these ids.
+
+        Raises ItemNotFoundError, and InputError where they lie in inverted lists: those give scores only.
+        """
+        return self._now().vectors_of(items)
+
+    def _check_model(self, encoder: Encoder, snapshot: Snapshot) -> None:
+        needed = snapshot.settings["fingerprint"]
         if encoder.space != needed:
             raise ModelMismatchError(
-                f"the library {self._path} was made by '{self._settings['model']}' ({needed[:12]}); "
+                f"the library {self._path} was made by '{snapshot.settings['model']}' ({needed[:12]}); "
                 f"asked with '{encoder.name}' ({encoder.space[:12]}): "
                 "use that model, or index the folder anew"
             )
@@ -229,73 +254,25 @@ class Library:
         vectors lie in inverted lists, and for a `k` below 1 or an `offset` below 0; ItemNotFoundError for an
         id of no picture.
         """
-        start = time.perf_counter()
-        terms = terms_of(query)
-        vector = query_vector(terms, _Space(self, tower))
-        embedded = time.perf_counter()
-        named = {self._place_of(term.subject) for term in terms if isinstance(term.subject, int)}
-        found = self._best(vector, _checked_page(k, offset), named, exact=exact)[offset:]
-        searched = time.perf_counter()
-        hits = self._hits([place for place, _ in found], [score for _, score in found])
-        fetched = time.perf_counter()
-        took = Took(
-            embed_ms=1000 * (embedded - start),
-            search_ms=1000 * (searched - embedded),
-            fetch_ms=1000 * (fetched - searched),
-            total_ms=1000 * (fetched - start),
+        snapshot = self._now()
+        return snapshot.search(
+            query, k, encoder=lambda: self._encoder_of(tower, snapshot), offset=offset, exact=exact
         )
-        return Hits(hits, total=len(self) - len(named), took=took)
-
-    def _best(
-        self, vector: NDArray[np.float32], count: int, without: Collection[Place], *, exact: bool
-    ) -> list[tuple[Place, float]]:
-        """The `count` best, but for some places: so many more are asked for, then left out."""
-        places, scores = self._shards.search(vector[None], count + len(without), exact=exact)
-        pairs = zip(places, scores, strict=True)
-        return [(place, score) for place, score in pairs if place not in without][:count]
 
     def vector(self, item: int) -> NDArray[np.float32]:
         """(dim,) float32, unit length, of the picture with that id.
 
         Raises ItemNotFoundError, and InputError where it lies in inverted lists: those give scores only.
         """
-        stored = self._shards.vector(self._place_of(item))
-        return np.asarray(stored / np.linalg.norm(stored), np.float32)
+        return self._now().vector(item)
 
     def browse(self, k: int = 20, *, offset: int = 0) -> Hits:
         """`k` pictures as they came, after the first `offset`. Raises InputError as `search` does."""
-        start = time.perf_counter()
-        end = min(_checked_page(k, offset), len(self))
-        hits = self._hits(self._shards.page(min(offset, end), end))
-        fetch_ms = 1000 * (time.perf_counter() - start)
-        return Hits(hits, total=len(self), took=Took(fetch_ms=fetch_ms, total_ms=fetch_ms))
-
-    def _hits(self, places: Sequence[Place], scores: Sequence[float | None] | None = None) -> list[Hit]:
-        records = self._shards.records(places)
-        return [
-            Hit(
-                id=record["id"],
-                score=score,
-                uri=record["uri"],
-                width=record["width"],
-                height=record["height"],
-                color=record["color"],
-                preview=record["preview"],
-                caption=record["caption"],
-                meta=meta,
-            )
-            for (record, meta), score in zip(records, scores or [None] * len(places), strict=True)
-        ]
+        return self._now().browse(k, offset=offset)
 
     def item(self, item: int) -> Hit:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
-        return self._hits([self._place_of(item)])[0]
-
-    def _place_of(self, item: int) -> Place:
-        place = self._shards.place_of(item)
-        if place is None:
-            raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
-        return place
+        return self._now().item(item)
 
     def original(self, item: int) -> Path:
         """Where the original of that picture was when it was indexed.
@@ -303,32 +280,11 @@ class Library:
         Raises ItemNotFoundError, also for a picture that was imported: its original is at its `uri`, if that
         was told, and whoever wrote that is not to choose files of this machine.
         """
-        place = self._place_of(item)
-        uri = self._hits([place])[0].uri
-        if self._shards.is_imported(place):
-            where = f"at {uri}" if uri else "not known"
-            raise ItemNotFoundError(f"picture {item} was imported: its original is {where}")
-        return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
+        return self._now().original(item)
 
     def info(self) -> LibraryInfo:
         """What this library is."""
-        settings = self._settings
-        return LibraryInfo(
-            path=self._path,
-            name=settings["name"],
-            count=len(self),
-            failed=self._failed,
-            dim=int(settings["dim"]),
-            model=settings["model"],
-            fingerprint=settings["fingerprint"],
-            provider=self._encoder.provider if self._encoder else "not loaded",
-            kernel=self._shards.kernel,
-            version=settings["version"],
-            created=settings["created"],
-            size_bytes=self._size_bytes,
-            folders=self._folders,
-            has_remote=self._shards.has_imported,
-        )
+        return self._now().info(self._encoder.provider if self._encoder else "not loaded")
 
     def failures(self) -> list[Failure]:
         """Every file that was not taken in, or not in whole, with the reason, in order of path."""
@@ -345,24 +301,3 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _checked_page(k: int, offset: int) -> int:
-    if k < 1 or offset < 0:
-        raise InputError(f"expected k of at least 1 and offset of at least 0, found {k} and {offset}")
-    return k + offset
-
-
-@dataclass(frozen=True)
-class _Space:
-    """Where the vectors of a query come from: the library, and one of its towers."""
-
-    library: Library
-    tower: str
-
-    @property
-    def encoder(self) -> Encoder:
-        return self.library.encoder_of(self.tower)
-
-    def vector(self, item: int) -> NDArray[np.float32]:
-        return self.library.vector(item)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from snapseek.errors import FormatError, StorageError
 from snapseek.library.records import SCHEMA, Record, Records, RecordWriter
 from snapseek.library.stage import Stage
-from snapseek.vectors import Effort, VectorIndex
+from snapseek.vectors import Allow, Effort, Filter, RowFlags, VectorIndex
 
 DIRECTORY = "shards"
 DEEPEST_PAGE = 1000
@@ -23,6 +23,7 @@ DEEPEST_PAGE = 1000
 
 Queries = NDArray[np.float16] | NDArray[np.float32]
 Advance = Callable[[str, float], object]
+Allowed = Allow | Filter | RowFlags | None
 
 
 class ShardDraft:
@@ -153,8 +154,10 @@ class Shard:
         ids = self.index.ids()
         self._check_match(paths[0].name, paths[1].name, ids)
         self._effort = _deep(self.index.setting())
-        self._order = np.argsort(ids, kind="stable")
-        self._sorted_ids = ids[self._order]
+        self.stem = stem
+        self.order = np.argsort(ids, kind="stable")
+        """(rows,) int64: the rows in order of their ids."""
+        self._sorted_ids = ids[self.order]
 
     def _check_match(self, vectors: str, records: str, ids: NDArray[np.int64]) -> None:
         """That both files are of the same rows: all of them counted, some of them looked at."""
@@ -169,30 +172,28 @@ class Shard:
 
     def __len__(self) -> int:
         """The number of rows."""
-        return len(self._order)
+        return len(self.order)
 
     def search(
-        self, vector: NDArray[np.float32], k: int, *, exact: bool = False
+        self, vector: NDArray[np.float32], k: int, *, allow: Allowed = None, exact: bool = False
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Ids and scores of the best `k` rows for the unit vector (1, dim), best first, ties by lower id."""
-        ids, scores = self.index.search(vector, k, exact=exact, effort=self._effort)
+        """Ids and scores of the best `k` rows for the unit vector (1, dim), best first, ties by lower id.
+
+        `allow`: the rows that may be found, as `index.filter` made them ready.
+        """
+        ids, scores = self.index.search(vector, k, allow=allow, exact=exact, effort=self._effort)
         return ids[0], scores[0]
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of each of these ids, which must be here."""
-        return self._order[np.searchsorted(self._sorted_ids, ids)]
+        return self.order[np.searchsorted(self._sorted_ids, ids)]
 
     def row_of(self, item: int) -> int | None:
         """The row of the picture with that id, or None."""
         place = int(np.searchsorted(self._sorted_ids, item))
         if place == len(self._sorted_ids) or self._sorted_ids[place] != item:
             return None
-        return int(self._order[place])
-
-    def rows_by_id(self, start: int, end: int) -> list[int]:
-        """The rows whose ids come at these places when all are in rising order."""
-        rows: list[int] = self._order[start:end].tolist()
-        return rows
+        return int(self.order[place])
 
 
 def sweep(library: Path, stems: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
 """The shards of a library as if they were one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.library.catalogue import ShardRow
+from snapseek.library.part import Part
 from snapseek.library.records import Record
 from snapseek.library.shard import Shard
+
+_NONE = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -21,26 +24,44 @@ class Place:
 
 
 class Shards:
-    """Every shard of a library, open. Safe to use from many threads at once."""
+    """Every shard of one state of a library, open. Safe to use from many threads at once."""
 
-    def __init__(self, library: Path, rows: Sequence[ShardRow]) -> None:
-        """Open those shards. Raises FormatError when a file is missing or damaged."""
-        self._shards = [Shard(library, row.stem) for row in rows]
-        self._are_imported = [row.source is not None for row in rows]
-        self._ends = np.cumsum([len(shard) for shard in self._shards])
-        self.size_bytes = sum(shard.size_bytes for shard in self._shards)
-        self.kernel = self._shards[0].index.info().kernel
-        self.has_imported = any(self._are_imported)
+    def __init__(
+        self,
+        library: Path,
+        rows: Sequence[ShardRow],
+        dead: Mapping[str, NDArray[np.int64]],
+        before: "Shards | None" = None,
+    ) -> None:
+        """Open those shards without the pictures whose ids are in `dead`, (n,) int64 by the shard's stem.
+
+        What `before` has open is taken from it. Raises FormatError when a file is missing or damaged.
+        """
+        is_open = {part.shard.stem: part.shard for part in before.parts} if before else {}
+        self.parts: list[Part] = [
+            Part(
+                is_open.get(row.stem) or Shard(library, row.stem),
+                dead.get(row.stem, _NONE),
+                is_imported=row.source is not None,
+            )
+            for row in rows
+        ]
+        self._ends = np.cumsum([0, *map(len, self.parts)])[1:]
+        self.size_bytes = sum(part.shard.size_bytes for part in self.parts)
+        self.kernel = self.parts[0].shard.index.info().kernel if self.parts else "none"
+        self.has_imported = any(part.is_imported for part in self.parts)
 
     def __len__(self) -> int:
         """The number of pictures."""
-        return int(self._ends[-1])
+        return int(self._ends[-1]) if self.parts else 0
 
     def search(
         self, vector: NDArray[np.float32], k: int, *, exact: bool = False
     ) -> tuple[list[Place], list[float]]:
         """Places and scores of the best `k` pictures for the unit vector (1, dim), ties by lower id."""
-        found = [shard.search(vector, k, exact=exact) for shard in self._shards]
+        found = [part.search(vector, k, exact=exact) for part in self.parts]
+        if not found:
+            return [], []
         ids = np.concatenate([ids for ids, _ in found])
         scores = np.concatenate([scores for _, scores in found])
         numbers = np.repeat(np.arange(len(found)), [len(ids) for ids, _ in found])
@@ -51,7 +72,7 @@ class Shards:
         rows = np.empty(len(ids), np.int64)
         for number in np.unique(numbers):
             here = numbers == number
-            rows[here] = self._shards[number].rows_of(ids[here])
+            rows[here] = self.parts[number].shard.rows_of(ids[here])
         return [Place(number, row) for number, row in zip(numbers.tolist(), rows.tolist(), strict=True)]
 
     def vectors(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -59,31 +80,32 @@ class Shards:
 
         Raises InputError where they lie in inverted lists.
         """
-        starts = self._ends - [len(shard) for shard in self._shards]
-        bounds = np.searchsorted(numbers, [*starts, self._ends[-1]])
-        parts = [
-            shard.index.vectors(numbers[low:high] - start)
-            for shard, start, low, high in zip(self._shards, starts, bounds, bounds[1:], strict=False)
-        ]
-        return np.concatenate(parts)
+        bounds = np.searchsorted(numbers, [0, *self._ends])
+        starts = [0, *self._ends[:-1]]
+        return np.concatenate(
+            [
+                part.shard.index.vectors(part.rows(numbers[low:high] - start))
+                for part, start, low, high in zip(self.parts, starts, bounds, bounds[1:], strict=False)
+            ]
+        )
 
     def vector(self, place: Place) -> NDArray[np.float32]:
         """(dim,) float32 of the picture there. Raises InputError where it lies in inverted lists."""
-        return np.asarray(self._shards[place.shard].index.vectors([place.row])[0])
+        return np.asarray(self.parts[place.shard].shard.index.vectors([place.row])[0])
 
     def page(self, start: int, end: int) -> list[Place]:
         """The places from `start` to before `end` where shards follow one another, each in order of id."""
         places = []
-        for number, shard in enumerate(self._shards):
-            first = int(self._ends[number]) - len(shard)
-            rows = shard.rows_by_id(max(0, start - first), max(0, end - first))
+        for number, part in enumerate(self.parts):
+            first = int(self._ends[number]) - len(part)
+            rows = part.rows_by_id(max(0, start - first), max(0, end - first))
             places += [Place(number, row) for row in rows]
         return places
 
     def place_of(self, item: int) -> Place | None:
         """The place of the picture with that id, or None."""
-        for number, shard in enumerate(self._shards):
-            row = shard.row_of(item)
+        for number, part in enumerate(self.parts):
+            row = part.row_of(item)
             if row is not None:
                 return Place(number, row)
         return None
@@ -93,7 +115,7 @@ class Shards:
         found: dict[Place, tuple[Record, Record]] = {}
         for number in {place.shard for place in places}:
             here = [place for place in places if place.shard == number]
-            found |= zip(here, self._read(self._shards[number], here), strict=True)
+            found |= zip(here, self._read(self.parts[number].shard, here), strict=True)
         return [found[place] for place in places]
 
     def _read(self, shard: Shard, places: Iterable[Place]) -> list[tuple[Record, Record]]:
@@ -102,4 +124,4 @@ class Shards:
 
     def is_imported(self, place: Place) -> bool:
         """Whether that picture came as a vector, not as a file."""
-        return self._are_imported[place.shard]
+        return self.parts[place.shard].is_imported

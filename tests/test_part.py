@@ -1,0 +1,54 @@
+"""snapseek.library.part: shards without their removed rows."""
+
+import numpy as np
+import pytest
+
+from snapseek.library.part import Part
+from snapseek.library.shard import Shard, ShardDraft
+from vector_rows import unit_rows
+
+ROWS = 700
+
+
+@pytest.fixture(params=["flat", "lists"])
+def shard(request, tmp_path, monkeypatch):
+    if request.param == "lists":
+        monkeypatch.setattr("snapseek.vectors.FLAT_ROWS", 300)
+    with ShardDraft(tmp_path, 8) as draft:
+        for item, vector in enumerate(unit_rows(ROWS, dim=8), start=5):
+            draft.append(vector[None], {"id": item})
+        draft.finish()
+    opened = Shard(tmp_path, draft.stem)
+    assert opened.index.info().kind == request.param
+    return opened
+
+
+def test_removed_rows_are_nowhere(shard):
+    dead = np.arange(5, ROWS, 3)
+    part = Part(shard, dead, is_imported=False)
+    living = [item for item in range(5, 5 + ROWS) if item not in set(dead.tolist())]
+    assert len(part) == len(living)
+    ids, _ = part.search(unit_rows(1, dim=8, seed=9), ROWS)
+    assert sorted(ids.tolist()) == living
+    assert [shard.records.id_of(row) for row in part.rows_by_id(0, ROWS)] == living
+    rows = part.rows(np.arange(len(part)))
+    assert sorted(shard.records.id_of(row) for row in rows.tolist()) == living
+    assert part.row_of(5) is None
+    assert part.row_of(6) == shard.row_of(6)
+    assert part.row_of(4) is None
+
+
+def test_what_lives_is_found_as_before(shard):
+    query = unit_rows(1, dim=8, seed=9)
+    ids, scores = Part(shard, np.zeros(0, np.int64), is_imported=False).search(query, ROWS, exact=True)
+    dead = ids[::2]
+    left, left_scores = Part(shard, np.sort(dead), is_imported=False).search(query, ROWS, exact=True)
+    np.testing.assert_array_equal(left, ids[1::2])
+    np.testing.assert_array_equal(left_scores, scores[1::2])
+
+
+def test_all_may_be_removed(shard):
+    part = Part(shard, np.arange(5, 5 + ROWS), is_imported=False)
+    assert len(part) == 0
+    assert len(part.search(unit_rows(1, dim=8), 9)[0]) == 0
+    assert part.rows_by_id(0, 9) == []

@@ -1,0 +1,97 @@
+"""snapseek.library.snapshot: states of a library that stay what they are, and how newer ones are taken up."""
+
+import threading
+
+import pytest
+from PIL import Image
+
+from conftest import PICTURES
+from snapseek.errors import FormatError
+from snapseek.library import Library, library
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Every query looks for a newer commit."""
+    monkeypatch.setattr(library, "_LOOK_EVERY_S", 0)
+
+
+def changed(folder, name="more.png", color="red"):
+    Image.new("RGB", (20, 20), color).save(folder / name)
+    return folder
+
+
+def test_a_query_sees_what_was_committed_since(folder, tmp_path, encoder, at_once):
+    opened = Library.build(folder, tmp_path / "l", encoder=encoder)
+    before = opened.search("red", 99)
+    Library.build(changed(folder), tmp_path / "l", encoder=encoder)
+    after = opened.search("red", 99)
+    assert (len(before), len(after)) == (len(PICTURES), len(PICTURES) + 1)
+    assert before.version != after.version == opened.version == opened.info().version
+
+
+def test_an_old_state_stays_as_it_was(folder, tmp_path, encoder, at_once):
+    opened = Library.build(folder, tmp_path / "l", encoder=encoder)
+    snapshot = opened.snapshot()
+    before = snapshot.search("red", 99, encoder=lambda: encoder)
+    Library.build(changed(folder), tmp_path / "l", encoder=encoder)
+    assert len(opened) == len(PICTURES) + 1
+    again = snapshot.search("red", 99, encoder=lambda: encoder)
+    assert again == before
+    assert again.version == before.version == snapshot.version
+    assert [snapshot.item(hit.id).uri for hit in before] == [hit.uri for hit in before]
+
+
+def test_one_looks_a_few_times_a_second_at_most(folder, tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr(library, "_LOOK_EVERY_S", 3600)
+    opened = Library.build(folder, tmp_path / "l", encoder=encoder)
+    Library.build(changed(folder), tmp_path / "l", encoder=encoder)
+    assert len(opened) == len(PICTURES)
+    assert opened.refresh()
+    assert not opened.refresh()
+    assert len(opened) == len(PICTURES) + 1
+
+
+def test_shards_that_stay_are_not_opened_again(folder, tmp_path, encoder):
+    opened = Library.build(folder, tmp_path / "l", encoder=encoder)
+    before = opened.snapshot()
+    with library.Catalogue.writing(tmp_path / "l") as catalogue:
+        catalogue.set_settings({"version": "other"})
+    assert opened.refresh()
+    assert opened.snapshot() is not before
+    assert opened.snapshot()._shards.parts[0].shard is before._shards.parts[0].shard
+
+
+def test_a_damaged_new_state_does_not_stop_the_answers(folder, tmp_path, encoder, at_once):
+    opened = Library.build(folder, tmp_path / "l", encoder=encoder)
+    Library.build(changed(folder), tmp_path / "l", encoder=encoder)
+    for path in (tmp_path / "l" / "shards").iterdir():
+        path.unlink()
+    assert len(opened.search("red", 99)) == len(PICTURES)
+    with pytest.raises(FormatError, match="missing"):
+        opened.refresh()
+
+
+def test_no_answer_mixes_two_states(folder, tmp_path, encoder, at_once):
+    opened = Library.build(folder, tmp_path / "l", encoder=encoder)
+    sizes = {opened.version: len(opened)}
+    wrong, done = [], threading.Event()
+
+    def ask():
+        while not done.is_set():
+            hits = opened.search("red", 99)
+            seen.add((hits.version, len(hits), hits.total))
+
+    seen: set[tuple[str, int, int]] = set()
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(5):
+        built = Library.build(changed(folder, f"{number}.png"), tmp_path / "l", encoder=encoder)
+        sizes[built.version] = len(built)
+    done.set()
+    for thread in threads:
+        thread.join()
+    wrong = [answer for answer in seen if not sizes[answer[0]] == answer[1] == answer[2]]
+    assert wrong == []
+    assert len({version for version, _, _ in seen}) > 1
