@@ -87,7 +87,7 @@ def test_import_and_search_what_was_imported(tmp_path, tiny_model, capsys):
 def test_a_folder_alone_is_opened(folder, tiny_model, monkeypatch, capsys):
     served = []
     monkeypatch.setattr(
-        "snapseek.cli.serve", lambda library, **options: served.append((len(library), options))
+        "snapseek.cli.serve.serve", lambda library, **options: served.append((len(library), options))
     )
     assert main([str(folder), "--model", str(tiny_model), "--port", "0"]) == 0
     ((count, options),) = served
@@ -98,7 +98,7 @@ def test_a_folder_alone_is_opened(folder, tiny_model, monkeypatch, capsys):
 def test_serve_opens_the_browser_only_when_asked(indexed, monkeypatch):
     served = []
     monkeypatch.setattr(
-        "snapseek.cli.serve", lambda library, **options: served.append(options["open_browser"])
+        "snapseek.cli.serve.serve", lambda library, **options: served.append(options["open_browser"])
     )
     assert main(["serve", str(indexed)]) == 0
     assert main(["serve", str(indexed), "--open"]) == 0
@@ -114,7 +114,7 @@ def test_a_stop_is_a_sentence(folder, tiny_model, monkeypatch, capsys):
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("snapseek.cli.Library.build", stop)
+    monkeypatch.setattr("snapseek.cli.index.Library.build", stop)
     assert main(["index", str(folder), "--model", str(tiny_model)]) == 130
     assert "stopped" in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import write_pictures
-from snapseek.cli import _COMMANDS, _parser
+from snapseek.cli.main import make_parser, with_command
 from snapseek.library import Library
 
 ROOT = Path(__file__).parents[1]
@@ -43,9 +43,8 @@ def test_links_lead_somewhere(document):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_are_understood(document):
     for words in commands(document.read_text(), "snapseek"):
-        if words[0] not in _COMMANDS:
-            words.insert(0, "open")
-        assert _parser().parse_args(words).command == words[0]
+        words = with_command(words)
+        assert make_parser().parse_args(words).command == words[0]
 
 
 def test_targets_of_make_exist():

@@ -70,7 +70,7 @@ def test_in_the_command(taught, tmp_path, capsys):
 
 def test_serve_takes_a_student(library, tmp_path, encoder, monkeypatch, capsys):
     served = []
-    monkeypatch.setattr("snapseek.cli.serve", lambda library, **_: served.append(library))
+    monkeypatch.setattr("snapseek.cli.serve.serve", lambda library, **_: served.append(library))
     write_student(tmp_path / "student", static_weights(), encoder, {})
     command = ["serve", str(library.info().path), "--fast-model", str(tmp_path / "student")]
     assert main(command) == 0

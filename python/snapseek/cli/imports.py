@@ -1,0 +1,42 @@
+"""`snapseek import`: vectors that are there already."""
+
+import argparse
+from pathlib import Path
+
+from snapseek.cli.command import Command
+from snapseek.cli.notes import note, note_size, stage_bar
+from snapseek.cli.options import add_model_dir, count
+from snapseek.library import Library
+from snapseek.library.places import library_of
+from snapseek.models import Encoder
+from snapseek.sources.picture import displayed
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="img_emb/*.npy and metadata/*.parquet are in it"
+    )
+    parser.add_argument("--model", required=True, metavar="M", help="the model that made the vectors")
+    parser.add_argument("--library", type=Path, metavar="L", help="where the library goes")
+    parser.add_argument("--memory", metavar="SIZE", help="most bytes for the vectors, such as 500MB")
+    parser.add_argument("--threads", type=count, metavar="N", help="default: all cores")
+    add_model_dir(parser)
+
+
+def _run(options: argparse.Namespace) -> None:
+    encoder = Encoder.load(options.model, model_dir=options.model_dir)
+    path = options.library or library_of(options.folder)
+    note(f"model {encoder.name}, library {displayed(str(path))}")
+    with stage_bar() as advance:
+        library = Library.import_vectors(
+            options.folder,
+            path,
+            encoder=encoder,
+            memory=options.memory,
+            threads=options.threads,
+            progress=advance,
+        )
+    note_size(library)
+
+
+IMPORT = Command("import", "make pictures searchable whose vectors are there already", _arguments, _run)

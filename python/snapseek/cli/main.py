@@ -1,0 +1,60 @@
+"""The words of a command line, led to the command that they name."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from snapseek import __version__
+from snapseek.cli.command import Command
+from snapseek.cli.distil import DISTIL
+from snapseek.cli.imports import IMPORT
+from snapseek.cli.index import DEMO, INDEX, OPEN
+from snapseek.cli.info import INFO
+from snapseek.cli.models import MODELS
+from snapseek.cli.notes import note
+from snapseek.cli.search import SEARCH
+from snapseek.cli.serve import SERVE
+from snapseek.errors import SnapseekError
+from snapseek.sources.picture import displayed
+
+COMMANDS: tuple[Command, ...] = (DEMO, OPEN, INDEX, IMPORT, SERVE, SEARCH, INFO, MODELS, DISTIL)
+"""Every command, in the order of the help."""
+
+_REFUSED = 1
+_STOPPED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments (default: those of the process). Returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = make_parser().parse_args(with_command(words))
+    try:
+        return options.run(options) or 0
+    except SnapseekError as error:
+        note(f"snapseek: {displayed(str(error))}", style="red")
+        return _REFUSED
+    except KeyboardInterrupt:
+        note("snapseek: stopped; nothing half-written stays")
+        return _STOPPED
+
+
+def with_command(words: list[str]) -> list[str]:
+    """The words, `open` before them where they begin with a folder."""
+    names = {command.name for command in COMMANDS}
+    return ["open", *words] if words and not words[0].startswith("-") and words[0] not in names else words
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; what it returns has the command's `run`."""
+    parser = argparse.ArgumentParser(
+        prog="snapseek",
+        description="Search your pictures by words.",
+        epilog="`snapseek FOLDER` is `snapseek open FOLDER`: index it, serve the page, open the browser.",
+    )
+    parser.add_argument("--version", action="version", version=f"snapseek {__version__}")
+    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        of_command = parsers.add_parser(command.name, help=command.summary)
+        command.arguments(of_command)
+        of_command.set_defaults(run=command.run)
+    return parser

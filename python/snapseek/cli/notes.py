@@ -1,0 +1,53 @@
+"""What is said to the person at the terminal: on stderr, so that stdout holds results alone."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from snapseek.library import Library
+from snapseek.library import Progress as IndexProgress
+
+_NOTES = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def note(text: str, *, style: str | None = None) -> None:
+    """Say a line."""
+    _NOTES.print(text, markup=False, style=style)
+
+
+def note_size(library: Library) -> None:
+    """Say how large a library has become, and how many pictures are missing in it."""
+    info = library.info()
+    broken = f", {info.failed} could not be read (snapseek info --failed)" if info.failed else ""
+    note(f"{info.count} pictures, {info.size_bytes / 1e6:.1f} MB{broken}")
+
+
+@contextmanager
+def picture_bar() -> Iterator[Callable[[IndexProgress], None]]:
+    """A bar that counts pictures, with their rate; nothing where nobody looks."""
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_NOTES, transient=True, disable=not _NOTES.is_terminal) as bar:
+        task = bar.add_task("index", total=None, rate="")
+
+        def report(progress: IndexProgress) -> None:
+            speed = bar.tasks[0].speed
+            rate = f"{speed:.0f} pictures/s" if speed else ""
+            bar.update(task, completed=progress.done, total=progress.total, rate=rate)
+
+        yield report
+
+
+@contextmanager
+def stage_bar() -> Iterator[Callable[[str, float], None]]:
+    """A bar of named stages, each with the share of it that is done; nothing where nobody looks."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_NOTES, transient=True, disable=not _NOTES.is_terminal) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda stage, share: bar.update(task, description=stage, completed=share)

@@ -1,0 +1,59 @@
+"""Arguments that several commands have."""
+
+import argparse
+from pathlib import Path
+
+_MODEL_HELP = "'starter', a name of `snapseek models`, owner/name of the hub, or a directory"
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, found {value}")
+    return value
+
+
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """FOLDER..."""
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="pictures, at any depth")
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """[LIBRARY]: a library, or the folder that it is in."""
+    parser.add_argument(
+        "place", nargs="?", type=Path, default=Path(), metavar="LIBRARY", help="default: that of this folder"
+    )
+
+
+def add_library(parser: argparse.ArgumentParser) -> None:
+    """--library of a command whose first words are something else."""
+    parser.add_argument(
+        "--library", type=Path, default=Path(), metavar="L", help="default: that of this folder"
+    )
+
+
+def add_model_dir(parser: argparse.ArgumentParser) -> None:
+    """--model-dir."""
+    parser.add_argument(
+        "--model-dir", type=Path, metavar="D", help="folder of models (default: in your cache)"
+    )
+
+
+def add_building(parser: argparse.ArgumentParser) -> None:
+    """Where a library of pictures goes, and what makes it."""
+    add_model_dir(parser)
+    parser.add_argument("--library", type=Path, metavar="L", help="where the library goes")
+    parser.add_argument("--threads", type=count, metavar="N", help="pictures at a time (default: all cores)")
+    parser.add_argument("--model", default="starter", metavar="M", help=_MODEL_HELP)
+
+
+def add_serving(parser: argparse.ArgumentParser) -> None:
+    """Where a library is served, and by which towers."""
+    parser.add_argument(
+        "--fast-model", type=Path, metavar="DIR", help="a student of the library's model, for ?tower=fast"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
+    )
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000; 0 = any)")

@@ -1,0 +1,40 @@
+"""`snapseek serve`: the page of a library."""
+
+import argparse
+
+from snapseek.cli.command import Command
+from snapseek.cli.notes import note
+from snapseek.cli.options import add_place, add_serving
+from snapseek.library import Library
+from snapseek.library.places import find_library
+from snapseek.server import serve
+
+
+def serve_library(library: Library, options: argparse.Namespace) -> None:
+    """Serve the page of an open library until it is stopped."""
+    encoder = library.encoder
+    if options.fast_model:
+        library.use_fast_model(options.fast_model)
+    if library.fast_encoder:
+        note(f"fast model {library.fast_encoder.name}")
+    note(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures")
+    serve(
+        library,
+        host=options.host,
+        port=options.port,
+        open_browser=options.open,
+        on_ready=lambda url: note(f"serving {url} (Ctrl-C stops)"),
+    )
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_place(parser)
+    add_serving(parser)
+    parser.add_argument("--open", action="store_true", help="open the browser")
+
+
+def _run(options: argparse.Namespace) -> None:
+    serve_library(Library.open(find_library(options.place)), options)
+
+
+SERVE = Command("serve", "serve the page of a library", _arguments, _run)
