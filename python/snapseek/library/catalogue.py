@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, LibraryBusyError, LibraryNotFoundError, StorageError
-from snapseek.library.lock import writer_lock
 from snapseek.library.durable import sync_directory
-from snapseek.library.migrate import OLD_FORMAT, read_as_new, renew
+from snapseek.library.lock import writer_lock
+from snapseek.library.migrate import OLD_FORMAT, read_as_it_is, read_as_new, renew
 from snapseek.library.rows import FileRow, ImportRow, ShardRow, Source
 
 FILE_NAME = "library.db"
@@ -82,6 +82,7 @@ class Catalogue:
         self.connection = connection
         self._path = path
         self._has_committed = False
+        self._reads_old = False
 
     @classmethod
     def open(cls, directory: Path) -> Self:
@@ -97,8 +98,7 @@ class Catalogue:
         immutable = "&immutable=1" if is_still else ""
         catalogue = cls(_connect(f"{path.absolute().as_uri()}?mode=ro{immutable}"), path)
         try:
-            if catalogue._checked_format() == OLD_FORMAT:
-                read_as_new(catalogue.connection)
+            catalogue._adapt()
         except BaseException:
             catalogue.close()
             raise
@@ -175,10 +175,20 @@ class Catalogue:
             )
         return found
 
+    def _adapt(self) -> None:
+        """Read the format that is there: the next writer renews an old one, also under a reader."""
+        is_old = self._checked_format() == OLD_FORMAT
+        if is_old and not self._reads_old:
+            read_as_new(self.connection)
+        elif self._reads_old and not is_old:
+            read_as_it_is(self.connection)
+        self._reads_old = is_old
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """What is read in this block is of one commit. Raises FormatError when the database is damaged."""
         try:
+            self._adapt()
             self.connection.execute("BEGIN")
             try:
                 yield
@@ -228,9 +238,10 @@ class Catalogue:
 
     def forget_source(self, source: Source) -> None:
         """Forget a source with all its files; its shards and tombstones are not touched."""
-        for table in ("files", "imports"):
-            self.connection.execute(f"DELETE FROM {table} WHERE source = ?", (source.number,))
-        self.connection.execute("DELETE FROM sources WHERE number = ?", (source.number,))
+        key = (source.number,)
+        self.connection.execute("DELETE FROM files WHERE source = ?", key)
+        self.connection.execute("DELETE FROM imports WHERE source = ?", key)
+        self.connection.execute("DELETE FROM sources WHERE number = ?", key)
 
     def folders(self) -> list[Path]:
         """The folders that were indexed, then those that were imported."""
@@ -314,8 +325,9 @@ class Catalogue:
             "SELECT place, within, size_bytes, modified_ns, item, reason, content, is_removed FROM files "
             "JOIN sources ON number = source ORDER BY place, within"
         )
-        for folder, within, *rest, is_removed in self.connection.execute(query):
-            yield FileRow(Path(os.fsdecode(folder)), os.fsdecode(within), *rest, is_removed=bool(is_removed))
+        for folder, within, size, time, item, reason, content, is_removed in self.connection.execute(query):
+            place = Path(os.fsdecode(folder))
+            yield FileRow(place, os.fsdecode(within), size, time, item, reason, content, bool(is_removed))
 
     def count_failed(self) -> int:
         """How many pictures could not be indexed or imported."""
@@ -360,7 +372,9 @@ def _create(path: Path) -> None:
     try:
         with closing(_connect(draft.absolute().as_uri())) as connection:
             connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(f"BEGIN;{_SCHEMA}INSERT INTO settings VALUES ('format', '{FORMAT}');COMMIT")
+            connection.executescript("BEGIN;" + _SCHEMA)
+            connection.execute("INSERT INTO settings VALUES ('format', ?)", (str(FORMAT),))
+            connection.commit()
         draft.replace(path)
         sync_directory(path.parent)
     finally:

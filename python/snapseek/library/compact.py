@@ -1,8 +1,8 @@
 """Fewer and larger shards: small ones merged, removed rows dropped, many rows put into inverted lists.
 
-A shard of inverted lists is trained for the rows that it was made of, and never changes; so what drifts is not a
-shard but the library around it. It is trained anew when those around it have grown to half its size, or when a
-quarter of it was removed.
+A shard of inverted lists is trained for the rows that it was made of, and never changes; so what drifts is
+not a shard but the library around it. It is trained anew when those around it have grown to half its size, or
+when a quarter of it was removed.
 """
 
 from collections.abc import Callable, Sequence
@@ -89,8 +89,8 @@ def _all_of(parts: Sequence[Part]) -> list[Part]:
 def worthwhile(parts: Sequence[Part]) -> list[Part]:
     """Which shards of a source to merge next; none when all is well.
 
-    The flat ones when they fill lists of their own, or are small; otherwise a shard with all smaller ones when
-    these hold half as many rows as it: so there are few shards, and a row is written anew few times.
+    The flat ones when they fill lists of their own, or are small; otherwise a shard with all smaller ones
+    when these hold half as many rows as it: so shards are few, and a row is written anew few times.
     """
     flat = [part for part in parts if part.is_flat]
     flat_rows = sum(map(len, flat))
@@ -109,7 +109,9 @@ def _merge(
     rows = sum(map(len, parts))
     old = [part.shard.stem for part in parts]
     dim = parts[0].shard.index.dim
-    record_bytes = sum(part.shard.records.size_bytes for part in parts) // max(1, sum(len(p.shard) for p in parts))
+    record_bytes = sum(part.shard.records.size_bytes for part in parts) // max(
+        1, sum(len(p.shard) for p in parts)
+    )
     check_room(directory, rows, dim, record_bytes)
     with ShardDraft(directory, dim, schema_of(parts)) as draft:
         for part in parts:

@@ -1,6 +1,7 @@
 """What is known of the files of some sources, compared with what is there now.
 
-The comparison is SQL over temporary tables: a folder may have a million files, and most of them are as they were.
+The comparison is SQL over temporary tables: a folder may have a million files, and most of them are as they
+were.
 """
 
 import os
@@ -8,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from snapseek.library.catalogue import Catalogue, Source
 from snapseek.sources import Picture
@@ -32,8 +33,15 @@ DROP TABLE IF EXISTS temp.gone;
 CREATE TEMP TABLE gone (source INTEGER, within BLOB, size_bytes INTEGER, content BLOB, item INTEGER);
 DROP TABLE IF EXISTS temp.todo;
 """
-_IS_KNOWN = "JOIN main.files AS f ON f.source = s.source AND f.within = s.within"
-_DIFFERS = "(f.size_bytes <> s.size_bytes OR f.modified_ns <> s.modified_ns)"
+_PLAN = """
+CREATE TEMP TABLE todo AS SELECT s.*, f.item FROM temp.seen AS s
+LEFT JOIN main.files AS f ON f.source = s.source AND f.within = s.within
+WHERE f.within IS NULL OR f.size_bytes <> s.size_bytes OR f.modified_ns <> s.modified_ns
+    OR (:everything AND f.is_removed = 0)
+    OR (:retry_failed AND f.reason IS NOT NULL AND f.is_removed = 0)
+    OR (:retry_failed AND f.is_removed = 1 AND s.source NOT IN (SELECT source FROM temp.looked))
+ORDER BY s.number
+"""
 
 
 @dataclass(frozen=True)
@@ -64,14 +72,16 @@ class Ledger:
         self._connection.executescript(_TABLES)
         self._places = {source.number: source.place for source in catalogue.sources()}
 
-    def look(self, source: Source, pictures: Iterable[Picture]) -> int:
-        """Note all that is there of a source; how many files that is."""
+    def look(self, source: Source, pictures: Iterable[Picture], *, is_whole: bool = True) -> int:
+        """Note what is there of a source, how many files; `is_whole` says that what it lacks is gone."""
         self._places[source.number] = source.place
         self._connection.execute("BEGIN")
         try:
-            self._connection.execute("INSERT OR IGNORE INTO temp.looked VALUES (?)", (source.number,))
+            if is_whole:
+                self._connection.execute("INSERT OR IGNORE INTO temp.looked VALUES (?)", (source.number,))
             rows = (
-                (source.number, os.fsencode(p.within), p.size_bytes, p.modified_ns, p.problem) for p in pictures
+                (source.number, os.fsencode(p.within), p.size_bytes, p.modified_ns, p.problem)
+                for p in pictures
             )
             cursor = self._connection.executemany(
                 "INSERT OR IGNORE INTO temp.seen (source, within, size_bytes, modified_ns, problem) "
@@ -119,8 +129,9 @@ class Ledger:
     def _moved(self, threads: int) -> list[Known]:
         candidates = self._pictures(
             "SELECT s.*, NULL FROM temp.seen AS s WHERE s.problem IS NULL AND NOT EXISTS "
-            "(SELECT 1 FROM main.files AS f WHERE f.source = s.source AND f.within = s.within) AND s.size_bytes "
-            "IN (SELECT size_bytes FROM temp.gone WHERE content IS NOT NULL) ORDER BY s.number"
+            "(SELECT 1 FROM main.files AS f WHERE f.source = s.source AND f.within = s.within) "
+            "AND s.size_bytes IN (SELECT size_bytes FROM temp.gone WHERE content IS NOT NULL) "
+            "ORDER BY s.number"
         )
         known: defaultdict[tuple[int, bytes], list[tuple[int, bytes, int | None]]] = defaultdict(list)
         if candidates:
@@ -140,9 +151,10 @@ class Ledger:
 
     def _touched(self, threads: int) -> list[Known]:
         rows = self._connection.execute(
-            f"SELECT s.*, f.item, f.content FROM temp.seen AS s {_IS_KNOWN} WHERE s.problem IS NULL "
-            "AND f.content IS NOT NULL AND s.size_bytes = f.size_bytes AND s.modified_ns <> f.modified_ns "
-            "ORDER BY s.number"
+            "SELECT s.*, f.item, f.content FROM temp.seen AS s "
+            "JOIN main.files AS f ON f.source = s.source AND f.within = s.within "
+            "WHERE s.problem IS NULL AND f.content IS NOT NULL AND s.size_bytes = f.size_bytes "
+            "AND s.modified_ns <> f.modified_ns ORDER BY s.number"
         ).fetchall()
         files = [self._todo(row[:-1]) for row in rows]
         return [
@@ -159,16 +171,11 @@ class Ledger:
     def plan(self, *, retry_failed: bool = False, everything: bool = False) -> tuple[int, int]:
         """Note what is to embed: all that is new or changed; how many that is, and how many are unchanged.
 
-        With `retry_failed` also what failed before, with `everything` whatever is seen.
+        With `retry_failed` also what failed before, or was removed from a source that was not looked at as a
+        whole; with `everything` whatever is seen.
         """
-        reasons = [f"f.within IS NULL OR {_DIFFERS}"]
-        reasons += ["(f.reason IS NOT NULL AND f.is_removed = 0)"] if retry_failed else []
-        reasons += ["coalesce(f.is_removed, 0) = 0"] if everything else []
         self._connection.execute("DROP TABLE IF EXISTS temp.todo")
-        self._connection.execute(
-            "CREATE TEMP TABLE todo AS SELECT s.*, f.item FROM temp.seen AS s LEFT "
-            f"{_IS_KNOWN} WHERE {' OR '.join(reasons)} ORDER BY s.number"
-        )
+        self._connection.execute(_PLAN, {"everything": everything, "retry_failed": retry_failed})
         (todo,) = self._connection.execute("SELECT count(*) FROM temp.todo").fetchone()
         (seen,) = self._connection.execute("SELECT count(*) FROM temp.seen").fetchone()
         return todo, seen - todo
@@ -189,15 +196,10 @@ class Ledger:
     def _pictures(self, query: str) -> list[Todo]:
         return [self._todo(row) for row in self._connection.execute(query)]
 
-    def _todo(self, row: Sequence[object]) -> Todo:
+    def _todo(self, row: Sequence[Any]) -> Todo:
         _, source, within, size_bytes, modified_ns, problem, item = row
-        assert isinstance(source, int)
-        place = self._places[source]
-        return Todo(_picture(place, within, size_bytes, modified_ns, problem), source, item)  # type: ignore[arg-type]
-
-
-def _picture(place: Path, within: object, size_bytes: object, modified_ns: object, problem: object) -> Picture:
-    return Picture(place, os.fsdecode(within), size_bytes, modified_ns, problem)  # type: ignore[arg-type]
+        picture = Picture(self._places[source], os.fsdecode(within), size_bytes, modified_ns, problem)
+        return Todo(picture, source, item)
 
 
 def _hashes(files: Sequence[Todo], threads: int) -> list[bytes | None]:

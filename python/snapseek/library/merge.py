@@ -32,7 +32,7 @@ def living_rows(part: Part, schema: pa.Schema) -> Iterator[tuple[NDArray[np.floa
 def rows_of(
     part: Part, rows: NDArray[np.int64], schema: pa.Schema
 ) -> Iterator[tuple[NDArray[np.float32], pa.RecordBatch]]:
-    """These rows of a part, in that order: vectors (n, dim) float32 and records with the columns of `schema`."""
+    """These rows of a part, in that order: vectors (n, dim) float32, and records of just `schema`."""
     start = 0
     for batch in part.shard.records.in_order(rows):
         end = start + batch.num_rows

@@ -8,15 +8,20 @@ _SOURCES = """
 SELECT 'folder' AS kind, folder AS place FROM {files} GROUP BY folder
 UNION ALL SELECT 'import', source FROM {imports} GROUP BY source
 """
-_NUMBER = "(SELECT number FROM sources WHERE kind = '{kind}' AND place = {place})"
-_SELECTS = {
-    "shards": "SELECT stem, rows, coalesce(" + _NUMBER.format(kind="import", place="s.source") + ", 0) AS source,"
-    " 0 AS generation, NULL AS records_crc FROM {shards} s",
-    "imports": "SELECT " + _NUMBER.format(kind="import", place="i.source") + " AS source, within, size_bytes,"
-    " modified_ns, rows, left_out, reason FROM {imports} i",
-    "files": "SELECT " + _NUMBER.format(kind="folder", place="f.folder") + " AS source, within, size_bytes,"
-    " modified_ns, NULL AS content, item, reason, 0 AS is_removed FROM {files} f",
-}
+_SHARDS = """
+SELECT stem, rows,
+    coalesce((SELECT number FROM sources WHERE kind = 'import' AND place = s.source), 0) AS source,
+    0 AS generation, NULL AS records_crc FROM {shards} AS s
+"""
+_IMPORTS = """
+SELECT (SELECT number FROM sources WHERE kind = 'import' AND place = i.source) AS source, within, size_bytes,
+    modified_ns, rows, left_out, reason FROM {imports} AS i
+"""
+_FILES = """
+SELECT (SELECT number FROM sources WHERE kind = 'folder' AND place = f.folder) AS source, within, size_bytes,
+    modified_ns, NULL AS content, item, reason, 0 AS is_removed FROM {files} AS f
+"""
+_SELECTS = {"shards": _SHARDS, "imports": _IMPORTS, "files": _FILES}
 _TABLES = ("shards", "imports", "files")
 
 
@@ -30,13 +35,21 @@ def read_as_new(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE TEMP VIEW {name} AS " + select.format(**names))
 
 
+def read_as_it_is(connection: sqlite3.Connection) -> None:
+    """End what `read_as_new` began."""
+    for name in _TABLES:
+        connection.execute(f"DROP VIEW temp.{name}")
+    for name in ("sources", "tombstones"):
+        connection.execute(f"DROP TABLE temp.{name}")
+
+
 def renew(connection: sqlite3.Connection, schema: str) -> None:
     """Turn the tables into those of `schema`, within the transaction that is open."""
     names = {name: f"old_{name}" for name in _TABLES}
     for name, old in names.items():
         connection.execute(f"ALTER TABLE {name} RENAME TO {old}")
     for statement in schema.split(";\n"):
-        if "TABLE settings" not in statement:
+        if statement.strip() and "TABLE settings" not in statement:
             connection.execute(statement)
     connection.execute("INSERT INTO sources (kind, place) " + _SOURCES.format(**names))
     for name, select in _SELECTS.items():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from snapseek.library.catalogue import PICTURES, Catalogue
+from snapseek.library.catalogue import Catalogue
 from snapseek.library.identity import identity, queries_of
 from snapseek.library.ledger import Todo
 from snapseek.library.pipeline import Outcome
@@ -27,8 +27,8 @@ CREATE TEMP TABLE done AS SELECT * FROM main.files WHERE 0;
 class Pieces:
     """What became of pictures, committed whenever a shard's worth of them is there.
 
-    With `anew` everything is committed at the end and replaces all pictures: vectors of two models are not to be
-    in a library together. Leaving the `with` block without `finish` forgets what was not committed.
+    With `anew` everything is committed at the end and replaces all pictures: vectors of two models are not to
+    be in a library together. Leaving the `with` block without `finish` forgets what was not committed.
     """
 
     def __init__(

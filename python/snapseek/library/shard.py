@@ -137,7 +137,9 @@ class Shard:
         paths = [library / DIRECTORY / f"{stem}{suffix}" for suffix in (".snap", ".arrow")]
         for path in paths:
             if not path.is_file():
-                raise FormatError(f"{path} is missing; index the folder anew")
+                raise FormatError(
+                    f"{path} is missing; mend it with: snapseek repair, or index the folder anew"
+                )
         self.size_bytes = sum(path.stat().st_size for path in paths)
         self.index = VectorIndex.open(paths[0])
         self.records = Records(paths[1])

@@ -1,4 +1,4 @@
-"""Folders taken up as they are now: what is new is embedded, what was moved is known again, what is gone goes."""
+"""Folders taken up as they are now: new pictures are embedded, moved ones known again, gone ones removed."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -7,7 +7,7 @@ from itertools import tee
 from pathlib import Path
 
 from snapseek.errors import InputError, ModelMismatchError
-from snapseek.library.catalogue import FILES, FOLDER, IMPORT, Catalogue, Source
+from snapseek.library.catalogue import FILES, FOLDER, Catalogue, Source
 from snapseek.library.compact import Compaction, compact_if_room
 from snapseek.library.identity import fresh_version
 from snapseek.library.ledger import Known, Ledger, Todo
@@ -41,8 +41,8 @@ class Progress:
 class SyncReport:
     """How many pictures were taken in, taken in again, moved, removed, left as they were, or unreadable.
 
-    `missing` are folders that were not there, or empty, and whose pictures were left as they were. `put_off` says
-    why small shards were not merged, if they were not.
+    `missing` are folders that were not there, or empty, and whose pictures were left as they were. `put_off`
+    says why small shards were not merged, if they were not.
     """
 
     added: int = 0
@@ -58,6 +58,16 @@ class SyncReport:
     def has_changed(self) -> bool:
         """Whether the library is another one now."""
         return any((self.added, self.updated, self.moved, self.removed, self.failed))
+
+
+def total(reports: Iterable[SyncReport]) -> SyncReport:
+    """Several reports as one."""
+    found = SyncReport()
+    for report in reports:
+        counted = ("added", "updated", "moved", "removed", "unchanged", "failed", "missing")
+        sums = {name: getattr(found, name) + getattr(report, name) for name in counted}
+        found = SyncReport(**sums, put_off=report.put_off or found.put_off)
+    return found
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,22 @@ def sync(directory: Path, folders: Sequence[Path] | None, how: How) -> SyncRepor
         return _Sync(catalogue, directory, how).run(folders)
 
 
+def add_files(directory: Path, files: Sequence[Path], how: How) -> SyncReport:
+    """Take single files into the library `directory`, also those that were removed from it or failed before.
+
+    Raises InputError for what is no file, otherwise as `sync` does.
+    """
+    for file in files:
+        if not file.is_file():
+            raise InputError(
+                f"expected a picture, found {'no file' if file.exists() else 'nothing'} at {file}"
+            )
+    with Catalogue.holding(directory) as catalogue:
+        sweep(directory, [shard.stem for shard in catalogue.shards()])
+        work = _Sync(catalogue, directory, replace(how, retry_failed=True))
+        return work.take([(*_home_of(catalogue, file), False) for file in files])
+
+
 @dataclass
 class _Sync:
     catalogue: Catalogue
@@ -97,9 +123,13 @@ class _Sync:
     report: SyncReport = field(default_factory=SyncReport)
 
     def run(self, folders: Sequence[Path] | None) -> SyncReport:
+        return self.take((source, pictures, True) for source, pictures in self._sources(folders))
+
+    def take(self, found: Iterable[tuple[Source, Iterable[Picture], bool]]) -> SyncReport:
+        """Take in pictures of sources; True says that these are all that the source has now."""
         ledger = Ledger(self.catalogue)
-        for source, pictures in self._sources(folders):
-            ledger.look(source, pictures)
+        for source, pictures, is_whole in found:
+            ledger.look(source, pictures, is_whole=is_whole)
         anew = self._is_other_model()
         moved, touched = ([], []) if anew else ledger.compare(threads=self.how.threads)
         gone = [] if anew else ledger.gone()
@@ -216,6 +246,16 @@ def _source(catalogue: Catalogue, kind: str, place: Path) -> Source:
         return catalogue.source(kind, place)
 
 
+def _home_of(catalogue: Catalogue, file: Path) -> tuple[Source, list[Picture]]:
+    """The folder of the library that the file lies in, or else its own for single files; and the file."""
+    path = Path(os.path.abspath(file))  # noqa: PTH100  (as find_pictures has it)
+    inside = [s for s in catalogue.sources() if s.kind == FOLDER and path.is_relative_to(s.place)]
+    source = inside[0] if inside else _source(catalogue, FILES, path.parent)
+    status = path.stat()
+    within = path.relative_to(source.place).as_posix()
+    return source, [Picture(source.place, within, status.st_size, status.st_mtime_ns)]
+
+
 def _first_and_all(folder: Path) -> Iterable[Picture] | None:
     """The pictures in the folder; None when it is not there or has none, as when a disk is not mounted."""
     try:
@@ -226,7 +266,9 @@ def _first_and_all(folder: Path) -> Iterable[Picture] | None:
 
 def _files(catalogue: Catalogue, source: Source) -> Iterator[Picture]:
     """The single files of a source that are still there."""
-    rows = catalogue.connection.execute("SELECT within FROM files WHERE source = ? ORDER BY within", (source.number,))
+    rows = catalogue.connection.execute(
+        "SELECT within FROM files WHERE source = ? ORDER BY within", (source.number,)
+    )
     for (within,) in rows.fetchall():
         try:
             status = (source.place / os.fsdecode(within)).stat()
