@@ -9,7 +9,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million figures fuzz test-arm e2e docs lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million million figures fuzz test-arm e2e docs lock deny clean chromium
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -58,6 +58,11 @@ bench-million: .venv/dev.stamp $(CORE) wheel ## 1.5 million vectors: ours beside
 	target/peers-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/snapseek-*.whl
 	target/peers-venv/bin/python benches/peers.py --set target/clip
 	$(BIN)/python benches/vector_figures.py --set target/clip
+
+million: .venv/dev.stamp install ## A library of 1.5 million pictures in target/million, and what it costs (about 4 minutes, 5 GB)
+	test -f target/clip/base.npy || $(BIN)/python benches/clip_like.py target/clip
+	rm -rf target/million
+	PYTHONPATH=tests $(BIN)/python benches/million_library.py target/clip target/million
 
 figures: install ## Measure the demo library: index, query, HTTP
 	$(BIN)/python benches/demo_figures.py
