@@ -9,7 +9,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million million figures fuzz test-arm e2e docs lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million million figures fuzz test-arm e2e docs cli-help lock deny clean chromium
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -79,6 +79,9 @@ test-arm: ## The NEON kernels against the reference, on this machine: needs Debi
 
 docs: ## Documentation of the crate, without warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+cli-help: .venv/dev.stamp $(CORE) ## Write what the commands say of themselves into docs/CLI.md
+	$(BIN)/python tests/cli_help.py
 
 wheel: .venv/run.stamp $(STATIC) ## Build the wheel into dist/
 	$(BIN)/maturin build --release --locked --out dist
