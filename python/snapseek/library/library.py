@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from snapseek.errors import InputError, ModelMismatchError, SnapseekError
 from snapseek.library.build import Progress, build
 from snapseek.library.catalogue import Catalogue
+from snapseek.library.export import export
 from snapseek.library.hits import Hit, Hits
 from snapseek.library.info import Failure, LibraryInfo
 from snapseek.library.intake import take_in
@@ -281,6 +282,17 @@ class Library:
         was told, and whoever wrote that is not to choose files of this machine.
         """
         return self._now().original(item)
+
+    def export(
+        self, target: str | Path | BinaryIO, kind: str | None = None, *, keep_text: bool = False
+    ) -> int:
+        """Write all pictures as csv, json, jsonl or parquet, or their vectors as npy; how many there are.
+
+        `target` is a file, whose name tells the `kind` if that is not given, or an open stream of bytes. See
+        `snapseek.library.export` for the formats and for `keep_text`. Raises InputError for another format,
+        StorageError when the disk refuses.
+        """
+        return export(self._now(), target, kind, keep_text=keep_text)
 
     def info(self) -> LibraryInfo:
         """What this library is."""

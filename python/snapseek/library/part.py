@@ -47,6 +47,10 @@ class Part:
         """The living rows whose ids come at these places when all are in rising order."""
         return [int(row) for row in self._by_id[start:end]]
 
+    def in_order_of_id(self) -> NDArray[np.int64]:
+        """The living rows in rising order of id, (n,) int64."""
+        return self._by_id
+
     @cached_property
     def _by_id(self) -> NDArray[np.int64]:
         order = self.shard.order
