@@ -23,6 +23,7 @@ from snapseek.images import Decoded, Preview, make_preview, open_picture
 from snapseek.library.records import Record
 from snapseek.models import Batch, Encoder
 from snapseek.sources import Picture, read_sidecars
+from snapseek.sources.content import content_hash
 
 _LOOK_AHEAD = 3
 """Handfuls under way or waiting for each thread; a slow picture holds the others up only after that many."""
@@ -45,6 +46,8 @@ class Outcome:
     vector: NDArray[np.float32] | None = None
     record: Record | None = None
     reason: str | None = None
+    content: bytes | None = None
+    """The hash of the file, where it could be read."""
     notes: tuple[str, ...] = ()
 
 
@@ -93,7 +96,7 @@ def _embed(pictures: Sequence[Picture], encoder: Encoder) -> list[Outcome]:
     except PictureError as error:
         if len(pictures) > 1:  # one of them spoils it for the others: find out which
             return [outcome for picture in pictures for outcome in _embed([picture], encoder)]
-        return [Outcome(pictures[0], reason=str(error))]
+        return [replace(outcomes[0], record=None, reason=str(error))]
     for place, row in zip(readable, rows, strict=True):
         done = outcomes[place]
         outcomes[place] = replace(done, vector=row[None])
@@ -104,14 +107,16 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
     """Read a picture into the batch; its outcome has no vector yet, or the reason why it cannot be read."""
     if picture.problem:
         return Outcome(picture, reason=picture.problem)
+    content = content_hash(picture.path)
     try:
         decoded = open_picture(picture.path, min_side=encoder.picture_side_px)
         preview = make_preview(decoded.image)
     except PictureError as error:
-        return Outcome(picture, reason=str(error))
+        return Outcome(picture, reason=str(error), content=content)
     batch.add(decoded.image)
     sidecar = read_sidecars(picture.path)
-    return Outcome(picture, record=_record(picture, decoded, preview, sidecar.facts), notes=sidecar.notes)
+    record = _record(picture, decoded, preview, sidecar.facts)
+    return Outcome(picture, record=record, content=content, notes=sidecar.notes)
 
 
 def _record(picture: Picture, decoded: Decoded, preview: Preview, told: Facts) -> Record:
