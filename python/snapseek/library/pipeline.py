@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import PictureError
-from snapseek.images import Preview, make_preview, open_picture
+from snapseek.facts import Facts
+from snapseek.images import Decoded, Preview, make_preview, open_picture
 from snapseek.library.records import Record
 from snapseek.models import Batch, Encoder
-from snapseek.sources import Picture
+from snapseek.sources import Picture, read_sidecars
 from snapseek.sources.content import content_hash
 
 _LOOK_AHEAD = 3
@@ -36,7 +37,10 @@ _Out = TypeVar("_Out")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file: a vector (1, dim) with its record, or a reason."""
+    """What became of a file: a vector (1, dim) with its record, or a reason.
+
+    `notes` say what was left out beside a picture that is there all the same.
+    """
 
     picture: Picture
     vector: NDArray[np.float32] | None = None
@@ -44,6 +48,7 @@ class Outcome:
     reason: str | None = None
     content: bytes | None = None
     """The hash of the file, where it could be read."""
+    notes: tuple[str, ...] = ()
 
 
 def embed_pictures(pictures: Iterable[Picture], encoder: Encoder, threads: int) -> Iterator[Outcome]:
@@ -109,20 +114,30 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
     except PictureError as error:
         return Outcome(picture, reason=str(error), content=content)
     batch.add(decoded.image)
-    record = _record(picture, decoded.width, decoded.height, preview)
-    return Outcome(picture, record=record, content=content)
+    sidecar = read_sidecars(picture.path)
+    record = _record(picture, decoded, preview, sidecar.facts)
+    return Outcome(picture, record=record, content=content, notes=sidecar.notes)
 
 
-def _record(picture: Picture, width: int, height: int, preview: Preview) -> Record:
+def _record(picture: Picture, decoded: Decoded, preview: Preview, told: Facts) -> Record:
+    """The record of a picture; what people told of it counts before what its file says."""
+    facts = told.or_else(decoded.facts)
     return {
         "uri": picture.uri,
-        "width": width,
-        "height": height,
+        "width": decoded.width,
+        "height": decoded.height,
         "color": preview.color,
         "preview": preview.data,
-        "caption": None,
+        "caption": facts.caption,
         "name": picture.name,
         "folder": picture.parent,
         "size_bytes": picture.size_bytes,
         "modified": datetime.fromtimestamp(picture.modified_ns / 1e9, UTC),
+        "kind": decoded.kind,
+        "taken": facts.taken,
+        "camera": facts.camera,
+        "latitude": facts.latitude,
+        "longitude": facts.longitude,
+        "tags": list(facts.tags) or None,
+        "title": facts.title,
     }

@@ -138,8 +138,8 @@ def _check_records(shard: Shard, ids: _Ids) -> None:
         start += batch.num_rows
         if not np.array_equal(batch.column("id").to_numpy(zero_copy_only=False), here):
             raise FormatError("expected the ids of the vectors in the records, found others")
-        previews: pa.BinaryArray = batch.column("preview")
-        longest = pc.max(pc.binary_length(previews)).as_py() or 0
+        lengths = pc.binary_length(batch.column("preview"))  # type: ignore[call-overload]
+        longest = pc.max(lengths).as_py() or 0
         if longest > MAX_PREVIEW_BYTES:
             raise FormatError(
                 f"expected previews of at most {MAX_PREVIEW_BYTES} bytes, found one of {longest}"
