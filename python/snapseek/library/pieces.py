@@ -10,8 +10,9 @@ from snapseek.library.catalogue import Catalogue
 from snapseek.library.identity import identity, queries_of
 from snapseek.library.ledger import Todo
 from snapseek.library.pipeline import Outcome
-from snapseek.library.shard import Queries, ShardDraft, sweep
+from snapseek.library.shard import Queries, ShardDraft
 from snapseek.library.shards import Shards
+from snapseek.library.writer import sweep_strays
 from snapseek.models import Encoder
 
 PIECE_ROWS = 4096
@@ -124,7 +125,7 @@ class Pieces:
             catalogue.set_settings(settings | ({"created": made} if made else {}))
         self._draft = None
         if self._anew:
-            sweep(self._directory, [shard.stem for shard in catalogue.shards()])
+            sweep_strays(catalogue, self._directory)
 
     def _forget_pictures(self) -> None:
         catalogue = self._catalogue

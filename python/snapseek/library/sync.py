@@ -15,8 +15,9 @@ from snapseek.library.pieces import Pieces
 from snapseek.library.pipeline import Outcome, embed_pictures
 from snapseek.library.relocate import relocated
 from snapseek.library.room import check_room
-from snapseek.library.shard import Queries, sweep
+from snapseek.library.shard import Queries
 from snapseek.library.shards import Shards
+from snapseek.library.writer import writer
 from snapseek.models import Encoder
 from snapseek.sources import Picture, find_pictures
 
@@ -94,8 +95,7 @@ def sync(directory: Path, folders: Sequence[Path] | None, how: How) -> SyncRepor
     for folder in folders or ():
         if next(find_pictures(folder), None) is None:
             raise InputError(f"expected pictures in {folder}, found none ({_KINDS})")
-    with Catalogue.holding(directory) as catalogue:
-        sweep(directory, [shard.stem for shard in catalogue.shards()])
+    with writer(directory) as catalogue:
         return _Sync(catalogue, directory, how).run(folders)
 
 
@@ -109,8 +109,7 @@ def add_files(directory: Path, files: Sequence[Path], how: How) -> SyncReport:
             raise InputError(
                 f"expected a picture, found {'no file' if file.exists() else 'nothing'} at {file}"
             )
-    with Catalogue.holding(directory) as catalogue:
-        sweep(directory, [shard.stem for shard in catalogue.shards()])
+    with writer(directory) as catalogue:
         work = _Sync(catalogue, directory, replace(how, retry_failed=True))
         return work.take([(*_home_of(catalogue, file), False) for file in files])
 
@@ -134,14 +133,16 @@ class _Sync:
         moved, touched = ([], []) if anew else ledger.compare(threads=self.how.threads)
         gone = [] if anew else ledger.gone()
         todo, unchanged = ledger.plan(retry_failed=self.how.retry_failed, everything=anew)
-        self.report = replace(self.report, unchanged=unchanged + len(touched), moved=len(moved))
+        kept = len(_items(moved))
+        unchanged += len(touched) + len(moved) - kept
+        self.report = replace(self.report, unchanged=unchanged, moved=kept)
         if todo:
             check_room(self.directory, todo, self.how.encoder().dim, _RECORD_BYTES)
         if moved or touched or gone:
             self._settle(moved, touched, gone)
         if todo:
             self._embed(ledger, todo, anew=anew)
-        if self.report.has_changed or touched:
+        if self.report.has_changed or touched or moved:
             put_off = compact_if_room(self.catalogue, self.directory, self._compaction())
             self.report = replace(self.report, put_off=put_off)
         return self.report
