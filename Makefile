@@ -9,7 +9,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million figures fuzz test-arm e2e docs lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million million figures fuzz test-arm e2e docs cli-help lock deny clean chromium
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -59,6 +59,11 @@ bench-million: .venv/dev.stamp $(CORE) wheel ## 1.5 million vectors: ours beside
 	target/peers-venv/bin/python benches/peers.py --set target/clip
 	$(BIN)/python benches/vector_figures.py --set target/clip
 
+million: .venv/dev.stamp install ## A library of 1.5 million pictures in target/million, and what it costs (about 4 minutes, 5 GB)
+	test -f target/clip/base.npy || $(BIN)/python benches/clip_like.py target/clip
+	rm -rf target/million
+	PYTHONPATH=tests $(BIN)/python benches/million_library.py target/clip target/million
+
 figures: install ## Measure the demo library: index, query, HTTP
 	$(BIN)/python benches/demo_figures.py
 
@@ -74,6 +79,9 @@ test-arm: ## The NEON kernels against the reference, on this machine: needs Debi
 
 docs: ## Documentation of the crate, without warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+cli-help: .venv/dev.stamp $(CORE) ## Write what the commands say of themselves into docs/CLI.md
+	$(BIN)/python tests/cli_help.py
 
 wheel: .venv/run.stamp $(STATIC) ## Build the wheel into dist/
 	$(BIN)/maturin build --release --locked --out dist

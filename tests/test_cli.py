@@ -141,3 +141,25 @@ def test_import_is_light():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "False\n"
     )
+
+
+def test_export_writes_a_file_or_stdout(indexed, tmp_path, capsys):
+    line = ["export", "--library", str(indexed)]
+    assert main([*line, str(tmp_path / "all.csv")]) == 0
+    assert capsys.readouterr().err.splitlines()[-1] == f"6 pictures in {tmp_path / 'all.csv'}"
+    assert (tmp_path / "all.csv").read_text().count("\n") == 7
+    assert main([*line, str(tmp_path / "all.xlsx")]) == 1
+    assert "expected a format of csv" in capsys.readouterr().err
+    command = [sys.executable, "-m", "snapseek", *line, "-", "--format", "jsonl"]
+    answer = subprocess.run(command, capture_output=True, check=True)
+    assert [json.loads(found)["id"] for found in answer.stdout.splitlines()] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_reader_that_has_enough_is_no_error(indexed):
+    command = [sys.executable, "-m", "snapseek", "search", "red", "--json", "--library", str(indexed)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE) as process:
+        os.close(writing)
+        _, complaints = process.communicate(timeout=30)
+    assert (process.returncode, complaints) == (141, b"")

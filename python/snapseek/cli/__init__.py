@@ -1,8 +1,8 @@
 """The `snapseek` command: parse, call, print; nothing else.
 
 `main` reads the words and turns errors into sentences and exit codes. Each further file holds one command,
-or a few that share their arguments: a `Command` is its name, a summary, its arguments and what it runs; `main`
-lists them. `options` are arguments that several have, `notes` what is said on stderr. docs/CLI.md is their help.
+or a few that share their arguments: a `Command` is its name, a summary, its arguments and what it runs;
+`main` lists them. `options` are arguments that several have, `notes` what is said on stderr.
 """
 
 from snapseek.cli.main import main

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 class Command:
     """A word after `snapseek`: `arguments` declares what may follow, `run` does it.
 
-    `run` may return an exit code; None is 0. What goes wrong is raised as a SnapseekError.
+    `run` may return an exit code; None is 0. What goes wrong is raised as a SnapseekError. `details` is what
+    the help says beyond the summary.
     """
 
     name: str
     summary: str
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int | None]
+    details: str = ""

@@ -19,7 +19,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--texts", type=Path, metavar="FILE", help="your own texts, one a line")
     parser.add_argument("--library", type=Path, metavar="L", help="learn to rank the pictures of a library")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: in the library, where it is found")
-    parser.add_argument("--student", choices=("static", "transformer"), default="static")
+    parser.add_argument(
+        "--student", choices=("static", "transformer"), default="static", help="default: static, the faster"
+    )
     parser.add_argument("--layers", type=int, default=3, metavar="N", help="of a transformer, 2 to 4")
     parser.add_argument("--epochs", type=count, default=6, metavar="N", help="default: 6")
     parser.add_argument(

@@ -1,12 +1,15 @@
 """The words of a command line, led to the command that they name."""
 
 import argparse
+import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from snapseek import __version__
 from snapseek.cli.command import Command
 from snapseek.cli.distil import DISTIL
+from snapseek.cli.export import EXPORT
 from snapseek.cli.imports import IMPORT
 from snapseek.cli.index import DEMO, INDEX, OPEN
 from snapseek.cli.info import INFO
@@ -17,25 +20,36 @@ from snapseek.cli.serve import SERVE
 from snapseek.errors import SnapseekError
 from snapseek.sources.picture import displayed
 
-COMMANDS: tuple[Command, ...] = (DEMO, OPEN, INDEX, IMPORT, SERVE, SEARCH, INFO, MODELS, DISTIL)
+COMMANDS: tuple[Command, ...] = (DEMO, OPEN, INDEX, IMPORT, SERVE, SEARCH, INFO, EXPORT, MODELS, DISTIL)
 """Every command, in the order of the help."""
 
 _REFUSED = 1
 _STOPPED = 130
+_UNREAD = 141
+_EPILOG = """\
+`snapseek FOLDER` is `snapseek open FOLDER`: index it, serve the page, open the browser.
+Exit codes: 0 done, 1 not done or verify found damage, 2 misused, 130 stopped by Ctrl-C.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process). Returns the exit code."""
+    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture is said in its own line
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = make_parser().parse_args(with_command(words))
     try:
-        return options.run(options) or 0
+        code: int = options.run(options) or 0
+        sys.stdout.flush()
+        return code
     except SnapseekError as error:
         note(f"snapseek: {displayed(str(error))}", style="red")
         return _REFUSED
     except KeyboardInterrupt:
         note("snapseek: stopped; nothing half-written stays")
         return _STOPPED
+    except BrokenPipeError:  # who read the output, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
 
 
 def with_command(words: list[str]) -> list[str]:
@@ -49,12 +63,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="snapseek",
         description="Search your pictures by words.",
-        epilog="`snapseek FOLDER` is `snapseek open FOLDER`: index it, serve the page, open the browser.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"snapseek {__version__}")
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
-        of_command = parsers.add_parser(command.name, help=command.summary)
+        told = f"{command.summary[0].upper()}{command.summary[1:]}. {command.details}".strip()
+        of_command = parsers.add_parser(command.name, help=command.summary, description=told)
         command.arguments(of_command)
         of_command.set_defaults(run=command.run)
     return parser

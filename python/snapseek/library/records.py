@@ -33,9 +33,17 @@ _FOLDER: dict[str, pa.DataType] = {
     "folder": pa.string(),
     "size_bytes": pa.int64(),
     "modified": pa.timestamp("us", tz="UTC"),
+    "kind": pa.string(),
+    "taken": pa.timestamp("us", tz="UTC"),
+    "camera": pa.string(),
+    "latitude": pa.float64(),
+    "longitude": pa.float64(),
+    "tags": pa.list_(pa.string()),
+    "title": pa.string(),
 }
 SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
-"""The columns of pictures in folders; other sources add others to the first seven, which all have."""
+"""The columns of pictures; imported tables add others to the first seven, which all have. Libraries made
+before a column was there lack it: it counts as null."""
 
 Record = dict[str, Any]
 
@@ -105,7 +113,7 @@ class Records:
         missing = [name for name in _CORE if self.schema.get_field_index(name) < 0]
         if missing:
             raise FormatError(f"{path} lacks the columns {', '.join(missing)}; index the folder anew")
-        shown = [field for field in self.schema if field.name in _CORE or _is_shown(field.type)]
+        shown = [field for field in self.schema if field.name in _CORE or is_shown(field.type)]
         self._shown = [field.name for field in shown]
         self._own = [name for name in self._shown if name not in _CORE]
         self._ends = list(accumulate(batch.num_rows for batch in self._batches))
@@ -129,12 +137,7 @@ class Records:
             return []
         # One row of a batch is a view of it: nothing is copied but what is asked for.
         parts = [batch.slice(place, 1) for batch, place in map(self._place, rows)]
-        table = pa.Table.from_batches(parts).select(self._shown)
-        columns = [_plain(column).to_pylist() for column in table.columns]
-        return [
-            dict(zip(self._shown, map(_speakable, values), strict=True))
-            for values in zip(*columns, strict=True)
-        ]
+        return plain_rows(pa.Table.from_batches(parts).select(self._shown))
 
     def _place(self, row: int) -> tuple[pa.RecordBatch, int]:
         index = bisect_right(self._ends, row)
@@ -184,10 +187,19 @@ class Records:
         yield from pa.Table.from_batches(parts).combine_chunks().take(place).to_batches()
 
 
-def _is_shown(kind: pa.DataType) -> bool:
+def is_shown(kind: pa.DataType) -> bool:
     """Whether a value of this type can be part of an answer: raw bytes can not."""
     types = pa.types
     return not (types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
+
+
+def plain_rows(table: pa.Table) -> list[Record]:
+    """The rows of a table. What JSON has no word for is text, times ISO 8601; raw bytes stay as they are."""
+    columns = [_plain(column).to_pylist() for column in table.columns]
+    return [
+        dict(zip(table.column_names, map(_speakable, values), strict=True))
+        for values in zip(*columns, strict=True)
+    ]
 
 
 def _plain(column: "pa.ChunkedArray[Any]") -> "pa.ChunkedArray[Any]":

@@ -1,10 +1,11 @@
 """The shards of a library as if they were one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.library.catalogue import ShardRow
@@ -13,6 +14,7 @@ from snapseek.library.records import Record
 from snapseek.library.shard import Shard
 
 _NONE = np.zeros(0, np.int64)
+BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,19 @@ class Place:
 
     shard: int
     row: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some pictures of one shard: their records, and their rows there, (n,) int64."""
+
+    records: pa.RecordBatch
+    shard: Shard
+    rows: NDArray[np.int64]
+
+    def vectors(self) -> NDArray[np.float32]:
+        """(n, dim) float32 stored vectors of them. Raises InputError where the index gives scores only."""
+        return self.shard.index.vectors(self.rows)
 
 
 class Shards:
@@ -110,6 +125,12 @@ class Shards:
                 return Place(number, row)
         return None
 
+    def homes(self, items: Iterable[int]) -> dict[str, NDArray[np.int64]]:
+        """The stems of the shards that hold the living rows of these ids, with the ids that each holds."""
+        wanted = np.unique(np.fromiter(items, np.int64))
+        found = {part.shard.stem: part.living_among(wanted) for part in self.parts}
+        return {stem: here for stem, here in found.items() if len(here)}
+
     def records(self, places: Sequence[Place]) -> list[tuple[Record, Record]]:
         """For each place its record, and the part of it that the source added."""
         found: dict[Place, tuple[Record, Record]] = {}
@@ -121,6 +142,18 @@ class Shards:
     def _read(self, shard: Shard, places: Iterable[Place]) -> list[tuple[Record, Record]]:
         records = shard.records.get([place.row for place in places])
         return [(record, shard.records.meta(record)) for record in records]
+
+    def blocks(self) -> Iterator["Block"]:
+        """All pictures, some thousands at a time: shard after shard, each in order of id."""
+        for part in self.parts:
+            order = part.in_order_of_id()
+            start = 0
+            for batch in part.shard.records.in_order(order):
+                for low in range(0, batch.num_rows, BLOCK_ROWS):
+                    records = batch.slice(low, BLOCK_ROWS)
+                    rows = order[start : start + records.num_rows]
+                    start += records.num_rows
+                    yield Block(records, part.shard, rows)
 
     def is_imported(self, place: Place) -> bool:
         """Whether that picture came as a vector, not as a file."""

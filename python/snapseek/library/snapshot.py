@@ -2,21 +2,22 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, InputError, ItemNotFoundError
+from snapseek.errors import FormatError, InputError, ItemNotFoundError, LibraryNotFoundError
 from snapseek.library.ask import query_vector
 from snapseek.library.catalogue import FILE_NAME, Catalogue
 from snapseek.library.hits import Hit, Hits, Took
 from snapseek.library.info import LibraryInfo
-from snapseek.library.shards import Place, Shards
+from snapseek.library.shards import Block, Place, Shards
 from snapseek.library.terms import Query, terms_of
 from snapseek.models import Encoder
 
@@ -61,9 +62,13 @@ class Snapshot:
             folders = catalogue.folders()
             failed = catalogue.count_failed()
             rows = catalogue.shards()
-        if not rows:
-            raise FormatError(f"expected a shard in {path}, found none; index the folder anew")
-        shards = Shards(path, rows, {}, before._shards if before else None)
+            dead = catalogue.tombstones()
+        if "fingerprint" not in settings:
+            raise LibraryNotFoundError(
+                f"expected a library at {path}, found one that nothing was put into yet; "
+                f"go on with: snapseek index FOLDER --library {path}"
+            )
+        shards = Shards(path, rows, dead, before._shards if before else None)
         return cls(path, settings, folders, failed, shards)
 
     @property
@@ -148,6 +153,14 @@ class Snapshot:
         """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all."""
         numbers = np.random.default_rng(seed).permutation(len(self._shards))[:most]
         return self._shards.vectors(np.sort(numbers))
+
+    def blocks(self) -> Iterator[Block]:
+        """All pictures in the order of `browse`, some thousands at a time."""
+        return self._shards.blocks()
+
+    def schemas(self) -> list[pa.Schema]:
+        """The columns of the records of each shard."""
+        return [part.shard.records.schema for part in self._shards.parts]
 
     def _place_of(self, item: int) -> Place:
         place = self._shards.place_of(item)

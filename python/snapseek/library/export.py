@@ -1,0 +1,215 @@
+"""Everything that a library knows of its pictures, written for other programs, block by block.
+
+    csv      a line a picture, UTF-8; lists and objects as JSON; no columns of bytes
+    json     one array of objects, no columns of bytes
+    jsonl    an object a line, no columns of bytes
+    parquet  every column with its type, previews too
+    npy      the vectors, (n, dim) float16, unit rows, in the order in which the others have the pictures
+
+A spreadsheet takes a text that begins with = + - @ for a formula, and captions may come from strangers: in
+csv such a text gets a ' in front, unless it is asked for as it is. Numbers are never changed.
+"""
+
+import csv
+import io
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from snapseek.errors import InputError, StorageError
+from snapseek.library.records import Record, is_shown, plain_rows
+from snapseek.library.shards import Block
+from snapseek.library.snapshot import Snapshot
+
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a format needs to write: the blocks, the columns of all of them, and how many pictures."""
+
+    blocks: Iterable[Block]
+    schema: pa.Schema
+    rows: int
+    dim: int
+    keep_text: bool
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The records, block by block, with the columns of all."""
+        for block in self.blocks:
+            yield _fitted(block.records, self.schema)
+
+    def shown(self) -> Iterator[list[Record]]:
+        """The records as JSON can tell them, block by block."""
+        names = [field.name for field in self.schema if is_shown(field.type)]
+        for table in self.tables():
+            yield plain_rows(table.select(names))
+
+
+def export(
+    snapshot: Snapshot, target: str | Path | BinaryIO, kind: str | None = None, *, keep_text: bool = False
+) -> int:
+    """Write all pictures to a file or an open stream of bytes; how many there are.
+
+    `kind`: csv, json, jsonl, parquet or npy; without it the name of the file tells. A file appears when it is
+    complete, in the place of what had its name. `keep_text` leaves texts in csv as they are: see above.
+    Raises InputError for another format, StorageError when the disk refuses.
+    """
+    write = _FORMATS[kind_of(target, kind)]
+    job = _Job(
+        snapshot.blocks(),
+        unified(snapshot.schemas()),
+        len(snapshot),
+        int(snapshot.settings["dim"]),
+        keep_text=keep_text,
+    )
+    if isinstance(target, str | Path):
+        with _new_file(Path(target)) as stream:
+            write(job, stream)
+    else:
+        write(job, target)
+    return job.rows
+
+
+def kind_of(target: str | Path | BinaryIO, kind: str | None) -> str:
+    """The format that is asked for, or that a file's name tells. Raises InputError when neither does."""
+    found = kind or (Path(target).suffix[1:].lower() if isinstance(target, str | Path) else "")
+    if found not in _FORMATS:
+        raise InputError(f"expected a format of {', '.join(_FORMATS)}, found {found or 'none'!r}")
+    return found
+
+
+def unified(schemas: list[pa.Schema]) -> pa.Schema:
+    """The columns of all shards together; one that has types which do not agree becomes text."""
+    fields: dict[str, pa.Field[Any]] = {}
+    for field in (field.remove_metadata() for schema in schemas for field in schema):
+        known = fields.setdefault(field.name, field)
+        fields[field.name] = _common(known, field)
+    return pa.schema([field.with_nullable(True) for field in fields.values()])
+
+
+def _common(one: "pa.Field[Any]", other: "pa.Field[Any]") -> "pa.Field[Any]":
+    try:
+        return pa.unify_schemas([pa.schema([one]), pa.schema([other])], promote_options="permissive").field(0)
+    except pa.ArrowException:
+        return one.with_type(pa.string())
+
+
+def _fitted(records: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
+    return pa.table([_column(records, field) for field in schema], schema=schema)
+
+
+def _column(records: pa.RecordBatch, field: "pa.Field[Any]") -> Any:
+    index = records.schema.get_field_index(field.name)
+    if index < 0:
+        return pa.nulls(records.num_rows, field.type)
+    column = records.column(index)
+    if field.type == pa.string() and column.type != pa.string():
+        values = [row[field.name] for row in plain_rows(pa.table({field.name: column}))]
+        return pa.array([value if value is None else _text(value) for value in values], pa.string())
+    return column.cast(field.type)
+
+
+def _write_csv(job: _Job, stream: BinaryIO) -> None:
+    guard: Callable[[str], str] = str if job.keep_text else _harmless
+    text = io.TextIOWrapper(stream, "utf-8", errors="replace", newline="", write_through=True)
+    try:
+        writer = csv.writer(text)
+        writer.writerow(guard(field.name) for field in job.schema if is_shown(field.type))
+        for rows in job.shown():
+            writer.writerows([_cell(value, guard) for value in row.values()] for row in rows)
+    finally:
+        text.detach()
+
+
+def _cell(value: object, guard: Callable[[str], str]) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return guard(_text(value))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
+
+
+def _harmless(text: str) -> str:
+    """The text, with a ' in front where a spreadsheet would take it for a formula."""
+    return "'" + text if text.startswith(_FORMULA_BEGINS) else text
+
+
+def _write_jsonl(job: _Job, stream: BinaryIO) -> None:
+    for rows in job.shown():
+        stream.write(b"".join(_object(row) + b"\n" for row in rows))
+
+
+def _write_json(job: _Job, stream: BinaryIO) -> None:
+    before = b"[\n"
+    for rows in job.shown():
+        stream.write(before + b",\n".join(map(_object, rows)))
+        before = b",\n"
+    stream.write(b"\n]\n" if job.rows else b"[]\n")
+
+
+def _object(row: Record) -> bytes:
+    known = {name: _finite(value) for name, value in row.items()}
+    return json.dumps(known, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
+def _finite(value: object) -> object:
+    """JSON has no word for numbers that are none."""
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return {name: _finite(entry) for name, entry in value.items()} if isinstance(value, dict) else value
+
+
+def _write_parquet(job: _Job, stream: BinaryIO) -> None:
+    with pq.ParquetWriter(cast(Any, stream), job.schema, compression="zstd") as writer:  # stubs want a path
+        for table in job.tables():
+            writer.write_table(table)
+
+
+def _write_npy(job: _Job, stream: BinaryIO) -> None:
+    header = {"descr": "<f2", "fortran_order": False, "shape": (job.rows, job.dim)}
+    np.lib.format.write_array_header_1_0(stream, header)
+    for block in job.blocks:
+        vectors = block.vectors()
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        stream.write(vectors.astype("<f2").tobytes())
+
+
+_FORMATS: dict[str, Callable[[_Job, BinaryIO], None]] = {
+    "csv": _write_csv,
+    "json": _write_json,
+    "jsonl": _write_jsonl,
+    "parquet": _write_parquet,
+    "npy": _write_npy,
+}
+KINDS = tuple(_FORMATS)
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name when it is complete; when the block raises, what had the name stays."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with draft.open("xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
