@@ -29,7 +29,7 @@ _compute: Any = pc
 _Array = Any
 
 
-def kind_of(arrow: pa.DataType) -> Kind | None:
+def kind_of(arrow: Any) -> Kind | None:
     """What can be asked of a column of that type; None where nothing can."""
     types = pa.types
     if types.is_dictionary(arrow):
@@ -117,7 +117,8 @@ class _Codes:
         for text, original in zip(local, originals, strict=True):
             self.shown.setdefault(text, original)
         places = _compute.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
-        return np.append(np.array(codes, np.int64), -1)[places]
+        found: NDArray[np.int64] = np.append(np.array(codes, np.int64), -1)[places]
+        return found
 
     def __len__(self) -> int:
         return len(self._of)

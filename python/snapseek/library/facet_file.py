@@ -1,8 +1,8 @@
 """A file of named arrays: what was made of one column for filters, kept so that it need not be made again.
 
-Little-endian. 8 bytes SNAPFACE; uint32 length and CRC-32 of a header in JSON; the header, with the name, type,
-length and place of each array; the arrays, each at a multiple of 64 bytes. Derived from the records: whatever
-is wrong with it, it is made anew.
+Little-endian. 8 bytes SNAPFACE; uint32 length and CRC-32 of a header in JSON; the header, with the name,
+type, length and place of each array; the arrays, each at a multiple of 64 bytes. Derived from the records:
+whatever is wrong with it, it is made anew.
 """
 
 import json

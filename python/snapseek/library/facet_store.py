@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError
+from snapseek.library import filter_meaning
 from snapseek.library.facet_build import kind_of, list_facet, number_facet, text_facet
 from snapseek.library.facet_file import read_arrays, write_arrays
 from snapseek.library.facets import ChoiceFacet, Facet, Flags, ListFacet, NumberFacet, arrays_of
-from snapseek.library.filter_meaning import DATE, DATE_ROLES, ORIENTATION, PIXELS, Kind
+from snapseek.library.filter_meaning import DATE_ROLES, ORIENTATION, Kind
 from snapseek.library.filter_tree import Condition, Near
 from snapseek.library.records import Records
 from snapseek.library.word_facet import TextFacet, WordArrays, WordFacet
@@ -60,8 +60,14 @@ class FacetStore:
             return self._near(condition)
         if condition.column == ORIENTATION:
             return self._oriented(str(condition.value))
-        made = {DATE: lambda: self.date, PIXELS: lambda: self.pixels}.get(condition.column)
-        facet = made() if made else self.facet(condition.column)
+        facet: Facet | None
+        match condition.column:
+            case filter_meaning.DATE:
+                facet = self.date
+            case filter_meaning.PIXELS:
+                facet = self.pixels
+            case column:
+                facet = self.facet(column)
         if facet is None:
             return np.zeros(self.rows, np.bool_)
         return facet.flags(condition.operator, condition.value)
@@ -175,5 +181,3 @@ def distance_km(
     across = np.radians(longitudes - longitude)
     half = np.sin((there - here) / 2) ** 2 + np.cos(here) * np.cos(there) * np.sin(across / 2) ** 2
     return np.asarray(2 * _EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
-
-

@@ -79,7 +79,7 @@ _COMPARED: dict[str, Any] = {
 class ChoiceFacet:
     """Texts of which there are few different ones: for each row the code of its text, counted from 1."""
 
-    codes: NDArray[Any]
+    codes: NDArray[np.unsignedinteger[Any]]
     """(rows,) unsigned; 0 where there is no value."""
     text: NDArray[np.uint8]
     ends: NDArray[np.int64]
@@ -109,7 +109,7 @@ class ChoiceFacet:
     def flags(self, operator: str, value: Any) -> Flags:
         """See `Facet`."""
         if operator == "exists":
-            return self.codes != 0
+            return _flags(self.codes != 0)
         return self._of(codes_of(self.vocabulary, operator, value) + 1)
 
     def _of(self, codes: NDArray[np.int64]) -> Flags:
@@ -118,14 +118,13 @@ class ChoiceFacet:
         first, last = codes[0], codes[-1]
         if len(codes) == last - first + 1:
             if first == last:
-                return self.codes == first
-            found: Flags = self.codes >= first
-            return np.logical_and(found, self.codes <= last, out=found)
+                return _flags(self.codes == first)
+            return _flags((self.codes >= first) & (self.codes <= last))
         if len(codes) <= _FEW_CODES:
-            return any_of([self.codes == code for code in codes], len(self.codes))
+            return any_of([np.equal(self.codes, code) for code in codes], len(self.codes))
         chosen = np.zeros(len(self.ends), np.bool_)
         chosen[codes] = True
-        return np.take(chosen, self.codes, mode="clip")  # the codes were checked; twice as fast
+        return _flags(np.take(chosen, self.codes, mode="clip"))  # the codes were checked; twice as fast
 
 
 @dataclass(frozen=True)
@@ -168,6 +167,11 @@ class ListFacet:
         found = np.zeros(len(self.present), np.bool_)
         found[self.rows_of(codes_of(self.vocabulary, operator, value))] = True
         return found
+
+
+def _flags(values: Any) -> Flags:
+    """What NumPy's types leave open: that these are flags."""
+    return np.asarray(values, np.bool_)
 
 
 def codes_of(vocabulary: Vocabulary, operator: str, value: Any) -> NDArray[np.int64]:

@@ -1,10 +1,10 @@
 """Filters as Python and JSON write them: mappings.
 
-    {"year": {">=": 2020}, "folder": "holiday"}          both
-    {"any": [{"kind": "png"}, {"not": {"tags": "draft"}}]}   at least one
-    {"licence": ["CC0", "CC BY"]}                        one of the values
-    {"near": [48.85, 2.35, 5]}                           latitude, longitude, kilometres
-    {"camera": None}                                     no value
+{"year": {">=": 2020}, "folder": "holiday"}          both
+{"any": [{"kind": "png"}, {"not": {"tags": "draft"}}]}   at least one
+{"licence": ["CC0", "CC BY"]}                        one of the values
+{"near": [48.85, 2.35, 5]}                           latitude, longitude, kilometres
+{"camera": None}                                     no value
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,8 +43,8 @@ def near_of(latitude: float, longitude: float, radius_km: float) -> Near:
     """The condition. Raises InputError for numbers that are no place or no distance."""
     if not (abs(latitude) <= 90 and abs(longitude) <= 180 and 0 < radius_km <= _HALF_TURN):
         raise InputError(
-            "expected near with a latitude from -90 to 90, a longitude from -180 to 180 and a distance above 0 "
-            f"km, found {latitude:g}, {longitude:g}, {radius_km:g}"
+            "expected near with a latitude from -90 to 90, a longitude from -180 to 180 and a distance above "
+            f"0 km, found {latitude:g}, {longitude:g}, {radius_km:g}"
         )
     return Near(float(latitude), float(longitude), float(radius_km))
 
@@ -105,7 +105,9 @@ def _compared(name: str, operator: object, value: object) -> Condition:
     known: Operator | None = next((known for known in OPERATORS if known == operator), None)
     if known is None:
         expected = " ".join(OPERATORS)
-        raise InputError(f"expected one of {expected} after the column {_shown(name)}, found {operator!r:.40}")
+        raise InputError(
+            f"expected one of {expected} after the column {_shown(name)}, found {operator!r:.40}"
+        )
     if known == "exists":
         if not isinstance(value, bool):
             raise InputError(f"expected true or false after {_shown(name)} exists, found {value!r:.40}")

@@ -185,7 +185,9 @@ def _plain(name: str, column: str, operator: Operator) -> Callable[[str], Tree]:
 
     def read(item: _Item) -> Tree:
         if item.operator or item.until is not None:
-            raise InputError(f"expected a plain value after {name}:, found a comparison; name a column for it")
+            raise InputError(
+                f"expected a plain value after {name}:, found a comparison; name a column for it"
+            )
         return Condition(column, operator, item.text)
 
     return lambda value: _any(name, value, read)
@@ -197,8 +199,8 @@ def _size(value: str) -> Tree:
 
 def _sized(item: _Item) -> Tree:
     """Megapixels or bytes, by the unit; the first end of a range may leave it to the second."""
-    if item.until is None and item.operator not in (None, "contains"):
-        return _amount(item.operator or "=", item.text)
+    if item.until is None and item.operator is not None and item.operator != "contains":
+        return _amount(item.operator, item.text)
     if item.until is None:
         raise _size_refusal(item.text)
     unit = _SIZE.fullmatch(item.until)

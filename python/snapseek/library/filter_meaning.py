@@ -1,6 +1,6 @@
 """What a filter means in one library: its columns found, its values typed. Pure.
 
-The tree that `resolved` gives back has only real columns and these made ones, with values as facets take them:
+The tree that `resolved` gives back has only real columns and these made ones, values as facets take them:
 
     @date          microseconds since 1970 in UTC; only >= and < and exists
     @pixels        width times height
@@ -11,12 +11,22 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from snapseek.errors import InputError
-from snapseek.library.filter_tree import Condition, Every, Near, Not, Some, Tree, check_size, normalised
+from snapseek.library.filter_tree import (
+    Condition,
+    Every,
+    Near,
+    Not,
+    Scalar,
+    Some,
+    Tree,
+    check_size,
+    normalised,
+)
 from snapseek.library.folded import fold, words_of
 
 Kind = Literal["number", "date", "flag", "text", "list"]
@@ -116,7 +126,7 @@ def _refusal(condition: Condition, expected: str) -> InputError:
     return InputError(f"expected {expected} for the column {condition.column!r:.60}, found {found}")
 
 
-def _values(condition: Condition) -> tuple[object, ...]:
+def _values(condition: Condition) -> tuple[Scalar, ...]:
     return condition.value if isinstance(condition.value, tuple) else (condition.value,)
 
 
@@ -124,12 +134,10 @@ def _with_value(condition: Condition, values: tuple[float, ...] | tuple[str, ...
     """The condition with typed values; `in` in one order and without repeats."""
     if condition.operator != "in":
         return Condition(condition.column, condition.operator, values[0])
-    different = sorted(set(values))  # type: ignore[type-var]
-    if not different:
-        return _NEVER
+    different: tuple[Any, ...] = tuple(dict.fromkeys(sorted(values)))
     if len(different) == 1:
         return Condition(condition.column, "=", different[0])
-    return Condition(condition.column, "in", tuple(different))
+    return Condition(condition.column, "in", different) if different else _NEVER
 
 
 def _number(condition: Condition) -> Tree:
@@ -190,9 +198,7 @@ def _date(condition: Condition) -> Tree:
     spans = [_span(condition, value) for value in _values(condition)]
     column = condition.column
     if condition.operator in ("=", "in"):
-        parts = [
-            Every((Condition(column, ">=", low), Condition(column, "<", high))) for low, high in spans
-        ]
+        parts = [Every((Condition(column, ">=", low), Condition(column, "<", high))) for low, high in spans]
         return Some(tuple(parts))
     low, high = spans[0]
     is_before = condition.operator in ("<", "<=")
@@ -232,7 +238,7 @@ def _read(found: re.Match[str]) -> tuple[int, int]:
 
 
 def _period(year: int, month: int | None = None, day: int | None = None) -> tuple[int, int]:
-    datetime(year, month or 1, day or 1)  # noqa: DTZ001  (raises ValueError for what is no date)
+    datetime(year, month or 1, day or 1)  # raises ValueError for what is no date
     parts = [f"{number:02}" for number in (month, day) if number is not None]
     first = np.datetime64("-".join([f"{year:04}", *parts]))
     return int(first.astype("datetime64[us]").astype(np.int64)), int(
@@ -258,7 +264,8 @@ def _made_year(condition: Condition, kinds: Kinds) -> Tree:
     if any(year != int(year) or not 1 <= year <= 9999 for year in years):
         raise _refusal(condition, "a year from 1 to 9999")
     whole = tuple(int(year) for year in years)
-    return _made_date(Condition("date", condition.operator, whole if condition.operator == "in" else whole[0]), kinds)
+    value = whole if condition.operator == "in" else whole[0]
+    return _made_date(Condition("date", condition.operator, value), kinds)
 
 
 def _made_pixels(condition: Condition, kinds: Kinds, *, unit: float) -> Tree:

@@ -1,7 +1,7 @@
 """What a filter says, however it was written: a tree of conditions. Pure data.
 
-A tree is asked of one picture and is true or false: a picture without the value that a condition is about does
-not fulfil it. So `Not` of a condition is true for all the others, also for those without a value.
+A tree is asked of one picture and is true or false: a picture without the value that a condition is about
+does not fulfil it. So `Not` of a condition is true for all the others, also for those without a value.
 """
 
 from collections.abc import Iterator

@@ -33,9 +33,7 @@ def folded_places(vectors: NDArray[np.float32], least: float = NEAR_COSINE) -> l
     for place, above in enumerate(leader.tolist()):
         if above >= 0:
             similar.setdefault(above, []).append(place)
-    return [
-        Fold(place, tuple(similar.get(place, ()))) for place in range(count) if leader[place] < 0
-    ]
+    return [Fold(place, tuple(similar.get(place, ()))) for place in range(count) if leader[place] < 0]
 
 
 def _assign(

@@ -5,12 +5,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from snapseek.library.facets import Flags
 from snapseek.library.filter_rows import rows_of
 from snapseek.library.filter_tree import Tree
-from snapseek.library.part import Part
+from snapseek.library.part import Part, Rows
 from snapseek.library.shard import Allowed
 
 _KEPT = 16
@@ -58,7 +57,7 @@ class Matching:
         order, flags = self._parts[number].shard.order, self.flags[number]
         if flags is None:
             return [int(row) for row in order[start:end]]
-        found: list[NDArray[np.int64]] = []
+        found: list[Rows] = []
         seen = 0
         for first in range(0, len(order), _CHUNK_ROWS):
             chunk = order[first : first + _CHUNK_ROWS]

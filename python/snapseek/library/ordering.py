@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.library.facets import Flags, NumberFacet
 from snapseek.library.facet_store import FacetStore
+from snapseek.library.facets import Flags, NumberFacet
 
 Keys = NDArray[np.int64]
 _NO_VALUE = np.iinfo(np.int64).max

@@ -150,6 +150,8 @@ class Records:
 
     def column(self, name: str) -> "Iterator[pa.Array[Any]]":
         """One column of all records in order, some ten thousand of them at a time."""
+        if not self._batches:
+            yield pa.array([], self.schema.field(name).type)
         for start in range(0, len(self._batches), _BATCHES_AT_A_TIME):
             parts = [batch.column(name) for batch in self._batches[start : start + _BATCHES_AT_A_TIME]]
             yield pa.concat_arrays(parts)
@@ -159,7 +161,7 @@ class Records:
         indices = np.searchsorted(self._ends, rows, side="right")
         bounds = np.flatnonzero(np.diff(indices, prepend=-1)).tolist()
         parts = [pa.array([], self.schema.field(name).type)]
-        for low, high in zip(bounds, [*bounds[1:], len(rows)], strict=True):
+        for low, high in zip(bounds, [*bounds[1:], len(rows)][: len(bounds)], strict=True):
             batch = self._batches[indices[low]]
             first = self._ends[indices[low]] - batch.num_rows
             parts.append(batch.column(name).take(pa.array(rows[low:high] - first)))

@@ -28,7 +28,9 @@ class Asked:
     @property
     def words(self) -> str:
         """The words that are wanted, without those that are not."""
-        return " ".join(term.subject for term in self.terms if isinstance(term.subject, str) and term.weight > 0)
+        return " ".join(
+            term.subject for term in self.terms if isinstance(term.subject, str) and term.weight > 0
+        )
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,6 @@ class Request:
         Raises InputError for what is malformed or does not fit the library, and for a request without any
         words, terms or filters.
         """
-        names = {*STANDARD, *kinds}
         trees: list[Tree] = []
         filters: tuple[str, ...] = ()
         query = self.query
@@ -82,11 +83,20 @@ class Request:
             query, filters, typed = _typed(query, {*kinds})
             trees += [typed] if typed is not None else []
         if self.where is not None:
-            trees.append(tree_from(self.where, names))
-        is_empty = query is None or (isinstance(query, str) and not query)
+            trees.append(tree_from(self.where, {*STANDARD, *kinds}))
+        is_empty = query is None or (isinstance(query, str) and not query.strip())
         terms = () if is_empty and trees else tuple(terms_of("" if query is None else query))
-        tree = resolved(Every(tuple(trees)), kinds) if trees else None
-        return Asked(terms, filters, None if tree == Every(()) else tree)
+        return Asked(terms, filters, _resolved(trees, kinds))
+
+    def read_filters(self, kinds: Kinds) -> Asked:
+        """What `where` alone says: nothing is to be ranked."""
+        trees = [] if self.where is None else [tree_from(self.where, {*STANDARD, *kinds})]
+        return Asked((), (), _resolved(trees, kinds))
+
+
+def _resolved(trees: list[Tree], kinds: Kinds) -> Tree | None:
+    tree = resolved(Every(tuple(trees)), kinds)
+    return None if tree == Every(()) else tree
 
 
 def _typed(query: str, columns: set[str]) -> tuple[str, tuple[str, ...], Tree | None]:

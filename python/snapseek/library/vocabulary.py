@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from snapseek.library.folded import spaced
 
 _compute: Any = pc
+_buffer: Any = pa.py_buffer
 
 
 class Vocabulary:
@@ -57,7 +58,7 @@ class Vocabulary:
 
     def array(self) -> Any:
         """The texts as an Arrow array; nothing is copied."""
-        buffers = [None, pa.py_buffer(self.ends), pa.py_buffer(self.text)]
+        buffers = [None, _buffer(self.ends), _buffer(self.text)]
         return pa.Array.from_buffers(pa.large_string(), len(self), buffers)
 
     def _contain(self, words: str) -> NDArray[np.bool_]:
@@ -74,9 +75,7 @@ class Vocabulary:
 def within(paths: Any, folder: str) -> Any:
     """For an array of folded paths, which are that folder or below it; see `Vocabulary.codes`."""
     empty, slash = pa.scalar("", paths.type), pa.scalar("/", paths.type)
-    framed = _compute.binary_join_element_wise(
-        empty, _compute.utf8_trim(paths, characters="/"), empty, slash
-    )
+    framed = _compute.binary_join_element_wise(empty, _compute.utf8_trim(paths, characters="/"), empty, slash)
     if folder.startswith("/"):
         return _compute.starts_with(framed, f"/{folder.strip('/')}/".replace("//", "/"))
     return _compute.match_substring(framed, f"/{folder.strip('/')}/")
