@@ -15,9 +15,11 @@ from snapseek.library.compact import CompactReport
 from snapseek.library.hits import Hit, Hits, Took
 from snapseek.library.info import Failure, LibraryInfo
 from snapseek.library.library import Library
+from snapseek.library.repair import RepairReport, repair
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.sync import Progress, SyncReport
 from snapseek.library.terms import Term
+from snapseek.library.verify import Problem, verify
 
 __all__ = [
     "CompactReport",
@@ -26,9 +28,13 @@ __all__ = [
     "Hits",
     "Library",
     "LibraryInfo",
+    "Problem",
     "Progress",
+    "RepairReport",
     "Snapshot",
     "SyncReport",
     "Term",
     "Took",
+    "repair",
+    "verify",
 ]

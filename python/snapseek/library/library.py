@@ -21,11 +21,13 @@ from snapseek.library.hits import Hit, Hits
 from snapseek.library.info import Failure, LibraryInfo
 from snapseek.library.intake import take_in
 from snapseek.library.remove import remove
+from snapseek.library.repair import RepairReport, repair
 from snapseek.library.request import Where
 from snapseek.library.shard import Advance, Queries
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.sync import How, Progress, SyncReport, add_files, sync, total
 from snapseek.library.terms import Query
+from snapseek.library.verify import Problem, verify
 from snapseek.models import Encoder
 from snapseek.models.layout import STUDENT
 
@@ -265,6 +267,16 @@ class Library:
         how = Compaction(lambda: self.encoder, queries, memory, threads or available_cores(), progress)
         with Catalogue.holding(self._path) as catalogue:
             report = compact(catalogue, self._path, how, everything=True)
+        self.refresh()
+        return report
+
+    def verify(self) -> list[Problem]:
+        """Everything that is wrong with this library on the disk; reads all of it."""
+        return verify(self._path)
+
+    def repair(self) -> RepairReport:
+        """Take out what is broken and keep all else; `sync` makes the rest again."""
+        report = repair(self._path)
         self.refresh()
         return report
 

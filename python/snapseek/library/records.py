@@ -123,6 +123,11 @@ class Records:
         """The number of records."""
         return self._ends[-1] if self._ends else 0
 
+    @property
+    def batches(self) -> Sequence[pa.RecordBatch]:
+        """All records as they lie in the file."""
+        return self._batches
+
     def id_of(self, row: int) -> int:
         """The id of one row."""
         batch, place = self._place(row)
