@@ -8,7 +8,7 @@ from pathlib import Path
 from snapseek.errors import InputError
 from snapseek.sources.picture import Picture
 
-_SUFFIXES = frozenset(
+PICTURE_SUFFIXES = frozenset(
     {
         ".jpg",
         ".jpeg",
@@ -68,7 +68,7 @@ def _list_folder(root: Path, within: str) -> Iterator[Picture | str]:
             continue
         if entry.is_dir(follow_symlinks=False):
             yield inside
-        elif Path(entry.name).suffix.lower() in _SUFFIXES and not entry.is_dir():
+        elif Path(entry.name).suffix.lower() in PICTURE_SUFFIXES and not entry.is_dir():
             yield _picture(root, inside, entry)
 
 
