@@ -16,11 +16,13 @@ from snapseek.errors import InputError, ModelMismatchError, SnapseekError
 from snapseek.library.catalogue import Catalogue
 from snapseek.library.compact import Compaction, CompactReport, compact
 from snapseek.library.export import export
+from snapseek.library.filter_language import Split, split
 from snapseek.library.hits import Hit, Hits
 from snapseek.library.info import Failure, LibraryInfo
 from snapseek.library.intake import take_in
 from snapseek.library.remove import remove
 from snapseek.library.repair import RepairReport, repair
+from snapseek.library.request import Where
 from snapseek.library.shard import Advance, Queries
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.sync import How, Progress, SyncReport, add_files, sync, total
@@ -354,28 +356,63 @@ class Library:
             )
 
     def search(
-        self, query: Query, k: int = 20, *, offset: int = 0, exact: bool = False, tower: str = "full"
+        self,
+        query: Query | None = None,
+        k: int = 20,
+        *,
+        offset: int = 0,
+        exact: bool = False,
+        tower: str = "full",
+        where: Where | None = None,
+        sort: str = "relevance",
+        min_score: float | None = None,
+        fold: bool = False,
+        mode: str = "clip",
     ) -> Hits:
         """The `k` pictures that fit the query best, after the first `offset`; ties by lower id.
 
-        A text is read as the query language of `snapseek.library.terms`: `horse + stripes - 2:snow`. A
-        query may also be a path or a PIL picture to find the like of, an id, a `Term`, or a list of such;
-        there a text stands for its words as they are. Pictures that the query names by id are left out of
-        the answer.
+        A text is read as the query language of `snapseek.library.terms`: `horse + stripes - 2:snow`, and
+        may hold filters: `red car after:2023 -tag:draft` (docs/SEARCH.md). A query may also be a path or a
+        PIL picture to find the like of, an id, a `Term`, or a list of such; there a text stands for its words
+        as they are. Pictures that the query names by id are left out of the answer. Without a query, or with
+        nothing but filters in it, all that match are listed.
 
-        `exact` scores every picture; without it a large library looks only where the best should be.
-        `tower="fast"` lets a student answer, where the library has one: for every keystroke, while `full` is
-        for the pause.
+        `where` leaves only pictures that match: filters as text, or a mapping such as
+        `{"year": {">=": 2020}, "folder": "holiday"}`. `exact` scores every picture; without it a large
+        library looks only where the best should be. `tower="fast"` lets a student answer, where the library
+        has one: for every keystroke, while `full` is for the pause.
+
+        These make the answer of the 1,000 best: `sort` by newest, oldest or size (most pixels first) instead
+        of relevance; `min_score`, the lowest score to show; `fold`, which puts nearly equal pictures under
+        the best of them, as its `similar`; `mode` words or both, which finds words in captions, titles, file
+        names and tags instead of, or beside, what the model sees. Without a query `sort` is of all.
 
         Raises InputError for a query that is empty, malformed, or made of words that the model does not know,
-        for a picture that cannot be read, for terms that cancel each other out, for an id in a library whose
-        vectors lie in inverted lists, and for a `k` below 1 or an `offset` below 0; ItemNotFoundError for an
-        id of no picture.
+        for a picture that cannot be read, for terms that cancel each other out, for a filter that is
+        malformed or does not fit the columns of the library, for an id in a library whose vectors lie in
+        inverted lists, and for other arguments out of bounds; ItemNotFoundError for an id of no picture.
         """
         snapshot = self._now()
         return snapshot.search(
-            query, k, encoder=lambda: self._encoder_of(tower, snapshot), offset=offset, exact=exact
+            query,
+            k,
+            encoder=lambda: self._encoder_of(tower, snapshot),
+            offset=offset,
+            exact=exact,
+            where=where,
+            sort=sort,
+            min_score=min_score,
+            fold=fold,
+            mode=mode,
         )
+
+    def split(self, query: str) -> Split:
+        """A typed query taken apart into its words and its filters; `search` does the same.
+
+        For those who look at the terms before they are searched for: give `search` the terms of `words`, and
+        `tree` as `where`.
+        """
+        return split(query, self._now().kinds)
 
     def vector(self, item: int) -> NDArray[np.float32]:
         """(dim,) float32, unit length, of the picture with that id.
@@ -384,9 +421,14 @@ class Library:
         """
         return self._now().vector(item)
 
-    def browse(self, k: int = 20, *, offset: int = 0) -> Hits:
-        """`k` pictures as they came, after the first `offset`. Raises InputError as `search` does."""
-        return self._now().browse(k, offset=offset)
+    def browse(
+        self, k: int = 20, *, offset: int = 0, where: Where | None = None, sort: str | None = None
+    ) -> Hits:
+        """`k` pictures as they came, or by `sort`, after the first `offset`; `where`, `sort` as in `search`.
+
+        Raises InputError as `search` does.
+        """
+        return self._now().browse(k, offset=offset, where=where, sort=sort)
 
     def item(self, item: int) -> Hit:
         """The picture with that id, without a score. Raises ItemNotFoundError."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from snapseek.errors import FormatError, StorageError
 
 _BATCH_ROWS = 1024
+_BATCHES_AT_A_TIME = 64
 _PIECE_BYTES = 128 << 20
 """Records that are brought into order at a time: each piece reads the whole source once."""
 
@@ -151,6 +152,25 @@ class Records:
     def meta(self, record: Record) -> Record:
         """The part of a record that its source added."""
         return {name: record[name] for name in self._own}
+
+    def column(self, name: str) -> "Iterator[pa.Array[Any]]":
+        """One column of all records in order, some ten thousand of them at a time."""
+        if not self._batches:
+            yield pa.array([], self.schema.field(name).type)
+        for start in range(0, len(self._batches), _BATCHES_AT_A_TIME):
+            parts = [batch.column(name) for batch in self._batches[start : start + _BATCHES_AT_A_TIME]]
+            yield pa.concat_arrays(parts)
+
+    def texts(self, name: str, rows: NDArray[np.int32]) -> "pa.Array[Any]":
+        """One column of these rows, (n,), which rise."""
+        indices = np.searchsorted(self._ends, rows, side="right")
+        bounds = np.flatnonzero(np.diff(indices, prepend=-1)).tolist()
+        parts = [pa.array([], self.schema.field(name).type)]
+        for low, high in zip(bounds, [*bounds[1:], len(rows)][: len(bounds)], strict=True):
+            batch = self._batches[indices[low]]
+            first = self._ends[indices[low]] - batch.num_rows
+            parts.append(batch.column(name).take(pa.array(rows[low:high] - first)))
+        return pa.concat_arrays(parts)
 
     def in_order(self, order: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
         """The records of the rows `order`, (n,), in that order; some megabytes at a time."""

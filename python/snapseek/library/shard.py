@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, StorageError
 from snapseek.library.durable import crc_of, sync_directory, sync_file
+from snapseek.library.facet_store import FacetStore
 from snapseek.library.records import SCHEMA, Record, Records, RecordWriter
 from snapseek.library.rows import ShardRow
 from snapseek.library.stage import Stage
@@ -150,6 +152,8 @@ class Shard:
         """Whether every row is scored for every query."""
         self._effort = _deep(setting)
         self.stem = stem
+        self.facets = FacetStore(self.records, paths[1])
+        """What filters can ask of the records."""
         self.order = np.argsort(ids, kind="stable")
         """(rows,) int64: the rows in order of their ids."""
         self._sorted_ids = ids[self.order]
@@ -178,6 +182,15 @@ class Shard:
         """
         ids, scores = self.index.search(vector, k, allow=allow, exact=exact, effort=self._effort)
         return ids[0], scores[0]
+
+    @cached_property
+    def ids(self) -> NDArray[np.int64]:
+        """(rows,) the id of each row."""
+        return self.index.ids()
+
+    def ids_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) the ids of these rows."""
+        return self.ids[rows]
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of each of these ids, which must be here."""

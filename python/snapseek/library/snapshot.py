@@ -2,23 +2,28 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, InputError, ItemNotFoundError, LibraryNotFoundError
+from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError
 from snapseek.library.ask import query_vector
 from snapseek.library.catalogue import FILE_NAME, Catalogue
+from snapseek.library.filter_meaning import Kind
 from snapseek.library.hits import Hit, Hits, Took
 from snapseek.library.info import LibraryInfo
+from snapseek.library.ranking import Entry, Ranker, Ranking
+from snapseek.library.request import Asked, Request, Where
 from snapseek.library.shards import Block, Place, Shards
-from snapseek.library.terms import Query, terms_of
+from snapseek.library.terms import Query
 from snapseek.models import Encoder
 
 
@@ -38,6 +43,7 @@ class Snapshot:
         self._folders = tuple(folders)
         self._failed = failed
         self._shards = shards
+        self._ranker = Ranker(shards)
         self._size_bytes = shards.size_bytes + (path / FILE_NAME).stat().st_size
 
     @classmethod
@@ -81,49 +87,57 @@ class Snapshot:
         return len(self._shards)
 
     def search(
-        self, query: Query, k: int, *, encoder: Callable[[], Encoder], offset: int = 0, exact: bool = False
+        self, query: Query | None, k: int = 20, *, encoder: Callable[[], Encoder], **options: Any
     ) -> Hits:
-        """The answer to `Library.search`; `encoder` gives the model when the query needs one."""
-        start = time.perf_counter()
-        terms = terms_of(query)
-        vector = query_vector(terms, _Space(self, encoder))
-        embedded = time.perf_counter()
-        named = {self._place_of(term.subject) for term in terms if isinstance(term.subject, int)}
-        found = self._best(vector, _checked_page(k, offset), named, exact=exact)[offset:]
-        searched = time.perf_counter()
-        hits = self._hits([place for place, _ in found], [score for _, score in found])
-        fetched = time.perf_counter()
-        took = Took(
-            embed_ms=1000 * (embedded - start),
-            search_ms=1000 * (searched - embedded),
-            fetch_ms=1000 * (fetched - searched),
-            total_ms=1000 * (fetched - start),
-        )
-        return Hits(hits, total=len(self) - len(named), took=took, version=self.version)
+        """The answer to `Library.search`; `encoder` gives the model when the query needs one.
 
-    def _best(
-        self, vector: NDArray[np.float32], count: int, without: Collection[Place], *, exact: bool
-    ) -> list[tuple[Place, float]]:
-        """The `count` best, but for some places: so many more are asked for, then left out."""
-        places, scores = self._shards.search(vector[None], count + len(without), exact=exact)
-        pairs = zip(places, scores, strict=True)
-        return [(place, score) for place, score in pairs if place not in without][:count]
+        `options` are further fields of `Request`.
+        """
+        watch = _Watch()
+        request = Request(query, k, **options)
+        asked = request.read(self.kinds)
+        if not asked.terms:
+            return self._listed(asked, request.sort, request, watch)
+        space = _Space(self, encoder)
 
-    def browse(self, k: int, *, offset: int = 0) -> Hits:
+        def vector() -> NDArray[np.float32]:
+            with watch.embedding:
+                return query_vector(asked.terms, space)
+
+        named = {self._place_of(term.subject) for term in asked.terms if isinstance(term.subject, int)}
+        ranking = self._ranker.ranked(asked, request, cache(vector), named)
+        return self._answer(ranking, asked, request, watch)
+
+    def browse(self, k: int, *, offset: int = 0, where: Where | None = None, sort: str | None = None) -> Hits:
         """The answer to `Library.browse`."""
-        start = time.perf_counter()
-        end = min(_checked_page(k, offset), len(self))
-        hits = self._hits(self._shards.page(min(offset, end), end))
-        fetch_ms = 1000 * (time.perf_counter() - start)
-        took = Took(fetch_ms=fetch_ms, total_ms=fetch_ms)
-        return Hits(hits, total=len(self), took=took, version=self.version)
+        watch = _Watch()
+        request = Request(k=k, offset=offset, where=where, sort=sort or "relevance")
+        asked = request.read_filters(self.kinds)
+        return self._listed(asked, sort, request, watch)
 
-    def _hits(self, places: Sequence[Place], scores: Sequence[float | None] | None = None) -> list[Hit]:
-        records = self._shards.records(places)
+    def _listed(self, asked: Asked, sort: str | None, request: Request, watch: "_Watch") -> Hits:
+        return self._answer(self._ranker.listed(asked, sort, request.end), asked, request, watch)
+
+    def _answer(self, ranking: Ranking, asked: Asked, request: Request, watch: "_Watch") -> Hits:
+        shown = ranking.entries[request.offset :]
+        watch.searched()
+        hits = self._hits(shown)
+        return Hits(hits, total=ranking.total, took=watch.took(), version=self.version, filters=asked.filters)
+
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """The columns that can be asked for, and what can be asked of each; as the first shard has them."""
+        kinds: dict[str, Kind] = {}
+        for part in self._shards.parts:
+            kinds = {**part.shard.facets.kinds, **kinds}
+        return kinds
+
+    def _hits(self, entries: Sequence[Entry]) -> list[Hit]:
+        records = self._shards.records([entry.place for entry in entries])
         return [
             Hit(
                 id=record["id"],
-                score=score,
+                score=entry.score,
                 uri=record["uri"],
                 width=record["width"],
                 height=record["height"],
@@ -131,13 +145,17 @@ class Snapshot:
                 preview=record["preview"],
                 caption=record["caption"],
                 meta=meta,
+                similar=tuple(self._id_at(place) for place in entry.similar),
             )
-            for (record, meta), score in zip(records, scores or [None] * len(places), strict=True)
+            for (record, meta), entry in zip(records, entries, strict=True)
         ]
+
+    def _id_at(self, place: Place) -> int:
+        return int(self._shards.parts[place.shard].shard.ids[place.row])
 
     def item(self, item: int) -> Hit:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
-        return self._hits([self._place_of(item)])[0]
+        return self._hits([Entry(self._place_of(item))])[0]
 
     def vector(self, item: int) -> NDArray[np.float32]:
         """(dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
@@ -171,7 +189,7 @@ class Snapshot:
     def original(self, item: int) -> Path:
         """Where the original of that picture was when it was indexed. Raises ItemNotFoundError."""
         place = self._place_of(item)
-        uri = self._hits([place])[0].uri
+        uri = self._hits([Entry(place)])[0].uri
         if self._shards.is_imported(place):
             where = f"at {uri}" if uri else "not known"
             raise ItemNotFoundError(f"picture {item} was imported: its original is {where}")
@@ -198,10 +216,34 @@ class Snapshot:
         )
 
 
-def _checked_page(k: int, offset: int) -> int:
-    if k < 1 or offset < 0:
-        raise InputError(f"expected k of at least 1 and offset of at least 0, found {k} and {offset}")
-    return k + offset
+class _Watch:
+    """Where the time of an answer goes."""
+
+    def __init__(self) -> None:
+        self._start = self._searched = time.perf_counter()
+        self._embed_s = 0.0
+
+    @property
+    @contextmanager
+    def embedding(self) -> Iterator[None]:
+        """Around what makes a vector of the query."""
+        start = time.perf_counter()
+        yield
+        self._embed_s += time.perf_counter() - start
+
+    def searched(self) -> None:
+        """The ranking is there; records come next."""
+        self._searched = time.perf_counter()
+
+    def took(self) -> Took:
+        """All of it, now."""
+        end = time.perf_counter()
+        return Took(
+            embed_ms=1000 * self._embed_s,
+            search_ms=1000 * (self._searched - self._start - self._embed_s),
+            fetch_ms=1000 * (end - self._searched),
+            total_ms=1000 * (end - self._start),
+        )
 
 
 @dataclass(frozen=True)
