@@ -59,6 +59,8 @@ def _from_tar(path: Path, name: str) -> bytes:
 
 def _from_parquet(path: Path, name: str) -> bytes:
     column, _, number = name.rpartition("/")
+    if not number.isdecimal():
+        raise KeyError(name)
     row = int(number)
     table = pq.ParquetFile(path, memory_map=True)
     for group in range(table.num_row_groups):

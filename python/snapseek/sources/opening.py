@@ -1,5 +1,6 @@
 """A path of the user's made a source: what lies there says which."""
 
+import os
 from pathlib import Path
 
 from snapseek.errors import InputError
@@ -21,7 +22,7 @@ def open_source(path: Path, *, limits: Limits | None = None) -> PictureSource:
 
     Nothing is read but heads. Raises InputError when nothing is there, or nothing of these.
     """
-    place = path.absolute()
+    place = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
     if place.is_dir():
         return _open_folder(place)
     if not place.is_file():

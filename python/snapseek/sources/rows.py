@@ -26,11 +26,15 @@ _URL = re.compile(r"\s*https?://", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row by its number, from 1: its values by column, or the `problem` that it has."""
+    """A row by its number, from 1: its values by column, or the `problem` that it has.
+
+    `is_gap` says that the problem is of this row and unknown ones behind it.
+    """
 
     number: int
     values: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    is_gap: bool = False
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -152,8 +156,8 @@ def _read_parquet(path: Path) -> Iterator[Row]:
                     number += 1
                     yield Row(number, values)
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-            reason = f"cannot be read: {first_line(error)}"
-            yield from (Row(row, problem=f"row {row} {reason}") for row in range(number + 1, end + 1))
+            reason = f"rows {number + 1} to {end} cannot be read: {first_line(error)}"
+            yield Row(number + 1, problem=reason, is_gap=True)
         number = end
 
 

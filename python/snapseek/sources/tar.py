@@ -66,8 +66,9 @@ class TarPictures:
                         yield self._key(path, member), path, member, members
 
     def _key(self, path: Path, member: "_Member") -> str:
-        within = member.key
-        return within if path == self.place else f"{path.name}/{within}"
+        if member.problem is not None and member.name == "":  # all that lies in the archive is meant
+            return "." if path == self.place else path.name
+        return member.key if path == self.place else f"{path.name}/{member.key}"
 
     def _picture(self, path: Path, member: "_Member") -> Picture:
         return Picture(
@@ -132,7 +133,7 @@ def _members(path: Path) -> Iterator[_Member]:
     except (tarfile.TarError, OSError, ValueError, EOFError, OverflowError, RecursionError) as error:
         problem = f"cannot be read: {first_line(error)}"
     if problem:
-        yield _Member(path.name, path.name, 0, 0, problem=f"the archive {path.name} {problem}")
+        yield _Member("", "", 0, 0, problem=f"the archive {path.name} {problem}")
 
 
 def _member(info: tarfile.TarInfo, count: int, end: int) -> _Member:

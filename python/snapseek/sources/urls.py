@@ -44,7 +44,8 @@ class UrlList:
         is_typed = self.place.suffix.lower() == ".parquet"
         for row in read_rows(self.place):
             if row.problem is not None:
-                yield Picture(self.place, f"row {row.number}", problem=row.problem)
+                # A source that cannot be seen in full keeps what the library has of it.
+                yield Picture(self.place, "." if row.is_gap else f"row {row.number}", problem=row.problem)
                 continue
             if self._url_name is None:
                 self._begin(row.values, is_typed=is_typed)
