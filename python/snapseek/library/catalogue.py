@@ -166,6 +166,8 @@ class Catalogue:
         try:
             found = self.settings().get("format", "0")
         except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+                raise _translated(error, self._path) from error
             raise FormatError(
                 f"{self._path} is damaged or not a library ({error}); index the folder anew"
             ) from error

@@ -28,6 +28,7 @@ from snapseek.library.snapshot import Snapshot
 from snapseek.library.sync import How, Progress, SyncReport, add_files, sync, total
 from snapseek.library.terms import Query
 from snapseek.library.verify import Problem, verify
+from snapseek.library.writer import writer
 from snapseek.models import Encoder
 from snapseek.models.layout import STUDENT
 from snapseek.sources import Limits
@@ -277,7 +278,7 @@ class Library:
         another process writes.
         """
         how = Compaction(lambda: self.encoder, queries, memory, threads or available_cores(), progress)
-        with Catalogue.holding(self._path) as catalogue:
+        with writer(self._path) as catalogue:
             report = compact(catalogue, self._path, how, everything=True)
         self.refresh()
         return report
@@ -472,7 +473,11 @@ class Library:
     def failures(self) -> list[Failure]:
         """Every file that was not taken in, or not in whole, with the reason, in order of path."""
         with Catalogue.open(self._path) as catalogue:
-            found = [Failure(row.folder / row.within, row.reason) for row in catalogue.files() if row.reason]
+            found = [
+                Failure(row.folder / row.within, row.reason)
+                for row in catalogue.files()
+                if row.reason and not row.is_removed
+            ]
             found += [
                 Failure(row.source / row.within, row.reason) for row in catalogue.imports() if row.reason
             ]

@@ -13,8 +13,9 @@ from snapseek.library.identity import identity, queries_of
 from snapseek.library.ledger import Todo
 from snapseek.library.pipeline import Outcome
 from snapseek.library.records import SCHEMA
-from snapseek.library.shard import Queries, ShardDraft, sweep
+from snapseek.library.shard import Queries, ShardDraft
 from snapseek.library.shards import Shards
+from snapseek.library.writer import sweep_strays
 from snapseek.models import Encoder
 
 PIECE_ROWS = 4096
@@ -131,7 +132,7 @@ class Pieces:
             catalogue.set_settings(settings | ({"created": made} if made else {}))
         self._draft = None
         if self._anew:
-            sweep(self._directory, [shard.stem for shard in catalogue.shards()])
+            sweep_strays(catalogue, self._directory)
 
     def _forget_pictures(self) -> None:
         catalogue = self._catalogue

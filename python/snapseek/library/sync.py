@@ -20,8 +20,9 @@ from snapseek.library.pipeline import Outcome, embed_pictures
 from snapseek.library.records import SCHEMA
 from snapseek.library.relocate import relocated
 from snapseek.library.room import check_room
-from snapseek.library.shard import Queries, sweep
+from snapseek.library.shard import Queries
 from snapseek.library.shards import Shards
+from snapseek.library.writer import writer
 from snapseek.models import Encoder
 from snapseek.sources import Limits, Picture, PictureSource, PlainFiles, open_source, reopen
 
@@ -104,8 +105,7 @@ def sync(directory: Path, folders: Sequence[Path] | None, how: How) -> SyncRepor
     for path in folders or ():
         if next(open_source(path, limits=how.limits).find(), None) is None:
             raise InputError(f"expected pictures in {path}, found none ({_KINDS})")
-    with Catalogue.holding(directory) as catalogue:
-        sweep(directory, [shard.stem for shard in catalogue.shards()])
+    with writer(directory) as catalogue:
         return _Sync(catalogue, directory, how).run(folders)
 
 
@@ -119,8 +119,7 @@ def add_files(directory: Path, files: Sequence[Path], how: How) -> SyncReport:
             raise InputError(
                 f"expected a picture, found {'no file' if file.exists() else 'nothing'} at {file}"
             )
-    with Catalogue.holding(directory) as catalogue:
-        sweep(directory, [shard.stem for shard in catalogue.shards()])
+    with writer(directory) as catalogue:
         work = _Sync(catalogue, directory, replace(how, retry_failed=True))
         return work.take([(*_home_of(catalogue, file), False) for file in files])
 
@@ -146,14 +145,16 @@ class _Sync:
         moved, touched = ([], []) if anew else ledger.compare(threads=self.how.threads)
         gone = [] if anew else ledger.gone()
         todo, unchanged = ledger.plan(retry_failed=self.how.retry_failed, everything=anew)
-        self.report = replace(self.report, unchanged=unchanged + len(touched), moved=len(moved))
+        kept = len(_items(moved))
+        unchanged += len(touched) + len(moved) - kept
+        self.report = replace(self.report, unchanged=unchanged, moved=kept)
         if todo:
             check_room(self.directory, todo, self.how.encoder().dim, _RECORD_BYTES)
         if moved or touched or gone:
             self._settle(moved, touched, gone)
         if todo:
             self._embed(ledger, todo, anew=anew)
-        if self.report.has_changed or touched:
+        if self.report.has_changed or touched or moved:
             put_off = compact_if_room(self.catalogue, self.directory, self._compaction())
             self.report = replace(self.report, put_off=put_off)
         return self.report
