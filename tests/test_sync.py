@@ -10,6 +10,7 @@ from conftest import PICTURES, write_pictures
 from snapseek.errors import InputError, ItemNotFoundError, ModelMismatchError
 from snapseek.library import Library, pieces, sync
 from snapseek.models import Encoder
+from snapseek.sources import opening
 from tiny_model import write_tiny_model
 
 
@@ -179,7 +180,7 @@ def test_a_folder_that_cannot_be_looked_into_takes_nothing_away(opened, folder):
 
 
 def test_an_unreadable_folder_hides_and_does_not_remove(opened, folder, monkeypatch):
-    find = sync.find_pictures
+    find = opening.find_pictures
 
     def hiding(root):
         for picture in find(root):
@@ -187,7 +188,7 @@ def test_an_unreadable_folder_hides_and_does_not_remove(opened, folder, monkeypa
                 yield picture
         yield sync.Picture(root, "deep", problem="the folder cannot be read: denied")
 
-    monkeypatch.setattr(sync, "find_pictures", hiding)
+    monkeypatch.setattr(opening, "find_pictures", hiding)
     assert opened.sync().removed == 0
     assert len(opened) == len(PICTURES)
 

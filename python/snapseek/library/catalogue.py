@@ -26,8 +26,9 @@ __all__ = ["Catalogue", "FileRow", "ImportRow", "ShardRow", "Source"]
 PICTURES = 0
 """The `source` of shards that hold pictures of every folder together."""
 
-FOLDER, FILES, IMPORT = "folder", "files", "import"
-"""Kinds of sources: all pictures below a folder; some files in one; a folder of ready vectors."""
+FOLDER, FILES, IMPORT, URLS = "folder", "files", "import", "urls"
+"""Kinds of sources: all pictures below a folder; some files in one; a folder of ready vectors; a list of
+urls. Others are named in `snapseek.sources`."""
 
 _BUSY_TIMEOUT_S = 5.0
 _SCHEMA = """

@@ -31,6 +31,8 @@ from snapseek.library.verify import Problem, verify
 from snapseek.library.writer import writer
 from snapseek.models import Encoder
 from snapseek.models.layout import STUDENT
+from snapseek.sources import Limits
+from snapseek.sources.folder import is_picture_name
 
 FAST_MODEL = "student"  # the folder in a library where its student is looked for
 TOWERS = ("full", "fast")
@@ -73,9 +75,14 @@ class Library:
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
+        limits: Limits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Self:
         """Index a folder of pictures, or several, into the library at `path`, and open it.
+
+        In place of a folder there can be an archive (.tar), a table with pictures (.parquet) or a list of
+        urls (.txt .csv .tsv .jsonl .parquet): see `snapseek.sources.open_source`. `limits` say how these are
+        fetched.
 
         Only what is new or changed since is embedded, what is gone is removed; `report` tells how many. What
         was stopped goes on where it was. Other folders of the library stay as they are. Pictures of another
@@ -99,6 +106,7 @@ class Library:
             progress=progress,
             retry_failed=retry_failed,
             may_replace=True,
+            limits=limits,
         )
         report = sync(Path(path), _paths(folders), how)
         library = cls.open(path, encoder=encoder)
@@ -190,6 +198,7 @@ class Library:
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
+        limits: Limits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
         """Take up how these folders are now, or with None all that the library was made of.
@@ -197,7 +206,7 @@ class Library:
         As `build`, for a library that is open. A folder of the library that is not there, or empty, is left
         as it was and told in the report; one that is named here raises InputError.
         """
-        how = self._how(threads, queries, memory, progress, retry_failed=retry_failed)
+        how = self._how(threads, queries, memory, progress, retry_failed=retry_failed, limits=limits)
         report = sync(self._path, None if folders is None else _paths(folders), how)
         self.refresh()
         return report
@@ -207,15 +216,16 @@ class Library:
         paths: str | Path | Sequence[str | Path],
         *,
         threads: int | None = None,
+        limits: Limits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
-        """Take in more folders, or single files: also those that were removed or failed before.
+        """Take in more sources, or single files: also those that were removed or failed before.
 
         Raises InputError for what is not there, otherwise as `sync` does.
         """
-        how = self._how(threads, None, None, progress)
-        folders = [path for path in _paths(paths) if path.is_dir()]
-        files = [path for path in _paths(paths) if path not in folders]
+        how = self._how(threads, None, None, progress, limits=limits)
+        files = [path for path in _paths(paths) if is_picture_name(path)]
+        folders = [path for path in _paths(paths) if path not in files]
         reports = [sync(self._path, folders, how)] if folders else []
         reports += [add_files(self._path, files, how)] if files else []
         self.refresh()
@@ -229,6 +239,7 @@ class Library:
         progress: Callable[[Progress], None] | None,
         *,
         retry_failed: bool = False,
+        limits: Limits | None = None,
     ) -> How:
         return How(
             encoder=lambda: self.encoder,
@@ -237,6 +248,7 @@ class Library:
             memory=memory,
             progress=progress,
             retry_failed=retry_failed,
+            limits=limits,
         )
 
     def remove(self, what: int | str | Path | Sequence[int | str | Path]) -> int:
