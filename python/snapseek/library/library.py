@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from snapseek.errors import InputError, ModelMismatchError, SnapseekError
 from snapseek.library.catalogue import Catalogue
-from snapseek.library.compact import Compaction, CompactReport, compact
+from snapseek.library.compact import Compaction, CompactReport, compact, everything
 from snapseek.library.export import export
 from snapseek.library.filter_language import Split, split
 from snapseek.library.hits import Hit, Hits
@@ -279,7 +279,7 @@ class Library:
         """
         how = Compaction(lambda: self.encoder, queries, memory, threads or available_cores(), progress)
         with writer(self._path) as catalogue:
-            report = compact(catalogue, self._path, how, everything=True)
+            report = compact(catalogue, self._path, how, everything)
         self.refresh()
         return report
 
