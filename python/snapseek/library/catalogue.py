@@ -384,6 +384,9 @@ def _create(path: Path) -> None:
             connection.executescript("BEGIN;" + _SCHEMA)
             connection.execute("INSERT INTO settings VALUES ('format', ?)", (str(FORMAT),))
             connection.commit()
+            connection.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            )  # at the closing a full disk would not be told
         draft.replace(path)
         sync_directory(path.parent)
     finally:
