@@ -1,9 +1,9 @@
 """What filters cost, measured: `python benches/filter_figures.py LIBRARY --queries text.npy`.
 
-For ten typical filters of a library: how many pictures match, and p50 and p95 of what a question costs when the
-filter was not asked before (parse, evaluate, bitmap of the core, search) and when it was. Each question has
-another query vector. Recall is that of the ten best among the matching pictures against `exact`, which scores
-every one of them. The facets of the columns are made before; their time, memory and bytes are told.
+For ten typical filters of a library: how many pictures match, and p50 and p95 of what a question costs when
+the filter was not asked before (parse, evaluate, bitmap of the core, search) and when it was. Each question
+has another query vector. Recall is that of the ten best among the matching pictures against `exact`, which
+scores every one of them. The facets of the columns are made before; their time, memory and bytes are told.
 """
 
 import argparse
