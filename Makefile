@@ -9,7 +9,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million million figures fuzz test-arm e2e docs cli-help lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million figures fuzz test-arm e2e docs cli-help lock deny clean chromium
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -63,6 +63,9 @@ million: .venv/dev.stamp install ## A library of 1.5 million pictures in target/
 	test -f target/clip/base.npy || $(BIN)/python benches/clip_like.py target/clip
 	rm -rf target/million
 	PYTHONPATH=tests $(BIN)/python benches/million_library.py target/clip target/million
+
+crash: install ## Kill and starve a writing library at 2,400 moments, and let the power go (about 10 minutes)
+	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/test_kill.py
 
 figures: install ## Measure the demo library: index, query, HTTP
 	$(BIN)/python benches/demo_figures.py

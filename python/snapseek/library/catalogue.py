@@ -26,8 +26,9 @@ __all__ = ["Catalogue", "FileRow", "ImportRow", "ShardRow", "Source"]
 PICTURES = 0
 """The `source` of shards that hold pictures of every folder together."""
 
-FOLDER, FILES, IMPORT = "folder", "files", "import"
-"""Kinds of sources: all pictures below a folder; some files in one; a folder of ready vectors."""
+FOLDER, FILES, IMPORT, URLS = "folder", "files", "import", "urls"
+"""Kinds of sources: all pictures below a folder; some files in one; a folder of ready vectors; a list of
+urls. Others are named in `snapseek.sources`."""
 
 _BUSY_TIMEOUT_S = 5.0
 _SCHEMA = """
@@ -165,6 +166,8 @@ class Catalogue:
         try:
             found = self.settings().get("format", "0")
         except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+                raise _translated(error, self._path) from error
             raise FormatError(
                 f"{self._path} is damaged or not a library ({error}); index the folder anew"
             ) from error

@@ -17,8 +17,9 @@ from snapseek.library.identity import fresh_version, queries_of
 from snapseek.library.merge import living_rows, schema_of
 from snapseek.library.part import Part
 from snapseek.library.room import check_room
-from snapseek.library.shard import Advance, Queries, ShardDraft, sweep
+from snapseek.library.shard import Advance, Queries, ShardDraft
 from snapseek.library.shards import Shards
+from snapseek.library.writer import sweep_strays
 from snapseek.models import Encoder
 
 SMALL_ROWS = 10_000
@@ -62,8 +63,6 @@ def compact(
         source, parts = job
         dropped += sum(len(part.shard) - len(part) for part in parts)
         _merge(catalogue, directory, source, parts, how)
-        if everything:
-            continue
     after = len(catalogue.shards())
     return CompactReport(before, after, dropped)
 
@@ -127,7 +126,7 @@ def _merge(
             if draft.rows:
                 catalogue.add_shard(draft.row(source))
             catalogue.set_settings(fresh_version())
-    sweep(directory, [shard.stem for shard in catalogue.shards()])
+    sweep_strays(catalogue, directory)
 
 
 def compact_if_room(catalogue: Catalogue, directory: Path, how: Compaction) -> str | None:

@@ -30,8 +30,11 @@ from snapseek.library.suggestions import Suggestions
 from snapseek.library.sync import How, Progress, SyncReport, add_files, sync, total
 from snapseek.library.terms import Query
 from snapseek.library.verify import Problem, verify
+from snapseek.library.writer import writer
 from snapseek.models import Encoder
 from snapseek.models.layout import STUDENT
+from snapseek.sources import Limits
+from snapseek.sources.folder import is_picture_name
 
 FAST_MODEL = "student"  # the folder in a library where its student is looked for
 TOWERS = ("full", "fast")
@@ -74,9 +77,14 @@ class Library:
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
+        limits: Limits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Self:
         """Index a folder of pictures, or several, into the library at `path`, and open it.
+
+        In place of a folder there can be an archive (.tar), a table with pictures (.parquet) or a list of
+        urls (.txt .csv .tsv .jsonl .parquet): see `snapseek.sources.open_source`. `limits` say how these are
+        fetched.
 
         Only what is new or changed since is embedded, what is gone is removed; `report` tells how many. What
         was stopped goes on where it was. Other folders of the library stay as they are. Pictures of another
@@ -100,6 +108,7 @@ class Library:
             progress=progress,
             retry_failed=retry_failed,
             may_replace=True,
+            limits=limits,
         )
         report = sync(Path(path), _paths(folders), how)
         library = cls.open(path, encoder=encoder)
@@ -191,6 +200,7 @@ class Library:
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
+        limits: Limits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
         """Take up how these folders are now, or with None all that the library was made of.
@@ -198,7 +208,7 @@ class Library:
         As `build`, for a library that is open. A folder of the library that is not there, or empty, is left
         as it was and told in the report; one that is named here raises InputError.
         """
-        how = self._how(threads, queries, memory, progress, retry_failed=retry_failed)
+        how = self._how(threads, queries, memory, progress, retry_failed=retry_failed, limits=limits)
         report = sync(self._path, None if folders is None else _paths(folders), how)
         self.refresh()
         return report
@@ -208,15 +218,16 @@ class Library:
         paths: str | Path | Sequence[str | Path],
         *,
         threads: int | None = None,
+        limits: Limits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
-        """Take in more folders, or single files: also those that were removed or failed before.
+        """Take in more sources, or single files: also those that were removed or failed before.
 
         Raises InputError for what is not there, otherwise as `sync` does.
         """
-        how = self._how(threads, None, None, progress)
-        folders = [path for path in _paths(paths) if path.is_dir()]
-        files = [path for path in _paths(paths) if path not in folders]
+        how = self._how(threads, None, None, progress, limits=limits)
+        files = [path for path in _paths(paths) if is_picture_name(path)]
+        folders = [path for path in _paths(paths) if path not in files]
         reports = [sync(self._path, folders, how)] if folders else []
         reports += [add_files(self._path, files, how)] if files else []
         self.refresh()
@@ -230,6 +241,7 @@ class Library:
         progress: Callable[[Progress], None] | None,
         *,
         retry_failed: bool = False,
+        limits: Limits | None = None,
     ) -> How:
         return How(
             encoder=lambda: self.encoder,
@@ -238,6 +250,7 @@ class Library:
             memory=memory,
             progress=progress,
             retry_failed=retry_failed,
+            limits=limits,
         )
 
     def remove(self, what: int | str | Path | Sequence[int | str | Path]) -> int:
@@ -267,7 +280,7 @@ class Library:
         another process writes.
         """
         how = Compaction(lambda: self.encoder, queries, memory, threads or available_cores(), progress)
-        with Catalogue.holding(self._path) as catalogue:
+        with writer(self._path) as catalogue:
             report = compact(catalogue, self._path, how, everything=True)
         self.refresh()
         return report
@@ -335,17 +348,11 @@ class Library:
         return fast or self._encoder_for(snapshot)
 
     def vectors(self, most: int = _MOST_VECTORS, *, seed: int = 0) -> NDArray[np.float32]:
-        """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all; for training.
-
-        Raises InputError where they lie in inverted lists, which give scores and no vectors.
-        """
+        """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all; for training."""
         return self._now().some_vectors(most, seed=seed)
 
     def vectors_of(self, items: Sequence[int]) -> NDArray[np.float32]:
-        """(n, dim) float32 unit rows of the pictures with these ids.
-
-        Raises ItemNotFoundError, and InputError where they lie in inverted lists: those give scores only.
-        """
+        """(n, dim) float32 unit rows of the pictures with these ids. Raises ItemNotFoundError."""
         return self._now().vectors_of(items)
 
     def _check_model(self, encoder: Encoder, snapshot: Snapshot) -> None:
@@ -391,8 +398,8 @@ class Library:
 
         Raises InputError for a query that is empty, malformed, or made of words that the model does not know,
         for a picture that cannot be read, for terms that cancel each other out, for a filter that is
-        malformed or does not fit the columns of the library, for an id in a library whose vectors lie in
-        inverted lists, and for other arguments out of bounds; ItemNotFoundError for an id of no picture.
+        malformed or does not fit the columns of the library, and for other arguments out of bounds;
+        ItemNotFoundError for an id of no picture.
         """
         snapshot = self._now()
         return snapshot.search(
@@ -425,10 +432,7 @@ class Library:
         return found if found.examples else replace(found, examples=list(self.encoder.examples))
 
     def vector(self, item: int) -> NDArray[np.float32]:
-        """(dim,) float32, unit length, of the picture with that id.
-
-        Raises ItemNotFoundError, and InputError where it lies in inverted lists: those give scores only.
-        """
+        """(dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
         return self._now().vector(item)
 
     def browse(
@@ -470,7 +474,11 @@ class Library:
     def failures(self) -> list[Failure]:
         """Every file that was not taken in, or not in whole, with the reason, in order of path."""
         with Catalogue.open(self._path) as catalogue:
-            found = [Failure(row.folder / row.within, row.reason) for row in catalogue.files() if row.reason]
+            found = [
+                Failure(row.folder / row.within, row.reason)
+                for row in catalogue.files()
+                if row.reason and not row.is_removed
+            ]
             found += [
                 Failure(row.source / row.within, row.reason) for row in catalogue.imports() if row.reason
             ]

@@ -7,8 +7,8 @@ from pathlib import Path
 from snapseek.errors import FormatError
 from snapseek.library.catalogue import FILE_NAME, IMPORT, Catalogue
 from snapseek.library.identity import fresh_version
-from snapseek.library.shard import sweep
 from snapseek.library.verify import PENDING_BYTES, Findings, Problem, inspect
+from snapseek.library.writer import sweep_strays
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,15 @@ def repair(directory: Path) -> RepairReport:
     another process writes, StorageError when the disk refuses.
     """
     Catalogue.open(directory).close()
-    with Catalogue.holding(directory) as catalogue:
+    with Catalogue.holding(directory) as catalogue:  # what is damaged cannot say what is to be swept
         _check_readable(catalogue, directory / FILE_NAME)
+        sweep_strays(catalogue, directory)
         found = inspect(catalogue, directory)
         if not found.problems:
             return RepairReport()
         with catalogue.transaction():
             report = _mend(catalogue, found)
-        sweep(directory, [shard.stem for shard in catalogue.shards()])
+        sweep_strays(catalogue, directory)
     return report
 
 

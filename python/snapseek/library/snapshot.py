@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError
 from snapseek.library.ask import query_vector
-from snapseek.library.catalogue import FILE_NAME, Catalogue
+from snapseek.library.catalogue import FILE_NAME, IMPORT, URLS, Catalogue, Source
 from snapseek.library.filter_meaning import Kind
 from snapseek.library.hits import Hit, Hits, Took
 from snapseek.library.info import LibraryInfo
@@ -40,12 +40,12 @@ class Snapshot:
     """
 
     def __init__(
-        self, path: Path, settings: dict[str, str], folders: Sequence[Path], failed: int, shards: Shards
+        self, path: Path, settings: dict[str, str], sources: Sequence[Source], failed: int, shards: Shards
     ) -> None:
         """Use `Snapshot.read`."""
         self.settings = settings
         self._path = path
-        self._folders = tuple(folders)
+        self._sources = tuple(sources)
         self._failed = failed
         self._shards = shards
         self._ranker = Ranker(shards)
@@ -71,7 +71,7 @@ class Snapshot:
     def _read(cls, path: Path, catalogue: Catalogue, before: Self | None) -> Self:
         with catalogue.reading():
             settings = catalogue.settings()
-            folders = catalogue.folders()
+            sources = catalogue.sources()
             failed = catalogue.count_failed()
             rows = catalogue.shards()
             dead = catalogue.tombstones()
@@ -81,7 +81,7 @@ class Snapshot:
                 f"go on with: snapseek index FOLDER --library {path}"
             )
         shards = Shards(path, rows, dead, before._shards if before else None)
-        snapshot = cls(path, settings, folders, failed, shards)
+        snapshot = cls(path, settings, sources, failed, shards)
         if before and abs(len(snapshot) - len(before)) <= _GROWN * len(before):
             snapshot._least = before._least
         return snapshot
@@ -232,10 +232,18 @@ class Snapshot:
         """Where the original of that picture was when it was indexed. Raises ItemNotFoundError."""
         place = self._place_of(item)
         uri = self._hits([Entry(place)])[0].uri
-        if self._shards.is_imported(place):
+        if self._shards.is_imported(place) or not uri.startswith("file://"):
             where = f"at {uri}" if uri else "not known"
-            raise ItemNotFoundError(f"picture {item} was imported: its original is {where}")
+            how = "was imported" if self._shards.is_imported(place) else "is no file of its own"
+            raise ItemNotFoundError(f"picture {item} {how}: its original is {where}")
         return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
+
+    def _folders(self) -> tuple[Path, ...]:
+        """The places that were indexed, then those that were imported."""
+        in_order = sorted(
+            self._sources, key=lambda source: (source.kind == IMPORT, os.fsencode(source.place))
+        )
+        return tuple(dict.fromkeys(source.place for source in in_order))
 
     def info(self, provider: str) -> LibraryInfo:
         """What the library is in this state."""
@@ -253,8 +261,8 @@ class Snapshot:
             version=settings["version"],
             created=settings["created"],
             size_bytes=self._size_bytes,
-            folders=self._folders,
-            has_remote=self._shards.has_imported,
+            folders=self._folders(),
+            has_remote=any(source.kind in (IMPORT, URLS) for source in self._sources),
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from snapseek.errors import InputError
 from snapseek.sources.picture import Picture
 
-_SUFFIXES = frozenset(
+PICTURE_SUFFIXES = frozenset(
     {
         ".jpg",
         ".jpeg",
@@ -42,6 +42,11 @@ def find_pictures(folder: Path) -> Iterator[Picture]:
     return _walk(root)
 
 
+def is_picture_name(path: Path) -> bool:
+    """Whether a file is named like a picture."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
 def _walk(root: Path) -> Iterator[Picture]:
     pending = [_list_folder(root, "")]
     while pending:
@@ -68,7 +73,7 @@ def _list_folder(root: Path, within: str) -> Iterator[Picture | str]:
             continue
         if entry.is_dir(follow_symlinks=False):
             yield inside
-        elif Path(entry.name).suffix.lower() in _SUFFIXES and not entry.is_dir():
+        elif is_picture_name(Path(entry.name)) and not entry.is_dir():
             yield _picture(root, inside, entry)
 
 
