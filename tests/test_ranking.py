@@ -64,10 +64,9 @@ def test_pages_fit_together_whatever_is_asked(made):
         {"mode": "both"},
         {"mode": "words"},
         {"min_score": 0.5},
-        {"sort": "oldest", "mode": "both", "where": "-tag:draft"},
+        {"fold": True},
+        {"fold": True, "sort": "oldest", "mode": "both", "where": "-tag:draft"},
     ]
-    if library.snapshot()._shards.parts[0].shard.is_flat:
-        options += [{"fold": True}, {"fold": True, "sort": "oldest", "mode": "both", "where": "-tag:draft"}]
     for option in options:
         whole = library.search("red door", 300, **option)
         total = whole.total
