@@ -246,3 +246,26 @@ def test_another_model_embeds_all_anew(opened, folder, tmp_path, encoder):
     paint(tmp_path / "more" / "red.png")
     with pytest.raises(ModelMismatchError, match="from another source"):
         Library.build(tmp_path / "more", tmp_path / "l", encoder=encoder)
+
+
+def test_a_library_of_lists_is_synced_as_any_other(folder, tmp_path, encoder, embedded, monkeypatch):
+    monkeypatch.setattr("snapseek.vectors.FLAT_ROWS", 5)
+    opened = Library.build(folder, tmp_path / "l", encoder=encoder)
+    assert [part.is_flat for part in opened.snapshot()._shards.parts] == [False]
+    before = ids(opened)
+    vector = opened.vector(before["red.jpg"])
+    (folder / "red.jpg").rename(folder / "rouge.jpg")
+    (folder / "deep" / "blue.webp").unlink()
+    paint(folder / "green.png", "cyan")
+    embedded.clear()
+    assert counts(opened.sync()) == (0, 1, 1, 1, len(PICTURES) - 3, 0)
+    assert embedded == ["green.png"]
+    item = before["red.jpg"]
+    assert ids(opened) == {
+        name.replace("red.jpg", "rouge.jpg"): item for name, item in before.items() if name != "blue.webp"
+    }
+    assert opened.vector(item) == pytest.approx(vector, abs=0.02)
+    assert opened.search("cyan", 1)[0].id == before["green.png"]
+    like = opened.search(item, 9)
+    assert like.total == len(like) == len(PICTURES) - 2
+    assert opened.verify() == []

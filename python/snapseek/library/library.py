@@ -346,17 +346,11 @@ class Library:
         return fast or self._encoder_for(snapshot)
 
     def vectors(self, most: int = _MOST_VECTORS, *, seed: int = 0) -> NDArray[np.float32]:
-        """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all; for training.
-
-        Raises InputError where they lie in inverted lists, which give scores and no vectors.
-        """
+        """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all; for training."""
         return self._now().some_vectors(most, seed=seed)
 
     def vectors_of(self, items: Sequence[int]) -> NDArray[np.float32]:
-        """(n, dim) float32 unit rows of the pictures with these ids.
-
-        Raises ItemNotFoundError, and InputError where they lie in inverted lists: those give scores only.
-        """
+        """(n, dim) float32 unit rows of the pictures with these ids. Raises ItemNotFoundError."""
         return self._now().vectors_of(items)
 
     def _check_model(self, encoder: Encoder, snapshot: Snapshot) -> None:
@@ -402,8 +396,8 @@ class Library:
 
         Raises InputError for a query that is empty, malformed, or made of words that the model does not know,
         for a picture that cannot be read, for terms that cancel each other out, for a filter that is
-        malformed or does not fit the columns of the library, for an id in a library whose vectors lie in
-        inverted lists, and for other arguments out of bounds; ItemNotFoundError for an id of no picture.
+        malformed or does not fit the columns of the library, and for other arguments out of bounds;
+        ItemNotFoundError for an id of no picture.
         """
         snapshot = self._now()
         return snapshot.search(
@@ -428,10 +422,7 @@ class Library:
         return split(query, self._now().kinds)
 
     def vector(self, item: int) -> NDArray[np.float32]:
-        """(dim,) float32, unit length, of the picture with that id.
-
-        Raises ItemNotFoundError, and InputError where it lies in inverted lists: those give scores only.
-        """
+        """(dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
         return self._now().vector(item)
 
     def browse(

@@ -35,7 +35,7 @@ class Block:
     rows: NDArray[np.int64]
 
     def vectors(self) -> NDArray[np.float32]:
-        """(n, dim) float32 stored vectors of them. Raises InputError where the index gives scores only."""
+        """(n, dim) float32 stored vectors of them."""
         return self.shard.index.vectors(self.rows)
 
 
@@ -95,10 +95,7 @@ class Shards:
         return [Place(number, row) for number, row in zip(numbers.tolist(), rows.tolist(), strict=True)]
 
     def vectors(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(n, dim) float32 of pictures by their numbers, rising: shards follow one another in row order.
-
-        Raises InputError where they lie in inverted lists.
-        """
+        """(n, dim) float32 of pictures by their numbers, rising: shards follow one another in row order."""
         bounds = np.searchsorted(numbers, [0, *self._ends])
         starts = [0, *self._ends[:-1]]
         return np.concatenate(
@@ -136,7 +133,7 @@ class Shards:
         return [found[place] for place in places]
 
     def vector(self, place: Place) -> NDArray[np.float32]:
-        """(dim,) float32 of the picture there. Raises InputError where it lies in inverted lists."""
+        """(dim,) float32 of the picture there."""
         return np.asarray(self.parts[place.shard].shard.index.vectors([place.row])[0])
 
     def place_of(self, item: int) -> Place | None:
