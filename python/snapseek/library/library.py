@@ -6,6 +6,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from snapseek.errors import InputError, ModelMismatchError, SnapseekError
 from snapseek.library.catalogue import Catalogue
-from snapseek.library.compact import Compaction, CompactReport, compact
+from snapseek.library.compact import Compaction, CompactReport, compact, everything
 from snapseek.library.export import export
 from snapseek.library.filter_language import Split, split
 from snapseek.library.hits import Hit, Hits
@@ -26,6 +27,7 @@ from snapseek.library.repair import RepairReport, repair
 from snapseek.library.request import Where
 from snapseek.library.shard import Advance, Queries
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.suggestions import Suggestions
 from snapseek.library.sync import How, Progress, SyncReport, add_files, sync, total
 from snapseek.library.terms import Query
 from snapseek.library.verify import Problem, verify
@@ -301,7 +303,7 @@ class Library:
         """
         how = Compaction(lambda: self.encoder, queries, memory, threads or available_cores(), progress)
         with writer(self._path) as catalogue:
-            report = compact(catalogue, self._path, how, everything=True)
+            report = compact(catalogue, self._path, how, everything)
         self.refresh()
         return report
 
@@ -442,6 +444,14 @@ class Library:
         `tree` as `where`.
         """
         return split(query, self._now().kinds)
+
+    def suggestions(self) -> Suggestions:
+        """Queries worth trying and filters worth offering, by what the pictures have.
+
+        Where they have neither captions nor tags, the examples are those of the model.
+        """
+        found = self._now().suggestions
+        return found if found.examples else replace(found, examples=list(self.encoder.examples))
 
     def vector(self, item: int) -> NDArray[np.float32]:
         """(dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
