@@ -97,6 +97,8 @@ class Endpoints:
         if is_held(request.headers, headers["etag"]):
             return Response(status_code=304, headers=headers)
         if original.is_sendable(width):
+            if original.data is not None:
+                return Response(original.data, headers=headers, media_type=original.media_type)
             return OriginalFile(original, headers)
         return await self._redrawn(request, original, width, headers)
 
@@ -145,5 +147,5 @@ class Endpoints:
     async def _redrawn(
         self, request: Request, original: Original, width: int | None, headers: dict[str, str]
     ) -> Response:
-        data = await self.decoders.run(request, partial(redraw, original.path, width))
+        data = await self.decoders.run(request, partial(redraw, original.data or original.path, width))
         return Response(data, headers=headers, media_type="image/jpeg")
