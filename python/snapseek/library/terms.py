@@ -21,7 +21,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from snapseek.errors import InputError
@@ -45,15 +47,15 @@ _WORD = re.compile(r"\S*")
 _SPACE = re.compile(r"\s*")
 _PLAIN = re.compile(r"[^\W\d_]\w*(?: \w+)*")
 
-Subject = str | int | Path | Image.Image
+Subject = str | int | Path | Image.Image | np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Term:
     """A part of a query: a subject, and how much of it is wanted; below 0, how much of it is not.
 
-    The subject is words (str), a picture of the library by its id (int), or any other picture: the path of
-    its file, or the PIL picture itself.
+    The subject is words (str), a picture of the library by its id (int), any other picture (the path of its
+    file, or the PIL picture itself), or a vector of the model's space, (dim,) float, of any length but 0.
     """
 
     subject: Subject
@@ -104,7 +106,7 @@ def parse(query: str) -> list[Term]:
 
 
 def written(terms: Sequence[Term]) -> str:
-    """A text that `parse` reads as these terms; a PIL picture, which has none, is `image:(picture)`."""
+    """A text that `parse` reads as these terms; but a PIL picture is `image:(picture)`, a vector `(vector)`."""
     parts = [("- " if term.weight < 0 else "+ ") + _written_term(term) for term in terms]
     return " ".join(parts).removeprefix("+ ")
 
@@ -123,6 +125,8 @@ def _written_term(term: Term) -> str:
             return (prefix or "1:") + _quoted(term.subject)  # so that the number inside is no weight
         case str():
             return prefix + _quoted(term.subject)
+        case np.ndarray():
+            return f"{prefix}(vector)"
         case _:
             return f"{prefix}image:(picture)"
 
