@@ -106,7 +106,7 @@ def plain(text):
 
 
 def cut(text):
-    return re.findall(r"[^\W_]+", plain(text))
+    return re.findall(r"[぀-ヿ一-鿿]|[^\W_぀-ヿ一-鿿]+", plain(text))
 
 
 def _compare_time(operator, found, wanted):

@@ -102,9 +102,10 @@ class ChoiceFacet:
         """The texts as they were written."""
         return Vocabulary(self.shown_text, self.shown_ends)
 
-    def counts(self) -> NDArray[np.int64]:
-        """(texts,) how many rows have each."""
-        return np.bincount(self.codes, minlength=len(self.ends))[1:]
+    def counts(self, among: Flags | None = None) -> NDArray[np.int64]:
+        """(texts,) how many rows have each, of all or of those with a flag."""
+        codes = self.codes if among is None else self.codes[among]
+        return np.bincount(codes, minlength=len(self.ends))[1:]
 
     def flags(self, operator: str, value: Any) -> Flags:
         """See `Facet`."""
@@ -151,9 +152,11 @@ class ListFacet:
         """The texts as they were written."""
         return Vocabulary(self.shown_text, self.shown_ends)
 
-    def counts(self) -> NDArray[np.int64]:
-        """(texts,) how many rows have each."""
-        return np.diff(self.starts)
+    def counts(self, among: Flags | None = None) -> NDArray[np.int64]:
+        """(texts,) how many rows have each, of all or of those with a flag."""
+        if among is None:
+            return np.diff(self.starts)
+        return np.diff(np.concatenate([[0], np.cumsum(among[self.rows])])[self.starts])
 
     def rows_of(self, codes: NDArray[np.int64]) -> Rows:
         """The rows that have any of these texts, in no order, some of them perhaps twice."""

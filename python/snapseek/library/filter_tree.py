@@ -109,8 +109,7 @@ def normalised(tree: Tree) -> Tree:
     negations are none.
     """
     if isinstance(tree, Not):
-        part = normalised(tree.part)
-        return part.part if isinstance(part, Not) else Not(part)
+        return _turned(normalised(tree.part))
     if not isinstance(tree, Every | Some):
         return tree
     kind = type(tree)
@@ -119,3 +118,11 @@ def normalised(tree: Tree) -> Tree:
         flat |= dict.fromkeys(part.parts if isinstance(part, kind) else (part,))
     parts = tuple(sorted(flat, key=repr))
     return parts[0] if len(parts) == 1 else kind(parts)
+
+
+def _turned(tree: Tree) -> Tree:
+    if isinstance(tree, Not):
+        return tree.part
+    if tree == Some(()):
+        return Every(())
+    return Some(()) if tree == Every(()) else Not(tree)

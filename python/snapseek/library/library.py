@@ -6,6 +6,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -25,6 +26,7 @@ from snapseek.library.repair import RepairReport, repair
 from snapseek.library.request import Where
 from snapseek.library.shard import Advance, Queries
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.suggestions import Suggestions
 from snapseek.library.sync import How, Progress, SyncReport, add_files, sync, total
 from snapseek.library.terms import Query
 from snapseek.library.verify import Problem, verify
@@ -420,6 +422,14 @@ class Library:
         `tree` as `where`.
         """
         return split(query, self._now().kinds)
+
+    def suggestions(self) -> Suggestions:
+        """Queries worth trying and filters worth offering, by what the pictures have.
+
+        Where they have neither captions nor tags, the examples are those of the model.
+        """
+        found = self._now().suggestions
+        return found if found.examples else replace(found, examples=list(self.encoder.examples))
 
     def vector(self, item: int) -> NDArray[np.float32]:
         """(dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""

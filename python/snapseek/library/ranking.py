@@ -6,6 +6,7 @@ The plain order is that of the scores, as deep as is paged to. Every other order
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from snapseek.library.ordering import first_rows, keys_of
 from snapseek.library.request import Asked, Request
 from snapseek.library.shard import DEEPEST_PAGE
 from snapseek.library.shards import Place, Shards
+from snapseek.library.weak import Background, least_deviations
 from snapseek.library.words import scored, wanted_words
 
 POOL = DEEPEST_PAGE
@@ -46,6 +48,19 @@ class Ranker:
         """Of these shards."""
         self._shards = shards
         self._matchings = Matchings(shards.parts)
+
+    @cached_property
+    def background(self) -> Background:
+        """What queries score on any pictures."""
+        return Background(self._shards.parts, self._matchings.of(None))
+
+    def least_deviations(self, bank: NDArray[np.float32]) -> float | None:
+        """See `weak`; `bank`, (q, dim), are ordinary queries."""
+        everything = self._matchings.of(None)
+        best = [self._shards.search(query[None], 1, matching=everything)[1] for query in bank]
+        moments = [self.background.moments(query) for query in bank]
+        scores = np.array([found[0] if found else 0.0 for found in best], np.float32)
+        return least_deviations(scores, moments)
 
     def listed(self, asked: Asked, sort: str | None, end: int) -> Ranking:
         """The first `end` pictures that match, by `sort`; without it, or by relevance, as they came."""

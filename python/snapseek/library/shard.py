@@ -121,8 +121,8 @@ class ShardDraft:
                 path.unlink(missing_ok=True)
 
 
-def _deep(setting: Effort | None) -> Effort | None:
-    return setting and replace(setting, shortlist=max(setting.shortlist, DEEPEST_PAGE))
+def _deep(setting: Effort | None, rows: int) -> Effort | None:
+    return setting and replace(setting, shortlist=max(setting.shortlist, rows))
 
 
 def _rows_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -150,7 +150,8 @@ class Shard:
         setting = self.index.setting()
         self.is_flat = setting is None
         """Whether every row is scored for every query."""
-        self._effort = _deep(setting)
+        self._effort = _deep(setting, DEEPEST_PAGE)
+        self._filtered_effort = _deep(setting, DEEPEST_PAGE // 2)  # of which the core takes twice as many
         self.stem = stem
         self.facets = FacetStore(self.records, paths[1])
         """What filters can ask of the records."""
@@ -180,7 +181,8 @@ class Shard:
 
         `allow`: the rows that may be found, as `index.filter` made them ready.
         """
-        ids, scores = self.index.search(vector, k, allow=allow, exact=exact, effort=self._effort)
+        effort = self._effort if allow is None else self._filtered_effort
+        ids, scores = self.index.search(vector, k, allow=allow, exact=exact, effort=effort)
         return ids[0], scores[0]
 
     @cached_property

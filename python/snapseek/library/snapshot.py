@@ -23,8 +23,13 @@ from snapseek.library.info import LibraryInfo
 from snapseek.library.ranking import Entry, Ranker, Ranking
 from snapseek.library.request import Asked, Request, Where
 from snapseek.library.shards import Block, Place, Shards
+from snapseek.library.suggestions import Suggestions, suggestions
 from snapseek.library.terms import Query
+from snapseek.library.weak import BANK_SIZE, first_weak
 from snapseek.models import Encoder
+from snapseek.models.sample import sample_queries
+
+_GROWN = 0.2  # by so much of its size a library may change until its bank of queries is asked again
 
 
 class Snapshot:
@@ -44,6 +49,7 @@ class Snapshot:
         self._failed = failed
         self._shards = shards
         self._ranker = Ranker(shards)
+        self._least: dict[str, float | None] = {}  # deviations of a find that is not weak, by the model asked
         self._size_bytes = shards.size_bytes + (path / FILE_NAME).stat().st_size
 
     @classmethod
@@ -75,7 +81,10 @@ class Snapshot:
                 f"go on with: snapseek index FOLDER --library {path}"
             )
         shards = Shards(path, rows, dead, before._shards if before else None)
-        return cls(path, settings, sources, failed, shards)
+        snapshot = cls(path, settings, sources, failed, shards)
+        if before and abs(len(snapshot) - len(before)) <= _GROWN * len(before):
+            snapshot._least = before._least
+        return snapshot
 
     @property
     def version(self) -> str:
@@ -105,8 +114,22 @@ class Snapshot:
                 return query_vector(asked.terms, space)
 
         named = {self._place_of(term.subject) for term in asked.terms if isinstance(term.subject, int)}
-        ranking = self._ranker.ranked(asked, request, cache(vector), named)
-        return self._answer(ranking, asked, request, watch)
+        once = cache(vector)
+        ranking = self._ranker.ranked(asked, request, once, named)
+        is_falling = request.mode == "clip" and request.sort == "relevance"
+        weak_from = self._weak_from(ranking, once(), space.asked) if is_falling and space.asked else None
+        return self._answer(ranking, asked, request, watch, weak_from)
+
+    def _weak_from(self, ranking: Ranking, vector: NDArray[np.float32], encoder: Encoder) -> int | None:
+        """Where weak matches begin among the entries of a ranking by score."""
+        if encoder.fingerprint not in self._least:
+            bank = sample_queries(encoder, BANK_SIZE)
+            self._least[encoder.fingerprint] = self._ranker.least_deviations(bank)
+        least = self._least[encoder.fingerprint]
+        moments = None if least is None else self._ranker.background.moments(vector)
+        if least is None or moments is None:
+            return None
+        return first_weak([entry.score for entry in ranking.entries], moments[0] + least * moments[1])
 
     def browse(self, k: int, *, offset: int = 0, where: Where | None = None, sort: str | None = None) -> Hits:
         """The answer to `Library.browse`."""
@@ -118,11 +141,25 @@ class Snapshot:
     def _listed(self, asked: Asked, sort: str | None, request: Request, watch: "_Watch") -> Hits:
         return self._answer(self._ranker.listed(asked, sort, request.end), asked, request, watch)
 
-    def _answer(self, ranking: Ranking, asked: Asked, request: Request, watch: "_Watch") -> Hits:
+    def _answer(
+        self,
+        ranking: Ranking,
+        asked: Asked,
+        request: Request,
+        watch: "_Watch",
+        weak_from: int | None = None,
+    ) -> Hits:
         shown = ranking.entries[request.offset :]
         watch.searched()
         hits = self._hits(shown)
-        return Hits(hits, total=ranking.total, took=watch.took(), version=self.version, filters=asked.filters)
+        return Hits(
+            hits,
+            total=ranking.total,
+            took=watch.took(),
+            version=self.version,
+            filters=asked.filters,
+            weak_from=weak_from,
+        )
 
     @cached_property
     def kinds(self) -> dict[str, Kind]:
@@ -149,6 +186,11 @@ class Snapshot:
             )
             for (record, meta), entry in zip(records, entries, strict=True)
         ]
+
+    @cached_property
+    def suggestions(self) -> Suggestions:
+        """What can be asked of these pictures."""
+        return suggestions(self._shards.parts, self.kinds)
 
     def _id_at(self, place: Place) -> int:
         return int(self._shards.parts[place.shard].shard.ids[place.row])
@@ -254,16 +296,20 @@ class _Watch:
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Space:
     """Where the vectors of a query come from: one state of the library, and one of its towers."""
 
     snapshot: Snapshot
     load: Callable[[], Encoder]
+    asked: Encoder | None = None
+    """The model, once it was needed."""
 
     @property
     def encoder(self) -> Encoder:
-        return self.load()
+        if self.asked is None:
+            self.asked = self.load()
+        return self.asked
 
     def vector(self, item: int) -> NDArray[np.float32]:
         return self.snapshot.vector(item)
