@@ -6,11 +6,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from PIL import Image
-from snapseek.library.suggestions import ColumnSuggestion, Suggestions
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
 from snapseek.library import Hit, Hits, LibraryInfo, Took
 from snapseek.library.filter_language import Split, split
+from snapseek.library.suggestions import ColumnSuggestion, Suggestions
 from snapseek.library.terms import Query, terms_of, written
 
 if TYPE_CHECKING:

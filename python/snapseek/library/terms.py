@@ -48,6 +48,7 @@ _SPACE = re.compile(r"\s*")
 _PLAIN = re.compile(r"[^\W\d_]\w*(?: \w+)*")
 
 Subject = str | int | Path | Image.Image | np.ndarray[Any, Any]
+_SUBJECTS = (str, int, Path, Image.Image, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Term:
 
     def __post_init__(self) -> None:
         """Raises InputError for empty words, a subject of no kind above, or a weight out of bounds."""
-        if isinstance(self.subject, bool) or not isinstance(self.subject, Subject):
+        if isinstance(self.subject, bool) or not isinstance(self.subject, _SUBJECTS):
             found = type(self.subject).__name__
             raise InputError(f"expected words, an id, a path or a picture to search by, found {found}")
         if isinstance(self.subject, str) and not self.subject.strip():
@@ -106,7 +107,7 @@ def parse(query: str) -> list[Term]:
 
 
 def written(terms: Sequence[Term]) -> str:
-    """A text that `parse` reads as these terms; but a PIL picture is `image:(picture)`, a vector `(vector)`."""
+    """A text that `parse` reads as these terms; `image:(picture)` for a PIL picture, `(vector)` for a vector."""
     parts = [("- " if term.weight < 0 else "+ ") + _written_term(term) for term in terms]
     return " ".join(parts).removeprefix("+ ")
 

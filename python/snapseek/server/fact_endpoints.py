@@ -60,7 +60,7 @@ class FactEndpoints:
 
     async def measure(self, _request: Request) -> Response:
         """Counters and times, for Prometheus."""
-        return self._metrics.answer(len(self._service.library), self._service.searchers.waiting)
+        return self._metrics.answer(self._service.library.info().count, self._service.searchers.waiting)
 
     def _tell(self) -> Response:
         library = self._service.library

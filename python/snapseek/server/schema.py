@@ -80,7 +80,7 @@ def _paths() -> Json:
 
 
 def _get(summary: str, schema: str | None, parameters: list[Json], *problems: str) -> Json:
-    shape = reference(schema) if schema else {"type": "object"}
+    shape: Json = reference(schema) if schema else {"type": "object"}
     good: Json = {"200": _content(summary, shape)}
     if schema == "Answer":
         good["304"] = {"description": "The answer with the tag in If-None-Match is still good"}

@@ -12,6 +12,7 @@ from snapseek.library import Term
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from PIL import Image
     from starlette.requests import Request
 
     from snapseek.server.question import PictureTerm
@@ -39,7 +40,7 @@ async def read_pictures(
     return tuple(terms)
 
 
-def _decoded(data: bytes) -> object:
+def _decoded(data: bytes) -> Image.Image:
     try:
         return open_picture(data, min_side=_MIN_SIDE_PX).image
     except PictureError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -54,6 +55,9 @@ class _Turn:
         self._places = places
 
     async def __aenter__(self) -> None:
+        with suppress(anyio.WouldBlock):
+            self._places.acquire_on_behalf_of_nowait(self)
+            return
         workers = self._workers
         if workers.waiting >= workers.most_waiting:
             raise HTTPException(
