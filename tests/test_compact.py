@@ -12,7 +12,7 @@ from embedding_files import write_embeddings
 from snapseek.errors import LibraryBusyError
 from snapseek.library import Library, compact, pieces, verify
 from snapseek.library.catalogue import Catalogue
-from snapseek.library.compact import worthwhile
+from snapseek.library.compact import while_growing, worthwhile
 from vector_rows import unit_rows
 
 
@@ -55,6 +55,21 @@ def chosen(parts):
 )
 def test_what_is_worth_a_merge(parts, expected):
     assert chosen(parts) == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([fake(5000)], []),
+        ([fake(5000), fake(1000)], []),
+        ([fake(5000), fake(4000)], [5000, 4000]),
+        ([fake(40_000), fake(9_000), fake(4_500)], [9_000, 4_500]),
+        ([fake(30_000), fake(25_000)], []),
+        ([fake(10**6, is_flat=False), fake(4000), fake(4000)], [4000, 4000]),
+    ],
+)
+def test_what_is_merged_in_the_middle_of_an_index(parts, expected):
+    assert [part.living for part in while_growing(parts)] == expected
 
 
 @given(st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 100)), max_size=60))

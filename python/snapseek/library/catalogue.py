@@ -370,14 +370,23 @@ def _make_directory(directory: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    """A database with its tables appears at once: under another name it is made, then renamed."""
+    """A database with its tables appears at once: under another name it is made, then renamed.
+
+    In write-ahead mode from the beginning: a change of mode that was stopped needs a writer to be undone.
+    """
+    for debris in path.parent.glob(f"{FILE_NAME}.*.tmp*"):
+        debris.unlink()
     draft = path.with_name(f"{FILE_NAME}.{secrets.token_hex(4)}.tmp")
     try:
         with closing(_connect(draft.absolute().as_uri())) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript("BEGIN;" + _SCHEMA)
             connection.execute("INSERT INTO settings VALUES ('format', ?)", (str(FORMAT),))
             connection.commit()
+            connection.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            )  # at the closing a full disk would not be told
         draft.replace(path)
         sync_directory(path.parent)
     finally:

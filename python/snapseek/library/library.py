@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from snapseek.errors import InputError, ModelMismatchError, SnapseekError
 from snapseek.library.catalogue import Catalogue
-from snapseek.library.compact import Compaction, CompactReport, compact
+from snapseek.library.compact import Compaction, CompactReport, compact, everything
 from snapseek.library.export import export
 from snapseek.library.filter_language import Split, split
 from snapseek.library.hits import Hit, Hits
 from snapseek.library.info import Failure, LibraryInfo
 from snapseek.library.intake import take_in
+from snapseek.library.previews import PreviewHow, PreviewReport, make_previews
 from snapseek.library.remove import remove
 from snapseek.library.repair import RepairReport, repair
 from snapseek.library.request import Where
@@ -265,6 +266,27 @@ class Library:
         self.refresh()
         return removed
 
+    def previews(
+        self,
+        *,
+        root: str | Path | None = None,
+        limits: Limits | None = None,
+        threads: int | None = None,
+        retry_failed: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> PreviewReport:
+        """Make the previews that are missing, as of imported vectors, from the originals at their `uri`.
+
+        Urls are fetched as `limits` say; files are read only within the folder `root`. What was stopped goes
+        on where it was; what failed is tried again with `retry_failed`. Queries go on meanwhile. Raises
+        StorageError when the disk refuses, LibraryBusyError while another process writes.
+        """
+        folder = None if root is None else Path(root)
+        how = PreviewHow(threads or available_cores(), folder, limits, retry_failed, progress)
+        report = make_previews(self._path, how)
+        self.refresh()
+        return report
+
     def compact(
         self,
         *,
@@ -281,7 +303,7 @@ class Library:
         """
         how = Compaction(lambda: self.encoder, queries, memory, threads or available_cores(), progress)
         with writer(self._path) as catalogue:
-            report = compact(catalogue, self._path, how, everything=True)
+            report = compact(catalogue, self._path, how, everything)
         self.refresh()
         return report
 

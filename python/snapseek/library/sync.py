@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from snapseek.errors import InputError, ModelMismatchError
 from snapseek.library.catalogue import FILES, FOLDER, Catalogue, Source
-from snapseek.library.compact import Compaction, compact_if_room
+from snapseek.library.compact import Compaction, compact_if_room, while_growing
 from snapseek.library.identity import fresh_version
 from snapseek.library.ledger import Known, Ledger, Todo
 from snapseek.library.pieces import Pieces
@@ -230,6 +230,7 @@ class _Sync:
             anew=anew,
             queries=how.queries,
             threads=how.threads,
+            after_commit=self._merge_small,
         ) as pieces:
             for done, outcome in enumerate(outcomes, start=1):
                 todo = _taken(waiting, outcome.picture)
@@ -268,6 +269,10 @@ class _Sync:
         if outcome.notes and len(self.report.notes) < _MOST_NOTES:
             notes = [f"{outcome.picture.within}: {note}" for note in outcome.notes]
             self.report = replace(self.report, notes=(*self.report.notes, *notes))
+
+    def _merge_small(self) -> None:
+        """Between two commits of a long index, so that there are never many shards to search."""
+        compact_if_room(self.catalogue, self.directory, self._compaction(), while_growing)
 
     def _compaction(self) -> Compaction:
         how = self.how
