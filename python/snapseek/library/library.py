@@ -443,6 +443,13 @@ class Library:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
         return self._now().item(item)
 
+    def packed(self, item: int) -> str | None:
+        """The address of an original inside an archive or a table, for `snapseek.sources.member.read_member`.
+
+        None for any other picture. Raises ItemNotFoundError.
+        """
+        return self._now().packed(item)
+
     def original(self, item: int) -> Path:
         """Where the original of that picture was when it was indexed.
 
