@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from snapseek.errors import PictureError
 from snapseek.facts import Facts
 from snapseek.images import Decoded, Preview, make_preview, open_picture
+from snapseek.images.decode import MAX_FILE_BYTES
 from snapseek.library.records import Record
 from snapseek.models import Batch, Encoder
 from snapseek.sources import Picture, Sidecar, read_sidecars
@@ -107,7 +108,7 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
     """Read a picture into the batch; its outcome has no vector yet, or the reason why it cannot be read."""
     if picture.problem:
         return Outcome(picture, reason=picture.problem)
-    content = content_hash(picture.path if picture.data is None else picture.data)
+    content = _content(picture)
     try:
         decoded = open_picture(picture.data or picture.path, min_side=encoder.picture_side_px)
         preview = make_preview(decoded.image)
@@ -117,6 +118,13 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
     sidecar = read_sidecars(picture.path) if picture.data is None else Sidecar()
     record = _record(picture, decoded, preview, picture.facts.or_else(sidecar.facts))
     return Outcome(picture, record=record, content=content, notes=sidecar.notes)
+
+
+def _content(picture: Picture) -> bytes | None:
+    """The hash of what a picture is made of; None for files that nobody will read."""
+    if picture.size_bytes > MAX_FILE_BYTES:
+        return None
+    return content_hash(picture.path if picture.data is None else picture.data)
 
 
 def _record(picture: Picture, decoded: Decoded, preview: Preview, told: Facts) -> Record:

@@ -73,8 +73,15 @@ def _list_folder(root: Path, within: str) -> Iterator[Picture | str]:
             continue
         if entry.is_dir(follow_symlinks=False):
             yield inside
-        elif is_picture_name(Path(entry.name)) and not entry.is_dir():
+        elif is_picture_name(Path(entry.name)) and not _leads_to_folder(entry):
             yield _picture(root, inside, entry)
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself: `_picture` tells
+        return False
 
 
 def _picture(root: Path, within: str, entry: os.DirEntry[str]) -> Picture:

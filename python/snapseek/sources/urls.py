@@ -78,7 +78,7 @@ class UrlList:
 
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """As the protocol has it: fetched, many at once, in the order in which they arrive."""
-        fetch = self._fetch or _default_fetch()
+        fetch = self._fetch or default_fetch()
         return fetch(self._with_rows(pictures), self._limits)
 
     def _with_rows(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
@@ -95,7 +95,8 @@ class UrlList:
             )
 
 
-def _default_fetch() -> Fetch:
+def default_fetch() -> Fetch:
+    """What fetches. Raises InputError when nothing is installed that can."""
     try:
         from snapseek.sources.fetched import fetched
     except ImportError as error:
