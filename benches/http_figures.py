@@ -3,8 +3,8 @@
     python benches/http_figures.py LIBRARY [--seconds 60] [--connections 64] [--typed 400] [--steady 100000]
 
 LIBRARY is one that benches/typed_tower.py wrote (a text tower of true cost) or benches/million_library.py (a
-tower that is a table, as a static student is). The clients are a process of their own, on the same cores, which
-the server then has less of.
+tower that is a table, as a static student is). The clients are a process of their own, on the same cores: the
+server has that much less.
 """
 
 import argparse
