@@ -76,6 +76,8 @@ pub mod error;
 pub mod filter;
 pub mod flat;
 pub mod format;
+#[cfg(test)]
+mod golden;
 pub mod index;
 pub mod ivf;
 pub mod kmeans;
