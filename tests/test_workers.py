@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from snapseek.server.workers import Workers
@@ -90,3 +91,31 @@ def test_a_cancelled_request_keeps_its_place_until_its_thread_is_done():
 
     anyio.run(scenario)
     assert events == ["slow done", "next done"]
+
+
+def test_no_more_than_the_given_number_wait():
+    release = threading.Event()
+    statuses: list[int] = []
+    retry_after: list[str] = []
+
+    async def ask(workers: Workers) -> None:
+        try:
+            await workers.run(request_of(), lambda: release.wait(5))
+            statuses.append(200)
+        except HTTPException as refused:
+            statuses.append(refused.status_code)
+            retry_after.append((refused.headers or {})["retry-after"])
+
+    async def scenario() -> None:
+        workers = Workers(1, most_waiting=3)
+        async with anyio.create_task_group() as group:
+            for _ in range(9):
+                group.start_soon(ask, workers)
+            await anyio.sleep(0.05)
+            assert workers.waiting == 3
+            release.set()
+        assert workers.waiting == 0
+
+    anyio.run(scenario)
+    assert sorted(statuses) == [200] * 4 + [503] * 5
+    assert retry_after == ["1"] * 5

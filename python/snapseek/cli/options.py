@@ -57,3 +57,14 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000; 0 = any)")
+    parser.add_argument(
+        "--token",
+        metavar="T",
+        help="what others have to know to ask (better: SNAPSEEK_TOKEN, which no list shows)",
+    )
+    parser.add_argument(
+        "--insecure", action="store_true", help="let whoever reaches --host see every picture"
+    )
+    parser.add_argument(
+        "--allow-origin", action="append", default=[], metavar="URL", help="let pages of this origin ask"
+    )

@@ -12,7 +12,9 @@ from snapseek.library.filter_meaning import STANDARD, Kinds, resolved
 from snapseek.library.filter_tree import Condition, Every, Near, Not, Some, Tree
 from snapseek.library.terms import MAX_QUERY_CHARACTERS, Query, Term, terms_of
 
-Where = str | Mapping[str, Any] | Tree
+Where = str | Mapping[str, Any] | Tree | tuple[Any, ...]
+"""A filter as text, as a mapping or as a tree; a tuple of such is for pictures that match all of them."""
+
 Sort = Literal["relevance", "newest", "oldest", "size"]
 Mode = Literal["clip", "words", "both"]
 
@@ -115,6 +117,8 @@ def tree_from(where: Where, columns: set[str]) -> Tree:
         return tree_of(where)
     if isinstance(where, Condition | Near | Every | Some | Not):
         return where
+    if isinstance(where, tuple):
+        return Every(tuple(tree_from(part, columns) for part in where))
     raise InputError(f"expected a filter as text or as a mapping, found {type(where).__name__}")
 
 
