@@ -9,7 +9,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -72,6 +72,10 @@ figures: install ## Measure the demo library: index, query, HTTP
 
 preview-figures: install ## Measure previews, and write a sheet of samples
 	$(BIN)/python benches/preview_figures.py --sheet target/previews.png
+
+screenshots: install chromium ## Twelve pictures of the page over the demo library, into target/screenshots
+	PYTHONPATH=python $(BIN)/snapseek index demo/pictures --library target/demo-library
+	PYTHONPATH=python:tests $(BIN)/python benches/screenshots.py target/demo-library target/screenshots
 
 fuzz: ## A million files of lies and damage through open, verify and search
 	PROPTEST_CASES=500000 cargo test --locked --release no_file_can_do_harm -- --nocapture

@@ -11,7 +11,11 @@ it('reads the query of an address', () => {
 
 it('writes the question into an address and out of it again', () => {
   const term = { kind: 'id', value: '17', label: 'like picture 17', weight: -0.5 } as const;
-  const asked = { words: 'two dogs & ü', terms: [{ ...term, thumbnail: '/api/preview/17' }], filters: ['in:a'] };
+  const asked = {
+    words: 'two dogs & ü',
+    terms: [{ ...term, thumbnail: '/api/preview/17' }],
+    filters: ['in:a'],
+  };
   const address = withQuestion('http://here/?x=1', asked);
   expect(questionIn(address)).toEqual(asked);
   expect(withQuestion(address, NOTHING)).toBe('http://here/?x=1');

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { AnswerError, httpApi, parseAnswer, parseInfo, parseSuggestions, ProblemError, requestFor } from './api';
+import {
+  AnswerError,
+  httpApi,
+  parseAnswer,
+  parseInfo,
+  parseSuggestions,
+  ProblemError,
+  requestFor,
+} from './api';
 import { NOTHING, type Term } from './question';
 
 const item = {
@@ -164,7 +172,6 @@ describe('parseInfo', () => {
       snapseek: '0.1.0',
       examples: ['a dog'],
       hasFast: false,
-      canFold: false,
       acceptsLinks: false,
     });
   });

@@ -52,8 +52,6 @@ export interface Info {
   readonly examples: readonly string[];
   /** A quicker model answers while one types. */
   readonly hasFast: boolean;
-  /** The server folds near-duplicates, if asked to. */
-  readonly canFold: boolean;
   readonly acceptsLinks: boolean;
 }
 
@@ -189,7 +187,6 @@ export function parseInfo(json: unknown): Info {
     snapseek: asText(info['snapseek'], 'snapseek'),
     examples: asTexts(info['examples'], 'examples'),
     hasFast: info['has_fast'] === true,
-    canFold: typeof info['max_upload_bytes'] === 'number',
     acceptsLinks: info['accepts_image_url'] === true,
   };
 }

@@ -58,13 +58,7 @@ export function layout(
     const until = part && start < part.before ? part.before : aspects.length;
     if (part && start === part.before) y += part.room;
     const end = rowEnd(aspects.slice(0, until), start, room, targetHeight, gap);
-    const row = placeRow(
-      aspects.slice(start, end ?? until),
-      y,
-      room,
-      end ? null : targetHeight,
-      gap,
-    );
+    const row = placeRow(aspects.slice(start, end ?? until), y, room, end ? null : targetHeight, gap);
     boxes.push(...row);
     y += row[0]!.height + gap;
     if (end ?? until < aspects.length) settled = end ?? until;

@@ -296,7 +296,7 @@ export class Search {
 
   async #ask(how: 'typed' | null, tower: 'full' | 'fast'): Promise<void> {
     const question = trimmed(this.question);
-    const asking: Asking = { question, tower, fold: this.info?.canFold ?? false };
+    const asking: Asking = { question, tower, fold: true };
     if (how) this.#remember(question, how);
     await this.#send(asking);
   }
@@ -381,7 +381,10 @@ export class Search {
     const suggestions = this.#api.suggestions().catch(() => null);
     this.info = await this.#api.info().catch(() => null);
     const examples = this.info?.examples ?? [];
-    void suggestions.then((given) => (this.suggestions = given ?? { examples, columns: [] }));
+    void suggestions.then((given) => {
+      const columns = given?.columns ?? [];
+      this.suggestions = { examples: given?.examples.length ? given.examples : examples, columns };
+    });
   }
 }
 

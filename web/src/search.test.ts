@@ -11,7 +11,6 @@ const INFO: Info = {
   snapseek: '0',
   examples: ['a dog'],
   hasFast: false,
-  canFold: false,
   acceptsLinks: false,
 };
 
@@ -77,7 +76,8 @@ async function shown(count: number, total = count) {
 }
 
 const idsOf = (search: Search) => search.pictures.map(({ id }) => id);
-const asked = (questions: Question[]) => questions.map(({ question, offset, limit }) => [question.words, offset, limit]);
+const asked = (questions: Question[]) =>
+  questions.map(({ question, offset, limit }) => [question.words, offset, limit]);
 
 const words = (typed: string): Asked => ({ ...NOTHING, words: typed });
 
