@@ -64,7 +64,7 @@ million: .venv/dev.stamp install ## A library of 1.5 million pictures in target/
 	rm -rf target/million
 	PYTHONPATH=tests $(BIN)/python benches/million_library.py target/clip target/million
 
-crash: install ## Kill and starve a writing library at 2,400 moments, and let the power go (about 10 minutes)
+crash: install ## Kill and starve a writing library at 2,400 moments, and let the power go (about 15 minutes)
 	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/test_kill.py
 
 figures: install ## Measure the demo library: index, query, HTTP

@@ -98,6 +98,10 @@ class FakeLibrary:
             raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
         return self._hit(item, None)
 
+    def packed(self, item: int) -> str | None:
+        self.item(item)
+        return None
+
     def original(self, item: int) -> Path:
         self.item(item)
         return self.paths[item - 1]

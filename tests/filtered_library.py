@@ -21,7 +21,7 @@ def table(rows=ROWS):
         "TEXT": [f"a {['red', 'old'][row % 2]} {NOUNS[row % 3]} {row}" for row in range(rows)],
         "width": rng.integers(100, 5000, rows).tolist(),
         "height": rng.integers(100, 5000, rows).tolist(),
-        "taken": [None if row % 10 == 9 else START + timedelta(days=int(row) * 2) for row in range(rows)],
+        "taken": [None if row % 10 == 9 else START + timedelta(days=row % 3000 * 2) for row in range(rows)],
         "licence": [["CC0", "CC BY", "reserved"][row % 3] for row in range(rows)],
         "rating": rng.integers(0, 6, rows).tolist(),
         "public": [row % 4 == 0 for row in range(rows)],
@@ -38,7 +38,7 @@ def table(rows=ROWS):
 
 def filtered_library(place, encoder, *, vectors=None):
     """The library and its records; the id of a picture is 1 + its row."""
-    arrays, records = table()
     vectors = unit_rows(ROWS, dim=3).astype(np.float16) if vectors is None else vectors
+    arrays, records = table(len(vectors))
     folder = write_embeddings(place / "laion", vectors, **arrays)
     return Library.import_vectors(folder, place / "l", encoder=encoder, threads=1), records

@@ -26,6 +26,7 @@ from loopback import Loopback, answer
 from picture_sources import COLORS, picture, write_hugging_face, write_webdataset
 from snapseek.errors import InputError
 from snapseek.library import Library
+from snapseek.library.catalogue import Catalogue
 from snapseek.sources import Limits, addresses, fetch
 from test_fetch import FAILURES
 
@@ -42,8 +43,8 @@ class Tally:
 
     def of(self, library: Library, place) -> "Tally":
         """Names within a source, of pictures and of failures with their reasons."""
-        with library._catalogue.reading():
-            for row in library._catalogue.files():
+        with Catalogue.open(library.info().path) as catalogue:
+            for row in catalogue.files():
                 if row.folder == place and row.reason is not None:
                     self.told[row.within] = row.reason
                 elif row.folder == place:

@@ -7,6 +7,7 @@ from conftest import write_pictures
 from filtered_library import ROWS, filtered_library
 from snapseek.errors import InputError
 from snapseek.library import Library
+from snapseek.library.shard import DEEPEST_PAGE
 from vector_rows import unit_rows
 
 FILTERS = {
@@ -74,6 +75,20 @@ def test_pages_fit_together_whatever_is_asked(made):
         for start, end in ((0, 1), (0, 13), (13, 40), (40, 300)):
             page = library.search("red door", end - start, offset=start, **option)
             assert (page, page.total) == (whole[start:end], total), option
+
+
+def test_deep_pages_of_many_that_match_in_lists_fit_together(tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr("snapseek.vectors.FLAT_ROWS", 300)
+    library, _ = filtered_library(tmp_path, encoder, vectors=unit_rows(30_000, dim=3).astype(np.float16))
+    option = {"where": "-rating:0"}
+    whole = library.search("red", 1000, **option)
+    assert whole.total > 20_000  # the core scores all of fewer
+    for start, end in ((0, 1), (0, 60), (60, 120), (700, 1000)):
+        assert library.search("red", end - start, offset=start, **option) == whole[start:end]
+    exact = library.search("red", 1000, exact=True, **option)
+    assert len({*ids(whole)} & {*ids(exact)}) >= 950
+    shard = library.snapshot()._shards.parts[0].shard
+    assert 2 * shard._filtered_effort.shortlist >= DEEPEST_PAGE  # the core takes twice as many with a filter
 
 
 def test_matching_pictures_by_date_and_size(made):
@@ -145,6 +160,15 @@ def test_modes_without_words(made):
     with pytest.raises(InputError, match="words to look for"):
         library.search("-red", mode="words")
     assert ids(library.search("-red", 9, mode="both")) == ids(library.search("-red", 9))
+
+
+def test_words_that_the_model_does_not_know_are_found_all_the_same(made):
+    library, _ = made
+    with pytest.raises(InputError, match="knows no word"):
+        library.search("house 77")
+    assert library.search("house 77", 2, mode="both")[0].id == 78
+    with pytest.raises(InputError, match="knows no word"):
+        library.search("zebra", mode="both")
 
 
 def test_nearly_the_same_pictures_are_folded(tmp_path, encoder):

@@ -6,6 +6,7 @@ import pytest
 
 from loopback import Loopback, answer, endless, silent
 from picture_sources import COLORS, picture
+from snapseek.cli import main
 from snapseek.errors import InputError
 from snapseek.library import Library
 from snapseek.sources import Limits
@@ -165,3 +166,17 @@ def test_a_column_of_another_type_than_in_the_library(tmp_path, encoder, web):
         library.add(other, limits=HERE)
     assert len(library) == 1
     assert module.KIND == "urls"
+
+
+def test_the_command(tmp_path, tiny_model, web, capsys):
+    path = listed(tmp_path, [{"url": web.url("red.jpg")}, {"url": web.url("late.jpg")}])
+    words = ["index", str(path), "--model", str(tiny_model)]
+    assert main(words) == 0
+    assert "0 pictures" in capsys.readouterr().err
+    assert main([*words, "--allow-private", "--retry-failed"]) == 0
+    assert "1 pictures" in capsys.readouterr().err
+    web.routes["late.jpg"] = answer(body=picture("blue"))
+    assert main([*words, "--allow-private", "--retry-failed"]) == 0
+    assert "2 pictures" in capsys.readouterr().err
+    assert main(["info", str(path), "--failed"]) == 0
+    assert capsys.readouterr().out == ""

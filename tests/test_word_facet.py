@@ -22,7 +22,15 @@ def captions():
         else "a " + " ".join(rng.permutation(SMALL)[:2]) + " " + str(rng.choice(NOUNS))
         for _ in range(900)
     ]
-    return [*texts, "", "!!", "Unique red, door", "door red", "rare rare rare"]
+    return [
+        *texts,
+        "",
+        "!!",
+        "Unique red, door",
+        "door red",
+        "rare rare rare",
+        "a door is one of a very red house here",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +92,7 @@ def test_common_words_are_bits_and_rare_ones_lists(facet):
 
 
 def test_lengths_and_presence(facet, captions):
-    assert facet.lengths()[-5:].tolist() == [0, 0, 3, 2, 3]
+    assert facet.lengths()[-6:].tolist() == [0, 0, 3, 2, 3, 10]
     assert facet.flags("exists", True).tolist() == [text is not None for text in captions]
 
 

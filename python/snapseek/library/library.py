@@ -2,10 +2,7 @@
 
 import os
 import threading
-import time
-import weakref
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -13,7 +10,7 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import InputError, ModelMismatchError, SnapseekError
+from snapseek.errors import InputError, ModelMismatchError
 from snapseek.library.catalogue import Catalogue
 from snapseek.library.compact import Compaction, CompactReport, compact, everything
 from snapseek.library.export import export
@@ -21,6 +18,7 @@ from snapseek.library.filter_language import Split, split
 from snapseek.library.hits import Hit, Hits
 from snapseek.library.info import Failure, LibraryInfo
 from snapseek.library.intake import take_in
+from snapseek.library.newest import Newest
 from snapseek.library.previews import PreviewHow, PreviewReport, make_previews
 from snapseek.library.remove import remove
 from snapseek.library.repair import RepairReport, repair
@@ -40,7 +38,6 @@ from snapseek.sources.folder import is_picture_name
 FAST_MODEL = "student"  # the folder in a library where its student is looked for
 TOWERS = ("full", "fast")
 _MOST_VECTORS = 100_000
-_LOOK_EVERY_S = 0.25
 
 
 class Library:
@@ -54,18 +51,13 @@ class Library:
         """Use `Library.open`."""
         self._path = path
         self._lock = threading.Lock()
-        self._refreshing = threading.Lock()
-        self._catalogue = Catalogue.open(path)
-        weakref.finalize(self, self._catalogue.close)
-        self._changes = self._catalogue.changes()
-        self._looked_s = time.monotonic()
-        self._snapshot = Snapshot.read(path, self._catalogue)
+        self._newest = Newest(path)
         self.report: SyncReport | None = None
         """What `build` did, where it made this object."""
         self._encoder = encoder
         self._fast_encoder: Encoder | None = None
         if encoder is not None:
-            self._check_model(encoder, self._snapshot)
+            self._check_model(encoder, self._now())
 
     @classmethod
     def build(
@@ -165,29 +157,10 @@ class Library:
         Queries do it by themselves, a few times a second at most. Queries under way end with the state that
         they began with. Raises FormatError when the new state is damaged; the old one is kept then.
         """
-        with self._refreshing:
-            return self._refresh()
-
-    def _refresh(self) -> bool:
-        self._looked_s = time.monotonic()
-        changes = self._catalogue.changes()
-        if changes == self._changes:
-            return False
-        snapshot = Snapshot.read(self._path, self._catalogue, self._snapshot)
-        is_new = snapshot.version != self._snapshot.version
-        self._snapshot, self._changes = snapshot, changes
-        return is_new
+        return self._newest.refresh()
 
     def _now(self) -> Snapshot:
-        """The state for one query. While one thread takes up a new one, others go on with the old one."""
-        is_due = time.monotonic() - self._looked_s >= _LOOK_EVERY_S
-        if is_due and self._refreshing.acquire(blocking=False):
-            try:
-                with suppress(SnapseekError):  # a state that cannot be read is no reason to stop answering
-                    self._refresh()
-            finally:
-                self._refreshing.release()
-        return self._snapshot
+        return self._newest.now()
 
     def snapshot(self) -> Snapshot:
         """The newest state, which stays as it is: for several questions that belong together."""
@@ -469,6 +442,13 @@ class Library:
     def item(self, item: int) -> Hit:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
         return self._now().item(item)
+
+    def packed(self, item: int) -> str | None:
+        """The address of an original inside an archive or a table, for `snapseek.sources.member.read_member`.
+
+        None for any other picture. Raises ItemNotFoundError.
+        """
+        return self._now().packed(item)
 
     def original(self, item: int) -> Path:
         """Where the original of that picture was when it was indexed.

@@ -104,14 +104,18 @@ class Ranker:
         without: Collection[Place],
     ) -> list[Entry]:
         words = asked.words if wanted_words(asked.words) else ""
+        if request.mode == "words" and not words:
+            raise InputError("expected words to look for with mode words, found none")
+        by_words = self._by_words(words, matching, without) if words and request.mode != "clip" else []
         if request.mode == "words":
-            if not words:
-                raise InputError("expected words to look for with mode words, found none")
-            return [Entry(place) for place in self._by_words(words, matching, without)]
-        best = self._best(vector(), POOL, matching, without, exact=request.exact)
-        if request.mode == "clip" or not words:
-            return best
-        return self._joined(best, self._by_words(words, matching, without), vector())
+            return [Entry(place) for place in by_words]
+        try:
+            best = self._best(vector(), POOL, matching, without, exact=request.exact)
+        except InputError:
+            if not by_words:
+                raise
+            return [Entry(place) for place in by_words]  # captions have words that the model does not know
+        return self._joined(best, by_words, vector()) if by_words else best
 
     def _joined(self, best: list[Entry], by_words: list[Place], vector: NDArray[np.float32]) -> list[Entry]:
         """Both rankings as one; pictures that only words found get their score as well."""

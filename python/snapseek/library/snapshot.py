@@ -28,6 +28,7 @@ from snapseek.library.terms import Query
 from snapseek.library.weak import BANK_SIZE, first_weak
 from snapseek.models import Encoder
 from snapseek.models.sample import sample_queries
+from snapseek.sources.member import is_member
 
 _GROWN = 0.2  # by so much of its size a library may change until its bank of queries is asked again
 
@@ -227,6 +228,15 @@ class Snapshot:
         if place is None:
             raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
         return place
+
+    def packed(self, item: int) -> str | None:
+        """The address of an original that is part of an archive or a table; None for any other.
+
+        Of an imported picture it is what a stranger's table says, and not followed. Raises ItemNotFoundError.
+        """
+        place = self._place_of(item)
+        uri = self._hits([Entry(place)])[0].uri
+        return uri if is_member(uri) and not self._shards.is_imported(place) else None
 
     def original(self, item: int) -> Path:
         """Where the original of that picture was when it was indexed. Raises ItemNotFoundError."""

@@ -107,7 +107,7 @@ def parse(query: str) -> list[Term]:
 
 
 def written(terms: Sequence[Term]) -> str:
-    """A text that `parse` reads as these terms; `image:(picture)` for a PIL picture, `(vector)` for a vector."""
+    """A text that `parse` reads as these; `image:(picture)` for a PIL picture, `(vector)` for a vector."""
     parts = [("- " if term.weight < 0 else "+ ") + _written_term(term) for term in terms]
     return " ".join(parts).removeprefix("+ ")
 

@@ -18,7 +18,7 @@ from snapseek.library.shard import Allowed
 
 BANK_SIZE = 64
 _SHARE = 0.25
-_SAMPLE = 1000
+_SAMPLE = 400
 _FEWEST = 20
 """Pictures, or queries, of fewer say nothing of a distribution."""
 

@@ -65,6 +65,8 @@ class PictureEndpoints:
         if is_held(request.headers, headers["etag"]):
             return Response(status_code=304, headers=headers)
         if original.is_sendable(width):
+            if original.data is not None:
+                return Response(original.data, headers=headers, media_type=original.media_type)
             return OriginalFile(original, headers)
         return await self._smaller(request, original, width, headers)
 
@@ -89,6 +91,8 @@ class PictureEndpoints:
     ) -> Response:
         data = self._redrawn.get(headers["etag"])
         if data is None:
-            data = await self._service.decoders.run(request, partial(redraw, original.path, width))
+            data = await self._service.decoders.run(
+                request, partial(redraw, original.data or original.path, width)
+            )
             self._redrawn.put(headers["etag"], data)
         return Response(data, headers=headers, media_type="image/jpeg")

@@ -29,12 +29,15 @@ def is_member(uri: str) -> bool:
     return uri.startswith((f"{TAR}:///", f"{PARQUET}:///"))
 
 
+def file_of(uri: str) -> Path:
+    """The file that an address leads into."""
+    return Path(os.fsdecode(unquote_to_bytes(uri.partition("://")[2].partition("!")[0])))
+
+
 def read_member(uri: str) -> bytes:
     """The bytes of a part of a file. Raises ItemNotFoundError when it is not there any more."""
-    kind, _, rest = uri.partition("://")
-    place, _, member = rest.partition("!")
-    path = Path(os.fsdecode(unquote_to_bytes(place)))
-    name = unquote_to_bytes(member).decode("utf-8", "replace")
+    kind, path = uri.partition("://")[0], file_of(uri)
+    name = unquote_to_bytes(uri.partition("!")[2]).decode("utf-8", "replace")
     try:
         if path.suffix.lower() != f".{kind}" or not path.is_file():
             raise KeyError(name)
