@@ -1,4 +1,4 @@
-"""A server in a process of its own, and the browser that looks at it: for the tests and figures of the page."""
+"""A server in a process of its own, and the browser that looks at it: for the tests and figures."""
 
 import re
 import shutil
