@@ -9,7 +9,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -88,6 +88,17 @@ figures: install ## Measure the demo library: index, query, HTTP
 
 preview-figures: install ## Measure previews, and write a sheet of samples
 	$(BIN)/python benches/preview_figures.py --sheet target/previews.png
+
+LIBRARY ?= target/demo-library
+page-figures: install chromium ## Keystroke to picture, long tasks and layout shift in Chromium, over LIBRARY=...
+	PYTHONPATH=python:tests:benches $(BIN)/python benches/page_figures.py $(LIBRARY)
+
+lighthouse: install chromium ## Lighthouse over the page of LIBRARY=... (npm fetches it)
+	benches/lighthouse.sh $(LIBRARY) target/lighthouse
+
+screenshots: install chromium ## Twelve pictures of the page over the demo library, into target/screenshots
+	PYTHONPATH=python $(BIN)/snapseek index demo/pictures --library target/demo-library
+	PYTHONPATH=python:tests $(BIN)/python benches/screenshots.py target/demo-library target/screenshots
 
 fuzz: ## A million files of lies and damage through open, verify and search
 	PROPTEST_CASES=500000 cargo test --locked --release no_file_can_do_harm -- --nocapture

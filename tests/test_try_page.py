@@ -56,7 +56,7 @@ def test_a_form_is_filled_and_asked_in_a_browser(library):
     from playwright.sync_api import expect, sync_playwright
 
     from served import served
-    from test_browser import CHROMIUM, FLAGS
+    from page_server import CHROMIUM, FLAGS
 
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine")
