@@ -64,8 +64,12 @@ million: .venv/dev.stamp install ## A library of 1.5 million pictures in target/
 	rm -rf target/million
 	PYTHONPATH=tests $(BIN)/python benches/million_library.py target/clip target/million
 
-crash: install ## Kill and starve a writing library at 2,400 moments, and let the power go (about 10 minutes)
+crash: install ## Kill and starve a writing library at 2,400 moments, and let the power go (about 15 minutes)
 	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/test_kill.py
+
+load: .venv/dev.stamp install ## The server under 64 connections over target/million (make million), by a text tower of true cost
+	test -d target/typed/library || PYTHONPATH=tests $(BIN)/python benches/typed_tower.py target/million/model target/typed/model target/million/library target/typed/library
+	PYTHONPATH=tests $(BIN)/python benches/http_figures.py target/typed/library --steady 100000
 
 figures: install ## Measure the demo library: index, query, HTTP
 	$(BIN)/python benches/demo_figures.py

@@ -43,7 +43,12 @@ def remove(library: Path, folder: Path, encoder: Encoder) -> None:
         opened.repair()
 
 
-JOBS = {"index": index, "sync": sync, "compact": compaction, "remove": remove}
+def take_in(library: Path, folder: Path, encoder: Encoder) -> None:
+    """Import the vectors that lie beside the folder."""
+    Library.import_vectors(folder.with_name("vectors"), library, encoder=encoder, threads=1)
+
+
+JOBS = {"import": take_in, "index": index, "sync": sync, "compact": compaction, "remove": remove}
 
 
 def configure(settings: dict[str, float]) -> None:

@@ -18,10 +18,12 @@ import pytest
 from PIL import Image
 
 import crash_worker
+from embedding_files import write_embeddings
 from faulty_disk import PowerCut, compile_faulty_disk
 from snapseek.errors import LibraryNotFoundError
 from snapseek.library import Library, verify
 from snapseek.library.catalogue import Catalogue
+from vector_rows import unit_rows
 
 CASES = int(os.environ.get("SNAPSEEK_CRASHES", "24"))
 PICTURES = 23
@@ -101,7 +103,7 @@ class Scene:
             return
         assert verified(self.library) == []
         now = content(self.library)
-        if self.job == "remove":
+        if self.job in ("import", "remove"):
             assert now in (self.old, self.new)
         for item, name in now.items():
             assert name in (self.old.get(item), self.new.get(item))
@@ -173,10 +175,12 @@ def scenes(crasher):
     crasher.run("index", place / "base", folder, MANY_SHARDS)
     crasher.run("index", place / "lists", folder, PIECES | LISTS)
     change(folder)
+    write_embeddings(place / "vectors", unit_rows(30, dim=3).astype("f2"))
     crasher.run("index", place / "shards", folder, MANY_SHARDS)
     shutil.copytree(place / "base", place / "worn")
     crasher.run("sync", place / "worn", folder, MANY_SHARDS)
     begins = {
+        "import": (place / "base", PIECES),
         "index": (place / "none", PIECES),
         "sync": (place / "base", PIECES),
         "sync lists": (place / "lists", PIECES | LISTS),
@@ -189,7 +193,7 @@ def scenes(crasher):
     }
 
 
-JOBS = ["compact", "index", "remove", "sync", "sync lists"]
+JOBS = ["compact", "import", "index", "remove", "sync", "sync lists"]
 
 
 @pytest.mark.parametrize("case", range(CASES))

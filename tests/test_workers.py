@@ -119,3 +119,31 @@ def test_no_more_than_the_given_number_wait():
     anyio.run(scenario)
     assert sorted(statuses) == [200] * 4 + [503] * 5
     assert retry_after == ["1"] * 5
+
+
+def test_who_leaves_while_it_waits_makes_room():
+    release, left = threading.Event(), anyio.Event()
+
+    async def receive() -> Any:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def leave(workers: Workers) -> None:
+        with pytest.raises(ClientDisconnect):
+            await workers.run(Request({"type": "http", "method": "GET", "headers": []}, receive), list)
+
+    async def scenario() -> None:
+        workers = Workers(1)
+        async with anyio.create_task_group() as group:
+            group.start_soon(workers.run, request_of(), lambda: release.wait(5))
+            await anyio.sleep(0.02)
+            group.start_soon(leave, workers)
+            await anyio.sleep(0.02)
+            assert workers.waiting == 1
+            left.set()
+            await anyio.sleep(0.02)
+            assert workers.waiting == 0
+            release.set()
+        assert await workers.run(request_of(), lambda: "next") == "next"
+
+    anyio.run(scenario)

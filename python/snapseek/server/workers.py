@@ -25,8 +25,8 @@ class Workers:
     """At most `count` pieces of work at a time, each in a thread; the others wait in the order they came.
 
     No more than `most_waiting` of them: who comes then is told to come back later, so that a wait is bounded
-    and those who have waited are answered. A cancelled request keeps its place until its thread is done, so
-    the bound on memory holds.
+    and those who have waited are answered. Who leaves while it waits makes room at once. A cancelled request
+    keeps its place until its thread is done, so the bound on memory holds.
     """
 
     def __init__(self, count: int, most_waiting: int = MOST_WAITING) -> None:
@@ -40,7 +40,7 @@ class Workers:
         Raises ClientDisconnect, without doing the work, if the client left while it waited for a place;
         HTTPException, 503 with Retry-After, if too many are waiting already.
         """
-        async with _Turn(self, self._places):
+        async with _Turn(self, self._places, request):
             if await request.is_disconnected():
                 raise ClientDisconnect
             # The place taken above is the bound; this limiter only keeps anyio's shared one out of it.
@@ -50,9 +50,10 @@ class Workers:
 class _Turn:
     """A place among those at work, after waiting for it, if there is room to wait."""
 
-    def __init__(self, workers: Workers, places: anyio.CapacityLimiter) -> None:
+    def __init__(self, workers: Workers, places: anyio.CapacityLimiter, request: Request) -> None:
         self._workers = workers
         self._places = places
+        self._request = request
 
     async def __aenter__(self) -> None:
         with suppress(anyio.WouldBlock):
@@ -67,9 +68,25 @@ class _Turn:
             )
         workers.waiting += 1
         try:
-            await self._places.acquire_on_behalf_of(self)
+            await self._wait()
         finally:
             workers.waiting -= 1
+
+    async def _wait(self) -> None:
+        """Raises ClientDisconnect as soon as nobody waits for the answer any more."""
+        has_place = False
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._watch, group.cancel_scope)
+            await self._places.acquire_on_behalf_of(self)
+            has_place = True
+            group.cancel_scope.cancel()
+        if not has_place:
+            raise ClientDisconnect
+
+    async def _watch(self, waiting: anyio.CancelScope) -> None:
+        while (await self._request.receive())["type"] != "http.disconnect":
+            pass
+        waiting.cancel()
 
     async def __aexit__(self, *_: object) -> None:
         self._places.release_on_behalf_of(self)
