@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from snapseek.cli.command import Command
-from snapseek.cli.notes import note, note_size, picture_bar
+from snapseek.cli.notes import note, note_report, note_size, picture_bar
 from snapseek.cli.options import add_building, add_folders, add_serving, limits_of
 from snapseek.cli.serve import serve_library
 from snapseek.errors import InputError
@@ -73,8 +73,8 @@ def _build(folders: list[Path], place: Path | None, options: argparse.Namespace)
             limits=limits_of(options),
             progress=report,
         )
-    for line in library.report.notes if library.report else ():
-        note(displayed(line))
+    if library.report:
+        note_report(library.report)
     note_size(library)
     return library
 

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from snapseek.library import Library
+from snapseek.library import Library, SyncReport
 from snapseek.library import Progress as IndexProgress
+from snapseek.sources.picture import displayed
 
 _NOTES = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -22,6 +23,25 @@ def note_size(library: Library) -> None:
     info = library.info()
     broken = f", {info.failed} could not be read (snapseek info --failed)" if info.failed else ""
     note(f"{info.count} pictures, {info.size_bytes / 1e6:.1f} MB{broken}")
+
+
+def note_report(report: SyncReport) -> None:
+    """Say what a sync did, and what it left out."""
+    counts = {
+        "added": report.added,
+        "updated": report.updated,
+        "moved": report.moved,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "unreadable": report.failed,
+    }
+    note(", ".join(f"{number} {name}" for name, number in counts.items() if number) or "nothing to do")
+    for folder in report.missing:
+        note(f"{displayed(str(folder))} is not there or empty; its pictures were left as they were")
+    for line in report.notes:
+        note(displayed(line))
+    if report.put_off:
+        note(f"small parts were not merged: {displayed(report.put_off)}")
 
 
 @contextmanager

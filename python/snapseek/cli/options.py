@@ -49,6 +49,13 @@ def add_library(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_memory(parser: argparse.ArgumentParser) -> None:
+    """--memory."""
+    parser.add_argument(
+        "--memory", metavar="SIZE", help="bound of the vectors of a large library, such as 540MB"
+    )
+
+
 def add_model_dir(parser: argparse.ArgumentParser) -> None:
     """--model-dir."""
     parser.add_argument(
