@@ -35,7 +35,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An index of each tier, with ids 0 to ROWS - 1 in a random order."""
     home = tmp_path_factory.mktemp("index")
     ids = np.random.default_rng(5).permutation(ROWS)
-    paths = {tier: home / f"{tier}.snap" for tier in ("none", "int4", "int8")}
+    paths = {tier: home / f"{tier}.snap" for tier in ("none", "int4", "int8", "f16")}
     for tier, path in paths.items():
         build_index(path, clustered(ROWS, DIM), queries=clustered(200, DIM, 1), ids=ids, nlist=17, tier=tier)
     return paths
@@ -58,7 +58,7 @@ def exact(index: Index, queries: F32, k: int, allow: Bools | None = None) -> tup
 def test_exact_search_agrees_with_the_oracle_to_the_bit(
     files: dict[str, Path], data: st.DataObject, k: int, share: float
 ) -> None:
-    tier = data.draw(st.sampled_from(["int4", "int8"]))
+    tier = data.draw(st.sampled_from(["int4", "int8", "f16"]))
     seed = data.draw(st.integers(0, 2**32 - 1))
     random = np.random.default_rng(seed)
     query = (random.standard_normal(DIM) * 10.0 ** random.integers(-3, 4)).astype(np.float32)
