@@ -1,8 +1,8 @@
-"""What an effort promises, and what it keeps: recall asked for against recall of queries that no build has seen.
+"""What an effort promises and keeps: recall asked for, and recall of queries that no build has seen.
 
     python benches/calibration_figures.py target/clip --rows 150000
 
-The folder is what `benches/clip_like.py` makes: `base.npy`, `text_train.npy` (given to the build) and `text.npy`.
+The folder is what `benches/clip_like.py` makes; builds are given its `text_train.npy`, and `text.npy` asks.
 """
 
 import argparse
@@ -42,7 +42,8 @@ def print_row(name: str, index: VectorIndex, queries: NDArray[np.float32], truth
         each = recalls(found, truth)
         error = each.std(ddof=1) / len(each) ** 0.5
         size = index.info().size_bytes / len(index)
-        print(f"{name} asked {asked:.2f} got {each.mean():.4f} +- {error:.4f}, {took_ms:.3f} ms, {size:.0f} bytes")
+        got = f"got {each.mean():.4f} +- {error:.4f}, {took_ms:.3f} ms, {size:.0f} bytes"
+        print(f"{name} asked {asked:.2f} {got}")
 
 
 def main() -> None:

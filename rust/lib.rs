@@ -77,6 +77,8 @@ pub mod error;
 pub mod filter;
 pub mod flat;
 pub mod format;
+#[cfg(test)]
+mod golden;
 pub mod half;
 pub mod index;
 pub mod ivf;

@@ -28,6 +28,7 @@ def test_a_number_that_is_not_there_fulfils_nothing():
     for operator in ("=", "<", "<=", ">", ">="):
         assert facet.flags(operator, 0.0).tolist()[1:] == [False, False]
     assert facet.flags("exists", True).tolist() == [True, False, False]
+    assert facet.flags("<", 10**300).tolist() == [True, False, False]
     assert facet.flags("<", 1e300).tolist() == [True, False, False]
 
 

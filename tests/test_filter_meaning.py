@@ -80,6 +80,8 @@ def test_values_are_typed_and_in_order():
     assert meaning("rating", "!=", 1) == Not(Condition("rating", "=", 1))
     assert meaning("public", "=", "Yes") == Condition("public", "=", 1)
     assert meaning("licence", "contains", "CC  by!*") == Condition("licence", "contains", "cc by*")
+    assert meaning("licence", "=", "a\ud800") == Condition("licence", "=", "a\ufffd")
+    assert meaning("licence", "contains", "a\ud800b") == Condition("licence", "contains", "a b")
     assert meaning("licence", "=", 4) == Condition("licence", "=", "4")
 
 
@@ -89,6 +91,10 @@ def test_values_are_typed_and_in_order():
         ("nothing", "=", 1, "expected a column of this library, found 'nothing'; there are: Artist"),
         ("rating", "=", "x", "expected a number for the column 'rating', found = 'x'"),
         ("rating", "=", True, "a number"),
+        ("rating", "<", "1e999", "a number"),
+        ("rating", "<", float("nan"), "a number"),
+        ("rating", "in", (1, 10**301), "a number"),
+        ("megapixels", ">", 1e299, "a number"),
         ("rating", "=", "1" * 400, "a number"),
         ("rating", "contains", "1", "a comparison"),
         ("rating", "prefix", 1, "a comparison"),

@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filter_oracle import holds
+from snapseek.errors import InputError
 from snapseek.library.facet_store import FacetStore
 from snapseek.library.filter_json import tree_of
-from snapseek.library.filter_language import parse_filter
+from snapseek.library.filter_language import _OPERATORS, parse_filter
 from snapseek.library.filter_meaning import resolved
 from snapseek.library.filter_rows import rows_of
-from snapseek.library.filter_tree import Condition, Every, Near, Not, Some
+from snapseek.library.filter_tree import OPERATORS, Condition, Every, Near, Not, Some
 from snapseek.library.records import SCHEMA, Records, RecordWriter
 
 OWN = {
@@ -205,3 +206,39 @@ def test_text_and_mapping_say_the_same(store_of, records):
         trees = [parse_filter(way, store.kinds) if isinstance(way, str) else tree_of(way) for way in ways]
         answers = [found_rows(tree, store) for tree in trees]
         assert answers[0] == answers[1] == answers[2], ways
+
+
+HOSTILE = st.text(alphabet='ab:,.-+<>=~!"/ *0129eE\ud800é海', max_size=30)
+NAMES = ["rating", "aesthetic", "caption", "tags", "created", "public", "note", "width", *_OPERATORS]
+
+
+@settings(max_examples=200, deadline=None)
+@given(name=st.sampled_from(NAMES), value=HOSTILE)
+def test_no_value_does_harm(empty_store, name, value):
+    for text in (f"{name}:{value}", f'-{name}:"{value}"'):
+        try:
+            tree = resolved(parse_filter(text, empty_store.kinds), empty_store.kinds)
+        except InputError:
+            continue
+        assert len(rows_of(tree, empty_store)) == 2
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    column=st.sampled_from(["rating", "aesthetic", "caption", "tags", "created", "public", "year", "date"]),
+    operator=st.sampled_from(OPERATORS),
+    value=st.one_of(HOSTILE, st.floats(), st.integers(), st.booleans(), st.lists(st.integers(), max_size=2)),
+)
+def test_no_mapping_does_harm(empty_store, column, operator, value):
+    try:
+        tree = resolved(tree_of({column: {operator: value}}), empty_store.kinds)
+    except InputError:
+        return
+    assert len(rows_of(tree, empty_store)) == 2
+
+
+@pytest.fixture(scope="module")
+def empty_store(store_of):
+    nothing = dict.fromkeys([*SCHEMA.names, *OWN])
+    core = {"uri": "", "width": 2, "height": 1, "color": "#808080", "preview": b""}
+    return store_of([nothing | core, nothing | core | {"caption": "a", "rating": 1, "aesthetic": 1.0}])

@@ -187,7 +187,7 @@ def test_the_sizes_are_those_of_the_page(files: dict[str, Path]) -> None:
         assert parts["books"].size == parts["keybooks"].size == 12 * 16 * 4
         assert parts["keyblock"].size == 12 * 16 + 32
         assert parts["blocks"].size == -(-ROWS // 32) * (12 * 16 + 32)
-        assert parts["tier"].size == ROWS * {"none": 0, "int4": 24, "int8": 48}[tier]
+        assert parts["tier"].size == ROWS * {"none": 0, "int4": 24, "int8": 48, "f16": 96}[tier]
         assert parts["efforts"].size == 4 * len(index.efforts)
         assert index.transform == parts["shape"][3] in range(4)
         np.testing.assert_array_equal(index.gains, parts["gains"])

@@ -49,9 +49,9 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Effort:
-    """A measured setting: the share of the true ten best it finds, at least, of queries like those held out at build.
+    """A measured setting: the share of the true ten best it found for queries held out at build.
 
-    `recall` is the lower bound of the mean with 99 % confidence.
+    `recall` is the lower bound of its mean with 99 % confidence, as queries to come are others.
     """
 
     recall: float
@@ -190,7 +190,8 @@ class VectorIndex:
 
         `effort` is the share of the true ten best that a query should find on average, as measured at build
         with a margin: 0.95 by default; or "low", "medium", "high", "max" (0.90, 0.95, 0.98, 0.995); or an
-        `Effort` of `info()`. `exact=True` scores every allowed row. An index of fewer than 50,000 rows always does.
+        `Effort` of `info()`. `exact=True` scores every allowed row. An index of fewer than 50,000 rows
+        always does.
 
         Raises InputError for another dtype, shape or dim, NaN or infinity, a negative `k`, or an `allow` of
         the wrong length.

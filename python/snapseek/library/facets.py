@@ -53,7 +53,7 @@ class NumberFacet:
                 found = _COMPARED[operator](self.values, value)
         else:
             with np.errstate(over="ignore"):
-                found = _COMPARED[operator](self.values, self.values.dtype.type(value))
+                found = _COMPARED[operator](self.values, self.values.dtype.type(float(value)))
         return found & self.valid if len(self.valid) else found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from snapseek.errors import InputError
 from snapseek.library.filter_tree import (
+    LARGEST,
     MAX_DEPTH,
     OPERATORS,
     Condition,
@@ -28,7 +29,6 @@ from snapseek.library.filter_tree import (
 
 MAX_VALUES = 1000
 MAX_VALUE_CHARACTERS = 1000
-_LARGEST = 1e300
 _HALF_TURN = 20_040.0  # kilometres: no place is farther
 
 
@@ -132,7 +132,7 @@ def _scalar(name: str, value: object) -> Scalar:
     if isinstance(value, bool | date):  # a datetime is a date, too
         return value
     if isinstance(value, int | float):
-        if not abs(value) <= _LARGEST:  # nor is NaN
+        if not abs(value) <= LARGEST:  # nor is NaN
             raise InputError(f"expected a finite number for {_shown(name)}, found {value!r:.40}")
         return value
     raise InputError(

@@ -17,6 +17,7 @@ import numpy as np
 
 from snapseek.errors import InputError
 from snapseek.library.filter_tree import (
+    LARGEST,
     Condition,
     Every,
     Near,
@@ -147,10 +148,11 @@ def _number(condition: Condition) -> Tree:
 
 
 def _as_number(condition: Condition, value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
+    number: object = value
     if isinstance(value, str) and len(value) <= _MOST_DIGITS and _NUMBER.fullmatch(value.strip()):
-        return float(value) if re.search(r"[.eE]", value) else int(value)
+        number = float(value) if re.search(r"[.eE]", value) else int(value)
+    if isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= LARGEST:
+        return number  # neither infinite nor NaN
     raise _refusal(condition, "a number")
 
 

@@ -30,6 +30,8 @@ Value = Scalar | tuple[Scalar, ...]
 
 MAX_DEPTH = 16
 MAX_CONDITIONS = 256
+LARGEST = 1e300
+"""No number of a filter is farther from 0."""
 
 
 @dataclass(frozen=True)

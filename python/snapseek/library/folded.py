@@ -4,6 +4,7 @@ A word is a run of letters and digits; of Chinese and Japanese, which leave no s
 character is one.
 """
 
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 # The stubs of pyarrow know neither arrays of any type nor all functions on them.
 Texts = Any
 _compute: Any = pc
+_HALVES = re.compile("[\ud800-\udfff]")
 _MARKS = r"\p{Mn}+"
 _BETWEEN = r"[^\p{L}\p{N}]+"
 _SINGLE = r"([\p{Han}\p{Hiragana}\p{Katakana}])"
@@ -40,12 +42,17 @@ def spaced(texts: Texts) -> Texts:
 
 def fold(text: str) -> str:
     """One text, folded."""
-    return str(folded(pa.array([text], pa.string()))[0].as_py())
+    return str(folded(_array(text))[0].as_py())
 
 
 def words_of(text: str) -> list[str]:
     """The words of one text, folded."""
-    return str(spaced(folded(pa.array([text], pa.string())))[0].as_py()).split()
+    return str(spaced(folded(_array(text)))[0].as_py()).split()
+
+
+def _array(text: str) -> Texts:
+    """Half characters, which JSON and file names may have, become the replacement character."""
+    return pa.array([_HALVES.sub("\ufffd", text)], pa.string())
 
 
 def _is_ascii(texts: Texts) -> bool:
