@@ -22,6 +22,8 @@ from snapseek.library.weak import Background, least_deviations
 from snapseek.library.words import scored, wanted_words
 
 POOL = DEEPEST_PAGE
+FOLDED = 400
+"""So many of a ranking by score are folded: who looks further sees each picture by itself."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Ranker:
             entries = self._best(vector(), request.end, matching, without, exact=request.exact)
             excluded = sum(matching.has(place.shard, place.row) for place in without)
             return Ranking(entries, len(matching) - excluded)
+        if request.is_only_folded:
+            return self._ranked_and_folded(request, vector(), matching, without)
         entries = self._pool(asked, request, vector, matching, without)
         if request.min_score is not None:
             least = request.min_score
@@ -94,6 +98,24 @@ class Ranker:
         if request.sort != "relevance":
             entries = self._sorted(entries, request.sort)
         return Ranking(entries[: request.end], len(entries))
+
+    def _ranked_and_folded(
+        self,
+        request: Request,
+        vector: NDArray[np.float32],
+        matching: Matching,
+        without: Collection[Place],
+    ) -> Ranking:
+        """The ranking, in which the first `FOLDED` are folded, for every page alike."""
+        excluded = sum(matching.has(place.shard, place.row) for place in without)
+        reach = min(POOL, len(matching) - excluded)
+        depth = min(reach, FOLDED if request.end <= FOLDED // 2 else POOL)
+        entries = self._best(vector, depth, matching, without, exact=request.exact) if depth else []
+        shown = self._folded(entries[:FOLDED])
+        hidden = min(FOLDED, len(entries)) - len(shown)
+        if len(shown) < request.end and depth < reach:
+            entries = self._best(vector, reach, matching, without, exact=request.exact)
+        return Ranking([*shown, *entries[FOLDED:]][: request.end], reach - hidden)
 
     def _pool(
         self,
@@ -171,6 +193,8 @@ class Ranker:
         folds = folded_places(vectors)
         return [
             replace(entries[fold.place], similar=tuple(entries[place].place for place in fold.similar))
+            if fold.similar
+            else entries[fold.place]
             for fold in folds
         ]
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from snapseek.errors import InputError
@@ -71,6 +71,11 @@ class Request:
         """Whether the ranking by score is the answer as it is."""
         plain = (self.sort, self.mode, self.min_score) == ("relevance", "clip", None)
         return plain and not self.fold
+
+    @property
+    def is_only_folded(self) -> bool:
+        """Whether the answer is the ranking by score, folded."""
+        return self.fold and replace(self, fold=False).is_plain
 
     def read(self, kinds: Kinds) -> Asked:
         """Terms and filters for a library with columns of these kinds.

@@ -37,6 +37,8 @@ def parse_object(data: bytes) -> dict[str, Any]:
     """The object that a JSON text is. Raises InputError."""
     try:
         found = json.loads(data, parse_constant=_refuse_constant)
+        if b"\\u" in data:  # an escape may name half a character, which no model can read
+            json.dumps(found, ensure_ascii=False).encode()
     except RecursionError as error:
         raise InputError("expected a JSON object in the body, found one nested too deeply") from error
     except ValueError as error:  # also bytes that are no text, and numbers of thousands of digits
@@ -69,6 +71,8 @@ def _refuse_constant(name: str) -> NoReturn:
 def _reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"something else at character {error.pos + 1}: {error.msg}"
+    if isinstance(error, UnicodeEncodeError):
+        return "half a character, a surrogate without its other half"
     return "bytes that are no text" if isinstance(error, UnicodeError) else str(error)
 
 

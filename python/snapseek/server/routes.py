@@ -10,6 +10,7 @@ from snapseek.server.clip_back import ClipBackEndpoints
 from snapseek.server.fact_endpoints import FactEndpoints
 from snapseek.server.picture_endpoints import PictureEndpoints
 from snapseek.server.search_endpoints import SearchEndpoints
+from snapseek.server.try_page import TryPageEndpoints
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,6 +28,7 @@ def routes(service: Service, page: Page, metrics: Metrics) -> list[Route]:
         *PictureEndpoints(service).routes(),
         *FactEndpoints(service, metrics).routes(),
         *ClipBackEndpoints(service).routes(),
+        *TryPageEndpoints().routes(),
         *PageEndpoints(page).routes(),
     ]
 

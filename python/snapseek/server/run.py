@@ -16,6 +16,7 @@ import uvicorn
 from snapseek.errors import InputError
 from snapseek.server.access import MIN_TOKEN_CHARACTERS
 from snapseek.server.app import create_app
+from snapseek.server.connection import Connection
 from snapseek.server.guard import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http="h11",
+                http=Connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
