@@ -2,7 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapseek.library.folding import Fold, folded_places, fused
+from snapseek.library.folding import Fold, folded_places, fused, products
+from vector_rows import unit_rows
 
 
 def greedy(vectors, least):
@@ -42,3 +43,9 @@ def test_two_rankings_become_one():
     assert fused([[1, 2], [2, 1]]) == [1, 2]
     assert fused([[5, 6], []]) == [5, 6]
     assert fused([]) == []
+
+
+def test_products_are_those_of_every_row_with_every_row():
+    for count, dim in ((1, 1), (15, 3), (400, 512), (333, 700), (17, 4096)):
+        vectors = unit_rows(count, dim=dim)
+        np.testing.assert_allclose(products(vectors), vectors @ vectors.T, atol=1e-5)

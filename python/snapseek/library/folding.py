@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEAR_COSINE = 0.96
-_BLOCK = 128
+_ROWS = 16
+_MOST_OF_ONE_THREAD = 1 << 18
+"""Multiplications up to which OpenBLAS stays in one thread (GEMM_MULTITHREAD_THRESHOLD, as it is built)."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,13 @@ def folded_places(vectors: NDArray[np.float32], least: float = NEAR_COSINE) -> l
     is shown of the first places does not depend on how many come after them.
     """
     count = len(vectors)
+    near = products(vectors) >= least
     leader = np.full(count, -1, np.int64)
-    for start in range(0, count, _BLOCK):
-        end = min(start + _BLOCK, count)
-        _assign(vectors[start:end], vectors[start:], leader, start, least)
+    for place in np.flatnonzero(near.sum(axis=1) > 1):
+        if leader[place] >= 0:
+            continue
+        followers = place + 1 + np.flatnonzero(near[place, place + 1 :])
+        leader[followers[leader[followers] < 0]] = place
     similar: dict[int, list[int]] = {}
     for place, above in enumerate(leader.tolist()):
         if above >= 0:
@@ -36,17 +41,21 @@ def folded_places(vectors: NDArray[np.float32], least: float = NEAR_COSINE) -> l
     return [Fold(place, tuple(similar.get(place, ()))) for place in range(count) if leader[place] < 0]
 
 
-def _assign(
-    block: NDArray[np.float32], rest: NDArray[np.float32], leader: NDArray[np.int64], start: int, least: float
-) -> None:
-    """Put rows under the shown rows of a block of ranks; `rest` begins with the block, at rank `start`."""
-    near = block @ rest.T >= least
-    for place in np.flatnonzero(near.sum(axis=1) > 1):
-        if leader[start + place] >= 0:
-            continue
-        followers = start + place + 1 + np.flatnonzero(near[place, place + 1 :])
-        followers = followers[leader[followers] < 0]
-        leader[followers] = start + place
+def products(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, n): every row of (n, dim) with every row.
+
+    In blocks so small that OpenBLAS takes no second thread for them: beside a server its threads
+    wait for one another, which was measured to cost five times the work itself.
+    """
+    count, dim = vectors.shape
+    width = max(1, _MOST_OF_ONE_THREAD // (_ROWS * max(1, dim)))
+    rows, columns = -(-count // _ROWS) * _ROWS, -(-count // width) * width
+    left = np.zeros((rows, dim), np.float32)
+    right = np.zeros((columns, dim), np.float32)
+    left[:count], right[:count] = vectors, vectors
+    blocks = left.reshape(-1, 1, _ROWS, dim) @ right.reshape(1, -1, width, dim).swapaxes(2, 3)
+    whole = blocks.swapaxes(1, 2).reshape(rows, columns)[:count, :count]
+    return np.asarray(whole, np.float32)
 
 
 def fused(rankings: Sequence[Sequence[int]], constant: int = 60) -> list[int]:
