@@ -29,7 +29,7 @@ def folded_places(vectors: NDArray[np.float32], least: float = NEAR_COSINE) -> l
     count = len(vectors)
     near = products(vectors) >= least
     leader = np.full(count, -1, np.int64)
-    for place in np.flatnonzero(near.sum(axis=1) > 1):
+    for place in np.flatnonzero(near.sum(axis=1) > 1).tolist():
         if leader[place] >= 0:
             continue
         followers = place + 1 + np.flatnonzero(near[place, place + 1 :])
