@@ -18,6 +18,7 @@ from snapseek.cli.notes import note
 from snapseek.cli.previews import PREVIEWS
 from snapseek.cli.search import SEARCH
 from snapseek.cli.serve import SERVE
+from snapseek.cli.watch import WATCH
 from snapseek.errors import SnapseekError
 from snapseek.sources.picture import displayed
 
@@ -30,6 +31,7 @@ COMMANDS: tuple[Command, ...] = (
     SERVE,
     SEARCH,
     INFO,
+    WATCH,
     EXPORT,
     MODELS,
     DISTIL,
