@@ -20,6 +20,7 @@ from snapseek.cli.previews import PREVIEWS
 from snapseek.cli.search import SEARCH
 from snapseek.cli.serve import SERVE
 from snapseek.cli.sync import ADD, REMOVE, SYNC
+from snapseek.cli.watch import WATCH
 from snapseek.errors import SnapseekError
 from snapseek.sources.picture import displayed
 
@@ -35,6 +36,7 @@ COMMANDS: tuple[Command, ...] = (
     SERVE,
     SEARCH,
     INFO,
+    WATCH,
     EXPORT,
     VERIFY,
     REPAIR,
