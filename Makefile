@@ -9,7 +9,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -85,6 +85,10 @@ load: .venv/dev.stamp install ## The server under 64 connections over target/mil
 
 figures: install ## Measure the demo library: index, query, HTTP
 	$(BIN)/python benches/demo_figures.py
+
+live-figures: install ## Search over HTTP while 10,000 pictures are added and 1,000 removed (half a minute)
+	rm -rf target/live
+	PYTHONPATH=tests $(BIN)/python benches/live_figures.py target/live
 
 preview-figures: install ## Measure previews, and write a sheet of samples
 	$(BIN)/python benches/preview_figures.py --sheet target/previews.png

@@ -7,7 +7,7 @@ from PIL import Image
 
 from conftest import PICTURES
 from snapseek.errors import FormatError
-from snapseek.library import Library, newest
+from snapseek.library import Library, newest, snapshot
 from snapseek.library.catalogue import Catalogue
 
 
@@ -113,3 +113,24 @@ def test_no_query_waits_long_for_a_new_state(folder, tmp_path, encoder, monkeypa
     go_on.set()
     assert opened.refresh() or len(opened) == len(PICTURES) + 1
     assert len(opened.search("red", 99)) == len(PICTURES) + 1
+
+
+def test_a_shard_that_goes_while_it_is_taken_over_is_no_fault(folder, tmp_path, encoder, monkeypatch):
+    opened = Library.build(folder, tmp_path / "l", encoder=encoder)
+    writer = Library.open(tmp_path / "l", encoder=encoder)
+    with Catalogue.writing(tmp_path / "l") as catalogue:
+        catalogue.bury(catalogue.shards()[0].stem, [opened.browse(1)[0].id])
+        catalogue.set_settings({"version": "buried"})
+    real, calls = snapshot.Shards, []
+
+    def shards(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:  # after the names of the shards were read, before they are looked at
+            monkeypatch.setattr(snapshot, "Shards", real)
+            writer.compact()
+            monkeypatch.setattr(snapshot, "Shards", shards)
+        return real(*arguments)
+
+    monkeypatch.setattr(snapshot, "Shards", shards)
+    assert opened.refresh()
+    assert (len(calls), len(opened), opened.version) == (2, len(PICTURES) - 1, writer.version)

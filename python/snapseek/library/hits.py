@@ -66,14 +66,18 @@ class Hits(list[Hit]):
         version: str = "",
         filters: Iterable[str] = (),
         weak_from: int | None = None,
+        library_count: int = 0,
     ) -> None:
-        """`total` is how many pictures could be paged to, `version` that of the library that answered.
+        """`total` is how many pictures could be paged to.
+
+        `version` and `library_count` are those of the library that answered, which may be another one by now.
 
         `filters` are the operators that were read out of the query. `weak_from` is the place in the whole
         ranking from which on pictures hardly fit the query, None where that is not among those looked at.
         """
         super().__init__(hits)
         self.total = total
+        self.library_count = library_count
         self.version = version
         self.filters = tuple(filters)
         self.weak_from = weak_from

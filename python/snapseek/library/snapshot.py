@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError
+from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
 from snapseek.library.ask import query_vector
 from snapseek.library.catalogue import FILE_NAME, IMPORT, URLS, Catalogue, Source
 from snapseek.library.filter_meaning import Kind
@@ -62,7 +62,7 @@ class Snapshot:
         seen = catalogue.changes()
         try:
             return cls._read(path, catalogue, before)
-        except FormatError:
+        except (FormatError, StorageError, FileNotFoundError):
             if catalogue.changes() == seen:
                 raise
         # A commit replaced a shard after its name was read, and its files are gone: look again.
@@ -158,6 +158,7 @@ class Snapshot:
             total=ranking.total,
             took=watch.took(),
             version=self.version,
+            library_count=len(self),
             filters=asked.filters,
             weak_from=weak_from,
         )

@@ -34,15 +34,15 @@ def hits_answer(
 ) -> Response:
     """A list of pictures with its timings; `query` is None for the pictures in stored order.
 
-    `filters` are the operators that were read out of the query. The version told is that of the state that
-    answered.
+    `filters` are the operators that were read out of the query. A library may change between the hits and the
+    facts: the version and the count told are those of the state that answered.
     """
     took = _took_ms(hits)
-    version = hits.version or info.version
+    version, count = (hits.version, hits.library_count) if hits.version else (info.version, info.count)
     body = {
         "query": query,
         "took_ms": took,
-        "index": _index(info) | {"version": version},
+        "index": _index(info) | {"version": version, "count": count},
         "total": hits.total,
         "weak_from": hits.weak_from,
         "filters": list(filters),
