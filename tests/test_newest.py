@@ -118,7 +118,7 @@ def test_no_query_waits_long_for_a_new_state(folder, tmp_path, encoder, monkeypa
 def test_a_shard_that_goes_while_it_is_taken_over_is_no_fault(folder, tmp_path, encoder, monkeypatch):
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     writer = Library.open(tmp_path / "l", encoder=encoder)
-    with Catalogue.writing(tmp_path / "l") as catalogue, catalogue.transaction():
+    with Catalogue.writing(tmp_path / "l") as catalogue:
         catalogue.bury(catalogue.shards()[0].stem, [opened.browse(1)[0].id])
         catalogue.set_settings({"version": "buried"})
     real, calls = snapshot.Shards, []
