@@ -187,11 +187,13 @@ def print_serving(place: Path) -> None:
             server.send_signal(signal.SIGINT)
 
 
-def address_of(server: "subprocess.Popen[str]") -> str:
-    """host:port, once `snapseek serve` says it; what it says later is read and dropped."""
+def address_of(server: "subprocess.Popen[str]", said: list[str] | None = None) -> str:
+    """host:port, once `snapseek serve` says it; what it says later goes to `said`."""
     for line in server.stderr or ():
         if line.startswith("serving "):
-            threading.Thread(target=server.communicate, daemon=True).start()
+            threading.Thread(
+                target=(said if said is not None else []).extend, args=(server.stderr,), daemon=True
+            ).start()
             return urlsplit(line.split()[1]).netloc
     raise RuntimeError(f"the server ended with {server.wait()}")
 
