@@ -18,6 +18,11 @@ AVIF = pytest.param(
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     target = io.BytesIO()
+    if kind == "HEIC":
+        from pillow_heif import from_pillow
+
+        from_pillow(picture).save(target, **options)
+        return target.getvalue()
     picture.save(target, kind, **options)
     return target.getvalue()
 

@@ -13,11 +13,11 @@ BAD = FileRow(Path("/p"), "caf\udce9.jpg", 10, 20, None, "broken")
 def test_what_is_written_is_read(tmp_path):
     with Catalogue.writing(tmp_path / "l") as catalogue:
         catalogue.set_settings({"name": "x"})
-        catalogue.replace_shards(None, [("s", 2)])
+        catalogue.replace_shards(None, [ShardRow("s", 2)])
         catalogue.add_file(ROW)
         catalogue.add_file(BAD)
     with Catalogue.open(tmp_path / "l") as catalogue:
-        assert catalogue.settings() == {"format": "2", "name": "x"}
+        assert catalogue.settings() == {"format": "3", "name": "x"}
         assert catalogue.shards() == [ShardRow("s", 2)]
         assert list(catalogue.files()) == [ROW, BAD]
         assert catalogue.count_failed() == 1
@@ -28,9 +28,9 @@ def test_sources_are_replaced_one_by_one(tmp_path):
     one, two = (ImportRow(Path(name), "img_emb_0.npy", 9, 8, 7) for name in ("/one", "/two"))
     worse = ImportRow(Path("/one"), "img_emb_0.npy", 9, 8, 7, 2, "zeros")
     with Catalogue.writing(tmp_path) as catalogue:
-        catalogue.replace_shards(None, [("a", 1)])
+        catalogue.replace_shards(None, [ShardRow("a", 1)])
         for row, stem in ((one, "b"), (two, "c"), (worse, "d")):
-            catalogue.replace_shards(row.source, [(stem, 7)])
+            catalogue.replace_shards(row.source, [ShardRow(stem, 7)])
             catalogue.replace_imports(row.source, [row])
     with Catalogue.open(tmp_path) as catalogue:
         assert catalogue.imports() == [worse, two]
@@ -102,9 +102,9 @@ def test_a_damaged_database_is_not_written_over(tmp_path):
 def test_a_library_of_a_newer_format(tmp_path):
     with Catalogue.writing(tmp_path) as catalogue:
         catalogue.set_settings({"format": "99"})
-    with pytest.raises(FormatError, match="format 2, found 99"):
+    with pytest.raises(FormatError, match="format 3, found 99"):
         Catalogue.open(tmp_path)
-    with pytest.raises(FormatError, match="format 2, found 99"), Catalogue.writing(tmp_path):
+    with pytest.raises(FormatError, match="format 3, found 99"), Catalogue.writing(tmp_path):
         pass
 
 

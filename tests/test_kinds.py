@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from sample_pictures import KIND_NAMES, corner_names, encoded, quarters, reason_for
-from snapseek.images import open_picture
+from snapseek.images import kinds, open_picture
 from snapseek.images.kinds import kind_names
 
 
@@ -53,7 +53,6 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
         (b"%PDF-1.7\n\xe2\xe3", "PDF"),
         (b"PK\x03\x04\x14\0\0\0", "ZIP"),
         (b"8BPS\0\x01" + bytes(20), "Photoshop"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "video"),
         (b"\xff\x0a" + bytes(30), "JPEG XL"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
@@ -68,6 +67,31 @@ def test_other_files_are_named(data: bytes, found: str, tmp_path: Path) -> None:
         reason = reason_for(source)
         assert f"expected {kind_names()}" in reason
         assert found in reason
+
+
+def test_heic_with_its_plugin() -> None:
+    told = Image.Exif()
+    told[0x010F], told[0x0112] = "Apple", 6
+    plain, lying = (
+        open_picture(encoded(quarters(), "HEIC")),
+        open_picture(encoded(quarters(), "HEIC", exif=told.tobytes())),
+    )
+    assert (plain.width, plain.height, plain.kind, plain.media_type) == (80, 60, "heic", "image/heic")
+    assert corner_names(plain.image) == ["red", "green", "blue", "white"]
+    assert lying.facts.camera == "Apple"
+    assert (lying.width, lying.height) == lying.image.size
+
+
+@pytest.mark.parametrize("length", [40, 200, 400])
+def test_heic_that_is_cut(length: int) -> None:
+    assert "HEIC" in reason_for(encoded(quarters(), "HEIC")[:length])
+
+
+def test_heic_without_its_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "KINDS", tuple(kind for kind in kinds.KINDS if kind.name != "HEIC"))
+    reason = reason_for(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    assert f"expected {kind_names()}" in reason
+    assert 'pip install "snapseek[heic]"' in reason
 
 
 def test_kinds_outside_the_list_are_not_opened() -> None:

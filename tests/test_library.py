@@ -257,7 +257,8 @@ def test_progress_counts_to_the_end(folder, tmp_path, encoder):
 def test_a_stopped_index_leaves_the_old_library(folder, tmp_path, encoder):
     Library.build(folder, tmp_path / "l", encoder=encoder)
     before = state(tmp_path / "l")
-    Image.new("RGB", (9, 9), "red").save(folder / "more.png")
+    for number in range(5):
+        Image.new("RGB", (9, 9), "red").save(folder / f"more{number}.png")
 
     def stop(progress):
         if progress.done == 3:
@@ -292,7 +293,7 @@ def test_strays_of_a_killed_index_are_swept(folder, tmp_path, encoder):
 def test_a_full_disk_leaves_the_old_library(folder, tmp_path, encoder, monkeypatch):
     Library.build(folder, tmp_path / "l", encoder=encoder)
     before = state(tmp_path / "l")
-    (folder / "red.jpg").unlink()
+    Image.new("RGB", (9, 9), "red").save(folder / "more.png")
 
     def full(self, record):
         raise StorageError("no space left on device")

@@ -24,6 +24,13 @@ def record(number):
         "folder": "",
         "size_bytes": number,
         "modified": datetime.fromtimestamp(number, UTC),
+        "kind": "jpeg",
+        "taken": None,
+        "camera": f"Camera {number}",
+        "latitude": number / 2,
+        "longitude": None,
+        "tags": ["one", str(number)],
+        "title": None,
     }
 
 
@@ -52,7 +59,33 @@ def test_records_come_back_by_row(tmp_path, count):
 def test_meta_is_what_the_source_added(tmp_path):
     records = Records(written(tmp_path / "r.arrow", 1))
     (found,) = records.get([0])
+    assert list(records.meta(found)) == [
+        "name",
+        "folder",
+        "size_bytes",
+        "modified",
+        "kind",
+        "taken",
+        "camera",
+        "latitude",
+        "longitude",
+        "tags",
+        "title",
+    ]
+
+
+def test_a_file_of_before_lacks_the_newer_columns_and_opens(tmp_path):
+    """Two shards of one library may have different columns."""
+    old = pa.schema([field for field in SCHEMA if field.name not in NEWER])
+    writer = RecordWriter(tmp_path / "old.arrow", old)
+    writer.append({name: value for name, value in record(3).items() if name not in NEWER})
+    writer.finish()
+    records = Records(tmp_path / "old.arrow")
+    (found,) = records.get([0])
     assert set(records.meta(found)) == {"name", "folder", "size_bytes", "modified"}
+
+
+NEWER = {"kind", "taken", "camera", "latitude", "longitude", "tags", "title"}
 
 
 def test_anyone_can_open_the_file(tmp_path):

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from snapseek import __version__
@@ -33,6 +34,7 @@ Exit codes: 0 done, 1 not done or verify found damage, 2 misused, 130 stopped by
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process). Returns the exit code."""
+    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture is said in its own line
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = make_parser().parse_args(with_command(words))
     try:

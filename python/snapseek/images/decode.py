@@ -17,6 +17,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from snapseek.errors import PictureError
+from snapseek.facts import Facts, Metadata, read_metadata
 from snapseek.images.colours import to_rgb
 from snapseek.images.kinds import HEAD_BYTES, Kind, describe_stranger, find_kind, kind_names
 
@@ -36,6 +37,7 @@ DRAFT_FACTOR = 2
 follows decides what the picture looks like."""
 
 _ORIENTATION_TAG = 0x0112
+_IPTC_RESOURCE = 0x0404
 
 _UPRIGHT_BY = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -55,7 +57,8 @@ class Decoded:
 
     `image` is RGB, upright and without metadata; it may be smaller than the original when `min_side` was
     given. `width` and `height` are those of the upright original in pixels, `size_bytes` is the length of
-    the file, `media_type` what a server calls it ("image/jpeg").
+    the file, `media_type` what a server calls it ("image/jpeg"), `kind` the word for it ("jpeg"). `facts` is
+    what the file says of itself.
     """
 
     image: Image.Image
@@ -63,6 +66,8 @@ class Decoded:
     height: int
     media_type: str
     size_bytes: int
+    kind: str
+    facts: Facts
 
 
 def open_picture(source: Path | bytes, *, min_side: int | None = None) -> Decoded:
@@ -108,14 +113,16 @@ def _checked_size(size_bytes: int) -> int:
 def _decode(file: IO[bytes], size_bytes: int, min_side: int | None) -> Decoded:
     kind = _kind_of(file)
     try:
-        picture, (width, height) = _load(kind.open(file), min_side)
+        opened = kind.open(file)
+        picture, (width, height) = _load(opened, min_side)
+        facts = read_metadata(_metadata(opened))
         image = to_rgb(picture)
     except PictureError:
         raise
     except Exception as error:
         # Decoders raise whatever their C code or a bad offset leads to. One bad file must not stop an index.
         raise PictureError(_damage_reason(error, kind)) from error
-    return Decoded(image, width, height, kind.media_type, size_bytes)
+    return Decoded(image, width, height, kind.media_type, size_bytes, kind.name.lower(), facts)
 
 
 def _kind_of(file: IO[bytes]) -> Kind:
@@ -165,6 +172,18 @@ def _orientation(picture: Image.Image) -> int:
     except Exception:  # damaged metadata does not make the pixels unreadable
         return 1
     return value if isinstance(value, int) else 1
+
+
+def _metadata(picture: ImageFile) -> Metadata:
+    """The blocks of metadata in an opened file; asked for after the pixels, where PNG may keep them."""
+    xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp")
+    photoshop = picture.info.get("photoshop")
+    iptc = photoshop.get(_IPTC_RESOURCE) if isinstance(photoshop, dict) else None
+    try:
+        exif = picture.getexif()
+    except Exception:  # as in `_orientation`
+        exif = None
+    return Metadata(exif, xmp.encode() if isinstance(xmp, str) else xmp, iptc)
 
 
 def _file_reason(error: OSError) -> str:

@@ -7,6 +7,7 @@ settings (registered plugins, `MAX_IMAGE_PIXELS`) which belong to the host progr
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import IO
 
 from PIL import features
@@ -57,6 +58,13 @@ def _is_heic(head: bytes) -> bool:
     return not _brands(head).isdisjoint({b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
+def _open_heic(file: IO[bytes]) -> ImageFile:
+    from pillow_heif import HeifImageFile  # optional, and only those who have such pictures wait for it
+
+    opened: ImageFile = HeifImageFile(file)  # type: ignore[no-untyped-call]
+    return opened
+
+
 _ALL_KINDS = (
     Kind("JPEG", "image/jpeg", _starts(b"\xff\xd8\xff"), JpegImageFile),
     Kind("PNG", "image/png", _starts(b"\x89PNG\r\n\x1a\n"), PngImageFile),
@@ -65,19 +73,23 @@ _ALL_KINDS = (
     Kind("AVIF", "image/avif", _is_avif, AvifImageFile),
     Kind("TIFF", "image/tiff", _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImageFile),
     Kind("BMP", "image/bmp", _starts(b"BM"), BmpImageFile),
+    Kind("HEIC", "image/heic", _is_heic, _open_heic),
 )
 
 
-def _compiled_in(kind: Kind) -> bool:
+def _can_be_opened(kind: Kind) -> bool:
+    if kind.name == "HEIC":
+        return find_spec("pillow_heif") is not None
     return kind.name not in {"WebP", "AVIF"} or bool(features.check(kind.name.lower()))
 
 
-KINDS = tuple(kind for kind in _ALL_KINDS if _compiled_in(kind))
-"""The kinds that are opened: JPEG, PNG, GIF, TIFF, BMP, and WebP and AVIF when Pillow was built with them."""
+KINDS = tuple(kind for kind in _ALL_KINDS if _can_be_opened(kind))
+"""The kinds that are opened: JPEG, PNG, GIF, TIFF, BMP, WebP and AVIF when Pillow was built with them, and
+HEIC when pillow-heif is installed."""
 
 _STRANGERS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
     (lambda head: b"<svg" in head or head.lstrip().startswith(b"<?xml"), "an SVG or XML drawing"),
-    (_is_heic, "a HEIC photograph"),
+    (_is_heic, 'a HEIC photograph, which pip install "snapseek[heic]" lets you read'),
     (_starts(b"\xff\x0a", b"\0\0\0\x0cJXL "), "a JPEG XL picture"),
     (_starts(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000 picture"),
     (_starts(b"8BPS"), "a Photoshop document"),

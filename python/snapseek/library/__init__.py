@@ -11,11 +11,24 @@ makes them, `snapshot` asks those of one commit, `library` always the newest, `h
 says where libraries lie. `terms` is the query language, `ask` makes one vector of the terms.
 """
 
-from snapseek.library.build import Progress
+from snapseek.library.compact import CompactReport
 from snapseek.library.hits import Hit, Hits, Took
 from snapseek.library.info import Failure, LibraryInfo
 from snapseek.library.library import Library
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.sync import Progress, SyncReport
 from snapseek.library.terms import Term
 
-__all__ = ["Failure", "Hit", "Hits", "Library", "LibraryInfo", "Progress", "Snapshot", "Term", "Took"]
+__all__ = [
+    "CompactReport",
+    "Failure",
+    "Hit",
+    "Hits",
+    "Library",
+    "LibraryInfo",
+    "Progress",
+    "Snapshot",
+    "SyncReport",
+    "Term",
+    "Took",
+]

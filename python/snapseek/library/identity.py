@@ -21,9 +21,13 @@ def identity(directory: Path, encoder: Encoder, next_id: int) -> dict[str, str]:
         "fingerprint": encoder.space,
         "dim": str(encoder.dim),
         "created": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
-        "version": secrets.token_hex(4),
         "next_id": str(next_id),
-    }
+    } | fresh_version()
+
+
+def fresh_version() -> dict[str, str]:
+    """The setting that tells one state of a library from all others."""
+    return {"version": secrets.token_hex(4)}
 
 
 def queries_of(encoder: Encoder, rows: int, given: Queries | None) -> Queries | None:
@@ -37,7 +41,7 @@ def check_sharing(catalogue: Catalogue, source: Path | None, encoder: Encoder) -
     Raises ModelMismatchError.
     """
     settings = catalogue.settings()
-    stays = any(shard.source != source for shard in catalogue.shards())
+    stays = any(shard.rows and shard.source != source for shard in catalogue.shards())
     if stays and settings["fingerprint"] != encoder.space:
         raise ModelMismatchError(
             f"this library holds vectors of '{settings['model']}' from another source, and vectors of "

@@ -1,6 +1,5 @@
 """From ready vectors to a library: check, make unit, store."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import InputError, StorageError
+from snapseek.errors import InputError
 from snapseek.library.catalogue import Catalogue, ImportRow
 from snapseek.library.identity import check_sharing, identity, queries_of
+from snapseek.library.room import check_room
 from snapseek.library.shard import Advance, Queries, ShardDraft, sweep
 from snapseek.models import Encoder
 from snapseek.sources import EmbeddingFile, Embeddings, find_embeddings
 
 _SHORTEST = 1e-6
-_INDEX_ROW_BYTES = 64  # codes, scale and id of a row beside its int8 values, and the lists' share
 
 
 def take_in(
@@ -47,14 +46,14 @@ def take_in(
             return
         check_sharing(catalogue, found.folder, encoder)
         sweep(directory, [shard.stem for shard in catalogue.shards()])
-        _check_room(directory, found)
+        check_room(directory, found.rows, found.dim, _record_bytes(found))
         intake = _Intake(found, int(catalogue.settings().get("next_id", "1")), progress)
         with ShardDraft(directory, encoder.dim, intake.schema) as draft:
             for vectors, records in intake.rows():
                 draft.extend(vectors, records)
             asked = queries_of(encoder, draft.rows, queries)
             draft.finish(asked, memory=memory, threads=threads, progress=progress)
-        catalogue.replace_shards(found.folder, [(draft.stem, draft.rows)])
+        catalogue.replace_shards(found.folder, [draft.row()])
         catalogue.replace_imports(found.folder, intake.files)
         catalogue.set_settings(identity(directory, encoder, intake.next_id))
         stems = [shard.stem for shard in catalogue.shards()]
@@ -127,17 +126,6 @@ def _reason(bad: list[int]) -> str | None:
     if not bad:
         return None
     return f"left out {len(bad)} rows without direction (zeros, NaN or infinity), the first is row {bad[0]}"
-
-
-def _check_room(directory: Path, found: Embeddings) -> None:
-    """Raises StorageError when the disk is too full for the rows as they come and as they stay."""
-    needed = found.rows * (3 * found.dim + _INDEX_ROW_BYTES + 2 * _record_bytes(found))
-    free = shutil.disk_usage(directory).free
-    if free < needed:
-        raise StorageError(
-            f"expected about {needed / 1e9:.1f} GB free for {directory}, found {free / 1e9:.1f} GB; "
-            "make room, or choose another place for the library"
-        )
 
 
 def _record_bytes(found: Embeddings) -> int:

@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import InputError, ModelMismatchError, SnapseekError
-from snapseek.library.build import Progress, build
 from snapseek.library.catalogue import Catalogue
+from snapseek.library.compact import Compaction, CompactReport, compact
 from snapseek.library.export import export
 from snapseek.library.hits import Hit, Hits
 from snapseek.library.info import Failure, LibraryInfo
 from snapseek.library.intake import take_in
+from snapseek.library.remove import remove
 from snapseek.library.shard import Advance, Queries
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.sync import How, Progress, SyncReport, add_files, sync, total
 from snapseek.library.terms import Query
 from snapseek.models import Encoder
 from snapseek.models.layout import STUDENT
@@ -48,6 +50,8 @@ class Library:
         self._changes = self._catalogue.changes()
         self._looked_s = time.monotonic()
         self._snapshot = Snapshot.read(path, self._catalogue)
+        self.report: SyncReport | None = None
+        """What `build` did, where it made this object."""
         self._encoder = encoder
         self._fast_encoder: Encoder | None = None
         if encoder is not None:
@@ -62,27 +66,39 @@ class Library:
         encoder: Encoder | None = None,
         threads: int | None = None,
         queries: Queries | None = None,
+        memory: str | int | None = None,
+        retry_failed: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> Self:
         """Index a folder of pictures, or several, into the library at `path`, and open it.
 
-        A library that already holds just these files is opened as it is. `threads` defaults to the cores that
-        this process may use. `queries`, (q, dim) float32 unit rows, are samples of what will be asked: from
-        50,000 pictures on the search is trained for them. One broken picture stops nothing: see `failures`.
-        Raises InputError for a folder that is missing or has no picture, StorageError when the disk refuses,
-        LibraryBusyError while another process writes.
+        Only what is new or changed since is embedded, what is gone is removed; `report` tells how many. What
+        was stopped goes on where it was. Other folders of the library stay as they are. Pictures of another
+        model are embedded anew, if all are of these folders.
+
+        `threads` defaults to the cores that this process may use. `queries`, (q, dim) float32 unit rows, are
+        samples of what will be asked: from 50,000 pictures on the search is trained for them; `memory`, bytes
+        or "800MB", bounds their file then. One broken picture stops nothing: see `failures`; with
+        `retry_failed` those that failed before are tried again.
+
+        Raises InputError for a folder that is missing or has no picture, StorageError when the disk refuses
+        or has not room enough, LibraryBusyError while another process writes, ModelMismatchError when
+        pictures of other folders, or imported ones, are of another model.
         """
-        chosen = [folders] if isinstance(folders, str | Path) else list(folders)
         encoder = encoder or Encoder.load()
-        build(
-            [Path(folder) for folder in chosen],
-            Path(path),
-            encoder,
+        how = How(
+            encoder=lambda: encoder,
             threads=threads or available_cores(),
             queries=queries,
+            memory=memory,
             progress=progress,
+            retry_failed=retry_failed,
+            may_replace=True,
         )
-        return cls.open(path, encoder=encoder)
+        report = sync(Path(path), _paths(folders), how)
+        library = cls.open(path, encoder=encoder)
+        library.report = report
+        return library
 
     @classmethod
     def import_vectors(
@@ -160,6 +176,95 @@ class Library:
     def snapshot(self) -> Snapshot:
         """The newest state, which stays as it is: for several questions that belong together."""
         return self._now()
+
+    def sync(
+        self,
+        folders: str | Path | Sequence[str | Path] | None = None,
+        *,
+        threads: int | None = None,
+        queries: Queries | None = None,
+        memory: str | int | None = None,
+        retry_failed: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> SyncReport:
+        """Take up how these folders are now, or with None all that the library was made of.
+
+        As `build`, for a library that is open. A folder of the library that is not there, or empty, is left
+        as it was and told in the report; one that is named here raises InputError.
+        """
+        how = self._how(threads, queries, memory, progress, retry_failed=retry_failed)
+        report = sync(self._path, None if folders is None else _paths(folders), how)
+        self.refresh()
+        return report
+
+    def add(
+        self,
+        paths: str | Path | Sequence[str | Path],
+        *,
+        threads: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> SyncReport:
+        """Take in more folders, or single files: also those that were removed or failed before.
+
+        Raises InputError for what is not there, otherwise as `sync` does.
+        """
+        how = self._how(threads, None, None, progress)
+        folders = [path for path in _paths(paths) if path.is_dir()]
+        files = [path for path in _paths(paths) if path not in folders]
+        reports = [sync(self._path, folders, how)] if folders else []
+        reports += [add_files(self._path, files, how)] if files else []
+        self.refresh()
+        return total(reports)
+
+    def _how(
+        self,
+        threads: int | None,
+        queries: Queries | None,
+        memory: str | int | None,
+        progress: Callable[[Progress], None] | None,
+        *,
+        retry_failed: bool = False,
+    ) -> How:
+        return How(
+            encoder=lambda: self.encoder,
+            threads=threads or available_cores(),
+            queries=queries,
+            memory=memory,
+            progress=progress,
+            retry_failed=retry_failed,
+        )
+
+    def remove(self, what: int | str | Path | Sequence[int | str | Path]) -> int:
+        """Take out pictures by id, by path, all below a folder, or all of a source; how many.
+
+        Their files stay, and `sync` passes over them until they change; a folder of the library that is
+        named as a whole is forgotten. All or nothing: raises ItemNotFoundError for an id of no picture,
+        InputError for a path that the library does not know, LibraryBusyError while another process writes.
+        """
+        chosen = [what] if isinstance(what, int | str | Path) else list(what)
+        removed = remove(self._path, chosen, Compaction(encoder=lambda: self.encoder))
+        self.refresh()
+        return removed
+
+    def compact(
+        self,
+        *,
+        queries: Queries | None = None,
+        memory: str | int | None = None,
+        threads: int | None = None,
+        progress: Advance | None = None,
+    ) -> CompactReport:
+        """Merge all shards of a source into one and drop what was removed; needs no picture.
+
+        From 50,000 pictures on the search is trained anew, for `queries` as `build` has it. Queries go on
+        meanwhile. Raises StorageError when the disk refuses or has not room enough, LibraryBusyError while
+        another process writes.
+        """
+        how = Compaction(lambda: self.encoder, queries, memory, threads or available_cores(), progress)
+        with Catalogue.holding(self._path) as catalogue:
+            report = compact(catalogue, self._path, how, everything=True)
+        self.refresh()
+        return report
 
     def __len__(self) -> int:
         """The number of pictures."""
@@ -313,3 +418,7 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _paths(paths: str | Path | Sequence[str | Path]) -> list[Path]:
+    return [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]

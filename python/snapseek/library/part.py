@@ -34,6 +34,16 @@ class Part:
         """Ids and scores of the best `k` living rows for the unit vector (1, dim), ties by lower id."""
         return self.shard.search(vector, k, allow=self._allowed, exact=exact)
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether every row is scored for every query."""
+        return self.shard.is_flat
+
+    def living_among(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of `items`, (n,) int64 rising, whose living row is here."""
+        here = self.shard.known(items)
+        return here if self.alive is None else here[self.alive[self.shard.rows_of(here)]]
+
     @cached_property
     def _allowed(self) -> Allowed:
         return None if self.alive is None else self.shard.index.filter(self.alive, by_row=True)

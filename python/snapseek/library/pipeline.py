@@ -9,7 +9,7 @@ other ways to do it.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TypeVar
@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import PictureError
-from snapseek.images import Preview, make_preview, open_picture
+from snapseek.facts import Facts
+from snapseek.images import Decoded, Preview, make_preview, open_picture
 from snapseek.library.records import Record
 from snapseek.models import Batch, Encoder
-from snapseek.sources import Picture
+from snapseek.sources import Picture, read_sidecars
+from snapseek.sources.content import content_hash
 
 _LOOK_AHEAD = 3
 """Handfuls under way or waiting for each thread; a slow picture holds the others up only after that many."""
@@ -35,12 +37,18 @@ _Out = TypeVar("_Out")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file: a vector (1, dim) with its record, or a reason."""
+    """What became of a file: a vector (1, dim) with its record, or a reason.
+
+    `notes` say what was left out beside a picture that is there all the same.
+    """
 
     picture: Picture
     vector: NDArray[np.float32] | None = None
     record: Record | None = None
     reason: str | None = None
+    content: bytes | None = None
+    """The hash of the file, where it could be read."""
+    notes: tuple[str, ...] = ()
 
 
 def embed_pictures(pictures: Iterable[Picture], encoder: Encoder, threads: int) -> Iterator[Outcome]:
@@ -88,10 +96,10 @@ def _embed(pictures: Sequence[Picture], encoder: Encoder) -> list[Outcome]:
     except PictureError as error:
         if len(pictures) > 1:  # one of them spoils it for the others: find out which
             return [outcome for picture in pictures for outcome in _embed([picture], encoder)]
-        return [Outcome(pictures[0], reason=str(error))]
+        return [replace(outcomes[0], record=None, reason=str(error))]
     for place, row in zip(readable, rows, strict=True):
         done = outcomes[place]
-        outcomes[place] = Outcome(done.picture, row[None], done.record)
+        outcomes[place] = replace(done, vector=row[None])
     return outcomes
 
 
@@ -99,25 +107,37 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
     """Read a picture into the batch; its outcome has no vector yet, or the reason why it cannot be read."""
     if picture.problem:
         return Outcome(picture, reason=picture.problem)
+    content = content_hash(picture.path)
     try:
         decoded = open_picture(picture.path, min_side=encoder.picture_side_px)
         preview = make_preview(decoded.image)
     except PictureError as error:
-        return Outcome(picture, reason=str(error))
+        return Outcome(picture, reason=str(error), content=content)
     batch.add(decoded.image)
-    return Outcome(picture, record=_record(picture, decoded.width, decoded.height, preview))
+    sidecar = read_sidecars(picture.path)
+    record = _record(picture, decoded, preview, sidecar.facts)
+    return Outcome(picture, record=record, content=content, notes=sidecar.notes)
 
 
-def _record(picture: Picture, width: int, height: int, preview: Preview) -> Record:
+def _record(picture: Picture, decoded: Decoded, preview: Preview, told: Facts) -> Record:
+    """The record of a picture; what people told of it counts before what its file says."""
+    facts = told.or_else(decoded.facts)
     return {
         "uri": picture.uri,
-        "width": width,
-        "height": height,
+        "width": decoded.width,
+        "height": decoded.height,
         "color": preview.color,
         "preview": preview.data,
-        "caption": None,
+        "caption": facts.caption,
         "name": picture.name,
         "folder": picture.parent,
         "size_bytes": picture.size_bytes,
         "modified": datetime.fromtimestamp(picture.modified_ns / 1e9, UTC),
+        "kind": decoded.kind,
+        "taken": facts.taken,
+        "camera": facts.camera,
+        "latitude": facts.latitude,
+        "longitude": facts.longitude,
+        "tags": list(facts.tags) or None,
+        "title": facts.title,
     }

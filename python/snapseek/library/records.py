@@ -32,9 +32,17 @@ _FOLDER: dict[str, pa.DataType] = {
     "folder": pa.string(),
     "size_bytes": pa.int64(),
     "modified": pa.timestamp("us", tz="UTC"),
+    "kind": pa.string(),
+    "taken": pa.timestamp("us", tz="UTC"),
+    "camera": pa.string(),
+    "latitude": pa.float64(),
+    "longitude": pa.float64(),
+    "tags": pa.list_(pa.string()),
+    "title": pa.string(),
 }
 SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
-"""The columns of pictures in folders; other sources add others to the first seven, which all have."""
+"""The columns of pictures; imported tables add others to the first seven, which all have. Libraries made
+before a column was there lack it: it counts as null."""
 
 Record = dict[str, Any]
 

@@ -1,6 +1,5 @@
 """The pair of files that is a shard: vectors and records, row by row the same pictures."""
 
-import os
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,7 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, StorageError
+from snapseek.library.durable import crc_of, sync_directory, sync_file
 from snapseek.library.records import SCHEMA, Record, Records, RecordWriter
+from snapseek.library.rows import ShardRow
 from snapseek.library.stage import Stage
 from snapseek.vectors import Allow, Effort, Filter, RowFlags, VectorIndex
 
@@ -41,7 +42,7 @@ class ShardDraft:
             raise StorageError(f"cannot make {self._directory}: {error.strerror}") from error
         self.stem = secrets.token_hex(8)
         self._finished = False
-        self._schema = schema
+        self.schema = schema
         self._vector_path = self._directory / f"{self.stem}.snap"
         self._record_path = self._directory / f"{self.stem}.arrow"
         self._stage = Stage(self._directory, self.stem, dim, schema)
@@ -85,13 +86,17 @@ class ShardDraft:
         )
         self._write_records(_rows_of(ids, index.ids()), progress or (lambda stage, share: None))
         self._stage.remove()
-        _sync(self._record_path)
-        _sync_directory(self._directory)
+        sync_file(self._record_path)
+        sync_directory(self._directory)
         self._finished = True
+
+    def row(self, source: Path | None = None) -> ShardRow:
+        """What the catalogue says of the finished shard."""
+        return ShardRow(self.stem, self.rows, source, records_crc=crc_of(self._record_path))
 
     def _write_records(self, order: NDArray[np.int64], progress: Advance) -> None:
         records = self._stage.records()
-        writer = RecordWriter(self._record_path, self._schema)
+        writer = RecordWriter(self._record_path, self.schema)
         written = 0
         try:
             for batch in records.in_order(order):
@@ -124,21 +129,6 @@ def _rows_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.in
     return order[np.searchsorted(ids, wanted, sorter=order)]
 
 
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    """Make the names in it safe, where the system has a way to."""
-    if os.name == "posix":
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 class Shard:
     """An open shard: searched by vector, read by row."""
 
@@ -147,13 +137,18 @@ class Shard:
         paths = [library / DIRECTORY / f"{stem}{suffix}" for suffix in (".snap", ".arrow")]
         for path in paths:
             if not path.is_file():
-                raise FormatError(f"{path} is missing; index the folder anew")
+                raise FormatError(
+                    f"{path} is missing; mend it with: snapseek repair, or index the folder anew"
+                )
         self.size_bytes = sum(path.stat().st_size for path in paths)
         self.index = VectorIndex.open(paths[0])
         self.records = Records(paths[1])
         ids = self.index.ids()
         self._check_match(paths[0].name, paths[1].name, ids)
-        self._effort = _deep(self.index.setting())
+        setting = self.index.setting()
+        self.is_flat = setting is None
+        """Whether every row is scored for every query."""
+        self._effort = _deep(setting)
         self.stem = stem
         self.order = np.argsort(ids, kind="stable")
         """(rows,) int64: the rows in order of their ids."""
@@ -187,6 +182,11 @@ class Shard:
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of each of these ids, which must be here."""
         return self.order[np.searchsorted(self._sorted_ids, ids)]
+
+    def known(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of `items`, (n,) int64, that have a row here."""
+        places = np.minimum(np.searchsorted(self._sorted_ids, items), max(0, len(self._sorted_ids) - 1))
+        return items[self._sorted_ids[places] == items] if len(self._sorted_ids) else items[:0]
 
     def row_of(self, item: int) -> int | None:
         """The row of the picture with that id, or None."""

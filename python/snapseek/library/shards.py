@@ -125,6 +125,12 @@ class Shards:
                 return Place(number, row)
         return None
 
+    def homes(self, items: Iterable[int]) -> dict[str, NDArray[np.int64]]:
+        """The stems of the shards that hold the living rows of these ids, with the ids that each holds."""
+        wanted = np.unique(np.fromiter(items, np.int64))
+        found = {part.shard.stem: part.living_among(wanted) for part in self.parts}
+        return {stem: here for stem, here in found.items() if len(here)}
+
     def records(self, places: Sequence[Place]) -> list[tuple[Record, Record]]:
         """For each place its record, and the part of it that the source added."""
         found: dict[Place, tuple[Record, Record]] = {}

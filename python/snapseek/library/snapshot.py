@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, InputError, ItemNotFoundError
+from snapseek.errors import FormatError, InputError, ItemNotFoundError, LibraryNotFoundError
 from snapseek.library.ask import query_vector
 from snapseek.library.catalogue import FILE_NAME, Catalogue
 from snapseek.library.hits import Hit, Hits, Took
@@ -62,9 +62,13 @@ class Snapshot:
             folders = catalogue.folders()
             failed = catalogue.count_failed()
             rows = catalogue.shards()
-        if not rows:
-            raise FormatError(f"expected a shard in {path}, found none; index the folder anew")
-        shards = Shards(path, rows, {}, before._shards if before else None)
+            dead = catalogue.tombstones()
+        if "fingerprint" not in settings:
+            raise LibraryNotFoundError(
+                f"expected a library at {path}, found one that nothing was put into yet; "
+                f"go on with: snapseek index FOLDER --library {path}"
+            )
+        shards = Shards(path, rows, dead, before._shards if before else None)
         return cls(path, settings, folders, failed, shards)
 
     @property

@@ -11,5 +11,15 @@ for file, blocks in find_embeddings(Path("laion")):     # vectors made elsewhere
 from snapseek.sources.embeddings import Block, EmbeddingFile, Embeddings, find_embeddings
 from snapseek.sources.folder import find_pictures
 from snapseek.sources.picture import Picture
+from snapseek.sources.sidecar import Sidecar, read_sidecars
 
-__all__ = ["Block", "EmbeddingFile", "Embeddings", "Picture", "find_embeddings", "find_pictures"]
+__all__ = [
+    "Block",
+    "EmbeddingFile",
+    "Embeddings",
+    "Picture",
+    "Sidecar",
+    "find_embeddings",
+    "find_pictures",
+    "read_sidecars",
+]

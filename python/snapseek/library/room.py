@@ -1,0 +1,24 @@
+"""Whether the disk has room for what is to come."""
+
+import shutil
+from pathlib import Path
+
+from snapseek.errors import StorageError
+
+_INDEX_ROW_BYTES = 64  # codes, scale and id of a row beside its int8 values, and the lists' share
+
+
+def needed_bytes(rows: int, dim: int, record_bytes: int) -> int:
+    """What so many rows need at the most: as they come (float16 and a record), and as they stay."""
+    return rows * (3 * dim + _INDEX_ROW_BYTES + 2 * record_bytes)
+
+
+def check_room(directory: Path, rows: int, dim: int, record_bytes: int) -> None:
+    """Raises StorageError when the disk is too full for so many new rows."""
+    needed = needed_bytes(rows, dim, record_bytes)
+    free = shutil.disk_usage(directory).free
+    if free < needed:
+        raise StorageError(
+            f"expected about {needed / 1e9:.1f} GB free for {directory}, found {free / 1e9:.1f} GB; "
+            "make room, or choose another place for the library"
+        )

@@ -1,0 +1,173 @@
+"""What lies beside a picture: `.txt` captions, `.json` of img2dataset and Google Takeout, `.xmp`.
+
+For `cat.jpg` these are `cat.txt` or `cat.jpg.txt`, and so on; Takeout has names of its own. A sidecar that is
+broken, too large or no ordinary file is a note, and the picture comes without it.
+"""
+
+import json
+import math
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from snapseek.facts import Facts
+from snapseek.facts.facts import NOTHING, from_epoch, parse_date
+from snapseek.facts.xmp import read_xmp
+
+MAX_SIDECAR_BYTES = 1 << 20
+
+_TAKEOUT_LETTERS = (
+    46  # Takeout cuts the names of its files so that they have at most this many before ".json"
+)
+_COPY = re.compile(r"(.*)(\(\d+\))(\.[^.]+)")  # "cat(1).jpg" is told of by "cat.jpg(1).json"
+_CAPTIONS = ("caption", "description", "text", "alt", "alt_text")
+_TIMES = ("taken", "date_taken", "datetime_original", "DateTimeOriginal", "datetime", "date")
+_TAGS = ("tags", "keywords")
+_LATITUDES, _LONGITUDES = ("latitude", "lat"), ("longitude", "lon", "lng")
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """The facts that lie beside a picture, and what could not be read of them."""
+
+    facts: Facts = NOTHING
+    notes: tuple[str, ...] = ()
+
+
+def read_sidecars(picture: Path) -> Sidecar:
+    """All that lies beside a picture; a caption of its own file first, then JSON, then XMP."""
+    facts, notes = NOTHING, []
+    for path, read in _candidates(picture):
+        try:
+            data = _content(path)
+            if data is not None:
+                facts = facts.or_else(read(data, picture.name))
+        except ValueError as error:
+            notes.append(f"{path.name} was left out: {error}")
+    return Sidecar(facts, tuple(notes))
+
+
+def read_caption(data: bytes, name: str = "") -> Facts:
+    """A `.txt` as the caption. Raises ValueError when it is no text."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = data.decode("utf-16", "replace")
+    else:
+        text = data.decode("utf-8-sig", "replace")
+    if "\0" in text:
+        raise ValueError("expected text, found bytes")
+    return Facts.of(caption=text)
+
+
+def read_json(data: bytes, name: str = "") -> Facts:
+    """The facts in a JSON object by their usual names. Raises ValueError when it is none.
+
+    `name` is the picture's: Takeout repeats it as the title.
+    """
+    try:
+        found = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError("expected a JSON object")
+    title = found.get("title")
+    return Facts.of(
+        taken=_taken(found),
+        place=_place(found),
+        title=None if title == name else title,
+        caption=_first(found, _CAPTIONS),
+        tags=_tags(found),
+    )
+
+
+def _read_xmp(data: bytes, name: str) -> Facts:
+    return read_xmp(data)
+
+
+_Reader = Callable[[bytes, str], Facts]
+
+
+def _candidates(picture: Path) -> Iterator[tuple[Path, _Reader]]:
+    """Where sidecars would be, in the order in which they count."""
+    name, stem = picture.name, picture.stem
+    takeout = f"{name}.supplemental-metadata"[:_TAKEOUT_LETTERS]
+    jsons = [stem, name, name[:_TAKEOUT_LETTERS], takeout]
+    if copy := _COPY.fullmatch(name):
+        plain, number, suffix = copy.groups()
+        jsons += [f"{plain}{suffix}{number}", f"{plain}{suffix}.supplemental-metadata{number}"]
+    for reader, suffix, names in (
+        (read_caption, ".txt", [stem, name]),
+        (read_json, ".json", jsons),
+        (_read_xmp, ".xmp", [stem, name]),
+    ):
+        for before in dict.fromkeys(names):
+            yield picture.with_name(before + suffix), reader
+
+
+def _content(path: Path) -> bytes | None:
+    """The bytes of an ordinary file; None when there is none. Raises ValueError for one that is not read."""
+    # Non-blocking, so that a named pipe put there cannot hold the thread for ever.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from error
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            return None
+        if facts.st_size > MAX_SIDECAR_BYTES:
+            found, bound = facts.st_size >> 10, MAX_SIDECAR_BYTES >> 10
+            raise ValueError(f"it has {found} KiB, and at most {bound} are read")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_SIDECAR_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _first(found: dict[str, Any], names: tuple[str, ...]) -> object:
+    return next(
+        (found[name] for name in names if isinstance(found.get(name), str) and found[name].strip()), None
+    )
+
+
+def _taken(found: dict[str, Any]) -> datetime | None:
+    takeout = found.get("photoTakenTime")
+    if isinstance(takeout, dict):
+        return from_epoch(takeout.get("timestamp"))
+    return next((when for name in _TIMES if (when := parse_date(found.get(name)))), None)
+
+
+def _tags(found: dict[str, Any]) -> list[object]:
+    """Lists of texts, or texts with commas between; the people that Takeout names."""
+    tags: list[object] = []
+    for name in _TAGS:
+        value = found.get(name)
+        tags += value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
+    people = found.get("people")
+    for person in people if isinstance(people, list) else []:
+        tags.append(person.get("name") if isinstance(person, dict) else None)
+    return tags
+
+
+def _place(found: dict[str, Any]) -> tuple[float, float] | None:
+    for place in (found, found.get("geoData"), found.get("geoDataExif")):
+        if isinstance(place, dict):
+            latitude, longitude = _number(place, _LATITUDES), _number(place, _LONGITUDES)
+            if math.isfinite(latitude) and math.isfinite(longitude) and (latitude, longitude) != (0, 0):
+                return latitude, longitude
+    return None
+
+
+def _number(found: dict[str, Any], names: tuple[str, ...]) -> float:
+    for name in names:
+        with suppress(KeyError, TypeError, ValueError, OverflowError):
+            return float(found[name])
+    return float("nan")
