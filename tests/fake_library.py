@@ -113,7 +113,7 @@ class FakeLibrary:
     def _page(self, k: int, offset: int, took: Took, *, scored: bool) -> Hits:
         ids = range(1, len(self.paths) + 1)[offset : offset + k]
         hits = [self._hit(item, 0.3123456789 / item if scored else None) for item in ids]
-        return Hits(hits, total=len(self.paths), took=took)
+        return Hits(hits, total=len(self.paths), took=took, version=VERSION, library_count=len(self.paths))
 
     def _hit(self, item: int, score: float | None) -> Hit:
         path = self.paths[item - 1]

@@ -56,10 +56,20 @@ class Hits(list[Hit]):
     """An answer, best first. In a notebook it shows itself as a row of pictures."""
 
     def __init__(
-        self, hits: Iterable[Hit] = (), *, total: int = 0, took: Took | None = None, version: str = ""
+        self,
+        hits: Iterable[Hit] = (),
+        *,
+        total: int = 0,
+        took: Took | None = None,
+        version: str = "",
+        library_count: int = 0,
     ) -> None:
-        """`total` is how many pictures could be paged to, `version` that of the library that answered."""
+        """`total` is how many pictures could be paged to.
+
+        `version` and `library_count` are those of the library that answered, which may be another one by now.
+        """
         super().__init__(hits)
+        self.library_count = library_count
         self.total = total
         self.version = version
         self.took = took or Took()

@@ -102,7 +102,8 @@ class Records:
     def __init__(self, path: Path) -> None:
         """Open the file. Raises FormatError when it is not an Arrow file with the columns of a record."""
         try:
-            reader = pa.ipc.open_file(pa.memory_map(str(path)))
+            mapped = pa.memory_map(str(path))
+            reader = pa.ipc.open_file(mapped)
             self._batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
         except (OSError, pa.ArrowException) as error:
             raise FormatError(
@@ -116,7 +117,7 @@ class Records:
         self._shown = [field.name for field in shown]
         self._own = [name for name in self._shown if name not in _CORE]
         self._ends = list(accumulate(batch.num_rows for batch in self._batches))
-        self.size_bytes = path.stat().st_size
+        self.size_bytes = mapped.size()
 
     def __len__(self) -> int:
         """The number of records."""

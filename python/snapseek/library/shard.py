@@ -135,12 +135,7 @@ class Shard:
     def __init__(self, library: Path, stem: str) -> None:
         """Open both files. Raises FormatError when one is missing or damaged, or they do not match."""
         paths = [library / DIRECTORY / f"{stem}{suffix}" for suffix in (".snap", ".arrow")]
-        for path in paths:
-            if not path.is_file():
-                raise FormatError(
-                    f"{path} is missing; mend it with: snapseek repair, or index the folder anew"
-                )
-        self.size_bytes = sum(path.stat().st_size for path in paths)
+        self.size_bytes = sum(map(_size_bytes, paths))
         self.index = VectorIndex.open(paths[0])
         self.records = Records(paths[1])
         ids = self.index.ids()
@@ -194,6 +189,15 @@ class Shard:
         if place == len(self._sorted_ids) or self._sorted_ids[place] != item:
             return None
         return int(self.order[place])
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:  # a compaction may have replaced the shard just now: the next look tells
+        raise FormatError(
+            f"{path} is missing; mend it with: snapseek repair, or index the folder anew"
+        ) from error
 
 
 def sweep(library: Path, stems: Sequence[str]) -> None:

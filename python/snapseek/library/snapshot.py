@@ -99,7 +99,9 @@ class Snapshot:
             fetch_ms=1000 * (fetched - searched),
             total_ms=1000 * (fetched - start),
         )
-        return Hits(hits, total=len(self) - len(named), took=took, version=self.version)
+        return Hits(
+            hits, total=len(self) - len(named), took=took, version=self.version, library_count=len(self)
+        )
 
     def _best(
         self, vector: NDArray[np.float32], count: int, without: Collection[Place], *, exact: bool
@@ -116,7 +118,7 @@ class Snapshot:
         hits = self._hits(self._shards.page(min(offset, end), end))
         fetch_ms = 1000 * (time.perf_counter() - start)
         took = Took(fetch_ms=fetch_ms, total_ms=fetch_ms)
-        return Hits(hits, total=len(self), took=took, version=self.version)
+        return Hits(hits, total=len(self), took=took, version=self.version, library_count=len(self))
 
     def _hits(self, places: Sequence[Place], scores: Sequence[float | None] | None = None) -> list[Hit]:
         records = self._shards.records(places)

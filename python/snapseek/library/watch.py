@@ -7,7 +7,7 @@ a library that was busy is tried again and a disk that came back is noticed.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def _while_present(
             return
 
 
-def _system_watch() -> Callable[..., Iterator[set[tuple[object, str]]]]:
+def _system_watch() -> Callable[..., Iterator[Collection[object]]]:
     try:
         from watchfiles import watch as system_watch
     except ImportError as error:

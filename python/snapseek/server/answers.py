@@ -6,6 +6,7 @@ import json
 import math
 import re
 from binascii import b2a_base64
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -21,7 +22,11 @@ _SCORE_DIGITS = 6  # a score is a float32: its digits beyond these are noise tha
 
 
 def hits_answer(hits: Hits, query: str | None, info: LibraryInfo) -> Response:
-    """A list of pictures with its timings; `query` is None for the pictures in stored order."""
+    """A list of pictures with its timings; `query` is None for the pictures in stored order.
+
+    A library may change between the hits and the facts: what the answer says is what the hits are of.
+    """
+    info = replace(info, version=hits.version, count=hits.library_count)
     took = _took_ms(hits)
     body = {
         "query": query,

@@ -42,6 +42,11 @@ def find_pictures(folder: Path) -> Iterator[Picture]:
     return _walk(root)
 
 
+def is_passed_over(name: str) -> bool:
+    """Whether files and folders of that name are left out, with all that is in them."""
+    return name.startswith(".") or name in _PASSED_OVER
+
+
 def _walk(root: Path) -> Iterator[Picture]:
     pending = [_list_folder(root, "")]
     while pending:
@@ -64,7 +69,7 @@ def _list_folder(root: Path, within: str) -> Iterator[Picture | str]:
         return
     for entry in found:
         inside = f"{within}/{entry.name}" if within else entry.name
-        if entry.name.startswith(".") or entry.name in _PASSED_OVER:
+        if is_passed_over(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield inside
