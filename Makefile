@@ -9,7 +9,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million million figures fuzz test-arm e2e docs cli-help lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -64,8 +64,30 @@ million: .venv/dev.stamp install ## A library of 1.5 million pictures in target/
 	rm -rf target/million
 	PYTHONPATH=tests $(BIN)/python benches/million_library.py target/clip target/million
 
+crash: install ## Kill and starve a writing library at 2,400 moments, and let the power go (about 15 minutes)
+	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/test_kill.py
+
+schemathesis: .venv/dev.stamp install ## Ask 500 made-up requests of each operation of the served document, twice (some minutes)
+	SNAPSEEK_EXAMPLES=500 $(BIN)/pytest -q tests/test_schemathesis.py
+
+hostile-requests: .venv/dev.stamp install ## 10,000 random requests, and hundreds of hostile ones (some minutes)
+	SNAPSEEK_REQUESTS=10000 $(BIN)/pytest -q tests/test_hostile_requests.py
+
+clip-client: .venv/dev.stamp install ## clip-retrieval's own ClipClient against this server
+	test -d target/clip-client-venv || $(PYTHON) -m venv target/clip-client-venv
+	target/clip-client-venv/bin/pip install --quiet --disable-pip-version-check requests==2.34.2
+	target/clip-client-venv/bin/pip install --quiet --disable-pip-version-check --no-deps clip-retrieval==2.45.0
+	SNAPSEEK_CLIP_CLIENT_PYTHON=target/clip-client-venv/bin/python $(BIN)/pytest -q tests/test_clip_client.py
+
+load: .venv/dev.stamp install ## The server under 64 connections over target/million (make million), by a text tower of true cost
+	test -d target/typed/library || PYTHONPATH=tests $(BIN)/python benches/typed_tower.py target/million/model target/typed/model target/million/library target/typed/library
+	PYTHONPATH=tests $(BIN)/python benches/http_figures.py target/typed/library --steady 100000
+
 figures: install ## Measure the demo library: index, query, HTTP
 	$(BIN)/python benches/demo_figures.py
+
+preview-figures: install ## Measure previews, and write a sheet of samples
+	$(BIN)/python benches/preview_figures.py --sheet target/previews.png
 
 fuzz: ## A million files of lies and damage through open, verify and search
 	PROPTEST_CASES=500000 cargo test --locked --release no_file_can_do_harm -- --nocapture

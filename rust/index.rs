@@ -209,7 +209,7 @@ impl Index {
         section(&self.header, &self.file, tag)
     }
 
-    fn view(&self) -> View<'_> {
+    pub(crate) fn view(&self) -> View<'_> {
         let (tier, scales) = (self.section(Tag::TIER), cast_slice(self.section(Tag::SCALES)));
         View {
             shape: &self.shape,

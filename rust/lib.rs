@@ -49,6 +49,7 @@
 //! | [`mod@flat`] | a flat shard of vectors that lie ready, with ids |
 //! | [`mod@build`] | an index of inverted lists: sample, train, assign, code, write |
 //! | [`settings`] | what a build may be asked for, and what follows from the size of its input |
+//! | [`stored`] | the vectors of an index, put together from what is stored of them |
 //! | [`rows`] | the caller's vectors where they lie, float16 or float32 |
 //! | [`parallel`] | work in pieces on several threads, with the same results whatever their number |
 //! | [`kmeans`], [`coarse`], [`panels`] | centroids, thousands of them in two levels, and the nearest of a few |
@@ -75,6 +76,8 @@ pub mod error;
 pub mod filter;
 pub mod flat;
 pub mod format;
+#[cfg(test)]
+mod golden;
 pub mod index;
 pub mod ivf;
 pub mod kmeans;
@@ -98,6 +101,7 @@ pub mod settings;
 pub mod shaping;
 pub mod shard;
 pub mod shortlist;
+pub mod stored;
 mod sweep;
 pub mod topk;
 pub mod transform;

@@ -48,6 +48,20 @@ impl Books {
     pub fn m(&self) -> usize {
         self.turned.len()
     }
+
+    /// What the codes of row `row` of a block, 0 to 31, stand for: shape (4m,).
+    ///
+    /// # Panics
+    /// If `row` is past the block.
+    pub fn decode(&self, block: &[u8], row: usize, values: &mut [f32]) {
+        let mut codes = [0; MAX_M];
+        let codes = &mut codes[..self.m()];
+        blocks::unpack_row(block, row, codes);
+        let (values, _) = values.as_chunks_mut::<DSUB>();
+        for ((values, book), &code) in values.iter_mut().zip(&self.turned).zip(&*codes) {
+            *values = std::array::from_fn(|at| book[at][usize::from(code)]);
+        }
+    }
 }
 
 /// A table, reusable from query to query.

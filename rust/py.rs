@@ -240,6 +240,15 @@ impl Index {
         PyArray1::from_slice(py, self.index.ids())
     }
 
+    /// The stored vectors of rows, shape (n, dim) float32.
+    fn vectors<'py>(&self, py: Python<'py>, rows: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let rows = numbers_of("rows", rows)?;
+        let rows: Vec<usize> =
+            rows.as_slice()?.iter().map(|&row| usize::try_from(row).unwrap_or(usize::MAX)).collect();
+        let values = py.detach(|| self.index.vectors(&rows))?;
+        PyArray1::from_vec(py, values).reshape([rows.len(), self.index.shape().dim])
+    }
+
     /// Recall of each transform that was tried, in the order of their numbers.
     #[getter]
     fn gains(&self) -> Vec<f32> {

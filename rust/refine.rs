@@ -151,6 +151,23 @@ impl<'a> Refiner<'a> {
         }
     }
 
+    /// Add the line of a row, times its scale, to `values`, shape (dim,).
+    pub fn add_to(&self, row: usize, values: &mut [f32]) {
+        let codes = self.codes.get(row * self.row_bytes..).unwrap_or_default();
+        let mut unpacked = [0; MAX_DIM];
+        let line: &[i8] = match self.tier {
+            Tier::None => return,
+            Tier::Int4 => {
+                unpack_int4(&codes[..self.row_bytes], &mut unpacked[..2 * self.row_bytes]);
+                &unpacked
+            }
+            Tier::Int8 => bytemuck::cast_slice(codes),
+        };
+        for (value, &code) in values.iter_mut().zip(line) {
+            *value += f32::from(code) * self.scales[row];
+        }
+    }
+
     #[inline]
     fn product(&self, query: &Query, row: u32) -> i32 {
         let codes = &self.codes[row as usize * self.row_bytes..][..self.row_bytes];

@@ -32,26 +32,37 @@ def ask(
     method: str = "GET",
     headers: Sequence[tuple[bytes, bytes]] = (LOCALHOST,),
     gone: bool = False,
+    body: bytes = b"",
+    client: str = "127.0.0.1",
 ) -> Reply:
     """The answer of `app` to one request. An error that the application raises after answering is dropped.
 
-    `gone`: the client has closed the connection before anything was computed for it.
+    `body` arrives in two parts. `gone`: the client has closed the connection before anything was computed
+    for it.
     """
     query = query.encode() if isinstance(query, str) else query
-    return asyncio.run(_ask(app, path, query, method, headers, gone))
+    return asyncio.run(_ask(app, path, query, method, headers, gone, body, client))
 
 
 async def _ask(
-    app: ASGIApp, path: str, query: bytes, method: str, headers: Sequence[tuple[bytes, bytes]], gone: bool
+    app: ASGIApp,
+    path: str,
+    query: bytes,
+    method: str,
+    headers: Sequence[tuple[bytes, bytes]],
+    gone: bool,
+    body: bytes,
+    client: str,
 ) -> Reply:
+    parts = [body[:7], body[7:]]
     sent: list[Any] = []
 
     async def receive() -> Any:
         if gone:
             return {"type": "http.disconnect"}
-        if sent:
+        if not parts:
             await asyncio.sleep(3600)
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": parts.pop(0), "more_body": len(parts) > 0}
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -68,7 +79,7 @@ async def _ask(
         "root_path": "",
         "headers": list(headers),
         "server": ("127.0.0.1", 8000),
-        "client": ("127.0.0.1", 50000),
+        "client": (client, 50000),
     }
     try:
         await app(scope, receive, send)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 WEBP = b"RIFF\x0c\x00\x00\x00WEBPVP8 "
 
 
-def write_embeddings(folder: Path, *parts: np.ndarray, **columns: pa.Array) -> Path:
+def write_embeddings(folder: Path, /, *parts: np.ndarray, **columns: pa.Array) -> Path:
     """One pair of files for each array (n, dim); `columns` replace those of the first table."""
     for name in ("img_emb", "metadata"):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,8 @@ from PIL import Image
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
 from snapseek.library import Hit, Hits, LibraryInfo, Took
+from snapseek.library.filter_language import Split, split
+from snapseek.library.suggestions import ColumnSuggestion, Suggestions
 from snapseek.library.terms import Query, terms_of, written
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ class FakeLibrary:
         self.encoder = SimpleNamespace(examples=("a dog", "two boats"))
         self.before_search: Callable[[], object] = lambda: None
         self.asked: list[tuple[str, int, int]] = []
+        self.options: dict[str, object] = {}
+        self.fast_encoder: object = None
 
     def id_of(self, name: str) -> int:
         """The id of the file with that name."""
@@ -67,9 +71,13 @@ class FakeLibrary:
         """Where the file with that name is."""
         return self.paths[list(FILES).index(name)]
 
-    def search(
-        self, query: Query, k: int = 20, *, offset: int = 0, exact: bool = False, tower: str = "full"
-    ) -> Hits:
+    def split(self, query: str) -> Split:
+        return split(query, ())
+
+    def search(self, query: Query | None = None, k: int = 20, *, offset: int = 0, **options: object) -> Hits:
+        self.options = options
+        if query is None:
+            return self._page(k, offset, Took(0.0, 0.3, 0.2, 0.5), scored=False)
         terms = terms_of(query)
         for term in terms:
             if isinstance(term.subject, int):
@@ -81,7 +89,8 @@ class FakeLibrary:
             raise TROUBLE[text].with_traceback(None)
         return self._page(k, offset, Took(1.2345, 0.3, 0.2, 1.9), scored=True)
 
-    def browse(self, k: int = 20, *, offset: int = 0) -> Hits:
+    def browse(self, k: int = 20, *, offset: int = 0, **options: object) -> Hits:
+        self.options = options
         return self._page(k, offset, Took(0.0, 0.0, 0.2, 0.2), scored=False)
 
     def item(self, item: int) -> Hit:
@@ -89,9 +98,21 @@ class FakeLibrary:
             raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
         return self._hit(item, None)
 
+    def packed(self, item: int) -> str | None:
+        self.item(item)
+        return None
+
     def original(self, item: int) -> Path:
         self.item(item)
         return self.paths[item - 1]
+
+    @property
+    def version(self) -> str:
+        return VERSION
+
+    def suggestions(self) -> Suggestions:
+        values = [("jpeg", 3), ("png", 2)]
+        return Suggestions(["a dog"], [ColumnSuggestion("kind", "type", values)])
 
     def info(self) -> LibraryInfo:
         return LibraryInfo(
@@ -113,7 +134,7 @@ class FakeLibrary:
     def _page(self, k: int, offset: int, took: Took, *, scored: bool) -> Hits:
         ids = range(1, len(self.paths) + 1)[offset : offset + k]
         hits = [self._hit(item, 0.3123456789 / item if scored else None) for item in ids]
-        return Hits(hits, total=len(self.paths), took=took, version=VERSION, library_count=len(self.paths))
+        return Hits(hits, total=len(self.paths), took=took, version=VERSION)
 
     def _hit(self, item: int, score: float | None) -> Hit:
         path = self.paths[item - 1]

@@ -19,7 +19,8 @@ def library(tmp_path: Path) -> FakeLibrary:
 def test_an_answer_to_words(library: FakeLibrary):
     answer = hits_answer(library.search("two dogs", 2), "two dogs", library.info())
     body = json.loads(answer.body)
-    assert list(body) == ["query", "took_ms", "index", "total", "results"]
+    assert list(body) == ["query", "took_ms", "index", "total", "weak_from", "filters", "results"]
+    assert (body["weak_from"], body["filters"]) == (None, [])
     assert body["query"] == "two dogs"
     assert body["took_ms"] == {"embed": 1.23, "search": 0.3, "fetch": 0.2, "total": 1.9}
     assert body["index"] == {
@@ -47,7 +48,22 @@ def test_one_picture(library: FakeLibrary):
         "color": "#c83c1e",
         "caption": None,
         "meta": library.item(1).meta,
+        "similar": [],
     }
+
+
+def test_what_is_not_wanted_is_left_out(library: FakeLibrary):
+    entry = result(library.item(1), "1", {"caption"})
+    assert list(entry) == ["id", "score", "url", "width", "height", "color", "caption", "similar"]
+
+
+def test_the_state_that_answered_is_told(library: FakeLibrary):
+    hits = library.search("dog", 1)
+    hits.version, hits.weak_from, hits[0] = "newer", 3, replace(hits[0], similar=(4, 2))
+    body = json.loads(hits_answer(hits, "dog after:2023", library.info(), ("after:2023",)).body)
+    assert (body["index"]["version"], body["weak_from"], body["filters"]) == ("newer", 3, ["after:2023"])
+    assert body["results"][0]["similar"] == [4, 2]
+    assert body["results"][0]["url"].endswith("?v=newer")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +108,9 @@ def test_the_facts_of_a_library(library: FakeLibrary):
         "kernel": "avx2",
         "snapseek": "0.1.0",
         "examples": ["a dog"],
+        "has_fast": False,
+        "accepts_image_url": False,
+        "max_upload_bytes": 25165824,
     }
 
 

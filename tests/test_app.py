@@ -52,13 +52,23 @@ def test_a_failure_of_the_library_is_logged_and_a_refusal_is_not(
     "method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "X" * 100]
 )
 @pytest.mark.parametrize(
-    "path", ["/", "/api/search", "/api/items/1", "/api/image/1", "/healthz", "/assets/a.js"]
+    "path", ["/", "/api/items", "/api/items/1", "/api/image/1", "/healthz", "/assets/a.js"]
 )
 def test_only_reading_is_answered(app: Starlette, method: str, path: str):
     reply = ask(app, path, method=method)
     assert reply.status == 405
     assert reply.headers["allow"] == "GET, HEAD"
     assert "only GET and HEAD" in reply.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/api/search", "GET, HEAD, POST"), ("/knn-service", "POST"), ("/metadata", "POST")],
+)
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "X" * 100])
+def test_where_a_body_is_taken_nothing_else_is(app: Starlette, method: str, path: str, allowed: str):
+    reply = ask(app, path, method=method)
+    assert (reply.status, reply.headers["allow"]) == (405, allowed)
 
 
 @pytest.mark.parametrize(

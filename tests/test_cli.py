@@ -53,6 +53,23 @@ def test_search_prints_paths(indexed):
     assert answer.stdout == os.fsencode(indexed / "deep" / "blue.webp") + b"\n"
 
 
+def test_search_is_narrowed_and_ordered(indexed, capsys):
+    place = ["--library", str(indexed)]
+    assert main(["search", "red in:deep", "--where", "type:gif,webp -name:blue", *place]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith("yellow.gif")
+    assert main(["search", "in:/", "--sort", "newest", "--paths", *place]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(PICTURES)
+    assert main(["search", "type:png", *place]) == 0
+    assert capsys.readouterr().out.startswith("       /")
+    assert main(["search", "green", "--mode", "words", "--paths", *place]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("green.png")
+    assert main(["search", "red", "--min-score", "2", "--fold", *place]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["search", "red", "--where", "a dog", *place]) == 1
+    assert "expected filters such as year:2020" in capsys.readouterr().err
+
+
 def test_search_prints_json(indexed, capsys):
     assert main(["search", "yellow", "-k", "3", "--json", "--library", str(indexed)]) == 0
     hits = json.loads(capsys.readouterr().out)

@@ -94,3 +94,9 @@ def test_a_page_that_was_not_built_says_so_and_the_interface_works(tmp_path: Pat
     assert reply.status == 503
     assert "npm run build" in reply.json()["detail"]
     assert ask(app, "/api/search", "q=dog").status == 200
+
+
+@pytest.mark.parametrize("asked", [b"bytes=0-1", b"bytes=0-,0-", b"nonsense"])
+def test_a_range_of_the_page_is_the_whole(app: Starlette, asked: bytes):
+    reply = ask(app, "/", headers=[LOCALHOST, (b"range", asked)])
+    assert (reply.status, reply.body) == (200, ask(app, "/").body)

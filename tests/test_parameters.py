@@ -14,7 +14,7 @@ from snapseek.server.parameters import (
     MIN_ID,
     Window,
     check_names,
-    read_exact,
+    read_flag,
     read_id,
     read_query,
     read_terms,
@@ -127,7 +127,11 @@ def test_unknown_and_repeated_names_are_refused():
 
 
 def test_exact_is_0_or_1():
-    assert [read_exact(QueryParams(text)) for text in ("", "exact=0", "exact=1")] == [False, False, True]
+    assert [read_flag(QueryParams(text), "exact") for text in ("", "exact=0", "exact=1")] == [
+        False,
+        False,
+        True,
+    ]
     for text in ("exact=2", "exact=yes", "exact="):
         with pytest.raises(InputError, match="exact must be"):
-            read_exact(QueryParams(text))
+            read_flag(QueryParams(text), "exact")

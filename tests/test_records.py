@@ -5,8 +5,11 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
+from conftest import PICTURES, write_pictures
 from snapseek.errors import FormatError, StorageError
+from snapseek.library import Library, compact, pieces
 from snapseek.library import records as module
 from snapseek.library.records import SCHEMA, Records, RecordWriter
 
@@ -148,3 +151,24 @@ def test_raw_bytes_are_no_part_of_an_answer_and_all_else_is_json(tmp_path):
     meta = records.meta(records.get([0])[0])
     assert meta == {"day": "2020-01-02", "price": "1.50", "tags": [{"at": "2020-01-02T00:00:00"}]}
     assert json.dumps(meta)
+
+
+def test_a_library_of_before_goes_on(tmp_path, encoder, monkeypatch):
+    """Pictures indexed without the newer columns, and then others with them; and merged."""
+    old = pa.schema([field for field in SCHEMA if field.name not in NEWER])
+    folder = write_pictures(tmp_path / "pictures")
+    count = len(PICTURES)
+    with monkeypatch.context() as before:
+        before.setattr(pieces, "SCHEMA", old)
+        library = Library.build(folder, tmp_path / "l", encoder=encoder)
+    assert "kind" not in next(iter(library.browse(1))).meta
+    Image.new("RGB", (9, 9), "red").save(folder / "new.jpg")
+    monkeypatch.setattr(compact, "SMALL_ROWS", 0)
+    assert library.sync().added == 1
+    assert len(library.snapshot().schemas()) == 2
+    kinds = [hit.meta.get("kind") for hit in library.search("red", count + 1)]
+    assert sorted(kinds, key=str) == [None] * count + ["jpeg"]
+    assert [hit.meta["name"] for hit in library.search("red", 10, where="type:jpeg")] == ["new.jpg"]
+    library.compact()
+    assert len(library.snapshot().schemas()) == 1
+    assert [hit.meta.get("kind") for hit in library.browse(count + 1)] == [None] * count + ["jpeg"]

@@ -92,7 +92,7 @@ def test_a_server_answers_at_the_address_it_tells(server: tuple[str, int]):
         b"GET /api/search?q=%zz%00 HTTP/1.1",
         b"GET /" + b"a" * 100_000 + b" HTTP/1.1",
         b"GET http://evil.example/api/info HTTP/1.1\r\nX-Evil: 1",
-        b"POST /api/search HTTP/1.1\r\nContent-Length: 5",
+        b"POST /api/items HTTP/1.1\r\nContent-Length: 5",
         b"GET / HTTP/9.9",
         b"\xff\xfe\xfd",
         b"GET /api/info HTTP/1.1\r\nX-Long: " + b"a" * 200_000,

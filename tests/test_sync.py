@@ -10,6 +10,7 @@ from conftest import PICTURES, write_pictures
 from snapseek.errors import InputError, ItemNotFoundError, ModelMismatchError
 from snapseek.library import Library, pieces, sync
 from snapseek.models import Encoder
+from snapseek.sources import opening
 from tiny_model import write_tiny_model
 
 
@@ -179,7 +180,7 @@ def test_a_folder_that_cannot_be_looked_into_takes_nothing_away(opened, folder):
 
 
 def test_an_unreadable_folder_hides_and_does_not_remove(opened, folder, monkeypatch):
-    find = sync.find_pictures
+    find = opening.find_pictures
 
     def hiding(root):
         for picture in find(root):
@@ -187,7 +188,7 @@ def test_an_unreadable_folder_hides_and_does_not_remove(opened, folder, monkeypa
                 yield picture
         yield sync.Picture(root, "deep", problem="the folder cannot be read: denied")
 
-    monkeypatch.setattr(sync, "find_pictures", hiding)
+    monkeypatch.setattr(opening, "find_pictures", hiding)
     assert opened.sync().removed == 0
     assert len(opened) == len(PICTURES)
 
@@ -245,3 +246,26 @@ def test_another_model_embeds_all_anew(opened, folder, tmp_path, encoder):
     paint(tmp_path / "more" / "red.png")
     with pytest.raises(ModelMismatchError, match="from another source"):
         Library.build(tmp_path / "more", tmp_path / "l", encoder=encoder)
+
+
+def test_a_library_of_lists_is_synced_as_any_other(folder, tmp_path, encoder, embedded, monkeypatch):
+    monkeypatch.setattr("snapseek.vectors.FLAT_ROWS", 5)
+    opened = Library.build(folder, tmp_path / "l", encoder=encoder)
+    assert [part.is_flat for part in opened.snapshot()._shards.parts] == [False]
+    before = ids(opened)
+    vector = opened.vector(before["red.jpg"])
+    (folder / "red.jpg").rename(folder / "rouge.jpg")
+    (folder / "deep" / "blue.webp").unlink()
+    paint(folder / "green.png", "cyan")
+    embedded.clear()
+    assert counts(opened.sync()) == (0, 1, 1, 1, len(PICTURES) - 3, 0)
+    assert embedded == ["green.png"]
+    item = before["red.jpg"]
+    assert ids(opened) == {
+        name.replace("red.jpg", "rouge.jpg"): item for name, item in before.items() if name != "blue.webp"
+    }
+    assert opened.vector(item) == pytest.approx(vector, abs=0.02)
+    assert opened.search("cyan", 1)[0].id == before["green.png"]
+    like = opened.search(item, 9)
+    assert like.total == len(like) == len(PICTURES) - 2
+    assert opened.verify() == []

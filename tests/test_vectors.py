@@ -130,13 +130,22 @@ def test_efforts_between_points_are_interpolated() -> None:
     assert _setting(points, 0.1).shortlist == 20
 
 
-def test_a_flat_index_gives_its_vectors_back(flat: VectorIndex, lists: VectorIndex) -> None:
-    found = flat.vectors([5, 3])
-    assert (found.dtype, found.shape) == (np.float32, (2, flat.dim))
-    np.testing.assert_allclose(found, unit_rows(2000)[[5, 3]], atol=0.01)
-    assert flat.vectors([]).shape == (0, flat.dim)
-    with pytest.raises(InputError, match="gives scores and no vectors"):
-        lists.vectors([0])
+def test_an_index_gives_its_vectors_back(index: VectorIndex) -> None:
+    rows = [5, 3, 5]
+    found = index.vectors(rows)
+    assert (found.dtype, found.shape) == (np.float32, (3, index.dim))
+    np.testing.assert_allclose(found, unit_rows(2000)[index.ids()[rows]], atol=0.01)
+    assert index.vectors([]).shape == (0, index.dim)
+    for row in (2000, -1):
+        with pytest.raises(InputError, match="row"):
+            index.vectors([row])
+
+
+def test_stored_vectors_are_what_scores_are_made_of(index: VectorIndex) -> None:
+    query = unit_rows(1, seed=8)[0]
+    ids, scores = index.search(query, 2000, exact=True)
+    place = np.argsort(index.ids())
+    np.testing.assert_allclose(index.vectors(place[ids[0]]) @ query, scores[0], atol=1e-4)
 
 
 def test_a_filter_is_used_many_times(index: VectorIndex) -> None:

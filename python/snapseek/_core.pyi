@@ -145,6 +145,12 @@ class Index:
     def ids(self) -> NDArray[np.int64]:
         """Ids in row order, (rows,) int64, a copy."""
 
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The stored vectors of these rows, (n, dim) float32: what their scores are made of.
+
+        `rows`: (n,) int64, places in the order of `ids`. Raises InputError if there is no such row.
+        """
+
     def filter(self, allow: NDArray[np.bool_] | NDArray[np.int64], *, by_row: bool = False) -> Filter:
         """The rows that `allow` names, for use in many searches.
 

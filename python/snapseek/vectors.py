@@ -228,15 +228,14 @@ class VectorIndex:
     def vectors(self, rows: ArrayLike) -> NDArray[np.float32]:
         """(n, dim) float32: the stored vectors of rows, by their place in the order of `ids`.
 
-        Raises InputError for a row that is not there, and for an index of lists: that gives scores only.
+        They are what scores are made of: near what the index was built from, by a 250th of a row's largest
+        value or less where eight bits a value are kept. Raises InputError for a row that is not there.
         """
+        numbers = _whole_numbers(rows)
         if not isinstance(self._core, Shard):
-            raise InputError(
-                f"{self._path} is an index of inverted lists, which gives scores and no vectors; take the "
-                "vectors from where it was built from"
-            )
-        shard, numbers = self._core, _whole_numbers(rows).tolist()
-        found = [shard.vector(row) for row in numbers]
+            return self._core.vectors(numbers)
+        shard = self._core
+        found = [shard.vector(row) for row in numbers.tolist()]
         return np.stack(found) if found else np.zeros((0, self.dim), np.float32)
 
     def setting(self, effort: float | str | None = None) -> Effort | None:

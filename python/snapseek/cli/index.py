@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snapseek.cli.command import Command
 from snapseek.cli.notes import note, note_size, picture_bar
-from snapseek.cli.options import add_building, add_folders, add_serving
+from snapseek.cli.options import add_building, add_folders, add_serving, limits_of
 from snapseek.cli.serve import serve_library
 from snapseek.errors import InputError
 from snapseek.library import Library
@@ -64,7 +64,17 @@ def _build(folders: list[Path], place: Path | None, options: argparse.Namespace)
     encoder = Encoder.load(options.model, model_dir=options.model_dir)
     note(f"model {encoder.name} on {encoder.provider}, library {displayed(str(path))}")
     with picture_bar() as report:
-        library = Library.build(folders, path, encoder=encoder, threads=options.threads, progress=report)
+        library = Library.build(
+            folders,
+            path,
+            encoder=encoder,
+            threads=options.threads,
+            retry_failed=options.retry_failed,
+            limits=limits_of(options),
+            progress=report,
+        )
+    for line in library.report.notes if library.report else ():
+        note(displayed(line))
     note_size(library)
     return library
 

@@ -15,12 +15,25 @@ from snapseek.cli.index import DEMO, INDEX, OPEN
 from snapseek.cli.info import INFO
 from snapseek.cli.models import MODELS
 from snapseek.cli.notes import note
+from snapseek.cli.previews import PREVIEWS
 from snapseek.cli.search import SEARCH
 from snapseek.cli.serve import SERVE
 from snapseek.errors import SnapseekError
 from snapseek.sources.picture import displayed
 
-COMMANDS: tuple[Command, ...] = (DEMO, OPEN, INDEX, IMPORT, SERVE, SEARCH, INFO, EXPORT, MODELS, DISTIL)
+COMMANDS: tuple[Command, ...] = (
+    DEMO,
+    OPEN,
+    INDEX,
+    IMPORT,
+    PREVIEWS,
+    SERVE,
+    SEARCH,
+    INFO,
+    EXPORT,
+    MODELS,
+    DISTIL,
+)
 """Every command, in the order of the help."""
 
 _REFUSED = 1

@@ -3,6 +3,9 @@
 import argparse
 from pathlib import Path
 
+from snapseek.sources import Limits
+
+_FOLDER_HELP = "pictures at any depth; or a list of urls (.txt .csv .tsv .jsonl .parquet), a .tar, a .parquet"
 _MODEL_HELP = "'starter', a name of `snapseek models`, owner/name of the hub, or a directory"
 
 
@@ -16,7 +19,20 @@ def count(text: str) -> int:
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
     """FOLDER..."""
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="pictures, at any depth")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help=_FOLDER_HELP)
+
+
+def add_fetching(parser: argparse.ArgumentParser) -> None:
+    """What is tried again, and from where pictures of the web may come."""
+    parser.add_argument("--retry-failed", action="store_true", help="try again what failed before")
+    parser.add_argument(
+        "--allow-private", action="store_true", help="fetch urls of this machine and its network, too"
+    )
+
+
+def limits_of(options: argparse.Namespace) -> Limits:
+    """How urls are fetched."""
+    return Limits(allow_private=options.allow_private)
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +62,7 @@ def add_building(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--library", type=Path, metavar="L", help="where the library goes")
     parser.add_argument("--threads", type=count, metavar="N", help="pictures at a time (default: all cores)")
     parser.add_argument("--model", default="starter", metavar="M", help=_MODEL_HELP)
+    add_fetching(parser)
 
 
 def add_serving(parser: argparse.ArgumentParser) -> None:
@@ -57,3 +74,14 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000; 0 = any)")
+    parser.add_argument(
+        "--token",
+        metavar="T",
+        help="what others have to know to ask (better: SNAPSEEK_TOKEN, which no list shows)",
+    )
+    parser.add_argument(
+        "--insecure", action="store_true", help="let whoever reaches --host see every picture"
+    )
+    parser.add_argument(
+        "--allow-origin", action="append", default=[], metavar="URL", help="let pages of this origin ask"
+    )

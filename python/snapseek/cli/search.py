@@ -4,15 +4,17 @@ import argparse
 import json
 import os
 import sys
+from typing import get_args
 
 from snapseek.cli.command import Command
 from snapseek.cli.options import add_library
 from snapseek.errors import ItemNotFoundError
 from snapseek.library import Hit, Library
 from snapseek.library.places import find_library
+from snapseek.library.request import Mode, Sort
 from snapseek.sources.picture import displayed
 
-_FIELDS = ("id", "score", "uri", "width", "height", "color", "caption", "meta")
+_FIELDS = ("id", "score", "uri", "width", "height", "color", "caption", "meta", "similar")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,19 +22,39 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "query",
         nargs="+",
         metavar="WORDS",
-        help="what to see: two dogs on a beach; horse + stripes - 2:snow; image:dog.jpg + night; id:17",
+        help="what to see: two dogs on a beach; horse + stripes - 2:snow; image:dog.jpg + night; id:17; "
+        '"red car after:2023 -tag:draft"',
     )
     parser.add_argument("-k", type=int, default=20, metavar="N", help="how many (default: 20)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
     shape.add_argument("--paths", action="store_true", help="print paths alone, one a line")
     add_library(parser)
+    parser.add_argument("--where", metavar="FILTER", help="further filters: year:2019..2021 in:holiday")
+    parser.add_argument("--sort", choices=get_args(Sort), default="relevance", help="default: relevance")
+    parser.add_argument("--min-score", type=float, metavar="S", help="leave out what scores less")
+    parser.add_argument("--fold", action="store_true", help="show nearly the same pictures as one")
+    parser.add_argument(
+        "--mode",
+        choices=get_args(Mode),
+        default="clip",
+        help="words: find the words in captions, titles, names and tags; both: join that with what is seen",
+    )
     parser.add_argument("--tower", choices=("full", "fast"), default="full", help="fast: its student answers")
 
 
 def _run(options: argparse.Namespace) -> None:
     library = Library.open(find_library(options.library))
-    hits = library.search(" ".join(options.query), k=options.k, tower=options.tower)
+    hits = library.search(
+        " ".join(options.query),
+        k=options.k,
+        tower=options.tower,
+        where=options.where,
+        sort=options.sort,
+        min_score=options.min_score,
+        fold=options.fold,
+        mode=options.mode,
+    )
     if options.paths:
         for hit in hits:
             sys.stdout.buffer.write(os.fsencode(_place(library, hit)) + b"\n")
@@ -41,7 +63,9 @@ def _run(options: argparse.Namespace) -> None:
         print(json.dumps(found, ensure_ascii=False, indent=1))
     else:
         for hit in hits:
-            print(f"{hit.score:.3f}  {displayed(_place(library, hit))}")
+            score = "     " if hit.score is None else f"{hit.score:.3f}"
+            similar = f"  +{len(hit.similar)} similar" if hit.similar else ""
+            print(f"{score}  {displayed(_place(library, hit))}{similar}")
 
 
 def _place(library: Library, hit: Hit) -> str:

@@ -1,6 +1,7 @@
 """`snapseek serve`: the page of a library."""
 
 import argparse
+import os
 
 from snapseek.cli.command import Command
 from snapseek.cli.notes import note
@@ -24,6 +25,9 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
         port=options.port,
         open_browser=options.open,
         on_ready=lambda url: note(f"serving {url} (Ctrl-C stops)"),
+        token=options.token or os.environ.get("SNAPSEEK_TOKEN") or None,
+        insecure=options.insecure,
+        allowed_origins=options.allow_origin,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,10 +63,21 @@ def _vector(term: Term, space: Space) -> NDArray[np.float32]:
             return np.asarray(space.encoder.embed_texts([words])[0])
         case int(item):
             return space.vector(item)
+        case np.ndarray() as vector:
+            return _unit(vector, space.encoder.dim)
         case Path() as path:
             return _picture_vector(path, str(path), space.encoder)
         case picture:
             return _picture_vector(picture, "the picture", space.encoder)
+
+
+def _unit(vector: NDArray[Any], dim: int) -> NDArray[np.float32]:
+    if vector.shape != (dim,) or not np.issubdtype(vector.dtype, np.floating):
+        raise InputError(f"expected a vector of shape ({dim},), found {vector.dtype} of {vector.shape}")
+    norm = np.linalg.norm(vector.astype(np.float64))
+    if not (np.isfinite(norm) and norm > 0):
+        raise InputError("expected a vector of finite numbers, not all of them 0")
+    return np.asarray(vector / norm, np.float32)
 
 
 def _picture_vector(source: Path | Image.Image, name: str, encoder: Encoder) -> NDArray[np.float32]:

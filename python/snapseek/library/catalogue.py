@@ -26,8 +26,9 @@ __all__ = ["Catalogue", "FileRow", "ImportRow", "ShardRow", "Source"]
 PICTURES = 0
 """The `source` of shards that hold pictures of every folder together."""
 
-FOLDER, FILES, IMPORT = "folder", "files", "import"
-"""Kinds of sources: all pictures below a folder; some files in one; a folder of ready vectors."""
+FOLDER, FILES, IMPORT, URLS = "folder", "files", "import", "urls"
+"""Kinds of sources: all pictures below a folder; some files in one; a folder of ready vectors; a list of
+urls. Others are named in `snapseek.sources`."""
 
 _BUSY_TIMEOUT_S = 5.0
 _SCHEMA = """
@@ -165,6 +166,8 @@ class Catalogue:
         try:
             found = self.settings().get("format", "0")
         except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+                raise _translated(error, self._path) from error
             raise FormatError(
                 f"{self._path} is damaged or not a library ({error}); index the folder anew"
             ) from error
@@ -367,14 +370,23 @@ def _make_directory(directory: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    """A database with its tables appears at once: under another name it is made, then renamed."""
+    """A database with its tables appears at once: under another name it is made, then renamed.
+
+    In write-ahead mode from the beginning: a change of mode that was stopped needs a writer to be undone.
+    """
+    for debris in path.parent.glob(f"{FILE_NAME}.*.tmp*"):
+        debris.unlink()
     draft = path.with_name(f"{FILE_NAME}.{secrets.token_hex(4)}.tmp")
     try:
         with closing(_connect(draft.absolute().as_uri())) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript("BEGIN;" + _SCHEMA)
             connection.execute("INSERT INTO settings VALUES ('format', ?)", (str(FORMAT),))
             connection.commit()
+            connection.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            )  # at the closing a full disk would not be told
         draft.replace(path)
         sync_directory(path.parent)
     finally:

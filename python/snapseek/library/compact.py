@@ -5,6 +5,7 @@ not a shard but the library around it. It is trained anew when those around it h
 when a quarter of it was removed.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,12 +18,16 @@ from snapseek.library.identity import fresh_version, queries_of
 from snapseek.library.merge import living_rows, schema_of
 from snapseek.library.part import Part
 from snapseek.library.room import check_room
-from snapseek.library.shard import Advance, Queries, ShardDraft, sweep
+from snapseek.library.shard import Advance, Queries, ShardDraft
 from snapseek.library.shards import Shards
+from snapseek.library.writer import sweep_strays
 from snapseek.models import Encoder
 
 SMALL_ROWS = 10_000
 """So few rows are written anew in a fraction of a second: they are always one shard."""
+
+Choice = Callable[[Sequence[Part]], list[Part]]
+"""Which of a source's shards to merge next; none when all is well."""
 
 _GROWTH = 0.5
 _MOST_DEAD = 0.25
@@ -49,40 +54,36 @@ class Compaction:
 
 
 def compact(
-    catalogue: Catalogue, directory: Path, how: Compaction, *, everything: bool = False
+    catalogue: Catalogue, directory: Path, how: Compaction, choose: Choice | None = None
 ) -> CompactReport:
-    """Merge what is worth it, or with `everything` each source into one shard; one commit for each new shard.
+    """Merge what `choose` chooses until it chooses nothing; one commit for each new shard.
 
-    `catalogue` is held by a writer. Needs no picture, only what is in the library. Raises StorageError when
-    the disk refuses or has not room enough.
+    By default what is `worthwhile`. `catalogue` is held by a writer. Needs no picture, only what is in the
+    library. Raises StorageError when the disk refuses or has not room enough.
     """
     before = len(catalogue.shards())
     dropped = 0
-    while (job := _next_job(catalogue, directory, everything=everything)) is not None:
+    while (job := _next_job(catalogue, directory, choose or worthwhile)) is not None:
         source, parts = job
         dropped += sum(len(part.shard) - len(part) for part in parts)
         _merge(catalogue, directory, source, parts, how)
-        if everything:
-            continue
     after = len(catalogue.shards())
     return CompactReport(before, after, dropped)
 
 
-def _next_job(
-    catalogue: Catalogue, directory: Path, *, everything: bool
-) -> tuple[Path | None, list[Part]] | None:
+def _next_job(catalogue: Catalogue, directory: Path, choose: Choice) -> tuple[Path | None, list[Part]] | None:
     rows = catalogue.shards()
     shards = Shards(directory, rows, catalogue.tombstones())
     pairs = zip(rows, shards.parts, strict=True)
     for source, group in groupby(pairs, key=lambda pair: pair[0].source):
-        parts = [part for _, part in group]
-        job = _all_of(parts) if everything else worthwhile(parts)
+        job = choose([part for _, part in group])
         if job:
             return source, job
     return None
 
 
-def _all_of(parts: Sequence[Part]) -> list[Part]:
+def everything(parts: Sequence[Part]) -> list[Part]:
+    """All shards of a source, unless they are one without removed rows."""
     return list(parts) if len(parts) > 1 or any(part.alive is not None for part in parts) else []
 
 
@@ -94,13 +95,27 @@ def worthwhile(parts: Sequence[Part]) -> list[Part]:
     """
     flat = [part for part in parts if part.is_flat]
     flat_rows = sum(map(len, flat))
-    if flat_rows >= core.FLAT_ROWS or (flat_rows < SMALL_ROWS and _all_of(flat)):
+    if flat_rows >= core.FLAT_ROWS or (flat_rows < SMALL_ROWS and everything(flat)):
         return flat
+    return (
+        _grown(parts)
+        or [part for part in parts if len(part.shard) - len(part) > _MOST_DEAD * len(part.shard)][:1]
+    )
+
+
+def while_growing(parts: Sequence[Part]) -> list[Part]:
+    """Which shards to merge in the middle of an index: flat ones as they grow; nothing is trained yet."""
+    return _grown([part for part in parts if part.is_flat], core.FLAT_ROWS)
+
+
+def _grown(parts: Sequence[Part], most_rows: float = math.inf) -> list[Part]:
+    """A shard with all smaller ones that hold half as many rows; fewer than `most_rows` together."""
     by_size = sorted(parts, key=len, reverse=True)
     for place, part in enumerate(by_size[:-1]):
-        if sum(map(len, by_size[place + 1 :])) >= _GROWTH * len(part):
+        smaller = sum(map(len, by_size[place + 1 :]))
+        if smaller >= _GROWTH * len(part) and smaller + len(part) < most_rows:
             return by_size[place:]
-    return [part for part in parts if len(part.shard) - len(part) > _MOST_DEAD * len(part.shard)][:1]
+    return []
 
 
 def _merge(
@@ -127,13 +142,15 @@ def _merge(
             if draft.rows:
                 catalogue.add_shard(draft.row(source))
             catalogue.set_settings(fresh_version())
-    sweep(directory, [shard.stem for shard in catalogue.shards()])
+    sweep_strays(catalogue, directory)
 
 
-def compact_if_room(catalogue: Catalogue, directory: Path, how: Compaction) -> str | None:
+def compact_if_room(
+    catalogue: Catalogue, directory: Path, how: Compaction, choose: Choice | None = None
+) -> str | None:
     """Merge what is worth it; a full disk is no error then, but the reason why it was left."""
     try:
-        compact(catalogue, directory, how)
+        compact(catalogue, directory, how, choose)
     except StorageError as error:
         return str(error)
     return None

@@ -28,6 +28,8 @@ class Hit:
     preview: bytes
     caption: str | None
     meta: dict[str, Any]
+    similar: tuple[int, ...] = ()
+    """Ids of nearly the same pictures that are folded under this one, best first."""
 
     def preview_url(self) -> str:
         """The preview as a `data:` address that a page can show."""
@@ -62,16 +64,23 @@ class Hits(list[Hit]):
         total: int = 0,
         took: Took | None = None,
         version: str = "",
-        library_count: int = 0,
+        filters: Iterable[str] = (),
+        weak_from: int | None = None,
+        library_count: int | None = None,
     ) -> None:
         """`total` is how many pictures could be paged to.
 
-        `version` and `library_count` are those of the library that answered, which may be another one by now.
+        `version` and `library_count` are those of the library as it answered; it may be another one by now.
+
+        `filters` are the operators that were read out of the query. `weak_from` is the place in the whole
+        ranking from which on pictures hardly fit the query, None where that is not among those looked at.
         """
         super().__init__(hits)
         self.library_count = library_count
         self.total = total
         self.version = version
+        self.filters = tuple(filters)
+        self.weak_from = weak_from
         self.took = took or Took()
 
     def _repr_html_(self) -> str:

@@ -2,35 +2,42 @@
 
 import os
 import threading
-import time
-import weakref
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import InputError, ModelMismatchError, SnapseekError
+from snapseek.errors import InputError, ModelMismatchError
 from snapseek.library.catalogue import Catalogue
-from snapseek.library.compact import Compaction, CompactReport, compact
+from snapseek.library.compact import Compaction, CompactReport, compact, everything
 from snapseek.library.export import export
+from snapseek.library.filter_language import Split, split
 from snapseek.library.hits import Hit, Hits
 from snapseek.library.info import Failure, LibraryInfo
 from snapseek.library.intake import take_in
+from snapseek.library.newest import Newest
+from snapseek.library.previews import PreviewHow, PreviewReport, make_previews
 from snapseek.library.remove import remove
+from snapseek.library.repair import RepairReport, repair
+from snapseek.library.request import Where
 from snapseek.library.shard import Advance, Queries
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.suggestions import Suggestions
 from snapseek.library.sync import How, Progress, SyncReport, add_files, sync, total
 from snapseek.library.terms import Query
+from snapseek.library.verify import Problem, verify
+from snapseek.library.writer import writer
 from snapseek.models import Encoder
 from snapseek.models.layout import STUDENT
+from snapseek.sources import Limits
+from snapseek.sources.folder import is_picture_name
 
 FAST_MODEL = "student"  # the folder in a library where its student is looked for
 TOWERS = ("full", "fast")
 _MOST_VECTORS = 100_000
-_LOOK_EVERY_S = 0.25
 
 
 class Library:
@@ -44,18 +51,13 @@ class Library:
         """Use `Library.open`."""
         self._path = path
         self._lock = threading.Lock()
-        self._refreshing = threading.Lock()
-        self._catalogue = Catalogue.open(path)
-        weakref.finalize(self, self._catalogue.close)
-        self._changes = self._catalogue.changes()
-        self._looked_s = time.monotonic()
-        self._snapshot = Snapshot.read(path, self._catalogue)
+        self._newest = Newest(path)
         self.report: SyncReport | None = None
         """What `build` did, where it made this object."""
         self._encoder = encoder
         self._fast_encoder: Encoder | None = None
         if encoder is not None:
-            self._check_model(encoder, self._snapshot)
+            self._check_model(encoder, self._now())
 
     @classmethod
     def build(
@@ -68,9 +70,14 @@ class Library:
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
+        limits: Limits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Self:
         """Index a folder of pictures, or several, into the library at `path`, and open it.
+
+        In place of a folder there can be an archive (.tar), a table with pictures (.parquet) or a list of
+        urls (.txt .csv .tsv .jsonl .parquet): see `snapseek.sources.open_source`. `limits` say how these are
+        fetched.
 
         Only what is new or changed since is embedded, what is gone is removed; `report` tells how many. What
         was stopped goes on where it was. Other folders of the library stay as they are. Pictures of another
@@ -94,6 +101,7 @@ class Library:
             progress=progress,
             retry_failed=retry_failed,
             may_replace=True,
+            limits=limits,
         )
         report = sync(Path(path), _paths(folders), how)
         library = cls.open(path, encoder=encoder)
@@ -149,29 +157,10 @@ class Library:
         Queries do it by themselves, a few times a second at most. Queries under way end with the state that
         they began with. Raises FormatError when the new state is damaged; the old one is kept then.
         """
-        with self._refreshing:
-            return self._refresh()
-
-    def _refresh(self) -> bool:
-        self._looked_s = time.monotonic()
-        changes = self._catalogue.changes()
-        if changes == self._changes:
-            return False
-        snapshot = Snapshot.read(self._path, self._catalogue, self._snapshot)
-        is_new = snapshot.version != self._snapshot.version
-        self._snapshot, self._changes = snapshot, changes
-        return is_new
+        return self._newest.refresh()
 
     def _now(self) -> Snapshot:
-        """The state for one query. While one thread takes up a new one, others go on with the old one."""
-        is_due = time.monotonic() - self._looked_s >= _LOOK_EVERY_S
-        if is_due and self._refreshing.acquire(blocking=False):
-            try:
-                with suppress(SnapseekError):  # a state that cannot be read is no reason to stop answering
-                    self._refresh()
-            finally:
-                self._refreshing.release()
-        return self._snapshot
+        return self._newest.now()
 
     def snapshot(self) -> Snapshot:
         """The newest state, which stays as it is: for several questions that belong together."""
@@ -185,6 +174,7 @@ class Library:
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
+        limits: Limits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
         """Take up how these folders are now, or with None all that the library was made of.
@@ -192,7 +182,7 @@ class Library:
         As `build`, for a library that is open. A folder of the library that is not there, or empty, is left
         as it was and told in the report; one that is named here raises InputError.
         """
-        how = self._how(threads, queries, memory, progress, retry_failed=retry_failed)
+        how = self._how(threads, queries, memory, progress, retry_failed=retry_failed, limits=limits)
         report = sync(self._path, None if folders is None else _paths(folders), how)
         self.refresh()
         return report
@@ -202,15 +192,16 @@ class Library:
         paths: str | Path | Sequence[str | Path],
         *,
         threads: int | None = None,
+        limits: Limits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
-        """Take in more folders, or single files: also those that were removed or failed before.
+        """Take in more sources, or single files: also those that were removed or failed before.
 
         Raises InputError for what is not there, otherwise as `sync` does.
         """
-        how = self._how(threads, None, None, progress)
-        folders = [path for path in _paths(paths) if path.is_dir()]
-        files = [path for path in _paths(paths) if path not in folders]
+        how = self._how(threads, None, None, progress, limits=limits)
+        files = [path for path in _paths(paths) if is_picture_name(path)]
+        folders = [path for path in _paths(paths) if path not in files]
         reports = [sync(self._path, folders, how)] if folders else []
         reports += [add_files(self._path, files, how)] if files else []
         self.refresh()
@@ -224,6 +215,7 @@ class Library:
         progress: Callable[[Progress], None] | None,
         *,
         retry_failed: bool = False,
+        limits: Limits | None = None,
     ) -> How:
         return How(
             encoder=lambda: self.encoder,
@@ -232,6 +224,7 @@ class Library:
             memory=memory,
             progress=progress,
             retry_failed=retry_failed,
+            limits=limits,
         )
 
     def remove(self, what: int | str | Path | Sequence[int | str | Path]) -> int:
@@ -245,6 +238,27 @@ class Library:
         removed = remove(self._path, chosen, Compaction(encoder=lambda: self.encoder))
         self.refresh()
         return removed
+
+    def previews(
+        self,
+        *,
+        root: str | Path | None = None,
+        limits: Limits | None = None,
+        threads: int | None = None,
+        retry_failed: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> PreviewReport:
+        """Make the previews that are missing, as of imported vectors, from the originals at their `uri`.
+
+        Urls are fetched as `limits` say; files are read only within the folder `root`. What was stopped goes
+        on where it was; what failed is tried again with `retry_failed`. Queries go on meanwhile. Raises
+        StorageError when the disk refuses, LibraryBusyError while another process writes.
+        """
+        folder = None if root is None else Path(root)
+        how = PreviewHow(threads or available_cores(), folder, limits, retry_failed, progress)
+        report = make_previews(self._path, how)
+        self.refresh()
+        return report
 
     def compact(
         self,
@@ -261,8 +275,18 @@ class Library:
         another process writes.
         """
         how = Compaction(lambda: self.encoder, queries, memory, threads or available_cores(), progress)
-        with Catalogue.holding(self._path) as catalogue:
-            report = compact(catalogue, self._path, how, everything=True)
+        with writer(self._path) as catalogue:
+            report = compact(catalogue, self._path, how, everything)
+        self.refresh()
+        return report
+
+    def verify(self) -> list[Problem]:
+        """Everything that is wrong with this library on the disk; reads all of it."""
+        return verify(self._path)
+
+    def repair(self) -> RepairReport:
+        """Take out what is broken and keep all else; `sync` makes the rest again."""
+        report = repair(self._path)
         self.refresh()
         return report
 
@@ -319,17 +343,11 @@ class Library:
         return fast or self._encoder_for(snapshot)
 
     def vectors(self, most: int = _MOST_VECTORS, *, seed: int = 0) -> NDArray[np.float32]:
-        """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all; for training.
-
-        Raises InputError where they lie in inverted lists, which give scores and no vectors.
-        """
+        """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all; for training."""
         return self._now().some_vectors(most, seed=seed)
 
     def vectors_of(self, items: Sequence[int]) -> NDArray[np.float32]:
-        """(n, dim) float32 unit rows of the pictures with these ids.
-
-        Raises ItemNotFoundError, and InputError where they lie in inverted lists: those give scores only.
-        """
+        """(n, dim) float32 unit rows of the pictures with these ids. Raises ItemNotFoundError."""
         return self._now().vectors_of(items)
 
     def _check_model(self, encoder: Encoder, snapshot: Snapshot) -> None:
@@ -342,43 +360,95 @@ class Library:
             )
 
     def search(
-        self, query: Query, k: int = 20, *, offset: int = 0, exact: bool = False, tower: str = "full"
+        self,
+        query: Query | None = None,
+        k: int = 20,
+        *,
+        offset: int = 0,
+        exact: bool = False,
+        tower: str = "full",
+        where: Where | None = None,
+        sort: str = "relevance",
+        min_score: float | None = None,
+        fold: bool = False,
+        mode: str = "clip",
     ) -> Hits:
         """The `k` pictures that fit the query best, after the first `offset`; ties by lower id.
 
-        A text is read as the query language of `snapseek.library.terms`: `horse + stripes - 2:snow`. A
-        query may also be a path or a PIL picture to find the like of, an id, a `Term`, or a list of such;
-        there a text stands for its words as they are. Pictures that the query names by id are left out of
-        the answer.
+        A text is read as the query language of `snapseek.library.terms`: `horse + stripes - 2:snow`, and
+        may hold filters: `red car after:2023 -tag:draft` (docs/SEARCH.md). A query may also be a path or a
+        PIL picture to find the like of, an id, a `Term`, or a list of such; there a text stands for its words
+        as they are. Pictures that the query names by id are left out of the answer. Without a query, or with
+        nothing but filters in it, all that match are listed.
 
-        `exact` scores every picture; without it a large library looks only where the best should be.
-        `tower="fast"` lets a student answer, where the library has one: for every keystroke, while `full` is
-        for the pause.
+        `where` leaves only pictures that match: filters as text, or a mapping such as
+        `{"year": {">=": 2020}, "folder": "holiday"}`. `exact` scores every picture; without it a large
+        library looks only where the best should be. `tower="fast"` lets a student answer, where the library
+        has one: for every keystroke, while `full` is for the pause.
+
+        These make the answer of the 1,000 best: `sort` by newest, oldest or size (most pixels first) instead
+        of relevance; `min_score`, the lowest score to show; `fold`, which puts nearly equal pictures under
+        the best of them, as its `similar`; `mode` words or both, which finds words in captions, titles, file
+        names and tags instead of, or beside, what the model sees. Without a query `sort` is of all.
 
         Raises InputError for a query that is empty, malformed, or made of words that the model does not know,
-        for a picture that cannot be read, for terms that cancel each other out, for an id in a library whose
-        vectors lie in inverted lists, and for a `k` below 1 or an `offset` below 0; ItemNotFoundError for an
-        id of no picture.
+        for a picture that cannot be read, for terms that cancel each other out, for a filter that is
+        malformed or does not fit the columns of the library, and for other arguments out of bounds;
+        ItemNotFoundError for an id of no picture.
         """
         snapshot = self._now()
         return snapshot.search(
-            query, k, encoder=lambda: self._encoder_of(tower, snapshot), offset=offset, exact=exact
+            query,
+            k,
+            encoder=lambda: self._encoder_of(tower, snapshot),
+            offset=offset,
+            exact=exact,
+            where=where,
+            sort=sort,
+            min_score=min_score,
+            fold=fold,
+            mode=mode,
         )
 
-    def vector(self, item: int) -> NDArray[np.float32]:
-        """(dim,) float32, unit length, of the picture with that id.
+    def split(self, query: str) -> Split:
+        """A typed query taken apart into its words and its filters; `search` does the same.
 
-        Raises ItemNotFoundError, and InputError where it lies in inverted lists: those give scores only.
+        For those who look at the terms before they are searched for: give `search` the terms of `words`, and
+        `tree` as `where`.
         """
+        return split(query, self._now().kinds)
+
+    def suggestions(self) -> Suggestions:
+        """Queries worth trying and filters worth offering, by what the pictures have.
+
+        Where they have neither captions nor tags, the examples are those of the model.
+        """
+        found = self._now().suggestions
+        return found if found.examples else replace(found, examples=list(self.encoder.examples))
+
+    def vector(self, item: int) -> NDArray[np.float32]:
+        """(dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
         return self._now().vector(item)
 
-    def browse(self, k: int = 20, *, offset: int = 0) -> Hits:
-        """`k` pictures as they came, after the first `offset`. Raises InputError as `search` does."""
-        return self._now().browse(k, offset=offset)
+    def browse(
+        self, k: int = 20, *, offset: int = 0, where: Where | None = None, sort: str | None = None
+    ) -> Hits:
+        """`k` pictures as they came, or by `sort`, after the first `offset`; `where`, `sort` as in `search`.
+
+        Raises InputError as `search` does.
+        """
+        return self._now().browse(k, offset=offset, where=where, sort=sort)
 
     def item(self, item: int) -> Hit:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
         return self._now().item(item)
+
+    def packed(self, item: int) -> str | None:
+        """The address of an original inside an archive or a table, for `snapseek.sources.member.read_member`.
+
+        None for any other picture. Raises ItemNotFoundError.
+        """
+        return self._now().packed(item)
 
     def original(self, item: int) -> Path:
         """Where the original of that picture was when it was indexed.
@@ -406,7 +476,11 @@ class Library:
     def failures(self) -> list[Failure]:
         """Every file that was not taken in, or not in whole, with the reason, in order of path."""
         with Catalogue.open(self._path) as catalogue:
-            found = [Failure(row.folder / row.within, row.reason) for row in catalogue.files() if row.reason]
+            found = [
+                Failure(row.folder / row.within, row.reason)
+                for row in catalogue.files()
+                if row.reason and not row.is_removed
+            ]
             found += [
                 Failure(row.source / row.within, row.reason) for row in catalogue.imports() if row.reason
             ]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from snapseek.library.shard import Allowed, Shard
 
 Flags = NDArray[np.bool_]
+Rows = NDArray[np.int64]
 
 
 class Part:
@@ -32,7 +33,7 @@ class Part:
         self, vector: NDArray[np.float32], k: int, *, exact: bool = False
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Ids and scores of the best `k` living rows for the unit vector (1, dim), ties by lower id."""
-        return self.shard.search(vector, k, allow=self._allowed, exact=exact)
+        return self.shard.search(vector, k, allow=self.allowed, exact=exact)
 
     @property
     def is_flat(self) -> bool:
@@ -45,7 +46,8 @@ class Part:
         return here if self.alive is None else here[self.alive[self.shard.rows_of(here)]]
 
     @cached_property
-    def _allowed(self) -> Allowed:
+    def allowed(self) -> Allowed:
+        """The living rows, as a search of the shard is to be given them."""
         return None if self.alive is None else self.shard.index.filter(self.alive, by_row=True)
 
     def row_of(self, item: int) -> int | None:

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+import pyarrow as pa
+
 from snapseek.library.catalogue import Catalogue
 from snapseek.library.identity import identity, queries_of
 from snapseek.library.ledger import Todo
 from snapseek.library.pipeline import Outcome
-from snapseek.library.shard import Queries, ShardDraft, sweep
+from snapseek.library.records import SCHEMA
+from snapseek.library.shard import Queries, ShardDraft
 from snapseek.library.shards import Shards
+from snapseek.library.writer import sweep_strays
 from snapseek.models import Encoder
 
 PIECE_ROWS = 4096
@@ -37,15 +41,19 @@ class Pieces:
         directory: Path,
         encoder: Encoder,
         *,
+        columns: pa.Schema | None = None,
         anew: bool = False,
         queries: Queries | None = None,
         threads: int | None = None,
         after_commit: Callable[[], object] = lambda: None,
     ) -> None:
-        """`catalogue` is held by a writer; `after_commit` is called when something was committed."""
+        """`columns` are those of the records besides `SCHEMA`.
+
+        `catalogue` is held by a writer; `after_commit` is called when something was committed."""
         self._catalogue = catalogue
         self._directory = directory
         self._encoder = encoder
+        self._schema = pa.schema([*SCHEMA, *(columns or [])])
         self._anew = anew
         self._queries = queries
         self._threads = threads
@@ -74,7 +82,7 @@ class Pieces:
             self._replaced.append(todo.item)
         if outcome.vector is not None and outcome.record is not None:
             item = self._id_of(todo)
-            self._draft = self._draft or ShardDraft(self._directory, self._encoder.dim)
+            self._draft = self._draft or ShardDraft(self._directory, self._encoder.dim, self._schema)
             self._draft.append(outcome.vector, {"id": item} | outcome.record)
         picture = todo.picture
         row = (picture.size_bytes, picture.modified_ns, outcome.content, item, outcome.reason, 0)
@@ -124,7 +132,7 @@ class Pieces:
             catalogue.set_settings(settings | ({"created": made} if made else {}))
         self._draft = None
         if self._anew:
-            sweep(self._directory, [shard.stem for shard in catalogue.shards()])
+            sweep_strays(catalogue, self._directory)
 
     def _forget_pictures(self) -> None:
         catalogue = self._catalogue

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from snapseek.errors import PictureError
 from snapseek.facts import Facts
 from snapseek.images import Decoded, Preview, make_preview, open_picture
+from snapseek.images.decode import MAX_FILE_BYTES
 from snapseek.library.records import Record
 from snapseek.models import Batch, Encoder
-from snapseek.sources import Picture, read_sidecars
+from snapseek.sources import Picture, Sidecar, read_sidecars
 from snapseek.sources.content import content_hash
 
 _LOOK_AHEAD = 3
@@ -107,22 +108,31 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
     """Read a picture into the batch; its outcome has no vector yet, or the reason why it cannot be read."""
     if picture.problem:
         return Outcome(picture, reason=picture.problem)
-    content = content_hash(picture.path)
+    content = _content(picture)
     try:
-        decoded = open_picture(picture.path, min_side=encoder.picture_side_px)
+        decoded = open_picture(picture.data or picture.path, min_side=encoder.picture_side_px)
         preview = make_preview(decoded.image)
     except PictureError as error:
         return Outcome(picture, reason=str(error), content=content)
     batch.add(decoded.image)
-    sidecar = read_sidecars(picture.path)
-    record = _record(picture, decoded, preview, sidecar.facts)
+    sidecar = read_sidecars(picture.path) if picture.data is None else Sidecar()
+    record = _record(picture, decoded, preview, picture.facts.or_else(sidecar.facts))
     return Outcome(picture, record=record, content=content, notes=sidecar.notes)
+
+
+def _content(picture: Picture) -> bytes | None:
+    """The hash of what a picture is made of; None for files that nobody will read."""
+    if picture.size_bytes > MAX_FILE_BYTES:
+        return None
+    return content_hash(picture.path if picture.data is None else picture.data)
 
 
 def _record(picture: Picture, decoded: Decoded, preview: Preview, told: Facts) -> Record:
     """The record of a picture; what people told of it counts before what its file says."""
     facts = told.or_else(decoded.facts)
+    modified = datetime.fromtimestamp(picture.modified_ns / 1e9, UTC) if picture.modified_ns else None
     return {
+        **picture.columns,
         "uri": picture.uri,
         "width": decoded.width,
         "height": decoded.height,
@@ -131,8 +141,8 @@ def _record(picture: Picture, decoded: Decoded, preview: Preview, told: Facts) -
         "caption": facts.caption,
         "name": picture.name,
         "folder": picture.parent,
-        "size_bytes": picture.size_bytes,
-        "modified": datetime.fromtimestamp(picture.modified_ns / 1e9, UTC),
+        "size_bytes": decoded.size_bytes,
+        "modified": modified,
         "kind": decoded.kind,
         "taken": facts.taken,
         "camera": facts.camera,

@@ -11,9 +11,9 @@ INSIDE_FOLDER = ".snapseek"
 DEMO_PICTURES = Path(__file__).parents[1] / "demo" / "pictures"
 
 
-def library_of(folder: Path) -> Path:
-    """The library that an index of `folder` goes to: a hidden folder inside it."""
-    return folder / INSIDE_FOLDER
+def library_of(source: Path) -> Path:
+    """The library that an index of `source` goes to: a hidden folder inside it, or beside what is a file."""
+    return source.with_name(f"{source.name}{INSIDE_FOLDER}") if source.is_file() else source / INSIDE_FOLDER
 
 
 def find_library(place: Path) -> Path:

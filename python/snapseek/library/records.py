@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from snapseek.errors import FormatError, StorageError
 
 _BATCH_ROWS = 1024
+_BATCHES_AT_A_TIME = 64
 _PIECE_BYTES = 128 << 20
 """Records that are brought into order at a time: each piece reads the whole source once."""
 
@@ -123,6 +124,11 @@ class Records:
         """The number of records."""
         return self._ends[-1] if self._ends else 0
 
+    @property
+    def batches(self) -> Sequence[pa.RecordBatch]:
+        """All records as they lie in the file."""
+        return self._batches
+
     def id_of(self, row: int) -> int:
         """The id of one row."""
         batch, place = self._place(row)
@@ -137,7 +143,8 @@ class Records:
             return []
         # One row of a batch is a view of it: nothing is copied but what is asked for.
         parts = [batch.slice(place, 1) for batch, place in map(self._place, rows)]
-        return plain_rows(pa.Table.from_batches(parts).select(self._shown))
+        # Values leave Arrow one array at a time, which costs more than putting the rows side by side first.
+        return plain_rows(pa.Table.from_batches(parts).select(self._shown).combine_chunks())
 
     def _place(self, row: int) -> tuple[pa.RecordBatch, int]:
         index = bisect_right(self._ends, row)
@@ -147,6 +154,25 @@ class Records:
     def meta(self, record: Record) -> Record:
         """The part of a record that its source added."""
         return {name: record[name] for name in self._own}
+
+    def column(self, name: str) -> "Iterator[pa.Array[Any]]":
+        """One column of all records in order, some ten thousand of them at a time."""
+        if not self._batches:
+            yield pa.array([], self.schema.field(name).type)
+        for start in range(0, len(self._batches), _BATCHES_AT_A_TIME):
+            parts = [batch.column(name) for batch in self._batches[start : start + _BATCHES_AT_A_TIME]]
+            yield pa.concat_arrays(parts)
+
+    def texts(self, name: str, rows: NDArray[np.int32]) -> "pa.Array[Any]":
+        """One column of these rows, (n,), which rise."""
+        indices = np.searchsorted(self._ends, rows, side="right")
+        bounds = np.flatnonzero(np.diff(indices, prepend=-1)).tolist()
+        parts = [pa.array([], self.schema.field(name).type)]
+        for low, high in zip(bounds, [*bounds[1:], len(rows)][: len(bounds)], strict=True):
+            batch = self._batches[indices[low]]
+            first = self._ends[indices[low]] - batch.num_rows
+            parts.append(batch.column(name).take(pa.array(rows[low:high] - first)))
+        return pa.concat_arrays(parts)
 
     def in_order(self, order: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
         """The records of the rows `order`, (n,), in that order; some megabytes at a time."""
@@ -178,11 +204,16 @@ def is_shown(kind: pa.DataType) -> bool:
 
 def plain_rows(table: pa.Table) -> list[Record]:
     """The rows of a table. What JSON has no word for is text, times ISO 8601; raw bytes stay as they are."""
-    columns = [_plain(column).to_pylist() for column in table.columns]
-    return [
-        dict(zip(table.column_names, map(_speakable, values), strict=True))
-        for values in zip(*columns, strict=True)
-    ]
+    columns = [_plain_values(_plain(column)) for column in table.columns]
+    names = table.column_names
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _plain_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
+    values, kind, types = column.to_pylist(), column.type, pa.types
+    if types.is_string(kind) or types.is_integer(kind) or types.is_binary(kind) or types.is_floating(kind):
+        return values
+    return [_speakable(value) for value in values]
 
 
 def _plain(column: "pa.ChunkedArray[Any]") -> "pa.ChunkedArray[Any]":

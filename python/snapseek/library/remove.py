@@ -8,8 +8,8 @@ from snapseek.errors import InputError, ItemNotFoundError
 from snapseek.library.catalogue import IMPORT, Catalogue, Source
 from snapseek.library.compact import Compaction, compact_if_room
 from snapseek.library.identity import fresh_version
-from snapseek.library.shard import sweep
 from snapseek.library.shards import Shards
+from snapseek.library.writer import sweep_strays, writer
 
 REASON = "removed from the library by hand"
 
@@ -21,8 +21,7 @@ def remove(directory: Path, what: Sequence[int | str | Path], how: Compaction) -
     forgotten. All or nothing. Raises ItemNotFoundError for an id of no picture, InputError for a path that
     the library does not know, LibraryBusyError while another process writes.
     """
-    with Catalogue.holding(directory) as catalogue:
-        sweep(directory, [shard.stem for shard in catalogue.shards()])
+    with writer(directory) as catalogue:
         shards = Shards(directory, catalogue.shards(), catalogue.tombstones())
         before = len(shards)
         with catalogue.transaction():
@@ -30,8 +29,7 @@ def remove(directory: Path, what: Sequence[int | str | Path], how: Compaction) -
             for path in (Path(os.path.abspath(one)) for one in what if not isinstance(one, int)):  # noqa: PTH100
                 _remove_path(catalogue, shards, path)
             catalogue.set_settings(fresh_version())
-        stems = [shard.stem for shard in catalogue.shards()]
-        sweep(directory, stems)
+        sweep_strays(catalogue, directory)
         after = len(Shards(directory, catalogue.shards(), catalogue.tombstones(), shards))
         compact_if_room(catalogue, directory, how)
     return before - after

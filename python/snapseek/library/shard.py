@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, StorageError
 from snapseek.library.durable import crc_of, sync_directory, sync_file
+from snapseek.library.facet_store import FacetStore
 from snapseek.library.records import SCHEMA, Record, Records, RecordWriter
 from snapseek.library.rows import ShardRow
 from snapseek.library.stage import Stage
@@ -119,8 +121,8 @@ class ShardDraft:
                 path.unlink(missing_ok=True)
 
 
-def _deep(setting: Effort | None) -> Effort | None:
-    return setting and replace(setting, shortlist=max(setting.shortlist, DEEPEST_PAGE))
+def _deep(setting: Effort | None, rows: int) -> Effort | None:
+    return setting and replace(setting, shortlist=max(setting.shortlist, rows))
 
 
 def _rows_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -143,8 +145,11 @@ class Shard:
         setting = self.index.setting()
         self.is_flat = setting is None
         """Whether every row is scored for every query."""
-        self._effort = _deep(setting)
+        self._effort = _deep(setting, DEEPEST_PAGE)
+        self._filtered_effort = _deep(setting, DEEPEST_PAGE // 2)  # of which the core takes twice as many
         self.stem = stem
+        self.facets = FacetStore(self.records, paths[1])
+        """What filters can ask of the records."""
         self.order = np.argsort(ids, kind="stable")
         """(rows,) int64: the rows in order of their ids."""
         self._sorted_ids = ids[self.order]
@@ -171,8 +176,18 @@ class Shard:
 
         `allow`: the rows that may be found, as `index.filter` made them ready.
         """
-        ids, scores = self.index.search(vector, k, allow=allow, exact=exact, effort=self._effort)
+        effort = self._effort if allow is None else self._filtered_effort
+        ids, scores = self.index.search(vector, k, allow=allow, exact=exact, effort=effort)
         return ids[0], scores[0]
+
+    @cached_property
+    def ids(self) -> NDArray[np.int64]:
+        """(rows,) the id of each row."""
+        return self.index.ids()
+
+    def ids_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) the ids of these rows."""
+        return self.ids[rows]
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of each of these ids, which must be here."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.library.catalogue import ShardRow
+from snapseek.library.matching import Matching
 from snapseek.library.part import Part
 from snapseek.library.records import Record
 from snapseek.library.shard import Shard
@@ -34,7 +35,7 @@ class Block:
     rows: NDArray[np.int64]
 
     def vectors(self) -> NDArray[np.float32]:
-        """(n, dim) float32 stored vectors of them. Raises InputError where the index gives scores only."""
+        """(n, dim) float32 stored vectors of them."""
         return self.shard.index.vectors(self.rows)
 
 
@@ -71,10 +72,13 @@ class Shards:
         return int(self._ends[-1]) if self.parts else 0
 
     def search(
-        self, vector: NDArray[np.float32], k: int, *, exact: bool = False
+        self, vector: NDArray[np.float32], k: int, *, exact: bool = False, matching: Matching
     ) -> tuple[list[Place], list[float]]:
-        """Places and scores of the best `k` pictures for the unit vector (1, dim), ties by lower id."""
-        found = [part.search(vector, k, exact=exact) for part in self.parts]
+        """Places and scores of the best `k` that match for the unit vector (1, dim), ties by lower id."""
+        found = [
+            part.shard.search(vector, k, allow=matching.allowed(number), exact=exact)
+            for number, part in enumerate(self.parts)
+        ]
         if not found:
             return [], []
         ids = np.concatenate([ids for ids, _ in found])
@@ -91,10 +95,7 @@ class Shards:
         return [Place(number, row) for number, row in zip(numbers.tolist(), rows.tolist(), strict=True)]
 
     def vectors(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(n, dim) float32 of pictures by their numbers, rising: shards follow one another in row order.
-
-        Raises InputError where they lie in inverted lists.
-        """
+        """(n, dim) float32 of pictures by their numbers, rising: shards follow one another in row order."""
         bounds = np.searchsorted(numbers, [0, *self._ends])
         starts = [0, *self._ends[:-1]]
         return np.concatenate(
@@ -104,18 +105,36 @@ class Shards:
             ]
         )
 
-    def vector(self, place: Place) -> NDArray[np.float32]:
-        """(dim,) float32 of the picture there. Raises InputError where it lies in inverted lists."""
-        return np.asarray(self.parts[place.shard].shard.index.vectors([place.row])[0])
+    def vectors_at(self, places: Sequence[Place]) -> NDArray[np.float32]:
+        """(n, dim) float32 unit rows of the pictures there."""
+        if not places:
+            return np.zeros((0, 1), np.float32)
+        numbers = np.array([place.shard for place in places])
+        rows = np.array([place.row for place in places])
+        found: list[NDArray[np.float32]] = []
+        order: list[NDArray[np.int64]] = []
+        for number in np.unique(numbers):
+            here = np.flatnonzero(numbers == number)
+            found.append(self.parts[number].shard.index.vectors(rows[here]))
+            order.append(here)
+        vectors = np.concatenate(found)[np.argsort(np.concatenate(order))]
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
-    def page(self, start: int, end: int) -> list[Place]:
-        """The places from `start` to before `end` where shards follow one another, each in order of id."""
-        places = []
-        for number, part in enumerate(self.parts):
-            first = int(self._ends[number]) - len(part)
-            rows = part.rows_by_id(max(0, start - first), max(0, end - first))
-            places += [Place(number, row) for row in rows]
-        return places
+    def scores(self, places: Sequence[Place], vector: NDArray[np.float32]) -> list[float]:
+        """The scores of the pictures there for the unit vector (dim,)."""
+        found: dict[Place, float] = {}
+        for number in {place.shard for place in places}:
+            shard = self.parts[number].shard
+            rows = np.array([place.row for place in places if place.shard == number])
+            ids, scores = shard.search(vector[None], len(rows), allow=shard.ids_of(rows), exact=True)
+            pairs = zip(shard.rows_of(ids).tolist(), scores.tolist(), strict=True)
+            found |= {Place(number, row): score for row, score in pairs}
+        return [found[place] for place in places]
+
+    def vector(self, place: Place) -> NDArray[np.float32]:
+        """(dim,) float32 of the picture there."""
+        return np.asarray(self.parts[place.shard].shard.index.vectors([place.row])[0])
 
     def place_of(self, item: int) -> Place | None:
         """The place of the picture with that id, or None."""

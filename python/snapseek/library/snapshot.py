@@ -2,24 +2,35 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, InputError, ItemNotFoundError, LibraryNotFoundError
+from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError
 from snapseek.library.ask import query_vector
-from snapseek.library.catalogue import FILE_NAME, Catalogue
+from snapseek.library.catalogue import FILE_NAME, IMPORT, URLS, Catalogue, Source
+from snapseek.library.filter_meaning import Kind
 from snapseek.library.hits import Hit, Hits, Took
 from snapseek.library.info import LibraryInfo
+from snapseek.library.ranking import Entry, Ranker, Ranking
+from snapseek.library.request import Asked, Request, Where
 from snapseek.library.shards import Block, Place, Shards
-from snapseek.library.terms import Query, terms_of
+from snapseek.library.suggestions import Suggestions, suggestions
+from snapseek.library.terms import Query
+from snapseek.library.weak import BANK_SIZE, first_weak
 from snapseek.models import Encoder
+from snapseek.models.sample import sample_queries
+from snapseek.sources.member import is_member
+
+_GROWN = 0.2  # by so much of its size a library may change until its bank of queries is asked again
 
 
 class Snapshot:
@@ -30,14 +41,16 @@ class Snapshot:
     """
 
     def __init__(
-        self, path: Path, settings: dict[str, str], folders: Sequence[Path], failed: int, shards: Shards
+        self, path: Path, settings: dict[str, str], sources: Sequence[Source], failed: int, shards: Shards
     ) -> None:
         """Use `Snapshot.read`."""
         self.settings = settings
         self._path = path
-        self._folders = tuple(folders)
+        self._sources = tuple(sources)
         self._failed = failed
         self._shards = shards
+        self._ranker = Ranker(shards)
+        self._least: dict[str, float | None] = {}  # deviations of a find that is not weak, by the model asked
         self._size_bytes = shards.size_bytes + (path / FILE_NAME).stat().st_size
 
     @classmethod
@@ -59,7 +72,7 @@ class Snapshot:
     def _read(cls, path: Path, catalogue: Catalogue, before: Self | None) -> Self:
         with catalogue.reading():
             settings = catalogue.settings()
-            folders = catalogue.folders()
+            sources = catalogue.sources()
             failed = catalogue.count_failed()
             rows = catalogue.shards()
             dead = catalogue.tombstones()
@@ -69,7 +82,10 @@ class Snapshot:
                 f"go on with: snapseek index FOLDER --library {path}"
             )
         shards = Shards(path, rows, dead, before._shards if before else None)
-        return cls(path, settings, folders, failed, shards)
+        snapshot = cls(path, settings, sources, failed, shards)
+        if before and abs(len(snapshot) - len(before)) <= _GROWN * len(before):
+            snapshot._least = before._least
+        return snapshot
 
     @property
     def version(self) -> str:
@@ -81,51 +97,86 @@ class Snapshot:
         return len(self._shards)
 
     def search(
-        self, query: Query, k: int, *, encoder: Callable[[], Encoder], offset: int = 0, exact: bool = False
+        self, query: Query | None, k: int = 20, *, encoder: Callable[[], Encoder], **options: Any
     ) -> Hits:
-        """The answer to `Library.search`; `encoder` gives the model when the query needs one."""
-        start = time.perf_counter()
-        terms = terms_of(query)
-        vector = query_vector(terms, _Space(self, encoder))
-        embedded = time.perf_counter()
-        named = {self._place_of(term.subject) for term in terms if isinstance(term.subject, int)}
-        found = self._best(vector, _checked_page(k, offset), named, exact=exact)[offset:]
-        searched = time.perf_counter()
-        hits = self._hits([place for place, _ in found], [score for _, score in found])
-        fetched = time.perf_counter()
-        took = Took(
-            embed_ms=1000 * (embedded - start),
-            search_ms=1000 * (searched - embedded),
-            fetch_ms=1000 * (fetched - searched),
-            total_ms=1000 * (fetched - start),
-        )
-        return Hits(
-            hits, total=len(self) - len(named), took=took, version=self.version, library_count=len(self)
-        )
+        """The answer to `Library.search`; `encoder` gives the model when the query needs one.
 
-    def _best(
-        self, vector: NDArray[np.float32], count: int, without: Collection[Place], *, exact: bool
-    ) -> list[tuple[Place, float]]:
-        """The `count` best, but for some places: so many more are asked for, then left out."""
-        places, scores = self._shards.search(vector[None], count + len(without), exact=exact)
-        pairs = zip(places, scores, strict=True)
-        return [(place, score) for place, score in pairs if place not in without][:count]
+        `options` are further fields of `Request`.
+        """
+        watch = _Watch()
+        request = Request(query, k, **options)
+        asked = request.read(self.kinds)
+        if not asked.terms:
+            return self._listed(asked, request.sort, request, watch)
+        space = _Space(self, encoder)
 
-    def browse(self, k: int, *, offset: int = 0) -> Hits:
+        def vector() -> NDArray[np.float32]:
+            with watch.embedding:
+                return query_vector(asked.terms, space)
+
+        named = {self._place_of(term.subject) for term in asked.terms if isinstance(term.subject, int)}
+        once = cache(vector)
+        ranking = self._ranker.ranked(asked, request, once, named)
+        is_falling = request.mode == "clip" and request.sort == "relevance"
+        weak_from = self._weak_from(ranking, once(), space.asked) if is_falling and space.asked else None
+        return self._answer(ranking, asked, request, watch, weak_from)
+
+    def _weak_from(self, ranking: Ranking, vector: NDArray[np.float32], encoder: Encoder) -> int | None:
+        """Where weak matches begin among the entries of a ranking by score."""
+        if encoder.fingerprint not in self._least:
+            bank = sample_queries(encoder, BANK_SIZE)
+            self._least[encoder.fingerprint] = self._ranker.least_deviations(bank)
+        least = self._least[encoder.fingerprint]
+        moments = None if least is None else self._ranker.background.moments(vector)
+        if least is None or moments is None:
+            return None
+        return first_weak([entry.score for entry in ranking.entries], moments[0] + least * moments[1])
+
+    def browse(self, k: int, *, offset: int = 0, where: Where | None = None, sort: str | None = None) -> Hits:
         """The answer to `Library.browse`."""
-        start = time.perf_counter()
-        end = min(_checked_page(k, offset), len(self))
-        hits = self._hits(self._shards.page(min(offset, end), end))
-        fetch_ms = 1000 * (time.perf_counter() - start)
-        took = Took(fetch_ms=fetch_ms, total_ms=fetch_ms)
-        return Hits(hits, total=len(self), took=took, version=self.version, library_count=len(self))
+        watch = _Watch()
+        request = Request(k=k, offset=offset, where=where, sort=sort or "relevance")
+        asked = request.read_filters(self.kinds)
+        return self._listed(asked, sort, request, watch)
 
-    def _hits(self, places: Sequence[Place], scores: Sequence[float | None] | None = None) -> list[Hit]:
-        records = self._shards.records(places)
+    def _listed(self, asked: Asked, sort: str | None, request: Request, watch: "_Watch") -> Hits:
+        return self._answer(self._ranker.listed(asked, sort, request.end), asked, request, watch)
+
+    def _answer(
+        self,
+        ranking: Ranking,
+        asked: Asked,
+        request: Request,
+        watch: "_Watch",
+        weak_from: int | None = None,
+    ) -> Hits:
+        shown = ranking.entries[request.offset :]
+        watch.searched()
+        hits = self._hits(shown)
+        return Hits(
+            hits,
+            total=ranking.total,
+            took=watch.took(),
+            version=self.version,
+            library_count=len(self),
+            filters=asked.filters,
+            weak_from=weak_from,
+        )
+
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """The columns that can be asked for, and what can be asked of each; as the first shard has them."""
+        kinds: dict[str, Kind] = {}
+        for part in self._shards.parts:
+            kinds = {**part.shard.facets.kinds, **kinds}
+        return kinds
+
+    def _hits(self, entries: Sequence[Entry]) -> list[Hit]:
+        records = self._shards.records([entry.place for entry in entries])
         return [
             Hit(
                 id=record["id"],
-                score=score,
+                score=entry.score,
                 uri=record["uri"],
                 width=record["width"],
                 height=record["height"],
@@ -133,13 +184,22 @@ class Snapshot:
                 preview=record["preview"],
                 caption=record["caption"],
                 meta=meta,
+                similar=tuple(self._id_at(place) for place in entry.similar),
             )
-            for (record, meta), score in zip(records, scores or [None] * len(places), strict=True)
+            for (record, meta), entry in zip(records, entries, strict=True)
         ]
+
+    @cached_property
+    def suggestions(self) -> Suggestions:
+        """What can be asked of these pictures."""
+        return suggestions(self._shards.parts, self.kinds)
+
+    def _id_at(self, place: Place) -> int:
+        return int(self._shards.parts[place.shard].shard.ids[place.row])
 
     def item(self, item: int) -> Hit:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
-        return self._hits([self._place_of(item)])[0]
+        return self._hits([Entry(self._place_of(item))])[0]
 
     def vector(self, item: int) -> NDArray[np.float32]:
         """(dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
@@ -170,14 +230,31 @@ class Snapshot:
             raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
         return place
 
+    def packed(self, item: int) -> str | None:
+        """The address of an original that is part of an archive or a table; None for any other.
+
+        Of an imported picture it is what a stranger's table says, and not followed. Raises ItemNotFoundError.
+        """
+        place = self._place_of(item)
+        uri = self._hits([Entry(place)])[0].uri
+        return uri if is_member(uri) and not self._shards.is_imported(place) else None
+
     def original(self, item: int) -> Path:
         """Where the original of that picture was when it was indexed. Raises ItemNotFoundError."""
         place = self._place_of(item)
-        uri = self._hits([place])[0].uri
-        if self._shards.is_imported(place):
+        uri = self._hits([Entry(place)])[0].uri
+        if self._shards.is_imported(place) or not uri.startswith("file://"):
             where = f"at {uri}" if uri else "not known"
-            raise ItemNotFoundError(f"picture {item} was imported: its original is {where}")
+            how = "was imported" if self._shards.is_imported(place) else "is no file of its own"
+            raise ItemNotFoundError(f"picture {item} {how}: its original is {where}")
         return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
+
+    def _folders(self) -> tuple[Path, ...]:
+        """The places that were indexed, then those that were imported."""
+        in_order = sorted(
+            self._sources, key=lambda source: (source.kind == IMPORT, os.fsencode(source.place))
+        )
+        return tuple(dict.fromkeys(source.place for source in in_order))
 
     def info(self, provider: str) -> LibraryInfo:
         """What the library is in this state."""
@@ -195,27 +272,55 @@ class Snapshot:
             version=settings["version"],
             created=settings["created"],
             size_bytes=self._size_bytes,
-            folders=self._folders,
-            has_remote=self._shards.has_imported,
+            folders=self._folders(),
+            has_remote=any(source.kind in (IMPORT, URLS) for source in self._sources),
         )
 
 
-def _checked_page(k: int, offset: int) -> int:
-    if k < 1 or offset < 0:
-        raise InputError(f"expected k of at least 1 and offset of at least 0, found {k} and {offset}")
-    return k + offset
+class _Watch:
+    """Where the time of an answer goes."""
+
+    def __init__(self) -> None:
+        self._start = self._searched = time.perf_counter()
+        self._embed_s = 0.0
+
+    @property
+    @contextmanager
+    def embedding(self) -> Iterator[None]:
+        """Around what makes a vector of the query."""
+        start = time.perf_counter()
+        yield
+        self._embed_s += time.perf_counter() - start
+
+    def searched(self) -> None:
+        """The ranking is there; records come next."""
+        self._searched = time.perf_counter()
+
+    def took(self) -> Took:
+        """All of it, now."""
+        end = time.perf_counter()
+        return Took(
+            embed_ms=1000 * self._embed_s,
+            search_ms=1000 * (self._searched - self._start - self._embed_s),
+            fetch_ms=1000 * (end - self._searched),
+            total_ms=1000 * (end - self._start),
+        )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Space:
     """Where the vectors of a query come from: one state of the library, and one of its towers."""
 
     snapshot: Snapshot
     load: Callable[[], Encoder]
+    asked: Encoder | None = None
+    """The model, once it was needed."""
 
     @property
     def encoder(self) -> Encoder:
-        return self.load()
+        if self.asked is None:
+            self.asked = self.load()
+        return self.asked
 
     def vector(self, item: int) -> NDArray[np.float32]:
         return self.snapshot.vector(item)

@@ -1,26 +1,33 @@
 """Folders taken up as they are now: new pictures are embedded, moved ones known again, gone ones removed."""
 
 import os
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import tee
+from functools import partial
+from itertools import groupby
 from pathlib import Path
+
+import pyarrow as pa
 
 from snapseek.errors import InputError, ModelMismatchError
 from snapseek.library.catalogue import FILES, FOLDER, Catalogue, Source
-from snapseek.library.compact import Compaction, compact_if_room
+from snapseek.library.compact import Compaction, compact_if_room, while_growing
 from snapseek.library.identity import fresh_version
 from snapseek.library.ledger import Known, Ledger, Todo
 from snapseek.library.pieces import Pieces
 from snapseek.library.pipeline import Outcome, embed_pictures
+from snapseek.library.records import SCHEMA
 from snapseek.library.relocate import relocated
 from snapseek.library.room import check_room
-from snapseek.library.shard import Queries, sweep
+from snapseek.library.shard import Queries
 from snapseek.library.shards import Shards
+from snapseek.library.writer import writer
 from snapseek.models import Encoder
-from snapseek.sources import Picture, find_pictures
+from snapseek.sources import Limits, Picture, PictureSource, PlainFiles, open_source, reopen
 
 _RECORD_BYTES = 1000  # a preview of at most 500, and what is told of a file
+_MOST_NOTES = 100
 _KINDS = ".jpg .png .webp .gif .tif .bmp .avif"
 
 
@@ -53,6 +60,8 @@ class SyncReport:
     failed: int = 0
     missing: tuple[Path, ...] = ()
     put_off: str | None = None
+    notes: tuple[str, ...] = ()
+    """What was left out beside pictures that were taken in: the first of it."""
 
     @property
     def has_changed(self) -> bool:
@@ -64,7 +73,7 @@ def total(reports: Iterable[SyncReport]) -> SyncReport:
     """Several reports as one."""
     found = SyncReport()
     for report in reports:
-        counted = ("added", "updated", "moved", "removed", "unchanged", "failed", "missing")
+        counted = ("added", "updated", "moved", "removed", "unchanged", "failed", "missing", "notes")
         sums = {name: getattr(found, name) + getattr(report, name) for name in counted}
         found = SyncReport(**sums, put_off=report.put_off or found.put_off)
     return found
@@ -82,6 +91,8 @@ class How:
     retry_failed: bool = False
     may_replace: bool = False
     """Whether pictures of another model may be embedded anew."""
+    limits: Limits | None = None
+    """How pictures of the web are fetched."""
 
 
 def sync(directory: Path, folders: Sequence[Path] | None, how: How) -> SyncReport:
@@ -91,11 +102,10 @@ def sync(directory: Path, folders: Sequence[Path] | None, how: How) -> SyncRepor
     folder that is missing or has no picture, StorageError when the disk refuses, LibraryBusyError while
     another process writes, ModelMismatchError for another model than that of the library.
     """
-    for folder in folders or ():
-        if next(find_pictures(folder), None) is None:
-            raise InputError(f"expected pictures in {folder}, found none ({_KINDS})")
-    with Catalogue.holding(directory) as catalogue:
-        sweep(directory, [shard.stem for shard in catalogue.shards()])
+    for path in folders or ():
+        if next(open_source(path, limits=how.limits).find(), None) is None:
+            raise InputError(f"expected pictures in {path}, found none ({_KINDS})")
+    with writer(directory) as catalogue:
         return _Sync(catalogue, directory, how).run(folders)
 
 
@@ -109,8 +119,7 @@ def add_files(directory: Path, files: Sequence[Path], how: How) -> SyncReport:
             raise InputError(
                 f"expected a picture, found {'no file' if file.exists() else 'nothing'} at {file}"
             )
-    with Catalogue.holding(directory) as catalogue:
-        sweep(directory, [shard.stem for shard in catalogue.shards()])
+    with writer(directory) as catalogue:
         work = _Sync(catalogue, directory, replace(how, retry_failed=True))
         return work.take([(*_home_of(catalogue, file), False) for file in files])
 
@@ -121,46 +130,49 @@ class _Sync:
     directory: Path
     how: How
     report: SyncReport = field(default_factory=SyncReport)
+    readers: dict[int, PictureSource] = field(default_factory=dict)
 
     def run(self, folders: Sequence[Path] | None) -> SyncReport:
-        return self.take((source, pictures, True) for source, pictures in self._sources(folders))
+        return self.take((source, reader, True) for source, reader in self._sources(folders))
 
-    def take(self, found: Iterable[tuple[Source, Iterable[Picture], bool]]) -> SyncReport:
+    def take(self, found: Iterable[tuple[Source, PictureSource, bool]]) -> SyncReport:
         """Take in pictures of sources; True says that these are all that the source has now."""
         ledger = Ledger(self.catalogue)
-        for source, pictures, is_whole in found:
-            ledger.look(source, pictures, is_whole=is_whole)
+        for source, reader, is_whole in found:
+            ledger.look(source, reader.find(), is_whole=is_whole)
+            self.readers[source.number] = reader
         anew = self._is_other_model()
         moved, touched = ([], []) if anew else ledger.compare(threads=self.how.threads)
         gone = [] if anew else ledger.gone()
         todo, unchanged = ledger.plan(retry_failed=self.how.retry_failed, everything=anew)
-        self.report = replace(self.report, unchanged=unchanged + len(touched), moved=len(moved))
+        kept = len(_items(moved))
+        unchanged += len(touched) + len(moved) - kept
+        self.report = replace(self.report, unchanged=unchanged, moved=kept)
         if todo:
             check_room(self.directory, todo, self.how.encoder().dim, _RECORD_BYTES)
         if moved or touched or gone:
             self._settle(moved, touched, gone)
         if todo:
             self._embed(ledger, todo, anew=anew)
-        if self.report.has_changed or touched:
+        if self.report.has_changed or touched or moved:
             put_off = compact_if_room(self.catalogue, self.directory, self._compaction())
             self.report = replace(self.report, put_off=put_off)
         return self.report
 
-    def _sources(self, folders: Sequence[Path] | None) -> Iterator[tuple[Source, Iterable[Picture]]]:
-        if folders is not None:
-            for folder in folders:
-                root = Path(os.path.abspath(folder))  # noqa: PTH100  (as find_pictures has it)
-                yield _source(self.catalogue, FOLDER, root), find_pictures(root)
+    def _sources(self, paths: Sequence[Path] | None) -> Iterator[tuple[Source, PictureSource]]:
+        if paths is not None:
+            for path in paths:
+                reader = open_source(path, limits=self.how.limits)
+                yield _source(self.catalogue, reader.kind, reader.place), reader
             return
         for source in self.catalogue.sources():
-            if source.kind == FOLDER:
-                pictures = _first_and_all(source.place)
-                if pictures is None:
-                    self.report = replace(self.report, missing=(*self.report.missing, source.place))
+            if source.kind == FILES:
+                yield source, PlainFiles(FILES, source.place, partial(_files, self.catalogue, source))
+            elif (known := reopen(source.kind, source.place, limits=self.how.limits)) is not None:
+                if _is_there(known):
+                    yield source, known
                 else:
-                    yield source, pictures
-            elif source.kind == FILES:
-                yield source, list(_files(self.catalogue, source))
+                    self.report = replace(self.report, missing=(*self.report.missing, source.place))
 
     def _is_other_model(self) -> bool:
         """Whether all pictures are to be embedded anew. Raises ModelMismatchError where others would stay."""
@@ -208,21 +220,59 @@ class _Sync:
 
     def _embed(self, ledger: Ledger, total: int, *, anew: bool) -> None:
         how, encoder = self.how, self.how.encoder()
-        ahead, behind = tee(ledger.todo())
-        outcomes = embed_pictures((todo.picture for todo in ahead), encoder, how.threads)
+        waiting: defaultdict[tuple[Path, str], deque[Todo]] = defaultdict(deque)
+        outcomes = embed_pictures(self._read(ledger.todo(), waiting), encoder, how.threads)
         with Pieces(
-            self.catalogue, self.directory, encoder, anew=anew, queries=how.queries, threads=how.threads
+            self.catalogue,
+            self.directory,
+            encoder,
+            columns=self._columns(),
+            anew=anew,
+            queries=how.queries,
+            threads=how.threads,
+            after_commit=self._merge_small,
         ) as pieces:
-            for done, (todo, outcome) in enumerate(zip(behind, outcomes, strict=True), start=1):
+            for done, outcome in enumerate(outcomes, start=1):
+                todo = _taken(waiting, outcome.picture)
                 pieces.add(todo, outcome)
                 self._count(todo, outcome)
                 if how.progress is not None:
                     how.progress(Progress(done, total, self.report.failed, self.report.unchanged))
             pieces.finish()
 
+    def _read(
+        self, todos: Iterable[Todo], waiting: "defaultdict[tuple[Path, str], deque[Todo]]"
+    ) -> Iterator[Picture]:
+        """The pictures with all that their sources know of them; notes for which they are to be embedded."""
+        for number, group in groupby(todos, key=lambda todo: todo.source):
+            yield from self.readers[number].read(_noted(group, waiting))
+
+    def _columns(self) -> pa.Schema:
+        """The users' own columns. Raises InputError where one has another type than in the library."""
+        own = [reader.columns() for reader in self.readers.values()]
+        if not any(map(len, own)):
+            return pa.schema([])
+        shards = [row for row in self.catalogue.shards() if row.source is None]
+        known = [part.shard.records.schema for part in Shards(self.directory, shards, {}).parts]
+        try:
+            pa.unify_schemas([SCHEMA, *known, *own], promote_options="permissive")
+            return pa.unify_schemas(own, promote_options="permissive")
+        except pa.ArrowException as error:
+            raise InputError(
+                f"expected columns of the types that this library has them in, found others: {error}; "
+                "rename the column in the list"
+            ) from error
+
     def _count(self, todo: Todo, outcome: Outcome) -> None:
         counted = "failed" if outcome.reason else "added" if todo.item is None else "updated"
         self.report = replace(self.report, **{counted: getattr(self.report, counted) + 1})
+        if outcome.notes and len(self.report.notes) < _MOST_NOTES:
+            notes = [f"{outcome.picture.within}: {note}" for note in outcome.notes]
+            self.report = replace(self.report, notes=(*self.report.notes, *notes))
+
+    def _merge_small(self) -> None:
+        """Between two commits of a long index, so that there are never many shards to search."""
+        compact_if_room(self.catalogue, self.directory, self._compaction(), while_growing)
 
     def _compaction(self) -> Compaction:
         how = self.how
@@ -246,22 +296,38 @@ def _source(catalogue: Catalogue, kind: str, place: Path) -> Source:
         return catalogue.source(kind, place)
 
 
-def _home_of(catalogue: Catalogue, file: Path) -> tuple[Source, list[Picture]]:
+def _home_of(catalogue: Catalogue, file: Path) -> tuple[Source, PictureSource]:
     """The folder of the library that the file lies in, or else its own for single files; and the file."""
     path = Path(os.path.abspath(file))  # noqa: PTH100  (as find_pictures has it)
     inside = [s for s in catalogue.sources() if s.kind == FOLDER and path.is_relative_to(s.place)]
     source = inside[0] if inside else _source(catalogue, FILES, path.parent)
     status = path.stat()
     within = path.relative_to(source.place).as_posix()
-    return source, [Picture(source.place, within, status.st_size, status.st_mtime_ns)]
+    pictures = [Picture(source.place, within, status.st_size, status.st_mtime_ns)]
+    return source, PlainFiles(source.kind, source.place, lambda: pictures)
 
 
-def _first_and_all(folder: Path) -> Iterable[Picture] | None:
-    """The pictures in the folder; None when it is not there or has none, as when a disk is not mounted."""
+def _noted(todos: Iterable[Todo], waiting: "defaultdict[tuple[Path, str], deque[Todo]]") -> Iterator[Picture]:
+    for todo in todos:
+        waiting[todo.picture.folder, todo.picture.within].append(todo)
+        yield todo.picture
+
+
+def _taken(waiting: "defaultdict[tuple[Path, str], deque[Todo]]", picture: Picture) -> Todo:
+    """What was to be done with a picture: sources give them back in any order."""
+    key = (picture.folder, picture.within)
+    todo = waiting[key].popleft()
+    if not waiting[key]:
+        del waiting[key]
+    return todo
+
+
+def _is_there(reader: PictureSource) -> bool:
+    """Whether a source has any picture; it has none when a disk is not mounted."""
     try:
-        return find_pictures(folder) if next(find_pictures(folder), None) is not None else None
+        return next(reader.find(), None) is not None
     except InputError:
-        return None
+        return False
 
 
 def _files(catalogue: Catalogue, source: Source) -> Iterator[Picture]:

@@ -21,7 +21,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from snapseek.errors import InputError
@@ -45,15 +47,16 @@ _WORD = re.compile(r"\S*")
 _SPACE = re.compile(r"\s*")
 _PLAIN = re.compile(r"[^\W\d_]\w*(?: \w+)*")
 
-Subject = str | int | Path | Image.Image
+Subject = str | int | Path | Image.Image | np.ndarray[Any, Any]
+_SUBJECTS = (str, int, Path, Image.Image, np.ndarray)
 
 
 @dataclass(frozen=True)
 class Term:
     """A part of a query: a subject, and how much of it is wanted; below 0, how much of it is not.
 
-    The subject is words (str), a picture of the library by its id (int), or any other picture: the path of
-    its file, or the PIL picture itself.
+    The subject is words (str), a picture of the library by its id (int), any other picture (the path of its
+    file, or the PIL picture itself), or a vector of the model's space, (dim,) float, of any length but 0.
     """
 
     subject: Subject
@@ -61,7 +64,7 @@ class Term:
 
     def __post_init__(self) -> None:
         """Raises InputError for empty words, a subject of no kind above, or a weight out of bounds."""
-        if isinstance(self.subject, bool) or not isinstance(self.subject, Subject):
+        if isinstance(self.subject, bool) or not isinstance(self.subject, _SUBJECTS):
             found = type(self.subject).__name__
             raise InputError(f"expected words, an id, a path or a picture to search by, found {found}")
         if isinstance(self.subject, str) and not self.subject.strip():
@@ -104,7 +107,7 @@ def parse(query: str) -> list[Term]:
 
 
 def written(terms: Sequence[Term]) -> str:
-    """A text that `parse` reads as these terms; a PIL picture, which has none, is `image:(picture)`."""
+    """A text that `parse` reads as these; `image:(picture)` for a PIL picture, `(vector)` for a vector."""
     parts = [("- " if term.weight < 0 else "+ ") + _written_term(term) for term in terms]
     return " ".join(parts).removeprefix("+ ")
 
@@ -123,6 +126,8 @@ def _written_term(term: Term) -> str:
             return (prefix or "1:") + _quoted(term.subject)  # so that the number inside is no weight
         case str():
             return prefix + _quoted(term.subject)
+        case np.ndarray():
+            return f"{prefix}(vector)"
         case _:
             return f"{prefix}image:(picture)"
 

@@ -6,45 +6,60 @@ import json
 import math
 import re
 from binascii import b2a_base64
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from snapseek.server.body import MAX_BODY_BYTES
+from snapseek.server.parameters import INCLUDED
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from snapseek.library import Hit, Hits, LibraryInfo
+    from snapseek.library.suggestions import Suggestions
 
 _MS_DIGITS = 2
 _REMOTE = re.compile(r"https?://[\x21-\x7e]+", re.IGNORECASE)
 _SCORE_DIGITS = 6  # a score is a float32: its digits beyond these are noise that only costs bytes
 
 
-def hits_answer(hits: Hits, query: str | None, info: LibraryInfo) -> Response:
+def hits_answer(
+    hits: Hits,
+    query: str | None,
+    info: LibraryInfo,
+    filters: Sequence[str] = (),
+    include: Collection[str] = INCLUDED,
+    headers: dict[str, str] | None = None,
+) -> Response:
     """A list of pictures with its timings; `query` is None for the pictures in stored order.
 
-    A library may change between the hits and the facts: what the answer says is what the hits are of.
+    `filters` are the operators that were read out of the query. The version and the count told are those of
+    the state that answered.
     """
-    info = replace(info, version=hits.version, count=hits.library_count)
     took = _took_ms(hits)
+    version = hits.version or info.version
+    count = info.count if hits.library_count is None else hits.library_count
     body = {
         "query": query,
         "took_ms": took,
-        "index": _index(info),
+        "index": _index(info) | {"version": version, "count": count},
         "total": hits.total,
-        "results": [result(hit, info.version) for hit in hits],
+        "weak_from": hits.weak_from,
+        "filters": list(filters),
+        "results": [result(hit, version, include) for hit in hits],
     }
     timing = ", ".join(f"{stage};dur={ms}" for stage, ms in took.items())
-    return json_answer(body, {"server-timing": timing})
+    return json_answer(body, {"server-timing": timing, **(headers or {})})
 
 
-def result(hit: Hit, version: str) -> dict[str, object]:
+def result(hit: Hit, version: str, include: Collection[str] = INCLUDED) -> dict[str, object]:
     """One picture as the page needs it: its preview is inside, its original is one URL away.
 
     `version` is the library's: with it in the URL a browser may keep the original without asking again.
+    `include` names those of `INCLUDED` that are wanted.
     """
-    return {
+    entry: dict[str, object] = {
         "id": hit.id,
         "score": None if hit.score is None else round(hit.score, _SCORE_DIGITS),
         "url": _address(hit, version),
@@ -54,16 +69,36 @@ def result(hit: Hit, version: str) -> dict[str, object]:
         "preview": b2a_base64(hit.preview, newline=False).decode("ascii"),
         "caption": hit.caption,
         "meta": hit.meta,
+        "similar": list(hit.similar),
     }
+    for name in INCLUDED:
+        if name not in include:
+            del entry[name]
+    return entry
+
+
+def remote_address(hit: Hit) -> str | None:
+    """The picture's own address in the web, if it has one."""
+    return hit.uri if _REMOTE.fullmatch(hit.uri) else None
 
 
 def _address(hit: Hit, version: str) -> str:
     """Where a browser gets the original: here, or at its own address, which this server never asks."""
-    return hit.uri if _REMOTE.fullmatch(hit.uri) else f"/api/image/{hit.id}?v={version}"
+    return remote_address(hit) or f"/api/image/{hit.id}?v={version}"
 
 
-def info_answer(info: LibraryInfo, examples: Sequence[str], snapseek_version: str) -> Response:
-    """The facts about the library being served, and queries worth trying with its model."""
+def info_answer(
+    info: LibraryInfo,
+    examples: Sequence[str],
+    snapseek_version: str,
+    *,
+    has_fast: bool = False,
+    fetches: bool = False,
+) -> Response:
+    """The facts about the library being served, and queries worth trying with its model.
+
+    `has_fast` is whether a student answers `tower=fast`, `fetches` whether a question may name a url.
+    """
     return json_answer(
         {
             **_index(info),
@@ -73,8 +108,24 @@ def info_answer(info: LibraryInfo, examples: Sequence[str], snapseek_version: st
             "kernel": info.kernel,
             "snapseek": snapseek_version,
             "examples": list(examples),
+            "has_fast": has_fast,
+            "accepts_image_url": fetches,
+            "max_upload_bytes": MAX_BODY_BYTES,
         }
     )
+
+
+def suggestions_answer(suggestions: Suggestions) -> Response:
+    """Queries worth trying, and columns with their most frequent values."""
+    columns = [
+        {
+            "name": column.name,
+            "operator": column.operator,
+            "values": [{"value": value, "count": count} for value, count in column.values],
+        }
+        for column in suggestions.columns
+    ]
+    return json_answer({"examples": list(suggestions.examples), "columns": columns})
 
 
 def json_answer(body: object, headers: dict[str, str] | None = None) -> Response:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
+from snapseek.server.access import Access, Pace
 from snapseek.server.guard import LOOPBACK_HOSTS, Guard
+from snapseek.server.metrics import Measured, Metrics
 from snapseek.server.page import BUILT_PAGE, Page
 from snapseek.server.problems import HANDLERS
-from snapseek.server.routes import Endpoints
+from snapseek.server.routes import routes
 from snapseek.server.security import REMOTE_PICTURE_HEADERS, SECURITY_HEADERS
+from snapseek.server.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,24 +25,48 @@ if TYPE_CHECKING:
 
     from snapseek.library import Library
 
+_GZIP_FROM_BYTES = 1024
+_GZIP_LEVEL = 4  # previews do not shrink any more; what is around them does at any level
+
 
 def create_app(
     library: Library,
     *,
     allowed_hosts: Collection[str] | None = LOOPBACK_HOSTS,
     page_directory: Path = BUILT_PAGE,
+    token: str | None = None,
+    allowed_origins: Collection[str] = (),
 ) -> Starlette:
     """The ASGI application that shows `library`; it only reads.
 
     `allowed_hosts` are the names it answers to in a Host header, without ports; None answers to every name,
-    which is for a server that others are meant to reach. `page_directory` holds the built page.
+    which is for a server that others are meant to reach. Then answers are compressed, a client may not ask
+    too often, and no picture is fetched from a url for anybody. `page_directory` holds the built page. With a
+    `token` only who has it is answered. Pages of `allowed_origins`, such as `https://example.org`, may ask
+    too.
     """
-    endpoints = Endpoints(library, Page(page_directory), own_version())
+    is_local = allowed_hosts is not None
+    service = Service(library, own_version(), fetches=is_local)
+    metrics = Metrics()
     headers = REMOTE_PICTURE_HEADERS if library.info().has_remote else SECURITY_HEADERS
+    doors = [
+        Middleware(Measured, metrics=metrics),
+        Middleware(Guard, allowed_hosts=allowed_hosts, headers=headers),
+    ]
+    if allowed_origins:
+        doors.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(allowed_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["authorization", "content-type"],
+            )
+        )
+    doors.append(Middleware(Access, token=token, pace=None if is_local else Pace()))
+    if not is_local:
+        doors.append(Middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL))
     app = Starlette(
-        routes=endpoints.routes(),
-        middleware=[Middleware(Guard, allowed_hosts=allowed_hosts, headers=headers)],
-        exception_handlers=HANDLERS,
+        routes=routes(service, Page(page_directory), metrics), middleware=doors, exception_handlers=HANDLERS
     )
     # An address has one spelling: with a slash too many it is a 404, not a detour.
     app.router.redirect_slashes = False

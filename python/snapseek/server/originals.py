@@ -20,6 +20,7 @@ from snapseek.images import fit_width, open_picture, to_jpeg
 from snapseek.images.kinds import HEAD_BYTES, find_kind
 from snapseek.server.etags import etag_of
 from snapseek.server.problems import problem
+from snapseek.sources.member import file_of, read_member
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,12 +39,15 @@ class Original:
     """One original file as it was found on the disk.
 
     `media_type` is None if browsers cannot be trusted to show this kind; `width` is the picture's, in pixels.
+    A picture that is only a part of the file has its bytes in `data`, and a `variant` of its own.
     """
 
     path: Path
     facts: os.stat_result
     media_type: str | None
     width: int
+    data: bytes | None = None
+    variant: str = ""
 
     def is_sendable(self, max_width: int | None) -> bool:
         """Whether the file can go out as it is, for somebody who wants at most `max_width` pixels across."""
@@ -52,13 +56,16 @@ class Original:
     def etag(self, max_width: int | None) -> str:
         """The tag of what is sent for `max_width`."""
         if self.is_sendable(max_width):
-            return etag_of(self.facts)
-        return etag_of(self.facts, f"-jpeg{max_width or ''}")
+            return etag_of(self.facts, self.variant)
+        return etag_of(self.facts, f"{self.variant}-jpeg{max_width or ''}")
 
 
 def find_original(library: Library, item_id: int) -> Original:
     """The original of a picture. Raises ItemNotFoundError: no such id, or the file is gone or unreadable."""
     width = library.item(item_id).width
+    packed = library.packed(item_id)
+    if packed is not None:
+        return _part(packed, item_id, width)
     path = library.original(item_id)
     try:
         facts, head = _read_head(path)
@@ -76,16 +83,23 @@ def find_original(library: Library, item_id: int) -> Original:
     return Original(path, facts, media_type_of(head), width)
 
 
+def _part(uri: str, item_id: int, width: int) -> Original:
+    """A picture inside an archive or a table."""
+    data = read_member(uri)
+    path = file_of(uri)
+    return Original(path, path.stat(), media_type_of(data[:HEAD_BYTES]), width, data, f"-{item_id:x}")
+
+
 def media_type_of(head: bytes) -> str | None:
     """The media type of a raster kind that every browser shows, from a file's first bytes; else None."""
     kind = find_kind(head)
     return kind.media_type if kind and kind.media_type in SHOWN_BY_BROWSERS else None
 
 
-def redraw(path: Path, max_width: int | None) -> bytes:
+def redraw(source: Path | bytes, max_width: int | None) -> bytes:
     """The picture as JPEG, at most `max_width` pixels across, never enlarged. Raises PictureError."""
     # Reading may shrink a JPEG on the way, but leaves its sides larger than `min_side`.
-    image = open_picture(path, min_side=max_width).image
+    image = open_picture(source, min_side=max_width).image
     return to_jpeg(image if max_width is None else fit_width(image, max_width))
 
 

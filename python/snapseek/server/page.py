@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import os
 
     from starlette.datastructures import Headers
+    from starlette.types import Receive, Scope, Send
 
 BUILT_PAGE = Path(__file__).with_name("static")
 
@@ -67,7 +68,7 @@ class Page:
         if is_held(headers, fields["etag"]):
             return Response(status_code=304, headers=fields)
         media_type = _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
-        return FileResponse(path, headers=fields, media_type=media_type, stat_result=facts)
+        return _WholeFile(path, headers=fields, media_type=media_type, stat_result=facts)
 
     def _absent(self, name: str) -> HTTPException:
         if name == "index.html":
@@ -77,6 +78,14 @@ class Page:
                 "`npm ci && npm run build` in web/ or install a released wheel; /api works without it",
             )
         return HTTPException(404)
+
+
+class _WholeFile(FileResponse):
+    """A file of which nobody needs a part: Range, which a server may ignore, is ignored, malformed or not."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kept = [entry for entry in scope["headers"] if entry[0] not in (b"range", b"if-range")]
+        await super().__call__({**scope, "headers": kept}, receive, send)
 
 
 def _is_plain(name: str) -> bool:

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 from snapseek.errors import InputError
 from snapseek.library.terms import MAX_QUERY_CHARACTERS, parse
+from snapseek.server.body import parse_object
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from starlette.datastructures import QueryParams
 
     from snapseek.library import Term
@@ -27,9 +30,27 @@ MAX_WIDTH = 4096
 MAX_ID = 2**63 - 1
 MIN_ID = -(2**63)
 TOWERS = ("full", "fast")
+SORTS = ("relevance", "newest", "oldest", "size")
+MODES = ("clip", "words", "both")
+QUESTION_FIELDS = (
+    "q",
+    "limit",
+    "offset",
+    "exact",
+    "tower",
+    "where",
+    "sort",
+    "min_score",
+    "dedup",
+    "mode",
+    "include",
+)
+INCLUDED = ("preview", "meta", "caption")
+MAX_WHERE_CHARACTERS = 4000
 
 # Only ASCII digits, and few of them: int() itself takes other scripts and refuses thousands of digits.
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
+_DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,17})?")
 
 
 @dataclass(frozen=True)
@@ -55,7 +76,12 @@ def read_query(params: QueryParams) -> str:
     """The words to search for, 1 to 1000 characters without the white space around. Raises InputError."""
     if "q" not in params:
         raise InputError("the parameter q is missing; it holds the words to search for")
-    query = params["q"].strip()
+    return checked_query(params["q"])
+
+
+def checked_query(text: str) -> str:
+    """The same for a text from elsewhere."""
+    query = text.strip()
     if not query:
         raise InputError("the query is empty; type at least one word")
     if len(query) > MAX_QUERY_CHARACTERS:
@@ -65,12 +91,43 @@ def read_query(params: QueryParams) -> str:
     return query
 
 
-def read_tower(params: QueryParams) -> str:
-    """`tower`, `full` (default) or `fast`. Raises InputError."""
-    tower = params.get("tower", "full")
-    if tower not in TOWERS:
-        raise InputError(f"tower must be full or fast; found {_shown(tower)}")
-    return tower
+def read_where(params: QueryParams) -> str | Mapping[str, object] | None:
+    """`where`: filters as text, or a JSON object when it begins with a brace. Raises InputError."""
+    text = params.get("where", "").strip()
+    if len(text) > MAX_WHERE_CHARACTERS:
+        raise InputError(f"where has {len(text)} characters; at most {MAX_WHERE_CHARACTERS} are read")
+    if text.startswith("{"):
+        return parse_object(text.encode("utf-8", "surrogatepass"))
+    return text or None
+
+
+def read_choice(params: QueryParams, name: str, choices: Sequence[str]) -> str:
+    """One of `choices`, the first of which is the default. Raises InputError."""
+    value = params.get(name, choices[0])
+    if value not in choices:
+        expected = f"{', '.join(choices[:-1])} or {choices[-1]}"
+        raise InputError(f"{name} must be {expected}; found {_shown(value)}")
+    return value
+
+
+def read_number(params: QueryParams, name: str) -> float | None:
+    """A decimal number such as 0.25, or None. Raises InputError."""
+    text = params.get(name)
+    if text is None:
+        return None
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    raise InputError(f"{name} must be a decimal number such as 0.25; found {_shown(text)}")
+
+
+def read_include(params: QueryParams) -> frozenset[str]:
+    """`include`: which of preview, meta and caption are wanted, with commas between. Raises InputError."""
+    text = params.get("include")
+    names = INCLUDED if text is None else tuple(name for name in text.split(",") if name)
+    for name in names:
+        if name not in INCLUDED:
+            raise InputError(f"include must be some of {','.join(INCLUDED)}; found {_shown(name)}")
+    return frozenset(names)
 
 
 def read_terms(query: str) -> list[Term]:
@@ -90,7 +147,16 @@ def read_terms(query: str) -> list[Term]:
 def read_window(params: QueryParams) -> Window:
     """`limit` (1 to 200, default 60) and `offset` (default 0), together at most 1000. Raises InputError."""
     limit = _read_integer(params, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-    offset = _read_integer(params, "offset", 0, 0, MAX_DEPTH - 1)
+    return checked_window(limit, _read_integer(params, "offset", 0, 0, MAX_DEPTH - 1))
+
+
+def checked_window(limit: int, offset: int) -> Window:
+    """The window of these numbers. Raises InputError for those out of bounds."""
+    if not (1 <= limit <= MAX_LIMIT and 0 <= offset < MAX_DEPTH):
+        raise InputError(
+            f"limit must be from 1 to {MAX_LIMIT} and offset from 0 to {MAX_DEPTH - 1}; "
+            f"found {limit} and {offset}"
+        )
     if offset + limit > MAX_DEPTH:
         raise InputError(
             f"offset + limit is {offset + limit}; at most {MAX_DEPTH} entries can be paged through, "
@@ -106,9 +172,9 @@ def read_width(params: QueryParams) -> int | None:
     return _read_integer(params, "w", MIN_WIDTH, MIN_WIDTH, MAX_WIDTH)
 
 
-def read_exact(params: QueryParams) -> bool:
-    """`exact`, 0 (the default) or 1: whether every picture is to be scored. Raises InputError."""
-    return _read_integer(params, "exact", 0, 0, 1) == 1
+def read_flag(params: QueryParams, name: str) -> bool:
+    """0 (the default) or 1. Raises InputError."""
+    return _read_integer(params, name, 0, 0, 1) == 1
 
 
 def read_id(text: str) -> int:

@@ -70,8 +70,10 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["allow"] = "GET, HEAD"
-        return problem(405, f"only GET and HEAD are answered here, not {request.method[:20]}", headers)
+        allowed = sorted(name.strip() for name in headers.pop("Allow", "GET, HEAD").split(","))
+        headers["allow"] = ", ".join(allowed)
+        listed = " and ".join(allowed)
+        return problem(405, f"only {listed} are answered here, not {request.method[:20]}", headers)
     if error.detail == HTTPStatus.NOT_FOUND.phrase:
         return problem(
             404, "there is nothing at this address; /api/openapi.json lists what there is", headers

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from snapseek.errors import InputError
+from snapseek.server.access import MIN_TOKEN_CHARACTERS
 from snapseek.server.app import create_app
+from snapseek.server.connection import Connection
 from snapseek.server.guard import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from starlette.applications import Starlette
 
@@ -40,17 +42,24 @@ def serve(
     port: int = 8000,
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
+    token: str | None = None,
+    insecure: bool = False,
+    allowed_origins: Sequence[str] = (),
 ) -> None:
     """Show `library` at http://host:port/ until Ctrl-C; blocks.
 
     The first search is done before the port opens, so that no visitor waits for the model. `port` 0 takes a
     free one; `on_ready(url)` is called with the real address once it is answered. Only this machine can reach
-    the server unless `host` says otherwise; then whoever reaches it can see every picture.
+    the server unless `host` says otherwise; then a `token` of at least 16 characters is needed, which who
+    asks has to know, or `insecure`: whoever reaches it can see every picture. Pages of `allowed_origins` may
+    ask from a browser.
 
-    Raises InputError if the host is unknown or the port cannot be had, and whatever a search may raise.
+    Raises InputError if the host is unknown or the port cannot be had, for a host that others can reach
+    without a token, and whatever a search may raise.
     """
+    check_access(host, token, insecure=insecure)
     warm(library)
-    app = create_app(library, allowed_hosts=allowed_hosts(host))
+    app = create_app(library, allowed_hosts=allowed_hosts(host), token=token, allowed_origins=allowed_origins)
     with open_port(host, port) as listener:
         url = address(listener)
         server = _Server(app, lambda: _announce(url, on_ready, open_browser))
@@ -58,6 +67,20 @@ def serve(
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             _log.debug("stopped by Ctrl-C")  # uvicorn has closed everything in order before it passes this on
+
+
+def check_access(host: str, token: str | None, *, insecure: bool = False) -> None:
+    """Raises InputError for a server that others can reach without a token, unless that is wanted."""
+    if token is not None and (len(token) < MIN_TOKEN_CHARACTERS or not token.isascii() or " " in token):
+        raise InputError(
+            f"expected a token of at least {MIN_TOKEN_CHARACTERS} ASCII characters without spaces, found "
+            f"{len(token)}; make one with: python -c 'import secrets; print(secrets.token_urlsafe())'"
+        )
+    if token is None and not insecure and not is_loopback(host):
+        raise InputError(
+            f"{host or 'this server'} can be reached by others: give a token that they have to know (--token "
+            "or SNAPSEEK_TOKEN), or say --insecure to show every picture to whoever reaches it"
+        )
 
 
 def warm(library: Library) -> None:
@@ -117,7 +140,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http="h11",
+                http=Connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,

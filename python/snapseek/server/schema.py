@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from snapseek.library.terms import MAX_QUERY_CHARACTERS
 from snapseek.server.parameters import (
     DEFAULT_LIMIT,
+    INCLUDED,
     MAX_DEPTH,
     MAX_LIMIT,
+    MAX_WHERE_CHARACTERS,
     MAX_WIDTH,
     MIN_WIDTH,
+    MODES,
+    SORTS,
     TOWERS,
 )
+from snapseek.server.shapes import ID, STRING, WORDS, Json, reference, schemas
 
-Json = dict[str, object]
-
-_INTEGER: Json = {"type": "integer"}
-_NUMBER: Json = {"type": "number"}
-_STRING: Json = {"type": "string"}
-_QUERY = "Words to search for, such as: two dogs; horse + stripes - 2:snow; id:17 + night."
+_QUERY = "What to search for, such as: two dogs; horse + stripes - 2:snow; id:17 + night; beach after:2023."
 _PROBLEMS = {
-    "400": "A parameter is missing, malformed, out of bounds or not known.",
+    "400": "A parameter or a field is missing, malformed, out of bounds or not known.",
+    "401": "The server asks for its token.",
     "404": "No picture has that id, or its original is gone.",
+    "408": "The body did not arrive in time.",
     "409": "The library was made with another model than the one loaded.",
+    "413": "The body is too large.",
     "415": "The original is there, but cannot be read as a picture.",
     "416": "The range begins behind the end of the file.",
+    "429": "This client asks too often.",
+    "503": "Too many requests are waiting, or the model is not loaded yet; see Retry-After.",
 }
+_ANYWHERE = ("401", "429", "503")
 
 
 def openapi(snapseek_version: str) -> Json:
@@ -34,37 +39,74 @@ def openapi(snapseek_version: str) -> Json:
         "info": {
             "title": "snapseek",
             "version": snapseek_version,
-            "description": "Search one library of pictures by words. Read-only: GET and HEAD.",
+            "description": "Search one library of pictures by words, pictures and filters. Read-only.",
         },
         "paths": _paths(),
-        "components": {"schemas": _schemas()},
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"token": []}],
     }
 
 
 def _paths() -> Json:
     page = [_limit(), _offset()]
+    search = [_q(), *page, _exact(), _tower(), _where(), _sort(), _min_score(), _dedup(), _mode(), _include()]
+    listed = [*page, _where(), _stored_sort(), _include()]
+    like = [_id(), *page, _where(), _dedup(), _include()]
     return {
-        "/api/search": _get(
-            "The pictures that answer words, best first",
-            "Answer",
-            [_q(), *page, _exact(), _tower()],
-            "400",
-            "404",
-            "409",
-        ),
-        "/api/items": _get("The pictures in stored order", "Answer", page, "400"),
+        "/api/search": {
+            **_get("The pictures that answer a question, best first", "Answer", search, "400", "404", "409"),
+            **_post("The same, with pictures and vectors as terms", "Question", "Answer", "404", "409"),
+        },
+        "/api/items": _get("The pictures in stored order, or by a key", "Answer", listed, "400"),
+        "/api/items/{id}/similar": _get("The pictures most like one", "Answer", like, "400", "404", "409"),
+        "/api/suggestions": _get("What can be asked of this library", "Suggestions", [], "400"),
         "/api/items/{id}": _get("One picture", "Result", [_id()], "400", "404"),
+        "/api/preview/{id}": {"get": _preview()},
         "/api/image/{id}": {"get": _image()},
         "/api/info": _get("The library being served", "Info", [], "400"),
         "/api/openapi.json": _get("This document", None, [], "400"),
         "/healthz": _get("Whether the server is alive", "Health", []),
+        "/readyz": _get("Whether a query is answered at once", "Readiness", []),
+        "/metrics": {"get": _metrics()},
+        "/knn-service": _post(
+            "Neighbours, as clip-retrieval's backend answers", "Knn", "Neighbours", "404", "409"
+        ),
+        "/metadata": _post("Columns of pictures, as clip-retrieval's backend answers", "Ids", "Records"),
+        "/indices-list": _get("The library's name, as clip-retrieval's backend answers", "Names", [], "400"),
     }
 
 
 def _get(summary: str, schema: str | None, parameters: list[Json], *problems: str) -> Json:
-    shape = _reference(schema) if schema else {"type": "object"}
-    good = {"description": summary, "content": {"application/json": {"schema": shape}}}
-    return {"get": _operation(summary, parameters, {"200": good}, problems)}
+    shape: Json = reference(schema) if schema else {"type": "object"}
+    good: Json = {"200": _content(summary, shape)}
+    if schema == "Answer":
+        good["304"] = {"description": "The answer with the tag in If-None-Match is still good"}
+    return {"get": _operation(summary, parameters, good, problems)}
+
+
+def _post(summary: str, takes: str, gives: str, *problems: str) -> Json:
+    body = {"required": True, "content": {"application/json": {"schema": reference(takes)}}}
+    refusals = ("400", "408", "413", *problems)
+    return {
+        "post": {
+            **_operation(summary, [], {"200": _content(summary, reference(gives))}, refusals),
+            "requestBody": body,
+        }
+    }
+
+
+def _content(summary: str, shape: Json) -> Json:
+    return {"description": summary, "content": {"application/json": {"schema": shape}}}
+
+
+def _preview() -> Json:
+    good: Json = {
+        "200": {"description": "A WebP picture of at most 500 bytes", "content": {"image/webp": {}}}
+    }
+    return _operation("One picture's preview", [_id(), _v()], good, ("400", "404"))
 
 
 def _image() -> Json:
@@ -79,56 +121,92 @@ def _image() -> Json:
     return _operation(summary, [_id(), _w(), _v()], good, ("400", "404", "415", "416"))
 
 
+def _metrics() -> Json:
+    good: Json = {"200": {"description": "In the format of Prometheus", "content": {"text/plain": {}}}}
+    return _operation("Counters and times", [], good, ("404",))
+
+
 def _operation(summary: str, parameters: list[Json], good: Json, problems: tuple[str, ...]) -> Json:
-    refusals = {status: _problem(_PROBLEMS[status]) for status in problems}
+    named = sorted({*problems, *_ANYWHERE})
+    refusals = {status: _problem(_PROBLEMS[status]) for status in named}
     return {"summary": summary, "parameters": parameters, "responses": {**good, **refusals}}
 
 
 def _problem(description: str) -> Json:
     return {
         "description": description,
-        "content": {"application/problem+json": {"schema": _reference("Problem")}},
+        "content": {"application/problem+json": {"schema": reference("Problem")}},
     }
 
 
-def _reference(schema: str) -> Json:
-    return {"$ref": f"#/components/schemas/{schema}"}
-
-
 def _q() -> Json:
-    shape = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARACTERS}
-    return {**_in_query("q", shape, _QUERY), "required": True}
+    return _in_query("q", WORDS, _QUERY + " May be left out where there is a where.")
 
 
 def _limit() -> Json:
-    shape = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+    shape: Json = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     return _in_query("limit", shape, "How many pictures to answer with.")
 
 
 def _offset() -> Json:
-    shape = {"type": "integer", "minimum": 0, "maximum": MAX_DEPTH - 1, "default": 0}
+    shape: Json = {"type": "integer", "minimum": 0, "maximum": MAX_DEPTH - 1, "default": 0}
     return _in_query("offset", shape, f"How many to skip; offset + limit is at most {MAX_DEPTH}.")
 
 
 def _exact() -> Json:
-    shape = {"type": "integer", "minimum": 0, "maximum": 1, "default": 0}
+    shape: Json = {"type": "integer", "minimum": 0, "maximum": 1, "default": 0}
     return _in_query("exact", shape, "1: score every picture, in a large library too.")
 
 
 def _tower() -> Json:
-    shape: Json = {"type": "string", "enum": list(TOWERS), "default": TOWERS[0]}
-    return _in_query("tower", shape, "fast: the library's student answers, where it has one.")
+    return _in_query("tower", _choice(TOWERS), "fast: the library's student answers, where it has one.")
+
+
+def _where() -> Json:
+    shape: Json = {"type": "string", "maxLength": MAX_WHERE_CHARACTERS}
+    return _in_query("where", shape, "Filters as text, or a JSON object.")
+
+
+def _sort() -> Json:
+    return _in_query("sort", _choice(SORTS), "Another order than that of relevance, of the 1,000 best.")
+
+
+def _stored_sort() -> Json:
+    return _in_query("sort", _choice(("stored", *SORTS[1:])), "Another order than the stored one.")
+
+
+def _min_score() -> Json:
+    shape: Json = {"type": "string", "pattern": r"^-?[0-9]{1,9}(\.[0-9]{1,17})?$"}
+    return _in_query("min_score", shape, "The lowest score to show, a decimal number.")
+
+
+def _dedup() -> Json:
+    shape: Json = {"type": "integer", "minimum": 0, "maximum": 1, "default": 0}
+    return _in_query("dedup", shape, "1: fold pictures that are nearly the same under the best of them.")
+
+
+def _mode() -> Json:
+    return _in_query("mode", _choice(MODES), "Find by what is seen, by words in captions and names, or both.")
+
+
+def _include() -> Json:
+    shape: Json = {"type": "string", "pattern": f"^({'|'.join(INCLUDED)}|,)*$"}
+    return _in_query("include", shape, f"Which of {','.join(INCLUDED)} to answer with; all by default.")
 
 
 def _w() -> Json:
-    shape = {"type": "integer", "minimum": MIN_WIDTH, "maximum": MAX_WIDTH}
+    shape: Json = {"type": "integer", "minimum": MIN_WIDTH, "maximum": MAX_WIDTH}
     return _in_query("w", shape, "The width in pixels to send the picture in; never enlarged.")
 
 
 def _v() -> Json:
     return _in_query(
-        "v", _STRING, "The library's version; with the current one the picture is kept for a day."
+        "v", STRING, "The library's version; with the current one the picture is kept for a day."
     )
+
+
+def _choice(names: tuple[str, ...]) -> Json:
+    return {"type": "string", "enum": list(names), "default": names[0]}
 
 
 def _in_query(name: str, shape: Json, description: str) -> Json:
@@ -136,69 +214,4 @@ def _in_query(name: str, shape: Json, description: str) -> Json:
 
 
 def _id() -> Json:
-    shape = {"type": "integer", "format": "int64"}
-    return {"name": "id", "in": "path", "required": True, "schema": shape, "description": "A picture's id."}
-
-
-def _schemas() -> Json:
-    return {
-        "Answer": _answer(),
-        "Index": _object(**_index()),
-        "Result": _result(),
-        "Info": _info(),
-        "Health": _object(status={"const": "ok"}),
-        "Problem": _object(type=_STRING, title=_STRING, status=_INTEGER, detail=_STRING),
-    }
-
-
-def _answer() -> Json:
-    return _object(
-        query={"type": ["string", "null"], "description": "The words, stripped; null in stored order."},
-        took_ms=_object(embed=_NUMBER, search=_NUMBER, fetch=_NUMBER, total=_NUMBER),
-        index=_reference("Index"),
-        total={"type": "integer", "description": "How many pictures could be paged to."},
-        results={"type": "array", "items": _reference("Result")},
-    )
-
-
-def _result() -> Json:
-    return _object(
-        id={"type": "integer", "format": "int64"},
-        score={"type": ["number", "null"], "description": "Higher is better; null in stored order."},
-        url={
-            "type": "string",
-            "description": "Where the original is, here or elsewhere.",
-        },
-        width={"type": "integer", "description": "Of the upright original, in pixels; 0 if not known."},
-        height={"type": "integer", "description": "Of the upright original, in pixels; 0 if not known."},
-        color={"type": "string", "pattern": "^#[0-9a-f]{6}$", "description": "The mean colour."},
-        preview={"type": "string", "contentEncoding": "base64", "contentMediaType": "image/webp"},
-        caption={"type": ["string", "null"]},
-        meta={"type": "object", "description": "What the source knew, and the user's own columns."},
-    )
-
-
-def _info() -> Json:
-    return _object(
-        **_index(),
-        failed={"type": "integer", "description": "Files that could not be read as pictures."},
-        fingerprint={"type": "string", "description": "Of the model's files and its preprocessing."},
-        provider={"type": "string", "description": "What runs the model."},
-        kernel={"type": "string", "description": "What scores the vectors."},
-        snapseek={"type": "string", "description": "The server's version."},
-        examples={"type": "array", "items": _STRING, "description": "Queries worth trying."},
-    )
-
-
-def _index() -> dict[str, Json]:
-    return {
-        "name": _STRING,
-        "count": {"type": "integer", "description": "How many pictures are in the library."},
-        "model": _STRING,
-        "dim": {"type": "integer", "description": "Numbers in one vector."},
-        "version": {"type": "string", "description": "Changes whenever the library does."},
-    }
-
-
-def _object(**properties: Json) -> Json:
-    return {"type": "object", "required": list(properties), "properties": properties}
+    return {"name": "id", "in": "path", "required": True, "schema": ID, "description": "A picture's id."}

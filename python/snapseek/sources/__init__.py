@@ -1,7 +1,8 @@
 """Where pictures come from. Each source is one file; none opens a picture, none knows a model or a library.
 
-for picture in find_pictures(Path("holiday")):          # files to embed, one by one
-    picture.path, picture.uri, picture.size_bytes
+source = open_source(Path("holiday"))                   # a folder, a list of urls, an archive, a table
+for picture in source.read(source.find()):              # to embed, one by one; `find` alone only looks
+    picture.uri, picture.data or picture.path, picture.facts, picture.columns
 
 for file, blocks in find_embeddings(Path("laion")):     # vectors made elsewhere, some thousand rows at a time
     for block in blocks:
@@ -10,16 +11,24 @@ for file, blocks in find_embeddings(Path("laion")):     # vectors made elsewhere
 
 from snapseek.sources.embeddings import Block, EmbeddingFile, Embeddings, find_embeddings
 from snapseek.sources.folder import find_pictures
+from snapseek.sources.opening import open_source, reopen
+from snapseek.sources.patience import Limits
 from snapseek.sources.picture import Picture
 from snapseek.sources.sidecar import Sidecar, read_sidecars
+from snapseek.sources.source import PictureSource, PlainFiles
 
 __all__ = [
     "Block",
     "EmbeddingFile",
     "Embeddings",
+    "Limits",
     "Picture",
+    "PictureSource",
+    "PlainFiles",
     "Sidecar",
     "find_embeddings",
     "find_pictures",
+    "open_source",
     "read_sidecars",
+    "reopen",
 ]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from snapseek.errors import InputError
 from snapseek.sources.columns import Columns
+from snapseek.sources.rows import first_line
 
 BLOCK_ROWS = 8192
 
@@ -96,7 +97,10 @@ class Embeddings:
                 raise InputError(
                     f"{file.table} has columns of other types than the tables before: {error}"
                 ) from error
-        return Columns.of(merged)
+        try:
+            return Columns.of(merged)
+        except InputError as error:
+            raise InputError(f"{self.files[0].table} cannot be taken in: {error}") from error
 
     def __iter__(self) -> Iterator[tuple[EmbeddingFile, Iterator[Block]]]:
         """Each file with its rows."""
@@ -175,8 +179,10 @@ def _shape(path: Path) -> tuple[int, int]:
             version = np.lib.format.read_magic(file)
             shape, _, dtype = _HEADERS[version](file)
             body_bytes = path.stat().st_size - file.tell()
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"expected an npy file, found something else in {path}: {error}") from error
+    except Exception as error:  # a head is Python source, and NumPy raises what its parser raises
+        raise InputError(
+            f"expected an npy file, found something else in {path}: {first_line(error)}"
+        ) from error
     if len(shape) != 2 or dtype.newbyteorder("=") not in (np.float16, np.float32):
         raise InputError(f"expected float16 or float32 of shape (n, dim) in {path}, found {dtype} of {shape}")
     if body_bytes < shape[0] * shape[1] * dtype.itemsize:

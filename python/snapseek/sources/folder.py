@@ -8,7 +8,7 @@ from pathlib import Path
 from snapseek.errors import InputError
 from snapseek.sources.picture import Picture
 
-_SUFFIXES = frozenset(
+PICTURE_SUFFIXES = frozenset(
     {
         ".jpg",
         ".jpeg",
@@ -42,6 +42,11 @@ def find_pictures(folder: Path) -> Iterator[Picture]:
     return _walk(root)
 
 
+def is_picture_name(path: Path) -> bool:
+    """Whether a file is named like a picture."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
 def is_passed_over(name: str) -> bool:
     """Whether files and folders of that name are left out, with all that is in them."""
     return name.startswith(".") or name in _PASSED_OVER
@@ -73,8 +78,15 @@ def _list_folder(root: Path, within: str) -> Iterator[Picture | str]:
             continue
         if entry.is_dir(follow_symlinks=False):
             yield inside
-        elif Path(entry.name).suffix.lower() in _SUFFIXES and not entry.is_dir():
+        elif is_picture_name(Path(entry.name)) and not _leads_to_folder(entry):
             yield _picture(root, inside, entry)
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself: `_picture` tells
+        return False
 
 
 def _picture(root: Path, within: str, entry: os.DirEntry[str]) -> Picture:

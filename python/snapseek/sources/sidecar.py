@@ -5,31 +5,24 @@ broken, too large or no ordinary file is a note, and the picture comes without i
 """
 
 import json
-import math
 import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from snapseek.facts import Facts
-from snapseek.facts.facts import NOTHING, from_epoch, parse_date
+from snapseek.facts.facts import NOTHING
 from snapseek.facts.xmp import read_xmp
+from snapseek.sources.picture import storable
+from snapseek.sources.told import facts_in
 
 MAX_SIDECAR_BYTES = 1 << 20
 
-_TAKEOUT_LETTERS = (
-    46  # Takeout cuts the names of its files so that they have at most this many before ".json"
-)
+_TAKEOUT_LETTERS = 46  # Takeout cuts the names of its files to at most this many before ".json"
 _COPY = re.compile(r"(.*)(\(\d+\))(\.[^.]+)")  # "cat(1).jpg" is told of by "cat.jpg(1).json"
-_CAPTIONS = ("caption", "description", "text", "alt", "alt_text")
-_TIMES = ("taken", "date_taken", "datetime_original", "DateTimeOriginal", "datetime", "date")
-_TAGS = ("tags", "keywords")
-_LATITUDES, _LONGITUDES = ("latitude", "lat"), ("longitude", "lon", "lng")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +62,23 @@ def read_json(data: bytes, name: str = "") -> Facts:
 
     `name` is the picture's: Takeout repeats it as the title.
     """
+    return facts_in(_object(data), name=name)
+
+
+def read_url(data: bytes) -> dict[str, str]:
+    """The `url` in a JSON object, where it has one. Raises ValueError when it is none."""
+    url = _object(data).get("url")
+    return {"url": storable(url)} if isinstance(url, str) else {}
+
+
+def _object(data: bytes) -> dict[str, Any]:
     try:
         found = json.loads(data)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(found, dict):
         raise ValueError("expected a JSON object")
-    title = found.get("title")
-    return Facts.of(
-        taken=_taken(found),
-        place=_place(found),
-        title=None if title == name else title,
-        caption=_first(found, _CAPTIONS),
-        tags=_tags(found),
-    )
+    return found
 
 
 def _read_xmp(data: bytes, name: str) -> Facts:
@@ -130,44 +126,3 @@ def _content(path: Path) -> bytes | None:
             return file.read(MAX_SIDECAR_BYTES)
     finally:
         os.close(descriptor)
-
-
-def _first(found: dict[str, Any], names: tuple[str, ...]) -> object:
-    return next(
-        (found[name] for name in names if isinstance(found.get(name), str) and found[name].strip()), None
-    )
-
-
-def _taken(found: dict[str, Any]) -> datetime | None:
-    takeout = found.get("photoTakenTime")
-    if isinstance(takeout, dict):
-        return from_epoch(takeout.get("timestamp"))
-    return next((when for name in _TIMES if (when := parse_date(found.get(name)))), None)
-
-
-def _tags(found: dict[str, Any]) -> list[object]:
-    """Lists of texts, or texts with commas between; the people that Takeout names."""
-    tags: list[object] = []
-    for name in _TAGS:
-        value = found.get(name)
-        tags += value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
-    people = found.get("people")
-    for person in people if isinstance(people, list) else []:
-        tags.append(person.get("name") if isinstance(person, dict) else None)
-    return tags
-
-
-def _place(found: dict[str, Any]) -> tuple[float, float] | None:
-    for place in (found, found.get("geoData"), found.get("geoDataExif")):
-        if isinstance(place, dict):
-            latitude, longitude = _number(place, _LATITUDES), _number(place, _LONGITUDES)
-            if math.isfinite(latitude) and math.isfinite(longitude) and (latitude, longitude) != (0, 0):
-                return latitude, longitude
-    return None
-
-
-def _number(found: dict[str, Any], names: tuple[str, ...]) -> float:
-    for name in names:
-        with suppress(KeyError, TypeError, ValueError, OverflowError):
-            return float(found[name])
-    return float("nan")

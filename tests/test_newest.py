@@ -1,4 +1,4 @@
-"""snapseek.library.snapshot: states of a library that stay what they are, and how newer ones are taken up."""
+"""snapseek.library.newest: how newer states are taken up, while old ones stay what they are."""
 
 import threading
 
@@ -7,13 +7,15 @@ from PIL import Image
 
 from conftest import PICTURES
 from snapseek.errors import FormatError
-from snapseek.library import Library, library
+from snapseek.library import Library, newest
+from snapseek.library.catalogue import Catalogue
 
 
 @pytest.fixture
 def at_once(monkeypatch):
     """Every query looks for a newer commit."""
-    monkeypatch.setattr(library, "_LOOK_EVERY_S", 0)
+    monkeypatch.setattr(newest, "_LOOK_EVERY_S", 0)
+    monkeypatch.setattr(newest, "_PATIENCE_S", 10)
 
 
 def changed(folder, name="more.png", color="red"):
@@ -43,7 +45,7 @@ def test_an_old_state_stays_as_it_was(folder, tmp_path, encoder, at_once):
 
 
 def test_one_looks_a_few_times_a_second_at_most(folder, tmp_path, encoder, monkeypatch):
-    monkeypatch.setattr(library, "_LOOK_EVERY_S", 3600)
+    monkeypatch.setattr(newest, "_LOOK_EVERY_S", 3600)
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     Library.build(changed(folder), tmp_path / "l", encoder=encoder)
     assert len(opened) == len(PICTURES)
@@ -55,7 +57,7 @@ def test_one_looks_a_few_times_a_second_at_most(folder, tmp_path, encoder, monke
 def test_shards_that_stay_are_not_opened_again(folder, tmp_path, encoder):
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     before = opened.snapshot()
-    with library.Catalogue.writing(tmp_path / "l") as catalogue:
+    with Catalogue.writing(tmp_path / "l") as catalogue:
         catalogue.set_settings({"version": "other"})
     assert opened.refresh()
     assert opened.snapshot() is not before
@@ -93,3 +95,21 @@ def test_no_answer_mixes_two_states(folder, tmp_path, encoder, at_once):
     versions = {version for version, _, _ in seen}
     assert len(seen) == len(versions) > 1  # one size for each version
     assert all(len(PICTURES) <= size == total <= len(PICTURES) + 5 for _, size, total in seen)
+
+
+def test_no_query_waits_long_for_a_new_state(folder, tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr(newest, "_LOOK_EVERY_S", 0)
+    opened = Library.build(folder, tmp_path / "l", encoder=encoder)
+    Library.build(changed(folder), tmp_path / "l", encoder=encoder)
+    read, go_on = newest.Snapshot.read, threading.Event()
+
+    def slowly(*arguments):
+        assert go_on.wait(10)
+        return read(*arguments)
+
+    monkeypatch.setattr(newest.Snapshot, "read", slowly)
+    for _ in range(3):
+        assert len(opened.search("red", 99)) == len(PICTURES)
+    go_on.set()
+    assert opened.refresh() or len(opened) == len(PICTURES) + 1
+    assert len(opened.search("red", 99)) == len(PICTURES) + 1

@@ -1,0 +1,264 @@
+"""The server under load, and one person typing, measured over a large library that is served by a process.
+
+    python benches/http_figures.py LIBRARY [--seconds 60] [--connections 64] [--typed 400] [--steady 100000]
+
+LIBRARY is one that benches/typed_tower.py wrote (a text tower of true cost) or benches/million_library.py (a
+tower that is a table, as a static student is). The clients are a process of their own, on the same cores: the
+server has that much less.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+from made_records import WORDS
+from million_library import address_of, memory_mb, print_machine
+from snapseek import Library
+from snapseek.library.library import available_cores
+
+ASKED = 2000  # the queries of the set
+FILTERS = ("year:2021", "licence:CC0", "after:2019 size:>1mp", "orientation:portrait", "tag:beach")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("library", type=Path)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--typed", type=int, default=400, help="queries of one person")
+    parser.add_argument("--steady", type=int, default=0, help="requests between two looks at the memory")
+    given = parser.parse_args()
+    print_machine()
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1, maxtasksperchild=1) as pool:
+        bare = pool.apply(bare_rate, (given.library,))
+    print(f"bare text tower: {bare:.0f} queries/s, {available_cores()} threads")
+    command = [sys.executable, "-m", "snapseek", "serve", str(given.library), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            port = int(address_of(server).rpartition(":")[2])
+            for task in (
+                (print_typed, port, given.typed, "full"),
+                (print_load, port, given.connections, given.seconds, bare),
+                (print_slow, port),
+                (print_leaving, port),
+            ):
+                with context.Pool(1, maxtasksperchild=1) as pool:
+                    pool.apply(task[0], task[1:])
+            if given.steady:
+                before = memory_mb(server.pid)
+                with context.Pool(1) as pool:
+                    pool.apply(send_many, (port, given.connections, given.steady))
+                after = memory_mb(server.pid)
+                print(f"memory before and after {given.steady} requests: {before} and {after} MB (now, peak)")
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(20)
+
+
+def bare_rate(library: Path, seconds: float = 6) -> float:
+    """Different queries a second that the text tower alone answers, with a thread for each core."""
+    encoder = Library.open(library).encoder
+    queries = typed_queries(1)
+    encoder.embed_texts([next(queries)])
+    asked = [next(queries) for _ in range(20_000)]
+    end_s = time.perf_counter() + seconds
+
+    def work(number: int) -> int:
+        done = 0
+        for query in asked[number :: available_cores()]:
+            if time.perf_counter() > end_s:
+                break
+            encoder.embed_texts([query])
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(available_cores()) as pool:
+        return sum(pool.map(work, range(available_cores()))) / seconds
+
+
+def typed_queries(seed: int) -> Iterator[str]:
+    """Queries of two to five words, each different from those before."""
+    rng = random.Random(seed)
+    words = sorted(WORDS)
+    while True:
+        rest = " ".join(rng.sample(words, rng.randint(1, 4)))
+        yield f"q{rng.randrange(ASKED)} {rest}"
+
+
+def requests(seed: int) -> Iterator[tuple[str, str]]:
+    """What many visitors ask, by kind."""
+    rng, fresh = random.Random(seed), typed_queries(seed)
+    known = [next(fresh) for _ in range(50)]
+    while True:
+        kind = rng.choices(("new", "again", "page", "similar", "filter", "items"), (55, 15, 10, 8, 7, 5))[0]
+        item = rng.randrange(1, 100_000)
+        match kind:
+            case "new":
+                yield kind, f"/api/search?q={quote(next(fresh))}"
+            case "again":
+                yield kind, f"/api/search?q={quote(rng.choice(known))}"
+            case "page":
+                yield kind, f"/api/search?q={quote(rng.choice(known))}&offset=60"
+            case "similar":
+                yield kind, f"/api/items/{item}/similar?limit=20"
+            case "filter":
+                yield kind, f"/api/search?q={quote(next(fresh))}&where={quote(rng.choice(FILTERS))}"
+            case _:
+                yield kind, f"/api/items?offset={rng.randrange(900)}&limit=60"
+
+
+class Connection:
+    """One kept connection, as little HTTP as it takes, so that the clients cost little."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def get(self, target: str) -> tuple[int, bytes]:
+        """Status and body."""
+        if self._writer is None:
+            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
+        self._writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        return int(head.split(b" ", 2)[1]), await self._reader.readexactly(length)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.transport.abort()
+            self._writer = None
+
+
+def print_typed(port: int, count: int, tower: str) -> None:
+    """One person: a query, then a pause, as often as that."""
+
+    async def person() -> list[float]:
+        connection, queries, spent = Connection(port), typed_queries(7), []
+        for number in range(count + 5):
+            target = f"/api/search?q={quote(next(queries))}&tower={tower}"
+            began_s = time.perf_counter()
+            status, _ = await connection.get(target)
+            assert status == 200
+            if number >= 5:
+                spent.append(1000 * (time.perf_counter() - began_s))
+            await asyncio.sleep(0.02)
+        return spent
+
+    print_ms(f"typed query, one connection, n = {count}", asyncio.run(person()))
+
+
+def print_load(port: int, connections: int, seconds: float, bare: float) -> None:
+    """Many visitors at once, each asking again as soon as it has its answer."""
+    spent: dict[str, list[float]] = {}
+    statuses: Counter[int] = Counter()
+
+    async def visitor(seed: int, end_s: float) -> None:
+        connection = Connection(port)
+        for kind, target in requests(seed):
+            began_s = time.perf_counter()
+            if began_s > end_s:
+                return
+            status, _ = await connection.get(target)
+            statuses[status] += 1
+            if status == 200:
+                spent.setdefault(kind, []).append(1000 * (time.perf_counter() - began_s))
+
+    async def crowd() -> None:
+        end_s = time.perf_counter() + seconds
+        await asyncio.gather(*(visitor(seed, end_s) for seed in range(connections)))
+
+    asyncio.run(crowd())
+    total = sum(statuses.values())
+    rate = total / seconds
+    print(f"{connections} connections x {seconds:.0f} s: {rate:.0f} requests/s, statuses {dict(statuses)}")
+    print_ms("  all", [ms for times in spent.values() for ms in times])
+    for kind, times in spent.items():
+        print_ms(f"  {kind}, {len(times)}", times)
+    towers = (len(spent.get("new", [])) + len(spent.get("filter", []))) / seconds
+    print(f"  of the bare tower's rate: {towers / bare:.2f} by new queries alone, {rate / bare:.2f} by all")
+
+
+def print_slow(port: int, count: int = 50) -> None:
+    """Clients that send half a request and wait hold nobody else up."""
+
+    async def scene() -> list[float]:
+        slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
+        for _, writer in slow:
+            writer.write(b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+        spent = await some_searches(port, 100)
+        for _, writer in slow:
+            writer.transport.abort()
+        return spent
+
+    print_ms(f"beside {count} clients that never end their request", asyncio.run(scene()))
+
+
+def print_leaving(port: int, count: int = 500) -> None:
+    """Clients that leave before their answer cost little, and nobody else their answer."""
+
+    async def leave(number: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET /api/search?q=q{number}+leaving HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        await asyncio.sleep(0.001)
+        writer.transport.abort()
+
+    async def scene() -> list[float]:
+        leaving = asyncio.gather(*(leave(number) for number in range(count)))
+        spent = await some_searches(port, 100)
+        await leaving
+        return spent
+
+    print_ms(f"beside {count} clients that leave at once", asyncio.run(scene()))
+
+
+async def some_searches(port: int, count: int) -> list[float]:
+    """Times of so many answers; who is told that too many wait asks again."""
+    connection, queries, spent = Connection(port), typed_queries(11), []
+    for _ in range(count):
+        began_s, status = time.perf_counter(), 503
+        while status == 503:
+            status, body = await connection.get(f"/api/search?q={quote(next(queries))}")
+        assert status == 200, body
+        assert json.loads(body)["results"]
+        spent.append(1000 * (time.perf_counter() - began_s))
+    return spent
+
+
+def send_many(port: int, connections: int, count: int) -> None:
+    """So many requests; what is answered does not matter."""
+
+    async def visitor(seed: int) -> None:
+        connection = Connection(port)
+        for (_, target), _ in zip(requests(seed + 1000), range(count // connections), strict=False):
+            await connection.get(target)
+
+    async def crowd() -> None:
+        await asyncio.gather(*(visitor(seed) for seed in range(connections)))
+
+    asyncio.run(crowd())
+
+
+def print_ms(name: str, times: list[float]) -> None:
+    """Median, 95th and 99th percentile."""
+    ordered = sorted(times)
+    p95, p99 = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.95, 0.99))
+    print(f"{name}: p50 {statistics.median(ordered):.2f} ms, p95 {p95:.2f}, p99 {p99:.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    main()

@@ -1,0 +1,157 @@
+"""Previews that were made and are not in a shard yet, and why others could not be made: safe at any stop."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from snapseek.errors import StorageError
+
+FILE_NAME = "previews.db"
+
+_COMMIT_ROWS = 256
+_COMMIT_S = 1.0
+_PAGE = 500
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS made (
+    item INTEGER PRIMARY KEY,
+    preview BLOB,
+    color TEXT,
+    width INTEGER,
+    height INTEGER,
+    reason TEXT,
+    CHECK ((preview IS NULL) <> (reason IS NULL))
+) STRICT
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a picture: its preview, colour and size, or the reason why there are none."""
+
+    item: int
+    preview: bytes | None = None
+    color: str | None = None
+    width: int | None = None
+    height: int | None = None
+    reason: str | None = None
+
+
+class Pending:
+    """An open `previews.db` of a library. Only the writer of the library may hold one."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises StorageError when the disk refuses or the file is damaged."""
+        self._path = directory / FILE_NAME
+        self._since = 0
+        self._applied: list[int] = []
+        self._committed_s = time.monotonic()
+        try:
+            self._connection = sqlite3.connect(self._path, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise self._refused(error) from error
+
+    @staticmethod
+    def is_there(directory: Path) -> bool:
+        """Whether anything was noted for a library."""
+        return (directory / FILE_NAME).is_file()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        try:
+            self.commit()
+            (count,) = self._connection.execute("SELECT count(*) FROM made").fetchone()
+        finally:
+            self._connection.close()
+        if count == 0:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+
+    def add(self, made: Made) -> None:
+        """Note one, and make what was noted safe now and then. Raises StorageError."""
+        try:
+            if self._since == 0:
+                self._connection.execute("BEGIN")
+            row = (made.item, made.preview, made.color, made.width, made.height, made.reason)
+            self._connection.execute("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?, ?, ?)", row)
+        except sqlite3.DatabaseError as error:
+            raise self._refused(error) from error
+        self._since += 1
+        if self._since >= _COMMIT_ROWS or time.monotonic() - self._committed_s >= _COMMIT_S:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make what was noted safe. Raises StorageError."""
+        try:
+            if self._since:
+                self._connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise self._refused(error) from error
+        self._since = 0
+        self._committed_s = time.monotonic()
+
+    def state_of(self, items: Sequence[int]) -> dict[int, bool]:
+        """Of those that are noted, whether a preview was made."""
+        return {item: preview is not None for item, preview, *_ in self._rows(items)}
+
+    def failures(self) -> dict[int, str]:
+        """Why pictures have no preview, by id."""
+        rows = self._connection.execute(
+            "SELECT item, reason FROM made WHERE reason IS NOT NULL ORDER BY item"
+        )
+        return dict(rows.fetchall())
+
+    def forget_failures(self) -> None:
+        """Let those that failed be tried again."""
+        self._connection.execute("DELETE FROM made WHERE reason IS NOT NULL")
+
+    def forget_applied(self) -> None:
+        """Let go of the previews that `applied` has put into records, which are safe now."""
+        self._connection.execute("BEGIN")
+        rows = [(item,) for item in self._applied]
+        self._connection.executemany("DELETE FROM made WHERE item = ? AND reason IS NULL", rows)
+        self._connection.execute("COMMIT")
+        self._applied.clear()
+
+    def applied(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """The records with the previews, colours and sizes that were made for them."""
+        items: list[int] = np.asarray(records.column("id")).tolist()
+        found = {item: facts for item, *facts, reason in self._rows(items) if reason is None}
+        if not found:
+            return records
+        self._applied += found
+        columns = list(records.columns)
+        for place, name in enumerate(("preview", "color", "width", "height")):
+            index = records.schema.get_field_index(name)
+            values = records.column(index).to_pylist()
+            told = [
+                found[item][place] if item in found else value
+                for item, value in zip(items, values, strict=True)
+            ]
+            columns[index] = pa.array(told, records.schema.field(index).type)
+        return pa.RecordBatch.from_arrays(columns, schema=records.schema)
+
+    def _rows(self, items: Sequence[int]) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(items), _PAGE):
+            some = items[start : start + _PAGE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT item, preview, color, width, height, reason FROM made WHERE item IN ({marks})"  # noqa: S608
+            found += self._connection.execute(query, some).fetchall()
+        return found
+
+    def _refused(self, error: sqlite3.DatabaseError) -> StorageError:
+        is_damaged = not isinstance(error, sqlite3.OperationalError)
+        mend = f"; remove {os.fspath(self._path)} and begin again" if is_damaged else ""
+        return StorageError(f"cannot write {self._path}: {error}{mend}")

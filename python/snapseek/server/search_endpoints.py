@@ -1,0 +1,131 @@
+"""The endpoints that answer with lists of pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from snapseek.library import Term
+from snapseek.server.answers import hits_answer, suggestions_answer
+from snapseek.server.body import read_object
+from snapseek.server.etags import is_held
+from snapseek.server.parameters import (
+    MODES,
+    QUESTION_FIELDS,
+    SORTS,
+    TOWERS,
+    check_names,
+    read_choice,
+    read_flag,
+    read_id,
+    read_include,
+    read_number,
+    read_query,
+    read_where,
+    read_window,
+)
+from snapseek.server.question import Question, find, question_of
+from snapseek.server.uploads import read_pictures
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+    from starlette.requests import Request
+
+    from snapseek.server.service import Service
+
+
+class SearchEndpoints:
+    """Search by words, pictures and filters, the stored order, and the like of a picture."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def routes(self) -> list[Route]:
+        """Their addresses."""
+        return [
+            Route("/api/search", self.search, methods=["GET", "POST"]),
+            Route("/api/items", self.items),
+            Route("/api/items/{id}/similar", self.similar),
+            Route("/api/suggestions", self.suggestions),
+        ]
+
+    async def search(self, request: Request) -> Response:
+        """The pictures that answer a question, best first."""
+        if request.method == "POST":
+            check_names(request.query_params, ())
+            question = question_of(await read_object(request))
+            terms = await read_pictures(request, self._service, question.pictures)
+            return await self._service.searchers.run(request, partial(self._find, question, terms))
+        return await self._cached(request, _question(request.query_params))
+
+    async def similar(self, request: Request) -> Response:
+        """The pictures that are most like one of the library."""
+        params = request.query_params
+        check_names(params, ("limit", "offset", "where", "dedup", "include"))
+        item_id = read_id(request.path_params["id"])
+        question = Question(
+            read_window(params),
+            terms=(Term(item_id),),
+            where=read_where(params),
+            fold=read_flag(params, "dedup"),
+            include=read_include(params),
+        )
+        return await self._cached(request, question)
+
+    async def items(self, request: Request) -> Response:
+        """The pictures in stored order, or in another."""
+        params = request.query_params
+        check_names(params, ("limit", "offset", "where", "sort", "include"))
+        sort = read_choice(params, "sort", ("stored", *SORTS[1:]))
+        question = Question(
+            read_window(params), where=read_where(params), sort=sort, include=read_include(params)
+        )
+        return await self._service.searchers.run(request, partial(self._list, question))
+
+    async def suggestions(self, request: Request) -> Response:
+        """What can be asked: queries worth trying, and columns with their most frequent values."""
+        check_names(request.query_params, ())
+        library = self._service.library
+        return await self._service.searchers.run(request, lambda: suggestions_answer(library.suggestions()))
+
+    async def _cached(self, request: Request, question: Question) -> Response:
+        """The answer, or 304 where the client holds that of this library's version already."""
+        tag = question.tag(self._service.library.version)
+        if is_held(request.headers, tag.removeprefix("W/")):
+            return Response(status_code=304, headers={"etag": tag, "cache-control": "private, no-cache"})
+        return await self._service.searchers.run(request, partial(self._find, question, tagged=True))
+
+    def _find(self, question: Question, terms: tuple[Term, ...] = (), *, tagged: bool = False) -> Response:
+        library = self._service.library
+        hits, filters = find(library, question, terms)
+        # The tag is of the state that answered, which may be newer than the one that was looked at before.
+        headers = {"etag": question.tag(hits.version)} if tagged else {}
+        return hits_answer(hits, question.typed, library.info(), filters, question.include, headers)
+
+    def _list(self, question: Question) -> Response:
+        library, window = self._service.library, question.window
+        sort = None if question.sort == "stored" else question.sort
+        hits = library.browse(window.limit, offset=window.offset, where=question.where, sort=sort)
+        return hits_answer(hits, None, library.info(), (), question.include)
+
+
+def _question(params: QueryParams) -> Question:
+    check_names(params, QUESTION_FIELDS)
+    asked = Question(
+        read_window(params),
+        where=read_where(params),
+        sort=read_choice(params, "sort", SORTS),
+        min_score=read_number(params, "min_score"),
+        fold=read_flag(params, "dedup"),
+        mode=read_choice(params, "mode", MODES),
+        exact=read_flag(params, "exact"),
+        tower=read_choice(params, "tower", TOWERS),
+        include=read_include(params),
+    )
+    if asked.where is not None and not params.get("q", "").strip():
+        return asked
+    return replace(asked, typed=read_query(params))

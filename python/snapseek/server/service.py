@@ -1,0 +1,34 @@
+"""What all endpoints share: the library, the threads that work for them, and what this server may do."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from snapseek.server.workers import Workers
+
+if TYPE_CHECKING:
+    from snapseek.library import Library
+
+_MAX_SEARCHERS = 4
+_MAX_DECODERS = 2  # each may hold one whole picture, uncompressed
+
+
+def _searchers() -> Workers:
+    return Workers(min(_MAX_SEARCHERS, os.cpu_count() or 1))
+
+
+def _decoders() -> Workers:
+    return Workers(_MAX_DECODERS)
+
+
+@dataclass(frozen=True)
+class Service:
+    """One library being served. `fetches` is whether a question may name a picture by its url."""
+
+    library: Library
+    snapseek_version: str
+    fetches: bool = False
+    searchers: Workers = field(default_factory=_searchers)
+    decoders: Workers = field(default_factory=_decoders)

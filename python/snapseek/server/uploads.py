@@ -1,0 +1,68 @@
+"""Pictures that come with a question, in its body or from a url, made terms of a search."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from snapseek.errors import InputError, PictureError
+from snapseek.images import open_picture
+from snapseek.library import Term
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PIL import Image
+    from starlette.requests import Request
+
+    from snapseek.server.question import PictureTerm
+    from snapseek.server.service import Service
+
+_MIN_SIDE_PX = 512
+"""A large JPEG may be shrunk to this while it is read: no image tower sees more."""
+
+_FETCH_S = 15.0
+
+
+async def read_pictures(
+    request: Request, service: Service, pictures: Sequence[PictureTerm]
+) -> tuple[Term, ...]:
+    """The terms of these pictures, decoded a few at a time whoever asks.
+
+    Raises InputError for what is no picture, for a url that must not be asked, and for any url where this
+    server asks none.
+    """
+    terms = []
+    for picture in pictures:
+        data = picture.data if picture.data is not None else await _fetched(service, picture.url or "")
+        image = await service.decoders.run(request, partial(_decoded, data))
+        terms.append(Term(image, picture.weight))
+    return tuple(terms)
+
+
+def _decoded(data: bytes) -> Image.Image:
+    try:
+        return open_picture(data, min_side=_MIN_SIDE_PX).image
+    except PictureError as error:
+        raise InputError(f"cannot search by the picture: {error}") from error
+
+
+async def _fetched(service: Service, url: str) -> bytes:
+    """The bytes at a url; addresses of this machine and its network are refused, in redirects too."""
+    if not service.fetches:
+        raise InputError(
+            "image_url is only fetched by a server for its own machine; send the picture as image"
+        )
+    try:
+        from snapseek.sources.fetch import Fetcher
+        from snapseek.sources.patience import Limits
+    except ImportError as error:
+        raise InputError(
+            'image_url needs aiohttp, which is not installed: pip install "snapseek[fetch]"'
+        ) from error
+    limits = Limits(connections=2, timeout_s=_FETCH_S, deadline_s=_FETCH_S, attempts=1, max_bytes=16 << 20)
+    try:
+        async with Fetcher(limits) as fetcher:
+            return await fetcher.get(url)
+    except PictureError as error:
+        raise InputError(f"cannot search by the picture at that url: {error}") from error

@@ -1,0 +1,226 @@
+"""Rows of a list: a url a line, csv, tsv, jsonl or parquet, one after the other and never all at once.
+
+A row that cannot be read is told with its number, and the next one is read.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from snapseek.errors import InputError
+
+MAX_LINE = 1 << 20
+"""Characters of a line; longer ones are left out, whatever they are."""
+
+_BATCH_ROWS = 4096
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_URL = re.compile(r"\s*https?://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row by its number, from 1: its values by column, or the `problem` that it has.
+
+    `is_gap` says that the problem is of this row and unknown ones behind it.
+    """
+
+    number: int
+    values: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+    is_gap: bool = False
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a list, by the ending of its name. Raises InputError when it is none or not readable."""
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"expected a list ({' '.join(LIST_SUFFIXES)}), found {path}")
+    if not path.is_file():
+        raise InputError(f"expected a list at {path}, found {'no file' if path.exists() else 'nothing'}")
+    try:
+        yield from reader(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _lines(file: TextIO) -> Iterator[str | None]:
+    """The lines; None for one that is longer than MAX_LINE."""
+    while line := file.readline(MAX_LINE):
+        is_whole = len(line) < MAX_LINE or line.endswith(("\n", "\r"))
+        while not is_whole and (rest := file.readline(MAX_LINE)):
+            is_whole = rest.endswith(("\n", "\r"))
+            line = ""
+        yield line or None
+
+
+def _opened(path: Path) -> TextIO:
+    with path.open("rb") as file:
+        is_wide = file.read(2) in _UTF16
+    return path.open(encoding="utf-16" if is_wide else "utf-8-sig", errors="replace", newline="")
+
+
+def _too_long(number: int) -> Row:
+    return Row(number, problem=f"line {number} has more than {MAX_LINE} characters")
+
+
+def _read_text(path: Path) -> Iterator[Row]:
+    with _opened(path) as file:
+        for number, line in enumerate(_lines(file), start=1):
+            if line is None:
+                yield _too_long(number)
+            elif (text := line.strip()) and not text.startswith("#"):
+                yield Row(number, {"url": text})
+
+
+def _read_json_lines(path: Path) -> Iterator[Row]:
+    with _opened(path) as file:
+        for number, line in enumerate(_lines(file), start=1):
+            if line is None:
+                yield _too_long(number)
+            elif line.strip():
+                yield _json_row(number, line)
+
+
+def _json_row(number: int, line: str) -> Row:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        return Row(number, problem=f"line {number} is not JSON: {reason}")
+    if isinstance(found, str):
+        return Row(number, {"url": found})
+    if not isinstance(found, dict):
+        return Row(number, problem=f"expected an object in line {number}, found something else")
+    return Row(number, found)
+
+
+def _read_csv(path: Path) -> Iterator[Row]:
+    with _opened(path) as file:
+        first = file.readline(MAX_LINE)
+        file.seek(0)
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
+        records = csv.reader((line or "" for line in _lines(file)), delimiter=delimiter)
+        names: list[str] | None = None
+        for number, cells in enumerate(_survivors(records), start=1):
+            if isinstance(cells, csv.Error):
+                yield Row(number, problem=f"row {number} cannot be read: {cells}")
+            elif names is None and not any(map(_URL.match, cells)):
+                names = [cell.strip() for cell in cells]
+            elif cells:
+                names = names or _unnamed(cells)
+                yield _csv_row(number, names, cells)
+
+
+def _survivors(records: Iterator[list[str]]) -> Iterator[list[str] | csv.Error]:
+    """The records, or the errors in their place: the reader goes on with the next line."""
+    while True:
+        try:
+            yield next(records)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield error
+
+
+def _unnamed(cells: list[str]) -> list[str]:
+    """Names for a table without a head: the first url is the url, a text behind it the caption."""
+    names = [f"column_{place}" for place in range(1, len(cells) + 1)]
+    url = next(place for place, cell in enumerate(cells) if _URL.match(cell))
+    names[url] = "url"
+    if len(cells) == 2:
+        names[1 - url] = "caption"
+    return names
+
+
+def _csv_row(number: int, names: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(names):
+        return Row(number, problem=f"row {number} has {len(cells)} cells, and the head has {len(names)}")
+    return Row(number, dict(zip(names, cells, strict=True)))
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    table = open_parquet(path)
+    number = 0
+    for group in range(table.num_row_groups):
+        end = number + table.metadata.row_group(group).num_rows
+        try:
+            for batch in table.iter_batches(_BATCH_ROWS, [group], columns=plain_columns(table.schema_arrow)):
+                for values in rows_in(batch):
+                    number += 1
+                    yield Row(number, values)
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+            reason = f"rows {number + 1} to {end} cannot be read: {first_line(error)}"
+            yield Row(number + 1, problem=reason, is_gap=True)
+        number = end
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """The table. Raises InputError when it is none."""
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(
+            f"expected a parquet file, found something else in {path}: {first_line(error)}"
+        ) from error
+
+
+def plain_columns(schema: pa.Schema) -> list[str]:
+    """The columns that a record can have as the user's own: all but raw bytes, at any depth."""
+    return [field.name for field in schema if not _has_bytes(field.type)]
+
+
+def _has_bytes(kind: pa.DataType) -> bool:
+    types = pa.types
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+        return True
+    return any(_has_bytes(kind.field(place).type) for place in range(kind.num_fields))
+
+
+def rows_in(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The rows as Python has them, times to the microsecond; a value that is none of its type is null."""
+    columns = [_values(_to_microseconds(column)) for column in batch.columns]
+    return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _to_microseconds(column: Any) -> Any:
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return column
+
+
+def _values(column: Any) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError):  # a text that is not UTF-8, a date beyond the year 9999
+        return [_value(entry) for entry in column]
+
+
+def _value(entry: Any) -> Any:
+    try:
+        return entry.as_py()
+    except (ValueError, OverflowError):
+        return None
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, as far as it fits a sentence."""
+    return (next(iter(str(error).splitlines()), "") or type(error).__name__)[:200]
+
+
+_READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    ".txt": _read_text,
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".jsonl": _read_json_lines,
+    ".ndjson": _read_json_lines,
+    ".parquet": _read_parquet,
+}
+LIST_SUFFIXES = tuple(_READERS)
+"""What the names of lists end in."""

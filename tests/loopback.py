@@ -1,0 +1,113 @@
+"""A web server on this machine that behaves as badly as it is told to."""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+Writer = asyncio.StreamWriter
+Behaviour = Callable[[Writer, int], Awaitable[None]]
+
+
+def answer(status: int = 200, body: bytes = b"", **headers: object) -> Behaviour:
+    """A whole answer; names of headers have `_` for `-`."""
+
+    async def behave(writer: Writer, asked: int) -> None:
+        writer.write(head(status, {"Content_Length": len(body), **headers}) + body)
+
+    return behave
+
+
+def head(status: int, headers: dict[str, object]) -> bytes:
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([f"HTTP/1.1 {status} Word", "Connection: close", *lines, "", ""]).encode()
+
+
+def in_turn(*behaviours: Behaviour) -> Behaviour:
+    """The first one for the first time that it is asked, and so on; the last one from then on."""
+
+    async def behave(writer: Writer, asked: int) -> None:
+        await behaviours[min(asked, len(behaviours)) - 1](writer, asked)
+
+    return behave
+
+
+async def silent(writer: Writer, asked: int) -> None:
+    await asyncio.sleep(60)
+
+
+async def rude(writer: Writer, asked: int) -> None:
+    """Closes without a word."""
+
+
+def dripping(body: bytes, pause_s: float) -> Behaviour:
+    async def behave(writer: Writer, asked: int) -> None:
+        writer.write(head(200, {"Content-Length": len(body)}))
+        for byte in body:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(pause_s)
+
+    return behave
+
+
+def endless(chunk: bytes = b"x" * 65536) -> Behaviour:
+    async def behave(writer: Writer, asked: int) -> None:
+        writer.write(head(200, {}))
+        while True:
+            writer.write(chunk)
+            await writer.drain()
+
+    return behave
+
+
+class Loopback:
+    """The server, in a thread of its own; `routes` may be changed while it runs, `asked` counts paths."""
+
+    def __init__(self, routes: dict[str, Behaviour] | None = None) -> None:
+        self.routes = dict(routes or {})
+        self.asked: Counter[str] = Counter()
+        self.open = 0
+        self.most_open = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        start = asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = asyncio.run_coroutine_threadsafe(start, self._loop).result(5)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    async def _stop(self) -> None:
+        self._server.close()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{path}"
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: Writer) -> None:
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        try:
+            request = await reader.readuntil(b"\r\n\r\n")
+            path = request.split(b" ", 2)[1].decode().lstrip("/").partition("?")[0]
+            self.asked[path] += 1
+            behave = self.routes.get(path) or answer(404)
+            await behave(writer, self.asked[path])
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            self.open -= 1
+            writer.close()

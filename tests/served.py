@@ -1,0 +1,26 @@
+"""`snapseek serve` in a process of its own."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def served(library: Path, *options: str) -> Iterator[str]:
+    """Its address, with a slash at the end; it is ended on the way out."""
+    command = [sys.executable, "-m", "snapseek", "serve", str(library), "--port", "0", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            told = ""
+            for line in process.stderr or ():
+                told += line
+                if address := re.search(r"http://\S+", line):
+                    yield address.group().rstrip("/") + "/"
+                    return
+            raise RuntimeError(told)
+        finally:
+            process.terminate()
+            process.communicate(timeout=10)

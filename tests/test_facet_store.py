@@ -1,0 +1,77 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from record_files import write_records
+from snapseek.library import facet_store
+from snapseek.library.facet_store import FacetStore, distance_km
+from snapseek.library.filter_tree import Condition, Near
+
+ROWS = [
+    {"caption": f"a red door {number}", "licence": "cc0", "tags": ["b"], "width": number}
+    for number in range(30)
+]
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """Also few rows are worth a file."""
+    monkeypatch.setattr(facet_store, "KEPT_ROWS", 1)
+
+
+def opened(tmp_path, rows=ROWS, stem="s"):
+    path = tmp_path / f"{stem}.arrow"
+    return FacetStore(write_records(path, rows, licence=pa.string()), path)
+
+
+CONDITIONS = [
+    Condition("caption", "contains", "door 7"),
+    Condition("licence", "=", "cc0"),
+    Condition("tags", "=", "b"),
+    Condition("width", ">", 20),
+]
+
+
+def test_facets_are_kept_beside_the_records_and_used_again(tmp_path, kept, monkeypatch):
+    first = opened(tmp_path)
+    expected = [first.flags(condition).tolist() for condition in CONDITIONS]
+    assert len(list(tmp_path.glob("s.*.facet"))) == 4
+    monkeypatch.setattr(FacetStore, "_made", lambda *_: pytest.fail("made again"))
+    again = FacetStore(first._records, tmp_path / "s.arrow")
+    assert [again.flags(condition).tolist() for condition in CONDITIONS] == expected
+
+
+def test_few_rows_keep_nothing(tmp_path):
+    opened(tmp_path).flags(CONDITIONS[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["s.arrow"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 100, "cut", "other"])
+def test_a_file_that_is_damaged_or_of_other_records_is_made_again(tmp_path, kept, damage):
+    first = opened(tmp_path)
+    expected = [first.flags(condition).tolist() for condition in CONDITIONS]
+    if damage == "other":
+        (tmp_path / "other").mkdir()
+        for condition in CONDITIONS:
+            opened(tmp_path / "other", ROWS[:20]).flags(condition)
+        for path in (tmp_path / "other").glob("*.facet"):
+            path.replace(tmp_path / path.name)
+    else:
+        for path in tmp_path.glob("*.facet"):
+            path.write_bytes(path.read_bytes()[:-70] if damage == "cut" else damage)
+    again = FacetStore(first._records, tmp_path / "s.arrow")
+    assert [again.flags(condition).tolist() for condition in CONDITIONS] == expected
+
+
+def test_a_column_that_is_not_there_has_no_value(tmp_path):
+    store = opened(tmp_path)
+    assert store.facet("nothing") is None
+    assert not store.flags(Condition("nothing", "exists", True)).any()
+    assert not store.flags(Near(0, 0, 20_000)).any()
+
+
+def test_distances():
+    paris, london = (48.8566, 2.3522), (51.5074, -0.1278)
+    far = distance_km(*paris, np.array([london[0]]), np.array([london[1]]))
+    assert far == pytest.approx([343.6], abs=0.5)
+    assert distance_km(0, 179.9, np.array([0.0]), np.array([-179.9])) == pytest.approx([22.24], abs=0.01)

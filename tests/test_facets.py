@@ -1,0 +1,67 @@
+"""snapseek.library.facets; test_filter_rows.py compares them with an oracle."""
+
+import numpy as np
+import pytest
+
+from snapseek.library.facets import ChoiceFacet, ListFacet, NumberFacet
+from snapseek.library.vocabulary import Vocabulary
+
+EVERY = np.zeros(0, np.bool_)
+
+
+def test_whole_numbers_are_compared_exactly():
+    big = NumberFacet(np.array([2**60, 2**60 + 1, -(2**63)]), EVERY)
+    assert big.flags("=", 2**60 + 1).tolist() == [False, True, False]
+    assert big.flags(">", 2.0**60).tolist() == [False, True, False]
+    small = NumberFacet(np.array([0, 127, -128], np.int8), EVERY)
+    assert small.flags("<", 200).all()
+    assert small.flags(">=", -(10**30)).all()
+    assert not small.flags("=", 128).any()
+    assert not small.flags("=", -(10**30)).any()
+    assert not small.flags(">", 1e300).any()
+    assert small.flags("<=", 126.5).tolist() == [True, False, True]
+    assert small.flags("in", (127, 0.5)).tolist() == [False, True, False]
+
+
+def test_a_number_that_is_not_there_fulfils_nothing():
+    facet = NumberFacet(np.array([1.0, 0.0, np.nan], np.float32), np.array([True, False, False]))
+    for operator in ("=", "<", "<=", ">", ">="):
+        assert facet.flags(operator, 0.0).tolist()[1:] == [False, False]
+    assert facet.flags("exists", True).tolist() == [True, False, False]
+    assert facet.flags("<", 10**300).tolist() == [True, False, False]
+    assert facet.flags("<", 1e300).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_choices_are_found_however_many_there_are(kind):
+    texts = [f"{number:03}" for number in range(40)]
+    vocabulary = Vocabulary.of(texts)
+    codes = np.array([0, 1, 40, *range(41)], kind)
+    facet = ChoiceFacet(codes, vocabulary.text, vocabulary.ends, vocabulary.text, vocabulary.ends)
+    for wanted in (("005",), ("005", "030"), tuple(texts[::3]), ("none",), ("007", "008", "009")):
+        expected = [code > 0 and texts[code - 1] in wanted for code in codes.tolist()]
+        assert facet.flags("in", wanted).tolist() == expected
+    assert facet.flags("exists", True).tolist() == (codes > 0).tolist()
+    assert facet.counts().tolist() == np.bincount(codes, minlength=41)[1:].tolist()
+    assert facet.counts(codes == 1).tolist() == [2] + [0] * 39
+
+
+def test_codes_without_a_text_are_refused():
+    vocabulary = Vocabulary.of(["a"])
+    with pytest.raises(ValueError, match="codes beyond"):
+        ChoiceFacet(
+            np.array([2], np.uint8), vocabulary.text, vocabulary.ends, vocabulary.text, vocabulary.ends
+        )
+
+
+def test_lists_are_counted_among_some_rows():
+    vocabulary = Vocabulary.of(["a", "b", "c"])
+    facet = ListFacet(
+        np.array([0, 2, 2, 3]),
+        np.array([0, 3, 1], np.int32),
+        np.array([True, True, False, True]),
+        *[vocabulary.text, vocabulary.ends] * 2,
+    )
+    assert facet.counts().tolist() == [2, 0, 1]
+    assert facet.counts(np.array([True, False, True, True])).tolist() == [2, 0, 0]
+    assert facet.flags("in", ("b", "c")).tolist() == [False, True, False, False]

@@ -1,0 +1,44 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snapseek.library.folding import Fold, folded_places, fused
+
+
+def greedy(vectors, least):
+    """The obvious way."""
+    shown: dict[int, list[int]] = {}
+    for place, vector in enumerate(vectors):
+        above = next((first for first in shown if vectors[first] @ vector >= least), None)
+        if above is None:
+            shown[place] = []
+        else:
+            shown[above].append(place)
+    return [Fold(place, tuple(similar)) for place, similar in shown.items()]
+
+
+def unit(rng, rows):
+    vectors = rng.standard_normal((rows, 3)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@given(seed=st.integers(0, 2**32), rows=st.integers(0, 400), least=st.sampled_from([0.5, 0.9, 0.99]))
+def test_folding_is_greedy_from_the_best_on(seed, rows, least):
+    vectors = unit(np.random.default_rng(seed), rows)
+    folds = folded_places(vectors, least)
+    assert folds == greedy(vectors, least)
+    shorter = [fold.place for fold in folded_places(vectors[: rows // 2], least)]
+    assert [fold.place for fold in folds][: len(shorter)] == shorter
+
+
+def test_nothing_is_lost():
+    vectors = unit(np.random.default_rng(0), 300)
+    folds = folded_places(vectors, 0.9)
+    assert sorted(place for fold in folds for place in (fold.place, *fold.similar)) == list(range(300))
+
+
+def test_two_rankings_become_one():
+    assert fused([[1, 2, 3], [3, 4]]) == [3, 1, 2, 4]
+    assert fused([[1, 2], [2, 1]]) == [1, 2]
+    assert fused([[5, 6], []]) == [5, 6]
+    assert fused([]) == []
