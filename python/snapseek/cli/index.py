@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from snapseek.cli.command import Command
-from snapseek.cli.notes import note, note_size, picture_bar
+from snapseek.cli.notes import note, note_report, note_size, picture_bar
 from snapseek.cli.options import add_building, add_folders, add_serving, limits_of
 from snapseek.cli.serve import serve_library
 from snapseek.errors import InputError
@@ -69,12 +69,13 @@ def _build(folders: list[Path], place: Path | None, options: argparse.Namespace)
             path,
             encoder=encoder,
             threads=options.threads,
+            memory=options.memory,
             retry_failed=options.retry_failed,
             limits=limits_of(options),
             progress=report,
         )
-    for line in library.report.notes if library.report else ():
-        note(displayed(line))
+    if library.report:
+        note_report(library.report)
     note_size(library)
     return library
 
@@ -83,4 +84,10 @@ DEMO = Command(
     "demo", "index the pictures that come with snapseek, serve and open the page", _demo_arguments, _demo
 )
 OPEN = Command("open", "index a folder, serve and open the page", _open_arguments, _open)
-INDEX = Command("index", "make a folder of pictures searchable", _index_arguments, _index)
+INDEX = Command(
+    "index",
+    "make a folder of pictures searchable",
+    _index_arguments,
+    _index,
+    "What is in the library already, as it is, is skipped; what was stopped goes on where it was.",
+)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 
 from snapseek import __version__
+from snapseek.cli.care import COMPACT, REPAIR, VERIFY
 from snapseek.cli.command import Command
 from snapseek.cli.distil import DISTIL
 from snapseek.cli.export import EXPORT
@@ -18,6 +19,7 @@ from snapseek.cli.notes import note
 from snapseek.cli.previews import PREVIEWS
 from snapseek.cli.search import SEARCH
 from snapseek.cli.serve import SERVE
+from snapseek.cli.sync import ADD, REMOVE, SYNC, WATCH
 from snapseek.errors import SnapseekError
 from snapseek.sources.picture import displayed
 
@@ -26,11 +28,18 @@ COMMANDS: tuple[Command, ...] = (
     OPEN,
     INDEX,
     IMPORT,
+    SYNC,
+    WATCH,
+    ADD,
+    REMOVE,
     PREVIEWS,
     SERVE,
     SEARCH,
     INFO,
     EXPORT,
+    VERIFY,
+    REPAIR,
+    COMPACT,
     MODELS,
     DISTIL,
 )

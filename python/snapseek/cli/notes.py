@@ -8,6 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from snapseek.library import Library
 from snapseek.library import Progress as IndexProgress
+from snapseek.library.sync import SyncReport
+from snapseek.sources.picture import displayed
 
 _NOTES = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -22,6 +24,26 @@ def note_size(library: Library) -> None:
     info = library.info()
     broken = f", {info.failed} could not be read (snapseek info --failed)" if info.failed else ""
     note(f"{info.count} pictures, {info.size_bytes / 1e6:.1f} MB{broken}")
+
+
+def note_report(report: SyncReport) -> None:
+    """Say what became of the files of some folders, and what was skipped."""
+    counted = [
+        (report.added, "added"),
+        (report.updated, "changed"),
+        (report.moved, "moved"),
+        (report.removed, "removed"),
+        (report.failed, "could not be read (snapseek info --failed)"),
+    ]
+    told = [f"{number} {what}" for number, what in counted if number] or ["nothing new"]
+    skipped = [f"{report.unchanged} as they were, skipped"] if report.unchanged else []
+    note(", ".join([*told, *skipped]))
+    for folder in report.missing:
+        note(f"{displayed(str(folder))} is not there, or empty: its pictures stay in the library")
+    if report.put_off:
+        note(f"small shards were not merged: {displayed(report.put_off)}")
+    for line in report.notes:
+        note(displayed(line))
 
 
 @contextmanager

@@ -35,6 +35,11 @@ def limits_of(options: argparse.Namespace) -> Limits:
     return Limits(allow_private=options.allow_private)
 
 
+def add_memory(parser: argparse.ArgumentParser) -> None:
+    """--memory: the budget of an index of many vectors."""
+    parser.add_argument("--memory", metavar="SIZE", help="most bytes for the vectors, such as 500MB")
+
+
 def add_place(parser: argparse.ArgumentParser) -> None:
     """[LIBRARY]: a library, or the folder that it is in."""
     parser.add_argument(
@@ -62,6 +67,7 @@ def add_building(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--library", type=Path, metavar="L", help="where the library goes")
     parser.add_argument("--threads", type=count, metavar="N", help="pictures at a time (default: all cores)")
     parser.add_argument("--model", default="starter", metavar="M", help=_MODEL_HELP)
+    add_memory(parser)
     add_fetching(parser)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from snapseek.errors import InputError, LibraryBusyError
+from snapseek.errors import InputError, LibraryBusyError, StorageError
+from snapseek.library.library import Library
 from snapseek.library.sync import SyncReport
 from snapseek.sources.folder import is_passed_over
 
@@ -23,32 +24,43 @@ _TICK_MS = 1_000
 
 
 def watch(
-    folders: Sequence[Path],
-    library: Path,
-    sync: Callable[[], SyncReport],
+    library: Library,
+    folders: Sequence[Path] | None = None,
     *,
+    threads: int | None = None,
+    memory: str | int | None = None,
+    on_start: Callable[[Sequence[Path]], object] = lambda watched: None,
     on_sync: Callable[[SyncReport], object] = lambda report: None,
-    on_busy: Callable[[], object] = lambda: None,
+    on_problem: Callable[[str], object] = lambda sentence: None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Call `sync` now, and whenever something happened in `folders`, until `stop` is set or Ctrl-C comes.
+    """Sync a library now, and whenever something happened in `folders`, or with None in all of its own.
 
-    What happens inside `library`, the directory that `sync` writes, is no reason. While another process
-    writes the library, `sync` is tried again every second. Raises KeyboardInterrupt, InputError for a folder
-    that is not there or where the means to watch are not installed, and what else `sync` raises.
+    `folders` that are not of the library are taken in first. Goes on until `stop` is set or Ctrl-C comes.
+    `on_start` is told the folders, `on_sync` the first report and each that tells of something, `on_problem`
+    once why a sync has to wait: another process writes the library, or the disk refuses; it is tried again
+    every second then. Raises KeyboardInterrupt, InputError as `bursts` does, and what else `Library.sync`
+    raises.
     """
-    is_due, was_busy = True, False
-    for has_changed in bursts(folders, library, stop or threading.Event()):
+    info = library.info()
+    watched = [folder for folder in info.folders if folder.is_dir()] if folders is None else list(folders)
+    ticks = bursts(watched, info.path, stop or threading.Event())
+    on_start(watched)
+    is_due, is_first, told = True, True, ""
+    for has_changed in ticks:
         is_due = is_due or has_changed
         if not is_due:
             continue
         try:
-            on_sync(sync())
-            is_due = was_busy = False
-        except LibraryBusyError:
-            if not was_busy:
-                on_busy()
-            was_busy = True
+            report = library.sync(folders if is_first else None, threads=threads, memory=memory)
+        except (LibraryBusyError, StorageError) as error:
+            if str(error) != told:
+                on_problem(str(error))
+            told = str(error)
+            continue
+        if is_first or told or report.has_changed or report.missing:
+            on_sync(report)
+        is_due, is_first, told = False, False, ""
 
 
 def bursts(folders: Sequence[Path], library: Path, stop: threading.Event) -> Iterator[bool]:
@@ -57,9 +69,16 @@ def bursts(folders: Sequence[Path], library: Path, stop: threading.Event) -> Ite
     Raises InputError as `watch` does.
     """
     absolute = [folder.absolute() for folder in folders]
+    if not absolute:
+        raise InputError("expected a folder to watch, found none that is there")
     for folder in absolute:
         if not folder.is_dir():
             raise InputError(f"expected a folder to watch, found none at {folder}")
+    _system_watch()
+    return _bursts(absolute, library, stop)
+
+
+def _bursts(absolute: Sequence[Path], library: Path, stop: threading.Event) -> Iterator[bool]:
     while not stop.is_set():
         there = _present(absolute)
         yield from _while_present(absolute, there, library.absolute(), stop)
