@@ -9,7 +9,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium
+.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million live schemathesis hostile-requests clip-client load figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -83,11 +83,26 @@ load: .venv/dev.stamp install ## The server under 64 connections over target/mil
 	test -d target/typed/library || PYTHONPATH=tests $(BIN)/python benches/typed_tower.py target/million/model target/typed/model target/million/library target/typed/library
 	PYTHONPATH=tests $(BIN)/python benches/http_figures.py target/typed/library --steady 100000
 
+live: .venv/dev.stamp install ## Eight clients search while 10,000 pictures are added and 1,000 removed (about a minute)
+	rm -rf target/live
+	PYTHONPATH=tests $(BIN)/python benches/live_figures.py target/live
+
 figures: install ## Measure the demo library: index, query, HTTP
 	$(BIN)/python benches/demo_figures.py
 
 preview-figures: install ## Measure previews, and write a sheet of samples
 	$(BIN)/python benches/preview_figures.py --sheet target/previews.png
+
+LIBRARY ?= target/demo-library
+page-figures: install chromium ## Keystroke to picture, long tasks and layout shift in Chromium, over LIBRARY=...
+	PYTHONPATH=python:tests:benches $(BIN)/python benches/page_figures.py $(LIBRARY)
+
+lighthouse: install chromium ## Lighthouse over the page of LIBRARY=... (npm fetches it)
+	benches/lighthouse.sh $(LIBRARY) target/lighthouse
+
+screenshots: install chromium ## Twelve pictures of the page over the demo library, into target/screenshots
+	PYTHONPATH=python $(BIN)/snapseek index demo/pictures --library target/demo-library
+	PYTHONPATH=python:tests $(BIN)/python benches/screenshots.py target/demo-library target/screenshots
 
 fuzz: ## A million files of lies and damage through open, verify and search
 	PROPTEST_CASES=500000 cargo test --locked --release no_file_can_do_harm -- --nocapture

@@ -8,12 +8,14 @@ use crate::coarse::{self, Coarse, PIECE};
 use crate::draft::Draft;
 use crate::error::{Error, Result};
 use crate::format::{KIND_LISTS, Tag};
+use crate::half::encode_halves;
 use crate::kmeans::Members;
 use crate::linalg::subtract_turned;
 use crate::lists::{Effort, Means, Shape, Trained};
 use crate::parallel::{Listener, Team};
 use crate::quantizer::{self, Assigned, Gains, encode};
 use crate::random::Random;
+use crate::refine::Tier;
 use crate::routing;
 use crate::rows::Rows;
 use crate::settings::{Options, Settings};
@@ -232,7 +234,13 @@ impl Store<'_> {
         let n = residuals.len() / dim;
         subtract_turned(rebuilt, &self.b, dim, &mut residuals);
         (coded.tier, coded.scales) = (vec![0; n * tier.row_bytes(dim)], vec![0.0; n]);
-        self.shaper.encode(tier, &residuals, &mut coded.tier, &mut coded.scales);
+        if tier == Tier::Float16 {
+            let lines = coded.tier.chunks_exact_mut(tier.row_bytes(dim));
+            let rows = residuals.chunks_exact(dim).zip(lines).zip(&mut coded.scales);
+            rows.for_each(|((row, line), scale)| *scale = encode_halves(row, line));
+        } else {
+            self.shaper.encode(tier, &residuals, &mut coded.tier, &mut coded.scales);
+        }
     }
 }
 

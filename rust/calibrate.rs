@@ -1,7 +1,8 @@
 //! Calibration: how many lists to probe and how many rows to refine for a wanted recall, measured on the new index.
 //!
 //! From few lists and few rows on, the search is made more thorough step by step: more lists or more rows, whichever gives
-//! more recall for its cost. Costs are counted, not timed, so that the same input always gives the same table.
+//! more recall for its cost. What counts is the recall that is assured for queries not among those held out: the lower
+//! bound of the mean. Costs are counted, not timed, so that the same input always gives the same table.
 
 use crate::draft::Draft;
 use crate::error::Result;
@@ -11,7 +12,7 @@ use crate::ivf::Plan;
 use crate::lists::{Effort, Shape};
 use crate::load::Load;
 use crate::parallel::Team;
-use crate::trial::{NEIGHBOURS, Trial, recall};
+use crate::trial::{NEIGHBOURS, Trial, assured_recall};
 
 /// Recalls that the table has a point for, as far as they can be reached.
 const TARGETS: [f32; POINTS] =
@@ -99,7 +100,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Steps and their recalls, from the least thorough on.
+    /// Steps and their assured recalls, from the least thorough on.
     fn walk(&self, team: &mut Team<'_>) -> Result<Vec<(Step, f32)>> {
         let mut here = (FIRST, self.recall(FIRST, team, 0.0)?);
         let mut walk = vec![here];
@@ -119,7 +120,7 @@ impl Bench<'_> {
         Ok(walk)
     }
 
-    /// Mean recall of a setting.
+    /// Recall of a setting, see [`assured_recall`].
     fn recall(&self, step: Step, team: &mut Team<'_>, share: f64) -> Result<f32> {
         team.enter("calibrate", (share, share));
         let (nprobe, shortlist) = (step.nprobe as usize, step.shortlist as usize);
@@ -134,7 +135,7 @@ impl Bench<'_> {
         };
         let found: Vec<Vec<Vec<u32>>> =
             team.run(self.trial.held_out.chunks(PIECE * self.shape.dim), search)?;
-        Ok(recall(self.truth, &found.concat()))
+        Ok(assured_recall(self.truth, &found.concat()))
     }
 }
 

@@ -55,6 +55,7 @@
 //! | [`kmeans`], [`coarse`], [`panels`] | centroids, thousands of them in two levels, and the nearest of a few |
 //! | [`transform`], [`quantizer`] | the query-aware transform, fitted and chosen |
 //! | [`pq`] | four dimensions to four bits |
+//! | [`half`] | float16 rows, and products with them that are exact |
 //! | [`trial`], [`calibrate`] | held-out queries, and how thorough a search must be for a wanted recall |
 //! | [`linalg`], [`mod@eigen`], [`random`] | matrices, eigenvectors, numbers by chance |
 //! | [`error`] | what can go wrong, and how to mend it |
@@ -78,6 +79,7 @@ pub mod flat;
 pub mod format;
 #[cfg(test)]
 mod golden;
+pub mod half;
 pub mod index;
 pub mod ivf;
 pub mod kmeans;

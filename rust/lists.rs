@@ -59,7 +59,7 @@ pub struct Shape {
 /// One calibrated point: probing `nprobe` lists and refining `shortlist` rows had this recall@10 on held-out queries.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effort {
-    /// Mean recall@10, 0 to 1.
+    /// Mean recall@10, 0 to 1: what it is at least, with 99 % confidence.
     pub recall: f32,
     /// Lists probed.
     pub nprobe: u32,

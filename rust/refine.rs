@@ -1,5 +1,6 @@
 //! The tier: what the 4-bit codes leave over of each row, with which the candidates of a scan are scored anew.
 
+use crate::half::{HALF_BYTES, halves, product};
 use crate::scan::Scanner;
 use crate::topk::Hit;
 use crate::vectors::{MAX_DIM, Query, rounded, stride};
@@ -13,11 +14,13 @@ pub enum Tier {
     Int4,
     /// Eight bits a value and a float32 scale a row.
     Int8,
+    /// A float16 a value and a float32 scale a row.
+    Float16,
 }
 
 impl Tier {
     /// The largest [`Tier::number`].
-    pub const LAST: u32 = 2;
+    pub const LAST: u32 = 3;
 
     /// Its number in a file.
     pub const fn number(self) -> u32 {
@@ -25,6 +28,7 @@ impl Tier {
             Tier::None => 0,
             Tier::Int4 => 1,
             Tier::Int8 => 2,
+            Tier::Float16 => 3,
         }
     }
 
@@ -34,16 +38,18 @@ impl Tier {
             0 => Some(Tier::None),
             1 => Some(Tier::Int4),
             2 => Some(Tier::Int8),
+            3 => Some(Tier::Float16),
             _ => None,
         }
     }
 
-    /// Its name: `none`, `int4` or `int8`.
+    /// Its name: `none`, `int4`, `int8` or `f16`.
     pub const fn name(self) -> &'static str {
         match self {
             Tier::None => "none",
             Tier::Int4 => "int4",
             Tier::Int8 => "int8",
+            Tier::Float16 => "f16",
         }
     }
 
@@ -53,6 +59,7 @@ impl Tier {
             Tier::None => 0,
             Tier::Int4 => stride(dim) / 2,
             Tier::Int8 => stride(dim),
+            Tier::Float16 => HALF_BYTES * stride(dim),
         }
     }
 
@@ -61,22 +68,22 @@ impl Tier {
         !matches!(self, Tier::None)
     }
 
-    /// Largest magnitude of a code.
+    /// Largest magnitude of a code, for a tier of codes.
     pub const fn limit(self) -> f32 {
         match self {
-            Tier::None => 0.0,
+            Tier::None | Tier::Float16 => 0.0,
             Tier::Int4 => 7.0,
             Tier::Int8 => 127.0,
         }
     }
 
-    /// Keep the codes of one row, shape (stride,) and within [`Tier::limit`], in [`Tier::row_bytes`].
+    /// Keep the codes of one row, shape (stride,) and within [`Tier::limit`], in [`Tier::row_bytes`]; only of a tier of codes.
     ///
     /// # Panics
     /// If the shapes do not agree.
     pub fn pack_row(self, codes: &[i8], bytes: &mut [u8]) {
         match self {
-            Tier::None => {}
+            Tier::None | Tier::Float16 => {}
             Tier::Int4 => pack_int4(codes, bytes),
             Tier::Int8 => bytes.copy_from_slice(bytemuck::cast_slice(codes)),
         }
@@ -138,7 +145,7 @@ impl<'a> Refiner<'a> {
         Self { tier, codes, scales, row_bytes, scanner }
     }
 
-    /// Score rows, each in one integer product, and hand them on in order.
+    /// Score rows, each in one exact product, and hand them on in order.
     pub fn score(&self, query: &Query, targets: &[Target], mut found: impl FnMut(Hit)) {
         targets.iter().take(AHEAD).for_each(|target| self.prefetch(target.row));
         for (at, target) in targets.iter().enumerate() {
@@ -154,9 +161,14 @@ impl<'a> Refiner<'a> {
     /// Add the line of a row, times its scale, to `values`, shape (dim,).
     pub fn add_to(&self, row: usize, values: &mut [f32]) {
         let codes = self.codes.get(row * self.row_bytes..).unwrap_or_default();
+        if self.tier == Tier::Float16 {
+            let line = halves(&codes[..self.row_bytes]);
+            values.iter_mut().zip(line).for_each(|(value, half)| *value += half * self.scales[row]);
+            return;
+        }
         let mut unpacked = [0; MAX_DIM];
         let line: &[i8] = match self.tier {
-            Tier::None => return,
+            Tier::None | Tier::Float16 => return,
             Tier::Int4 => {
                 unpack_int4(&codes[..self.row_bytes], &mut unpacked[..2 * self.row_bytes]);
                 &unpacked
@@ -169,20 +181,21 @@ impl<'a> Refiner<'a> {
     }
 
     #[inline]
-    fn product(&self, query: &Query, row: u32) -> i32 {
+    fn product(&self, query: &Query, row: u32) -> f64 {
         let codes = &self.codes[row as usize * self.row_bytes..][..self.row_bytes];
-        let mut product = [0];
+        let mut sum = [0];
         match self.tier {
             Tier::None => {}
+            Tier::Float16 => return product(codes, query.codes()),
             Tier::Int4 => {
                 let mut values = [0; MAX_DIM];
                 let values = &mut values[..query.codes().len()];
                 unpack_int4(codes, values);
-                self.scanner.products(values, query.codes(), &mut product);
+                self.scanner.products(values, query.codes(), &mut sum);
             }
-            Tier::Int8 => self.scanner.products(bytemuck::cast_slice(codes), query.codes(), &mut product),
+            Tier::Int8 => self.scanner.products(bytemuck::cast_slice(codes), query.codes(), &mut sum),
         }
-        product[0]
+        f64::from(sum[0])
     }
 
     #[inline]
@@ -236,6 +249,22 @@ mod tests {
                 prop_assert_eq!(scores, [(0.25 + query.part(product, 0.5)) as f32]);
             }
         }
+    }
+
+    #[test]
+    fn halves_are_scored_by_their_values() {
+        let query = Query::new(&[1.0, -0.5, 0.25]);
+        let mut bytes = vec![0; 2 * Tier::Float16.row_bytes(3)];
+        let row = [0.5, 3.0, -1.5];
+        let scale = crate::half::encode_halves(&row, &mut bytes[32..]);
+        let scales = [9.0, scale];
+        let refiner = Refiner::new(Tier::Float16, &bytes, &scales, 3, Scanner::fastest());
+        let mut scores = Vec::new();
+        refiner.score(&query, &[Target { row: 1, base: 0.25 }], |hit| scores.push(hit.score));
+        assert!((scores[0] + 1.125).abs() < 1e-3, "{scores:?}");
+        let mut values = [0.0; 3];
+        refiner.add_to(1, &mut values);
+        assert!(values.iter().zip(row).all(|(value, given)| (value - given).abs() < 1e-3), "{values:?}");
     }
 
     #[test]

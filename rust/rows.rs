@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
+use crate::half::widened;
 use crate::vectors::{Vectors, check_dim};
 
 /// Values of a row-major array as the caller keeps them.
@@ -105,43 +106,9 @@ fn widen(halves: &[u16], out: &mut [f32]) {
     }
 }
 
-/// Bits of the float32 that equals the float16 of these bits. Without branches, so that it is vectorised everywhere.
-#[inline]
-fn widened(half: u16) -> u32 {
-    /// 2^112: what the exponents' bias differs by. The product is exact, for subnormal float16 too.
-    const REBIAS: f32 = f32::from_bits((127 + 112) << 23);
-    /// The first magnitude beyond float16's finite ones.
-    const BEYOND: f32 = 65536.0;
-    let half = u32::from(half);
-    let magnitude = f32::from_bits((half & 0x7fff) << 13) * REBIAS;
-    let special = if magnitude >= BEYOND { 0x7f80_0000 } else { 0 };
-    magnitude.to_bits() | special | (half & 0x8000) << 16
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// By the definition of the format.
-    fn half_to_single(half: u16) -> f32 {
-        let (sign, exponent, fraction) = (half >> 15, i32::from(half >> 10 & 31), f32::from(half & 1023));
-        let magnitude = match exponent {
-            0 => fraction * 2.0_f32.powi(-24),
-            31 if fraction == 0.0 => f32::INFINITY,
-            31 => f32::NAN,
-            _ => (1024.0 + fraction) * 2.0_f32.powi(exponent - 25),
-        };
-        if sign == 1 { -magnitude } else { magnitude }
-    }
-
-    #[test]
-    fn every_half_is_widened_exactly() {
-        for half in 0..=u16::MAX {
-            let (got, expected) = (f32::from_bits(widened(half)), half_to_single(half));
-            let same = got.to_bits() == expected.to_bits() || got.is_nan() && expected.is_nan();
-            assert!(same, "{half:04x}: {got} {expected}");
-        }
-    }
 
     #[test]
     fn rows_are_read_and_gathered() {

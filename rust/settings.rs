@@ -32,7 +32,8 @@ pub struct Options {
 }
 
 /// Names of the tiers.
-pub const TIERS: [(&str, Tier); 3] = [("none", Tier::None), ("int4", Tier::Int4), ("int8", Tier::Int8)];
+pub const TIERS: [(&str, Tier); 4] =
+    [("none", Tier::None), ("int4", Tier::Int4), ("int8", Tier::Int8), ("f16", Tier::Float16)];
 
 /// Names of the transforms.
 pub const TRANSFORMS: [(&str, Kind); 4] = [
@@ -176,7 +177,7 @@ mod tests {
             Err(Error::TooManyRows { .. })
         ));
         let choice = named("tier", &TIERS, "int9").unwrap_err().to_string();
-        assert_eq!(choice, "tier must be one of none, int4, int8, got \"int9\"");
+        assert_eq!(choice, "tier must be one of none, int4, int8, f16, got \"int9\"");
     }
 
     #[test]

@@ -144,7 +144,7 @@ mod tests {
             (shape, 6, "m in section shape"),
             (shape, 260, "m in section shape may be at most 256"),
             (shape + 4, 0, "nlist in section shape"),
-            (shape + 8, 9, "tier in section shape may be at most 2"),
+            (shape + 8, 9, "tier in section shape may be at most 3"),
             (shape + 12, 4, "transform in section shape may be at most 3"),
             (shape + 16, 65, "efforts in section shape may be at most 64"),
             (shape + 28, 1, "reserved in section shape"),

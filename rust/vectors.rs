@@ -180,10 +180,10 @@ impl Query {
         rounded(self.part(product, row_scale))
     }
 
-    /// What an integer product with codes of one scale adds to a score.
+    /// What an exact product with codes of one scale adds to a score.
     #[inline]
-    pub fn part(&self, product: i32, scale: f32) -> f64 {
-        f64::from(product) * f64::from(scale) * f64::from(self.scale)
+    pub fn part(&self, product: impl Into<f64>, scale: f32) -> f64 {
+        product.into() * f64::from(scale) * f64::from(self.scale)
     }
 }
 

@@ -77,9 +77,11 @@ class Reference:
         rows = np.concatenate([groups & 15, groups >> 4], axis=2).transpose(0, 2, 1).reshape(-1, self.m)
         return rows[: len(self.ids)].astype(np.int64)
 
-    def tier(self) -> NDArray[np.int64]:
-        """The tier's values of every row, (rows, stride)."""
+    def tier(self) -> NDArray[Any]:
+        """The tier's values of every row, (rows, stride): whole numbers, or float16 in float64."""
         stride = reference.stride(self.dim)
+        if self.parts["shape"][2] == 3:
+            return self.parts["tier"].view(np.float16).reshape(-1, stride).astype(np.float64)
         if self.parts["shape"][2] == 2:
             return self.parts["tier"].view(np.int8).reshape(-1, stride).astype(np.int64)
         halves = self.parts["tier"].reshape(-1, stride // 2).astype(np.int64)

@@ -70,6 +70,10 @@ def test_a_url_as_it_is_asked(url, asked):
         "http://a:b/",
         "http://" + "a" * 300 + ".org/",
         "http://a..b/",
+        "http://\x1f0/",
+        "http://a b/",
+        "http://a<b>/",
+        "http://a%00b/",
         "http://x/" + "a" * 5000,
     ],
 )

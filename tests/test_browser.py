@@ -1,88 +1,22 @@
 """The page in a real Chromium against the real server."""
 
-import os
+# ruff: noqa: F811 (fixtures are imported, and named by the tests that use them)
+
 import re
-import shutil
-import subprocess
-import sys
 from contextlib import suppress
 
 import pytest
-from PIL import Image
-from playwright.sync_api import Error, expect, sync_playwright
+from playwright.sync_api import Error, expect
 
-from conftest import write_pictures
-from snapseek.library import Library
+from page_fixtures import ask, browser, expect_first, page, server  # noqa: F401
 
 pytestmark = pytest.mark.page
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAINTED = "image => image.complete && image.naturalWidth > 0"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, encoder):
-    """The address of a server in a process of its own, with 86 pictures: six colours and eighty greys."""
-    place = tmp_path_factory.mktemp("served")
-    folder = write_pictures(place / "pictures")
-    for level in range(80):
-        Image.new("RGB", (40 + level, 60), (level + 60,) * 3).save(folder / f"grey-{level:02}.png")
-    Library.build(folder, place / "l", encoder=encoder)
-    command = [sys.executable, "-m", "snapseek", "serve", str(place / "l"), "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        for line in process.stderr:
-            if address := re.search(r"http://\S+", line):
-                break
-        yield address.group().rstrip("/")
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
-    assert process.returncode in (0, -15, 143)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("expected chromium, chromium-browser or google-chrome on the PATH")
-        pytest.skip("no chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    problems = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    yield page
-    page.close()
-    assert [problem for problem in problems if "Failed to load resource" not in problem] == []
 
 
 def tile_names(page):
     return page.get_by_test_id("preview").evaluate_all("images => images.map(image => image.alt)")
-
-
-def ask(page, words):
-    page.get_by_test_id("search-input").fill(words)
-
-
-def expect_first(page, name):
-    expect(page.get_by_test_id("preview").first).to_have_attribute("alt", re.compile(name))
 
 
 def expect_a_page_of_tiles(page):
@@ -116,6 +50,10 @@ def test_a_link_with_words_shows_their_answer(page, server):
 def test_previews_are_painted_before_any_original_arrives(page, server):
     held = []
     page.route("**/api/image/**", lambda route: held.append(route))
+    # The greys are all alike: folded, they would not fill the page.
+    page.route(
+        "**/api/search?*", lambda route: route.continue_(url=route.request.url.replace("&dedup=1", ""))
+    )
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     first = page.get_by_test_id("tile").first

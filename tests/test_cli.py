@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -180,3 +181,73 @@ def test_a_reader_that_has_enough_is_no_error(indexed):
         os.close(writing)
         _, complaints = process.communicate(timeout=30)
     assert (process.returncode, complaints) == (141, b"")
+
+
+def test_a_library_follows_its_folder(indexed, capsys):
+    (indexed / "red.jpg").rename(indexed / "moved.jpg")
+    shutil.copy(indexed / "deep" / "blue.webp", indexed / "again.webp")
+    assert main(["sync", "--library", str(indexed)]) == 0
+    said = capsys.readouterr().err
+    assert "1 added, 1 moved, 5 unchanged" in said
+    assert "7 pictures, " in said
+    assert main(["sync", "--library", str(indexed)]) == 0
+    assert "7 unchanged" in capsys.readouterr().err
+
+
+def test_sync_and_watch_find_the_library_in_the_folder(indexed, tmp_path, capsys):
+    shutil.copy(indexed / "red.jpg", indexed / "more.jpg")
+    assert main(["sync", str(indexed)]) == 0
+    assert "1 added, 6 unchanged" in capsys.readouterr().err
+    assert main(["sync", str(indexed / "deep"), "--library", str(indexed)]) == 0
+    for command in ("sync", "watch"):
+        assert main([command, str(tmp_path)]) == 1
+        assert "snapseek: expected a library at" in capsys.readouterr().err
+
+
+def test_pictures_are_taken_in_and_out(indexed, tmp_path, capsys):
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    shutil.copy(indexed / "red.jpg", other / "second.jpg")
+    place = ["--library", str(indexed)]
+    assert main(["add", str(other), *place]) == 0
+    assert "7 pictures, " in capsys.readouterr().err
+    assert main(["remove", "1", str(other), *place]) == 0
+    said = capsys.readouterr().err
+    assert "2 pictures taken out; their files stay" in said
+    assert (other / "second.jpg").exists()
+    assert "5 pictures, " in said
+    assert main(["remove", "999", *place]) == 1
+    assert "999" in capsys.readouterr().err
+
+
+def test_an_index_says_what_it_left_as_it_was(indexed, tiny_model, capsys):
+    assert main(["index", str(indexed), "--model", str(tiny_model)]) == 0
+    assert "6 unchanged" in capsys.readouterr().err
+
+
+def test_damage_is_found_and_taken_out(indexed, capsys):
+    assert main(["verify", str(indexed)]) == 0
+    assert "nothing is wrong" in capsys.readouterr().err
+    (shard,) = (indexed / ".snapseek" / "shards").glob("*.snap")
+    data = bytearray(shard.read_bytes())
+    data[-1] ^= 1
+    shard.write_bytes(data)
+    assert main(["verify", str(indexed)]) == 1
+    found = capsys.readouterr()
+    assert shard.name in found.out
+    assert "snapseek repair" in found.err
+    assert main(["repair", str(indexed)]) == 0
+    assert "6 pictures are made again by: snapseek sync" in capsys.readouterr().err
+    assert main(["sync", "--library", str(indexed)]) == 0
+    assert main(["verify", str(indexed)]) == 0
+
+
+def test_parts_are_merged(indexed, capsys):
+    shutil.copy(indexed / "red.jpg", indexed / "more.jpg")
+    assert main(["sync", "--library", str(indexed)]) == 0
+    assert main(["remove", "2", "--library", str(indexed)]) == 0
+    capsys.readouterr()
+    assert main(["compact", str(indexed)]) == 0
+    said = capsys.readouterr().err
+    assert "parts: 1, were 1; removed pictures that are gone for good: 0" in said  # a small one is kept so
+    assert "6 pictures, " in said

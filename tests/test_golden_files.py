@@ -29,7 +29,14 @@ def version_of(path: Path) -> int:
 
 def test_every_kind_of_file_is_kept() -> None:
     stems = {folder.name: {path.stem for path in folder.glob("*.snap")} for folder in FOLDERS}
-    assert stems["version-1"] == {"flat", "flat-ids", "lists-none", "lists-int4", "lists-int8"}
+    assert stems["version-1"] == {
+        "flat",
+        "flat-ids",
+        "lists-none",
+        "lists-int4",
+        "lists-int8",
+        "lists-f16",
+    }
 
 
 def test_the_version_that_is_written_now_is_kept(tmp_path: Path) -> None:

@@ -55,8 +55,8 @@ def test_a_form_is_filled_and_asked_in_a_browser(library):
     # Here, so that the others run without it.
     from playwright.sync_api import expect, sync_playwright
 
+    from page_server import CHROMIUM, FLAGS
     from served import served
-    from test_browser import CHROMIUM, FLAGS
 
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine")

@@ -143,7 +143,7 @@ def test_ctrl_c_ends_the_command_in_order(tmp_path, encoder):
         try:
             assert process.stderr is not None
             assert process.stderr.readline() == f"watching {folder} (Ctrl-C stops)\n"
-            assert process.stderr.readline() == "nothing new, 6 as they were, skipped\n"
+            assert process.stderr.readline() == "6 unchanged\n"
             process.send_signal(signal.SIGINT)
             _, rest = process.communicate(timeout=PATIENCE_S)
         finally:

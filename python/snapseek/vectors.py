@@ -49,7 +49,10 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Effort:
-    """A measured setting: the share of the true ten best it found for queries held out at build."""
+    """A measured setting: the share of the true ten best it found for queries held out at build.
+
+    `recall` is the lower bound of its mean with 99 % confidence, as queries to come are others.
+    """
 
     recall: float
     nprobe: int
@@ -109,7 +112,7 @@ class VectorIndex:
         progress: Progress | None = None,
         m: int | None = None,
         nlist: int | None = None,
-        tier: Literal["int8", "int4", "none"] | None = None,
+        tier: Literal["f16", "int8", "int4", "none"] | None = None,
         transform: Literal["identity", "pca", "query-0.25", "query-0.5"] | None = None,
     ) -> Self:
         """Build an index of `vectors`, shape (n, dim), write it to `path` and open it.
@@ -185,9 +188,10 @@ class VectorIndex:
         themselves (int64), or what `filter` made of either. Returns (q, min(k, allowed)) int64 and float32.
         One query runs on one thread, many share all of them.
 
-        `effort` is the share of the true ten best that a query should find on average, as measured at build:
-        0.95 by default; or "low", "medium", "high", "max" (0.90, 0.95, 0.98, 0.995); or an `Effort` of
-        `info()`. `exact=True` scores every allowed row. An index of fewer than 50,000 rows always does.
+        `effort` is the share of the true ten best that a query should find on average, as measured at build
+        with a margin: 0.95 by default; or "low", "medium", "high", "max" (0.90, 0.95, 0.98, 0.995); or an
+        `Effort` of `info()`. `exact=True` scores every allowed row. An index of fewer than 50,000 rows
+        always does.
 
         Raises InputError for another dtype, shape or dim, NaN or infinity, a negative `k`, or an `allow` of
         the wrong length.

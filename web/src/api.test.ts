@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { AnswerError, httpApi, pageUrl, parseAnswer, parseInfo, ProblemError } from './api';
+import {
+  AnswerError,
+  httpApi,
+  parseAnswer,
+  parseInfo,
+  parseSuggestions,
+  ProblemError,
+  requestFor,
+} from './api';
+import { NOTHING, type Term } from './question';
 
 const item = {
   id: 17,
@@ -29,7 +38,8 @@ const info = {
   examples: ['a dog'],
 };
 
-const page = { query: 'two dogs', limit: 60, offset: 0 };
+const asking = (words: string) => ({ ...NOTHING, words });
+const page = { question: asking('two dogs'), limit: 60, offset: 0 };
 
 function reply(body: string, status = 200) {
   const asked: string[] = [];
@@ -40,15 +50,67 @@ function reply(body: string, status = 200) {
   return { api, asked };
 }
 
-describe('pageUrl', () => {
+const term = (kind: Term['kind'], value: string, weight: number): Term => ({
+  kind,
+  value,
+  weight,
+  label: '',
+  thumbnail: '',
+});
+
+describe('requestFor', () => {
   it('asks for a search, with every character escaped', () => {
-    expect(pageUrl({ query: 'a&b=c d?', limit: 60, offset: 120 })).toBe(
-      '/api/search?q=a%26b%3Dc%20d%3F&limit=60&offset=120',
-    );
+    expect(requestFor({ question: asking('a&b=c d?'), limit: 60, offset: 120 })).toEqual({
+      address: '/api/search?q=a%26b%3Dc%20d%3F&limit=60&offset=120',
+      body: null,
+    });
   });
 
   it('asks for the stored order where there is no query', () => {
-    expect(pageUrl({ query: '', limit: 40, offset: 960 })).toBe('/api/items?limit=40&offset=960');
+    const { address } = requestFor({ question: NOTHING, limit: 40, offset: 960, fold: true, tower: 'fast' });
+    expect(address).toBe('/api/items?limit=40&offset=960');
+  });
+
+  it('asks for filters, the fast tower and folding in the address', () => {
+    const question = { ...asking('dog'), filters: ['year:2022', 'year:2023'] };
+    expect(requestFor({ question, limit: 60, offset: 0, tower: 'fast', fold: true }).address).toBe(
+      '/api/search?q=dog&limit=60&offset=0&where=year%3A2022%2C2023&tower=fast&dedup=1',
+    );
+  });
+
+  it('writes pictures of the library as typed terms', () => {
+    const question = { ...asking('at night'), terms: [term('id', '17', 1), term('words', 'a "b" c', -2)] };
+    const { address } = requestFor({ question, limit: 60, offset: 0 });
+    expect(new URL(address, 'http://here').searchParams.get('q')).toBe('at night + id:17 - 2:"a ""b"" c"');
+  });
+
+  it('posts pictures from elsewhere', () => {
+    const terms = [term('image', 'AAAA', 2), term('id', '17', -1), term('words', 'snow', 1)];
+    const question = { words: ' at night ', terms, filters: ['type:png'] };
+    const { address, body } = requestFor({ question, limit: 60, offset: 60, fold: true });
+    expect(address).toBe('/api/search');
+    expect(JSON.parse(body!)).toEqual({
+      q: 'at night',
+      terms: [
+        { image: 'AAAA', weight: 2 },
+        { id: 17, weight: -1 },
+        { text: 'snow', weight: 1 },
+      ],
+      where: 'type:png',
+      dedup: true,
+      limit: 60,
+      offset: 60,
+    });
+  });
+});
+
+describe('parseSuggestions', () => {
+  it('reads examples and columns, and refuses values that are not plain', () => {
+    const column = { name: 'year', operator: 'year', values: [{ value: 2023, count: 7 }] };
+    const given = { examples: ['a dog'], columns: [column] };
+    expect(parseSuggestions(given)).toEqual(given);
+    const bad = { ...given, columns: [{ ...column, values: [{ value: {}, count: 7 }] }] };
+    expect(() => parseSuggestions(bad)).toThrow('expected a plain value');
   });
 });
 
@@ -58,7 +120,9 @@ describe('parseAnswer', () => {
       took: { embed: 1.21, search: 0.3, fetch: 0.2, total: 1.9 },
       index: { name: 'demo', count: 302, model: 'starter', version: '3f9a0c12' },
       total: 302,
-      pictures: [item],
+      pictures: [{ ...item, similar: [] }],
+      weakFrom: null,
+      filters: [],
     });
   });
 
@@ -107,6 +171,8 @@ describe('parseInfo', () => {
       kernel: 'avx2',
       snapseek: '0.1.0',
       examples: ['a dog'],
+      hasFast: false,
+      acceptsLinks: false,
     });
   });
 

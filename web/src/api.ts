@@ -1,3 +1,4 @@
+import { isSearch, typedQuery, whereOf, type Question } from './question';
 import type { Took } from './timing';
 
 /** One picture as the server tells of it. */
@@ -16,6 +17,8 @@ export interface Picture {
   readonly preview: string;
   readonly caption: string | null;
   readonly meta: Readonly<Record<string, unknown>>;
+  /** Ids of near-duplicates that are folded under it. */
+  readonly similar: readonly number[];
 }
 
 /** The library an answer comes from. */
@@ -33,6 +36,10 @@ export interface Answer {
   /** How many pictures could be paged to. */
   readonly total: number;
   readonly pictures: readonly Picture[];
+  /** Place in the whole ranking where weak matches begin; null where none does. */
+  readonly weakFrom: number | null;
+  /** Filters that were read out of the typed words. */
+  readonly filters: readonly string[];
 }
 
 /** The library and the server, as `/api/info` tells. */
@@ -43,6 +50,23 @@ export interface Info {
   readonly kernel: string;
   readonly snapseek: string;
   readonly examples: readonly string[];
+  /** A quicker model answers while one types. */
+  readonly hasFast: boolean;
+  readonly acceptsLinks: boolean;
+}
+
+/** Values of a column worth filtering by. */
+export interface Column {
+  readonly name: string;
+  /** What one types before the colon. */
+  readonly operator: string;
+  readonly values: readonly { readonly value: string | number | boolean; readonly count: number }[];
+}
+
+/** What the library itself suggests. */
+export interface Suggestions {
+  readonly examples: readonly string[];
+  readonly columns: readonly Column[];
 }
 
 /** The server refused, and says why in one sentence. */
@@ -62,10 +86,13 @@ export class AnswerError extends Error {
 }
 
 export interface Page {
-  /** Words to look for; empty for the pictures in stored order. */
-  readonly query: string;
+  /** What to look for; nothing, for the pictures in stored order. */
+  readonly question: Question;
   readonly limit: number;
   readonly offset: number;
+  readonly tower?: 'full' | 'fast';
+  /** Near-duplicates are folded under the best of them. */
+  readonly fold?: boolean;
 }
 
 /** What the page asks of the server. */
@@ -74,6 +101,10 @@ export interface Api {
   pictures(page: Page, signal: AbortSignal): Promise<Answer>;
   /** The library's own facts. Rejects as `pictures` does. */
   info(): Promise<Info>;
+  /** What the library suggests. Rejects as `pictures` does. */
+  suggestions(): Promise<Suggestions>;
+  /** Pictures that look like one of the library. Rejects as `pictures` does. */
+  similar(id: number, limit: number, signal: AbortSignal): Promise<Answer>;
 }
 
 type Fetch = (address: string, init: RequestInit) => Promise<Response>;
@@ -81,15 +112,43 @@ type Fetch = (address: string, init: RequestInit) => Promise<Response>;
 /** The server's HTTP interface, by a `fetch` of your choice. */
 export function httpApi(fetch: Fetch): Api {
   return {
-    pictures: async (page, signal) => parseAnswer(await readJson(fetch, pageUrl(page), signal)),
+    pictures: async (page, signal) => {
+      const { address, body } = requestFor(page);
+      return parseAnswer(await readJson(fetch, address, signal, body));
+    },
     info: async () => parseInfo(await readJson(fetch, '/api/info')),
+    suggestions: async () => parseSuggestions(await readJson(fetch, '/api/suggestions')),
+    similar: async (id, limit, signal) =>
+      parseAnswer(await readJson(fetch, `/api/items/${id}/similar?limit=${limit}`, signal)),
   };
 }
 
-/** The address of one page: a search, or the stored order where the query is empty. */
-export function pageUrl({ query, limit, offset }: Page): string {
-  const range = `limit=${limit}&offset=${offset}`;
-  return query ? `/api/search?q=${encodeURIComponent(query)}&${range}` : `/api/items?${range}`;
+export interface Request {
+  readonly address: string;
+  /** JSON to post; null for a plain GET. */
+  readonly body: string | null;
+}
+
+/** How one page is asked for: by its address alone, unless a picture from elsewhere is among the terms. */
+export function requestFor({ question, limit, offset, tower = 'full', fold = false }: Page): Request {
+  const query = typedQuery(question);
+  const where = whereOf(question);
+  if (query === null) return { address: '/api/search', body: bodyFor(question, where, limit, offset, fold) };
+  let address = query ? `/api/search?q=${encodeURIComponent(query)}&` : '/api/items?';
+  address += `limit=${limit}&offset=${offset}`;
+  if (where) address += `&where=${encodeURIComponent(where)}`;
+  if (isSearch(question) && tower !== 'full') address += `&tower=${tower}`;
+  if (isSearch(question) && fold) address += '&dedup=1';
+  return { address, body: null };
+}
+
+function bodyFor(question: Question, where: string, limit: number, offset: number, fold: boolean): string {
+  const terms = question.terms.map(({ kind, value, weight }) => {
+    if (kind === 'words') return { text: value, weight };
+    return { [kind]: kind === 'id' ? Number(value) : value, weight };
+  });
+  const q = question.words.trim();
+  return JSON.stringify({ ...(q && { q }), terms, ...(where && { where }), dedup: fold, limit, offset });
 }
 
 /** Reads a page of pictures from JSON. Throws AnswerError where it is not of the agreed form. */
@@ -112,6 +171,8 @@ export function parseAnswer(json: unknown): Answer {
     },
     total: asNumber(answer['total'], 'total'),
     pictures: asList(answer['results'], 'results').map((item, i) => parsePicture(item, `results[${i}]`)),
+    weakFrom: typeof answer['weak_from'] === 'number' ? answer['weak_from'] : null,
+    filters: asTexts(answer['filters'] ?? [], 'filters'),
   };
 }
 
@@ -124,7 +185,34 @@ export function parseInfo(json: unknown): Info {
     model: asText(info['model'], 'model'),
     kernel: asText(info['kernel'], 'kernel'),
     snapseek: asText(info['snapseek'], 'snapseek'),
-    examples: asList(info['examples'], 'examples').map((item, i) => asText(item, `examples[${i}]`)),
+    examples: asTexts(info['examples'], 'examples'),
+    hasFast: info['has_fast'] === true,
+    acceptsLinks: info['accepts_image_url'] === true,
+  };
+}
+
+/** Reads `/api/suggestions` from JSON. Throws AnswerError where it is not of the agreed form. */
+export function parseSuggestions(json: unknown): Suggestions {
+  const given = asRecord(json, 'the answer');
+  return {
+    examples: asTexts(given['examples'], 'examples'),
+    columns: asList(given['columns'], 'columns').map((item, i) => parseColumn(item, `columns[${i}]`)),
+  };
+}
+
+function parseColumn(json: unknown, at: string): Column {
+  const column = asRecord(json, at);
+  return {
+    name: asText(column['name'], `${at}.name`),
+    operator: asText(column['operator'], `${at}.operator`),
+    values: asList(column['values'], `${at}.values`).map((item) => {
+      const { value, count } = asRecord(item, `${at}.values`);
+      const isPlain = ['string', 'number', 'boolean'].includes(typeof value);
+      return {
+        value: isPlain ? (value as string | number | boolean) : refuse('a plain value', value, at),
+        count: asNumber(count, `${at}.count`),
+      };
+    }),
   };
 }
 
@@ -140,11 +228,18 @@ function parsePicture(json: unknown, at: string): Picture {
     preview: asText(item['preview'], `${at}.preview`),
     caption: item['caption'] === null ? null : asText(item['caption'], `${at}.caption`),
     meta: asRecord(item['meta'] ?? {}, `${at}.meta`),
+    similar: asList(item['similar'] ?? [], `${at}.similar`).map((id) => asNumber(id, `${at}.similar`)),
   };
 }
 
-async function readJson(fetch: Fetch, address: string, signal?: AbortSignal): Promise<unknown> {
-  const response = await fetch(address, { signal: signal ?? null, headers: { accept: 'application/json' } });
+async function readJson(
+  fetch: Fetch,
+  address: string,
+  signal: AbortSignal | null = null,
+  body: string | null = null,
+): Promise<unknown> {
+  const headers = { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) };
+  const response = await fetch(address, { signal, headers, ...(body && { method: 'POST', body }) });
   if (!response.ok) throw await problemIn(response);
   try {
     return await response.json();
@@ -173,6 +268,10 @@ function asRecord(value: unknown, at: string): Record<string, unknown> {
 
 function asList(value: unknown, at: string): unknown[] {
   return Array.isArray(value) ? value : refuse('a list', value, at);
+}
+
+function asTexts(value: unknown, at: string): string[] {
+  return asList(value, at).map((item, i) => asText(item, `${at}[${i}]`));
 }
 
 function asNumber(value: unknown, at: string): number {

@@ -1,6 +1,6 @@
 export interface Debounced<T> {
   /** Runs with `value` once the wait is over, unless called again or cancelled before. */
-  call(value: T): void;
+  call(value: T, waitMs?: number): void;
   cancel(): void;
 }
 
@@ -8,9 +8,9 @@ export interface Debounced<T> {
 export function debounce<T>(run: (value: T) => void, waitMs: number): Debounced<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const cancel = () => clearTimeout(timer);
-  const call = (value: T) => {
+  const call = (value: T, ownWaitMs = waitMs) => {
     cancel();
-    timer = setTimeout(run, waitMs, value);
+    timer = setTimeout(run, ownWaitMs, value);
   };
   return { call, cancel };
 }

@@ -21,6 +21,14 @@ export interface Layout {
   readonly settled: number;
 }
 
+/** Where items of another sort begin. */
+export interface Break {
+  /** Index of the first of them. */
+  readonly before: number;
+  /** Height of the space above it, px. */
+  readonly room: number;
+}
+
 /** Beyond these, a picture is cropped by its tile: a panorama must not become a thread, nor a mast fill a row. */
 export const NARROWEST = 0.45;
 export const WIDEST = 3.6;
@@ -30,8 +38,15 @@ export const WIDEST = 3.6;
  *
  * Every full row fills `width` exactly, in whole pixels; the last row keeps `targetHeight` and is not
  * stretched. Rows are closed from the front, so adding items never moves one that stands in a full row.
+ * Before the item of `part` a row ends, however full, and a space follows.
  */
-export function layout(items: readonly Sized[], width: number, targetHeight: number, gap: number): Layout {
+export function layout(
+  items: readonly Sized[],
+  width: number,
+  targetHeight: number,
+  gap: number,
+  part: Break | null = null,
+): Layout {
   const room = Math.floor(width);
   if (room < 1) return { boxes: [], height: 0, settled: 0 };
   const aspects = items.map(aspectOf);
@@ -39,17 +54,14 @@ export function layout(items: readonly Sized[], width: number, targetHeight: num
   let settled = 0;
   let y = 0;
   while (boxes.length < aspects.length) {
-    const end = rowEnd(aspects, boxes.length, room, targetHeight, gap);
-    const row = placeRow(
-      aspects.slice(boxes.length, end ?? undefined),
-      y,
-      room,
-      end ? null : targetHeight,
-      gap,
-    );
+    const start = boxes.length;
+    const until = part && start < part.before ? part.before : aspects.length;
+    if (part && start === part.before) y += part.room;
+    const end = rowEnd(aspects.slice(0, until), start, room, targetHeight, gap);
+    const row = placeRow(aspects.slice(start, end ?? until), y, room, end ? null : targetHeight, gap);
     boxes.push(...row);
     y += row[0]!.height + gap;
-    if (end) settled = end;
+    if (end ?? until < aspects.length) settled = end ?? until;
   }
   return { boxes, height: Math.max(0, y - gap), settled };
 }
@@ -62,7 +74,9 @@ export function aspectOf({ width, height }: Sized): number {
 }
 
 /** A comfortable height of a row on a page of this width. */
-export function rowHeightFor(width: number): number {
+export function rowHeightFor(width: number, isSpeedy = false): number {
+  // Previews by themselves are at their best in many small tiles.
+  if (isSpeedy) return Math.round(Math.min(190, Math.max(96, 80 + width * 0.055)));
   return Math.round(Math.min(300, Math.max(120, 92 + width * 0.1)));
 }
 

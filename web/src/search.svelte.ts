@@ -1,13 +1,40 @@
-import { ProblemError, AnswerError, type Answer, type Api, type Index, type Info, type Picture } from './api';
+import {
+  ProblemError,
+  AnswerError,
+  type Answer,
+  type Api,
+  type Index,
+  type Info,
+  type Picture,
+  type Suggestions,
+} from './api';
+import { toggled } from './chosen';
 import { debounce } from './debounce';
+import {
+  isSearch,
+  keyOf,
+  NOTHING,
+  trimmed,
+  withFilter,
+  wordsWithout,
+  withTerm,
+  type Question,
+  type Term,
+} from './question';
+import { rateOf, withMoment } from './speed';
 import type { Timing } from './timing';
 
 /** Pictures asked for at once. */
 export const PAGE_SIZE = 60;
 /** Pictures that can be paged to: the server's own bound. */
 export const REACH = 1000;
-/** How long the keys must rest before a question is sent. */
+/** How long the keys must rest before a question is sent; in speed mode, less. */
 export const PAUSE_MS = 100;
+export const SHORT_PAUSE_MS = 40;
+/** How long the keys must rest before the full model is asked, where a quicker one answered first. */
+export const REST_MS = 350;
+/** Pictures that look like the opened one. */
+const NEIGHBOURS = 13;
 /** Opened pictures this near to the last loaded one call for more. */
 const AHEAD = 6;
 
@@ -23,8 +50,14 @@ export interface Surroundings {
   readonly api: Api;
   /** A clock in milliseconds. */
   readonly now: () => number;
-  /** Keeps the asked query for the next visit (the address bar). */
-  readonly remember: (query: string) => void;
+  /** Keeps the asked question for the next visit (the address bar): typed on the way, or chosen. */
+  readonly remember: (question: Question, how: 'typed' | 'chosen') => void;
+}
+
+interface Asking {
+  readonly question: Question;
+  readonly tower: 'full' | 'fast';
+  readonly fold: boolean;
 }
 
 /**
@@ -35,15 +68,29 @@ export interface Surroundings {
  * the new ones are there.
  */
 export class Search {
-  /** What stands in the box. */
-  query = $state('');
-  /** The query whose pictures are shown; '' for the library's own order, null before the first answer. */
-  answered = $state<string | null>(null);
+  /** What is being asked: the words in the box, the terms and filters beside it. */
+  question = $state.raw<Question>(NOTHING);
+  /** The question whose pictures are shown; null before the first answer. */
+  shown = $state.raw<Question | null>(null);
   pictures = $state.raw<readonly Picture[]>([]);
   /** How many pictures could be paged to. */
   total = $state(0);
   index = $state.raw<Index | null>(null);
   info = $state.raw<Info | null>(null);
+  /** What the library suggests; null until it is known. */
+  suggestions = $state.raw<Suggestions | null>(null);
+  /** Place among the pictures where weak matches begin. */
+  weakFrom = $state<number | null>(null);
+  /** Filters that were read out of the typed words. */
+  understood = $state.raw<readonly string[]>([]);
+  /** No originals, a shorter pause, and the speed is counted. */
+  isSpeedy = $state(false);
+  /** Captions and scores stand under the pictures. */
+  isTelling = $state(false);
+  /** Ids of the chosen pictures. */
+  chosen = $state.raw<ReadonlySet<number>>(new Set());
+  /** What looks like the opened picture. */
+  neighbours = $state.raw<readonly Picture[]>([]);
   timing = $state.raw<Timing | null>(null);
   /** Counts the first pages shown: changes when the pictures are replaced, not when more are added. */
   edition = $state(0);
@@ -53,21 +100,39 @@ export class Search {
   extending = $state(false);
   /** What went wrong, until something goes right. */
   trouble = $state.raw<Trouble | null>(null);
-  viewedId = $state<number | null>(null);
+  /** The picture opened large: one of those shown, or a neighbour of one. */
+  viewed = $state.raw<Picture | null>(null);
 
-  /** The picture opened large, if it is (still) among those shown. */
-  viewed = $derived(this.pictures.find((picture) => picture.id === this.viewedId) ?? null);
+  /** The words in the box. */
+  query = $derived(this.question.words);
+  /** The words whose pictures are shown; '' for the library's own order, null before the first answer. */
+  answered = $derived(this.shown?.words ?? null);
+  /** Answers a second, as one types. */
+  rate = $derived.by(() => rateOf(this.#moments));
+  /** Which of the shown pictures is opened, or was before its neighbour; -1 for none. */
+  place = $derived.by(() => this.pictures.findIndex(({ id }) => id === this.#anchorId));
+  chosenPictures = $derived(this.#known(this.chosen));
 
   readonly #api: Api;
   readonly #now: () => number;
-  readonly #remember: (query: string) => void;
-  readonly #pause = debounce((query: string) => void this.#ask(query), PAUSE_MS);
+  readonly #remember: Surroundings['remember'];
+  readonly #pause = debounce(() => void this.#askTyped(), PAUSE_MS);
+  readonly #rest = debounce(() => void this.#ask('typed', 'full'), REST_MS);
+  #moments = $state.raw<readonly number[]>([]);
+  #anchorId = $state<number | null>(null);
   #received = $state(0);
   #exhausted = $state(true);
   #sequence = 0;
   #request = new AbortController();
-  /** The query last sent, until it fails: it need not be sent twice. */
+  #looking = new AbortController();
+  /** What was last sent, until it fails: it need not be sent twice. */
   #asked: string | null = null;
+  /** What was last chosen: it need not be remembered twice. */
+  #chosenKey = keyOf(NOTHING);
+  /** What the shown pictures were asked with, for further pages of the same. */
+  #answeredBy: Asking = { question: NOTHING, tower: 'full', fold: false };
+  /** Every chosen picture, also after others are shown. */
+  readonly #seen = new Map<number, Picture>();
   #shownAt = 0;
   #again: () => Promise<void> = async () => {};
 
@@ -83,30 +148,78 @@ export class Search {
   }
 
   /** Begins: the library's facts and the first pictures, side by side. */
-  async start(query: string): Promise<void> {
-    this.query = query;
-    await Promise.all([this.#ask(query.trim()), this.#learn()]);
+  async start(question: Question): Promise<void> {
+    this.question = question;
+    this.#chosenKey = keyOf(question);
+    await Promise.all([this.#ask('typed', 'full'), this.#learn()]);
   }
 
   /** The text in the box changed. */
-  type(text: string): void {
-    this.query = text;
-    const wanted = text.trim();
-    if (wanted === this.#asked) this.#pause.cancel();
-    else this.#pause.call(wanted);
+  type(words: string): void {
+    this.question = { ...this.question, words };
+    this.#rest.cancel();
+    if (this.#isAsked('full') || this.#isAsked('fast')) return this.#pause.cancel();
+    this.#pause.call(undefined, this.isSpeedy ? SHORT_PAUSE_MS : PAUSE_MS);
   }
 
-  /** Asks at once, if the text in the box was not asked already. */
+  /** Asks at once, if the question was not asked already. */
   async submit(): Promise<void> {
     this.#pause.cancel();
-    const wanted = this.query.trim();
-    if (wanted !== this.#asked) await this.#ask(wanted);
+    this.#rest.cancel();
+    const key = keyOf(this.question);
+    if (key !== this.#chosenKey) this.#remember(trimmed(this.question), 'chosen');
+    this.#chosenKey = key;
+    if (!this.#isAsked('full')) await this.#ask(null, 'full');
   }
 
-  /** Puts a query into the box and asks it at once. */
-  async choose(query: string): Promise<void> {
-    this.query = query;
+  /** Makes this the question and asks it at once. */
+  async choose(question: Question): Promise<void> {
+    this.question = question;
     await this.submit();
+  }
+
+  /** As `choose`, of a question that the history brings back. */
+  async goTo(question: Question): Promise<void> {
+    this.question = question;
+    this.#pause.cancel();
+    this.#rest.cancel();
+    this.#chosenKey = keyOf(question);
+    if (!this.#isAsked('full')) await this.#ask(null, 'full');
+  }
+
+  /** Asks for pictures like this one. */
+  async like(picture: Picture): Promise<void> {
+    this.leave();
+    const thumbnail = picture.preview && `data:image/webp;base64,${picture.preview}`;
+    const term = { kind: 'id', value: `${picture.id}`, label: 'like this', thumbnail, weight: 1 } as const;
+    await this.choose({ ...NOTHING, filters: this.question.filters, terms: [term] });
+  }
+
+  /** Adds a picture or words to what is asked. */
+  async add(term: Term): Promise<void> {
+    await this.choose(withTerm(this.question, term));
+  }
+
+  /** Makes the words in the box a chip, to be weighted beside others. */
+  async pin(): Promise<void> {
+    const { words } = trimmed(this.question);
+    if (!words) return;
+    const term: Term = { kind: 'words', value: words, label: words, thumbnail: '', weight: 1 };
+    await this.choose({ ...withTerm(this.question, term), words: '' });
+  }
+
+  async filter(filter: string): Promise<void> {
+    await this.choose(withFilter(this.question, filter));
+  }
+
+  /** Takes a filter that was read out of the words out of them again. */
+  async forget(filter: string): Promise<void> {
+    await this.choose({ ...this.question, words: wordsWithout(this.query, filter) });
+  }
+
+  /** Something failed before it could be asked: a file that is no picture. */
+  report(says: string): void {
+    this.trouble = { says, isPassing: false };
   }
 
   /** Tries again what went wrong. */
@@ -125,39 +238,84 @@ export class Search {
     this.timing = { ...this.timing, paintMs: this.#now() - this.#shownAt };
   }
 
-  /** Opens one of the shown pictures large. */
+  /** Opens one of the shown pictures large, or a neighbour of the opened one. */
   view(id: number): void {
-    this.viewedId = id;
+    const picture = [...this.pictures, ...this.neighbours].find((other) => other.id === id) ?? null;
+    if (this.pictures.some((other) => other.id === id)) this.#anchorId = id;
+    this.viewed = picture;
     this.#loadAhead();
+    void this.#look(id);
   }
 
-  /** Goes to the next (1) or the previous (-1) picture; stays where there is none. */
+  /** Goes to the next (1) or the previous (-1) of the shown pictures; stays where there is none. */
   step(by: 1 | -1): void {
-    const next = this.pictures[this.pictures.findIndex(({ id }) => id === this.viewedId) + by];
+    const next = this.place < 0 ? undefined : this.pictures[this.place + by];
     if (this.viewed && next) this.view(next.id);
   }
 
   /** Closes the opened picture. */
   leave(): void {
-    this.viewedId = null;
+    this.#looking.abort();
+    this.viewed = this.#anchorId = null;
+    this.neighbours = [];
   }
 
-  async #ask(query: string): Promise<void> {
+  /** Chooses a picture, or lets it go. */
+  pick(id: number): void {
+    this.chosen = toggled(this.chosen, id);
+  }
+
+  pickNone(): void {
+    this.chosen = new Set();
+  }
+
+  #known(ids: ReadonlySet<number>): Picture[] {
+    for (const picture of [...this.pictures, ...this.neighbours]) {
+      if (ids.has(picture.id)) this.#seen.set(picture.id, picture);
+    }
+    return [...ids].flatMap((id) => this.#seen.get(id) ?? []);
+  }
+
+  async #look(id: number): Promise<void> {
+    this.#looking.abort();
+    const { signal } = (this.#looking = new AbortController());
+    // Without neighbours the picture itself is still there to be looked at.
+    const answer = await this.#api.similar(id, NEIGHBOURS, signal).catch(() => null);
+    if (!signal.aborted) this.neighbours = answer?.pictures.filter((other) => other.id !== id) ?? [];
+  }
+
+  #isAsked(tower: 'full' | 'fast'): boolean {
+    return this.#asked === tower + keyOf(this.question);
+  }
+
+  async #askTyped(): Promise<void> {
+    const isFast = this.info?.hasFast === true && isSearch(this.question);
+    if (isFast) this.#rest.call(undefined);
+    await this.#ask('typed', isFast ? 'fast' : 'full');
+  }
+
+  async #ask(how: 'typed' | null, tower: 'full' | 'fast'): Promise<void> {
+    const question = trimmed(this.question);
+    const asking: Asking = { question, tower, fold: true };
+    if (how) this.#remember(question, how);
+    await this.#send(asking);
+  }
+
+  async #send(asking: Asking): Promise<void> {
     this.#request.abort();
     this.#request = new AbortController();
     const sequence = ++this.#sequence;
-    this.#asked = query;
-    this.#remember(query);
+    this.#asked = asking.tower + keyOf(asking.question);
     this.asking = true;
     this.extending = false;
     const startedAt = this.#now();
     try {
-      const answer = await this.#page(query, 0);
-      if (sequence === this.#sequence) this.#show(query, answer, this.#now() - startedAt);
+      const answer = await this.#page(asking, 0);
+      if (sequence === this.#sequence) this.#show(asking, answer, this.#now() - startedAt);
     } catch (cause) {
       if (sequence !== this.#sequence) return;
       this.#asked = null;
-      this.#fail(cause, () => this.#ask(query));
+      this.#fail(cause, () => this.#send(asking));
     } finally {
       if (sequence === this.#sequence) this.asking = false;
     }
@@ -168,7 +326,7 @@ export class Search {
     this.trouble = null;
     this.extending = true;
     try {
-      const answer = await this.#page(this.answered ?? '', this.#received);
+      const answer = await this.#page(this.#answeredBy, this.#received);
       if (sequence === this.#sequence) this.#append(answer);
     } catch (cause) {
       if (sequence === this.#sequence) this.#fail(cause, () => this.#extend());
@@ -177,19 +335,23 @@ export class Search {
     }
   }
 
-  #page(query: string, offset: number): Promise<Answer> {
+  #page(asking: Asking, offset: number): Promise<Answer> {
     const limit = Math.min(PAGE_SIZE, REACH - offset);
-    return this.#api.pictures({ query, limit, offset }, this.#request.signal);
+    return this.#api.pictures({ ...asking, limit, offset }, this.#request.signal);
   }
 
-  #show(query: string, answer: Answer, roundTripMs: number): void {
-    this.answered = query;
+  #show(asking: Asking, answer: Answer, roundTripMs: number): void {
+    this.shown = asking.question;
+    this.#answeredBy = asking;
     this.pictures = distinct(answer.pictures);
     this.#count(answer, 0);
+    this.understood = answer.filters;
     this.timing = { took: answer.took, roundTripMs, paintMs: null };
     this.#shownAt = this.#now();
+    this.#moments = withMoment(this.#moments, this.#shownAt);
     this.trouble = null;
     this.edition += 1;
+    if (this.viewed && this.place < 0) this.leave();
   }
 
   #append(answer: Answer): void {
@@ -200,6 +362,7 @@ export class Search {
   #count(answer: Answer, before: number): void {
     this.index = answer.index;
     this.total = answer.total;
+    this.weakFrom = answer.weakFrom;
     this.#received = before + answer.pictures.length;
     this.#exhausted = answer.pictures.length === 0;
   }
@@ -210,13 +373,18 @@ export class Search {
   }
 
   #loadAhead(): void {
-    const place = this.pictures.findIndex(({ id }) => id === this.viewedId);
-    if (place + AHEAD >= this.pictures.length) void this.loadMore();
+    if (this.place + AHEAD >= this.pictures.length) void this.loadMore();
   }
 
   /** The facts are an ornament: without them the page still searches, and a dead server shows by the question. */
   async #learn(): Promise<void> {
+    const suggestions = this.#api.suggestions().catch(() => null);
     this.info = await this.#api.info().catch(() => null);
+    const examples = this.info?.examples ?? [];
+    void suggestions.then((given) => {
+      const columns = given?.columns ?? [];
+      this.suggestions = { examples: given?.examples.length ? given.examples : examples, columns };
+    });
   }
 }
 

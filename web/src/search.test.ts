@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ProblemError, type Answer, type Api, type Info, type Page, type Picture } from './api';
+import { NOTHING, type Question as Asked } from './question';
 import { PAGE_SIZE, PAUSE_MS, REACH, Search } from './search.svelte';
 
 const INFO: Info = {
@@ -9,11 +10,14 @@ const INFO: Info = {
   kernel: 'avx2',
   snapseek: '0',
   examples: ['a dog'],
+  hasFast: false,
+  acceptsLinks: false,
 };
 
 function picture(id: number): Picture {
   const url = `/api/image/${id}`;
-  return { id, score: 0.3, url, width: 4, height: 3, color: '#000000', preview: '', caption: null, meta: {} };
+  const bare = { url, width: 4, height: 3, color: '#000000', preview: '', caption: null, meta: {} };
+  return { id, score: 0.3, ...bare, similar: [] };
 }
 
 function pictures(from: number, count: number): Picture[] {
@@ -26,6 +30,8 @@ function answerOf(shown: readonly Picture[], total = shown.length): Answer {
     index: { name: 'demo', count: 302, model: 'starter', version: 'v1' },
     total,
     pictures: shown,
+    weakFrom: null,
+    filters: [],
   };
 }
 
@@ -47,6 +53,8 @@ function deafServer() {
         questions.push({ ...page, signal, answer, fail });
       }),
     info: async () => INFO,
+    suggestions: async () => ({ examples: ['a cat'], columns: [] }),
+    similar: async () => answerOf([]),
   };
   return { api, questions };
 }
@@ -55,20 +63,23 @@ function begin() {
   const { api, questions } = deafServer();
   const remembered: string[] = [];
   const clock = { ms: 0 };
-  const search = new Search({ api, now: () => clock.ms, remember: (query) => remembered.push(query) });
+  const search = new Search({ api, now: () => clock.ms, remember: ({ words }) => remembered.push(words) });
   return { search, questions, remembered, clock };
 }
 
 /** A page that already shows `count` of `total` pictures of the library. */
 async function shown(count: number, total = count) {
   const page = begin();
-  void page.search.start('');
+  void page.search.start(NOTHING);
   await page.questions[0]!.answer(answerOf(pictures(0, count), total));
   return page;
 }
 
 const idsOf = (search: Search) => search.pictures.map(({ id }) => id);
-const asked = (questions: Question[]) => questions.map(({ query, offset, limit }) => [query, offset, limit]);
+const asked = (questions: Question[]) =>
+  questions.map(({ question, offset, limit }) => [question.words, offset, limit]);
+
+const words = (typed: string): Asked => ({ ...NOTHING, words: typed });
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -84,7 +95,7 @@ describe('beginning', () => {
 
   it('asks the query of the address at once', async () => {
     const { search, questions } = begin();
-    void search.start(' two dogs ');
+    void search.start(words(' two dogs '));
     expect(search.query).toBe(' two dogs ');
     expect(asked(questions)).toEqual([['two dogs', 0, PAGE_SIZE]]);
   });
@@ -93,7 +104,7 @@ describe('beginning', () => {
     const { api, questions } = deafServer();
     const broken: Api = { ...api, info: () => Promise.reject(new TypeError('down')) };
     const search = new Search({ api: broken, now: () => 0, remember: () => {} });
-    void search.start('');
+    void search.start(NOTHING);
     await questions[0]!.answer(answerOf(pictures(0, 2)));
     expect(search).toMatchObject({ info: null, total: 2, trouble: null });
   });
@@ -134,7 +145,7 @@ describe('typing', () => {
 
   it('keeps the old pictures until the new ones are there', async () => {
     const { search, questions } = await shown(2);
-    void search.choose('dog');
+    void search.choose(words('dog'));
     expect(search).toMatchObject({ query: 'dog', answered: '', asking: true });
     expect(idsOf(search)).toEqual([0, 1]);
     await questions[1]!.answer(answerOf(pictures(50, 1)));
@@ -146,17 +157,17 @@ describe('typing', () => {
 describe('stale answers', () => {
   it('aborts the older request', async () => {
     const { search, questions } = await shown(1);
-    void search.choose('cat');
+    void search.choose(words('cat'));
     expect(questions[1]!.signal.aborted).toBe(false);
-    void search.choose('dog');
+    void search.choose(words('dog'));
     expect(questions[1]!.signal.aborted).toBe(true);
     expect(questions[2]!.signal.aborted).toBe(false);
   });
 
   it('never shows an older answer after a newer one', async () => {
     const { search, questions } = await shown(1);
-    void search.choose('cat');
-    void search.choose('dog');
+    void search.choose(words('cat'));
+    void search.choose(words('dog'));
     await questions[2]!.answer(answerOf(pictures(200, 1)));
     await questions[1]!.answer(answerOf(pictures(100, 1)));
     expect(search.answered).toBe('dog');
@@ -165,8 +176,8 @@ describe('stale answers', () => {
 
   it('never shows an older answer while a newer question is open', async () => {
     const { search, questions } = await shown(1);
-    void search.choose('cat');
-    void search.choose('dog');
+    void search.choose(words('cat'));
+    void search.choose(words('dog'));
     await questions[1]!.answer(answerOf(pictures(100, 1)));
     expect(search).toMatchObject({ answered: '', asking: true });
     expect(idsOf(search)).toEqual([0]);
@@ -174,8 +185,8 @@ describe('stale answers', () => {
 
   it('never reports the failure of an older question', async () => {
     const { search, questions } = await shown(1);
-    void search.choose('cat');
-    void search.choose('dog');
+    void search.choose(words('cat'));
+    void search.choose(words('dog'));
     await questions[1]!.fail(new DOMException('aborted', 'AbortError'));
     expect(search).toMatchObject({ trouble: null, asking: true });
   });
@@ -183,7 +194,7 @@ describe('stale answers', () => {
   it('never adds a page to the pictures of another query', async () => {
     const { search, questions } = await shown(60, 300);
     void search.loadMore();
-    void search.choose('dog');
+    void search.choose(words('dog'));
     expect(questions[1]!.signal.aborted).toBe(true);
     await questions[2]!.answer(answerOf(pictures(500, 2)));
     await questions[1]!.answer(answerOf(pictures(60, 60), 300));
@@ -195,7 +206,7 @@ describe('stale answers', () => {
 describe('trouble', () => {
   it('tells a refusal in the words of the server and keeps the pictures', async () => {
     const { search, questions } = await shown(2);
-    void search.choose('zzz');
+    void search.choose(words('zzz'));
     await questions[1]!.fail(new ProblemError(400, 'No word of it is known.'));
     expect(search.trouble).toEqual({ says: 'No word of it is known.', isPassing: false });
     expect(search).toMatchObject({ asking: false, answered: '' });
@@ -204,7 +215,7 @@ describe('trouble', () => {
 
   it('offers another try when the server is away, and forgets the trouble when it is back', async () => {
     const { search, questions } = await shown(1);
-    void search.choose('dog');
+    void search.choose(words('dog'));
     await questions[1]!.fail(new TypeError('Failed to fetch'));
     expect(search.trouble).toMatchObject({ isPassing: true });
     expect(search.trouble!.says).toContain('does not answer');
@@ -215,7 +226,7 @@ describe('trouble', () => {
 
   it('asks a failed question again on Enter', async () => {
     const { search, questions } = await shown(1);
-    void search.choose('dog');
+    void search.choose(words('dog'));
     await questions[1]!.fail(new ProblemError(503, 'Busy.'));
     void search.submit();
     expect(asked(questions.slice(1))).toEqual([
@@ -282,7 +293,7 @@ describe('paging', () => {
 
   it('waits while a question is open', async () => {
     const { search, questions } = await shown(60, 300);
-    void search.choose('dog');
+    void search.choose(words('dog'));
     void search.loadMore();
     expect(questions).toHaveLength(2);
   });
@@ -292,7 +303,7 @@ describe('timing', () => {
   it('measures the round trip, then the paint, once', async () => {
     const { search, questions, clock } = await shown(1);
     clock.ms = 100;
-    void search.choose('dog');
+    void search.choose(words('dog'));
     clock.ms = 107;
     await questions[1]!.answer(answerOf(pictures(0, 1)));
     expect(search.timing).toMatchObject({ roundTripMs: 7, paintMs: null });
@@ -337,7 +348,7 @@ describe('looking at one picture', () => {
 
   it('closes when the picture is no longer among those shown', async () => {
     const { search, questions } = await shown(3);
-    void search.choose('dog');
+    void search.choose(words('dog'));
     search.view(2);
     await questions[1]!.answer(answerOf(pictures(70, 2)));
     expect(search.viewed).toBeNull();

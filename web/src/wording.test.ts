@@ -3,6 +3,7 @@ import type { Picture } from './api';
 import { durationText, factsOf, labelOf, nameOf, pluralText, sizeText } from './wording';
 
 const picture: Picture = {
+  similar: [],
   id: 17,
   score: 0.3125,
   url: '/api/image/17',

@@ -43,8 +43,24 @@ export function factsOf(picture: Picture): string[] {
     textIn(picture, 'folder'),
     `${countText(picture.width)} × ${countText(picture.height)}`,
     typeof bytes === 'number' ? sizeText(bytes) : null,
-    picture.score === null ? null : `score ${picture.score.toFixed(3)}`,
+    picture.score === null ? null : `score ${scoreText(picture.score)}`,
   ].filter((fact) => fact !== null);
+}
+
+/** 0.31234 -> "0.312". */
+export function scoreText(score: number): string {
+  return score.toFixed(3);
+}
+
+/** Everything the record of a picture tells beside its name, as names and texts. */
+export function recordOf(picture: Picture): [string, string][] {
+  return Object.entries(picture.meta).flatMap(([key, value]): [string, string][] => {
+    if (value === null || value === '' || key === 'name' || key === 'folder' || key === 'size_bytes')
+      return [];
+    const text = Array.isArray(value) ? value.join(', ') : String(value);
+    const day = /^\d{4}-\d\d-\d\dT/.test(text) ? text.slice(0, 16).replace('T', ' ') : text;
+    return day ? [[key.replaceAll('_', ' '), day]] : [];
+  });
 }
 
 function textIn(picture: Picture, key: string): string | null {

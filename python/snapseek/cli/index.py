@@ -84,10 +84,4 @@ DEMO = Command(
     "demo", "index the pictures that come with snapseek, serve and open the page", _demo_arguments, _demo
 )
 OPEN = Command("open", "index a folder, serve and open the page", _open_arguments, _open)
-INDEX = Command(
-    "index",
-    "make a folder of pictures searchable",
-    _index_arguments,
-    _index,
-    "What is in the library already, as it is, is skipped; what was stopped goes on where it was.",
-)
+INDEX = Command("index", "make a folder of pictures searchable", _index_arguments, _index)

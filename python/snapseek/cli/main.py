@@ -19,7 +19,8 @@ from snapseek.cli.notes import note
 from snapseek.cli.previews import PREVIEWS
 from snapseek.cli.search import SEARCH
 from snapseek.cli.serve import SERVE
-from snapseek.cli.sync import ADD, REMOVE, SYNC, WATCH
+from snapseek.cli.sync import ADD, REMOVE, SYNC
+from snapseek.cli.watch import WATCH
 from snapseek.errors import SnapseekError
 from snapseek.sources.picture import displayed
 
@@ -27,11 +28,11 @@ COMMANDS: tuple[Command, ...] = (
     DEMO,
     OPEN,
     INDEX,
-    IMPORT,
     SYNC,
     WATCH,
     ADD,
     REMOVE,
+    IMPORT,
     PREVIEWS,
     SERVE,
     SEARCH,

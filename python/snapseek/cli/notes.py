@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from snapseek.library import Library
+from snapseek.library import Library, SyncReport
 from snapseek.library import Progress as IndexProgress
-from snapseek.library.sync import SyncReport
 from snapseek.sources.picture import displayed
 
 _NOTES = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -27,23 +26,22 @@ def note_size(library: Library) -> None:
 
 
 def note_report(report: SyncReport) -> None:
-    """Say what became of the files of some folders, and what was skipped."""
-    counted = [
-        (report.added, "added"),
-        (report.updated, "changed"),
-        (report.moved, "moved"),
-        (report.removed, "removed"),
-        (report.failed, "could not be read (snapseek info --failed)"),
-    ]
-    told = [f"{number} {what}" for number, what in counted if number] or ["nothing new"]
-    skipped = [f"{report.unchanged} as they were, skipped"] if report.unchanged else []
-    note(", ".join([*told, *skipped]))
+    """Say what a sync did, and what it left out."""
+    counts = {
+        "added": report.added,
+        "updated": report.updated,
+        "moved": report.moved,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "unreadable": report.failed,
+    }
+    note(", ".join(f"{number} {name}" for name, number in counts.items() if number) or "nothing to do")
     for folder in report.missing:
-        note(f"{displayed(str(folder))} is not there, or empty: its pictures stay in the library")
-    if report.put_off:
-        note(f"small shards were not merged: {displayed(report.put_off)}")
+        note(f"{displayed(str(folder))} is not there or empty; its pictures were left as they were")
     for line in report.notes:
         note(displayed(line))
+    if report.put_off:
+        note(f"small parts were not merged: {displayed(report.put_off)}")
 
 
 @contextmanager

@@ -1,8 +1,12 @@
 """Arguments that several commands have."""
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
+from snapseek.errors import LibraryNotFoundError
+from snapseek.library import Library
+from snapseek.library.places import find_library
 from snapseek.sources import Limits
 
 _FOLDER_HELP = "pictures at any depth; or a list of urls (.txt .csv .tsv .jsonl .parquet), a .tar, a .parquet"
@@ -35,11 +39,6 @@ def limits_of(options: argparse.Namespace) -> Limits:
     return Limits(allow_private=options.allow_private)
 
 
-def add_memory(parser: argparse.ArgumentParser) -> None:
-    """--memory: the budget of an index of many vectors."""
-    parser.add_argument("--memory", metavar="SIZE", help="most bytes for the vectors, such as 500MB")
-
-
 def add_place(parser: argparse.ArgumentParser) -> None:
     """[LIBRARY]: a library, or the folder that it is in."""
     parser.add_argument(
@@ -51,6 +50,35 @@ def add_library(parser: argparse.ArgumentParser) -> None:
     """--library of a command whose first words are something else."""
     parser.add_argument(
         "--library", type=Path, default=Path(), metavar="L", help="default: that of this folder"
+    )
+
+
+def add_followed(parser: argparse.ArgumentParser) -> None:
+    """[FOLDER...] [--library L]: what a library is to follow; see `followed`."""
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        metavar="FOLDER",
+        help="default: all that the library was made of, as for a single FOLDER with its library inside",
+    )
+    parser.add_argument(
+        "--library", type=Path, metavar="L", help="default: that of FOLDER, or of this folder"
+    )
+
+
+def followed(options: argparse.Namespace) -> tuple[Library, list[Path] | None]:
+    """The library, and which of its folders are meant; None for all. Raises LibraryNotFoundError."""
+    if options.library is None and len(options.folders) == 1:
+        with suppress(LibraryNotFoundError):
+            return Library.open(find_library(options.folders[0])), None
+    return Library.open(find_library(options.library or Path())), options.folders or None
+
+
+def add_memory(parser: argparse.ArgumentParser) -> None:
+    """--memory."""
+    parser.add_argument(
+        "--memory", metavar="SIZE", help="bound of the vectors of a large library, such as 540MB"
     )
 
 

@@ -6,6 +6,7 @@ every address that it stands for is checked, and only checked addresses are conn
 for redirects too. Here is the check.
 """
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -13,6 +14,7 @@ from snapseek.errors import InputError
 
 MAX_URL = 4096
 
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
 _SAFE = "!$%&'()*+,/:;=@[]~"
 # Python counts these as open to everybody, or did in some version.
 _NOT_PUBLIC = tuple(
@@ -101,9 +103,12 @@ def is_address(host: str) -> bool:
 
 def _ascii(host: str, url: str) -> str:
     try:
-        return host.encode("idna").decode("ascii")
+        name = host.encode("idna").decode("ascii")
     except UnicodeError as error:
         raise InputError(f"expected a url with a host, found '{_shown(url)}'") from error
+    if _HOST.fullmatch(name) is None:
+        raise InputError(f"expected a url with a host, found '{_shown(url)}'")
+    return name
 
 
 def _shown(url: str) -> str:

@@ -12,6 +12,7 @@ from snapseek.errors import PictureError
 from snapseek.sources.fetch import Fetcher
 from snapseek.sources.patience import Limits
 from snapseek.sources.picture import Picture
+from snapseek.sources.rows import first_line
 
 _AHEAD = 4
 """Pictures begun for each connection: those of a host that is busy wait without holding up others."""
@@ -49,6 +50,10 @@ async def _with_bytes(fetcher: Fetcher, picture: Picture) -> Picture:
         return replace(picture, data=await fetcher.get(picture.address))
     except PictureError as error:
         return replace(picture, problem=str(error))
+    except (
+        Exception
+    ) as error:  # whatever a server makes the client raise: one picture must not stop the others
+        return replace(picture, problem=f"the picture cannot be fetched: {first_line(error)}")
 
 
 class _Arrivals:

@@ -1,0 +1,74 @@
+"""What an effort promises and keeps: recall asked for, and recall of queries that no build has seen.
+
+    python benches/calibration_figures.py target/clip --rows 150000
+
+The folder is what `benches/clip_like.py` makes; builds are given its `text_train.npy`, and `text.npy` asks.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek import VectorIndex
+
+ASKED = (0.90, 0.95, 0.98)
+NEIGHBOURS = 10
+
+
+def truth_of(base: NDArray[np.float16], queries: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The true best rows of each query, (q, 10), by float32 products with every row."""
+    scores = np.concatenate(
+        [queries @ base[at : at + 50_000].astype(np.float32).T for at in range(0, len(base), 50_000)], axis=1
+    )
+    return np.argpartition(-scores, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+
+
+def recalls(found: NDArray[np.int64], truth: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of its true rows that each query found, (q,)."""
+    return np.array([len(np.intersect1d(a, b)) / NEIGHBOURS for a, b in zip(found, truth, strict=True)])
+
+
+def print_row(name: str, index: VectorIndex, queries: NDArray[np.float32], truth: NDArray[np.int64]) -> None:
+    """One line a wanted recall: recall, its standard error, and milliseconds a query, one at a time."""
+    for asked in ASKED:
+        index.search(queries[:50], NEIGHBOURS, effort=asked)
+        begin = time.perf_counter()
+        found = np.concatenate([index.search(q, NEIGHBOURS, effort=asked)[0] for q in queries])
+        took_ms = 1000 * (time.perf_counter() - begin) / len(queries)
+        each = recalls(found, truth)
+        error = each.std(ddof=1) / len(each) ** 0.5
+        size = index.info().size_bytes / len(index)
+        got = f"got {each.mean():.4f} +- {error:.4f}, {took_ms:.3f} ms, {size:.0f} bytes"
+        print(f"{name} asked {asked:.2f} {got}")
+
+
+def main() -> None:
+    """Build with some seeds and tiers, and ask."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rows", type=int, default=150_000)
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--tiers", nargs="*", default=["int8"], help="of none, int4, int8, f16")
+    args = parser.parse_args()
+    base = np.load(args.folder / "base.npy", mmap_mode="r")[: args.rows]
+    train = np.load(args.folder / "text_train.npy", mmap_mode="r")
+    queries = np.load(args.folder / "text.npy")[: args.queries].astype(np.float32)
+    truth = truth_of(base, queries)
+    with tempfile.TemporaryDirectory() as home:
+        for tier in args.tiers:
+            for seed in args.seeds:
+                begin = time.perf_counter()
+                index = VectorIndex.build(base, train, path=Path(home) / "a.snap", tier=tier, seed=seed)
+                name = f"{tier} seed {seed} (built in {time.perf_counter() - begin:.1f} s)"
+                print_row(name, index, queries, truth)
+                best = recalls(index.search(queries, NEIGHBOURS, exact=True)[0], truth).mean()
+                print(f"{tier} seed {seed} exact: {best:.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

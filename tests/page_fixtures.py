@@ -1,0 +1,55 @@
+"""The page in a real Chromium against the real server: what its tests share."""
+
+import os
+import re
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
+from conftest import write_pictures
+from page_server import CHROMIUM, FLAGS, serving
+from snapseek.library import Library
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, encoder):
+    """The address of a server in a process of its own, with 86 pictures: six colours and eighty greys."""
+    place = tmp_path_factory.mktemp("served")
+    folder = write_pictures(place / "pictures")
+    for level in range(80):
+        Image.new("RGB", (40 + level, 60), (level + 60,) * 3).save(folder / f"grey-{level:02}.png")
+    Library.build(folder, place / "l", encoder=encoder)
+    with serving(place / "l") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("expected chromium, chromium-browser or google-chrome on the PATH")
+        pytest.skip("no chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    yield page
+    page.close()
+    assert [problem for problem in problems if "Failed to load resource" not in problem] == []
+
+
+def ask(page, words):
+    page.get_by_test_id("search-input").fill(words)
+
+
+def expect_first(page, name):
+    expect(page.get_by_test_id("preview").first).to_have_attribute("alt", re.compile(name))
