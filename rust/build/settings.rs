@@ -1,9 +1,10 @@
 //! The settings of a build: what the caller asked for, and what follows from it and from the size of the input.
 
 use crate::build::transform::Kind;
+use crate::codes::{M_STEP, MAX_M, full_m};
 use crate::error::{Error, Result};
-use crate::flat::writer::MAX_ROWS;
-use crate::index::lists::{M_STEP, MAX_M, Shape, full_m};
+use crate::file::format::MAX_ROWS;
+use crate::index::lists::Shape;
 use crate::tier::refine::Tier;
 
 /// Rows of a list, on average: with fewer, lists are chosen better, and there are more to choose from.

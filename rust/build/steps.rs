@@ -21,6 +21,7 @@ use crate::parallel::{Listener, Team};
 use crate::tier::refine::Tier;
 use crate::tier::shaping::Shaper;
 use crate::vectors::half::encode_halves;
+use crate::vectors::ids::check_ids;
 use crate::vectors::rows::Rows;
 
 /// Rows of the sample for every list.
@@ -90,20 +91,6 @@ fn check_queries(rows: &Rows<'_>, queries: Option<&Rows<'_>>) -> Result<()> {
             Err(Error::Dim { expected: rows.dim(), got: queries.dim() })
         }
         _ => Ok(()),
-    }
-}
-
-/// One id for each row, no two the same.
-pub(crate) fn check_ids(rows: usize, ids: Option<&[i64]>) -> Result<()> {
-    let Some(ids) = ids else { return Ok(()) };
-    if ids.len() != rows {
-        return Err(Error::IdsLength { expected: rows, got: ids.len() });
-    }
-    let mut sorted = ids.to_vec();
-    sorted.sort_unstable();
-    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(Error::IdsRepeated { id: pair[0] }),
-        None => Ok(()),
     }
 }
 

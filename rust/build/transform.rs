@@ -6,7 +6,7 @@
 //! from 0 to 0.5. Then the residuals' principal axes are dealt out so that every subquantizer codes about
 //! equal (log-)energy.
 
-use crate::index::lists::DSUB;
+use crate::codes::DSUB;
 use crate::math::eigen::{Eigen, eigen};
 use crate::math::linalg::multiply;
 

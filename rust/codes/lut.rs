@@ -5,7 +5,7 @@
 //! scored last they are rounded finely, to 21 bits.
 
 use crate::codes::blocks::{self, GROUP_BYTES, STRETCH_ONE};
-use crate::index::lists::{DSUB, KSUB, MAX_M};
+use crate::codes::{DSUB, KSUB, MAX_M};
 
 /// Largest entry of a table.
 ///

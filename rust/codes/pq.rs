@@ -4,8 +4,8 @@
 //! are vectorised on every CPU.
 
 use crate::codes::blocks::stretch;
+use crate::codes::{DSUB, KSUB};
 use crate::error::Result;
-use crate::index::lists::{DSUB, KSUB};
 use crate::math::random::Random;
 use crate::parallel::Team;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::file::format::{CHUNK_BYTES, Checksum, Header, Tag};
-use crate::flat::writer::TemporaryName;
+use crate::file::temporary::TemporaryName;
 
 /// A file being written. Dropping it before [`Draft::publish`] leaves nothing on the disk.
 #[derive(Debug)]

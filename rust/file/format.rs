@@ -3,7 +3,6 @@
 //! allocates.
 
 use crate::error::Fault;
-use crate::flat::writer::MAX_ROWS;
 use crate::vectors::MAX_DIM;
 
 /// First bytes of every `.snap` file. As in PNG, the high bit and the line ends show a transfer as text.
@@ -26,6 +25,9 @@ pub const CHUNK_BYTES: usize = 1 << 20;
 
 /// Longest header that is read, in any version.
 pub const HEADER_MAX: usize = 1 << 16;
+
+/// Most rows in a file: a row number is a `u32`.
+pub const MAX_ROWS: usize = u32::MAX as usize;
 
 const FIXED_BYTES: usize = 48;
 const ENTRY_BYTES: usize = 32;

@@ -6,3 +6,4 @@ pub mod format;
 pub mod load;
 
 pub(crate) mod draft;
+pub(crate) mod temporary;

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::build::steps::check_ids as check_given;
 use crate::error::{Fault, Result};
 use crate::file::draft::Draft;
 use crate::file::format::{KIND_FLAT, Tag, chunk_count};
 use crate::parallel::{Listener, Team};
+use crate::vectors::ids::check_ids as check_given;
 use crate::vectors::rows::Rows;
 use crate::vectors::{encode_row, stride};
 

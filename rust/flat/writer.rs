@@ -1,17 +1,14 @@
 //! Writing a shard: under a temporary name, flushed to the disk, then renamed. A crash leaves no half shard
 //! behind.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::file::format::{Checksum, Header, KIND_FLAT, Tag, align, header_bytes};
+use crate::file::format::{Checksum, Header, KIND_FLAT, MAX_ROWS, Tag, align, header_bytes};
+use crate::file::temporary::TemporaryName;
 use crate::vectors::{Vectors, check_dim, encode_row, stride};
-
-/// Most rows in a shard: a row number is a `u32`.
-pub const MAX_ROWS: usize = u32::MAX as usize;
 
 const SECTIONS: usize = 3;
 const BUFFER_BYTES: usize = 1 << 20;
@@ -107,7 +104,7 @@ impl Draft {
         self.scales.push(encode_row(row, &mut self.row));
         let codes = bytemuck::cast_slice(&self.row);
         self.codes.update(codes);
-        self.file.write_all(codes).map_err(Error::storage("write", &self.name.temporary))
+        self.file.write_all(codes).map_err(Error::storage("write", self.name.temporary()))
     }
 
     fn finish(mut self, dim: usize) -> Result<usize> {
@@ -123,14 +120,14 @@ impl Draft {
         self.write(bytemuck::cast_slice(&scales))?;
         self.pad(scales_at.offset + scales_at.size)?;
         self.write(bytemuck::cast_slice(&chunks))?;
-        self.file.seek(SeekFrom::Start(0)).map_err(Error::storage("write", &self.name.temporary))?;
+        self.file.seek(SeekFrom::Start(0)).map_err(Error::storage("write", self.name.temporary()))?;
         self.write(&header.encode())?;
         self.publish()?;
         Ok(rows)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(Error::storage("write", &self.name.temporary))
+        self.file.write_all(bytes).map_err(Error::storage("write", self.name.temporary()))
     }
 
     /// Zeros from `end` to where the next section begins.
@@ -140,7 +137,7 @@ impl Draft {
 
     fn publish(self) -> Result<()> {
         let Self { file, name, .. } = self;
-        let refused = Error::storage("write", &name.temporary);
+        let refused = Error::storage("write", name.temporary());
         let written = file.into_inner().map_err(|error| error.into_error()).and_then(|file| file.sync_all());
         written.map_err(refused)?;
         name.publish()
@@ -153,64 +150,10 @@ fn checksum(bytes: &[u8]) -> Checksum {
     checksum
 }
 
-/// A file name that is removed when dropped, unless it was published first.
-#[derive(Debug)]
-pub(crate) struct TemporaryName {
-    temporary: PathBuf,
-    path: PathBuf,
-}
-
-impl TemporaryName {
-    pub(crate) fn create(path: &Path) -> Result<(Self, File)> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = path.file_name().ok_or_else(|| Error::NoFileName { path: path.to_path_buf() })?;
-        loop {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let mut unique = name.to_os_string();
-            unique.push(format!(".{}-{count}.tmp", std::process::id()));
-            let temporary = path.with_file_name(unique);
-            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-                Ok(file) => return Ok((Self { temporary, path: path.to_path_buf() }, file)),
-                // Left by a crashed process of the same number.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::storage("create", &temporary)(error)),
-            }
-        }
-    }
-
-    /// Where the file is until it is published.
-    pub(crate) fn temporary(&self) -> &Path {
-        &self.temporary
-    }
-
-    pub(crate) fn publish(self) -> Result<()> {
-        fs::rename(&self.temporary, &self.path)
-            .map_err(Error::storage("rename a new file to", &self.path))?;
-        sync_directory(&self.path)
-    }
-}
-
-impl Drop for TemporaryName {
-    fn drop(&mut self) {
-        // After `publish` there is nothing of that name; and a failure here has nobody to hear it.
-        let _ = fs::remove_file(&self.temporary);
-    }
-}
-
-/// Flush the directory, so that the new name survives a crash too.
-fn sync_directory(path: &Path) -> Result<()> {
-    if !cfg!(unix) {
-        return Ok(());
-    }
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(directory).and_then(|file| file.sync_all()).map_err(Error::storage("flush", directory))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn names(directory: &Path) -> Vec<String> {
@@ -273,7 +216,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.snap");
         let first = ShardWriter::create(&path, 2).unwrap();
-        let stray = first.draft.as_ref().unwrap().name.temporary.clone();
+        let stray = first.draft.as_ref().unwrap().name.temporary().to_path_buf();
         let number: u32 = {
             let name = stray.to_str().unwrap().trim_end_matches(".tmp");
             name.rsplit('-').next().unwrap().parse().unwrap()

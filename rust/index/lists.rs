@@ -5,22 +5,11 @@
 //! so that its rounding costs nothing. The residual's 4-bit codes are in `blocks`; what they leave over is in the tier.
 
 use crate::codes::blocks::{BLOCK_ROWS, block_bytes, block_count, pack};
+use crate::codes::{DSUB, KSUB, M_STEP, MAX_M};
 use crate::error::Fault;
 use crate::file::format::{Tag, chunk_count};
 use crate::tier::refine::Tier;
 use crate::vectors::{decode_row, encode_row, stride};
-
-/// Dimensions of one subquantizer.
-pub const DSUB: usize = 4;
-
-/// Centroids of one subquantizer: a code has four bits.
-pub const KSUB: usize = 16;
-
-/// The number of subquantizers is a multiple of this, so that kernels read whole registers.
-pub const M_STEP: usize = 4;
-
-/// Most subquantizers.
-pub const MAX_M: usize = 256;
 
 /// Most inverted lists.
 pub const MAX_LISTS: usize = 1 << 22;
@@ -30,12 +19,6 @@ pub const TRANSFORMS: usize = 4;
 
 /// Most points of the effort table.
 pub const MAX_EFFORTS: usize = 64;
-
-/// Subquantizers that keep every dimension, or as many as there may be: 128 for 512 dimensions.
-pub const fn full_m(dim: usize) -> usize {
-    let m = dim.div_ceil(DSUB).next_multiple_of(M_STEP);
-    if m < MAX_M { m } else { MAX_M }
-}
 
 /// The shape of an index, stored in section `shape`; every other section's size follows from it, rows and dim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

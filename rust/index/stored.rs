@@ -2,9 +2,9 @@
 //!
 //! So an index can be built anew, or merged with others, without what it was built from.
 
+use crate::codes::DSUB;
 use crate::error::{Error, Result};
 use crate::index::Index;
-use crate::index::lists::DSUB;
 use crate::index::view::View;
 use crate::math::linalg::products_of_columns;
 use crate::vectors::{decode_row, stride};

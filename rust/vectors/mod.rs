@@ -6,4 +6,6 @@ pub mod half;
 pub mod int8;
 pub mod rows;
 
+pub(crate) mod ids;
+
 pub use int8::*;

@@ -3,8 +3,8 @@
 use core::arch::x86_64::*;
 
 use super::{Sums, Table};
+use crate::codes::M_STEP;
 use crate::codes::lut::BYTE_TERMS;
-use crate::index::lists::M_STEP;
 
 const REGISTER_BYTES: usize = 32;
 const CACHE_LINE_BYTES: usize = 64;

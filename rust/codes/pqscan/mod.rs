@@ -11,7 +11,7 @@ mod neon;
 mod scalar;
 
 use crate::codes::blocks::{BLOCK_ROWS, block_bytes};
-use crate::index::lists::{KSUB, M_STEP};
+use crate::codes::{KSUB, M_STEP};
 
 /// The stretched sums of one block's rows.
 pub type Sums = [i16; BLOCK_ROWS];
@@ -120,9 +120,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::codes::MAX_M;
     use crate::codes::blocks;
     use crate::codes::lut::LUT_LIMIT;
-    use crate::index::lists::MAX_M;
 
     fn scan(scanner: PqScanner, blocks: &[u8], table: Table<'_>) -> (Vec<Sums>, Vec<u32>) {
         let count = blocks.len() / table.block_bytes();

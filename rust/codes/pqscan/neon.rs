@@ -3,9 +3,9 @@
 use core::arch::aarch64::*;
 
 use super::{Sums, Table};
+use crate::codes::M_STEP;
 use crate::codes::blocks::{BLOCK_ROWS, GROUP_BYTES};
 use crate::codes::lut::BYTE_TERMS;
-use crate::index::lists::M_STEP;
 
 type Step = [u8; GROUP_BYTES];
 

@@ -1,8 +1,8 @@
 //! The reference kernel: specification, fallback and oracle of the others.
 
 use super::{Sums, Table};
+use crate::codes::KSUB;
 use crate::codes::blocks::{BLOCK_ROWS, GROUP_BYTES};
-use crate::index::lists::KSUB;
 
 /// See [`super::PqScanner::scan`].
 pub(super) fn scan(blocks: &[u8], table: Table<'_>, sums: &mut [Sums], masks: &mut [u32]) {
