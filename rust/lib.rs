@@ -49,7 +49,7 @@
 //! | [`hits`] | which rows may be found, and the best of those that were |
 //! | [`scan`] | the exact scan of int8 codes: [`scan::Scanner`] is a kernel that this CPU is known to run |
 //! | [`tier`] | what 4-bit codes leave over, rounded where queries do not look and added to refine a score |
-//! | [`file`] | the bytes of a `.snap` file, which appears whole or not at all and is mapped or loaded |
+//! | [`mod@file`] | the bytes of a `.snap` file, which appears whole or not at all and is mapped or loaded |
 //! | [`flat`] | flat shards: written, opened, searched |
 //! | [`codes`] | four dimensions to four bits, and the scan of them |
 //! | [`mod@index`] | inverted lists: opened, checked at the door, searched |
