@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, StorageError
@@ -203,23 +202,39 @@ def is_shown(kind: pa.DataType) -> bool:
 
 def plain_rows(table: pa.Table) -> list[Record]:
     """The rows of a table. What JSON has no word for is text, times ISO 8601; raw bytes stay as they are."""
-    columns = [_plain_values(_plain(column)) for column in table.columns]
+    columns = [_plain_values(column) for column in table.columns]
     names = table.column_names
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _plain_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
-    values, kind, types = column.to_pylist(), column.type, pa.types
-    if types.is_string(kind) or types.is_integer(kind) or types.is_binary(kind) or types.is_floating(kind):
-        return values
-    return [_speakable(value) for value in values]
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return _times(column)
+    of_list = pa.types.is_list(kind) and _is_plain(kind.value_type)
+    values = column.to_pylist()
+    return values if of_list or _is_plain(kind) else [_speakable(value) for value in values]
 
 
-def _plain(column: "pa.ChunkedArray[Any]") -> "pa.ChunkedArray[Any]":
-    """The column, times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
-    if not pa.types.is_timestamp(column.type):
-        return column
-    return pc.replace_substring(column.cast(pa.string()), " ", "T")
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether values of this type come out of Arrow as an answer has them."""
+    types = pa.types
+    return bool(
+        types.is_string(kind)
+        or types.is_integer(kind)
+        or types.is_binary(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+    )
+
+
+def _times(column: "pa.ChunkedArray[Any]") -> list[str | None]:
+    """Times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
+    if column.type.tz in (None, "UTC"):  # NumPy writes the same as Arrow, at a fifth of the time
+        written = np.datetime_as_string(column.to_numpy()).tolist()
+        end = "Z" if column.type.tz else ""
+        return [None if time == "NaT" else time + end for time in written]
+    return [time and time.replace(" ", "T") for time in column.cast(pa.string()).to_pylist()]
 
 
 def _speakable(value: Any) -> Any:
