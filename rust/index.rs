@@ -12,7 +12,7 @@ use crate::filter::Filter;
 use crate::format::{Header, Tag};
 use crate::ivf::{Plan, Scratch};
 use crate::lists::{Effort, SECTIONS, Shape};
-use crate::load::Load;
+use crate::load::{Load, touch};
 use crate::lut::Books;
 use crate::pqscan::PqScanner;
 use crate::refine::Refiner;
@@ -174,6 +174,11 @@ impl Index {
         }
         self.idle().push(scratch);
         answers
+    }
+
+    /// Bring the whole file into memory, as far as it is not there yet.
+    pub fn warm(&self) {
+        touch(&self.file);
     }
 
     /// Read the whole file and check every checksum and every byte between sections.

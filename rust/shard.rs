@@ -7,7 +7,7 @@ use memmap2::Mmap;
 use crate::error::{Error, Fault, Result};
 use crate::flat;
 use crate::format::{CHUNK_BYTES, Header, KIND_FLAT, Section, check_section};
-use crate::load::Load;
+use crate::load::{Load, touch};
 use crate::scan::{Scanner, Tier};
 use crate::topk::{Hit, TopK};
 use crate::vectors::{Query, Vectors, decode_row, stride};
@@ -101,6 +101,11 @@ impl Shard {
         let sections = &self.header.sections;
         let ids = (sections.len() == flat::SECTIONS_WITH_IDS).then(|| sections[2].bytes(&self.file));
         ids.map(bytemuck::cast_slice)
+    }
+
+    /// Bring the whole file into memory, as far as it is not there yet.
+    pub fn warm(&self) {
+        touch(&self.file);
     }
 
     /// Read the whole file and check every checksum and every byte between sections.

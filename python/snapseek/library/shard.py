@@ -174,6 +174,11 @@ class Shard:
         """The number of rows."""
         return len(self.order)
 
+    def warm(self) -> None:
+        """Read both files into memory, as far as they are not there yet."""
+        self.index.warm()
+        self.records.warm()
+
     def search(
         self, vector: NDArray[np.float32], k: int, *, allow: Allowed = None, exact: bool = False
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
