@@ -132,7 +132,16 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def get(self, target: str) -> tuple[int, bytes]:
-        """Status and body."""
+        """Status and body; a connection that was closed meanwhile is opened anew, as browsers do."""
+        try:
+            return await self._get(target)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            if getattr(error, "partial", b""):
+                raise
+            self.close()
+            return await self._get(target)
+
+    async def _get(self, target: str) -> tuple[int, bytes]:
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
         self._writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
