@@ -253,6 +253,10 @@ class VectorIndex:
             return np.arange(self._core.rows, dtype=np.int64) if ids is None else ids
         return self._core.ids()
 
+    def warm(self) -> None:
+        """Read the whole file into memory, as far as it is not there: no search waits for the disk."""
+        self._core.warm()
+
     def verify(self) -> None:
         """Read the whole file and check every checksum. Raises FormatError naming the damaged place."""
         self._core.verify()
