@@ -234,7 +234,7 @@ def print_people(port: int, people: int, seconds: float, mean_pause_s: float = 1
     asyncio.run(crowd())
     rate = len(spent) / seconds
     print_ms(
-        f"{people} people, pauses of {mean_pause_s:.0f} s: {rate:.0f} requests/s, {dict(statuses)}", spent
+        f"{people} people, pauses of {mean_pause_s:.1f} s: {rate:.0f} requests/s, {dict(statuses)}", spent
     )
 
 

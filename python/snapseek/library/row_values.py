@@ -19,6 +19,7 @@ Values = Callable[[Places, Places], list[Any]]
 
 _OFFSET = np.dtype(np.int32)
 _NO_BUFFER = -1
+_BOTH = np.arange(2)
 
 
 class File:
@@ -80,8 +81,7 @@ class File:
         text, is_text = self.text, pa.types.is_string(columns[0].type)
 
         def values(batch: Places, place: Places) -> list[Any]:
-            first, end = spans.of(batch, place)
-            bounds = zip((data[batch] + first).tolist(), (data[batch] + end).tolist(), strict=True)
+            bounds = (spans.of(batch, place) + data[batch, None]).tolist()
             if is_text:
                 found: list[Any] = [str(text[low:high], "utf-8") for low, high in bounds]
             else:
@@ -97,7 +97,7 @@ class File:
             return None
 
         def values(batch: Places, place: Places) -> list[Any]:
-            first, end = spans.of(batch, place)
+            first, end = spans.of(batch, place).T
             counts = end - first
             stops = np.cumsum(counts)
             inner = np.arange(stops[-1] if len(stops) else 0) + np.repeat(first - (stops - counts), counts)
@@ -143,25 +143,28 @@ class _Spans:
     offsets: NDArray[np.int32]
     starts: NDArray[np.int64]
 
-    def of(self, batch: Places, place: Places) -> tuple[Places, Places]:
+    def of(self, batch: Places, place: Places) -> NDArray[np.int64]:
+        """(n, 2) begin and end of each."""
         at = self.starts[batch] + place
-        return self.offsets[at].astype(np.int64), self.offsets[at + 1].astype(np.int64)
+        return np.asarray(self.offsets[at[:, None] + _BOTH], np.int64)
 
 
-@dataclass(frozen=True)
 class _Validity:
     """Which values there are: one bit each, or no bits where none is missing."""
 
-    bytes: NDArray[np.uint8]
-    starts: NDArray[np.int64]
+    def __init__(self, whole: NDArray[np.uint8], starts: NDArray[np.int64]) -> None:
+        """`starts`, (batches,): where in the file the bits of each batch begin."""
+        self._bytes = whole
+        self._starts = starts
+        self._is_whole = bool((starts == _NO_BUFFER).all())
 
     def applied(self, values: list[Any], batch: Places, place: Places) -> list[Any]:
         """The values, None where there is none."""
-        starts = self.starts[batch]
-        is_partial = starts != _NO_BUFFER
-        if not is_partial.any():
+        if self._is_whole:
             return values
-        bits = self.bytes[np.where(is_partial, starts + (place >> 3), 0)] >> (place & 7) & 1
+        starts = self._starts[batch]
+        is_partial = starts != _NO_BUFFER
+        bits = self._bytes[np.where(is_partial, starts + (place >> 3), 0)] >> (place & 7) & 1
         valid = (bits == 1) | ~is_partial
         return [value if known else None for value, known in zip(values, valid.tolist(), strict=True)]
 

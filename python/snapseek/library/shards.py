@@ -176,11 +176,11 @@ class Shards:
 
     def records(self, places: Sequence[Place]) -> list[tuple[Record, Record]]:
         """For each place its record, and the part of it that the source added."""
-        found: dict[Place, tuple[Record, Record]] = {}
+        found: dict[int, tuple[Record, Record]] = {}
         for number in {place.shard for place in places}:
-            here = [place for place in places if place.shard == number]
-            found |= zip(here, self._read(self.parts[number].shard, here), strict=True)
-        return [found[place] for place in places]
+            here = [at for at, place in enumerate(places) if place.shard == number]
+            found |= zip(here, self._read(self.parts[number].shard, [places[at] for at in here]), strict=True)
+        return [found[at] for at in range(len(places))]
 
     def _read(self, shard: Shard, places: Iterable[Place]) -> list[tuple[Record, Record]]:
         records = shard.records.get([place.row for place in places])
