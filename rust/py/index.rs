@@ -145,6 +145,11 @@ impl Index {
         Ok((ids, PyArray1::from_vec(py, scores).reshape(shape)?))
     }
 
+    /// Bring the whole file into memory.
+    fn warm(&self, py: Python<'_>) {
+        py.detach(|| self.index.warm());
+    }
+
     /// Check every byte against its checksum.
     fn verify(&self, py: Python<'_>) -> PyResult<()> {
         Ok(py.detach(|| self.index.verify())?)

@@ -116,6 +116,11 @@ impl Shard {
         self.shard.ids().map(|ids| PyArray1::from_slice(py, ids))
     }
 
+    /// Bring the whole file into memory.
+    fn warm(&self, py: Python<'_>) {
+        py.detach(|| self.shard.warm());
+    }
+
     /// Check every byte against its checksum.
     fn verify(&self, py: Python<'_>) -> PyResult<()> {
         Ok(py.detach(|| self.shard.verify())?)
