@@ -349,7 +349,7 @@ def _threads(threads: int | None) -> int:
 
 
 def memory_limit(memory: str | int | None) -> int | None:
-    """Bytes of "800MB", "1.5 GiB" or a number of bytes; None for None. Raises InputError for anything else."""
+    """Bytes of "800MB", "1.5 GiB" or a number; None for None. Raises InputError for anything else."""
     if memory is None:
         return None
     match = _BYTES.fullmatch(str(memory).strip())
