@@ -399,3 +399,19 @@ def _refuse_red(image, make_preview):
     if image.getpixel((5, 5))[0] > 200 and image.getpixel((5, 5))[1] < 100:
         raise PictureError("too red")
     return make_preview(image)
+
+
+@pytest.mark.parametrize(("memory_share", "is_read"), [(2, True), (1.9, False)])
+def test_a_library_is_read_into_memory_if_it_fits_there_twice(library, monkeypatch, memory_share, is_read):
+    read = []
+    monkeypatch.setattr("snapseek.library.shard.Shard.warm", lambda shard: read.append(shard.stem))
+    memory = int(memory_share * library.info().size_bytes)
+    monkeypatch.setattr("snapseek.library.snapshot.memory_bytes", lambda: memory)
+    library.warm()
+    assert bool(read) == is_read
+
+
+def test_a_warm_library_answers_as_before(library):
+    before = library.search("red", 9)
+    library.warm()
+    assert library.search("red", 9) == before

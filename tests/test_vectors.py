@@ -19,7 +19,7 @@ import reference
 import snapseek
 from snapseek import VectorIndex
 from snapseek.errors import InputError
-from snapseek.vectors import FLAT_ROWS, Effort, _bytes, _setting
+from snapseek.vectors import FLAT_ROWS, Effort, _setting, memory_limit
 from vector_rows import DIM, LISTS, names, unit_rows
 
 
@@ -236,7 +236,7 @@ def test_memory_bounds_the_file(tmp_path: Path) -> None:
     sizes = []
     for limit in ("400kB", "250kB", "150 KB", 120_000):
         info = VectorIndex.build(vectors, path=tmp_path / "a.snap", memory=limit, seed=3).info()
-        assert info.size_bytes <= _bytes(limit)
+        assert info.size_bytes <= memory_limit(limit)
         sizes.append((info.kind, info.tier))
     assert sizes == [("flat", "int8"), ("lists", "int4"), ("lists", "none"), ("lists", "none")]
 
@@ -246,7 +246,7 @@ def test_memory_bounds_the_file(tmp_path: Path) -> None:
     [("100MB", 10**8), ("1.5 GiB", 3 * 2**29), ("7", 7), (12, 12), ("2k", 2000), ("1Tb", 10**12)],
 )
 def test_sizes_are_understood(size: str | int, expected: int) -> None:
-    assert _bytes(size) == expected
+    assert memory_limit(size) == expected
 
 
 # --- exactness

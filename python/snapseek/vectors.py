@@ -135,7 +135,7 @@ class VectorIndex:
         already at `path` is only replaced by a finished one.
         """
         target, keep = _target(path)
-        limit = None if memory is None else _bytes(memory)
+        limit = memory_limit(memory)
         numbers = None if ids is None else _whole_numbers(ids)
         plain = all(setting is None for setting in (m, nlist, tier, transform))
         if plain and _is_flat(vectors, limit):
@@ -253,6 +253,10 @@ class VectorIndex:
             return np.arange(self._core.rows, dtype=np.int64) if ids is None else ids
         return self._core.ids()
 
+    def warm(self) -> None:
+        """Read the whole file into memory, as far as it is not there: no search waits for the disk."""
+        self._core.warm()
+
     def verify(self) -> None:
         """Read the whole file and check every checksum. Raises FormatError naming the damaged place."""
         self._core.verify()
@@ -344,8 +348,10 @@ def _threads(threads: int | None) -> int:
     return threads
 
 
-def _bytes(memory: str | int) -> int:
-    """Bytes of "800MB", "1.5 GiB" or a number of bytes."""
+def memory_limit(memory: str | int | None) -> int | None:
+    """Bytes of "800MB", "1.5 GiB" or a number; None for None. Raises InputError for anything else."""
+    if memory is None:
+        return None
     match = _BYTES.fullmatch(str(memory).strip())
     if match is None:
         raise InputError(f"memory must be bytes or a size such as '800MB' or '1.5GiB', got {memory!r}")

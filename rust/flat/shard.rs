@@ -7,7 +7,7 @@ use memmap2::Mmap;
 use super::build as flat;
 use crate::error::{Error, Fault, Result};
 use crate::file::format::{CHUNK_BYTES, Header, KIND_FLAT, Section, check_section};
-use crate::file::load::Load;
+use crate::file::load::{Load, touch};
 use crate::hits::topk::{Hit, TopK};
 use crate::scan::{Scanner, Tier};
 use crate::vectors::{Query, Vectors, decode_row, stride};
@@ -101,6 +101,11 @@ impl Shard {
         let sections = &self.header.sections;
         let ids = (sections.len() == flat::SECTIONS_WITH_IDS).then(|| sections[2].bytes(&self.file));
         ids.map(bytemuck::cast_slice)
+    }
+
+    /// Bring the whole file into memory, as far as it is not there yet.
+    pub fn warm(&self) {
+        touch(&self.file);
     }
 
     /// Read the whole file and check every checksum and every byte between sections.

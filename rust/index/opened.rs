@@ -10,7 +10,7 @@ use crate::codes::lut::Books;
 use crate::codes::pqscan::PqScanner;
 use crate::error::{Error, Result};
 use crate::file::format::{Header, Tag};
-use crate::file::load::Load;
+use crate::file::load::{Load, touch};
 use crate::hits::filter::Filter;
 use crate::hits::topk::Hit;
 use crate::index::answers::{Answers, Groups};
@@ -174,6 +174,11 @@ impl Index {
         }
         self.idle().push(scratch);
         answers
+    }
+
+    /// Bring the whole file into memory, as far as it is not there yet.
+    pub fn warm(&self) {
+        touch(&self.file);
     }
 
     /// Read the whole file and check every checksum and every byte between sections.

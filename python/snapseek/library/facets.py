@@ -75,22 +75,13 @@ _COMPARED: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class ChoiceFacet:
-    """Texts of which there are few different ones: for each row the code of its text, counted from 1."""
+class TextFacet:
+    """What facets of texts share: the different texts, folded and as the first that had them wrote them."""
 
-    codes: NDArray[np.unsignedinteger[Any]]
-    """(rows,) unsigned; 0 where there is no value."""
     text: NDArray[np.uint8]
     ends: NDArray[np.int64]
     shown_text: NDArray[np.uint8]
     shown_ends: NDArray[np.int64]
-    """The same texts, as the first that had them wrote them."""
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for codes without a text, as a damaged file may have them."""
-        if len(self.codes) and int(self.codes.max()) > len(self.vocabulary):
-            raise ValueError("codes beyond the texts")
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -101,6 +92,23 @@ class ChoiceFacet:
     def shown(self) -> Vocabulary:
         """The texts as they were written."""
         return Vocabulary(self.shown_text, self.shown_ends)
+
+
+@dataclass(frozen=True)
+class ChoiceFacet(TextFacet):
+    """Texts of which there are few different ones: for each row the code of its text, counted from 1."""
+
+    codes: NDArray[np.unsignedinteger[Any]]
+    """(rows,) unsigned; 0 where there is no value."""
+    text: NDArray[np.uint8]
+    ends: NDArray[np.int64]
+    shown_text: NDArray[np.uint8]
+    shown_ends: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for codes without a text, as a damaged file may have them."""
+        if len(self.codes) and int(self.codes.max()) > len(self.vocabulary):
+            raise ValueError("codes beyond the texts")
 
     def counts(self, among: Flags | None = None) -> NDArray[np.int64]:
         """(texts,) how many rows have each, of all or of those with a flag."""
@@ -129,7 +137,7 @@ class ChoiceFacet:
 
 
 @dataclass(frozen=True)
-class ListFacet:
+class ListFacet(TextFacet):
     """Lists of texts, the other way round: for each text the rows that have it."""
 
     starts: NDArray[np.int64]
@@ -141,16 +149,6 @@ class ListFacet:
     ends: NDArray[np.int64]
     shown_text: NDArray[np.uint8]
     shown_ends: NDArray[np.int64]
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The folded texts."""
-        return Vocabulary(self.text, self.ends)
-
-    @property
-    def shown(self) -> Vocabulary:
-        """The texts as they were written."""
-        return Vocabulary(self.shown_text, self.shown_ends)
 
     def counts(self, among: Flags | None = None) -> NDArray[np.int64]:
         """(texts,) how many rows have each, of all or of those with a flag."""

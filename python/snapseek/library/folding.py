@@ -20,42 +20,43 @@ class Fold:
     similar: tuple[int, ...]
 
 
-def folded_places(vectors: NDArray[np.float32], least: float = NEAR_COSINE) -> list[Fold]:
-    """The ranking of (n, dim) unit rows, folded: greedy from the best on.
+def folded_places(
+    vectors: NDArray[np.float32], least: float = NEAR_COSINE, most: int | None = None
+) -> list[Fold]:
+    """The ranking of (n, dim) unit rows, folded: greedy from the best on; the first `most` or a few more.
 
     Each row goes under the first shown row to which its cosine is at least `least`, else it is shown. So what
-    is shown of the first places does not depend on how many come after them.
+    is shown of the first places does not depend on how many come after them, and who wants few of them
+    compares few rows with the others.
     """
     count = len(vectors)
-    near = products(vectors) >= least
     leader = np.full(count, -1, np.int64)
-    for place in np.flatnonzero(near.sum(axis=1) > 1).tolist():
-        if leader[place] >= 0:
-            continue
-        followers = place + 1 + np.flatnonzero(near[place, place + 1 :])
-        leader[followers[leader[followers] < 0]] = place
-    similar: dict[int, list[int]] = {}
-    for place, above in enumerate(leader.tolist()):
-        if above >= 0:
-            similar.setdefault(above, []).append(place)
-    return [Fold(place, tuple(similar.get(place, ()))) for place in range(count) if leader[place] < 0]
+    folds: list[Fold] = []
+    for start in range(0, count, _ROWS):
+        if most is not None and len(folds) >= most:
+            break
+        near = products(vectors[start : start + _ROWS], vectors[start:]) >= least
+        for place in range(start, min(start + _ROWS, count)):
+            if leader[place] < 0:
+                followers = place + 1 + np.flatnonzero(near[place - start, place - start + 1 :])
+                followers = followers[leader[followers] < 0]
+                leader[followers] = place
+                folds.append(Fold(place, tuple(followers.tolist())))
+    return folds
 
 
-def products(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, n): every row of (n, dim) with every row.
+def products(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(m, n): every row of `left`, (m, dim) with m of at most 16, with every row of `right`, (n, dim).
 
     In blocks so small that OpenBLAS takes no second thread for them: beside a server its threads
     wait for one another, which was measured to cost five times the work itself.
     """
-    count, dim = vectors.shape
+    count, dim = right.shape
     width = max(1, _MOST_OF_ONE_THREAD // (_ROWS * max(1, dim)))
-    rows, columns = -(-count // _ROWS) * _ROWS, -(-count // width) * width
-    left = np.zeros((rows, dim), np.float32)
-    right = np.zeros((columns, dim), np.float32)
-    left[:count], right[:count] = vectors, vectors
-    blocks = left.reshape(-1, 1, _ROWS, dim) @ right.reshape(1, -1, width, dim).swapaxes(2, 3)
-    whole = blocks.swapaxes(1, 2).reshape(rows, columns)[:count, :count]
-    return np.asarray(whole, np.float32)
+    whole = count - count % width
+    blocks = left @ right[:whole].reshape(-1, width, dim).swapaxes(1, 2)
+    first = blocks.swapaxes(0, 1).reshape(len(left), whole)
+    return np.asarray(np.concatenate([first, left @ right[whole:].T], axis=1), np.float32)
 
 
 def fused(rankings: Sequence[Sequence[int]], constant: int = 60) -> list[int]:

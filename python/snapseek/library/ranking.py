@@ -17,12 +17,12 @@ from snapseek.library.matching import Matching, Matchings
 from snapseek.library.ordering import first_rows, keys_of
 from snapseek.library.request import Asked, Request
 from snapseek.library.shard import DEEPEST_PAGE
-from snapseek.library.shards import Place, Shards
+from snapseek.library.shards import Found, Place, Shards
 from snapseek.library.weak import Background, least_deviations
 from snapseek.library.words import scored, wanted_words
 
 POOL = DEEPEST_PAGE
-FOLDED = 400
+FOLDED = 256
 """So many of a ranking by score are folded: who looks further sees each picture by itself."""
 
 
@@ -59,9 +59,9 @@ class Ranker:
     def least_deviations(self, bank: NDArray[np.float32]) -> float | None:
         """See `weak`; `bank`, (q, dim), are ordinary queries."""
         everything = self._matchings.of(None)
-        best = [self._shards.search(query[None], 1, matching=everything)[1] for query in bank]
+        best = [self._shards.search(query[None], 1, matching=everything).scores for query in bank]
         moments = [self.background.moments(query) for query in bank]
-        scores = np.array([found[0] if found else 0.0 for found in best], np.float32)
+        scores = np.array([found[0] if len(found) else 0.0 for found in best], np.float32)
         return least_deviations(scores, moments)
 
     def listed(self, asked: Asked, sort: str | None, end: int) -> Ranking:
@@ -106,16 +106,24 @@ class Ranker:
         matching: Matching,
         without: Collection[Place],
     ) -> Ranking:
-        """The ranking, in which the first `FOLDED` are folded, for every page alike."""
-        excluded = sum(matching.has(place.shard, place.row) for place in without)
-        reach = min(POOL, len(matching) - excluded)
-        depth = min(reach, FOLDED if request.end <= FOLDED // 2 else POOL)
-        entries = self._best(vector, depth, matching, without, exact=request.exact) if depth else []
-        shown = self._folded(entries[:FOLDED])
-        hidden = min(FOLDED, len(entries)) - len(shown)
-        if len(shown) < request.end and depth < reach:
-            entries = self._best(vector, reach, matching, without, exact=request.exact)
-        return Ranking([*shown, *entries[FOLDED:]][: request.end], reach - hidden)
+        """The ranking, in which the first `FOLDED` are folded, for every page alike.
+
+        All that match are counted: how many are folded among those that nobody looks at is not found out.
+        """
+        total = len(matching) - sum(matching.has(place.shard, place.row) for place in without)
+        reach = min(POOL, total)
+        if not reach:
+            return Ranking([], 0)
+        found = self._found(vector, min(FOLDED, reach), matching, without, exact=request.exact)
+        folds = folded_places(self._shards.vectors_at(found), most=request.end)
+        places, scores = found.places(), found.scores.tolist()
+        entries = [
+            Entry(places[fold.place], scores[fold.place], tuple(places[place] for place in fold.similar))
+            for fold in folds
+        ]
+        if len(entries) < request.end and reach > FOLDED:
+            entries += self._best(vector, reach, matching, without, exact=request.exact)[FOLDED:]
+        return Ranking(entries[: request.end], reach)
 
     def _pool(
         self,
@@ -159,12 +167,26 @@ class Ranker:
         *,
         exact: bool,
     ) -> list[Entry]:
-        """The `count` best, but for some places: so many more are asked for, then left out."""
-        places, scores = self._shards.search(
-            vector[None], count + len(without), exact=exact, matching=matching
-        )
-        pairs = zip(places, scores, strict=True)
-        return [Entry(place, score) for place, score in pairs if place not in without][:count]
+        """The `count` best, but for some places."""
+        found = self._found(vector, count, matching, without, exact=exact)
+        return [
+            Entry(place, score) for place, score in zip(found.places(), found.scores.tolist(), strict=True)
+        ]
+
+    def _found(
+        self,
+        vector: NDArray[np.float32],
+        count: int,
+        matching: Matching,
+        without: Collection[Place],
+        *,
+        exact: bool,
+    ) -> Found:
+        """As `_best`, as arrays: so many more are asked for as are left out then."""
+        found = self._shards.search(vector[None], count + len(without), exact=exact, matching=matching)
+        if without:
+            found = found[np.array([place not in without for place in found.places()], np.bool_)]
+        return found[:count]
 
     def _by_words(self, words: str, matching: Matching, without: Collection[Place]) -> list[Place]:
         stores = [part.shard.facets for part in self._shards.parts]
@@ -189,13 +211,13 @@ class Ranker:
         return ids
 
     def _folded(self, entries: list[Entry]) -> list[Entry]:
-        vectors = self._shards.vectors_at([entry.place for entry in entries])
-        folds = folded_places(vectors)
+        numbers, rows = self._numbers_and_rows(entries)
+        vectors = self._shards.vectors_at(Found(numbers, rows, np.zeros(len(entries), np.float32)))
         return [
             replace(entries[fold.place], similar=tuple(entries[place].place for place in fold.similar))
             if fold.similar
             else entries[fold.place]
-            for fold in folds
+            for fold in folded_places(vectors)
         ]
 
     def _sorted(self, entries: list[Entry], sort: str) -> list[Entry]:
@@ -203,8 +225,7 @@ class Ranker:
             number: keys_of(self._shards.parts[number].shard.facets, sort)
             for number in {entry.place.shard for entry in entries}
         }
-        rows = np.array([entry.place.row for entry in entries], np.int64)
-        numbers = np.array([entry.place.shard for entry in entries], np.int64)
+        numbers, rows = self._numbers_and_rows(entries)
         order = np.lexsort(
             (
                 self._ids(numbers, rows),
@@ -212,6 +233,10 @@ class Ranker:
             )
         )
         return [entries[at] for at in order]
+
+    def _numbers_and_rows(self, entries: list[Entry]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        numbers = np.array([entry.place.shard for entry in entries], np.int64)
+        return numbers, np.array([entry.place.row for entry in entries], np.int64)
 
     def _by_id(self, matching: Matching, end: int) -> list[Place]:
         """Where shards follow one another, each in order of id."""

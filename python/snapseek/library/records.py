@@ -1,21 +1,21 @@
 """The Arrow file beside the vectors: one record a row, in scan order, open to all that read Arrow."""
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
-from itertools import accumulate
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, StorageError
+from snapseek.library.row_values import File, Places, Values, iso_times
 
 _BATCH_ROWS = 1024
 _BATCHES_AT_A_TIME = 64
+_PAGE_BYTES = 4096
 _PIECE_BYTES = 128 << 20
 """Records that are brought into order at a time: each piece reads the whole source once."""
 
@@ -103,7 +103,10 @@ class Records:
     def __init__(self, path: Path) -> None:
         """Open the file. Raises FormatError when it is not an Arrow file with the columns of a record."""
         try:
-            reader = pa.ipc.open_file(pa.memory_map(str(path)))
+            file = pa.memory_map(str(path))
+            reader = pa.ipc.open_file(file)
+            file.seek(0)
+            self._mapped = file.read_buffer()
             self._batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
         except (OSError, pa.ArrowException) as error:
             raise FormatError(
@@ -116,12 +119,18 @@ class Records:
         shown = [field for field in self.schema if field.name in _CORE or is_shown(field.type)]
         self._shown = [field.name for field in shown]
         self._own = [name for name in self._shown if name not in _CORE]
-        self._ends = list(accumulate(batch.num_rows for batch in self._batches))
+        self._counts = np.array([batch.num_rows for batch in self._batches], np.int64)
+        self._stops = np.cumsum(self._counts)
+        self._path = path
         self.size_bytes = path.stat().st_size
+
+    def warm(self) -> None:
+        """Read the whole file into memory, as far as it is not there yet, so that no answer waits for it."""
+        np.bitwise_xor.reduce(np.frombuffer(memoryview(self._mapped), np.uint8)[::_PAGE_BYTES])
 
     def __len__(self) -> int:
         """The number of records."""
-        return self._ends[-1] if self._ends else 0
+        return int(self._counts.sum())
 
     @property
     def batches(self) -> Sequence[pa.RecordBatch]:
@@ -130,8 +139,8 @@ class Records:
 
     def id_of(self, row: int) -> int:
         """The id of one row."""
-        batch, place = self._place(row)
-        return int(batch.column("id")[place].as_py())
+        (batch,), (place,) = self._places(np.array([row]))
+        return int(self._batches[batch].column("id")[int(place)].as_py())
 
     def get(self, rows: Sequence[int]) -> list[Record]:
         """The records of these rows, in their order, without columns of raw bytes but for the preview.
@@ -140,15 +149,33 @@ class Records:
         """
         if not rows:
             return []
-        # One row of a batch is a view of it: nothing is copied but what is asked for.
-        parts = [batch.slice(place, 1) for batch, place in map(self._place, rows)]
-        # Values leave Arrow one array at a time, which costs more than putting the rows side by side first.
-        return plain_rows(pa.Table.from_batches(parts).select(self._shown).combine_chunks())
+        batch, place = self._places(np.asarray(rows, np.int64))
+        try:
+            columns = [
+                read(batch, place) if read else self._by_arrow(name, batch, place)
+                for name, read in self._readers.items()
+            ]
+        except (IndexError, UnicodeDecodeError) as error:
+            raise FormatError(
+                f"{self._path} is damaged ({error}); see: snapseek verify, snapseek repair"
+            ) from error
+        return [dict(zip(self._shown, values, strict=True)) for values in zip(*columns, strict=True)]
 
-    def _place(self, row: int) -> tuple[pa.RecordBatch, int]:
-        index = bisect_right(self._ends, row)
-        batch = self._batches[index]
-        return batch, row - (self._ends[index] - batch.num_rows)
+    @cached_property
+    def _readers(self) -> dict[str, Values | None]:
+        """What reads each column that is shown; None where only Arrow can."""
+        file = File(self._mapped, self._batches)
+        return {name: file.values_of(name) for name in self._shown}
+
+    def _by_arrow(self, name: str, batch: Places, place: Places) -> list[Any]:
+        places = zip(batch.tolist(), place.tolist(), strict=True)
+        parts = [self._batches[number].column(name).slice(at, 1) for number, at in places]
+        return _plain_values(pa.chunked_array([pa.concat_arrays(parts)]))
+
+    def _places(self, rows: NDArray[np.int64]) -> tuple[Places, Places]:
+        """The batch of each row, and its place there."""
+        batch = self._stops.searchsorted(rows, side="right")
+        return batch, rows - (self._stops - self._counts)[batch]
 
     def meta(self, record: Record) -> Record:
         """The part of a record that its source added."""
@@ -164,12 +191,12 @@ class Records:
 
     def texts(self, name: str, rows: NDArray[np.int32]) -> "pa.Array[Any]":
         """One column of these rows, (n,), which rise."""
-        indices = np.searchsorted(self._ends, rows, side="right")
+        indices = self._stops.searchsorted(rows, side="right")
         bounds = np.flatnonzero(np.diff(indices, prepend=-1)).tolist()
         parts = [pa.array([], self.schema.field(name).type)]
         for low, high in zip(bounds, [*bounds[1:], len(rows)][: len(bounds)], strict=True):
             batch = self._batches[indices[low]]
-            first = self._ends[indices[low]] - batch.num_rows
+            first = int(self._stops[indices[low]]) - batch.num_rows
             parts.append(batch.column(name).take(pa.array(rows[low:high] - first)))
         return pa.concat_arrays(parts)
 
@@ -182,13 +209,13 @@ class Records:
 
     def _gather(self, rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
         """Each batch gives all that is wanted of it, side by side; then they are brought into order."""
-        indices = np.searchsorted(self._ends, rows, side="right")
+        indices = self._stops.searchsorted(rows, side="right")
         by_batch = np.argsort(indices, kind="stable")
         starts = np.flatnonzero(np.diff(indices[by_batch], prepend=-1))
         parts = []
         for wanted in np.split(by_batch, starts[1:]):
             index = int(indices[wanted[0]])
-            first = self._ends[index] - self._batches[index].num_rows
+            first = int(self._stops[index]) - self._batches[index].num_rows
             parts.append(self._batches[index].take(rows[wanted] - first))
         place = np.empty(len(rows), np.int64)
         place[by_batch] = np.arange(len(rows))
@@ -203,23 +230,39 @@ def is_shown(kind: pa.DataType) -> bool:
 
 def plain_rows(table: pa.Table) -> list[Record]:
     """The rows of a table. What JSON has no word for is text, times ISO 8601; raw bytes stay as they are."""
-    columns = [_plain_values(_plain(column)) for column in table.columns]
+    columns = [_plain_values(column) for column in table.columns]
     names = table.column_names
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _plain_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
-    values, kind, types = column.to_pylist(), column.type, pa.types
-    if types.is_string(kind) or types.is_integer(kind) or types.is_binary(kind) or types.is_floating(kind):
-        return values
-    return [_speakable(value) for value in values]
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return _times(column)
+    of_list = pa.types.is_list(kind) and _is_plain(kind.value_type)
+    values = column.to_pylist()
+    return values if of_list or _is_plain(kind) else [_speakable(value) for value in values]
 
 
-def _plain(column: "pa.ChunkedArray[Any]") -> "pa.ChunkedArray[Any]":
-    """The column, times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
-    if not pa.types.is_timestamp(column.type):
-        return column
-    return pc.replace_substring(column.cast(pa.string()), " ", "T")
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether values of this type come out of Arrow as an answer has them."""
+    types = pa.types
+    return bool(
+        types.is_string(kind)
+        or types.is_integer(kind)
+        or types.is_binary(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+    )
+
+
+def _times(column: "pa.ChunkedArray[Any]") -> list[str | None]:
+    """Times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
+    if column.type.tz in (None, "UTC"):
+        return [
+            None if time.startswith("NaT") else time for time in iso_times(column.to_numpy(), column.type.tz)
+        ]
+    return [time and time.replace(" ", "T") for time in column.cast(pa.string()).to_pylist()]
 
 
 def _speakable(value: Any) -> Any:

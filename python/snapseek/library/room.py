@@ -1,6 +1,8 @@
-"""Whether the disk has room for what is to come."""
+"""Whether there is room for what is to come, on the disk and in memory."""
 
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from snapseek.errors import StorageError
@@ -22,3 +24,10 @@ def check_room(directory: Path, rows: int, dim: int, record_bytes: int) -> None:
             f"expected about {needed / 1e9:.1f} GB free for {directory}, found {free / 1e9:.1f} GB; "
             "make room, or choose another place for the library"
         )
+
+
+def memory_bytes() -> int:
+    """The memory of this machine; 0 where the system does not say."""
+    with suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf, others not these names
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 0

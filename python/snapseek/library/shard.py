@@ -174,6 +174,11 @@ class Shard:
         """The number of rows."""
         return len(self.order)
 
+    def warm(self) -> None:
+        """Read both files into memory, as far as they are not there yet."""
+        self.index.warm()
+        self.records.warm()
+
     def search(
         self, vector: NDArray[np.float32], k: int, *, allow: Allowed = None, exact: bool = False
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -196,7 +201,14 @@ class Shard:
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of each of these ids, which must be here."""
-        return self.order[np.searchsorted(self._sorted_ids, ids)]
+        known = self._sorted_ids
+        return self.order[ids - known[0] if self._is_gapless else known.searchsorted(ids)]
+
+    @cached_property
+    def _is_gapless(self) -> bool:
+        """Whether the ids follow one another, as those of imported vectors do: none is looked for then."""
+        ids = self._sorted_ids
+        return len(ids) > 0 and int(ids[-1]) - int(ids[0]) == len(ids) - 1
 
     def known(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of `items`, (n,) int64, that have a row here."""

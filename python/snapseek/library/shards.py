@@ -27,6 +27,30 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Found:
+    """The places of pictures as arrays (n,), for what is done with all of a ranking, and their scores."""
+
+    shards: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, chosen: slice | NDArray[np.bool_]) -> "Found":
+        return Found(self.shards[chosen], self.rows[chosen], self.scores[chosen])
+
+    def places(self) -> list[Place]:
+        """All of them, one by one."""
+        return [
+            Place(shard, row) for shard, row in zip(self.shards.tolist(), self.rows.tolist(), strict=True)
+        ]
+
+
+NOTHING = Found(_NONE, _NONE, np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True)
 class Block:
     """Some pictures of one shard: their records, and their rows there, (n,) int64."""
 
@@ -73,26 +97,28 @@ class Shards:
 
     def search(
         self, vector: NDArray[np.float32], k: int, *, exact: bool = False, matching: Matching
-    ) -> tuple[list[Place], list[float]]:
-        """Places and scores of the best `k` that match for the unit vector (1, dim), ties by lower id."""
+    ) -> Found:
+        """The best `k` that match for the unit vector (1, dim), best first, ties by lower id."""
         found = [
             part.shard.search(vector, k, allow=matching.allowed(number), exact=exact)
             for number, part in enumerate(self.parts)
         ]
         if not found:
-            return [], []
+            return NOTHING
         ids = np.concatenate([ids for ids, _ in found])
         scores = np.concatenate([scores for _, scores in found])
         numbers = np.repeat(np.arange(len(found)), [len(ids) for ids, _ in found])
-        best = np.lexsort((ids, -scores))[:k]
-        return self._places(numbers[best], ids[best]), scores[best].tolist()
+        if len(found) > 1:
+            best = np.lexsort((ids, -scores))[:k]
+            ids, scores, numbers = ids[best], scores[best], numbers[best]
+        return Found(numbers, self._rows(numbers, ids), scores)
 
-    def _places(self, numbers: NDArray[np.int64], ids: NDArray[np.int64]) -> list[Place]:
+    def _rows(self, numbers: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
         rows = np.empty(len(ids), np.int64)
         for number in np.unique(numbers):
             here = numbers == number
             rows[here] = self.parts[number].shard.rows_of(ids[here])
-        return [Place(number, row) for number, row in zip(numbers.tolist(), rows.tolist(), strict=True)]
+        return rows
 
     def vectors(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
         """(n, dim) float32 of pictures by their numbers, rising: shards follow one another in row order."""
@@ -105,21 +131,19 @@ class Shards:
             ]
         )
 
-    def vectors_at(self, places: Sequence[Place]) -> NDArray[np.float32]:
-        """(n, dim) float32 unit rows of the pictures there."""
-        if not places:
+    def vectors_at(self, found: Found) -> NDArray[np.float32]:
+        """(n, dim) float32 unit rows of the pictures that were found."""
+        if not len(found):
             return np.zeros((0, 1), np.float32)
-        numbers = np.array([place.shard for place in places])
-        rows = np.array([place.row for place in places])
-        found: list[NDArray[np.float32]] = []
-        order: list[NDArray[np.int64]] = []
-        for number in np.unique(numbers):
-            here = np.flatnonzero(numbers == number)
-            found.append(self.parts[number].shard.index.vectors(rows[here]))
-            order.append(here)
-        vectors = np.concatenate(found)[np.argsort(np.concatenate(order))]
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+        here = [np.flatnonzero(found.shards == number) for number in range(len(self.parts))]
+        parts = [
+            part.shard.index.vectors(found.rows[places])
+            for part, places in zip(self.parts, here, strict=True)
+            if len(places)
+        ]
+        vectors = parts[0] if len(parts) == 1 else np.concatenate(parts)[np.argsort(np.concatenate(here))]
+        vectors /= np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-12)[:, None]
+        return vectors
 
     def scores(self, places: Sequence[Place], vector: NDArray[np.float32]) -> list[float]:
         """The scores of the pictures there for the unit vector (dim,)."""
@@ -152,11 +176,11 @@ class Shards:
 
     def records(self, places: Sequence[Place]) -> list[tuple[Record, Record]]:
         """For each place its record, and the part of it that the source added."""
-        found: dict[Place, tuple[Record, Record]] = {}
+        found: dict[int, tuple[Record, Record]] = {}
         for number in {place.shard for place in places}:
-            here = [place for place in places if place.shard == number]
-            found |= zip(here, self._read(self.parts[number].shard, here), strict=True)
-        return [found[place] for place in places]
+            here = [at for at, place in enumerate(places) if place.shard == number]
+            found |= zip(here, self._read(self.parts[number].shard, [places[at] for at in here]), strict=True)
+        return [found[at] for at in range(len(places))]
 
     def _read(self, shard: Shard, places: Iterable[Place]) -> list[tuple[Record, Record]]:
         records = shard.records.get([place.row for place in places])

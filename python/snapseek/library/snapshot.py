@@ -22,6 +22,7 @@ from snapseek.library.hits import Hit, Hits, Took
 from snapseek.library.info import LibraryInfo
 from snapseek.library.ranking import Entry, Ranker, Ranking
 from snapseek.library.request import Asked, Request, Where
+from snapseek.library.room import memory_bytes
 from snapseek.library.shards import Block, Place, Shards
 from snapseek.library.suggestions import Suggestions, suggestions
 from snapseek.library.terms import Query
@@ -95,6 +96,12 @@ class Snapshot:
     def __len__(self) -> int:
         """The number of pictures."""
         return len(self._shards)
+
+    def warm(self) -> None:
+        """Read the files of all shards into memory, if they leave room there for as much again."""
+        if self._size_bytes <= memory_bytes() // 2:
+            for part in self._shards.parts:
+                part.shard.warm()
 
     def search(
         self, query: Query | None, k: int = 20, *, encoder: Callable[[], Encoder], **options: Any
