@@ -9,6 +9,7 @@ server has that much less.
 
 import argparse
 import asyncio
+import itertools
 import json
 import multiprocessing
 import os
@@ -51,8 +52,10 @@ def main() -> None:
         try:
             port = int(address_of(server).rpartition(":")[2])
             for task in (
-                (print_typed, port, given.typed, "full"),
+                (print_typed, port, given.typed, 0.02),
+                (print_typed, port, given.typed, 0.0),
                 (print_load, port, given.connections, given.seconds, bare),
+                (print_people, port, given.connections, given.seconds),
                 (print_slow, port),
                 (print_leaving, port),
             ):
@@ -129,7 +132,16 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def get(self, target: str) -> tuple[int, bytes]:
-        """Status and body."""
+        """Status and body; a connection that was closed meanwhile is opened anew, as browsers do."""
+        try:
+            return await self._get(target)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            if getattr(error, "partial", b""):
+                raise
+            self.close()
+            return await self._get(target)
+
+    async def _get(self, target: str) -> tuple[int, bytes]:
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
         self._writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -143,22 +155,29 @@ class Connection:
             self._writer = None
 
 
-def print_typed(port: int, count: int, tower: str) -> None:
-    """One person: a query, then a pause, as often as that."""
+def print_typed(port: int, count: int, pause_s: float) -> None:
+    """One person: a query, then a pause, as often as that; beside it what an answer of a few bytes takes."""
 
-    async def person() -> list[float]:
-        connection, queries, spent = Connection(port), typed_queries(7), []
+    async def person(targets: Iterator[str]) -> list[float]:
+        connection, spent = Connection(port), []
         for number in range(count + 5):
-            target = f"/api/search?q={quote(next(queries))}&tower={tower}"
+            target = next(targets)
             began_s = time.perf_counter()
             status, _ = await connection.get(target)
             assert status == 200
             if number >= 5:
                 spent.append(1000 * (time.perf_counter() - began_s))
-            await asyncio.sleep(0.02)
+            if pause_s:
+                await asyncio.sleep(pause_s)
         return spent
 
-    print_ms(f"typed query, one connection, n = {count}", asyncio.run(person()))
+    pauses = f"pauses of {1000 * pause_s:.0f} ms" if pause_s else "no pauses"
+    queries = typed_queries(7 if pause_s else 8)
+    searches = (f"/api/search?q={quote(query)}" for query in queries)
+    folded = (f"/api/search?q={quote(query)}&dedup=1" for query in queries)
+    print_ms(f"typed query, one connection, {pauses}, n = {count}", asyncio.run(person(searches)))
+    print_ms("  folded, as the page asks", asyncio.run(person(folded)))
+    print_ms("  /healthz", asyncio.run(person(itertools.repeat("/healthz"))))
 
 
 def print_load(port: int, connections: int, seconds: float, bare: float) -> None:
@@ -190,6 +209,33 @@ def print_load(port: int, connections: int, seconds: float, bare: float) -> None
         print_ms(f"  {kind}, {len(times)}", times)
     towers = (len(spent.get("new", [])) + len(spent.get("filter", []))) / seconds
     print(f"  of the bare tower's rate: {towers / bare:.2f} by new queries alone, {rate / bare:.2f} by all")
+
+
+def print_people(port: int, people: int, seconds: float, mean_pause_s: float = 1.0) -> None:
+    """So many people at once, each with a pause of a second on average before the next request."""
+    spent: list[float] = []
+    statuses: Counter[int] = Counter()
+
+    async def person(seed: int, end_s: float) -> None:
+        connection, rng = Connection(port), random.Random(seed)
+        for _, target in requests(seed + 500):
+            await asyncio.sleep(rng.expovariate(1 / mean_pause_s))
+            began_s = time.perf_counter()
+            if began_s > end_s:
+                return
+            status, _ = await connection.get(target)
+            statuses[status] += 1
+            spent.append(1000 * (time.perf_counter() - began_s))
+
+    async def crowd() -> None:
+        end_s = time.perf_counter() + seconds
+        await asyncio.gather(*(person(seed, end_s) for seed in range(people)))
+
+    asyncio.run(crowd())
+    rate = len(spent) / seconds
+    print_ms(
+        f"{people} people, pauses of {mean_pause_s:.1f} s: {rate:.0f} requests/s, {dict(statuses)}", spent
+    )
 
 
 def print_slow(port: int, count: int = 50) -> None:

@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use snapseek::blocks::{BLOCK_ROWS, block_bytes};
-use snapseek::pqscan::{PqScanner, Sums, Table};
+use snapseek::codes::blocks::{BLOCK_ROWS, block_bytes};
+use snapseek::codes::pqscan::{PqScanner, Sums, Table};
 
 /// Subquantizers of vectors of 512 dimensions.
 const M: usize = 128;

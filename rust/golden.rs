@@ -5,11 +5,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::filter::Filter;
+use crate::file::load::LOADS;
+use crate::flat::shard::Shard;
+use crate::hits::filter::Filter;
 use crate::index::Index;
-use crate::ivf::Plan;
-use crate::load::LOADS;
-use crate::shard::Shard;
+use crate::index::ivf::Plan;
 use crate::vectors::Vectors;
 
 const DIM: usize = 16;

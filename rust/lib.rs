@@ -38,84 +38,55 @@
 //!
 //! # The rooms
 //!
-//! | module | what is in it |
+//! Each imports only from those above it; `rooms.rs` holds them to it.
+//!
+//! | room | what is in it |
 //! |---|---|
-//! | [`vectors`] | float32 to int8 and back, and the proof that no integer product overflows |
-//! | [`scan`] | the kernels and the scan: [`scan::Scanner`] is a kernel that this CPU is known to run |
-//! | [`topk`] | the best k of a stream of scores |
-//! | [`mod@format`] | the bytes of a `.snap` file |
-//! | [`writer`] | a file that appears whole or not at all |
-//! | [`shard`] | a mapped file, checked at the door, and its search |
-//! | [`mod@flat`] | a flat shard of vectors that lie ready, with ids |
-//! | [`mod@build`] | an index of inverted lists: sample, train, assign, code, write |
-//! | [`settings`] | what a build may be asked for, and what follows from the size of its input |
-//! | [`stored`] | the vectors of an index, put together from what is stored of them |
-//! | [`rows`] | the caller's vectors where they lie, float16 or float32 |
-//! | [`parallel`] | work in pieces on several threads, with the same results whatever their number |
-//! | [`kmeans`], [`coarse`], [`panels`] | centroids, thousands of them in two levels, and the nearest of a few |
-//! | [`transform`], [`quantizer`] | the query-aware transform, fitted and chosen |
-//! | [`pq`] | four dimensions to four bits |
-//! | [`half`] | float16 rows, and products with them that are exact |
-//! | [`trial`], [`calibrate`] | held-out queries, and how thorough a search must be for a wanted recall |
-//! | [`linalg`], [`mod@eigen`], [`random`] | matrices, eigenvectors, numbers by chance |
 //! | [`error`] | what can go wrong, and how to mend it |
+//! | [`parallel`] | work in pieces on several threads, with the same results whatever their number |
+//! | [`math`] | matrices, eigenvectors, numbers by chance |
+//! | [`vectors`] | the caller's vectors where they lie; int8 codes, with the proof that no product overflows; float16 |
+//! | [`hits`] | which rows may be found, and the best of those that were |
+//! | [`scan`] | the exact scan of int8 codes: [`scan::Scanner`] is a kernel that this CPU is known to run |
+//! | [`tier`] | what 4-bit codes leave over, rounded where queries do not look and added to refine a score |
+//! | [`mod@file`] | the bytes of a `.snap` file, which appears whole or not at all and is mapped or loaded |
+//! | [`flat`] | flat shards: written, opened, searched |
+//! | [`codes`] | four dimensions to four bits, and the scan of them |
+//! | [`mod@index`] | inverted lists: opened, checked at the door, searched |
+//! | [`clustering`] | centroids, thousands of them in two levels |
+//! | [`mod@build`] | an index of inverted lists: sample, train, assign, code, calibrate, write |
+//! | `py` | the Python face |
 
 // A test may stop where it is.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-#[cfg(test)]
-mod allocation;
-pub mod answers;
-pub mod best;
-pub mod blocks;
 pub mod build;
-pub mod calibrate;
-pub mod coarse;
-mod draft;
-pub mod eigen;
+pub mod clustering;
+pub mod codes;
 pub mod error;
-pub mod filter;
+pub mod file;
 pub mod flat;
-pub mod format;
-#[cfg(test)]
-mod golden;
-pub mod half;
+pub mod hits;
 pub mod index;
-pub mod ivf;
-pub mod kmeans;
-pub mod linalg;
-pub mod lists;
-pub mod load;
-pub mod lut;
-pub mod panels;
+pub mod math;
 pub mod parallel;
-pub mod pq;
-pub mod pqscan;
+pub mod scan;
+pub mod tier;
+pub mod vectors;
+
 #[cfg(feature = "python")]
 mod py;
-pub mod quantizer;
-pub mod random;
-pub mod refine;
-mod routing;
-pub mod rows;
-pub mod scan;
-pub mod settings;
-pub mod shaping;
-pub mod shard;
-pub mod shortlist;
-pub mod stored;
-mod sweep;
-pub mod topk;
-pub mod transform;
-pub mod trial;
-mod validation;
-pub mod vectors;
-mod view;
-pub mod writer;
+
+#[cfg(test)]
+mod allocation;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod rooms;
 
 pub use error::{Error, ErrorKind, Fault, Result};
+pub use flat::shard::Shard;
+pub use flat::writer::ShardWriter;
+pub use hits::topk::{Hit, TopK};
 pub use scan::Scanner;
-pub use shard::Shard;
-pub use topk::{Hit, TopK};
 pub use vectors::{MAX_DIM, Query, Vectors};
-pub use writer::ShardWriter;

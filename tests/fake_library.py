@@ -1,6 +1,7 @@
 """A library without a model or vectors, for the tests of the server: a small file of every kind it meets."""
 
 import io
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -9,9 +10,9 @@ from PIL import Image
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
 from snapseek.library import Hit, Hits, LibraryInfo, Took
-from snapseek.library.filter_language import Split, split
-from snapseek.library.suggestions import ColumnSuggestion, Suggestions
-from snapseek.library.terms import Query, terms_of, written
+from snapseek.library.filters.language import Split, split
+from snapseek.library.queries.suggestions import ColumnSuggestion, Suggestions
+from snapseek.library.queries.terms import Query, terms_of, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,7 @@ class FakeLibrary:
         self.asked: list[tuple[str, int, int]] = []
         self.options: dict[str, object] = {}
         self.fast_encoder: object = None
+        self.is_warm = threading.Event()
 
     def id_of(self, name: str) -> int:
         """The id of the file with that name."""
@@ -70,6 +72,9 @@ class FakeLibrary:
     def path_of(self, name: str) -> Path:
         """Where the file with that name is."""
         return self.paths[list(FILES).index(name)]
+
+    def warm(self) -> None:
+        self.is_warm.set()
 
     def split(self, query: str) -> Split:
         return split(query, ())

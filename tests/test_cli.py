@@ -22,6 +22,13 @@ def indexed(folder, tiny_model, capsys):
     return folder
 
 
+def test_memory_bounds_the_vectors(folder, tiny_model, capsys):
+    line = ["index", str(folder), "--model", str(tiny_model), "--memory"]
+    assert main([*line, "some"]) == 1
+    assert "memory" in capsys.readouterr().err
+    assert main([*line, "1MB"]) == 0
+
+
 def test_search_prints_score_and_path(indexed, capsys):
     assert main(["search", "red", "-k", "2", "--library", str(indexed)]) == 0
     first, second = capsys.readouterr().out.splitlines()

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapseek.library.folding import Fold, folded_places, fused, products
+from snapseek.library.queries.folding import Fold, folded_places, fused, products
 from vector_rows import unit_rows
 
 
@@ -30,6 +30,10 @@ def test_folding_is_greedy_from_the_best_on(seed, rows, least):
     assert folds == greedy(vectors, least)
     shorter = [fold.place for fold in folded_places(vectors[: rows // 2], least)]
     assert [fold.place for fold in folds][: len(shorter)] == shorter
+    for most in (0, 1, 30):
+        few = folded_places(vectors, least, most)
+        assert few == folds[: len(few)]
+        assert len(few) >= min(most, len(folds))
 
 
 def test_nothing_is_lost():
@@ -48,4 +52,5 @@ def test_two_rankings_become_one():
 def test_products_are_those_of_every_row_with_every_row():
     for count, dim in ((1, 1), (15, 3), (400, 512), (333, 700), (17, 4096)):
         vectors = unit_rows(count, dim=dim)
-        np.testing.assert_allclose(products(vectors), vectors @ vectors.T, atol=1e-5)
+        for left in (vectors[:16], vectors[-3:]):
+            np.testing.assert_allclose(products(left, vectors), left @ vectors.T, atol=1e-5)

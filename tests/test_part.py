@@ -1,10 +1,10 @@
-"""snapseek.library.part: shards without their removed rows."""
+"""snapseek.library.disk.part: shards without their removed rows."""
 
 import numpy as np
 import pytest
 
-from snapseek.library.part import Part
-from snapseek.library.shard import Shard, ShardDraft
+from snapseek.library.disk.part import Part
+from snapseek.library.disk.shard import Shard, ShardDraft
 from vector_rows import unit_rows
 
 ROWS = 700

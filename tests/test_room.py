@@ -1,4 +1,4 @@
-"""snapseek.library.room: a disk that is too full is told before anything is done."""
+"""snapseek.library.disk.room: a disk that is too full is told before anything is done."""
 
 import shutil
 from collections import namedtuple
@@ -7,7 +7,7 @@ import pytest
 
 from snapseek.errors import StorageError
 from snapseek.library import Library
-from snapseek.library.room import check_room, needed_bytes
+from snapseek.library.disk.room import check_room, memory_bytes, needed_bytes
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -47,3 +47,9 @@ def test_a_merge_is_put_off(folder, tmp_path, encoder, monkeypatch):
     assert "make room" in report.put_off
     with pytest.raises(StorageError, match="make room"):
         library.compact()
+
+
+def test_the_memory_of_this_machine_is_known_where_the_system_tells(monkeypatch):
+    assert memory_bytes() > 2**28
+    monkeypatch.delattr("os.sysconf")
+    assert memory_bytes() == 0

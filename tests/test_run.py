@@ -25,8 +25,9 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from fake_library import FakeLibrary
 from snapseek.server import serve
-serve(FakeLibrary(Path(sys.argv[2])), port=0, on_ready=lambda url: print(url, flush=True))
-print("closed", flush=True)
+library = FakeLibrary(Path(sys.argv[2]))
+serve(library, port=0, on_ready=lambda url: print(url, flush=True))
+print("closed" if library.is_warm.wait(5) else "cold", flush=True)
 """
 
 

@@ -19,7 +19,7 @@ import reference
 import snapseek
 from snapseek import VectorIndex
 from snapseek.errors import InputError
-from snapseek.vectors import FLAT_ROWS, Effort, _bytes, _setting
+from snapseek.vectors import FLAT_ROWS, memory_limit
 from vector_rows import DIM, LISTS, names, unit_rows
 
 
@@ -121,13 +121,6 @@ def test_the_setting_of_an_effort_is_told(lists: VectorIndex, flat: VectorIndex)
     assert usual is not None
     assert (low.recall, usual.recall) == (0.90, 0.95)
     assert low.nprobe * low.shortlist <= usual.nprobe * usual.shortlist
-
-
-def test_efforts_between_points_are_interpolated() -> None:
-    points = [Effort(0.5, 2, 20), Effort(0.9, 10, 60)]
-    assert _setting(points, 0.7) == Effort(0.7, 6, 40)
-    assert _setting(points, 0.99).nprobe == 10
-    assert _setting(points, 0.1).shortlist == 20
 
 
 def test_an_index_gives_its_vectors_back(index: VectorIndex) -> None:
@@ -236,7 +229,7 @@ def test_memory_bounds_the_file(tmp_path: Path) -> None:
     sizes = []
     for limit in ("400kB", "250kB", "150 KB", 120_000):
         info = VectorIndex.build(vectors, path=tmp_path / "a.snap", memory=limit, seed=3).info()
-        assert info.size_bytes <= _bytes(limit)
+        assert info.size_bytes <= memory_limit(limit)
         sizes.append((info.kind, info.tier))
     assert sizes == [("flat", "int8"), ("lists", "int4"), ("lists", "none"), ("lists", "none")]
 
@@ -246,7 +239,7 @@ def test_memory_bounds_the_file(tmp_path: Path) -> None:
     [("100MB", 10**8), ("1.5 GiB", 3 * 2**29), ("7", 7), (12, 12), ("2k", 2000), ("1Tb", 10**12)],
 )
 def test_sizes_are_understood(size: str | int, expected: int) -> None:
-    assert _bytes(size) == expected
+    assert memory_limit(size) == expected
 
 
 # --- exactness

@@ -87,6 +87,9 @@ class Shard:
     def ids(self) -> NDArray[np.int64] | None:
         """The ids of the rows, (rows,) int64, rising; None where a row's number is its id."""
 
+    def warm(self) -> None:
+        """Bring the whole file into memory, as far as it is not there yet; releases the GIL."""
+
     def verify(self) -> None:
         """Read the whole file and check every checksum. Raises FormatError naming the damaged place."""
 
@@ -178,6 +181,9 @@ class Index:
 
         Raises InputError for another dtype, shape or dim, NaN or infinity, or a negative number.
         """
+
+    def warm(self) -> None:
+        """Bring the whole file into memory, as far as it is not there yet; releases the GIL."""
 
     def verify(self) -> None:
         """Read the whole file and check every checksum. Raises FormatError naming the damaged place."""

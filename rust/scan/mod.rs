@@ -11,7 +11,7 @@ mod scalar;
 
 use std::ops::Range;
 
-use crate::topk::TopK;
+use crate::hits::topk::TopK;
 use crate::vectors::{LANES, Query};
 
 /// Most rows scored in one go. Their codes (128 KiB at 1024 dimensions) stay in the level-2 cache while every

@@ -8,8 +8,9 @@ from snapseek.cli.notes import note
 from snapseek.cli.options import add_model_dir, count
 from snapseek.errors import InputError
 from snapseek.library import Library
-from snapseek.library.library import FAST_MODEL, available_cores
+from snapseek.library.library import available_cores
 from snapseek.library.places import find_library
+from snapseek.library.towers import FAST_MODEL
 from snapseek.models import Encoder
 from snapseek.sources.picture import displayed
 

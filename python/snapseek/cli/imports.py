@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snapseek.cli.command import Command
 from snapseek.cli.notes import note, note_size, stage_bar
-from snapseek.cli.options import add_model_dir, count
+from snapseek.cli.options import add_memory, add_model_dir, count
 from snapseek.library import Library
 from snapseek.library.places import library_of
 from snapseek.models import Encoder
@@ -18,7 +18,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", required=True, metavar="M", help="the model that made the vectors")
     parser.add_argument("--library", type=Path, metavar="L", help="where the library goes")
-    parser.add_argument("--memory", metavar="SIZE", help="most bytes for the vectors, such as 500MB")
+    add_memory(parser)
     parser.add_argument("--threads", type=count, metavar="N", help="default: all cores")
     add_model_dir(parser)
 

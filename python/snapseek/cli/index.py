@@ -69,6 +69,7 @@ def _build(folders: list[Path], place: Path | None, options: argparse.Namespace)
             path,
             encoder=encoder,
             threads=options.threads,
+            memory=options.memory,
             retry_failed=options.retry_failed,
             limits=limits_of(options),
             progress=report,

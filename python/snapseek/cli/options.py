@@ -69,6 +69,7 @@ def add_building(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--library", type=Path, metavar="L", help="where the library goes")
     parser.add_argument("--threads", type=count, metavar="N", help="pictures at a time (default: all cores)")
     parser.add_argument("--model", default="starter", metavar="M", help=_MODEL_HELP)
+    add_memory(parser)
     add_fetching(parser)
 
 

@@ -1,7 +1,6 @@
 """A library, open: the object that everything on the left of it was made for."""
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,33 +9,31 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import InputError, ModelMismatchError
-from snapseek.library.catalogue import Catalogue
-from snapseek.library.compact import Compaction, CompactReport, compact, everything
+from snapseek.library.changes.compact import Compaction, CompactReport, compact, everything
+from snapseek.library.changes.intake import take_in
+from snapseek.library.changes.previews import PreviewHow, PreviewReport, make_previews
+from snapseek.library.changes.remove import remove
+from snapseek.library.changes.repair import RepairReport, repair
+from snapseek.library.changes.sync import How, Progress, SyncReport, add_files, sync, total
+from snapseek.library.changes.verify import Problem, verify
+from snapseek.library.disk.catalogue import Catalogue
+from snapseek.library.disk.shard import Advance, Queries
+from snapseek.library.disk.writer import writer
 from snapseek.library.export import export
-from snapseek.library.filter_language import Split, split
+from snapseek.library.filters.language import Split, split
 from snapseek.library.hits import Hit, Hits
 from snapseek.library.info import Failure, LibraryInfo
-from snapseek.library.intake import take_in
 from snapseek.library.newest import Newest
-from snapseek.library.previews import PreviewHow, PreviewReport, make_previews
-from snapseek.library.remove import remove
-from snapseek.library.repair import RepairReport, repair
-from snapseek.library.request import Where
-from snapseek.library.shard import Advance, Queries
+from snapseek.library.queries.request import Where
+from snapseek.library.queries.suggestions import Suggestions
+from snapseek.library.queries.terms import Query
 from snapseek.library.snapshot import Snapshot
-from snapseek.library.suggestions import Suggestions
-from snapseek.library.sync import How, Progress, SyncReport, add_files, sync, total
-from snapseek.library.terms import Query
-from snapseek.library.verify import Problem, verify
-from snapseek.library.writer import writer
+from snapseek.library.towers import Towers
 from snapseek.models import Encoder
-from snapseek.models.layout import STUDENT
 from snapseek.sources import Limits
 from snapseek.sources.folder import is_picture_name
+from snapseek.vectors import memory_limit
 
-FAST_MODEL = "student"  # the folder in a library where its student is looked for
-TOWERS = ("full", "fast")
 _MOST_VECTORS = 100_000
 
 
@@ -50,14 +47,12 @@ class Library:
     def __init__(self, path: Path, encoder: Encoder | None = None) -> None:
         """Use `Library.open`."""
         self._path = path
-        self._lock = threading.Lock()
         self._newest = Newest(path)
         self.report: SyncReport | None = None
         """What `build` did, where it made this object."""
-        self._encoder = encoder
-        self._fast_encoder: Encoder | None = None
+        self._towers = Towers(path, encoder)
         if encoder is not None:
-            self._check_model(encoder, self._now())
+            self._towers.check(encoder, self._now())
 
     @classmethod
     def build(
@@ -97,7 +92,7 @@ class Library:
             encoder=lambda: encoder,
             threads=threads or available_cores(),
             queries=queries,
-            memory=memory,
+            memory=memory_limit(memory),
             progress=progress,
             retry_failed=retry_failed,
             may_replace=True,
@@ -136,7 +131,7 @@ class Library:
             Path(path),
             encoder,
             queries=queries,
-            memory=memory,
+            memory=memory_limit(memory),
             threads=threads or available_cores(),
             progress=progress,
         )
@@ -221,7 +216,7 @@ class Library:
             encoder=lambda: self.encoder,
             threads=threads or available_cores(),
             queries=queries,
-            memory=memory,
+            memory=memory_limit(memory),
             progress=progress,
             retry_failed=retry_failed,
             limits=limits,
@@ -274,7 +269,8 @@ class Library:
         meanwhile. Raises StorageError when the disk refuses or has not room enough, LibraryBusyError while
         another process writes.
         """
-        how = Compaction(lambda: self.encoder, queries, memory, threads or available_cores(), progress)
+        limit = memory_limit(memory)
+        how = Compaction(lambda: self.encoder, queries, limit, threads or available_cores(), progress)
         with writer(self._path) as catalogue:
             report = compact(catalogue, self._path, how, everything)
         self.refresh()
@@ -302,45 +298,20 @@ class Library:
     @property
     def encoder(self) -> Encoder:
         """The model of this library. Raises ModelMismatchError when it is no longer what it was."""
-        return self._encoder_for(self._now())
-
-    def _encoder_for(self, snapshot: Snapshot) -> Encoder:
-        with self._lock:
-            if self._encoder is None or self._encoder.space != snapshot.settings["fingerprint"]:
-                encoder = Encoder.load(snapshot.settings["model"])
-                self._check_model(encoder, snapshot)
-                self._encoder = encoder
-            return self._encoder
+        return self._towers.full(self._now())
 
     def use_fast_model(self, model: str | Path) -> None:
         """Take a student of this library's model for `tower="fast"`. Raises ModelMismatchError for others."""
-        encoder = Encoder.load(model)
-        self._check_model(encoder, self._now())
-        self._fast_encoder = encoder
+        self._towers.use_fast(model, self._now())
 
     @property
     def fast_encoder(self) -> Encoder | None:
         """The student that answers `tower="fast"`: the one that was named, or that in the library."""
-        return self._fast_encoder_for(self._now())
-
-    def _fast_encoder_for(self, snapshot: Snapshot) -> Encoder | None:
-        with self._lock:
-            beside = self._path / FAST_MODEL
-            if self._fast_encoder is None and (beside / STUDENT).is_file():
-                self._fast_encoder = Encoder.load(beside)
-            if self._fast_encoder is not None:
-                self._check_model(self._fast_encoder, snapshot)
-            return self._fast_encoder
+        return self._towers.fast(self._now())
 
     def encoder_of(self, tower: str) -> Encoder:
         """The model that answers for a tower, `full` or `fast`. Raises InputError for another."""
-        return self._encoder_of(tower, self._now())
-
-    def _encoder_of(self, tower: str, snapshot: Snapshot) -> Encoder:
-        if tower not in TOWERS:
-            raise InputError(f"expected the tower full or fast, found {tower!r}")
-        fast = self._fast_encoder_for(snapshot) if tower == "fast" else None
-        return fast or self._encoder_for(snapshot)
+        return self._towers.of(tower, self._now())
 
     def vectors(self, most: int = _MOST_VECTORS, *, seed: int = 0) -> NDArray[np.float32]:
         """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all; for training."""
@@ -349,15 +320,6 @@ class Library:
     def vectors_of(self, items: Sequence[int]) -> NDArray[np.float32]:
         """(n, dim) float32 unit rows of the pictures with these ids. Raises ItemNotFoundError."""
         return self._now().vectors_of(items)
-
-    def _check_model(self, encoder: Encoder, snapshot: Snapshot) -> None:
-        needed = snapshot.settings["fingerprint"]
-        if encoder.space != needed:
-            raise ModelMismatchError(
-                f"the library {self._path} was made by '{snapshot.settings['model']}' ({needed[:12]}); "
-                f"asked with '{encoder.name}' ({encoder.space[:12]}): "
-                "use that model, or index the folder anew"
-            )
 
     def search(
         self,
@@ -375,8 +337,8 @@ class Library:
     ) -> Hits:
         """The `k` pictures that fit the query best, after the first `offset`; ties by lower id.
 
-        A text is read as the query language of `snapseek.library.terms`: `horse + stripes - 2:snow`, and
-        may hold filters: `red car after:2023 -tag:draft` (docs/SEARCH.md). A query may also be a path or a
+        A text is read as the query language of docs/SEARCH.md: `horse + stripes - 2:snow`, and may hold
+        filters: `red car after:2023 -tag:draft`. A query may also be a path or a
         PIL picture to find the like of, an id, a `Term`, or a list of such; there a text stands for its words
         as they are. Pictures that the query names by id are left out of the answer. Without a query, or with
         nothing but filters in it, all that match are listed.
@@ -400,7 +362,7 @@ class Library:
         return snapshot.search(
             query,
             k,
-            encoder=lambda: self._encoder_of(tower, snapshot),
+            encoder=lambda: self._towers.of(tower, snapshot),
             offset=offset,
             exact=exact,
             where=where,
@@ -409,6 +371,14 @@ class Library:
             fold=fold,
             mode=mode,
         )
+
+    def warm(self) -> None:
+        """Read the library into memory, if it fits there twice, so that no search waits for the disk.
+
+        Without it each search brings in what it looks at. Takes some tenths of a second a gigabyte that the
+        system has in its cache; searches go on meanwhile.
+        """
+        self._now().warm()
 
     def split(self, query: str) -> Split:
         """A typed query taken apart into its words and its filters; `search` does the same.
@@ -471,7 +441,7 @@ class Library:
 
     def info(self) -> LibraryInfo:
         """What this library is."""
-        return self._now().info(self._encoder.provider if self._encoder else "not loaded")
+        return self._now().info(self._towers.provider)
 
     def failures(self) -> list[Failure]:
         """Every file that was not taken in, or not in whole, with the reason, in order of path."""

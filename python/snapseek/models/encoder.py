@@ -292,8 +292,7 @@ class Encoder:
 
 def _embed(side: TextSide, tokens: Tokens, policy: TextPolicy, text: str) -> NDArray[np.float32]:
     """(1, dim) float32, unit length; never to be changed, since it may be kept."""
-    tokens.check_known([text])
-    (ids,) = tokens.ids([text])
+    ids = tokens.known_ids(text)
     row = side.vector(ids, length=policy.length_of(ids), pad_id=policy.pad_id, output=policy.output)
     row.flags.writeable = False
     return row

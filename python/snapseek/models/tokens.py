@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenizers import Encoding, Tokenizer
 
-from snapseek.errors import InputError, ModelError
+from snapseek.errors import RENEW, InputError, ModelError
 from snapseek.models.bpe import END, START, clip_tokenizer
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -79,11 +79,12 @@ class Tokens:
         """The ids of each text, true length, cut at the context length."""
         return [list(encoding.ids) for encoding in self._encode(texts)]
 
-    def check_known(self, texts: Sequence[str]) -> None:
-        """Raise InputError for a text in which the model knows no word."""
-        for text, known in zip(texts, self.known(texts), strict=True):
-            if not known:
-                raise InputError(f"the model knows no word in {shorten(text)}; try other words")
+    def known_ids(self, text: str) -> list[int]:
+        """The ids of one text, as `ids` gives them. Raises InputError if the model knows no word of it."""
+        (encoding,) = self._encode([text])
+        if not self._says_something(encoding):
+            raise InputError(f"the model knows no word in {shorten(text)}; try other words")
+        return list(encoding.ids)
 
     def known(self, texts: Sequence[str]) -> list[bool]:
         """Whether the model knows a word of each text."""
@@ -100,7 +101,7 @@ def _open(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises bare Exception
-        raise ModelError(f"{path} is not a tokenizer: {error}") from error
+        raise ModelError(f"{path} is not a tokenizer: {error}; {RENEW}") from error
 
 
 def shorten(text: str, characters: int = 40) -> str:

@@ -64,6 +64,7 @@ def serve(
         url = address(listener)
         server = _Server(app, lambda: _announce(url, on_ready, open_browser))
         try:
+            _warm_beside(library)
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             _log.debug("stopped by Ctrl-C")  # uvicorn has closed everything in order before it passes this on
@@ -88,6 +89,11 @@ def warm(library: Library) -> None:
     words = (library.encoder.examples or _WARMING_WORDS)[0]
     with suppress(InputError):  # a model that knows none of these words is loaded all the same
         library.search(words, 1)
+
+
+def _warm_beside(library: Library) -> None:
+    """Read the library into memory while the first visitors are answered already."""
+    threading.Thread(target=library.warm, name="warm", daemon=True).start()
 
 
 def allowed_hosts(host: str) -> frozenset[str] | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import anyio
-import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from starlette.requests import Request
 
@@ -26,67 +27,69 @@ class Workers:
 
     No more than `most_waiting` of them: who comes then is told to come back later, so that a wait is bounded
     and those who have waited are answered. Who leaves while it waits makes room at once. A cancelled request
-    keeps its place until its thread is done, so the bound on memory holds.
+    keeps its place until its thread is done, so the bound on memory holds. A thread that is done takes the
+    next piece itself, without the event loop, which is busy when much is asked.
     """
 
     def __init__(self, count: int, most_waiting: int = MOST_WAITING) -> None:
         self.most_waiting = most_waiting
-        self.waiting = 0
-        self._places = anyio.CapacityLimiter(count)
+        self._count = count
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
+        self._lock = threading.Lock()
+        self._taken = 0  # pieces that are at work or wait
+
+    @property
+    def waiting(self) -> int:
+        """How many pieces of work wait for a thread."""
+        return max(0, self._taken - self._count)
 
     async def run(self, request: Request, work: Callable[[], T]) -> T:
         """The result of `work()`, computed in a thread.
 
-        Raises ClientDisconnect, without doing the work, if the client left while it waited for a place;
+        Raises ClientDisconnect, without doing the work, if the client left while it waited for a thread;
         HTTPException, 503 with Retry-After, if too many are waiting already.
         """
-        async with _Turn(self, self._places, request):
-            if await request.is_disconnected():
-                raise ClientDisconnect
-            # The place taken above is the bound; this limiter only keeps anyio's shared one out of it.
-            return await anyio.to_thread.run_sync(work, limiter=anyio.CapacityLimiter(1))
-
-
-class _Turn:
-    """A place among those at work, after waiting for it, if there is room to wait."""
-
-    def __init__(self, workers: Workers, places: anyio.CapacityLimiter, request: Request) -> None:
-        self._workers = workers
-        self._places = places
-        self._request = request
-
-    async def __aenter__(self) -> None:
-        with suppress(anyio.WouldBlock):
-            self._places.acquire_on_behalf_of_nowait(self)
-            return
-        workers = self._workers
-        if workers.waiting >= workers.most_waiting:
+        if await request.is_disconnected():
+            raise ClientDisconnect
+        if self.waiting >= self.most_waiting:
             raise HTTPException(
                 503,
-                f"{workers.waiting} requests are waiting already; ask again in a moment",
+                f"{self.waiting} requests are waiting already; ask again in a moment",
                 {"retry-after": str(_RETRY_AFTER_S)},
             )
-        workers.waiting += 1
-        try:
-            await self._wait()
-        finally:
-            workers.waiting -= 1
+        has_to_wait, future = self._submit(work)
+        answer = asyncio.wrap_future(future)
+        if has_to_wait:
+            await self._wait(request, future, answer)
+        return await answer
 
-    async def _wait(self) -> None:
-        """Raises ClientDisconnect as soon as nobody waits for the answer any more."""
-        has_place = False
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._watch, group.cancel_scope)
-            await self._places.acquire_on_behalf_of(self)
-            has_place = True
-            group.cancel_scope.cancel()
-        if not has_place:
+    def _submit(self, work: Callable[[], T]) -> tuple[bool, Future[T]]:
+        with self._lock:
+            self._taken += 1
+            has_to_wait = self._taken > self._count
+        future = self._threads.submit(work)
+        future.add_done_callback(self._release)
+        return has_to_wait, future
+
+    def _release(self, _: Future[T]) -> None:
+        with self._lock:
+            self._taken -= 1
+
+    async def _wait(self, request: Request, future: Future[T], answer: asyncio.Future[T]) -> None:
+        """Until it is answered. Raises ClientDisconnect if the client leaves before a thread has begun."""
+        leaves = asyncio.ensure_future(_leaves(request))
+        ends: set[asyncio.Future[Any]] = {answer, leaves}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        finally:
+            leaves.cancel()
+        if not answer.done() and future.cancel():
             raise ClientDisconnect
 
-    async def _watch(self, waiting: anyio.CancelScope) -> None:
-        while (await self._request.receive())["type"] != "http.disconnect":
-            pass
-        waiting.cancel()
 
-    async def __aexit__(self, *_: object) -> None:
-        self._places.release_on_behalf_of(self)
+async def _leaves(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,72 @@
+"""Pictures that are nearly the same shown as one: the best ranked, with the others under it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEAR_COSINE = 0.96
+_ROWS = 16
+_MOST_OF_ONE_THREAD = 1 << 18
+"""Multiplications up to which OpenBLAS stays in one thread (GEMM_MULTITHREAD_THRESHOLD, as it is built)."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A place of the ranking that is shown, and the places after it that are nearly the same picture."""
+
+    place: int
+    similar: tuple[int, ...]
+
+
+def folded_places(
+    vectors: NDArray[np.float32], least: float = NEAR_COSINE, most: int | None = None
+) -> list[Fold]:
+    """The ranking of (n, dim) unit rows, folded: greedy from the best on; the first `most` or a few more.
+
+    Each row goes under the first shown row to which its cosine is at least `least`, else it is shown. So what
+    is shown of the first places does not depend on how many come after them, and who wants few of them
+    compares few rows with the others.
+    """
+    count = len(vectors)
+    leader = np.full(count, -1, np.int64)
+    folds: list[Fold] = []
+    for start in range(0, count, _ROWS):
+        if most is not None and len(folds) >= most:
+            break
+        near = products(vectors[start : start + _ROWS], vectors[start:]) >= least
+        for place in range(start, min(start + _ROWS, count)):
+            if leader[place] < 0:
+                followers = place + 1 + np.flatnonzero(near[place - start, place - start + 1 :])
+                followers = followers[leader[followers] < 0]
+                leader[followers] = place
+                folds.append(Fold(place, tuple(followers.tolist())))
+    return folds
+
+
+def products(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(m, n): every row of `left`, (m, dim) with m of at most 16, with every row of `right`, (n, dim).
+
+    In blocks so small that OpenBLAS takes no second thread for them: beside a server its threads
+    wait for one another, which was measured to cost five times the work itself.
+    """
+    count, dim = right.shape
+    width = max(1, _MOST_OF_ONE_THREAD // (_ROWS * max(1, dim)))
+    whole = count - count % width
+    blocks = left @ right[:whole].reshape(-1, width, dim).swapaxes(1, 2)
+    first = blocks.swapaxes(0, 1).reshape(len(left), whole)
+    return np.asarray(np.concatenate([first, left @ right[whole:].T], axis=1), np.float32)
+
+
+def fused(rankings: Sequence[Sequence[int]], constant: int = 60) -> list[int]:
+    """Reciprocal rank fusion of rankings of the same things; equal ones by their place in the first.
+
+    Cormack, Clarke and Buettcher, SIGIR 2009; 60 is their constant.
+    """
+    scores: dict[int, float] = {}
+    for ranking in rankings:
+        for place, thing in enumerate(ranking):
+            scores[thing] = scores.get(thing, 0.0) + 1 / (constant + 1 + place)
+    order = {thing: place for place, thing in enumerate(scores)}
+    return sorted(scores, key=lambda thing: (-scores[thing], order[thing]))

@@ -1,0 +1,436 @@
+//! The bytes of a `.snap` file: header, section table, checksums. `docs/FORMAT.md` is the description; this
+//! is the only code that knows offsets. Reading checks every claim against the file's length before it
+//! allocates.
+
+use crate::error::Fault;
+use crate::vectors::MAX_DIM;
+
+/// First bytes of every `.snap` file. As in PNG, the high bit and the line ends show a transfer as text.
+pub const MAGIC: [u8; 8] = *b"\x89SNAP\r\n\x1a";
+
+/// Newest version that this crate reads, and the version it writes.
+pub const VERSION: u32 = 1;
+
+/// Kind number of a flat shard: the int8 tier in row order.
+pub const KIND_FLAT: u32 = 1;
+
+/// Kind number of an index of inverted lists.
+pub const KIND_LISTS: u32 = 2;
+
+/// Sections begin at multiples of this, so that a mapped section can be read as any type.
+pub const ALIGN: u64 = 64;
+
+/// Sections longer than this also have a checksum for every chunk of this many bytes.
+pub const CHUNK_BYTES: usize = 1 << 20;
+
+/// Longest header that is read, in any version.
+pub const HEADER_MAX: usize = 1 << 16;
+
+/// Most rows in a file: a row number is a `u32`.
+pub const MAX_ROWS: usize = u32::MAX as usize;
+
+const FIXED_BYTES: usize = 48;
+const ENTRY_BYTES: usize = 32;
+const CRC_BYTES: usize = 4;
+const HEADER_MIN: usize = FIXED_BYTES + CRC_BYTES;
+
+// Files are little-endian, and mapped sections are read in place.
+const _: () =
+    assert!(cfg!(target_endian = "little"), "snapseek reads its files in place on little-endian CPUs only");
+
+/// Name of a section: ASCII, padded with zero bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag(pub [u8; 8]);
+
+impl Tag {
+    /// int8 codes, shape (rows, stride).
+    pub const CODES: Self = Self(*b"codes\0\0\0");
+    /// float32 scales, shape (rows,).
+    pub const SCALES: Self = Self(*b"scales\0\0");
+    /// uint32 checksums of the chunks of the sections before it.
+    pub const CHUNKS: Self = Self(*b"chunks\0\0");
+}
+
+impl std::fmt::Display for Tag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0.escape_ascii().to_string().trim_end_matches("\\x00"))
+    }
+}
+
+/// One line of the section table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Name.
+    pub tag: Tag,
+    /// First byte in the file.
+    pub offset: u64,
+    /// Length without padding.
+    pub size: u64,
+    /// CRC-32C of the whole section.
+    pub crc: u32,
+}
+
+impl Section {
+    fn end(&self) -> u64 {
+        self.offset + self.size
+    }
+
+    /// The section's bytes in `file`, which [`Header::decode`] found long enough.
+    pub fn bytes<'a>(&self, file: &'a [u8]) -> &'a [u8] {
+        &file[self.offset as usize..self.end() as usize]
+    }
+}
+
+/// What the header of a `.snap` file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Kind number, such as [`KIND_FLAT`].
+    pub kind: u32,
+    /// Number of rows.
+    pub rows: u64,
+    /// Dimension of a vector.
+    pub dim: u32,
+    /// The sections in file order.
+    pub sections: Vec<Section>,
+}
+
+/// Length of a header with `sections` lines in its table.
+pub const fn header_bytes(sections: usize) -> usize {
+    HEADER_MIN + sections * ENTRY_BYTES
+}
+
+/// The first multiple of [`ALIGN`] at or after `offset`.
+pub const fn align(offset: u64) -> u64 {
+    offset.next_multiple_of(ALIGN)
+}
+
+/// Number of chunk checksums for a section of `size` bytes: none unless it is longer than one chunk.
+pub const fn chunk_count(size: u64) -> u64 {
+    if size > CHUNK_BYTES as u64 { size.div_ceil(CHUNK_BYTES as u64) } else { 0 }
+}
+
+impl Header {
+    /// Place sections of these tags, sizes and checksums one after another.
+    pub fn new(kind: u32, rows: u64, dim: u32, contents: &[(Tag, u64, u32)]) -> Self {
+        let mut end = header_bytes(contents.len()) as u64;
+        let place = |&(tag, size, crc): &(Tag, u64, u32)| {
+            let section = Section { tag, offset: align(end), size, crc };
+            end = section.end();
+            section
+        };
+        Self { kind, rows, dim, sections: contents.iter().map(place).collect() }
+    }
+
+    /// Length of the whole file: the end of the last section.
+    pub fn file_bytes(&self) -> u64 {
+        self.sections.last().map_or(self.header_bytes() as u64, Section::end)
+    }
+
+    fn header_bytes(&self) -> usize {
+        header_bytes(self.sections.len())
+    }
+
+    /// The header's bytes, checksum included.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.header_bytes());
+        out.extend(MAGIC);
+        for word in [VERSION, self.header_bytes() as u32, self.kind, self.sections.len() as u32] {
+            out.extend(word.to_le_bytes());
+        }
+        out.extend(self.rows.to_le_bytes());
+        out.extend(self.dim.to_le_bytes());
+        out.extend([0; 4]);
+        out.extend(self.file_bytes().to_le_bytes());
+        self.sections.iter().for_each(|section| encode_section(section, &mut out));
+        out.extend(crc32c::crc32c(&out).to_le_bytes());
+        out
+    }
+
+    /// Read and check the header of `file`: checksum first, so that damage and a newer version are told
+    /// apart.
+    ///
+    /// # Errors
+    /// The first [`Fault`] found. What is inside the sections is not looked at.
+    pub fn decode(file: &[u8]) -> Result<Self, Fault> {
+        let bytes = checked_header(file)?;
+        let (sections, got) = (word(bytes, 20), bytes.len() as u64);
+        let expected = HEADER_MIN as u64 + u64::from(sections) * ENTRY_BYTES as u64;
+        if expected != got {
+            return Err(Fault::TableSize { sections, expected, got });
+        }
+        let table = &bytes[FIXED_BYTES..bytes.len() - CRC_BYTES];
+        let header = Self {
+            kind: word(bytes, 16),
+            rows: long(bytes, 24),
+            dim: word(bytes, 32),
+            sections: table.chunks_exact(ENTRY_BYTES).map(decode_section).collect(),
+        };
+        header.check_places(long(bytes, 40), file.len() as u64)?;
+        Ok(header)
+    }
+
+    /// Sections follow one another without gap or overlap, and the file ends with the last.
+    /// Check that the file is of this kind, and that its rows and dimensions are within bounds.
+    ///
+    /// # Errors
+    /// [`Fault::Kind`], [`Fault::Dim`] or [`Fault::Rows`].
+    pub fn expect(&self, kind: u32) -> Result<(), Fault> {
+        if self.kind != kind {
+            return Err(Fault::Kind { expected: kind, got: self.kind });
+        }
+        if self.dim == 0 || self.dim as usize > MAX_DIM {
+            return Err(Fault::Dim { max: MAX_DIM as u64, got: u64::from(self.dim) });
+        }
+        if self.rows > MAX_ROWS as u64 {
+            return Err(Fault::Rows { max: MAX_ROWS as u64, got: self.rows });
+        }
+        Ok(())
+    }
+
+    fn check_places(&self, claimed: u64, got: u64) -> Result<(), Fault> {
+        let mut end = self.header_bytes() as u64;
+        for section in &self.sections {
+            let tag = section.tag.to_string();
+            if section.offset != align(end) {
+                return Err(Fault::SectionOffset { tag, expected: align(end), got: section.offset });
+            }
+            if section.size > got || section.end() > got {
+                return Err(Fault::Truncated { expected: section.offset.saturating_add(section.size), got });
+            }
+            end = section.end();
+        }
+        for length in [claimed, got] {
+            if end != length {
+                return Err(Fault::FileSize { expected: end, got: length });
+            }
+        }
+        Ok(())
+    }
+
+    /// Check that the sections are these, of these sizes, in this order.
+    ///
+    /// # Errors
+    /// [`Fault::SectionCount`], [`Fault::SectionTag`] or [`Fault::SectionSize`].
+    pub fn expect_sections(&self, expected: &[(Tag, u64)]) -> Result<(), Fault> {
+        if self.sections.len() != expected.len() {
+            let (expected, got) = (expected.len() as u64, self.sections.len() as u64);
+            return Err(Fault::SectionCount { expected, got });
+        }
+        for (section, &(tag, size)) in self.sections.iter().zip(expected) {
+            if section.tag != tag {
+                return Err(Fault::SectionTag { expected: tag.to_string(), got: section.tag.to_string() });
+            }
+            if section.size != size {
+                return Err(Fault::SectionSize { tag: tag.to_string(), expected: size, got: section.size });
+            }
+        }
+        Ok(())
+    }
+
+    /// Check every byte of `file` that [`Header::decode`] did not: sections, chunks and padding.
+    ///
+    /// # Errors
+    /// The first [`Fault`] found: a damaged chunk or section, or padding that is not zero.
+    pub fn verify(&self, file: &[u8]) -> Result<(), Fault> {
+        let chunks = self.sections.iter().find(|section| section.tag == Tag::CHUNKS);
+        let mut stored = chunks.map_or(&[][..], |section| section.bytes(file));
+        let mut end = self.header_bytes() as u64;
+        for section in &self.sections {
+            check_padding(file, end, section.offset)?;
+            let mine = stored.len().min(chunk_count(section.size) as usize * CRC_BYTES);
+            let (crcs, rest) = stored.split_at(mine);
+            check_chunks(section, section.bytes(file), crcs)?;
+            check_section(section, section.bytes(file))?;
+            (stored, end) = (rest, section.end());
+        }
+        Ok(())
+    }
+}
+
+/// The header's bytes, once their length, checksum and version are known to be right.
+fn checked_header(file: &[u8]) -> Result<&[u8], Fault> {
+    let got = file.len() as u64;
+    if !file.starts_with(&MAGIC[..file.len().min(MAGIC.len())]) {
+        return Err(Fault::Magic);
+    }
+    if file.len() < HEADER_MIN {
+        return Err(Fault::Truncated { expected: HEADER_MIN as u64, got });
+    }
+    let size = word(file, 12) as usize;
+    if !(HEADER_MIN..=HEADER_MAX).contains(&size) {
+        return Err(Fault::HeaderSize { min: HEADER_MIN as u64, max: HEADER_MAX as u64, got: size as u64 });
+    }
+    let bytes = file.get(..size).ok_or(Fault::Truncated { expected: size as u64, got })?;
+    let (expected, got) = (word(bytes, size - CRC_BYTES), crc32c::crc32c(&bytes[..size - CRC_BYTES]));
+    if expected != got {
+        return Err(Fault::HeaderChecksum { expected, got });
+    }
+    match word(bytes, 8) {
+        VERSION => Ok(bytes),
+        version => Err(Fault::Version { supported: VERSION, got: version }),
+    }
+}
+
+fn encode_section(section: &Section, out: &mut Vec<u8>) {
+    out.extend(section.tag.0);
+    out.extend(section.offset.to_le_bytes());
+    out.extend(section.size.to_le_bytes());
+    out.extend(section.crc.to_le_bytes());
+    out.extend([0; 4]);
+}
+
+fn decode_section(entry: &[u8]) -> Section {
+    let tag = Tag(long(entry, 0).to_le_bytes());
+    Section { tag, offset: long(entry, 8), size: long(entry, 16), crc: word(entry, 24) }
+}
+
+fn check_padding(file: &[u8], start: u64, end: u64) -> Result<(), Fault> {
+    let padding = &file[start as usize..end as usize];
+    match padding.iter().position(|&byte| byte != 0) {
+        Some(at) => Err(Fault::Padding { offset: start + at as u64, got: padding[at] }),
+        None => Ok(()),
+    }
+}
+
+fn check_chunks(section: &Section, bytes: &[u8], crcs: &[u8]) -> Result<(), Fault> {
+    for (index, (chunk, stored)) in bytes.chunks(CHUNK_BYTES).zip(crcs.chunks_exact(CRC_BYTES)).enumerate() {
+        let (expected, got) = (word(stored, 0), crc32c::crc32c(chunk));
+        if expected != got {
+            let (tag, offset) = (section.tag.to_string(), (index * CHUNK_BYTES) as u64);
+            return Err(Fault::ChunkChecksum { tag, offset, expected, got });
+        }
+    }
+    Ok(())
+}
+
+/// Check one section against the checksum in the section table.
+pub(crate) fn check_section(section: &Section, bytes: &[u8]) -> Result<(), Fault> {
+    let (tag, expected, got) = (section.tag.to_string(), section.crc, crc32c::crc32c(bytes));
+    if expected == got { Ok(()) } else { Err(Fault::SectionChecksum { tag, expected, got }) }
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    bytemuck::pod_read_unaligned(&bytes[at..at + 4])
+}
+
+fn long(bytes: &[u8], at: usize) -> u64 {
+    bytemuck::pod_read_unaligned(&bytes[at..at + 8])
+}
+
+/// The checksums of a section while it is being written: of all of it, and of each chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Checksum {
+    size: u64,
+    whole: u32,
+    chunk: u32,
+    chunks: Vec<u32>,
+}
+
+impl Checksum {
+    /// Bytes taken in so far.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Take in the next bytes of the section.
+    pub(crate) fn update(&mut self, mut bytes: &[u8]) {
+        self.whole = crc32c::crc32c_append(self.whole, bytes);
+        while !bytes.is_empty() {
+            let room = CHUNK_BYTES - (self.size % CHUNK_BYTES as u64) as usize;
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.chunk = crc32c::crc32c_append(self.chunk, now);
+            self.size += now.len() as u64;
+            if now.len() == room {
+                self.chunks.push(std::mem::take(&mut self.chunk));
+            }
+            bytes = later;
+        }
+    }
+
+    /// The section's line for [`Header::new`], and its chunks' checksums.
+    pub(crate) fn finish(mut self, tag: Tag) -> ((Tag, u64, u32), Vec<u32>) {
+        if !self.size.is_multiple_of(CHUNK_BYTES as u64) {
+            self.chunks.push(self.chunk);
+        }
+        self.chunks.truncate(chunk_count(self.size) as usize);
+        ((tag, self.size, self.whole), self.chunks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TAGS: [Tag; 3] = [Tag::CODES, Tag::SCALES, Tag::CHUNKS];
+
+    fn assemble(codes: &[u8], scales: &[u8]) -> (Header, Vec<u8>) {
+        let mut chunks = Vec::new();
+        let mut contents = Vec::new();
+        for (tag, bytes) in [(Tag::CODES, codes), (Tag::SCALES, scales)] {
+            let mut checksum = Checksum::default();
+            bytes.chunks(70_001).for_each(|piece| checksum.update(piece));
+            let (entry, crcs) = checksum.finish(tag);
+            contents.push(entry);
+            chunks.extend(crcs.iter().flat_map(|crc| crc.to_le_bytes()));
+        }
+        contents.push((Tag::CHUNKS, chunks.len() as u64, crc32c::crc32c(&chunks)));
+        let header = Header::new(KIND_FLAT, 1, 1, &contents);
+        let mut file = vec![0; header.file_bytes() as usize];
+        file[..header.header_bytes()].copy_from_slice(&header.encode());
+        for (section, bytes) in header.sections.iter().zip([codes, scales, &chunks]) {
+            file[section.offset as usize..section.end() as usize].copy_from_slice(bytes);
+        }
+        (header, file)
+    }
+
+    #[test]
+    fn the_checksum_is_the_one_of_iscsi() {
+        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
+    }
+
+    #[test]
+    fn a_tag_is_shown_without_its_padding() {
+        assert_eq!(TAGS.map(|tag| tag.to_string()), ["codes", "scales", "chunks"]);
+        assert_eq!(Tag(*b"\xff\n\0\0\0\0\0\0").to_string(), "\\xff\\n");
+    }
+
+    #[test]
+    fn chunks_are_counted_from_the_second_on() {
+        let chunk = CHUNK_BYTES as u64;
+        assert_eq!([0, 1, chunk, chunk + 1, 2 * chunk, 2 * chunk + 1].map(chunk_count), [0, 0, 0, 2, 2, 3]);
+    }
+
+    #[test]
+    fn damage_is_placed_to_the_chunk() {
+        let (header, mut file) = assemble(&vec![7; 3 * CHUNK_BYTES + 5], &vec![9; 2 * CHUNK_BYTES]);
+        assert_eq!(header.verify(&file), Ok(()));
+        for (section, chunk) in [(0, 0), (0, 2), (0, 3), (1, 0), (1, 1)] {
+            let section = header.sections[section];
+            let at = section.offset as usize + chunk * CHUNK_BYTES;
+            file[at] ^= 1;
+            let fault = header.verify(&file).unwrap_err();
+            let place = format!("the chunk at byte {} of section {} ", chunk * CHUNK_BYTES, section.tag);
+            assert!(fault.to_string().starts_with(&place), "{fault}");
+            file[at] ^= 1;
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn headers_round_trip(codes in 0_usize..3000, scales in 0_usize..300) {
+            let (header, file) = assemble(&vec![1; codes], &vec![2; scales]);
+            prop_assert_eq!(Header::decode(&file), Ok(header.clone()));
+            prop_assert_eq!(header.verify(&file), Ok(()));
+            prop_assert!(header.sections.iter().all(|section| section.offset.is_multiple_of(ALIGN)));
+        }
+
+        #[test]
+        fn any_bytes_at_all_are_decoded_or_refused(mut bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let magic = bytes.len().min(MAGIC.len());
+            bytes[..magic].copy_from_slice(&MAGIC[..magic]);
+            prop_assert!(Header::decode(&bytes).is_err());
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Rounding rows to the steps of a tier so that the error lies where queries do not look.
+//!
+//! Rounding each value by itself makes an error that points everywhere alike. But queries do not: with `C` their second
+//! moment, an error `d` costs `d' C d` on average. With `C = L D L'` that is `sum_i D_i (L' d)_i^2`, so the values
+//! are rounded from the last to the first, each together with what the later ones left over in its direction. On vectors
+//! of CLIP this halves the error of a score, at no cost to a search.
+
+use crate::tier::refine::Tier;
+use crate::vectors::stride;
+
+/// Values rounded before their errors are carried on to the values before them.
+const STEP: usize = 16;
+
+/// Rows that share each load of the factor.
+const TOGETHER: usize = 4;
+
+type Lanes = [f32; STEP];
+
+/// The factor of a second moment of queries, ready to round rows.
+#[derive(Clone, Debug)]
+pub struct Shaper {
+    dim: usize,
+    /// For each sixteen rows of `L` and each sixteen columns at or before them, shape (16, 16).
+    tiles: Vec<[Lanes; STEP]>,
+}
+
+impl Shaper {
+    /// Factor a second moment of queries, shape (dim, dim); made positive definite first.
+    pub fn new(moment: &[f64], dim: usize) -> Self {
+        let lower = factor(moment, dim);
+        let steps = stride(dim) / STEP;
+        let mut tiles = Vec::with_capacity(steps * (steps + 1) / 2);
+        let entry = |row: usize, column: usize| {
+            if column < row && row < dim { lower[row * dim + column] as f32 } else { 0.0 }
+        };
+        for step in 0..steps {
+            for column in 0..=step {
+                let lanes = |at| std::array::from_fn(|lane| entry(step * STEP + at, column * STEP + lane));
+                tiles.push(std::array::from_fn(lanes));
+            }
+        }
+        Self { dim, tiles }
+    }
+
+    /// Code rows of finite values, shape (n, dim), into `codes` of [`Tier::row_bytes`] each and `scales`, shape (n,).
+    ///
+    /// # Panics
+    /// If the shapes do not agree or the tier has no codes.
+    pub fn encode(&self, tier: Tier, rows: &[f32], codes: &mut [u8], scales: &mut [f32]) {
+        let bytes = tier.row_bytes(self.dim);
+        assert!(
+            bytes > 0 && codes.len() == scales.len() * bytes,
+            "codes are not one row of {bytes} per scale"
+        );
+        assert_eq!(rows.len(), scales.len() * self.dim, "there is not one row per scale");
+        let mut fours = Fours::new(self.dim);
+        let groups = rows.chunks(TOGETHER * self.dim).zip(codes.chunks_mut(TOGETHER * bytes));
+        for ((rows, codes), scales) in groups.zip(scales.chunks_mut(TOGETHER)) {
+            fours.load(rows, self.dim, tier.limit());
+            self.round(&mut fours, tier.limit());
+            for (at, (codes, scale)) in codes.chunks_exact_mut(bytes).zip(scales).enumerate() {
+                *scale = fours.scales[at];
+                tier.pack_row(&fours.codes[at], codes);
+            }
+        }
+    }
+
+    fn round(&self, fours: &mut Fours, limit: f32) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: AVX2 was found just now.
+            return unsafe { round_avx2(&self.tiles, fours, limit) };
+        }
+        round_all(&self.tiles, fours, limit);
+    }
+}
+
+/// Up to four rows being rounded.
+struct Fours {
+    /// Values, and what was carried to them: shape (steps, 4, 16).
+    values: Vec<[Lanes; TOGETHER]>,
+    carried: Vec<[Lanes; TOGETHER]>,
+    scales: [f32; TOGETHER],
+    codes: [Vec<i8>; TOGETHER],
+}
+
+impl Fours {
+    fn new(dim: usize) -> Self {
+        let zeros = vec![[[0.0; STEP]; TOGETHER]; stride(dim) / STEP];
+        let codes = std::array::from_fn(|_| vec![0; stride(dim)]);
+        Self { values: zeros.clone(), carried: zeros, scales: [0.0; TOGETHER], codes }
+    }
+
+    fn load(&mut self, rows: &[f32], dim: usize, limit: f32) {
+        self.values.fill([[0.0; STEP]; TOGETHER]);
+        self.carried.fill([[0.0; STEP]; TOGETHER]);
+        self.scales = [0.0; TOGETHER];
+        for (at, row) in rows.chunks_exact(dim).enumerate() {
+            let widest = row.iter().fold(0.0_f32, |widest, value| widest.max(value.abs()));
+            let scale = widest / limit;
+            self.scales[at] = if scale.is_normal() { scale } else { 0.0 };
+            for (lanes, values) in self.values.iter_mut().zip(row.chunks(STEP)) {
+                lanes[at][..values.len()].copy_from_slice(values);
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn round_avx2(tiles: &[[Lanes; STEP]], fours: &mut Fours, limit: f32) {
+    round_all(tiles, fours, limit);
+}
+
+#[inline(always)]
+fn round_all(tiles: &[[Lanes; STEP]], fours: &mut Fours, limit: f32) {
+    for step in (0..fours.values.len()).rev() {
+        let first = step * (step + 1) / 2;
+        let (before, own) = tiles[first..=first + step].split_at(step);
+        let mut errors = [[0.0; STEP]; TOGETHER];
+        for (at, errors) in errors.iter_mut().enumerate() {
+            let codes = &mut fours.codes[at][step * STEP..][..STEP];
+            let (values, carried) = (&fours.values[step][at], &mut fours.carried[step][at]);
+            *errors = round_step(values, carried, &own[0], fours.scales[at], limit, codes);
+        }
+        for (tile, carried) in before.iter().zip(&mut fours.carried) {
+            carry(tile, &errors, carried);
+        }
+    }
+}
+
+/// Round sixteen values from the last to the first; return the error of each.
+#[inline(always)]
+fn round_step(
+    values: &Lanes,
+    carried: &mut Lanes,
+    tile: &[Lanes; STEP],
+    scale: f32,
+    limit: f32,
+    codes: &mut [i8],
+) -> Lanes {
+    let mut errors = [0.0; STEP];
+    let inverse = if scale == 0.0 { 0.0 } else { scale.recip() };
+    for at in (0..STEP).rev() {
+        let code = round((values[at] + carried[at]) * inverse).clamp(-limit, limit);
+        codes[at] = code as i8;
+        errors[at] = values[at] - code * scale;
+        for lane in 0..STEP {
+            carried[lane] += errors[at] * tile[at][lane];
+        }
+    }
+    errors
+}
+
+/// Add to each row what its errors leave for sixteen earlier values.
+#[inline(always)]
+fn carry(tile: &[Lanes; STEP], errors: &[Lanes; TOGETHER], carried: &mut [Lanes; TOGETHER]) {
+    for (errors, carried) in errors.iter().zip(carried) {
+        let mut sums = *carried;
+        for (error, lanes) in errors.iter().zip(tile) {
+            for lane in 0..STEP {
+                sums[lane] += error * lanes[lane];
+            }
+        }
+        *carried = sums;
+    }
+}
+
+/// Nearest integer, ties to even: adding 1.5 * 2^23 leaves no bits for a fraction.
+#[inline(always)]
+fn round(value: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0;
+    (value + SHIFT) - SHIFT
+}
+
+/// The unit lower triangle `L` of `C = L D L'`, shape (dim, dim).
+fn factor(moment: &[f64], dim: usize) -> Vec<f64> {
+    // A part of the identity keeps the factor bounded where no query was seen.
+    const SHRINK: f64 = 0.02;
+    let trace: f64 = (0..dim).map(|at| moment[at * dim + at]).sum();
+    let floor = (SHRINK * trace / dim as f64).max(f64::MIN_POSITIVE);
+    let mut lower = vec![0.0; dim * dim];
+    let mut diagonal = vec![0.0; dim];
+    for row in 0..dim {
+        let (done, rest) = lower.split_at_mut(row * dim);
+        let mine = &mut rest[..dim];
+        // `mine` holds L_ij D_j while it is filled.
+        for column in 0..row {
+            let other = &done[column * dim..][..column];
+            let sum: f64 = mine[..column].iter().zip(other).map(|(a, b)| a * b).sum();
+            mine[column] = (1.0 - SHRINK) * moment[row * dim + column] - sum;
+        }
+        let mut own = (1.0 - SHRINK) * moment[row * dim + row] + floor;
+        for (value, scale) in mine[..row].iter_mut().zip(&diagonal) {
+            let scaled = *value / scale;
+            own -= *value * scaled;
+            *value = scaled;
+        }
+        diagonal[row] = own.max(floor * 0.5);
+    }
+    lower
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DIM: usize = 37;
+
+    /// Values that look random, between -1 and 1.
+    fn values(count: usize, seed: u32) -> Vec<f32> {
+        (0..count).map(|n| ((n as f32 + 0.5) * 78.233 + seed as f32 * 3.1).sin() * 43_758.547 % 1.0).collect()
+    }
+
+    fn moment(rows: &[f32]) -> Vec<f64> {
+        let mut moment = vec![0.0; DIM * DIM];
+        for row in rows.chunks_exact(DIM) {
+            for (at, value) in moment.iter_mut().enumerate() {
+                *value += f64::from(row[at / DIM]) * f64::from(row[at % DIM]);
+            }
+        }
+        moment
+    }
+
+    /// The mean squared error of the scores of rows coded by `shaper`.
+    fn cost(shaper: &Shaper, rows: &[f32], queries: &[f32]) -> f64 {
+        let (n, bytes) = (rows.len() / DIM, Tier::Int8.row_bytes(DIM));
+        let (mut codes, mut scales) = (vec![0; n * bytes], vec![0.0; n]);
+        shaper.encode(Tier::Int8, rows, &mut codes, &mut scales);
+        let mut sum = 0.0;
+        for ((row, codes), scale) in rows.chunks_exact(DIM).zip(codes.chunks_exact(bytes)).zip(scales) {
+            for query in queries.chunks_exact(DIM) {
+                let errors =
+                    row.iter().zip(codes).map(|(&value, &code)| value - f32::from(code as i8) * scale);
+                let error: f32 = errors.zip(query).map(|(error, query)| error * query).sum();
+                sum += f64::from(error) * f64::from(error);
+            }
+        }
+        sum / (n * queries.len() / DIM) as f64
+    }
+
+    #[test]
+    fn errors_turn_away_from_the_queries() {
+        // Queries that mostly look in three directions.
+        let directions = values(3 * DIM, 1);
+        let mut queries = values(200 * DIM, 2);
+        for (at, query) in queries.chunks_exact_mut(DIM).enumerate() {
+            let direction = &directions[at % 3 * DIM..][..DIM];
+            query.iter_mut().zip(direction).for_each(|(value, most)| *value = 0.1 * *value + most);
+        }
+        let mut plain = vec![0.0; DIM * DIM];
+        (0..DIM).for_each(|at| plain[at * DIM + at] = 1.0);
+        let rows = values(301 * DIM, 3);
+        let (plain, shaped) = (Shaper::new(&plain, DIM), Shaper::new(&moment(&queries), DIM));
+        assert!(cost(&shaped, &rows, &queries) < 0.25 * cost(&plain, &rows, &queries));
+    }
+
+    #[test]
+    fn zeros_and_moments_of_zeros_are_coded() {
+        let shaper = Shaper::new(&[0.0; DIM * DIM], DIM);
+        let (mut codes, mut scales) = (vec![7; 48], vec![7.0]);
+        shaper.encode(Tier::Int8, &[0.0; DIM], &mut codes, &mut scales);
+        assert_eq!((codes, scales), (vec![0; 48], vec![0.0]));
+    }
+
+    proptest! {
+        #[test]
+        fn without_a_direction_each_value_is_rounded_by_itself(rows in prop::collection::vec(-9_f32..9.0, 5 * DIM)) {
+            let (mut codes, mut scales) = (vec![0; 5 * 48], vec![0.0; 5]);
+            let mut plain = vec![0.0; DIM * DIM];
+            (0..DIM).for_each(|at| plain[at * DIM + at] = 1.0);
+            Shaper::new(&plain, DIM).encode(Tier::Int8, &rows, &mut codes, &mut scales);
+            for ((row, codes), scale) in rows.chunks_exact(DIM).zip(codes.chunks_exact(48)).zip(scales) {
+                for (&value, &code) in row.iter().zip(codes) {
+                    prop_assert!((value - f32::from(code as i8) * scale).abs() <= 0.501 * scale);
+                }
+            }
+        }
+
+        #[test]
+        fn every_cpu_rounds_alike(rows in prop::collection::vec(-1_f32..1.0, 4 * DIM)) {
+            let shaper = Shaper::new(&moment(&values(90 * DIM, 5)), DIM);
+            let (mut wide, mut plain) = (Fours::new(DIM), Fours::new(DIM));
+            for fours in [&mut wide, &mut plain] {
+                fours.load(&rows, DIM, 127.0);
+            }
+            shaper.round(&mut wide, 127.0);
+            round_all(&shaper.tiles, &mut plain, 127.0);
+            prop_assert_eq!(wide.codes, plain.codes);
+        }
+    }
+}
