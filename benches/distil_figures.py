@@ -128,7 +128,9 @@ def ids_of(recipe: Any, texts: list[str]) -> list[list[int]]:
 
 def more_texts(recipe: Any) -> dict[str, float]:
     """Texts beside the starter's, with their weights: 100,000 of the same corpus drawn again with other
-    seeds, and 50,000 words of WordNet. None is a text of the starter's corpus, so none is held out.
+    seeds, and 50,000 words and short glosses of WordNet.
+
+    None is a text of the starter's corpus, so none is held out.
     """
     import build
     from concepts import read_concepts
@@ -143,8 +145,8 @@ def more_texts(recipe: Any) -> dict[str, float]:
         for sample in Corpus(recipe.words, recipe.labels, concepts, seed).samples():
             if sample.text not in known:
                 again[sample.text] = max(again.get(sample.text, 0), sample.weight)
-    lemmas = {lemma: None for noun in recipe.words.nouns.values() for lemma in noun.lemmas[:3]}
-    words = [lemma for lemma in lemmas if lemma not in known and lemma not in again and lemma.count(" ") < 4]
+    spoken = {text: None for noun in recipe.words.nouns.values() for text in (*noun.lemmas[:3], noun.gloss)}
+    words = [text for text in spoken if text not in known and text not in again and text.count(" ") < 4]
     random.Random(3).shuffle(words)
     return dict([*list(again.items())[:100_000], *((word, 0.5) for word in words[:50_000])])
 
@@ -255,18 +257,19 @@ def vit_folder(folder: Path) -> Path:
 
 def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
     """Teach a student and print what came of it."""
-    start = time.perf_counter()
     rows = quiet(exam.alone, exam.lesson.ids)
+    start = time.process_time()
     course = Course(exam.heat, epochs=epochs, halves=halves_pay())
     if kind == "static":
         pupil = train_static(rows, exam.lesson, course, print, hidden=HIDDEN, wide=WIDE)
     else:
         layers = int(kind.removeprefix("transformer-"))
         pupil = train_transformer(rows, exam.lesson, course, print, layers=layers, length=exam.length)
-    minutes = (time.perf_counter() - start) / 60
+    minutes = (time.process_time() - start) / 60
     size = write_text_tower(out, pupil.weights(), exam.lesson.wanted.shape[1])
     tower = Tower(out)
-    print(f"{exam.name} -> {kind}, {epochs} epochs: {minutes:.1f} min training, {size / 1e6:.1f} MB")
+    print(f"{exam.name} -> {kind}, {epochs} epochs, {size / 1e6:.1f} MB")
+    print(f"  training: {minutes:.1f} min of processor time")
     print(
         f"  6 tokens, one thread: {median_ms(lambda: run(tower, 6)):.3f} ms, teacher {exam.teacher_ms:.2f} ms"
     )
