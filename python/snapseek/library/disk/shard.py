@@ -131,6 +131,16 @@ def _rows_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.in
     return order[np.searchsorted(ids, wanted, sorter=order)]
 
 
+def in_order(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows in order of their ids, all different; without a gap, as after an import, nothing is sorted."""
+    first, last = (int(ids.min()), int(ids.max())) if len(ids) else (0, 0)
+    if last - first != len(ids) - 1:
+        return np.argsort(ids, kind="stable")
+    order = np.zeros(len(ids), np.int64)
+    order[ids - first] = np.arange(len(ids))
+    return order
+
+
 class Shard:
     """An open shard: searched by vector, read by row."""
 
@@ -155,7 +165,7 @@ class Shard:
         self.stem = stem
         self.facets = FacetStore(self.records, paths[1])
         """What filters can ask of the records."""
-        self.order = np.argsort(ids, kind="stable")
+        self.order = in_order(ids)
         """(rows,) int64: the rows in order of their ids."""
         self._sorted_ids = ids[self.order]
 
