@@ -43,7 +43,6 @@ from snapseek.sources.content import content_hash
 
 LENGTHS = (4, 6, 10, 16, 77)
 KINDS = 40
-BARE = 320
 
 
 def main() -> None:
@@ -67,6 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--photographs", type=Path, help="folder of pictures to index, instead of making some"
     )
+    parser.add_argument("--bare", type=int, default=320, help="pictures through the bare tower")
     parser.add_argument("--work", type=Path, help="where the towers stay")
     parser.add_argument("--built", nargs=3, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -229,9 +229,9 @@ def _print_index(place: Path, options: argparse.Namespace) -> None:
         sizes = [path.stat().st_size for path in folder.iterdir()]
         print(f"{len(sizes)} JPEG files of 3 to 12 megapixels, {np.mean(sizes) / 1e6:.2f} MB on average")
         beside_ms = _print_parts(sorted(folder.iterdir())[:60], place)
-        before = _bare_rates(place, cores)
+        before = _bare_rates(place, cores, options.bare)
         built = json.loads(_in_a_new_process(folder, library, place / "fp32"))
-        after = _bare_rates(place, cores)
+        after = _bare_rates(place, cores, options.bare)
     rate, cpu_ms = len(sizes) / built["seconds"], 1000 * built["cpu_s"] / len(sizes)
     print(f"Library.build, {cores} threads: {rate:.1f} pictures/s, {cpu_ms:.1f} ms of processor time each")
     peak, loaded = built["peak_mb"], built["loaded_mb"]
@@ -283,14 +283,16 @@ def _only_decode(path: Path, _: Image.Image) -> None:
         picture.load()
 
 
-def _bare_rates(place: Path, threads: int) -> dict[str, tuple[float, float]]:
+def _bare_rates(place: Path, threads: int, bare: int) -> dict[str, tuple[float, float]]:
     """Pictures a second, and milliseconds of processor time a picture."""
     encoder = Encoder.load(place / "fp32")
     image = open_picture(DEMO[0], min_side=224).image.resize((224, 224))
-    return {f"{size} at a time": _bare_rate(encoder, image, size, threads) for size in (1, 8, 16)}
+    return {f"{size} at a time": _bare_rate(encoder, image, size, threads, bare) for size in (1, 8, 16)}
 
 
-def _bare_rate(encoder: Encoder, image: Image.Image, size: int, threads: int) -> tuple[float, float]:
+def _bare_rate(
+    encoder: Encoder, image: Image.Image, size: int, threads: int, bare: int
+) -> tuple[float, float]:
     """Batches that are ready, from as many threads as the index has."""
     batches = [encoder.new_batch(size) for _ in range(threads)]
     for batch in batches:
@@ -298,7 +300,7 @@ def _bare_rate(encoder: Encoder, image: Image.Image, size: int, threads: int) ->
             batch.add(image)
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(encoder.embed_batch, batches))
-        rounds = BARE // size // threads
+        rounds = bare // size // threads
         start, cpu_start = time.perf_counter(), time.process_time()
         list(pool.map(encoder.embed_batch, batches * rounds))
         seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu_start

@@ -2,7 +2,7 @@
 
 use crate::hits::topk::Hit;
 use crate::scan::Scanner;
-use crate::vectors::half::{HALF_BYTES, halves, product};
+use crate::vectors::half::{HALF_BYTES, Halves, halves};
 use crate::vectors::{MAX_DIM, Query, rounded, stride};
 
 /// How finely is kept what the 4-bit codes leave over.
@@ -132,6 +132,7 @@ pub struct Refiner<'a> {
     scales: &'a [f32],
     row_bytes: usize,
     scanner: Scanner,
+    halves: Halves,
 }
 
 impl<'a> Refiner<'a> {
@@ -142,7 +143,7 @@ impl<'a> Refiner<'a> {
     pub fn new(tier: Tier, codes: &'a [u8], scales: &'a [f32], dim: usize, scanner: Scanner) -> Self {
         let row_bytes = tier.row_bytes(dim);
         assert_eq!(codes.len(), scales.len() * row_bytes, "codes are not one row of {row_bytes} per scale");
-        Self { tier, codes, scales, row_bytes, scanner }
+        Self { tier, codes, scales, row_bytes, scanner, halves: Halves::fastest() }
     }
 
     /// Score rows, each in one exact product, and hand them on in order.
@@ -186,7 +187,7 @@ impl<'a> Refiner<'a> {
         let mut sum = [0];
         match self.tier {
             Tier::None => {}
-            Tier::Float16 => return product(codes, query.codes()),
+            Tier::Float16 => return self.halves.product(codes, query.codes()),
             Tier::Int4 => {
                 let mut values = [0; MAX_DIM];
                 let values = &mut values[..query.codes().len()];
