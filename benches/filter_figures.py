@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from snapseek.library.catalogue import Catalogue
-from snapseek.library.matching import Matching
-from snapseek.library.request import Request
+from snapseek.library.disk.catalogue import Catalogue
+from snapseek.library.disk.matching import Matching
+from snapseek.library.queries.request import Request
 from snapseek.library.snapshot import Snapshot
 
 FILTERS = (

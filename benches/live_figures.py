@@ -32,7 +32,7 @@ from PIL import Image
 import tiny_model
 from million_library import address_of, print_machine
 from snapseek import Encoder, Library
-from snapseek.library.catalogue import Catalogue
+from snapseek.library.disk.catalogue import Catalogue
 
 FIRST = 2_000
 ROUNDS = 20

@@ -12,7 +12,8 @@ import traceback
 from pathlib import Path
 
 from snapseek.errors import StorageError
-from snapseek.library import Library, compact, pieces
+from snapseek.library import Library
+from snapseek.library.changes import compact, pieces
 from snapseek.models import Encoder
 
 STORAGE = 3

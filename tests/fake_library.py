@@ -10,9 +10,9 @@ from PIL import Image
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
 from snapseek.library import Hit, Hits, LibraryInfo, Took
-from snapseek.library.filter_language import Split, split
-from snapseek.library.suggestions import ColumnSuggestion, Suggestions
-from snapseek.library.terms import Query, terms_of, written
+from snapseek.library.filters.language import Split, split
+from snapseek.library.queries.suggestions import ColumnSuggestion, Suggestions
+from snapseek.library.queries.terms import Query, terms_of, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
 
-from snapseek.library.filter_tree import Condition, Every, Near, Not, Some
+from snapseek.library.filters.tree import Condition, Every, Near, Not, Some
 
 ROLES = ("taken", "date", "datetime", "timestamp", "created", "modified")
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from snapseek.library.records import SCHEMA, Records, RecordWriter
+from snapseek.library.table.records import SCHEMA, Records, RecordWriter
 
 EMPTY = {"uri": "", "width": 0, "height": 0, "color": "#808080", "preview": b""}
 

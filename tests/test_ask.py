@@ -1,4 +1,4 @@
-"""snapseek.library.ask."""
+"""snapseek.library.queries.ask."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from snapseek.errors import InputError, ItemNotFoundError
-from snapseek.library.ask import combine, query_vector
-from snapseek.library.terms import Term
+from snapseek.library.queries.ask import combine, query_vector
+from snapseek.library.queries.terms import Term
 
 
 class NoModel:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from snapseek.errors import FormatError, LibraryBusyError, LibraryNotFoundError, StorageError
-from snapseek.library import catalogue as module
-from snapseek.library.catalogue import FILE_NAME, Catalogue, FileRow, ImportRow, ShardRow
+from snapseek.library.disk import catalogue as module
+from snapseek.library.disk.catalogue import FILE_NAME, Catalogue, FileRow, ImportRow, ShardRow
 
 ROW = FileRow(Path("/p"), "a.jpg", 10, 20, 1, None)
 BAD = FileRow(Path("/p"), "caf\udce9.jpg", 10, 20, None, "broken")

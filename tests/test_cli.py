@@ -168,6 +168,12 @@ def test_import_is_light():
     )
 
 
+def test_the_command_line_waits_for_nothing_that_only_some_commands_need():
+    code = "import sys, snapseek.cli.main; print(*{name.partition('.')[0] for name in sys.modules})"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"aiohttp", "huggingface_hub", "onnx", "torch"} & set(answer.stdout.split())
+
+
 def test_export_writes_a_file_or_stdout(indexed, tmp_path, capsys):
     line = ["export", "--library", str(indexed)]
     assert main([*line, str(tmp_path / "all.csv")]) == 0

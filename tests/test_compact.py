@@ -1,4 +1,4 @@
-"""snapseek.library.compact: fewer shards with the same answers."""
+"""snapseek.library.changes.compact: fewer shards with the same answers."""
 
 from types import SimpleNamespace
 
@@ -10,9 +10,10 @@ from PIL import Image
 
 from embedding_files import write_embeddings
 from snapseek.errors import LibraryBusyError
-from snapseek.library import Library, compact, pieces, verify
-from snapseek.library.catalogue import Catalogue
-from snapseek.library.compact import while_growing, worthwhile
+from snapseek.library import Library, verify
+from snapseek.library.changes import compact, pieces
+from snapseek.library.changes.compact import while_growing, worthwhile
+from snapseek.library.disk.catalogue import Catalogue
 from vector_rows import unit_rows
 
 
@@ -158,6 +159,6 @@ def test_each_source_is_merged_by_itself(worn, tmp_path):
 
 
 def test_one_writer_at_a_time(worn, monkeypatch):
-    monkeypatch.setattr("snapseek.library.catalogue._BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("snapseek.library.disk.catalogue._BUSY_TIMEOUT_S", 0.05)
     with Catalogue.holding(worn.info().path), pytest.raises(LibraryBusyError):
         worn.compact()

@@ -79,3 +79,23 @@ def test_an_answer_may_take_longer_than_a_head():
                 assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
 
     asyncio.run(scene())
+
+
+def test_one_connection_too_many_is_closed_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection, "MOST_OPEN", 2)
+
+    async def scene() -> None:
+        async with opened() as (first, writer):
+            address = writer.get_extra_info("peername")
+            second, another = await asyncio.open_connection(*address)
+            await asyncio.sleep(DEADLINE_S / 4)
+            third, one_too_many = await asyncio.open_connection(*address)
+            assert await asyncio.wait_for(third.read(), DEADLINE_S / 2) == b""
+            one_too_many.close()
+            for kept in (writer, another):
+                kept.write(REQUEST)
+            for reader in (first, second):
+                assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 9 * DEADLINE_S)
+            another.close()
+
+    asyncio.run(scene())

@@ -83,3 +83,10 @@ def test_every_dependency_has_its_reason():
     needed = [re.split("[>=<]", entry)[0] for entry in project["project"]["dependencies"]]
     for name in [*needed, *crate["dependencies"]]:
         assert re.search(rf"^\| [^|]*\b{name}\b[^|]*\|", text, re.MULTILINE), name
+
+
+def test_tests_that_are_named_exist():
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", "".join(path.read_text() for path in DOCUMENTS))
+    assert len(named) > 10
+    for file, test in named:
+        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"

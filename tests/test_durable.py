@@ -3,7 +3,7 @@ import zlib
 
 import pytest
 
-from snapseek.library.durable import crc_of, sync_directory, sync_file
+from snapseek.library.disk.durable import crc_of, sync_directory, sync_file
 
 
 @pytest.mark.parametrize("data", [b"", b"x", os.urandom((1 << 20) + 7)], ids=["empty", "short", "long"])

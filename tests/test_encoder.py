@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from snapseek.errors import InputError, ModelError, PictureError
+from snapseek.errors import RENEW, InputError, ModelError, PictureError
 from snapseek.models import Encoder
 from snapseek.models.text import TextSide
 from tiny_model import write_tiny_model
@@ -181,7 +181,7 @@ def test_fingerprint_names_graphs_tokenizer_and_policy(tiny_model, encoder, tmp_
 
 def test_towers_of_different_models_are_refused(tmp_path):
     strange = Encoder.load(write_tiny_model(tmp_path, image_dim=4))
-    with pytest.raises(ModelError, match=r"3 numbers.*gives 4.*different models"):
+    with pytest.raises(ModelError, match=r"3 numbers.*gives 4.*different models; take both from one export"):
         strange.embed_images([picture("red")])
 
 
@@ -198,7 +198,7 @@ def test_towers_of_different_models_are_refused(tmp_path):
 def test_a_missing_file_is_named(tmp_path, name):
     model = write_tiny_model(tmp_path / "model")
     (model / name).unlink()
-    with pytest.raises(ModelError, match=name.rpartition("/")[2]):
+    with pytest.raises(ModelError, match=name.rpartition("/")[2] + ".*: fetch it or copy it there"):
         Encoder.load(model)
 
 
@@ -212,14 +212,24 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path, name, content):
     if name == "config.json" and content.startswith(b"{"):
         assert Encoder.load(model).dim == 3  # a config may say nothing about the text
         return
-    with pytest.raises(ModelError, match=name.rpartition("/")[2]):
+    with pytest.raises(ModelError, match=name.rpartition("/")[2]) as refused:
         Encoder.load(model)
+    assert str(refused.value).endswith(mended_by(name, content))
+
+
+def mended_by(name, content):
+    """How the sentence about such a file ends."""
+    if name.endswith(".onnx") and content.startswith(b"\x80"):
+        return "use an ONNX export of the model"
+    return RENEW
 
 
 def test_a_damaged_image_tower_is_found_when_a_picture_comes(tmp_path):
     model = write_tiny_model(tmp_path / "model")
     (model / "onnx" / "vision_model.onnx").write_bytes(b"not a graph")
-    with pytest.raises(ModelError, match=r"vision_model\.onnx"):
+    with pytest.raises(
+        ModelError, match=r"vision_model\.onnx is not a graph in the ONNX format: .*fetch or copy"
+    ):
         Encoder.load(model).embed_images([picture("red")])
 
 

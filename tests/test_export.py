@@ -145,7 +145,7 @@ def test_a_file_stays_as_it_was_when_an_export_fails(library, tmp_path, monkeypa
     def refuse(*_):
         raise InputError("scores and no vectors")
 
-    monkeypatch.setattr("snapseek.library.shards.Block.vectors", refuse)
+    monkeypatch.setattr("snapseek.library.disk.shards.Block.vectors", refuse)
     with pytest.raises(InputError):
         library.export(target)
     assert (target.read_text(), names(tmp_path)) == ("before", ["all.npy"])

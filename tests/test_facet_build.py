@@ -1,4 +1,4 @@
-"""snapseek.library.facet_build: columns of every type that a table may bring."""
+"""snapseek.library.filters.facet_build: columns of every type that a table may bring."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from record_files import write_records
-from snapseek.library.facet_build import kind_of
-from snapseek.library.facet_store import FacetStore
-from snapseek.library.filter_meaning import resolved
-from snapseek.library.filter_rows import rows_of
-from snapseek.library.filter_tree import Condition
+from snapseek.library.filters.facet_build import kind_of
+from snapseek.library.filters.facet_store import FacetStore
+from snapseek.library.filters.meaning import resolved
+from snapseek.library.filters.rows import rows_of
+from snapseek.library.filters.tree import Condition
 
 MOMENT = datetime(2020, 5, 1, 12, tzinfo=UTC)
 COLUMNS = {

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snapseek.errors import FormatError
-from snapseek.library.facet_file import read_arrays, write_arrays
+from snapseek.library.filters.facet_file import read_arrays, write_arrays
 
 STAMP = {"facet": "X", "rows": 3}
 ARRAYS = {

@@ -3,9 +3,9 @@ import pyarrow as pa
 import pytest
 
 from record_files import write_records
-from snapseek.library import facet_store
-from snapseek.library.facet_store import FacetStore, distance_km
-from snapseek.library.filter_tree import Condition, Near
+from snapseek.library.filters import facet_store
+from snapseek.library.filters.facet_store import FacetStore, distance_km
+from snapseek.library.filters.tree import Condition, Near
 
 ROWS = [
     {"caption": f"a red door {number}", "licence": "cc0", "tags": ["b"], "width": number}

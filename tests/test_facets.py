@@ -1,10 +1,10 @@
-"""snapseek.library.facets; test_filter_rows.py compares them with an oracle."""
+"""snapseek.library.filters.facets; test_filter_rows.py compares them with an oracle."""
 
 import numpy as np
 import pytest
 
-from snapseek.library.facets import ChoiceFacet, ListFacet, NumberFacet
-from snapseek.library.vocabulary import Vocabulary
+from snapseek.library.filters.facets import ChoiceFacet, ListFacet, NumberFacet
+from snapseek.library.filters.vocabulary import Vocabulary
 
 EVERY = np.zeros(0, np.bool_)
 

@@ -3,8 +3,8 @@ from datetime import date
 import pytest
 
 from snapseek.errors import InputError
-from snapseek.library.filter_json import tree_of
-from snapseek.library.filter_tree import Condition, Every, Near, Not, Some
+from snapseek.library.filters.mapping import tree_of
+from snapseek.library.filters.tree import Condition, Every, Near, Not, Some
 
 
 def test_what_mappings_say():

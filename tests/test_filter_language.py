@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapseek.errors import InputError
-from snapseek.library.filter_language import parse_filter, split
-from snapseek.library.filter_tree import Condition, Every, Near, Not, Some
+from snapseek.library.filters.language import parse_filter, split
+from snapseek.library.filters.tree import Condition, Every, Near, Not, Some
 
 COLUMNS = ["licence", "aesthetic-score", "Photographer", "caption"]
 

@@ -1,12 +1,12 @@
-"""snapseek.library.filter_meaning; test_filter_rows.py compares what its trees find with an oracle."""
+"""snapseek.library.filters.meaning; test_filter_rows.py compares what its trees find with an oracle."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
 from snapseek.errors import InputError
-from snapseek.library.filter_meaning import resolved
-from snapseek.library.filter_tree import Condition, Every, Not, Some
+from snapseek.library.filters.meaning import resolved
+from snapseek.library.filters.tree import Condition, Every, Not, Some
 
 KINDS = {
     "taken": "date",

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from filter_oracle import holds
 from snapseek.errors import InputError
-from snapseek.library.facet_store import FacetStore
-from snapseek.library.filter_json import tree_of
-from snapseek.library.filter_language import _OPERATORS, parse_filter
-from snapseek.library.filter_meaning import resolved
-from snapseek.library.filter_rows import rows_of
-from snapseek.library.filter_tree import OPERATORS, Condition, Every, Near, Not, Some
-from snapseek.library.records import SCHEMA, Records, RecordWriter
+from snapseek.library.filters.facet_store import FacetStore
+from snapseek.library.filters.language import _OPERATORS, parse_filter
+from snapseek.library.filters.mapping import tree_of
+from snapseek.library.filters.meaning import resolved
+from snapseek.library.filters.rows import rows_of
+from snapseek.library.filters.tree import OPERATORS, Condition, Every, Near, Not, Some
+from snapseek.library.table.records import SCHEMA, Records, RecordWriter
 
 OWN = {
     "licence": pa.string(),

@@ -1,7 +1,7 @@
 import pytest
 
 from snapseek.errors import InputError
-from snapseek.library.filter_tree import (
+from snapseek.library.filters.tree import (
     MAX_CONDITIONS,
     MAX_DEPTH,
     Condition,

@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from snapseek.library.folded import fold, folded, spaced, words_of
+from snapseek.library.filters.folded import fold, folded, spaced, words_of
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapseek.library.folding import Fold, folded_places, fused, products
+from snapseek.library.queries.folding import Fold, folded_places, fused, products
 from vector_rows import unit_rows
 
 

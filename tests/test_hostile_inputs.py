@@ -26,7 +26,7 @@ from loopback import Loopback, answer
 from picture_sources import COLORS, picture, write_hugging_face, write_webdataset
 from snapseek.errors import InputError
 from snapseek.library import Library
-from snapseek.library.catalogue import Catalogue
+from snapseek.library.disk.catalogue import Catalogue
 from snapseek.sources import Limits, addresses, fetch
 from test_fetch import FAILURES
 

@@ -1,4 +1,4 @@
-"""snapseek.library.intake: imports of ready vectors, and libraries of several shards."""
+"""snapseek.library.changes.intake: imports of ready vectors, and libraries of several shards."""
 
 import subprocess
 import sys

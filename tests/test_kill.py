@@ -22,7 +22,7 @@ from embedding_files import write_embeddings
 from faulty_disk import PowerCut, compile_faulty_disk
 from snapseek.errors import LibraryNotFoundError
 from snapseek.library import Library, verify
-from snapseek.library.catalogue import Catalogue
+from snapseek.library.disk.catalogue import Catalogue
 from vector_rows import unit_rows
 
 CASES = int(os.environ.get("SNAPSEEK_CRASHES", "24"))

@@ -1,4 +1,4 @@
-"""snapseek.library.ledger: what a folder is, compared with what is known of it."""
+"""snapseek.library.disk.ledger: what a folder is, compared with what is known of it."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snapseek.library import ledger as module
-from snapseek.library.catalogue import FOLDER, Catalogue, FileRow
-from snapseek.library.ledger import Ledger
+from snapseek.library.disk import ledger as module
+from snapseek.library.disk.catalogue import FOLDER, Catalogue, FileRow
+from snapseek.library.disk.ledger import Ledger
 from snapseek.sources import Picture
 
 ROOT = Path("/nowhere")

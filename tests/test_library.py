@@ -16,7 +16,8 @@ from snapseek.errors import (
     PictureError,
     StorageError,
 )
-from snapseek.library import Library, Term, pipeline
+from snapseek.library import Library, Term
+from snapseek.library.changes import pipeline
 from snapseek.library.places import find_library, library_of
 from snapseek.models import Encoder
 from tiny_model import write_tiny_model
@@ -298,7 +299,7 @@ def test_a_full_disk_leaves_the_old_library(folder, tmp_path, encoder, monkeypat
     def full(self, record):
         raise StorageError("no space left on device")
 
-    monkeypatch.setattr("snapseek.library.stage.RecordWriter.append", full)
+    monkeypatch.setattr("snapseek.library.disk.stage.RecordWriter.append", full)
     with pytest.raises(StorageError, match="no space"):
         Library.build(folder, tmp_path / "l", encoder=encoder)
     assert state(tmp_path / "l") == before
@@ -404,7 +405,7 @@ def _refuse_red(image, make_preview):
 @pytest.mark.parametrize(("memory_share", "is_read"), [(2, True), (1.9, False)])
 def test_a_library_is_read_into_memory_if_it_fits_there_twice(library, monkeypatch, memory_share, is_read):
     read = []
-    monkeypatch.setattr("snapseek.library.shard.Shard.warm", lambda shard: read.append(shard.stem))
+    monkeypatch.setattr("snapseek.library.disk.shard.Shard.warm", lambda shard: read.append(shard.stem))
     memory = int(memory_share * library.info().size_bytes)
     monkeypatch.setattr("snapseek.library.snapshot.memory_bytes", lambda: memory)
     library.warm()

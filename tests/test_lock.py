@@ -1,4 +1,4 @@
-"""snapseek.library.lock: one holder at a time, and none that outlives its process."""
+"""snapseek.library.disk.lock: one holder at a time, and none that outlives its process."""
 
 import subprocess
 import sys
@@ -7,12 +7,12 @@ import time
 import pytest
 
 from snapseek.errors import LibraryBusyError, StorageError
-from snapseek.library.lock import writer_lock
+from snapseek.library.disk.lock import writer_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from snapseek.library.lock import writer_lock
+from snapseek.library.disk.lock import writer_lock
 with writer_lock(Path(sys.argv[1]), 1):
     print("held", flush=True)
     time.sleep(60)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from filtered_library import ROWS, filtered_library
-from snapseek.library import matching
-from snapseek.library.filter_tree import Condition, Not
-from snapseek.library.matching import Matching, Matchings
+from snapseek.library.disk import matching
+from snapseek.library.disk.matching import Matching, Matchings
+from snapseek.library.filters.tree import Condition, Not
 
 TREE = Condition("licence", "=", "cc0")
 

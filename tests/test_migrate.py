@@ -1,4 +1,4 @@
-"""snapseek.library.migrate: libraries of format 2 are read as they are, and renewed by the next writer."""
+"""snapseek.library.disk.migrate: libraries of format 2 are read as they are, renewed by a writer."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import pytest
 from conftest import PICTURES
 from embedding_files import write_embeddings
 from snapseek.library import Library
-from snapseek.library.catalogue import FILE_NAME, Catalogue
+from snapseek.library.disk.catalogue import FILE_NAME, Catalogue
 from vector_rows import unit_rows
 
 FORMAT_2 = """

@@ -8,7 +8,7 @@ from PIL import Image
 from conftest import PICTURES
 from snapseek.errors import FormatError
 from snapseek.library import Library, newest, snapshot
-from snapseek.library.catalogue import Catalogue
+from snapseek.library.disk.catalogue import Catalogue
 
 
 @pytest.fixture

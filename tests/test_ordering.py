@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_files import write_records
-from snapseek.library.facet_store import FacetStore
-from snapseek.library.ordering import first_rows, keys_of
+from snapseek.library.filters.facet_store import FacetStore
+from snapseek.library.queries.ordering import first_rows, keys_of
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=60), st.integers(1, 70))

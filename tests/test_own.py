@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from snapseek.library.records import SCHEMA
+from snapseek.library.table.records import SCHEMA
 from snapseek.sources.own import MEASURED, TOLD, OwnColumns
 
 

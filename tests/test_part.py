@@ -1,10 +1,10 @@
-"""snapseek.library.part: shards without their removed rows."""
+"""snapseek.library.disk.part: shards without their removed rows."""
 
 import numpy as np
 import pytest
 
-from snapseek.library.part import Part
-from snapseek.library.shard import Shard, ShardDraft
+from snapseek.library.disk.part import Part
+from snapseek.library.disk.shard import Shard, ShardDraft, in_order
 from vector_rows import unit_rows
 
 ROWS = 700
@@ -52,3 +52,12 @@ def test_all_may_be_removed(shard):
     assert len(part) == 0
     assert len(part.search(unit_rows(1, dim=8), 9)[0]) == 0
     assert part.rows_by_id(0, 9) == []
+
+
+@pytest.mark.parametrize("step", [1, 3], ids=["without a gap", "with gaps"])
+@pytest.mark.parametrize("rows", [0, 1, 2, 500])
+def test_rows_in_order_of_their_ids(rows, step):
+    ids = 7 + step * np.random.default_rng(rows).permutation(rows).astype(np.int64)
+    order = in_order(ids)
+    assert order.dtype == np.int64
+    assert ids[order].tolist() == sorted(ids.tolist())

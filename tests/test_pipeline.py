@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from snapseek.images import open_picture
-from snapseek.library import pipeline
-from snapseek.library.pipeline import embed_pictures
+from snapseek.library.changes import pipeline
+from snapseek.library.changes.pipeline import embed_pictures
 from snapseek.library.places import DEMO_PICTURES
 from snapseek.models import Encoder
 from snapseek.sources import find_pictures

@@ -1,4 +1,4 @@
-"""snapseek.library.previews: previews for imported vectors, fetched or from a folder, at any stop."""
+"""snapseek.library.changes.previews: previews for imported vectors, fetched or from a folder, at any stop."""
 
 import os
 import subprocess
@@ -15,7 +15,8 @@ from loopback import Loopback, answer, silent
 from picture_sources import COLORS, picture
 from snapseek.cli import main
 from snapseek.errors import StorageError
-from snapseek.library import Library, previews
+from snapseek.library import Library
+from snapseek.library.changes import previews
 from snapseek.sources import Limits
 from vector_rows import unit_rows
 
@@ -133,7 +134,8 @@ def test_shards_are_renewed_now_and_then(tmp_path, encoder, web, monkeypatch):
 
 WORK = """
 import sys
-from snapseek.library import pending, previews
+from snapseek.library.disk import pending
+from snapseek.library.changes import previews
 from snapseek.sources import Limits
 from pathlib import Path
 limits = Limits(allow_private=True, timeout_s=30, connections=2, connections_per_host=2)

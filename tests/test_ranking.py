@@ -1,4 +1,4 @@
-"""snapseek.library.ranking: what `Library.search` and `browse` answer when narrowed, ordered, folded."""
+"""snapseek.library.queries.ranking: what is answered when narrowed, ordered, folded."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from conftest import write_pictures
 from filtered_library import ROWS, filtered_library
 from snapseek.errors import InputError
 from snapseek.library import Library
-from snapseek.library.ranking import FOLDED
-from snapseek.library.shard import DEEPEST_PAGE
+from snapseek.library.disk.shard import DEEPEST_PAGE
+from snapseek.library.queries.ranking import FOLDED
 from vector_rows import unit_rows
 
 FILTERS = {

@@ -9,9 +9,10 @@ from PIL import Image
 
 from conftest import PICTURES, write_pictures
 from snapseek.errors import FormatError, StorageError
-from snapseek.library import Library, compact, pieces
-from snapseek.library import records as module
-from snapseek.library.records import SCHEMA, Records, RecordWriter
+from snapseek.library import Library
+from snapseek.library.changes import compact, pieces
+from snapseek.library.table import records as module
+from snapseek.library.table.records import SCHEMA, Records, RecordWriter
 
 
 def record(number):

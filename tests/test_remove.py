@@ -1,4 +1,4 @@
-"""snapseek.library.remove: pictures taken out of a library while their files stay."""
+"""snapseek.library.changes.remove: pictures taken out of a library while their files stay."""
 
 import pytest
 from PIL import Image

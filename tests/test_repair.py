@@ -1,4 +1,4 @@
-"""snapseek.library.repair: what is broken goes, all else stays, and a sync makes it whole."""
+"""snapseek.library.changes.repair: what is broken goes, all else stays, and a sync makes it whole."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from conftest import PICTURES
 from embedding_files import write_embeddings
 from snapseek.errors import FormatError, LibraryNotFoundError
 from snapseek.library import Library, RepairReport, repair, verify
-from snapseek.library.catalogue import FILE_NAME, Catalogue
+from snapseek.library.disk.catalogue import FILE_NAME, Catalogue
 from vector_rows import unit_rows
 
 

@@ -1,9 +1,9 @@
 import pytest
 
 from snapseek.errors import InputError
-from snapseek.library.filter_tree import Condition, Every
-from snapseek.library.request import Request
-from snapseek.library.terms import Term
+from snapseek.library.filters.tree import Condition, Every
+from snapseek.library.queries.request import Request
+from snapseek.library.queries.terms import Term
 
 KINDS = {"tags": "list", "rating": "number"}
 

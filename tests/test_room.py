@@ -1,4 +1,4 @@
-"""snapseek.library.room: a disk that is too full is told before anything is done."""
+"""snapseek.library.disk.room: a disk that is too full is told before anything is done."""
 
 import shutil
 from collections import namedtuple
@@ -7,7 +7,7 @@ import pytest
 
 from snapseek.errors import StorageError
 from snapseek.library import Library
-from snapseek.library.room import check_room, memory_bytes, needed_bytes
+from snapseek.library.disk.room import check_room, memory_bytes, needed_bytes
 
 Usage = namedtuple("Usage", "total used free")
 

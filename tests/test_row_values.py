@@ -1,4 +1,4 @@
-"""snapseek.library.row_values: the same values as Arrow's own, whatever the columns hold."""
+"""snapseek.library.table.row_values: the same values as Arrow's own, whatever the columns hold."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snapseek.library.row_values import File, iso_times
+from snapseek.library.table.row_values import File, iso_times
 
 TEXTS = st.text(max_size=12)
 TIMES = st.integers(-(2**50), 2**50)

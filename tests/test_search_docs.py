@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from filtered_library import filtered_library
-from snapseek.library.filter_language import _OPERATORS, parse_filter
-from snapseek.library.filter_meaning import resolved
-from snapseek.library.filter_tree import OPERATORS
-from snapseek.library.terms import parse
+from snapseek.library.filters.language import _OPERATORS, parse_filter
+from snapseek.library.filters.meaning import resolved
+from snapseek.library.filters.tree import OPERATORS
+from snapseek.library.queries.terms import parse
 
 TEXT = (Path(__file__).parents[1] / "docs" / "SEARCH.md").read_text()
 

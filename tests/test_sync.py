@@ -1,4 +1,4 @@
-"""snapseek.library.sync: folders that change, taken up with as little work as can be."""
+"""snapseek.library.changes.sync: folders that change, taken up with as little work as can be."""
 
 import os
 import shutil
@@ -8,7 +8,8 @@ from PIL import Image
 
 from conftest import PICTURES, write_pictures
 from snapseek.errors import InputError, ItemNotFoundError, ModelMismatchError
-from snapseek.library import Library, pieces, sync
+from snapseek.library import Library
+from snapseek.library.changes import pieces, sync
 from snapseek.models import Encoder
 from snapseek.sources import opening
 from tiny_model import write_tiny_model

@@ -1,4 +1,4 @@
-"""snapseek.library.terms."""
+"""snapseek.library.queries.terms."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from snapseek.errors import InputError
-from snapseek.library.terms import MAX_TERMS, MAX_WEIGHT, Term, parse, terms_of, written
+from snapseek.library.queries.terms import MAX_TERMS, MAX_WEIGHT, Term, parse, terms_of, written
 
 
 def read(query: str) -> list[tuple[object, float]]:

@@ -19,7 +19,7 @@ import reference
 import snapseek
 from snapseek import VectorIndex
 from snapseek.errors import InputError
-from snapseek.vectors import FLAT_ROWS, Effort, _setting, memory_limit
+from snapseek.vectors import FLAT_ROWS, memory_limit
 from vector_rows import DIM, LISTS, names, unit_rows
 
 
@@ -121,13 +121,6 @@ def test_the_setting_of_an_effort_is_told(lists: VectorIndex, flat: VectorIndex)
     assert usual is not None
     assert (low.recall, usual.recall) == (0.90, 0.95)
     assert low.nprobe * low.shortlist <= usual.nprobe * usual.shortlist
-
-
-def test_efforts_between_points_are_interpolated() -> None:
-    points = [Effort(0.5, 2, 20), Effort(0.9, 10, 60)]
-    assert _setting(points, 0.7) == Effort(0.7, 6, 40)
-    assert _setting(points, 0.99).nprobe == 10
-    assert _setting(points, 0.1).shortlist == 20
 
 
 def test_an_index_gives_its_vectors_back(index: VectorIndex) -> None:

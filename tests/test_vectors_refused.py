@@ -75,6 +75,12 @@ def test_queries_of_another_dim(settings: Any) -> None:
         VectorIndex.build(unit_rows(400), unit_rows(50, 25), **settings)
 
 
+def test_queries_that_are_no_array(index: VectorIndex) -> None:
+    for queries in (None, 1.0, np.float32(1), [1.0] * DIM):
+        with pytest.raises(InputError, match="queries must be"):
+            index.search(queries)  # type: ignore[arg-type]
+
+
 def test_wrong_queries(index: VectorIndex) -> None:
     for queries in (
         unit_rows(3, 25),
@@ -153,6 +159,43 @@ def test_allow_of_wrong_length_or_type(index: VectorIndex) -> None:
             index.search(unit_rows(1), allow=allow)  # type: ignore[arg-type]
 
 
+def test_flags_by_row_of_another_kind(index: VectorIndex) -> None:
+    for allow in ([True] * 2000, None, np.ones(1999, np.bool_), np.ones((2000, 1), np.bool_)):
+        with pytest.raises(InputError, match="allow must"):
+            index.filter(allow, by_row=True)  # type: ignore[arg-type]
+
+
+def test_wrong_rows(index: VectorIndex) -> None:
+    for rows in ([-1], [2000], [1.5], [[1], [1, 2]], np.array([2**63], np.uint64)):
+        with pytest.raises(InputError):
+            index.vectors(rows)
+
+
+def test_a_file_that_is_gone_is_told_and_still_searched(tmp_path: Path) -> None:
+    for settings in ({}, LISTS):
+        path = tmp_path / "a.snap"
+        index = VectorIndex.build(unit_rows(400), path=path, **settings)
+        path.unlink()
+        with pytest.raises(StorageError, match=r"could not read the size of .*a\.snap: No such file"):
+            index.info()
+        assert index.search(unit_rows(400)[:1])[0][0, 0] == 0
+
+
+def test_a_temporary_place_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(StorageError, match=r"could not make a temporary directory: No such .*name a path"):
+        VectorIndex.build(unit_rows(9))
+
+
+def test_a_load_or_a_path_of_no_kind(tmp_path: Path) -> None:
+    path = tmp_path / "a.snap"
+    VectorIndex.build(unit_rows(9), path=path)
+    with pytest.raises(InputError, match="load must be 'map' or 'ram', got 'disk'"):
+        VectorIndex.open(path, load="disk")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="path must be one that a file can have"):
+        VectorIndex.open("a\0b")
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -163,6 +206,10 @@ def test_allow_of_wrong_length_or_type(index: VectorIndex) -> None:
         ({"transform": "fourier"}, "transform must be one of identity, pca"),
         ({"memory": "100 rows"}, "memory must be bytes or a size such as"),
         ({"memory": "10kB"}, "memory must be at least"),
+        ({"memory": "9" * 400}, "memory must be bytes or a size such as"),
+        ({"m": -4}, "m must be 0 or more"),
+        ({"nlist": 2**64}, "nlist must be 0 or more and less than"),
+        ({"seed": -1}, "seed must be 0 or more"),
         ({"threads": 0, "nlist": 2}, "threads must be 1 or more"),
     ],
 )

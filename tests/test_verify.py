@@ -1,4 +1,4 @@
-"""snapseek.library.verify: any damage is found, and what is whole is said to be."""
+"""snapseek.library.changes.verify: any damage is found, and what is whole is said to be."""
 
 import shutil
 
@@ -8,8 +8,9 @@ import pytest
 from conftest import PICTURES, write_pictures
 from embedding_files import write_embeddings
 from snapseek.errors import LibraryNotFoundError
-from snapseek.library import Library, catalogue, verify
-from snapseek.library.catalogue import Catalogue
+from snapseek.library import Library, verify
+from snapseek.library.disk import catalogue
+from snapseek.library.disk.catalogue import Catalogue
 from vector_rows import unit_rows
 
 
@@ -23,8 +24,8 @@ def grown(folder, tmp_path, encoder):
     (folder / "bad.jpg").write_bytes(b"x")
     (folder / "red.jpg").rename(folder / "deep" / "red2.jpg")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("snapseek.library.compact.SMALL_ROWS", 0)
-        patch.setattr("snapseek.library.compact._MOST_DEAD", 1)
+        patch.setattr("snapseek.library.changes.compact.SMALL_ROWS", 0)
+        patch.setattr("snapseek.library.changes.compact._MOST_DEAD", 1)
         library.sync()
         library.refresh()
         library.remove(library.search("green", 1)[0].id)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapseek.library.vocabulary import Vocabulary
+from snapseek.library.filters.vocabulary import Vocabulary
 
 TEXTS = ["", "2019/holiday", "a", "ab", "b", "beach", "holiday", "holiday/x", "red door", "é", "海"]
 

@@ -16,7 +16,7 @@ from conftest import PICTURES, write_pictures
 from snapseek.errors import InputError, LibraryBusyError
 from snapseek.library import Library
 from snapseek.library import watch as module
-from snapseek.library.sync import SyncReport
+from snapseek.library.changes.sync import SyncReport
 from snapseek.library.watch import bursts, watch
 
 PATIENCE_S = 20

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from snapseek.library.weak import first_weak, least_deviations
+from snapseek.library.queries.weak import first_weak, least_deviations
 
 
 def test_the_first_place_below_the_threshold():

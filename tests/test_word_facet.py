@@ -1,13 +1,13 @@
-"""snapseek.library.word_facet, also where words are in so many rows that they are kept as bits."""
+"""snapseek.library.filters.word_facet, also where words are in so many rows that they are kept as bits."""
 
 import numpy as np
 import pytest
 
 from filter_oracle import _compare_text
 from record_files import write_records
-from snapseek.library.facet_build import text_facet
-from snapseek.library.folded import fold
-from snapseek.library.word_facet import TextFacet, WordArrays, WordFacet
+from snapseek.library.filters.facet_build import text_facet
+from snapseek.library.filters.folded import fold
+from snapseek.library.filters.word_facet import TextFacet, WordArrays, WordFacet
 
 NOUNS = ["door", "doors", "house", "été", "東京", "x100v"]
 SMALL = ["red", "green", "old", "very"]

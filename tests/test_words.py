@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from record_files import write_records
-from snapseek.library.facet_store import FacetStore
-from snapseek.library.words import scored, wanted_words
+from snapseek.library.filters.facet_store import FacetStore
+from snapseek.library.queries.words import scored, wanted_words
 
 ROWS = [
     {"caption": "a dog on a red sofa"},

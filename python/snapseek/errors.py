@@ -15,6 +15,9 @@
 Every message is one sentence for the user: what was expected, what was found, how to mend it.
 """
 
+RENEW = "delete the file and fetch or copy it again"
+"""How to mend a damaged file of a model."""
+
 
 class SnapseekError(Exception):
     """Base of all errors below; catch it to catch them all."""

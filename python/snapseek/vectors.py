@@ -13,8 +13,7 @@ import shutil
 import struct
 import tempfile
 import weakref
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
@@ -22,41 +21,26 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from snapseek import flat_rows
 from snapseek._core import Filter, Index, Shard, build_flat, build_index
+from snapseek.effort import Effort, setting
 from snapseek.errors import InputError, StorageError
+from snapseek.flat_rows import Allow, Ids, RowFlags, Scores
 
 __all__ = ["Allow", "Effort", "Filter", "RowFlags", "VectorIndex", "VectorIndexInfo"]
 
 FLAT_ROWS = 50_000
 """Below so many rows nothing is trained: all of them are scored for every query."""
 
-DEFAULT_EFFORT = 0.95
-
 _INDEX_KIND = 2
 _TRANSFORMS = ("identity", "pca", "query-0.25", "query-0.5")
 # At most: the scale, the id and the padding of a row; and what a file has besides rows.
 _FLAT_ROW_BYTES = 28
 _FLAT_BYTES = 4096
-_EFFORTS = {"low": 0.90, "medium": 0.95, "high": 0.98, "max": 0.995}
 _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
-_BYTES = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kmgt]i?)?b?", re.IGNORECASE)
+_BYTES = re.compile(r"([0-9]{1,20}(?:\.[0-9]+)?) *([kmgt]i?)?b?", re.IGNORECASE)
 
 Progress = Callable[[str, float], object]
-Ids = NDArray[np.int64]
-Allow = NDArray[np.bool_] | NDArray[np.int64]
-Scores = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Effort:
-    """A measured setting: the share of the true ten best it found for queries held out at build.
-
-    `recall` is the lower bound of its mean with 99 % confidence, as queries to come are others.
-    """
-
-    recall: float
-    nprobe: int
-    shortlist: int
 
 
 @dataclass(frozen=True)
@@ -78,13 +62,6 @@ class VectorIndexInfo:
     transform: str = "identity"
     gains: dict[str, float] = field(default_factory=dict)
     efforts: tuple[Effort, ...] = ()
-
-
-@dataclass(frozen=True)
-class RowFlags:
-    """The rows of a flat index that may be found; made by `VectorIndex.filter`."""
-
-    flags: NDArray[np.bool_]
 
 
 class VectorIndex:
@@ -136,6 +113,7 @@ class VectorIndex:
         """
         target, keep = _target(path)
         limit = memory_limit(memory)
+        _check_counts(m=m, nlist=nlist, seed=seed)
         numbers = None if ids is None else _whole_numbers(ids)
         plain = all(setting is None for setting in (m, nlist, tier, transform))
         if plain and _is_flat(vectors, limit):
@@ -168,6 +146,8 @@ class VectorIndex:
 
     @classmethod
     def _open(cls, path: Path, keep: object, load: Literal["map", "ram"] = "map") -> Self:
+        if load not in ("map", "ram"):
+            raise InputError(f"load must be 'map' or 'ram', got {load!r}")
         if _kind(path) != _INDEX_KIND:
             return cls(Shard.open(path), path, keep)
         return cls(Index.open(path, load=load), path, keep)
@@ -197,16 +177,16 @@ class VectorIndex:
         the wrong length.
         """
         if isinstance(self._core, Shard):
-            return _search_flat(self._core, queries, k, allow)
+            return flat_rows.search(self._core, queries, k, allow, threads=_threads(None))
         if isinstance(allow, RowFlags):
             raise InputError("allow was made by another index; make it with the filter of this one")
-        setting = _setting(self._efforts(), effort)
-        threads = 1 if np.ndim(queries) == 1 or len(queries) == 1 else _threads(None)
+        chosen = setting(self._efforts(), effort)
+        threads = 1 if np.ndim(queries) < 2 or len(queries) == 1 else _threads(None)
         return self._core.search(
             queries,
             k,
-            nprobe=setting.nprobe,
-            shortlist=setting.shortlist,
+            nprobe=chosen.nprobe,
+            shortlist=chosen.shortlist,
             exact=exact,
             allow=allow,
             threads=threads,
@@ -221,7 +201,9 @@ class VectorIndex:
         if not isinstance(self._core, Shard):
             return self._core.filter(allow, by_row=by_row)
         if not by_row:
-            return RowFlags(_flags(self._core, allow))
+            return RowFlags(flat_rows.flags_of(self._core, allow))
+        if not isinstance(allow, np.ndarray):
+            raise InputError(f"allow must be an array of flags by row, got {type(allow).__name__}")
         if allow.dtype != np.bool_ or allow.shape != (self._core.rows,):
             raise InputError(
                 f"allow must hold one flag for each of {self._core.rows} rows, "
@@ -244,7 +226,7 @@ class VectorIndex:
 
     def setting(self, effort: float | str | None = None) -> Effort | None:
         """Lists and rows that `search` takes for an effort; None where every row is scored anyway."""
-        return None if isinstance(self._core, Shard) else _setting(self._efforts(), effort)
+        return None if isinstance(self._core, Shard) else setting(self._efforts(), effort)
 
     def ids(self) -> Ids:
         """The id of each row, in the order in which the rows are stored, (n,) int64."""
@@ -262,8 +244,11 @@ class VectorIndex:
         self._core.verify()
 
     def info(self) -> VectorIndexInfo:
-        """What this index is, and what was measured when it was built."""
-        core, size_bytes = self._core, self._path.stat().st_size
+        """What this index is, and what was measured when it was built.
+
+        Raises StorageError if its file is not there any more; a search still answers then.
+        """
+        core, size_bytes = self._core, _size_bytes(self._path)
         if isinstance(core, Shard):
             return VectorIndexInfo(self._path, "flat", core.rows, core.dim, size_bytes, core.kernel)
         return VectorIndexInfo(
@@ -304,7 +289,12 @@ class _TemporaryPlace:
     """A directory that goes when nobody holds this any more."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="snapseek-"))
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix="snapseek-"))
+        except OSError as error:
+            raise StorageError(
+                f"could not make a temporary directory: {error.strerror or error}; name a path instead"
+            ) from error
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
@@ -334,10 +324,24 @@ def _check_queries(vectors: NDArray[np.generic], queries: NDArray[np.generic] | 
 
 
 def _whole_numbers(ids: ArrayLike) -> Ids:
-    array = np.asarray(ids)
+    try:
+        array = np.asarray(ids)
+    except ValueError as error:
+        raise InputError(
+            "numbers of rows or ids must be an array of shape (n,), got lists in a list"
+        ) from error
     if not np.issubdtype(array.dtype, np.integer) and array.size > 0:
         raise InputError(f"ids must be whole numbers, got an array of {array.dtype}")
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        raise InputError(f"ids must be less than 2^63, got {array.max()}")
     return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _check_counts(**counts: int | None) -> None:
+    """The core knows what range each has; yet it takes nothing that is no 64-bit count."""
+    for name, count in counts.items():
+        if count is not None and not 0 <= count < 2**63:
+            raise InputError(f"{name} must be 0 or more and less than 2^63, got {count}")
 
 
 def _threads(threads: int | None) -> int:
@@ -355,7 +359,16 @@ def memory_limit(memory: str | int | None) -> int | None:
     match = _BYTES.fullmatch(str(memory).strip())
     if match is None:
         raise InputError(f"memory must be bytes or a size such as '800MB' or '1.5GiB', got {memory!r}")
-    return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
+    return min(int(float(match[1]) * _UNITS[(match[2] or "").lower()]), 2**63 - 1)
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise StorageError(
+            f"could not read the size of {path}: {error.strerror or error}; open it where it is now"
+        ) from error
 
 
 def _kind(path: Path) -> int:
@@ -365,64 +378,6 @@ def _kind(path: Path) -> int:
             header = file.read(20)
     except OSError as error:
         raise StorageError(f"could not open {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"path must be one that a file can have, got {str(path)!r}: {error}") from error
     return struct.unpack_from("<I", header, 16)[0] if len(header) == 20 else 0
-
-
-def _setting(efforts: Sequence[Effort], effort: float | str | Effort | None) -> Effort:
-    """Lists and rows for an effort: between two measured points by distance, beyond the last as the last."""
-    if isinstance(effort, Effort):
-        return effort
-    if isinstance(effort, str):
-        if effort not in _EFFORTS:
-            raise InputError(f"effort must be a recall or one of {', '.join(_EFFORTS)}, got {effort!r}")
-        effort = _EFFORTS[effort]
-    wanted = DEFAULT_EFFORT if effort is None else float(effort)
-    if not 0 < wanted <= 1:
-        raise InputError(f"effort must be a recall between 0 and 1, got {wanted}")
-    recalls = [point.recall for point in efforts]
-    nprobe, shortlist = (
-        float(np.interp(wanted, recalls, [getattr(point, name) for point in efforts]))
-        for name in ("nprobe", "shortlist")
-    )
-    return Effort(wanted, int(np.ceil(nprobe)), int(np.ceil(shortlist)))
-
-
-def _search_flat(
-    shard: Shard,
-    queries: NDArray[np.float32],
-    k: int,
-    allow: Allow | Filter | RowFlags | None,
-) -> tuple[Ids, Scores]:
-    flags = None if allow is None else _flags(shard, allow)
-    threads = _threads(None)
-    if np.ndim(queries) != 2 or len(queries) < 2 * threads or threads == 1:
-        rows, scores = shard.search(queries, k, allow=flags)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            parts = np.array_split(queries, threads)
-            found = list(pool.map(lambda part: shard.search(part, k, allow=flags), parts))
-        rows, scores = (np.concatenate(column) for column in zip(*found, strict=True))
-    ids = shard.ids
-    return (rows if ids is None else ids[rows]), scores
-
-
-def _flags(shard: Shard, allow: Allow | Filter | RowFlags) -> NDArray[np.bool_]:
-    """One flag for each row, of flags by id or of ids."""
-    if isinstance(allow, RowFlags):
-        return allow.flags
-    if not isinstance(allow, np.ndarray) or allow.ndim != 1 or allow.dtype not in (np.bool_, np.int64):
-        raise InputError("allow must be an array of shape (n,), bool flags by id or int64 ids")
-    ids = np.arange(shard.rows) if shard.ids is None else shard.ids
-    if allow.dtype == np.int64:
-        return np.isin(ids, allow)
-    if len(ids) and ids[0] < 0:
-        raise InputError(
-            f"flags count ids from 0 and this index has id {ids[0]}: pass the allowed ids instead"
-        )
-    expected = int(ids[-1]) + 1 if len(ids) else 0
-    if len(allow) != expected:
-        raise InputError(
-            f"allow must hold one flag for each of the {expected} ids from 0, it holds {len(allow)}"
-        )
-    flags: NDArray[np.bool_] = allow.astype(np.bool_)[ids]
-    return flags

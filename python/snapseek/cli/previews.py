@@ -8,8 +8,8 @@ from snapseek.cli.command import Command
 from snapseek.cli.notes import note, picture_bar
 from snapseek.cli.options import add_fetching, add_place, count, limits_of
 from snapseek.library import Library
+from snapseek.library.changes.previews import preview_failures
 from snapseek.library.places import find_library
-from snapseek.library.previews import preview_failures
 
 _SHOWN_REASONS = 5
 

@@ -11,7 +11,7 @@ from snapseek.cli.options import add_library
 from snapseek.errors import ItemNotFoundError
 from snapseek.library import Hit, Library
 from snapseek.library.places import find_library
-from snapseek.library.request import Mode, Sort
+from snapseek.library.queries.request import Mode, Sort
 from snapseek.sources.picture import displayed
 
 _FIELDS = ("id", "score", "uri", "width", "height", "color", "caption", "meta", "similar")

@@ -26,9 +26,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snapseek.errors import InputError, StorageError
-from snapseek.library.records import Record, is_shown, plain_rows
-from snapseek.library.shards import Block
+from snapseek.library.disk.shards import Block
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.table.records import Record, is_shown, plain_rows
 
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
 

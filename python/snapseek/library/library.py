@@ -9,26 +9,26 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.library.catalogue import Catalogue
-from snapseek.library.compact import Compaction, CompactReport, compact, everything
+from snapseek.library.changes.compact import Compaction, CompactReport, compact, everything
+from snapseek.library.changes.intake import take_in
+from snapseek.library.changes.previews import PreviewHow, PreviewReport, make_previews
+from snapseek.library.changes.remove import remove
+from snapseek.library.changes.repair import RepairReport, repair
+from snapseek.library.changes.sync import How, Progress, SyncReport, add_files, sync, total
+from snapseek.library.changes.verify import Problem, verify
+from snapseek.library.disk.catalogue import Catalogue
+from snapseek.library.disk.shard import Advance, Queries
+from snapseek.library.disk.writer import writer
 from snapseek.library.export import export
-from snapseek.library.filter_language import Split, split
+from snapseek.library.filters.language import Split, split
 from snapseek.library.hits import Hit, Hits
 from snapseek.library.info import Failure, LibraryInfo
-from snapseek.library.intake import take_in
 from snapseek.library.newest import Newest
-from snapseek.library.previews import PreviewHow, PreviewReport, make_previews
-from snapseek.library.remove import remove
-from snapseek.library.repair import RepairReport, repair
-from snapseek.library.request import Where
-from snapseek.library.shard import Advance, Queries
+from snapseek.library.queries.request import Where
+from snapseek.library.queries.suggestions import Suggestions
+from snapseek.library.queries.terms import Query
 from snapseek.library.snapshot import Snapshot
-from snapseek.library.suggestions import Suggestions
-from snapseek.library.sync import How, Progress, SyncReport, add_files, sync, total
-from snapseek.library.terms import Query
 from snapseek.library.towers import Towers
-from snapseek.library.verify import Problem, verify
-from snapseek.library.writer import writer
 from snapseek.models import Encoder
 from snapseek.sources import Limits
 from snapseek.sources.folder import is_picture_name
@@ -337,8 +337,8 @@ class Library:
     ) -> Hits:
         """The `k` pictures that fit the query best, after the first `offset`; ties by lower id.
 
-        A text is read as the query language of `snapseek.library.terms`: `horse + stripes - 2:snow`, and
-        may hold filters: `red car after:2023 -tag:draft` (docs/SEARCH.md). A query may also be a path or a
+        A text is read as the query language of docs/SEARCH.md: `horse + stripes - 2:snow`, and may hold
+        filters: `red car after:2023 -tag:draft`. A query may also be a path or a
         PIL picture to find the like of, an id, a `Term`, or a list of such; there a text stands for its words
         as they are. Pictures that the query names by id are left out of the answer. Without a query, or with
         nothing but filters in it, all that match are listed.

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from snapseek.errors import SnapseekError
-from snapseek.library.catalogue import Catalogue
+from snapseek.library.disk.catalogue import Catalogue
 from snapseek.library.snapshot import Snapshot
 
 _LOOK_EVERY_S = 0.25

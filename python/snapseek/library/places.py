@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from snapseek.errors import LibraryNotFoundError
-from snapseek.library.catalogue import FILE_NAME
+from snapseek.library.disk.catalogue import FILE_NAME
 
 INSIDE_FOLDER = ".snapseek"
 DEMO_PICTURES = Path(__file__).parents[1] / "demo" / "pictures"

@@ -15,18 +15,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
-from snapseek.library.ask import query_vector
-from snapseek.library.catalogue import FILE_NAME, IMPORT, URLS, Catalogue, Source
-from snapseek.library.filter_meaning import Kind
+from snapseek.library.disk.catalogue import FILE_NAME, IMPORT, URLS, Catalogue, Source
+from snapseek.library.disk.room import memory_bytes
+from snapseek.library.disk.shards import Block, Place, Shards
+from snapseek.library.filters.meaning import Kind
 from snapseek.library.hits import Hit, Hits, Took
 from snapseek.library.info import LibraryInfo
-from snapseek.library.ranking import Entry, Ranker, Ranking
-from snapseek.library.request import Asked, Request, Where
-from snapseek.library.room import memory_bytes
-from snapseek.library.shards import Block, Place, Shards
-from snapseek.library.suggestions import Suggestions, suggestions
-from snapseek.library.terms import Query
-from snapseek.library.weak import BANK_SIZE, first_weak
+from snapseek.library.queries.ask import query_vector
+from snapseek.library.queries.ranking import Entry, Ranker, Ranking
+from snapseek.library.queries.request import Asked, Request, Where
+from snapseek.library.queries.suggestions import Suggestions, suggestions
+from snapseek.library.queries.terms import Query
+from snapseek.library.queries.weak import BANK_SIZE, first_weak
 from snapseek.models import Encoder
 from snapseek.models.sample import sample_queries
 from snapseek.sources.member import is_member

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from snapseek.errors import InputError, LibraryBusyError, StorageError
+from snapseek.library.changes.sync import SyncReport
 from snapseek.library.library import Library
-from snapseek.library.sync import SyncReport
 from snapseek.sources.folder import is_passed_over
 
 _QUIET_MS = 500

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from snapseek.errors import ModelError
+from snapseek.errors import RENEW, ModelError
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 _WORD_END = "</w>"
@@ -24,7 +24,7 @@ def clip_tokenizer(path: Path) -> Tokenizer:
     try:
         model = models.BPE(vocabulary, pairs, end_of_word_suffix=_WORD_END, unk_token=END)
     except Exception as error:  # the library raises bare Exception
-        raise ModelError(f"{path} is not the list of merges of CLIP: {error}") from error
+        raise ModelError(f"{path} is not the list of merges of CLIP: {error}; {RENEW}") from error
     tokenizer = Tokenizer(model)
     tokenizer.add_special_tokens([START, END])
     tokenizer.normalizer = normalizers.Sequence(
@@ -65,7 +65,7 @@ def _merges(path: Path) -> list[tuple[str, str]]:
             raise ValueError("it lists none")
         return [_pair(line) for line in lines if line]
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise ModelError(f"{path} is not the list of merges of CLIP: {error}") from error
+        raise ModelError(f"{path} is not the list of merges of CLIP: {error}; {RENEW}") from error
 
 
 def _pair(line: str) -> tuple[str, str]:

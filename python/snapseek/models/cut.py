@@ -7,7 +7,7 @@ image tower too.
 from collections.abc import Iterable
 from pathlib import Path
 
-from snapseek.errors import ModelError
+from snapseek.errors import RENEW, ModelError
 from snapseek.models.wire import Value, encoded, encoded_number, fields, mapped, part, text
 
 _MODEL_GRAPH = 7
@@ -22,7 +22,7 @@ def cut_tower(path: Path, outputs: Iterable[str]) -> bytes:
     try:
         return b"".join(_model_field(field, value, set(outputs)) for field, value in fields(mapped(path)))
     except (OSError, ValueError, IndexError) as error:
-        raise ModelError(f"{path} is not a graph in the ONNX format: {error}") from error
+        raise ModelError(f"{path} is not a graph in the ONNX format: {error}; {RENEW}") from error
 
 
 def _model_field(field: int, value: Value, outputs: set[str]) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import ModelError
+from snapseek.errors import RENEW, ModelError
 from snapseek.models.layout import read_config
 
 _MAX_HEADER_BYTES = 1 << 20
@@ -90,7 +90,7 @@ def read_safetensors(path: Path) -> dict[str, NDArray[np.float32]]:
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
         return {name: _tensor(entry, content[8 + length :]) for name, entry in entries.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{path} is not a file in the safetensors format: {error}") from error
+        raise ModelError(f"{path} is not a file in the safetensors format: {error}; {RENEW}") from error
 
 
 def _tensor(entry: dict[str, Any], data: bytes) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from snapseek.errors import ModelError
+from snapseek.errors import RENEW, ModelError
 from snapseek.models.wire import Value, fields, mapped, part, text
 
 _FLOAT16 = 10
@@ -54,7 +54,7 @@ class Graph:
             refuse_pickle(path, bytes(content[:4]))
             return _facts(content)
         except (OSError, ValueError, IndexError) as error:
-            raise ModelError(f"{path} is not a graph in the ONNX format: {error}") from error
+            raise ModelError(f"{path} is not a graph in the ONNX format: {error}; {RENEW}") from error
 
 
 def refuse_pickle(path: Path, start: bytes) -> None:

@@ -49,7 +49,8 @@ class ImageSide:
         if any(side not in (None, self._pixels.crop_px) for side in shape):
             raise ModelError(
                 f"{self.tower.path} takes pictures of {shape[1]} x {shape[0]} pixels; its configuration "
-                f"makes squares of {self._pixels.crop_px}: they are of different models"
+                f"makes squares of {self._pixels.crop_px}: they are of different models; "
+                "take both from one export"
             )
 
     def _choose_output(self, dim: int) -> str:
@@ -65,7 +66,7 @@ class ImageSide:
         widths = " or ".join(dict.fromkeys(str(answer.shape[-1]) for answer in answers))
         raise ModelError(
             f"expected both towers to answer with {dim} numbers; {self.tower.path} "
-            f"gives {widths}: they are of different models"
+            f"gives {widths}: they are of different models; take both from one export"
         )
 
     def new_batch(self, most: int | None = None) -> Batch:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from snapseek.errors import ModelError
+from snapseek.errors import RENEW, ModelError
 
 _MAX_CONFIG_BYTES = 4 << 20
 _PRECISIONS = ("", "_quantized", "_int8", "_uint8", "_quint8_avx2", "_qint8_avx512_vnni", "_qint8_arm64")
@@ -197,7 +197,10 @@ def _first(files: frozenset[str], paths: Iterable[str]) -> str | None:
 def _needed(files: frozenset[str], path: str) -> str:
     if path not in files:
         folder, _, name = path.rpartition("/")
-        raise ModelError(f"a model needs the file {name}; there is none in {folder or 'its folder'}")
+        place = folder or "its folder"
+        raise ModelError(
+            f"a model needs the file {name}; there is none in {place}: fetch it or copy it there"
+        )
     return path
 
 
@@ -251,7 +254,7 @@ def read_config(path: Path | None) -> dict[str, Any]:
             raise ModelError(f"expected a configuration file under 4 MB; {path} is larger")
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"expected JSON in {path}: {error}") from error
+        raise ModelError(f"expected JSON in {path}: {error}; {RENEW}") from error
     if not isinstance(value, dict):
-        raise ModelError(f"expected a JSON object in {path}, found a {type(value).__name__}")
+        raise ModelError(f"expected a JSON object in {path}, found a {type(value).__name__}; {RENEW}")
     return value

@@ -124,7 +124,10 @@ class ModelFiles:
         beside = [graph.parent / name for name in sorted(Graph.read(graph).external)]
         for path in beside:
             if not path.is_file():
-                raise ModelError(f"{graph} keeps its weights in {path.name}; there is none in {path.parent}")
+                raise ModelError(
+                    f"{graph} keeps its weights in {path.name}; there is none in {path.parent}: "
+                    "fetch it or copy it there"
+                )
         return beside
 
 

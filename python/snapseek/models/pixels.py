@@ -1,5 +1,6 @@
 """A picture into the tensor that an image tower asks for."""
 
+import reprlib
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from snapseek.errors import ModelError
+from snapseek.errors import RENEW, ModelError
 
 _MAX_SIDE = 2048
 _FILTERS = {
@@ -19,6 +20,7 @@ _FILTERS = {
 }
 _FILTER_NAMES = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 _BYTE = 1 / 255
+_ASKED = ("size", "image_mean", "image_std", "mean", "std", "resize_mode", "interpolation")
 _CLIP = {
     "mean": [0.48145466, 0.4578275, 0.40821073],
     "std": [0.26862954, 0.26130258, 0.27577711],
@@ -60,7 +62,8 @@ class PixelPolicy:
         try:
             policy = cls._from_open_clip(config) if of_open_clip else cls._from_hugging_face(config)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ModelError(f"expected {name}: {error!r}") from error
+            found = reprlib.repr({key: config[key] for key in _ASKED if key in config})
+            raise ModelError(f"expected {name}, found {found}: {error!r}; {RENEW}") from error
         policy._check()
         return policy
 

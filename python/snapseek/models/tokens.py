@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenizers import Encoding, Tokenizer
 
-from snapseek.errors import InputError, ModelError
+from snapseek.errors import RENEW, InputError, ModelError
 from snapseek.models.bpe import END, START, clip_tokenizer
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -101,7 +101,7 @@ def _open(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises bare Exception
-        raise ModelError(f"{path} is not a tokenizer: {error}") from error
+        raise ModelError(f"{path} is not a tokenizer: {error}; {RENEW}") from error
 
 
 def shorten(text: str, characters: int = 40) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from snapseek.errors import ModelError
+from snapseek.errors import RENEW, ModelError
 from snapseek.models.cut import cut_tower
 from snapseek.models.graph import Graph
 
@@ -132,7 +132,7 @@ def _open_session(graph: Path, threads: int, only: Sequence[str], provider: str)
     try:
         return ort.InferenceSession(model, options, providers=_with_cpu(provider))
     except Exception as error:  # as above
-        raise ModelError(f"{graph} is not a graph that ONNX Runtime can load: {error}") from error
+        raise ModelError(f"{graph} is not a graph that ONNX Runtime can load: {error}; {RENEW}") from error
 
 
 def _with_cpu(provider: str) -> list[str]:
@@ -150,7 +150,8 @@ def _port(node: ort.NodeArg, graph: Path) -> Port:
 
 def no_output(graph: Path, known: Sequence[str], found: Sequence[str]) -> str:
     """The sentence for a graph without an output of a known name."""
-    return f"expected one of the outputs {', '.join(known)} in {graph}, found {', '.join(found)}"
+    expected = f"expected one of the outputs {', '.join(known)} in {graph}"
+    return f"{expected}, found {', '.join(found)}; use an export that has one"
 
 
 def _names(ports: tuple[Port, ...]) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from snapseek.library import Hit, Hits, LibraryInfo
-    from snapseek.library.suggestions import Suggestions
+    from snapseek.library.queries.suggestions import Suggestions
 
 _MS_DIGITS = 2
 _REMOTE = re.compile(r"https?://[\x21-\x7e]+", re.IGNORECASE)

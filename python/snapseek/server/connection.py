@@ -1,4 +1,7 @@
-"""One connection, closed when no whole head of a request comes in time: dripping bytes holds nothing."""
+"""One connection, closed when no whole head of a request comes in time: dripping bytes holds nothing.
+
+And not too many of them: each holds a file of the process and some memory.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ if TYPE_CHECKING:
     import asyncio
 
 HEAD_DEADLINE_S = 15.0
+MOST_OPEN = 1000
 
 
 class Connection(H11Protocol):
@@ -18,9 +22,12 @@ class Connection(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first head."""
+        """Begin to wait for the first head, unless so many are open that this one has to come back later."""
         super().connection_made(transport)
-        self._wait()
+        if len(self.connections) > MOST_OPEN:
+            transport.close()
+        else:
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapseek.errors import InputError
-from snapseek.library.terms import MAX_QUERY_CHARACTERS, parse
+from snapseek.library.queries.terms import MAX_QUERY_CHARACTERS, parse
 from snapseek.server.body import parse_object
 
 if TYPE_CHECKING:

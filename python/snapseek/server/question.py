@@ -15,7 +15,7 @@ import numpy as np
 
 from snapseek.errors import InputError
 from snapseek.library import Term
-from snapseek.library.terms import MAX_TERMS, MAX_WEIGHT
+from snapseek.library.queries.terms import MAX_TERMS, MAX_WEIGHT
 from snapseek.server.parameters import (
     DEFAULT_LIMIT,
     INCLUDED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snapseek.library.terms import MAX_QUERY_CHARACTERS, MAX_TERMS, MAX_WEIGHT
+from snapseek.library.queries.terms import MAX_QUERY_CHARACTERS, MAX_TERMS, MAX_WEIGHT
 from snapseek.server.parameters import (
     DEFAULT_LIMIT,
     INCLUDED,

@@ -1,0 +1,46 @@
+"""Effort: how thorough a search is, measured when its index was built."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snapseek.errors import InputError
+
+DEFAULT = 0.95
+
+_NAMES = {"low": 0.90, "medium": 0.95, "high": 0.98, "max": 0.995}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """A measured setting: the share of the true ten best it found for queries held out at build.
+
+    `recall` is the lower bound of its mean with 99 % confidence, as queries to come are others.
+    """
+
+    recall: float
+    nprobe: int
+    shortlist: int
+
+
+def setting(efforts: Sequence[Effort], effort: float | str | Effort | None) -> Effort:
+    """Lists and rows for an effort: between two measured points by distance, beyond the last as the last."""
+    if isinstance(effort, Effort):
+        return effort
+    if isinstance(effort, str):
+        if effort not in _NAMES:
+            raise InputError(f"effort must be a recall or one of {', '.join(_NAMES)}, got {effort!r}")
+        effort = _NAMES[effort]
+    try:
+        wanted = DEFAULT if effort is None else float(effort)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"effort must be a recall or one of {', '.join(_NAMES)}, got {effort!r}") from error
+    if not 0 < wanted <= 1:
+        raise InputError(f"effort must be a recall between 0 and 1, got {wanted}")
+    recalls = [point.recall for point in efforts]
+    nprobe, shortlist = (
+        float(np.interp(wanted, recalls, [getattr(point, name) for point in efforts]))
+        for name in ("nprobe", "shortlist")
+    )
+    return Effort(wanted, int(np.ceil(nprobe)), int(np.ceil(shortlist)))

@@ -1,0 +1,419 @@
+"""The database of a library. What is committed here exists; a file that is not named here does not."""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.errors import FormatError, LibraryBusyError, LibraryNotFoundError, StorageError
+from snapseek.library.disk.durable import sync_directory
+from snapseek.library.disk.lock import writer_lock
+from snapseek.library.disk.migrate import OLD_FORMAT, read_as_it_is, read_as_new, renew
+from snapseek.library.disk.rows import FileRow, ImportRow, ShardRow, Source
+
+FILE_NAME = "library.db"
+LOCK_NAME = "writer.lock"
+FORMAT = 3
+__all__ = ["Catalogue", "FileRow", "ImportRow", "ShardRow", "Source"]
+PICTURES = 0
+"""The `source` of shards that hold pictures of every folder together."""
+
+FOLDER, FILES, IMPORT, URLS = "folder", "files", "import", "urls"
+"""Kinds of sources: all pictures below a folder; some files in one; a folder of ready vectors; a list of
+urls. Others are named in `snapseek.sources`."""
+
+_BUSY_TIMEOUT_S = 5.0
+_SCHEMA = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE sources (
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    place BLOB NOT NULL,
+    UNIQUE (kind, place)
+) STRICT;
+CREATE TABLE shards (
+    stem TEXT PRIMARY KEY,
+    rows INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    records_crc INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tombstones (stem TEXT, item INTEGER, PRIMARY KEY (stem, item)) STRICT, WITHOUT ROWID;
+CREATE TABLE imports (
+    source INTEGER NOT NULL,
+    within BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    left_out INTEGER NOT NULL,
+    reason TEXT,
+    PRIMARY KEY (source, within),
+    CHECK ((left_out = 0) = (reason IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE TABLE files (
+    source INTEGER NOT NULL,
+    within BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    content BLOB,
+    item INTEGER,
+    reason TEXT,
+    is_removed INTEGER NOT NULL,
+    PRIMARY KEY (source, within),
+    CHECK ((item IS NULL) <> (reason IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX files_by_item ON files (item) WHERE item IS NOT NULL;
+CREATE INDEX files_left_out ON files (is_removed) WHERE reason IS NOT NULL;
+"""
+
+
+class Catalogue:
+    """An open `library.db`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        """Use `Catalogue.open`, `Catalogue.writing` or `Catalogue.holding`."""
+        self.connection = connection
+        self._path = path
+        self._has_committed = False
+        self._reads_old = False
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """Open for reading. Raises LibraryNotFoundError, or FormatError when it is damaged or too new."""
+        path = directory / FILE_NAME
+        if not path.is_file():
+            raise LibraryNotFoundError(
+                f"expected a library at {directory}, found none; "
+                f"make one with: snapseek index FOLDER --library {directory}"
+            )
+        # Beside a database in write-ahead mode SQLite makes files of its own; where it may not, it need not.
+        is_still = not os.access(directory, os.W_OK) and not path.with_name(f"{FILE_NAME}-shm").exists()
+        immutable = "&immutable=1" if is_still else ""
+        catalogue = cls(_connect(f"{path.absolute().as_uri()}?mode=ro{immutable}"), path)
+        try:
+            catalogue._adapt()
+        except BaseException:
+            catalogue.close()
+            raise
+        return catalogue
+
+    @classmethod
+    @contextmanager
+    def writing(cls, directory: Path) -> Iterator[Self]:
+        """The only writer: everything is committed at the end, or nothing when the block raises.
+
+        Creates the library where there is none. Raises LibraryBusyError while another process writes.
+        """
+        with cls.holding(directory) as catalogue, catalogue.transaction():
+            yield catalogue
+
+    @classmethod
+    @contextmanager
+    def holding(cls, directory: Path) -> Iterator[Self]:
+        """The only writer, for as many `transaction` blocks as it likes.
+
+        Creates the library where there is none; takes it away again when nothing was committed to it.
+        Raises LibraryBusyError while another process writes, StorageError when the disk refuses.
+        """
+        path = directory / FILE_NAME
+        _make_directory(directory)
+        with writer_lock(directory / LOCK_NAME, _BUSY_TIMEOUT_S):
+            is_new = not path.exists()
+            catalogue = None
+            try:
+                if is_new:
+                    _create(path)
+                with closing(_connect(path.absolute().as_uri())) as connection:
+                    catalogue = cls(connection, path)
+                    catalogue._prepare()
+                    yield catalogue
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.DatabaseError as error:
+                raise _translated(error, path) from error
+            finally:
+                if is_new and not (catalogue and catalogue._has_committed):
+                    _remove_if_empty(directory)
+
+    def _prepare(self) -> None:
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = FULL")
+        if self._checked_format() == OLD_FORMAT:
+            with self.transaction():
+                renew(self.connection, _SCHEMA)
+                self.set_settings({"format": str(FORMAT)})
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A commit: all that is written in this block, or nothing when it raises."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.connection.commit()
+        self._has_committed = True
+
+    def _checked_format(self) -> str:
+        try:
+            found = self.settings().get("format", "0")
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+                raise _translated(error, self._path) from error
+            raise FormatError(
+                f"{self._path} is damaged or not a library ({error}); index the folder anew"
+            ) from error
+        if found not in (str(FORMAT), OLD_FORMAT):
+            raise FormatError(
+                f"expected a library of format {FORMAT}, found {found} in {self._path}; "
+                "update snapseek, or index the folder anew into another library"
+            )
+        return found
+
+    def _adapt(self) -> None:
+        """Read the format that is there: the next writer renews an old one, also under a reader."""
+        is_old = self._checked_format() == OLD_FORMAT
+        if is_old and not self._reads_old:
+            read_as_new(self.connection)
+        elif self._reads_old and not is_old:
+            read_as_it_is(self.connection)
+        self._reads_old = is_old
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is read in this block is of one commit. Raises FormatError when the database is damaged."""
+        try:
+            self._adapt()
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self.connection.rollback()
+        except sqlite3.DatabaseError as error:
+            raise _translated(error, self._path) from error
+
+    def changes(self) -> int:
+        """A number that is another one after each commit by anybody else."""
+        try:
+            return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            raise _translated(error, self._path) from error
+
+    def close(self) -> None:
+        """Close the database."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def settings(self) -> dict[str, str]:
+        """Everything that is set: format, name, model, fingerprint, dim, created, version, next_id."""
+        return dict(self.connection.execute("SELECT name, value FROM settings"))
+
+    def set_settings(self, values: dict[str, str]) -> None:
+        """Set some of them."""
+        self.connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", values.items())
+
+    def sources(self) -> list[Source]:
+        """Every source, in the order in which they came."""
+        rows = self.connection.execute("SELECT number, kind, place FROM sources ORDER BY number")
+        return [Source(number, kind, Path(os.fsdecode(place))) for number, kind, place in rows]
+
+    def source(self, kind: str, place: Path) -> Source:
+        """The source of that kind and place, which is made if need be."""
+        key = (kind, os.fsencode(place))
+        self.connection.execute("INSERT OR IGNORE INTO sources (kind, place) VALUES (?, ?)", key)
+        query = "SELECT number FROM sources WHERE kind = ? AND place = ?"
+        return Source(self.connection.execute(query, key).fetchone()[0], kind, place)
+
+    def forget_source(self, source: Source) -> None:
+        """Forget a source with all its files; its shards and tombstones are not touched."""
+        key = (source.number,)
+        self.connection.execute("DELETE FROM files WHERE source = ?", key)
+        self.connection.execute("DELETE FROM imports WHERE source = ?", key)
+        self.connection.execute("DELETE FROM sources WHERE number = ?", key)
+
+    def folders(self) -> list[Path]:
+        """The folders that were indexed, then those that were imported."""
+        rows = self.connection.execute("SELECT DISTINCT place FROM sources ORDER BY kind = 'import', place")
+        return [Path(os.fsdecode(place)) for (place,) in rows]
+
+    def shards(self) -> list[ShardRow]:
+        """Each shard, those of indexed pictures first, otherwise in the order in which they were made."""
+        rows = self.connection.execute(
+            "SELECT stem, rows, place, generation, records_crc FROM shards "
+            "LEFT JOIN sources ON number = source ORDER BY source, generation, stem"
+        )
+        return [
+            ShardRow(stem, count, Path(os.fsdecode(place)) if place else None, generation, crc)
+            for stem, count, place, generation, crc in rows
+        ]
+
+    def add_shard(self, shard: ShardRow) -> None:
+        """Let a shard exist. Its generation is that of this commit."""
+        source = PICTURES if shard.source is None else self.source(IMPORT, shard.source).number
+        query = "SELECT coalesce(max(generation), 0) + 1 FROM shards"
+        (generation,) = self.connection.execute(query).fetchone()
+        row = (shard.stem, shard.rows, source, generation, shard.records_crc)
+        self.connection.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?)", row)
+
+    def drop_shards(self, stems: Iterable[str]) -> None:
+        """Let these shards exist no more, and forget which of their rows were removed."""
+        keys = [(stem,) for stem in stems]
+        self.connection.executemany("DELETE FROM shards WHERE stem = ?", keys)
+        self.connection.executemany("DELETE FROM tombstones WHERE stem = ?", keys)
+
+    def replace_shards(self, source: Path | None, shards: Iterable[ShardRow]) -> None:
+        """Let these be all the shards of that source; None stands for indexed pictures."""
+        self.drop_shards([shard.stem for shard in self.shards() if shard.source == source])
+        for shard in shards:
+            self.add_shard(replace(shard, source=source))
+
+    def tombstones(self) -> dict[str, NDArray[np.int64]]:
+        """The ids of removed pictures by the stem of the shard that still has their row, rising."""
+        found: dict[str, list[int]] = {}
+        for stem, item in self.connection.execute("SELECT stem, item FROM tombstones ORDER BY stem, item"):
+            found.setdefault(stem, []).append(item)
+        return {stem: np.array(items, np.int64) for stem, items in found.items()}
+
+    def bury(self, stem: str, items: Iterable[int]) -> None:
+        """Set tombstones on rows of a shard."""
+        rows = ((stem, item) for item in items)
+        self.connection.executemany("INSERT OR IGNORE INTO tombstones VALUES (?, ?)", rows)
+
+    def imports(self) -> list[ImportRow]:
+        """Every file of vectors that was taken in, in order of path."""
+        rows = self.connection.execute(
+            "SELECT place, within, size_bytes, modified_ns, rows, left_out, reason FROM imports "
+            "JOIN sources ON number = source ORDER BY place, within"
+        )
+        return [
+            ImportRow(Path(os.fsdecode(source)), os.fsdecode(within), *rest) for source, within, *rest in rows
+        ]
+
+    def replace_imports(self, source: Path, files: Iterable[ImportRow]) -> None:
+        """Let these be all the files of that source."""
+        number = self.source(IMPORT, source).number
+        self.connection.execute("DELETE FROM imports WHERE source = ?", (number,))
+        rows = [
+            (
+                number,
+                os.fsencode(file.within),
+                file.size_bytes,
+                file.modified_ns,
+                file.rows,
+                file.left_out,
+                file.reason,
+            )
+            for file in files
+        ]
+        self.connection.executemany("INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def files(self) -> Iterator[FileRow]:
+        """Every file of every folder, with what became of it, in order of path."""
+        query = (
+            "SELECT place, within, size_bytes, modified_ns, item, reason, content, is_removed FROM files "
+            "JOIN sources ON number = source ORDER BY place, within"
+        )
+        for folder, within, size, time, item, reason, content, is_removed in self.connection.execute(query):
+            place = Path(os.fsdecode(folder))
+            yield FileRow(place, os.fsdecode(within), size, time, item, reason, content, bool(is_removed))
+
+    def count_failed(self) -> int:
+        """How many pictures could not be indexed or imported."""
+        query = (
+            "SELECT (SELECT count(*) FROM files WHERE reason IS NOT NULL AND is_removed = 0) + "
+            "(SELECT coalesce(sum(left_out), 0) FROM imports)"
+        )
+        (count,) = self.connection.execute(query).fetchone()
+        return int(count)
+
+    def clear_files(self) -> None:
+        """Forget every file."""
+        self.connection.execute("DELETE FROM files")
+
+    def add_file(self, row: FileRow) -> None:
+        """Remember a file and what became of it."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self.source(FOLDER, row.folder).number,
+                os.fsencode(row.within),
+                row.size_bytes,
+                row.modified_ns,
+                row.content,
+                row.item,
+                row.reason,
+                row.is_removed,
+            ),
+        )
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the library {directory}: {error.strerror}") from error
+
+
+def _create(path: Path) -> None:
+    """A database with its tables appears at once: under another name it is made, then renamed.
+
+    In write-ahead mode from the beginning: a change of mode that was stopped needs a writer to be undone.
+    """
+    for debris in path.parent.glob(f"{FILE_NAME}.*.tmp*"):
+        debris.unlink()
+    draft = path.with_name(f"{FILE_NAME}.{secrets.token_hex(4)}.tmp")
+    try:
+        with closing(_connect(draft.absolute().as_uri())) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.executescript("BEGIN;" + _SCHEMA)
+            connection.execute("INSERT INTO settings VALUES ('format', ?)", (str(FORMAT),))
+            connection.commit()
+            connection.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            )  # at the closing a full disk would not be told
+        draft.replace(path)
+        sync_directory(path.parent)
+    finally:
+        for left in path.parent.glob(f"{draft.name}*"):
+            left.unlink()
+
+
+def _remove_if_empty(directory: Path) -> None:
+    """After a first index that failed: nothing was committed, so leave nothing behind."""
+    with suppress(OSError):
+        for path in [*directory.glob(f"{FILE_NAME}*"), directory / LOCK_NAME]:
+            path.unlink(missing_ok=True)
+        directory.rmdir()
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(
+            uri, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+    except sqlite3.OperationalError as error:
+        raise StorageError(f"cannot open the database {uri.partition('?')[0]}: {error}") from error
+
+
+def _translated(error: sqlite3.DatabaseError, path: Path) -> Exception:
+    if "locked" in str(error):
+        return LibraryBusyError(f"another process is writing {path.parent}; wait until it has finished")
+    if isinstance(error, sqlite3.OperationalError):
+        return StorageError(f"cannot write {path}: {error}")
+    return FormatError(f"{path} is damaged or not a library ({error}); index the folder into another one")

@@ -1,0 +1,99 @@
+"""Which pictures of a state of a library a filter leaves, ready for searches."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+
+from snapseek.library.disk.part import Part, Rows
+from snapseek.library.disk.shard import Allowed
+from snapseek.library.filters.facets import Flags
+from snapseek.library.filters.rows import rows_of
+from snapseek.library.filters.tree import Tree
+
+_KEPT = 16
+_CHUNK_ROWS = 1 << 16
+
+
+class Matching:
+    """The living pictures for which a filter holds, shard by shard. Safe to use from many threads."""
+
+    def __init__(self, parts: Sequence[Part], tree: Tree | None) -> None:
+        """`tree` is resolved; None: all living pictures match."""
+        self._parts = parts
+        self.flags: list[Flags | None] = [_flags(part, tree) for part in parts]
+        """For each shard (rows,) flags in scan order; None where every row matches."""
+        self._filters_all = tree is None
+        self.counts = [
+            len(part.shard) if flags is None else int(np.count_nonzero(flags))
+            for part, flags in zip(parts, self.flags, strict=True)
+        ]
+        self._allowed: dict[int, Allowed] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """How many pictures match."""
+        return sum(self.counts)
+
+    def allowed(self, number: int) -> Allowed:
+        """What a search of that shard is to be given."""
+        if self._filters_all:
+            return self._parts[number].allowed
+        with self._lock:
+            if number not in self._allowed:
+                flags = self.flags[number]
+                index = self._parts[number].shard.index
+                self._allowed[number] = None if flags is None else index.filter(flags, by_row=True)
+            return self._allowed[number]
+
+    def has(self, number: int, row: int) -> bool:
+        """Whether the picture there matches."""
+        flags = self.flags[number]
+        return flags is None or bool(flags[row])
+
+    def rows_by_id(self, number: int, start: int, end: int) -> list[int]:
+        """The matching rows of a shard whose ids come at these places when all are in rising order."""
+        order, flags = self._parts[number].shard.order, self.flags[number]
+        if flags is None:
+            return [int(row) for row in order[start:end]]
+        found: list[Rows] = []
+        seen = 0
+        for first in range(0, len(order), _CHUNK_ROWS):
+            chunk = order[first : first + _CHUNK_ROWS]
+            chunk = chunk[flags[chunk]]
+            found.append(chunk[max(0, start - seen) : max(0, end - seen)])
+            seen += len(chunk)
+            if seen >= end:
+                break
+        return [int(row) for part in found for row in part]
+
+
+def _flags(part: Part, tree: Tree | None) -> Flags | None:
+    if tree is None:
+        return part.alive
+    flags = rows_of(tree, part.shard.facets)
+    return flags if part.alive is None else flags & part.alive
+
+
+class Matchings:
+    """The matchings that were asked for lately, by their filter."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        """Of these shards, which never change."""
+        self._parts = parts
+        self._kept: OrderedDict[Tree | None, Matching] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, tree: Tree | None) -> Matching:
+        """The matching of a resolved tree."""
+        with self._lock:
+            if tree in self._kept:
+                self._kept.move_to_end(tree)
+                return self._kept[tree]
+        made = Matching(self._parts, tree)
+        with self._lock:
+            self._kept[tree] = made
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return made

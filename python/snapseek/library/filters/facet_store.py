@@ -1,0 +1,183 @@
+"""The facets of one shard: each made when a filter first asks for it, and kept beside a large shard."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.errors import FormatError
+from snapseek.library.filters import meaning as filter_meaning
+from snapseek.library.filters.facet_build import kind_of, list_facet, number_facet, text_facet
+from snapseek.library.filters.facet_file import read_arrays, write_arrays
+from snapseek.library.filters.facets import ChoiceFacet, Facet, Flags, ListFacet, NumberFacet, arrays_of
+from snapseek.library.filters.meaning import DATE_ROLES, ORIENTATION, Kind
+from snapseek.library.filters.tree import Condition, Near
+from snapseek.library.filters.word_facet import TextFacet, WordArrays, WordFacet
+from snapseek.library.table.records import Records
+
+KEPT_ROWS = 100_000
+"""From so many rows on facets are kept in files; of fewer they are made again in no time."""
+
+_EARTH_KM = 6371.0088
+_ARRAY_FACETS: dict[str, Callable[..., Any]] = {
+    "NumberFacet": NumberFacet,
+    "ChoiceFacet": ChoiceFacet,
+    "ListFacet": ListFacet,
+}
+
+
+class FacetStore:
+    """What can be asked of the columns of a shard. Safe to use from many threads."""
+
+    def __init__(self, records: Records, beside: Path | None = None) -> None:
+        """`beside` is the shard's file of records, None to keep nothing on the disk."""
+        self.kinds: dict[str, Kind] = {
+            field.name: kind for field in records.schema if (kind := kind_of(field.type)) is not None
+        }
+        self.rows = len(records)
+        self._records = records
+        self._beside = beside if self.rows >= KEPT_ROWS else None
+        self._facets: dict[str, Facet] = {}
+        self._lock = threading.Lock()
+
+    def facet(self, column: str) -> Facet | None:
+        """The facet of a column, made if it is not there yet; None where there is no such column."""
+        if column not in self.kinds:
+            return None
+        with self._lock:
+            if column not in self._facets:
+                self._facets[column] = self._kept(column) or self._made(column)
+            return self._facets[column]
+
+    def flags(self, condition: Condition | Near) -> Flags:
+        """(rows,) which fulfil it; not to be changed."""
+        if isinstance(condition, Near):
+            return self._near(condition)
+        if condition.column == ORIENTATION:
+            return self._oriented(str(condition.value))
+        facet: Facet | None
+        match condition.column:
+            case filter_meaning.DATE:
+                facet = self.date
+            case filter_meaning.PIXELS:
+                facet = self.pixels
+            case column:
+                facet = self.facet(column)
+        if facet is None:
+            return np.zeros(self.rows, np.bool_)
+        return facet.flags(condition.operator, condition.value)
+
+    @cached_property
+    def date(self) -> NumberFacet | None:
+        """When each picture was made, by the first column of `DATE_ROLES` that tells."""
+        columns = [role for role in DATE_ROLES if self.kinds.get(role) == "date"]
+        found = None
+        for facet in map(self._numbers, columns):
+            found = facet if found is None else _filled(found, facet)
+            if len(found.valid) == 0:
+                break
+        return found
+
+    @cached_property
+    def pixels(self) -> NumberFacet:
+        """Width times height of each picture; no value where one of them is not known."""
+        width, height = self._numbers("width"), self._numbers("height")
+        pixels = width.values.astype(np.int64) * height.values
+        valid = (width.values > 0) & (height.values > 0)
+        small = pixels.astype(np.int32) if self.rows and pixels.max() < 2**31 else pixels
+        return NumberFacet(small, np.zeros(0, np.bool_) if valid.all() else valid)
+
+    def _oriented(self, wanted: str) -> Flags:
+        width, height = self._numbers("width").values, self._numbers("height").values
+        compare = {"portrait": np.less, "landscape": np.greater, "square": np.equal}[wanted]
+        found: Flags = compare(width, height)
+        return found & self.pixels.flags("exists", True)
+
+    def _near(self, near: Near) -> Flags:
+        found = np.zeros(self.rows, np.bool_)
+        if self.kinds.get("latitude") != "number" or self.kinds.get("longitude") != "number":
+            return found
+        latitude, longitude = self._numbers("latitude"), self._numbers("longitude")
+        reach = np.degrees(near.radius_km / _EARTH_KM) * 1.0001  # the exact distance decides below
+        band = np.abs(latitude.values - near.latitude) <= reach
+        known = latitude.flags("exists", True) & longitude.flags("exists", True)
+        rows = np.flatnonzero(band & known)
+        distance = distance_km(
+            near.latitude,
+            near.longitude,
+            latitude.values[rows].astype(np.float64),
+            longitude.values[rows].astype(np.float64),
+        )
+        found[rows] = distance <= near.radius_km
+        return found
+
+    def _numbers(self, column: str) -> NumberFacet:
+        facet = self.facet(column)
+        assert isinstance(facet, NumberFacet)
+        return facet
+
+    def _made(self, column: str) -> Facet:
+        kind = self.kinds[column]
+        facet: NumberFacet | ChoiceFacet | ListFacet | WordFacet | TextFacet
+        if kind == "text":
+            facet = text_facet(self._records, column)
+        elif kind == "list":
+            facet = list_facet(self._records, column)
+        else:
+            facet = number_facet(self._records, column)
+        if self._beside is not None and not isinstance(facet, TextFacet):
+            arrays = facet.index.arrays() if isinstance(facet, WordFacet) else arrays_of(facet)
+            write_arrays(self._path(column), self._stamp(column, type(facet).__name__), arrays)
+        return facet
+
+    def _kept(self, column: str) -> Facet | None:
+        """The facet from its file, unless that is missing, damaged or of other records."""
+        if self._beside is None or not self._path(column).is_file():
+            return None
+        for name in (*_ARRAY_FACETS, "WordFacet"):
+            with suppress(FormatError, TypeError, ValueError):
+                arrays = read_arrays(self._path(column), self._stamp(column, name))
+                self._check(name, arrays)
+                if name == "WordFacet":
+                    return WordFacet(WordArrays(**arrays), TextFacet(self._records, column))
+                facet: Facet = _ARRAY_FACETS[name](**arrays)
+                return facet
+        return None
+
+    def _check(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
+        """Raises ValueError for arrays that are not of just these rows."""
+        told = {"NumberFacet": "values", "ChoiceFacet": "codes"}.get(name, "present")
+        if len(arrays[told]) != self.rows:
+            raise ValueError("not of these rows")
+
+    def _path(self, column: str) -> Path:
+        assert self._beside is not None
+        return self._beside.with_suffix(f".{self._records.schema.get_field_index(column)}.facet")
+
+    def _stamp(self, column: str, kind: str) -> dict[str, object]:
+        """What a facet is made of: the records of a shard never change, so their file's size tells enough."""
+        return {"facet": kind, "column": column, "rows": self.rows, "bytes": self._records.size_bytes}
+
+
+def _filled(first: NumberFacet, second: NumberFacet) -> NumberFacet:
+    """The values of the first; where it has none, those of the second."""
+    valid = first.flags("exists", True)
+    other = second.flags("exists", True)
+    both = valid | other
+    values = np.where(valid, first.values.astype(np.int64), second.values.astype(np.int64))
+    return NumberFacet(values, np.zeros(0, np.bool_) if both.all() else both)
+
+
+def distance_km(
+    latitude: float, longitude: float, latitudes: NDArray[np.float64], longitudes: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(n,) along the surface of the sphere, by the haversine formula; arguments in degrees."""
+    here, there = np.radians(latitude), np.radians(latitudes)
+    across = np.radians(longitudes - longitude)
+    half = np.sin((there - here) / 2) ** 2 + np.cos(here) * np.cos(there) * np.sin(across / 2) ** 2
+    return np.asarray(2 * _EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1))))

@@ -1,0 +1,276 @@
+"""The Arrow file beside the vectors: one record a row, in scan order, open to all that read Arrow."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from snapseek.errors import FormatError, StorageError
+from snapseek.library.table.row_values import File, Places, Values, iso_times
+
+_BATCH_ROWS = 1024
+_BATCHES_AT_A_TIME = 64
+_PAGE_BYTES = 4096
+_PIECE_BYTES = 128 << 20
+"""Records that are brought into order at a time: each piece reads the whole source once."""
+
+_CORE: dict[str, pa.DataType] = {
+    "id": pa.int64(),
+    "uri": pa.string(),
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "color": pa.string(),
+    "preview": pa.binary(),
+    "caption": pa.string(),
+}
+_FOLDER: dict[str, pa.DataType] = {
+    "name": pa.string(),
+    "folder": pa.string(),
+    "size_bytes": pa.int64(),
+    "modified": pa.timestamp("us", tz="UTC"),
+    "kind": pa.string(),
+    "taken": pa.timestamp("us", tz="UTC"),
+    "camera": pa.string(),
+    "latitude": pa.float64(),
+    "longitude": pa.float64(),
+    "tags": pa.list_(pa.string()),
+    "title": pa.string(),
+}
+SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
+"""The columns of pictures; imported tables add others to the first seven, which all have. Libraries made
+before a column was there lack it: it counts as null."""
+
+Record = dict[str, Any]
+
+
+class RecordWriter:
+    """Streams records into a new Arrow file; at most one batch of them is held in memory."""
+
+    def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
+        """Create the file at `path`. Raises StorageError when the disk refuses."""
+        self._path = path
+        self._schema = schema
+        self._pending: list[Record] = []
+        try:
+            self._writer = pa.ipc.new_file(str(path), schema)
+        except OSError as error:
+            raise StorageError(f"cannot write {path}: {error}") from error
+
+    def append(self, record: Record) -> None:
+        """Add one record with the columns of the schema. Raises StorageError when the disk refuses."""
+        self._pending.append(record)
+        if len(self._pending) == _BATCH_ROWS:
+            self._flush()
+
+    def extend(self, records: pa.RecordBatch) -> None:
+        """Add records of just the schema. Raises StorageError when the disk refuses."""
+        self._flush()
+        for start in range(0, records.num_rows, _BATCH_ROWS):
+            self._write(records.slice(start, _BATCH_ROWS))
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._write(pa.RecordBatch.from_pylist(self._pending, schema=self._schema))
+            self._pending.clear()
+
+    def _write(self, batch: pa.RecordBatch) -> None:
+        try:
+            self._writer.write_batch(batch)
+        except OSError as error:
+            raise StorageError(f"cannot write {self._path}: {error}") from error
+
+    def finish(self) -> None:
+        """Write what is pending and the footer. Raises StorageError when the disk refuses."""
+        self._flush()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file as it is. Raises StorageError when the disk refuses."""
+        try:
+            self._writer.close()
+        except OSError as error:
+            raise StorageError(f"cannot write {self._path}: {error}") from error
+
+
+class Records:
+    """The records of one shard, memory-mapped: opening costs nothing, a record costs its own bytes."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file. Raises FormatError when it is not an Arrow file with the columns of a record."""
+        try:
+            file = pa.memory_map(str(path))
+            reader = pa.ipc.open_file(file)
+            file.seek(0)
+            self._mapped = file.read_buffer()
+            self._batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
+        except (OSError, pa.ArrowException) as error:
+            raise FormatError(
+                f"{path} is damaged or not an Arrow file ({error}); index the folder anew"
+            ) from error
+        self.schema: pa.Schema = reader.schema
+        missing = [name for name in _CORE if self.schema.get_field_index(name) < 0]
+        if missing:
+            raise FormatError(f"{path} lacks the columns {', '.join(missing)}; index the folder anew")
+        shown = [field for field in self.schema if field.name in _CORE or is_shown(field.type)]
+        self._shown = [field.name for field in shown]
+        self._own = [name for name in self._shown if name not in _CORE]
+        self._counts = np.array([batch.num_rows for batch in self._batches], np.int64)
+        self._stops = np.cumsum(self._counts)
+        self._path = path
+        self.size_bytes = path.stat().st_size
+
+    def warm(self) -> None:
+        """Read the whole file into memory, as far as it is not there yet, so that no answer waits for it."""
+        np.bitwise_xor.reduce(np.frombuffer(memoryview(self._mapped), np.uint8)[::_PAGE_BYTES])
+
+    def __len__(self) -> int:
+        """The number of records."""
+        return int(self._counts.sum())
+
+    @property
+    def batches(self) -> Sequence[pa.RecordBatch]:
+        """All records as they lie in the file."""
+        return self._batches
+
+    def id_of(self, row: int) -> int:
+        """The id of one row."""
+        (batch,), (place,) = self._places(np.array([row]))
+        return int(self._batches[batch].column("id")[int(place)].as_py())
+
+    def get(self, rows: Sequence[int]) -> list[Record]:
+        """The records of these rows, in their order, without columns of raw bytes but for the preview.
+
+        What JSON has no word for comes as text, times as ISO 8601.
+        """
+        if not rows:
+            return []
+        batch, place = self._places(np.asarray(rows, np.int64))
+        try:
+            columns = [
+                read(batch, place) if read else self._by_arrow(name, batch, place)
+                for name, read in self._readers.items()
+            ]
+        except (IndexError, UnicodeDecodeError) as error:
+            raise FormatError(
+                f"{self._path} is damaged ({error}); see: snapseek verify, snapseek repair"
+            ) from error
+        return [dict(zip(self._shown, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    @cached_property
+    def _readers(self) -> dict[str, Values | None]:
+        """What reads each column that is shown; None where only Arrow can."""
+        file = File(self._mapped, self._batches)
+        return {name: file.values_of(name) for name in self._shown}
+
+    def _by_arrow(self, name: str, batch: Places, place: Places) -> list[Any]:
+        places = zip(batch.tolist(), place.tolist(), strict=True)
+        parts = [self._batches[number].column(name).slice(at, 1) for number, at in places]
+        return _plain_values(pa.chunked_array([pa.concat_arrays(parts)]))
+
+    def _places(self, rows: NDArray[np.int64]) -> tuple[Places, Places]:
+        """The batch of each row, and its place there."""
+        batch = self._stops.searchsorted(rows, side="right")
+        return batch, rows - (self._stops - self._counts)[batch]
+
+    def meta(self, record: Record) -> Record:
+        """The part of a record that its source added."""
+        return {name: record[name] for name in self._own}
+
+    def column(self, name: str) -> "Iterator[pa.Array[Any]]":
+        """One column of all records in order, some ten thousand of them at a time."""
+        if not self._batches:
+            yield pa.array([], self.schema.field(name).type)
+        for start in range(0, len(self._batches), _BATCHES_AT_A_TIME):
+            parts = [batch.column(name) for batch in self._batches[start : start + _BATCHES_AT_A_TIME]]
+            yield pa.concat_arrays(parts)
+
+    def texts(self, name: str, rows: NDArray[np.int32]) -> "pa.Array[Any]":
+        """One column of these rows, (n,), which rise."""
+        indices = self._stops.searchsorted(rows, side="right")
+        bounds = np.flatnonzero(np.diff(indices, prepend=-1)).tolist()
+        parts = [pa.array([], self.schema.field(name).type)]
+        for low, high in zip(bounds, [*bounds[1:], len(rows)][: len(bounds)], strict=True):
+            batch = self._batches[indices[low]]
+            first = int(self._stops[indices[low]]) - batch.num_rows
+            parts.append(batch.column(name).take(pa.array(rows[low:high] - first)))
+        return pa.concat_arrays(parts)
+
+    def in_order(self, order: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+        """The records of the rows `order`, (n,), in that order; some megabytes at a time."""
+        row_bytes = self.size_bytes // max(1, len(self))
+        piece = max(_BATCH_ROWS, _PIECE_BYTES // max(1, row_bytes))
+        for start in range(0, len(order), piece):
+            yield from self._gather(order[start : start + piece])
+
+    def _gather(self, rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+        """Each batch gives all that is wanted of it, side by side; then they are brought into order."""
+        indices = self._stops.searchsorted(rows, side="right")
+        by_batch = np.argsort(indices, kind="stable")
+        starts = np.flatnonzero(np.diff(indices[by_batch], prepend=-1))
+        parts = []
+        for wanted in np.split(by_batch, starts[1:]):
+            index = int(indices[wanted[0]])
+            first = int(self._stops[index]) - self._batches[index].num_rows
+            parts.append(self._batches[index].take(rows[wanted] - first))
+        place = np.empty(len(rows), np.int64)
+        place[by_batch] = np.arange(len(rows))
+        yield from pa.Table.from_batches(parts).combine_chunks().take(place).to_batches()
+
+
+def is_shown(kind: pa.DataType) -> bool:
+    """Whether a value of this type can be part of an answer: raw bytes can not."""
+    types = pa.types
+    return not (types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
+
+
+def plain_rows(table: pa.Table) -> list[Record]:
+    """The rows of a table. What JSON has no word for is text, times ISO 8601; raw bytes stay as they are."""
+    columns = [_plain_values(column) for column in table.columns]
+    names = table.column_names
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _plain_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return _times(column)
+    of_list = pa.types.is_list(kind) and _is_plain(kind.value_type)
+    values = column.to_pylist()
+    return values if of_list or _is_plain(kind) else [_speakable(value) for value in values]
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether values of this type come out of Arrow as an answer has them."""
+    types = pa.types
+    return bool(
+        types.is_string(kind)
+        or types.is_integer(kind)
+        or types.is_binary(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+    )
+
+
+def _times(column: "pa.ChunkedArray[Any]") -> list[str | None]:
+    """Times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
+    if column.type.tz in (None, "UTC"):
+        return [
+            None if time.startswith("NaT") else time for time in iso_times(column.to_numpy(), column.type.tz)
+        ]
+    return [time and time.replace(" ", "T") for time in column.cast(pa.string()).to_pylist()]
+
+
+def _speakable(value: Any) -> Any:
+    """The value as JSON can tell it: other things than texts, numbers, lists and objects become text."""
+    if value is None or isinstance(value, str | int | float | bytes):
+        return value
+    if isinstance(value, list | tuple):
+        return [_speakable(entry) for entry in value]
+    if isinstance(value, dict):
+        return {str(name): _speakable(entry) for name, entry in value.items()}
+    return value.isoformat() if isinstance(value, date | datetime | time) else str(value)
