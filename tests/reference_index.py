@@ -122,7 +122,8 @@ class Reference:
         """The tier's values of every row, (rows, stride): whole numbers, or float16 in float64."""
         stride = reference.stride(self.dim)
         if self.trellis_bits:
-            return trellis_levels(self.parts["tier"].reshape(len(self.ids), -1), self.trellis_bits)[:, :stride]
+            lines = self.parts["tier"].reshape(len(self.ids), -1)
+            return trellis_levels(lines, self.trellis_bits)[:, :stride]
         if self.parts["shape"][2] == 3:
             return self.parts["tier"].view(np.float16).reshape(-1, stride).astype(np.float64)
         if self.parts["shape"][2] == 2:
