@@ -70,7 +70,8 @@ def mixed(values: F32) -> F32:
         pairs = values.reshape(-1, 2, half)
         values = np.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], axis=1).reshape(-1)
         half *= 2
-    return values * (np.float32(1) / np.sqrt(np.float32(size)))
+    factor: np.float32 = np.float32(1) / np.sqrt(np.float32(size))
+    return values * factor
 
 
 def trellis_levels(lines: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
