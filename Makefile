@@ -108,11 +108,13 @@ fuzz: ## A million files of lies and damage through open, verify and search
 	PROPTEST_CASES=500000 cargo test --locked --release no_file_can_do_harm -- --nocapture
 	PROPTEST_CASES=100000 cargo test --locked --release every_kernel_agrees_with_the_reference
 
-test-arm: ## The NEON kernels against the reference, on this machine: needs Debian's qemu-user and gcc-aarch64-linux-gnu
+test-arm: ## Lints and all tests of the crate for 64-bit ARM, on this machine: needs Debian's qemu-user and gcc-aarch64-linux-gnu
 	rustup target add aarch64-unknown-linux-gnu
+	cargo clippy --locked --target aarch64-unknown-linux-gnu --lib --tests -- -D warnings
+	CARGO_PROFILE_TEST_OPT_LEVEL=1 \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
-	cargo test --locked --target aarch64-unknown-linux-gnu --lib scan
+	cargo test --locked --target aarch64-unknown-linux-gnu --lib
 
 docs: ## Documentation of the crate, without warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps

@@ -11,11 +11,13 @@ import argparse
 import json
 import os
 import platform
+import random
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +29,16 @@ from snapseek.distil.distillation import Answers, ask
 from snapseek.distil.ranking import cosines, heat_of, overlap
 from snapseek.distil.static import unit
 from snapseek.distil.student import write_text_tower
-from snapseek.distil.training import Course, Lesson, quiet, train_static, train_transformer
+from snapseek.distil.training import (
+    HIDDEN,
+    WIDE,
+    Course,
+    Lesson,
+    halves_pay,
+    quiet,
+    train_static,
+    train_transformer,
+)
 from snapseek.models import Encoder
 from snapseek.models.texts import Words, shipped_texts, shipped_words
 from snapseek.models.tower import Tower
@@ -69,22 +80,30 @@ def starter_exam(work: Path) -> Exam:
 
     recipe = build.Recipe(work, seed=7)
     texts = [sample.text for sample in recipe.samples]
+    more = more_texts(recipe)
     start = time.perf_counter()
     embedded = recipe.teacher.embed(texts)
+    embedded_more = recipe.teacher.embed(list(more))
     alone = recipe.teacher.embed_tokens(range(build.VOCABULARY))
     asking_s = time.perf_counter() - start
     model = companion.train(recipe.space, embedded, recipe.samples, recipe.seed)
     wanted = build.teach(recipe.space, model, embedded).numpy()
-    encoded = recipe.tokenizer.encode_batch(texts, add_special_tokens=False)
-    ids = [row.ids[: build.CONTEXT] for row in encoded]  # as the loader cuts them
+    wanted_more = build.teach(recipe.space, model, embedded_more).numpy()
+    ids, ids_more = ids_of(recipe, texts), ids_of(recipe, list(more))
     # A text comes several times: all its copies are held out together.
     different = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     held = split(len(different))[[different[text] for text in texts]]
     once = list({texts[row]: row for row in np.flatnonzero(held).tolist() if ids[row]}.values())
     kept = np.flatnonzero(~held).tolist()
-    weights = np.array([max(recipe.samples[row].weight, 0.5) for row in kept], np.float32)
+    weights = [max(recipe.samples[row].weight, 0.5) for row in kept] + [max(w, 0.5) for w in more.values()]
     classes = build.class_rows(recipe.space, model).numpy()
-    lesson = Lesson([ids[row] for row in kept], wanted[kept], weights, classes)
+    whole = Lesson(
+        [ids[row] for row in kept] + ids_more,
+        np.concatenate([wanted[kept], wanted_more]),
+        np.array(weights, np.float32),
+        classes,
+    )
+    lesson = without(whole, [ids[row] for row in once])
     tests = {"held-out texts": once, "of up to 3 words": [r for r in once if texts[r].count(" ") < 3]}
     return Exam(
         name="all-MiniLM-L6-v2 with the starter's map",
@@ -97,6 +116,47 @@ def starter_exam(work: Path) -> Exam:
         asking_s=asking_s,
         teacher_ms=median_ms(lambda: recipe.teacher.embed_tokens([3899])),
     )
+
+
+def ids_of(recipe: Any, texts: list[str]) -> list[list[int]]:
+    """The tokens of texts, cut as the loader cuts them."""
+    import build
+
+    rows = recipe.tokenizer.encode_batch(texts, add_special_tokens=False)
+    return [row.ids[: build.CONTEXT] for row in rows]
+
+
+def more_texts(recipe: Any) -> dict[str, float]:
+    """Texts beside the starter's, with their weights: 100,000 of the same corpus drawn again with other
+    seeds, and 50,000 words and short glosses of WordNet.
+
+    None is a text of the starter's corpus, so none is held out.
+    """
+    import build
+    from concepts import read_concepts
+    from corpus import Corpus
+    from labels import LabelIndex
+
+    known = {sample.text for sample in recipe.samples}
+    leaves = recipe.words.leaves(label.offset for label in recipe.labels)
+    concepts = read_concepts(build.HERE / "concepts.txt", LabelIndex(recipe.labels), recipe.words, leaves)
+    again: dict[str, float] = {}
+    for seed in (8, 9, 10):
+        for sample in Corpus(recipe.words, recipe.labels, concepts, seed).samples():
+            if sample.text not in known:
+                again[sample.text] = max(again.get(sample.text, 0), sample.weight)
+    spoken = {text: None for noun in recipe.words.nouns.values() for text in (*noun.lemmas[:3], noun.gloss)}
+    words = [text for text in spoken if text not in known and text not in again and text.count(" ") < 4]
+    random.Random(3).shuffle(words)
+    return dict([*list(again.items())[:100_000], *((word, 0.5) for word in words[:50_000])])
+
+
+def without(lesson: Lesson, unheard: list[list[int]]) -> Lesson:
+    """The lesson without texts that are, to a student, those of the test: *Eskimo* and *eskimo* are one."""
+    banned = {tuple(row) for row in unheard}
+    kept = [place for place, row in enumerate(lesson.ids) if tuple(row) not in banned]
+    ids = [lesson.ids[place] for place in kept]
+    return Lesson(ids, lesson.wanted[kept], lesson.weights[kept], lesson.anchors)
 
 
 def class_pictures(space: object, model: object, seed: int = 3) -> np.ndarray:
@@ -197,18 +257,19 @@ def vit_folder(folder: Path) -> Path:
 
 def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
     """Teach a student and print what came of it."""
-    start = time.perf_counter()
-    course = Course(exam.heat, epochs=epochs)
+    rows = quiet(exam.alone, exam.lesson.ids)
+    start = time.process_time()
+    course = Course(exam.heat, epochs=epochs, halves=halves_pay())
     if kind == "static":
-        pupil = train_static(quiet(exam.alone, exam.lesson.ids), exam.lesson, course, print)
+        pupil = train_static(rows, exam.lesson, course, print, hidden=HIDDEN, wide=WIDE)
     else:
         layers = int(kind.removeprefix("transformer-"))
-        length = exam.length
-        pupil = train_transformer(exam.alone, exam.lesson, course, print, layers=layers, length=length)
-    minutes = (time.perf_counter() - start) / 60
+        pupil = train_transformer(rows, exam.lesson, course, print, layers=layers, length=exam.length)
+    minutes = (time.process_time() - start) / 60
     size = write_text_tower(out, pupil.weights(), exam.lesson.wanted.shape[1])
     tower = Tower(out)
-    print(f"{exam.name} -> {kind}, {epochs} epochs: {minutes:.1f} min training, {size / 1e6:.1f} MB")
+    print(f"{exam.name} -> {kind}, {epochs} epochs, {size / 1e6:.1f} MB")
+    print(f"  training: {minutes:.1f} min of processor time")
     print(
         f"  6 tokens, one thread: {median_ms(lambda: run(tower, 6)):.3f} ms, teacher {exam.teacher_ms:.2f} ms"
     )
@@ -217,7 +278,8 @@ def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
         near = cosines(guess, wanted)
         blind = np.broadcast_to(unit(exam.lesson.wanted.mean(axis=0)[None]), wanted.shape)
         low, shared = np.quantile(near, 0.05), overlap(guess, wanted, exam.pictures)
-        print(f"  {name} ({len(ids)}): cosine mean {near.mean():.3f}, 5th percentile {low:.3f}")
+        middle, mean = np.median(near), near.mean()
+        print(f"  {name} ({len(ids)}): cosine median {middle:.3f}, mean {mean:.3f}, 5th percentile {low:.3f}")
         print(f"    top-10 overlap over {len(exam.pictures)} pictures {shared:.3f}")
         mean, same = cosines(blind, wanted).mean(), overlap(blind, wanted, exam.pictures)
         print(f"    one answer for all texts: cosine mean {mean:.3f}, overlap {same:.3f}")

@@ -1,8 +1,10 @@
 """Small students with random weights, to be exported and loaded in tests."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from snapseek.distil.static import StaticWeights
+from snapseek.distil.static import Neighbours, StaticWeights
 from snapseek.distil.transformer import TransformerWeights
 
 DIM, TOKENS = 3, 11  # those of the tiny model
@@ -14,15 +16,19 @@ def static_weights(seed=0, dim=DIM, tokens=TOKENS, hidden=8):
     return StaticWeights(*(normal(size=shape).astype(np.float32) for shape in shapes))
 
 
+def hearing_weights(seed=0, dim=DIM, wide=5):
+    normal = np.random.default_rng(seed + 1).normal
+    shapes = [(wide, dim, 3), (wide,), (dim, wide)]
+    return replace(
+        static_weights(seed, dim), neighbours=Neighbours(*(normal(size=s).astype(np.float32) for s in shapes))
+    )
+
+
 def transformer_weights(seed=0, dim=DIM, tokens=TOKENS, width=8, layers=2, length=6):
     normal = np.random.default_rng(seed).normal
-    shapes = {
-        "rows": (tokens, width),
-        "places": (length, width),
-        "out.weight": (dim, width),
-        "out.bias": (dim,),
-    }
-    pairs = {"norm": ()}
+    shapes = {"rows": (tokens, dim), "places": (length, width)}
+    pairs = {"norm": (), "narrow": (width, dim), "out": (dim, width)}
+    pairs |= {"bend.inner": (7, dim), "bend.outer": (dim, 7)}
     for layer in range(layers):
         pairs |= {f"{layer}.norm1": (), f"{layer}.norm2": (), f"{layer}.ask": (3 * width, width)}
         pairs |= {f"{layer}.answer": (width, width), f"{layer}.inner": (4 * width, width)}

@@ -107,7 +107,7 @@ def test_the_loss_in_torch_is_that_of_numpy():
 
 
 @needs_torch
-@pytest.mark.parametrize("kind", ["static", "transformer"])
+@pytest.mark.parametrize("kind", ["static", "neighbours", "transformer"])
 def test_a_pupil_says_what_its_weights_say(kind):
     import torch
 
@@ -115,13 +115,61 @@ def test_a_pupil_says_what_its_weights_say(kind):
 
     torch.manual_seed(1)
     alone = unit(np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32))
-    pupil = StaticPupil(alone, 16) if kind == "static" else TransformerPupil(alone, 16, 2, 7)
+    pupil = {
+        "static": lambda: StaticPupil(alone, 16),
+        "neighbours": lambda: StaticPupil(alone, 16, 5),
+        "transformer": lambda: TransformerPupil(alone, 9, 16, 2, 7),
+    }[kind]()
     with torch.no_grad():
         for parameter in pupil.dense:
             parameter += 0.1 * torch.randn(parameter.shape)
         ids = [[1, 2, 3], [4], [5, 6, 7, 8, 9]]
         said = pupil(ids).numpy()
     np.testing.assert_allclose(said, pupil.weights().embed(ids), atol=1e-5)
+
+
+@needs_torch
+@pytest.mark.parametrize(("texts", "batch"), [(20, 20), (272, 32), (4_096, 128), (156_000, 512)])
+def test_few_texts_are_taken_in_small_batches(texts, batch):
+    from snapseek.distil.training import _batch
+
+    assert _batch(512, texts) == batch
+
+
+@needs_torch
+def test_texts_of_like_length_go_together():
+    from snapseek.distil.training import _alike
+
+    lengths = np.random.default_rng(0).integers(1, 40, 700).tolist()
+    order, parts = _alike([[0] * length for length in lengths])
+    assert [row for part in parts for row in part] == order
+    assert sorted(order) == list(range(700))
+    padded = sum(len(part) * max(lengths[row] for row in part) for part in parts)
+    assert padded < 1.2 * sum(lengths)
+
+
+@needs_torch
+def test_a_lesson_in_bfloat16_makes_nearly_the_same_student():
+    from snapseek.distil.training import Course, Lesson, train_static
+
+    rng = np.random.default_rng(0)
+    rows = unit(rng.normal(size=(30, 8)).astype(np.float32))
+    ids = rng.integers(0, 30, (256, 3)).tolist()
+    wanted = unit((rows[ids] * [[3], [1], [1]]).sum(axis=1).astype(np.float32))  # the first counts most
+    lesson = Lesson(ids, wanted, np.ones(256, np.float32), rows)
+    full, half = (
+        train_static(
+            rows, lesson, Course(0.2, epochs=60, batch=64, halves=halves), lambda _: None, hidden=16, wide=8
+        )
+        for halves in (False, True)
+    )
+    learned, same = (
+        (student.weights().embed(ids) * other).sum(axis=1).mean()
+        for student, other in ((full, wanted), (half, full.weights().embed(ids)))
+    )
+    blind = (unit(rows[ids].sum(axis=1)) * wanted).sum(axis=1).mean()
+    assert learned > (1 + blind) / 2  # of what a bag of rows misses, half is heard
+    assert same > 0.995
 
 
 @needs_torch

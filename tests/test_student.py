@@ -8,12 +8,13 @@ import pytest
 from PIL import Image
 
 from conftest import write_pictures
-from pupils import static_weights, transformer_weights
-from snapseek.distil.student import note, write_student
+from pupils import DIM, hearing_weights, static_weights, transformer_weights
+from snapseek.distil.student import note, write_student, write_text_tower
 from snapseek.errors import InputError, ModelError, ModelMismatchError, StorageError
 from snapseek.library import Library
 from snapseek.models import Encoder
 from snapseek.models.check import check_model
+from snapseek.models.tower import Tower
 from tiny_model import write_tiny_model
 
 TEXTS = ["red", "a photo", "blue green white", "yellow a photo black"]
@@ -25,7 +26,11 @@ def student(tmp_path, encoder):
     return tmp_path / "student"
 
 
-@pytest.mark.parametrize("weights", [static_weights(), transformer_weights()], ids=["static", "transformer"])
+@pytest.mark.parametrize(
+    "weights",
+    [static_weights(), hearing_weights(), transformer_weights()],
+    ids=["static", "neighbours", "transformer"],
+)
 def test_the_loader_says_what_the_obvious_version_says(tmp_path, encoder, weights):
     write_student(tmp_path / "student", weights, encoder, {})
     loaded = Encoder.load(tmp_path / "student")
@@ -36,6 +41,25 @@ def test_the_loader_says_what_the_obvious_version_says(tmp_path, encoder, weight
     )
     assert loaded.text_policy.unpadded
     assert loaded.text_policy.batch_safe
+
+
+def test_neighbours_hear_the_order_of_tokens_and_rows_alone_do_not():
+    plain, hearing = static_weights(seed=1), hearing_weights(seed=1)
+    np.testing.assert_allclose(plain.embed([[4, 5, 6]]), plain.embed([[6, 4, 5]]), atol=1e-6)
+    assert np.abs(hearing.embed([[4, 5, 6]]) - hearing.embed([[6, 4, 5]])).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    "weights", [hearing_weights(), transformer_weights()], ids=["neighbours", "transformer"]
+)
+def test_padding_changes_nothing(tmp_path, weights):
+    write_text_tower(tmp_path / "text.onnx", weights, DIM)
+    tower = Tower(tmp_path / "text.onnx")
+    said = [
+        tower.run({"input_ids": np.array([ids]), "attention_mask": np.array([mask])}, ["text_embeds"])[0]
+        for ids, mask in (([4, 5, 6], [1, 1, 1]), ([4, 5, 6, 7, 8], [1, 1, 1, 0, 0]))
+    ]
+    np.testing.assert_allclose(said[0], said[1], atol=1e-5)
 
 
 def test_it_names_its_teacher(student, encoder, tiny_model):

@@ -5,7 +5,8 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::file::format::{CHUNK_BYTES, Checksum, Header, Tag};
+use crate::file::checksum::Checksum;
+use crate::file::format::{CHUNK_BYTES, Header, Tag};
 use crate::file::temporary::TemporaryName;
 
 /// A file being written. Dropping it before [`Draft::publish`] leaves nothing on the disk.

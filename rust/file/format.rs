@@ -169,7 +169,6 @@ impl Header {
         Ok(header)
     }
 
-    /// Sections follow one another without gap or overlap, and the file ends with the last.
     /// Check that the file is of this kind, and that its rows and dimensions are within bounds.
     ///
     /// # Errors
@@ -187,6 +186,7 @@ impl Header {
         Ok(())
     }
 
+    /// Sections follow one another without gap or overlap, and the file ends with the last.
     fn check_places(&self, claimed: u64, got: u64) -> Result<(), Fault> {
         let mut end = self.header_bytes() as u64;
         for section in &self.sections {
@@ -317,51 +317,12 @@ fn long(bytes: &[u8], at: usize) -> u64 {
     bytemuck::pod_read_unaligned(&bytes[at..at + 8])
 }
 
-/// The checksums of a section while it is being written: of all of it, and of each chunk.
-#[derive(Debug, Default)]
-pub(crate) struct Checksum {
-    size: u64,
-    whole: u32,
-    chunk: u32,
-    chunks: Vec<u32>,
-}
-
-impl Checksum {
-    /// Bytes taken in so far.
-    pub(crate) fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// Take in the next bytes of the section.
-    pub(crate) fn update(&mut self, mut bytes: &[u8]) {
-        self.whole = crc32c::crc32c_append(self.whole, bytes);
-        while !bytes.is_empty() {
-            let room = CHUNK_BYTES - (self.size % CHUNK_BYTES as u64) as usize;
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
-            self.chunk = crc32c::crc32c_append(self.chunk, now);
-            self.size += now.len() as u64;
-            if now.len() == room {
-                self.chunks.push(std::mem::take(&mut self.chunk));
-            }
-            bytes = later;
-        }
-    }
-
-    /// The section's line for [`Header::new`], and its chunks' checksums.
-    pub(crate) fn finish(mut self, tag: Tag) -> ((Tag, u64, u32), Vec<u32>) {
-        if !self.size.is_multiple_of(CHUNK_BYTES as u64) {
-            self.chunks.push(self.chunk);
-        }
-        self.chunks.truncate(chunk_count(self.size) as usize);
-        ((tag, self.size, self.whole), self.chunks)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::file::checksum::Checksum;
 
     const TAGS: [Tag; 3] = [Tag::CODES, Tag::SCALES, Tag::CHUNKS];
 

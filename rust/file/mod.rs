@@ -5,5 +5,6 @@
 pub mod format;
 pub mod load;
 
+pub(crate) mod checksum;
 pub(crate) mod draft;
 pub(crate) mod temporary;

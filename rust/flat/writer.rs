@@ -6,7 +6,8 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::file::format::{Checksum, Header, KIND_FLAT, MAX_ROWS, Tag, align, header_bytes};
+use crate::file::checksum::Checksum;
+use crate::file::format::{Header, KIND_FLAT, MAX_ROWS, Tag, align, header_bytes};
 use crate::file::temporary::TemporaryName;
 use crate::vectors::{Vectors, check_dim, encode_row, stride};
 

@@ -3,7 +3,7 @@
 use crate::hits::topk::Hit;
 use crate::scan::Scanner;
 use crate::tier::trellis::{THREE, TWO, Trellis, add_turned_back, ask};
-use crate::vectors::half::{HALF_BYTES, halves, product};
+use crate::vectors::half::{HALF_BYTES, Halves, halves};
 use crate::vectors::{MAX_DIM, Query, rounded, stride};
 
 /// How finely is kept what the 4-bit codes leave over.
@@ -155,6 +155,7 @@ pub struct Refiner<'a> {
     row_bytes: usize,
     dim: usize,
     scanner: Scanner,
+    halves: Halves,
 }
 
 impl<'a> Refiner<'a> {
@@ -165,7 +166,7 @@ impl<'a> Refiner<'a> {
     pub fn new(tier: Tier, codes: &'a [u8], scales: &'a [f32], dim: usize, scanner: Scanner) -> Self {
         let row_bytes = tier.row_bytes(dim);
         assert_eq!(codes.len(), scales.len() * row_bytes, "codes are not one row of {row_bytes} per scale");
-        Self { tier, codes, scales, row_bytes, dim, scanner }
+        Self { tier, codes, scales, row_bytes, dim, scanner, halves: Halves::fastest() }
     }
 
     /// For a tier with a trellis, code the query as codes see it, shape (4m,), into `turned`.
@@ -226,7 +227,7 @@ impl<'a> Refiner<'a> {
         let mut sum = [0];
         match self.tier {
             Tier::None => {}
-            Tier::Float16 => return product(codes, query.codes()),
+            Tier::Float16 => return self.halves.product(codes, query.codes()),
             Tier::Int4 => {
                 let mut values = [0; MAX_DIM];
                 let values = &mut values[..query.codes().len()];

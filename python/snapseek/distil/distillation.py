@@ -193,20 +193,28 @@ def _train(
     plan: Plan,
     report: Callable[[str], object],
 ) -> "StaticWeights | TransformerWeights":
-    from snapseek.distil.training import Course, Lesson, quiet, train_static, train_transformer
+    from snapseek.distil.training import (
+        HIDDEN,
+        WIDE,
+        Course,
+        Lesson,
+        halves_pay,
+        quiet,
+        train_static,
+        train_transformer,
+    )
 
     wanted = answers.wanted[kept]
     ids = [row for row, is_kept in zip(answers.ids, kept, strict=True) if is_kept]
     anchors = np.asarray(wanted[:_TEXT_ANCHORS] if vectors is None else vectors, np.float32)
     lesson = Lesson(ids, wanted, np.ones(len(ids), np.float32), anchors)
     heat = heat_of(wanted[:256], anchors[:_TEXT_ANCHORS])
-    course = Course(heat, epochs=plan.epochs, seed=plan.seed)
+    course = Course(heat, epochs=plan.epochs, seed=plan.seed, halves=halves_pay())
+    rows = quiet(answers.alone, ids)
     if plan.student == "static":
-        return train_static(quiet(answers.alone, ids), lesson, course, report).weights()
+        return train_static(rows, lesson, course, report, hidden=HIDDEN, wide=WIDE).weights()
     length = encoder.tokens.context_length
-    return train_transformer(
-        answers.alone, lesson, course, report, layers=plan.layers, length=length
-    ).weights()
+    return train_transformer(rows, lesson, course, report, layers=plan.layers, length=length).weights()
 
 
 def require_torch() -> None:

@@ -1,4 +1,7 @@
-"""The static student: a row for each token, their mean, one residual layer; no order of words."""
+"""The static student: a row for each token, their mean, one residual layer.
+
+Without `Neighbours` it does not hear the order of words; with them it hears which token stands beside which.
+"""
 
 import math
 from collections.abc import Sequence
@@ -15,6 +18,35 @@ STEEPNESS = 8.0  # unit vectors have small entries: without it the bend would se
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """What a token adds because of the tokens beside it: a convolution over three places.
+
+    `kernel` (wide, dim, 3) and `bias` (wide,) read the rows before, at and behind a place, and
+    `back` (dim, wide) turns what was found at all places into a part of the sum; float32.
+    """
+
+    kernel: Floats
+    bias: Floats
+    back: Floats
+
+    def of(self, rows: Floats) -> Floats:
+        """(dim,) of the rows (n, dim) of one text: the obvious version of what the graph does."""
+        silence = np.zeros_like(rows[:1])
+        line = np.concatenate([silence, rows, silence])
+        beside = (line[place : place + len(rows)] @ self.kernel[:, :, place].T for place in range(3))
+        return np.asarray(gelu(sum(beside, self.bias)).sum(axis=0) @ self.back.T, np.float32)
+
+    def add_to(self, graph: Graph, rows: str, mask: str) -> str:
+        """Add them to a graph: `rows` float32 (N, L, dim), zeros at padding, `mask` (N, L) → (N, dim)."""
+        line = graph.op("Transpose", rows, perm=[0, 2, 1])
+        kernel, bias = graph.weight(self.kernel), graph.constant(self.bias)
+        found = graph.gelu(graph.op("Conv", line, kernel, bias, kernel_shape=[3], pads=[1, 1]))
+        heard = graph.op("Mul", found, graph.op("Unsqueeze", mask, graph.constant([1], np.int64)))
+        total = graph.op("ReduceSum", heard, graph.constant([2], np.int64), keepdims=0)
+        return graph.op("Gemm", total, graph.weight(self.back), transB=1)
+
+
+@dataclass(frozen=True)
 class StaticWeights:
     """`rows` (tokens, dim), `inner` (hidden, dim), `outer` (dim, hidden) and their biases, float32.
 
@@ -26,12 +58,17 @@ class StaticWeights:
     inner_bias: Floats
     outer: Floats
     outer_bias: Floats
+    neighbours: Neighbours | None = None
 
     def embed(self, ids: Sequence[Sequence[int]]) -> Floats:
         """(n, dim) unit rows of n texts as ids: the obvious version of what the graph does."""
-        words = unit(np.stack([self.rows[list(row)].sum(axis=0) for row in ids]))
+        words = unit(np.stack([self._sum(self.rows[list(row)]) for row in ids]))
         inner = gelu(np.asarray(STEEPNESS * words @ self.inner.T + self.inner_bias, np.float32))
         return unit(words + inner @ self.outer.T + self.outer_bias)
+
+    def _sum(self, rows: Floats) -> Floats:
+        total: Floats = rows.sum(axis=0)
+        return total if self.neighbours is None else total + self.neighbours.of(rows)
 
     def add_to(self, graph: Graph, ids: str, mask: str) -> str:
         """Add the student to a graph: `ids` int64 (N, L), `mask` float32 (N, L) → unit rows (N, dim)."""
@@ -46,7 +83,11 @@ class StaticWeights:
         rows = graph.op("Cast", gathered, to=TensorProto.FLOAT)
         heard = graph.op("Mul", graph.op("Gather", graph.constant(scales.ravel()), ids), mask)
         one = graph.constant([1], np.int64)
-        return graph.op("Squeeze", graph.op("MatMul", graph.op("Unsqueeze", heard, one), rows), one)
+        total = graph.op("Squeeze", graph.op("MatMul", graph.op("Unsqueeze", heard, one), rows), one)
+        if self.neighbours is None:
+            return total
+        line = graph.op("Mul", rows, graph.op("Unsqueeze", heard, graph.constant([2], np.int64)))
+        return graph.op("Add", total, self.neighbours.add_to(graph, line, mask))
 
 
 def _linear(graph: Graph, value: str, weight: Floats, bias: Floats) -> str:

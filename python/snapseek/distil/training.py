@@ -1,9 +1,10 @@
 """Training in PyTorch: a student learns to say what its teacher said. Needs `snapseek[distil]`."""
 
 import math
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,25 +14,36 @@ from torch import nn
 from torch.nn import functional
 
 from snapseek.distil.ranking import NEARNESS
-from snapseek.distil.static import STEEPNESS, StaticWeights
+from snapseek.distil.static import STEEPNESS, Neighbours, StaticWeights
 from snapseek.distil.transformer import EPSILON, TransformerWeights
 
 Floats = NDArray[np.float32]
 Ids = Sequence[Sequence[int]]
 _RARE = 1e-3  # a token as frequent as this is turned down by half
 _ANCHORS_A_STEP = 1024
-_TOGETHER = 64
+_TOGETHER, _FEW = 256, 16
+_BLANK = -1
+HIDDEN, WIDE = 1024, 256  # of a student's bend, and of what neighbours add
+_LAYER_RATE, _WARMING = 1e-3, 200
+_FEWEST_STEPS, _SMALLEST_BATCH = 32, 32
 
 
 @dataclass(frozen=True)
 class Course:
-    """How long and how fast; `heat` is the temperature of the rankings, see `ranking.heat_of`."""
+    """How long and how fast; `heat` is the temperature of the rankings, see `ranking.heat_of`.
+
+    Tables learn at `rate`, layers at `layer_rate`, or at `rate` too where it is None; both grow for `warming`
+    steps, of a tenth of all at most, and then fall. `halves` computes layers in bfloat16, see `halves_pay`.
+    """
 
     heat: float
     epochs: int = 6
     batch: int = 512
     rate: float = 2e-3
     seed: int = 0
+    layer_rate: float | None = None
+    warming: int = 0
+    halves: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,10 +69,12 @@ class Pupil(Protocol):
 
 
 class StaticPupil:
-    """Mean of token rows → unit vector → plus a bend → unit vector."""
+    """Mean of token rows, and of what neighbours add → unit vector → plus a bend → unit vector."""
 
-    def __init__(self, rows: Floats, hidden: int) -> None:
-        """Start from `rows` (tokens, dim) and a bend of nothing."""
+    def __init__(self, rows: Floats, hidden: int, wide: int = 0) -> None:
+        """Start from `rows` (tokens, dim), a bend of nothing and, where `wide` is not 0, so many features of
+        neighbours that add nothing yet.
+        """
         width = rows.shape[1]
         self.rows = nn.EmbeddingBag.from_pretrained(
             torch.from_numpy(rows), freeze=False, mode="mean", sparse=True
@@ -71,67 +85,106 @@ class StaticPupil:
         nn.init.zeros_(self.outer.bias)
         self.sparse = list(self.rows.parameters())
         self.dense = [*self.inner.parameters(), *self.outer.parameters()]
+        self.wide = wide
+        if wide:
+            self.loudness = _loudness(rows)
+            self.beside = nn.Linear(width, 3 * wide, bias=False)
+            self.bias = nn.Parameter(torch.zeros(wide))
+            self.back = nn.Parameter(torch.zeros(width, wide))
+            self.dense += [self.beside.weight, self.bias, self.back]
 
     def __call__(self, ids: Ids) -> Any:
         """(n, dim) unit rows of n texts, each of at least one token."""
         starts = torch.tensor([0] + [len(row) for row in ids[:-1]]).cumsum(0)
         tokens = torch.tensor([token for row in ids for token in row])
-        x = functional.normalize(self.rows(tokens, starts), dim=1)
+        mean = self.rows(tokens, starts)
+        if self.wide:
+            mean = mean + self._of_neighbours(ids)
+        return self.bent(mean)
+
+    def bent(self, mean: Any) -> Any:
+        """(n, dim) unit rows of means (n, dim) that are not bent yet."""
+        x = functional.normalize(mean, dim=1)
         bent = self.outer(functional.gelu(self.inner(STEEPNESS * x)))
         return functional.normalize(x + bent, dim=1)
+
+    def _of_neighbours(self, ids: Ids) -> Any:
+        """(n, dim) the mean of what the places of each text add."""
+        # All texts lie in one line with a blank between: no padding, one product.
+        line = torch.tensor([_BLANK] + [token for row in ids for token in (*row, _BLANK)])
+        said = line != _BLANK
+        rows = functional.embedding(line.clamp(min=0), self.rows.weight, sparse=True) * said[:, None]
+        before, at, behind = self.beside(rows / self.loudness).split(self.wide, dim=1)
+        found = functional.gelu(before[:-2] + at[1:-1] + behind[2:] + self.bias)[said[1:-1]]
+        lengths = torch.tensor([len(row) for row in ids])
+        owners = torch.repeat_interleave(torch.arange(len(ids)), lengths)
+        total = torch.zeros(len(ids), self.wide).index_add(0, owners, found.float())
+        return self.loudness * functional.linear(total / lengths[:, None], self.back)
 
     def weights(self, silent: Sequence[int] = ()) -> StaticWeights:
         """What was learned; `silent` tokens are not heard any more."""
         rows = _array(self.rows.weight)
         rows[list(silent)] = 0
-        parts = (self.inner.weight, self.inner.bias, self.outer.weight, self.outer.bias)
-        return StaticWeights(rows, *(_array(part) for part in parts))
+        return StaticWeights(
+            rows,
+            inner=_array(self.inner.weight),
+            inner_bias=_array(self.inner.bias),
+            outer=_array(self.outer.weight),
+            outer_bias=_array(self.outer.bias),
+            neighbours=self._neighbours(),
+        )
+
+    def _neighbours(self) -> Neighbours | None:
+        if not self.wide:
+            return None
+        kernel = _array(self.beside.weight / self.loudness).reshape(3, self.wide, -1).transpose(1, 2, 0)
+        return Neighbours(np.ascontiguousarray(kernel), _array(self.bias), _array(self.back * self.loudness))
 
 
 class TransformerPupil:
-    """Rows of tokens and places → layers that see the whole text → mean → unit vector."""
+    """A static pupil to whose mean of rows a narrow transformer adds what the whole text says."""
 
-    def __init__(self, alone: Floats, width: int, layers: int, length: int, heads: int = 4) -> None:
-        """Start near a bag of words: what the teacher says of each token `alone` (tokens, dim), in the
-        `width` directions that tell tokens apart.
-        """
+    def __init__(
+        self, rows: Floats, hidden: int, width: int, layers: int, length: int, heads: int = 4
+    ) -> None:
+        """Start from `rows` (tokens, dim) as a static pupil does; `layers` of `width` add nothing yet."""
+        self.bag = StaticPupil(rows, hidden)
         self.heads = heads
-        centre = alone.mean(axis=0)
-        _, values, axes = np.linalg.svd((alone - centre)[:20_000], full_matrices=False)
-        scale = np.sqrt(len(alone[:20_000])) / max(float(values[:width].mean()), 1e-6)
-        rows = np.zeros((len(alone), width), np.float32)
-        rows[:, : len(axes[:width])] = (alone - centre) @ axes[:width].T * scale
-        self.rows = nn.Embedding.from_pretrained(torch.from_numpy(rows), freeze=False, sparse=True)
-        self.places = nn.Parameter(torch.zeros(length, width))
+        self.loudness = _loudness(rows) / 2
+        self.places = nn.Parameter(0.1 * torch.randn(length, width))
         self.layers = [_layer(width) for _ in range(layers)]
-        self.norm = nn.LayerNorm(width, EPSILON)
-        self.out = nn.Linear(width, alone.shape[1])
-        with torch.no_grad():
-            self.out.weight.zero_()
-            self.out.weight[:, : len(axes[:width])] = torch.from_numpy(axes[:width].T / scale)
-            self.out.bias.copy_(torch.from_numpy(centre))
-        parts = [part for layer in self.layers for part in layer.values()]
-        self.sparse = list(self.rows.parameters())
-        self.dense = [self.places] + [p for m in [*parts, self.norm, self.out] for p in m.parameters()]
+        self.named = {
+            "narrow": nn.Linear(rows.shape[1], width),
+            "norm": nn.LayerNorm(width, EPSILON),
+            "out": nn.Linear(width, rows.shape[1]),
+            "bend.inner": self.bag.inner,
+            "bend.outer": self.bag.outer,
+        }
+        nn.init.zeros_(self.named["out"].weight)
+        nn.init.zeros_(self.named["out"].bias)
+        for number, layer in enumerate(self.layers):
+            self.named |= {f"{number}.{name}": module for name, module in layer.items()}
+        self.sparse = self.bag.sparse
+        self.dense = [self.places] + [p for module in self.named.values() for p in module.parameters()]
 
     def __call__(self, ids: Ids) -> Any:
         """(n, dim) unit rows of n texts, each of at least one token."""
-        # Texts of like length go together: one long text would have all others padded to its length.
-        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
-        parts = [order[start : start + _TOGETHER] for start in range(0, len(order), _TOGETHER)]
+        order, parts = _alike(ids)
         said = torch.cat([self._said([ids[row] for row in part]) for part in parts])
-        return said[torch.tensor(order).argsort()]
+        return self.bag.bent(said[torch.tensor(order).argsort()])
 
     def _said(self, ids: Ids) -> Any:
-        longest = max(len(row) for row in ids)
+        lengths = torch.tensor([len(row) for row in ids])
+        longest = int(lengths.max())
         padded = torch.tensor([[*row, *[0] * (longest - len(row))] for row in ids])
-        mask = torch.arange(longest)[None] < torch.tensor([[len(row)] for row in ids])
-        x = self.rows(padded) + self.places[:longest]
+        mask = torch.arange(longest)[None] < lengths[:, None]
+        rows = functional.embedding(padded, self.bag.rows.weight, sparse=True) * mask[..., None]
+        x = self.named["narrow"](rows / self.loudness) + self.places[:longest]
         for layer in self.layers:
             x = x + self._attend(layer, layer["norm1"](x), mask)
             x = x + layer["outer"](functional.gelu(layer["inner"](layer["norm2"](x))))
-        kept = self.norm(x) * mask[..., None]
-        return functional.normalize(self.out(kept.sum(1) / mask.sum(1, keepdim=True)), dim=1)
+        mean = (self.named["norm"](x) * mask[..., None]).sum(1) / lengths[:, None]
+        return functional.normalize(rows.sum(1), dim=1) + self.named["out"](mean).float()
 
     def _attend(self, layer: dict[str, Any], x: Any, mask: Any) -> Any:
         split = layer["ask"](x).view(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
@@ -140,13 +193,23 @@ class TransformerPupil:
 
     def weights(self) -> TransformerWeights:
         """What was learned."""
-        named = {"rows": _array(self.rows.weight), "places": _array(self.places)}
-        modules = {"norm": self.norm, "out": self.out}
-        for number, layer in enumerate(self.layers):
-            modules |= {f"{number}.{name}": module for name, module in layer.items()}
-        for name, module in modules.items():
+        named = {"rows": _array(self.bag.rows.weight), "places": _array(self.places)}
+        for name, module in self.named.items():
             named |= {f"{name}.weight": _array(module.weight), f"{name}.bias": _array(module.bias)}
+        named["narrow.weight"] /= self.loudness
         return TransformerWeights(named, self.heads)
+
+
+def _alike(ids: Ids) -> tuple[list[int], list[list[int]]]:
+    """Rows by length, and the same in parts that are padded together: within a quarter, or a few."""
+    order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+    parts: list[list[int]] = [[]]
+    for row in order:
+        part = parts[-1]
+        if len(part) >= _TOGETHER or (len(part) >= _FEW and len(ids[row]) > 1.25 * len(ids[part[0]])):
+            parts.append([])
+        parts[-1].append(row)
+    return order, parts
 
 
 def _layer(width: int) -> dict[str, Any]:
@@ -164,6 +227,13 @@ def _layer(width: int) -> dict[str, Any]:
     return layer
 
 
+def _loudness(rows: Floats) -> float:
+    """What rows (tokens, dim) are divided by, so that their entries are near 1 where a layer reads them."""
+    lengths = np.linalg.norm(rows, axis=1)
+    heard = lengths[lengths > 0]
+    return float(heard.mean()) / math.sqrt(rows.shape[1]) * 4 if len(heard) else 1.0
+
+
 def _array(value: Any) -> Floats:
     return np.array(value.detach().numpy(), np.float32)
 
@@ -179,11 +249,20 @@ def quiet(alone: Floats, ids: Ids) -> Floats:
 
 
 def train_static(
-    alone: Floats, lesson: Lesson, course: Course, report: Callable[[str], object], hidden: int = 512
+    alone: Floats,
+    lesson: Lesson,
+    course: Course,
+    report: Callable[[str], object],
+    *,
+    hidden: int = 512,
+    wide: int = 0,
 ) -> StaticPupil:
-    """Teach a static student; `alone` (tokens, dim) is the table that it starts with, see `quiet`."""
+    """Teach a static student; `alone` (tokens, dim) is the table that it starts with, see `quiet`.
+
+    `hidden` is the width of its bend, `wide` how many features of neighbouring tokens it has.
+    """
     torch.manual_seed(course.seed)
-    pupil = StaticPupil(alone, hidden)
+    pupil = StaticPupil(alone, hidden, wide)
     train(pupil, lesson, course, report)
     return pupil
 
@@ -196,11 +275,12 @@ def train_transformer(
     *,
     layers: int,
     length: int,
+    hidden: int = HIDDEN,
 ) -> TransformerPupil:
-    """Teach a transformer student of texts of at most `length` tokens."""
+    """Teach a transformer student of texts of at most `length` tokens; `alone` as for `train_static`."""
     torch.manual_seed(course.seed)
-    pupil = TransformerPupil(alone, width=256, layers=layers, length=length)
-    train(pupil, lesson, course, report)
+    pupil = TransformerPupil(alone, hidden, width=256, layers=layers, length=length)
+    train(pupil, lesson, replace(course, layer_rate=_LAYER_RATE, warming=_WARMING), report)
     return pupil
 
 
@@ -209,20 +289,21 @@ def train(pupil: Pupil, lesson: Lesson, course: Course, report: Callable[[str], 
     wanted, anchors = torch.from_numpy(lesson.wanted), torch.from_numpy(lesson.anchors)
     weights = torch.from_numpy(lesson.weights)
     usable = torch.tensor([row for row, tokens in enumerate(lesson.ids) if tokens])
-    batch = min(course.batch, len(usable))
+    batch = _batch(course.batch, len(usable))
     whole = len(usable) // batch * batch
     # A batch touches a tenth of the rows: the sparse optimizer leaves the others, and is ten times as fast.
     optimizers = [
         torch.optim.SparseAdam(pupil.sparse, course.rate),
-        torch.optim.Adam(pupil.dense, course.rate),
+        torch.optim.Adam(pupil.dense, course.layer_rate or course.rate),
     ]
     steps = course.epochs * (len(usable) // batch)
-    schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(each, steps) for each in optimizers]
+    schedules = [_schedule(each, steps, min(course.warming, steps // 10)) for each in optimizers]
     for epoch in range(course.epochs):
         order = usable[torch.randperm(len(usable))[:whole]]
         total = 0.0
         for rows in order.split(batch):
-            guess = pupil([lesson.ids[row] for row in rows.tolist()])
+            with torch.autocast("cpu", torch.bfloat16, enabled=course.halves):
+                guess = pupil([lesson.ids[row] for row in rows.tolist()]).float()
             cost = loss(guess, wanted[rows], _some(anchors), weights[rows], course.heat)
             for optimizer in optimizers:
                 optimizer.zero_grad()
@@ -234,6 +315,35 @@ def train(pupil: Pupil, lesson: Lesson, course: Course, report: Callable[[str], 
         if not math.isfinite(mean):
             raise FloatingPointError(f"the loss of epoch {epoch + 1} is {mean}")
         report(f"epoch {epoch + 1} of {course.epochs}: loss {mean:.4f}")
+
+
+def _batch(most: int, texts: int) -> int:
+    """How many texts a step takes: fewer where an epoch would be less than 32 steps."""
+    return min(most, max(texts // _FEWEST_STEPS, _SMALLEST_BATCH), texts)
+
+
+def _schedule(optimizer: Any, steps: int, warming: int) -> Any:
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR
+    if not warming:
+        return cosine(optimizer, steps)
+    grow = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / warming, total_iters=warming)
+    fall = cosine(optimizer, max(steps - warming, 1))
+    return torch.optim.lr_scheduler.SequentialLR(optimizer, [grow, fall], [warming])
+
+
+def halves_pay() -> bool:
+    """Whether this processor multiplies in bfloat16 at least twice as fast as in float32."""
+    return _product_s(torch.float32) > 2 * _product_s(torch.bfloat16)
+
+
+def _product_s(kind: Any, runs: int = 8) -> float:
+    left, right = torch.ones(512, 384, dtype=kind), torch.ones(384, 512, dtype=kind)
+    spent = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        left @ right
+        spent.append(time.perf_counter() - start)
+    return min(spent)
 
 
 def _some(anchors: Any) -> Any:

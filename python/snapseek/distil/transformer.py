@@ -1,4 +1,4 @@
-"""The transformer student: a narrow tower of a few layers that sees the order of words."""
+"""The transformer student: the static one, and a narrow tower of a few layers that sees the whole text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from snapseek.distil.onnx_graph import Graph, quantize_rows
-from snapseek.distil.static import gelu, unit
+from snapseek.distil.static import STEEPNESS, gelu, unit
 
 Floats = NDArray[np.float32]
 EPSILON = 1e-5
@@ -19,10 +19,11 @@ _UNSEEN = -1e4
 class TransformerWeights:
     """Named weights, float32, of a tower whose layers are numbered from 0:
 
-    `rows` (tokens, width), `places` (length, width), `out.weight` (dim, width), `out.bias` (dim,),
-    `norm.weight`, `norm.bias` (width,), and for each layer `N.` before `norm1`, `ask` (3 · width, width),
-    `answer` (width, width), `norm2`, `inner` (hidden, width), `outer` (width, hidden), each with
-    `.weight` and `.bias`.
+    `rows` (tokens, dim), `narrow` (width, dim), `places` (length, width), `norm` (width,),
+    `out` (dim, width), the static student's `bend.inner` (hidden, dim) and `bend.outer` (dim, hidden),
+    and for each layer `N.` before `norm1`, `ask` (3 · width, width), `answer` (width, width), `norm2`,
+    `inner` (4 · width, width), `outer` (width, 4 · width); all but `rows` and `places` as `.weight`
+    and `.bias`.
     """
 
     named: Mapping[str, Floats]
@@ -38,12 +39,16 @@ class TransformerWeights:
         return np.concatenate([self._embed_one(np.array(row)) for row in ids])
 
     def _embed_one(self, ids: NDArray[np.int64]) -> Floats:
-        x = self.named["rows"][ids] + self.named["places"][: len(ids)]
+        rows = self.named["rows"][ids]
+        x = self._linear(rows, "narrow") + self.named["places"][: len(ids)]
         for layer in range(self.layers):
             x = x + self._attend(self._norm(x, f"{layer}.norm1"), layer)
             bent = gelu(self._linear(self._norm(x, f"{layer}.norm2"), f"{layer}.inner"))
             x = x + self._linear(bent, f"{layer}.outer")
-        return unit(self._linear(self._norm(x, "norm").mean(axis=0, keepdims=True), "out"))
+        seen = self._linear(self._norm(x, "norm").mean(axis=0, keepdims=True), "out")
+        words = unit(unit(rows.sum(axis=0, keepdims=True)) + seen)
+        bend = gelu(self._linear(np.float32(STEEPNESS) * words, "bend.inner"))
+        return unit(words + self._linear(bend, "bend.outer"))
 
     def _attend(self, x: Floats, layer: int) -> Floats:
         split = self._linear(x, f"{layer}.ask").reshape(len(x), 3, self.heads, -1).transpose(1, 2, 0, 3)
@@ -71,8 +76,9 @@ class _Drawing:
 
     def __init__(self, weights: TransformerWeights, graph: Graph, mask: str) -> None:
         self._named, self._heads, self._layers = weights.named, weights.heads, weights.layers
-        self._width = weights.named["rows"].shape[1]
+        self._width = weights.named["places"].shape[1]
         self._graph = graph
+        self._count = graph.op("ReduceSum", mask, graph.constant([1], np.int64), keepdims=1)
         self._mask = graph.op("Unsqueeze", mask, graph.constant([2], np.int64))
         absent = graph.op("Sub", graph.constant(1.0), mask)
         hidden = graph.op("Unsqueeze", absent, graph.constant([1, 2], np.int64))
@@ -80,12 +86,17 @@ class _Drawing:
 
     def draw(self, ids: str) -> str:
         graph = self._graph
-        x = graph.op("Add", self._rows(ids), self._places(ids))
+        rows = graph.op("Mul", self._rows(ids), self._mask)
+        x = graph.op("Add", self._linear(rows, "narrow"), self._places(ids))
         for layer in range(self._layers):
             x = graph.op("Add", x, self._attend(self._norm(x, f"{layer}.norm1"), layer))
             bent = graph.gelu(self._linear(self._norm(x, f"{layer}.norm2"), f"{layer}.inner"))
             x = graph.op("Add", x, self._linear(bent, f"{layer}.outer"))
-        return graph.unit(self._linear(self._mean(self._norm(x, "norm")), "out"))
+        heard = graph.op("Mul", self._norm(x, "norm"), self._mask)
+        seen = self._linear(graph.op("Div", self._sum(heard), self._count), "out")
+        words = graph.unit(graph.op("Add", graph.unit(self._sum(rows)), seen))
+        bend = graph.gelu(self._linear(graph.times(words, STEEPNESS), "bend.inner"))
+        return graph.unit(graph.op("Add", words, self._linear(bend, "bend.outer")))
 
     def _rows(self, ids: str) -> str:
         graph = self._graph
@@ -99,10 +110,8 @@ class _Drawing:
         length = graph.op("Shape", ids, start=1, end=2)
         return graph.op("Slice", graph.constant(self._named["places"]), zero, length, zero)
 
-    def _mean(self, x: str) -> str:
-        graph, axis = self._graph, self._graph.constant([1], np.int64)
-        total = graph.op("ReduceSum", graph.op("Mul", x, self._mask), axis, keepdims=0)
-        return graph.op("Div", total, graph.op("ReduceSum", self._mask, axis, keepdims=0))
+    def _sum(self, x: str) -> str:
+        return self._graph.op("ReduceSum", x, self._graph.constant([1], np.int64), keepdims=0)
 
     def _attend(self, x: str, layer: int) -> str:
         graph = self._graph

@@ -2,9 +2,13 @@
 //!
 //! A value is a multiple of 2^-24 and at most 1, a query's code an integer, so every partial sum of a product is a multiple
 //! of 2^-24 below 2^29 and exact in float64: the order of summation does not matter, and every CPU agrees to the bit.
+//! A [`Halves`] is a kernel that this CPU can run; the scalar one is the specification of the others.
 
-/// Values summed side by side.
-const SIDE_BY_SIDE: usize = 8;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod scalar;
+
+use crate::vectors::LANES;
 
 /// Bytes of a value.
 pub const HALF_BYTES: usize = 2;
@@ -29,34 +33,58 @@ pub fn halves(bytes: &[u8]) -> impl Iterator<Item = f32> {
     bytes.as_chunks::<HALF_BYTES>().0.iter().map(|&half| f32::from_bits(widened(u16::from_le_bytes(half))))
 }
 
-/// The sum of products of a row's values, before its scale, with as many codes of a query: a multiple of 8.
-pub fn product(bytes: &[u8], codes: &[i16]) -> f64 {
+/// A kernel for products of halves that this CPU is known to run. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Halves {
+    kernel: Kernel,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kernel {
+    Scalar,
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: AVX2 was found just now.
-        return unsafe { product_avx2(bytes, codes) };
+    Avx2(avx2::Avx2),
+}
+
+impl Halves {
+    /// The fastest kernel that this CPU runs.
+    pub fn fastest() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernel) = avx2::Avx2::detect() {
+            return Self { kernel: Kernel::Avx2(kernel) };
+        }
+        Self::scalar()
     }
-    product_anywhere(bytes, codes)
-}
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn product_avx2(bytes: &[u8], codes: &[i16]) -> f64 {
-    product_anywhere(bytes, codes)
-}
+    /// The reference kernel, which runs everywhere. Compilers vectorise it for NEON.
+    pub fn scalar() -> Self {
+        Self { kernel: Kernel::Scalar }
+    }
 
-#[inline(always)]
-fn product_anywhere(bytes: &[u8], codes: &[i16]) -> f64 {
-    let (halves, _) = bytes.as_chunks::<HALF_BYTES>();
-    let mut sums = [0.0; SIDE_BY_SIDE];
-    for (halves, codes) in
-        halves.as_chunks::<SIDE_BY_SIDE>().0.iter().zip(codes.as_chunks::<SIDE_BY_SIDE>().0)
-    {
-        for ((sum, &half), &code) in sums.iter_mut().zip(halves).zip(codes) {
-            *sum += f64::from(f32::from_bits(widened(u16::from_le_bytes(half)))) * f64::from(code);
+    /// Name of the kernel: `avx2` or `scalar`.
+    pub fn name(&self) -> &'static str {
+        match self.kernel {
+            Kernel::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(_) => "avx2",
         }
     }
-    sums.iter().sum()
+
+    /// The sum of products of a row's values, before its scale, with as many codes of a query: a multiple of
+    /// [`LANES`] of them.
+    ///
+    /// # Panics
+    /// If the shapes do not agree.
+    #[inline]
+    pub fn product(&self, bytes: &[u8], codes: &[i16]) -> f64 {
+        assert_eq!(bytes.len(), codes.len() * HALF_BYTES, "not one half per code");
+        assert!(codes.len().is_multiple_of(LANES), "{} codes are no multiple of {LANES}", codes.len());
+        match self.kernel {
+            Kernel::Scalar => scalar::product(bytes, codes),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2(kernel) => kernel.product(bytes, codes),
+        }
+    }
 }
 
 /// Bits of the float16 nearest to a value of magnitude at most 1, ties to even.
@@ -93,6 +121,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::vectors::MAX_DIM;
 
     const ONE: u16 = 0x3c00;
 
@@ -138,6 +167,47 @@ mod tests {
         assert_eq!((encode_halves(&[1e-40, 0.0], &mut bytes), bytes), (0.0, [0; 16]));
     }
 
+    #[test]
+    fn no_kernel_rounds_at_the_bounds() {
+        // The largest sum there may be, and beside it the smallest step, at each place of a step.
+        let codes = vec![i16::MIN; MAX_DIM];
+        for at in (0..MAX_DIM).step_by(LANES * LANES + 1) {
+            let mut bytes: Vec<u8> = (0..MAX_DIM).flat_map(|_| ONE.to_le_bytes()).collect();
+            bytes[HALF_BYTES * at..][..HALF_BYTES].copy_from_slice(&1_u16.to_le_bytes());
+            let expected = -32768.0 * ((MAX_DIM - 1) as f64 + 2.0_f64.powi(-24));
+            for kernel in [Halves::scalar(), Halves::fastest()] {
+                assert_eq!(kernel.product(&bytes, &codes), expected, "{} at {at}", kernel.name());
+            }
+        }
+    }
+
+    #[test]
+    fn every_finite_half_counts_the_same_in_each_kernel() {
+        let mut codes = [0; LANES];
+        for half in (0..=ONE).chain(0x8000..=0x8000 | ONE) {
+            let at = usize::from(half) % LANES;
+            codes.fill(0);
+            codes[at] = -12_345;
+            let bytes: Vec<u8> = [half; LANES].iter().flat_map(|half| half.to_le_bytes()).collect();
+            let expected = f64::from(half_to_single(half)) * -12_345.0;
+            for kernel in [Halves::scalar(), Halves::fastest()] {
+                assert_eq!(kernel.product(&bytes, &codes), expected, "{} of {half:04x}", kernel.name());
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "not one half per code")]
+    fn shapes_that_disagree_are_refused() {
+        Halves::fastest().product(&[0; 30], &[0; 16]);
+    }
+
+    #[test]
+    #[should_panic(expected = "no multiple of 16")]
+    fn a_row_with_a_tail_is_refused() {
+        Halves::fastest().product(&[0; 40], &[0; 20]);
+    }
+
     proptest! {
         #[test]
         fn a_product_is_the_exact_sum_in_every_order(
@@ -149,8 +219,9 @@ mod tests {
             let scale = encode_halves(&row, &mut bytes);
             let steps = |half: f32| (half * 16_777_216.0) as i64;
             let sum: i64 = halves(&bytes).zip(&codes).map(|(half, &code)| steps(half) * i64::from(code)).sum();
-            prop_assert_eq!(product(&bytes, &codes), sum as f64 / 16_777_216.0);
-            prop_assert_eq!(product_anywhere(&bytes, &codes), sum as f64 / 16_777_216.0);
+            for kernel in [Halves::scalar(), Halves::fastest()] {
+                prop_assert_eq!(kernel.product(&bytes, &codes), sum as f64 / 16_777_216.0, "{}", kernel.name());
+            }
             for (half, value) in halves(&bytes).zip(row) {
                 prop_assert!((half * scale - value).abs() <= scale * 0.0003);
             }
