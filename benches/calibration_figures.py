@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=150_000)
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--tiers", nargs="*", default=["int8"], help="of none, int4, int8, f16")
+    parser.add_argument("--tiers", nargs="*", default=["int8"], help="of none, tcq2, tcq3, int4, int8, f16")
     args = parser.parse_args()
     base = np.load(args.folder / "base.npy", mmap_mode="r")[: args.rows]
     train = np.load(args.folder / "text_train.npy", mmap_mode="r")

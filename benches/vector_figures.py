@@ -27,7 +27,7 @@ K = 10
 QUERIES = 300
 SHARES = (0.5, 0.1, 0.01, 0.001, 0.00001)
 EFFORTS = (0.90, 0.95, 0.98, 0.995)
-TIERS = ("int8", "int4", "none")
+TIERS = ("int8", "int4", "tcq3", "tcq2", "none")
 ROUNDS = 3
 
 Rows = NDArray[np.int64]

@@ -15,7 +15,7 @@ use crate::vectors::Vectors;
 const DIM: usize = 16;
 const K: usize = 6;
 const PROBE: Plan = Plan { k: K, nprobe: 2, shortlist: 20, exact: false };
-const FILES: usize = 6;
+const FILES: usize = 8;
 
 fn folders() -> Vec<PathBuf> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");

@@ -48,7 +48,7 @@
 //! | [`vectors`] | the caller's vectors where they lie; int8 codes, with the proof that no product overflows; float16 |
 //! | [`hits`] | which rows may be found, and the best of those that were |
 //! | [`scan`] | the exact scan of int8 codes: [`scan::Scanner`] is a kernel that this CPU is known to run |
-//! | [`tier`] | what 4-bit codes leave over, rounded where queries do not look and added to refine a score |
+//! | [`tier`] | what 4-bit codes leave over, rounded where queries do not look or trellis-coded, and added to refine a score |
 //! | [`mod@file`] | the bytes of a `.snap` file, which appears whole or not at all and is mapped or loaded |
 //! | [`flat`] | flat shards: written, opened, searched |
 //! | [`codes`] | four dimensions to four bits, and the scan of them |

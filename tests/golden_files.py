@@ -76,7 +76,7 @@ def write(folder: Path) -> None:
         "flat": VectorIndex.build(vectors, path=folder / "flat.snap"),
         "flat-ids": VectorIndex.build(vectors, path=folder / "flat-ids.snap", ids=ids),
     }
-    for tier in ("none", "int4", "int8", "f16"):
+    for tier in ("none", "int4", "int8", "f16", "tcq2", "tcq3"):
         name = f"lists-{tier}"
         built[name] = VectorIndex.build(
             vectors,

@@ -36,6 +36,8 @@ def test_every_kind_of_file_is_kept() -> None:
         "lists-int4",
         "lists-int8",
         "lists-f16",
+        "lists-tcq2",
+        "lists-tcq3",
     }
 
 

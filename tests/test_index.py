@@ -35,7 +35,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An index of each tier, with ids 0 to ROWS - 1 in a random order."""
     home = tmp_path_factory.mktemp("index")
     ids = np.random.default_rng(5).permutation(ROWS)
-    paths = {tier: home / f"{tier}.snap" for tier in ("none", "int4", "int8", "f16")}
+    paths = {tier: home / f"{tier}.snap" for tier in ("none", "tcq2", "tcq3", "int4", "int8", "f16")}
     for tier, path in paths.items():
         build_index(path, clustered(ROWS, DIM), queries=clustered(200, DIM, 1), ids=ids, nlist=17, tier=tier)
     return paths
@@ -58,7 +58,7 @@ def exact(index: Index, queries: F32, k: int, allow: Bools | None = None) -> tup
 def test_exact_search_agrees_with_the_oracle_to_the_bit(
     files: dict[str, Path], data: st.DataObject, k: int, share: float
 ) -> None:
-    tier = data.draw(st.sampled_from(["int4", "int8", "f16"]))
+    tier = data.draw(st.sampled_from(["tcq2", "tcq3", "int4", "int8", "f16"]))
     seed = data.draw(st.integers(0, 2**32 - 1))
     random = np.random.default_rng(seed)
     query = (random.standard_normal(DIM) * 10.0 ** random.integers(-3, 4)).astype(np.float32)
@@ -130,7 +130,7 @@ def test_every_way_to_say_a_filter_gives_the_same(index: Index) -> None:
     assert index.filter(allowed).allowed == allowed.sum()
 
 
-@pytest.mark.parametrize("tier", ["none", "int4", "int8"])
+@pytest.mark.parametrize("tier", ["none", "tcq3", "int4", "int8"])
 @pytest.mark.parametrize("count", [0, 1, 9, 200])
 def test_never_fewer_than_allowed(files: dict[str, Path], tier: str, count: int) -> None:
     allowed = np.zeros(ROWS, bool)
@@ -187,7 +187,8 @@ def test_the_sizes_are_those_of_the_page(files: dict[str, Path]) -> None:
         assert parts["books"].size == parts["keybooks"].size == 12 * 16 * 4
         assert parts["keyblock"].size == 12 * 16 + 32
         assert parts["blocks"].size == -(-ROWS // 32) * (12 * 16 + 32)
-        assert parts["tier"].size == ROWS * {"none": 0, "int4": 24, "int8": 48, "f16": 96}[tier]
+        row_bytes = {"none": 0, "tcq2": 16, "tcq3": 24, "int4": 24, "int8": 48, "f16": 96}[tier]
+        assert parts["tier"].size == ROWS * row_bytes
         assert parts["efforts"].size == 4 * len(index.efforts)
         assert index.transform == parts["shape"][3] in range(4)
         np.testing.assert_array_equal(index.gains, parts["gains"])

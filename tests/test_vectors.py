@@ -212,7 +212,7 @@ def test_threads_and_runs_change_nothing_and_seeds_do(tmp_path: Path) -> None:
     assert files["one"] != files["other"]
 
 
-@pytest.mark.parametrize("tier", ["int8", "int4", "none"])
+@pytest.mark.parametrize("tier", ["int8", "int4", "tcq3", "tcq2", "none"])
 @pytest.mark.parametrize("transform", ["identity", "pca", "query-0.25", "query-0.5"])
 def test_tiers_and_transforms(tier: Any, transform: Any, tmp_path: Path) -> None:
     vectors = unit_rows(1000)
@@ -231,7 +231,7 @@ def test_memory_bounds_the_file(tmp_path: Path) -> None:
         info = VectorIndex.build(vectors, path=tmp_path / "a.snap", memory=limit, seed=3).info()
         assert info.size_bytes <= memory_limit(limit)
         sizes.append((info.kind, info.tier))
-    assert sizes == [("flat", "int8"), ("lists", "int4"), ("lists", "none"), ("lists", "none")]
+    assert sizes == [("flat", "int8"), ("lists", "int4"), ("lists", "tcq2"), ("lists", "none")]
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_a_load_or_a_path_of_no_kind(tmp_path: Path) -> None:
         ({"m": 6}, "m must be 4 to 8, and a multiple of 4, got 6"),
         ({"nlist": 0}, "nlist must be 1 to 400, got 0"),
         ({"nlist": 401}, "nlist must be 1 to 400, got 401"),
-        ({"tier": "int9"}, "tier must be one of none, int4, int8"),
+        ({"tier": "int9"}, "tier must be one of none, tcq2, tcq3, int4, int8"),
         ({"transform": "fourier"}, "transform must be one of identity, pca"),
         ({"memory": "100 rows"}, "memory must be bytes or a size such as"),
         ({"memory": "10kB"}, "memory must be at least"),

@@ -122,7 +122,7 @@ class Index:
         """Number of inverted lists."""
 
     @property
-    def tier(self) -> Literal["none", "int4", "int8", "f16"]:
+    def tier(self) -> Literal["none", "tcq2", "tcq3", "int4", "int8", "f16"]:
         """How finely is kept what the codes leave over."""
 
     @property

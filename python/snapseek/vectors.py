@@ -89,7 +89,7 @@ class VectorIndex:
         progress: Progress | None = None,
         m: int | None = None,
         nlist: int | None = None,
-        tier: Literal["f16", "int8", "int4", "none"] | None = None,
+        tier: Literal["f16", "int8", "int4", "tcq3", "tcq2", "none"] | None = None,
         transform: Literal["identity", "pca", "query-0.25", "query-0.5"] | None = None,
     ) -> Self:
         """Build an index of `vectors`, shape (n, dim), write it to `path` and open it.

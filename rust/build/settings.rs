@@ -33,8 +33,14 @@ pub struct Options {
 }
 
 /// Names of the tiers.
-pub const TIERS: [(&str, Tier); 4] =
-    [("none", Tier::None), ("int4", Tier::Int4), ("int8", Tier::Int8), ("f16", Tier::Float16)];
+pub const TIERS: [(&str, Tier); 6] = [
+    ("none", Tier::None),
+    ("tcq2", Tier::Tcq2),
+    ("tcq3", Tier::Tcq3),
+    ("int4", Tier::Int4),
+    ("int8", Tier::Int8),
+    ("f16", Tier::Float16),
+];
 
 /// Names of the transforms.
 pub const TRANSFORMS: [(&str, Kind); 4] = [
@@ -126,7 +132,7 @@ impl Settings {
 /// From the best settings to the smallest.
 fn ladder(dim: usize) -> impl Iterator<Item = (usize, Tier)> {
     let full = full_m(dim);
-    let refined = [Tier::Int8, Tier::Int4].map(|tier| (full, tier));
+    let refined = [Tier::Int8, Tier::Int4, Tier::Tcq3, Tier::Tcq2].map(|tier| (full, tier));
     let fewer = (1..=full / M_STEP).rev().map(|steps| (steps * M_STEP, Tier::None));
     refined.into_iter().chain(fewer)
 }
@@ -156,10 +162,11 @@ mod tests {
 
     #[test]
     fn less_memory_takes_the_tier_first_and_then_subquantizers() {
-        let chosen = [1_000, 600, 150, 100].map(|megabytes| within(megabytes * 1_000_000).unwrap());
-        assert_eq!(chosen.map(|settings| settings.tier), [Tier::Int8, Tier::Int4, Tier::None, Tier::None]);
-        assert!(chosen[2].m == 128 && (40..128).contains(&chosen[3].m), "{chosen:?}");
-        for (settings, megabytes) in chosen.iter().zip([1_000, 600, 150, 100]) {
+        let chosen = [1_000, 600, 450, 350, 150, 100].map(|megabytes| within(megabytes * 1_000_000).unwrap());
+        let tiers = [Tier::Int8, Tier::Int4, Tier::Tcq3, Tier::Tcq2, Tier::None, Tier::None];
+        assert_eq!(chosen.map(|settings| settings.tier), tiers);
+        assert!(chosen[4].m == 128 && (40..128).contains(&chosen[5].m), "{chosen:?}");
+        for (settings, megabytes) in chosen.iter().zip([1_000, 600, 450, 350, 150, 100]) {
             assert!(settings.file_bytes(ROWS, 512) <= megabytes * 1_000_000);
         }
         let refused = within(1_000_000).unwrap_err().to_string();
@@ -179,7 +186,7 @@ mod tests {
             Err(Error::TooManyRows { .. })
         ));
         let choice = named("tier", &TIERS, "int9").unwrap_err().to_string();
-        assert_eq!(choice, "tier must be one of none, int4, int8, f16, got \"int9\"");
+        assert_eq!(choice, "tier must be one of none, tcq2, tcq3, int4, int8, f16, got \"int9\"");
     }
 
     #[test]

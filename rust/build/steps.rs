@@ -10,12 +10,13 @@ use crate::build::transform::Kind;
 use crate::build::trial::{Best, NEIGHBOURS, Trial};
 use crate::clustering::coarse::{self, Coarse, PIECE};
 use crate::clustering::kmeans::Members;
+use crate::codes::DSUB;
 use crate::codes::blocks::BLOCK_ROWS;
 use crate::error::{Error, Result};
 use crate::file::draft::Draft;
 use crate::file::format::{KIND_LISTS, Tag};
 use crate::index::lists::{Effort, Means, Shape, Trained};
-use crate::math::linalg::subtract_turned;
+use crate::math::linalg::{products, subtract_turned};
 use crate::math::random::Random;
 use crate::parallel::{Listener, Team};
 use crate::tier::refine::Tier;
@@ -226,6 +227,10 @@ impl Store<'_> {
             let lines = coded.tier.chunks_exact_mut(tier.row_bytes(dim));
             let rows = residuals.chunks_exact(dim).zip(lines).zip(&mut coded.scales);
             rows.for_each(|((row, line), scale)| *scale = encode_halves(row, line));
+        } else if let Some(trellis) = tier.trellis() {
+            let mut columns = vec![0.0; n * self.shape.m * DSUB];
+            products(&self.trained.a, &residuals, dim, &mut columns);
+            trellis.encode(&columns, dim, &mut coded.tier, &mut coded.scales);
         } else {
             self.shaper.encode(tier, &residuals, &mut coded.tier, &mut coded.scales);
         }

@@ -61,6 +61,8 @@ struct Probe {
 #[derive(Debug, Default)]
 pub struct Scratch {
     query: Query,
+    /// The query as a tier with a trellis sees it.
+    turned: Query,
     products: Vec<i32>,
     asked: Vec<f32>,
     lut: Lut,
@@ -81,6 +83,7 @@ impl Scratch {
         self.best.begin(plan.k.min(allowed));
         if plan.k > 0 && allowed > 0 {
             view.ask(&self.query, &mut self.products, &mut self.asked);
+            view.refiner.ask(&self.asked, &mut self.turned);
             let all = plan.exact || allowed <= plan.shortlist || filter.is_some() && allowed <= FEW_ROWS;
             if all && view.shape.tier != Tier::None {
                 self.score_all(view, filter);
@@ -164,8 +167,9 @@ impl Scratch {
     }
 
     fn score_targets(&mut self, view: &View<'_>) {
+        let query = if view.shape.tier.trellis().is_some() { &self.turned } else { &self.query };
         let best = &mut self.best;
-        view.refiner.score(&self.query, &self.targets, |hit| best.offer(hit, view.ids));
+        view.refiner.score(query, &self.targets, |hit| best.offer(hit, view.ids));
         self.targets.clear();
     }
 

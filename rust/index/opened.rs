@@ -297,8 +297,8 @@ pub(crate) mod tests {
     }
 
     fn index(tier: Tier) -> Index {
-        static FILES: std::sync::LazyLock<[Vec<u8>; 4]> = std::sync::LazyLock::new(|| {
-            [Tier::None, Tier::Int4, Tier::Int8, Tier::Float16].map(|tier| file(900, tier))
+        static FILES: std::sync::LazyLock<Vec<Vec<u8>>> = std::sync::LazyLock::new(|| {
+            (0..=Tier::LAST).filter_map(Tier::of_number).map(|tier| file(900, tier)).collect()
         });
         open(&FILES[tier.number() as usize]).unwrap()
     }
@@ -313,9 +313,14 @@ pub(crate) mod tests {
     #[test]
     fn scores_are_near_the_inner_products() {
         let values = rows(900);
-        for (tier, error) in
-            [(Tier::Float16, 0.001), (Tier::Int8, 0.002), (Tier::Int4, 0.05), (Tier::None, 0.7)]
-        {
+        for (tier, error) in [
+            (Tier::Float16, 0.001),
+            (Tier::Int8, 0.002),
+            (Tier::Int4, 0.05),
+            (Tier::Tcq3, 0.09),
+            (Tier::Tcq2, 0.17),
+            (Tier::None, 0.7),
+        ] {
             let found = search(&index(tier), &values[..DIM], Plan { k: 900, ..EXACT }, None);
             for (id, score) in found {
                 let row = &values[id as usize * DIM..][..DIM];
@@ -410,7 +415,7 @@ pub(crate) mod tests {
             allowed in prop::collection::vec(prop::bool::weighted(0.3), 900),
             k in 0_usize..40,
         ) {
-            for tier in [Tier::None, Tier::Int4, Tier::Int8, Tier::Float16] {
+            for tier in (0..=Tier::LAST).filter_map(Tier::of_number) {
                 let index = index(tier);
                 let filter = index.filter(Allow::Rows(&allowed)).unwrap();
                 let exact = search(&index, &query, Plan { k: 900, ..EXACT }, Some(&filter));

@@ -35,6 +35,7 @@ impl Index {
             {
                 let (block, place) = view.block_of(row);
                 view.books.decode(block, place, coded);
+                view.refiner.add_to_coded(row, coded);
                 add_mean(&view, view.list_of(row), values);
                 view.refiner.add_to(row, values);
             }
@@ -74,9 +75,14 @@ mod tests {
     #[test]
     fn stored_vectors_are_near_those_that_were_built_from() {
         let values = rows(COUNT);
-        for (tier, error) in
-            [(Tier::Float16, 0.001), (Tier::Int8, 0.002), (Tier::Int4, 0.1), (Tier::None, 0.8)]
-        {
+        for (tier, error) in [
+            (Tier::Float16, 0.001),
+            (Tier::Int8, 0.002),
+            (Tier::Int4, 0.1),
+            (Tier::Tcq3, 0.2),
+            (Tier::Tcq2, 0.4),
+            (Tier::None, 0.8),
+        ] {
             let index = open(&file(COUNT, tier)).unwrap();
             let all: Vec<usize> = (0..COUNT).rev().collect();
             let stored = index.vectors(&all).unwrap();
@@ -91,7 +97,7 @@ mod tests {
     #[test]
     fn a_score_is_the_product_with_the_stored_vector() {
         let query: Vec<f32> = (0..DIM).map(|at| (at as f32 * 0.7).cos()).collect();
-        for tier in [Tier::Float16, Tier::Int8, Tier::Int4] {
+        for tier in [Tier::Float16, Tier::Int8, Tier::Int4, Tier::Tcq3, Tier::Tcq2] {
             let index = open(&file(COUNT, tier)).unwrap();
             let plan = Plan { k: COUNT, nprobe: 1, shortlist: 1, exact: true };
             for hit in index.hits(&query, plan, None).unwrap() {

@@ -93,6 +93,7 @@ mod tests {
     const ENTRY: usize = 32;
 
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, Tier::Int8));
+    static TRELLIS: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, Tier::Tcq3));
 
     fn word(bytes: &[u8], at: usize) -> usize {
         u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize
@@ -144,7 +145,7 @@ mod tests {
             (shape, 6, "m in section shape"),
             (shape, 260, "m in section shape may be at most 256"),
             (shape + 4, 0, "nlist in section shape"),
-            (shape + 8, 9, "tier in section shape may be at most 3"),
+            (shape + 8, 9, "tier in section shape may be at most 5"),
             (shape + 12, 4, "transform in section shape may be at most 3"),
             (shape + 16, 65, "efforts in section shape may be at most 64"),
             (shape + 28, 1, "reserved in section shape"),
@@ -197,9 +198,11 @@ mod tests {
             believed in prop::collection::vec((0_usize..24, prop_oneof![0_u32..200, any::<u32>()]), 0..3),
             length in prop::option::weighted(0.1, any::<prop::sample::Index>()),
             resealed: bool,
+            trellis: bool,
         ) {
-            let mut bytes = BYTES.clone();
-            anywhere.iter().for_each(|(at, byte)| bytes[at.index(BYTES.len())] = *byte);
+            let sound: &Vec<u8> = if trellis { &TRELLIS } else { &BYTES };
+            let mut bytes = sound.clone();
+            anywhere.iter().for_each(|(at, byte)| bytes[at.index(sound.len())] = *byte);
             for &(field, lie) in &believed {
                 // Numbers that open believes: of the header, of the shape, and the starts of the lists.
                 let places = [[16, 20, 24, 28, 32, 40, 56, 64], [0, 4, 8, 12, 16, 20, 24, 28]];
@@ -211,16 +214,16 @@ mod tests {
                 put(&mut bytes, at, lie);
             }
             if let Some(length) = length {
-                bytes.truncate(length.index(BYTES.len()) + 1);
+                bytes.truncate(length.index(sound.len()) + 1);
             }
             if resealed {
                 reseal(&mut bytes);
             }
             let (opened, most) = largest(|| open(&bytes));
-            prop_assert!(most <= BYTES.len(), "{most} bytes were asked for");
+            prop_assert!(most <= sound.len(), "{most} bytes were asked for");
             let Ok(index) = opened else { return Ok(()) };
             if index.verify().is_ok() && !resealed {
-                prop_assert_eq!(&bytes, &*BYTES);
+                prop_assert_eq!(&bytes, sound);
             }
             let query = vec![0.5; index.shape().dim];
             for exact in [false, true] {

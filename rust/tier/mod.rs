@@ -4,3 +4,4 @@
 
 pub mod refine;
 pub mod shaping;
+pub mod trellis;

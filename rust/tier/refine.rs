@@ -2,6 +2,7 @@
 
 use crate::hits::topk::Hit;
 use crate::scan::Scanner;
+use crate::tier::trellis::{THREE, TWO, Trellis, add_turned_back, ask};
 use crate::vectors::half::{HALF_BYTES, Halves, halves};
 use crate::vectors::{MAX_DIM, Query, rounded, stride};
 
@@ -16,11 +17,15 @@ pub enum Tier {
     Int8,
     /// A float16 a value and a float32 scale a row.
     Float16,
+    /// Trellis-coded, two bits a value and a float32 scale a row.
+    Tcq2,
+    /// Trellis-coded, three bits a value and a float32 scale a row.
+    Tcq3,
 }
 
 impl Tier {
     /// The largest [`Tier::number`].
-    pub const LAST: u32 = 3;
+    pub const LAST: u32 = 5;
 
     /// Its number in a file.
     pub const fn number(self) -> u32 {
@@ -29,6 +34,8 @@ impl Tier {
             Tier::Int4 => 1,
             Tier::Int8 => 2,
             Tier::Float16 => 3,
+            Tier::Tcq2 => 4,
+            Tier::Tcq3 => 5,
         }
     }
 
@@ -39,17 +46,21 @@ impl Tier {
             1 => Some(Tier::Int4),
             2 => Some(Tier::Int8),
             3 => Some(Tier::Float16),
+            4 => Some(Tier::Tcq2),
+            5 => Some(Tier::Tcq3),
             _ => None,
         }
     }
 
-    /// Its name: `none`, `int4`, `int8` or `f16`.
+    /// Its name: `none`, `int4`, `int8`, `f16`, `tcq2` or `tcq3`.
     pub const fn name(self) -> &'static str {
         match self {
             Tier::None => "none",
             Tier::Int4 => "int4",
             Tier::Int8 => "int8",
             Tier::Float16 => "f16",
+            Tier::Tcq2 => "tcq2",
+            Tier::Tcq3 => "tcq3",
         }
     }
 
@@ -60,6 +71,17 @@ impl Tier {
             Tier::Int4 => stride(dim) / 2,
             Tier::Int8 => stride(dim),
             Tier::Float16 => HALF_BYTES * stride(dim),
+            Tier::Tcq2 => TWO.row_bytes(dim),
+            Tier::Tcq3 => THREE.row_bytes(dim),
+        }
+    }
+
+    /// How its rows are coded, for a tier whose lines stand for what codes see and not for vectors.
+    pub const fn trellis(self) -> Option<&'static Trellis> {
+        match self {
+            Tier::Tcq2 => Some(&TWO),
+            Tier::Tcq3 => Some(&THREE),
+            Tier::None | Tier::Int4 | Tier::Int8 | Tier::Float16 => None,
         }
     }
 
@@ -68,22 +90,22 @@ impl Tier {
         !matches!(self, Tier::None)
     }
 
-    /// Largest magnitude of a code, for a tier of codes.
+    /// Largest magnitude of a code, for a tier of integer codes.
     pub const fn limit(self) -> f32 {
         match self {
-            Tier::None | Tier::Float16 => 0.0,
+            Tier::None | Tier::Float16 | Tier::Tcq2 | Tier::Tcq3 => 0.0,
             Tier::Int4 => 7.0,
             Tier::Int8 => 127.0,
         }
     }
 
-    /// Keep the codes of one row, shape (stride,) and within [`Tier::limit`], in [`Tier::row_bytes`]; only of a tier of codes.
+    /// Keep the codes of one row, shape (stride,) and within [`Tier::limit`], in [`Tier::row_bytes`]; only of a tier of integer codes.
     ///
     /// # Panics
     /// If the shapes do not agree.
     pub fn pack_row(self, codes: &[i8], bytes: &mut [u8]) {
         match self {
-            Tier::None | Tier::Float16 => {}
+            Tier::None | Tier::Float16 | Tier::Tcq2 | Tier::Tcq3 => {}
             Tier::Int4 => pack_int4(codes, bytes),
             Tier::Int8 => bytes.copy_from_slice(bytemuck::cast_slice(codes)),
         }
@@ -131,6 +153,7 @@ pub struct Refiner<'a> {
     codes: &'a [u8],
     scales: &'a [f32],
     row_bytes: usize,
+    dim: usize,
     scanner: Scanner,
     halves: Halves,
 }
@@ -143,10 +166,18 @@ impl<'a> Refiner<'a> {
     pub fn new(tier: Tier, codes: &'a [u8], scales: &'a [f32], dim: usize, scanner: Scanner) -> Self {
         let row_bytes = tier.row_bytes(dim);
         assert_eq!(codes.len(), scales.len() * row_bytes, "codes are not one row of {row_bytes} per scale");
-        Self { tier, codes, scales, row_bytes, scanner, halves: Halves::fastest() }
+        Self { tier, codes, scales, row_bytes, dim, scanner, halves: Halves::fastest() }
     }
 
-    /// Score rows, each in one exact product, and hand them on in order.
+    /// For a tier with a trellis, code the query as codes see it, shape (4m,), into `turned`.
+    pub fn ask(&self, asked: &[f32], turned: &mut Query) {
+        if self.tier.trellis().is_some() {
+            ask(asked, self.dim, turned);
+        }
+    }
+
+    /// Score rows, each in one exact product, and hand them on in order. A tier with a trellis is asked by the query of
+    /// [`Refiner::ask`].
     pub fn score(&self, query: &Query, targets: &[Target], mut found: impl FnMut(Hit)) {
         targets.iter().take(AHEAD).for_each(|target| self.prefetch(target.row));
         for (at, target) in targets.iter().enumerate() {
@@ -159,7 +190,16 @@ impl<'a> Refiner<'a> {
         }
     }
 
-    /// Add the line of a row, times its scale, to `values`, shape (dim,).
+    /// Add the line of a row of a tier with a trellis to `values`, the row as codes see it, shape (4m,).
+    pub fn add_to_coded(&self, row: usize, values: &mut [f32]) {
+        if let Some(trellis) = self.tier.trellis() {
+            let mut levels = [0; MAX_DIM];
+            trellis.decode(&self.codes[row * self.row_bytes..][..self.row_bytes], &mut levels);
+            add_turned_back(&levels[..stride(self.dim)], self.scales[row], values);
+        }
+    }
+
+    /// Add the line of a row of any other tier, times its scale, to `values`, shape (dim,).
     pub fn add_to(&self, row: usize, values: &mut [f32]) {
         let codes = self.codes.get(row * self.row_bytes..).unwrap_or_default();
         if self.tier == Tier::Float16 {
@@ -169,7 +209,7 @@ impl<'a> Refiner<'a> {
         }
         let mut unpacked = [0; MAX_DIM];
         let line: &[i8] = match self.tier {
-            Tier::None | Tier::Float16 => return,
+            Tier::None | Tier::Float16 | Tier::Tcq2 | Tier::Tcq3 => return,
             Tier::Int4 => {
                 unpack_int4(&codes[..self.row_bytes], &mut unpacked[..2 * self.row_bytes]);
                 &unpacked
@@ -195,6 +235,11 @@ impl<'a> Refiner<'a> {
                 self.scanner.products(values, query.codes(), &mut sum);
             }
             Tier::Int8 => self.scanner.products(bytemuck::cast_slice(codes), query.codes(), &mut sum),
+            Tier::Tcq2 | Tier::Tcq3 => {
+                let mut levels = [0; MAX_DIM];
+                self.tier.trellis().into_iter().for_each(|trellis| trellis.decode(codes, &mut levels));
+                self.scanner.products(&levels[..query.codes().len()], query.codes(), &mut sum);
+            }
         }
         f64::from(sum[0])
     }
