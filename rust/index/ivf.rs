@@ -79,11 +79,9 @@ impl Scratch {
     /// There are min(k, allowed) of them.
     pub fn search(&mut self, view: &View<'_>, query: &[f32], plan: Plan, filter: Option<&Filter>) -> &[Hit] {
         let allowed = filter.map_or(view.shape.rows, Filter::allowed);
-        self.query.assign(query);
         self.best.begin(plan.k.min(allowed));
         if plan.k > 0 && allowed > 0 {
-            view.ask(&self.query, &mut self.products, &mut self.asked);
-            view.refiner.ask(&self.asked, &mut self.turned);
+            self.ask(view, query);
             let all = plan.exact || allowed <= plan.shortlist || filter.is_some() && allowed <= FEW_ROWS;
             if all && view.shape.tier != Tier::None {
                 self.score_all(view, filter);
@@ -107,8 +105,7 @@ impl Scratch {
         shortlists: &[usize],
         mut found: impl FnMut(&[Hit]),
     ) {
-        self.query.assign(query);
-        view.ask(&self.query, &mut self.products, &mut self.asked);
+        self.ask(view, query);
         let deepest = shortlists.last().copied().unwrap_or(0).max(k);
         let seen = self.probe(view, Goal::of_lists(view.shape, nprobe, deepest), None);
         self.rows.sorted();
@@ -122,6 +119,13 @@ impl Scratch {
             self.refine(view, k, depth);
             found(self.best.sorted(view.ids));
         }
+    }
+
+    /// Take in a query, as lists, codes and tier see it.
+    fn ask(&mut self, view: &View<'_>, query: &[f32]) {
+        self.query.assign(query);
+        view.ask(&self.query, &mut self.products, &mut self.asked);
+        view.refiner.ask(&self.asked, &mut self.turned);
     }
 
     /// Score every allowed row by the tier.

@@ -389,7 +389,7 @@ pub(crate) mod tests {
     fn one_scan_finds_what_a_search_of_each_depth_finds() {
         let shortlists = [10, 15, 30, 60, 900];
         let (mut same, mut all) = (0, 0);
-        for tier in [Tier::Int4, Tier::Int8, Tier::None] {
+        for tier in (0..=Tier::LAST).filter_map(Tier::of_number) {
             let index = index(tier);
             for (number, query) in rows(60).chunks(DIM).enumerate() {
                 let nprobe = [1, 5, 23][number % 3];
