@@ -4,13 +4,16 @@
 //! more recall for its cost. What counts is the recall that is assured for queries not among those held out: the lower
 //! bound of the mean. Costs are counted, not timed, so that the same input always gives the same table.
 
+use std::collections::HashMap;
+use std::iter::successors;
+
 use crate::build::trial::{NEIGHBOURS, Trial, assured_recall};
 use crate::error::Result;
 use crate::file::draft::Draft;
 use crate::file::format::Tag;
 use crate::file::load::Load;
+use crate::hits::topk::Hit;
 use crate::index::Index;
-use crate::index::ivf::Plan;
 use crate::index::lists::{Effort, Shape};
 use crate::parallel::Team;
 
@@ -34,11 +37,14 @@ const MOST_ROWS: u32 = 4000;
 /// A step may cost one scanned row for so many rows of the index, and so many more.
 const MOST_COST: (f64, f64) = (10.0, 50_000.0);
 
+/// Shortlists that are measured by each scan of lists: the one asked for, and the longer ones that the walk looks at next.
+const DEPTHS: usize = 3;
+
 /// Queries of one piece of work.
 const PIECE: usize = 8;
 
 /// A setting of the search.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Step {
     nprobe: u32,
     shortlist: u32,
@@ -83,7 +89,8 @@ pub(crate) fn measure(
     order: &[u32],
     team: &mut Team<'_>,
 ) -> Result<Vec<Effort>> {
-    let bench = Bench { index: Index::open(draft.path(), Load::Map)?, shape, trial, truth, order };
+    let index = Index::open(draft.path(), Load::Map)?;
+    let mut bench = Bench { index, shape, trial, truth, order, known: HashMap::new() };
     let walk = if trial.is_empty() { Vec::new() } else { bench.walk(team)? };
     let efforts = table(&walk);
     let words: Vec<u32> = efforts.iter().flat_map(|effort| effort.encode()).collect();
@@ -97,11 +104,13 @@ struct Bench<'a> {
     trial: &'a Trial,
     truth: &'a [Vec<u32>],
     order: &'a [u32],
+    /// What was measured.
+    known: HashMap<Step, f32>,
 }
 
 impl Bench<'_> {
     /// Steps and their assured recalls, from the least thorough on.
-    fn walk(&self, team: &mut Team<'_>) -> Result<Vec<(Step, f32)>> {
+    fn walk(&mut self, team: &mut Team<'_>) -> Result<Vec<(Step, f32)>> {
         let mut here = (FIRST, self.recall(FIRST, team, 0.0)?);
         let mut walk = vec![here];
         while here.1 < TARGETS[POINTS - 1] {
@@ -121,21 +130,37 @@ impl Bench<'_> {
     }
 
     /// Recall of a setting, see [`assured_recall`].
-    fn recall(&self, step: Step, team: &mut Team<'_>, share: f64) -> Result<f32> {
+    fn recall(&mut self, step: Step, team: &mut Team<'_>, share: f64) -> Result<f32> {
+        if let Some(&recall) = self.known.get(&step) {
+            return Ok(recall);
+        }
         team.enter("calibrate", (share, share));
-        let (nprobe, shortlist) = (step.nprobe as usize, step.shortlist as usize);
-        let plan = Plan { k: NEIGHBOURS, nprobe, shortlist, exact: false };
+        let deeper = |step: &Step| step.deeper(self.shape).filter(|step| step.is_sensible(self.shape));
+        let steps: Vec<Step> = successors(Some(step), deeper).take(DEPTHS).collect();
+        let recalls = self.recalls(&steps, team)?;
+        self.known.extend(steps.into_iter().zip(recalls.iter().copied()));
+        Ok(recalls[0])
+    }
+
+    /// Recall of each of some settings with the same number of lists and rising shortlists.
+    fn recalls(&self, steps: &[Step], team: &mut Team<'_>) -> Result<Vec<f32>> {
+        let shortlists: Vec<usize> = steps.iter().map(|step| step.shortlist as usize).collect();
+        let plan = (NEIGHBOURS, steps[0].nprobe as usize);
         let search = |queries: &[f32]| {
             let find = |query| {
-                let hits = self.index.hits(query, plan, None)?;
+                let depths = self.index.hits_by_depth(query, plan, &shortlists)?;
                 self.index.release();
-                Ok(hits.iter().map(|hit| self.order[hit.row as usize]).collect())
+                let rows = |hits: Vec<Hit>| hits.iter().map(|hit| self.order[hit.row as usize]).collect();
+                Ok(depths.into_iter().map(rows).collect())
             };
             queries.chunks_exact(self.shape.dim).map(find).collect()
         };
-        let found: Vec<Vec<Vec<u32>>> =
-            team.run(self.trial.held_out.chunks(PIECE * self.shape.dim), search)?;
-        Ok(assured_recall(self.truth, &found.concat()))
+        let pieces = self.trial.held_out.chunks(PIECE * self.shape.dim);
+        let found: Vec<Vec<Vec<Vec<u32>>>> = team.run(pieces, search)?;
+        let mut found = found.concat();
+        let at = |depth: usize| found.iter_mut().map(|depths| std::mem::take(&mut depths[depth])).collect();
+        let by_depth: Vec<Vec<Vec<u32>>> = (0..steps.len()).map(at).collect();
+        Ok(by_depth.iter().map(|found| assured_recall(self.truth, found)).collect())
     }
 }
 

@@ -24,6 +24,12 @@ const MOST_LEARNT: usize = 20_000;
 /// Length of the noise that makes a query of a row, in lengths of the row.
 const NOISE: f32 = 0.5;
 
+/// Rows scored together: their scores stay in the cache until the best are picked.
+const TILE: usize = 1024;
+
+/// Scores whose largest is compared with what is wanted before each is looked at.
+const GLANCE: usize = 64;
+
 /// Queries held out, and queries to learn from.
 #[derive(Debug)]
 pub struct Trial {
@@ -83,11 +89,14 @@ impl Trial {
 
     /// The best of the rows numbered `numbers`, whose values are `rows`, for each held-out query.
     pub fn best(&self, rows: &[f32], numbers: Range<u32>) -> Best {
-        let n = rows.len() / self.dim;
-        let mut scores = vec![0.0; self.len() * n];
-        products(&self.held_out, rows, self.dim, &mut scores);
         let mut best = Best::new(self.len(), NEIGHBOURS);
-        best.offer(&scores, n, numbers);
+        let mut scores = vec![0.0; self.len() * TILE.min(rows.len() / self.dim)];
+        for (first, rows) in numbers.step_by(TILE).zip(rows.chunks(TILE * self.dim)) {
+            let n = rows.len() / self.dim;
+            let scores = &mut scores[..self.len() * n];
+            products(&self.held_out, rows, self.dim, scores);
+            best.offer(scores, n, first..first + n as u32);
+        }
         best
     }
 }
@@ -107,8 +116,15 @@ impl Best {
     /// Offer rows numbered `numbers`; `scores` has shape (queries, n).
     pub fn offer(&mut self, scores: &[f32], n: usize, numbers: Range<u32>) {
         for (top, scores) in self.tops.iter_mut().zip(scores.chunks_exact(n.max(1))) {
-            // Adding 0 turns -0 into 0, which orders as equal.
-            numbers.clone().zip(scores).for_each(|(row, &score)| top.offer(row, score + 0.0));
+            for (first, scores) in numbers.clone().step_by(GLANCE).zip(scores.chunks(GLANCE)) {
+                let most = scores
+                    .iter()
+                    .fold(f32::NEG_INFINITY, |most, &score| if score > most { score } else { most });
+                if top.wants(most) {
+                    // Adding 0 turns -0 into 0, which orders as equal.
+                    (first..).zip(scores).for_each(|(row, &score)| top.offer(row, score + 0.0));
+                }
+            }
         }
     }
 

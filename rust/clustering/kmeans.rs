@@ -3,8 +3,9 @@
 use crate::math::linalg::{dot, products};
 use crate::math::random::Random;
 
-/// Rows that are scored together: their scores stay in the cache until the best is picked.
-const TILE: usize = 256;
+/// Rows that are scored together: so many that laying the centroids out for each tile costs little beside the
+/// products, and so few that their scores stay in the cache until the best is picked.
+const TILE: usize = 1024;
 
 /// Centroids, and how to find the nearest.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ impl Centroids {
 
     /// Call `found` for each of `rows` (n, dim) with its number and its scores `x·c - |c|²/2`, shape (k,).
     pub fn score(&self, rows: &[f32], mut found: impl FnMut(usize, &[f32])) {
-        let mut scores = vec![0.0; TILE * self.len()];
+        let mut scores = vec![0.0; TILE.min(rows.len() / self.dim) * self.len()];
         for (tile, rows) in rows.chunks(TILE * self.dim).enumerate() {
             let scores = &mut scores[..rows.len() / self.dim * self.len()];
             products(rows, &self.values, self.dim, scores);

@@ -70,6 +70,13 @@ impl Shortlist {
         &self.kept
     }
 
+    /// The best `size`, best first.
+    pub fn sorted(&mut self) -> &[Candidate] {
+        self.best();
+        self.kept.sort_unstable_by_key(|candidate| std::cmp::Reverse(candidate.key));
+        &self.kept
+    }
+
     // Rare once the floor has risen; kept out of the scan's loop.
     #[cold]
     fn thin(&mut self) {
@@ -101,13 +108,15 @@ mod tests {
                 prop_assert_eq!(candidate.score(), scores[candidate.row() as usize]);
                 prop_assert_eq!(candidate.note, candidate.row() + 1);
             }
+            let ordered: Vec<i32> = shortlist.sorted().iter().map(Candidate::score).collect();
             let mut found: Vec<i32> = found.iter().map(Candidate::score).collect();
             let mut expected = scores;
             for list in [&mut found, &mut expected] {
                 list.sort_unstable_by(|a, b| b.cmp(a));
             }
             expected.truncate(size);
-            prop_assert_eq!(found, expected);
+            prop_assert_eq!(&found, &expected);
+            prop_assert_eq!(ordered, expected);
         }
     }
 

@@ -79,20 +79,53 @@ impl Scratch {
     /// There are min(k, allowed) of them.
     pub fn search(&mut self, view: &View<'_>, query: &[f32], plan: Plan, filter: Option<&Filter>) -> &[Hit] {
         let allowed = filter.map_or(view.shape.rows, Filter::allowed);
-        self.query.assign(query);
         self.best.begin(plan.k.min(allowed));
         if plan.k > 0 && allowed > 0 {
-            view.ask(&self.query, &mut self.products, &mut self.asked);
-            view.refiner.ask(&self.asked, &mut self.turned);
+            self.ask(view, query);
             let all = plan.exact || allowed <= plan.shortlist || filter.is_some() && allowed <= FEW_ROWS;
             if all && view.shape.tier != Tier::None {
                 self.score_all(view, filter);
             } else {
-                self.probe(view, if all { every_row(view, plan) } else { plan }, filter);
-                self.refine(view, plan.k.min(allowed));
+                let plan = if all { every_row(view, plan) } else { plan };
+                self.probe(view, Goal::new(view.shape, plan, filter), filter);
+                self.refine(view, plan.k.min(allowed), usize::MAX);
             }
         }
         self.best.sorted(view.ids)
+    }
+
+    /// What [`Scratch::search`] finds with `nprobe` lists and each of these shortlists, which rise, without a filter:
+    /// `found` hears the best rows of each. One scan of the lists serves all of them; only among rows whose rough scores
+    /// are equal may others be taken.
+    pub(crate) fn search_depths(
+        &mut self,
+        view: &View<'_>,
+        query: &[f32],
+        (k, nprobe): (usize, usize),
+        shortlists: &[usize],
+        mut found: impl FnMut(&[Hit]),
+    ) {
+        self.ask(view, query);
+        let deepest = shortlists.last().copied().unwrap_or(0).max(k);
+        let seen = self.probe(view, Goal::of_lists(view.shape, nprobe, deepest), None);
+        self.rows.sorted();
+        for &shortlist in shortlists {
+            let depth = shortlist.max(k);
+            if depth > seen || depth >= view.shape.rows || view.shape.tier == Tier::None {
+                // A search would look at more lists, or at all rows; and so it would for all that are longer.
+                found(self.search(view, query, Plan { k, nprobe, shortlist, exact: false }, None));
+                continue;
+            }
+            self.refine(view, k, depth);
+            found(self.best.sorted(view.ids));
+        }
+    }
+
+    /// Take in a query, as lists, codes and tier see it.
+    fn ask(&mut self, view: &View<'_>, query: &[f32]) {
+        self.query.assign(query);
+        view.ask(&self.query, &mut self.products, &mut self.asked);
+        view.refiner.ask(&self.asked, &mut self.turned);
     }
 
     /// Score every allowed row by the tier.
@@ -144,9 +177,8 @@ impl Scratch {
         self.targets.clear();
     }
 
-    /// Scan the codes of the best lists, until enough lists and enough allowed rows were seen.
-    fn probe(&mut self, view: &View<'_>, plan: Plan, filter: Option<&Filter>) {
-        let mut goal = Goal::new(view.shape, plan, filter);
+    /// Scan the codes of the best lists, until enough lists and enough allowed rows were seen; return how many rows.
+    fn probe(&mut self, view: &View<'_>, mut goal: Goal, filter: Option<&Filter>) -> usize {
         self.probes.clear();
         self.route(view, goal.routed(view.shape.nlist));
         self.lut.fill(&self.asked, view.books);
@@ -162,6 +194,7 @@ impl Scratch {
             let found = self.scan_list(view, at, filter);
             (at, lists, rows) = (at + 1, lists + usize::from(found > 0), rows + found);
         }
+        rows
     }
 
     /// Whether the last third of the lists probed gave a good part of the shortlist: then the next ones will too.
@@ -218,8 +251,9 @@ impl Scratch {
         allowed
     }
 
-    /// Score the shortlist by its sums and the tier, then the best of it by the fine table instead of the sums.
-    fn refine(&mut self, view: &View<'_>, k: usize) {
+    /// Score the first `depth` of the shortlist by their sums and the tier, then the best of them by the fine table
+    /// instead of the sums.
+    fn refine(&mut self, view: &View<'_>, k: usize, depth: usize) {
         if view.shape.tier == Tier::None {
             let lut = &self.lut;
             let hit = |candidate: &Candidate| {
@@ -230,7 +264,7 @@ impl Scratch {
             return;
         }
         self.targets.clear();
-        for candidate in self.rows.best() {
+        for candidate in self.rows.best().iter().take(depth) {
             let row = candidate.row();
             let base = self.probes[candidate.note as usize].base;
             let (block, place) = view.block_of(row as usize);
@@ -273,6 +307,12 @@ impl Goal {
         let rows = lists as f64 * (shape.rows as f64 / shape.nlist as f64) * share.sqrt();
         let expected = (lists as f64 / share.sqrt()) as usize;
         Self { lists, expected, rows: (rows as usize).clamp(shortlist, filter.allowed()), shortlist }
+    }
+
+    /// To probe so many lists, however few rows they hold.
+    fn of_lists(shape: &Shape, nprobe: usize, shortlist: usize) -> Self {
+        let lists = nprobe.clamp(1, shape.nlist);
+        Self { shortlist: shortlist.min(shape.rows), lists, expected: lists, rows: 0 }
     }
 
     /// Lists to put in order beforehand.

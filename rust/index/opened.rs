@@ -148,6 +148,24 @@ impl Index {
         Ok(hits)
     }
 
+    /// The rows that [`Index::hits`] finds with `nprobe` lists and each of these shortlists, which rise, by one scan.
+    ///
+    /// # Errors
+    /// As [`Index::search`].
+    pub(crate) fn hits_by_depth(
+        &self,
+        query: &[f32],
+        (k, nprobe): (usize, usize),
+        shortlists: &[usize],
+    ) -> Result<Vec<Vec<Hit>>> {
+        Vectors::new(query, self.shape.dim)?.check(self.shape.dim)?;
+        let mut scratch = self.idle().pop().unwrap_or_default();
+        let mut all = Vec::with_capacity(shortlists.len());
+        scratch.search_depths(&self.view(), query, (k, nprobe), shortlists, |hits| all.push(hits.to_vec()));
+        self.idle().push(scratch);
+        Ok(all)
+    }
+
     /// The rows whose ids `flags` or `ids` allow; see [`Filter::by_id`] and [`Filter::of_ids`].
     ///
     /// # Errors
@@ -365,6 +383,29 @@ pub(crate) mod tests {
         let [map, ram] = LOADS.map(|(_, load)| Index::open(&path, load).unwrap());
         assert_eq!(search(&map, &[0.5; DIM], EXACT, None), search(&ram, &[0.5; DIM], EXACT, None));
         assert_eq!(map.size_bytes(), ram.size_bytes());
+    }
+
+    #[test]
+    fn one_scan_finds_what_a_search_of_each_depth_finds() {
+        let shortlists = [10, 15, 30, 60, 900];
+        let (mut same, mut all) = (0, 0);
+        for tier in (0..=Tier::LAST).filter_map(Tier::of_number) {
+            let index = index(tier);
+            for (number, query) in rows(60).chunks(DIM).enumerate() {
+                let nprobe = [1, 5, 23][number % 3];
+                let by_depth = index.hits_by_depth(query, (10, nprobe), &shortlists).unwrap();
+                for (found, shortlist) in by_depth.into_iter().zip(shortlists) {
+                    let plan = Plan { k: 10, nprobe, shortlist, exact: false };
+                    let expected = index.hits(query, plan, None).unwrap();
+                    // All rows, or more lists: there is no end of the shortlist where equal rows may change places.
+                    let strict = shortlist == 900 || nprobe == 1 && shortlist == 60;
+                    assert!(!strict || found == expected, "{tier:?} {nprobe} {shortlist}");
+                    same += expected.iter().filter(|hit| found.contains(hit)).count();
+                    all += expected.len();
+                }
+            }
+        }
+        assert!(same * 200 >= all * 199, "{same} of {all}");
     }
 
     proptest! {
