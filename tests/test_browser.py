@@ -36,7 +36,7 @@ def test_typing_changes_the_pictures_without_enter(page, server):
     page.goto(server)
     page.get_by_test_id("search-input").press_sequentially("red", delay=20)
     expect_first(page, "red")
-    assert page.url.endswith("?q=red")
+    page.wait_for_url("**/?q=red", timeout=1000)  # a moment after the pictures
     ask(page, "blue")
     expect_first(page, "blue")
 
@@ -59,6 +59,8 @@ def test_previews_are_painted_before_any_original_arrives(page, server):
     first = page.get_by_test_id("tile").first
     assert page.get_by_test_id("preview").first.evaluate(PAINTED)
     expect_a_page_of_tiles(page)
+    expect(page.get_by_test_id("original").first).to_be_attached()  # a moment after the previews
+    page.wait_for_timeout(100)
     assert len(held) > 0
     assert first.get_attribute("data-original") == "waiting"
     for route in held:

@@ -28,11 +28,14 @@ import type { Timing } from './timing';
 export const PAGE_SIZE = 60;
 /** Pictures that can be paged to: the server's own bound. */
 export const REACH = 1000;
-/** How long the keys must rest before a question is sent; in speed mode, less. */
+/** How long the keys must rest before a question is sent; in speed mode they need not. */
 export const PAUSE_MS = 100;
-export const SHORT_PAUSE_MS = 40;
 /** How long the keys must rest before the full model is asked, where a quicker one answered first. */
 export const REST_MS = 350;
+/** How long an answer has to stand on the screen before originals are asked for. */
+export const SETTLE_MS = 80;
+/** How long an answer may take before the page says that it is on its way. */
+export const SLOW_MS = 200;
 /** Pictures that look like the opened one. */
 const NEIGHBOURS = 13;
 /** Opened pictures this near to the last loaded one call for more. */
@@ -83,7 +86,7 @@ export class Search {
   weakFrom = $state<number | null>(null);
   /** Filters that were read out of the typed words. */
   understood = $state.raw<readonly string[]>([]);
-  /** No originals, a shorter pause, and the speed is counted. */
+  /** No originals and no pause: one question after another, and they are counted. */
   isSpeedy = $state(false);
   /** Captions and scores stand under the pictures. */
   isTelling = $state(false);
@@ -94,8 +97,12 @@ export class Search {
   timing = $state.raw<Timing | null>(null);
   /** Counts the first pages shown: changes when the pictures are replaced, not when more are added. */
   edition = $state(0);
+  /** The question whose pictures have stood on the screen for a moment. */
+  settled = $state.raw<Question | null>(null);
   /** A question is on its way. */
   asking = $state(false);
+  /** It has been for long. Until then nothing is drawn anew: the answer gets all there is to compute with. */
+  isSlow = $state(false);
   /** A further page is on its way. */
   extending = $state(false);
   /** What went wrong, until something goes right. */
@@ -107,6 +114,8 @@ export class Search {
   query = $derived(this.question.words);
   /** The words whose pictures are shown; '' for the library's own order, null before the first answer. */
   answered = $derived(this.shown?.words ?? null);
+  /** The shown pictures have stood for a moment: what costs time may come now. */
+  isSettled = $derived(this.settled === this.shown);
   /** Answers a second, as one types. */
   rate = $derived.by(() => rateOf(this.#moments));
   /** Which of the shown pictures is opened, or was before its neighbour; -1 for none. */
@@ -117,7 +126,9 @@ export class Search {
   readonly #now: () => number;
   readonly #remember: Surroundings['remember'];
   readonly #pause = debounce(() => void this.#askTyped(), PAUSE_MS);
-  readonly #rest = debounce(() => void this.#ask('typed', 'full'), REST_MS);
+  readonly #rest = debounce(() => void this.#ask('full'), REST_MS);
+  readonly #slow = debounce(() => (this.isSlow = true), SLOW_MS);
+  readonly #settle = debounce(() => this.#stand(), SETTLE_MS);
   #moments = $state.raw<readonly number[]>([]);
   #anchorId = $state<number | null>(null);
   #received = $state(0);
@@ -151,7 +162,8 @@ export class Search {
   async start(question: Question): Promise<void> {
     this.question = question;
     this.#chosenKey = keyOf(question);
-    await Promise.all([this.#ask('typed', 'full'), this.#learn()]);
+    this.#remember(trimmed(question), 'typed');
+    await Promise.all([this.#ask('full'), this.#learn()]);
   }
 
   /** The text in the box changed. */
@@ -159,7 +171,8 @@ export class Search {
     this.question = { ...this.question, words };
     this.#rest.cancel();
     if (this.#isAsked('full') || this.#isAsked('fast')) return this.#pause.cancel();
-    this.#pause.call(undefined, this.isSpeedy ? SHORT_PAUSE_MS : PAUSE_MS);
+    if (!this.isSpeedy) return this.#pause.call(undefined);
+    if (!this.asking) void this.#askTyped();
   }
 
   /** Asks at once, if the question was not asked already. */
@@ -169,7 +182,7 @@ export class Search {
     const key = keyOf(this.question);
     if (key !== this.#chosenKey) this.#remember(trimmed(this.question), 'chosen');
     this.#chosenKey = key;
-    if (!this.#isAsked('full')) await this.#ask(null, 'full');
+    if (!this.#isAsked('full')) await this.#ask('full');
   }
 
   /** Makes this the question and asks it at once. */
@@ -184,7 +197,7 @@ export class Search {
     this.#pause.cancel();
     this.#rest.cancel();
     this.#chosenKey = keyOf(question);
-    if (!this.#isAsked('full')) await this.#ask(null, 'full');
+    if (!this.#isAsked('full')) await this.#ask('full');
   }
 
   /** Asks for pictures like this one. */
@@ -235,6 +248,7 @@ export class Search {
   /** The newest first page is on the screen. */
   painted(edition: number): void {
     if (edition !== this.edition || this.timing === null || this.timing.paintMs !== null) return;
+    this.#settle.call(undefined);
     this.timing = { ...this.timing, paintMs: this.#now() - this.#shownAt };
   }
 
@@ -291,14 +305,17 @@ export class Search {
   async #askTyped(): Promise<void> {
     const isFast = this.info?.hasFast === true && isSearch(this.question);
     if (isFast) this.#rest.call(undefined);
-    await this.#ask('typed', isFast ? 'fast' : 'full');
+    await this.#ask(isFast ? 'fast' : 'full');
   }
 
-  async #ask(how: 'typed' | null, tower: 'full' | 'fast'): Promise<void> {
-    const question = trimmed(this.question);
-    const asking: Asking = { question, tower, fold: true };
-    if (how) this.#remember(question, how);
-    await this.#send(asking);
+  async #ask(tower: 'full' | 'fast'): Promise<void> {
+    await this.#send({ question: trimmed(this.question), tower, fold: true });
+  }
+
+  /** Only now is the address changed: the browser has work with it, and the answer comes first. */
+  #stand(): void {
+    this.settled = this.shown;
+    if (this.shown && keyOf(this.shown) === keyOf(this.question)) this.#remember(this.shown, 'typed');
   }
 
   async #send(asking: Asking): Promise<void> {
@@ -307,6 +324,7 @@ export class Search {
     const sequence = ++this.#sequence;
     this.#asked = asking.tower + keyOf(asking.question);
     this.asking = true;
+    this.#slow.call(undefined);
     this.extending = false;
     const startedAt = this.#now();
     try {
@@ -315,10 +333,18 @@ export class Search {
     } catch (cause) {
       if (sequence !== this.#sequence) return;
       this.#asked = null;
+      this.#remember(asking.question, 'typed');
       this.#fail(cause, () => this.#send(asking));
     } finally {
-      if (sequence === this.#sequence) this.asking = false;
+      if (sequence === this.#sequence) this.#arrived(asking.question);
     }
+  }
+
+  /** In speed mode the newest words wait for the question that is on its way, so that each gets its answer. */
+  #arrived(question: Question): void {
+    this.#slow.cancel();
+    this.asking = this.isSlow = false;
+    if (this.isSpeedy && keyOf(question) !== keyOf(this.question)) void this.#askTyped();
   }
 
   async #extend(): Promise<void> {
@@ -351,6 +377,7 @@ export class Search {
     this.#moments = withMoment(this.#moments, this.#shownAt);
     this.trouble = null;
     this.edition += 1;
+    this.#settle.cancel();
     if (this.viewed && this.place < 0) this.leave();
   }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ProblemError, type Answer, type Api, type Info, type Page, type Picture } from './api';
 import { NOTHING, type Question as Asked } from './question';
-import { PAGE_SIZE, PAUSE_MS, REACH, Search } from './search.svelte';
+import { PAGE_SIZE, PAUSE_MS, REACH, Search, SETTLE_MS, SLOW_MS } from './search.svelte';
 
 const INFO: Info = {
   name: 'demo',
@@ -151,6 +151,98 @@ describe('typing', () => {
     await questions[1]!.answer(answerOf(pictures(50, 1)));
     expect(search).toMatchObject({ answered: 'dog', asking: false, edition: 2 });
     expect(idsOf(search)).toEqual([50]);
+  });
+});
+
+describe('speed mode', () => {
+  it('asks at the first key, then one question at a time, the newest next', async () => {
+    const { search, questions } = await shown(1);
+    search.isSpeedy = true;
+    search.type('d');
+    search.type('do');
+    search.type('dog');
+    expect(asked(questions.slice(1))).toEqual([['d', 0, PAGE_SIZE]]);
+    expect(questions[1]!.signal.aborted).toBe(false);
+    await questions[1]!.answer(answerOf(pictures(10, 1)));
+    expect(search.answered).toBe('d');
+    expect(asked(questions.slice(2))).toEqual([['dog', 0, PAGE_SIZE]]);
+    await questions[2]!.answer(answerOf(pictures(20, 1)));
+    expect(search).toMatchObject({ answered: 'dog', asking: false });
+    expect(questions).toHaveLength(3);
+  });
+
+  it('goes on after a question that is refused, and does not ask that one again', async () => {
+    const { search, questions } = await shown(1);
+    search.isSpeedy = true;
+    search.type('d +');
+    search.type('d + c');
+    await questions[1]!.fail(new ProblemError(400, 'Nothing follows the plus.'));
+    await questions[2]!.fail(new ProblemError(400, 'No word of it is known.'));
+    expect(asked(questions.slice(1)).map(([text]) => text)).toEqual(['d +', 'd + c']);
+  });
+
+  it('lets Enter overtake the question that is on its way', async () => {
+    const { search, questions } = await shown(1);
+    search.isSpeedy = true;
+    search.type('d');
+    void search.choose(words('cat'));
+    expect(questions[1]!.signal.aborted).toBe(true);
+    await questions[2]!.answer(answerOf(pictures(20, 1)));
+    await questions[1]!.answer(answerOf(pictures(10, 1)));
+    expect(search.answered).toBe('cat');
+    expect(questions).toHaveLength(3);
+  });
+});
+
+describe('settling', () => {
+  it('settles once the pictures have stood on the screen, and only then changes the address', async () => {
+    const { search, questions, remembered } = await shown(1);
+    search.type('dog');
+    vi.advanceTimersByTime(PAUSE_MS);
+    await questions[1]!.answer(answerOf(pictures(10, 1)));
+    vi.advanceTimersByTime(10 * SETTLE_MS);
+    expect(search.isSettled).toBe(false);
+    search.painted(search.edition);
+    vi.advanceTimersByTime(SETTLE_MS - 1);
+    expect(remembered).toEqual(['']);
+    vi.advanceTimersByTime(1);
+    expect(search.isSettled).toBe(true);
+    expect(remembered).toEqual(['', 'dog']);
+  });
+
+  it('begins anew with the next answer', async () => {
+    const { search, questions } = await shown(1);
+    search.painted(search.edition);
+    vi.advanceTimersByTime(SETTLE_MS);
+    expect(search.isSettled).toBe(true);
+    void search.choose(words('dog'));
+    expect(search.isSettled).toBe(true);
+    await questions[1]!.answer(answerOf(pictures(10, 1)));
+    expect(search.isSettled).toBe(false);
+  });
+
+  it('does not write words into the address that are typed past already', async () => {
+    const { search, questions, remembered } = await shown(1);
+    search.type('dog');
+    vi.advanceTimersByTime(PAUSE_MS);
+    await questions[1]!.answer(answerOf(pictures(10, 1)));
+    search.painted(search.edition);
+    search.type('dogs');
+    vi.advanceTimersByTime(SETTLE_MS);
+    expect(remembered).toEqual(['']);
+  });
+});
+
+describe('waiting', () => {
+  it('is told only after a while', async () => {
+    const { search, questions } = await shown(1);
+    void search.choose(words('dog'));
+    vi.advanceTimersByTime(SLOW_MS - 1);
+    expect(search).toMatchObject({ asking: true, isSlow: false });
+    vi.advanceTimersByTime(1);
+    expect(search.isSlow).toBe(true);
+    await questions[1]!.answer(answerOf(pictures(10, 1)));
+    expect(search).toMatchObject({ asking: false, isSlow: false });
   });
 });
 

@@ -20,21 +20,16 @@ class Fold:
     similar: tuple[int, ...]
 
 
-def folded_places(
-    vectors: NDArray[np.float32], least: float = NEAR_COSINE, most: int | None = None
-) -> list[Fold]:
-    """The ranking of (n, dim) unit rows, folded: greedy from the best on; the first `most` or a few more.
+def folded_places(vectors: NDArray[np.float32], least: float = NEAR_COSINE) -> list[Fold]:
+    """The ranking of (n, dim) unit rows, folded: greedy from the best on.
 
     Each row goes under the first shown row to which its cosine is at least `least`, else it is shown. So what
-    is shown of the first places does not depend on how many come after them, and who wants few of them
-    compares few rows with the others.
+    is shown of the first places does not depend on how many come after them.
     """
     count = len(vectors)
     leader = np.full(count, -1, np.int64)
     folds: list[Fold] = []
     for start in range(0, count, _ROWS):
-        if most is not None and len(folds) >= most:
-            break
         near = products(vectors[start : start + _ROWS], vectors[start:]) >= least
         for place in range(start, min(start + _ROWS, count)):
             if leader[place] < 0:

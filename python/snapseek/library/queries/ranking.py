@@ -106,24 +106,21 @@ class Ranker:
         matching: Matching,
         without: Collection[Place],
     ) -> Ranking:
-        """The ranking, in which the first `FOLDED` are folded, for every page alike.
-
-        All that match are counted: how many are folded among those that nobody looks at is not found out.
-        """
+        """The ranking, in which the first `FOLDED` are folded, for every page alike."""
         total = len(matching) - sum(matching.has(place.shard, place.row) for place in without)
         reach = min(POOL, total)
         if not reach:
             return Ranking([], 0)
         found = self._found(vector, min(FOLDED, reach), matching, without, exact=request.exact)
-        folds = folded_places(self._shards.vectors_at(found), most=request.end)
         places, scores = found.places(), found.scores.tolist()
         entries = [
             Entry(places[fold.place], scores[fold.place], tuple(places[place] for place in fold.similar))
-            for fold in folds
+            for fold in folded_places(self._shards.vectors_at(found))
         ]
+        hidden = len(found) - len(entries)
         if len(entries) < request.end and reach > FOLDED:
             entries += self._best(vector, reach, matching, without, exact=request.exact)[FOLDED:]
-        return Ranking(entries[: request.end], reach)
+        return Ranking(entries[: request.end], reach - hidden)
 
     def _pool(
         self,
