@@ -2,12 +2,12 @@
 
     PYTHONPATH=python:tests python benches/page_figures.py LIBRARY [--queries 200]
 
-Chromium types into the page of a real server. *pause over to painted* begins when the page has waited for the
-keys to rest, counted from the last key's own time stamp: a timer that runs late counts. It ends when the first
-preview of the answer is presented, by the browser's element timing: after decoding, drawing and compositing,
-in steps of 4 ms. *all painted* waits for the last preview that the window has room for. *speed mode*: one key
-after another, as a person types, and the answers that reached the screen each second. Long tasks (over 50 ms)
-and layout shift are those that the browser reports.
+Chromium types into the page of a real server. *pause over to painted* begins when the page has waited for
+the keys to rest, counted from the last key's own time stamp: a timer that runs late counts. It ends when
+the first preview of the answer is presented, by the browser's element timing: after decoding, drawing and
+compositing, in steps of 4 ms. *all painted* waits for the last preview that the window has room for. *speed
+mode*: one key after another, as a person types, and the answers that reached the screen each second. Long
+tasks (over 50 ms) and layout shift are those that the browser reports.
 """
 
 import argparse
@@ -33,7 +33,9 @@ const watch = (type, take) => new PerformanceObserver((list) => list.getEntries(
     .observe({ type, buffered: true });
 watch('longtask', (entry) => window.longTasks.push(entry.duration));
 watch('layout-shift', (entry) => { if (!entry.hadRecentInput) window.shift += entry.value; });
-watch('element', (entry) => { if (entry.intersectionRect.height > 0) window.presented.push(entry.renderTime); });
+watch('element', (entry) => {
+    if (entry.intersectionRect.height > 0) window.presented.push(entry.renderTime);
+});
 addEventListener('input', (event) => { window.keyedAt = event.timeStamp; }, true);
 // Before it is painted, each preview is marked for the browser to tell when it was.
 addEventListener('DOMContentLoaded', () => new MutationObserver((changes) => {
@@ -42,7 +44,8 @@ addEventListener('DOMContentLoaded', () => new MutationObserver((changes) => {
             image.setAttribute('elementtiming', 'preview');
 }).observe(document.body, { childList: true, subtree: true }));
 window.told = () => {
-    const asked = performance.getEntriesByType('resource').filter((e) => e.name.includes('/api/search?')).at(-1);
+    const sent = performance.getEntriesByType('resource');
+    const asked = sent.filter((entry) => entry.name.includes('/api/search?')).at(-1);
     const after = window.presented.filter((moment) => asked && moment >= asked.responseEnd);
     if (after.length === 0) return null;
     const first = after.reduce((a, b) => Math.min(a, b)), last = after.reduce((a, b) => Math.max(a, b));
