@@ -131,13 +131,17 @@ def _rows_of(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.in
     return order[np.searchsorted(ids, wanted, sorter=order)]
 
 
+def is_gapless(ids: NDArray[np.int64]) -> bool:
+    """Whether ids, (n,) and all different, leave out none between the least and the largest."""
+    return len(ids) > 0 and int(ids.max()) - int(ids.min()) == len(ids) - 1
+
+
 def in_order(ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """The rows in order of their ids, all different; without a gap, as after an import, nothing is sorted."""
-    first, last = (int(ids.min()), int(ids.max())) if len(ids) else (0, 0)
-    if last - first != len(ids) - 1:
+    if not is_gapless(ids):
         return np.argsort(ids, kind="stable")
     order = np.zeros(len(ids), np.int64)
-    order[ids - first] = np.arange(len(ids))
+    order[ids - ids.min()] = np.arange(len(ids))
     return order
 
 
@@ -217,8 +221,7 @@ class Shard:
     @cached_property
     def _is_gapless(self) -> bool:
         """Whether the ids follow one another, as those of imported vectors do: none is looked for then."""
-        ids = self._sorted_ids
-        return len(ids) > 0 and int(ids[-1]) - int(ids[0]) == len(ids) - 1
+        return is_gapless(self._sorted_ids)
 
     def known(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of `items`, (n,) int64, that have a row here."""

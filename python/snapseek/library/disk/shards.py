@@ -131,13 +131,13 @@ class Shards:
             ]
         )
 
-    def vectors_at(self, found: Found) -> NDArray[np.float32]:
-        """(n, dim) float32 unit rows of the pictures that were found."""
-        if not len(found):
+    def vectors_at(self, numbers: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(n, dim) float32 unit rows of the pictures there: (n,) the numbers of their shards, their rows."""
+        if not len(rows):
             return np.zeros((0, 1), np.float32)
-        here = [np.flatnonzero(found.shards == number) for number in range(len(self.parts))]
+        here = [np.flatnonzero(numbers == number) for number in range(len(self.parts))]
         parts = [
-            part.shard.index.vectors(found.rows[places])
+            part.shard.index.vectors(rows[places])
             for part, places in zip(self.parts, here, strict=True)
             if len(places)
         ]

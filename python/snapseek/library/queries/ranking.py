@@ -115,7 +115,7 @@ class Ranker:
         places, scores = found.places(), found.scores.tolist()
         entries = [
             Entry(places[fold.place], scores[fold.place], tuple(places[place] for place in fold.similar))
-            for fold in folded_places(self._shards.vectors_at(found))
+            for fold in folded_places(self._shards.vectors_at(found.shards, found.rows))
         ]
         hidden = len(found) - len(entries)
         if len(entries) < request.end and reach > FOLDED:
@@ -208,8 +208,7 @@ class Ranker:
         return ids
 
     def _folded(self, entries: list[Entry]) -> list[Entry]:
-        numbers, rows = self._numbers_and_rows(entries)
-        vectors = self._shards.vectors_at(Found(numbers, rows, np.zeros(len(entries), np.float32)))
+        vectors = self._shards.vectors_at(*self._numbers_and_rows(entries))
         return [
             replace(entries[fold.place], similar=tuple(entries[place].place for place in fold.similar))
             if fold.similar
