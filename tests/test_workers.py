@@ -153,7 +153,7 @@ def test_who_leaves_while_it_waits_makes_room():
 def together(
     prepare: Callable[[Sequence[Any]], None], waiting: Sequence[str | None], leaving: int | None = None
 ) -> list[str]:
-    """These come while the only thread is at work, each with what is to be prepared; what was done, in order."""
+    """These come, each with what is to be prepared, while the only thread is at work; how they were done."""
     done: list[str] = []
     begun, release = threading.Event(), threading.Event()
 

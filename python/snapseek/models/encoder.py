@@ -127,6 +127,18 @@ class Encoder:
         """How the text tower wants its ids."""
         return self._policy
 
+    @property
+    def text_graph(self) -> tuple[Path, str]:
+        """The ONNX file that reads texts, and its output that answers.
+
+        Raises InputError for a model whose last layer is outside of its graph.
+        """
+        if self._text.has_layer_outside:
+            raise InputError(
+                f"expected all of the text tower in {self._files.text_graph}, found a dense layer beside it"
+            )
+        return self._files.text_graph, self._policy.output
+
     @cached_property
     def fingerprint(self) -> str:
         """64 hex digits that change when a graph, the tokenizer or the way inputs are prepared changes."""
