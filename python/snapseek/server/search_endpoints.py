@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.routing import Route
 
-from snapseek.library import Term
+from snapseek.errors import ItemNotFoundError
+from snapseek.library import Hits, Term
 from snapseek.server.answers import hits_answer, suggestions_answer
 from snapseek.server.body import read_object
 from snapseek.server.etags import is_held
@@ -22,6 +24,7 @@ from snapseek.server.parameters import (
     read_choice,
     read_flag,
     read_id,
+    read_ids,
     read_include,
     read_number,
     read_query,
@@ -77,9 +80,13 @@ class SearchEndpoints:
         return await self._cached(request, question)
 
     async def items(self, request: Request) -> Response:
-        """The pictures in stored order, or in another."""
+        """The pictures in stored order, or in another; or those that are named."""
         params = request.query_params
-        check_names(params, ("limit", "offset", "where", "sort", "include"))
+        if "ids" in params:
+            check_names(params, ("ids", "include"))
+            named = partial(self._named, read_ids(params["ids"]), read_include(params))
+            return await self._service.searchers.run(request, named)
+        check_names(params, ("limit", "offset", "where", "sort", "include", "ids"))
         sort = read_choice(params, "sort", ("stored", *SORTS[1:]))
         question = Question(
             read_window(params), where=read_where(params), sort=sort, include=read_include(params)
@@ -112,6 +119,15 @@ class SearchEndpoints:
         headers = {"etag": question.tag(hits.version)} if tagged else {}
         info = self._service.library.info()
         return hits_answer(hits, question.typed, info, filters, question.include, headers)
+
+    def _named(self, ids: list[int], include: frozenset[str]) -> Response:
+        """The pictures of these ids, in their order; the library may have lost some since they were told."""
+        library, hits = self._service.library, Hits()
+        for item_id in ids:
+            with suppress(ItemNotFoundError):
+                hits.append(library.item(item_id))
+        hits.total = len(hits)
+        return hits_answer(hits, None, library.info(), (), include)
 
     def _list(self, question: Question) -> Response:
         library, window = self._service.library, question.window
