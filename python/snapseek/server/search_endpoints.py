@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from snapseek.errors import ItemNotFoundError
 from snapseek.library import Hits, Term
+from snapseek.library.towers import TOWERS
 from snapseek.server.answers import hits_answer, suggestions_answer
 from snapseek.server.body import read_object
 from snapseek.server.etags import is_held
@@ -19,7 +20,6 @@ from snapseek.server.parameters import (
     MODES,
     QUESTION_FIELDS,
     SORTS,
-    TOWERS,
     check_names,
     read_choice,
     read_flag,
