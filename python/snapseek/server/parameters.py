@@ -30,7 +30,6 @@ MAX_WIDTH = 4096
 MAX_IDS = 256  # the most that can be folded under one picture are fewer
 MAX_ID = 2**63 - 1
 MIN_ID = -(2**63)
-TOWERS = ("full", "fast")
 SORTS = ("relevance", "newest", "oldest", "size")
 MODES = ("clip", "words", "both")
 QUESTION_FIELDS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snapseek.library.towers import TOWERS
 from snapseek.server.parameters import (
     DEFAULT_LIMIT,
     INCLUDED,
@@ -13,7 +14,6 @@ from snapseek.server.parameters import (
     MIN_WIDTH,
     MODES,
     SORTS,
-    TOWERS,
 )
 from snapseek.server.shapes import ID, STRING, WORDS, Json, reference, schemas
 

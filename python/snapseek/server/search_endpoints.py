@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from snapseek.errors import ItemNotFoundError
 from snapseek.library import Hits, Term
+from snapseek.library.towers import TOWERS
 from snapseek.server.answers import hits_answer, suggestions_answer
 from snapseek.server.body import read_object
 from snapseek.server.etags import is_held
@@ -19,7 +20,6 @@ from snapseek.server.parameters import (
     MODES,
     QUESTION_FIELDS,
     SORTS,
-    TOWERS,
     check_names,
     read_choice,
     read_flag,
@@ -31,7 +31,7 @@ from snapseek.server.parameters import (
     read_where,
     read_window,
 )
-from snapseek.server.question import Question, find, question_of
+from snapseek.server.question import Asking, Question, question_of
 from snapseek.server.uploads import read_pictures
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class SearchEndpoints:
             check_names(request.query_params, ())
             question = question_of(await read_object(request))
             terms = await read_pictures(request, self._service, question.pictures)
-            return await self._service.searchers.run(request, partial(self._find, question, terms))
+            return await self._run(request, question, terms)
         return await self._cached(request, _question(request.query_params))
 
     async def similar(self, request: Request) -> Response:
@@ -104,14 +104,21 @@ class SearchEndpoints:
         tag = question.tag(self._service.library.version)
         if is_held(request.headers, tag.removeprefix("W/")):
             return Response(status_code=304, headers={"etag": tag, "cache-control": "private, no-cache"})
-        return await self._service.searchers.run(request, partial(self._find, question, tagged=True))
+        return await self._run(request, question, tagged=True)
 
-    def _find(self, question: Question, terms: tuple[Term, ...] = (), *, tagged: bool = False) -> Response:
-        library = self._service.library
-        hits, filters = find(library, question, terms)
+    async def _run(
+        self, request: Request, question: Question, pictures: tuple[Term, ...] = (), *, tagged: bool = False
+    ) -> Response:
+        asking = Asking(self._service.library, question, pictures)
+        work = partial(self._find, question, asking, tagged=tagged)
+        return await self._service.searchers.run(request, work, asking)
+
+    def _find(self, question: Question, asking: Asking, *, tagged: bool) -> Response:
+        hits, filters = asking.find()
         # The tag is of the state that answered, which may be newer than the one that was looked at before.
         headers = {"etag": question.tag(hits.version)} if tagged else {}
-        return hits_answer(hits, question.typed, library.info(), filters, question.include, headers)
+        info = self._service.library.info()
+        return hits_answer(hits, question.typed, info, filters, question.include, headers)
 
     def _named(self, ids: list[int], include: frozenset[str]) -> Response:
         """The pictures of these ids, in their order; the library may have lost some since they were told."""
