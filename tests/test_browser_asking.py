@@ -352,3 +352,35 @@ def test_a_link_with_chips_and_filters_shows_their_answer(page, server):
     expect(page.get_by_test_id("term").nth(1).get_by_role("button").first).to_have_attribute(
         "aria-pressed", "true"
     )
+
+
+ASKED_MS, STOOD_MS = 100, 80  # after a key, and after an answer: then the address is written
+NEVER = "const real = setTimeout; setTimeout = (run, ms, ...of) => ms === %d ? 0 : real(run, ms, ...of);"
+
+
+@pytest.mark.parametrize("never", [ASKED_MS, STOOD_MS])
+def test_a_reload_right_after_the_last_key_loses_nothing(page, server, never):
+    page.add_init_script(NEVER % never)
+    page.goto(f"{server}/?q=green")
+    expect_first(page, "green")
+    ask(page, "red")
+    if never == STOOD_MS:
+        expect_first(page, "red")
+    page.wait_for_timeout(300)
+    assert page.url.endswith("?q=green")
+    page.reload()
+    expect(page.get_by_test_id("search-input")).to_have_value("red")
+    expect_first(page, "red")
+    assert page.url.endswith("?q=red")
+
+
+def test_who_leaves_right_after_the_last_key_comes_back_to_it(page, server):
+    still(page, f"{server}/?q=green")
+    ask(page, "red")
+    page.goto(f"{server}/api/docs")
+    page.go_back()
+    page.clock.resume()
+    expect(page.get_by_test_id("search-input")).to_have_value("red")
+    expect_first(page, "red")
+    page.goto(f"{server}/?q=blue")  # another visit is another question
+    expect_first(page, "blue")
