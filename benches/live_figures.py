@@ -199,7 +199,7 @@ def ask_on(
 ) -> None:
     """Ask until it is over: words mostly, sometimes a page of all pictures."""
     rng = random.Random(seed)
-    with closing(http.client.HTTPConnection(address, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(address, timeout=PATIENCE_S)) as connection:
         while not over.wait(pause_s):
             is_page = rng.random() < 0.2
             target = (
