@@ -21,6 +21,7 @@ use crate::math::random::Random;
 use crate::parallel::{Listener, Team};
 use crate::tier::refine::Tier;
 use crate::tier::shaping::Shaper;
+use crate::vectors::cross::Coded;
 use crate::vectors::half::encode_halves;
 use crate::vectors::ids::check_ids;
 use crate::vectors::rows::Rows;
@@ -108,7 +109,7 @@ fn assign(
         let end = rows.len().min(start + PIECE);
         let values = rows.read(start..end)?;
         let best = trial.best(&values, start as u32..end as u32);
-        Ok((coarse.assign(&values, rows.dim()), best))
+        Ok((coarse.assign(&Coded::around(coarse.middle(), &values)), best))
     };
     let (lists, parts): (Vec<Vec<u32>>, Vec<Best>) = team.run(starts, work)?.into_iter().unzip();
     Ok((lists.concat(), Best::merge(parts, trial.len(), NEIGHBOURS)))
@@ -150,7 +151,7 @@ struct Store<'a> {
 
 /// The coded rows of one piece, in list order.
 #[derive(Default)]
-struct Coded {
+struct Stored {
     blocks: Vec<u8>,
     ids: Vec<i64>,
     tier: Vec<u8>,
@@ -168,11 +169,11 @@ impl Store<'_> {
             let end = count.min(start + BATCH * PIECE);
             team.enter("write", (share(start), share(end)));
             let pieces = (start..end).step_by(PIECE).map(|start| start..end.min(start + PIECE));
-            for coded in team.run(pieces, |piece| self.code(piece))? {
-                draft.append(Tag::BLOCKS, &coded.blocks)?;
-                draft.append(Tag::IDS, bytemuck::cast_slice(&coded.ids))?;
-                draft.append(Tag::TIER, &coded.tier)?;
-                draft.append(Tag::SCALES, bytemuck::cast_slice(&coded.scales))?;
+            for stored in team.run(pieces, |piece| self.code(piece))? {
+                draft.append(Tag::BLOCKS, &stored.blocks)?;
+                draft.append(Tag::IDS, bytemuck::cast_slice(&stored.ids))?;
+                draft.append(Tag::TIER, &stored.tier)?;
+                draft.append(Tag::SCALES, bytemuck::cast_slice(&stored.scales))?;
             }
         }
         draft.seal()?;
@@ -200,14 +201,14 @@ impl Store<'_> {
     }
 
     /// The rows of one piece, coded.
-    fn code(&self, rows: Range<usize>) -> Result<Coded> {
+    fn code(&self, rows: Range<usize>) -> Result<Stored> {
         let numbers = &self.members.rows[rows];
         let residuals = self.data.residuals(numbers)?;
         let (codes, rebuilt) = encode(&self.trained.a, &self.trained.books, &residuals, self.shape.dim);
         let ids = numbers.iter().map(|&row| self.id(row)).collect();
-        let mut coded = Coded { blocks: codes.pack(self.shape.m), ids, ..Coded::default() };
-        self.refine(residuals, &rebuilt, &mut coded);
-        Ok(coded)
+        let mut stored = Stored { blocks: codes.pack(self.shape.m), ids, ..Stored::default() };
+        self.refine(residuals, &rebuilt, &mut stored);
+        Ok(stored)
     }
 
     fn id(&self, row: u32) -> i64 {
@@ -215,24 +216,24 @@ impl Store<'_> {
     }
 
     /// Code for the tier what the 4-bit codes, which stand for `rebuilt`, leave over of the residuals, shape (n, dim).
-    fn refine(&self, mut residuals: Vec<f32>, rebuilt: &[f32], coded: &mut Coded) {
+    fn refine(&self, mut residuals: Vec<f32>, rebuilt: &[f32], stored: &mut Stored) {
         let Shape { tier, dim, .. } = self.shape;
         if !tier.has_scales() {
             return;
         }
         let n = residuals.len() / dim;
         subtract_turned(rebuilt, &self.b, dim, &mut residuals);
-        (coded.tier, coded.scales) = (vec![0; n * tier.row_bytes(dim)], vec![0.0; n]);
+        (stored.tier, stored.scales) = (vec![0; n * tier.row_bytes(dim)], vec![0.0; n]);
         if tier == Tier::Float16 {
-            let lines = coded.tier.chunks_exact_mut(tier.row_bytes(dim));
-            let rows = residuals.chunks_exact(dim).zip(lines).zip(&mut coded.scales);
+            let lines = stored.tier.chunks_exact_mut(tier.row_bytes(dim));
+            let rows = residuals.chunks_exact(dim).zip(lines).zip(&mut stored.scales);
             rows.for_each(|((row, line), scale)| *scale = encode_halves(row, line));
         } else if let Some(trellis) = tier.trellis() {
             let mut columns = vec![0.0; n * self.shape.m * DSUB];
             products(&self.trained.a, &residuals, dim, &mut columns);
-            trellis.encode(&columns, dim, &mut coded.tier, &mut coded.scales);
+            trellis.encode(&columns, dim, &mut stored.tier, &mut stored.scales);
         } else {
-            self.shaper.encode(tier, &residuals, &mut coded.tier, &mut coded.scales);
+            self.shaper.encode(tier, &residuals, &mut stored.tier, &mut stored.scales);
         }
     }
 }
