@@ -10,5 +10,6 @@ pub mod transform;
 pub mod trial;
 
 mod routing;
+mod screen;
 
 pub use steps::build;

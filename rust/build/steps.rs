@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::build::quantizer::{self, Assigned, Gains, encode};
 use crate::build::routing;
+use crate::build::screen::Screen;
 use crate::build::settings::{Options, Settings};
 use crate::build::transform::Kind;
 use crate::build::trial::{Best, NEIGHBOURS, Trial};
@@ -28,6 +29,9 @@ use crate::vectors::rows::Rows;
 
 /// Rows of the sample for every list.
 const SAMPLE_EACH: usize = 32;
+
+/// Rows whose scores tell which others cannot be neighbours.
+const KNOWN_ROWS: usize = 32_768;
 
 /// Pieces that are coded before they are written: their bytes are what is held in memory.
 const BATCH: usize = 16;
@@ -103,16 +107,29 @@ fn assign(
     trial: &Trial,
     team: &mut Team<'_>,
 ) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
+    team.enter("assign", (0.0, 0.0));
+    let known = known(rows, trial, team)?;
+    let screen = Screen::new(trial, coarse.middle(), &known);
     team.enter("assign", (0.0, 1.0));
     let starts = (0..rows.len()).step_by(PIECE);
     let work = |start: usize| {
         let end = rows.len().min(start + PIECE);
         let values = rows.read(start..end)?;
-        let best = trial.best(&values, start as u32..end as u32);
-        Ok((coarse.assign(&Coded::around(coarse.middle(), &values)), best))
+        let coded = Coded::around(coarse.middle(), &values);
+        let best = screen.best(&values, &coded, start as u32..end as u32);
+        Ok((coarse.assign(&coded), best))
     };
     let (lists, parts): (Vec<Vec<u32>>, Vec<Best>) = team.run(starts, work)?.into_iter().unzip();
     Ok((lists.concat(), Best::merge(parts, trial.len(), NEIGHBOURS)))
+}
+
+/// The neighbours of the held-out queries among rows here and there: all rows' are no farther.
+fn known(rows: &Rows<'_>, trial: &Trial, team: &mut Team<'_>) -> Result<Best> {
+    let some: Vec<u32> = (0..rows.len() as u32).step_by(rows.len().div_ceil(KNOWN_ROWS).max(1)).collect();
+    // Which they are does not matter here, but how much they score.
+    let best = |numbers: &[u32]| Ok(trial.best(&rows.gather(numbers)?, 0..numbers.len() as u32));
+    let parts = team.run(some.chunks(PIECE / 2), best)?;
+    Ok(Best::joined(parts, trial.len(), NEIGHBOURS))
 }
 
 /// The means of all rows of each list; a list without rows has a mean of zeros.
