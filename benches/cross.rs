@@ -10,7 +10,7 @@ const DIM: usize = 512;
 
 fn cross(criterion: &mut Criterion) {
     let values = |n: usize| {
-        (0..n * DIM).map(|at| ((at * 2_654_435_761) >> 13) as u8 as f32 - 127.0).collect::<Vec<f32>>()
+        (0..n * DIM).map(|at| f32::from(((at * 2_654_435_761) >> 13) as u8) - 127.0).collect::<Vec<f32>>()
     };
     let (left, right) = (Coded::new(&values(480), DIM), Panels::new(&Coded::new(&values(768), DIM)));
     let mut group = criterion.benchmark_group("cross");

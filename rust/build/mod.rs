@@ -9,6 +9,7 @@ pub mod steps;
 pub mod transform;
 pub mod trial;
 
+mod leftover;
 mod routing;
 mod screen;
 

@@ -4,6 +4,7 @@
 //! what rounding took from the other). Ten rows of a sample are known to score so and so much; a row that cannot score as
 //! much is none of the ten best. The others are scored exactly, so what is found is what would be without codes.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::build::trial::{Best, NEIGHBOURS, Trial};
@@ -110,7 +111,7 @@ impl Reach {
     fn may_reach(self, product: i32, bound: &Bound) -> bool {
         let most =
             product as f32 * (self.scale * bound.scale) + bound.length * self.lost + bound.lost * self.length;
-        !(most < bound.least)
+        most.partial_cmp(&bound.least) != Some(Ordering::Less)
     }
 }
 
@@ -126,7 +127,7 @@ mod tests {
         #[test]
         fn the_best_are_those_of_all_rows(seed: u64, dim in 1_usize..40, spread in -4_i32..5, away in 0_f32..20.0) {
             let mut random = Random::new(seed, 0);
-            let wide = |at: usize| if at % dim == 0 { 2_f32.powi(spread) } else { 1.0 };
+            let wide = |at: usize| if at.is_multiple_of(dim) { 2_f32.powi(spread) } else { 1.0 };
             let values: Vec<f32> = (0..150 * dim).map(|at| away + wide(at) * random.normal()).collect();
             let trial = Trial::new(&Rows::new(Values::Single(&values), dim).unwrap(), None, seed).unwrap();
             let middle = vec![away; dim];

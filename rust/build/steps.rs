@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use crate::build::leftover::Leftover;
 use crate::build::quantizer::{self, Assigned, Gains, encode};
 use crate::build::routing;
 use crate::build::screen::Screen;
@@ -17,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::file::draft::Draft;
 use crate::file::format::{KIND_LISTS, Tag};
 use crate::index::lists::{Effort, Means, Shape, Trained};
-use crate::math::linalg::{products, subtract_turned};
+use crate::math::linalg::products;
 use crate::math::random::Random;
 use crate::parallel::{Listener, Team};
 use crate::tier::refine::Tier;
@@ -81,8 +82,8 @@ pub fn build<'a>(
     let (trained, gains) = quantizer::train(data, &trial, settings.m, options.transform, seed, &mut team)?;
     let shape = shape(rows, &settings, &members, trained.transform);
     let shaper = Shaper::new(&trained.asked, rows.dim());
-    let b = trained.b.decode(rows.dim());
-    let store = Store { data, ids, members: &members, trained: &trained, b, shaper, shape, gains };
+    let leftover = Leftover::new(&trained.books, &trained.b.decode(rows.dim()), rows.dim());
+    let store = Store { data, ids, members: &members, trained: &trained, leftover, shaper, shape, gains };
     let mut draft = store.write(path, &mut team)?;
     let efforts =
         crate::build::calibrate::measure(&mut draft, &shape, &trial, &truth, &members.rows, &mut team)?;
@@ -159,8 +160,8 @@ struct Store<'a> {
     ids: Option<&'a [i64]>,
     members: &'a Members,
     trained: &'a Trained,
-    /// What queries are multiplied with, as it is stored, shape (4m, dim).
-    b: Vec<f32>,
+    /// By what queries are multiplied with, as it is stored.
+    leftover: Leftover,
     shaper: Shaper,
     shape: Shape,
     gains: Gains,
@@ -221,10 +222,10 @@ impl Store<'_> {
     fn code(&self, rows: Range<usize>) -> Result<Stored> {
         let numbers = &self.members.rows[rows];
         let residuals = self.data.residuals(numbers)?;
-        let (codes, rebuilt) = encode(&self.trained.a, &self.trained.books, &residuals, self.shape.dim);
+        let (codes, _) = encode(&self.trained.a, &self.trained.books, &residuals, self.shape.dim);
         let ids = numbers.iter().map(|&row| self.id(row)).collect();
         let mut stored = Stored { blocks: codes.pack(self.shape.m), ids, ..Stored::default() };
-        self.refine(residuals, &rebuilt, &mut stored);
+        self.refine(residuals, &codes.codes, &mut stored);
         Ok(stored)
     }
 
@@ -232,14 +233,14 @@ impl Store<'_> {
         self.ids.map_or(i64::from(row), |ids| ids[row as usize])
     }
 
-    /// Code for the tier what the 4-bit codes, which stand for `rebuilt`, leave over of the residuals, shape (n, dim).
-    fn refine(&self, mut residuals: Vec<f32>, rebuilt: &[f32], stored: &mut Stored) {
+    /// Code for the tier what the 4-bit `codes`, shape (m, n), leave over of the residuals, shape (n, dim).
+    fn refine(&self, mut residuals: Vec<f32>, codes: &[u8], stored: &mut Stored) {
         let Shape { tier, dim, .. } = self.shape;
         if !tier.has_scales() {
             return;
         }
         let n = residuals.len() / dim;
-        subtract_turned(rebuilt, &self.b, dim, &mut residuals);
+        self.leftover.subtract(codes, &mut residuals);
         (stored.tier, stored.scales) = (vec![0; n * tier.row_bytes(dim)], vec![0.0; n]);
         if tier == Tier::Float16 {
             let lines = stored.tier.chunks_exact_mut(tier.row_bytes(dim));

@@ -239,7 +239,7 @@ mod tests {
     fn crossed(crosser: Crosser, rows: &Coded, picked: &[usize], right: &Panels) -> Vec<(usize, Vec<i32>)> {
         let mut all = Vec::new();
         crosser.products(rows, picked.iter().copied(), right, |row, products| {
-            all.push((row, products.to_vec()))
+            all.push((row, products.to_vec()));
         });
         all
     }
