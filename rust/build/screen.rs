@@ -124,6 +124,8 @@ mod tests {
     use crate::vectors::rows::{Rows, Values};
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
         #[test]
         fn the_best_are_those_of_all_rows(seed: u64, dim in 1_usize..40, spread in -4_i32..5, away in 0_f32..20.0) {
             let mut random = Random::new(seed, 0);
