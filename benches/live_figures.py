@@ -19,8 +19,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -38,6 +40,7 @@ FIRST = 2_000
 ROUNDS = 20
 LIMIT = 60
 DEEPEST = 900
+PATIENCE_S = 60.0
 QUERIES = ("red", "green + blue", "yellow - red", "a white photo", "2:cyan + black", "blue")
 SIDES_PX = (32, 24)
 
@@ -46,7 +49,10 @@ States = dict[str, frozenset[int]]
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done: pictures at first, added and removed; clients, and the pause before each question."""
+    """How much is done: pictures at first, added and removed; clients, and the pause before each question.
+
+    A writer who waits goes on after each commit only when an answer has named its state: then all are seen.
+    """
 
     first: int = FIRST
     added: int = 10_000
@@ -54,6 +60,7 @@ class Plan:
     rounds: int = ROUNDS
     clients: int = 8
     pause_s: float = 0.02
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,21 +138,45 @@ def ask_and_change(address: str, out: Path, plan: Plan) -> Run:
         threading.Thread(target=ask_on, args=(address, seed, plan.pause_s, over, answers, errors))
         for seed in range(plan.clients)
     ]
-    writer = multiprocessing.get_context("spawn").Process(target=change, args=(out, plan))
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    writer = context.Process(target=change, args=(out, plan, theirs))
     for thread in clients:
         thread.start()
     started = time.perf_counter()
-    writer.start()
-    writer.join()
-    took_s = time.perf_counter() - started
-    time.sleep(1)  # the last state is asked, too
-    over.set()
-    for thread in clients:
-        thread.join()
+    try:
+        writer.start()
+        theirs.close()
+        confirm_versions(ours, answers, errors)
+        writer.join()
+        took_s = time.perf_counter() - started
+        kept = json.loads((out / "states.json").read_text())
+        is_answered(list(kept)[-1], answers, errors)
+    finally:
+        over.set()
+        for thread in clients:
+            thread.join()
     if writer.exitcode != 0:
         errors.append(f"the writer ended with {writer.exitcode}")
-    kept = json.loads((out / "states.json").read_text())
     return Run(answers, {version: frozenset(ids) for version, ids in kept.items()}, errors, took_s)
+
+
+def confirm_versions(writer: Connection, answers: list[Answer], errors: list[str]) -> None:
+    """Tell a writer who waits when the version that it sends is answered; until the writer has ended."""
+    with suppress(EOFError, BrokenPipeError), writer:
+        while True:
+            writer.send(is_answered(writer.recv(), answers, errors))
+
+
+def is_answered(version: str, answers: list[Answer], errors: list[str]) -> bool:
+    """Wait for an answer of that version; that none comes is an error."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while all(answer.version != version for answer in answers):
+        if time.monotonic() > deadline_s:
+            errors.append(f"no answer named version {version} within {PATIENCE_S:.0f} s of its commit")
+            return False
+        time.sleep(0.005)
+    return True
 
 
 def write_pictures(folder: Path, count: int, seed: int) -> None:
@@ -168,7 +199,7 @@ def ask_on(
 ) -> None:
     """Ask until it is over: words mostly, sometimes a page of all pictures."""
     rng = random.Random(seed)
-    with closing(http.client.HTTPConnection(address, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(address, timeout=PATIENCE_S)) as connection:
         while not over.wait(pause_s):
             is_page = rng.random() < 0.2
             target = (
@@ -212,18 +243,22 @@ def fault_of(answer: Answer, states: States) -> str | None:
     return None
 
 
-def change(out: Path, plan: Plan) -> None:
+def change(out: Path, plan: Plan, asker: Connection) -> None:
     """Add a folder, remove some pictures, and so on; the states are in states.json in the end."""
     states: dict[str, list[int]] = {}
     library = Library.open(out / "library")
     rng = random.Random(plan.added)
-    with noting(states):
-        note_state(library, states)
-        for number in range(plan.rounds):
-            library.add(out / f"round {number}")
-            alive = states[library.version]
-            library.remove(rng.sample(alive, plan.removed // plan.rounds))
-    (out / "states.json").write_text(json.dumps(states))
+    committed = partial(wait_until_seen, asker) if plan.waits else lambda version: None
+    try:
+        with noting(states, committed):
+            note_state(library, states)
+            committed(library.version)
+            for number in range(plan.rounds):
+                library.add(out / f"round {number}")
+                alive = states[library.version]
+                library.remove(rng.sample(alive, plan.removed // plan.rounds))
+    finally:
+        (out / "states.json").write_text(json.dumps(states))
 
 
 def note_state(library: Library, states: dict[str, list[int]]) -> None:
@@ -232,16 +267,25 @@ def note_state(library: Library, states: dict[str, list[int]]) -> None:
     states[hits.version] = [hit.id for hit in hits]
 
 
+def wait_until_seen(asker: Connection, version: str) -> None:
+    """Go on when who asks the server has an answer of that version. Raises TimeoutError when none came."""
+    asker.send(version)
+    if not asker.recv():
+        raise TimeoutError(f"version {version} was not seen")
+
+
 @contextmanager
-def noting(states: dict[str, list[int]]) -> Iterator[None]:
-    """Each commit of this process notes what it leaves, before anybody can see it."""
+def noting(states: dict[str, list[int]], committed: Callable[[str], None]) -> Iterator[None]:
+    """Each commit of this process notes what it leaves, before anybody sees it; `committed` comes after."""
     transaction: Callable[[Catalogue], Any] = Catalogue.transaction
 
     @contextmanager
     def noted(catalogue: Catalogue) -> Iterator[None]:
         with transaction(catalogue):
             yield
-            states[catalogue.settings()["version"]] = sorted(_ids(catalogue))
+            version = catalogue.settings()["version"]
+            states[version] = sorted(_ids(catalogue))
+        committed(version)
 
     Catalogue.transaction = noted  # type: ignore[method-assign]
     try:

@@ -11,6 +11,9 @@ from conftest import write_pictures
 from page_server import CHROMIUM, FLAGS, serving
 from snapseek.library import Library
 
+LARGE = 1100
+_DATE, _KEYWORDS = 0x0132, 0x9C9E
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, encoder):
@@ -20,6 +23,24 @@ def server(tmp_path_factory, encoder):
     for level in range(80):
         Image.new("RGB", (40 + level, 60), (level + 60,) * 3).save(folder / f"grey-{level:02}.png")
     Library.build(folder, place / "l", encoder=encoder)
+    with serving(place / "l") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory, encoder):
+    """The address of a server of 1,100 pictures in 11 folders, of five years, every second one tagged."""
+    place = tmp_path_factory.mktemp("large")
+    for number in range(LARGE):
+        path = place / "pictures" / f"trip {number // 100:02}" / f"{number:04}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        exif = Image.Exif()
+        exif[_DATE] = f"{2019 + number % 5}:06:01 12:00:00"
+        if number % 2:
+            exif[_KEYWORDS] = "sunny".encode("utf-16le")
+        hue = number * 360 // LARGE
+        Image.new("RGB", (24 + number % 17, 24), f"hsl({hue}, 80%, 50%)").save(path, exif=exif)
+    Library.build(place / "pictures", place / "l", encoder=encoder)
     with serving(place / "l") as address:
         yield address
 

@@ -1,5 +1,6 @@
 """A server in a process of its own, and the browser that looks at it: for the tests and figures."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -21,10 +22,11 @@ FLAGS = [
 
 
 @contextmanager
-def serving(library: Path) -> Iterator[str]:
-    """The address of a server of the library, while the block runs."""
-    command = [sys.executable, "-m", "snapseek", "serve", str(library), "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+def serving(library: Path, program: str = "snapseek") -> Iterator[str]:
+    """The address of a server of the library, while the block runs; `program` is a module like `snapseek`."""
+    command = [sys.executable, "-m", program, "serve", str(library), "--port", "0"]
+    own = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}  # tests have programs, too
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **own})
     assert process.stderr is not None
     try:
         address = None

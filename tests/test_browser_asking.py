@@ -10,7 +10,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from conftest import write_pictures
+from loopback import Loopback, answer
 from page_fixtures import ask, browser, expect_first, page, server  # noqa: F401
+from page_server import serving
+from snapseek.library import Library
 
 pytestmark = pytest.mark.page
 
@@ -54,21 +58,29 @@ def test_a_slow_first_answer_is_given_up_and_never_shown(page, server):
     assert page.evaluate("window.arrived.find(([address]) => address.includes('q=red&'))[1]") is True
 
 
-def test_typing_asks_once_the_keys_rest_and_enter_at_once(page, server):
-    page.goto(server)
+def still(page, address):
+    """Opens the page, and then stops its clock: no timer of it runs any more."""
+    page.clock.install()
+    page.goto(address)
     expect(page.get_by_test_id("tile").first).to_be_visible()
+    page.clock.run_for(1000)
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+
+
+def test_typing_asks_once_the_keys_rest_and_enter_at_once(page, server):
+    still(page, server)
     sent = searches(page)
-    page.get_by_test_id("search-input").press_sequentially("yellow", delay=15)
+    for typed in ("y", "ye", "yel", "yell", "yellow"):
+        ask(page, typed)
+        page.clock.run_for(99)
+    assert sent == []
+    page.clock.run_for(1)
     expect_first(page, "yellow")
     assert len(sent) == 1
-    began = page.evaluate("performance.now()")
-    page.get_by_test_id("search-input").fill("green")
+    ask(page, "green")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.title.startsWith('green')")
-    started = page.evaluate(
-        "performance.getEntriesByType('resource').filter(e => e.name.includes('q=green'))[0].startTime"
-    )
-    assert started - began < 100
+    expect_first(page, "green")
+    assert len(sent) == 2
 
 
 def test_back_and_forward_lead_through_what_was_chosen(page, server):
@@ -224,3 +236,150 @@ def test_nothing_that_matches_is_said_and_led_out_of(page, server):
     expect(page.get_by_test_id("empty")).to_contain_text("Nothing matches")
     page.get_by_test_id("start-over").click()
     expect(page.get_by_test_id("tile").first).to_be_visible()
+
+
+def test_what_is_pasted_is_asked_without_a_pause(page, server):
+    still(page, f"{server}/?q=red")
+    box = page.get_by_test_id("search-input")
+    sent = searches(page)
+    box.fill("green")
+    page.wait_for_timeout(300)
+    assert sent == []
+    box.press("Control+a")
+    box.press("Control+x")
+    box.press("Control+v")
+    expect_first(page, "green")
+    assert ["q=green&" in asked.url for asked in sent] == [True]
+
+
+def test_speed_mode_asks_without_a_pause(page, server):
+    still(page, server)
+    page.get_by_test_id("speed").click()
+    ask(page, "blue")
+    expect_first(page, "blue")
+
+
+@pytest.fixture(scope="module")
+def linking(tmp_path_factory, encoder):
+    """A server that fetches pictures from this machine, and the address of a red one."""
+    place = tmp_path_factory.mktemp("linking")
+    Library.build(write_pictures(place / "pictures"), place / "l", encoder=encoder)
+    red = io.BytesIO()
+    Image.new("RGB", (90, 60), "#dc1414").save(red, "PNG")
+    with (
+        Loopback({"red.png": answer(body=red.getvalue())}) as web,
+        serving(place / "l", "linking_server") as at,
+    ):
+        yield at, web.url("red.png")
+
+
+HAND_OVER = """([kind, address]) => {
+    const data = new DataTransfer();
+    data.setData(kind === 'drop' ? 'text/uri-list' : 'text/plain', address);
+    document.body.dispatchEvent(kind === 'drop' ? new DragEvent('drop', { dataTransfer: data, bubbles: true })
+        : new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));
+}"""
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_a_linked_picture_is_fetched_by_the_server_and_asked_with(page, linking, kind):
+    server, picture = linking
+    page.goto(server)
+    expect(page.get_by_test_id("readout")).to_contain_text("pictures")
+    page.evaluate(HAND_OVER, [kind, picture])
+    expect(page.get_by_test_id("term")).to_contain_text(picture)
+    expect_first(page, "red")
+    page.reload()
+    expect(page.get_by_test_id("term")).to_contain_text(picture)
+    expect_first(page, "red")
+
+
+def test_a_link_that_leads_into_this_machine_is_refused_kindly(page, server):
+    page.goto(server)
+    expect(page.get_by_test_id("readout")).to_contain_text("pictures")
+    page.evaluate(HAND_OVER, ["paste", "http://127.0.0.1:9/red.png"])
+    expect(page.get_by_test_id("error")).to_contain_text("cannot search by the picture at that url")
+
+
+def test_words_and_pictures_are_asked_together(page, server):
+    page.goto(f"{server}/?q=red+yellow")
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+    page.get_by_test_id("image-file").set_input_files(picture_file("#00ff00"))
+    expect(page.get_by_test_id("term")).to_contain_text("mine.png")
+    expect_first(page, "yellow")  # it has green in it, red has not
+    sent = searches(page)
+    page.get_by_test_id("term").get_by_role("button", name="Not mine.png").click()
+    expect_first(page, "red")
+    body = json.loads(sent[-1].post_data)
+    assert (body["q"], body["terms"][0]["weight"]) == ("red yellow", -1)
+    page.reload()  # the address cannot hold a picture, the history can
+    expect_first(page, "red")
+    expect(page.get_by_test_id("term")).to_contain_text("mine.png")
+
+
+def test_the_way_back_brings_chips_and_filters_again(page, server):
+    page.goto(f"{server}/?q=red")
+    expect_first(page, "red")
+    page.keyboard.press("Shift+Enter")
+    term = page.get_by_test_id("term")
+    expect(term).to_contain_text("red")
+    term.get_by_role("button", name="weight 1").click()
+    expect(term).to_contain_text("2")
+    page.get_by_test_id("filters").locator("summary").click()
+    page.get_by_test_id("filter-value").filter(has_text="webp").click()
+    expect_first(page, "blue")
+    page.go_back()
+    expect(page.get_by_test_id("filter")).to_have_count(0)
+    expect(term).to_contain_text("2")
+    expect_first(page, "red")
+    page.go_back()
+    expect(term).not_to_contain_text("2")
+    page.go_back()
+    expect(term).to_have_count(0)
+    expect(page.get_by_test_id("search-input")).to_have_value("red")
+    for _ in range(3):
+        page.go_forward()
+    expect(page.get_by_test_id("filter")).to_have_text("type:webp")
+    expect(term).to_contain_text("2")
+    expect_first(page, "blue")
+
+
+def test_a_link_with_chips_and_filters_shows_their_answer(page, server):
+    page.goto(f"{server}/?term=1:words:red+yellow&term=-1:words:green")
+    expect(page.get_by_test_id("term")).to_have_count(2)
+    expect_first(page, "red")
+    expect(page.get_by_test_id("term").nth(1).get_by_role("button").first).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+ASKED_MS, STOOD_MS = 100, 80  # after a key, and after an answer: then the address is written
+NEVER = "const real = setTimeout; setTimeout = (run, ms, ...of) => ms === %d ? 0 : real(run, ms, ...of);"
+
+
+@pytest.mark.parametrize("never", [ASKED_MS, STOOD_MS])
+def test_a_reload_right_after_the_last_key_loses_nothing(page, server, never):
+    page.add_init_script(NEVER % never)
+    page.goto(f"{server}/?q=green")
+    expect_first(page, "green")
+    ask(page, "red")
+    if never == STOOD_MS:
+        expect_first(page, "red")
+    page.wait_for_timeout(300)
+    assert page.url.endswith("?q=green")
+    page.reload()
+    expect(page.get_by_test_id("search-input")).to_have_value("red")
+    expect_first(page, "red")
+    assert page.url.endswith("?q=red")
+
+
+def test_who_leaves_right_after_the_last_key_comes_back_to_it(page, server):
+    still(page, f"{server}/?q=green")
+    ask(page, "red")
+    page.goto(f"{server}/api/docs")
+    page.go_back()
+    page.clock.resume()
+    expect(page.get_by_test_id("search-input")).to_have_value("red")
+    expect_first(page, "red")
+    page.goto(f"{server}/?q=blue")  # another visit is another question
+    expect_first(page, "blue")

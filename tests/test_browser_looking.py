@@ -4,6 +4,7 @@
 
 import json
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -35,6 +36,49 @@ def test_speed_mode_asks_for_no_original_and_counts(page, server):
 def test_near_duplicates_are_folded(page, server):
     page.goto(f"{server}/?q=red")
     expect(page.get_by_test_id("similar").first).to_have_text(re.compile(r"\+\d+ similar"))
+
+
+def test_near_duplicates_are_unfolded_in_place_and_folded_again(page, server):
+    page.goto(f"{server}/?q=red")
+    head = page.locator("li", has=page.get_by_test_id("similar")).first
+    fold = head.get_by_test_id("similar")
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    name = head.get_by_test_id("preview").get_attribute("alt")
+    count = int(re.search(r"\d+", fold.inner_text()).group())
+    before = page.get_by_test_id("tile").count()
+    expect(fold).to_have_accessible_name(f"{count} similar to {name}")
+    fold.click()
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    expect(fold).to_have_text(f"\u2212{count} similar")
+    expect(page.get_by_test_id("tile")).to_have_count(before + count)
+    groups = page.get_by_test_id("grid").locator("li").evaluate_all("all => all.map(li => li.dataset.group)")
+    start = groups.index("head")
+    assert groups[start + 1 : start + 1 + count] == ["member"] * count
+    expect(page.get_by_test_id("status")).to_contain_text(f"{count} near-duplicates shown beside.")
+    expect(page.get_by_test_id("search-input")).to_have_value("red")
+    fold.click()
+    expect(page.get_by_test_id("tile")).to_have_count(before)
+
+
+def test_near_duplicates_are_unfolded_by_the_keyboard_and_the_focus_stays(page, server):
+    page.goto(f"{server}/?q=red")
+    group = page.locator("li", has=page.get_by_test_id("similar")).first
+    fold, head = group.get_by_test_id("similar"), group.get_by_test_id("tile")
+    expect(head).to_be_visible()
+    before = page.get_by_test_id("tile").count()
+    head.focus()
+    page.keyboard.press("u")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("ArrowRight")
+    member = page.locator("li[data-group=member]").first.get_by_test_id("tile")
+    expect(member).to_be_focused()
+    page.keyboard.press("u")
+    expect(page.get_by_test_id("tile")).to_have_count(before)
+    expect(head).to_be_focused()
+    fold.focus()
+    page.keyboard.press("Enter")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    expect(fold).to_be_focused()
 
 
 def test_weak_matches_are_divided_off(page, server):
@@ -110,18 +154,21 @@ def test_d_downloads_f_fills_the_screen_and_slash_asks(page, server):
     expect(page.get_by_test_id("search-input")).to_be_focused()
 
 
+SWIPE = """(box, [from, to]) => {
+    const touch = (x) => new Touch({ identifier: 1, target: box, clientX: x, clientY: 300 });
+    const fire = (kind, x, touches) => box.dispatchEvent(
+        new TouchEvent(kind, { touches, changedTouches: [touch(x)], bubbles: true }));
+    fire('touchstart', from, [touch(from)]);
+    fire('touchend', to, []);
+}"""
+
+
 def test_a_swipe_turns_the_page(page, server):
     box = opened(page, server)
-    box.evaluate(
-        """(box) => {
-            const touch = (x) => new Touch({ identifier: 1, target: box, clientX: x, clientY: 300 });
-            const fire = (kind, x, touches) => box.dispatchEvent(
-                new TouchEvent(kind, { touches, changedTouches: [touch(x)], bubbles: true }));
-            fire('touchstart', 300, [touch(300)]);
-            fire('touchend', 100, []);
-        }"""
-    )
+    box.evaluate(SWIPE, [300, 100])
     expect(box).not_to_have_attribute("aria-label", re.compile("blue"))
+    box.evaluate(SWIPE, [100, 300])
+    expect(box).to_have_attribute("aria-label", re.compile("blue"))
 
 
 @pytest.mark.parametrize("kind", ["paths", "csv", "json"])
@@ -153,3 +200,117 @@ def test_right_to_left_words_and_reduced_motion(page, server):
     assert box.evaluate("box => getComputedStyle(box).direction") == "rtl"
     duration = box.evaluate("box => getComputedStyle(box.form).transitionDuration")
     assert all(float(part.rstrip("s")) < 0.001 for part in duration.split(", "))
+
+
+def test_an_original_that_comes_at_once_is_shown_at_once_and_a_late_one_fades_in(page, server):
+    held = {}
+    page.clock.install()
+    page.goto(server)
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+    page.route("**/api/image/**", lambda route: held.update({urlsplit(route.request.url).path: route}))
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)  # from now on the test says when time passes
+    page.get_by_test_id("search-input").fill("red yellow")
+    page.keyboard.press("Enter")
+    expect_first(page, "red|yellow")
+    originals = page.get_by_test_id("original")
+    for _ in range(50):
+        if originals.count() > 1:
+            break
+        page.clock.run_for(10)
+
+    def release(tile):
+        path = urlsplit(tile.get_by_test_id("original").get_attribute("src")).path
+        for _ in range(250):
+            if path in held:
+                return held.pop(path).continue_()
+            page.wait_for_timeout(20)
+        raise AssertionError(f"{path} was not asked for")
+
+    in_time, late = page.get_by_test_id("tile").nth(0), page.get_by_test_id("tile").nth(1)
+    release(in_time)
+    expect(in_time).to_have_attribute("data-original", "shown")
+    assert in_time.get_by_test_id("original").evaluate("i => getComputedStyle(i).transitionDuration") == "0s"
+    page.clock.run_for(150)
+    release(late)
+    expect(late).to_have_attribute("data-original", "faded-in")
+    assert late.get_by_test_id("original").evaluate("i => getComputedStyle(i).transitionDuration") == "0.16s"
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_originals_come_lazily_and_after_all_else(page, server):
+    page.goto(f"{server}/?q=red")
+    original = page.get_by_test_id("original").first
+    expect(original).to_have_attribute("loading", "lazy")
+    expect(original).to_have_attribute("fetchpriority", "low")
+
+
+def test_speed_mode_shows_more_and_crisp_previews(page, server):
+    page.route("**/api/image/**", lambda route: None)  # never answered
+    page.goto(server)
+    expect(page.get_by_test_id("original").first).to_be_attached()
+    height = page.get_by_test_id("tile").first.bounding_box()["height"]
+    assert "blur" in page.get_by_test_id("preview").nth(1).evaluate("one => one.style.filter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+S")
+    expect(page.get_by_test_id("original")).to_have_count(0)
+    assert page.get_by_test_id("tile").first.bounding_box()["height"] < height
+    filters = page.get_by_test_id("preview").evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).filter)"
+    )
+    assert set(filters) == {"none"}
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_the_lightbox_shows_the_original_and_goes_both_ways(page, server):
+    box = opened(page, server)
+    original = box.get_by_test_id("lightbox-original")
+    expect(original).to_have_class(re.compile("shown"))
+    assert original.evaluate("image => image.naturalWidth") > 0
+    name = box.get_attribute("aria-label")
+    expect(box.get_by_role("button", name="Previous picture")).to_be_disabled()
+    page.keyboard.press("ArrowRight")
+    expect(box).not_to_have_attribute("aria-label", name)
+    page.keyboard.press("ArrowLeft")
+    expect(box).to_have_attribute("aria-label", name)
+    box.get_by_role("button", name="Close").click()
+    expect(box).to_be_hidden()
+    expect(page.get_by_test_id("tile").first).to_be_focused()
+
+
+def test_an_original_that_is_gone_is_told_in_the_lightbox(page, server):
+    page.route("**/api/image/**", lambda route: route.fulfill(status=404, body="gone"))
+    box = opened(page, server)
+    expect(box).to_contain_text("The original cannot be shown. This is its preview.")
+    assert box.locator("img.preview").evaluate("image => image.naturalWidth") > 0
+
+
+def test_esc_lets_the_chosen_go(page, server):
+    page.goto(f"{server}/?q=red")
+    expect_first(page, "red")
+    page.get_by_test_id("tile").first.click(modifiers=["Shift"])
+    expect(page.get_by_test_id("basket")).to_contain_text("1 picture chosen")
+    page.get_by_test_id("tile").nth(1).click()  # while some are chosen, a click chooses
+    expect(page.get_by_test_id("basket")).to_contain_text("2 pictures chosen")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("basket")).to_have_count(0)
+
+
+def test_c_shows_captions_and_s_asks_for_the_like_of_a_tile(page, server):
+    page.goto(f"{server}/?q=red")
+    expect_first(page, "red")
+    page.get_by_test_id("tile").first.focus()
+    page.keyboard.press("c")
+    expect(page.get_by_test_id("score").first).to_be_visible()
+    page.keyboard.press("s")
+    expect(page.get_by_test_id("term")).to_contain_text("like this")
+
+
+def test_arrows_lead_from_the_box_through_the_tiles_and_back(page, server):
+    page.goto(server)
+    expect(page.get_by_test_id("tile").nth(1)).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_test_id("tile").first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_test_id("tile").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_test_id("search-input")).to_be_focused()

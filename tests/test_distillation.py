@@ -77,7 +77,7 @@ def test_of_a_large_vocabulary_only_what_occurs_is_asked(encoder, monkeypatch):
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
-        (Plan(student="large"), "'static' or 'transformer'"),
+        (Plan(student="large"), "static, transformer, int8, found 'large'"),
         (Plan(layers=9), "2, 3 or 4 layers, found 9"),
         (Plan(epochs=0), "at least 1 epoch"),
     ],

@@ -47,6 +47,22 @@ def test_commands_are_understood(document):
         assert make_parser().parse_args(words).command == words[0]
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_tests_that_a_document_names_are_there(document):
+    for file, test in re.findall(r"`(test_\w+\.py)::(\w+)`", document.read_text()):
+        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"
+
+
+def test_every_browser_test_is_in_the_table_of_the_page():
+    named = set(re.findall(r"`(test_\w+\.py)::(\w+)`", (ROOT / "docs" / "PAGE.md").read_text()))
+    there = {
+        (path.name, test)
+        for path in (ROOT / "tests").glob("test_browser*.py")
+        for test in re.findall(r"^def (test_\w+)\(", path.read_text(), re.MULTILINE)
+    }
+    assert named == there
+
+
 def test_targets_of_make_exist():
     targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     named = {words[0] for document in DOCUMENTS for words in commands(document.read_text(), "make")}

@@ -15,7 +15,7 @@ from snapseek.sources.fetch import Fetcher, retry_after_s
 from snapseek.sources.patience import Limits
 
 BODY = b"a picture" * 1000
-QUICK = {"timeout_s": 0.4, "deadline_s": 2.0, "pause_s": 0.01, "allow_private": True}
+QUICK = {"timeout_s": 1.5, "deadline_s": 4.0, "pause_s": 0.01, "allow_private": True}
 
 
 def fetched(*urls, **limits):
@@ -62,8 +62,8 @@ FAILURES = {
     "broken": (answer(500), 3, "the server answers 500 (Internal Server Error)"),
     "busy": (answer(429), 3, "the server answers 429 (Too Many Requests)"),
     "busy for long": (answer(503, Retry_After=3600), 1, "no time left"),
-    "silent": (silent, 3, "within 0.4 seconds"),
-    "slow": (dripping(BODY, 0.05), 3, "within 0.4 seconds"),
+    "silent": (silent, 3, "within 1.5 seconds"),
+    "slow": (dripping(BODY, 0.05), 3, "within 1.5 seconds"),
     "cut": (cut, 3, "ends before the picture does"),
     "rude": (
         rude,
@@ -203,7 +203,7 @@ def test_waiting_for_ones_turn_is_not_held_against_a_picture(web):
 
     web.routes |= {f"{number}": slowly for number in range(12)}
     urls = [web.url(f"{number}") for number in range(12)]
-    assert fetched(*urls, connections_per_host=1, deadline_s=1.0) == [BODY] * 12
+    assert fetched(*urls, connections_per_host=1, deadline_s=2.0) == [BODY] * 12
 
 
 def test_a_dead_host_is_given_up(web):

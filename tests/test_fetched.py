@@ -11,7 +11,7 @@ from snapseek.sources import fetched as module
 from snapseek.sources.fetch import Fetcher
 from snapseek.sources.fetched import fetched
 
-HERE = Limits(allow_private=True, pause_s=0.01, timeout_s=0.5, deadline_s=2.0, connections=4)
+HERE = Limits(allow_private=True, pause_s=0.01, timeout_s=2.0, deadline_s=6.0, connections=4)
 
 
 @pytest.fixture

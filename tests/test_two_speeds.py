@@ -78,6 +78,19 @@ def test_serve_takes_a_student(library, tmp_path, encoder, monkeypatch, capsys):
     assert f"fast model {tmp_path / 'student'}" in capsys.readouterr().err.replace("\n", "")
 
 
+def test_serve_takes_a_student_in_place_of_the_model(library, tmp_path, encoder, monkeypatch, capsys):
+    served = []
+    monkeypatch.setattr("snapseek.cli.serve.serve", lambda library, **_: served.append(library))
+    write_student(tmp_path / "student", static_weights(5), encoder, {})
+    assert main(["serve", str(library.info().path), "--model", str(tmp_path / "student")]) == 0
+    assert served[0].encoder.teacher.fingerprint == encoder.fingerprint
+    assert scores(served[0].search("red")) != scores(library.search("red"))
+    other = Encoder.load(write_tiny_model(tmp_path / "other", mean=(0.4,) * 3))
+    write_student(tmp_path / "stranger", static_weights(), other, {})
+    assert main(["serve", str(library.info().path), "--model", str(tmp_path / "stranger")]) == 1
+    assert "was made by" in capsys.readouterr().err
+
+
 def test_distil_needs_a_place(tiny_model, capsys):
     assert main(["distil", str(tiny_model)]) == 1
     assert "expected --out DIR" in capsys.readouterr().err

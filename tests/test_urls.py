@@ -13,7 +13,7 @@ from snapseek.sources import Limits
 from snapseek.sources import urls as module
 from snapseek.sources.urls import UrlList
 
-HERE = Limits(allow_private=True, pause_s=0.01, timeout_s=0.5, deadline_s=2.0, max_bytes=1 << 20)
+HERE = Limits(allow_private=True, pause_s=0.01, timeout_s=2.0, deadline_s=6.0, max_bytes=1 << 20)
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 import argparse
 import os
+from pathlib import Path
 
 from snapseek.cli.command import Command
 from snapseek.cli.notes import note
 from snapseek.cli.options import add_place, add_serving
 from snapseek.library import Library
 from snapseek.library.places import find_library
+from snapseek.models import Encoder
 from snapseek.server import serve
 
 
@@ -34,11 +36,18 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add_place(parser)
     add_serving(parser)
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="DIR",
+        help="a student that answers in place of the library's model, such as one of --student int8",
+    )
     parser.add_argument("--open", action="store_true", help="open the browser")
 
 
 def _run(options: argparse.Namespace) -> None:
-    serve_library(Library.open(find_library(options.place)), options)
+    encoder = Encoder.load(options.model) if options.model else None
+    serve_library(Library.open(find_library(options.place), encoder=encoder), options)
 
 
 SERVE = Command("serve", "serve the page of a library", _arguments, _run)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 LARGEST_TABLE = 65_536  # tokens; of a larger vocabulary only those that occur in the texts are asked alone
+STUDENTS = ("static", "transformer", "int8")
 LAYERS = (2, 3, 4)
 _HELD_OUT = 2_000
 _FEWEST = 64
@@ -31,9 +33,12 @@ _TOP = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make: the kind of student, its layers (of a transformer), how many shipped texts, how long."""
+    """What to make: the kind of student, its layers (of a transformer), how many shipped texts, how long.
 
-    student: Literal["static", "transformer"] = "static"
+    The student `int8` is the teacher's own tower with its matrices in 8 bits; it learns nothing.
+    """
+
+    student: Literal["static", "transformer", "int8"] = "static"
     layers: int = 3
     shipped: int = 60_000
     epochs: int = 6
@@ -41,8 +46,8 @@ class Plan:
 
     def check(self) -> None:
         """Raise InputError for what cannot be made."""
-        if self.student not in ("static", "transformer"):
-            raise InputError(f"expected a student 'static' or 'transformer', found {self.student!r}")
+        if self.student not in STUDENTS:
+            raise InputError(f"expected a student of {', '.join(STUDENTS)}, found {self.student!r}")
         if self.layers not in LAYERS:
             raise InputError(f"expected 2, 3 or 4 layers, found {self.layers}")
         if self.epochs < 1 or self.shipped < 0:
@@ -137,7 +142,7 @@ def distil(
     plan: Plan | None = None,
     report: Callable[[str], object] = print,
 ) -> Figures:
-    """Train a student of `encoder` and write it to the folder `out`; how near it came.
+    """Make a student of `encoder` and write it to the folder `out`; how near it came.
 
     `texts` are the user's own, beside the shipped ones; `vectors` (m, dim) are those of a library's pictures,
     which the student then learns to rank as its teacher does. Every thirtieth text, at most 2,000, is kept
@@ -146,36 +151,82 @@ def distil(
     """
     plan = plan or Plan()
     plan.check()
-    require_torch()
-    from snapseek.distil.student import check_place, note, write_student
+    require(*(("onnx",) if plan.student == "int8" else ("torch", "onnx")))
+    from snapseek.distil.student import check_place, note
 
     check_place(out)
     known = gather_texts(encoder, texts, plan)
-    report(f"{len(known)} texts; asking {encoder.name}")
+    make = _rounded if plan.student == "int8" else partial(_taught, vectors=vectors, report=report)
+    made = make(encoder, out, known, plan)
+    guess = Encoder.load(out).embed_ids(made.unheard)
+    near = cosines(guess, made.wanted)
+    shared = None
+    if vectors is not None and len(vectors) >= _TOP:
+        shared = round(overlap(guess, made.wanted, vectors, _TOP), 4)
+    figures = Figures(
+        texts=made.learned,
+        held_out=len(made.unheard),
+        cosine_mean=round(float(near.mean()), 4),
+        cosine_p5=round(float(np.quantile(near, 0.05)), 4),
+        overlap=shared,
+        asking_s=round(made.asking_s, 1),
+        training_s=round(made.training_s, 1),
+    )
+    note(out, {"figures": asdict(figures)})
+    return figures
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a student that was just made is measured with, and what making it took.
+
+    `unheard` texts as ids and what the teacher says of them, `wanted` (n, dim).
+    """
+
+    unheard: list[list[int]]
+    wanted: Floats
+    learned: int
+    asking_s: float
+    training_s: float
+
+
+def _taught(
+    encoder: Encoder,
+    out: Path,
+    texts: list[str],
+    plan: Plan,
+    *,
+    vectors: Floats | None,
+    report: Callable[[str], object],
+) -> _Made:
+    """Train a student on all texts but those held out."""
+    from snapseek.distil.student import write_student
+
+    report(f"{len(texts)} texts; asking {encoder.name}")
     start = time.perf_counter()
-    answers = ask(encoder, known)
+    answers = ask(encoder, texts)
     asked = time.perf_counter()
     held = _held_out(len(answers.ids), plan.seed)
     weights = _train(answers, ~held, vectors, encoder, plan, report)
     trained = time.perf_counter()
     write_student(out, weights, encoder, {"kind": plan.student})
     unheard = [ids for ids, is_held in zip(answers.ids, held, strict=True) if is_held]
-    guess = Encoder.load(out).embed_ids(unheard)
-    near = cosines(guess, answers.wanted[held])
-    shared = None
-    if vectors is not None and len(vectors) >= _TOP:
-        shared = round(overlap(guess, answers.wanted[held], vectors, _TOP), 4)
-    figures = Figures(
-        texts=int((~held).sum()),
-        held_out=int(held.sum()),
-        cosine_mean=round(float(near.mean()), 4),
-        cosine_p5=round(float(np.quantile(near, 0.05)), 4),
-        overlap=shared,
-        asking_s=round(asked - start, 1),
-        training_s=round(trained - asked, 1),
-    )
-    note(out, {"figures": asdict(figures)})
-    return figures
+    return _Made(unheard, answers.wanted[held], int((~held).sum()), asked - start, trained - asked)
+
+
+def _rounded(encoder: Encoder, out: Path, texts: list[str], plan: Plan) -> _Made:
+    """Write the teacher's tower in 8 bits; only what it is measured with is asked."""
+    from snapseek.distil.rounded import write_rounded
+    from snapseek.distil.student import write_folder
+
+    start = time.perf_counter()
+    ids = encoder.token_ids([texts[place] for place in np.flatnonzero(_held_out(len(texts), plan.seed))])
+    wanted = _said(encoder, ids)
+    heard = np.abs(wanted).sum(axis=1) > 0
+    asked = time.perf_counter()
+    write_folder(out, partial(write_rounded, *encoder.text_graph), encoder, {"kind": plan.student})
+    unheard = [row for row, is_heard in zip(ids, heard, strict=True) if is_heard]
+    return _Made(unheard, wanted[heard], 0, asked - start, time.perf_counter() - asked)
 
 
 def _held_out(count: int, seed: int) -> NDArray[np.bool_]:
@@ -217,9 +268,9 @@ def _train(
     return train_transformer(rows, lesson, course, report, layers=plan.layers, length=length).weights()
 
 
-def require_torch() -> None:
-    """Raise InputError where what training needs is not installed."""
-    missing = [name for name in ("torch", "onnx") if find_spec(name) is None]
+def require(*packages: str) -> None:
+    """Raise InputError where one of these packages is not installed."""
+    missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise InputError(
             f"distilling needs {' and '.join(missing)}; install with: pip install 'snapseek[distil]'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snapseek.library.queries.terms import MAX_QUERY_CHARACTERS, MAX_TERMS, MAX_WEIGHT
+from snapseek.library.towers import TOWERS
 from snapseek.server.parameters import (
     DEFAULT_LIMIT,
     INCLUDED,
@@ -10,7 +11,6 @@ from snapseek.server.parameters import (
     MAX_LIMIT,
     MODES,
     SORTS,
-    TOWERS,
 )
 
 Json = dict[str, object]

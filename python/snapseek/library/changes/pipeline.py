@@ -6,13 +6,11 @@ and tower, and a decoded picture is let go before the next one is read. docs/MOD
 other ways to do it.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +19,7 @@ from snapseek.errors import PictureError
 from snapseek.facts import Facts
 from snapseek.images import Decoded, Preview, make_preview, open_picture
 from snapseek.images.decode import MAX_FILE_BYTES
+from snapseek.library.changes.ahead import ahead
 from snapseek.library.table.records import Record
 from snapseek.models import Batch, Encoder
 from snapseek.sources import Picture, Sidecar, read_sidecars
@@ -31,9 +30,6 @@ _LOOK_AHEAD = 3
 
 _HANDFUL = 8
 """The tower's cost a picture falls up to this many at a time; more would only make small folders uneven."""
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ def embed_pictures(pictures: Iterable[Picture], encoder: Encoder, threads: int) 
     """
     handfuls = _parts(pictures, min(_HANDFUL, encoder.images_at_a_time))
     with ThreadPoolExecutor(threads, thread_name_prefix="index") as pool:
-        for outcomes in _ahead(pool, lambda some: _embed(some, encoder), handfuls, threads * _LOOK_AHEAD):
+        for outcomes in ahead(pool, lambda some: _embed(some, encoder), handfuls, threads * _LOOK_AHEAD):
             yield from outcomes
 
 
@@ -67,23 +63,6 @@ def _parts(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
     left = iter(pictures)
     while part := list(islice(left, size)):
         yield part
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, work: Callable[[_In], _Out], items: Iterable[_In], most: int
-) -> Iterator[_Out]:
-    """The results in order, at most `most` of them begun before they are asked for."""
-    waiting: deque[Future[_Out]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= most:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 def _embed(pictures: Sequence[Picture], encoder: Encoder) -> list[Outcome]:

@@ -5,9 +5,8 @@ changes, so a new one with the same vectors takes its place in one commit. A sto
 second of work.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -19,6 +18,7 @@ import pyarrow.compute
 
 from snapseek.errors import InputError, PictureError
 from snapseek.images import make_preview, open_picture
+from snapseek.library.changes.ahead import ahead
 from snapseek.library.changes.rewrite import rewritten
 from snapseek.library.changes.sync import Progress
 from snapseek.library.disk.catalogue import Catalogue, ShardRow
@@ -158,19 +158,10 @@ class _Work:
         return _in_root(self._how.root, uri, label)
 
     def _made(self, originals: Iterable[Picture]) -> Iterator[Made]:
-        """The preview of each, in any order, some threads at work."""
-        waiting: deque[Future[Made]] = deque()
+        """The preview of each, some threads at work."""
+        pictures = _fetched(originals, self._how.limits or Limits())
         with ThreadPoolExecutor(self._how.threads, thread_name_prefix="preview") as pool:
-            try:
-                for picture in _fetched(originals, self._how.limits or Limits()):
-                    waiting.append(pool.submit(_make, picture))
-                    if len(waiting) >= _LOOK_AHEAD * self._how.threads:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+            yield from ahead(pool, _make, pictures, _LOOK_AHEAD * self._how.threads)
 
     def _apply(self, row: ShardRow) -> ShardRow:
         """What is noted, put into a shard of the same rows; one commit."""

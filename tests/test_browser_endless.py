@@ -1,0 +1,89 @@
+"""The page over more pictures than it shows: how far one scrolls, and what its columns offer."""
+
+# ruff: noqa: F811 (fixtures are imported, and named by the tests that use them)
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from page_fixtures import LARGE, browser, large, page  # noqa: F401
+
+pytestmark = pytest.mark.page
+
+WATCH_SHIFT = """
+    window.shift = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+    }).observe({ type: 'layout-shift', buffered: true });
+"""
+
+
+def test_scrolling_brings_sixty_at_a_time_up_to_a_thousand_and_nothing_moves(page, large):
+    windows = []
+    page.on(
+        "request",
+        lambda asked: (
+            windows.append(parse_qs(urlsplit(asked.url).query)) if "/api/items?" in asked.url else None
+        ),
+    )
+    page.add_init_script(WATCH_SHIFT)
+    page.goto(large)
+    tail = page.get_by_test_id("tail")
+    for _ in range(600):
+        page.mouse.wheel(0, 3000)
+        page.wait_for_timeout(60)
+        if "first 1,000" in tail.inner_text():
+            break
+    expect(tail).to_have_text(f"The first 1,000 of {LARGE:,} pictures. Other words bring up others.")
+    page.mouse.wheel(0, 9000)
+    page.wait_for_timeout(300)
+    names = page.get_by_test_id("preview").evaluate_all("images => images.map((image) => image.alt)")
+    assert len(names) == len(set(names)) == 1000
+    asked = [(int(window["offset"][0]), int(window["limit"][0])) for window in windows]
+    assert asked == [(offset, min(60, 1000 - offset)) for offset in range(0, 1000, 60)]
+    assert page.evaluate("window.shift") == 0
+
+
+def test_tiles_far_from_the_window_are_not_drawn(page, large):
+    page.goto(large)
+    tile = page.locator("li", has=page.get_by_test_id("tile"))
+    expect(tile.first).to_be_visible()
+    assert tile.first.evaluate("tile => getComputedStyle(tile).contentVisibility") == "auto"
+    drawn = """tiles => tiles.map((tile) =>
+        tile.querySelector('img').checkVisibility({ contentVisibilityAuto: true }))"""
+    page.wait_for_function(
+        f"() => ({drawn})([...document.querySelectorAll('ul[data-testid=grid] > li')]).at(-1) === false"
+    )
+    assert tile.evaluate_all(drawn)[0] is True
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "filtered"),
+    [
+        ("date", "2021", "year:2021"),
+        ("folder", "trip 07", 'in:"trip 07"'),
+        ("kind", "jpeg", "type:jpeg"),
+        ("tags", "sunny", "tag:sunny"),
+    ],
+)
+def test_a_column_of_the_library_is_offered_with_its_values(page, large, column, value, filtered):
+    page.goto(large)
+    panel = page.get_by_test_id("filters")
+    panel.locator("summary").click()
+    choice = panel.get_by_role("group", name=column).get_by_role("button", name=re.compile(rf"^{value}\b"))
+    count = choice.locator("small").inner_text()
+    choice.click()
+    expect(choice).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("filter")).to_have_text(filtered)
+    expect(page.get_by_test_id("status")).to_have_text(
+        re.compile(rf"^{'1,000' if count == f'{LARGE:,}' else count}|{LARGE:,} pictures in the library")
+    )
+
+
+def test_values_of_one_column_are_alternatives_and_of_two_conditions(page, large):
+    page.goto(f"{large}/?where=year:2021&where=year:2022")
+    expect(page.get_by_test_id("status")).to_contain_text("440 pictures")
+    page.goto(f"{large}/?where=year:2021&where=tag:sunny")
+    expect(page.get_by_test_id("status")).to_contain_text("110 pictures")
