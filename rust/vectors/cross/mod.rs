@@ -206,8 +206,8 @@ impl Crosser {
                 count += 1;
             }
             self.tiles(&stage, right, &mut products);
-            for (row, products) in numbers[..count].iter().zip(products.chunks_exact(width.max(1))) {
-                found(*row, &products[..right.len]);
+            for (place, &row) in numbers[..count].iter().enumerate() {
+                found(row, &products[place * width..][..right.len]);
             }
         }
     }
