@@ -23,4 +23,4 @@ def served(library: Path, *options: str) -> Iterator[str]:
             raise RuntimeError(told)
         finally:
             process.terminate()
-            process.communicate(timeout=10)
+            process.communicate(timeout=60)

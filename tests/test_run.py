@@ -27,7 +27,7 @@ from fake_library import FakeLibrary
 from snapseek.server import serve
 library = FakeLibrary(Path(sys.argv[2]))
 serve(library, port=0, on_ready=lambda url: print(url, flush=True))
-print("closed" if library.is_warm.wait(5) else "cold", flush=True)
+print("closed" if library.is_warm.wait(60) else "cold", flush=True)
 """
 
 
@@ -51,7 +51,7 @@ def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
 def raw(host: str, port: int, request: bytes) -> bytes:
     """The bytes that come back for these bytes; none if the connection was cut while they were sent."""
     answer = b""
-    with socket.create_connection((host, port), timeout=10) as connection, suppress(ConnectionError):
+    with socket.create_connection((host, port), timeout=60) as connection, suppress(ConnectionError):
         connection.sendall(request)
         while part := connection.recv(65536):
             answer += part
@@ -72,7 +72,7 @@ def test_no_part_of_an_answer_waits_for_another() -> None:
 
 
 def test_a_server_answers_at_the_address_it_tells(server: tuple[str, int]):
-    connection = http.client.HTTPConnection(*server, timeout=10)
+    connection = http.client.HTTPConnection(*server, timeout=60)
     connection.request("GET", "/api/search?q=two+dogs&limit=1")
     answer = connection.getresponse()
     assert answer.status == 200
@@ -117,7 +117,7 @@ def test_a_foreign_name_is_refused(server: tuple[str, int]):
 
 def test_a_client_that_leaves_early_harms_nobody(server: tuple[str, int]):
     for _ in range(20):
-        with socket.create_connection(server, timeout=10) as connection:
+        with socket.create_connection(server, timeout=60) as connection:
             connection.sendall(b"GET /api/image/5 HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert raw(*server, b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n").endswith(b'{"status":"ok"}')
 
@@ -125,11 +125,11 @@ def test_a_client_that_leaves_early_harms_nobody(server: tuple[str, int]):
 @POSIX_SIGNALS
 def test_ctrl_c_closes_in_order(tmp_path: Path):
     with running(tmp_path) as (process, host, port):
-        kept = http.client.HTTPConnection(host, port, timeout=10)
+        kept = http.client.HTTPConnection(host, port, timeout=60)
         kept.request("GET", "/healthz")
         kept.getresponse().read()
         process.send_signal(signal.SIGINT)
-        output, complaints = process.communicate(timeout=20)
+        output, complaints = process.communicate(timeout=60)
         kept.close()
     assert (process.returncode, output, complaints) == (0, "closed\n", "")
 
@@ -138,7 +138,7 @@ def test_ctrl_c_closes_in_order(tmp_path: Path):
 def test_a_request_to_end_is_heeded(tmp_path: Path):
     with running(tmp_path) as (process, _, _):
         process.send_signal(signal.SIGTERM)
-        _, complaints = process.communicate(timeout=20)
+        _, complaints = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
     assert complaints == ""
 
@@ -254,5 +254,5 @@ def test_the_browser_is_opened_once_the_port_is_told(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("webbrowser.open", open_page)
     run._announce("http://127.0.0.1:1/", lambda url: seen.append(f"ready {url}"), True)
-    assert opened.wait(5)
+    assert opened.wait(60)
     assert seen == ["ready http://127.0.0.1:1/", "browser http://127.0.0.1:1/"]
