@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fake_library import FakeLibrary
+from snapseek.server import answers
 from snapseek.server.answers import hits_answer, info_answer, result, to_json
 
 
@@ -114,23 +115,34 @@ def test_the_facts_of_a_library(library: FakeLibrary):
     }
 
 
-def test_json_is_compact_and_utf_8():
-    assert to_json({"a": [1, None], "b": "ä"}) == '{"a":[1,null],"b":"ä"}'.encode()
+@pytest.fixture(params=["orjson", "json"])
+def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What writes the answers."""
+    if request.param == "json":
+        monkeypatch.setattr(answers, "orjson", None)
+    else:
+        pytest.importorskip("orjson")
+    return str(request.param)
 
 
-def test_an_integer_of_any_size_travels():
+def test_json_is_compact(writer: str):
+    umlaut = "ä".encode() if writer == "orjson" else b"\\u00e4"
+    assert to_json({"a": [1, None], "b": "ä"}) == b'{"a":[1,null],"b":"' + umlaut + b'"}'
+
+
+def test_an_integer_of_any_size_travels(writer: str):
     assert to_json({"a": 2**80, "b": float("nan"), "c": "ä"}) == (
         b'{"a":1208925819614629174706176,"b":null,"c":"\\u00e4"}'
     )
 
 
-def test_numbers_that_json_does_not_have_become_null(library: FakeLibrary):
+def test_numbers_that_json_does_not_have_become_null(library: FakeLibrary, writer: str):
     hit = replace(library.item(1), score=float("nan"), meta={"x": [float("inf"), {"y": -1.5}], "t": (1, 2)})
     body = json.loads(to_json(result(hit, "1")), parse_constant=pytest.fail)
     assert body["score"] is None
     assert body["meta"] == {"x": [None, {"y": -1.5}], "t": [1, 2]}
 
 
-def test_a_name_that_is_no_text_travels_escaped(library: FakeLibrary):
+def test_a_name_that_is_no_text_travels_escaped(library: FakeLibrary, writer: str):
     hit = replace(library.item(1), meta={"name": "a\udcff.jpg"})
     assert b"a\\udcff.jpg" in to_json(result(hit, "1"))

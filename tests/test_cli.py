@@ -192,7 +192,7 @@ def test_a_reader_that_has_enough_is_no_error(indexed):
     os.close(reading)
     with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE) as process:
         os.close(writing)
-        _, complaints = process.communicate(timeout=30)
+        _, complaints = process.communicate(timeout=120)
     assert (process.returncode, complaints) == (141, b"")
 
 

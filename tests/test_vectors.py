@@ -324,9 +324,12 @@ def test_ctrl_c_ends_the_build(tmp_path: Path) -> None:
         import numpy as np
         from snapseek import VectorIndex
         vectors = np.random.default_rng(0).standard_normal((60_000, 64)).astype(np.float32)
-        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        stopper = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))
+        def begun(stage, done):  # the build is under way; the signal comes while the core works
+            if stopper.ident is None:
+                stopper.start()
         try:
-            VectorIndex.build(vectors, path=sys.argv[1])
+            VectorIndex.build(vectors, path=sys.argv[1], progress=begun)
         except KeyboardInterrupt:
             print("stopped")
     """
