@@ -139,7 +139,6 @@ WORK = """
 import sys
 from snapseek.library.disk import pending
 from snapseek.library.changes import previews
-from snapseek.library.disk import pending
 from snapseek.sources import Limits
 from pathlib import Path
 limits = Limits(allow_private=True, timeout_s=30, connections=2, connections_per_host=2)

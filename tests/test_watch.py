@@ -19,7 +19,7 @@ from snapseek.library import watch as module
 from snapseek.library.changes.sync import SyncReport
 from snapseek.library.watch import bursts, watch
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 @pytest.fixture(autouse=True)
