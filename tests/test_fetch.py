@@ -16,7 +16,7 @@ from snapseek.sources.patience import Limits
 
 BODY = b"a picture" * 1000
 PATIENT = {"timeout_s": 30.0, "deadline_s": 60.0, "pause_s": 0.01, "allow_private": True}
-SOON_S = 0.4
+SOON_S = 1.5
 
 
 def fetched(*urls, **limits):
