@@ -44,7 +44,7 @@ watch('element', (entry) => {
     if (entry.intersectionRect.height > 0) window.presented.push(entry.renderTime);
 });
 watch('resource', (entry) => {
-    if (!entry.name.includes('/api/search?')) return;
+    if (!entry.name.includes('/api/search?') || !entry.name.includes('&offset=0&')) return;
     if (entry.responseStatus === 400) window.refused += 1;
     // The frame after the next callback is one that was begun with the answer in it.
     else if (entry.responseStatus === 200)

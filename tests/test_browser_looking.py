@@ -205,8 +205,8 @@ def test_right_to_left_words_and_reduced_motion(page, server):
 def test_an_original_that_comes_at_once_is_shown_at_once_and_a_late_one_fades_in(page, server):
     held = {}
     page.clock.install()
-    page.goto(server)
-    expect(page.get_by_test_id("tile").first).to_be_visible()
+    page.goto(f"{server}/?q=qwertyuiop")  # no word that is known: no picture is there before
+    expect(page.get_by_test_id("error")).to_be_visible()
     page.route("**/api/image/**", lambda route: held.update({urlsplit(route.request.url).path: route}))
     page.clock.pause_at(page.evaluate("Date.now()") + 1000)  # from now on the test says when time passes
     page.get_by_test_id("search-input").fill("red yellow")
