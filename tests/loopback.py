@@ -34,7 +34,7 @@ def in_turn(*behaviours: Behaviour) -> Behaviour:
 
 
 async def silent(writer: Writer, asked: int) -> None:
-    await asyncio.sleep(60)
+    await asyncio.sleep(3600)
 
 
 async def rude(writer: Writer, asked: int) -> None:
@@ -76,14 +76,14 @@ class Loopback:
     def __enter__(self) -> Self:
         self._thread.start()
         start = asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self._server = asyncio.run_coroutine_threadsafe(start, self._loop).result(5)
+        self._server = asyncio.run_coroutine_threadsafe(start, self._loop).result(60)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self._loop.close()
 
     async def _stop(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 
 import pytest
 from PIL import Image
@@ -12,6 +13,8 @@ from page_server import CHROMIUM, FLAGS, serving
 from snapseek.library import Library
 
 LARGE = 1100
+PATIENCE_S = 60
+expect.set_options(timeout=1000 * PATIENCE_S)
 _DATE, _KEYWORDS = 0x0132, 0x9C9E
 
 
@@ -66,6 +69,14 @@ def page(browser):
     yield page
     page.close()
     assert [problem for problem in problems if "Failed to load resource" not in problem] == []
+
+
+def wait_until(page, happens):
+    """Let the page go on until something has happened out here, to a route say."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not happens():
+        assert time.monotonic() < end_s
+        page.wait_for_timeout(20)
 
 
 def ask(page, words):

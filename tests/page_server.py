@@ -37,5 +37,5 @@ def serving(library: Path, program: str = "snapseek") -> Iterator[str]:
         yield address.group().rstrip("/")
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
     assert process.returncode in (0, -15, 143)

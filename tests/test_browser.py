@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error, expect
 
-from page_fixtures import ask, browser, expect_first, page, server  # noqa: F401
+from page_fixtures import ask, browser, expect_first, page, server, wait_until  # noqa: F401
 
 pytestmark = pytest.mark.page
 
@@ -36,7 +36,7 @@ def test_typing_changes_the_pictures_without_enter(page, server):
     page.goto(server)
     page.get_by_test_id("search-input").press_sequentially("red", delay=20)
     expect_first(page, "red")
-    page.wait_for_url("**/?q=red", timeout=1000)  # a moment after the pictures
+    page.wait_for_url("**/?q=red")  # a moment after the pictures
     ask(page, "blue")
     expect_first(page, "blue")
 
@@ -60,8 +60,7 @@ def test_previews_are_painted_before_any_original_arrives(page, server):
     assert page.get_by_test_id("preview").first.evaluate(PAINTED)
     expect_a_page_of_tiles(page)
     expect(page.get_by_test_id("original").first).to_be_attached()  # a moment after the previews
-    page.wait_for_timeout(100)
-    assert len(held) > 0
+    wait_until(page, lambda: held)
     assert first.get_attribute("data-original") == "waiting"
     for route in held:
         route.continue_()
@@ -74,7 +73,7 @@ def test_an_older_answer_never_replaces_a_newer_one(page, server):
     page.route("**/api/search?*q=red*", lambda route: held.append(route))
     page.goto(server)
     ask(page, "red")
-    page.wait_for_timeout(300)
+    wait_until(page, lambda: held)
     assert len(held) == 1
     ask(page, "blue")
     expect_first(page, "blue")
@@ -91,7 +90,7 @@ def test_old_pictures_stay_until_the_new_are_there(page, server):
     held = []
     page.route("**/api/search?*q=red*", lambda route: held.append(route))
     ask(page, "red")
-    page.wait_for_timeout(300)
+    wait_until(page, lambda: held)
     expect_first(page, "green")
     held[0].continue_()
     expect_first(page, "red")

@@ -1,5 +1,6 @@
 """snapseek.sources.fetched: many pictures at once for one who takes them in turn."""
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from snapseek.sources import fetched as module
 from snapseek.sources.fetch import Fetcher
 from snapseek.sources.fetched import fetched
 
-HERE = Limits(allow_private=True, pause_s=0.01, timeout_s=2.0, deadline_s=6.0, connections=4)
+HERE = Limits(allow_private=True, pause_s=0.01, connections=4)
 
 
 @pytest.fixture
@@ -31,7 +32,14 @@ def test_each_comes_once_with_its_own_bytes(web):
 
 
 def test_a_slow_one_holds_up_nobody(web):
-    web.routes["0"] = silent
+    """It answers when the others have."""
+
+    async def after_others(writer, asked):
+        while web.asked.total() < 90:
+            await asyncio.sleep(0.01)
+        await answer(body=b"late")(writer, asked)
+
+    web.routes["0"] = after_others
     found = [one.within for one in fetched(wanted(web), HERE)]
     assert len(found) == 100
     assert found.index("0") > 50

@@ -30,7 +30,7 @@ from snapseek.library.disk.catalogue import Catalogue
 from snapseek.sources import Limits, addresses, fetch
 from test_fetch import FAILURES
 
-QUICK = Limits(pause_s=0.01, timeout_s=1.5, deadline_s=6.0, max_bytes=1 << 20, attempts=2)
+QUICK = Limits(pause_s=0.01, timeout_s=1.0, deadline_s=6.0, max_bytes=1 << 20, attempts=2)
 MOST_MEMORY_BYTES = 3 << 30
 
 

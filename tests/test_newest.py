@@ -1,6 +1,7 @@
 """snapseek.library.newest: how newer states are taken up, while old ones stay what they are."""
 
 import threading
+import time
 
 import pytest
 from PIL import Image
@@ -87,14 +88,24 @@ def test_no_answer_mixes_two_states(folder, tmp_path, encoder, at_once):
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for number in range(5):
-        Library.build(changed(folder, f"{number}.png"), tmp_path / "l", encoder=encoder)
-    done.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for number in range(5):
+            version = Library.build(changed(folder, f"{number}.png"), tmp_path / "l", encoder=encoder).version
+            wait_until_seen(version, seen)
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
     versions = {version for version, _, _ in seen}
-    assert len(seen) == len(versions) > 1  # one size for each version
+    assert len(seen) == len(versions) >= 5  # one size for each version
     assert all(len(PICTURES) <= size == total <= len(PICTURES) + 5 for _, size, total in seen)
+
+
+def wait_until_seen(version, seen):
+    end_s = time.monotonic() + 60
+    while version not in {found for found, _, _ in seen.copy()}:
+        assert time.monotonic() < end_s, f"no answer is of {version}"
+        time.sleep(0.01)
 
 
 def test_no_query_waits_long_for_a_new_state(folder, tmp_path, encoder, monkeypatch):

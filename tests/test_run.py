@@ -27,7 +27,7 @@ from fake_library import FakeLibrary
 from snapseek.server import serve
 library = FakeLibrary(Path(sys.argv[2]))
 serve(library, port=0, on_ready=lambda url: print(url, flush=True))
-print("closed" if library.is_warm.wait(5) else "cold", flush=True)
+print("closed" if library.is_warm.wait(60) else "cold", flush=True)
 """
 
 
@@ -254,5 +254,5 @@ def test_the_browser_is_opened_once_the_port_is_told(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("webbrowser.open", open_page)
     run._announce("http://127.0.0.1:1/", lambda url: seen.append(f"ready {url}"), True)
-    assert opened.wait(5)
+    assert opened.wait(60)
     assert seen == ["ready http://127.0.0.1:1/", "browser http://127.0.0.1:1/"]

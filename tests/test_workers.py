@@ -42,13 +42,14 @@ def test_an_error_of_the_work_comes_back():
 def test_no_more_than_the_given_number_work_at_a_time():
     running, most = 0, 0
     lock = threading.Lock()
+    both_work = threading.Barrier(2, timeout=60)
 
     def work() -> None:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        threading.Event().wait(0.02)
+        both_work.wait()
         with lock:
             running -= 1
 
