@@ -21,9 +21,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--library", type=Path, metavar="L", help="learn to rank the pictures of a library")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: in the library, where it is found")
     parser.add_argument(
-        "--student", choices=("static", "transformer"), default="static", help="default: static, the faster"
+        "--student",
+        choices=("static", "transformer", "shortened"),
+        default="static",
+        help="default: static, the fastest; shortened is the nearest",
     )
-    parser.add_argument("--layers", type=int, default=3, metavar="N", help="of a transformer, 2 to 4")
+    parser.add_argument(
+        "--layers", type=int, default=3, metavar="N", help="unless static, 2 to 4; default: 3"
+    )
     parser.add_argument("--epochs", type=count, default=6, metavar="N", help="default: 6")
     parser.add_argument(
         "--shipped", type=int, default=60_000, metavar="N", help="shipped texts to learn from"

@@ -16,11 +16,15 @@ from snapseek.models import Encoder
 from snapseek.models.texts import shipped_texts, shipped_words
 
 if TYPE_CHECKING:
+    from snapseek.distil.shortened import TextGraph
     from snapseek.distil.static import StaticWeights
+    from snapseek.distil.training import ShortenedPupil
     from snapseek.distil.transformer import TransformerWeights
 
 Floats = NDArray[np.float32]
 LARGEST_TABLE = 65_536  # tokens; of a larger vocabulary only those that occur in the texts are asked alone
+Student = Literal["static", "transformer", "shortened"]
+STUDENTS: tuple[Student, ...] = ("static", "transformer", "shortened")
 LAYERS = (2, 3, 4)
 _HELD_OUT = 2_000
 _FEWEST = 64
@@ -31,9 +35,9 @@ _TOP = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make: the kind of student, its layers (of a transformer), how many shipped texts, how long."""
+    """What to make: the kind of student, its layers (unless static), how many shipped texts, how long."""
 
-    student: Literal["static", "transformer"] = "static"
+    student: Student = "static"
     layers: int = 3
     shipped: int = 60_000
     epochs: int = 6
@@ -41,8 +45,8 @@ class Plan:
 
     def check(self) -> None:
         """Raise InputError for what cannot be made."""
-        if self.student not in ("static", "transformer"):
-            raise InputError(f"expected a student 'static' or 'transformer', found {self.student!r}")
+        if self.student not in STUDENTS:
+            raise InputError(f"expected a student {', '.join(STUDENTS)}; found {self.student!r}")
         if self.layers not in LAYERS:
             raise InputError(f"expected 2, 3 or 4 layers, found {self.layers}")
         if self.epochs < 1 or self.shipped < 0:
@@ -66,7 +70,9 @@ class Figures:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the teacher said: `ids` and `wanted` (n, dim) of texts, `alone` (tokens, dim) of single tokens."""
+    """What the teacher said: `ids` and `wanted` (n, dim) of texts, `alone` (tokens, dim) of single tokens, of
+    none where it was not asked.
+    """
 
     ids: list[list[int]]
     wanted: Floats
@@ -98,23 +104,28 @@ def gather_texts(encoder: Encoder, own: Sequence[str], plan: Plan) -> list[str]:
     return known
 
 
-def ask(encoder: Encoder, texts: Sequence[str]) -> Answers:
-    """What the teacher says of each text, and of each token alone between the model's own marks.
+def ask(encoder: Encoder, texts: Sequence[str], *, alone: bool = True) -> Answers:
+    """What the teacher says of each text and, if `alone`, of each token between the model's own marks.
 
     Texts in which it finds nothing are left out; a token in which it finds nothing has a row of zeros.
     """
     ids = encoder.token_ids(texts)
+    rows = _said_alone(encoder, ids) if alone else np.zeros((0, encoder.dim), np.float32)
+    wanted = _said(encoder, ids)
+    heard = np.abs(wanted).sum(axis=1) > 0
+    return Answers([row for row, is_heard in zip(ids, heard, strict=True) if is_heard], wanted[heard], rows)
+
+
+def _said_alone(encoder: Encoder, ids: Sequence[Sequence[int]]) -> Floats:
     before, behind = encoder.tokens.special_ids("dog")
     tokens = range(encoder.tokens.size)
     if len(tokens) > LARGEST_TABLE:
         asked = np.unique(np.concatenate([np.array(row) for row in ids]))
     else:
         asked = np.arange(len(tokens))
-    alone = np.zeros((len(tokens), encoder.dim), np.float32)
-    alone[asked] = _said(encoder, [[*before, int(token), *behind] for token in asked])
-    wanted = _said(encoder, ids)
-    heard = np.abs(wanted).sum(axis=1) > 0
-    return Answers([row for row, is_heard in zip(ids, heard, strict=True) if is_heard], wanted[heard], alone)
+    rows = np.zeros((len(tokens), encoder.dim), np.float32)
+    rows[asked] = _said(encoder, [[*before, int(token), *behind] for token in asked])
+    return rows
 
 
 def _said(encoder: Encoder, rows: Sequence[Sequence[int]]) -> Floats:
@@ -150,13 +161,14 @@ def distil(
     from snapseek.distil.student import check_place, note, write_student
 
     check_place(out)
+    begun = _begun(encoder, plan) if plan.student == "shortened" else None
     known = gather_texts(encoder, texts, plan)
     report(f"{len(known)} texts; asking {encoder.name}")
     start = time.perf_counter()
-    answers = ask(encoder, known)
+    answers = ask(encoder, known, alone=begun is None)
     asked = time.perf_counter()
     held = _held_out(len(answers.ids), plan.seed)
-    weights = _train(answers, ~held, vectors, encoder, plan, report)
+    weights = _train(answers, ~held, vectors, encoder, plan, begun, report)
     trained = time.perf_counter()
     write_student(out, weights, encoder, {"kind": plan.student})
     unheard = [ids for ids, is_held in zip(answers.ids, held, strict=True) if is_held]
@@ -185,14 +197,31 @@ def _held_out(count: int, seed: int) -> NDArray[np.bool_]:
     return held
 
 
+def _begun(encoder: Encoder, plan: Plan) -> "ShortenedPupil":
+    """A student that is some layers of its teacher. Raises InputError or ModelError where none can be."""
+    from snapseek.distil.shortened import read_text_graph
+    from snapseek.distil.training import ShortenedPupil
+
+    policy = encoder.text_policy
+    if encoder.layout == "sentence-transformers":
+        raise InputError(
+            "expected a teacher whose graph ends in one vector a text, found one with a layer outside of it; "
+            "take another --student"
+        )
+    teacher = read_text_graph(encoder.text_graph, policy.output)
+    length = None if policy.unpadded else policy.context_length
+    return ShortenedPupil(teacher.shortened(plan.layers), policy.pad_id, length)
+
+
 def _train(
     answers: Answers,
     kept: NDArray[np.bool_],
     vectors: Floats | None,
     encoder: Encoder,
     plan: Plan,
+    begun: "ShortenedPupil | None",
     report: Callable[[str], object],
-) -> "StaticWeights | TransformerWeights":
+) -> "StaticWeights | TransformerWeights | TextGraph":
     from snapseek.distil.training import (
         HIDDEN,
         WIDE,
@@ -200,6 +229,7 @@ def _train(
         Lesson,
         halves_pay,
         quiet,
+        train_shortened,
         train_static,
         train_transformer,
     )
@@ -210,6 +240,8 @@ def _train(
     lesson = Lesson(ids, wanted, np.ones(len(ids), np.float32), anchors)
     heat = heat_of(wanted[:256], anchors[:_TEXT_ANCHORS])
     course = Course(heat, epochs=plan.epochs, seed=plan.seed, halves=halves_pay())
+    if begun is not None:
+        return train_shortened(begun, lesson, course, report).weights()
     rows = quiet(answers.alone, ids)
     if plan.student == "static":
         return train_static(rows, lesson, course, report, hidden=HIDDEN, wide=WIDE).weights()

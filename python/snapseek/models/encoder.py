@@ -108,6 +108,11 @@ class Encoder:
         return self._files.layout.kind
 
     @property
+    def text_graph(self) -> Path:
+        """The ONNX file with the text tower; it may hold the image tower too."""
+        return self._files.text_graph
+
+    @property
     def teacher(self) -> Teacher | None:
         """Whose space a student answers in, for a model that `snapseek distil` made; else None."""
         return self._files.teacher
