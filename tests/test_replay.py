@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from snapseek.distil.onnx_graph import Graph
 from snapseek.distil.shortened import TextGraph, read_text_graph
+from snapseek.distil.student import write_text_tower
 from snapseek.errors import ModelError
 from stacked_model import write_stack
 
@@ -16,6 +17,7 @@ if importlib.util.find_spec("torch") is None:
     pytest.skip("PyTorch is not installed: pip install 'snapseek[distil]'", allow_module_level=True)
 
 import torch
+from torch.nn import functional
 
 from snapseek.distil.replay import _KNOWN, Replay
 
@@ -40,7 +42,7 @@ CASES = [
     *((kind, [X], {}) for kind in ("Relu", "Sigmoid", "Sin", "Tanh")),
     *((kind, [TRUTHS, TRUTHS[::-1].copy()], {}) for kind in ("And", "Or")),
     ("Not", [TRUTHS], {}),
-    ("Sqrt", [np.abs(X)], {}),
+    *((kind, [np.abs(X)], {}) for kind in ("Log", "Sqrt")),
     ("Pow", [X, np.array(2.0, np.float32)], {}),
     ("Div", [NUMBERS, np.array(2)], {}),
     ("Equal", [NUMBERS, np.array(3)], {}),
@@ -128,6 +130,87 @@ def test_a_tower_says_what_the_runtime_says_and_every_weight_can_be_taught(tmp_p
     found.square().sum().backward()
     assert all(weight.grad is not None for weight in replay.weights.values())
     assert {name for name, weight in replay.weights.items() if weight.grad.is_sparse} == graph.tables
+
+
+SIZES = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "vocab_size": 100,
+}
+FIRST, PADDED, END = 3, 98, 99
+
+
+def architecture(name):
+    """A text encoder of Hugging Face with four layers and random weights, and the output to be asked."""
+    import transformers as t
+
+    if name == "CLIP":
+        config = t.CLIPTextConfig(
+            **SIZES, projection_dim=16, eos_token_id=END, bos_token_id=PADDED, pad_token_id=0
+        )
+        return t.CLIPTextModelWithProjection(config), "text_embeds"
+    if name == "SigLIP":
+        return t.SiglipTextModel(t.SiglipTextConfig(**SIZES, projection_size=32)), "pooler_output"
+    if name == "DistilBERT":
+        config = t.DistilBertConfig(dim=32, hidden_dim=64, n_layers=4, n_heads=4, vocab_size=100)
+        return t.DistilBertModel(config), "last_hidden_state"
+    model, config = {
+        "BERT": (t.BertModel, t.BertConfig),
+        "MPNet": (t.MPNetModel, t.MPNetConfig),
+        "XLM-R": (t.XLMRobertaModel, t.XLMRobertaConfig),
+    }[name]
+    return model(config(**SIZES), add_pooling_layer=False), "last_hidden_state"
+
+
+class Exported(torch.nn.Module):
+    def __init__(self, model, output):
+        super().__init__()
+        self.model, self.output = model.eval(), output
+
+    def forward(self, input_ids, attention_mask=None):
+        answer = self.model(input_ids=input_ids, attention_mask=attention_mask)[self.output]
+        if attention_mask is None:
+            return answer
+        said = attention_mask[:, :, None].float()
+        return (answer * said).sum(1) / said.sum(1)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("transformers") is None, reason="transformers is not installed")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("opset", [14, 17, 20])
+@pytest.mark.parametrize("name", ["BERT", "CLIP", "DistilBERT", "MPNet", "SigLIP", "XLM-R"])
+def test_exports_of_known_architectures_are_understood(tmp_path, name, opset):
+    torch.manual_seed(0)
+    model, output = architecture(name)
+    names = ["input_ids", "attention_mask"][: 2 if output == "last_hidden_state" else 1]
+    rows = [torch.randint(FIRST, PADDED, shape) for shape in ((2, 7), (3, 5))]
+    for ids in rows:
+        ids[:, -1] = END
+    example, asked = ([ids, torch.ones_like(ids)][: len(names)] for ids in rows)
+    torch.onnx.export(
+        Exported(model, output),
+        tuple(example),
+        str(tmp_path / "text.onnx"),
+        dynamo=False,
+        opset_version=opset,
+        input_names=names,
+        output_names=["text_embeds"],
+        dynamic_axes={key: {0: "n", 1: "length"} for key in names} | {"text_embeds": {0: "n"}},
+    )
+    graph = read_text_graph(tmp_path / "text.onnx", "text_embeds")
+    feeds = dict(zip(names, asked, strict=True))
+    session = onnxruntime.InferenceSession(tmp_path / "text.onnx")
+    (expected,) = session.run(None, {key: value.numpy() for key, value in feeds.items()})
+    assert graph.layers == 4
+    with torch.no_grad():
+        np.testing.assert_allclose(Replay(graph)(feeds).numpy(), expected, atol=1e-5)
+        said = functional.normalize(Replay(graph.shortened(2))(feeds), dim=1).numpy()
+    write_text_tower(tmp_path / "short.onnx", graph.shortened(2), expected.shape[1])
+    whole = {"input_ids": asked[0].numpy(), "attention_mask": np.ones_like(asked[0].numpy())}
+    (short,) = onnxruntime.InferenceSession(tmp_path / "short.onnx").run(None, whole)
+    assert (short * said).sum(axis=1).min() > 0.999
 
 
 def test_operators_of_one_runtime_are_refused(tmp_path):

@@ -224,6 +224,7 @@ _KNOWN: dict[str, Operator] = {
     "LayerNormalization": _norm,
     "Less": _plainly(torch.lt),
     "LessOrEqual": _plainly(torch.le),
+    "Log": _plainly(torch.log),
     "MatMul": _plainly(torch.matmul),
     "Max": _plainly(torch.maximum),
     "Min": _plainly(torch.minimum),
