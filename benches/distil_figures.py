@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "models" / "starter"))
 from clip_like import ClipLike
 from snapseek.distil.distillation import Answers, ask
 from snapseek.distil.ranking import cosines, heat_of, overlap
-from snapseek.distil.shortened import TextGraph, read_text_graph
+from snapseek.distil.shortened import TextGraph, read_text_graph, write_shortened
 from snapseek.distil.static import unit
 from snapseek.distil.student import write_text_tower
 from snapseek.distil.training import (
@@ -261,7 +261,7 @@ def vit_exam(work: Path, shipped: int = 30_000) -> Exam:
         length=77,
         asking_s=asking_s,
         teacher_ms=median_ms(lambda: run(tower, 6)),
-        graph=read_text_graph(encoder.text_graph, "text_embeds"),
+        graph=read_text_graph(*encoder.text_graph),
         pad_id=encoder.text_policy.pad_id,
     )
 
@@ -328,7 +328,8 @@ def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
         rows = quiet(exam.alone, lesson.ids)
         pupil = train_transformer(rows, lesson, course, print, layers=int(layers), length=exam.length)
     minutes = (time.process_time() - start) / 60
-    size = write_text_tower(out, pupil.weights(), exam.lesson.wanted.shape[1])
+    write = write_shortened if name == "shortened" else write_text_tower
+    size = write(out, pupil.weights(), exam.lesson.wanted.shape[1])
     tower = Tower(out)
     print(f"{exam.name} -> {kind}, {epochs} epochs, {size / 1e6:.1f} MB")
     print(f"  training: {minutes:.1f} min of processor time")

@@ -2,7 +2,8 @@
 
 The graph is CLIP's text transformer (12 layers, 512 wide, 8 heads, 49,408 word pieces, causal, answered at
 the last token) with random weights: its answers mean nothing, its time is that of the real one. It is written
-as float32 and dynamically quantised to int8, then run through `TextSide` as a typed query is.
+as float32, dynamically quantised to int8, and as `snapseek distil --student int8` writes it, then run through
+`TextSide` as a typed query is; also eight texts together, where that changes no answer.
 
 Why a short text in float32 does not get cheaper in proportion is told by the last lines: every text reads all
 matrices once, and what one core reads in a second is measured in the same run.
@@ -23,6 +24,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from demo_figures import processor
+from snapseek.distil.rounded import write_rounded
 from snapseek.library.library import available_cores
 from snapseek.models.text import TextSide
 from snapseek.models.tower import Tower
@@ -115,6 +117,18 @@ def p50_p99_ms(side: TextSide, tokens: int, n: int) -> tuple[float, float]:
     return statistics.median(spent), float(np.percentile(spent, 99))
 
 
+def together_ms(side: TextSide, n: int, count: int = 8) -> tuple[float, float]:
+    """What a text costs alone, and as one of `count` in a run; medians of `n`, in turns."""
+    random = np.random.default_rng(2)
+    spent: dict[int, list[float]] = {1: [], count: []}
+    for size in [1, count] * (n + 3):
+        rows = random.integers(0, WORDS, (size, SHORT)).tolist()
+        started = time.perf_counter()
+        side.vectors(rows, length=SHORT, pad_id=0, output="text_embeds")
+        spent[size].append(1000 * (time.perf_counter() - started) / size)
+    return statistics.median(spent[1][3:]), statistics.median(spent[count][3:])
+
+
 def print_bound(path: Path) -> None:
     """What reading the matrices costs at least, and how short texts vary while the long one does not.
 
@@ -153,19 +167,24 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{processor()}, {available_cores()} cores; n = {options.n} queries a figure")
     with tempfile.TemporaryDirectory() as place:
-        full, small = Path(place) / "full.onnx", Path(place) / "int8.onnx"
+        full, small, blocks = (Path(place) / f"{name}.onnx" for name in ("full", "int8", "blocks"))
         write_tower(full)
         quantize_dynamic(full, small, weight_type=QuantType.QInt8)
-        print(f"{'p50 / p99 ms':22}" + "".join(f"{tokens:>9} tokens" for tokens in TOKENS))
-        for name, path in (("float32", full), ("int8", small)):
+        write_rounded(full, "text_embeds", blocks)
+        print(f"{'p50 / p99 ms':28}" + "".join(f"{tokens:>9} tokens" for tokens in TOKENS))
+        for name, path in (("float32", full), ("int8", small), ("int8 by blocks", blocks)):
             for threads in (1, 2):
                 side = TextSide(Tower(path, threads=threads))
                 figures = [p50_p99_ms(side, tokens, options.n) for tokens in TOKENS]
                 row = "".join(f"{p50:>8.2f} /{p99:>6.2f}" for p50, p99 in figures)
                 ratio = figures[-1][0] / figures[TOKENS.index(SHORT)][0]
                 print(
-                    f"{name:8} {threads} thread(s)  {row}   {SHORT} against {LONG}: {ratio:.1f} x", flush=True
+                    f"{name:14} {threads} thread(s)  {row}   {SHORT} against {LONG}: {ratio:.1f} x",
+                    flush=True,
                 )
+        for name, path in (("float32", full), ("int8 by blocks", blocks)):
+            alone, together = together_ms(TextSide(Tower(path)), options.n)
+            print(f"{name}, one thread, {SHORT} tokens: {alone:.2f} ms alone, {together:.2f} beside 7 others")
         print_bound(full)
 
 

@@ -1,11 +1,12 @@
 """A model whose text tower costs what a ViT-B/32's costs and answers with rows of a table.
 
-    python benches/typed_tower.py MODEL OUT LIBRARY COPY [--float32]
+    python benches/typed_tower.py MODEL OUT LIBRARY COPY [--precision int8]
 
 MODEL is a model of words and rows, as benches/million_library.py writes it. OUT gets the same, but for a text
-tower that runs the transformer of benches/text_tower.py as well (its true size, random weights, int8 unless
---float32): what that answers is multiplied by 0 and added. So the queries of a large made-up library are as
-dear as real ones. COPY gets the LIBRARY as that model's: its shards are linked, not copied.
+tower that runs the transformer of benches/text_tower.py as well: what that answers is multiplied by 0 and
+added, so the queries of a large made-up library are as dear as real ones. It has its true size, random
+weights, and a precision of float32, int8 as such towers are published, or blocks, as `snapseek distil
+--student int8` writes them. COPY gets the LIBRARY as that model's: its shards are linked, not copied.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 import text_tower
 from snapseek import Encoder
+from snapseek.distil.rounded import write_rounded
 
 _TABLE, _ADDED = "table_embeds", "tower_nothing"
 
@@ -33,22 +35,24 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("library", type=Path)
     parser.add_argument("copy", type=Path)
-    parser.add_argument("--float32", action="store_true")
+    parser.add_argument("--precision", choices=("float32", "int8", "blocks"), default="int8")
     given = parser.parse_args()
-    write_typed_model(given.model, given.out, int8=not given.float32)
+    write_typed_model(given.model, given.out, given.precision)
     adopt(given.library, given.copy, given.out)
 
 
-def write_typed_model(model: Path, out: Path, *, int8: bool = True) -> None:
+def write_typed_model(model: Path, out: Path, precision: str = "int8") -> None:
     """`out` is `model`, but that its text tower is as dear as ViT-B/32's."""
     shutil.copytree(model, out, dirs_exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "tower.onnx"
         text_tower.write_tower(path)
-        if int8:
-            quantize_dynamic(path, path.with_name("small.onnx"), weight_type=QuantType.QInt8)
-            path = path.with_name("small.onnx")
-        tower = onnx.load(path)
+        small = path.with_name("small.onnx")
+        if precision == "int8":
+            quantize_dynamic(path, small, weight_type=QuantType.QInt8)
+        elif precision == "blocks":
+            write_rounded(path, "text_embeds", small)
+        tower = onnx.load(path if precision == "float32" else small)
     table = onnx.load(out / "onnx" / "text_model.onnx")
     onnx.save(_both(table, tower), out / "onnx" / "text_model.onnx")
 

@@ -3,11 +3,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from snapseek.library import Library
 from snapseek.models import Encoder
 from tiny_model import write_tiny_model
+
+# No example of a property fails because the machine was busy with something else.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 PICTURES = {
     "red.jpg": (220, 20, 20),

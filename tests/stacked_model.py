@@ -8,7 +8,7 @@ from onnx import TensorProto
 from snapseek.distil.onnx_graph import Graph
 from tiny_model import COLORS, write_tiny_model
 
-WIDTH, DIM, LONGEST = 8, 3, 6
+DIM, LONGEST, WIDTH = 3, 6, 64
 
 
 def write_stacked_model(directory: Path, layers: int = 4) -> Path:
@@ -76,7 +76,11 @@ class _Stack:
     def _think(self, x, normal):
         graph = self._graph
         inner = graph.op("Add", self._times(x, normal, 2 * WIDTH), graph.op("Identity", self._shared))
-        return graph.op("MatMul", graph.gelu(inner), graph.constant(0.6 * normal(size=(2 * WIDTH, WIDTH))))
+        return graph.op(
+            "MatMul", graph.gelu(inner), graph.constant(WIDTH**-0.5 * normal(size=(2 * WIDTH, WIDTH)))
+        )
 
     def _times(self, x, normal, wide):
-        return self._graph.op("MatMul", x, self._graph.constant(0.6 * normal(size=(WIDTH, wide))))
+        return self._graph.op(
+            "MatMul", x, self._graph.constant(1.7 * WIDTH**-0.5 * normal(size=(WIDTH, wide)))
+        )

@@ -114,8 +114,14 @@ def test_the_facts_of_a_library(library: FakeLibrary):
     }
 
 
-def test_json_is_compact_and_ascii():
-    assert to_json({"a": [1, None], "b": "ä"}) == b'{"a":[1,null],"b":"\\u00e4"}'
+def test_json_is_compact_and_utf_8():
+    assert to_json({"a": [1, None], "b": "ä"}) == '{"a":[1,null],"b":"ä"}'.encode()
+
+
+def test_an_integer_of_any_size_travels():
+    assert to_json({"a": 2**80, "b": float("nan"), "c": "ä"}) == (
+        b'{"a":1208925819614629174706176,"b":null,"c":"\\u00e4"}'
+    )
 
 
 def test_numbers_that_json_does_not_have_become_null(library: FakeLibrary):

@@ -37,6 +37,49 @@ def test_near_duplicates_are_folded(page, server):
     expect(page.get_by_test_id("similar").first).to_have_text(re.compile(r"\+\d+ similar"))
 
 
+def test_near_duplicates_are_unfolded_in_place_and_folded_again(page, server):
+    page.goto(f"{server}/?q=red")
+    head = page.locator("li", has=page.get_by_test_id("similar")).first
+    fold = head.get_by_test_id("similar")
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    name = head.get_by_test_id("preview").get_attribute("alt")
+    count = int(re.search(r"\d+", fold.inner_text()).group())
+    before = page.get_by_test_id("tile").count()
+    expect(fold).to_have_accessible_name(f"{count} similar to {name}")
+    fold.click()
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    expect(fold).to_have_text(f"\u2212{count} similar")
+    expect(page.get_by_test_id("tile")).to_have_count(before + count)
+    groups = page.get_by_test_id("grid").locator("li").evaluate_all("all => all.map(li => li.dataset.group)")
+    start = groups.index("head")
+    assert groups[start + 1 : start + 1 + count] == ["member"] * count
+    expect(page.get_by_test_id("status")).to_contain_text(f"{count} near-duplicates shown beside.")
+    expect(page.get_by_test_id("search-input")).to_have_value("red")
+    fold.click()
+    expect(page.get_by_test_id("tile")).to_have_count(before)
+
+
+def test_near_duplicates_are_unfolded_by_the_keyboard_and_the_focus_stays(page, server):
+    page.goto(f"{server}/?q=red")
+    group = page.locator("li", has=page.get_by_test_id("similar")).first
+    fold, head = group.get_by_test_id("similar"), group.get_by_test_id("tile")
+    expect(head).to_be_visible()
+    before = page.get_by_test_id("tile").count()
+    head.focus()
+    page.keyboard.press("u")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("ArrowRight")
+    member = page.locator("li[data-group=member]").first.get_by_test_id("tile")
+    expect(member).to_be_focused()
+    page.keyboard.press("u")
+    expect(page.get_by_test_id("tile")).to_have_count(before)
+    expect(head).to_be_focused()
+    fold.focus()
+    page.keyboard.press("Enter")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    expect(fold).to_be_focused()
+
+
 def test_weak_matches_are_divided_off(page, server):
     def weak(route):
         answer = route.fetch()

@@ -84,7 +84,7 @@ def test_of_a_large_vocabulary_only_what_occurs_is_asked(encoder, monkeypatch):
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
-        (Plan(student="large"), "static, transformer, shortened; found 'large'"),
+        (Plan(student="large"), "static, transformer, shortened, int8, found 'large'"),
         (Plan(layers=9), "2, 3 or 4 layers, found 9"),
         (Plan(epochs=0), "at least 1 epoch"),
     ],
@@ -224,13 +224,6 @@ def test_a_teacher_that_cannot_be_shortened_is_refused_before_it_is_asked(encode
     monkeypatch.setattr(distillation, "ask", lambda *_, **__: pytest.fail("it was asked"))
     with pytest.raises(ModelError, match="stack of attention layers"):
         distil(encoder, tmp_path / "student", texts=TRIPLES, plan=Plan(student="shortened", shipped=0))
-
-
-@needs_torch
-def test_a_layer_outside_of_the_graph_is_refused(encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr(type(encoder), "layout", "sentence-transformers")
-    with pytest.raises(InputError, match="one vector a text"):
-        distil(encoder, tmp_path / "student", texts=TRIPLES, plan=Plan(student="shortened"))
 
 
 @needs_torch

@@ -3,6 +3,7 @@ import json
 import shutil
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +37,11 @@ def test_rows_are_unit_and_independent_of_the_batch(encoder):
 
 
 def counted(monkeypatch):
-    """The texts that reach the tower from now on, counted."""
+    """The runs of the tower from now on, each as the number of its texts."""
     runs = []
-    vector = TextSide.vector
+    vectors = TextSide.vectors
     monkeypatch.setattr(
-        TextSide, "vector", lambda side, ids, **how: runs.append(ids) or vector(side, ids, **how)
+        TextSide, "vectors", lambda side, rows, **how: runs.append(len(rows)) or vectors(side, rows, **how)
     )
     return runs
 
@@ -54,6 +55,30 @@ def test_a_text_asked_before_does_not_reach_the_tower(tiny_model, monkeypatch):
     assert len(runs) == 2
     model.embed_texts(["a red  photo"])
     assert len(runs) == 3
+
+
+def test_texts_embedded_ahead_share_a_run_and_are_found(tiny_model, monkeypatch):
+    model = Encoder.load(tiny_model)
+    texts = [f"{'red ' * number}blue" for number in range(11)]
+    alone = np.concatenate([model.embed_texts([text]) for text in texts[:10]])
+    model = Encoder.load(tiny_model)
+    runs = counted(monkeypatch)
+    model.embed_texts(["blue"])
+    model.embed_ahead([*texts[:10], texts[3], "zyx"])
+    assert runs == [1, 8, 1]  # what is remembered or known to be refused is left out
+    np.testing.assert_allclose(model.embed_texts(texts[:10]), alone, atol=1e-6)
+    assert runs == [1, 8, 1]
+    with pytest.raises(InputError, match="knows no word"):
+        model.embed_texts(["zyx"])
+
+
+def test_one_text_or_a_model_that_mixes_texts_is_not_asked_ahead(tiny_model, monkeypatch):
+    model, mixing = Encoder.load(tiny_model), Encoder.load(tiny_model)
+    mixing._policy = replace(mixing._policy, batch_safe=False)
+    runs = counted(monkeypatch)
+    model.embed_ahead(["red", "red"])
+    mixing.embed_ahead(["red", "blue"])
+    assert runs == []
 
 
 def test_what_is_remembered_cannot_be_changed_from_outside(tiny_model):

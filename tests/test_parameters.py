@@ -16,6 +16,7 @@ from snapseek.server.parameters import (
     check_names,
     read_flag,
     read_id,
+    read_ids,
     read_query,
     read_terms,
     read_width,
@@ -135,3 +136,19 @@ def test_exact_is_0_or_1():
     for text in ("exact=2", "exact=yes", "exact="):
         with pytest.raises(InputError, match="exact must be"):
             read_flag(QueryParams(text), "exact")
+
+
+def test_ids_are_read_once_each_in_their_order():
+    assert read_ids("3,-1,3,7") == [3, -1, 7]
+    assert len(read_ids(",".join(map(str, range(256))))) == 256
+
+
+@pytest.mark.parametrize("text", ["", "1,", ",1", "1;2", "1, 2", "1,x", "9223372036854775808"])
+def test_what_is_no_id_among_ids_is_refused(text: str):
+    with pytest.raises(InputError, match="64-bit integer"):
+        read_ids(text)
+
+
+def test_too_many_ids_are_refused():
+    with pytest.raises(InputError, match="names 257 pictures; at most 256"):
+        read_ids(",".join(map(str, range(257))))

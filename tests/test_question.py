@@ -14,11 +14,11 @@ from starlette.applications import Starlette
 
 from asgi_client import ask
 from fake_library import FILES, FakeLibrary
-from snapseek.errors import InputError
+from snapseek.errors import InputError, ModelMismatchError
 from snapseek.library import Term
 from snapseek.server import create_app
 from snapseek.server.parameters import Window
-from snapseek.server.question import PictureTerm, Question, find, question_of
+from snapseek.server.question import Asking, PictureTerm, Question, embed_ahead, question_of
 
 
 @pytest.fixture
@@ -123,12 +123,34 @@ def test_a_vector_is_a_term():
 
 def test_words_filters_and_terms_are_put_together(library: FakeLibrary):
     question = question_of({"q": "dog year:2021", "terms": [{"id": 3}], "where": {"kind": "png"}})
-    _, filters = find(library, question, (Term("of a picture"),))
+    _, filters = Asking(library, question, (Term("of a picture"),)).find()
     assert library.asked == [("dog + id:3 + of a picture", 60, 0)]
     assert filters == ("year:2021",)
     assert isinstance(library.options["where"], tuple)
     assert library.options["where"][0] == {"kind": "png"}
     assert len(library.options["where"]) == 2
+
+
+def test_the_words_of_questions_that_wait_are_read_together(library: FakeLibrary):
+    read: list[tuple[str, list[str]]] = []
+
+    class FakeEncoder:
+        def __init__(self, tower: str) -> None:
+            self.tower = tower
+
+        def embed_ahead(self, texts: list[str]) -> None:
+            read.append((self.tower, texts))
+            raise ModelMismatchError("the model is another one now")
+
+    library.encoder_of = FakeEncoder  # type: ignore[attr-defined]
+    bodies: list[dict[str, Any]] = [
+        {"q": "dog + cat year:2021"},
+        {"q": "image:secret.jpg"},
+        {"terms": [{"text": "bird"}, {"id": 3}], "tower": "fast"},
+        {"q": "only in captions", "mode": "words"},
+    ]
+    embed_ahead(library, [Asking(library, question_of(body)) for body in bodies])
+    assert read == [("full", ["dog", "cat"]), ("fast", ["bird"])]
 
 
 def test_parameters_say_the_same(app: Starlette, library: FakeLibrary):

@@ -55,15 +55,15 @@ def test_records_come_back_by_row(tmp_path, count):
     records = Records(written(tmp_path / "r.arrow", count))
     assert len(records) == count
     rows = [row for row in (count - 1, 0, 1024, 1023, 0) if 0 <= row < count]
-    for row, found in zip(rows, records.get(rows), strict=True):
-        assert found == record(row) | {"modified": iso(row)}
+    for row, (core, own) in zip(rows, records.get(rows), strict=True):
+        assert dict(zip(CORE, core, strict=True)) | own == record(row) | {"modified": iso(row)}
         assert records.id_of(row) == 1000 - row
 
 
 def test_meta_is_what_the_source_added(tmp_path):
     records = Records(written(tmp_path / "r.arrow", 1))
-    (found,) = records.get([0])
-    assert list(records.meta(found)) == [
+    ((_, own),) = records.get([0])
+    assert list(own) == [
         "name",
         "folder",
         "size_bytes",
@@ -85,10 +85,11 @@ def test_a_file_of_before_lacks_the_newer_columns_and_opens(tmp_path):
     writer.append({name: value for name, value in record(3).items() if name not in NEWER})
     writer.finish()
     records = Records(tmp_path / "old.arrow")
-    (found,) = records.get([0])
-    assert set(records.meta(found)) == {"name", "folder", "size_bytes", "modified"}
+    ((_, own),) = records.get([0])
+    assert set(own) == {"name", "folder", "size_bytes", "modified"}
 
 
+CORE = ("id", "uri", "width", "height", "color", "preview", "caption")
 NEWER = {"kind", "taken", "camera", "latitude", "longitude", "tags", "title"}
 
 
@@ -141,7 +142,7 @@ def test_raw_bytes_are_no_part_of_an_answer_and_all_else_is_json(tmp_path):
         "raw": b"\xff",
         "tags": [{"at": datetime(2020, 1, 2)}],
     }
-    row = {name: record(1)[name] for name in ("id", "uri", "width", "height", "color", "preview", "caption")}
+    row = {name: record(1)[name] for name in CORE}
     batch = pa.RecordBatch.from_pylist([row | own])
     schema = SCHEMA.empty_table().select(list(row)).schema
     batch = batch.cast(pa.schema([*schema, *[batch.schema.field(name) for name in own]]))
@@ -149,7 +150,7 @@ def test_raw_bytes_are_no_part_of_an_answer_and_all_else_is_json(tmp_path):
     writer.extend(batch)
     writer.finish()
     records = Records(tmp_path / "r.arrow")
-    meta = records.meta(records.get([0])[0])
+    ((_, meta),) = records.get([0])
     assert meta == {"day": "2020-01-02", "price": "1.50", "tags": [{"at": "2020-01-02T00:00:00"}]}
     assert json.dumps(meta)
 

@@ -66,6 +66,18 @@ def test_the_stored_order_can_be_paged(app: Starlette):
     assert body["total"] == 10
 
 
+def test_named_pictures_come_in_the_order_of_their_names_without_those_that_are_gone(app: Starlette):
+    body = ask(app, "/api/items", "ids=7,99,2,7&include=caption").json()
+    assert [entry["id"] for entry in body["results"]] == [7, 2]
+    assert body["total"] == 2
+    assert "preview" not in body["results"][0]
+
+
+@pytest.mark.parametrize("query", ["ids=", "ids=1,x", "ids=1&limit=2", "ids=1&where=type:png", "ids=1&ids=2"])
+def test_ids_that_are_none_or_asked_with_more_are_refused(app: Starlette, query: str):
+    assert ask(app, "/api/items", query).status == 400
+
+
 def test_a_page_behind_the_end_is_empty(app: Starlette):
     assert ask(app, "/api/items", "offset=900&limit=10").json()["results"] == []
 

@@ -1,12 +1,14 @@
 """The teacher's graph without most of its layers. Nothing here is trained."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from onnx import TensorProto
 
 from snapseek.distil.onnx_graph import Graph
-from snapseek.distil.shortened import read_text_graph
-from snapseek.distil.student import write_student, write_text_tower
+from snapseek.distil.shortened import read_text_graph, write_shortened
+from snapseek.distil.student import write_folder, write_text_tower
 from snapseek.errors import ModelError
 from snapseek.models import Encoder
 from snapseek.models.tower import Tower
@@ -50,7 +52,14 @@ def test_it_is_the_model_that_has_only_those_layers(stack, tmp_path, layers, kep
 def test_written_whole_it_says_the_same(tmp_path, opset):
     path = write_stack(tmp_path / "stack.onnx", range(3), opset=opset)
     write_text_tower(tmp_path / "again.onnx", read_text_graph(path, "text_embeds"), DIM)
-    assert (said(tmp_path / "again.onnx") * said(path)).sum(axis=1).min() > 0.999  # its weights are int8
+    np.testing.assert_allclose(said(tmp_path / "again.onnx"), said(path), atol=1e-5)
+
+
+def test_its_matrices_are_written_in_8_bits(tmp_path):
+    graph = read_text_graph(write_stack(tmp_path / "stack.onnx", range(4)), "text_embeds").shortened(3)
+    whole = write_text_tower(tmp_path / "whole.onnx", graph, DIM)
+    assert write_shortened(tmp_path / "short.onnx", graph, DIM) < whole / 2
+    assert (said(tmp_path / "short.onnx") * said(tmp_path / "whole.onnx")).sum(axis=1).min() > 0.99
 
 
 def test_equal_weights_that_are_kept_once_are_learned_apart(tmp_path):
@@ -68,8 +77,9 @@ def test_what_hides_is_no_weight(tmp_path):
 
 def test_the_loader_takes_it(tmp_path):
     teacher = Encoder.load(write_stacked_model(tmp_path / "teacher"))
-    short = read_text_graph(teacher.text_graph, teacher.text_policy.output).shortened(2)
-    write_student(tmp_path / "student", short, teacher, {"kind": "shortened"})
+    short = read_text_graph(*teacher.text_graph).shortened(2)
+    write = partial(write_shortened, graph=short, dim=teacher.dim)
+    write_folder(tmp_path / "student", write, teacher, {"kind": "shortened"})
     loaded = Encoder.load(tmp_path / "student")
     assert loaded.text_policy.unpadded
     assert loaded.space == teacher.fingerprint

@@ -1,6 +1,7 @@
 """snapseek.server.workers."""
 
 import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anyio
@@ -147,3 +148,90 @@ def test_who_leaves_while_it_waits_makes_room():
         assert await workers.run(request_of(), lambda: "next") == "next"
 
     anyio.run(scenario)
+
+
+def together(
+    prepare: Callable[[Sequence[Any]], None], waiting: Sequence[str | None], leaving: int | None = None
+) -> list[str]:
+    """These come, each with what is to be prepared, while the only thread is at work; how they were done."""
+    done: list[str] = []
+    begun, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        release.wait(5)
+
+    async def scenario() -> None:
+        workers = Workers(1, prepare=prepare)
+        scopes = [anyio.CancelScope() for _ in waiting]
+
+        async def ask(number: int, unprepared: str | None) -> None:
+            with scopes[number]:
+                await workers.run(request_of(), lambda: done.append(f"{number}"), unprepared)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(workers.run, request_of(), hold)
+            await anyio.to_thread.run_sync(begun.wait)
+            for number, unprepared in enumerate(waiting):
+                group.start_soon(ask, number, unprepared)
+            while workers.waiting < len(waiting):
+                await anyio.sleep(0.001)
+            if leaving is not None:
+                scopes[leaving].cancel()
+                while workers.waiting == len(waiting):
+                    await anyio.sleep(0.001)
+            release.set()
+        assert await workers.run(request_of(), lambda: "next") == "next"
+
+    anyio.run(scenario)
+    return done
+
+
+def test_those_that_wait_are_prepared_together_and_done_in_their_order():
+    prepared: list[list[str]] = []
+    done = together(lambda some: prepared.append(list(some)), ["a", None, "b", "c", None])
+    assert prepared == [["a", "b", "c"]]
+    assert sorted(done) == ["0", "1", "2", "3", "4"]
+    assert done[0] == "0"
+    assert [number for number in done if number in "14"] == ["1", "4"]
+
+
+def test_no_more_than_sixteen_are_prepared_at_a_time():
+    prepared: list[list[str]] = []
+    names = [f"{number}" for number in range(40)]
+    assert together(lambda some: prepared.append(list(some)), names) == names
+    assert [len(some) for some in prepared] == [16, 16, 8]
+
+
+def test_one_that_waits_alone_is_not_prepared():
+    prepared: list[list[str]] = []
+    assert together(lambda some: prepared.append(list(some)), [None, "a"]) == ["0", "1"]
+    assert prepared == []
+
+
+def test_who_has_left_is_not_prepared():
+    prepared: list[list[str]] = []
+    assert together(lambda some: prepared.append(list(some)), ["a", "b", "c"], leaving=0) == ["1", "2"]
+    assert prepared == [["b", "c"]]
+
+
+def test_work_is_done_where_preparing_fails():
+    def fail(_: Sequence[Any]) -> None:
+        raise KeyError("broken")
+
+    assert together(fail, ["a", "b", "c"]) == ["0", "1", "2"]
+
+
+def test_nothing_is_lost_among_many_threads():
+    async def scenario() -> list[int]:
+        workers, done = Workers(3, prepare=lambda _: None), []
+
+        async def ask(number: int) -> None:
+            done.append(await workers.run(request_of(), lambda: number, number if number % 3 else None))
+
+        async with anyio.create_task_group() as group:
+            for number in range(200):
+                group.start_soon(ask, number)
+        return done
+
+    assert sorted(anyio.run(scenario)) == list(range(200))

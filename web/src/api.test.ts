@@ -192,6 +192,13 @@ describe('httpApi', () => {
     expect([...asked, ...facts.asked]).toEqual(['/api/search?q=two%20dogs&limit=60&offset=0', '/api/info']);
   });
 
+  it('names no more pictures than the server takes at once', async () => {
+    const { api, asked } = reply(JSON.stringify(answer));
+    const ids = Array.from({ length: 300 }, (_, i) => i);
+    await api.named(ids, new AbortController().signal);
+    expect(asked).toEqual([`/api/items?ids=${ids.slice(0, 256).join(',')}`]);
+  });
+
   it('passes the signal on', async () => {
     const controller = new AbortController();
     let given: AbortSignal | null | undefined;

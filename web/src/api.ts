@@ -105,7 +105,12 @@ export interface Api {
   suggestions(): Promise<Suggestions>;
   /** Pictures that look like one of the library. Rejects as `pictures` does. */
   similar(id: number, limit: number, signal: AbortSignal): Promise<Answer>;
+  /** The pictures of these ids, in their order, but for those that are gone. Rejects as `pictures` does. */
+  named(ids: readonly number[], signal: AbortSignal): Promise<Answer>;
 }
+
+/** So many pictures are named in one request at most: the server's own bound. */
+const MOST_IDS = 256;
 
 type Fetch = (address: string, init: RequestInit) => Promise<Response>;
 
@@ -120,6 +125,8 @@ export function httpApi(fetch: Fetch): Api {
     suggestions: async () => parseSuggestions(await readJson(fetch, '/api/suggestions')),
     similar: async (id, limit, signal) =>
       parseAnswer(await readJson(fetch, `/api/items/${id}/similar?limit=${limit}`, signal)),
+    named: async (ids, signal) =>
+      parseAnswer(await readJson(fetch, `/api/items?ids=${ids.slice(0, MOST_IDS).join(',')}`, signal)),
   };
 }
 

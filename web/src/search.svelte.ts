@@ -23,6 +23,7 @@ import {
 } from './question';
 import { rateOf, withMoment } from './speed';
 import type { Timing } from './timing';
+import { spread, withGroup, type Unfolded } from './unfold';
 
 /** Pictures asked for at once. */
 export const PAGE_SIZE = 60;
@@ -75,15 +76,16 @@ export class Search {
   question = $state.raw<Question>(NOTHING);
   /** The question whose pictures are shown; null before the first answer. */
   shown = $state.raw<Question | null>(null);
-  pictures = $state.raw<readonly Picture[]>([]);
+  /** The answer's own pictures, best first. */
+  ranked = $state.raw<readonly Picture[]>([]);
+  /** Near-duplicates that were folded under one of them, and are shown behind it. */
+  unfolded = $state.raw<Unfolded>(new Map());
   /** How many pictures could be paged to. */
   total = $state(0);
   index = $state.raw<Index | null>(null);
   info = $state.raw<Info | null>(null);
   /** What the library suggests; null until it is known. */
   suggestions = $state.raw<Suggestions | null>(null);
-  /** Place among the pictures where weak matches begin. */
-  weakFrom = $state<number | null>(null);
   /** Filters that were read out of the typed words. */
   understood = $state.raw<readonly string[]>([]);
   /** No originals and no pause: one question after another, and they are counted. */
@@ -110,6 +112,14 @@ export class Search {
   /** The picture opened large: one of those shown, or a neighbour of one. */
   viewed = $state.raw<Picture | null>(null);
 
+  #weakFrom = $state<number | null>(null);
+  readonly #spread = $derived(spread(this.ranked, this.#weakFrom, this.unfolded));
+  /** All that are shown, in their order. */
+  pictures = $derived(this.#spread.pictures);
+  /** Place among the pictures where weak matches begin. */
+  weakFrom = $derived(this.#spread.weakFrom);
+  /** Under which picture each unfolded one stands. */
+  heads = $derived(this.#spread.heads);
   /** The words in the box. */
   query = $derived(this.question.words);
   /** The words whose pictures are shown; '' for the library's own order, null before the first answer. */
@@ -274,6 +284,14 @@ export class Search {
     this.neighbours = [];
   }
 
+  /** Shows the near-duplicates that are folded under this picture behind it, or folds them again. */
+  async unfold(id: number): Promise<void> {
+    const head = this.ranked.find((picture) => picture.id === id);
+    if (!head) return;
+    if (this.unfolded.has(id)) this.unfolded = withGroup(this.unfolded, id, null);
+    else await this.#unfold(head);
+  }
+
   /** Chooses a picture, or lets it go. */
   pick(id: number): void {
     this.chosen = toggled(this.chosen, id);
@@ -296,6 +314,17 @@ export class Search {
     // Without neighbours the picture itself is still there to be looked at.
     const answer = await this.#api.similar(id, NEIGHBOURS, signal).catch(() => null);
     if (!signal.aborted) this.neighbours = answer?.pictures.filter((other) => other.id !== id) ?? [];
+  }
+
+  async #unfold(head: Picture): Promise<void> {
+    const { signal } = this.#request;
+    this.trouble = null;
+    try {
+      const { pictures } = await this.#api.named(head.similar, signal);
+      if (!signal.aborted) this.unfolded = withGroup(this.unfolded, head.id, pictures);
+    } catch (cause) {
+      if (!signal.aborted) this.#fail(cause, () => this.#unfold(head));
+    }
   }
 
   #isAsked(tower: 'full' | 'fast'): boolean {
@@ -369,7 +398,8 @@ export class Search {
   #show(asking: Asking, answer: Answer, roundTripMs: number): void {
     this.shown = asking.question;
     this.#answeredBy = asking;
-    this.pictures = distinct(answer.pictures);
+    this.unfolded = new Map();
+    this.ranked = distinct(answer.pictures);
     this.#count(answer, 0);
     this.understood = answer.filters;
     this.timing = { took: answer.took, roundTripMs, paintMs: null };
@@ -382,14 +412,14 @@ export class Search {
   }
 
   #append(answer: Answer): void {
-    this.pictures = distinct([...this.pictures, ...answer.pictures]);
+    this.ranked = distinct([...this.ranked, ...answer.pictures]);
     this.#count(answer, this.#received);
   }
 
   #count(answer: Answer, before: number): void {
     this.index = answer.index;
     this.total = answer.total;
-    this.weakFrom = answer.weakFrom;
+    this.#weakFrom = answer.weakFrom;
     this.#received = before + answer.pictures.length;
     this.#exhausted = answer.pictures.length === 0;
   }

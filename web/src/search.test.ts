@@ -55,6 +55,7 @@ function deafServer() {
     info: async () => INFO,
     suggestions: async () => ({ examples: ['a cat'], columns: [] }),
     similar: async () => answerOf([]),
+    named: async (ids) => answerOf(ids.map(picture)),
   };
   return { api, questions };
 }
@@ -444,5 +445,66 @@ describe('looking at one picture', () => {
     search.view(2);
     await questions[1]!.answer(answerOf(pictures(70, 2)));
     expect(search.viewed).toBeNull();
+  });
+});
+
+describe('near-duplicates', () => {
+  async function folded() {
+    const page = begin();
+    void page.search.start(words('dog'));
+    const [first, ...rest] = pictures(0, 3);
+    await page.questions[0]!.answer(answerOf([{ ...first!, similar: [10, 11] }, ...rest], 3));
+    return page;
+  }
+
+  it('are shown behind the picture they were folded under, and folded again', async () => {
+    const { search } = await folded();
+    await search.unfold(0);
+    expect(idsOf(search)).toEqual([0, 10, 11, 1, 2]);
+    expect(search.heads.get(11)).toBe(0);
+    search.view(0);
+    search.step(1);
+    expect(search.viewed?.id).toBe(10);
+    await search.unfold(0);
+    expect(idsOf(search)).toEqual([0, 1, 2]);
+  });
+
+  it('do not count as received: the next page is the next one of the ranking', async () => {
+    const { search, questions } = begin();
+    void search.start(words('dog'));
+    const first = pictures(0, PAGE_SIZE).map((one) => ({ ...one, similar: one.id === 5 ? [500] : [] }));
+    await questions[0]!.answer(answerOf(first, 200));
+    await search.unfold(5);
+    void search.loadMore();
+    expect(asked(questions).at(-1)).toEqual(['dog', PAGE_SIZE, PAGE_SIZE]);
+    await questions[1]!.answer(answerOf(pictures(PAGE_SIZE, PAGE_SIZE), 200));
+    expect(idsOf(search).slice(5, 8)).toEqual([5, 500, 6]);
+    expect(search.pictures).toHaveLength(2 * PAGE_SIZE + 1);
+  });
+
+  it('are folded in the next answer, also where they come after it', async () => {
+    const { search, questions } = await folded();
+    const late = search.unfold(0);
+    void search.choose(words('cat'));
+    await late;
+    await questions[1]!.answer(answerOf(pictures(0, 2)));
+    expect(idsOf(search)).toEqual([0, 1]);
+    expect(search.unfolded.size).toBe(0);
+  });
+
+  it('that cannot be had are told of, and can be tried again', async () => {
+    const { api, questions } = deafServer();
+    let isDown = true;
+    const named: Api['named'] = (ids, signal) =>
+      isDown ? Promise.reject(new TypeError('down')) : api.named(ids, signal);
+    const search = new Search({ api: { ...api, named }, now: () => 0, remember: () => {} });
+    void search.start(words('dog'));
+    await questions[0]!.answer(answerOf([{ ...picture(0), similar: [10] }]));
+    await search.unfold(0);
+    expect(search.trouble?.isPassing).toBe(true);
+    isDown = false;
+    await search.retry();
+    expect(idsOf(search)).toEqual([0, 10]);
+    expect(search.trouble).toBeNull();
   });
 });

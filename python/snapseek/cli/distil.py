@@ -22,12 +22,16 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: in the library, where it is found")
     parser.add_argument(
         "--student",
-        choices=("static", "transformer", "shortened"),
+        choices=("static", "transformer", "shortened", "int8"),
         default="static",
-        help="default: static, the fastest; shortened is the nearest",
+        help="default: static, the fastest; shortened comes near, int8 is the teacher itself in 8 bits",
     )
     parser.add_argument(
-        "--layers", type=int, default=3, metavar="N", help="unless static, 2 to 4; default: 3"
+        "--layers",
+        type=int,
+        default=3,
+        metavar="N",
+        help="of a transformer or shortened one, 2 to 4; default: 3",
     )
     parser.add_argument("--epochs", type=count, default=6, metavar="N", help="default: 6")
     parser.add_argument(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,15 +17,11 @@ from snapseek.models import Encoder
 from snapseek.models.texts import shipped_texts, shipped_words
 
 if TYPE_CHECKING:
-    from snapseek.distil.shortened import TextGraph
-    from snapseek.distil.static import StaticWeights
     from snapseek.distil.training import ShortenedPupil
-    from snapseek.distil.transformer import TransformerWeights
 
 Floats = NDArray[np.float32]
 LARGEST_TABLE = 65_536  # tokens; of a larger vocabulary only those that occur in the texts are asked alone
-Student = Literal["static", "transformer", "shortened"]
-STUDENTS: tuple[Student, ...] = ("static", "transformer", "shortened")
+STUDENTS = ("static", "transformer", "shortened", "int8")
 LAYERS = (2, 3, 4)
 _HELD_OUT = 2_000
 _FEWEST = 64
@@ -35,9 +32,12 @@ _TOP = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make: the kind of student, its layers (unless static), how many shipped texts, how long."""
+    """What to make: the kind of student, its layers (unless static), how many shipped texts, how long.
 
-    student: Student = "static"
+    The student `int8` is the teacher's own tower with its matrices in 8 bits; it learns nothing.
+    """
+
+    student: Literal["static", "transformer", "shortened", "int8"] = "static"
     layers: int = 3
     shipped: int = 60_000
     epochs: int = 6
@@ -46,7 +46,7 @@ class Plan:
     def check(self) -> None:
         """Raise InputError for what cannot be made."""
         if self.student not in STUDENTS:
-            raise InputError(f"expected a student {', '.join(STUDENTS)}; found {self.student!r}")
+            raise InputError(f"expected a student of {', '.join(STUDENTS)}, found {self.student!r}")
         if self.layers not in LAYERS:
             raise InputError(f"expected 2, 3 or 4 layers, found {self.layers}")
         if self.epochs < 1 or self.shipped < 0:
@@ -148,7 +148,7 @@ def distil(
     plan: Plan | None = None,
     report: Callable[[str], object] = print,
 ) -> Figures:
-    """Train a student of `encoder` and write it to the folder `out`; how near it came.
+    """Make a student of `encoder` and write it to the folder `out`; how near it came.
 
     `texts` are the user's own, beside the shipped ones; `vectors` (m, dim) are those of a library's pictures,
     which the student then learns to rank as its teacher does. Every thirtieth text, at most 2,000, is kept
@@ -157,37 +157,83 @@ def distil(
     """
     plan = plan or Plan()
     plan.check()
-    require_torch()
-    from snapseek.distil.student import check_place, note, write_student
+    require(*(("onnx",) if plan.student == "int8" else ("torch", "onnx")))
+    from snapseek.distil.student import check_place, note
 
     check_place(out)
-    begun = _begun(encoder, plan) if plan.student == "shortened" else None
     known = gather_texts(encoder, texts, plan)
-    report(f"{len(known)} texts; asking {encoder.name}")
-    start = time.perf_counter()
-    answers = ask(encoder, known, alone=begun is None)
-    asked = time.perf_counter()
-    held = _held_out(len(answers.ids), plan.seed)
-    weights = _train(answers, ~held, vectors, encoder, plan, begun, report)
-    trained = time.perf_counter()
-    write_student(out, weights, encoder, {"kind": plan.student})
-    unheard = [ids for ids, is_held in zip(answers.ids, held, strict=True) if is_held]
-    guess = Encoder.load(out).embed_ids(unheard)
-    near = cosines(guess, answers.wanted[held])
+    make = _rounded if plan.student == "int8" else partial(_taught, vectors=vectors, report=report)
+    made = make(encoder, out, known, plan)
+    guess = Encoder.load(out).embed_ids(made.unheard)
+    near = cosines(guess, made.wanted)
     shared = None
     if vectors is not None and len(vectors) >= _TOP:
-        shared = round(overlap(guess, answers.wanted[held], vectors, _TOP), 4)
+        shared = round(overlap(guess, made.wanted, vectors, _TOP), 4)
     figures = Figures(
-        texts=int((~held).sum()),
-        held_out=int(held.sum()),
+        texts=made.learned,
+        held_out=len(made.unheard),
         cosine_mean=round(float(near.mean()), 4),
         cosine_p5=round(float(np.quantile(near, 0.05)), 4),
         overlap=shared,
-        asking_s=round(asked - start, 1),
-        training_s=round(trained - asked, 1),
+        asking_s=round(made.asking_s, 1),
+        training_s=round(made.training_s, 1),
     )
     note(out, {"figures": asdict(figures)})
     return figures
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a student that was just made is measured with, and what making it took.
+
+    `unheard` texts as ids and what the teacher says of them, `wanted` (n, dim).
+    """
+
+    unheard: list[list[int]]
+    wanted: Floats
+    learned: int
+    asking_s: float
+    training_s: float
+
+
+def _taught(
+    encoder: Encoder,
+    out: Path,
+    texts: list[str],
+    plan: Plan,
+    *,
+    vectors: Floats | None,
+    report: Callable[[str], object],
+) -> _Made:
+    """Train a student on all texts but those held out."""
+    from snapseek.distil.student import write_folder
+
+    begun = _begun(encoder, plan) if plan.student == "shortened" else None
+    report(f"{len(texts)} texts; asking {encoder.name}")
+    start = time.perf_counter()
+    answers = ask(encoder, texts, alone=begun is None)
+    asked = time.perf_counter()
+    held = _held_out(len(answers.ids), plan.seed)
+    write_tower = _train(answers, ~held, vectors, encoder, plan, begun, report)
+    trained = time.perf_counter()
+    write_folder(out, write_tower, encoder, {"kind": plan.student})
+    unheard = [ids for ids, is_held in zip(answers.ids, held, strict=True) if is_held]
+    return _Made(unheard, answers.wanted[held], int((~held).sum()), asked - start, trained - asked)
+
+
+def _rounded(encoder: Encoder, out: Path, texts: list[str], plan: Plan) -> _Made:
+    """Write the teacher's tower in 8 bits; only what it is measured with is asked."""
+    from snapseek.distil.rounded import write_rounded
+    from snapseek.distil.student import write_folder
+
+    start = time.perf_counter()
+    ids = encoder.token_ids([texts[place] for place in np.flatnonzero(_held_out(len(texts), plan.seed))])
+    wanted = _said(encoder, ids)
+    heard = np.abs(wanted).sum(axis=1) > 0
+    asked = time.perf_counter()
+    write_folder(out, partial(write_rounded, *encoder.text_graph), encoder, {"kind": plan.student})
+    unheard = [row for row, is_heard in zip(ids, heard, strict=True) if is_heard]
+    return _Made(unheard, wanted[heard], 0, asked - start, time.perf_counter() - asked)
 
 
 def _held_out(count: int, seed: int) -> NDArray[np.bool_]:
@@ -203,12 +249,7 @@ def _begun(encoder: Encoder, plan: Plan) -> "ShortenedPupil":
     from snapseek.distil.training import ShortenedPupil
 
     policy = encoder.text_policy
-    if encoder.layout == "sentence-transformers":
-        raise InputError(
-            "expected a teacher whose graph ends in one vector a text, found one with a layer outside of it; "
-            "take another --student"
-        )
-    teacher = read_text_graph(encoder.text_graph, policy.output)
+    teacher = read_text_graph(*encoder.text_graph)
     length = None if policy.unpadded else policy.context_length
     return ShortenedPupil(teacher.shortened(plan.layers), policy.pad_id, length)
 
@@ -221,7 +262,10 @@ def _train(
     plan: Plan,
     begun: "ShortenedPupil | None",
     report: Callable[[str], object],
-) -> "StaticWeights | TransformerWeights | TextGraph":
+) -> Callable[[Path], object]:
+    """Teach a student, one that has `begun` or a new one; what writes its tower to a path."""
+    from snapseek.distil.shortened import write_shortened
+    from snapseek.distil.student import write_text_tower
     from snapseek.distil.training import (
         HIDDEN,
         WIDE,
@@ -241,17 +285,20 @@ def _train(
     heat = heat_of(wanted[:256], anchors[:_TEXT_ANCHORS])
     course = Course(heat, epochs=plan.epochs, seed=plan.seed, halves=halves_pay())
     if begun is not None:
-        return train_shortened(begun, lesson, course, report).weights()
+        train_shortened(begun, lesson, course, report)
+        return partial(write_shortened, graph=begun.weights(), dim=encoder.dim)
     rows = quiet(answers.alone, ids)
     if plan.student == "static":
-        return train_static(rows, lesson, course, report, hidden=HIDDEN, wide=WIDE).weights()
+        pupil = train_static(rows, lesson, course, report, hidden=HIDDEN, wide=WIDE)
+        return partial(write_text_tower, weights=pupil.weights(), dim=encoder.dim)
     length = encoder.tokens.context_length
-    return train_transformer(rows, lesson, course, report, layers=plan.layers, length=length).weights()
+    other = train_transformer(rows, lesson, course, report, layers=plan.layers, length=length)
+    return partial(write_text_tower, weights=other.weights(), dim=encoder.dim)
 
 
-def require_torch() -> None:
-    """Raise InputError where what training needs is not installed."""
-    missing = [name for name in ("torch", "onnx") if find_spec(name) is None]
+def require(*packages: str) -> None:
+    """Raise InputError where one of these packages is not installed."""
+    missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise InputError(
             f"distilling needs {' and '.join(missing)}; install with: pip install 'snapseek[distil]'"

@@ -8,14 +8,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper, version_converter
+from onnx import NodeProto, helper, numpy_helper, version_converter
 
-from snapseek.distil.onnx_graph import OPSET, Graph, quantize_rows
+from snapseek.distil.onnx_graph import OPSET, Graph
+from snapseek.distil.rounded import write_rounded
+from snapseek.distil.student import STUDENT_OUTPUT, write_text_tower
 from snapseek.errors import ModelError
 
 Floats = NDArray[np.float32]
@@ -137,40 +140,27 @@ class TextGraph:
         return replace(self, nodes=tuple(reversed(nodes)), weights=weights, constants=constants)
 
     def add_to(self, graph: Graph, ids: str, mask: str) -> str:
-        """Add it to a graph: `ids` int64 (N, L), `mask` float32 (N, L) → unit rows (N, dim)."""
+        """Add it to a graph, in float32: `ids` int64 (N, L), `mask` float32 (N, L) → unit rows (N, dim)."""
         graph.opset = max(graph.opset, self.opset)
         named = {"": ""}
         for name, kind in self.inputs.items():
             fed = {self.ids: ids, self.mask: mask}.get(name) or graph.op("Sub", ids, ids)
             named[name] = graph.op("Cast", fed, to=kind)
-        named |= {name: graph.tensor(value) for name, value in self.constants.items()}
-        tables = {name: _Table(graph, self.weights[name]) for name in sorted(self.tables)}
-        for name in {name: None for node in self.nodes for name in _read_whole(node)}:
-            if name in self.weights:
-                value = self.weights[name]
-                named[name] = graph.weight(value) if value.ndim == 2 else graph.tensor(value)
+        held = {**self.constants, **self.weights}
+        named |= {name: graph.tensor(value) for name, value in held.items()}
         for node in self.nodes:
-            if chooses_rows(node) and node.input[0] in tables:
-                made = [tables[node.input[0]].rows(named[node.input[1]])]
-            else:
-                inputs = [named[name] for name in node.input]
-                made = graph.ops(node.op_type, len(node.output), *inputs, **attributes(node))
+            inputs = [named[name] for name in node.input]
+            made = graph.ops(node.op_type, len(node.output), *inputs, **attributes(node))
             named |= dict(zip(node.output, made, strict=True))
         return graph.unit(named[self.output])
 
 
-class _Table:
-    """A table kept as int8, of which only the chosen rows are made float32."""
-
-    def __init__(self, graph: Graph, rows: Floats) -> None:
-        codes, scales = quantize_rows(rows)
-        self._graph = graph
-        self._codes, self._scales = graph.tensor(codes), graph.tensor(scales)
-
-    def rows(self, places: str) -> str:
-        graph = self._graph
-        codes = graph.op("Cast", graph.op("Gather", self._codes, places), to=TensorProto.FLOAT)
-        return graph.op("Mul", codes, graph.op("Gather", self._scales, places))
+def write_shortened(path: Path, graph: TextGraph, dim: int) -> int:
+    """Write it as a student's text tower, in 8 bits as `rounded` does; its bytes."""
+    with TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole.onnx"
+        write_text_tower(whole, graph, dim)
+        return write_rounded(whole, STUDENT_OUTPUT, path)
 
 
 def read_text_graph(path: Path, output: str) -> TextGraph:

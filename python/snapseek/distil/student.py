@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from snapseek.errors import InputError, StorageError
 from snapseek.models import Encoder
 from snapseek.models.layout import STUDENT
 
+STUDENT_OUTPUT = "text_embeds"
 _CLEANING = {"canonical": "canonicalize", "lower": "lower"}
 
 
@@ -34,17 +35,27 @@ def write_student(out: Path, weights: Weights, teacher: Encoder, told: Mapping[s
 
     Raises InputError where something else is at `out`, StorageError when the disk refuses.
     """
+    write_folder(out, lambda path: write_text_tower(path, weights, teacher.dim), teacher, told)
+
+
+def write_folder(
+    out: Path, write_tower: Callable[[Path], object], teacher: Encoder, told: Mapping[str, object]
+) -> None:
+    """As `write_student`, for a text tower that `write_tower` writes to the path that it is given."""
     check_place(out)
     draft = out.with_name(f"{out.name}.tmp")
     try:
         shutil.rmtree(draft, ignore_errors=True)
         (draft / "onnx").mkdir(parents=True)
-        write_text_tower(draft / "onnx/text_model.onnx", weights, teacher.dim)
+        write_tower(draft / "onnx/text_model.onnx")
         teacher.tokens.save(draft / "tokenizer.json")
         for name, content in _settings(teacher, told).items():
             (draft / name).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
         shutil.rmtree(out, ignore_errors=True)
         draft.replace(out)
+    except InputError:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise StorageError(f"{out} cannot be written: {error.strerror or error}") from error
@@ -64,7 +75,7 @@ def write_text_tower(path: Path, weights: Weights, dim: int) -> int:
     graph = Graph("snapseek student: text tower")
     ids = graph.input("input_ids", "int64", ["N", "L"])
     mask = graph.op("Cast", graph.input("attention_mask", "int64", ["N", "L"]), to=TensorProto.FLOAT)
-    return graph.write(path, weights.add_to(graph, ids, mask), "text_embeds", dim, "see student.json")
+    return graph.write(path, weights.add_to(graph, ids, mask), STUDENT_OUTPUT, dim, "see student.json")
 
 
 def _settings(teacher: Encoder, told: Mapping[str, object]) -> dict[str, dict[str, object]]:

@@ -180,21 +180,12 @@ class Snapshot:
 
     def _hits(self, entries: Sequence[Entry]) -> list[Hit]:
         records = self._shards.records([entry.place for entry in entries])
-        return [
-            Hit(
-                id=record["id"],
-                score=entry.score,
-                uri=record["uri"],
-                width=record["width"],
-                height=record["height"],
-                color=record["color"],
-                preview=record["preview"],
-                caption=record["caption"],
-                meta=meta,
-                similar=tuple(self._id_at(place) for place in entry.similar),
-            )
-            for (record, meta), entry in zip(records, entries, strict=True)
-        ]
+        hits = []
+        for (core, meta), entry in zip(records, entries, strict=True):
+            id_, uri, width, height, color, preview, caption = core
+            similar = tuple(self._id_at(place) for place in entry.similar)
+            hits.append(Hit(id_, entry.score, uri, width, height, color, preview, caption, meta, similar))
+        return hits
 
     @cached_property
     def suggestions(self) -> Suggestions:

@@ -45,6 +45,11 @@ class TextSide:
             raise ModelError(f"{self.tower.path} asks for {', '.join(strange)}, which is not known here")
 
     @property
+    def has_layer_outside(self) -> bool:
+        """Whether a dense layer beside the graph makes the answer."""
+        return self._dense is not None
+
+    @property
     def fixed_length(self) -> int | None:
         """The number of ids that the graph insists on, or None where it takes any."""
         return self._ids.shape[1]

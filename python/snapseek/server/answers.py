@@ -8,6 +8,7 @@ import re
 from binascii import b2a_base64
 from typing import TYPE_CHECKING
 
+import orjson
 from starlette.responses import Response
 
 from snapseek.server.body import MAX_BODY_BYTES
@@ -128,7 +129,7 @@ def suggestions_answer(suggestions: Suggestions) -> Response:
 
 
 def json_answer(body: object, headers: dict[str, str] | None = None) -> Response:
-    """`body` as compact JSON in ASCII, never kept by a cache without asking again."""
+    """`body` as compact JSON, never kept by a cache without asking again."""
     return Response(
         to_json(body),
         headers={"cache-control": "private, no-cache", **(headers or {})},
@@ -137,15 +138,15 @@ def json_answer(body: object, headers: dict[str, str] | None = None) -> Response
 
 
 def to_json(body: object) -> bytes:
-    """Compact ASCII JSON. Numbers that JSON does not have (a user's NaN) become null.
+    """Compact JSON in UTF-8. Numbers that JSON does not have (a user's NaN) become null.
 
-    ASCII, because a file name may hold bytes that are no Unicode text; escaped, they still travel.
+    A file name may hold bytes that are no Unicode text, and a user's column an integer of any size: such a
+    body is escaped to ASCII instead, in which they still travel.
     """
     try:
-        text = json.dumps(body, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        text = json.dumps(_without_nan(body), separators=(",", ":"), allow_nan=False)
-    return text.encode("ascii")
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        return json.dumps(_without_nan(body), separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def _without_nan(value: object) -> object:

@@ -27,6 +27,7 @@ MAX_LIMIT = 200
 MAX_DEPTH = 1000  # offset + limit
 MIN_WIDTH = 16
 MAX_WIDTH = 4096
+MAX_IDS = 256  # the most that can be folded under one picture are fewer
 MAX_ID = 2**63 - 1
 MIN_ID = -(2**63)
 TOWERS = ("full", "fast")
@@ -182,6 +183,14 @@ def read_id(text: str) -> int:
     if _INTEGER.fullmatch(text) and MIN_ID <= int(text) <= MAX_ID:
         return int(text)
     raise InputError(f"the id of a picture is a 64-bit integer; found {_shown(text)}")
+
+
+def read_ids(text: str) -> list[int]:
+    """Different ids of pictures with commas between, 1 to 256. Raises InputError."""
+    ids = list(dict.fromkeys(map(read_id, text.split(","))))
+    if len(ids) > MAX_IDS:
+        raise InputError(f"ids names {len(ids)} pictures; at most {MAX_IDS} can be asked for at once")
+    return ids
 
 
 def _read_integer(params: QueryParams, name: str, default: int, low: int, high: int) -> int:

@@ -8,12 +8,14 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snapseek.errors import InputError
+from snapseek.errors import InputError, SnapseekError
 from snapseek.library import Term
 from snapseek.library.queries.terms import MAX_TERMS, MAX_WEIGHT
 from snapseek.server.parameters import (
@@ -29,6 +31,8 @@ from snapseek.server.parameters import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from snapseek.library import Hits, Library
 
 MAX_PICTURE_BYTES = 16 * 2**20
@@ -74,35 +78,74 @@ class Question:
         return f'W/"{version}-{digest.hexdigest()}"'
 
 
-def find(library: Library, question: Question, read: tuple[Term, ...] = ()) -> tuple[Hits, tuple[str, ...]]:
-    """The answer, and the filters that were read out of the typed query; `read` are its pictures as terms.
+class Asking:
+    """A question to a library, read once; `pictures` are its pictures as terms."""
 
-    Raises InputError, ItemNotFoundError, ModelMismatchError as `Library.search` does.
-    """
-    terms = [*question.terms, *read]
-    wheres: list[Any] = [] if question.where is None else [question.where]
-    filters: tuple[str, ...] = ()
-    if question.typed is not None:
-        split = library.split(question.typed)
-        filters = split.filters
-        terms = [*(read_terms(split.words) if split.words.strip() else ()), *terms]
-        if filters:
-            wheres.append(split.tree)
-    if len(terms) > MAX_TERMS:
-        raise InputError(f"expected at most {MAX_TERMS} terms to search for, found {len(terms)}")
-    hits = library.search(
-        terms or None,
-        question.window.limit,
-        offset=question.window.offset,
-        exact=question.exact,
-        tower=question.tower,
-        where=tuple(wheres) or None,
-        sort=question.sort,
-        min_score=question.min_score,
-        fold=question.fold,
-        mode=question.mode,
-    )
-    return hits, filters
+    def __init__(self, library: Library, question: Question, pictures: tuple[Term, ...] = ()) -> None:
+        self._library = library
+        self._question = question
+        self._pictures = pictures
+
+    @property
+    def tower(self) -> str:
+        """Which model its words are for."""
+        return self._question.tower
+
+    @property
+    def texts(self) -> list[str]:
+        """What it has the text tower read. Raises InputError as `find` does."""
+        if self._question.mode == "words":
+            return []
+        return [term.subject for term in self._read[0] if isinstance(term.subject, str)]
+
+    def find(self) -> tuple[Hits, tuple[str, ...]]:
+        """The answer, and the filters that were read out of the typed query.
+
+        Raises InputError, ItemNotFoundError, ModelMismatchError as `Library.search` does.
+        """
+        question = self._question
+        terms, wheres, filters = self._read
+        hits = self._library.search(
+            terms or None,
+            question.window.limit,
+            offset=question.window.offset,
+            exact=question.exact,
+            tower=question.tower,
+            where=wheres or None,
+            sort=question.sort,
+            min_score=question.min_score,
+            fold=question.fold,
+            mode=question.mode,
+        )
+        return hits, filters
+
+    @cached_property
+    def _read(self) -> tuple[list[Term], tuple[Any, ...], tuple[str, ...]]:
+        """Terms, filters as `Library.search` takes them, and the typed ones as text."""
+        question = self._question
+        terms = [*question.terms, *self._pictures]
+        wheres: list[Any] = [] if question.where is None else [question.where]
+        filters: tuple[str, ...] = ()
+        if question.typed is not None:
+            split = self._library.split(question.typed)
+            filters = split.filters
+            terms = [*(read_terms(split.words) if split.words.strip() else ()), *terms]
+            if filters:
+                wheres.append(split.tree)
+        if len(terms) > MAX_TERMS:
+            raise InputError(f"expected at most {MAX_TERMS} terms to search for, found {len(terms)}")
+        return terms, tuple(wheres), filters
+
+
+def embed_ahead(library: Library, askings: Sequence[Asking]) -> None:
+    """Have the words of several questions read by the text tower together. What fails is left to `find`."""
+    texts: dict[str, list[str]] = {}
+    for asking in askings:
+        with suppress(SnapseekError):
+            texts.setdefault(asking.tower, []).extend(asking.texts)
+    for tower, wanted in texts.items():
+        with suppress(SnapseekError):
+            library.encoder_of(tower).embed_ahead(wanted)
 
 
 def question_of(body: Mapping[str, Any]) -> Question:

@@ -6,6 +6,7 @@ from snapseek.server.parameters import (
     DEFAULT_LIMIT,
     INCLUDED,
     MAX_DEPTH,
+    MAX_IDS,
     MAX_LIMIT,
     MAX_WHERE_CHARACTERS,
     MAX_WIDTH,
@@ -53,14 +54,14 @@ def openapi(snapseek_version: str) -> Json:
 def _paths() -> Json:
     page = [_limit(), _offset()]
     search = [_q(), *page, _exact(), _tower(), _where(), _sort(), _min_score(), _dedup(), _mode(), _include()]
-    listed = [*page, _where(), _stored_sort(), _include()]
+    listed = [*page, _where(), _stored_sort(), _include(), _ids()]
     like = [_id(), *page, _where(), _dedup(), _include()]
     return {
         "/api/search": {
             **_get("The pictures that answer a question, best first", "Answer", search, "400", "404", "409"),
             **_post("The same, with pictures and vectors as terms", "Question", "Answer", "404", "409"),
         },
-        "/api/items": _get("The pictures in stored order, or by a key", "Answer", listed, "400"),
+        "/api/items": _get("The pictures in stored order, or by a key, or by ids", "Answer", listed, "400"),
         "/api/items/{id}/similar": _get("The pictures most like one", "Answer", like, "400", "404", "409"),
         "/api/suggestions": _get("What can be asked of this library", "Suggestions", [], "400"),
         "/api/items/{id}": _get("One picture", "Result", [_id()], "400", "404"),
@@ -192,6 +193,12 @@ def _mode() -> Json:
 def _include() -> Json:
     shape: Json = {"type": "string", "pattern": f"^({'|'.join(INCLUDED)}|,)*$"}
     return _in_query("include", shape, f"Which of {','.join(INCLUDED)} to answer with; all by default.")
+
+
+def _ids() -> Json:
+    one = "-?[0-9]{1,19}"
+    shape: Json = {"type": "string", "pattern": f"^{one}(,{one}){{0,{MAX_IDS - 1}}}$"}
+    return _in_query("ids", shape, "Only these pictures, in this order; with include alone.")
 
 
 def _w() -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.routing import Route
 
-from snapseek.library import Term
+from snapseek.errors import ItemNotFoundError
+from snapseek.library import Hits, Term
 from snapseek.server.answers import hits_answer, suggestions_answer
 from snapseek.server.body import read_object
 from snapseek.server.etags import is_held
@@ -22,13 +24,14 @@ from snapseek.server.parameters import (
     read_choice,
     read_flag,
     read_id,
+    read_ids,
     read_include,
     read_number,
     read_query,
     read_where,
     read_window,
 )
-from snapseek.server.question import Question, find, question_of
+from snapseek.server.question import Asking, Question, question_of
 from snapseek.server.uploads import read_pictures
 
 if TYPE_CHECKING:
@@ -59,7 +62,7 @@ class SearchEndpoints:
             check_names(request.query_params, ())
             question = question_of(await read_object(request))
             terms = await read_pictures(request, self._service, question.pictures)
-            return await self._service.searchers.run(request, partial(self._find, question, terms))
+            return await self._run(request, question, terms)
         return await self._cached(request, _question(request.query_params))
 
     async def similar(self, request: Request) -> Response:
@@ -77,9 +80,13 @@ class SearchEndpoints:
         return await self._cached(request, question)
 
     async def items(self, request: Request) -> Response:
-        """The pictures in stored order, or in another."""
+        """The pictures in stored order, or in another; or those that are named."""
         params = request.query_params
-        check_names(params, ("limit", "offset", "where", "sort", "include"))
+        if "ids" in params:
+            check_names(params, ("ids", "include"))
+            named = partial(self._named, read_ids(params["ids"]), read_include(params))
+            return await self._service.searchers.run(request, named)
+        check_names(params, ("limit", "offset", "where", "sort", "include", "ids"))
         sort = read_choice(params, "sort", ("stored", *SORTS[1:]))
         question = Question(
             read_window(params), where=read_where(params), sort=sort, include=read_include(params)
@@ -97,14 +104,30 @@ class SearchEndpoints:
         tag = question.tag(self._service.library.version)
         if is_held(request.headers, tag.removeprefix("W/")):
             return Response(status_code=304, headers={"etag": tag, "cache-control": "private, no-cache"})
-        return await self._service.searchers.run(request, partial(self._find, question, tagged=True))
+        return await self._run(request, question, tagged=True)
 
-    def _find(self, question: Question, terms: tuple[Term, ...] = (), *, tagged: bool = False) -> Response:
-        library = self._service.library
-        hits, filters = find(library, question, terms)
+    async def _run(
+        self, request: Request, question: Question, pictures: tuple[Term, ...] = (), *, tagged: bool = False
+    ) -> Response:
+        asking = Asking(self._service.library, question, pictures)
+        work = partial(self._find, question, asking, tagged=tagged)
+        return await self._service.searchers.run(request, work, asking)
+
+    def _find(self, question: Question, asking: Asking, *, tagged: bool) -> Response:
+        hits, filters = asking.find()
         # The tag is of the state that answered, which may be newer than the one that was looked at before.
         headers = {"etag": question.tag(hits.version)} if tagged else {}
-        return hits_answer(hits, question.typed, library.info(), filters, question.include, headers)
+        info = self._service.library.info()
+        return hits_answer(hits, question.typed, info, filters, question.include, headers)
+
+    def _named(self, ids: list[int], include: frozenset[str]) -> Response:
+        """The pictures of these ids, in their order; the library may have lost some since they were told."""
+        library, hits = self._service.library, Hits()
+        for item_id in ids:
+            with suppress(ItemNotFoundError):
+                hits.append(library.item(item_id))
+        hits.total = len(hits)
+        return hits_answer(hits, None, library.info(), (), include)
 
     def _list(self, question: Question) -> Response:
         library, window = self._service.library, question.window

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from snapseek.server.question import embed_ahead
 from snapseek.server.workers import Workers
 
 if TYPE_CHECKING:
@@ -13,10 +15,6 @@ if TYPE_CHECKING:
 
 _MAX_SEARCHERS = 4
 _MAX_DECODERS = 2  # each may hold one whole picture, uncompressed
-
-
-def _searchers() -> Workers:
-    return Workers(min(_MAX_SEARCHERS, os.cpu_count() or 1))
 
 
 def _decoders() -> Workers:
@@ -30,5 +28,10 @@ class Service:
     library: Library
     snapseek_version: str
     fetches: bool = False
-    searchers: Workers = field(default_factory=_searchers)
     decoders: Workers = field(default_factory=_decoders)
+
+    @cached_property
+    def searchers(self) -> Workers:
+        """The threads that search; what waits for them has its words read together."""
+        count = min(_MAX_SEARCHERS, os.cpu_count() or 1)
+        return Workers(count, prepare=partial(embed_ahead, self.library))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,14 +13,13 @@ from snapseek.library.disk.catalogue import ShardRow
 from snapseek.library.disk.matching import Matching
 from snapseek.library.disk.part import Part
 from snapseek.library.disk.shard import Shard
-from snapseek.library.table.records import Record
+from snapseek.library.table.records import Core, Record
 
 _NONE = np.zeros(0, np.int64)
 BLOCK_ROWS = 8192
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a picture is: the number of its shard, and its row there."""
 
     shard: int
@@ -42,9 +42,7 @@ class Found:
 
     def places(self) -> list[Place]:
         """All of them, one by one."""
-        return [
-            Place(shard, row) for shard, row in zip(self.shards.tolist(), self.rows.tolist(), strict=True)
-        ]
+        return list(map(Place, self.shards.tolist(), self.rows.tolist()))
 
 
 NOTHING = Found(_NONE, _NONE, np.zeros(0, np.float32))
@@ -174,17 +172,17 @@ class Shards:
         found = {part.shard.stem: part.living_among(wanted) for part in self.parts}
         return {stem: here for stem, here in found.items() if len(here)}
 
-    def records(self, places: Sequence[Place]) -> list[tuple[Record, Record]]:
-        """For each place its record, and the part of it that the source added."""
-        found: dict[int, tuple[Record, Record]] = {}
-        for number in {place.shard for place in places}:
+    def records(self, places: Sequence[Place]) -> list[tuple[Core, Record]]:
+        """For each place what all pictures have, and what its source added."""
+        numbers = {place.shard for place in places}
+        if len(numbers) == 1:
+            return self.parts[numbers.pop()].shard.records.get([place.row for place in places])
+        found: dict[int, tuple[Core, Record]] = {}
+        for number in numbers:
             here = [at for at, place in enumerate(places) if place.shard == number]
-            found |= zip(here, self._read(self.parts[number].shard, [places[at] for at in here]), strict=True)
+            rows = [places[at].row for at in here]
+            found |= zip(here, self.parts[number].shard.records.get(rows), strict=True)
         return [found[at] for at in range(len(places))]
-
-    def _read(self, shard: Shard, places: Iterable[Place]) -> list[tuple[Record, Record]]:
-        records = shard.records.get([place.row for place in places])
-        return [(record, shard.records.meta(record)) for record in records]
 
     def blocks(self) -> Iterator["Block"]:
         """All pictures, some thousands at a time: shard after shard, each in order of id."""

@@ -27,17 +27,20 @@ def folded_places(vectors: NDArray[np.float32], least: float = NEAR_COSINE) -> l
     is shown of the first places does not depend on how many come after them.
     """
     count = len(vectors)
-    leader = np.full(count, -1, np.int64)
-    folds: list[Fold] = []
+    near = np.zeros((count, count), np.bool_)
     for start in range(0, count, _ROWS):
-        near = products(vectors[start : start + _ROWS], vectors[start:]) >= least
-        for place in range(start, min(start + _ROWS, count)):
-            if leader[place] < 0:
-                followers = place + 1 + np.flatnonzero(near[place - start, place - start + 1 :])
-                followers = followers[leader[followers] < 0]
-                leader[followers] = place
-                folds.append(Fold(place, tuple(followers.tolist())))
-    return folds
+        near[start : start + _ROWS, start:] = (
+            products(vectors[start : start + _ROWS], vectors[start:]) >= least
+        )
+    near = np.triu(near, 1)
+    leader = np.full(count, -1, np.int64)
+    similar: dict[int, tuple[int, ...]] = {}
+    for place in np.flatnonzero(near.any(axis=1)).tolist():  # few rows are near to a later one
+        if leader[place] < 0:
+            followers = np.flatnonzero(near[place] & (leader < 0))
+            leader[followers] = place
+            similar[place] = tuple(followers.tolist())
+    return [Fold(place, similar.get(place, ())) for place in np.flatnonzero(leader < 0).tolist()]
 
 
 def products(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:

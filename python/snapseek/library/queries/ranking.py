@@ -5,8 +5,9 @@ The plain order is that of the scores, as deep as is paged to. Every other order
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,7 @@ FOLDED = 256
 """So many of a ranking by score are folded: who looks further sees each picture by itself."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A place of a ranking: a picture, its score if there is one, and those folded under it."""
 
     place: Place
@@ -166,9 +166,7 @@ class Ranker:
     ) -> list[Entry]:
         """The `count` best, but for some places."""
         found = self._found(vector, count, matching, without, exact=exact)
-        return [
-            Entry(place, score) for place, score in zip(found.places(), found.scores.tolist(), strict=True)
-        ]
+        return list(map(Entry, found.places(), found.scores.tolist()))
 
     def _found(
         self,
@@ -210,7 +208,7 @@ class Ranker:
     def _folded(self, entries: list[Entry]) -> list[Entry]:
         vectors = self._shards.vectors_at(*self._numbers_and_rows(entries))
         return [
-            replace(entries[fold.place], similar=tuple(entries[place].place for place in fold.similar))
+            entries[fold.place]._replace(similar=tuple(entries[place].place for place in fold.similar))
             if fold.similar
             else entries[fold.place]
             for fold in folded_places(vectors)

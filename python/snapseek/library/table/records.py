@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
 before a column was there lack it: it counts as null."""
 
 Record = dict[str, Any]
+Core = tuple[int, str, int, int, str, bytes, str | None]
+"""The columns that all pictures have: id, uri, width, height, color, preview, caption."""
 
 
 class RecordWriter:
@@ -142,8 +145,8 @@ class Records:
         (batch,), (place,) = self._places(np.array([row]))
         return int(self._batches[batch].column("id")[int(place)].as_py())
 
-    def get(self, rows: Sequence[int]) -> list[Record]:
-        """The records of these rows, in their order, without columns of raw bytes but for the preview.
+    def get(self, rows: Sequence[int]) -> list[tuple[Core, Record]]:
+        """For each of these rows what all pictures have, and what its source added, without raw bytes.
 
         What JSON has no word for comes as text, times as ISO 8601.
         """
@@ -151,15 +154,19 @@ class Records:
             return []
         batch, place = self._places(np.asarray(rows, np.int64))
         try:
-            columns = [
-                read(batch, place) if read else self._by_arrow(name, batch, place)
+            columns = {
+                name: read(batch, place) if read else self._by_arrow(name, batch, place)
                 for name, read in self._readers.items()
-            ]
+            }
         except (IndexError, UnicodeDecodeError) as error:
             raise FormatError(
                 f"{self._path} is damaged ({error}); see: snapseek verify, snapseek repair"
             ) from error
-        return [dict(zip(self._shown, values, strict=True)) for values in zip(*columns, strict=True)]
+        core = zip(*(columns[name] for name in _CORE), strict=True)
+        own = zip(*(columns[name] for name in self._own), strict=True) if self._own else repeat((), len(rows))
+        return [
+            (known, dict(zip(self._own, added, strict=True))) for known, added in zip(core, own, strict=True)
+        ]
 
     @cached_property
     def _readers(self) -> dict[str, Values | None]:
@@ -176,10 +183,6 @@ class Records:
         """The batch of each row, and its place there."""
         batch = self._stops.searchsorted(rows, side="right")
         return batch, rows - (self._stops - self._counts)[batch]
-
-    def meta(self, record: Record) -> Record:
-        """The part of a record that its source added."""
-        return {name: record[name] for name in self._own}
 
     def column(self, name: str) -> "Iterator[pa.Array[Any]]":
         """One column of all records in order, some ten thousand of them at a time."""
