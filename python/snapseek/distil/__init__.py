@@ -4,9 +4,9 @@
     Encoder.load("student").embed_texts(["a dog"])                # the same space, far quicker
 
 `distillation` is the whole way: texts, the teacher's answers, training, a folder. `ranking` is the loss and
-the figures in plain NumPy, `static` and `transformer` are the two kinds of student that learn, `training`
-teaches them in PyTorch, `rounded` is the teacher itself in 8 bits, `onnx_graph` writes graphs, `student` the
-folder that `Encoder.load` opens.
+the figures in plain NumPy; `static`, `transformer` and `shortened` are the kinds of student that learn.
+`training` teaches them in PyTorch, where `replay` runs the teacher's graph; `rounded` is the teacher itself
+in 8 bits, `onnx_graph` writes graphs, `student` the folder that `Encoder.load` opens.
 """
 
 from snapseek.distil.distillation import Figures, Plan, distil, read_texts

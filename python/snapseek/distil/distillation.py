@@ -17,12 +17,11 @@ from snapseek.models import Encoder
 from snapseek.models.texts import shipped_texts, shipped_words
 
 if TYPE_CHECKING:
-    from snapseek.distil.static import StaticWeights
-    from snapseek.distil.transformer import TransformerWeights
+    from snapseek.distil.training import ShortenedPupil
 
 Floats = NDArray[np.float32]
 LARGEST_TABLE = 65_536  # tokens; of a larger vocabulary only those that occur in the texts are asked alone
-STUDENTS = ("static", "transformer", "int8")
+STUDENTS = ("static", "transformer", "shortened", "int8")
 LAYERS = (2, 3, 4)
 _HELD_OUT = 2_000
 _FEWEST = 64
@@ -33,12 +32,12 @@ _TOP = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make: the kind of student, its layers (of a transformer), how many shipped texts, how long.
+    """What to make: the kind of student, its layers (unless static), how many shipped texts, how long.
 
     The student `int8` is the teacher's own tower with its matrices in 8 bits; it learns nothing.
     """
 
-    student: Literal["static", "transformer", "int8"] = "static"
+    student: Literal["static", "transformer", "shortened", "int8"] = "static"
     layers: int = 3
     shipped: int = 60_000
     epochs: int = 6
@@ -71,7 +70,9 @@ class Figures:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the teacher said: `ids` and `wanted` (n, dim) of texts, `alone` (tokens, dim) of single tokens."""
+    """What the teacher said: `ids` and `wanted` (n, dim) of texts, `alone` (tokens, dim) of single tokens, of
+    none where it was not asked.
+    """
 
     ids: list[list[int]]
     wanted: Floats
@@ -103,23 +104,28 @@ def gather_texts(encoder: Encoder, own: Sequence[str], plan: Plan) -> list[str]:
     return known
 
 
-def ask(encoder: Encoder, texts: Sequence[str]) -> Answers:
-    """What the teacher says of each text, and of each token alone between the model's own marks.
+def ask(encoder: Encoder, texts: Sequence[str], *, alone: bool = True) -> Answers:
+    """What the teacher says of each text and, if `alone`, of each token between the model's own marks.
 
     Texts in which it finds nothing are left out; a token in which it finds nothing has a row of zeros.
     """
     ids = encoder.token_ids(texts)
+    rows = _said_alone(encoder, ids) if alone else np.zeros((0, encoder.dim), np.float32)
+    wanted = _said(encoder, ids)
+    heard = np.abs(wanted).sum(axis=1) > 0
+    return Answers([row for row, is_heard in zip(ids, heard, strict=True) if is_heard], wanted[heard], rows)
+
+
+def _said_alone(encoder: Encoder, ids: Sequence[Sequence[int]]) -> Floats:
     before, behind = encoder.tokens.special_ids("dog")
     tokens = range(encoder.tokens.size)
     if len(tokens) > LARGEST_TABLE:
         asked = np.unique(np.concatenate([np.array(row) for row in ids]))
     else:
         asked = np.arange(len(tokens))
-    alone = np.zeros((len(tokens), encoder.dim), np.float32)
-    alone[asked] = _said(encoder, [[*before, int(token), *behind] for token in asked])
-    wanted = _said(encoder, ids)
-    heard = np.abs(wanted).sum(axis=1) > 0
-    return Answers([row for row, is_heard in zip(ids, heard, strict=True) if is_heard], wanted[heard], alone)
+    rows = np.zeros((len(tokens), encoder.dim), np.float32)
+    rows[asked] = _said(encoder, [[*before, int(token), *behind] for token in asked])
+    return rows
 
 
 def _said(encoder: Encoder, rows: Sequence[Sequence[int]]) -> Floats:
@@ -200,16 +206,17 @@ def _taught(
     report: Callable[[str], object],
 ) -> _Made:
     """Train a student on all texts but those held out."""
-    from snapseek.distil.student import write_student
+    from snapseek.distil.student import write_folder
 
+    begun = _begun(encoder, plan) if plan.student == "shortened" else None
     report(f"{len(texts)} texts; asking {encoder.name}")
     start = time.perf_counter()
-    answers = ask(encoder, texts)
+    answers = ask(encoder, texts, alone=begun is None)
     asked = time.perf_counter()
     held = _held_out(len(answers.ids), plan.seed)
-    weights = _train(answers, ~held, vectors, encoder, plan, report)
+    write_tower = _train(answers, ~held, vectors, encoder, plan, begun, report)
     trained = time.perf_counter()
-    write_student(out, weights, encoder, {"kind": plan.student})
+    write_folder(out, write_tower, encoder, {"kind": plan.student})
     unheard = [ids for ids, is_held in zip(answers.ids, held, strict=True) if is_held]
     return _Made(unheard, answers.wanted[held], int((~held).sum()), asked - start, trained - asked)
 
@@ -236,14 +243,29 @@ def _held_out(count: int, seed: int) -> NDArray[np.bool_]:
     return held
 
 
+def _begun(encoder: Encoder, plan: Plan) -> "ShortenedPupil":
+    """A student that is some layers of its teacher. Raises InputError or ModelError where none can be."""
+    from snapseek.distil.shortened import read_text_graph
+    from snapseek.distil.training import ShortenedPupil
+
+    policy = encoder.text_policy
+    teacher = read_text_graph(*encoder.text_graph)
+    length = None if policy.unpadded else policy.context_length
+    return ShortenedPupil(teacher.shortened(plan.layers), policy.pad_id, length)
+
+
 def _train(
     answers: Answers,
     kept: NDArray[np.bool_],
     vectors: Floats | None,
     encoder: Encoder,
     plan: Plan,
+    begun: "ShortenedPupil | None",
     report: Callable[[str], object],
-) -> "StaticWeights | TransformerWeights":
+) -> Callable[[Path], object]:
+    """Teach a student, one that has `begun` or a new one; what writes its tower to a path."""
+    from snapseek.distil.shortened import write_shortened
+    from snapseek.distil.student import write_text_tower
     from snapseek.distil.training import (
         HIDDEN,
         WIDE,
@@ -251,6 +273,7 @@ def _train(
         Lesson,
         halves_pay,
         quiet,
+        train_shortened,
         train_static,
         train_transformer,
     )
@@ -261,11 +284,16 @@ def _train(
     lesson = Lesson(ids, wanted, np.ones(len(ids), np.float32), anchors)
     heat = heat_of(wanted[:256], anchors[:_TEXT_ANCHORS])
     course = Course(heat, epochs=plan.epochs, seed=plan.seed, halves=halves_pay())
+    if begun is not None:
+        train_shortened(begun, lesson, course, report)
+        return partial(write_shortened, graph=begun.weights(), dim=encoder.dim)
     rows = quiet(answers.alone, ids)
     if plan.student == "static":
-        return train_static(rows, lesson, course, report, hidden=HIDDEN, wide=WIDE).weights()
+        pupil = train_static(rows, lesson, course, report, hidden=HIDDEN, wide=WIDE)
+        return partial(write_text_tower, weights=pupil.weights(), dim=encoder.dim)
     length = encoder.tokens.context_length
-    return train_transformer(rows, lesson, course, report, layers=plan.layers, length=length).weights()
+    other = train_transformer(rows, lesson, course, report, layers=plan.layers, length=length)
+    return partial(write_text_tower, weights=other.weights(), dim=encoder.dim)
 
 
 def require(*packages: str) -> None:

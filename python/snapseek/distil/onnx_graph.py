@@ -10,14 +10,19 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET, IR_VERSION = 17, 8
+_AXES_ARE_INPUTS = 18
 ELEMENT = {"int64": TensorProto.INT64, "float32": TensorProto.FLOAT}
 
 
 class Graph:
-    """Collects nodes and constants; every method returns the name of the value that it made."""
+    """Collects nodes and constants; every method returns the name of the value that it made.
+
+    `opset` may be raised for nodes that need a later one.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self.opset = OPSET
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
@@ -28,9 +33,12 @@ class Graph:
         return name
 
     def constant(self, value: object, kind: type = np.float32) -> str:
+        """Store numbers as an array of at least one axis."""
+        return self.tensor(np.ascontiguousarray(np.asarray(value, kind)))
+
+    def tensor(self, array: NDArray[Any]) -> str:
         """Store an array as it is."""
         name = f"c{len(self._constants)}"
-        array: NDArray[Any] = np.ascontiguousarray(np.asarray(value, kind))
         self._constants.append(numpy_helper.from_array(array, name))
         return name
 
@@ -56,7 +64,10 @@ class Graph:
 
     def unit(self, value: str) -> str:
         """Scale rows (last axis) to length 1; a row of zeros stays one."""
-        length = self.op("ReduceL2", value, axes=[-1], keepdims=1)
+        if self.opset < _AXES_ARE_INPUTS:
+            length = self.op("ReduceL2", value, axes=[-1], keepdims=1)
+        else:
+            length = self.op("ReduceL2", value, self.constant([-1], np.int64), keepdims=1)
         return self.op("Div", value, self.op("Max", length, self.constant(1e-6)))
 
     def gelu(self, value: str) -> str:
@@ -73,8 +84,9 @@ class Graph:
         self._nodes.append(helper.make_node("Identity", [value], [name], name=name))
         output = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width])
         body = helper.make_graph(self._nodes, self._name, self._inputs, [output], self._constants)
-        opset = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(body, opset_imports=opset, ir_version=IR_VERSION, producer_name="snapseek")
+        opset = [helper.make_opsetid("", self.opset)]
+        version = max(IR_VERSION, helper.find_min_ir_version_for(opset))
+        model = helper.make_model(body, opset_imports=opset, ir_version=version, producer_name="snapseek")
         model.doc_string = note
         onnx.checker.check_model(model, full_check=True)
         return path.write_bytes(model.SerializeToString(deterministic=True))

@@ -13,6 +13,7 @@ from snapseek.errors import InputError, StorageError
 from snapseek.models import Encoder
 from snapseek.models.layout import STUDENT
 
+STUDENT_OUTPUT = "text_embeds"
 _CLEANING = {"canonical": "canonicalize", "lower": "lower"}
 
 
@@ -74,7 +75,7 @@ def write_text_tower(path: Path, weights: Weights, dim: int) -> int:
     graph = Graph("snapseek student: text tower")
     ids = graph.input("input_ids", "int64", ["N", "L"])
     mask = graph.op("Cast", graph.input("attention_mask", "int64", ["N", "L"]), to=TensorProto.FLOAT)
-    return graph.write(path, weights.add_to(graph, ids, mask), "text_embeds", dim, "see student.json")
+    return graph.write(path, weights.add_to(graph, ids, mask), STUDENT_OUTPUT, dim, "see student.json")
 
 
 def _settings(teacher: Encoder, told: Mapping[str, object]) -> dict[str, dict[str, object]]:

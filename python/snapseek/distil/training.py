@@ -14,6 +14,8 @@ from torch import nn
 from torch.nn import functional
 
 from snapseek.distil.ranking import NEARNESS
+from snapseek.distil.replay import Replay
+from snapseek.distil.shortened import TextGraph
 from snapseek.distil.static import STEEPNESS, Neighbours, StaticWeights
 from snapseek.distil.transformer import EPSILON, TransformerWeights
 
@@ -25,6 +27,7 @@ _TOGETHER, _FEW = 256, 16
 _BLANK = -1
 HIDDEN, WIDE = 1024, 256  # of a student's bend, and of what neighbours add
 _LAYER_RATE, _WARMING = 1e-3, 200
+_GENTLE, _SMALL_BATCH = 5e-4, 128  # for what has learned before
 _FEWEST_STEPS, _SMALLEST_BATCH = 32, 32
 
 
@@ -200,6 +203,39 @@ class TransformerPupil:
         return TransformerWeights(named, self.heads)
 
 
+class ShortenedPupil:
+    """The teacher's graph without most of its layers."""
+
+    def __init__(self, graph: TextGraph, pad_id: int, length: int | None) -> None:
+        """Start as `graph` is. Texts are filled up with `pad_id`: all to `length` ids, or where it is None,
+        those that go together to the longest. Raises ModelError for a graph that cannot be taught.
+        """
+        self.graph, self.pad_id, self.length = graph, pad_id, length
+        self.replay = Replay(graph)
+        tables = graph.tables
+        self.sparse = [weight for name, weight in self.replay.weights.items() if name in tables]
+        self.dense = [weight for name, weight in self.replay.weights.items() if name not in tables]
+
+    def __call__(self, ids: Ids) -> Any:
+        """(n, dim) unit rows of n texts as the teacher's ids, with its marks."""
+        order, parts = _alike(ids)
+        said = torch.cat([self._said([ids[row] for row in part]) for part in parts])
+        return functional.normalize(said.float(), dim=1)[torch.tensor(order).argsort()]
+
+    def _said(self, ids: Ids) -> Any:
+        lengths = torch.tensor([len(row) for row in ids])
+        longest = self.length or int(lengths.max())
+        padded = torch.tensor([[*row, *[self.pad_id] * (longest - len(row))] for row in ids])
+        mask = (torch.arange(longest)[None] < lengths[:, None]).long()
+        named = {self.graph.ids: padded, self.graph.mask: mask}
+        return self.replay({name: named.get(name, torch.zeros_like(mask)) for name in self.graph.inputs})
+
+    def weights(self) -> TextGraph:
+        """What was learned."""
+        learned = {name: _array(weight) for name, weight in self.replay.weights.items()}
+        return replace(self.graph, weights=learned)
+
+
 def _alike(ids: Ids) -> tuple[list[int], list[list[int]]]:
     """Rows by length, and the same in parts that are padded together: within a quarter, or a few."""
     order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
@@ -281,6 +317,15 @@ def train_transformer(
     torch.manual_seed(course.seed)
     pupil = TransformerPupil(alone, hidden, width=256, layers=layers, length=length)
     train(pupil, lesson, replace(course, layer_rate=_LAYER_RATE, warming=_WARMING), report)
+    return pupil
+
+
+def train_shortened(
+    pupil: ShortenedPupil, lesson: Lesson, course: Course, report: Callable[[str], object]
+) -> ShortenedPupil:
+    """Teach a student that begins as some layers of its teacher, at its own pace."""
+    torch.manual_seed(course.seed)
+    train(pupil, lesson, replace(course, batch=_SMALL_BATCH, rate=_GENTLE, warming=_WARMING), report)
     return pupil
 
 
