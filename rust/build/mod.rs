@@ -9,8 +9,6 @@ pub mod steps;
 pub mod transform;
 pub mod trial;
 
-mod leftover;
 mod routing;
-mod screen;
 
 pub use steps::build;

@@ -4,5 +4,4 @@
 
 pub mod coarse;
 pub mod kmeans;
-pub mod largest;
-pub mod rough;
+pub mod panels;
