@@ -286,6 +286,7 @@ def test_a_linked_picture_is_fetched_by_the_server_and_asked_with(page, linking,
     server, picture = linking
     page.goto(server)
     expect(page.get_by_test_id("readout")).to_contain_text("pictures")
+    page.wait_for_load_state("networkidle")  # what the server says that it can do has come, too
     page.evaluate(HAND_OVER, [kind, picture])
     expect(page.get_by_test_id("term")).to_contain_text(picture)
     expect_first(page, "red")
