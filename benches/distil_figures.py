@@ -350,20 +350,20 @@ def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
 
 def said(tower: Tower, ids: list[list[int]]) -> np.ndarray:
     """(n, dim) float32: what an exported student says."""
-    rows = []
-    for row in ids:
-        tokens = np.array([row], np.int64)
-        feeds = {"input_ids": tokens, "attention_mask": np.ones_like(tokens)}
-        rows.append(tower.run(feeds, ["text_embeds"])[0])
-    return unit(np.concatenate(rows))
+    return unit(np.concatenate([asked(tower, np.array([row], np.int64)) for row in ids]))
 
 
 def run(tower: Tower, length: int) -> object:
     """One query of so many tokens."""
-    ids = np.arange(1000, 1000 + length)[None]
+    return asked(tower, np.arange(1000, 1000 + length)[None])
+
+
+def asked(tower: Tower, ids: np.ndarray) -> np.ndarray:
+    """What a tower answers to ids (n, length); one whose teacher takes no mask takes none either."""
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
     names = {port.name for port in tower.inputs}
-    return tower.run({name: value for name, value in feeds.items() if name in names}, ["text_embeds"])
+    (answer,) = tower.run({name: feeds[name] for name in feeds if name in names}, ["text_embeds"])
+    return answer
 
 
 def median_ms(call: Callable[[], object], runs: int = 200) -> float:
