@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -102,6 +103,10 @@ class FakeLibrary:
         if not 1 <= item <= len(self.paths):
             raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
         return self._hit(item, None)
+
+    def items(self, items: Sequence[int]) -> Hits:
+        hits = [self._hit(item, None) for item in items if 1 <= item <= len(self.paths)]
+        return Hits(hits, total=len(hits))
 
     def packed(self, item: int) -> str | None:
         self.item(item)

@@ -5,9 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from snapseek.distil.static import Neighbours, StaticWeights
+from snapseek.distil.student import write_folder, write_text_tower
 from snapseek.distil.transformer import TransformerWeights
 
 DIM, TOKENS = 3, 11  # those of the tiny model
+
+
+def write_student(out, weights, teacher, told):
+    """The folder of a student with these weights, as `snapseek distil` writes it."""
+    write_folder(out, lambda path: write_text_tower(path, weights, teacher.dim), teacher, told)
 
 
 def static_weights(seed=0, dim=DIM, tokens=TOKENS, hidden=8):

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from conftest import write_pictures
-from pupils import DIM, hearing_weights, static_weights, transformer_weights
-from snapseek.distil.student import note, write_student, write_text_tower
+from pupils import DIM, hearing_weights, static_weights, transformer_weights, write_student
+from snapseek.distil.student import note, write_folder, write_text_tower
 from snapseek.errors import InputError, ModelError, ModelMismatchError, StorageError
 from snapseek.library import Library
 from snapseek.models import Encoder
@@ -163,3 +163,16 @@ def test_a_student_with_a_missing_file_is_refused(student, name):
 def test_it_may_be_moved(student, tmp_path, encoder):
     shutil.move(student, tmp_path / "elsewhere")
     assert Encoder.load(tmp_path / "elsewhere").space == encoder.fingerprint
+
+
+def test_a_tower_that_cannot_be_written_leaves_the_older_student(student, encoder):
+    before = sorted(path.relative_to(student.parent) for path in student.parent.rglob("*"))
+
+    def write_tower(path):
+        path.write_bytes(b"half of it")
+        raise ModelError("the teacher's graph is damaged")
+
+    with pytest.raises(ModelError, match="damaged"):
+        write_folder(student, write_tower, encoder, {})
+    assert sorted(path.relative_to(student.parent) for path in student.parent.rglob("*")) == before
+    assert Encoder.load(student).teacher.fingerprint == encoder.fingerprint

@@ -4,9 +4,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from conftest import write_pictures
-from pupils import static_weights
+from pupils import static_weights, write_student
 from snapseek.cli import main
-from snapseek.distil.student import write_student
 from snapseek.errors import InputError, ModelMismatchError
 from snapseek.library import Library
 from snapseek.models import Encoder

@@ -227,13 +227,11 @@ def _rounded(encoder: Encoder, out: Path, texts: list[str], plan: Plan) -> _Made
     from snapseek.distil.student import write_folder
 
     start = time.perf_counter()
-    ids = encoder.token_ids([texts[place] for place in np.flatnonzero(_held_out(len(texts), plan.seed))])
-    wanted = _said(encoder, ids)
-    heard = np.abs(wanted).sum(axis=1) > 0
+    held = np.flatnonzero(_held_out(len(texts), plan.seed))
+    answers = ask(encoder, [texts[place] for place in held], alone=False)
     asked = time.perf_counter()
     write_folder(out, partial(write_rounded, *encoder.text_graph), encoder, {"kind": plan.student})
-    unheard = [row for row, is_heard in zip(ids, heard, strict=True) if is_heard]
-    return _Made(unheard, wanted[heard], 0, asked - start, time.perf_counter() - asked)
+    return _Made(answers.ids, answers.wanted, 0, asked - start, time.perf_counter() - asked)
 
 
 def _held_out(count: int, seed: int) -> NDArray[np.bool_]:

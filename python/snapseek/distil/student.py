@@ -30,18 +30,14 @@ def check_place(out: Path) -> None:
         raise InputError(f"expected an empty place or an older student, found something else at {out}")
 
 
-def write_student(out: Path, weights: Weights, teacher: Encoder, told: Mapping[str, object]) -> None:
-    """Write the folder `out`, replacing an older student there; `told` are further facts to keep in it.
-
-    Raises InputError where something else is at `out`, StorageError when the disk refuses.
-    """
-    write_folder(out, lambda path: write_text_tower(path, weights, teacher.dim), teacher, told)
-
-
 def write_folder(
     out: Path, write_tower: Callable[[Path], object], teacher: Encoder, told: Mapping[str, object]
 ) -> None:
-    """As `write_student`, for a text tower that `write_tower` writes to the path that it is given."""
+    """Write the folder `out`, replacing an older student there; `told` are further facts to keep in it.
+
+    `write_tower` writes the text tower to the path that it is given. Raises whatever it raises, InputError
+    where something else is at `out`, StorageError when the disk refuses; what was there stays then.
+    """
     check_place(out)
     draft = out.with_name(f"{out.name}.tmp")
     try:
@@ -53,12 +49,10 @@ def write_folder(
             (draft / name).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
         shutil.rmtree(out, ignore_errors=True)
         draft.replace(out)
-    except InputError:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
     except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
         raise StorageError(f"{out} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def note(out: Path, told: Mapping[str, object]) -> None:

@@ -413,6 +413,10 @@ class Library:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
         return self._now().item(item)
 
+    def items(self, items: Sequence[int]) -> Hits:
+        """The pictures with these ids, in their order, without scores, but for those that are gone."""
+        return self._now().items(items)
+
     def packed(self, item: int) -> str | None:
         """The address of an original inside an archive or a table, for `snapseek.sources.member.read_member`.
 

@@ -199,6 +199,12 @@ class Snapshot:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
         return self._hits([Entry(self._place_of(item))])[0]
 
+    def items(self, items: Sequence[int]) -> Hits:
+        """The pictures with these ids, in their order, without scores, but for those that are gone."""
+        places = [place for item in items if (place := self._shards.place_of(item)) is not None]
+        hits = self._hits([Entry(place) for place in places])
+        return Hits(hits, total=len(hits), version=self.version, library_count=len(self))
+
     def vector(self, item: int) -> NDArray[np.float32]:
         """(dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
         stored = self._shards.vector(self._place_of(item))

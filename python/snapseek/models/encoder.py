@@ -25,13 +25,13 @@ from snapseek.models.model_files import ModelFiles
 from snapseek.models.pixels import PixelPolicy
 from snapseek.models.policy import TextPolicy, probe
 from snapseek.models.provider import choose_provider
-from snapseek.models.recent import Recent
 from snapseek.models.shelf import STARTER, find_model
 from snapseek.models.teacher import Teacher
 from snapseek.models.text import TEXT_OUTPUTS, TextSide
 from snapseek.models.tokens import Tokens
 from snapseek.models.tower import CPU, Tower
 from snapseek.models.wording import Wording
+from snapseek.recent import Recent
 
 _TOGETHER = 64
 _QUERIES_TOGETHER = 8  # more of them cost as much each
@@ -66,7 +66,8 @@ class Encoder:
             self._pixels  # noqa: B018 (damaged settings are found now, not at the first picture)
         self._policy = self._text_policy()
         self.dim = self._policy.dim
-        self._recent = Recent(_RECENT_TEXTS)  # never goes stale: nothing of an encoder changes
+        # What is kept never goes stale: nothing of an encoder changes.
+        self._recent: Recent[str, NDArray[np.float32]] = Recent(_RECENT_TEXTS)
 
     @classmethod
     def load(
@@ -192,14 +193,14 @@ class Encoder:
         new = [text for text in new if text not in self._recent]
         if len(new) < 2 or not self._runs_together:
             return
-        known = [text for text, knows in zip(new, self.knows(new), strict=True) if knows]
-        pairs = sorted(zip(self.token_ids(known), known, strict=True), key=lambda pair: len(pair[0]))
+        pairs = [(ids, text) for ids, text in zip(self._tokens.known(new), new, strict=True) if ids]
+        pairs.sort(key=lambda pair: len(pair[0]))
         for start in range(0, len(pairs), _QUERIES_TOGETHER):
             part = pairs[start : start + _QUERIES_TOGETHER]
             with suppress(InputError):  # one without a direction: who asks for it alone is told
                 rows = self._run([ids for ids, _ in part], self._policy.length_of(part[-1][0]))
                 for (_, text), row in zip(part, rows, strict=True):
-                    self._recent.keep(text, row[None].copy())
+                    self._remember(text, row[None].copy())
 
     @property
     def _runs_together(self) -> bool:
@@ -208,7 +209,7 @@ class Encoder:
 
     def knows(self, texts: Sequence[str]) -> list[bool]:
         """Whether the model knows a word of each text; `embed_texts` refuses the others."""
-        return self._tokens.known(texts)
+        return [ids is not None for ids in self._tokens.known(texts)]
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text with the model's marks, true length, cut at the context length."""
@@ -239,8 +240,13 @@ class Encoder:
             ids = self._tokens.known_ids(text)
             row = self._run([ids], self._policy.length_of(ids))
             if len(text) <= _RECENT_CHARACTERS:
-                self._recent.keep(text, row)
+                self._remember(text, row)
         return row
+
+    def _remember(self, text: str, row: NDArray[np.float32]) -> None:
+        """Keep (1, dim) float32, which nobody may change from now on."""
+        row.flags.writeable = False
+        self._recent.keep(text, row)
 
     def _text_policy(self) -> TextPolicy:
         """What was found when these files were first loaded, or is found now."""

@@ -81,14 +81,16 @@ class Tokens:
 
     def known_ids(self, text: str) -> list[int]:
         """The ids of one text, as `ids` gives them. Raises InputError if the model knows no word of it."""
-        (encoding,) = self._encode([text])
-        if not self._says_something(encoding):
+        (ids,) = self.known([text])
+        if ids is None:
             raise InputError(f"the model knows no word in {shorten(text)}; try other words")
-        return list(encoding.ids)
+        return ids
 
-    def known(self, texts: Sequence[str]) -> list[bool]:
-        """Whether the model knows a word of each text."""
-        return [self._says_something(encoding) for encoding in self._encode(texts)]
+    def known(self, texts: Sequence[str]) -> list[list[int] | None]:
+        """The ids of each text, as `ids` gives them; None for one of which the model knows no word."""
+        return [
+            list(encoding.ids) if self._says_something(encoding) else None for encoding in self._encode(texts)
+        ]
 
     def _says_something(self, encoding: Encoding) -> bool:
         pairs = zip(encoding.ids, encoding.special_tokens_mask, strict=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from snapseek.errors import InputError, ItemNotFoundError
+from snapseek.errors import InputError
 from snapseek.library import Term
 from snapseek.server.answers import json_answer, remote_address
 from snapseek.server.body import read_object
@@ -88,13 +88,8 @@ class ClipBackEndpoints:
         )
 
     def _tell(self, ids: list[int]) -> Response:
-        found = []
-        for item_id in ids:
-            try:
-                found.append({"id": item_id, "metadata": _columns(self._service.library.item(item_id))})
-            except ItemNotFoundError:
-                continue
-        return json_answer(found)
+        hits = self._service.library.items(ids)
+        return json_answer([{"id": hit.id, "metadata": _columns(hit)} for hit in hits])
 
 
 def _columns(hit: Hit) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.routing import Route
 
-from snapseek.errors import ItemNotFoundError
-from snapseek.library import Hits, Term
+from snapseek.library import Term
 from snapseek.library.towers import TOWERS
 from snapseek.server.answers import hits_answer, suggestions_answer
 from snapseek.server.body import read_object
@@ -122,12 +120,8 @@ class SearchEndpoints:
 
     def _named(self, ids: list[int], include: frozenset[str]) -> Response:
         """The pictures of these ids, in their order; the library may have lost some since they were told."""
-        library, hits = self._service.library, Hits()
-        for item_id in ids:
-            with suppress(ItemNotFoundError):
-                hits.append(library.item(item_id))
-        hits.total = len(hits)
-        return hits_answer(hits, None, library.info(), (), include)
+        library = self._service.library
+        return hits_answer(library.items(ids), None, library.info(), (), include)
 
     def _list(self, question: Question) -> Response:
         library, window = self._service.library, question.window

@@ -1,7 +1,6 @@
 """Which pictures of a state of a library a filter leaves, ready for searches."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from snapseek.library.disk.shard import Allowed
 from snapseek.library.filters.facets import Flags
 from snapseek.library.filters.rows import rows_of
 from snapseek.library.filters.tree import Tree
+from snapseek.recent import Recent
 
 _KEPT = 16
 _CHUNK_ROWS = 1 << 16
@@ -82,18 +82,12 @@ class Matchings:
     def __init__(self, parts: Sequence[Part]) -> None:
         """Of these shards, which never change."""
         self._parts = parts
-        self._kept: OrderedDict[Tree | None, Matching] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Recent[Tree | None, Matching] = Recent(_KEPT)
 
     def of(self, tree: Tree | None) -> Matching:
         """The matching of a resolved tree."""
-        with self._lock:
-            if tree in self._kept:
-                self._kept.move_to_end(tree)
-                return self._kept[tree]
-        made = Matching(self._parts, tree)
-        with self._lock:
-            self._kept[tree] = made
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return made
+        matching = self._kept.get(tree)
+        if matching is None:
+            matching = Matching(self._parts, tree)
+            self._kept.keep(tree, matching)
+        return matching

@@ -174,11 +174,8 @@ class Shards:
 
     def records(self, places: Sequence[Place]) -> list[tuple[Core, Record]]:
         """For each place what all pictures have, and what its source added."""
-        numbers = {place.shard for place in places}
-        if len(numbers) == 1:
-            return self.parts[numbers.pop()].shard.records.get([place.row for place in places])
         found: dict[int, tuple[Core, Record]] = {}
-        for number in numbers:
+        for number in {place.shard for place in places}:
             here = [at for at, place in enumerate(places) if place.shard == number]
             rows = [places[at].row for at in here]
             found |= zip(here, self.parts[number].shard.records.get(rows), strict=True)
