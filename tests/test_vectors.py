@@ -19,7 +19,7 @@ import reference
 import snapseek
 from snapseek import VectorIndex
 from snapseek.errors import InputError
-from snapseek.vectors import FLAT_ROWS, memory_limit
+from snapseek.vectors import FLAT_ROWS, Effort, memory_limit
 from vector_rows import DIM, LISTS, names, unit_rows
 
 
@@ -104,6 +104,24 @@ def test_the_best_k_are_a_prefix_of_more(index: VectorIndex) -> None:
     more = index.search(queries, k=300, exact=True)[0]
     for k in (0, 1, 10, 299):
         np.testing.assert_array_equal(index.search(queries, k=k, exact=True)[0], more[:, :k])
+
+
+@pytest.mark.parametrize("dim", [3, 8, DIM])
+def test_the_best_k_of_one_shortlist_are_a_prefix_of_more_and_the_best_of_it(
+    dim: int, tmp_path: Path
+) -> None:
+    """Of few dimensions, scores lie so close together that the steps of the scan do not tell them apart."""
+    index = VectorIndex.build(unit_rows(30_000, dim), path=tmp_path / "a.snap", nlist=320)
+    allow = index.filter(np.arange(30_000) % 6 != 0)
+    thorough = Effort(1.0, 320, 1000)
+    queries = unit_rows(40, dim, seed=99)
+    for narrowed in (None, allow):
+        more = index.search(queries, k=1000, effort=thorough, allow=narrowed)[0]
+        for k in (1, 10, 60, 300):
+            found = index.search(queries, k=k, effort=thorough, allow=narrowed)[0]
+            np.testing.assert_array_equal(found, more[:, :k])
+        best = index.search(queries, k=1, exact=True, allow=narrowed)[0]
+        assert recall(more[:, :1], best) == 1.0
 
 
 def test_effort_is_a_recall_a_name_or_a_measured_point(lists: VectorIndex) -> None:

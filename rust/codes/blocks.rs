@@ -15,7 +15,7 @@ pub const GROUP_BYTES: usize = BLOCK_ROWS / 2;
 pub const STRETCH_ONE: u8 = 128;
 
 /// Least stretch: a row is never taken for shorter than half of what its codes say.
-const STRETCH_LEAST: f32 = 64.0;
+pub const STRETCH_LEAST: f32 = 64.0;
 
 /// Bytes of one block for `m` subquantizers.
 pub const fn block_bytes(m: usize) -> usize {

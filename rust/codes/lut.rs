@@ -4,7 +4,7 @@
 //! for all subquantizers, so that sums are exact in 16 bits on every kernel, in every order; for the few rows that are
 //! scored last they are rounded finely, to 21 bits.
 
-use crate::codes::blocks::{self, GROUP_BYTES, STRETCH_ONE};
+use crate::codes::blocks::{self, GROUP_BYTES, STRETCH_LEAST, STRETCH_ONE};
 use crate::codes::{DSUB, KSUB, MAX_M};
 
 /// Largest entry of a table.
@@ -29,6 +29,16 @@ const _: () = assert!(LUT_LIMIT as usize * MAX_M <= i16::MAX as usize);
 
 /// Steps to the unit of a stretched sum.
 const UNIT: f32 = 2.0;
+
+/// Steps by which a score from [`Lut::unstretched`] is off at most because a stretched sum was rounded to a whole number: a
+/// half, of units that the least stretch makes twice as large.
+const SUM_ROUNDING: f32 = UNIT / 2.0 * (STRETCH_ONE as f32 / STRETCH_LEAST);
+
+/// Standard deviations within which the difference of two errors is taken to be: it is farther off once in 10^14 times.
+const DEVIATIONS: f32 = 8.0;
+
+/// What float32 may add to a doubt: scores are sums of a few hundred values.
+const FLOAT_ROUNDING: f32 = 1e-5;
 
 /// Codebooks turned so that a table is filled sixteen entries at a time: shape (m, 4, 16).
 #[derive(Clone, Debug)]
@@ -131,6 +141,25 @@ impl Lut {
         f64::from(sum) * f64::from(self.fine_scale)
     }
 
+    /// By how much the errors of two scores from [`Lut::unstretched`] may differ. To be asked for after [`Lut::refine`].
+    ///
+    /// Of few tables that is what rounding took from their entries at most. The errors of many cancel out: they are bounded
+    /// as sums of independent values that are spread evenly, which are sub-Gaussian with their own variance.
+    pub fn doubt(&self) -> f32 {
+        let (steps, _) = self.steps.as_chunks::<KSUB>();
+        let (mut width, mut variance) = (0.0, 0.0);
+        for (entries, steps) in self.exact.iter().zip(steps) {
+            let errors = std::array::from_fn(|code| entries[code] - f32::from(steps[code]) * self.scale);
+            let (low, high) = bounds_of(&errors);
+            width += high - low;
+            variance += variance_of(&errors);
+        }
+        let likely = DEVIATIONS * (2.0 * variance).sqrt();
+        let fine = self.fine_scale * self.exact.len() as f32;
+        let most = self.scale * f32::from(LUT_LIMIT) * self.exact.len() as f32;
+        width.min(likely) + fine + 2.0 * SUM_ROUNDING * self.scale + FLOAT_ROUNDING * (most + self.rest.abs())
+    }
+
     /// The entries, shape (m, 16), each at most [`LUT_LIMIT`].
     pub fn steps(&self) -> &[u8] {
         &self.steps
@@ -179,6 +208,17 @@ fn bounds_of(entries: &[f32; KSUB]) -> (f32, f32) {
     (low, high)
 }
 
+#[inline]
+fn variance_of(errors: &[f32; KSUB]) -> f32 {
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for error in errors {
+        sum += error;
+        squares += error * error;
+    }
+    let count = KSUB as f32;
+    (squares - sum * sum / count).max(0.0) / count
+}
+
 /// The nearest step; adding 2^23 leaves no bits for a fraction, so the sum's low bits are the rounded integer.
 #[inline]
 fn step(value: f32, inverse: f32) -> u8 {
@@ -198,6 +238,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::codes::pqscan::{PqScanner, Table};
 
     proptest! {
         #[test]
@@ -227,6 +268,33 @@ mod tests {
                 let error = (lut.fine_part(&block, 1) - f64::from(expected)).abs();
                 prop_assert!(error <= 1e-3 * f64::from(lut.scale), "{} steps off", error / f64::from(lut.scale));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn scores_of_sums_are_off_alike_within_the_doubt(
+            values in prop::collection::vec(-1_f32..1.0, 8 * (KSUB + 1) * DSUB),
+            idle in 0_usize..8,
+            rows in prop::collection::vec((any::<u64>(), STRETCH_LEAST as u8..=u8::MAX), 1..32),
+        ) {
+            let (books, query) = values.split_at(8 * KSUB * DSUB);
+            let mut query = query.to_vec();
+            query[..idle * DSUB].fill(0.0);
+            let mut lut = Lut::default();
+            lut.fill(&query, &Books::new(books));
+            lut.refine();
+            let (mut block, mut sums) = (vec![0; blocks::block_bytes(8)], [[0; blocks::BLOCK_ROWS]]);
+            let codes: Vec<u8> = rows.iter().flat_map(|(bits, _)| bits.to_le_bytes().map(|byte| byte & 15)).collect();
+            let stretches: Vec<u8> = rows.iter().map(|&(_, stretch)| stretch).collect();
+            blocks::pack(&codes, &stretches, 8, &mut block);
+            let table = Table { steps: lut.steps(), zero: lut.zero(), floor: i16::MIN };
+            PqScanner::scalar().scan(&block, table, &[], &mut sums, &mut [0]);
+            let off = |row: usize| {
+                lut.fine_part(&block, row) as f32 - lut.unstretched(i32::from(sums[0][row]), stretches[row])
+            };
+            let (least, most) = (0..rows.len()).map(off).fold((f32::MAX, f32::MIN), |(low, high), off| (low.min(off), high.max(off)));
+            prop_assert!(most - least <= lut.doubt(), "{} for {}", most - least, lut.doubt());
         }
     }
 

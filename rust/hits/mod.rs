@@ -3,6 +3,7 @@
 //! May import nothing but [`crate::error`].
 
 pub mod best;
+pub mod contenders;
 pub mod filter;
 pub mod shortlist;
 pub mod topk;

@@ -7,6 +7,7 @@
 use crate::codes::blocks::stretch_of;
 use crate::codes::lut::Lut;
 use crate::hits::best::Best;
+use crate::hits::contenders::{Contender, keep_contenders};
 use crate::hits::filter::Filter;
 use crate::hits::shortlist::{Candidate, Shortlist};
 use crate::hits::topk::Hit;
@@ -30,9 +31,6 @@ const FILTERED: usize = 2;
 
 /// A filtered search goes on while more than one in so many of the shortlist was found late.
 const LATE_PART: usize = 20;
-
-/// Rows beyond 2k that are scored by the fine table: the steps of the scan, coarser by far, still come near it.
-const SPARE: usize = 20;
 
 /// How thoroughly to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +68,7 @@ pub struct Scratch {
     rows: Shortlist,
     probes: Vec<Probe>,
     targets: Vec<Target>,
+    contenders: Vec<Contender>,
     best: Best,
 }
 
@@ -171,7 +170,7 @@ impl Scratch {
     }
 
     fn score_targets(&mut self, view: &View<'_>) {
-        let query = if view.shape.tier.trellis().is_some() { &self.turned } else { &self.query };
+        let query = tier_query(view, &self.query, &self.turned);
         let best = &mut self.best;
         view.refiner.score(query, &self.targets, |hit| best.offer(hit, view.ids));
         self.targets.clear();
@@ -251,8 +250,10 @@ impl Scratch {
         allowed
     }
 
-    /// Score the first `depth` of the shortlist by their sums and the tier, then the best of them by the fine table
-    /// instead of the sums.
+    /// Score the first `depth` of the shortlist by their sums and the tier, then those of them that may be among the best `k`
+    /// by the fine table instead of the sums.
+    ///
+    /// So the best of the same shortlist are a prefix of more of them.
     fn refine(&mut self, view: &View<'_>, k: usize, depth: usize) {
         if view.shape.tier == Tier::None {
             let lut = &self.lut;
@@ -263,25 +264,45 @@ impl Scratch {
             self.rows.best().iter().for_each(|candidate| self.best.offer(hit(candidate), view.ids));
             return;
         }
+        self.score_roughly(view, depth);
+        self.lut.refine();
+        keep_contenders(&mut self.contenders, k, self.lut.doubt());
+        self.best.begin(k);
+        for (at, contender) in self.contenders.iter().enumerate() {
+            if let Some(later) = self.contenders.get(at + BLOCKS_AHEAD) {
+                prefetch_all(view.block_of(later.row as usize).0);
+            }
+            let (block, place) = view.block_of(contender.row as usize);
+            let score = contender.base + self.lut.fine_part(block, place) + contender.tier;
+            self.best.offer(Hit { row: contender.row, score: rounded(score) }, view.ids);
+        }
+    }
+
+    /// Make contenders of the first `depth` of the shortlist.
+    fn score_roughly(&mut self, view: &View<'_>, depth: usize) {
         self.targets.clear();
+        self.contenders.clear();
         for candidate in self.rows.best().iter().take(depth) {
             let row = candidate.row();
             let base = self.probes[candidate.note as usize].base;
             let (block, place) = view.block_of(row as usize);
             let sum = candidate.score() - self.lut.steps_of(base as f32);
-            let part = self.lut.unstretched(sum, stretch_of(block, place));
-            self.targets.push(Target { row, base: base + f64::from(part) });
+            let rough = self.lut.unstretched(sum, stretch_of(block, place));
+            self.targets.push(Target { row, base });
+            self.contenders.push(Contender { row, base, tier: 0.0, rough });
         }
-        self.best.begin(2 * k + SPARE);
-        self.score_targets(view);
-        for hit in self.best.sorted(view.ids) {
-            let base = view.base(&self.query, view.list_of(hit.row as usize));
-            self.targets.push(Target { row: hit.row, base });
-        }
-        self.best.begin(k);
-        self.lut.refine();
-        self.score_finely(view);
+        let contenders = &mut self.contenders;
+        view.refiner.parts(tier_query(view, &self.query, &self.turned), &self.targets, |at, tier| {
+            let contender = &mut contenders[at];
+            contender.tier = tier;
+            contender.rough = (contender.base + f64::from(contender.rough) + tier) as f32;
+        });
     }
+}
+
+/// The query as the tier sees it.
+fn tier_query<'a>(view: &View<'_>, query: &'a Query, turned: &'a Query) -> &'a Query {
+    if view.shape.tier.trellis().is_some() { turned } else { query }
 }
 
 /// When to stop probing.

@@ -430,6 +430,22 @@ pub(crate) mod tests {
         }
 
         #[test]
+        fn the_best_of_one_shortlist_are_a_prefix_of_more(
+            query in prop::collection::vec(-1_f32..1.0, DIM),
+            allowed in prop::option::of(prop::collection::vec(prop::bool::weighted(0.8), 900)),
+            k in 1_usize..200,
+        ) {
+            for tier in (0..=Tier::LAST).filter_map(Tier::of_number) {
+                let index = index(tier);
+                let filter = allowed.as_ref().map(|allowed| index.filter(Allow::Rows(allowed)).unwrap());
+                let plan = Plan { k: 200, nprobe: 5, shortlist: 200, exact: false };
+                let whole = search(&index, &query, plan, filter.as_ref());
+                let first = search(&index, &query, Plan { k, ..plan }, filter.as_ref());
+                prop_assert_eq!(&first[..], &whole[..k], "{:?}", tier);
+            }
+        }
+
+        #[test]
         fn never_fewer_than_allowed_and_never_others(
             query in prop::collection::vec(-1_f32..1.0, DIM),
             share in 0.0..0.2,

@@ -176,17 +176,24 @@ impl<'a> Refiner<'a> {
         }
     }
 
-    /// Score rows, each in one exact product, and hand them on in order. A tier with a trellis is asked by the query of
-    /// [`Refiner::ask`].
+    /// Score rows and hand them on in order; see [`Refiner::parts`].
     pub fn score(&self, query: &Query, targets: &[Target], mut found: impl FnMut(Hit)) {
+        self.parts(query, targets, |at, part| {
+            let Target { row, base } = targets[at];
+            found(Hit { row, score: rounded(base + part) });
+        });
+    }
+
+    /// Hand on the place of each target, in order, and what the tier adds to its score: one exact product. A tier with a
+    /// trellis is asked by the query of [`Refiner::ask`].
+    pub fn parts(&self, query: &Query, targets: &[Target], mut found: impl FnMut(usize, f64)) {
         targets.iter().take(AHEAD).for_each(|target| self.prefetch(target.row));
         for (at, target) in targets.iter().enumerate() {
             if let Some(later) = targets.get(at + AHEAD) {
                 self.prefetch(later.row);
             }
             let scale = self.scales[target.row as usize];
-            let score = target.base + query.part(self.product(query, target.row), scale);
-            found(Hit { row: target.row, score: rounded(score) });
+            found(at, query.part(self.product(query, target.row), scale));
         }
     }
 
