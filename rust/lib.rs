@@ -45,7 +45,7 @@
 //! | [`error`] | what can go wrong, and how to mend it |
 //! | [`parallel`] | work in pieces on several threads, with the same results whatever their number |
 //! | [`math`] | matrices, eigenvectors, numbers by chance |
-//! | [`vectors`] | the caller's vectors where they lie; int8 codes, with the proof that no product overflows; float16 |
+//! | [`vectors`] | the caller's vectors where they lie; int8 codes, with the proof that no product overflows, and the products of many with many; float16 |
 //! | [`hits`] | which rows may be found, and the best of those that were |
 //! | [`scan`] | the exact scan of int8 codes: [`scan::Scanner`] is a kernel that this CPU is known to run |
 //! | [`tier`] | what 4-bit codes leave over, rounded where queries do not look or trellis-coded, and added to refine a score |

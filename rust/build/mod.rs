@@ -9,6 +9,8 @@ pub mod steps;
 pub mod transform;
 pub mod trial;
 
+mod leftover;
 mod routing;
+mod screen;
 
 pub use steps::build;

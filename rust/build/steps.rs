@@ -3,8 +3,10 @@
 use std::ops::Range;
 use std::path::Path;
 
+use crate::build::leftover::Leftover;
 use crate::build::quantizer::{self, Assigned, Gains, encode};
 use crate::build::routing;
+use crate::build::screen::Screen;
 use crate::build::settings::{Options, Settings};
 use crate::build::transform::Kind;
 use crate::build::trial::{Best, NEIGHBOURS, Trial};
@@ -16,17 +18,21 @@ use crate::error::{Error, Result};
 use crate::file::draft::Draft;
 use crate::file::format::{KIND_LISTS, Tag};
 use crate::index::lists::{Effort, Means, Shape, Trained};
-use crate::math::linalg::{products, subtract_turned};
+use crate::math::linalg::products;
 use crate::math::random::Random;
 use crate::parallel::{Listener, Team};
 use crate::tier::refine::Tier;
 use crate::tier::shaping::Shaper;
+use crate::vectors::cross::Coded;
 use crate::vectors::half::encode_halves;
 use crate::vectors::ids::check_ids;
 use crate::vectors::rows::Rows;
 
 /// Rows of the sample for every list.
 const SAMPLE_EACH: usize = 32;
+
+/// Rows whose scores tell which others cannot be neighbours.
+const KNOWN_ROWS: usize = 32_768;
 
 /// Pieces that are coded before they are written: their bytes are what is held in memory.
 const BATCH: usize = 16;
@@ -76,8 +82,8 @@ pub fn build<'a>(
     let (trained, gains) = quantizer::train(data, &trial, settings.m, options.transform, seed, &mut team)?;
     let shape = shape(rows, &settings, &members, trained.transform);
     let shaper = Shaper::new(&trained.asked, rows.dim());
-    let b = trained.b.decode(rows.dim());
-    let store = Store { data, ids, members: &members, trained: &trained, b, shaper, shape, gains };
+    let leftover = Leftover::new(&trained.books, &trained.b.decode(rows.dim()), rows.dim());
+    let store = Store { data, ids, members: &members, trained: &trained, leftover, shaper, shape, gains };
     let mut draft = store.write(path, &mut team)?;
     let efforts =
         crate::build::calibrate::measure(&mut draft, &shape, &trial, &truth, &members.rows, &mut team)?;
@@ -102,16 +108,29 @@ fn assign(
     trial: &Trial,
     team: &mut Team<'_>,
 ) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
+    team.enter("assign", (0.0, 0.0));
+    let known = known(rows, trial, team)?;
+    let screen = Screen::new(trial, coarse.middle(), &known);
     team.enter("assign", (0.0, 1.0));
     let starts = (0..rows.len()).step_by(PIECE);
     let work = |start: usize| {
         let end = rows.len().min(start + PIECE);
         let values = rows.read(start..end)?;
-        let best = trial.best(&values, start as u32..end as u32);
-        Ok((coarse.assign(&values, rows.dim()), best))
+        let coded = Coded::around(coarse.middle(), &values);
+        let best = screen.best(&values, &coded, start as u32..end as u32);
+        Ok((coarse.assign(&coded), best))
     };
     let (lists, parts): (Vec<Vec<u32>>, Vec<Best>) = team.run(starts, work)?.into_iter().unzip();
     Ok((lists.concat(), Best::merge(parts, trial.len(), NEIGHBOURS)))
+}
+
+/// The neighbours of the held-out queries among rows here and there: all rows' are no farther.
+fn known(rows: &Rows<'_>, trial: &Trial, team: &mut Team<'_>) -> Result<Best> {
+    let some: Vec<u32> = (0..rows.len() as u32).step_by(rows.len().div_ceil(KNOWN_ROWS).max(1)).collect();
+    // Which they are does not matter here, but how much they score.
+    let best = |numbers: &[u32]| Ok(trial.best(&rows.gather(numbers)?, 0..numbers.len() as u32));
+    let parts = team.run(some.chunks(PIECE / 2), best)?;
+    Ok(Best::joined(parts, trial.len(), NEIGHBOURS))
 }
 
 /// The means of all rows of each list; a list without rows has a mean of zeros.
@@ -141,8 +160,8 @@ struct Store<'a> {
     ids: Option<&'a [i64]>,
     members: &'a Members,
     trained: &'a Trained,
-    /// What queries are multiplied with, as it is stored, shape (4m, dim).
-    b: Vec<f32>,
+    /// By what queries are multiplied with, as it is stored.
+    leftover: Leftover,
     shaper: Shaper,
     shape: Shape,
     gains: Gains,
@@ -150,7 +169,7 @@ struct Store<'a> {
 
 /// The coded rows of one piece, in list order.
 #[derive(Default)]
-struct Coded {
+struct Stored {
     blocks: Vec<u8>,
     ids: Vec<i64>,
     tier: Vec<u8>,
@@ -168,11 +187,11 @@ impl Store<'_> {
             let end = count.min(start + BATCH * PIECE);
             team.enter("write", (share(start), share(end)));
             let pieces = (start..end).step_by(PIECE).map(|start| start..end.min(start + PIECE));
-            for coded in team.run(pieces, |piece| self.code(piece))? {
-                draft.append(Tag::BLOCKS, &coded.blocks)?;
-                draft.append(Tag::IDS, bytemuck::cast_slice(&coded.ids))?;
-                draft.append(Tag::TIER, &coded.tier)?;
-                draft.append(Tag::SCALES, bytemuck::cast_slice(&coded.scales))?;
+            for stored in team.run(pieces, |piece| self.code(piece))? {
+                draft.append(Tag::BLOCKS, &stored.blocks)?;
+                draft.append(Tag::IDS, bytemuck::cast_slice(&stored.ids))?;
+                draft.append(Tag::TIER, &stored.tier)?;
+                draft.append(Tag::SCALES, bytemuck::cast_slice(&stored.scales))?;
             }
         }
         draft.seal()?;
@@ -200,39 +219,39 @@ impl Store<'_> {
     }
 
     /// The rows of one piece, coded.
-    fn code(&self, rows: Range<usize>) -> Result<Coded> {
+    fn code(&self, rows: Range<usize>) -> Result<Stored> {
         let numbers = &self.members.rows[rows];
         let residuals = self.data.residuals(numbers)?;
-        let (codes, rebuilt) = encode(&self.trained.a, &self.trained.books, &residuals, self.shape.dim);
+        let (codes, _) = encode(&self.trained.a, &self.trained.books, &residuals, self.shape.dim);
         let ids = numbers.iter().map(|&row| self.id(row)).collect();
-        let mut coded = Coded { blocks: codes.pack(self.shape.m), ids, ..Coded::default() };
-        self.refine(residuals, &rebuilt, &mut coded);
-        Ok(coded)
+        let mut stored = Stored { blocks: codes.pack(self.shape.m), ids, ..Stored::default() };
+        self.refine(residuals, &codes.codes, &mut stored);
+        Ok(stored)
     }
 
     fn id(&self, row: u32) -> i64 {
         self.ids.map_or(i64::from(row), |ids| ids[row as usize])
     }
 
-    /// Code for the tier what the 4-bit codes, which stand for `rebuilt`, leave over of the residuals, shape (n, dim).
-    fn refine(&self, mut residuals: Vec<f32>, rebuilt: &[f32], coded: &mut Coded) {
+    /// Code for the tier what the 4-bit `codes`, shape (m, n), leave over of the residuals, shape (n, dim).
+    fn refine(&self, mut residuals: Vec<f32>, codes: &[u8], stored: &mut Stored) {
         let Shape { tier, dim, .. } = self.shape;
         if !tier.has_scales() {
             return;
         }
         let n = residuals.len() / dim;
-        subtract_turned(rebuilt, &self.b, dim, &mut residuals);
-        (coded.tier, coded.scales) = (vec![0; n * tier.row_bytes(dim)], vec![0.0; n]);
+        self.leftover.subtract(codes, &mut residuals);
+        (stored.tier, stored.scales) = (vec![0; n * tier.row_bytes(dim)], vec![0.0; n]);
         if tier == Tier::Float16 {
-            let lines = coded.tier.chunks_exact_mut(tier.row_bytes(dim));
-            let rows = residuals.chunks_exact(dim).zip(lines).zip(&mut coded.scales);
+            let lines = stored.tier.chunks_exact_mut(tier.row_bytes(dim));
+            let rows = residuals.chunks_exact(dim).zip(lines).zip(&mut stored.scales);
             rows.for_each(|((row, line), scale)| *scale = encode_halves(row, line));
         } else if let Some(trellis) = tier.trellis() {
             let mut columns = vec![0.0; n * self.shape.m * DSUB];
             products(&self.trained.a, &residuals, dim, &mut columns);
-            trellis.encode(&columns, dim, &mut coded.tier, &mut coded.scales);
+            trellis.encode(&columns, dim, &mut stored.tier, &mut stored.scales);
         } else {
-            self.shaper.encode(tier, &residuals, &mut coded.tier, &mut coded.scales);
+            self.shaper.encode(tier, &residuals, &mut stored.tier, &mut stored.scales);
         }
     }
 }

@@ -128,14 +128,33 @@ impl Best {
         }
     }
 
-    /// The best of all parts, best first: one list of row numbers for each query.
-    pub fn merge(parts: Vec<Self>, queries: usize, k: usize) -> Vec<Vec<u32>> {
+    /// Offer a row to one query.
+    pub fn offer_one(&mut self, query: usize, row: u32, score: f32) {
+        self.tops[query].offer(row, score + 0.0);
+    }
+
+    /// The score of the row of rank `k` for each query: every row that is among the best `k` of more rows has as much. No
+    /// score at all, -∞, where there are fewer.
+    pub fn floors(&self, k: usize) -> Vec<f32> {
+        let floor =
+            |top: &TopK| top.clone().into_hits().get(k - 1).map_or(f32::NEG_INFINITY, |hit| hit.score);
+        self.tops.iter().map(floor).collect()
+    }
+
+    /// The best of all parts together.
+    pub fn joined(parts: Vec<Self>, queries: usize, k: usize) -> Self {
         let mut all = Self::new(queries, k);
         for part in parts {
             for (top, mine) in all.tops.iter_mut().zip(part.tops) {
                 mine.into_hits().into_iter().for_each(|Hit { row, score }| top.offer(row, score));
             }
         }
+        all
+    }
+
+    /// The best of all parts, best first: one list of row numbers for each query.
+    pub fn merge(parts: Vec<Self>, queries: usize, k: usize) -> Vec<Vec<u32>> {
+        let all = Self::joined(parts, queries, k);
         all.tops.into_iter().map(|top| top.into_hits().into_iter().map(|hit| hit.row).collect()).collect()
     }
 }

@@ -5,11 +5,13 @@
 //! in each, 8 groups of 512 hold the nearest of 8192 centroids for 99.8 % of CLIP-like rows, at an eighth of the work; the
 //! other rows are farther from theirs by so little that all residuals together gain 0.14 % of energy.
 
-use crate::clustering::kmeans::{Centroids, Members, copied, lloyd, set_mean};
-use crate::clustering::panels::Panels;
+use crate::clustering::kmeans::{Members, copied, lloyd, set_mean};
+use crate::clustering::largest::{largest, largest_few};
+use crate::clustering::rough::Rough;
 use crate::error::Result;
 use crate::math::random::Random;
 use crate::parallel::Team;
+use crate::vectors::cross::Coded;
 use crate::vectors::rows::Rows;
 
 /// Least number of centroids in a group, on average.
@@ -36,6 +38,9 @@ const REFINING_ROUNDS: usize = 3;
 const TRAIN_PROBES: usize = 4;
 const PROBES: usize = 8;
 
+/// Rows whose mean everything is coded around.
+const MIDDLE_ROWS: usize = 8192;
+
 /// Lists of one piece of work.
 const MEANS_PIECE: usize = 64;
 
@@ -45,7 +50,9 @@ pub const PIECE: usize = 8192;
 /// Centroids that are compared with a row only if their group is near.
 #[derive(Debug)]
 pub struct Coarse {
-    supers: Centroids,
+    /// What rows and centroids are coded around, shape (dim,).
+    middle: Vec<f32>,
+    supers: Rough,
     groups: Vec<Group>,
     probes: usize,
 }
@@ -54,22 +61,24 @@ pub struct Coarse {
 struct Group {
     /// Their numbers among all centroids, rising.
     numbers: Vec<u32>,
-    centroids: Panels,
+    centroids: Rough,
 }
 
 impl Coarse {
-    /// Group `centroids`, shape (k, dim), around supers.
-    pub fn new(centroids: &[f32], dim: usize, probes: usize, random: &mut Random) -> Self {
+    /// Group `centroids`, shape (k, dim), around supers; all are coded around `middle`, shape (dim,).
+    pub fn new(centroids: &[f32], middle: Vec<f32>, probes: usize, random: &mut Random) -> Self {
+        let dim = middle.len();
         let count = supers_for(centroids.len() / dim);
         let supers = lloyd(centroids, dim, count, GROUPING_ROUNDS, random);
-        let members = Members::new(&supers.nearest(centroids), supers.len());
+        let supers = Rough::new(supers.values(), &middle);
+        let members = Members::new(&supers.nearest(&Coded::around(&middle, centroids)), supers.len());
         let group = |list| {
             let numbers = members.of(list).to_vec();
-            let centroids = Panels::new(&copied(centroids, dim, &numbers), dim);
+            let centroids = Rough::new(&copied(centroids, dim, &numbers), &middle);
             Group { numbers, centroids }
         };
         let groups = (0..supers.len()).map(group).collect();
-        Self { supers, groups, probes }
+        Self { middle, supers, groups, probes }
     }
 
     /// Number of centroids.
@@ -82,15 +91,21 @@ impl Coarse {
         self.len() == 0
     }
 
-    /// The nearest centroid of each of `rows`, shape (n, dim), among those of the nearest groups.
-    pub fn assign(&self, rows: &[f32], dim: usize) -> Vec<u32> {
-        let mut best = vec![(f32::NEG_INFINITY, 0); rows.len() / dim];
-        for (group, visitors) in self.groups.iter().zip(self.visitors(rows, best.len())) {
-            group.centroids.nearest(rows, &visitors, |row, place, score| {
-                let best = &mut best[row as usize];
+    /// What rows are coded around, shape (dim,).
+    pub fn middle(&self) -> &[f32] {
+        &self.middle
+    }
+
+    /// The nearest centroid of each of `rows`, which are coded around the middle, among those of the nearest groups.
+    pub fn assign(&self, rows: &Coded) -> Vec<u32> {
+        let mut best = vec![(f32::NEG_INFINITY, 0); rows.len()];
+        for (group, visitors) in self.groups.iter().zip(self.visitors(rows)) {
+            let visitors = visitors.into_iter().map(|row| row as usize);
+            group.centroids.score(rows, visitors, |row, scores| {
+                let (place, score) = largest(scores);
                 let number = group.numbers[place];
-                if score > best.0 || score == best.0 && number < best.1 {
-                    *best = (score, number);
+                if score > best[row].0 || score == best[row].0 && number < best[row].1 {
+                    best[row] = (score, number);
                 }
             });
         }
@@ -98,22 +113,19 @@ impl Coarse {
     }
 
     /// The rows that visit each group: a row visits its nearest groups that are not empty.
-    fn visitors(&self, rows: &[f32], n: usize) -> Vec<Vec<u32>> {
-        let mut visitors =
-            vec![Vec::with_capacity(2 * n * self.probes / self.groups.len()); self.groups.len()];
-        let mut order: Vec<u32> = Vec::new();
-        self.supers.score(rows, |row, scores| {
-            order.clear();
-            order.extend(
-                (0..scores.len() as u32).filter(|&group| !self.groups[group as usize].numbers.is_empty()),
-            );
-            if order.len() > self.probes {
-                let farther =
-                    |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
-                order.select_nth_unstable_by(self.probes - 1, farther);
-                order.truncate(self.probes);
-            }
-            order.iter().for_each(|&group| visitors[group as usize].push(row as u32));
+    fn visitors(&self, rows: &Coded) -> Vec<Vec<u32>> {
+        let room = 2 * rows.len() * self.probes / self.groups.len().max(1);
+        let mut visitors = vec![Vec::with_capacity(room); self.groups.len()];
+        let empty: Vec<usize> =
+            (0..self.groups.len()).filter(|&group| self.groups[group].numbers.is_empty()).collect();
+        let mut open = vec![0.0; self.groups.len()];
+        let mut nearest = Vec::new();
+        self.supers.score(rows, 0..rows.len(), |row, scores| {
+            open.copy_from_slice(scores);
+            empty.iter().for_each(|&group| open[group] = f32::NEG_INFINITY);
+            largest_few(&open, self.probes, &mut nearest);
+            let full = nearest.iter().filter(|&&group| !self.groups[group as usize].numbers.is_empty());
+            full.for_each(|&group| visitors[group as usize].push(row as u32));
         });
         visitors
     }
@@ -135,11 +147,12 @@ pub fn train(
     let dim = rows.dim();
     let mut random = Random::new(seed, 1);
     team.enter("lists", (0.0, 0.2));
-    let mut means = divide(rows, sample, nlist, seed, team)?;
+    let middle = middle(rows, sample, seed)?;
+    let mut means = divide(rows, sample, nlist, &middle, seed, team)?;
     for round in 0..REFINING_ROUNDS {
         let share = |round: usize| 0.2 + 0.8 * round as f64 / REFINING_ROUNDS as f64;
         team.enter("lists", (share(round), share(round + 1)));
-        let coarse = Coarse::new(&means, dim, TRAIN_PROBES, &mut random);
+        let coarse = Coarse::new(&means, middle.clone(), TRAIN_PROBES, &mut random);
         let lists = assign(rows, sample, &coarse, team)?;
         let members = Members::new(&lists, means.len() / dim);
         move_to_means(rows, sample, &members, &mut means, team)?;
@@ -148,17 +161,34 @@ pub fn train(
             means[empty * dim..][..dim].copy_from_slice(&row);
         }
     }
-    Ok(Coarse::new(&means, dim, PROBES, &mut random))
+    Ok(Coarse::new(&means, middle, PROBES, &mut random))
+}
+
+/// The mean of some of the rows numbered `sample`, shape (dim,).
+fn middle(rows: &Rows<'_>, sample: &[u32], seed: u64) -> Result<Vec<f32>> {
+    let few = rows.gather(&pick(sample, MIDDLE_ROWS, &mut Random::new(seed, 6)))?;
+    let mut middle = vec![0.0; rows.dim()];
+    set_mean(&mut middle, few.chunks_exact(rows.dim()));
+    Ok(middle)
 }
 
 /// The first centroids: supers, and within each as many as its share of the sample asks for.
-fn divide(rows: &Rows<'_>, sample: &[u32], nlist: usize, seed: u64, team: &mut Team<'_>) -> Result<Vec<f32>> {
+fn divide(
+    rows: &Rows<'_>,
+    sample: &[u32],
+    nlist: usize,
+    middle: &[f32],
+    seed: u64,
+    team: &mut Team<'_>,
+) -> Result<Vec<f32>> {
     let (dim, count) = (rows.dim(), supers_for(nlist));
     let mut random = Random::new(seed, 2);
     let few = pick(sample, count * ROWS_EACH, &mut random);
     let supers = lloyd(&rows.gather(&few)?, dim, count, ROUNDS, &mut random);
+    let near = Rough::new(supers.values(), middle);
     let pieces = sample.chunks(PIECE);
-    let lists = team.run(pieces, |piece| Ok(supers.nearest(&rows.gather(piece)?)))?.concat();
+    let nearest = |piece: &[u32]| Ok(near.nearest(&Coded::around(middle, &rows.gather(piece)?)));
+    let lists = team.run(pieces, nearest)?.concat();
     let members = Members::new(&lists, supers.len());
     let shares = allot(nlist, &members);
     let split = |(group, share): (usize, usize)| {
@@ -202,7 +232,8 @@ fn allot(nlist: usize, members: &Members) -> Vec<usize> {
 /// The list of each of the rows numbered `numbers`.
 fn assign(rows: &Rows<'_>, numbers: &[u32], coarse: &Coarse, team: &mut Team<'_>) -> Result<Vec<u32>> {
     let pieces = numbers.chunks(PIECE);
-    Ok(team.run(pieces, |piece| Ok(coarse.assign(&rows.gather(piece)?, rows.dim())))?.concat())
+    let nearest = |piece: &[u32]| Ok(coarse.assign(&Coded::around(coarse.middle(), &rows.gather(piece)?)));
+    Ok(team.run(pieces, nearest)?.concat())
 }
 
 /// Set each mean to that of its list; `numbers` are the rows that `members` counts. Empty lists keep theirs.
@@ -249,16 +280,20 @@ mod tests {
         train(&rows, &sample, nlist, 5, &mut Team::new(threads, &mut listener)).unwrap()
     }
 
+    fn assigned(coarse: &Coarse, values: &[f32]) -> Vec<u32> {
+        coarse.assign(&Coded::around(coarse.middle(), values))
+    }
+
     #[test]
     fn two_levels_find_nearly_what_one_finds() {
         let values = values(6000);
         let coarse = trained(&values, 300, 2);
         assert_eq!(coarse.len(), 300);
-        let all =
-            Coarse { probes: coarse.groups.len(), supers: coarse.supers.clone(), groups: coarse.groups };
-        let exact = all.assign(&values, DIM);
+        let rows = Coded::around(coarse.middle(), &values);
+        let all = Coarse { probes: coarse.groups.len(), ..coarse };
+        let exact = all.assign(&rows);
         let few = Coarse { probes: TRAIN_PROBES, ..all };
-        let found = few.assign(&values, DIM);
+        let found = few.assign(&rows);
         let same = exact.iter().zip(&found).filter(|(a, b)| a == b).count();
         assert!(same > 5400, "{same} of 6000");
     }
@@ -266,8 +301,8 @@ mod tests {
     #[test]
     fn the_number_of_threads_changes_nothing() {
         let values = values(3000);
-        let one = trained(&values, 150, 1).assign(&values, DIM);
-        assert_eq!(one, trained(&values, 150, 3).assign(&values, DIM));
+        let one = assigned(&trained(&values, 150, 1), &values);
+        assert_eq!(one, assigned(&trained(&values, 150, 3), &values));
     }
 
     #[test]
@@ -275,7 +310,7 @@ mod tests {
         let same = [2.0; 900 * DIM];
         let coarse = trained(&same, 600, 1);
         assert!((1..=600).contains(&coarse.len()));
-        assert_eq!(coarse.assign(&same, DIM).iter().max(), Some(&0));
+        assert_eq!(assigned(&coarse, &same).iter().max(), Some(&0));
         assert_eq!(trained(&values(5), 5, 1).len(), 5);
     }
 }

@@ -1,7 +1,10 @@
 //! Lloyd's k-means: every row goes to its nearest centroid, every centroid to the mean of its rows, again and again.
 
+use crate::clustering::largest::largest;
+use crate::clustering::rough::Rough;
 use crate::math::linalg::{dot, products};
 use crate::math::random::Random;
+use crate::vectors::cross::Coded;
 
 /// Rows that are scored together: so many that laying the centroids out for each tile costs little beside the
 /// products, and so few that their scores stay in the cache until the best is picked.
@@ -59,31 +62,20 @@ impl Centroids {
     }
 }
 
-/// Place and value of the largest score; of equal ones the first. (0, -∞) if there is none.
-pub fn largest(scores: &[f32]) -> (usize, f32) {
-    const LANES: usize = 16;
-    let mut best = [f32::NEG_INFINITY; LANES];
-    let (lanes, rest) = scores.as_chunks::<LANES>();
-    for scores in lanes {
-        best.iter_mut()
-            .zip(scores)
-            .for_each(|(best, &score)| *best = if score > *best { score } else { *best });
-    }
-    let most = best.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
-    (scores.iter().position(|&score| score == most).unwrap_or(0), most)
-}
-
-/// `k` centroids of `rows`, shape (n, dim), by `rounds` of Lloyd's algorithm from random rows on. With fewer rows than
-/// `k`, every row is a centroid.
+/// `k` centroids of `rows`, shape (n, dim), by `rounds` of Lloyd's algorithm from random rows on; rows are compared with
+/// them by codes around the rows' mean. With fewer rows than `k`, every row is a centroid.
 pub fn lloyd(rows: &[f32], dim: usize, k: usize, rounds: usize, random: &mut Random) -> Centroids {
     let n = rows.len() / dim;
     let seeds = random.sample(n, k);
-    let mut centroids = Centroids::new(copied(rows, dim, &seeds), dim);
+    let mut centroids = copied(rows, dim, &seeds);
+    let mut middle = vec![0.0; dim];
+    set_mean(&mut middle, rows.chunks_exact(dim));
+    let coded = Coded::around(&middle, rows);
     for _ in 0..rounds {
-        let lists = centroids.nearest(rows);
-        centroids = Centroids::new(means(rows, &lists, centroids, random), dim);
+        let lists = Rough::new(&centroids, &middle).nearest(&coded);
+        centroids = means(rows, dim, &lists, centroids, random);
     }
-    centroids
+    Centroids::new(centroids, dim)
 }
 
 /// The rows of these numbers, one after another.
@@ -94,10 +86,8 @@ pub fn copied(rows: &[f32], dim: usize, numbers: &[u32]) -> Vec<f32> {
 }
 
 /// The means of lists of rows; an empty list becomes a random row of the fullest one.
-fn means(rows: &[f32], lists: &[u32], centroids: Centroids, random: &mut Random) -> Vec<f32> {
-    let dim = centroids.dim;
-    let members = Members::new(lists, centroids.len());
-    let mut values = centroids.values;
+fn means(rows: &[f32], dim: usize, lists: &[u32], mut values: Vec<f32>, random: &mut Random) -> Vec<f32> {
+    let members = Members::new(lists, values.len() / dim);
     for (list, mean) in values.chunks_exact_mut(dim).enumerate() {
         let rows = members.of(list).iter().map(|&row| &rows[row as usize * dim..][..dim]);
         set_mean(mean, rows);
@@ -169,8 +159,6 @@ impl Members {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn blobs(count: usize, each: usize) -> Vec<f32> {
@@ -205,15 +193,5 @@ mod tests {
         let reseeds = members.reseeds(&mut Random::new(0, 0));
         assert_eq!(reseeds.iter().map(|&(list, _)| list).collect::<Vec<_>>(), [1, 3]);
         assert!([0, 2, 3].contains(&reseeds[0].1) && reseeds[1].1 == 1);
-    }
-
-    proptest! {
-        #[test]
-        fn the_largest_is_the_first_of_the_largest(scores in prop::collection::vec(-4_i8..4, 1..70)) {
-            let scores: Vec<f32> = scores.iter().map(|&score| f32::from(score)).collect();
-            let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let first = scores.iter().position(|&score| score == most).unwrap();
-            prop_assert_eq!(largest(&scores), (first, most));
-        }
     }
 }

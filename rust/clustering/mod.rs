@@ -4,4 +4,5 @@
 
 pub mod coarse;
 pub mod kmeans;
-pub mod panels;
+pub mod largest;
+pub mod rough;

@@ -11,17 +11,24 @@ use crate::vectors::stride;
 /// Values rounded before their errors are carried on to the values before them.
 const STEP: usize = 16;
 
-/// Rows that share each load of the factor.
-const TOGETHER: usize = 4;
+/// Rows side by side in the registers: rounding one value waits for the one before it, but not for those of other rows.
+const TOGETHER: usize = 16;
 
-type Lanes = [f32; STEP];
+/// Values of sixteen places whose sums fit the registers while errors are carried to them.
+const PLACES: usize = 4;
+
+/// One value of each of the rows.
+type Lanes = [f32; TOGETHER];
+
+/// A part of the factor: sixteen of its rows, sixteen of their columns.
+type Square = [[f32; STEP]; STEP];
 
 /// The factor of a second moment of queries, ready to round rows.
 #[derive(Clone, Debug)]
 pub struct Shaper {
     dim: usize,
     /// For each sixteen rows of `L` and each sixteen columns at or before them, shape (16, 16).
-    tiles: Vec<[Lanes; STEP]>,
+    tiles: Vec<Square>,
 }
 
 impl Shaper {
@@ -53,54 +60,55 @@ impl Shaper {
             "codes are not one row of {bytes} per scale"
         );
         assert_eq!(rows.len(), scales.len() * self.dim, "there is not one row per scale");
-        let mut fours = Fours::new(self.dim);
+        let mut some = Sixteen::new(self.dim);
+        let mut row = vec![0; stride(self.dim)];
         let groups = rows.chunks(TOGETHER * self.dim).zip(codes.chunks_mut(TOGETHER * bytes));
         for ((rows, codes), scales) in groups.zip(scales.chunks_mut(TOGETHER)) {
-            fours.load(rows, self.dim, tier);
-            self.round(&mut fours, tier.limit());
+            some.load(rows, self.dim, tier);
+            self.round(&mut some, tier.limit());
             for (at, (codes, scale)) in codes.chunks_exact_mut(bytes).zip(scales).enumerate() {
-                *scale = fours.scales[at];
-                tier.pack_row(&fours.codes[at], codes);
+                *scale = some.scales[at];
+                row.iter_mut().zip(some.codes.as_flattened()).for_each(|(code, lanes)| *code = lanes[at]);
+                tier.pack_row(&row, codes);
             }
         }
     }
 
-    fn round(&self, fours: &mut Fours, limit: f32) {
+    fn round(&self, some: &mut Sixteen, limit: f32) {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: AVX2 was found just now.
-            return unsafe { round_avx2(&self.tiles, fours, limit) };
+            return unsafe { round_avx2(&self.tiles, some, limit) };
         }
-        round_all(&self.tiles, fours, limit);
+        round_all(&self.tiles, some, limit);
     }
 }
 
-/// Up to four rows being rounded.
-struct Fours {
-    /// Values, and what was carried to them: shape (steps, 4, 16).
-    values: Vec<[Lanes; TOGETHER]>,
-    carried: Vec<[Lanes; TOGETHER]>,
-    scales: [f32; TOGETHER],
-    codes: [Vec<i8>; TOGETHER],
+/// Up to sixteen rows being rounded.
+struct Sixteen {
+    /// Values, and what was carried to them: shape (steps, 16 places, 16 rows).
+    values: Vec<[Lanes; STEP]>,
+    carried: Vec<[Lanes; STEP]>,
+    scales: Lanes,
+    /// Shape (steps, 16 places, 16 rows).
+    codes: Vec<[[i8; TOGETHER]; STEP]>,
 }
 
-impl Fours {
+impl Sixteen {
     fn new(dim: usize) -> Self {
-        let zeros = vec![[[0.0; STEP]; TOGETHER]; stride(dim) / STEP];
-        let codes = std::array::from_fn(|_| vec![0; stride(dim)]);
+        let zeros = vec![[[0.0; TOGETHER]; STEP]; stride(dim) / STEP];
+        let codes = vec![[[0; TOGETHER]; STEP]; stride(dim) / STEP];
         Self { values: zeros.clone(), carried: zeros, scales: [0.0; TOGETHER], codes }
     }
 
     fn load(&mut self, rows: &[f32], dim: usize, tier: Tier) {
-        self.values.fill([[0.0; STEP]; TOGETHER]);
-        self.carried.fill([[0.0; STEP]; TOGETHER]);
+        self.values.fill([[0.0; TOGETHER]; STEP]);
+        self.carried.fill([[0.0; TOGETHER]; STEP]);
         self.scales = [0.0; TOGETHER];
         for (at, row) in rows.chunks_exact(dim).enumerate() {
             let scale = span(tier, row) / tier.limit();
             self.scales[at] = if scale.is_normal() { scale } else { 0.0 };
-            for (lanes, values) in self.values.iter_mut().zip(row.chunks(STEP)) {
-                lanes[at][..values.len()].copy_from_slice(values);
-            }
+            self.values.as_flattened_mut().iter_mut().zip(row).for_each(|(lanes, &value)| lanes[at] = value);
         }
     }
 }
@@ -130,47 +138,50 @@ fn rounding_error(row: &[f32], span: f32, limit: f32) -> f32 {
     off.map(|off| off * off).sum()
 }
 
+/// The same code, compiled for wider registers: it multiplies and adds one by one, so every CPU gives the same codes.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn round_avx2(tiles: &[[Lanes; STEP]], fours: &mut Fours, limit: f32) {
-    round_all(tiles, fours, limit);
+fn round_avx2(tiles: &[Square], some: &mut Sixteen, limit: f32) {
+    round_all(tiles, some, limit);
 }
 
 #[inline(always)]
-fn round_all(tiles: &[[Lanes; STEP]], fours: &mut Fours, limit: f32) {
-    for step in (0..fours.values.len()).rev() {
+fn round_all(tiles: &[Square], some: &mut Sixteen, limit: f32) {
+    let inverses = some.scales.map(|scale| if scale == 0.0 { 0.0 } else { scale.recip() });
+    for step in (0..some.values.len()).rev() {
         let first = step * (step + 1) / 2;
         let (before, own) = tiles[first..=first + step].split_at(step);
-        let mut errors = [[0.0; STEP]; TOGETHER];
-        for (at, errors) in errors.iter_mut().enumerate() {
-            let codes = &mut fours.codes[at][step * STEP..][..STEP];
-            let (values, carried) = (&fours.values[step][at], &mut fours.carried[step][at]);
-            *errors = round_step(values, carried, &own[0], fours.scales[at], limit, codes);
-        }
-        for (tile, carried) in before.iter().zip(&mut fours.carried) {
+        let (earlier, rest) = some.carried.split_at_mut(step);
+        let scales = (&some.scales, &inverses);
+        let errors =
+            round_step(&some.values[step], &mut rest[0], &own[0], scales, limit, &mut some.codes[step]);
+        for (tile, carried) in before.iter().zip(earlier) {
             carry(tile, &errors, carried);
         }
     }
 }
 
-/// Round sixteen values from the last to the first; return the error of each.
+/// Round sixteen values of each row from the last to the first; return the error of each.
 #[inline(always)]
 fn round_step(
-    values: &Lanes,
-    carried: &mut Lanes,
-    tile: &[Lanes; STEP],
-    scale: f32,
+    values: &[Lanes; STEP],
+    carried: &mut [Lanes; STEP],
+    tile: &Square,
+    (scales, inverses): (&Lanes, &Lanes),
     limit: f32,
-    codes: &mut [i8],
-) -> Lanes {
-    let mut errors = [0.0; STEP];
-    let inverse = if scale == 0.0 { 0.0 } else { scale.recip() };
+    codes: &mut [[i8; TOGETHER]; STEP],
+) -> [Lanes; STEP] {
+    let mut errors = [[0.0; TOGETHER]; STEP];
     for at in (0..STEP).rev() {
-        let code = round((values[at] + carried[at]) * inverse).clamp(-limit, limit);
-        codes[at] = code as i8;
-        errors[at] = values[at] - code * scale;
-        for lane in 0..STEP {
-            carried[lane] += errors[at] * tile[at][lane];
+        for row in 0..TOGETHER {
+            let code = round((values[at][row] + carried[at][row]) * inverses[row]).clamp(-limit, limit);
+            codes[at][row] = code as i8;
+            errors[at][row] = values[at][row] - code * scales[row];
+        }
+        for place in 0..at {
+            for row in 0..TOGETHER {
+                carried[place][row] += errors[at][row] * tile[at][place];
+            }
         }
     }
     errors
@@ -178,12 +189,14 @@ fn round_step(
 
 /// Add to each row what its errors leave for sixteen earlier values.
 #[inline(always)]
-fn carry(tile: &[Lanes; STEP], errors: &[Lanes; TOGETHER], carried: &mut [Lanes; TOGETHER]) {
-    for (errors, carried) in errors.iter().zip(carried) {
+fn carry(tile: &Square, errors: &[Lanes; STEP], carried: &mut [Lanes; STEP]) {
+    for (first, carried) in (0..STEP).step_by(PLACES).zip(carried.as_chunks_mut::<PLACES>().0) {
         let mut sums = *carried;
-        for (error, lanes) in errors.iter().zip(tile) {
-            for lane in 0..STEP {
-                sums[lane] += error * lanes[lane];
+        for (errors, factors) in errors.iter().zip(tile) {
+            for place in 0..PLACES {
+                for row in 0..TOGETHER {
+                    sums[place][row] += errors[row] * factors[first + place];
+                }
             }
         }
         *carried = sums;
@@ -319,11 +332,11 @@ mod tests {
         }
 
         #[test]
-        fn every_cpu_rounds_alike(rows in prop::collection::vec(-1_f32..1.0, 4 * DIM)) {
+        fn every_cpu_rounds_alike(rows in prop::collection::vec(-1_f32..1.0, TOGETHER * DIM)) {
             let shaper = Shaper::new(&moment(&values(90 * DIM, 5)), DIM);
-            let (mut wide, mut plain) = (Fours::new(DIM), Fours::new(DIM));
-            for fours in [&mut wide, &mut plain] {
-                fours.load(&rows, DIM, Tier::Int8);
+            let (mut wide, mut plain) = (Sixteen::new(DIM), Sixteen::new(DIM));
+            for some in [&mut wide, &mut plain] {
+                some.load(&rows, DIM, Tier::Int8);
             }
             shaper.round(&mut wide, 127.0);
             round_all(&shaper.tiles, &mut plain, 127.0);

@@ -2,6 +2,7 @@
 //!
 //! May import nothing but [`crate::error`].
 
+pub mod cross;
 pub mod half;
 pub mod int8;
 pub mod rows;
