@@ -254,3 +254,62 @@ def test_parts_are_merged(indexed, capsys):
     said = capsys.readouterr().err
     assert "parts: 1, were 1; removed pictures that are gone for good: 0" in said  # a small one is kept so
     assert "6 pictures, " in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["open", "", "--no-serve"],
+        ["index", ""],
+        ["sync", "--library", ""],
+        ["remove", ""],
+        ["info", ""],
+        ["import", "", "--model", "x"],
+    ],
+)
+def test_an_empty_path_is_not_this_folder(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "expected a path, found an empty text" in capsys.readouterr().err
+
+
+def test_a_misspelt_command_is_named(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for words, said in [
+        (
+            ["serach", "two", "dogs"],
+            "expected a command or a folder that is there, found 'serach'; did you mean search?",
+        ),
+        (["Bilder"], "expected a command or a folder that is there, found 'Bilder'\n"),
+    ]:
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert stop.value.code == 2
+        assert said in capsys.readouterr().err
+
+
+def test_what_is_not_there_is_said_before_a_model_is_fetched(tmp_path, monkeypatch, capsys):
+    def load(*arguments, **options):
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("snapseek.models.Encoder.load", load)
+    assert main(["index", str(tmp_path / "gone")]) == 1
+    assert "expected a folder with pictures, found nothing at" in capsys.readouterr().err
+    assert main(["import", str(tmp_path), "--model", "openclip-vit-b-32"]) == 1
+    assert "expected vectors in" in capsys.readouterr().err
+
+
+def test_a_stop_while_the_command_loads_is_no_traceback():
+    code = """
+import sys
+class Stop:
+    def find_spec(self, name, *rest):
+        if name == "snapseek.cli.options":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+import snapseek.__main__
+"""
+    stopped = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (stopped.returncode, stopped.stderr) == (130, b"")

@@ -1,6 +1,9 @@
 import gc
 import json
+import os
 import shutil
+import subprocess
+import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -269,3 +272,12 @@ def test_what_the_model_finds_nothing_in_is_refused(tmp_path):
         model.embed_images([picture("blue"), picture("red")])
     with pytest.raises(InputError, match="finds nothing in these words"):
         model.embed_texts(["red cyan"])
+
+
+def test_nothing_is_told_to_the_makers_of_the_runtime(tmp_path):
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    code = "from snapseek.models import Encoder; Encoder.load('starter').embed_texts(['a dog'])"
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    assert told.stderr == b""
+    assert not [path for path in tmp_path.rglob("*") if "Microsoft" in path.parts]

@@ -2,11 +2,10 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from snapseek.cli.command import Command
 from snapseek.cli.notes import note
-from snapseek.cli.options import add_library
+from snapseek.cli.options import add_library, named_path
 from snapseek.library import Library
 from snapseek.library.export import KINDS
 from snapseek.library.places import find_library
@@ -16,7 +15,7 @@ _STDOUT = "-"
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("out", type=Path, metavar="FILE", help="where to; - is stdout")
+    parser.add_argument("out", type=named_path, metavar="FILE", help="where to; - is stdout")
     parser.add_argument("--format", choices=KINDS, help="default: as the file's name ends")
     parser.add_argument(
         "--keep-text",

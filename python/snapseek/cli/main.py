@@ -5,6 +5,8 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
 
 from snapseek import __version__
 from snapseek.cli.care import COMPACT, REPAIR, VERIFY
@@ -46,6 +48,7 @@ COMMANDS: tuple[Command, ...] = (
 )
 """Every command, in the order of the help."""
 
+_NAMES = tuple(command.name for command in COMMANDS)
 _REFUSED = 1
 _STOPPED = 130
 _UNREAD = 141
@@ -59,7 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process). Returns the exit code."""
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture is said in its own line
     words = list(sys.argv[1:] if arguments is None else arguments)
-    options = make_parser().parse_args(with_command(words))
+    parser = make_parser()
+    if is_stranger(words):
+        parser.error(_about_stranger(words[0]))
+    options = parser.parse_args(with_command(words))
     try:
         code: int = options.run(options) or 0
         sys.stdout.flush()
@@ -77,8 +83,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def with_command(words: list[str]) -> list[str]:
     """The words, `open` before them where they begin with a folder."""
-    names = {command.name for command in COMMANDS}
-    return ["open", *words] if words and not words[0].startswith("-") and words[0] not in names else words
+    return ["open", *words] if words and not words[0].startswith("-") and words[0] not in _NAMES else words
+
+
+def is_stranger(words: list[str]) -> bool:
+    """Whether the first word is no command, and no folder either: not there, and not written as a path."""
+    first, *_ = with_command(words)[1:] or [""]
+    return with_command(words) != words and Path(first).name == first and not Path(first).exists()
+
+
+def _about_stranger(word: str) -> str:
+    near = get_close_matches(word, _NAMES, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"expected a command or a folder that is there, found {displayed(word)!r}{meant}"
 
 
 def make_parser() -> argparse.ArgumentParser:
