@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from conftest import PICTURES
@@ -313,3 +314,9 @@ import snapseek.__main__
 """
     stopped = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (stopped.returncode, stopped.stderr) == (130, b"")
+
+
+def test_an_import_without_addresses_says_so(tmp_path, tiny_model, capsys):
+    write_embeddings(tmp_path, unit_rows(3, 3), URL=pa.array([1, 2, 3]))
+    assert main(["import", str(tmp_path), "--model", str(tiny_model)]) == 0
+    assert "expected a column of addresses, such as url" in capsys.readouterr().err

@@ -24,7 +24,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    find_embeddings(options.folder)  # what does not fit is said before a model is fetched
+    columns = find_embeddings(options.folder).columns  # what does not fit is said before a model is fetched
     encoder = Encoder.load(options.model, model_dir=options.model_dir)
     path = options.library or library_of(options.folder)
     note(f"model {encoder.name}, library {displayed(str(path))}")
@@ -37,6 +37,8 @@ def _run(options: argparse.Namespace) -> None:
             threads=options.threads,
             progress=advance,
         )
+    if columns.absence and len(library):
+        note(displayed(columns.absence))
     note_size(library)
 
 
