@@ -320,3 +320,39 @@ def test_an_import_without_addresses_says_so(tmp_path, tiny_model, capsys):
     write_embeddings(tmp_path, unit_rows(3, 3), URL=pa.array([1, 2, 3]))
     assert main(["import", str(tmp_path), "--model", str(tiny_model)]) == 0
     assert "expected a column of addresses, such as url" in capsys.readouterr().err
+
+
+def test_names_cannot_end_a_line_or_command_the_terminal(folder, tiny_model, capsys):
+    (folder / "red.jpg").rename(folder / "red\n\x1b[31m.jpg")
+    (folder / "broken\n.jpg").write_bytes(b"")
+    assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
+    assert main(["search", "red", "-k", "1", "--library", str(folder)]) == 0
+    assert capsys.readouterr().out.endswith("/red\\n\\x1b[31m.jpg\n")
+    assert main(["info", str(folder), "--failed"]) == 0
+    assert "/broken\\n.jpg: the file is empty\n" in capsys.readouterr().out
+
+
+def test_an_output_that_lacks_letters_is_no_error(folder, tiny_model):
+    (folder / "red.jpg").rename(folder / "röt.jpg")
+    assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
+    line = [sys.executable, "-m", "snapseek", "search", "red", "-k", "1", "--library", str(folder)]
+    narrow = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    said = [subprocess.run(words, env=narrow, capture_output=True) for words in (line, [*line, "--json"])]
+    assert [one.returncode for one in said] == [0, 0]
+    assert said[0].stdout.endswith(b"/r\\xf6t.jpg\n")
+    assert json.loads(said[1].stdout)[0]["meta"]["name"] == "röt.jpg"
+
+
+def test_a_folder_that_moved_is_told(indexed, tiny_model, capsys):
+    moved = indexed.rename(indexed.with_name("moved"))
+    assert main(["index", str(moved), "--model", str(tiny_model)]) == 0
+    said = capsys.readouterr().err
+    assert f"the library has pictures of {indexed} too, which is not there. If it has moved: " in said
+    assert main(["remove", str(indexed), "--library", str(moved)]) == 0
+    assert "6 pictures, " in capsys.readouterr().err
+
+
+def test_the_way_to_what_failed_is_whole(folder, tiny_model, capsys):
+    (folder / "broken.jpg").write_bytes(b"")
+    assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
+    assert f"1 could not be read (snapseek info {folder}/.snapseek --failed)" in capsys.readouterr().err

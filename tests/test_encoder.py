@@ -16,6 +16,7 @@ from PIL import Image
 
 from snapseek.errors import RENEW, InputError, ModelError, PictureError
 from snapseek.models import Encoder
+from snapseek.models.shelf import pull_model
 from snapseek.models.text import TextSide
 from tiny_model import write_tiny_model
 
@@ -281,3 +282,16 @@ def test_nothing_is_told_to_the_makers_of_the_runtime(tmp_path):
     told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
     assert told.stderr == b""
     assert not [path for path in tmp_path.rglob("*") if "Microsoft" in path.parts]
+
+
+def test_a_misspelt_or_empty_name_is_told(tmp_path):
+    with pytest.raises(
+        ModelError, match="found no directory 'openclip-vit-b32'; did you mean openclip-vit-b-32"
+    ):
+        Encoder.load("openclip-vit-b32", model_dir=tmp_path)
+    with pytest.raises(InputError, match="found an empty text"):
+        Encoder.load("")
+    with pytest.raises(InputError, match="did you mean clip-multilingual"):
+        pull_model("clip-multilingua", tmp_path)
+    with pytest.raises(InputError, match="'starter' comes with snapseek"):
+        pull_model("starter", tmp_path)

@@ -3,7 +3,7 @@
 import argparse
 
 from snapseek.cli.command import Command
-from snapseek.cli.notes import note
+from snapseek.cli.notes import note, shown
 from snapseek.cli.options import add_model_dir, count, named_path
 from snapseek.errors import InputError
 from snapseek.library import Library
@@ -11,7 +11,6 @@ from snapseek.library.library import available_cores
 from snapseek.library.places import find_library
 from snapseek.library.towers import FAST_MODEL
 from snapseek.models import Encoder
-from snapseek.sources.picture import displayed
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +62,7 @@ def _run(options: argparse.Namespace) -> None:
         plan=Plan(options.student, options.layers, options.shipped, options.epochs),
         report=note,
     )
-    print(f"student   {displayed(str(out))}")
+    print(f"student   {shown(str(out))}")
     print(f"texts     {figures.texts} learned from, {figures.held_out} held out")
     print(f"cosine    mean {figures.cosine_mean:.3f}, 5th percentile {figures.cosine_p5:.3f}, held-out texts")
     if figures.overlap is not None:

@@ -4,12 +4,11 @@ import argparse
 import sys
 
 from snapseek.cli.command import Command
-from snapseek.cli.notes import note
+from snapseek.cli.notes import note, shown
 from snapseek.cli.options import add_library, named_path
 from snapseek.library import Library
 from snapseek.library.export import KINDS
 from snapseek.library.places import find_library
-from snapseek.sources.picture import displayed
 
 _STDOUT = "-"
 
@@ -31,7 +30,7 @@ def _run(options: argparse.Namespace) -> None:
         library.export(sys.stdout.buffer, options.format or "csv", keep_text=options.keep_text)
         return
     rows = library.export(options.out, options.format, keep_text=options.keep_text)
-    note(f"{rows} pictures in {displayed(str(options.out))}")
+    note(f"{rows} pictures in {shown(str(options.out))}")
 
 
 EXPORT = Command(

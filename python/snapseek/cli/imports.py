@@ -3,13 +3,12 @@
 import argparse
 
 from snapseek.cli.command import Command
-from snapseek.cli.notes import note, note_size, stage_bar
+from snapseek.cli.notes import note, note_size, shown, stage_bar
 from snapseek.cli.options import add_memory, add_model_dir, count, named_path
 from snapseek.library import Library
 from snapseek.library.places import library_of
 from snapseek.models import Encoder
 from snapseek.sources import find_embeddings
-from snapseek.sources.picture import displayed
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +26,7 @@ def _run(options: argparse.Namespace) -> None:
     columns = find_embeddings(options.folder).columns  # what does not fit is said before a model is fetched
     encoder = Encoder.load(options.model, model_dir=options.model_dir)
     path = options.library or library_of(options.folder)
-    note(f"model {encoder.name}, library {displayed(str(path))}")
+    note(f"model {encoder.name}, library {shown(str(path))}")
     with stage_bar() as advance:
         library = Library.import_vectors(
             options.folder,
@@ -38,7 +37,7 @@ def _run(options: argparse.Namespace) -> None:
             progress=advance,
         )
     if columns.absence and len(library):
-        note(displayed(columns.absence))
+        note(shown(columns.absence))
     note_size(library)
 
 

@@ -1,6 +1,7 @@
 """The words of a command line, led to the command that they name."""
 
 import argparse
+import io
 import os
 import sys
 import warnings
@@ -17,14 +18,13 @@ from snapseek.cli.imports import IMPORT
 from snapseek.cli.index import DEMO, INDEX, OPEN
 from snapseek.cli.info import INFO
 from snapseek.cli.models import MODELS
-from snapseek.cli.notes import note
+from snapseek.cli.notes import note, shown
 from snapseek.cli.previews import PREVIEWS
 from snapseek.cli.search import SEARCH
 from snapseek.cli.serve import SERVE
 from snapseek.cli.sync import ADD, REMOVE, SYNC
 from snapseek.cli.watch import WATCH
 from snapseek.errors import SnapseekError
-from snapseek.sources.picture import displayed
 
 COMMANDS: tuple[Command, ...] = (
     DEMO,
@@ -61,6 +61,8 @@ Exit codes: 0 done, 1 not done or verify found damage, 2 misused, 130 stopped by
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process). Returns the exit code."""
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture is said in its own line
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name may have letters that a narrow encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = make_parser()
     if is_stranger(words):
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except SnapseekError as error:
-        note(f"snapseek: {displayed(str(error))}", style="red")
+        note(f"snapseek: {shown(str(error))}", style="red")
         return _REFUSED
     except KeyboardInterrupt:
         note("snapseek: stopped; nothing half-written stays")
@@ -95,7 +97,7 @@ def is_stranger(words: list[str]) -> bool:
 def _about_stranger(word: str) -> str:
     near = get_close_matches(word, _NAMES, n=1)
     meant = f"; did you mean {near[0]}?" if near else ""
-    return f"expected a command or a folder that is there, found {displayed(word)!r}{meant}"
+    return f"expected a command or a folder that is there, found {shown(word)!r}{meant}"
 
 
 def make_parser() -> argparse.ArgumentParser:
