@@ -146,7 +146,15 @@ def test_a_stop_is_a_sentence(folder, tiny_model, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--nonsense"], ["search"], ["index"], ["index", "x", "--threads", "0"]]
+    "arguments",
+    [
+        [],
+        ["--nonsense"],
+        ["search"],
+        ["index"],
+        ["index", "x", "--threads", "0"],
+        ["search", "red", "-k", "0"],
+    ],
 )
 def test_a_misuse_shows_the_usage(arguments, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -8,7 +8,7 @@ from typing import get_args
 
 from snapseek.cli.command import Command
 from snapseek.cli.notes import shown
-from snapseek.cli.options import add_library
+from snapseek.cli.options import add_library, count
 from snapseek.errors import ItemNotFoundError
 from snapseek.library import Hit, Library
 from snapseek.library.places import find_library
@@ -23,9 +23,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="WORDS",
         help="what to see: two dogs on a beach; horse + stripes - 2:snow; image:dog.jpg + night; id:17; "
-        '"red car after:2023 -tag:draft"',
+        '"red car after:2023 -tag:draft"; -- before a first word that begins with -',
     )
-    parser.add_argument("-k", type=int, default=20, metavar="N", help="how many (default: 20)")
+    parser.add_argument("-k", type=count, default=20, metavar="N", help="how many (default: 20)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
     shape.add_argument("--paths", action="store_true", help="print paths alone, one a line")
