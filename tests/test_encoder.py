@@ -295,3 +295,31 @@ def test_a_misspelt_or_empty_name_is_told(tmp_path):
         pull_model("clip-multilingua", tmp_path)
     with pytest.raises(InputError, match="'starter' comes with snapseek"):
         pull_model("starter", tmp_path)
+
+
+def test_what_is_no_list_of_texts_is_refused(encoder):
+    for texts, said in [
+        ("red", r"found a text alone: put it in a list, \['red'\]"),
+        (b"red", "found a text alone"),
+        ([1], "expected texts, found int"),
+        (["red", None], "expected texts, found NoneType"),
+    ]:
+        with pytest.raises(InputError, match=said):
+            encoder.embed_texts(texts)
+
+
+def test_what_is_no_list_of_rgb_pictures_is_refused(encoder):
+    for pictures, said in [
+        (picture("red"), "found a picture alone"),
+        (["red.jpg"], "expected pictures of PIL, found str"),
+        ([np.zeros((3, 3, 3), np.uint8)], "expected pictures of PIL, found ndarray"),
+        ([picture("red").convert("RGBA")], r"found RGBA: picture\.convert"),
+    ]:
+        with pytest.raises(InputError, match=said):
+            encoder.embed_images(pictures)
+
+
+def test_bytes_that_are_no_text_are_not_heard():
+    starter = Encoder.load("starter")
+    expected = starter.embed_texts(["a dog"])
+    np.testing.assert_allclose(starter.embed_texts(["a \udcff dog"]), expected, atol=1e-6)
