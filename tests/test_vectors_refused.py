@@ -299,3 +299,16 @@ def test_no_index_at_all(tmp_path: Path) -> None:
         VectorIndex.open(tmp_path / "a.txt")
     with pytest.raises(StorageError, match="could not open"):
         VectorIndex.open(tmp_path / "none.snap")
+
+
+@pytest.mark.parametrize("settings", [{}, LISTS])
+def test_samples_of_another_dtype(settings: Any) -> None:
+    samples = unit_rows(50)
+    for queries in (samples.astype(np.float64), samples.tolist(), samples.astype(object)):
+        with pytest.raises(InputError, match="queries must be a NumPy array of float"):
+            VectorIndex.build(unit_rows(400), queries, **settings)
+
+
+def test_rows_below_zero_are_named_as_they_are(index: VectorIndex) -> None:
+    with pytest.raises(InputError, match="expected rows from 0 to 1999, got -1"):
+        index.vectors([3, -1])

@@ -231,6 +231,8 @@ class VectorIndex:
         value or less where eight bits a value are kept. Raises InputError for a row that is not there.
         """
         numbers = _whole_numbers(rows)
+        if numbers.size and numbers.min() < 0:
+            raise InputError(f"expected rows from 0 to {len(self) - 1}, got {numbers.min()}")
         if not isinstance(self._core, Shard):
             return self._core.vectors(numbers)
         shard = self._core
@@ -331,12 +333,16 @@ def _is_flat(vectors: NDArray[np.float16] | NDArray[np.float32], limit: int | No
 
 def _check_queries(vectors: NDArray[np.generic], queries: NDArray[np.generic] | None) -> None:
     """A flat index learns nothing from queries, yet wrong ones are refused all the same."""
-    if queries is not None and np.shape(queries)[1:] != vectors.shape[1:]:
+    if queries is None:
+        return
+    if np.shape(queries)[1:] != vectors.shape[1:]:
         raise InputError(
             f"queries must have shape (q, {vectors.shape[1]}) as vectors have, got shape {np.shape(queries)}"
         )
-
-    if queries is not None and not np.isfinite(queries).all():
+    if not isinstance(queries, np.ndarray) or queries.dtype not in (np.float16, np.float32):
+        got = f"an array of {queries.dtype}" if isinstance(queries, np.ndarray) else type(queries).__name__
+        raise InputError(f"queries must be a NumPy array of float16 or float32, got {got}")
+    if not np.isfinite(queries).all():
         raise InputError("expected finite values in queries, found NaN or infinity: leave out those rows")
 
 
