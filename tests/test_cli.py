@@ -364,3 +364,15 @@ def test_the_way_to_what_failed_is_whole(folder, tiny_model, capsys):
     (folder / "broken.jpg").write_bytes(b"")
     assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
     assert f"1 could not be read (snapseek info {folder}/.snapseek --failed)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", [["index"], ["info"], ["models", "check"], ["import", "--model", "starter"]])
+def test_a_path_that_cannot_be_looked_at_is_a_sentence(line, tmp_path, capsys):
+    assert main([*line, str(tmp_path / ("a" * 300))]) == 1
+    assert f"snapseek: cannot look at {tmp_path}/aaa" in capsys.readouterr().err
+
+
+def test_a_word_too_long_for_a_name_is_a_stranger(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["a" * 300])
+    assert stop.value.code == 2

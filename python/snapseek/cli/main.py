@@ -81,6 +81,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who read the output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNREAD
+    except OSError as error:  # a path that cannot even be looked at
+        if not isinstance(error.filename, str):
+            raise
+        place = shown(error.filename)
+        note(
+            f"snapseek: cannot look at {place}: {error.strerror}; name another place or let it be read",
+            style="red",
+        )
+        return _REFUSED
 
 
 def with_command(words: list[str]) -> list[str]:
@@ -91,7 +100,7 @@ def with_command(words: list[str]) -> list[str]:
 def is_stranger(words: list[str]) -> bool:
     """Whether the first word is no command, and no folder either: not there, and not written as a path."""
     first, *_ = with_command(words)[1:] or [""]
-    return with_command(words) != words and Path(first).name == first and not Path(first).exists()
+    return with_command(words) != words and Path(first).name == first and not os.access(first, os.F_OK)
 
 
 def _about_stranger(word: str) -> str:
