@@ -93,3 +93,8 @@ def test_an_address_of_this_network_is_refused_unless_allowed(address):
 
 def test_line_ends_do_not_reach_the_wire():
     assert "\n" not in checked_url("http://example.org/a\r\nHost: evil")
+
+
+def test_the_way_to_private_addresses_is_told():
+    with pytest.raises(InputError, match=r"only where that is allowed \(index --allow-private\)"):
+        checked_url("http://127.0.0.1/a.jpg", allow_private=False)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from conftest import PICTURES
@@ -145,7 +146,15 @@ def test_a_stop_is_a_sentence(folder, tiny_model, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--nonsense"], ["search"], ["index"], ["index", "x", "--threads", "0"]]
+    "arguments",
+    [
+        [],
+        ["--nonsense"],
+        ["search"],
+        ["index"],
+        ["index", "x", "--threads", "0"],
+        ["search", "red", "-k", "0"],
+    ],
 )
 def test_a_misuse_shows_the_usage(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -254,3 +263,116 @@ def test_parts_are_merged(indexed, capsys):
     said = capsys.readouterr().err
     assert "parts: 1, were 1; removed pictures that are gone for good: 0" in said  # a small one is kept so
     assert "6 pictures, " in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["open", "", "--no-serve"],
+        ["index", ""],
+        ["sync", "--library", ""],
+        ["remove", ""],
+        ["info", ""],
+        ["import", "", "--model", "x"],
+    ],
+)
+def test_an_empty_path_is_not_this_folder(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "expected a path, found an empty text" in capsys.readouterr().err
+
+
+def test_a_misspelt_command_is_named(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for words, said in [
+        (
+            ["serach", "two", "dogs"],
+            "expected a command or a folder that is there, found 'serach'; did you mean search?",
+        ),
+        (["Bilder"], "expected a command or a folder that is there, found 'Bilder'\n"),
+    ]:
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert stop.value.code == 2
+        assert said in capsys.readouterr().err
+
+
+def test_what_is_not_there_is_said_before_a_model_is_fetched(tmp_path, monkeypatch, capsys):
+    def load(*arguments, **options):
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("snapseek.models.Encoder.load", load)
+    assert main(["index", str(tmp_path / "gone")]) == 1
+    assert "expected a folder with pictures, found nothing at" in capsys.readouterr().err
+    assert main(["import", str(tmp_path), "--model", "openclip-vit-b-32"]) == 1
+    assert "expected vectors in" in capsys.readouterr().err
+
+
+def test_a_stop_while_the_command_loads_is_no_traceback():
+    code = """
+import sys
+class Stop:
+    def find_spec(self, name, *rest):
+        if name == "snapseek.cli.options":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+import snapseek.__main__
+"""
+    stopped = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (stopped.returncode, stopped.stderr) == (130, b"")
+
+
+def test_an_import_without_addresses_says_so(tmp_path, tiny_model, capsys):
+    write_embeddings(tmp_path, unit_rows(3, 3), URL=pa.array([1, 2, 3]))
+    assert main(["import", str(tmp_path), "--model", str(tiny_model)]) == 0
+    assert "expected a column of addresses, such as url" in capsys.readouterr().err
+
+
+def test_names_cannot_end_a_line_or_command_the_terminal(folder, tiny_model, capsys):
+    (folder / "red.jpg").rename(folder / "red\n\x1b[31m.jpg")
+    (folder / "broken\n.jpg").write_bytes(b"")
+    assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
+    assert main(["search", "red", "-k", "1", "--library", str(folder)]) == 0
+    assert capsys.readouterr().out.endswith("/red\\n\\x1b[31m.jpg\n")
+    assert main(["info", str(folder), "--failed"]) == 0
+    assert "/broken\\n.jpg: the file is empty\n" in capsys.readouterr().out
+
+
+def test_an_output_that_lacks_letters_is_no_error(folder, tiny_model):
+    (folder / "red.jpg").rename(folder / "röt.jpg")
+    assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
+    line = [sys.executable, "-m", "snapseek", "search", "red", "-k", "1", "--library", str(folder)]
+    narrow = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    said = [subprocess.run(words, env=narrow, capture_output=True) for words in (line, [*line, "--json"])]
+    assert [one.returncode for one in said] == [0, 0]
+    assert said[0].stdout.endswith(b"/r\\xf6t.jpg\n")
+    assert json.loads(said[1].stdout)[0]["meta"]["name"] == "röt.jpg"
+
+
+def test_a_folder_that_moved_is_told(indexed, tiny_model, capsys):
+    moved = indexed.rename(indexed.with_name("moved"))
+    assert main(["index", str(moved), "--model", str(tiny_model)]) == 0
+    said = capsys.readouterr().err
+    assert f"the library has pictures of {indexed} too, which is not there. If it has moved: " in said
+    assert main(["remove", str(indexed), "--library", str(moved)]) == 0
+    assert "6 pictures, " in capsys.readouterr().err
+
+
+def test_the_way_to_what_failed_is_whole(folder, tiny_model, capsys):
+    (folder / "broken.jpg").write_bytes(b"")
+    assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
+    assert f"1 could not be read (snapseek info {folder}/.snapseek --failed)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", [["index"], ["info"], ["models", "check"], ["import", "--model", "starter"]])
+def test_a_path_that_cannot_be_looked_at_is_a_sentence(line, tmp_path, capsys):
+    assert main([*line, str(tmp_path / ("a" * 300))]) == 1
+    assert f"snapseek: cannot look at {tmp_path}/aaa" in capsys.readouterr().err
+
+
+def test_a_word_too_long_for_a_name_is_a_stranger(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["a" * 300])
+    assert stop.value.code == 2

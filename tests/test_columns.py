@@ -50,3 +50,18 @@ def test_a_column_of_another_type_is_the_users_own():
 def test_a_name_used_twice_is_refused():
     with pytest.raises(InputError, match="'a' twice"):
         Columns.of(pa.schema([("a", pa.int8()), ("a", pa.int8())]))
+
+
+def test_pictures_of_a_folder_are_at_their_paths():
+    assert records(image_path=["/data/a.jpg"])["uri"] == ["/data/a.jpg"]
+    both = records(image_path=["00001"], url=["https://a.example/1"])
+    assert (both["uri"], both["image_path"]) == (["https://a.example/1"], ["00001"])
+
+
+def test_a_table_without_places_is_told():
+    assert Columns.of(pa.schema([("url", pa.string())])).absence is None
+    told = Columns.of(pa.schema([("key", pa.string())])).absence
+    assert told == (
+        "expected a column of addresses, such as url, uri, image_url, img_url, image_path, "
+        "found key (string): the pictures can be found, and not be shown"
+    )

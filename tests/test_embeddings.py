@@ -77,3 +77,17 @@ def test_damaged_files_are_named(tmp_path, name, damage):
     path.write_bytes(path.read_bytes()[:-30] if damage == "cut" else b"x" * 500)
     with pytest.raises(InputError, match=name):
         find_embeddings(tmp_path)
+
+
+def test_what_is_there_instead_is_named(tmp_path):
+    np.save(tmp_path / "features.npy", unit_rows(2))
+    with pytest.raises(InputError, match=r"found none, only features\.npy"):
+        find_embeddings(tmp_path)
+    with pytest.raises(InputError, match="found a file; name the folder above"):
+        find_embeddings(tmp_path / "features.npy")
+
+
+def test_doubles_are_refused_with_the_way_to_mend_them(tmp_path):
+    write_embeddings(tmp_path, unit_rows(3).astype(np.float64))
+    with pytest.raises(InputError, match=r"found float64 of \(3, 24\); write it anew with numpy\.save"):
+        find_embeddings(tmp_path)

@@ -1,6 +1,9 @@
 import gc
 import json
+import os
 import shutil
+import subprocess
+import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,6 +16,7 @@ from PIL import Image
 
 from snapseek.errors import RENEW, InputError, ModelError, PictureError
 from snapseek.models import Encoder
+from snapseek.models.shelf import pull_model
 from snapseek.models.text import TextSide
 from tiny_model import write_tiny_model
 
@@ -269,3 +273,53 @@ def test_what_the_model_finds_nothing_in_is_refused(tmp_path):
         model.embed_images([picture("blue"), picture("red")])
     with pytest.raises(InputError, match="finds nothing in these words"):
         model.embed_texts(["red cyan"])
+
+
+def test_nothing_is_told_to_the_makers_of_the_runtime(tmp_path):
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    code = "from snapseek.models import Encoder; Encoder.load('starter').embed_texts(['a dog'])"
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    assert told.stderr == b""
+    assert not [path for path in tmp_path.rglob("*") if "Microsoft" in path.parts]
+
+
+def test_a_misspelt_or_empty_name_is_told(tmp_path):
+    with pytest.raises(
+        ModelError, match="found no directory 'openclip-vit-b32'; did you mean openclip-vit-b-32"
+    ):
+        Encoder.load("openclip-vit-b32", model_dir=tmp_path)
+    with pytest.raises(InputError, match="found an empty text"):
+        Encoder.load("")
+    with pytest.raises(InputError, match="did you mean clip-multilingual"):
+        pull_model("clip-multilingua", tmp_path)
+    with pytest.raises(InputError, match="'starter' comes with snapseek"):
+        pull_model("starter", tmp_path)
+
+
+def test_what_is_no_list_of_texts_is_refused(encoder):
+    for texts, said in [
+        ("red", r"found a text alone: put it in a list, \['red'\]"),
+        (b"red", "found a text alone"),
+        ([1], "expected texts, found int"),
+        (["red", None], "expected texts, found NoneType"),
+    ]:
+        with pytest.raises(InputError, match=said):
+            encoder.embed_texts(texts)
+
+
+def test_what_is_no_list_of_rgb_pictures_is_refused(encoder):
+    for pictures, said in [
+        (picture("red"), "found a picture alone"),
+        (["red.jpg"], "expected pictures of PIL, found str"),
+        ([np.zeros((3, 3, 3), np.uint8)], "expected pictures of PIL, found ndarray"),
+        ([picture("red").convert("RGBA")], r"found RGBA: picture\.convert"),
+    ]:
+        with pytest.raises(InputError, match=said):
+            encoder.embed_images(pictures)
+
+
+def test_bytes_that_are_no_text_are_not_heard():
+    starter = Encoder.load("starter")
+    expected = starter.embed_texts(["a dog"])
+    np.testing.assert_allclose(starter.embed_texts(["a \udcff dog"]), expected, atol=1e-6)

@@ -1,6 +1,7 @@
 """`snapseek.VectorIndex`: what a user of vectors alone does with it, and everything that could go wrong."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -385,3 +386,30 @@ def test_signals_are_left_as_they_were() -> None:
     before = signal.getsignal(signal.SIGINT)
     VectorIndex.build(unit_rows(10))
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("settings", [{}, LISTS])
+def test_queries_in_halves(settings: Any) -> None:
+    index = VectorIndex.build(unit_rows(400), unit_rows(200, seed=1), **settings)
+    halves = unit_rows(3, seed=2).astype(np.float16)
+    for queries in (halves, halves[0]):
+        for found, expected in zip(
+            index.search(queries), index.search(queries.astype(np.float32)), strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("settings", [{}, LISTS])
+def test_a_pickled_index_is_opened_again(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    index = VectorIndex.build(unit_rows(400), unit_rows(200, seed=1), path="a.snap", **settings)
+    sent = pickle.dumps(index)
+    monkeypatch.chdir("/")
+    for found, expected in zip(
+        pickle.loads(sent).search(unit_rows(3)), index.search(unit_rows(3)), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(TypeError, match="path="):
+        pickle.dumps(VectorIndex.build(unit_rows(400)))

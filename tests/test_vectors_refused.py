@@ -65,8 +65,16 @@ def test_nan_in_queries(index: VectorIndex) -> None:
     queries[1, 2] = np.nan
     with pytest.raises(InputError, match="row 1, column 2"):
         index.search(queries)
-    with pytest.raises(InputError, match="row"):
-        VectorIndex.build(unit_rows(400), queries, **LISTS)
+    for settings in ({}, LISTS):
+        with pytest.raises(InputError, match="row"):
+            VectorIndex.build(unit_rows(400), queries, **settings)
+
+
+@pytest.mark.parametrize("settings", [{}, LISTS])
+def test_threads_out_of_range(settings: Any) -> None:
+    for threads in (0, -1):
+        with pytest.raises(InputError, match="threads must be 1 or more"):
+            VectorIndex.build(unit_rows(400), threads=threads, **settings)
 
 
 @pytest.mark.parametrize("settings", [{}, LISTS])
@@ -76,7 +84,7 @@ def test_queries_of_another_dim(settings: Any) -> None:
 
 
 def test_queries_that_are_no_array(index: VectorIndex) -> None:
-    for queries in (None, 1.0, np.float32(1), [1.0] * DIM):
+    for queries in (None, 1.0, np.float32(1), [1.0] * DIM, [[1.0, 2.0], [3.0]]):
         with pytest.raises(InputError, match="queries must be"):
             index.search(queries)  # type: ignore[arg-type]
 
@@ -219,10 +227,12 @@ def test_settings_out_of_range(settings: Any, message: str, tmp_path: Path) -> N
     assert names(tmp_path) == []
 
 
-def test_efforts_out_of_range(lists: VectorIndex) -> None:
-    for effort in (0, 1.1, -0.5, "enormous"):
+def test_efforts_out_of_range(index: VectorIndex) -> None:
+    for effort in (0, 1.1, -0.5, float("nan"), "enormous"):
         with pytest.raises(InputError, match="effort must be a recall"):
-            lists.search(unit_rows(1), effort=effort)
+            index.search(unit_rows(1), effort=effort)
+        with pytest.raises(InputError, match="effort must be a recall"):
+            index.setting(effort)
 
 
 @pytest.mark.parametrize("settings", [{}, LISTS])
@@ -289,3 +299,16 @@ def test_no_index_at_all(tmp_path: Path) -> None:
         VectorIndex.open(tmp_path / "a.txt")
     with pytest.raises(StorageError, match="could not open"):
         VectorIndex.open(tmp_path / "none.snap")
+
+
+@pytest.mark.parametrize("settings", [{}, LISTS])
+def test_samples_of_another_dtype(settings: Any) -> None:
+    samples = unit_rows(50)
+    for queries in (samples.astype(np.float64), samples.tolist(), samples.astype(object)):
+        with pytest.raises(InputError, match="queries must be a NumPy array of float"):
+            VectorIndex.build(unit_rows(400), queries, **settings)
+
+
+def test_rows_below_zero_are_named_as_they_are(index: VectorIndex) -> None:
+    with pytest.raises(InputError, match="expected rows from 0 to 1999, got -1"):
+        index.vectors([3, -1])

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,7 @@ FLAT_ROWS = 50_000
 """Below so many rows nothing is trained: all of them are scored for every query."""
 
 _INDEX_KIND = 2
+_EVERY_ROW = (Effort(1.0, 0, 0),)
 _TRANSFORMS = ("identity", "pca", "query-0.25", "query-0.5")
 # At most: the scale, the id and the padding of a row; and what a file has besides rows.
 _FLAT_ROW_BYTES = 28
@@ -75,6 +76,14 @@ class VectorIndex:
         self._path = path
         self._keep = keep
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled as its path and opened there anew, so that worker processes share the mapped file."""
+        if self._keep is not None:
+            raise TypeError(
+                "expected an index with a file of its own, found a temporary one: build it with path="
+            )
+        return type(self).open, (self._path.absolute(),)
+
     @classmethod
     def build(
         cls,
@@ -114,6 +123,7 @@ class VectorIndex:
         target, keep = _target(path)
         limit = memory_limit(memory)
         _check_counts(m=m, nlist=nlist, seed=seed)
+        cores = _threads(threads)
         numbers = None if ids is None else _whole_numbers(ids)
         plain = all(setting is None for setting in (m, nlist, tier, transform))
         if plain and _is_flat(vectors, limit):
@@ -130,7 +140,7 @@ class VectorIndex:
                 tier=tier,
                 transform=transform,
                 memory_bytes=limit,
-                threads=_threads(threads),
+                threads=cores,
                 seed=seed,
                 progress=progress,
             )
@@ -154,7 +164,7 @@ class VectorIndex:
 
     def search(
         self,
-        queries: NDArray[np.float32],
+        queries: NDArray[np.float16] | NDArray[np.float32],
         k: int = 10,
         *,
         allow: Allow | Filter | RowFlags | None = None,
@@ -163,9 +173,10 @@ class VectorIndex:
     ) -> tuple[Ids, Scores]:
         """Ids and scores of the best `k` allowed rows for each query, best first, ties by lower id.
 
-        `queries`: (q, dim) float32, or (dim,) for one. `allow`: which rows may be found, as a flag for each
-        id from 0 to the largest (bool, so one for each row if ids were left to the default), or as the ids
-        themselves (int64), or what `filter` made of either. Returns (q, min(k, allowed)) int64 and float32.
+        `queries`: (q, dim) float16 or float32, or (dim,) for one. `allow`: which rows may be found, as a flag
+        for each id from 0 to the largest (bool, so one for each row if ids were left to the default), or as
+        the ids themselves (int64), or what `filter` made of either. Returns (q, min(k, allowed)) int64 and
+        float32.
         One query runs on one thread, many share all of them.
 
         `effort` is the share of the true ten best that a query should find on average, as measured at build
@@ -176,14 +187,16 @@ class VectorIndex:
         Raises InputError for another dtype, shape or dim, NaN or infinity, a negative `k`, or an `allow` of
         the wrong length.
         """
+        wide = _as_float32(queries)
         if isinstance(self._core, Shard):
-            return flat_rows.search(self._core, queries, k, allow, threads=_threads(None))
+            setting(_EVERY_ROW, effort)  # one that is none is refused before there are rows enough to need it
+            return flat_rows.search(self._core, wide, k, allow, threads=_threads(None))
         if isinstance(allow, RowFlags):
             raise InputError("allow was made by another index; make it with the filter of this one")
         chosen = setting(self._efforts(), effort)
-        threads = 1 if np.ndim(queries) < 2 or len(queries) == 1 else _threads(None)
+        threads = 1 if wide.ndim < 2 or len(wide) == 1 else _threads(None)
         return self._core.search(
-            queries,
+            wide,
             k,
             nprobe=chosen.nprobe,
             shortlist=chosen.shortlist,
@@ -218,6 +231,8 @@ class VectorIndex:
         value or less where eight bits a value are kept. Raises InputError for a row that is not there.
         """
         numbers = _whole_numbers(rows)
+        if numbers.size and numbers.min() < 0:
+            raise InputError(f"expected rows from 0 to {len(self) - 1}, got {numbers.min()}")
         if not isinstance(self._core, Shard):
             return self._core.vectors(numbers)
         shard = self._core
@@ -226,7 +241,8 @@ class VectorIndex:
 
     def setting(self, effort: float | str | None = None) -> Effort | None:
         """Lists and rows that `search` takes for an effort; None where every row is scored anyway."""
-        return None if isinstance(self._core, Shard) else setting(self._efforts(), effort)
+        chosen = setting(self._efforts() or _EVERY_ROW, effort)
+        return None if isinstance(self._core, Shard) else chosen
 
     def ids(self) -> Ids:
         """The id of each row, in the order in which the rows are stored, (n,) int64."""
@@ -317,10 +333,27 @@ def _is_flat(vectors: NDArray[np.float16] | NDArray[np.float32], limit: int | No
 
 def _check_queries(vectors: NDArray[np.generic], queries: NDArray[np.generic] | None) -> None:
     """A flat index learns nothing from queries, yet wrong ones are refused all the same."""
-    if queries is not None and np.shape(queries)[1:] != vectors.shape[1:]:
+    if queries is None:
+        return
+    if np.shape(queries)[1:] != vectors.shape[1:]:
         raise InputError(
             f"queries must have shape (q, {vectors.shape[1]}) as vectors have, got shape {np.shape(queries)}"
         )
+    if not isinstance(queries, np.ndarray) or queries.dtype not in (np.float16, np.float32):
+        got = f"an array of {queries.dtype}" if isinstance(queries, np.ndarray) else type(queries).__name__
+        raise InputError(f"queries must be a NumPy array of float16 or float32, got {got}")
+    if not np.isfinite(queries).all():
+        raise InputError("expected finite values in queries, found NaN or infinity: leave out those rows")
+
+
+def _as_float32(queries: NDArray[np.float16] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """The queries, halves widened; the core refuses every other dtype."""
+    if not isinstance(queries, np.ndarray):
+        raise InputError(
+            "queries must be a NumPy array of float32 (numpy.asarray(x, dtype=numpy.float32) makes one), "
+            f"got {type(queries).__name__}"
+        )
+    return cast("NDArray[np.float32]", queries.astype(np.float32) if queries.dtype == np.float16 else queries)
 
 
 def _whole_numbers(ids: ArrayLike) -> Ids:

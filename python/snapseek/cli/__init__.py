@@ -5,6 +5,9 @@ or a few that share their arguments: a `Command` is its name, a summary, its arg
 `main` lists them. `options` are arguments that several have, `notes` what is said on stderr.
 """
 
-from snapseek.cli.main import main
+try:
+    from snapseek.cli.main import main
+except KeyboardInterrupt:  # loading takes half a second, and a Ctrl-C in it is one like any other
+    raise SystemExit(130) from None
 
 __all__ = ["main"]

@@ -3,11 +3,10 @@
 import argparse
 
 from snapseek.cli.command import Command
-from snapseek.cli.notes import note, note_size, stage_bar
+from snapseek.cli.notes import note, note_size, shown, stage_bar
 from snapseek.cli.options import add_memory, add_place, count
 from snapseek.library import Library, repair, verify
 from snapseek.library.places import find_library
-from snapseek.sources.picture import displayed
 
 _DAMAGED = 1
 
@@ -21,7 +20,7 @@ def _compact_arguments(parser: argparse.ArgumentParser) -> None:
 def _verify(options: argparse.Namespace) -> int:
     problems = verify(find_library(options.place))
     for problem in problems:
-        print(displayed(str(problem)))
+        print(shown(str(problem)))
     note(f"{len(problems)} problems; mend them with: snapseek repair" if problems else "nothing is wrong")
     return _DAMAGED if problems else 0
 
@@ -29,13 +28,13 @@ def _verify(options: argparse.Namespace) -> int:
 def _repair(options: argparse.Namespace) -> None:
     done = repair(find_library(options.place))
     for problem in done.problems:
-        note(displayed(str(problem)))
+        note(shown(str(problem)))
     if not done.problems:
         note("nothing was wrong")
     if done.to_embed:
         note(f"{done.to_embed} pictures are made again by: snapseek sync")
     for folder in done.to_import:
-        note(f"import again: {displayed(str(folder))}")
+        note(f"import again: {shown(str(folder))}")
 
 
 def _compact(options: argparse.Namespace) -> None:

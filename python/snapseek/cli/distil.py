@@ -1,25 +1,27 @@
 """`snapseek distil`: a small text tower that answers for a large one."""
 
 import argparse
-from pathlib import Path
 
 from snapseek.cli.command import Command
-from snapseek.cli.notes import note
-from snapseek.cli.options import add_model_dir, count
+from snapseek.cli.notes import note, shown
+from snapseek.cli.options import add_model_dir, count, named_path
 from snapseek.errors import InputError
 from snapseek.library import Library
 from snapseek.library.library import available_cores
 from snapseek.library.places import find_library
 from snapseek.library.towers import FAST_MODEL
 from snapseek.models import Encoder
-from snapseek.sources.picture import displayed
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="the teacher, as --model of index")
-    parser.add_argument("--texts", type=Path, metavar="FILE", help="your own texts, one a line")
-    parser.add_argument("--library", type=Path, metavar="L", help="learn to rank the pictures of a library")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: in the library, where it is found")
+    parser.add_argument("--texts", type=named_path, metavar="FILE", help="your own texts, one a line")
+    parser.add_argument(
+        "--library", type=named_path, metavar="L", help="learn to rank the pictures of a library"
+    )
+    parser.add_argument(
+        "--out", type=named_path, metavar="DIR", help="default: in the library, where it is found"
+    )
     parser.add_argument(
         "--student",
         choices=("static", "transformer", "shortened", "int8"),
@@ -60,7 +62,7 @@ def _run(options: argparse.Namespace) -> None:
         plan=Plan(options.student, options.layers, options.shipped, options.epochs),
         report=note,
     )
-    print(f"student   {displayed(str(out))}")
+    print(f"student   {shown(str(out))}")
     print(f"texts     {figures.texts} learned from, {figures.held_out} held out")
     print(f"cosine    mean {figures.cosine_mean:.3f}, 5th percentile {figures.cosine_p5:.3f}, held-out texts")
     if figures.overlap is not None:

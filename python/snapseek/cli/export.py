@@ -2,21 +2,19 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from snapseek.cli.command import Command
-from snapseek.cli.notes import note
-from snapseek.cli.options import add_library
+from snapseek.cli.notes import note, shown
+from snapseek.cli.options import add_library, named_path
 from snapseek.library import Library
 from snapseek.library.export import KINDS
 from snapseek.library.places import find_library
-from snapseek.sources.picture import displayed
 
 _STDOUT = "-"
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("out", type=Path, metavar="FILE", help="where to; - is stdout")
+    parser.add_argument("out", type=named_path, metavar="FILE", help="where to; - is stdout")
     parser.add_argument("--format", choices=KINDS, help="default: as the file's name ends")
     parser.add_argument(
         "--keep-text",
@@ -32,7 +30,7 @@ def _run(options: argparse.Namespace) -> None:
         library.export(sys.stdout.buffer, options.format or "csv", keep_text=options.keep_text)
         return
     rows = library.export(options.out, options.format, keep_text=options.keep_text)
-    note(f"{rows} pictures in {displayed(str(options.out))}")
+    note(f"{rows} pictures in {shown(str(options.out))}")
 
 
 EXPORT = Command(

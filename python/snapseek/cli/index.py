@@ -4,20 +4,22 @@ import argparse
 from pathlib import Path
 
 from snapseek.cli.command import Command
-from snapseek.cli.notes import note, note_report, note_size, picture_bar
-from snapseek.cli.options import add_building, add_folders, add_serving, limits_of
+from snapseek.cli.notes import note, note_gone, note_report, note_size, picture_bar, shown
+from snapseek.cli.options import add_building, add_folders, add_serving, limits_of, named_path
 from snapseek.cli.serve import serve_library
 from snapseek.errors import InputError
 from snapseek.library import Library
 from snapseek.library.places import DEMO_PICTURES, demo_library, library_of
 from snapseek.models import Encoder
-from snapseek.sources.picture import displayed
+from snapseek.sources import open_source
 
 _SHOWN_EXAMPLES = 3
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="further pictures to take in")
+    parser.add_argument(
+        "folders", nargs="*", type=named_path, metavar="FOLDER", help="further pictures to take in"
+    )
     _add_page(parser)
 
 
@@ -60,9 +62,11 @@ def _index(options: argparse.Namespace) -> None:
 def _build(folders: list[Path], place: Path | None, options: argparse.Namespace) -> Library:
     if place is None and len(folders) > 1:
         raise InputError("expected --library L where several folders go into one library")
+    for folder in folders:
+        open_source(folder)  # what is not there is said before a model is fetched
     path = place or library_of(folders[0])
     encoder = Encoder.load(options.model, model_dir=options.model_dir)
-    note(f"model {encoder.name} on {encoder.provider}, library {displayed(str(path))}")
+    note(f"model {encoder.name} on {encoder.provider}, library {shown(str(path))}")
     with picture_bar() as report:
         library = Library.build(
             folders,
@@ -76,6 +80,7 @@ def _build(folders: list[Path], place: Path | None, options: argparse.Namespace)
         )
     if library.report:
         note_report(library.report)
+    note_gone(library)
     note_size(library)
     return library
 

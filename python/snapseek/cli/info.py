@@ -3,10 +3,10 @@
 import argparse
 
 from snapseek.cli.command import Command
+from snapseek.cli.notes import shown
 from snapseek.cli.options import add_place
 from snapseek.library import Library
 from snapseek.library.places import find_library
-from snapseek.sources.picture import displayed
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +23,8 @@ def _run(options: argparse.Namespace) -> None:
         return
     info = library.info()
     rows = {
-        "library": displayed(str(info.path)),
-        "folders": ", ".join(displayed(str(folder)) for folder in info.folders),
+        "library": shown(str(info.path)),
+        "folders": ", ".join(shown(str(folder)) for folder in info.folders),
         "pictures": f"{info.count} ({info.failed} could not be read)",
         "model": f"{info.model} {info.fingerprint[:12]}, {info.dim} numbers a picture",
         "kernel": info.kernel,
@@ -37,7 +37,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _print_failures(library: Library) -> None:
     for failure in library.failures():
-        print(f"{displayed(str(failure.path))}: {failure.reason}")
+        print(f"{shown(str(failure.path))}: {failure.reason}")
 
 
 INFO = Command("info", "say what a library holds", _arguments, _run)

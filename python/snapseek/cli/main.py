@@ -1,10 +1,13 @@
 """The words of a command line, led to the command that they name."""
 
 import argparse
+import io
 import os
 import sys
 import warnings
 from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
 
 from snapseek import __version__
 from snapseek.cli.care import COMPACT, REPAIR, VERIFY
@@ -15,14 +18,13 @@ from snapseek.cli.imports import IMPORT
 from snapseek.cli.index import DEMO, INDEX, OPEN
 from snapseek.cli.info import INFO
 from snapseek.cli.models import MODELS
-from snapseek.cli.notes import note
+from snapseek.cli.notes import note, shown
 from snapseek.cli.previews import PREVIEWS
 from snapseek.cli.search import SEARCH
 from snapseek.cli.serve import SERVE
 from snapseek.cli.sync import ADD, REMOVE, SYNC
 from snapseek.cli.watch import WATCH
 from snapseek.errors import SnapseekError
-from snapseek.sources.picture import displayed
 
 COMMANDS: tuple[Command, ...] = (
     DEMO,
@@ -46,6 +48,7 @@ COMMANDS: tuple[Command, ...] = (
 )
 """Every command, in the order of the help."""
 
+_NAMES = tuple(command.name for command in COMMANDS)
 _REFUSED = 1
 _STOPPED = 130
 _UNREAD = 141
@@ -58,14 +61,19 @@ Exit codes: 0 done, 1 not done or verify found damage, 2 misused, 130 stopped by
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process). Returns the exit code."""
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture is said in its own line
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name may have letters that a narrow encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    options = make_parser().parse_args(with_command(words))
+    parser = make_parser()
+    if is_stranger(words):
+        parser.error(_about_stranger(words[0]))
+    options = parser.parse_args(with_command(words))
     try:
         code: int = options.run(options) or 0
         sys.stdout.flush()
         return code
     except SnapseekError as error:
-        note(f"snapseek: {displayed(str(error))}", style="red")
+        note(f"snapseek: {shown(str(error))}", style="red")
         return _REFUSED
     except KeyboardInterrupt:
         note("snapseek: stopped; nothing half-written stays")
@@ -73,12 +81,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who read the output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNREAD
+    except OSError as error:  # a path that cannot even be looked at
+        if not isinstance(error.filename, str):
+            raise
+        place = shown(error.filename)
+        note(
+            f"snapseek: cannot look at {place}: {error.strerror}; name another place or let it be read",
+            style="red",
+        )
+        return _REFUSED
 
 
 def with_command(words: list[str]) -> list[str]:
     """The words, `open` before them where they begin with a folder."""
-    names = {command.name for command in COMMANDS}
-    return ["open", *words] if words and not words[0].startswith("-") and words[0] not in names else words
+    return ["open", *words] if words and not words[0].startswith("-") and words[0] not in _NAMES else words
+
+
+def is_stranger(words: list[str]) -> bool:
+    """Whether the first word is no command, and no folder either: not there, and not written as a path."""
+    first, *_ = with_command(words)[1:] or [""]
+    return with_command(words) != words and Path(first).name == first and not os.access(first, os.F_OK)
+
+
+def _about_stranger(word: str) -> str:
+    near = get_close_matches(word, _NAMES, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"expected a command or a folder that is there, found {shown(word)!r}{meant}"
 
 
 def make_parser() -> argparse.ArgumentParser:

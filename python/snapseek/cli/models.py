@@ -3,12 +3,11 @@
 import argparse
 
 from snapseek.cli.command import Command
-from snapseek.cli.notes import note
+from snapseek.cli.notes import note, shown
 from snapseek.cli.options import add_model_dir
 from snapseek.models.catalogue import CATALOGUE, Entry
 from snapseek.models.check import check_model
 from snapseek.models.shelf import pull_model
-from snapseek.sources.picture import displayed
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,10 +24,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     if options.action == "pull":
         folder = pull_model(options.model, options.model_dir, text_only=options.text_only)
-        note(f"{options.model} is in {displayed(str(folder))}")
+        note(f"{options.model} is in {shown(str(folder))}")
     elif options.action == "check":
         for name, value in check_model(options.model, options.model_dir).items():
-            print(f"{name:11} {displayed(value)}")
+            print(f"{name:11} {shown(value)}")
     else:
         print(f"{'starter':24} {'19 MB':>7}  comes with snapseek: everyday nouns and colours; English")
         for entry in CATALOGUE:

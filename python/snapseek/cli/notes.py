@@ -1,5 +1,8 @@
 """What is said to the person at the terminal: on stderr, so that stdout holds results alone."""
 
+import os
+import shlex
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,6 +14,15 @@ from snapseek.library import Progress as IndexProgress
 from snapseek.sources.picture import displayed
 
 _NOTES = Console(stderr=True, highlight=False, soft_wrap=True)
+_MOVED = ". If it has moved: snapseek remove the old folder, then add the new one"
+
+
+def shown(text: str) -> str:
+    """A name that can be printed whatever it is: what ends a line or commands a terminal is escaped."""
+    return "".join(
+        letter.encode("unicode_escape").decode() if unicodedata.category(letter) == "Cc" else letter
+        for letter in displayed(text)
+    )
 
 
 def note(text: str, *, style: str | None = None) -> None:
@@ -21,7 +33,8 @@ def note(text: str, *, style: str | None = None) -> None:
 def note_size(library: Library) -> None:
     """Say how large a library has become, and how many pictures are missing in it."""
     info = library.info()
-    broken = f", {info.failed} could not be read (snapseek info --failed)" if info.failed else ""
+    which = f"snapseek info {shlex.quote(shown(str(info.path)))} --failed"
+    broken = f", {info.failed} could not be read ({which})" if info.failed else ""
     note(f"{info.count} pictures, {info.size_bytes / 1e6:.1f} MB{broken}")
 
 
@@ -37,11 +50,18 @@ def note_report(report: SyncReport) -> None:
     }
     note(", ".join(f"{number} {name}" for name, number in counts.items() if number) or "nothing to do")
     for folder in report.missing:
-        note(f"{displayed(str(folder))} is not there or empty; its pictures were left as they were")
+        note(f"{shown(str(folder))} is not there or empty; its pictures were left as they were{_MOVED}")
     for line in report.notes:
-        note(displayed(line))
+        note(shown(line))
     if report.put_off:
-        note(f"small parts were not merged: {displayed(report.put_off)}")
+        note(f"small parts were not merged: {shown(report.put_off)}")
+
+
+def note_gone(library: Library) -> None:
+    """Say which folders of a library are not there: pictures of one that moved are in it twice."""
+    for folder in library.info().folders:
+        if not os.access(folder, os.F_OK):
+            note(f"the library has pictures of {shown(str(folder))} too, which is not there{_MOVED}")
 
 
 @contextmanager

@@ -17,9 +17,16 @@ def count(text: str) -> int:
     return value
 
 
+def named_path(text: str) -> Path:
+    """A path. An empty one is refused, where Path makes it the folder one is in."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found an empty text: a variable that is not set?")
+    return Path(text)
+
+
 def add_folders(parser: argparse.ArgumentParser) -> None:
     """FOLDER..."""
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help=_FOLDER_HELP)
+    parser.add_argument("folders", nargs="+", type=named_path, metavar="FOLDER", help=_FOLDER_HELP)
 
 
 def add_fetching(parser: argparse.ArgumentParser) -> None:
@@ -38,14 +45,19 @@ def limits_of(options: argparse.Namespace) -> Limits:
 def add_place(parser: argparse.ArgumentParser) -> None:
     """[LIBRARY]: a library, or the folder that it is in."""
     parser.add_argument(
-        "place", nargs="?", type=Path, default=Path(), metavar="LIBRARY", help="default: that of this folder"
+        "place",
+        nargs="?",
+        type=named_path,
+        default=Path(),
+        metavar="LIBRARY",
+        help="default: that of this folder",
     )
 
 
 def add_library(parser: argparse.ArgumentParser) -> None:
     """--library of a command whose first words are something else."""
     parser.add_argument(
-        "--library", type=Path, default=Path(), metavar="L", help="default: that of this folder"
+        "--library", type=named_path, default=Path(), metavar="L", help="default: that of this folder"
     )
 
 
@@ -59,14 +71,14 @@ def add_memory(parser: argparse.ArgumentParser) -> None:
 def add_model_dir(parser: argparse.ArgumentParser) -> None:
     """--model-dir."""
     parser.add_argument(
-        "--model-dir", type=Path, metavar="D", help="folder of models (default: in your cache)"
+        "--model-dir", type=named_path, metavar="D", help="folder of models (default: in your cache)"
     )
 
 
 def add_building(parser: argparse.ArgumentParser) -> None:
     """Where a library of pictures goes, and what makes it."""
     add_model_dir(parser)
-    parser.add_argument("--library", type=Path, metavar="L", help="where the library goes")
+    parser.add_argument("--library", type=named_path, metavar="L", help="where the library goes")
     parser.add_argument("--threads", type=count, metavar="N", help="pictures at a time (default: all cores)")
     parser.add_argument("--model", default="starter", metavar="M", help=_MODEL_HELP)
     add_memory(parser)
@@ -76,7 +88,10 @@ def add_building(parser: argparse.ArgumentParser) -> None:
 def add_serving(parser: argparse.ArgumentParser) -> None:
     """Where a library is served, and by which towers."""
     parser.add_argument(
-        "--fast-model", type=Path, metavar="DIR", help="a student of the library's model, for ?tower=fast"
+        "--fast-model",
+        type=named_path,
+        metavar="DIR",
+        help="a student of the library's model, for ?tower=fast",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"

@@ -2,11 +2,10 @@
 
 import argparse
 from collections import Counter
-from pathlib import Path
 
 from snapseek.cli.command import Command
 from snapseek.cli.notes import note, picture_bar
-from snapseek.cli.options import add_fetching, add_place, count, limits_of
+from snapseek.cli.options import add_fetching, add_place, count, limits_of, named_path
 from snapseek.library import Library
 from snapseek.library.changes.previews import preview_failures
 from snapseek.library.places import find_library
@@ -17,7 +16,10 @@ _SHOWN_REASONS = 5
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add_place(parser)
     parser.add_argument(
-        "--originals", type=Path, metavar="DIR", help="folder in which originals that are files may be read"
+        "--originals",
+        type=named_path,
+        metavar="DIR",
+        help="folder in which originals that are files may be read",
     )
     parser.add_argument("--threads", type=count, metavar="N", help="default: all cores")
     add_fetching(parser)

@@ -7,12 +7,12 @@ import sys
 from typing import get_args
 
 from snapseek.cli.command import Command
-from snapseek.cli.options import add_library
+from snapseek.cli.notes import shown
+from snapseek.cli.options import add_library, count
 from snapseek.errors import ItemNotFoundError
 from snapseek.library import Hit, Library
 from snapseek.library.places import find_library
 from snapseek.library.queries.request import Mode, Sort
-from snapseek.sources.picture import displayed
 
 _FIELDS = ("id", "score", "uri", "width", "height", "color", "caption", "meta", "similar")
 
@@ -23,9 +23,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="WORDS",
         help="what to see: two dogs on a beach; horse + stripes - 2:snow; image:dog.jpg + night; id:17; "
-        '"red car after:2023 -tag:draft"',
+        '"red car after:2023 -tag:draft"; -- before a first word that begins with -',
     )
-    parser.add_argument("-k", type=int, default=20, metavar="N", help="how many (default: 20)")
+    parser.add_argument("-k", type=count, default=20, metavar="N", help="how many (default: 20)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
     shape.add_argument("--paths", action="store_true", help="print paths alone, one a line")
@@ -60,12 +60,13 @@ def _run(options: argparse.Namespace) -> None:
             sys.stdout.buffer.write(os.fsencode(_place(library, hit)) + b"\n")
     elif options.json:
         found = [{name: getattr(hit, name) for name in _FIELDS} for hit in hits]
-        print(json.dumps(found, ensure_ascii=False, indent=1))
+        narrow = not (sys.stdout.encoding or "").lower().startswith("utf")
+        print(json.dumps(found, ensure_ascii=narrow, indent=1))
     else:
         for hit in hits:
             score = "     " if hit.score is None else f"{hit.score:.3f}"
             similar = f"  +{len(hit.similar)} similar" if hit.similar else ""
-            print(f"{score}  {displayed(_place(library, hit))}{similar}")
+            print(f"{score}  {shown(_place(library, hit))}{similar}")
 
 
 def _place(library: Library, hit: Hit) -> str:

@@ -2,11 +2,10 @@
 
 import argparse
 import os
-from pathlib import Path
 
 from snapseek.cli.command import Command
 from snapseek.cli.notes import note
-from snapseek.cli.options import add_place, add_serving
+from snapseek.cli.options import add_place, add_serving, named_path
 from snapseek.library import Library
 from snapseek.library.places import find_library
 from snapseek.models import Encoder
@@ -38,7 +37,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add_serving(parser)
     parser.add_argument(
         "--model",
-        type=Path,
+        type=named_path,
         metavar="DIR",
         help="a student that answers in place of the library's model, such as one of --student int8",
     )

@@ -5,14 +5,18 @@ from pathlib import Path
 
 from snapseek.cli.command import Command
 from snapseek.cli.notes import note, note_report, note_size, picture_bar
-from snapseek.cli.options import add_fetching, add_library, add_memory, count, limits_of
+from snapseek.cli.options import add_fetching, add_library, add_memory, count, limits_of, named_path
 from snapseek.library import Library
 from snapseek.library.places import find_library
 
 
 def _sync_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folders", nargs="*", type=Path, metavar="FOLDER", help="default: all that the library was made of"
+        "folders",
+        nargs="*",
+        type=named_path,
+        metavar="FOLDER",
+        help="default: all that the library was made of",
     )
     _add_changing(parser)
     add_memory(parser)
@@ -22,7 +26,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sources",
         nargs="+",
-        type=Path,
+        type=named_path,
         metavar="SOURCE",
         help="a folder, a picture, an archive, a list of urls",
     )
@@ -33,6 +37,7 @@ def _remove_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "pictures",
         nargs="+",
+        type=_wanted,
         metavar="WHAT",
         help="the id of a picture, the path of one, or a folder, for all below it",
     )
@@ -72,9 +77,13 @@ def _add(options: argparse.Namespace) -> None:
 
 def _remove(options: argparse.Namespace) -> None:
     library = Library.open(find_library(options.library))
-    wanted = [int(word) if word.isdecimal() and word.isascii() else Path(word) for word in options.pictures]
-    note(f"{library.remove(wanted)} pictures taken out; their files stay")
+    note(f"{library.remove(options.pictures)} pictures taken out; their files stay")
     note_size(library)
+
+
+def _wanted(word: str) -> int | Path:
+    """The id of a picture, or a path."""
+    return int(word) if word.isdecimal() and word.isascii() else named_path(word)
 
 
 SYNC = Command(

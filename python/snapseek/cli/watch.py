@@ -3,12 +3,11 @@
 import argparse
 
 from snapseek.cli.command import Command
-from snapseek.cli.notes import note, note_report
+from snapseek.cli.notes import note, note_report, shown
 from snapseek.cli.options import add_place, count
 from snapseek.library import Library
 from snapseek.library.places import find_library
 from snapseek.library.watch import watch
-from snapseek.sources.picture import displayed
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +22,10 @@ def _run(options: argparse.Namespace) -> None:
             library,
             threads=options.threads,
             on_start=lambda watched: note(
-                f"watching {', '.join(displayed(str(folder)) for folder in watched)} (Ctrl-C stops)"
+                f"watching {', '.join(shown(str(folder)) for folder in watched)} (Ctrl-C stops)"
             ),
             on_sync=note_report,
-            on_problem=lambda sentence: note(displayed(sentence)),
+            on_problem=lambda sentence: note(shown(sentence)),
         )
     except KeyboardInterrupt:
         note("stopped watching; what was taken in stays")

@@ -11,6 +11,11 @@ finds the folder that a name means, `layout` the files in it, and `download` fet
 the image tower, `encoder` puts all together, `check` tells what was found. The starter lies in `starter/`.
 """
 
+import os
+
+# Before it is loaded, or ONNX Runtime tells its makers of every session: nothing leaves the machine.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 from snapseek.models.batch import Batch
 from snapseek.models.encoder import Encoder
 from snapseek.models.model_files import ModelFiles

@@ -178,9 +178,9 @@ class Encoder:
 
         The last 1,024 different texts are remembered: one that comes again costs microseconds.
 
-        Raises InputError for a text in which the model knows no word.
+        Raises InputError for a text in which the model knows no word, and for what is no list of texts.
         """
-        rows = [self._vector(text) for text in texts]
+        rows = [self._vector(text) for text in _checked_texts(texts)]
         return np.concatenate(rows) if rows else np.zeros((0, self.dim), np.float32)
 
     def embed_ahead(self, texts: Sequence[str]) -> None:
@@ -291,8 +291,10 @@ class Encoder:
     def embed_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """(n, dim) float32 unit rows, one a picture; the pictures are upright and RGB.
 
-        Raises PictureError when the model's answer to one of them has no direction.
+        Raises PictureError when the model's answer to one of them has no direction, InputError for what is no
+        list of RGB pictures.
         """
+        _check_pictures(images)
         side = self._image
         return side.vectors(images) if images else np.zeros((0, self.dim), np.float32)
 
@@ -341,3 +343,26 @@ class Encoder:
 def _dense(files: ModelFiles) -> Dense | None:
     pooling, dense = files.path(files.layout.pooling), files.path(files.layout.dense)
     return Dense.load(pooling, dense) if pooling and dense else None
+
+
+def _checked_texts(texts: Sequence[str]) -> list[str]:
+    """The texts, where they are a list of texts: a text alone would be taken for a list of its letters."""
+    if isinstance(texts, str | bytes):
+        raise InputError(f"expected a list of texts, found a text alone: put it in a list, [{texts[:40]!r}]")
+    found = list(texts)
+    for text in found:
+        if not isinstance(text, str):
+            raise InputError(f"expected texts, found {type(text).__name__}")
+    return found
+
+
+def _check_pictures(images: Sequence[Image.Image]) -> None:
+    if isinstance(images, Image.Image):
+        raise InputError("expected a list of pictures, found a picture alone: put it in a list, [picture]")
+    for image in images:
+        if not isinstance(image, Image.Image):
+            raise InputError(
+                f"expected pictures of PIL, found {type(image).__name__}: PIL.Image.open reads one"
+            )
+        if image.mode != "RGB":
+            raise InputError(f"expected RGB pictures, found {image.mode}: picture.convert('RGB') makes one")

@@ -1,9 +1,11 @@
 """Which model a name means, and in which folder it lies."""
 
 import contextlib
+from difflib import get_close_matches
 from pathlib import Path
 
 from snapseek.errors import InputError, ModelError, StorageError
+from snapseek.models.catalogue import CATALOGUE
 from snapseek.models.download import pull
 from snapseek.models.manifest import MANIFEST, Manifest
 from snapseek.models.memory import cache_folder
@@ -28,6 +30,8 @@ def find_model(model: str | Path, model_dir: str | Path | None = None) -> ModelF
     """
     if model == STARTER:
         return ModelFiles.in_folder(STARTER, _STARTER_FOLDER)
+    if not str(model):
+        raise InputError("expected the name or the directory of a model, found an empty text")
     wanted = None if isinstance(model, Path) else Wanted.parse(model)
     path = Path(model).expanduser()
     if wanted is not None and ("/" not in wanted.name or not path.exists()):
@@ -35,7 +39,7 @@ def find_model(model: str | Path, model_dir: str | Path | None = None) -> ModelF
     if not path.exists():
         raise ModelError(
             f"expected a model: '{STARTER}' or a directory with one, a name that `snapseek models` lists, or "
-            f"owner/name of the hub; found no directory {str(model)!r}"
+            f"owner/name of the hub; found no directory {str(model)!r}{_near(str(model))}"
         )
     return ModelFiles.in_folder(str(path.resolve()), path)
 
@@ -46,10 +50,13 @@ def pull_model(model: str, model_dir: str | Path | None = None, *, text_only: bo
     Raises InputError for anything else, ModelError when it cannot be fetched, StorageError when the disk
     refuses.
     """
+    if model == STARTER:
+        raise InputError(f"{STARTER!r} comes with snapseek: there is nothing to fetch")
     wanted = Wanted.parse(model)
     if wanted is None:
         raise InputError(
             f"expected a name that `snapseek models` lists, or owner/name of the hub; found {model!r}"
+            f"{_near(model)}"
         )
     folder = folder_of(wanted, model_dir)
     pull(wanted, folder, towers=("text",) if text_only else ("text", "image"))
@@ -59,6 +66,12 @@ def pull_model(model: str, model_dir: str | Path | None = None, *, text_only: bo
 def folder_of(wanted: Wanted, model_dir: str | Path | None) -> Path:
     """Where a model that is asked for by name lies, or will lie."""
     return Path(model_dir or default_shelf()).expanduser() / wanted.folder
+
+
+def _near(name: str) -> str:
+    """The name that was meant, if there is one like it."""
+    near = get_close_matches(name, [STARTER, *(entry.name for entry in CATALOGUE)], n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _on_shelf(wanted: Wanted, model_dir: str | Path | None) -> ModelFiles:

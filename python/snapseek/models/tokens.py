@@ -73,7 +73,9 @@ class Tokens:
         return list(encoding.ids[:first]), list(encoding.ids[last:])
 
     def _encode(self, texts: Sequence[str]) -> list[Encoding]:
-        return list(self._tokenizer.encode_batch([self._clean(text) for text in texts]))
+        # A shell hands over bytes that are no UTF-8 as lone surrogates, which the tokenizer refuses.
+        valid = [text.encode("utf-8", "ignore").decode() for text in texts]
+        return list(self._tokenizer.encode_batch([self._clean(text) for text in valid]))
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, true length, cut at the context length."""

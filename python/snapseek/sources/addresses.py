@@ -88,7 +88,7 @@ def refusal(host: str) -> str:
     """Why a host is not asked."""
     return (
         f"{host} is an address of this machine or its network: pictures are fetched from there only where "
-        "that is allowed"
+        "that is allowed (index --allow-private)"
     )
 
 

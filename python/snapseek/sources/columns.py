@@ -18,7 +18,7 @@ _compute: Any = pyarrow.compute
 _MAX_SIDE_PX = 2**31 - 1
 # The first that is there and of a fitting type is taken; upper case counts as lower.
 _USUAL_NAMES: dict[str, tuple[str, ...]] = {
-    "uri": ("url", "uri", "image_url", "img_url"),
+    "uri": ("url", "uri", "image_url", "img_url", "image_path"),  # the last is clip-retrieval's of folders
     "width": ("original_width", "width", "image_width"),
     "height": ("original_height", "height", "image_height"),
     "color": ("color",),
@@ -61,6 +61,17 @@ class Columns:
         for name in rest:
             own[_free_name(name, [*own, *rest])] = name
         return cls(table, taken, own)
+
+    @property
+    def absence(self) -> str | None:
+        """What is said of a table that tells no place of its pictures; None of one that does."""
+        if "uri" in self.taken:
+            return None
+        found = ", ".join(f"{field.name} ({field.type})" for field in self.table)
+        return (
+            f"expected a column of addresses, such as {', '.join(_USUAL_NAMES['uri'])}, found "
+            f"{found or 'none'}: the pictures can be found, and not be shown"
+        )
 
     @property
     def schema(self) -> pa.Schema:

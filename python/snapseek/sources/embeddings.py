@@ -120,7 +120,7 @@ def find_embeddings(folder: Path) -> Embeddings:
     if not vectors:
         raise InputError(
             f"expected vectors in {folder}, such as img_emb/img_emb_0.npy with metadata/metadata_0.parquet; "
-            f"found {'none' if root.is_dir() else 'no such folder'}"
+            f"found {_found_instead(root)}"
         )
     pairs = _pairs(vectors, _first(root, _TABLE_PATTERNS))
     files = tuple(EmbeddingFile.open(*pair) for pair in pairs)
@@ -131,6 +131,13 @@ def find_embeddings(folder: Path) -> Embeddings:
                 f"found {file.dim} in {file.vectors}; they are of different models"
             )
     return Embeddings(root, files)
+
+
+def _found_instead(root: Path) -> str:
+    if not root.is_dir():
+        return "a file; name the folder above img_emb and metadata" if root.exists() else "no such folder"
+    others = sorted(path.relative_to(root).as_posix() for path in root.glob("**/*.npy"))[:3]
+    return f"none, only {', '.join(others)}: rename what is of pictures" if others else "none"
 
 
 def _first(root: Path, patterns: Sequence[str]) -> list[Path]:
@@ -184,7 +191,10 @@ def _shape(path: Path) -> tuple[int, int]:
             f"expected an npy file, found something else in {path}: {first_line(error)}"
         ) from error
     if len(shape) != 2 or dtype.newbyteorder("=") not in (np.float16, np.float32):
-        raise InputError(f"expected float16 or float32 of shape (n, dim) in {path}, found {dtype} of {shape}")
+        raise InputError(
+            f"expected float16 or float32 of shape (n, dim) in {path}, found {dtype} of {shape}; "
+            "write it anew with numpy.save(path, array.astype(numpy.float16))"
+        )
     if body_bytes < shape[0] * shape[1] * dtype.itemsize:
         raise InputError(f"{path} is cut short: {shape[0]} rows were promised, {body_bytes} bytes are there")
     return shape[0], shape[1]

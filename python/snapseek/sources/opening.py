@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snapseek.errors import InputError
 from snapseek.sources import tables, tar, urls
-from snapseek.sources.folder import find_pictures
+from snapseek.sources.folder import find_pictures, is_picture_name
 from snapseek.sources.patience import Limits
 from snapseek.sources.rows import LIST_SUFFIXES
 from snapseek.sources.source import PictureSource, PlainFiles
@@ -34,6 +34,11 @@ def open_source(path: Path, *, limits: Limits | None = None) -> PictureSource:
         return TablePictures(place)
     if suffix in LIST_SUFFIXES:
         return UrlList(place, limits)
+    if is_picture_name(place):
+        raise InputError(
+            f"expected a folder with pictures, found a single picture at {path}; index the folder that it is "
+            "in, or take it into a library with: snapseek add"
+        )
     raise InputError(
         f"expected a folder with pictures, an archive (.tar) or a list ({' '.join(LIST_SUFFIXES)}), found a "
         f"file at {path}"
