@@ -18,8 +18,8 @@ from queue import Queue
 from urllib.parse import quote, urlsplit
 
 from snapseek import Encoder, Library
+from snapseek.cores import available_cores
 from snapseek.images import open_picture
-from snapseek.library.library import available_cores
 from snapseek.library.places import DEMO_PICTURES
 from snapseek.server import serve
 

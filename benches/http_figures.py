@@ -28,7 +28,7 @@ from urllib.parse import quote
 from made_records import WORDS
 from million_library import address_of, memory_mb, print_machine
 from snapseek import Library
-from snapseek.library.library import available_cores
+from snapseek.cores import available_cores
 
 ASKED = 2000  # the queries of the set
 FILTERS = ("year:2021", "licence:CC0", "after:2019 size:>1mp", "orientation:portrait", "tag:beach")

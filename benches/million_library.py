@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 import tiny_model
 from made_records import SCHEMA, WORDS, preview_pool, records
 from snapseek import Encoder, Library, VectorIndex
-from snapseek.library.library import available_cores
+from snapseek.cores import available_cores
 
 FILE_ROWS = 500_000
 PARQUET_ROWS = 50_000

@@ -24,8 +24,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from demo_figures import processor
+from snapseek.cores import available_cores
 from snapseek.distil.rounded import write_rounded
-from snapseek.library.library import available_cores
 from snapseek.models.text import TextSide
 from snapseek.models.tower import Tower
 

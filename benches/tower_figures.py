@@ -36,8 +36,8 @@ from PIL import Image, ImageOps
 
 from photographs import DEMO, every_kind, write_photographs
 from snapseek import Encoder, Library
+from snapseek.cores import available_cores
 from snapseek.images import make_preview, open_picture
-from snapseek.library.library import available_cores
 from snapseek.models.pixels import PixelPolicy
 from snapseek.sources.content import content_hash
 

@@ -217,6 +217,18 @@ def test_several_folders_in_one_library(tmp_path, encoder):
     assert list(library.info().folders) == folders
 
 
+@pytest.mark.parametrize("folders", ["", [], [""]])
+def test_no_folder_is_not_the_current_one(folders, tmp_path, encoder):
+    with pytest.raises(InputError, match="expected the path of a folder, found"):
+        Library.build(folders, tmp_path / "l", encoder=encoder)
+    assert not (tmp_path / "l").exists()
+
+
+def test_no_threads_are_refused(folder, tmp_path, encoder):
+    with pytest.raises(InputError, match="threads must be 1 or more, got 0"):
+        Library.build(folder, tmp_path / "l", encoder=encoder, threads=0)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_threads_change_nothing(folder, tmp_path, encoder, library, threads):
     built = Library.build(folder, tmp_path / "l", encoder=encoder, threads=threads)

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from snapseek import flat_rows
 from snapseek._core import Filter, Index, Shard, build_flat, build_index
+from snapseek.cores import available_cores, threads_or_cores
 from snapseek.effort import Effort, setting
 from snapseek.errors import InputError, StorageError
 from snapseek.flat_rows import Allow, Ids, RowFlags, Scores
@@ -123,7 +124,7 @@ class VectorIndex:
         target, keep = _target(path)
         limit = memory_limit(memory)
         _check_counts(m=m, nlist=nlist, seed=seed)
-        cores = _threads(threads)
+        cores = threads_or_cores(threads)
         numbers = None if ids is None else _whole_numbers(ids)
         plain = all(setting is None for setting in (m, nlist, tier, transform))
         if plain and _is_flat(vectors, limit):
@@ -190,11 +191,11 @@ class VectorIndex:
         wide = _as_float32(queries)
         if isinstance(self._core, Shard):
             setting(_EVERY_ROW, effort)  # one that is none is refused before there are rows enough to need it
-            return flat_rows.search(self._core, wide, k, allow, threads=_threads(None))
+            return flat_rows.search(self._core, wide, k, allow, threads=available_cores())
         if isinstance(allow, RowFlags):
             raise InputError("allow was made by another index; make it with the filter of this one")
         chosen = setting(self._efforts(), effort)
-        threads = 1 if wide.ndim < 2 or len(wide) == 1 else _threads(None)
+        threads = 1 if wide.ndim < 2 or len(wide) == 1 else available_cores()
         return self._core.search(
             wide,
             k,
@@ -375,14 +376,6 @@ def _check_counts(**counts: int | None) -> None:
     for name, count in counts.items():
         if count is not None and not 0 <= count < 2**63:
             raise InputError(f"{name} must be 0 or more and less than 2^63, got {count}")
-
-
-def _threads(threads: int | None) -> int:
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads < 1:
-        raise InputError(f"threads must be 1 or more, got {threads}")
-    return threads
 
 
 def memory_limit(memory: str | int | None) -> int | None:

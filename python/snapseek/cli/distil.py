@@ -5,9 +5,9 @@ import argparse
 from snapseek.cli.command import Command
 from snapseek.cli.notes import note, shown
 from snapseek.cli.options import add_model_dir, count, named_path
+from snapseek.cores import available_cores
 from snapseek.errors import InputError
 from snapseek.library import Library
-from snapseek.library.library import available_cores
 from snapseek.library.places import find_library
 from snapseek.library.towers import FAST_MODEL
 from snapseek.models import Encoder

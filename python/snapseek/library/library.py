@@ -1,6 +1,5 @@
 """A library, open: the object that everything on the left of it was made for."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.cores import threads_or_cores
+from snapseek.errors import InputError
 from snapseek.library.changes.compact import Compaction, CompactReport, compact, everything
 from snapseek.library.changes.intake import take_in
 from snapseek.library.changes.previews import PreviewHow, PreviewReport, make_previews
@@ -90,7 +91,7 @@ class Library:
         encoder = encoder or Encoder.load()
         how = How(
             encoder=lambda: encoder,
-            threads=threads or available_cores(),
+            threads=threads_or_cores(threads),
             queries=queries,
             memory=memory_limit(memory),
             progress=progress,
@@ -132,7 +133,7 @@ class Library:
             encoder,
             queries=queries,
             memory=memory_limit(memory),
-            threads=threads or available_cores(),
+            threads=threads_or_cores(threads),
             progress=progress,
         )
         return cls.open(path, encoder=encoder)
@@ -214,7 +215,7 @@ class Library:
     ) -> How:
         return How(
             encoder=lambda: self.encoder,
-            threads=threads or available_cores(),
+            threads=threads_or_cores(threads),
             queries=queries,
             memory=memory_limit(memory),
             progress=progress,
@@ -250,7 +251,7 @@ class Library:
         StorageError when the disk refuses, LibraryBusyError while another process writes.
         """
         folder = None if root is None else Path(root)
-        how = PreviewHow(threads or available_cores(), folder, limits, retry_failed, progress)
+        how = PreviewHow(threads_or_cores(threads), folder, limits, retry_failed, progress)
         report = make_previews(self._path, how)
         self.refresh()
         return report
@@ -270,7 +271,7 @@ class Library:
         another process writes.
         """
         limit = memory_limit(memory)
-        how = Compaction(lambda: self.encoder, queries, limit, threads or available_cores(), progress)
+        how = Compaction(lambda: self.encoder, queries, limit, threads_or_cores(threads), progress)
         with writer(self._path) as catalogue:
             report = compact(catalogue, self._path, how, everything)
         self.refresh()
@@ -461,12 +462,8 @@ class Library:
             return found
 
 
-def available_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _paths(paths: str | Path | Sequence[str | Path]) -> list[Path]:
-    return [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    named = [paths] if isinstance(paths, str | Path) else list(paths)
+    if not named or "" in named:
+        raise InputError(f"expected the path of a folder, found {'an empty text' if named else 'none'}")
+    return [Path(path) for path in named]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from snapseek.cores import available_cores
 from snapseek.server.question import embed_ahead
 from snapseek.server.workers import Workers
 
@@ -33,5 +33,5 @@ class Service:
     @cached_property
     def searchers(self) -> Workers:
         """The threads that search; what waits for them has its words read together."""
-        count = min(_MAX_SEARCHERS, os.cpu_count() or 1)
+        count = min(_MAX_SEARCHERS, available_cores())
         return Workers(count, prepare=partial(embed_ahead, self.library))

@@ -366,7 +366,9 @@ def _make_directory(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"cannot make the library {directory}: {error.strerror}") from error
+        raise StorageError(
+            f"cannot make the library {directory}: {error.strerror}; choose another place with --library"
+        ) from error
 
 
 def _create(path: Path) -> None:

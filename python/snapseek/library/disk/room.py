@@ -21,9 +21,13 @@ def check_room(directory: Path, rows: int, dim: int, record_bytes: int) -> None:
     free = shutil.disk_usage(directory).free
     if free < needed:
         raise StorageError(
-            f"expected about {needed / 1e9:.1f} GB free for {directory}, found {free / 1e9:.1f} GB; "
+            f"expected about {_shown(needed)} free for {directory}, found {_shown(free)}; "
             "make room, or choose another place for the library"
         )
+
+
+def _shown(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def memory_bytes() -> int:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from snapseek.errors import InputError
 from snapseek.library.filters.language import parse_filter, split
 from snapseek.library.filters.mapping import tree_of
@@ -50,10 +52,8 @@ class Request:
     mode: str = "clip"
 
     def __post_init__(self) -> None:
-        if self.k < 1 or self.offset < 0:
-            raise InputError(
-                f"expected k of at least 1 and offset of at least 0, found {self.k} and {self.offset}"
-            )
+        _check_least("k", self.k, 1)
+        _check_least("offset", self.offset, 0)
         _check_choice("sort", self.sort, get_args(Sort))
         _check_choice("mode", self.mode, get_args(Mode))
         if self.min_score is not None and not math.isfinite(self.min_score):
@@ -99,6 +99,11 @@ class Request:
         """What `where` alone says: nothing is to be ranked."""
         trees = [] if self.where is None else [tree_from(self.where, {*STANDARD, *kinds})]
         return Asked((), (), _resolved(trees, kinds))
+
+
+def _check_least(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"expected a whole {name} of at least {least}, found {value!r}")
 
 
 def _resolved(trees: list[Tree], kinds: Kinds) -> Tree | None:

@@ -1,0 +1,21 @@
+"""How many threads work at once."""
+
+import os
+
+from snapseek.errors import InputError
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads_or_cores(threads: int | None) -> int:
+    """As many as are asked for, None for one on each core. Raises InputError for fewer than one."""
+    if threads is None:
+        return available_cores()
+    if threads < 1:
+        raise InputError(f"threads must be 1 or more, got {threads}")
+    return threads
