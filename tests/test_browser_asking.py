@@ -238,6 +238,14 @@ def test_nothing_that_matches_is_said_and_led_out_of(page, server):
     expect(page.get_by_test_id("tile").first).to_be_visible()
 
 
+def test_filters_that_leave_nothing_can_go_without_the_words(page, server):
+    page.goto(f"{server}/?q=red&where=type:avif")
+    page.get_by_test_id("widen").click()
+    expect_first(page, "red")
+    expect(page.get_by_test_id("search-input")).to_have_value("red")
+    expect(page.get_by_test_id("filter")).to_have_count(0)
+
+
 def test_what_is_pasted_is_asked_without_a_pause(page, server):
     still(page, f"{server}/?q=red")
     box = page.get_by_test_id("search-input")

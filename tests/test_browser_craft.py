@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from conftest import write_pictures
-from page_fixtures import ask, browser, expect_first, page, server  # noqa: F401
+from page_fixtures import ask, browser, expect_first, large, page, server  # noqa: F401
 from page_server import serving
 from snapseek.library import Library
 
@@ -38,6 +38,15 @@ def test_everything_that_can_be_used_has_a_name_for_screen_readers(page, server)
     assert "Close" in dialog.aria_snapshot()
     assert NAMELESS.findall(dialog.aria_snapshot()) in ([], ["dialog"])
     expect(dialog).to_have_accessible_name(re.compile(r"\w"))
+
+
+def test_the_filters_stand_within_a_narrow_window(page, large):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(large)
+    page.get_by_test_id("filters").locator("summary").click()
+    panel = page.get_by_test_id("filters").locator(".panel").bounding_box()
+    assert panel["x"] >= 0
+    assert panel["x"] + panel["width"] <= 390
 
 
 def test_results_are_announced(page, server):

@@ -115,6 +115,18 @@ def test_originals_send_no_referrer_and_are_let_go_of_far_away(page, server):
     expect(first.get_by_test_id("original")).to_have_count(1)
 
 
+def test_an_original_stays_though_its_tile_was_far_away_for_a_moment(page, server):
+    page.goto(server)
+    first = page.get_by_test_id("tile").first
+    expect(first).to_have_attribute("data-original", re.compile("shown|faded-in"))
+    first.evaluate(
+        """(tile) => [true, false].forEach((skipped) => tile.closest('li').dispatchEvent(
+            new ContentVisibilityAutoStateChangeEvent('contentvisibilityautostatechange', { skipped })))"""
+    )
+    page.wait_for_timeout(300)
+    expect(first).to_have_attribute("data-original", re.compile("shown|faded-in"), timeout=1000)
+
+
 def opened(page, server):
     page.goto(f"{server}/?q=blue")
     expect_first(page, "blue")

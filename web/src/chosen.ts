@@ -32,6 +32,15 @@ export function exported(pictures: readonly Picture[], format: Format): string {
   return ['id,path,width,height,caption,score', ...lines].map((line) => `${line}\r\n`).join('');
 }
 
+/** Gives the reader the chosen pictures as a file of the format. */
+export function save(pictures: readonly Picture[], format: Format): void {
+  const type = { paths: 'text/plain', csv: 'text/csv', json: 'application/json' }[format];
+  const href = URL.createObjectURL(new Blob([exported(pictures, format)], { type }));
+  const download = `pictures.${format === 'paths' ? 'txt' : format}`;
+  Object.assign(document.createElement('a'), { href, download }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 1000);
+}
+
 /** One value as RFC 4180 has it; a text that a spreadsheet would run as a formula begins with a '. */
 function cell(value: string | number | null): string {
   const text = typeof value === 'string' ? value.replace(/^(?=[=+@\t-])/, "'") : String(value ?? '');

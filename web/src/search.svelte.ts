@@ -1,15 +1,6 @@
-import {
-  ProblemError,
-  AnswerError,
-  type Answer,
-  type Api,
-  type Index,
-  type Info,
-  type Picture,
-  type Suggestions,
-} from './api';
-import { toggled } from './chosen';
+import type { Answer, Api, Index, Info, Picture, Suggestions } from './api';
 import { debounce } from './debounce';
+import { Opened } from './opened.svelte';
 import {
   isSearch,
   keyOf,
@@ -21,8 +12,10 @@ import {
   type Question,
   type Term,
 } from './question';
+import { Selection } from './selection.svelte';
 import { rateOf, withMoment } from './speed';
 import type { Timing } from './timing';
+import { troubleBy, type Trouble } from './trouble';
 import { spread, withGroup, type Unfolded } from './unfold';
 
 /** Pictures asked for at once. */
@@ -37,18 +30,8 @@ export const REST_MS = 350;
 export const SETTLE_MS = 80;
 /** How long an answer may take before the page says that it is on its way. */
 export const SLOW_MS = 200;
-/** Pictures that look like the opened one. */
-const NEIGHBOURS = 13;
 /** Opened pictures this near to the last loaded one call for more. */
 const AHEAD = 6;
-
-/** What went wrong. */
-export interface Trouble {
-  /** One sentence for the reader. */
-  readonly says: string;
-  /** Whether the same question may well be answered later; false where the question itself is refused. */
-  readonly isPassing: boolean;
-}
 
 export interface Surroundings {
   readonly api: Api;
@@ -92,10 +75,6 @@ export class Search {
   isSpeedy = $state(false);
   /** Captions and scores stand under the pictures. */
   isTelling = $state(false);
-  /** Ids of the chosen pictures. */
-  chosen = $state.raw<ReadonlySet<number>>(new Set());
-  /** What looks like the opened picture. */
-  neighbours = $state.raw<readonly Picture[]>([]);
   timing = $state.raw<Timing | null>(null);
   /** Counts the first pages shown: changes when the pictures are replaced, not when more are added. */
   edition = $state(0);
@@ -109,8 +88,6 @@ export class Search {
   extending = $state(false);
   /** What went wrong, until something goes right. */
   trouble = $state.raw<Trouble | null>(null);
-  /** The picture opened large: one of those shown, or a neighbour of one. */
-  viewed = $state.raw<Picture | null>(null);
 
   #weakFrom = $state<number | null>(null);
   readonly #spread = $derived(spread(this.ranked, this.#weakFrom, this.unfolded));
@@ -128,9 +105,9 @@ export class Search {
   isSettled = $derived(this.settled === this.shown);
   /** Answers a second, as one types. */
   rate = $derived.by(() => rateOf(this.#moments));
-  /** Which of the shown pictures is opened, or was before its neighbour; -1 for none. */
-  place = $derived.by(() => this.pictures.findIndex(({ id }) => id === this.#anchorId));
-  chosenPictures = $derived(this.#known(this.chosen));
+
+  readonly opened: Opened;
+  readonly selection: Selection;
 
   readonly #api: Api;
   readonly #now: () => number;
@@ -140,20 +117,16 @@ export class Search {
   readonly #slow = debounce(() => (this.isSlow = true), SLOW_MS);
   readonly #settle = debounce(() => this.#stand(), SETTLE_MS);
   #moments = $state.raw<readonly number[]>([]);
-  #anchorId = $state<number | null>(null);
   #received = $state(0);
   #exhausted = $state(true);
   #sequence = 0;
   #request = new AbortController();
-  #looking = new AbortController();
   /** What was last sent, until it fails: it need not be sent twice. */
   #asked: string | null = null;
   /** What was last chosen: it need not be remembered twice. */
   #chosenKey = keyOf(NOTHING);
   /** What the shown pictures were asked with, for further pages of the same. */
   #answeredBy: Asking = { question: NOTHING, tower: 'full', fold: false };
-  /** Every chosen picture, also after others are shown. */
-  readonly #seen = new Map<number, Picture>();
   #shownAt = 0;
   #again: () => Promise<void> = async () => {};
 
@@ -161,6 +134,8 @@ export class Search {
     this.#api = api;
     this.#now = now;
     this.#remember = remember;
+    this.opened = new Opened(api, () => this.pictures);
+    this.selection = new Selection(() => [...this.pictures, ...this.opened.neighbours]);
   }
 
   /** Whether scrolling on can bring further pictures. */
@@ -212,7 +187,7 @@ export class Search {
 
   /** Asks for pictures like this one. */
   async like(picture: Picture): Promise<void> {
-    this.leave();
+    this.opened.close();
     const thumbnail = picture.preview && `data:image/webp;base64,${picture.preview}`;
     const term = { kind: 'id', value: `${picture.id}`, label: 'like this', thumbnail, weight: 1 } as const;
     await this.choose({ ...NOTHING, filters: this.question.filters, terms: [term] });
@@ -264,24 +239,14 @@ export class Search {
 
   /** Opens one of the shown pictures large, or a neighbour of the opened one. */
   view(id: number): void {
-    const picture = [...this.pictures, ...this.neighbours].find((other) => other.id === id) ?? null;
-    if (this.pictures.some((other) => other.id === id)) this.#anchorId = id;
-    this.viewed = picture;
+    this.opened.open(id);
     this.#loadAhead();
-    void this.#look(id);
   }
 
   /** Goes to the next (1) or the previous (-1) of the shown pictures; stays where there is none. */
   step(by: 1 | -1): void {
-    const next = this.place < 0 ? undefined : this.pictures[this.place + by];
-    if (this.viewed && next) this.view(next.id);
-  }
-
-  /** Closes the opened picture. */
-  leave(): void {
-    this.#looking.abort();
-    this.viewed = this.#anchorId = null;
-    this.neighbours = [];
+    const next = this.opened.beside(by);
+    if (next) this.view(next.id);
   }
 
   /** Shows the near-duplicates that are folded under this picture behind it, or folds them again. */
@@ -290,30 +255,6 @@ export class Search {
     if (!head) return;
     if (this.unfolded.has(id)) this.unfolded = withGroup(this.unfolded, id, null);
     else await this.#unfold(head);
-  }
-
-  /** Chooses a picture, or lets it go. */
-  pick(id: number): void {
-    this.chosen = toggled(this.chosen, id);
-  }
-
-  pickNone(): void {
-    this.chosen = new Set();
-  }
-
-  #known(ids: ReadonlySet<number>): Picture[] {
-    for (const picture of [...this.pictures, ...this.neighbours]) {
-      if (ids.has(picture.id)) this.#seen.set(picture.id, picture);
-    }
-    return [...ids].flatMap((id) => this.#seen.get(id) ?? []);
-  }
-
-  async #look(id: number): Promise<void> {
-    this.#looking.abort();
-    const { signal } = (this.#looking = new AbortController());
-    // Without neighbours the picture itself is still there to be looked at.
-    const answer = await this.#api.similar(id, NEIGHBOURS, signal).catch(() => null);
-    if (!signal.aborted) this.neighbours = answer?.pictures.filter((other) => other.id !== id) ?? [];
   }
 
   async #unfold(head: Picture): Promise<void> {
@@ -408,7 +349,7 @@ export class Search {
     this.trouble = null;
     this.edition += 1;
     this.#settle.cancel();
-    if (this.viewed && this.place < 0) this.leave();
+    if (this.opened.picture && this.opened.place < 0) this.opened.close();
   }
 
   #append(answer: Answer): void {
@@ -430,7 +371,7 @@ export class Search {
   }
 
   #loadAhead(): void {
-    if (this.place + AHEAD >= this.pictures.length) void this.loadMore();
+    if (this.opened.place + AHEAD >= this.pictures.length) void this.loadMore();
   }
 
   /** The facts are an ornament: without them the page still searches, and a dead server shows by the question. */
@@ -448,10 +389,4 @@ export class Search {
 /** A library that changes between two pages can answer a picture twice; the page shows it once. */
 function distinct(pictures: readonly Picture[]): readonly Picture[] {
   return [...new Map(pictures.map((picture) => [picture.id, picture])).values()];
-}
-
-function troubleBy(cause: unknown): Trouble {
-  if (cause instanceof ProblemError) return { says: cause.message, isPassing: cause.status >= 500 };
-  if (cause instanceof AnswerError) return { says: cause.message, isPassing: true };
-  return { says: 'The server does not answer. Is snapseek still running?', isPassing: true };
 }

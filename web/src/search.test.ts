@@ -418,17 +418,17 @@ describe('looking at one picture', () => {
   it('steps to and fro between the ends', async () => {
     const { search } = await shown(3);
     search.view(1);
-    expect(search.viewed?.id).toBe(1);
+    expect(search.opened.picture?.id).toBe(1);
     search.step(1);
     search.step(1);
-    expect(search.viewed?.id).toBe(2);
+    expect(search.opened.picture?.id).toBe(2);
     search.step(-1);
     search.step(-1);
     search.step(-1);
-    expect(search.viewed?.id).toBe(0);
-    search.leave();
+    expect(search.opened.picture?.id).toBe(0);
+    search.opened.close();
     search.step(1);
-    expect(search.viewed).toBeNull();
+    expect(search.opened.picture).toBeNull();
   });
 
   it('calls for the next page before the last picture is reached', async () => {
@@ -444,7 +444,7 @@ describe('looking at one picture', () => {
     void search.choose(words('dog'));
     search.view(2);
     await questions[1]!.answer(answerOf(pictures(70, 2)));
-    expect(search.viewed).toBeNull();
+    expect(search.opened.picture).toBeNull();
   });
 });
 
@@ -464,7 +464,7 @@ describe('near-duplicates', () => {
     expect(search.heads.get(11)).toBe(0);
     search.view(0);
     search.step(1);
-    expect(search.viewed?.id).toBe(10);
+    expect(search.opened.picture?.id).toBe(10);
     await search.unfold(0);
     expect(idsOf(search)).toEqual([0, 1, 2]);
   });

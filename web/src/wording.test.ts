@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Picture } from './api';
-import { durationText, factsOf, labelOf, nameOf, pluralText, sizeText } from './wording';
+import {
+  announcementOf,
+  durationText,
+  endOf,
+  factsOf,
+  labelOf,
+  nameOf,
+  pluralText,
+  sizeText,
+} from './wording';
 
 const picture: Picture = {
   similar: [],
@@ -52,4 +61,14 @@ describe('a picture in words', () => {
     expect(factsOf(picture)).toEqual(['animals', '5,120 × 341', '51 kB', 'score 0.313']);
     expect(factsOf({ ...picture, score: null, meta: { folder: 3 } })).toEqual(['5,120 × 341']);
   });
+});
+
+it('announces what was found', () => {
+  expect(announcementOf('two dogs', 1200, 0)).toBe('1,200 pictures for two dogs, best first.');
+  expect(announcementOf('', 1, 1)).toBe('1 picture in the library. 1 near-duplicate shown beside.');
+});
+
+it('says how the list ends', () => {
+  expect(endOf(1, 1, 1000)).toBe('That is all: 1 picture.');
+  expect(endOf(1000, 2500, 1000)).toContain('The first 1,000 of 2,500 pictures.');
 });

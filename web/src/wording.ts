@@ -12,6 +12,19 @@ export function pluralText(count: number, noun: string): string {
   return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+/** What was found, for those who cannot see the pictures come; `words` are '' for the library itself. */
+export function announcementOf(words: string, total: number, unfolded: number): string {
+  const found = pluralText(total, 'picture');
+  const beside = unfolded ? ` ${pluralText(unfolded, 'near-duplicate')} shown beside.` : '';
+  return (words ? `${found} for ${words}, best first.` : `${found} in the library.`) + beside;
+}
+
+/** What stands below the last picture: that these are all, or as many as can be paged to. */
+export function endOf(shown: number, total: number, reach: number): string {
+  if (shown >= total) return `That is all: ${pluralText(shown, 'picture')}.`;
+  return `The first ${countText(reach)} of ${pluralText(total, 'picture')}. Other words bring up others.`;
+}
+
 /** 0.04 -> "<0.1 ms", 1.93 -> "1.9 ms", 12.7 -> "13 ms", 2345 -> "2.3 s". */
 export function durationText(ms: number): string {
   if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { linkOf, shrunk } from './shrink';
+import { linkOf, shrunk, termOfLink } from './handed';
 
 it.each([
   [4000, 3000, 512, 384],
@@ -14,4 +14,12 @@ it('knows an address from words', () => {
   expect(linkOf(' https://there/x.jpg\n')).toBe('https://there/x.jpg');
   expect(linkOf('see https://there/x.jpg')).toBeNull();
   expect(linkOf('file:///etc/passwd')).toBeNull();
+});
+
+it('makes an address a part of the question', () => {
+  expect(termOfLink('https://there/x.jpg')).toMatchObject({
+    kind: 'image_url',
+    value: 'https://there/x.jpg',
+    weight: 1,
+  });
 });

@@ -1,3 +1,5 @@
+import type { Term } from './question';
+
 /** Enough for every model: its picture is at most this high and wide. */
 const SIDE_PX = 384;
 const QUALITY = 0.9;
@@ -9,7 +11,7 @@ export function shrunk(width: number, height: number): { width: number; height: 
 }
 
 /** A picture file made small, as a JPEG in base64. Rejects with an Error for what the browser cannot read. */
-export async function shrink(file: Blob): Promise<string> {
+async function shrink(file: Blob): Promise<string> {
   const picture = await createImageBitmap(file).catch(() => {
     throw new Error('This is not a picture that the browser can read. JPEG, PNG, WebP, GIF and AVIF are.');
   });
@@ -21,6 +23,18 @@ export async function shrink(file: Blob): Promise<string> {
   pen.drawImage(picture, 0, 0, size.width, size.height);
   picture.close();
   return canvas.toDataURL('image/jpeg', QUALITY).split(',')[1]!;
+}
+
+/** A picture file as a part of the question. Rejects as `shrink` does. */
+export async function termOfFile(file: Blob): Promise<Term> {
+  const value = await shrink(file);
+  const label = file instanceof File && file.name ? file.name : 'a picture';
+  return { kind: 'image', value, label, thumbnail: `data:image/jpeg;base64,${value}`, weight: 1 };
+}
+
+/** The address of a picture as a part of the question. */
+export function termOfLink(link: string): Term {
+  return { kind: 'image_url', value: link, label: link, thumbnail: '', weight: 1 };
 }
 
 /** The first picture file among what was dropped or pasted. */
