@@ -12,6 +12,8 @@ from page_fixtures import LARGE, browser, large, page  # noqa: F401
 
 pytestmark = pytest.mark.page
 
+SHOWN = re.compile("shown|faded-in")
+
 WATCH_SHIFT = """
     window.shift = 0;
     new PerformanceObserver((list) => {
@@ -44,6 +46,45 @@ def test_scrolling_brings_sixty_at_a_time_up_to_a_thousand_and_nothing_moves(pag
     asked = [(int(window["offset"][0]), int(window["limit"][0])) for window in windows]
     assert asked == [(offset, min(60, 1000 - offset)) for offset in range(0, 1000, 60)]
     assert page.evaluate("window.shift") == 0
+
+
+def test_originals_stay_when_a_further_page_comes(page, large):
+    page.goto(large)
+    tiles = page.get_by_test_id("tile")
+    expect(tiles.first).to_have_attribute("data-original", SHOWN)
+    count = tiles.count()
+    page.mouse.wheel(0, 100)
+    page.set_viewport_size({"width": 1280, "height": 3000})
+    expect(tiles.nth(count)).to_be_attached()
+    page.wait_for_timeout(300)
+    for place in range(8):
+        expect(tiles.nth(place)).to_have_attribute("data-original", SHOWN, timeout=5000)
+
+
+LATE_SIGHT = """
+    window.IntersectionObserver = class extends IntersectionObserver {
+        constructor(call, options) {
+            const seen = [];
+            super((entries, watch) => {
+                if (!seen.length) setTimeout(() => call(seen.splice(0), watch), 500);
+                seen.push(...entries);
+            }, options);
+        }
+    };
+"""
+
+
+def test_a_busy_browser_that_tells_of_two_moments_at_once_brings_more(page, large):
+    page.add_init_script(LATE_SIGHT)
+    page.set_viewport_size({"width": 1280, "height": 400})
+    page.goto(large)
+    tiles = page.get_by_test_id("tile")
+    expect(tiles.first).to_be_visible()
+    for count in (60, 120, 180):  # the tail is far away when it begins, and near before that is told
+        expect(tiles.nth(count - 10)).to_be_attached()
+        page.wait_for_timeout(100)
+        page.mouse.wheel(0, 20_000)
+    expect(tiles.nth(190)).to_be_attached()
 
 
 def test_tiles_far_from_the_window_are_not_drawn(page, large):
