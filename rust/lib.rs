@@ -42,6 +42,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
+//! | `cpu` | what this CPU was found to do: the proofs that kernels ask for |
 //! | [`error`] | what can go wrong, and how to mend it |
 //! | [`parallel`] | work in pieces on several threads, with the same results whatever their number |
 //! | [`math`] | matrices, eigenvectors, numbers by chance |
@@ -63,6 +64,7 @@
 pub mod build;
 pub mod clustering;
 pub mod codes;
+mod cpu;
 pub mod error;
 pub mod file;
 pub mod flat;

@@ -15,6 +15,9 @@
 Every message is one sentence for the user: what was expected, what was found, how to mend it.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 RENEW = "delete the file and fetch or copy it again"
 """How to mend a damaged file of a model."""
 
@@ -61,3 +64,9 @@ class StorageError(SnapseekError, OSError):
 
 class ItemNotFoundError(SnapseekError, LookupError):
     """No picture of this library has that id."""
+
+
+def near_name(found: str, names: Iterable[str]) -> str:
+    """What the refusal of a name adds: the one of `names` that was meant, if one is like it."""
+    near = get_close_matches(found, list(names), n=1)
+    return f"; did you mean {near[0]}?" if near else ""

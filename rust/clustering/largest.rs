@@ -1,16 +1,12 @@
 //! The largest of some scores, and the largest few.
 
+/// Scores that are compared side by side.
+const LANES: usize = 16;
+
 /// Place and value of the largest score; of equal ones the first. (0, -∞) if there is none.
 pub fn largest(scores: &[f32]) -> (usize, f32) {
-    const LANES: usize = 16;
-    let mut best = [f32::NEG_INFINITY; LANES];
-    let (lanes, rest) = scores.as_chunks::<LANES>();
-    for scores in lanes {
-        best.iter_mut()
-            .zip(scores)
-            .for_each(|(best, &score)| *best = if score > *best { score } else { *best });
-    }
-    let most = best.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
+    let (most, rest) = lanes(scores);
+    let most = most.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
     (scores.iter().position(|&score| score == most).unwrap_or(0), most)
 }
 
@@ -37,18 +33,24 @@ pub fn largest_few(scores: &[f32], count: usize, places: &mut Vec<u32>) {
 
 /// A score that `count` others reach at least: of the largest of each lane the one of that rank.
 fn floor(scores: &[f32], count: usize) -> f32 {
-    const LANES: usize = 16;
     if !(1..=LANES).contains(&count) {
         return f32::NEG_INFINITY;
     }
+    let (mut most, _) = lanes(scores);
+    most.sort_unstable_by(|a, b| b.total_cmp(a));
+    most[count - 1]
+}
+
+/// The largest of every sixteenth score, for each place among sixteen, and the last scores, which are fewer.
+fn lanes(scores: &[f32]) -> ([f32; LANES], &[f32]) {
     let mut most = [f32::NEG_INFINITY; LANES];
-    for scores in scores.as_chunks::<LANES>().0 {
+    let (groups, rest) = scores.as_chunks::<LANES>();
+    for scores in groups {
         most.iter_mut()
             .zip(scores)
             .for_each(|(most, &score)| *most = if score > *most { score } else { *most });
     }
-    most.sort_unstable_by(|a, b| b.total_cmp(a));
-    most[count - 1]
+    (most, rest)
 }
 
 #[cfg(test)]

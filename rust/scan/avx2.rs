@@ -2,6 +2,7 @@
 
 use core::arch::x86_64::*;
 
+use crate::cpu::Avx2;
 use crate::vectors::LANES;
 
 /// Rows that share each load of the query, and whose sums are folded together.
@@ -15,16 +16,7 @@ const CACHE_LINE_BYTES: usize = 64;
 
 const _: () = assert!(TOGETHER * LANES == CACHE_LINE_BYTES);
 
-/// Proof that this CPU has AVX2: the only way to get one is [`Avx2::detect`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Avx2(());
-
 impl Avx2 {
-    /// The kernel, if this CPU has AVX2.
-    pub(super) fn detect() -> Option<Self> {
-        std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
-    }
-
     /// See [`super::Scanner::products`].
     #[inline]
     pub(super) fn products(self, codes: &[i8], query: &[i16], products: &mut [i32]) {

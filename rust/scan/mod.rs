@@ -11,6 +11,10 @@ mod scalar;
 
 use std::ops::Range;
 
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::Avx2;
+#[cfg(target_arch = "aarch64")]
+use crate::cpu::Neon;
 use crate::hits::topk::TopK;
 use crate::vectors::{LANES, Query};
 
@@ -33,20 +37,20 @@ pub struct Scanner {
 enum Kernel {
     Scalar,
     #[cfg(target_arch = "x86_64")]
-    Avx2(avx2::Avx2),
+    Avx2(Avx2),
     #[cfg(target_arch = "aarch64")]
-    Neon(neon::Neon),
+    Neon(Neon),
 }
 
 impl Scanner {
     /// The fastest kernel that this CPU runs.
     pub fn fastest() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if let Some(kernel) = avx2::Avx2::detect() {
+        if let Some(kernel) = Avx2::detect() {
             return Self { kernel: Kernel::Avx2(kernel) };
         }
         #[cfg(target_arch = "aarch64")]
-        if let Some(kernel) = neon::Neon::detect() {
+        if let Some(kernel) = Neon::detect() {
             return Self { kernel: Kernel::Neon(kernel) };
         }
         Self::scalar()

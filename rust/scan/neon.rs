@@ -2,18 +2,10 @@
 
 use core::arch::aarch64::*;
 
+use crate::cpu::Neon;
 use crate::vectors::LANES;
 
-/// Proof that this CPU has NEON: the only way to get one is [`Neon::detect`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Neon(());
-
 impl Neon {
-    /// The kernel, if this CPU has NEON.
-    pub(super) fn detect() -> Option<Self> {
-        std::arch::is_aarch64_feature_detected!("neon").then_some(Self(()))
-    }
-
     /// See [`super::Scanner::products`].
     #[inline]
     pub(super) fn products(self, codes: &[i8], query: &[i16], products: &mut [i32]) {

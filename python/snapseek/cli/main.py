@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from snapseek import __version__
@@ -24,7 +23,7 @@ from snapseek.cli.search import SEARCH
 from snapseek.cli.serve import SERVE
 from snapseek.cli.sync import ADD, REMOVE, SYNC
 from snapseek.cli.watch import WATCH
-from snapseek.errors import SnapseekError
+from snapseek.errors import SnapseekError, near_name
 
 COMMANDS: tuple[Command, ...] = (
     DEMO,
@@ -94,19 +93,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def with_command(words: list[str]) -> list[str]:
     """The words, `open` before them where they begin with a folder."""
-    return ["open", *words] if words and not words[0].startswith("-") and words[0] not in _NAMES else words
+    return ["open", *words] if _begin_with_place(words) else words
 
 
 def is_stranger(words: list[str]) -> bool:
     """Whether the first word is no command, and no folder either: not there, and not written as a path."""
-    first, *_ = with_command(words)[1:] or [""]
-    return with_command(words) != words and Path(first).name == first and not os.access(first, os.F_OK)
+    return _begin_with_place(words) and Path(words[0]).name == words[0] and not os.access(words[0], os.F_OK)
+
+
+def _begin_with_place(words: list[str]) -> bool:
+    return bool(words) and not words[0].startswith("-") and words[0] not in _NAMES
 
 
 def _about_stranger(word: str) -> str:
-    near = get_close_matches(word, _NAMES, n=1)
-    meant = f"; did you mean {near[0]}?" if near else ""
-    return f"expected a command or a folder that is there, found {shown(word)!r}{meant}"
+    return f"expected a command or a folder that is there, found {shown(word)!r}{near_name(word, _NAMES)}"
 
 
 def make_parser() -> argparse.ArgumentParser:

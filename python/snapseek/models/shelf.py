@@ -1,10 +1,9 @@
 """Which model a name means, and in which folder it lies."""
 
 import contextlib
-from difflib import get_close_matches
 from pathlib import Path
 
-from snapseek.errors import InputError, ModelError, StorageError
+from snapseek.errors import InputError, ModelError, StorageError, near_name
 from snapseek.models.catalogue import CATALOGUE
 from snapseek.models.download import pull
 from snapseek.models.manifest import MANIFEST, Manifest
@@ -69,9 +68,7 @@ def folder_of(wanted: Wanted, model_dir: str | Path | None) -> Path:
 
 
 def _near(name: str) -> str:
-    """The name that was meant, if there is one like it."""
-    near = get_close_matches(name, [STARTER, *(entry.name for entry in CATALOGUE)], n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return near_name(name, [STARTER, *(entry.name for entry in CATALOGUE)])
 
 
 def _on_shelf(wanted: Wanted, model_dir: str | Path | None) -> ModelFiles:

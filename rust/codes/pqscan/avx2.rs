@@ -5,6 +5,7 @@ use core::arch::x86_64::*;
 use super::{Sums, Table};
 use crate::codes::M_STEP;
 use crate::codes::lut::BYTE_TERMS;
+use crate::cpu::Avx2;
 
 const REGISTER_BYTES: usize = 32;
 const CACHE_LINE_BYTES: usize = 64;
@@ -14,16 +15,7 @@ type Step = [u8; REGISTER_BYTES];
 // Two subquantizers a register, so that no step is left over.
 const _: () = assert!(M_STEP.is_multiple_of(2 * BYTE_TERMS));
 
-/// Proof that this CPU has AVX2: the only way to get one is [`Avx2::detect`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Avx2(());
-
 impl Avx2 {
-    /// The kernel, if this CPU has AVX2.
-    pub(super) fn detect() -> Option<Self> {
-        std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
-    }
-
     /// See [`super::PqScanner::scan`].
     #[inline]
     pub(super) fn scan(

@@ -12,6 +12,10 @@ mod scalar;
 
 use crate::codes::blocks::{BLOCK_ROWS, block_bytes};
 use crate::codes::{KSUB, M_STEP};
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::Avx2;
+#[cfg(target_arch = "aarch64")]
+use crate::cpu::Neon;
 
 /// The stretched sums of one block's rows.
 pub type Sums = [i16; BLOCK_ROWS];
@@ -49,9 +53,9 @@ pub struct PqScanner {
 enum Kernel {
     Scalar,
     #[cfg(target_arch = "x86_64")]
-    Avx2(avx2::Avx2),
+    Avx2(Avx2),
     #[cfg(target_arch = "aarch64")]
-    Neon(neon::Neon),
+    Neon(Neon),
 }
 
 impl PqScanner {
@@ -69,9 +73,9 @@ impl PqScanner {
     pub fn all() -> Vec<Self> {
         let mut all = vec![Self::scalar()];
         #[cfg(target_arch = "x86_64")]
-        all.extend(avx2::Avx2::detect().map(|kernel| Self { kernel: Kernel::Avx2(kernel) }));
+        all.extend(Avx2::detect().map(|kernel| Self { kernel: Kernel::Avx2(kernel) }));
         #[cfg(target_arch = "aarch64")]
-        all.extend(neon::Neon::detect().map(|kernel| Self { kernel: Kernel::Neon(kernel) }));
+        all.extend(Neon::detect().map(|kernel| Self { kernel: Kernel::Neon(kernel) }));
         all
     }
 

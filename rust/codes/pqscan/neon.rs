@@ -6,22 +6,14 @@ use super::{Sums, Table};
 use crate::codes::M_STEP;
 use crate::codes::blocks::{BLOCK_ROWS, GROUP_BYTES};
 use crate::codes::lut::BYTE_TERMS;
+use crate::cpu::Neon;
 
 type Step = [u8; GROUP_BYTES];
 
 // So that no step is left over.
 const _: () = assert!(M_STEP.is_multiple_of(BYTE_TERMS));
 
-/// Proof that this CPU has NEON: the only way to get one is [`Neon::detect`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Neon(());
-
 impl Neon {
-    /// The kernel, if this CPU has NEON.
-    pub(super) fn detect() -> Option<Self> {
-        std::arch::is_aarch64_feature_detected!("neon").then_some(Self(()))
-    }
-
     /// See [`super::PqScanner::scan`].
     #[inline]
     pub(super) fn scan(self, blocks: &[u8], table: Table<'_>, sums: &mut [Sums], masks: &mut [u32]) {

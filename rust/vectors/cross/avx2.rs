@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::{COLUMNS, Column, Stage, TOGETHER, Tile};
+use crate::cpu::Avx2;
 
 /// Rows on the left whose sums fit the registers.
 const ROWS: usize = 4;
@@ -12,16 +13,7 @@ const _: () = assert!(TOGETHER.is_multiple_of(ROWS));
 /// Registers of the sums of a row.
 const PAIR: usize = 2;
 
-/// Proof that this CPU has AVX2: the only way to get one is [`Avx2::detect`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Avx2(());
-
 impl Avx2 {
-    /// The kernel, if this CPU has AVX2.
-    pub(super) fn detect() -> Option<Self> {
-        std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
-    }
-
     /// Products of twelve rows with sixteen.
     #[inline]
     pub(super) fn tile(self, stage: &[Stage], columns: &[Column]) -> Tile {

@@ -10,6 +10,8 @@ mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::Avx2;
 use crate::vectors::{ROW_LIMIT, encode_row, stride};
 
 /// Rows on the right that stand side by side.
@@ -149,7 +151,7 @@ pub struct Crosser {
 enum Kernel {
     Scalar,
     #[cfg(target_arch = "x86_64")]
-    Avx2(avx2::Avx2),
+    Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Vnni(vnni::Vnni),
 }
@@ -158,7 +160,7 @@ impl Crosser {
     /// All kernels that this CPU runs, the fastest last.
     pub fn all() -> Vec<Self> {
         #[cfg(target_arch = "x86_64")]
-        let wide = [avx2::Avx2::detect().map(Kernel::Avx2), vnni::Vnni::detect().map(Kernel::Vnni)];
+        let wide = [Avx2::detect().map(Kernel::Avx2), vnni::Vnni::detect().map(Kernel::Vnni)];
         #[cfg(not(target_arch = "x86_64"))]
         let wide = [];
         [Some(Kernel::Scalar)].into_iter().chain(wide).flatten().map(|kernel| Self { kernel }).collect()

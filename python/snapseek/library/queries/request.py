@@ -3,9 +3,8 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, Literal, get_args
-
-import numpy as np
 
 from snapseek.errors import InputError
 from snapseek.library.filters.language import parse_filter, split
@@ -102,7 +101,7 @@ class Request:
 
 
 def _check_least(name: str, value: object, least: int) -> None:
-    if not isinstance(value, int | np.integer) or value < least:
+    if not isinstance(value, Integral) or value < least:
         raise InputError(f"expected a whole {name} of at least {least}, found {value!r}")
 
 
