@@ -83,7 +83,7 @@ class VectorIndex:
             raise TypeError(
                 "expected an index with a file of its own, found a temporary one: build it with path="
             )
-        return type(self).open, (self._path.absolute(),)
+        return type(self).open, (self._path,)
 
     @classmethod
     def build(
@@ -153,7 +153,7 @@ class VectorIndex:
 
         Raises StorageError if the file cannot be read; FormatError if it is damaged, no index, or too new.
         """
-        return cls._open(Path(path), None, load)
+        return cls._open(_absolute(path), None, load)
 
     @classmethod
     def _open(cls, path: Path, keep: object, load: Literal["map", "ram"] = "map") -> Self:
@@ -307,7 +307,7 @@ class _TemporaryPlace:
 
     def __init__(self) -> None:
         try:
-            self.path = Path(tempfile.mkdtemp(prefix="snapseek-"))
+            self.path = _absolute(tempfile.mkdtemp(prefix="snapseek-"))
         except OSError as error:
             raise StorageError(
                 f"could not make a temporary directory: {error.strerror or error}; name a path instead"
@@ -318,9 +318,19 @@ class _TemporaryPlace:
 def _target(path: str | os.PathLike[str] | None) -> tuple[Path, _TemporaryPlace | None]:
     """Where to write, and what keeps a temporary place alive."""
     if path is not None:
-        return Path(path), None
+        return _absolute(path), None
     place = _TemporaryPlace()
     return place.path / "index.snap", place
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    """Return `path` as an absolute one, so that a later `os.chdir` does not change which file it names."""
+    try:
+        return Path(path).absolute()
+    except OSError as error:
+        raise StorageError(
+            f"could not resolve {path}: the current directory is gone; use an absolute path"
+        ) from error
 
 
 def _is_flat(vectors: NDArray[np.float16] | NDArray[np.float32], limit: int | None) -> bool:
