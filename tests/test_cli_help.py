@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 import cli_help
-from snapseek.cli.main import COMMANDS
+from snapseek.cli.commands import COMMANDS
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,72 +1,198 @@
-"""Everything that snapseek raises on purpose.
+"""Every exception that snapseek raises on purpose.
 
     SnapseekError
-    ├── InputError              an argument or a query is not usable as given
-    ├── PictureError            one picture cannot be read; an index goes on without it
-    ├── ModelError              a model is missing, damaged or of an unknown kind
-    │   └── ModelMismatchError  a library was made with another model
-    ├── LibraryError            a library cannot be used
+    ├── InputError (ValueError)         an argument or a query cannot be used as passed
+    │   ├── ArrayError                  an array has the wrong type, dtype or shape
+    │   ├── NonFiniteError              an array holds NaN or infinity
+    │   ├── OutOfRangeError             a number is outside its range
+    │   ├── UnknownChoiceError          a name is not one of the choices
+    │   ├── ParseError                  a text cannot be parsed
+    │   ├── MissingArgumentError        an argument that is needed here was left out
+    │   └── WrongIndexError             a prepared filter belongs to another index
+    ├── PictureError                    one picture cannot be read; indexing continues without it
+    ├── ModelError                      a model is missing, damaged or unsupported
+    │   └── ModelMismatchError          a library was made with another model
+    ├── LibraryError                    a library cannot be used
     │   ├── LibraryNotFoundError
-    │   ├── LibraryBusyError    another process is writing it
-    │   └── FormatError         a file in it is damaged, or newer than this version reads
-    ├── StorageError            the disk refused: full, read-only, no permission
-    └── ItemNotFoundError       no picture has that id
+    │   ├── LibraryBusyError            another process is writing it
+    │   └── FormatError                 one of its files is damaged, or too new for this version
+    ├── StorageError (OSError)          the disk refused: full, read-only, no permission
+    └── ItemNotFoundError (LookupError) no picture has that id
 
-Every message is one sentence for the user: what was expected, what was found, how to mend it.
+Every exception has the fields `code`, `expected`, `got` and `hint`. `code` is stable, so programs can rely on
+it. The others are text for people; `str(error)` joins them to one message:
+
+    expected threads of 1 or more, got 0; leave it out to use all cores
+
+The command line prints the same fields, and the server sends them as members of a problem document.
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from typing import ClassVar
 
 RENEW = "delete the file and fetch or copy it again"
-"""How to mend a damaged file of a model."""
+"""How to repair a damaged file of a model."""
+
+MAX_GOT_CHARACTERS = 300
+"""Bounds `got`, which repeats input: a request may carry megabytes of it."""
 
 
 class SnapseekError(Exception):
-    """Base of all errors below; catch it to catch them all."""
+    """Base class of every exception that snapseek raises on purpose.
+
+    Parameters
+    ----------
+    message
+        The message without `hint`. Left out, it is made of `expected` and `got`.
+    expected
+        What would have been accepted, as a noun phrase.
+    got
+        What was found instead, as a noun phrase or an excerpt; cut after `MAX_GOT_CHARACTERS` characters.
+    hint
+        How to fix it, as an imperative.
+    """
+
+    code: ClassVar[str] = "error"
+    """Stable name of this kind of failure, for programs."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        expected: str | None = None,
+        got: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.expected = expected
+        self.got = None if got is None else _excerpt(got)
+        self.hint = hint
+        self.summary = _summary(expected, self.got) if message is None else message
+        super().__init__(f"{self.summary}; {hint}" if hint else self.summary)
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
 
 
 class InputError(SnapseekError, ValueError):
-    """An argument or a query is not usable as given."""
+    """An argument or a query cannot be used as passed."""
+
+    code = "invalid_input"
+
+
+class ArrayError(InputError):
+    """An array has the wrong type, dtype or shape."""
+
+    code = "invalid_array"
+
+
+class NonFiniteError(InputError):
+    """An array holds NaN or infinity."""
+
+    code = "non_finite"
+
+
+class OutOfRangeError(InputError):
+    """A number is outside its range."""
+
+    code = "out_of_range"
+
+
+class UnknownChoiceError(InputError):
+    """A name is not one of the choices."""
+
+    code = "unknown_choice"
+
+
+class ParseError(InputError):
+    """A text cannot be parsed."""
+
+    code = "unparsable"
+
+
+class MissingArgumentError(InputError):
+    """An argument that is needed here was left out."""
+
+    code = "missing_argument"
+
+
+class WrongIndexError(InputError):
+    """A prepared filter belongs to another index."""
+
+    code = "wrong_index"
 
 
 class PictureError(SnapseekError):
     """One picture cannot be read. The message is the reason, without the picture's name."""
 
+    code = "unreadable_picture"
+
 
 class ModelError(SnapseekError):
-    """A model is missing, damaged or of an unknown kind."""
+    """A model is missing, damaged or unsupported."""
+
+    code = "unusable_model"
 
 
 class ModelMismatchError(ModelError):
-    """A library was made with another model than the one that asks."""
+    """A library was made with another model than the one that was passed."""
+
+    code = "model_mismatch"
 
 
 class LibraryError(SnapseekError):
     """A library cannot be used."""
 
+    code = "unusable_library"
+
 
 class LibraryNotFoundError(LibraryError):
-    """There is no library at that place."""
+    """There is no library at that path."""
+
+    code = "library_not_found"
 
 
 class LibraryBusyError(LibraryError):
     """Another process is writing this library."""
 
+    code = "library_busy"
+
 
 class FormatError(LibraryError):
-    """A file is damaged, is not of this kind, or is newer than this version reads."""
+    """A file is damaged, is of another format, or is newer than this version reads."""
+
+    code = "damaged_file"
 
 
 class StorageError(SnapseekError, OSError):
     """The disk refused: full, read-only, or no permission."""
 
+    code = "storage_failed"
+
 
 class ItemNotFoundError(SnapseekError, LookupError):
     """No picture of this library has that id."""
 
+    code = "item_not_found"
+
 
 def near_name(found: str, names: Iterable[str]) -> str:
-    """What the refusal of a name adds: the one of `names` that was meant, if one is like it."""
-    near = get_close_matches(found, list(names), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    """Return what the refusal of a name adds: the most similar of `names`, or nothing."""
+    near = similar_name(found, names)
+    return f"; did you mean {near}?" if near else ""
+
+
+def similar_name(found: str, names: Iterable[str]) -> str | None:
+    """Return the one of `names` that `found` is probably a misspelling of."""
+    from difflib import get_close_matches  # takes as long to load as all else that `--version` needs
+
+    return next(iter(get_close_matches(found, list(names), n=1)), None)
+
+
+def _summary(expected: str | None, got: str | None) -> str:
+    """Return the message without its hint."""
+    parts = (f"expected {expected}" if expected else "", f"got {got}" if got else "")
+    return ", ".join(part for part in parts if part)
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= MAX_GOT_CHARACTERS else f"{text[:MAX_GOT_CHARACTERS]}..."

@@ -1,13 +1,14 @@
 """The `snapseek` command: parse, call, print; nothing else.
 
-`main` reads the words and turns errors into sentences and exit codes. Each further file holds one command,
-or a few that share their arguments: a `Command` is its name, a summary, its arguments and what it runs;
-`main` lists them. `options` are arguments that several have, `notes` what is said on stderr.
+`main` parses the arguments and turns errors into messages and exit codes. `commands` lists every command.
+Each one is a file of its own that is imported only when it is run: `add_arguments` declares its arguments,
+`run` runs it. It imports the library inside `run`, so that `--help` needs argparse alone. `options` holds the
+arguments that several commands share, `console` what is printed on stderr.
 """
 
 try:
     from snapseek.cli.main import main
-except KeyboardInterrupt:  # loading takes half a second, and a Ctrl-C in it is one like any other
+except KeyboardInterrupt:  # a Ctrl-C while the command loads is one like any other
     raise SystemExit(130) from None
 
 __all__ = ["main"]

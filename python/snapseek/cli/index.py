@@ -1,76 +1,68 @@
-"""`snapseek demo`, `open` and `index`: folders of pictures made searchable."""
+"""`snapseek index`: make a folder of pictures searchable."""
 
-import argparse
-from pathlib import Path
+from __future__ import annotations
 
-from snapseek.cli.command import Command
-from snapseek.cli.notes import note, note_gone, note_report, note_size, picture_bar, shown
-from snapseek.cli.options import add_building, add_folders, add_serving, limits_of, named_path
-from snapseek.cli.serve import serve_library
-from snapseek.errors import InputError
-from snapseek.library import Library
-from snapseek.library.places import DEMO_PICTURES, demo_library, library_of
-from snapseek.models import Encoder
-from snapseek.sources import open_source
+from typing import TYPE_CHECKING
 
-_SHOWN_EXAMPLES = 3
+from snapseek.cli.console import (
+    picture_bar,
+    print_missing_folders,
+    print_report,
+    print_size,
+    print_status,
+    printable,
+)
+from snapseek.cli.options import add_building, add_folders, add_serving, limits_of
+from snapseek.errors import MissingArgumentError
 
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
 
-def _demo_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "folders", nargs="*", type=named_path, metavar="FOLDER", help="further pictures to take in"
-    )
-    _add_page(parser)
-
-
-def _open_arguments(parser: argparse.ArgumentParser) -> None:
-    add_folders(parser)
-    _add_page(parser)
+    from snapseek.library import Library
 
 
-def _index_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """FOLDER... and how the library is made."""
     add_folders(parser)
     add_building(parser)
 
 
-def _add_page(parser: argparse.ArgumentParser) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Index the folders."""
+    build_library(options.folders, options.library, options)
+
+
+def add_page_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `open` and `demo` take besides folders: they index, then serve."""
     add_building(parser)
     add_serving(parser)
     parser.add_argument("--no-open", dest="open", action="store_false", help="do not open the browser")
-    parser.add_argument("--no-serve", dest="serve", action="store_false", help="stop after the index")
+    parser.add_argument("--no-serve", dest="serve", action="store_false", help="exit when the index is done")
 
 
-def _demo(options: argparse.Namespace) -> None:
-    library = _build([DEMO_PICTURES, *options.folders], options.library or demo_library(), options)
-    for query in library.encoder.examples[:_SHOWN_EXAMPLES]:
-        names = ", ".join(str(hit.meta["name"]) for hit in library.search(query, k=3))
-        note(f"  {query} → {names}")
-    if options.serve:
-        serve_library(library, options)
+def build_library(folders: list[Path], path: Path | None, options: argparse.Namespace) -> Library:
+    """Index the folders into the library at `path`, by default the one inside the folder."""
+    from snapseek.library import Library
+    from snapseek.library.places import library_of
+    from snapseek.models import Encoder
+    from snapseek.sources import open_source
 
-
-def _open(options: argparse.Namespace) -> None:
-    library = _build(options.folders, options.library, options)
-    if options.serve:
-        serve_library(library, options)
-
-
-def _index(options: argparse.Namespace) -> None:
-    _build(options.folders, options.library, options)
-
-
-def _build(folders: list[Path], place: Path | None, options: argparse.Namespace) -> Library:
-    if place is None and len(folders) > 1:
-        raise InputError("expected --library L where several folders go into one library")
+    if path is None and len(folders) > 1:
+        raise MissingArgumentError(
+            expected="--library L if several folders are indexed into one library",
+            got=f"{len(folders)} folders without it",
+            hint="pass --library L, or index one folder at a time",
+        )
     for folder in folders:
-        open_source(folder)  # what is not there is said before a model is fetched
-    path = place or library_of(folders[0])
+        open_source(folder)  # fails for a missing folder before a model is downloaded
+    target = path or library_of(folders[0])
     encoder = Encoder.load(options.model, model_dir=options.model_dir)
-    note(f"model {encoder.name} on {encoder.provider}, library {shown(str(path))}")
+    print_status(f"model {encoder.name} on {encoder.provider}, library {printable(str(target))}")
     with picture_bar() as report:
         library = Library.build(
             folders,
-            path,
+            target,
             encoder=encoder,
             threads=options.threads,
             memory=options.memory,
@@ -79,14 +71,7 @@ def _build(folders: list[Path], place: Path | None, options: argparse.Namespace)
             progress=report,
         )
     if library.report:
-        note_report(library.report)
-    note_gone(library)
-    note_size(library)
+        print_report(library.report)
+    print_missing_folders(library)
+    print_size(library)
     return library
-
-
-DEMO = Command(
-    "demo", "index the pictures that come with snapseek, serve and open the page", _demo_arguments, _demo
-)
-OPEN = Command("open", "index a folder, serve and open the page", _open_arguments, _open)
-INDEX = Command("index", "make a folder of pictures searchable", _index_arguments, _index)

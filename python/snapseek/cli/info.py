@@ -1,32 +1,41 @@
-"""`snapseek info`: what a library holds."""
+"""`snapseek info`: print what a library holds."""
 
-import argparse
+from __future__ import annotations
 
-from snapseek.cli.command import Command
-from snapseek.cli.notes import shown
+from typing import TYPE_CHECKING
+
+from snapseek.cli.console import printable
 from snapseek.cli.options import add_place
-from snapseek.library import Library
-from snapseek.library.places import find_library
+
+if TYPE_CHECKING:
+    import argparse
+
+    from snapseek.library import Library
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """[LIBRARY] --failed."""
     add_place(parser)
     parser.add_argument(
         "--failed", action="store_true", help="list the files that could not be read, with the reason"
     )
 
 
-def _run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Print a table, or the failures."""
+    from snapseek.library import Library
+    from snapseek.library.places import find_library
+
     library = Library.open(find_library(options.place))
     if options.failed:
         _print_failures(library)
         return
     info = library.info()
     rows = {
-        "library": shown(str(info.path)),
-        "folders": ", ".join(shown(str(folder)) for folder in info.folders),
+        "library": printable(str(info.path)),
+        "folders": ", ".join(printable(str(folder)) for folder in info.folders),
         "pictures": f"{info.count} ({info.failed} could not be read)",
-        "model": f"{info.model} {info.fingerprint[:12]}, {info.dim} numbers a picture",
+        "model": f"{info.model} {info.fingerprint[:12]}, {info.dim} dimensions",
         "kernel": info.kernel,
         "size": f"{info.size_bytes / 1e6:.1f} MB",
         "made": f"{info.created}, version {info.version}",
@@ -37,7 +46,4 @@ def _run(options: argparse.Namespace) -> None:
 
 def _print_failures(library: Library) -> None:
     for failure in library.failures():
-        print(f"{shown(str(failure.path))}: {failure.reason}")
-
-
-INFO = Command("info", "say what a library holds", _arguments, _run)
+        print(f"{printable(str(failure.path))}: {failure.reason}")

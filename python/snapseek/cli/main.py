@@ -1,116 +1,77 @@
-"""The words of a command line, led to the command that they name."""
+"""Parse the arguments, run the command that they name, and turn errors into messages and exit codes."""
 
 import argparse
 import io
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from snapseek import __version__
-from snapseek.cli.care import COMPACT, REPAIR, VERIFY
-from snapseek.cli.command import Command
-from snapseek.cli.distil import DISTIL
-from snapseek.cli.export import EXPORT
-from snapseek.cli.imports import IMPORT
-from snapseek.cli.index import DEMO, INDEX, OPEN
-from snapseek.cli.info import INFO
-from snapseek.cli.models import MODELS
-from snapseek.cli.notes import note, shown
-from snapseek.cli.previews import PREVIEWS
-from snapseek.cli.search import SEARCH
-from snapseek.cli.serve import SERVE
-from snapseek.cli.sync import ADD, REMOVE, SYNC
-from snapseek.cli.watch import WATCH
+from snapseek.cli.commands import COMMAND_NAMES, COMMANDS
+from snapseek.cli.console import print_error, print_status, printable
 from snapseek.errors import SnapseekError, near_name
 
-COMMANDS: tuple[Command, ...] = (
-    DEMO,
-    OPEN,
-    INDEX,
-    SYNC,
-    ADD,
-    REMOVE,
-    IMPORT,
-    PREVIEWS,
-    SERVE,
-    SEARCH,
-    INFO,
-    WATCH,
-    EXPORT,
-    VERIFY,
-    REPAIR,
-    COMPACT,
-    MODELS,
-    DISTIL,
-)
-"""Every command, in the order of the help."""
-
-_NAMES = tuple(command.name for command in COMMANDS)
-_REFUSED = 1
+_FAILED = 1
 _STOPPED = 130
 _UNREAD = 141
 _EPILOG = """\
 `snapseek FOLDER` is `snapseek open FOLDER`: index it, serve the page, open the browser.
-Exit codes: 0 done, 1 not done or verify found damage, 2 misused, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed or verify found damage, 2 wrong usage, 130 stopped by Ctrl-C.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with these arguments (default: those of the process). Returns the exit code."""
-    warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a picture is said in its own line
+    """Run the command with these arguments (default: those of the process). Return the exit code."""
+    warnings.filterwarnings("ignore", module="PIL")  # each unreadable picture gets a line of its own
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name may have letters that a narrow encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    parser = make_parser()
-    if is_stranger(words):
-        parser.error(_about_stranger(words[0]))
-    options = parser.parse_args(with_command(words))
+    line = with_command(list(sys.argv[1:] if arguments is None else arguments))
     try:
+        options = _parse(line)
         code: int = options.run(options) or 0
         sys.stdout.flush()
         return code
     except SnapseekError as error:
-        note(f"snapseek: {shown(str(error))}", style="red")
-        return _REFUSED
+        print_error(error)
+        return _FAILED
     except KeyboardInterrupt:
-        note("snapseek: stopped; nothing half-written stays")
+        print_status("snapseek: stopped; nothing half-written stays")
         return _STOPPED
-    except BrokenPipeError:  # who read the output, such as `head`, has enough
+    except BrokenPipeError:  # the reader of the output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNREAD
     except OSError as error:  # a path that cannot even be looked at
         if not isinstance(error.filename, str):
             raise
-        place = shown(error.filename)
-        note(
-            f"snapseek: cannot look at {place}: {error.strerror}; name another place or let it be read",
-            style="red",
+        print_error(
+            SnapseekError(
+                f"cannot read {printable(error.filename)}: {error.strerror}",
+                hint="use another path or change its permissions",
+            )
         )
-        return _REFUSED
+        return _FAILED
 
 
-def with_command(words: list[str]) -> list[str]:
-    """The words, `open` before them where they begin with a folder."""
-    return ["open", *words] if _begin_with_place(words) else words
+def with_command(arguments: list[str]) -> list[str]:
+    """Return the arguments, with `open` before them if they begin with a path."""
+    if not _begin_with_path(arguments) or is_unknown_command(arguments):
+        return arguments
+    return ["open", *arguments]
 
 
-def is_stranger(words: list[str]) -> bool:
-    """Whether the first word is no command, and no folder either: not there, and not written as a path."""
-    return _begin_with_place(words) and Path(words[0]).name == words[0] and not os.access(words[0], os.F_OK)
+def is_unknown_command(arguments: list[str]) -> bool:
+    """Return whether the first argument is no command and no path: not there, and without a separator."""
+    return (
+        _begin_with_path(arguments)
+        and Path(arguments[0]).name == arguments[0]
+        and not os.access(arguments[0], os.F_OK)
+    )
 
 
-def _begin_with_place(words: list[str]) -> bool:
-    return bool(words) and not words[0].startswith("-") and words[0] not in _NAMES
-
-
-def _about_stranger(word: str) -> str:
-    return f"expected a command or a folder that is there, found {shown(word)!r}{near_name(word, _NAMES)}"
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; what it returns has the command's `run`."""
+def make_parser(loaded: Collection[str] = COMMAND_NAMES) -> argparse.ArgumentParser:
+    """Return the parser of all commands; only those `loaded` have arguments and a `run`."""
     parser = argparse.ArgumentParser(
         prog="snapseek",
         description="Search your pictures by words.",
@@ -120,8 +81,25 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"snapseek {__version__}")
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
-        told = f"{command.summary[0].upper()}{command.summary[1:]}. {command.details}".strip()
-        of_command = parsers.add_parser(command.name, help=command.summary, description=told)
-        command.arguments(of_command)
-        of_command.set_defaults(run=command.run)
+        subparser = parsers.add_parser(command.name, help=command.summary, description=command.description)
+        if command.name in loaded:
+            module = command.load()
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
     return parser
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    # The command is always the first argument: the options before it print something and exit.
+    parser = make_parser(arguments[:1])
+    if is_unknown_command(arguments):
+        found = arguments[0]
+        parser.error(
+            f"expected a command or an existing folder, got {printable(found)!r}"
+            f"{near_name(found, COMMAND_NAMES)}"
+        )
+    return parser.parse_args(arguments)
+
+
+def _begin_with_path(arguments: list[str]) -> bool:
+    return bool(arguments) and not arguments[0].startswith("-") and arguments[0] not in COMMAND_NAMES

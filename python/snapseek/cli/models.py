@@ -1,46 +1,58 @@
-"""`snapseek models`: list, fetch and check models."""
+"""`snapseek models`: list, download and check models."""
 
-import argparse
+from __future__ import annotations
 
-from snapseek.cli.command import Command
-from snapseek.cli.notes import note, shown
+from typing import TYPE_CHECKING
+
+from snapseek.cli.console import print_status, printable
 from snapseek.cli.options import add_model_dir
-from snapseek.models.catalogue import CATALOGUE, Entry
-from snapseek.models.check import check_model
-from snapseek.models.shelf import pull_model
+
+if TYPE_CHECKING:
+    import argparse
+
+    from snapseek.models.catalogue import Entry
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """[pull | check] NAME."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    pulled = actions.add_parser("pull", help="fetch a model into the folder of models")
-    pulled.add_argument("model", metavar="NAME", help="a name of the list, or owner/name of the hub")
-    pulled.add_argument("--text-only", action="store_true", help="leave the image tower until it is needed")
-    checked = actions.add_parser("check", help="load a model that is here and say what it is")
-    checked.add_argument("model", metavar="NAME|DIR", help="as for pull, 'starter', or a directory")
-    for action in (pulled, checked):
+    pull = actions.add_parser("pull", help="download a model into the folder of models")
+    pull.add_argument("model", metavar="NAME", help="a name of the list, or owner/name on the hub")
+    pull.add_argument("--text-only", action="store_true", help="download the image tower only when needed")
+    check = actions.add_parser("check", help="load a downloaded model and print what it is")
+    check.add_argument("model", metavar="NAME|DIR", help="as for pull, 'starter', or a directory")
+    for action in (pull, check):
         add_model_dir(action)
 
 
-def _run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """List the models, or download or check one."""
     if options.action == "pull":
+        from snapseek.models.shelf import pull_model
+
         folder = pull_model(options.model, options.model_dir, text_only=options.text_only)
-        note(f"{options.model} is in {shown(str(folder))}")
+        print_status(f"{options.model} is in {printable(str(folder))}")
     elif options.action == "check":
+        from snapseek.models.check import check_model
+
         for name, value in check_model(options.model, options.model_dir).items():
-            print(f"{name:11} {shown(value)}")
+            print(f"{name:11} {printable(value)}")
     else:
-        print(f"{'starter':24} {'19 MB':>7}  comes with snapseek: everyday nouns and colours; English")
-        for entry in CATALOGUE:
-            _print_entry(entry)
-        note("fetch one with: snapseek models pull NAME")
+        _print_catalogue()
+
+
+def _print_catalogue() -> None:
+    from snapseek.models.catalogue import CATALOGUE
+
+    print(f"{'starter':24} {'19 MB':>7}  comes with snapseek: everyday nouns and colours; English")
+    for entry in CATALOGUE:
+        _print_entry(entry)
+    print_status("download one with: snapseek models pull NAME")
 
 
 def _print_entry(entry: Entry) -> None:
     size = f"{entry.size_mb} MB" if entry.size_mb else "?"
     print(f"{entry.name:24} {size:>7}  {entry.good_for}")
-    told = [f"ImageNet {entry.imagenet} %"] if entry.imagenet else []
-    told += [f"COCO {entry.coco} %"] if entry.coco else []
-    print(" " * 34 + "; ".join([entry.licence, f"languages: {entry.languages}", *told]))
-
-
-MODELS = Command("models", "list the models that can be fetched; fetch or check one", _arguments, _run)
+    scores = [f"ImageNet {entry.imagenet} %"] if entry.imagenet else []
+    scores += [f"COCO {entry.coco} %"] if entry.coco else []
+    print(" " * 34 + "; ".join([entry.licence, f"languages: {entry.languages}", *scores]))

@@ -1,64 +1,67 @@
-"""Arguments that several commands have."""
+"""Arguments that several commands share."""
+
+from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from snapseek.sources import Limits
+if TYPE_CHECKING:
+    from snapseek.sources import Limits
 
 _FOLDER_HELP = "pictures at any depth; or a list of urls (.txt .csv .tsv .jsonl .parquet), a .tar, a .parquet"
-_MODEL_HELP = "'starter', a name of `snapseek models`, owner/name of the hub, or a directory"
+_MODEL_HELP = "'starter', a name of `snapseek models`, owner/name on the hub, or a directory"
+_LIBRARY_HELP = "default: the library of the current directory"
 
 
 def count(text: str) -> int:
-    """A whole number of at least 1."""
-    value = int(text)
+    """Parse a whole number of at least 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, found {value}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
     return value
 
 
-def named_path(text: str) -> Path:
-    """A path. An empty one is refused, where Path makes it the folder one is in."""
+def nonempty_path(text: str) -> Path:
+    """Parse a path. An empty one is refused, although Path would read it as the current directory."""
     if not text:
-        raise argparse.ArgumentTypeError("expected a path, found an empty text: a variable that is not set?")
+        raise argparse.ArgumentTypeError("expected a path, got an empty text: is a variable not set?")
     return Path(text)
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
     """FOLDER..."""
-    parser.add_argument("folders", nargs="+", type=named_path, metavar="FOLDER", help=_FOLDER_HELP)
+    parser.add_argument("folders", nargs="+", type=nonempty_path, metavar="FOLDER", help=_FOLDER_HELP)
 
 
 def add_fetching(parser: argparse.ArgumentParser) -> None:
-    """What is tried again, and from where pictures of the web may come."""
-    parser.add_argument("--retry-failed", action="store_true", help="try again what failed before")
+    """--retry-failed and --allow-private."""
+    parser.add_argument("--retry-failed", action="store_true", help="retry pictures that failed before")
     parser.add_argument(
         "--allow-private", action="store_true", help="fetch urls of this machine and its network, too"
     )
 
 
 def limits_of(options: argparse.Namespace) -> Limits:
-    """How urls are fetched."""
+    """Return how urls are fetched."""
+    from snapseek.sources import Limits
+
     return Limits(allow_private=options.allow_private)
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
-    """[LIBRARY]: a library, or the folder that it is in."""
+    """[LIBRARY]: a library, or the folder that holds it."""
     parser.add_argument(
-        "place",
-        nargs="?",
-        type=named_path,
-        default=Path(),
-        metavar="LIBRARY",
-        help="default: that of this folder",
+        "place", nargs="?", type=nonempty_path, default=Path(), metavar="LIBRARY", help=_LIBRARY_HELP
     )
 
 
 def add_library(parser: argparse.ArgumentParser) -> None:
-    """--library of a command whose first words are something else."""
-    parser.add_argument(
-        "--library", type=named_path, default=Path(), metavar="L", help="default: that of this folder"
-    )
+    """--library of a command whose positional arguments are something else."""
+    parser.add_argument("--library", type=nonempty_path, default=Path(), metavar="L", help=_LIBRARY_HELP)
 
 
 def add_memory(parser: argparse.ArgumentParser) -> None:
@@ -71,15 +74,25 @@ def add_memory(parser: argparse.ArgumentParser) -> None:
 def add_model_dir(parser: argparse.ArgumentParser) -> None:
     """--model-dir."""
     parser.add_argument(
-        "--model-dir", type=named_path, metavar="D", help="folder of models (default: in your cache)"
+        "--model-dir", type=nonempty_path, metavar="D", help="folder of models (default: in your cache)"
     )
 
 
+def add_threads(parser: argparse.ArgumentParser, help_text: str = "default: all cores") -> None:
+    """--threads."""
+    parser.add_argument("--threads", type=count, metavar="N", help=help_text)
+
+
+def add_picture_threads(parser: argparse.ArgumentParser) -> None:
+    """--threads of a command that reads pictures."""
+    add_threads(parser, "pictures read at the same time (default: all cores)")
+
+
 def add_building(parser: argparse.ArgumentParser) -> None:
-    """Where a library of pictures goes, and what makes it."""
+    """Where a library of pictures is written, and how it is made."""
     add_model_dir(parser)
-    parser.add_argument("--library", type=named_path, metavar="L", help="where the library goes")
-    parser.add_argument("--threads", type=count, metavar="N", help="pictures at a time (default: all cores)")
+    parser.add_argument("--library", type=nonempty_path, metavar="L", help="where to write the library")
+    add_picture_threads(parser)
     parser.add_argument("--model", default="starter", metavar="M", help=_MODEL_HELP)
     add_memory(parser)
     add_fetching(parser)
@@ -89,7 +102,7 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     """Where a library is served, and by which towers."""
     parser.add_argument(
         "--fast-model",
-        type=named_path,
+        type=nonempty_path,
         metavar="DIR",
         help="a student of the library's model, for ?tower=fast",
     )
@@ -100,11 +113,17 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token",
         metavar="T",
-        help="what others have to know to ask (better: SNAPSEEK_TOKEN, which no list shows)",
+        help="require this access token; prefer SNAPSEEK_TOKEN, which does not appear in process listings",
     )
     parser.add_argument(
-        "--insecure", action="store_true", help="let whoever reaches --host see every picture"
+        "--insecure",
+        action="store_true",
+        help="allow remote access without a token (anyone who can reach HOST can view every picture)",
     )
     parser.add_argument(
-        "--allow-origin", action="append", default=[], metavar="URL", help="let pages of this origin ask"
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="allow web pages of this origin to send requests",
     )

@@ -1,31 +1,33 @@
-"""`snapseek previews`: previews for pictures that came as vectors."""
+"""`snapseek previews`: make the previews that imported vectors lack."""
 
 import argparse
 from collections import Counter
 
-from snapseek.cli.command import Command
-from snapseek.cli.notes import note, picture_bar
-from snapseek.cli.options import add_fetching, add_place, count, limits_of, named_path
-from snapseek.library import Library
-from snapseek.library.changes.previews import preview_failures
-from snapseek.library.places import find_library
+from snapseek.cli.console import picture_bar, print_status
+from snapseek.cli.options import add_fetching, add_place, add_threads, limits_of, nonempty_path
 
-_SHOWN_REASONS = 5
+_MAX_REASONS = 5
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """[LIBRARY] and where its originals may be read."""
     add_place(parser)
     parser.add_argument(
         "--originals",
-        type=named_path,
+        type=nonempty_path,
         metavar="DIR",
         help="folder in which originals that are files may be read",
     )
-    parser.add_argument("--threads", type=count, metavar="N", help="default: all cores")
+    add_threads(parser)
     add_fetching(parser)
 
 
-def _run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Make previews, then print how many failed and why."""
+    from snapseek.library import Library
+    from snapseek.library.changes.previews import preview_failures
+    from snapseek.library.places import find_library
+
     path = find_library(options.place)
     library = Library.open(path)
     with picture_bar() as report:
@@ -36,11 +38,8 @@ def _run(options: argparse.Namespace) -> None:
             retry_failed=options.retry_failed,
             progress=report,
         )
-    note(f"{done.made} previews made, {done.failed + done.tried} could not be made")
+    print_status(f"{done.made} previews made, {done.failed + done.tried} could not be made")
     if done.not_allowed:
-        note(f"{done.not_allowed} originals are files: name their folder with --originals DIR")
-    for reason, pictures in Counter(preview_failures(path).values()).most_common(_SHOWN_REASONS):
-        note(f"  {pictures} x {reason}")
-
-
-PREVIEWS = Command("previews", "make the previews that imported vectors lack", _arguments, _run)
+        print_status(f"{done.not_allowed} originals are files: pass their folder with --originals DIR")
+    for reason, pictures in Counter(preview_failures(path).values()).most_common(_MAX_REASONS):
+        print_status(f"  {pictures} x {reason}")

@@ -1,49 +1,61 @@
-"""`snapseek search`: the pictures that fit the words best."""
+"""`snapseek search`: print the pictures that match a query best."""
 
-import argparse
+from __future__ import annotations
+
 import json
 import os
 import sys
-from typing import get_args
+from typing import TYPE_CHECKING
 
-from snapseek.cli.command import Command
-from snapseek.cli.notes import shown
+from snapseek.cli.console import printable
 from snapseek.cli.options import add_library, count
 from snapseek.errors import ItemNotFoundError
-from snapseek.library import Hit, Library
-from snapseek.library.places import find_library
-from snapseek.library.queries.request import Mode, Sort
 
+if TYPE_CHECKING:
+    import argparse
+
+    from snapseek.library import Hit, Library
+
+SORTS = ("relevance", "newest", "oldest", "size")
+MODES = ("clip", "words", "both")
 _FIELDS = ("id", "score", "uri", "width", "height", "color", "caption", "meta", "similar")
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """QUERY, how its pictures are selected and ordered, and how they are printed."""
     parser.add_argument(
         "query",
         nargs="+",
-        metavar="WORDS",
-        help="what to see: two dogs on a beach; horse + stripes - 2:snow; image:dog.jpg + night; id:17; "
-        '"red car after:2023 -tag:draft"; -- before a first word that begins with -',
+        metavar="QUERY",
+        help="two dogs on a beach; horse + stripes - 2:snow; image:dog.jpg + night; id:17; "
+        '"red car after:2023 -tag:draft"; put -- before a query that begins with -',
     )
-    parser.add_argument("-k", type=count, default=20, metavar="N", help="how many (default: 20)")
+    parser.add_argument("-k", type=count, default=20, metavar="N", help="number of results (default: 20)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
-    shape.add_argument("--paths", action="store_true", help="print paths alone, one a line")
+    shape.add_argument("--paths", action="store_true", help="print only paths, one per line")
     add_library(parser)
     parser.add_argument("--where", metavar="FILTER", help="further filters: year:2019..2021 in:holiday")
-    parser.add_argument("--sort", choices=get_args(Sort), default="relevance", help="default: relevance")
-    parser.add_argument("--min-score", type=float, metavar="S", help="leave out what scores less")
-    parser.add_argument("--fold", action="store_true", help="show nearly the same pictures as one")
+    parser.add_argument("--sort", choices=SORTS, default="relevance", help="default: relevance")
+    parser.add_argument("--min-score", type=float, metavar="S", help="omit results with a lower score")
+    parser.add_argument("--fold", action="store_true", help="show near-duplicates as one result")
     parser.add_argument(
         "--mode",
-        choices=get_args(Mode),
+        choices=MODES,
         default="clip",
-        help="words: find the words in captions, titles, names and tags; both: join that with what is seen",
+        help="clip: compare pictures with the query (default); words: search captions, titles, names and "
+        "tags; both: join the two",
     )
-    parser.add_argument("--tower", choices=("full", "fast"), default="full", help="fast: its student answers")
+    parser.add_argument(
+        "--tower", choices=("full", "fast"), default="full", help="text tower; fast is the distilled one"
+    )
 
 
-def _run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Search, then print one line per result."""
+    from snapseek.library import Library
+    from snapseek.library.places import find_library
+
     library = Library.open(find_library(options.library))
     hits = library.search(
         " ".join(options.query),
@@ -57,7 +69,7 @@ def _run(options: argparse.Namespace) -> None:
     )
     if options.paths:
         for hit in hits:
-            sys.stdout.buffer.write(os.fsencode(_place(library, hit)) + b"\n")
+            sys.stdout.buffer.write(os.fsencode(_location(library, hit)) + b"\n")
     elif options.json:
         found = [{name: getattr(hit, name) for name in _FIELDS} for hit in hits]
         narrow = not (sys.stdout.encoding or "").lower().startswith("utf")
@@ -66,15 +78,12 @@ def _run(options: argparse.Namespace) -> None:
         for hit in hits:
             score = "     " if hit.score is None else f"{hit.score:.3f}"
             similar = f"  +{len(hit.similar)} similar" if hit.similar else ""
-            print(f"{score}  {shown(_place(library, hit))}{similar}")
+            print(f"{score}  {printable(_location(library, hit))}{similar}")
 
 
-def _place(library: Library, hit: Hit) -> str:
-    """The path of an original, or the address of one that was imported."""
+def _location(library: Library, hit: Hit) -> str:
+    """Return the path of an original, or the url of an imported one."""
     try:
         return str(library.original(hit.id))
     except ItemNotFoundError:
         return hit.uri
-
-
-SEARCH = Command("search", "print the pictures that fit the words best", _arguments, _run)

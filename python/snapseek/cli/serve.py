@@ -1,52 +1,59 @@
-"""`snapseek serve`: the page of a library."""
+"""`snapseek serve`: serve the page of a library."""
 
-import argparse
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
-from snapseek.cli.command import Command
-from snapseek.cli.notes import note
-from snapseek.cli.options import add_place, add_serving, named_path
-from snapseek.library import Library
-from snapseek.library.places import find_library
-from snapseek.models import Encoder
-from snapseek.server import serve
+from snapseek.cli.console import print_status
+from snapseek.cli.options import add_place, add_serving, nonempty_path
+
+if TYPE_CHECKING:
+    import argparse
+
+    from snapseek.library import Library
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """[LIBRARY] and how it is served."""
+    add_place(parser)
+    add_serving(parser)
+    parser.add_argument(
+        "--model",
+        type=nonempty_path,
+        metavar="DIR",
+        help="a student that replaces the library's model, such as one of --student int8",
+    )
+    parser.add_argument("--open", action="store_true", help="open the browser")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Serve the page until it is stopped."""
+    from snapseek.library import Library
+    from snapseek.library.places import find_library
+    from snapseek.models import Encoder
+
+    encoder = Encoder.load(options.model) if options.model else None
+    serve_library(Library.open(find_library(options.place), encoder=encoder), options)
 
 
 def serve_library(library: Library, options: argparse.Namespace) -> None:
     """Serve the page of an open library until it is stopped."""
+    from snapseek.server import serve
+
     encoder = library.encoder
     if options.fast_model:
         library.use_fast_model(options.fast_model)
     if library.fast_encoder:
-        note(f"fast model {library.fast_encoder.name}")
-    note(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures")
+        print_status(f"fast model {library.fast_encoder.name}")
+    print_status(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures")
     serve(
         library,
         host=options.host,
         port=options.port,
         open_browser=options.open,
-        on_ready=lambda url: note(f"serving {url} (Ctrl-C stops)"),
+        on_ready=lambda url: print_status(f"serving {url} (Ctrl-C stops)"),
         token=options.token or os.environ.get("SNAPSEEK_TOKEN") or None,
         insecure=options.insecure,
         allowed_origins=options.allow_origin,
     )
-
-
-def _arguments(parser: argparse.ArgumentParser) -> None:
-    add_place(parser)
-    add_serving(parser)
-    parser.add_argument(
-        "--model",
-        type=named_path,
-        metavar="DIR",
-        help="a student that answers in place of the library's model, such as one of --student int8",
-    )
-    parser.add_argument("--open", action="store_true", help="open the browser")
-
-
-def _run(options: argparse.Namespace) -> None:
-    encoder = Encoder.load(options.model) if options.model else None
-    serve_library(Library.open(find_library(options.place), encoder=encoder), options)
-
-
-SERVE = Command("serve", "serve the page of a library", _arguments, _run)

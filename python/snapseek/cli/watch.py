@@ -1,40 +1,33 @@
-"""`snapseek watch`: a library that follows its folders."""
+"""`snapseek watch`: sync a library whenever its folders change."""
 
 import argparse
 
-from snapseek.cli.command import Command
-from snapseek.cli.notes import note, note_report, shown
-from snapseek.cli.options import add_place, count
-from snapseek.library import Library
-from snapseek.library.places import find_library
-from snapseek.library.watch import watch
+from snapseek.cli.console import print_report, print_status, printable
+from snapseek.cli.options import add_picture_threads, add_place
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """[LIBRARY] --threads."""
     add_place(parser)
-    parser.add_argument("--threads", type=count, metavar="N", help="pictures at a time (default: all cores)")
+    add_picture_threads(parser)
 
 
-def _run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Sync on every change until Ctrl-C."""
+    from snapseek.library import Library
+    from snapseek.library.places import find_library
+    from snapseek.library.watch import watch
+
     library = Library.open(find_library(options.place))
     try:
         watch(
             library,
             threads=options.threads,
-            on_start=lambda watched: note(
-                f"watching {', '.join(shown(str(folder)) for folder in watched)} (Ctrl-C stops)"
+            on_start=lambda watched: print_status(
+                f"watching {', '.join(printable(str(folder)) for folder in watched)} (Ctrl-C stops)"
             ),
-            on_sync=note_report,
-            on_problem=lambda sentence: note(shown(sentence)),
+            on_sync=print_report,
+            on_problem=lambda message: print_status(printable(message)),
         )
     except KeyboardInterrupt:
-        note("stopped watching; what was taken in stays")
-
-
-WATCH = Command(
-    "watch",
-    "follow the folders of a library, as what is in them changes",
-    _arguments,
-    _run,
-    "Needs snapseek[watch]. A served library shows what was taken up within a second.",
-)
+        print_status("stopped watching; what was indexed is kept")

@@ -1,0 +1,81 @@
+"""Every command of the command line. What runs one is imported when it is needed."""
+
+import argparse
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+
+class CommandModule(Protocol):
+    """The file of one command."""
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        """Declare the arguments of the command."""
+
+    @staticmethod
+    def run(options: argparse.Namespace) -> int | None:
+        """Run the command. Return its exit code, or None for 0; raise SnapseekError if it fails."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its name, its line in the help, and what its own help adds to that.
+
+    Its file has the same name, unless `module` says otherwise.
+    """
+
+    name: str
+    summary: str
+    details: str = ""
+    module: str = ""
+
+    @property
+    def description(self) -> str:
+        """The first lines of the command's own help."""
+        return f"{self.summary[0].upper()}{self.summary[1:]}. {self.details}".strip()
+
+    def load(self) -> CommandModule:
+        """Import the file of this command."""
+        return cast(CommandModule, import_module(f"snapseek.cli.{self.module or self.name}"))
+
+
+COMMANDS = (
+    Command("demo", "index the pictures that come with snapseek, serve and open the page"),
+    Command("open", "index a folder, serve and open the page"),
+    Command("index", "make a folder of pictures searchable"),
+    Command(
+        "sync",
+        "update a library: find what was added, changed, moved or removed",
+        "Only new and changed pictures are embedded. Pictures of a folder that is missing are kept.",
+    ),
+    Command("add", "add folders or single pictures to a library"),
+    Command(
+        "remove",
+        "remove pictures from a library",
+        "Their files stay, and sync ignores them until they change.",
+    ),
+    Command("import", "import existing vectors and make their pictures searchable", module="import_vectors"),
+    Command("previews", "make the previews that imported vectors lack"),
+    Command("serve", "serve the page of a library"),
+    Command("search", "print the pictures that match a query best"),
+    Command("info", "print what a library holds"),
+    Command(
+        "watch",
+        "sync a library whenever its folders change",
+        "Needs snapseek[watch]. A server of the same library shows each change within a second.",
+    ),
+    Command("export", "write all records as csv, json or parquet, or the vectors as npy"),
+    Command("verify", "read a whole library and list its damage"),
+    Command(
+        "repair",
+        "remove damaged parts and keep all else",
+        "The next sync restores the removed pictures under the same ids.",
+    ),
+    Command("compact", "merge the shards of a library, without reading pictures"),
+    Command("models", "list the models that can be downloaded; download or check one"),
+    Command("distil", "train a small text tower that replaces a large one"),
+)
+"""In the order of the help."""
+
+COMMAND_NAMES = tuple(command.name for command in COMMANDS)

@@ -1,0 +1,116 @@
+"""What is printed for the person at the terminal: on stderr, so that stdout holds results alone."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import unicodedata
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from snapseek.errors import SnapseekError
+    from snapseek.library import Library, SyncReport
+    from snapseek.library import Progress as IndexProgress
+
+_MOVED = ". If it has moved: snapseek remove the old folder, then add the new one"
+
+
+def printable(text: str) -> str:
+    """Return a name with every control character and undecodable byte escaped or replaced."""
+    name = os.fsencode(text).decode("utf-8", "replace")
+    return "".join(
+        letter.encode("unicode_escape").decode() if unicodedata.category(letter) == "Cc" else letter
+        for letter in name
+    )
+
+
+def print_status(text: str, *, style: str | None = None) -> None:
+    """Print a line on stderr."""
+    _console().print(text, markup=False, style=style)
+
+
+def print_error(error: SnapseekError) -> None:
+    """Print what was expected and got, then the hint on a line of its own."""
+    print_status(f"snapseek: {printable(error.summary)}", style="red")
+    if error.hint:
+        print_status(f"hint: {printable(error.hint)}")
+
+
+def print_size(library: Library) -> None:
+    """Print how large a library is, and how many pictures are missing in it."""
+    info = library.info()
+    listing = f"snapseek info {shlex.quote(printable(str(info.path)))} --failed"
+    failed = f", {info.failed} could not be read ({listing})" if info.failed else ""
+    print_status(f"{info.count} pictures, {info.size_bytes / 1e6:.1f} MB{failed}")
+
+
+def print_report(report: SyncReport) -> None:
+    """Print what a sync did, and what it left out."""
+    counts = {
+        "added": report.added,
+        "updated": report.updated,
+        "moved": report.moved,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "unreadable": report.failed,
+    }
+    changes = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
+    print_status(changes or "nothing to do")
+    for folder in report.missing:
+        print_status(f"{printable(str(folder))} is missing or empty; its pictures were kept{_MOVED}")
+    for line in report.notes:
+        print_status(printable(line))
+    if report.put_off:
+        print_status(f"small shards were not merged: {printable(report.put_off)}")
+
+
+def print_missing_folders(library: Library) -> None:
+    """Print which folders of a library are missing: pictures of one that moved are in it twice."""
+    for folder in library.info().folders:
+        if not os.access(folder, os.F_OK):
+            print_status(
+                f"the library also has pictures of {printable(str(folder))}, which is missing{_MOVED}"
+            )
+
+
+@contextmanager
+def picture_bar() -> Iterator[Callable[[IndexProgress], None]]:
+    """Show a bar that counts pictures, with their rate; nothing if stderr is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    console = _console()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("index", total=None, rate="")
+
+        def report(progress: IndexProgress) -> None:
+            speed = bar.tasks[0].speed
+            rate = f"{speed:.0f} pictures/s" if speed else ""
+            bar.update(task, completed=progress.done, total=progress.total, rate=rate)
+
+        yield report
+
+
+@contextmanager
+def stage_bar() -> Iterator[Callable[[str, float], None]]:
+    """Show a bar of named stages, with the share of each that is done; nothing if stderr is no terminal."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    console = _console()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda stage, share: bar.update(task, description=stage, completed=share)
+
+
+@lru_cache(maxsize=1)
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)

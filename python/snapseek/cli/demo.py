@@ -1,0 +1,30 @@
+"""`snapseek demo`: index the pictures that come with snapseek, serve and open the page."""
+
+import argparse
+
+from snapseek.cli.console import print_status
+from snapseek.cli.index import add_page_arguments, build_library
+from snapseek.cli.options import nonempty_path
+from snapseek.cli.serve import serve_library
+
+_EXAMPLES = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """[FOLDER...], how the library is made and how it is served."""
+    parser.add_argument(
+        "folders", nargs="*", type=nonempty_path, metavar="FOLDER", help="further pictures to index"
+    )
+    add_page_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Index the pictures, print some searches, then serve the page until it is stopped."""
+    from snapseek.library.places import DEMO_PICTURES, demo_library
+
+    library = build_library([DEMO_PICTURES, *options.folders], options.library or demo_library(), options)
+    for query in library.encoder.examples[:_EXAMPLES]:
+        names = ", ".join(str(hit.meta["name"]) for hit in library.search(query, k=3))
+        print_status(f"  {query} → {names}")
+    if options.serve:
+        serve_library(library, options)

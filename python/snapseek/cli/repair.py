@@ -1,0 +1,24 @@
+"""`snapseek repair`: remove damaged parts and keep all else."""
+
+import argparse
+
+from snapseek.cli.console import print_status, printable
+from snapseek.cli.options import add_place
+
+add_arguments = add_place
+
+
+def run(options: argparse.Namespace) -> None:
+    """Repair the library, then print what a sync or an import has to restore."""
+    from snapseek.library import repair
+    from snapseek.library.places import find_library
+
+    done = repair(find_library(options.place))
+    for problem in done.problems:
+        print_status(printable(str(problem)))
+    if not done.problems:
+        print_status("no problems found")
+    if done.to_embed:
+        print_status(f"{done.to_embed} pictures are embedded again by: snapseek sync")
+    for folder in done.to_import:
+        print_status(f"import again: {printable(str(folder))}")

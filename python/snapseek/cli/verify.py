@@ -1,0 +1,24 @@
+"""`snapseek verify`: read a whole library and list its damage."""
+
+import argparse
+
+from snapseek.cli.console import print_status, printable
+from snapseek.cli.options import add_place
+
+_DAMAGED = 1
+
+add_arguments = add_place
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print one line a problem. Return 1 if there is any."""
+    from snapseek.library import verify
+    from snapseek.library.places import find_library
+
+    problems = verify(find_library(options.place))
+    for problem in problems:
+        print(printable(str(problem)))
+    print_status(
+        f"{len(problems)} problems; fix them with: snapseek repair" if problems else "no problems found"
+    )
+    return _DAMAGED if problems else 0
