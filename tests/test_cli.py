@@ -56,6 +56,14 @@ def test_a_malformed_query_is_a_sentence(indexed, capsys):
     assert "snapseek: expected a term after the operator" in capsys.readouterr().err
 
 
+def test_an_error_is_printed_with_its_hint(folder, capsys):
+    assert main(["index", str(folder), str(folder)]) == 1
+    assert capsys.readouterr().err == (
+        "snapseek: expected --library L if several folders are indexed into one library, "
+        "got 2 folders without it\nhint: pass --library L, or index one folder at a time\n"
+    )
+
+
 def test_search_prints_paths(indexed):
     command = [sys.executable, "-m", "snapseek", "search", "blue", "-k", "1", "--paths", "--library", indexed]
     answer = subprocess.run(command, capture_output=True, check=True)

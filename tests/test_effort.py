@@ -3,7 +3,7 @@
 import pytest
 
 from snapseek.effort import Effort, setting
-from snapseek.errors import InputError
+from snapseek.errors import OutOfRangeError, UnknownChoiceError
 
 
 def test_efforts_between_points_are_interpolated() -> None:
@@ -14,6 +14,9 @@ def test_efforts_between_points_are_interpolated() -> None:
 
 
 def test_what_is_no_effort_is_refused() -> None:
-    for effort in (0, 1.1, -0.5, float("nan"), "enormous", [0.9], object()):
-        with pytest.raises(InputError, match="effort must be a recall"):
-            setting([Effort(0.9, 5, 50)], effort)  # type: ignore[arg-type]
+    for effort in (0, 1.1, -0.5, float("nan")):
+        with pytest.raises(OutOfRangeError):
+            setting([Effort(0.9, 5, 50)], effort)
+    for name in ("enormous", [0.9], object()):
+        with pytest.raises(UnknownChoiceError):
+            setting([Effort(0.9, 5, 50)], name)  # type: ignore[arg-type]

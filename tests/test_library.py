@@ -13,6 +13,7 @@ from snapseek.errors import (
     ItemNotFoundError,
     LibraryNotFoundError,
     ModelMismatchError,
+    OutOfRangeError,
     PictureError,
     StorageError,
 )
@@ -225,7 +226,7 @@ def test_no_folder_is_not_the_current_one(folders, tmp_path, encoder):
 
 
 def test_no_threads_are_refused(folder, tmp_path, encoder):
-    with pytest.raises(InputError, match="threads must be 1 or more, got 0"):
+    with pytest.raises(OutOfRangeError):
         Library.build(folder, tmp_path / "l", encoder=encoder, threads=0)
 
 

@@ -9,7 +9,15 @@ import pytest
 
 import reference
 from snapseek import VectorIndex
-from snapseek.errors import FormatError, InputError, StorageError
+from snapseek.errors import (
+    ArrayError,
+    FormatError,
+    InputError,
+    OutOfRangeError,
+    ParseError,
+    StorageError,
+    UnknownChoiceError,
+)
 from vector_rows import DIM, LISTS, names, unit_rows
 
 
@@ -35,7 +43,7 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     [
         (unit_rows(9).astype(np.float64), "must be a NumPy array of float32"),
         (unit_rows(9).astype(np.int8), "must be a NumPy array of float32"),
-        (unit_rows(9).tolist(), "must be"),
+        (unit_rows(9).tolist(), "an array of shape|must be"),
         (unit_rows(9)[0], "shape"),
         (unit_rows(8).reshape(2, 4, DIM), "shape"),
         (np.zeros((3, 0), np.float32), "1 to 4096 dimensions, these have 0"),
@@ -66,14 +74,14 @@ def test_nan_in_queries(index: VectorIndex) -> None:
     with pytest.raises(InputError, match="row 1, column 2"):
         index.search(queries)
     for settings in ({}, LISTS):
-        with pytest.raises(InputError, match="row"):
+        with pytest.raises(InputError, match="row 1, column 2"):
             VectorIndex.build(unit_rows(400), queries, **settings)
 
 
 @pytest.mark.parametrize("settings", [{}, LISTS])
 def test_threads_out_of_range(settings: Any) -> None:
     for threads in (0, -1):
-        with pytest.raises(InputError, match="threads must be 1 or more"):
+        with pytest.raises(OutOfRangeError):
             VectorIndex.build(unit_rows(400), threads=threads, **settings)
 
 
@@ -85,7 +93,7 @@ def test_queries_of_another_dim(settings: Any) -> None:
 
 def test_queries_that_are_no_array(index: VectorIndex) -> None:
     for queries in (None, 1.0, np.float32(1), [1.0] * DIM, [[1.0, 2.0], [3.0]]):
-        with pytest.raises(InputError, match="queries must be"):
+        with pytest.raises(ArrayError):
             index.search(queries)  # type: ignore[arg-type]
 
 
@@ -147,7 +155,7 @@ def test_ids_repeated_or_too_few(settings: Any, tmp_path: Path) -> None:
     wrong: list[tuple[Any, str]] = [
         (np.zeros(400, np.int64), "0 is given to more than one row"),
         (np.arange(399), "each of the 400 rows, it holds 399"),
-        (np.arange(400) / 2, "whole numbers, got an array of float64"),
+        (np.arange(400) / 2, "integers, got an array of float64"),
         (np.arange(400).reshape(2, 200), "shape"),
     ]
     for ids, message in wrong:
@@ -163,13 +171,13 @@ def test_allow_of_wrong_length_or_type(index: VectorIndex) -> None:
         np.ones((2000, 1), np.bool_),
         np.ones(2000),
     ):
-        with pytest.raises(InputError, match="allow must"):
+        with pytest.raises(InputError, match="allow"):
             index.search(unit_rows(1), allow=allow)  # type: ignore[arg-type]
 
 
 def test_flags_by_row_of_another_kind(index: VectorIndex) -> None:
     for allow in ([True] * 2000, None, np.ones(1999, np.bool_), np.ones((2000, 1), np.bool_)):
-        with pytest.raises(InputError, match="allow must"):
+        with pytest.raises(InputError, match="allow"):
             index.filter(allow, by_row=True)  # type: ignore[arg-type]
 
 
@@ -191,16 +199,16 @@ def test_a_file_that_is_gone_is_told_and_still_searched(tmp_path: Path) -> None:
 
 def test_a_temporary_place_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
-    with pytest.raises(StorageError, match=r"could not make a temporary directory: No such .*name a path"):
+    with pytest.raises(StorageError, match=r"could not make a temporary directory: No such .*pass a path"):
         VectorIndex.build(unit_rows(9))
 
 
 def test_a_load_or_a_path_of_no_kind(tmp_path: Path) -> None:
     path = tmp_path / "a.snap"
     VectorIndex.build(unit_rows(9), path=path)
-    with pytest.raises(InputError, match="load must be 'map' or 'ram', got 'disk'"):
+    with pytest.raises(UnknownChoiceError):
         VectorIndex.open(path, load="disk")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="path must be one that a file can have"):
+    with pytest.raises(InputError, match="a path that a file can have"):
         VectorIndex.open("a\0b")
 
 
@@ -212,26 +220,43 @@ def test_a_load_or_a_path_of_no_kind(tmp_path: Path) -> None:
         ({"nlist": 401}, "nlist must be 1 to 400, got 401"),
         ({"tier": "int9"}, "tier must be one of none, tcq2, tcq3, int4, int8"),
         ({"transform": "fourier"}, "transform must be one of identity, pca"),
-        ({"memory": "100 rows"}, "memory must be bytes or a size such as"),
         ({"memory": "10kB"}, "memory must be at least"),
-        ({"memory": "9" * 400}, "memory must be bytes or a size such as"),
-        ({"m": -4}, "m must be 0 or more"),
-        ({"nlist": 2**64}, "nlist must be 0 or more and less than"),
-        ({"seed": -1}, "seed must be 0 or more"),
-        ({"threads": 0, "nlist": 2}, "threads must be 1 or more"),
     ],
 )
-def test_settings_out_of_range(settings: Any, message: str, tmp_path: Path) -> None:
+def test_settings_that_the_core_refuses(settings: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         VectorIndex.build(unit_rows(400), path=tmp_path / "a.snap", **settings)
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"memory": "100 rows"}, ParseError),
+        ({"memory": "9" * 400}, ParseError),
+        ({"m": -4}, OutOfRangeError),
+        ({"nlist": 2**64}, OutOfRangeError),
+        ({"seed": -1}, OutOfRangeError),
+        ({"threads": 0, "nlist": 2}, OutOfRangeError),
+    ],
+)
+def test_settings_out_of_range(settings: Any, kind: type[InputError], tmp_path: Path) -> None:
+    with pytest.raises(kind):
+        VectorIndex.build(unit_rows(400), path=tmp_path / "a.snap", **settings)
+    assert names(tmp_path) == []
+
+
 def test_efforts_out_of_range(index: VectorIndex) -> None:
-    for effort in (0, 1.1, -0.5, float("nan"), "enormous"):
-        with pytest.raises(InputError, match="effort must be a recall"):
+    for effort, kind in [
+        (0, OutOfRangeError),
+        (1.1, OutOfRangeError),
+        (-0.5, OutOfRangeError),
+        (float("nan"), OutOfRangeError),
+        ("enormous", UnknownChoiceError),
+    ]:
+        with pytest.raises(kind):
             index.search(unit_rows(1), effort=effort)
-        with pytest.raises(InputError, match="effort must be a recall"):
+        with pytest.raises(kind):
             index.setting(effort)
 
 
@@ -305,10 +330,11 @@ def test_no_index_at_all(tmp_path: Path) -> None:
 def test_samples_of_another_dtype(settings: Any) -> None:
     samples = unit_rows(50)
     for queries in (samples.astype(np.float64), samples.tolist(), samples.astype(object)):
-        with pytest.raises(InputError, match="queries must be a NumPy array of float"):
+        with pytest.raises(InputError, match=r"queries .* be a NumPy array of float"):
             VectorIndex.build(unit_rows(400), queries, **settings)
 
 
 def test_rows_below_zero_are_named_as_they_are(index: VectorIndex) -> None:
-    with pytest.raises(InputError, match="expected rows from 0 to 1999, got -1"):
+    with pytest.raises(OutOfRangeError) as caught:
         index.vectors([3, -1])
+    assert (caught.value.expected, caught.value.got) == ("rows from 0 to 1999", "-1")

@@ -2,7 +2,7 @@
 
 import os
 
-from snapseek.errors import InputError
+from snapseek.errors import OutOfRangeError
 
 
 def available_cores() -> int:
@@ -13,9 +13,11 @@ def available_cores() -> int:
 
 
 def threads_or_cores(threads: int | None) -> int:
-    """As many as are asked for, None for one on each core. Raises InputError for fewer than one."""
+    """As many as are asked for, None for one on each core. Raises OutOfRangeError for fewer than one."""
     if threads is None:
         return available_cores()
     if threads < 1:
-        raise InputError(f"threads must be 1 or more, got {threads}")
+        raise OutOfRangeError(
+            expected="threads of 1 or more", got=str(threads), hint="leave it out to use all cores"
+        )
     return threads

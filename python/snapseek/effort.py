@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snapseek.errors import InputError
+from snapseek.errors import OutOfRangeError, UnknownChoiceError, similar_name
 
 DEFAULT = 0.95
 
@@ -30,17 +30,26 @@ def setting(efforts: Sequence[Effort], effort: float | str | Effort | None) -> E
         return effort
     if isinstance(effort, str):
         if effort not in _NAMES:
-            raise InputError(f"effort must be a recall or one of {', '.join(_NAMES)}, got {effort!r}")
+            raise _unknown(effort)
         effort = _NAMES[effort]
     try:
         wanted = DEFAULT if effort is None else float(effort)
     except (TypeError, ValueError) as error:
-        raise InputError(f"effort must be a recall or one of {', '.join(_NAMES)}, got {effort!r}") from error
+        raise _unknown(effort) from error
     if not 0 < wanted <= 1:
-        raise InputError(f"effort must be a recall between 0 and 1, got {wanted}")
+        raise OutOfRangeError(expected="effort as a recall above 0, up to 1", got=str(wanted))
     recalls = [point.recall for point in efforts]
     nprobe, shortlist = (
         float(np.interp(wanted, recalls, [getattr(point, name) for point in efforts]))
         for name in ("nprobe", "shortlist")
     )
     return Effort(wanted, int(np.ceil(nprobe)), int(np.ceil(shortlist)))
+
+
+def _unknown(effort: object) -> UnknownChoiceError:
+    near = similar_name(effort, _NAMES) if isinstance(effort, str) else None
+    return UnknownChoiceError(
+        expected=f"effort as a recall or one of {', '.join(_NAMES)}",
+        got=repr(effort),
+        hint=f"did you mean {near}?" if near else None,
+    )

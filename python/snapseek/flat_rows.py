@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek._core import Filter, Shard
-from snapseek.errors import InputError
+from snapseek.errors import ArrayError
 
 Ids = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -51,18 +51,24 @@ def flags_of(shard: Shard, allow: Allow | Filter | RowFlags) -> NDArray[np.bool_
     if isinstance(allow, RowFlags):
         return allow.flags
     if not isinstance(allow, np.ndarray) or allow.ndim != 1 or allow.dtype not in (np.bool_, np.int64):
-        raise InputError("allow must be an array of shape (n,), bool flags by id or int64 ids")
+        got = (
+            f"{allow.dtype} of shape {allow.shape}" if isinstance(allow, np.ndarray) else type(allow).__name__
+        )
+        raise ArrayError(expected="allow of shape (n,), as bool flags by id or int64 ids", got=got)
     ids = np.arange(shard.rows) if shard.ids is None else shard.ids
     if allow.dtype == np.int64:
         return np.isin(ids, allow)
     if len(ids) and ids[0] < 0:
-        raise InputError(
-            f"flags count ids from 0 and this index has id {ids[0]}: pass the allowed ids instead"
+        raise ArrayError(
+            expected="allow as ids, since flags start at id 0",
+            got=f"flags for an index with id {ids[0]}",
+            hint="pass the allowed ids as int64",
         )
     expected = int(ids[-1]) + 1 if len(ids) else 0
     if len(allow) != expected:
-        raise InputError(
-            f"allow must hold one flag for each of the {expected} ids from 0, it holds {len(allow)}"
+        raise ArrayError(
+            expected=f"allow to hold one flag for each of the {expected} ids from 0",
+            got=f"{len(allow)} flags",
         )
     flags: NDArray[np.bool_] = allow.astype(np.bool_)[ids]
     return flags

@@ -25,7 +25,16 @@ from snapseek import flat_rows
 from snapseek._core import Filter, Index, Shard, build_flat, build_index
 from snapseek.cores import available_cores, threads_or_cores
 from snapseek.effort import Effort, setting
-from snapseek.errors import InputError, StorageError
+from snapseek.errors import (
+    ArrayError,
+    InputError,
+    NonFiniteError,
+    OutOfRangeError,
+    ParseError,
+    StorageError,
+    UnknownChoiceError,
+    WrongIndexError,
+)
 from snapseek.flat_rows import Allow, Ids, RowFlags, Scores
 
 __all__ = ["Allow", "Effort", "Filter", "RowFlags", "VectorIndex", "VectorIndexInfo"]
@@ -158,7 +167,7 @@ class VectorIndex:
     @classmethod
     def _open(cls, path: Path, keep: object, load: Literal["map", "ram"] = "map") -> Self:
         if load not in ("map", "ram"):
-            raise InputError(f"load must be 'map' or 'ram', got {load!r}")
+            raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
         if _kind(path) != _INDEX_KIND:
             return cls(Shard.open(path), path, keep)
         return cls(Index.open(path, load=load), path, keep)
@@ -193,7 +202,11 @@ class VectorIndex:
             setting(_EVERY_ROW, effort)  # one that is none is refused before there are rows enough to need it
             return flat_rows.search(self._core, wide, k, allow, threads=available_cores())
         if isinstance(allow, RowFlags):
-            raise InputError("allow was made by another index; make it with the filter of this one")
+            raise WrongIndexError(
+                expected="a filter of this index as allow",
+                got="one of another index",
+                hint="make it with the filter method of this index",
+            )
         chosen = setting(self._efforts(), effort)
         threads = 1 if wide.ndim < 2 or len(wide) == 1 else available_cores()
         return self._core.search(
@@ -217,11 +230,11 @@ class VectorIndex:
         if not by_row:
             return RowFlags(flat_rows.flags_of(self._core, allow))
         if not isinstance(allow, np.ndarray):
-            raise InputError(f"allow must be an array of flags by row, got {type(allow).__name__}")
+            raise ArrayError(expected="allow to be an array of flags by row", got=type(allow).__name__)
         if allow.dtype != np.bool_ or allow.shape != (self._core.rows,):
-            raise InputError(
-                f"allow must hold one flag for each of {self._core.rows} rows, "
-                f"it is {allow.dtype} of shape {allow.shape}"
+            raise ArrayError(
+                expected=f"allow to hold one flag for each of {self._core.rows} rows",
+                got=f"an array of {allow.dtype}, shape {allow.shape}",
             )
         return RowFlags(allow.astype(np.bool_))
 
@@ -233,7 +246,7 @@ class VectorIndex:
         """
         numbers = _whole_numbers(rows)
         if numbers.size and numbers.min() < 0:
-            raise InputError(f"expected rows from 0 to {len(self) - 1}, got {numbers.min()}")
+            raise OutOfRangeError(expected=f"rows from 0 to {len(self) - 1}", got=str(numbers.min()))
         if not isinstance(self._core, Shard):
             return self._core.vectors(numbers)
         shard = self._core
@@ -310,7 +323,8 @@ class _TemporaryPlace:
             self.path = _absolute(tempfile.mkdtemp(prefix="snapseek-"))
         except OSError as error:
             raise StorageError(
-                f"could not make a temporary directory: {error.strerror or error}; name a path instead"
+                f"could not make a temporary directory: {error.strerror or error}",
+                hint="pass a path instead",
             ) from error
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
@@ -329,7 +343,7 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
         return Path(path).absolute()
     except OSError as error:
         raise StorageError(
-            f"could not resolve {path}: the current directory is gone; use an absolute path"
+            f"could not resolve {path}: the current directory is gone", hint="pass an absolute path"
         ) from error
 
 
@@ -337,7 +351,7 @@ def _is_flat(vectors: NDArray[np.float16] | NDArray[np.float32], limit: int | No
     """Whether the rows are few enough to train nothing, and fit `limit`; the core checks the rest."""
     if not isinstance(vectors, np.ndarray) or vectors.ndim != 2:
         got = f"shape {vectors.shape}" if isinstance(vectors, np.ndarray) else type(vectors).__name__
-        raise InputError(f"vectors must be an array of shape (n, dim), got {got}")
+        raise ArrayError(expected="vectors to be an array of shape (n, dim)", got=got)
     rows, dim = vectors.shape
     return rows < FLAT_ROWS and (limit is None or rows * (dim + _FLAT_ROW_BYTES) + _FLAT_BYTES <= limit)
 
@@ -347,22 +361,29 @@ def _check_queries(vectors: NDArray[np.generic], queries: NDArray[np.generic] | 
     if queries is None:
         return
     if np.shape(queries)[1:] != vectors.shape[1:]:
-        raise InputError(
-            f"queries must have shape (q, {vectors.shape[1]}) as vectors have, got shape {np.shape(queries)}"
+        raise ArrayError(
+            expected=f"queries of shape (q, {vectors.shape[1]}), the dimension of the vectors",
+            got=f"shape {np.shape(queries)}",
         )
     if not isinstance(queries, np.ndarray) or queries.dtype not in (np.float16, np.float32):
         got = f"an array of {queries.dtype}" if isinstance(queries, np.ndarray) else type(queries).__name__
-        raise InputError(f"queries must be a NumPy array of float16 or float32, got {got}")
+        raise ArrayError(expected="queries to be a NumPy array of float16 or float32", got=got)
     if not np.isfinite(queries).all():
-        raise InputError("expected finite values in queries, found NaN or infinity: leave out those rows")
+        row, column = np.argwhere(~np.isfinite(queries))[0]
+        raise NonFiniteError(
+            expected="finite values in queries",
+            got=f"{queries[row, column]} at row {row}, column {column}",
+            hint="remove the rows that hold NaN or infinity",
+        )
 
 
 def _as_float32(queries: NDArray[np.float16] | NDArray[np.float32]) -> NDArray[np.float32]:
     """The queries, halves widened; the core refuses every other dtype."""
     if not isinstance(queries, np.ndarray):
-        raise InputError(
-            "queries must be a NumPy array of float32 (numpy.asarray(x, dtype=numpy.float32) makes one), "
-            f"got {type(queries).__name__}"
+        raise ArrayError(
+            expected="queries to be a NumPy array of float16 or float32",
+            got=type(queries).__name__,
+            hint="convert them with numpy.asarray(x, dtype=numpy.float32)",
         )
     return cast("NDArray[np.float32]", queries.astype(np.float32) if queries.dtype == np.float16 else queries)
 
@@ -371,13 +392,11 @@ def _whole_numbers(ids: ArrayLike) -> Ids:
     try:
         array = np.asarray(ids)
     except ValueError as error:
-        raise InputError(
-            "numbers of rows or ids must be an array of shape (n,), got lists in a list"
-        ) from error
+        raise ArrayError(expected="row numbers or ids of shape (n,)", got="nested lists") from error
     if not np.issubdtype(array.dtype, np.integer) and array.size > 0:
-        raise InputError(f"ids must be whole numbers, got an array of {array.dtype}")
+        raise ArrayError(expected="row numbers or ids that are integers", got=f"an array of {array.dtype}")
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
-        raise InputError(f"ids must be less than 2^63, got {array.max()}")
+        raise OutOfRangeError(expected="row numbers or ids below 2^63", got=str(array.max()))
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
@@ -385,7 +404,7 @@ def _check_counts(**counts: int | None) -> None:
     """The core knows what range each has; yet it takes nothing that is no 64-bit count."""
     for name, count in counts.items():
         if count is not None and not 0 <= count < 2**63:
-            raise InputError(f"{name} must be 0 or more and less than 2^63, got {count}")
+            raise OutOfRangeError(expected=f"{name} from 0 to 2^63 - 1", got=str(count))
 
 
 def memory_limit(memory: str | int | None) -> int | None:
@@ -394,7 +413,7 @@ def memory_limit(memory: str | int | None) -> int | None:
         return None
     match = _BYTES.fullmatch(str(memory).strip())
     if match is None:
-        raise InputError(f"memory must be bytes or a size such as '800MB' or '1.5GiB', got {memory!r}")
+        raise ParseError(expected="memory as bytes or a size such as '800MB' or '1.5GiB'", got=repr(memory))
     return min(int(float(match[1]) * _UNITS[(match[2] or "").lower()]), 2**63 - 1)
 
 
@@ -403,7 +422,8 @@ def _size_bytes(path: Path) -> int:
         return path.stat().st_size
     except OSError as error:
         raise StorageError(
-            f"could not read the size of {path}: {error.strerror or error}; open it where it is now"
+            f"could not read the size of {path}: {error.strerror or error}",
+            hint="if the file has moved, open it at its new path",
         ) from error
 
 
@@ -415,5 +435,5 @@ def _kind(path: Path) -> int:
     except OSError as error:
         raise StorageError(f"could not open {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise InputError(f"path must be one that a file can have, got {str(path)!r}: {error}") from error
+        raise InputError(expected="a path that a file can have", got=f"{str(path)!r}: {error}") from error
     return struct.unpack_from("<I", header, 16)[0] if len(header) == 20 else 0

@@ -6,6 +6,8 @@ ModelMismatchError    409   the library needs another model than the one loaded
 PictureError          415   the original is there, but cannot be read as a picture
 other SnapseekError   500   the sentence is sent, the traceback is logged
 anything else         500   a fixed sentence is sent, the traceback is logged
+
+A SnapseekError sends its fields, too: `code` always, `expected`, `got` and `hint` where it has them.
 """
 
 from __future__ import annotations
@@ -43,10 +45,28 @@ _UNEXPECTED = "something failed inside the server; its log has the details"
 _log = logging.getLogger("snapseek.server")
 
 
-def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """One failure as a response: `status` 4xx or 5xx, `detail` one sentence for the user."""
+def problem(
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    fields: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a problem document.
+
+    Parameters
+    ----------
+    status
+        4xx or 5xx.
+    detail
+        The message for the user.
+    headers
+        Further headers.
+    fields
+        Further members, such as those of `fields_of`.
+    """
     title = HTTPStatus(status).phrase
-    document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    document = {"type": "about:blank", "title": title, "status": status, "detail": detail, **(fields or {})}
     body = json.dumps(document, separators=(",", ":"))
     return Response(body, status, {"cache-control": "no-store", **(headers or {})}, media_type=PROBLEM_TYPE)
 
@@ -56,13 +76,19 @@ def status_of(error: SnapseekError) -> int:
     return next((status for kind, status in _STATUS_OF if isinstance(error, kind)), 500)
 
 
+def fields_of(error: SnapseekError) -> dict[str, str]:
+    """Return the code of this error, and what it says was expected, was got and is to be done."""
+    fields = {"code": error.code, "expected": error.expected, "got": error.got, "hint": error.hint}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 async def answer_snapseek_error(request: Request, error: Exception) -> Response:
     """What snapseek raised on purpose: its sentence is meant for the user."""
     assert isinstance(error, SnapseekError)
     status = status_of(error)
     if status >= 500:
         _log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
-    return problem(status, str(error))
+    return problem(status, str(error), fields=fields_of(error))
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from snapseek.errors import SnapseekError
 from snapseek.library.queries.terms import MAX_QUERY_CHARACTERS, MAX_TERMS, MAX_WEIGHT
 from snapseek.library.towers import TOWERS
 from snapseek.server.parameters import (
@@ -12,6 +15,9 @@ from snapseek.server.parameters import (
     MODES,
     SORTS,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Json = dict[str, object]
 
@@ -39,7 +45,7 @@ def schemas() -> Json:
         "Suggestions": _suggestions(),
         "Health": object_of(status={"const": "ok"}),
         "Readiness": object_of(status={"const": "ready"}),
-        "Problem": object_of(type=STRING, title=STRING, status=INTEGER, detail=STRING),
+        "Problem": _problem(),
         "Question": _question(),
         "Term": _term(),
         "Knn": _knn(),
@@ -63,6 +69,24 @@ def object_of(**properties: Json) -> Json:
 def list_of(shape: Json) -> Json:
     """A list of such."""
     return {"type": "array", "items": shape}
+
+
+def _problem() -> Json:
+    always: dict[str, Json] = {"type": STRING, "title": STRING, "status": INTEGER, "detail": STRING}
+    codes = sorted({kind.code for kind in _kinds_of(SnapseekError)})
+    fields: dict[str, Json] = {
+        "code": {**STRING, "enum": codes, "description": "The kind of failure, for programs."},
+        "expected": {**STRING, "description": "What would have been accepted."},
+        "got": {**STRING, "description": "What was found instead."},
+        "hint": {**STRING, "description": "How to fix it."},
+    }
+    return {"type": "object", "required": list(always), "properties": {**always, **fields}}
+
+
+def _kinds_of(kind: type[SnapseekError]) -> Iterator[type[SnapseekError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _kinds_of(narrower)
 
 
 def _answer() -> Json:
