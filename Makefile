@@ -8,8 +8,12 @@ CORE := target/core.stamp
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs')
 WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
+# pytest on all cores; `make test-python WORKERS=` runs one test at a time.
+WORKERS := -n auto --dist worksteal
+OUTPUT_APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse
+.PHONY: help install run test test-quick lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -19,7 +23,12 @@ install: $(CORE) $(STATIC) ## Set up .venv, build the core and the page
 run: install ## Index the demo pictures, serve the page, open it
 	$(BIN)/snapseek demo demo/pictures --port $(PORT)
 
-test: lint types test-rust test-python test-web ## Everything that has to be green
+test: ## Everything that has to be green: first what needs one core each, two at a time, then pytest on all cores
+	$(MAKE) -j2 $(OUTPUT_APART) test-rust install lint types test-web chromium
+	$(MAKE) test-python
+
+test-quick: .venv/dev.stamp install ## Tests of the package that take no browser, no wheel and no seconds
+	$(BIN)/pytest $(WORKERS) -m "not slow and not browser and not wheel"
 
 lint: .venv/dev.stamp web/node_modules/.stamp ## Formats, lints and the direction of imports
 	cargo fmt --check
@@ -39,13 +48,13 @@ test-rust: ## Tests of the Rust crate
 	cargo test --locked
 
 test-python: .venv/dev.stamp install chromium ## Tests of the package, of the built wheel and of the page in a browser
-	$(BIN)/pytest
+	$(BIN)/pytest $(WORKERS)
 
 test-web: web/node_modules/.stamp ## Tests of the page's logic
 	cd web && npm test --silent
 
 e2e: .venv/dev.stamp install chromium ## Only the tests in a real browser
-	$(BIN)/pytest -m page
+	$(BIN)/pytest $(WORKERS) -m browser
 
 bench: .venv/dev.stamp install ## Micro-benchmarks: Rust kernels, then the Python face
 	cargo bench --locked

@@ -1,6 +1,10 @@
 """What the tests share: a tiny model, a folder of coloured pictures, a library of them."""
 
+import os
 from pathlib import Path
+
+# Tests run on all cores already. Threads of BLAS that wait for one another in a spin take minutes of that.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings

@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from conftest import write_pictures
+from once import once
 from page_server import CHROMIUM, FLAGS, serving
 from snapseek.library import Library
 
@@ -33,7 +34,11 @@ def server(tmp_path_factory, encoder):
 @pytest.fixture(scope="module")
 def large(tmp_path_factory, encoder):
     """The address of a server of 1,100 pictures in 11 folders, of five years, every second one tagged."""
-    place = tmp_path_factory.mktemp("large")
+    with serving(once(tmp_path_factory, "large", lambda place: build_large(place, encoder)) / "l") as address:
+        yield address
+
+
+def build_large(place, encoder):
     for number in range(LARGE):
         path = place / "pictures" / f"trip {number // 100:02}" / f"{number:04}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,8 +49,6 @@ def large(tmp_path_factory, encoder):
         hue = number * 360 // LARGE
         Image.new("RGB", (24 + number % 17, 24), f"hsl({hue}, 80%, 50%)").save(path, exif=exif)
     Library.build(place / "pictures", place / "l", encoder=encoder)
-    with serving(place / "l") as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from playwright.sync_api import Error, expect
 
 from page_fixtures import ask, browser, expect_first, page, server, wait_until  # noqa: F401
 
-pytestmark = pytest.mark.page
+pytestmark = pytest.mark.browser
 
 PAINTED = "image => image.complete && image.naturalWidth > 0"
 

@@ -16,7 +16,7 @@ from page_fixtures import ask, browser, expect_first, page, server  # noqa: F401
 from page_server import serving
 from snapseek.library import Library
 
-pytestmark = pytest.mark.page
+pytestmark = pytest.mark.browser
 
 
 def picture_file(color):

@@ -14,7 +14,7 @@ from page_fixtures import ask, browser, expect_first, large, page, server  # noq
 from page_server import serving
 from snapseek.library import Library
 
-pytestmark = pytest.mark.page
+pytestmark = pytest.mark.browser
 
 NAMELESS = re.compile(
     r"^\s*- (button|link|searchbox|textbox|dialog|toolbar|list|img)(?=:|$| \[)", re.MULTILINE

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from page_fixtures import LARGE, browser, large, page  # noqa: F401
 
-pytestmark = pytest.mark.page
+pytestmark = pytest.mark.browser
 
 SHOWN = re.compile("shown|faded-in")
 

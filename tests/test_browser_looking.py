@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from page_fixtures import ask, browser, expect_first, page, server  # noqa: F401
 
-pytestmark = pytest.mark.page
+pytestmark = pytest.mark.browser
 
 
 def test_speed_mode_asks_for_no_original_and_counts(page, server):

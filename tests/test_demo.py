@@ -122,6 +122,7 @@ def test_a_picture_is_a_small_jpeg_without_metadata(file: str) -> None:
         assert mark not in data
 
 
+@pytest.mark.slow
 def test_previews_are_short_and_like_their_pictures() -> None:
     """Computed over every picture; the mean is 0.68 with the libwebp of today."""
     values = []

@@ -198,6 +198,7 @@ def test_few_connections_to_a_host(web):
     assert web.most_open <= 3
 
 
+@pytest.mark.slow
 def test_waiting_for_ones_turn_is_not_held_against_a_picture(web):
     async def slowly(writer, asked):
         await asyncio.sleep(0.2)

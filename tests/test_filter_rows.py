@@ -133,6 +133,7 @@ def found_rows(tree, store):
     return np.flatnonzero(rows_of(resolved(tree, store.kinds), store)).tolist()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(records=st.lists(RECORDS, max_size=12), trees=st.lists(TREES, min_size=1, max_size=6))
 def test_a_filter_says_what_the_oracle_says(store_of, records, trees):
@@ -168,6 +169,7 @@ def mirrored(tree):
     return tree
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(records=st.lists(RECORDS, max_size=8), tree=TREES, order=st.randoms())
 def test_however_it_is_written_a_filter_says_the_same(store_of, records, tree, order):
@@ -198,6 +200,7 @@ SAME = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(records=st.lists(RECORDS, min_size=4, max_size=16))
 def test_text_and_mapping_say_the_same(store_of, records):

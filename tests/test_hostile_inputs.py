@@ -152,6 +152,7 @@ def test_archives(tmp_path, encoder, counted):
     counted["archives"] = len(inputs)
 
 
+@pytest.mark.slow
 def test_lists(tmp_path, encoder, counted, monkeypatch):
     """Of this network, only the one server is let through, and only by its address."""
     real = addresses.is_public

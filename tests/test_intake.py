@@ -172,6 +172,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay_s", [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
 def test_a_killed_import_leaves_the_old_library_or_the_new(tmp_path, tiny_model, encoder, delay_s):
     imported(tmp_path, encoder, unit_rows(4, dim=3))

@@ -33,6 +33,7 @@ MANY_SHARDS = PIECES | {"compact._GROWTH": 1000, "compact._MOST_DEAD": 1, "compa
 FOREVER = 10**9
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="the faulty disk is made for Linux"),
     pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler"),
 ]

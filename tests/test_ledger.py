@@ -49,6 +49,7 @@ def compared(place, before, now, monkeypatch):
         return moves, {one.picture.within for one in touched}, gone, found, unchanged
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(FILES, FILES)
 def test_every_file_has_one_fate(tmp_path_factory, before, now):

@@ -11,11 +11,13 @@ STATES = {"a": frozenset({1, 2, 3}), "b": frozenset({2, 3, 4, 5})}
 PLAN = Plan(first=60, added=120, removed=24, rounds=6, clients=3, pause_s=0.005)
 
 
+@pytest.mark.slow
 def test_every_answer_is_of_one_state(tmp_path):
     run = checked_run(tmp_path, PLAN)
     assert {answer.version for answer in run.answers} <= set(run.states)
 
 
+@pytest.mark.slow
 def test_every_state_is_answered_where_the_writer_waits_for_it(tmp_path):
     run = checked_run(tmp_path, replace(PLAN, waits=True))
     assert {answer.version for answer in run.answers} == set(run.states)

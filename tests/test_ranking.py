@@ -78,6 +78,7 @@ def test_pages_fit_together_whatever_is_asked(made):
             assert (page, page.total) == (whole[start:end], total), option
 
 
+@pytest.mark.slow
 def test_deep_pages_of_many_that_match_in_lists_fit_together(tmp_path, encoder, monkeypatch):
     monkeypatch.setattr("snapseek.vectors.FLAT_ROWS", 300)
     library, _ = filtered_library(tmp_path, encoder, vectors=unit_rows(30_000, dim=3).astype(np.float16))

@@ -365,6 +365,7 @@ def test_ctrl_c_ends_the_build(tmp_path: Path) -> None:
 # --- recall
 
 
+@pytest.mark.slow
 def test_recall_on_clip_like_rows(tmp_path: Path) -> None:
     model = clip_like.ClipLike(dim=96, coarse=100, leaves=3000)
     base = model.images(FLAT_ROWS + 10_000).astype(np.float16)

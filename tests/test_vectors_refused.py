@@ -119,6 +119,7 @@ def test_zero_rows_are_found_last_but_found(tmp_path: Path) -> None:
     np.testing.assert_array_equal(only.search(unit_rows(1), k=4)[0], [[0, 1, 2, 3]])
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_equal_rows(tmp_path: Path) -> None:
     vectors = np.repeat(unit_rows(1), 100_000, axis=0)
     index = VectorIndex.build(vectors, path=tmp_path / "a.snap")

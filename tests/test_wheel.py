@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from once import once
+
 ROOT = Path(__file__).parents[1]
 MAX_WHEEL_BYTES = 40_000_000
 RUN_TIME = {"numpy", "onnxruntime", "tokenizers", "pillow", "pyarrow", "starlette", "uvicorn", "rich"}
@@ -33,25 +35,28 @@ pytestmark = pytest.mark.wheel
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "maturin", "build", "--release", "--locked", "--out", str(out)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (built,) = out.glob("*.whl")
+    def build(out: Path) -> None:
+        command = [sys.executable, "-m", "maturin", "build", "--release", "--locked", "--out", str(out)]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+    (built,) = once(tmp_path_factory, "wheel", build).glob("*.whl")
     return built
 
 
 @pytest.fixture(scope="module")
 def snapseek(wheel, tmp_path_factory) -> Path:
-    """The command in an environment that holds the wheel, and the pinned dependencies beside it."""
-    place = tmp_path_factory.mktemp("empty")
-    venv.create(place, with_pip=True, symlinks=True)
-    binaries = place / "bin"
-    subprocess.run([binaries / "pip", "install", "--quiet", "--no-index", "--no-deps", wheel], check=True)
-    (site,) = place.glob("lib/python3.*/site-packages")
-    # Appended to the path, so that the installed wheel comes before anything of the development environment.
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    (site / "sitecustomize.py").write_text(NO_NETWORK)
-    return binaries / "snapseek"
+    """The command in an environment that holds the wheel, and the pinned dependencies."""
+
+    def install(place: Path) -> None:
+        venv.create(place, with_pip=True, symlinks=True)
+        pip = [place / "bin" / "pip", "install", "--quiet", "--no-index", "--no-deps", wheel]
+        subprocess.run(pip, check=True)
+        (site,) = place.glob("lib/python3.*/site-packages")
+        # Appended to the path: the installed wheel comes before anything of the development environment.
+        (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        (site / "sitecustomize.py").write_text(NO_NETWORK)
+
+    return once(tmp_path_factory, "environment", install) / "bin" / "snapseek"
 
 
 def test_what_is_inside(wheel):

@@ -1,0 +1,27 @@
+"""Files that are expensive to make, made once for all worker processes of a test run."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return the folder `name`, filled by `make` in the first worker that needs it; the others wait.
+
+    If `make` fails, the next worker tries again in a new folder.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a folder of its own within a common one
+        base = base.parent
+    done = base / f"{name}.done"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=base))
+            make(folder)
+            done.write_text(folder.name)
+        return base / done.read_text()
