@@ -1,0 +1,169 @@
+"""JSON with bounds that hold before anything is parsed: bytes, nodes and levels.
+
+Pictures in base64 are cut out first, as views of the body: they may be large, and no parser copies them. All
+that is left has at most `MAX_JSON_BYTES`. Its nodes and levels are counted in the bytes, so that a hostile text
+is refused before it becomes objects. No step but a parse of 1 MB holds the interpreter for more than some
+milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from typing import Any
+
+from starlette.exceptions import HTTPException
+
+from snapseek.errors import InputError
+
+MAX_JSON_BYTES = 2**20
+MAX_NODES = 100_000
+"""Values in one text: 16 vectors of 4096 numbers are 65,536."""
+
+MAX_LEVELS = 32
+MAX_PICTURES = 16
+_MIN_PICTURE_BYTES = 1024
+"""A shorter picture stays in the text."""
+
+_KEY = b'"image"'
+_BEFORE_VALUE = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+\"")
+# One without an end goes to the end of the text: looking for the next begin inside it would be quadratic.
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def parse_object(data: bytes | bytearray, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """Parse a JSON object whose fields called `image` may be large.
+
+    Parameters
+    ----------
+    data
+        A JSON text in UTF-8.
+    max_bytes
+        How many bytes it may have outside of long `image` fields.
+
+    Returns
+    -------
+    dict
+        The object. A text of 1 KB and more in a field called `image` is a `memoryview` of `data`, or `bytes`.
+
+    Raises
+    ------
+    InputError
+        It is no JSON object, or has too many values, levels or pictures.
+    HTTPException
+        413: it has more than `max_bytes` outside of its pictures.
+    """
+    text, pictures = _cut_pictures(data, max_bytes)
+    _check_shape(text)
+    found = _parse(text)
+    if not isinstance(found, dict):
+        raise InputError(f"expected a JSON object in the body, found {_kind(found)}")
+    if pictures:
+        _put_back(found, pictures)
+    return found
+
+
+def _cut_pictures(data: bytes | bytearray, max_bytes: int) -> tuple[bytes, dict[str, memoryview | bytes]]:
+    """The text with a name in place of each long picture, and the pictures by these names.
+
+    A quote without a backslash before it always begins or ends a string of a valid text. So `"image"`, a colon
+    and a quote are always a key and the begin of its value; where they are not, the text is invalid, and stays
+    so with the value cut out.
+    """
+    view = memoryview(data).toreadonly()
+    secret = secrets.token_hex(8)  # so that no text of the body is mistaken for a name
+    kept: list[bytes] = []
+    pictures: dict[str, memoryview | bytes] = {}
+    size = begin = at = 0
+    while True:
+        # Beyond this place the text is too long anyhow: no search goes on for 24 MB.
+        key = data.find(_KEY, at, begin + max_bytes - size + len(_KEY))
+        if key < 0:
+            break
+        at = key + len(_KEY)
+        before = _BEFORE_VALUE.match(data, at)
+        end = _end_of_picture(data, before.end()) if before and data[key - 1 : key] != b"\\" else -1
+        if before is None or end - before.end() < _MIN_PICTURE_BYTES:
+            continue
+        if len(pictures) == MAX_PICTURES:
+            raise InputError(f"expected at most {MAX_PICTURES} pictures in the body, found more")
+        name = f"{secret}{len(pictures)}"
+        picture = view[before.end() : end]
+        has_escape = data.find(b"\\", before.end(), end) >= 0  # some writers of JSON escape slashes
+        pictures[name] = bytes(picture).replace(b"\\/", b"/") if has_escape else picture
+        kept += [bytes(view[begin : before.end()]), name.encode()]
+        size += before.end() - begin
+        begin = at = end
+    size += len(data) - begin
+    if size > max_bytes:
+        raise HTTPException(
+            413,
+            f"expected at most {max_bytes // 2**10} KB of JSON outside of pictures (fields called image), "
+            f"found {size // 2**10} KB; send less",
+        )
+    return b"".join([*kept, view[begin:]]), pictures
+
+
+def _end_of_picture(data: bytes | bytearray, begin: int) -> int:
+    """Where the string that begins there ends; -1 for one with an escaped quote, or without an end."""
+    end = data.find(b'"', begin)
+    return -1 if end < 0 or data[end - 1 : end] == b"\\" else end
+
+
+def _check_shape(text: bytes) -> None:
+    """Raise InputError for too many values or levels."""
+    bare = _STRINGS.sub(b"", text)
+    nodes = bare.count(b",") + bare.count(b"[") + bare.count(b"{")
+    if nodes > MAX_NODES:
+        raise InputError(f"expected a JSON object of at most {MAX_NODES} values in the body, found more")
+    levels = 0
+    for bracket in bare.translate(None, _NOT_BRACKETS):
+        levels += 1 if bracket in b"[{" else -1
+        if levels > MAX_LEVELS:
+            raise InputError(
+                f"expected a JSON object of at most {MAX_LEVELS} levels in the body, found one nested too deeply"
+            )
+
+
+def _parse(text: bytes) -> object:
+    try:
+        # Decoded here: json.loads would guess UTF-16 and UTF-32, whose brackets were not counted.
+        found = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
+        if b"\\u" in text:  # an escape may name half a character, which no model can read
+            json.dumps(found, ensure_ascii=False).encode()
+    except ValueError as error:  # also bytes that are no text, and numbers of thousands of digits
+        raise InputError(f"expected a JSON object in the body, found {_reason(error)}") from error
+    return found
+
+
+def _put_back(found: Any, pictures: dict[str, memoryview | bytes]) -> None:
+    """Replace each name by its picture, everywhere in the object."""
+    pending = [found]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending += value
+        elif isinstance(value, dict):
+            name = value.get("image")
+            if isinstance(name, str) and name in pictures:
+                value["image"] = pictures[name]
+            pending += value.values()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name}, which is no JSON")
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"something else at character {error.pos + 1}: {error.msg}"
+    if isinstance(error, UnicodeEncodeError):
+        return "half a character, a surrogate without its other half"
+    return "bytes that are no text" if isinstance(error, UnicodeError) else str(error)
+
+
+def _kind(found: object) -> str:
+    names = {list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return names.get(type(found), "a number")
