@@ -2,9 +2,9 @@
 
     python benches/stops.py LIBRARY --stops 200
 
-Each process gets SIGINT or SIGTERM while it starts, while it idles, or while four clients search by words and by
-pictures; half of them get a second signal up to half a second later. A bad end is one by SIGABRT or SIGSEGV, a
-traceback, a message of the C++ runtime, or none within 30 seconds.
+Each process gets SIGINT or SIGTERM while it starts, while it idles, or while four clients search by words and
+by pictures; half of them get a second signal up to half a second later. A bad end is one by SIGABRT or
+SIGSEGV, a traceback, a message of the C++ runtime, or none within 30 seconds.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def picture_body() -> bytes:
 
 def ask_until_closed(url: str, seed: int) -> None:
     """Search one query after another until the server no longer answers."""
-    rng = random.Random(seed)  # noqa: S311 (moments and words, no secrets)
+    rng = random.Random(seed)
     address = urlsplit(url)
     body = picture_body()
     with suppress(OSError, http.client.HTTPException):
@@ -105,13 +105,15 @@ def stop_once(library: str, moment: str, sent: signal.Signals, log: Path, rng: r
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("library")
     parser.add_argument("--stops", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--moments", default="idle,searching,starting,search,searching")
     options = parser.parse_args()
-    rng = random.Random(options.seed)  # noqa: S311
+    rng = random.Random(options.seed)
     moments = options.moments.split(",")
     stops: collections.Counter[str] = collections.Counter()
     bad: list[str] = []

@@ -3,7 +3,7 @@
 A thread that comes back from native code while Python finalizes is ended inside it (`pthread_exit`). The
 bindings of ONNX Runtime take the interpreter's lock again in a destructor, which may not be left so: the C++
 runtime then aborts the process with "terminate called without an active exception". Joining threads is not
-enough: a second Ctrl-C interrupts that, and daemon threads are never joined. So every call is counted, and the
+enough: a second Ctrl-C interrupts that, and daemon threads are never joined. So every call is counted. The
 end of the interpreter waits for those under way and admits no other.
 """
 

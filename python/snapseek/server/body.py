@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import anyio
 from starlette.exceptions import HTTPException
 
+from snapseek.server.bounded_json import MAX_JSON_BYTES, parse_object
 from snapseek.server.origin import is_from_browser
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
     from starlette.datastructures import Headers
     from starlette.requests import Request
 
     from snapseek.server.budget import Reservation
+    from snapseek.server.service import Service
+
+T = TypeVar("T")
 
 MAX_BODY_BYTES = 24 * 2**20
 """A picture of 16 MB in base64, and 1 MB of JSON."""
 
 _DEADLINE_S = 30.0
 _SILENCE_S = 10.0
+
+
+async def read_object(
+    request: Request, service: Service, reservation: Reservation, convert: Callable[[dict[str, Any]], T]
+) -> T:
+    """Return `convert` of the JSON object in the body; parsed and converted in a thread.
+
+    Raises as `read_body`, `parse_object` and `convert` do.
+    """
+    data = await read_body(request, reservation)
+    if len(data) > MAX_JSON_BYTES:  # most of it is pictures, which are decoded beside their base64
+        reservation.grow(len(data) * 3 // 4)
+    return await service.readers.run(request, lambda: convert(parse_object(data)))
 
 
 async def read_body(request: Request, reservation: Reservation) -> bytearray:
@@ -37,8 +56,8 @@ async def read_body(request: Request, reservation: Reservation) -> bytearray:
     data = bytearray()
     try:
         with anyio.fail_after(_DEADLINE_S):
-            parts = aiter(request.stream())
-            while part := await _next_part(parts):
+            parts = request.stream()
+            while (part := await _next_part(parts)) is not None:
                 _check_size(len(data) + len(part))
                 reservation.grow(len(part))
                 data += part
@@ -72,13 +91,10 @@ def check_media_type(headers: Headers) -> None:
         )
 
 
-async def _next_part(parts: object) -> bytes:
-    """The next bytes of the body; none at its end."""
+async def _next_part(parts: AsyncGenerator[bytes]) -> bytes | None:
+    """The next bytes of the body; None at its end."""
     with anyio.fail_after(_SILENCE_S):
-        async for part in parts:  # type: ignore[attr-defined]
-            if part:
-                return bytes(part)
-    return b""
+        return await anext(parts, None)
 
 
 def _check_length(headers: Headers) -> None:
@@ -94,5 +110,6 @@ def _check_size(size: int) -> None:
 
 def _refuse_size() -> NoReturn:
     raise HTTPException(
-        413, f"expected a body of at most {MAX_BODY_BYTES // 2**20} MB, found a larger one; send a smaller picture"
+        413,
+        f"expected a body of at most {MAX_BODY_BYTES // 2**20} MB, found more; send a smaller picture",
     )

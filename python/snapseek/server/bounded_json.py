@@ -1,9 +1,8 @@
 """JSON with bounds that hold before anything is parsed: bytes, nodes and levels.
 
-Pictures in base64 are cut out first, as views of the body: they may be large, and no parser copies them. All
-that is left has at most `MAX_JSON_BYTES`. Its nodes and levels are counted in the bytes, so that a hostile text
-is refused before it becomes objects. No step but a parse of 1 MB holds the interpreter for more than some
-milliseconds.
+Pictures in base64 are cut out first, as views of the body: they may be large, and no parser copies them. The
+rest has at most `MAX_JSON_BYTES`. Its nodes and levels are counted in the bytes, so that a hostile text is
+refused before it becomes objects. No step holds the interpreter for longer than a parse of 1 MB takes.
 """
 
 from __future__ import annotations
@@ -68,9 +67,9 @@ def parse_object(data: bytes | bytearray, max_bytes: int = MAX_JSON_BYTES) -> di
 def _cut_pictures(data: bytes | bytearray, max_bytes: int) -> tuple[bytes, dict[str, memoryview | bytes]]:
     """The text with a name in place of each long picture, and the pictures by these names.
 
-    A quote without a backslash before it always begins or ends a string of a valid text. So `"image"`, a colon
-    and a quote are always a key and the begin of its value; where they are not, the text is invalid, and stays
-    so with the value cut out.
+    A quote without a backslash before it always begins or ends a string of a valid text. So `"image"`, a
+    colon and a quote are always a key and the begin of its value; where they are not, the text is invalid,
+    and stays so with the value cut out.
     """
     view = memoryview(data).toreadonly()
     secret = secrets.token_hex(8)  # so that no text of the body is mistaken for a name
@@ -83,18 +82,16 @@ def _cut_pictures(data: bytes | bytearray, max_bytes: int) -> tuple[bytes, dict[
         if key < 0:
             break
         at = key + len(_KEY)
-        before = _BEFORE_VALUE.match(data, at)
-        end = _end_of_picture(data, before.end()) if before and data[key - 1 : key] != b"\\" else -1
-        if before is None or end - before.end() < _MIN_PICTURE_BYTES:
+        begin_value = _begin_of_value(data, key)
+        picture, end = _picture(view, data, begin_value) if begin_value else (None, 0)
+        if picture is None:
             continue
         if len(pictures) == MAX_PICTURES:
             raise InputError(f"expected at most {MAX_PICTURES} pictures in the body, found more")
         name = f"{secret}{len(pictures)}"
-        picture = view[before.end() : end]
-        has_escape = data.find(b"\\", before.end(), end) >= 0  # some writers of JSON escape slashes
-        pictures[name] = bytes(picture).replace(b"\\/", b"/") if has_escape else picture
-        kept += [bytes(view[begin : before.end()]), name.encode()]
-        size += before.end() - begin
+        pictures[name] = picture
+        kept += [bytes(view[begin:begin_value]), name.encode()]
+        size += begin_value - begin
         begin = at = end
     size += len(data) - begin
     if size > max_bytes:
@@ -106,10 +103,21 @@ def _cut_pictures(data: bytes | bytearray, max_bytes: int) -> tuple[bytes, dict[
     return b"".join([*kept, view[begin:]]), pictures
 
 
-def _end_of_picture(data: bytes | bytearray, begin: int) -> int:
-    """Where the string that begins there ends; -1 for one with an escaped quote, or without an end."""
+def _begin_of_value(data: bytes | bytearray, key: int) -> int:
+    """Where the text after the key at this place begins; 0 where there is no text."""
+    before = _BEFORE_VALUE.match(data, key + len(_KEY))
+    return before.end() if before and data[key - 1 : key] != b"\\" else 0
+
+
+def _picture(view: memoryview, data: bytes | bytearray, begin: int) -> tuple[memoryview | bytes | None, int]:
+    """The text that begins there and where it ends; None if it is short, or can be no picture."""
     end = data.find(b'"', begin)
-    return -1 if end < 0 or data[end - 1 : end] == b"\\" else end
+    if end - begin < _MIN_PICTURE_BYTES:
+        return None, 0
+    if data.find(b"\\", begin, end) < 0:
+        return view[begin:end], end
+    unescaped = bytes(view[begin:end]).replace(b"\\/", b"/")  # some writers of JSON escape slashes
+    return (None, 0) if b"\\" in unescaped else (unescaped, end)
 
 
 def _check_shape(text: bytes) -> None:
@@ -123,7 +131,8 @@ def _check_shape(text: bytes) -> None:
         levels += 1 if bracket in b"[{" else -1
         if levels > MAX_LEVELS:
             raise InputError(
-                f"expected a JSON object of at most {MAX_LEVELS} levels in the body, found one nested too deeply"
+                f"expected a JSON object of at most {MAX_LEVELS} levels in the body, "
+                "found one nested too deeply"
             )
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _MAX_PORT = 65_535
 _BACKLOG = 128
+_FILES = 4096  # 1,000 connections, as many that are being closed, and the files of a large library
 _WARMING_WORDS = ("a photo",)
 _GRACE_S = 5  # for answers still on their way after Ctrl-C
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 (compared, never bound)
@@ -58,6 +59,7 @@ def serve(
     without a token, and whatever a search may raise.
     """
     check_access(host, token, insecure=insecure)
+    _allow_files()
     warm(library)
     app = create_app(library, allowed_hosts=allowed_hosts(host), token=token, allowed_origins=allowed_origins)
     with open_port(host, port) as listener:
@@ -68,6 +70,19 @@ def serve(
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             _log.debug("stopped by Ctrl-C")  # uvicorn has closed everything in order before it passes this on
+
+
+def _allow_files() -> None:
+    """Raise the limit of open files, so that connections alone never reach it."""
+    try:
+        import resource
+    except ImportError:  # on Windows, where there is no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def check_access(host: str, token: str | None, *, insecure: bool = False) -> None:
@@ -155,6 +170,7 @@ class _Server(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE_S,
+                backlog=_BACKLOG,
             )
         )
         self._on_started = on_started
