@@ -6,7 +6,6 @@ import itertools
 from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -41,7 +40,7 @@ async def opened() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWr
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(connection, "HEAD_DEADLINE_S", DEADLINE_S)
-    monkeypatch.setattr(uvicorn.Server, "capture_signals", lambda self: contextlib.nullcontext())
+    monkeypatch.setattr(run._Server, "capture_signals", lambda self: contextlib.nullcontext())
 
 
 async def drip(writer: asyncio.StreamWriter) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 
 from snapseek.cli.command import Command
 from snapseek.cli.notes import note
@@ -10,6 +11,8 @@ from snapseek.library import Library
 from snapseek.library.places import find_library
 from snapseek.models import Encoder
 from snapseek.server import serve
+
+_STOPPED = 130
 
 
 def serve_library(library: Library, options: argparse.Namespace) -> None:
@@ -30,6 +33,8 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
         insecure=options.insecure,
         allowed_origins=options.allow_origin,
     )
+    # The rest is waiting for threads; nothing is being written, so a further Ctrl-C may end that at once.
+    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(_STOPPED))
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
