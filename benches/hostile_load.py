@@ -2,8 +2,8 @@
 
     python benches/hostile_load.py LIBRARY [--only bodies|connections] [--seconds 60]
 
-Bodies: every kind of `hostile_kinds` is sent with Content-Length and in chunks, by four clients at a time; then
-come bodies that never end. Meanwhile another process asks for /healthz every 20 ms. Connections: 200
+Bodies: every kind of `hostile_kinds` is sent with Content-Length and in chunks, by four clients at a time;
+then come bodies that never end. Meanwhile another process asks for /healthz every 20 ms. Connections: 200
 clients at four addresses search on connections that they keep, and a fifth address holds 1,500 silent ones.
 """
 
@@ -111,9 +111,9 @@ def send_all(port: int, pid: int, kinds: list[Kind]) -> list[str]:
                 statuses = Counter(task.result() for task in tasks)
                 way = "chunked" if is_chunked else "whole"
                 seconds = time.perf_counter() - began
+                memory = f"{memory_mb(pid)[1]:.0f} MB"
                 print(
-                    f"  {kind.name}, {way}, {len(body)} bytes: {dict(statuses)} in {seconds:.2f} s, {memory_mb(pid)[1]:.0f} MB",
-                    flush=True,
+                    f"  {kind.name}, {way}, {len(body)} bytes: {dict(statuses)} in {seconds:.2f} s, {memory}"
                 )
                 if set(statuses) - {*kind.statuses, 503, 0} or (set(statuses) == {0} and len(body) < 2**20):
                     wrong.append(f"{kind.name}, {way}: {dict(statuses)}")
