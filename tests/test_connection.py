@@ -6,7 +6,6 @@ import itertools
 from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -41,7 +40,7 @@ async def opened() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWr
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(connection, "HEAD_DEADLINE_S", DEADLINE_S)
-    monkeypatch.setattr(uvicorn.Server, "capture_signals", lambda self: contextlib.nullcontext())
+    monkeypatch.setattr(run._Server, "capture_signals", lambda self: contextlib.nullcontext())
 
 
 async def drip(writer: asyncio.StreamWriter) -> None:
@@ -83,23 +82,73 @@ def test_an_answer_may_take_longer_than_a_head():
     asyncio.run(scene())
 
 
-def test_one_connection_too_many_is_closed_at_once(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connection, "MOST_OPEN", 2)
-    monkeypatch.setattr(
-        connection, "HEAD_DEADLINE_S", 2 * PATIENCE_S
-    )  # no connection is closed for being slow
+async def is_answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    writer.write(REQUEST)
+    return b"200 OK" in await asyncio.wait_for(reader.readuntil(b"done"), PATIENCE_S)
+
+
+@pytest.mark.parametrize("bound", ["MAX_OPEN", "MAX_PER_ADDRESS"])
+def test_the_longest_silent_connection_is_closed_for_a_new_one(monkeypatch: pytest.MonkeyPatch, bound: str):
+    monkeypatch.setattr(connection, bound, 3)
+    monkeypatch.setattr(connection, "HEAD_DEADLINE_S", 2 * PATIENCE_S)  # none is closed for being slow
 
     async def scene() -> None:
-        async with opened() as (first, writer):
-            address = writer.get_extra_info("peername")
-            second, another = await asyncio.open_connection(*address)
-            third, one_too_many = await asyncio.open_connection(*address)
-            assert await asyncio.wait_for(third.read(), PATIENCE_S) == b""
-            one_too_many.close()
-            for kept in (writer, another):
-                kept.write(REQUEST)
-            for reader in (first, second):
-                assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
-            another.close()
+        async with opened() as (first, first_writer):
+            address = first_writer.get_extra_info("peername")
+            silent, silent_writer = await asyncio.open_connection(*address)
+            third, third_writer = await asyncio.open_connection(*address)
+            assert await is_answered(first, first_writer)  # the second is now the longest silent one
+            new, new_writer = await asyncio.open_connection(*address)
+            assert await asyncio.wait_for(silent.read(), PATIENCE_S) == b""
+            pairs = ((third, third_writer), (new, new_writer), (first, first_writer))
+            for pair in pairs:
+                assert await is_answered(*pair)
+            for writer in (silent_writer, third_writer, new_writer):
+                writer.close()
 
     asyncio.run(scene())
+
+
+def test_a_connection_that_waits_for_its_answer_is_not_closed_for_a_new_one(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection, "MAX_OPEN", 1)
+
+    async def scene() -> None:
+        async with opened() as (reader, writer):
+            writer.write(REQUEST)
+            await asyncio.sleep(DEADLINE_S)
+            new, new_writer = await asyncio.open_connection(*writer.get_extra_info("peername"))
+            assert await asyncio.wait_for(new.read(), PATIENCE_S) == b""
+            assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"done"), PATIENCE_S)
+            new_writer.close()
+
+    asyncio.run(scene())
+
+
+def test_connections_beyond_the_bound_are_a_matter_of_their_own_address(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection, "MAX_PER_ADDRESS", 2)
+    monkeypatch.setattr(connection, "HEAD_DEADLINE_S", 2 * PATIENCE_S)
+
+    async def scene() -> None:
+        async with opened() as (honest, honest_writer):  # silent for the longest time, from 127.0.0.1
+            address = honest_writer.get_extra_info("peername")
+            others = [await asyncio.open_connection(*address, local_addr=("127.0.0.9", 0)) for _ in range(3)]
+            assert await asyncio.wait_for(others[0][0].read(), PATIENCE_S) == b""
+            assert await is_answered(honest, honest_writer)
+            for _, writer in others:
+                writer.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "::1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("a socket", "a socket"),
+    ],
+)
+def test_what_counts_as_one_address(address: str, network: str):
+    assert connection.network_of(address) == network

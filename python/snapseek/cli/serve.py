@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import print_status
@@ -36,6 +37,8 @@ def run(options: argparse.Namespace) -> None:
     encoder = Encoder.load(options.model) if options.model else None
     serve_library(Library.open(find_library(options.place), encoder=encoder), options)
 
+_STOPPED = 130
+
 
 def serve_library(library: Library, options: argparse.Namespace) -> None:
     """Serve the page of an open library until it is stopped."""
@@ -57,3 +60,5 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
         insecure=options.insecure,
         allowed_origins=options.allow_origin,
     )
+    # The rest is waiting for threads; nothing is being written, so a further Ctrl-C may end that at once.
+    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(_STOPPED))

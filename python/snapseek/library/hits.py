@@ -2,11 +2,15 @@
 
 import base64
 import html
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 _ROW_HEIGHT_PX = 120
+_MAX_ROW_WIDTH_PX = 1200
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+_GREY = "#808080"
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,20 @@ class Hit:
         return "data:image/webp;base64," + base64.b64encode(self.preview).decode("ascii")
 
     def _repr_html_(self) -> str:
+        # Every field comes from files that others may have made, and a notebook runs what it is given.
         title = html.escape(f"{self.caption or self.meta.get('name') or self.uri}", quote=True)
-        width_px = max(1, round(_ROW_HEIGHT_PX * (self.width or 1) / (self.height or 1)))
+        color = self.color if _COLOR.fullmatch(str(self.color)) else _GREY
         return (
-            f'<img src="{self.preview_url()}" title="{title}" alt="{title}" width="{width_px}" '
-            f'height="{_ROW_HEIGHT_PX}" style="margin:2px;border-radius:4px;background:{self.color}">'
+            f'<img src="{self.preview_url()}" title="{title}" alt="{title}" width="{self._row_width_px()}" '
+            f'height="{_ROW_HEIGHT_PX}" style="margin:2px;border-radius:4px;background:{color}">'
         )
+
+    def _row_width_px(self) -> int:
+        """The width at the height of a row; that of a square for sizes that no picture has."""
+        is_known = isinstance(self.width, int) and isinstance(self.height, int)
+        if not is_known or self.width <= 0 or self.height <= 0:
+            return _ROW_HEIGHT_PX
+        return min(_MAX_ROW_WIDTH_PX, max(1, round(_ROW_HEIGHT_PX * self.width / self.height)))
 
 
 @dataclass(frozen=True)

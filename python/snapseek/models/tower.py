@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from snapseek.errors import RENEW, ModelError
 from snapseek.models.cut import cut_tower
 from snapseek.models.graph import Graph
+from snapseek.models.native_calls import NATIVE_CALLS
 
 _DTYPES: dict[str, type[np.generic]] = {
     "tensor(int64)": np.int64,
@@ -110,7 +111,7 @@ class Tower:
             spare = (port for port in self.inputs if port.is_ids and port.name not in feeds)
             feeds = feeds | {port.name: np.zeros(ids.shape, port.dtype) for port in spare}
         try:
-            with self._turn:
+            with NATIVE_CALLS, self._turn:
                 answers = self._session.run(list(outputs), feeds)
         except Exception as error:  # ONNX Runtime raises a class of its own for each status
             raise ModelError(f"{self.path} could not be run: {error}") from error
@@ -130,7 +131,8 @@ def _open_session(graph: Path, threads: int, only: Sequence[str], provider: str)
         model = cut_tower(graph, only)
         options.add_session_config_entry(_WEIGHTS_FOLDER, str(graph.resolve().parent))
     try:
-        return ort.InferenceSession(model, options, providers=_with_cpu(provider))
+        with NATIVE_CALLS:
+            return ort.InferenceSession(model, options, providers=_with_cpu(provider))
     except Exception as error:  # as above
         raise ModelError(f"{graph} is not a graph that ONNX Runtime can load: {error}; {RENEW}") from error
 

@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from snapseek.server.access import Access, Pace
 from snapseek.server.guard import LOOPBACK_HOSTS, Guard
 from snapseek.server.metrics import Measured, Metrics
+from snapseek.server.origin import OriginGuard
 from snapseek.server.page import BUILT_PAGE, Page
 from snapseek.server.problems import HANDLERS
 from snapseek.server.routes import routes
@@ -52,6 +53,7 @@ def create_app(
     doors = [
         Middleware(Measured, metrics=metrics),
         Middleware(Guard, allowed_hosts=allowed_hosts, headers=headers),
+        Middleware(OriginGuard, allowed_origins=allowed_origins),
     ]
     if allowed_origins:
         doors.append(
@@ -68,6 +70,7 @@ def create_app(
     app = Starlette(
         routes=routes(service, Page(page_directory), metrics), middleware=doors, exception_handlers=HANDLERS
     )
+    app.state.budget = service.budget  # connections count their buffers there, too
     # An address has one spelling: with a slash too many it is a 404, not a detour.
     app.router.redirect_slashes = False
     return app

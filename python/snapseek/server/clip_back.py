@@ -8,6 +8,7 @@ models for safety, violence or beauty here: what asks for them is answered witho
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
     from snapseek.server.service import Service
 
 
+@dataclass(frozen=True)
+class _Neighbours:
+    """A request to `/knn-service`: `count` neighbours, the first `shown` of them with their columns."""
+
+    term: Term | PictureTerm
+    count: int
+    shown: int
+    fold: bool
+
+
 class ClipBackEndpoints:
     """The library under the addresses of clip-back."""
 
@@ -47,26 +58,18 @@ class ClipBackEndpoints:
 
     async def knn(self, request: Request) -> Response:
         """The pictures next to a text, a picture or a vector."""
-        body = await read_object(request)
-        self._check_index(body)
-        if body.get("modality", "image") != "image":
-            raise InputError("expected the modality image, found another: this library holds pictures only")
-        shown = _count(body, "num_images", 40)
-        wanted = _count(body, "num_result_ids", shown)
-        term = _term(body)
-        if isinstance(term, PictureTerm):
-            (term,) = await read_pictures(request, self._service, [term])
-        fold = bool(body.get("deduplicate"))
-        return await self._service.searchers.run(request, partial(self._find, term, wanted, shown, fold))
+        with self._service.budget.reserve() as reservation:
+            asked = await read_object(request, self._service, reservation, self._neighbours)
+            term = asked.term
+            if isinstance(term, PictureTerm):
+                (term,) = await read_pictures(request, self._service, [term], reservation)
+            return await self._service.searchers.run(request, partial(self._find, asked, term))
 
     async def metadata(self, request: Request) -> Response:
         """The columns of pictures by their ids."""
-        body = await read_object(request)
-        self._check_index(body)
-        ids = body.get("ids")
-        if not isinstance(ids, list) or len(ids) > MAX_DEPTH or not all(map(_is_id, ids)):
-            raise InputError(f"expected ids to be a list of at most {MAX_DEPTH} ids of pictures")
-        return await self._service.searchers.run(request, partial(self._tell, ids))
+        with self._service.budget.reserve() as reservation:
+            ids = await read_object(request, self._service, reservation, self._ids)
+            return await self._service.searchers.run(request, partial(self._tell, ids))
 
     async def indices(self, request: Request) -> Response:
         """The name of this library, in a list."""
@@ -78,12 +81,27 @@ class ClipBackEndpoints:
         if body.get("indice_name") not in (None, "", name):
             raise InputError(f"expected the indice_name {name!r}, found another; see /indices-list")
 
-    def _find(self, term: Term, wanted: int, shown: int, fold: bool) -> Response:
-        hits = self._service.library.search([term], wanted, fold=fold)
+    def _neighbours(self, body: Mapping[str, Any]) -> _Neighbours:
+        self._check_index(body)
+        if body.get("modality", "image") != "image":
+            raise InputError("expected the modality image, found another: this library holds pictures only")
+        shown = _count(body, "num_images", 40)
+        wanted = _count(body, "num_result_ids", shown)
+        return _Neighbours(_term(body), wanted, shown, bool(body.get("deduplicate")))
+
+    def _ids(self, body: Mapping[str, Any]) -> list[int]:
+        self._check_index(body)
+        ids = body.get("ids")
+        if not isinstance(ids, list) or len(ids) > MAX_DEPTH or not all(map(_is_id, ids)):
+            raise InputError(f"expected ids to be a list of at most {MAX_DEPTH} ids of pictures")
+        return ids
+
+    def _find(self, asked: _Neighbours, term: Term) -> Response:
+        hits = self._service.library.search([term], asked.count, fold=asked.fold)
         return json_answer(
             [
-                (_columns(hit) if place < shown else {}) | {"id": hit.id, "similarity": hit.score}
-                for place, hit in enumerate(hits)
+                (_columns(hit) if rank < asked.shown else {}) | {"id": hit.id, "similarity": hit.score}
+                for rank, hit in enumerate(hits)
             ]
         )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from snapseek.errors import InputError
 from snapseek.library.queries.terms import MAX_QUERY_CHARACTERS, parse
-from snapseek.server.body import parse_object
+from snapseek.server.bounded_json import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from snapseek.cancellation import OperationCancelledError
 from snapseek.errors import InputError, ItemNotFoundError, ModelMismatchError, PictureError, SnapseekError
 from snapseek.server.security import SECURITY_HEADERS
 
@@ -116,7 +117,7 @@ async def answer_unexpected(_request: Request, _error: Exception) -> Response:
 
 
 async def answer_disconnect(_request: Request, _error: Exception) -> Response:
-    """The client went away while its request waited for a worker: nothing was computed."""
+    """The client went away: its work was dropped or stopped."""
     return Response(status_code=CLIENT_GONE)
 
 
@@ -124,5 +125,6 @@ HANDLERS: dict[type[Exception], Handler] = {
     SnapseekError: answer_snapseek_error,
     HTTPException: answer_http_exception,
     ClientDisconnect: answer_disconnect,
+    OperationCancelledError: answer_disconnect,
     Exception: answer_unexpected,
 }

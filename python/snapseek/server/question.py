@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import json
@@ -31,12 +30,15 @@ from snapseek.server.parameters import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from snapseek.library import Hits, Library
 
 MAX_PICTURE_BYTES = 16 * 2**20
 _MAX_DIM = 4096
+_MAX_PREFIX_BYTES = 200
+_BASE64_PART_BYTES = 2**20  # a multiple of four; decoding it takes some milliseconds
+_MAX_SHOWN = 60
 _KINDS = ("text", "id", "image", "image_url", "vector")
 _FIELDS = ("terms", *QUESTION_FIELDS)
 
@@ -210,14 +212,22 @@ def _term(entry: object) -> Term | PictureTerm:
 
 
 def picture_bytes(value: object) -> bytes:
-    """The bytes of a picture in base64, with or without `data:…;base64,` before it. Raises InputError."""
-    if not isinstance(value, str):
+    """The bytes of a picture in base64, with or without `data:…;base64,` before it. Raises InputError.
+
+    `value` is a text, or what `parse_object` cut out of a body.
+    """
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogatepass")
+    if not isinstance(value, bytes | memoryview):
         raise InputError(f"expected image to be a picture in base64, found {_shown(value)}")
-    text = value.partition(",")[2] if value.startswith("data:") else value
+    text = memoryview(value)
+    if bytes(text[:5]) == b"data:":
+        prefix, comma, _ = bytes(text[:_MAX_PREFIX_BYTES]).partition(b",")
+        text = text[len(prefix) + len(comma) :]
     if len(text) > MAX_PICTURE_BYTES * 4 // 3 + 4:
         raise InputError(f"expected a picture of at most {MAX_PICTURE_BYTES // 2**20} MB, found a larger one")
     try:
-        data = base64.b64decode(text, validate=True)
+        data = b"".join(_decoded_parts(text))
     except (binascii.Error, ValueError) as error:
         raise InputError(
             f"expected image to be a picture in base64, found something else: {error}"
@@ -225,6 +235,17 @@ def picture_bytes(value: object) -> bytes:
     if not data:
         raise InputError("expected image to be a picture in base64, found no byte")
     return data
+
+
+def _decoded_parts(text: memoryview) -> Iterator[bytes]:
+    """Decode base64 in parts, so that other threads run between them. Raises binascii.Error."""
+    for begin in range(0, len(text), _BASE64_PART_BYTES):
+        part = text[begin : begin + _BASE64_PART_BYTES]
+        is_last = begin + len(part) == len(text)
+        data = binascii.a2b_base64(part, strict_mode=True)
+        if not is_last and len(data) != len(part) // 4 * 3:
+            raise binascii.Error("padding before the end")
+        yield data
 
 
 def vector_of(value: object) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -293,5 +314,16 @@ def _include(value: object) -> frozenset[str]:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
+    """The begin of a value as JSON; no more of it is written than is shown."""
+    text = ""
+    if isinstance(value, str):
+        value = value[: _MAX_SHOWN + 1]
+    for part in json.JSONEncoder(default=_named).iterencode(value):
+        text += part[: _MAX_SHOWN + 1]
+        if len(text) > _MAX_SHOWN:
+            return text[: _MAX_SHOWN - 3] + "..."
+    return text
+
+
+def _named(value: object) -> str:
+    return "(a picture)" if isinstance(value, bytes | memoryview) else str(value)

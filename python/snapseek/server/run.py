@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
 import errno
 import ipaddress
 import logging
+import signal
 import socket
+import sys
 import threading
 import webbrowser
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
 
 from snapseek.errors import InputError
 from snapseek.server.access import MIN_TOKEN_CHARACTERS
@@ -20,7 +25,7 @@ from snapseek.server.connection import Connection
 from snapseek.server.guard import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from starlette.applications import Starlette
 
@@ -28,6 +33,9 @@ if TYPE_CHECKING:
 
 _MAX_PORT = 65_535
 _BACKLOG = 128
+_M_MMAP_THRESHOLD = -3
+_LARGE_BLOCK_BYTES = 4 * 2**20
+_FILES = 4096  # 1,000 connections, as many that are being closed, and the files of a large library
 _WARMING_WORDS = ("a photo",)
 _GRACE_S = 5  # for answers still on their way after Ctrl-C
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 (compared, never bound)
@@ -58,16 +66,45 @@ def serve(
     without a token, and whatever a search may raise.
     """
     check_access(host, token, insecure=insecure)
+    _allow_files()
+    _return_large_blocks()
     warm(library)
     app = create_app(library, allowed_hosts=allowed_hosts(host), token=token, allowed_origins=allowed_origins)
     with open_port(host, port) as listener:
         url = address(listener)
         server = _Server(app, lambda: _announce(url, on_ready, open_browser))
+        on_interrupt = signal.getsignal(signal.SIGINT)
         try:
             _warm_beside(library)
             server.run(sockets=[listener])
         except KeyboardInterrupt:
-            _log.debug("stopped by Ctrl-C")  # uvicorn has closed everything in order before it passes this on
+            _log.debug("stopped by Ctrl-C before the server had begun")
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, on_interrupt)
+
+
+def _allow_files() -> None:
+    """Raise the limit of open files, so that connections alone never reach it."""
+    try:
+        import resource
+    except ImportError:  # on Windows, where there is no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _return_large_blocks() -> None:
+    """Have the C library give the memory of large bodies and pictures back to the system when it is freed.
+
+    glibc stops doing so after the first such block, and then keeps hundreds of megabytes.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:  # musl has none
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
 
 
 def check_access(host: str, token: str | None, *, insecure: bool = False) -> None:
@@ -155,14 +192,37 @@ class _Server(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE_S,
+                backlog=_BACKLOG,
             )
         )
         self._on_started = on_started
+        logging.getLogger("uvicorn.error").addFilter(_is_worth_telling)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop in order on the first signal; later ones must not cut off the end of the event loop."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else handler)
+        if signal.SIGTERM in self._captured_signals:
+            signal.raise_signal(signal.SIGTERM)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_started()
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Whether a message of uvicorn's is none about a request that a second Ctrl-C cut off."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, asyncio.CancelledError)
 
 
 def _announce(url: str, on_ready: Callable[[str], None] | None, open_browser: bool) -> None:

@@ -58,9 +58,10 @@ class SearchEndpoints:
         """The pictures that answer a question, best first."""
         if request.method == "POST":
             check_names(request.query_params, ())
-            question = question_of(await read_object(request))
-            terms = await read_pictures(request, self._service, question.pictures)
-            return await self._run(request, question, terms)
+            with self._service.budget.reserve() as reservation:
+                question = await read_object(request, self._service, reservation, question_of)
+                terms = await read_pictures(request, self._service, question.pictures, reservation)
+                return await self._run(request, question, terms)
         return await self._cached(request, _question(request.query_params))
 
     async def similar(self, request: Request) -> Response:

@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from snapseek.cores import available_cores
+from snapseek.server.budget import ByteBudget
 from snapseek.server.question import embed_ahead
 from snapseek.server.workers import Workers
 
@@ -17,8 +18,15 @@ _MAX_SEARCHERS = 4
 _MAX_DECODERS = 2  # each may hold one whole picture, uncompressed
 
 
+_MAX_READERS = 1  # a second one would only wait for the interpreter's lock
+
+
 def _decoders() -> Workers:
     return Workers(_MAX_DECODERS)
+
+
+def _readers() -> Workers:
+    return Workers(_MAX_READERS)
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,9 @@ class Service:
     snapseek_version: str
     fetches: bool = False
     decoders: Workers = field(default_factory=_decoders)
+    readers: Workers = field(default_factory=_readers)
+    """The threads that parse bodies."""
+    budget: ByteBudget = field(default_factory=ByteBudget)
 
     @cached_property
     def searchers(self) -> Workers:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from snapseek.errors import InputError, PictureError
 from snapseek.images import open_picture
+from snapseek.images.decode import DRAFT_FACTOR
 from snapseek.library import Term
 
 if TYPE_CHECKING:
@@ -15,36 +16,41 @@ if TYPE_CHECKING:
     from PIL import Image
     from starlette.requests import Request
 
+    from snapseek.server.budget import Reservation
     from snapseek.server.question import PictureTerm
     from snapseek.server.service import Service
 
 _MIN_SIDE_PX = 512
-"""A large JPEG may be shrunk to this while it is read: no image tower sees more."""
+"""A large picture may be shrunk to twice this: no image tower sees more."""
 
 _FETCH_S = 15.0
 
 
 async def read_pictures(
-    request: Request, service: Service, pictures: Sequence[PictureTerm]
+    request: Request, service: Service, pictures: Sequence[PictureTerm], reservation: Reservation
 ) -> tuple[Term, ...]:
-    """The terms of these pictures, decoded a few at a time whoever asks.
+    """The terms of these pictures, decoded a few at a time whoever asks; `reservation` holds their pixels.
 
     Raises InputError for what is no picture, for a url that must not be asked, and for any url where this
-    server asks none.
+    server asks none; HTTPException, 503, where all requests together hold too many bytes.
     """
     terms = []
     for picture in pictures:
         data = picture.data if picture.data is not None else await _fetched(service, picture.url or "")
         image = await service.decoders.run(request, partial(_decoded, data))
+        reservation.grow(image.width * image.height * len(image.getbands()))
         terms.append(Term(image, picture.weight))
     return tuple(terms)
 
 
 def _decoded(data: bytes) -> Image.Image:
     try:
-        return open_picture(data, min_side=_MIN_SIDE_PX).image
+        image = open_picture(data, min_side=_MIN_SIDE_PX).image
     except PictureError as error:
         raise InputError(f"cannot search by the picture: {error}") from error
+    # Other kinds than JPEG are read whole; what waits for its search is small.
+    factor = min(image.size) // (DRAFT_FACTOR * _MIN_SIDE_PX)
+    return image.reduce(factor) if factor >= 2 else image
 
 
 async def _fetched(service: Service, url: str) -> bytes:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from snapseek.cancellation import cancelled_when
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -34,17 +36,24 @@ class _Piece:
     work: Callable[[], Any]
     unprepared: object | None
     future: Future[Any] = field(default_factory=Future)
+    abandoned: threading.Event = field(default_factory=threading.Event)
 
     def do(self) -> None:
-        """Work, unless nobody waits any more."""
+        """Work, unless nobody waits any more; work that checks for it stops when nobody does."""
         if not self.future.set_running_or_notify_cancel():
             return
         try:
-            answer = self.work()
+            with cancelled_when(self.abandoned.is_set):
+                answer = self.work()
         except BaseException as error:
             self.future.set_exception(error)
         else:
             self.future.set_result(answer)
+
+    def abandon(self) -> None:
+        """Drop it if it still waits; else tell the work that nobody waits for its result."""
+        self.abandoned.set()
+        self.future.cancel()
 
 
 class Workers:
@@ -82,8 +91,9 @@ class Workers:
     async def run(self, request: Request, work: Callable[[], T], unprepared: object | None = None) -> T:
         """The result of `work()`, computed in a thread; `unprepared` is handed to `prepare` before.
 
-        Raises ClientDisconnect, without doing the work, if the client left while it waited for a thread;
-        HTTPException, 503 with Retry-After, if too many are waiting already.
+        Raises ClientDisconnect if the client left: work that has not begun is not done, work under way ends
+        at its next `check_cancelled`. Raises HTTPException, 503 with Retry-After, if too many are waiting
+        already.
         """
         if await request.is_disconnected():
             raise ClientDisconnect
@@ -93,20 +103,19 @@ class Workers:
                 f"{self.waiting} requests are waiting already; ask again in a moment",
                 {"retry-after": str(_RETRY_AFTER_S)},
             )
-        has_to_wait, future = self._submit(_Piece(work, unprepared if self._prepare else None))
-        answer: asyncio.Future[T] = asyncio.wrap_future(future)
-        if has_to_wait:
-            await self._wait(request, future, answer)
+        piece = _Piece(work, unprepared if self._prepare else None)
+        self._submit(piece)
+        answer: asyncio.Future[T] = asyncio.wrap_future(piece.future)
+        answer.add_done_callback(_note_retrieved)
+        await self._wait(request, piece, answer)
         return await answer
 
-    def _submit(self, piece: _Piece) -> tuple[bool, Future[Any]]:
+    def _submit(self, piece: _Piece) -> None:
         piece.future.add_done_callback(self._release)
         with self._lock:
             self._taken += 1
-            has_to_wait = self._taken > self._count
             self._queue.append(piece)
         self._threads.submit(self._step)
-        return has_to_wait, piece.future
 
     def _release(self, _: Future[Any]) -> None:
         with self._lock:
@@ -149,19 +158,26 @@ class Workers:
                 self._queue.remove(piece)
             return waiting
 
-    async def _wait(self, request: Request, future: Future[T], answer: asyncio.Future[T]) -> None:
-        """Until it is answered. Raises ClientDisconnect if the client leaves before a thread has begun."""
+    async def _wait(self, request: Request, piece: _Piece, answer: asyncio.Future[T]) -> None:
+        """Until it is answered. Raises ClientDisconnect if the client leaves before."""
         leaves = asyncio.ensure_future(_leaves(request))
         ends: set[asyncio.Future[Any]] = {answer, leaves}
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            future.cancel()
+            piece.abandon()
             raise
         finally:
             leaves.cancel()
-        if not answer.done() and future.cancel():
+        if not answer.done():
+            piece.abandon()
             raise ClientDisconnect
+
+
+def _note_retrieved(answer: asyncio.Future[Any]) -> None:
+    """Keep asyncio from logging the error of work whose client has left."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 async def _leaves(request: Request) -> None:

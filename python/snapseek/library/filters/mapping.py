@@ -14,7 +14,6 @@ from typing import Any
 from snapseek.errors import InputError
 from snapseek.library.filters.tree import (
     LARGEST,
-    MAX_DEPTH,
     OPERATORS,
     Condition,
     Every,
@@ -22,6 +21,7 @@ from snapseek.library.filters.tree import (
     Not,
     Operator,
     Scalar,
+    SizeCheck,
     Some,
     Tree,
     check_size,
@@ -34,7 +34,7 @@ _HALF_TURN = 20_040.0  # kilometres: no place is farther
 
 def tree_of(where: Mapping[str, Any]) -> Tree:
     """The tree that a mapping says. Raises InputError for one that is malformed or too large."""
-    tree = _every(where, 1)
+    tree = _every(where, 1, SizeCheck())
     check_size(tree)
     return tree
 
@@ -49,28 +49,28 @@ def near_of(latitude: float, longitude: float, radius_km: float) -> Near:
     return Near(float(latitude), float(longitude), float(radius_km))
 
 
-def _every(where: object, depth: int) -> Tree:
-    if depth > MAX_DEPTH:
-        raise InputError(f"expected a filter of at most {MAX_DEPTH} levels, found more")
+def _every(where: object, depth: int, size: SizeCheck) -> Tree:
+    size.add(depth, is_condition=False)
     if not isinstance(where, Mapping):
         raise InputError(
             f'expected a filter such as {{"year": {{">=": 2020}}}}, found {type(where).__name__}'
         )
-    return Every(tuple(_entry(name, value, depth) for name, value in where.items()))
+    return Every(tuple(_entry(name, value, depth, size) for name, value in where.items()))
 
 
-def _entry(name: object, value: object, depth: int) -> Tree:
+def _entry(name: object, value: object, depth: int, size: SizeCheck) -> Tree:
     match name:
         case "any":
-            return Some(tuple(_every(part, depth + 1) for part in _listed(name, value)))
+            return Some(tuple(_every(part, depth + 1, size) for part in _listed(name, value)))
         case "all":
-            return Every(tuple(_every(part, depth + 1) for part in _listed(name, value)))
+            return Every(tuple(_every(part, depth + 1, size) for part in _listed(name, value)))
         case "not":
-            return Not(_every(value, depth + 1))
+            return Not(_every(value, depth + 1, size))
         case "near":
+            size.add(depth, is_condition=True)
             return _near(value)
         case str():
-            return _column(name, value)
+            return _column(name, value, depth, size)
     raise InputError(f"expected the name of a column, found {type(name).__name__}")
 
 
@@ -91,11 +91,16 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _column(name: str, value: object) -> Tree:
+def _column(name: str, value: object, depth: int, size: SizeCheck) -> Tree:
+    if isinstance(value, Mapping):
+        parts = []
+        for operator, operand in value.items():
+            size.add(depth, is_condition=True)
+            parts.append(_compared(name, operator, operand))
+        return Every(tuple(parts))
+    size.add(depth, is_condition=True)
     if value is None:
         return Condition(name, "exists", False)
-    if isinstance(value, Mapping):
-        return Every(tuple(_compared(name, operator, operand) for operator, operand in value.items()))
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return _compared(name, "in", value)
     return Condition(name, "=", _scalar(name, value))

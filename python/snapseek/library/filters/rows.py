@@ -2,13 +2,18 @@
 
 import numpy as np
 
+from snapseek.cancellation import check_cancelled
 from snapseek.library.filters.facet_store import FacetStore
 from snapseek.library.filters.facets import Flags
 from snapseek.library.filters.tree import Every, Not, Some, Tree
 
 
 def rows_of(tree: Tree, facets: FacetStore) -> Flags:
-    """(rows,) flags of a tree that `resolved` gave; not to be changed."""
+    """(rows,) flags of a tree that `resolved` gave; not to be changed.
+
+    Raises OperationCancelledError between conditions once nobody waits for the result.
+    """
+    check_cancelled()
     if isinstance(tree, Not):
         return np.logical_not(rows_of(tree.part, facets))
     if not isinstance(tree, Every | Some):

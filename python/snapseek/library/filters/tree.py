@@ -30,6 +30,9 @@ Value = Scalar | tuple[Scalar, ...]
 
 MAX_DEPTH = 16
 MAX_CONDITIONS = 256
+MAX_NODES = 1024
+"""Conditions, and the lists and negations that hold them; an empty list counts as well."""
+
 LARGEST = 1e300
 """No number of a filter is farther from 0."""
 
@@ -91,16 +94,32 @@ def conditions(tree: Tree) -> Iterator[Condition | Near]:
         yield from conditions(part)
 
 
-def check_size(tree: Tree) -> None:
-    """Raises InputError for a tree of more than 16 levels or 256 conditions."""
-    pending, count = [(tree, 1)], 0
-    while pending:
-        part, depth = pending.pop()
-        count += isinstance(part, Condition | Near)
+class SizeCheck:
+    """Counts the nodes of a tree while it is read or visited."""
+
+    def __init__(self) -> None:
+        self._nodes = 0
+        self._conditions = 0
+
+    def add(self, depth: int, *, is_condition: bool) -> None:
+        """Count a node. Raises InputError for more than 16 levels, 256 conditions or 1024 nodes."""
+        self._nodes += 1
+        self._conditions += is_condition
         if depth > MAX_DEPTH:
             raise InputError(f"expected a filter of at most {MAX_DEPTH} levels, found more")
-        if count > MAX_CONDITIONS:
+        if self._conditions > MAX_CONDITIONS:
             raise InputError(f"expected a filter of at most {MAX_CONDITIONS} conditions, found more")
+        if self._nodes > MAX_NODES:
+            raise InputError(f"expected a filter of at most {MAX_NODES} parts, found more")
+
+
+def check_size(tree: Tree) -> None:
+    """Raises InputError for a tree of more than 16 levels, 256 conditions or 1024 nodes."""
+    size = SizeCheck()
+    pending = [(tree, 1)]
+    while pending:
+        part, depth = pending.pop()
+        size.add(depth, is_condition=isinstance(part, Condition | Near))
         pending += [(child, depth + 1) for child in children(part)]
 
 

@@ -1,0 +1,179 @@
+"""JSON with bounds that hold before anything is parsed: bytes, nodes and levels.
+
+Pictures in base64 are cut out first, as views of the body: they may be large, and no parser copies them. The
+rest has at most `MAX_JSON_BYTES`. Its nodes and levels are counted in the bytes, so that a hostile text is
+refused before it becomes objects. No step holds the interpreter for longer than a parse of 1 MB takes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from typing import Any
+
+from starlette.exceptions import HTTPException
+
+from snapseek.errors import InputError
+
+MAX_JSON_BYTES = 2**20
+MAX_NODES = 100_000
+"""Values in one text: 16 vectors of 4096 numbers are 65,536."""
+
+MAX_LEVELS = 32
+MAX_PICTURES = 16
+_MIN_PICTURE_BYTES = 1024
+"""A shorter picture stays in the text."""
+
+_KEY = b'"image"'
+_BEFORE_VALUE = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+\"")
+# One without an end goes to the end of the text: looking for the next begin inside it would be quadratic.
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def parse_object(data: bytes | bytearray, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """Parse a JSON object whose fields called `image` may be large.
+
+    Parameters
+    ----------
+    data
+        A JSON text in UTF-8.
+    max_bytes
+        How many bytes it may have outside of long `image` fields.
+
+    Returns
+    -------
+    dict
+        The object. A text of 1 KB and more in a field called `image` is a `memoryview` of `data`, or `bytes`.
+
+    Raises
+    ------
+    InputError
+        It is no JSON object, or has too many values, levels or pictures.
+    HTTPException
+        413: it has more than `max_bytes` outside of its pictures.
+    """
+    text, pictures = _cut_pictures(data, max_bytes)
+    _check_shape(text)
+    found = _parse(text)
+    if not isinstance(found, dict):
+        raise InputError(f"expected a JSON object in the body, found {_kind(found)}")
+    if pictures:
+        _put_back(found, pictures)
+    return found
+
+
+def _cut_pictures(data: bytes | bytearray, max_bytes: int) -> tuple[bytes, dict[str, memoryview | bytes]]:
+    """The text with a name in place of each long picture, and the pictures by these names.
+
+    A quote without a backslash before it always begins or ends a string of a valid text. So `"image"`, a
+    colon and a quote are always a key and the begin of its value; where they are not, the text is invalid,
+    and stays so with the value cut out.
+    """
+    view = memoryview(data).toreadonly()
+    secret = secrets.token_hex(8)  # so that no text of the body is mistaken for a name
+    kept: list[bytes] = []
+    pictures: dict[str, memoryview | bytes] = {}
+    size = begin = at = 0
+    while True:
+        # Beyond this place the text is too long anyhow: no search goes on for 24 MB.
+        key = data.find(_KEY, at, begin + max_bytes - size + len(_KEY))
+        if key < 0:
+            break
+        at = key + len(_KEY)
+        begin_value = _begin_of_value(data, key)
+        picture, end = _picture(view, data, begin_value) if begin_value else (None, 0)
+        if picture is None:
+            continue
+        if len(pictures) == MAX_PICTURES:
+            raise InputError(f"expected at most {MAX_PICTURES} pictures in the body, found more")
+        name = f"{secret}{len(pictures)}"
+        pictures[name] = picture
+        kept += [bytes(view[begin:begin_value]), name.encode()]
+        size += begin_value - begin
+        begin = at = end
+    size += len(data) - begin
+    if size > max_bytes:
+        raise HTTPException(
+            413,
+            f"expected at most {max_bytes // 2**10} KB of JSON outside of pictures (fields called image), "
+            f"found {size // 2**10} KB; send less",
+        )
+    return b"".join([*kept, view[begin:]]), pictures
+
+
+def _begin_of_value(data: bytes | bytearray, key: int) -> int:
+    """Where the text after the key at this place begins; 0 where there is no text."""
+    before = _BEFORE_VALUE.match(data, key + len(_KEY))
+    return before.end() if before and data[key - 1 : key] != b"\\" else 0
+
+
+def _picture(view: memoryview, data: bytes | bytearray, begin: int) -> tuple[memoryview | bytes | None, int]:
+    """The text that begins there and where it ends; None if it is short, or can be no picture."""
+    end = data.find(b'"', begin)
+    if end - begin < _MIN_PICTURE_BYTES:
+        return None, 0
+    if data.find(b"\\", begin, end) < 0:
+        return view[begin:end], end
+    unescaped = bytes(view[begin:end]).replace(b"\\/", b"/")  # some writers of JSON escape slashes
+    return (None, 0) if b"\\" in unescaped else (unescaped, end)
+
+
+def _check_shape(text: bytes) -> None:
+    """Raise InputError for too many values or levels."""
+    # A value has a key and itself as strings, of two quotes each. This much is known without a look at them.
+    has_too_many = text.count(b'"') - text.count(b'\\"') > 4 * MAX_NODES
+    bare = b"" if has_too_many else _STRINGS.sub(b"", text)
+    if has_too_many or bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MAX_NODES:
+        raise InputError(f"expected a JSON object of at most {MAX_NODES} values in the body, found more")
+    levels = 0
+    for bracket in bare.translate(None, _NOT_BRACKETS):
+        levels += 1 if bracket in b"[{" else -1
+        if levels > MAX_LEVELS:
+            raise InputError(
+                f"expected a JSON object of at most {MAX_LEVELS} levels in the body, "
+                "found one nested too deeply"
+            )
+
+
+def _parse(text: bytes) -> object:
+    try:
+        # Decoded here: json.loads would guess UTF-16 and UTF-32, whose brackets were not counted.
+        found = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
+        if b"\\u" in text:  # an escape may name half a character, which no model can read
+            json.dumps(found, ensure_ascii=False).encode()
+    except ValueError as error:  # also bytes that are no text, and numbers of thousands of digits
+        raise InputError(f"expected a JSON object in the body, found {_reason(error)}") from error
+    return found
+
+
+def _put_back(found: Any, pictures: dict[str, memoryview | bytes]) -> None:
+    """Replace each name by its picture, everywhere in the object."""
+    pending = [found]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending += value
+        elif isinstance(value, dict):
+            name = value.get("image")
+            if isinstance(name, str) and name in pictures:
+                value["image"] = pictures[name]
+            pending += value.values()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name}, which is no JSON")
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"something else at character {error.pos + 1}: {error.msg}"
+    if isinstance(error, UnicodeEncodeError):
+        return "half a character, a surrogate without its other half"
+    return "bytes that are no text" if isinstance(error, UnicodeError) else str(error)
+
+
+def _kind(found: object) -> str:
+    names = {list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return names.get(type(found), "a number")

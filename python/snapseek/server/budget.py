@@ -1,0 +1,92 @@
+"""One bound for all bytes of requests in flight: buffers of connections, bodies, and decoded pictures."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+from starlette.exceptions import HTTPException
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+MAX_BYTES_IN_FLIGHT = 256 * 2**20
+"""Ten of the largest bodies, decoded pictures included."""
+
+SMALL_BYTES = 64 * 2**10
+RESERVED_BYTES = 64 * 2**20
+"""Only requests of at most `SMALL_BYTES` may use the last bytes, so that a few large bodies cannot block
+all small ones."""
+
+_RETRY_AFTER_S = 2
+
+
+class ByteBudget:
+    """Counts the bytes of all requests in flight. Safe to use from many threads."""
+
+    def __init__(self, limit: int = MAX_BYTES_IN_FLIGHT, reserved: int = RESERVED_BYTES) -> None:
+        """`reserved` bytes of `limit` are for small requests."""
+        self._limit = limit
+        self._reserved = reserved
+        self._lock = threading.Lock()
+        self._used = 0
+
+    @property
+    def used(self) -> int:
+        """How many bytes are in flight."""
+        with self._lock:
+            return self._used
+
+    def reserve(self) -> Reservation:
+        """An empty reservation for one request; close it, or use it as a context manager."""
+        return Reservation(self)
+
+    def _take(self, count: int, *, is_small: bool) -> bool:
+        with self._lock:
+            limit = self._limit if is_small else self._limit - self._reserved
+            if self._used + count > limit:
+                return False
+            self._used += count
+            return True
+
+    def _give(self, count: int) -> None:
+        with self._lock:
+            self._used -= count
+
+
+class Reservation:
+    """The bytes of one request in a `ByteBudget`."""
+
+    def __init__(self, budget: ByteBudget) -> None:
+        self._budget = budget
+        self._held = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def grow(self, count: int) -> None:
+        """Reserve `count` more bytes. Raises HTTPException, 503 with Retry-After, where they do not fit."""
+        if not self.resize(self._held + count):
+            raise HTTPException(
+                503,
+                "expected fewer bytes in flight: the server holds as many as it may; try again in a moment",
+                {"retry-after": str(_RETRY_AFTER_S)},
+            )
+
+    def resize(self, size: int) -> bool:
+        """Hold exactly `size` bytes; False, and no change, where they do not fit."""
+        if size > self._held and not self._budget._take(size - self._held, is_small=size <= SMALL_BYTES):
+            return False
+        if size < self._held:
+            self._budget._give(self._held - size)
+        self._held = size
+        return True
+
+    def close(self) -> None:
+        """Free all bytes."""
+        self.resize(0)

@@ -1,0 +1,82 @@
+"""Requests of web pages: only this server's own page and allowed origins may use the API.
+
+Any page that the user has open can send requests to 127.0.0.1, and some of them without asking first (CORS
+preflight). A browser marks what a page sends with `Origin` or `Sec-Fetch-Site`, and no page can remove them.
+Programs send neither and are not concerned.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+
+from snapseek.server.problems import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_API = ("/api/", "/knn-service", "/metadata", "/indices-list", "/metrics")
+_DOCS = "/api/docs"
+
+
+def is_from_browser(headers: Headers) -> bool:
+    """Whether a web page, or the address bar of a browser, sent this request."""
+    return "origin" in headers or "sec-fetch-site" in headers
+
+
+class OriginGuard:
+    """ASGI middleware: rejects requests of other origins with 403."""
+
+    def __init__(self, app: ASGIApp, allowed_origins: Collection[str] = ()) -> None:
+        self.app = app
+        self._allowed = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or reject it."""
+        if scope["type"] != "http" or self.admits(scope):
+            await self.app(scope, receive, send)
+            return
+        refusal = problem(
+            403,
+            "expected a request of this server's own page, found one of another web page; allow its origin "
+            "with --allow-origin, or open this server in its own tab",
+        )
+        await refusal(scope, receive, send)
+
+    def admits(self, scope: Scope) -> bool:
+        """Whether the sender of this request may read the answer and cause the work for it."""
+        headers = Headers(scope=scope)
+        origins = headers.getlist("origin")
+        if origins:
+            return all(self._is_trusted(origin, headers) for origin in origins)
+        sites = headers.getlist("sec-fetch-site")
+        if all(site in ("same-origin", "none") for site in sites):
+            return True
+        return _is_visit(scope, headers)
+
+    def _is_trusted(self, origin: str, headers: Headers) -> bool:
+        """Whether an origin is allowed, or the one of the address at which this request came in."""
+        origin = origin.lower()
+        return origin in self._allowed or _authority(origin) == headers.get("host", "").lower()
+
+
+def _authority(origin: str) -> str | None:
+    """The host and the port of an origin, None where it is opaque (`null`) or malformed."""
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return None
+    is_origin = parts.scheme in ("http", "https") and f"{parts.scheme}://{parts.netloc}" == origin
+    return parts.netloc if is_origin and parts.netloc else None
+
+
+def _is_visit(scope: Scope, headers: Headers) -> bool:
+    """Whether somebody follows a link to the page itself, in a tab of its own."""
+    path = scope["path"]
+    is_page = path == _DOCS or path.startswith(_DOCS + "/") or not path.startswith(_API)
+    is_visit = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return is_page and is_visit and scope["method"] in ("GET", "HEAD")
