@@ -95,6 +95,11 @@ class Snapshot:
         return snapshot
 
     @property
+    def path(self) -> Path:
+        """The directory of the library."""
+        return self._path
+
+    @property
     def version(self) -> str:
         """Changes with every commit that changes an answer."""
         return self.settings["version"]

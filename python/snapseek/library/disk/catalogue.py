@@ -183,14 +183,16 @@ class Catalogue:
             found = self._settings().get("format", "0")
             query = "SELECT count(*) FROM main.sqlite_master WHERE type IN ('trigger', 'view')"
             (strange,) = self.connection.execute(query).fetchone()
+        if type(found) is not str or not found.isdecimal():
+            self._check.fail("the number of a format", found)
         if found not in (str(FORMAT), OLD_FORMAT):
             raise FormatError(
-                f"expected a library of format {FORMAT}, found {str(found)[:20]} in {self._path}; "
+                f"expected a library of format {FORMAT}, found {found[:20]} in {self._path}; "
                 "update snapseek, or index the folder anew into another library"
             )
         if strange:
             self._check.fail("no triggers and views", strange)
-        return str(found)
+        return found
 
     def _adapt(self) -> None:
         """Read the format that is there: the next writer renews an old one, also under a reader."""

@@ -69,10 +69,10 @@ def _header(stamp: Mapping[str, object], arrays: Arrays) -> tuple[bytes, list[in
 
 def _crc_of(array: NDArray[Any]) -> int:
     """CRC-32 of the bytes; zlib releases the GIL for each block."""
-    content = np.ascontiguousarray(array).view(np.uint8)
+    content = np.ascontiguousarray(array).view(np.uint8).data
     crc = 0
     for start in range(0, len(content), _BLOCK_BYTES):
-        crc = zlib.crc32(memoryview(content)[start : start + _BLOCK_BYTES], crc)
+        crc = zlib.crc32(content[start : start + _BLOCK_BYTES], crc)
     return crc
 
 
