@@ -176,6 +176,17 @@ _VALUES = (
 )
 
 
+def loosen(connection: sqlite3.Connection) -> None:
+    """Let every column of a database take any value, from the next connection on."""
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute(
+        "UPDATE sqlite_master SET sql = "
+        "replace(replace(replace(sql, 'STRICT, ', ''), 'STRICT', ''), 'NOT NULL', '') WHERE type = 'table'"
+    )
+    (version,) = connection.execute("PRAGMA schema_version").fetchone()
+    connection.execute(f"PRAGMA schema_version = {version + 1}")
+
+
 def hostile_database(path: Path, rng: random.Random) -> None:
     """Put values into a database that its schema would refuse, or change the schema itself."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -184,13 +195,7 @@ def hostile_database(path: Path, rng: random.Random) -> None:
                 "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
             )
         )
-        connection.execute("PRAGMA writable_schema = ON")
-        connection.execute(
-            "UPDATE sqlite_master SET sql = replace(replace(sql, 'STRICT, ', ''), 'STRICT', '')"
-        )
-        connection.execute("UPDATE sqlite_master SET sql = replace(sql, 'NOT NULL', '') WHERE type = 'table'")
-        version = connection.execute("PRAGMA schema_version").fetchone()[0]
-        connection.execute(f"PRAGMA schema_version = {version + 1}")
+        loosen(connection)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         for _ in range(rng.choice((1, 1, 2))):

@@ -86,6 +86,7 @@ def inspect(
         return found
     settings, rows, dead = catalogue.settings(), catalogue.shards(), catalogue.tombstones()
     dim = int(settings.get("dim", "0"))
+    _read_tables(catalogue)
     living: dict[str, _Ids] = {}
     for number, row in enumerate(rows, start=1):
         try:
@@ -107,6 +108,14 @@ def inspect(
         what = f"expected next_id of at least {found.next_id}, found {settings.get('next_id')}"
         found.problems.append(Problem(directory / FILE_NAME, what))
     return found
+
+
+def _read_tables(catalogue: Catalogue) -> None:
+    """Read the tables that nothing else here reads. Raises FormatError for a value that cannot be."""
+    catalogue.sources()
+    catalogue.imports()
+    for _ in catalogue.files():
+        pass
 
 
 def _damage(catalogue: Catalogue, path: Path) -> Iterator[Problem]:

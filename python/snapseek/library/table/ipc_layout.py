@@ -206,11 +206,11 @@ def check_schema(schema: pa.Schema, required: dict[str, pa.DataType]) -> None:
         wanted = required.get(field.name, field.type)
         if field.type != wanted:
             raise LayoutError(f"expected column {field.name} of type {wanted}, found {field.type}")
-        if not _is_stored(field.type, _MAX_DEPTH):
+        if not is_stored(field.type):
             raise LayoutError(f"column {field.name} has the type {str(field.type)[:100]}")
 
 
-def _is_stored(kind: pa.DataType, depth: int) -> bool:
+def is_stored(kind: pa.DataType, depth: int = _MAX_DEPTH) -> bool:
     """Whether a file of records can have that type: its values own the bytes that they are made of."""
     types = pa.types
     if types.is_nested(kind) and not types.is_union(kind):
@@ -225,7 +225,7 @@ def _is_stored(kind: pa.DataType, depth: int) -> bool:
             )
         )
         children = (kind.field(place).type for place in range(kind.num_fields))
-        return is_known and depth > 0 and all(_is_stored(child, depth - 1) for child in children)
+        return is_known and depth > 0 and all(is_stored(child, depth - 1) for child in children)
     return not isinstance(kind, pa.BaseExtensionType) and any(test(kind) for test in _PLAIN)
 
 
@@ -242,3 +242,33 @@ _PLAIN = (
     pa.types.is_large_binary,
     pa.types.is_fixed_size_binary,
 )
+
+
+def stored_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type that values of type `kind` have in a file of records.
+
+    Dictionaries, run-end encoding, views and extension types are replaced by the plain type of their values.
+    """
+    types = pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        return stored_type(kind.storage_type)
+    if isinstance(kind, pa.DictionaryType | pa.RunEndEncodedType):
+        return stored_type(kind.value_type)
+    if types.is_string_view(kind) or types.is_binary_view(kind):
+        return pa.string() if types.is_string_view(kind) else pa.binary()
+    return _stored_nested(kind) if types.is_nested(kind) and not types.is_union(kind) else kind
+
+
+def _stored_nested(kind: Any) -> pa.DataType:
+    types = pa.types
+    if types.is_map(kind):
+        return pa.map_(stored_type(kind.key_type), stored_type(kind.item_type), kind.keys_sorted)
+    fields = [kind.field(place) for place in range(kind.num_fields)]
+    plain: Any = [field.with_type(stored_type(field.type)) for field in fields]
+    if types.is_struct(kind):
+        return pa.struct(plain)
+    if types.is_fixed_size_list(kind):
+        fixed: pa.DataType = pa.list_(plain[0], kind.list_size)
+        return fixed
+    is_large = types.is_large_list(kind) or types.is_large_list_view(kind)
+    return pa.large_list(plain[0]) if is_large else pa.list_(plain[0])

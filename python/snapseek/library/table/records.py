@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, StorageError
-from snapseek.library.table.ipc_layout import check_layout, check_schema
+from snapseek.errors import FormatError, InputError, StorageError
+from snapseek.library.table.ipc_layout import check_layout, check_schema, is_stored, stored_type
 from snapseek.library.table.row_values import File, Places, Values, iso_times
 
 _BATCH_ROWS = 1024
@@ -61,12 +61,16 @@ class RecordWriter:
     """Streams records into a new Arrow file; at most one batch of them is held in memory."""
 
     def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
-        """Create the file at `path`. Raises StorageError when the disk refuses."""
+        """Create the file at `path`.
+
+        Columns get the types that `stored_type` says. Raises StorageError when the disk refuses, InputError
+        for a type that records cannot have.
+        """
         self._path = path
-        self._schema = schema
+        self._schema = _stored_schema(schema)
         self._pending: list[Record] = []
         try:
-            self._writer = pa.ipc.new_file(str(path), schema)
+            self._writer = pa.ipc.new_file(str(path), self._schema)
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error}") from error
 
@@ -89,7 +93,7 @@ class RecordWriter:
 
     def _write(self, batch: pa.RecordBatch) -> None:
         try:
-            self._writer.write_batch(batch)
+            self._writer.write_batch(batch if batch.schema == self._schema else batch.cast(self._schema))
         except OSError as error:
             raise StorageError(f"cannot write {self._path}: {error}") from error
 
@@ -104,6 +108,17 @@ class RecordWriter:
             self._writer.close()
         except OSError as error:
             raise StorageError(f"cannot write {self._path}: {error}") from error
+
+
+def _stored_schema(schema: pa.Schema) -> pa.Schema:
+    fields = [field.with_type(stored_type(field.type)) for field in schema]
+    for field in fields:
+        if not is_stored(field.type):
+            raise InputError(
+                f"expected column {field.name} of a type that records can have, found {field.type}; "
+                "leave the column out, or make it text"
+            )
+    return pa.schema(fields)
 
 
 class Records:
