@@ -13,12 +13,12 @@ BAD = FileRow(Path("/p"), "caf\udce9.jpg", 10, 20, None, "broken")
 def test_what_is_written_is_read(tmp_path):
     with Catalogue.writing(tmp_path / "l") as catalogue:
         catalogue.set_settings({"name": "x"})
-        catalogue.replace_shards(None, [ShardRow("s", 2)])
+        catalogue.replace_shards(None, [ShardRow("5" * 16, 2)])
         catalogue.add_file(ROW)
         catalogue.add_file(BAD)
     with Catalogue.open(tmp_path / "l") as catalogue:
         assert catalogue.settings() == {"format": "3", "name": "x"}
-        assert catalogue.shards() == [ShardRow("s", 2)]
+        assert catalogue.shards() == [ShardRow("5" * 16, 2)]
         assert list(catalogue.files()) == [ROW, BAD]
         assert catalogue.count_failed() == 1
         assert catalogue.folders() == [Path("/p")]
@@ -28,16 +28,16 @@ def test_sources_are_replaced_one_by_one(tmp_path):
     one, two = (ImportRow(Path(name), "img_emb_0.npy", 9, 8, 7) for name in ("/one", "/two"))
     worse = ImportRow(Path("/one"), "img_emb_0.npy", 9, 8, 7, 2, "zeros")
     with Catalogue.writing(tmp_path) as catalogue:
-        catalogue.replace_shards(None, [ShardRow("a", 1)])
+        catalogue.replace_shards(None, [ShardRow("a" * 16, 1)])
         for row, stem in ((one, "b"), (two, "c"), (worse, "d")):
-            catalogue.replace_shards(row.source, [ShardRow(stem, 7)])
+            catalogue.replace_shards(row.source, [ShardRow(stem * 16, 7)])
             catalogue.replace_imports(row.source, [row])
     with Catalogue.open(tmp_path) as catalogue:
         assert catalogue.imports() == [worse, two]
         assert catalogue.shards() == [
-            ShardRow("a", 1),
-            ShardRow("d", 7, Path("/one")),
-            ShardRow("c", 7, Path("/two")),
+            ShardRow("a" * 16, 1),
+            ShardRow("d" * 16, 7, Path("/one")),
+            ShardRow("c" * 16, 7, Path("/two")),
         ]
         assert catalogue.count_failed() == 2
         assert catalogue.folders() == [Path("/one"), Path("/two")]

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snapseek.errors import FormatError
-from snapseek.library.filters.facet_file import read_arrays, write_arrays
+from snapseek.library.filters.facet_file import StaleError, read_arrays, write_arrays
 
 STAMP = {"facet": "X", "rows": 3}
 ARRAYS = {
@@ -34,6 +34,30 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     write_arrays(path, STAMP, ARRAYS)
     with pytest.raises(FormatError, match="something else"):
         read_arrays(path, STAMP | {"rows": 4})
+
+
+def test_every_byte_of_every_array_counts(tmp_path):
+    path = tmp_path / "x.facet"
+    write_arrays(path, STAMP, ARRAYS)
+    whole = path.read_bytes()
+    begin = -(-(16 + int.from_bytes(whole[8:12], "little")) // 64) * 64
+    refused = 0
+    for place in range(begin, len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        try:
+            read_arrays(path, STAMP)
+        except FormatError:
+            refused += 1
+    assert refused == sum(array.nbytes for array in ARRAYS.values())
+
+
+def test_a_file_of_before_checksums_is_stale(tmp_path, monkeypatch):
+    path = tmp_path / "x.facet"
+    with monkeypatch.context() as patch:
+        patch.setattr("snapseek.library.filters.facet_file._EDITION", 1)
+        write_arrays(path, STAMP, ARRAYS)
+    with pytest.raises(StaleError):
+        read_arrays(path, STAMP)
 
 
 def test_a_folder_that_refuses_is_no_error(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from record_files import EMPTY
 from snapseek.library.disk.part import Part
 from snapseek.library.disk.shard import Shard, ShardDraft, in_order
 from vector_rows import unit_rows
@@ -16,7 +17,7 @@ def shard(request, tmp_path, monkeypatch):
         monkeypatch.setattr("snapseek.vectors.FLAT_ROWS", 300)
     with ShardDraft(tmp_path, 8) as draft:
         for item, vector in enumerate(unit_rows(ROWS, dim=8), start=5):
-            draft.append(vector[None], {"id": item})
+            draft.append(vector[None], EMPTY | {"id": item})
         draft.finish()
     opened = Shard(tmp_path, draft.stem)
     assert opened.index.info().kind == request.param
@@ -30,9 +31,9 @@ def test_removed_rows_are_nowhere(shard):
     assert len(part) == len(living)
     ids, _ = part.search(unit_rows(1, dim=8, seed=9), ROWS)
     assert sorted(ids.tolist()) == living
-    assert [shard.records.id_of(row) for row in part.rows_by_id(0, ROWS)] == living
+    assert [shard.records.ids()[row] for row in part.rows_by_id(0, ROWS)] == living
     rows = part.rows(np.arange(len(part)))
-    assert sorted(shard.records.id_of(row) for row in rows.tolist()) == living
+    assert sorted(shard.records.ids()[row] for row in rows.tolist()) == living
     assert part.row_of(5) is None
     assert part.row_of(6) == shard.row_of(6)
     assert part.row_of(4) is None

@@ -16,7 +16,7 @@ from embedding_files import write_embeddings
 from loopback import Loopback, answer, silent
 from picture_sources import COLORS, picture
 from snapseek.cli import main
-from snapseek.errors import StorageError
+from snapseek.errors import FormatError
 from snapseek.library import Library
 from snapseek.library.changes import previews
 from snapseek.library.disk import pending
@@ -186,7 +186,7 @@ def test_a_kill_costs_only_what_was_under_way(tmp_path, encoder, web, after):
 def test_a_damaged_note_of_what_was_made_is_told(tmp_path, encoder, web):
     library = imported(tmp_path, encoder, [web.url("red.jpg")])
     (tmp_path / "l" / "previews.db").write_bytes(b"no database" * 500)
-    with pytest.raises(StorageError, match=r"previews\.db"):
+    with pytest.raises(FormatError, match=r"remove .*previews\.db"):
         library.previews(limits=HERE)
     assert Path(tmp_path / "l" / "previews.db").exists()
     assert len(library) == 1

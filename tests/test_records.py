@@ -57,7 +57,7 @@ def test_records_come_back_by_row(tmp_path, count):
     rows = [row for row in (count - 1, 0, 1024, 1023, 0) if 0 <= row < count]
     for row, (core, own) in zip(rows, records.get(rows), strict=True):
         assert dict(zip(CORE, core, strict=True)) | own == record(row) | {"modified": iso(row)}
-        assert records.id_of(row) == 1000 - row
+        assert records.ids()[row] == 1000 - row
 
 
 def test_meta_is_what_the_source_added(tmp_path):

@@ -126,3 +126,23 @@ def test_a_preview_that_is_too_large_is_found(folder, tmp_path, encoder, monkeyp
     with Catalogue.writing(tmp_path / "l") as opened:
         opened.connection.execute("UPDATE shards SET records_crc = NULL")
     assert "at most 500 bytes, found one of 501" in library.verify()[0].what
+
+
+def test_a_flipped_bit_of_a_column_index_is_found_and_mended(grown, monkeypatch):
+    monkeypatch.setattr("snapseek.library.filters.facet_store.KEPT_ROWS", 1)
+    expected = Library.open(grown).browse(where="type:jpeg").total
+    path = next(iter(shards(grown, ".facet")))
+    whole = path.read_bytes()
+    for place in (-1, -len(whole) // 2):
+        data = bytearray(whole)
+        data[place] ^= 1
+        path.write_bytes(data)
+        assert Library.open(grown).browse(where="type:jpeg").total == expected
+        path.write_bytes(data)
+        (problem,) = verify(grown)
+        assert problem.place == path
+        report = Library.open(grown).repair()
+        assert report.problems == (problem,)
+        assert report.shards_dropped == 0
+        assert verify(grown) == []
+        assert path.read_bytes() == whole

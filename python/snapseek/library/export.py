@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from snapseek.errors import InputError, StorageError
+from snapseek.errors import FormatError, InputError, StorageError
 from snapseek.library.disk.shards import Block
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.table.records import Record, is_shown, plain_rows
@@ -62,7 +62,8 @@ def export(
 
     `kind`: csv, json, jsonl, parquet or npy; without it the name of the file tells. A file appears when it is
     complete, in the place of what had its name. `keep_text` leaves texts in csv as they are: see above.
-    Raises InputError for another format, StorageError when the disk refuses.
+    Raises InputError for another format, FormatError for values that the format does not have, StorageError
+    when the disk refuses.
     """
     write = _FORMATS[kind_of(target, kind)]
     job = _Job(
@@ -72,11 +73,17 @@ def export(
         int(snapshot.settings["dim"]),
         keep_text=keep_text,
     )
-    if isinstance(target, str | Path):
-        with _new_file(Path(target)) as stream:
-            write(job, stream)
-    else:
-        write(job, target)
+    try:
+        if isinstance(target, str | Path):
+            with _new_file(Path(target)) as stream:
+                write(job, stream)
+        else:
+            write(job, target)
+    except (pa.ArrowException, OverflowError) as error:
+        raise FormatError(
+            f"the records of {snapshot.path} cannot be written as {kind_of(target, kind)}: {error}; "
+            "try another format, or run: snapseek verify"
+        ) from error
     return job.rows
 
 

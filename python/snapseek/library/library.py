@@ -450,7 +450,7 @@ class Library:
 
     def failures(self) -> list[Failure]:
         """Every file that was not taken in, or not in whole, with the reason, in order of path."""
-        with Catalogue.open(self._path) as catalogue:
+        with Catalogue.open(self._path) as catalogue, catalogue.reading():
             found = [
                 Failure(row.folder / row.within, row.reason)
                 for row in catalogue.files()

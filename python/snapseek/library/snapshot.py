@@ -83,10 +83,21 @@ class Snapshot:
                 f"go on with: snapseek index FOLDER --library {path}"
             )
         shards = Shards(path, rows, dead, before._shards if before else None)
+        for part in shards.parts:
+            if part.shard.index.dim != int(settings["dim"]):
+                raise FormatError(
+                    f"expected vectors of {settings['dim']} numbers in shard {part.shard.stem} of {path}, "
+                    f"found {part.shard.index.dim}; run: snapseek repair"
+                )
         snapshot = cls(path, settings, sources, failed, shards)
         if before and abs(len(snapshot) - len(before)) <= _GROWN * len(before):
             snapshot._least = before._least
         return snapshot
+
+    @property
+    def path(self) -> Path:
+        """The directory of the library."""
+        return self._path
 
     @property
     def version(self) -> str:

@@ -38,6 +38,8 @@ def repair(directory: Path) -> RepairReport:
         found = inspect(catalogue, directory)
         if not found.problems:
             return RepairReport()
+        for shard, column in found.columns:
+            shard.facets.rebuild(column)
         with catalogue.transaction():
             report = _mend(catalogue, found)
         sweep_strays(catalogue, directory)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, LibraryBusyError, LibraryNotFoundError, StorageError
+from snapseek.library.disk.checked import Checker
 from snapseek.library.disk.durable import sync_directory
 from snapseek.library.disk.lock import writer_lock
 from snapseek.library.disk.migrate import OLD_FORMAT, read_as_it_is, read_as_new, renew
@@ -31,6 +32,12 @@ FOLDER, FILES, IMPORT, URLS = "folder", "files", "import", "urls"
 urls. Others are named in `snapseek.sources`."""
 
 _BUSY_TIMEOUT_S = 5.0
+_MAX_VALUE_BYTES = 1 << 24
+_MIN_SIZE = -1
+"""The size of a file whose picture is to be embedded again."""
+
+MIN_ID = _MIN_TIME = -(2**63)
+_MEND = "index the folder into another one"
 _SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE sources (
@@ -82,6 +89,7 @@ class Catalogue:
         """Use `Catalogue.open`, `Catalogue.writing` or `Catalogue.holding`."""
         self.connection = connection
         self._path = path
+        self._check = Checker(path, _MEND)
         self._has_committed = False
         self._reads_old = False
 
@@ -99,7 +107,8 @@ class Catalogue:
         immutable = "&immutable=1" if is_still else ""
         catalogue = cls(_connect(f"{path.absolute().as_uri()}?mode=ro{immutable}"), path)
         try:
-            catalogue._adapt()
+            with catalogue._translating():
+                catalogue._adapt()
         except BaseException:
             catalogue.close()
             raise
@@ -136,8 +145,8 @@ class Catalogue:
                     catalogue._prepare()
                     yield catalogue
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            except sqlite3.DatabaseError as error:
-                raise _translated(error, path) from error
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                raise translated(error, path, _MEND) from error
             finally:
                 if is_new and not (catalogue and catalogue._has_committed):
                     _remove_if_empty(directory)
@@ -162,20 +171,27 @@ class Catalogue:
         self.connection.commit()
         self._has_committed = True
 
-    def _checked_format(self) -> str:
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
         try:
-            found = self.settings().get("format", "0")
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
-                raise _translated(error, self._path) from error
-            raise FormatError(
-                f"{self._path} is damaged or not a library ({error}); index the folder anew"
-            ) from error
+            yield
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise translated(error, self._path, _MEND) from error
+
+    def _checked_format(self) -> str:
+        with self._translating():
+            found = self._settings().get("format", "0")
+            query = "SELECT count(*) FROM main.sqlite_master WHERE type IN ('trigger', 'view')"
+            (strange,) = self.connection.execute(query).fetchone()
+        if type(found) is not str or not found.isdecimal():
+            self._check.fail("the number of a format", found)
         if found not in (str(FORMAT), OLD_FORMAT):
             raise FormatError(
-                f"expected a library of format {FORMAT}, found {found} in {self._path}; "
+                f"expected a library of format {FORMAT}, found {found[:20]} in {self._path}; "
                 "update snapseek, or index the folder anew into another library"
             )
+        if strange:
+            self._check.fail("no triggers and views", strange)
         return found
 
     def _adapt(self) -> None:
@@ -190,22 +206,18 @@ class Catalogue:
     @contextmanager
     def reading(self) -> Iterator[None]:
         """What is read in this block is of one commit. Raises FormatError when the database is damaged."""
-        try:
+        with self._translating():
             self._adapt()
             self.connection.execute("BEGIN")
             try:
                 yield
             finally:
                 self.connection.rollback()
-        except sqlite3.DatabaseError as error:
-            raise _translated(error, self._path) from error
 
     def changes(self) -> int:
         """A number that is another one after each commit by anybody else."""
-        try:
+        with self._translating():
             return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
-        except sqlite3.DatabaseError as error:
-            raise _translated(error, self._path) from error
 
     def close(self) -> None:
         """Close the database."""
@@ -221,6 +233,9 @@ class Catalogue:
 
     def settings(self) -> dict[str, str]:
         """Everything that is set: format, name, model, fingerprint, dim, created, version, next_id."""
+        return self._check.settings(self._settings())
+
+    def _settings(self) -> dict[object, object]:
         return dict(self.connection.execute("SELECT name, value FROM settings"))
 
     def set_settings(self, values: dict[str, str]) -> None:
@@ -230,7 +245,14 @@ class Catalogue:
     def sources(self) -> list[Source]:
         """Every source, in the order in which they came."""
         rows = self.connection.execute("SELECT number, kind, place FROM sources ORDER BY number")
-        return [Source(number, kind, Path(os.fsdecode(place))) for number, kind, place in rows]
+        check = self._check
+        return [
+            Source(check.whole(number, "a source"), check.text(kind, "its kind"), self._place(place))
+            for number, kind, place in rows
+        ]
+
+    def _place(self, place: object) -> Path:
+        return Path(self._check.name(place, "the place of a source"))
 
     def source(self, kind: str, place: Path) -> Source:
         """The source of that kind and place, which is made if need be."""
@@ -249,7 +271,7 @@ class Catalogue:
     def folders(self) -> list[Path]:
         """The folders that were indexed, then those that were imported."""
         rows = self.connection.execute("SELECT DISTINCT place FROM sources ORDER BY kind = 'import', place")
-        return [Path(os.fsdecode(place)) for (place,) in rows]
+        return [self._place(place) for (place,) in rows]
 
     def shards(self) -> list[ShardRow]:
         """Each shard, those of indexed pictures first, otherwise in the order in which they were made."""
@@ -257,8 +279,15 @@ class Catalogue:
             "SELECT stem, rows, place, generation, records_crc FROM shards "
             "LEFT JOIN sources ON number = source ORDER BY source, generation, stem"
         )
+        check = self._check
         return [
-            ShardRow(stem, count, Path(os.fsdecode(place)) if place else None, generation, crc)
+            ShardRow(
+                check.stem(stem),
+                check.whole(count, "the rows of a shard"),
+                None if place is None else self._place(place),
+                check.whole(generation, "the generation of a shard"),
+                check.whole_or_none(crc, "the checksum of records", high=2**32 - 1),
+            )
             for stem, count, place, generation, crc in rows
         ]
 
@@ -286,7 +315,7 @@ class Catalogue:
         """The ids of removed pictures by the stem of the shard that still has their row, rising."""
         found: dict[str, list[int]] = {}
         for stem, item in self.connection.execute("SELECT stem, item FROM tombstones ORDER BY stem, item"):
-            found.setdefault(stem, []).append(item)
+            found.setdefault(self._check.stem(stem), []).append(self._check.whole(item, "an id", MIN_ID))
         return {stem: np.array(items, np.int64) for stem, items in found.items()}
 
     def bury(self, stem: str, items: Iterable[int]) -> None:
@@ -300,8 +329,18 @@ class Catalogue:
             "SELECT place, within, size_bytes, modified_ns, rows, left_out, reason FROM imports "
             "JOIN sources ON number = source ORDER BY place, within"
         )
+        check = self._check
         return [
-            ImportRow(Path(os.fsdecode(source)), os.fsdecode(within), *rest) for source, within, *rest in rows
+            ImportRow(
+                self._place(source),
+                check.name(within, "the name of a file"),
+                check.whole(size, "the size of a file"),
+                check.whole(time, "the time of a file", _MIN_TIME),
+                check.whole(count, "the rows of a file"),
+                check.whole(left_out, "the rows left out"),
+                check.text_or_none(reason, "a reason"),
+            )
+            for source, within, size, time, count, left_out, reason in rows
         ]
 
     def replace_imports(self, source: Path, files: Iterable[ImportRow]) -> None:
@@ -325,12 +364,24 @@ class Catalogue:
     def files(self) -> Iterator[FileRow]:
         """Every file of every folder, with what became of it, in order of path."""
         query = (
-            "SELECT place, within, size_bytes, modified_ns, item, reason, content, is_removed FROM files "
-            "JOIN sources ON number = source ORDER BY place, within"
+            "SELECT place, within, size_bytes, modified_ns, item, reason, content, is_removed, kind "
+            "FROM files JOIN sources ON number = source ORDER BY place, within"
         )
-        for folder, within, size, time, item, reason, content, is_removed in self.connection.execute(query):
-            place = Path(os.fsdecode(folder))
-            yield FileRow(place, os.fsdecode(within), size, time, item, reason, content, bool(is_removed))
+        check = self._check
+        for folder, within, size, time, item, reason, content, is_removed, kind in self.connection.execute(
+            query
+        ):
+            is_below = kind in (FOLDER, FILES)
+            yield FileRow(
+                self._place(folder),
+                (check.name_within if is_below else check.name)(within, "the name of a file"),
+                check.whole(size, "the size of a file", _MIN_SIZE),
+                check.whole(time, "the time of a file", _MIN_TIME),
+                check.whole_or_none(item, "an id", MIN_ID),
+                check.text_or_none(reason, "a reason"),
+                check.data_or_none(content, "the hash of a file"),
+                bool(check.whole(is_removed, "a flag", high=1)),
+            )
 
     def count_failed(self) -> int:
         """How many pictures could not be indexed or imported."""
@@ -406,16 +457,43 @@ def _remove_if_empty(directory: Path) -> None:
 
 def _connect(uri: str) -> sqlite3.Connection:
     try:
-        return sqlite3.connect(
+        connection = sqlite3.connect(
             uri, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
     except sqlite3.OperationalError as error:
         raise StorageError(f"cannot open the database {uri.partition('?')[0]}: {error}") from error
+    harden(connection)
+    return connection
 
 
-def _translated(error: sqlite3.DatabaseError, path: Path) -> Exception:
-    if "locked" in str(error):
+def harden(connection: sqlite3.Connection) -> None:
+    """Let a database that something else has changed do no harm: see https://sqlite.org/security.html."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+
+
+_DISK_CODES = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+
+
+def translated(error: Exception, path: Path, mend: str) -> Exception:
+    """Return what an error of SQLite means to the user: busy, refused by the disk, or damaged.
+
+    A text that is not UTF-8 has no error code: it is damage.
+    """
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return LibraryBusyError(f"another process is writing {path.parent}; wait until it has finished")
-    if isinstance(error, sqlite3.OperationalError):
-        return StorageError(f"cannot write {path}: {error}")
-    return FormatError(f"{path} is damaged or not a library ({error}); index the folder into another one")
+    if code & 0xFF in _DISK_CODES and code != sqlite3.SQLITE_IOERR_SHORT_READ:
+        return StorageError(f"cannot read or write {path}: {error}")
+    found = ascii(str(error))[1:-1][:300]
+    return FormatError(f"{path} is damaged or not a database of snapseek ({found}); {mend}")

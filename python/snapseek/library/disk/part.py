@@ -22,7 +22,7 @@ class Part:
         """(rows,) flags in scan order; None where every row lives."""
         if len(dead):
             self.alive = np.ones(len(shard), np.bool_)
-            self.alive[shard.rows_of(dead)] = False
+            self.alive[shard.rows_of(shard.known(dead))] = False
         self._count = len(shard) if self.alive is None else int(self.alive.sum())
 
     def __len__(self) -> int:

@@ -1,9 +1,10 @@
 """Previews that were made and are not in a shard yet, and why others could not be made: safe at any stop."""
 
-import os
+import re
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,13 +12,17 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from snapseek.errors import StorageError
+from snapseek.images import MAX_PREVIEW_BYTES
+from snapseek.library.disk.catalogue import MIN_ID, harden, translated
+from snapseek.library.disk.checked import Checker
 
 FILE_NAME = "previews.db"
 
 _COMMIT_ROWS = 256
 _COMMIT_S = 1.0
 _PAGE = 500
+_COLOR = re.compile(r"#[0-9a-f]{6}")
+_MAX_SIDE_PX = 2**31 - 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS made (
     item INTEGER PRIMARY KEY,
@@ -47,18 +52,30 @@ class Pending:
     """An open `previews.db` of a library. Only the writer of the library may hold one."""
 
     def __init__(self, directory: Path) -> None:
-        """Raises StorageError when the disk refuses or the file is damaged."""
+        """Raises StorageError when the disk refuses, FormatError when the file is damaged."""
         self._path = directory / FILE_NAME
+        self._mend = f"remove {self._path} and run: snapseek previews"
+        self._check = Checker(self._path, self._mend)
         self._since = 0
         self._applied: list[int] = []
         self._committed_s = time.monotonic()
-        try:
+        with self._translating():
             self._connection = sqlite3.connect(self._path, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute(_SCHEMA)
-        except sqlite3.DatabaseError as error:
-            raise self._refused(error) from error
+            try:
+                harden(self._connection)
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                self._connection.execute(_SCHEMA)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise translated(error, self._path, self._mend) from error
 
     @staticmethod
     def is_there(directory: Path) -> bool:
@@ -71,7 +88,8 @@ class Pending:
     def __exit__(self, *_: Any) -> None:
         try:
             self.commit()
-            (count,) = self._connection.execute("SELECT count(*) FROM made").fetchone()
+            with self._translating():
+                (count,) = self._connection.execute("SELECT count(*) FROM made").fetchone()
         finally:
             self._connection.close()
         if count == 0:
@@ -79,25 +97,21 @@ class Pending:
                 Path(f"{self._path}{suffix}").unlink(missing_ok=True)
 
     def add(self, made: Made) -> None:
-        """Note one, and make what was noted safe now and then. Raises StorageError."""
-        try:
+        """Note one, and make what was noted safe now and then. Raises StorageError or FormatError."""
+        with self._translating():
             if self._since == 0:
                 self._connection.execute("BEGIN")
             row = (made.item, made.preview, made.color, made.width, made.height, made.reason)
             self._connection.execute("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?, ?, ?)", row)
-        except sqlite3.DatabaseError as error:
-            raise self._refused(error) from error
         self._since += 1
         if self._since >= _COMMIT_ROWS or time.monotonic() - self._committed_s >= _COMMIT_S:
             self.commit()
 
     def commit(self) -> None:
         """Make what was noted safe. Raises StorageError."""
-        try:
+        with self._translating():
             if self._since:
                 self._connection.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            raise self._refused(error) from error
         self._since = 0
         self._committed_s = time.monotonic()
 
@@ -107,21 +121,24 @@ class Pending:
 
     def failures(self) -> dict[int, str]:
         """Why pictures have no preview, by id."""
-        rows = self._connection.execute(
-            "SELECT item, reason FROM made WHERE reason IS NOT NULL ORDER BY item"
-        )
-        return dict(rows.fetchall())
+        query = "SELECT item, reason FROM made WHERE reason IS NOT NULL ORDER BY item"
+        with self._translating():
+            rows = self._connection.execute(query).fetchall()
+        check = self._check
+        return {check.whole(item, "an id", MIN_ID): check.text(reason, "a reason") for item, reason in rows}
 
     def forget_failures(self) -> None:
         """Let those that failed be tried again."""
-        self._connection.execute("DELETE FROM made WHERE reason IS NOT NULL")
+        with self._translating():
+            self._connection.execute("DELETE FROM made WHERE reason IS NOT NULL")
 
     def forget_applied(self) -> None:
         """Let go of the previews that `applied` has put into records, which are safe now."""
-        self._connection.execute("BEGIN")
         rows = [(item,) for item in self._applied]
-        self._connection.executemany("DELETE FROM made WHERE item = ? AND reason IS NULL", rows)
-        self._connection.execute("COMMIT")
+        with self._translating():
+            self._connection.execute("BEGIN")
+            self._connection.executemany("DELETE FROM made WHERE item = ? AND reason IS NULL", rows)
+            self._connection.execute("COMMIT")
         self._applied.clear()
 
     def applied(self, records: pa.RecordBatch) -> pa.RecordBatch:
@@ -148,10 +165,27 @@ class Pending:
             some = items[start : start + _PAGE]
             marks = ",".join("?" * len(some))
             query = f"SELECT item, preview, color, width, height, reason FROM made WHERE item IN ({marks})"  # noqa: S608
-            found += self._connection.execute(query, some).fetchall()
+            with self._translating():
+                found += map(self._checked, self._connection.execute(query, some))
         return found
 
-    def _refused(self, error: sqlite3.DatabaseError) -> StorageError:
-        is_damaged = not isinstance(error, sqlite3.OperationalError)
-        mend = f"; remove {os.fspath(self._path)} and begin again" if is_damaged else ""
-        return StorageError(f"cannot write {self._path}: {error}{mend}")
+    def _checked(self, row: tuple[object, ...]) -> tuple[Any, ...]:
+        """Return a row with values of the types and bounds that `Made` has."""
+        _, preview, color, width, height, reason = row
+        check = self._check
+        if (preview is None) == (reason is None):
+            check.fail("either a preview or a reason", reason)
+        if (
+            preview is not None
+            and not 0 < len(check.data_or_none(preview, "a preview") or b"") <= MAX_PREVIEW_BYTES
+        ):
+            check.fail(f"a preview of at most {MAX_PREVIEW_BYTES} bytes", preview)
+        if preview is not None and not _COLOR.fullmatch(check.text(color, "a colour")):
+            check.fail("a colour such as #a0b1c2", color)
+        sides = [
+            check.whole_or_none(side, "the side of a picture", high=_MAX_SIDE_PX) for side in (width, height)
+        ]
+        if preview is not None and None in sides:
+            check.fail("the sides of a picture", None)
+        check.text_or_none(reason, "a reason")
+        return row

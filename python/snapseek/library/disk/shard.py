@@ -154,10 +154,11 @@ class Shard:
         for path in paths:
             if not path.is_file():
                 raise FormatError(
-                    f"{path} is missing; mend it with: snapseek repair, or index the folder anew"
+                    f"{path} is missing; if library.db was copied without library.db-wal, copy both; "
+                    "otherwise run: snapseek repair"
                 )
         self.size_bytes = sum(path.stat().st_size for path in paths)
-        self.index = VectorIndex.open(paths[0])
+        self.index = _opened(paths[0])
         self.records = Records(paths[1])
         ids = self.index.ids()
         self._check_match(paths[0].name, paths[1].name, ids)
@@ -174,15 +175,15 @@ class Shard:
         self._sorted_ids = ids[self.order]
 
     def _check_match(self, vectors: str, records: str, ids: NDArray[np.int64]) -> None:
-        """That both files are of the same rows: all of them counted, some of them looked at."""
+        """Check that both files are of the same rows."""
         rows = len(self.records)
         if len(ids) != rows:
             found = f"{vectors} has {len(ids)} rows, {records} has {rows}"
-        elif any(self.records.id_of(row) != ids[row] for row in {0, rows // 2, rows - 1} if rows):
+        elif not np.array_equal(self.records.ids(), ids):
             found = f"the ids in {vectors} are not those in {records}"
         else:
             return
-        raise FormatError(f"{found}; they belong to different shards: index the folder anew")
+        raise FormatError(f"{found}; they belong to different shards: run: snapseek repair")
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -234,6 +235,14 @@ class Shard:
         if place == len(self._sorted_ids) or self._sorted_ids[place] != item:
             return None
         return int(self.order[place])
+
+
+def _opened(path: Path) -> VectorIndex:
+    try:
+        return VectorIndex.open(path)
+    except FormatError as error:
+        is_newer = "newer" in str(error)
+        raise FormatError(str(error) if is_newer else f"{error}; run: snapseek repair") from error
 
 
 def sweep(library: Path, stems: Sequence[str]) -> None:

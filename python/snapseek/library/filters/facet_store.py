@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from snapseek.errors import FormatError
 from snapseek.library.filters import meaning as filter_meaning
 from snapseek.library.filters.facet_build import kind_of, list_facet, number_facet, text_facet
-from snapseek.library.filters.facet_file import read_arrays, write_arrays
+from snapseek.library.filters.facet_check import check_arrays
+from snapseek.library.filters.facet_file import StaleError, read_arrays, write_arrays
 from snapseek.library.filters.facets import ChoiceFacet, Facet, Flags, ListFacet, NumberFacet, arrays_of
 from snapseek.library.filters.meaning import DATE_ROLES, ORIENTATION, Kind
 from snapseek.library.filters.tree import Condition, Near
@@ -28,6 +28,13 @@ _ARRAY_FACETS: dict[str, Callable[..., Any]] = {
     "NumberFacet": NumberFacet,
     "ChoiceFacet": ChoiceFacet,
     "ListFacet": ListFacet,
+}
+_KINDS_OF: dict[Kind, tuple[str, ...]] = {
+    "text": ("ChoiceFacet", "WordFacet"),
+    "list": ("ListFacet",),
+    "number": ("NumberFacet",),
+    "date": ("NumberFacet",),
+    "flag": ("NumberFacet",),
 }
 
 
@@ -53,6 +60,26 @@ class FacetStore:
             if column not in self._facets:
                 self._facets[column] = self._kept(column) or self._made(column)
             return self._facets[column]
+
+    def file_of(self, column: str) -> Path | None:
+        """Return where the facet of a column is kept, or None if it is not."""
+        path = None if self._beside is None else self._path(column)
+        return path if path is not None and path.is_file() else None
+
+    def damage(self, column: str) -> str | None:
+        """Return what is wrong with the file of a column, or None if it is sound, stale or not there."""
+        try:
+            self._from_file(column)
+        except StaleError:
+            return None
+        except FormatError as error:
+            return str(error)
+        return None
+
+    def rebuild(self, column: str) -> None:
+        """Build the facet of a column again and replace its file."""
+        with self._lock:
+            self._facets[column] = self._made(column)
 
     def flags(self, condition: Condition | Near) -> Flags:
         """(rows,) which fulfil it; not to be changed."""
@@ -124,12 +151,13 @@ class FacetStore:
     def _made(self, column: str) -> Facet:
         kind = self.kinds[column]
         facet: NumberFacet | ChoiceFacet | ListFacet | WordFacet | TextFacet
-        if kind == "text":
-            facet = text_facet(self._records, column)
-        elif kind == "list":
-            facet = list_facet(self._records, column)
-        else:
-            facet = number_facet(self._records, column)
+        with self._records.reading(f"column {column} cannot be read"):
+            if kind == "text":
+                facet = text_facet(self._records, column)
+            elif kind == "list":
+                facet = list_facet(self._records, column)
+            else:
+                facet = number_facet(self._records, column)
         if self._beside is not None and not isinstance(facet, TextFacet):
             arrays = facet.index.arrays() if isinstance(facet, WordFacet) else arrays_of(facet)
             write_arrays(self._path(column), self._stamp(column, type(facet).__name__), arrays)
@@ -137,23 +165,30 @@ class FacetStore:
 
     def _kept(self, column: str) -> Facet | None:
         """The facet from its file, unless that is missing, damaged or of other records."""
-        if self._beside is None or not self._path(column).is_file():
+        try:
+            return self._from_file(column)
+        except FormatError:
             return None
-        for name in (*_ARRAY_FACETS, "WordFacet"):
-            with suppress(FormatError, TypeError, ValueError):
-                arrays = read_arrays(self._path(column), self._stamp(column, name))
-                self._check(name, arrays)
-                if name == "WordFacet":
-                    return WordFacet(WordArrays(**arrays), TextFacet(self._records, column))
-                facet: Facet = _ARRAY_FACETS[name](**arrays)
-                return facet
-        return None
 
-    def _check(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
-        """Raises ValueError for arrays that are not of just these rows."""
-        told = {"NumberFacet": "values", "ChoiceFacet": "codes"}.get(name, "present")
-        if len(arrays[told]) != self.rows:
-            raise ValueError("not of these rows")
+    def _from_file(self, column: str) -> Facet | None:
+        """Return the facet from its file, None if there is none. Raises StaleError or FormatError."""
+        path = self.file_of(column)
+        if path is None:
+            return None
+        stale = StaleError(f"{path} was made of something else")
+        for name in _KINDS_OF[self.kinds[column]]:
+            try:
+                arrays = read_arrays(path, self._stamp(column, name))
+                check_arrays(name, arrays, self.rows, is_whole=self.kinds[column] in ("date", "flag"))
+            except StaleError:
+                continue
+            except ValueError as error:
+                raise FormatError(f"{path} is damaged: {error}") from error
+            if name == "WordFacet":
+                return WordFacet(WordArrays(**arrays), TextFacet(self._records, column))
+            facet: Facet = _ARRAY_FACETS[name](**arrays)
+            return facet
+        raise stale
 
     def _path(self, column: str) -> Path:
         assert self._beside is not None

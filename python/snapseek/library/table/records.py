@@ -1,6 +1,7 @@
 """The Arrow file beside the vectors: one record a row, in scan order, open to all that read Arrow."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, time
 from functools import cached_property
 from itertools import repeat
@@ -11,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, StorageError
+from snapseek.errors import FormatError, InputError, StorageError
+from snapseek.library.table.ipc_layout import check_layout, check_schema, is_stored, stored_type
 from snapseek.library.table.row_values import File, Places, Values, iso_times
 
 _BATCH_ROWS = 1024
@@ -46,6 +48,10 @@ SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
 """The columns of pictures; imported tables add others to the first seven, which all have. Libraries made
 before a column was there lack it: it counts as null."""
 
+_MAY_LACK = frozenset({"caption"})
+_MEND = "run: snapseek repair"
+_UNREADABLE = (OSError, ValueError, OverflowError, LookupError, pa.ArrowException)
+
 Record = dict[str, Any]
 Core = tuple[int, str, int, int, str, bytes, str | None]
 """The columns that all pictures have: id, uri, width, height, color, preview, caption."""
@@ -55,12 +61,16 @@ class RecordWriter:
     """Streams records into a new Arrow file; at most one batch of them is held in memory."""
 
     def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
-        """Create the file at `path`. Raises StorageError when the disk refuses."""
+        """Create the file at `path`.
+
+        Columns get the types that `stored_type` says. Raises StorageError when the disk refuses, InputError
+        for a type that records cannot have.
+        """
         self._path = path
-        self._schema = schema
+        self._schema = _stored_schema(schema)
         self._pending: list[Record] = []
         try:
-            self._writer = pa.ipc.new_file(str(path), schema)
+            self._writer = pa.ipc.new_file(str(path), self._schema)
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error}") from error
 
@@ -83,7 +93,7 @@ class RecordWriter:
 
     def _write(self, batch: pa.RecordBatch) -> None:
         try:
-            self._writer.write_batch(batch)
+            self._writer.write_batch(batch if batch.schema == self._schema else batch.cast(self._schema))
         except OSError as error:
             raise StorageError(f"cannot write {self._path}: {error}") from error
 
@@ -100,32 +110,56 @@ class RecordWriter:
             raise StorageError(f"cannot write {self._path}: {error}") from error
 
 
+def _stored_schema(schema: pa.Schema) -> pa.Schema:
+    fields = [field.with_type(stored_type(field.type)) for field in schema]
+    for field in fields:
+        if not is_stored(field.type):
+            raise InputError(
+                f"expected column {field.name} of a type that records can have, found {field.type}; "
+                "leave the column out, or make it text"
+            )
+    return pa.schema(fields)
+
+
 class Records:
-    """The records of one shard, memory-mapped: opening costs nothing, a record costs its own bytes."""
+    """The records of one shard, memory-mapped.
+
+    Opening validates the file once: its layout, then every offset, null count and UTF-8 text. Nothing after
+    that checks again. A record costs its own bytes.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Open the file. Raises FormatError when it is not an Arrow file with the columns of a record."""
-        try:
-            file = pa.memory_map(str(path))
-            reader = pa.ipc.open_file(file)
-            file.seek(0)
-            self._mapped = file.read_buffer()
-            self._batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
-        except (OSError, pa.ArrowException) as error:
-            raise FormatError(
-                f"{path} is damaged or not an Arrow file ({error}); index the folder anew"
-            ) from error
-        self.schema: pa.Schema = reader.schema
-        missing = [name for name in _CORE if self.schema.get_field_index(name) < 0]
+        """Open and validate the file. Raises FormatError when it is damaged or lacks a column of a record."""
+        self._path = path
+        with self.reading("it is not a valid Arrow file"):
+            self._mapped = pa.memory_map(str(path)).read_buffer()
+            check_layout(memoryview(self._mapped))
+            reader = pa.ipc.open_file(self._mapped)
+            self.schema: pa.Schema = reader.schema
+            names = self.schema.names
+        missing = [name for name in _CORE if name not in names]
         if missing:
-            raise FormatError(f"{path} lacks the columns {', '.join(missing)}; index the folder anew")
+            raise FormatError(f"{path} lacks the columns {', '.join(missing)}; {_MEND}")
+        with self.reading("its records are not valid"):
+            check_schema(self.schema, _CORE)
+            self._batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
+            for batch in self._batches:
+                batch.validate(full=True)
+                _check_present(batch)
         shown = [field for field in self.schema if field.name in _CORE or is_shown(field.type)]
         self._shown = [field.name for field in shown]
         self._own = [name for name in self._shown if name not in _CORE]
         self._counts = np.array([batch.num_rows for batch in self._batches], np.int64)
         self._stops = np.cumsum(self._counts)
-        self._path = path
-        self.size_bytes = path.stat().st_size
+        self.size_bytes = self._mapped.size
+
+    @contextmanager
+    def reading(self, what: str) -> Iterator[None]:
+        """Turn what Arrow and Python raise in this block about unreadable values into a FormatError."""
+        try:
+            yield
+        except _UNREADABLE as error:
+            raise FormatError(f"{self._path} is damaged: {what} ({str(error)[:300]}); {_MEND}") from error
 
     def warm(self) -> None:
         """Read the whole file into memory, as far as it is not there yet, so that no answer waits for it."""
@@ -140,10 +174,10 @@ class Records:
         """All records as they lie in the file."""
         return self._batches
 
-    def id_of(self, row: int) -> int:
-        """The id of one row."""
-        (batch,), (place,) = self._places(np.array([row]))
-        return int(self._batches[batch].column("id")[int(place)].as_py())
+    def ids(self) -> NDArray[np.int64]:
+        """Return the id of each row, (rows,) int64."""
+        parts = [batch.column("id").to_numpy() for batch in self._batches]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def get(self, rows: Sequence[int]) -> list[tuple[Core, Record]]:
         """For each of these rows what all pictures have, and what its source added, without raw bytes.
@@ -153,15 +187,11 @@ class Records:
         if not rows:
             return []
         batch, place = self._places(np.asarray(rows, np.int64))
-        try:
+        with self.reading("a record cannot be read"):
             columns = {
                 name: read(batch, place) if read else self._by_arrow(name, batch, place)
                 for name, read in self._readers.items()
             }
-        except (IndexError, UnicodeDecodeError) as error:
-            raise FormatError(
-                f"{self._path} is damaged ({error}); see: snapseek verify, snapseek repair"
-            ) from error
         core = zip(*(columns[name] for name in _CORE), strict=True)
         own = zip(*(columns[name] for name in self._own), strict=True) if self._own else repeat((), len(rows))
         return [
@@ -225,6 +255,13 @@ class Records:
         yield from pa.Table.from_batches(parts).combine_chunks().take(place).to_batches()
 
 
+def _check_present(batch: pa.RecordBatch) -> None:
+    """Raise ValueError where a column that all records have lacks a value."""
+    for name in _CORE.keys() - _MAY_LACK:
+        if batch.column(name).null_count:
+            raise ValueError(f"column {name} lacks values")
+
+
 def is_shown(kind: pa.DataType) -> bool:
     """Whether a value of this type can be part of an answer: raw bytes can not."""
     types = pa.types
@@ -243,7 +280,10 @@ def _plain_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
     if pa.types.is_timestamp(kind):
         return _times(column)
     of_list = pa.types.is_list(kind) and _is_plain(kind.value_type)
-    values = column.to_pylist()
+    try:
+        values = column.to_pylist()
+    except (ValueError, OverflowError):  # Python has no such date, Arrow has
+        values = column.cast(pa.string()).to_pylist()
     return values if of_list or _is_plain(kind) else [_speakable(value) for value in values]
 
 
