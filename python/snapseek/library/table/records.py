@@ -1,6 +1,7 @@
 """The Arrow file beside the vectors: one record a row, in scan order, open to all that read Arrow."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time
 from functools import cached_property
 from itertools import repeat
@@ -55,12 +56,13 @@ class RecordWriter:
     """Streams records into a new Arrow file; at most one batch of them is held in memory."""
 
     def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
-        """Create the file at `path`. Raises StorageError when the disk refuses."""
+        """Create the file at `path`. Raises StorageError when the disk refuses, or there is one already."""
         self._path = path
         self._schema = schema
         self._pending: list[Record] = []
         try:
-            self._writer = pa.ipc.new_file(str(path), schema)
+            self._file = path.open("xb")
+            self._writer = pa.ipc.new_file(self._file, schema)
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error}") from error
 
@@ -96,8 +98,17 @@ class RecordWriter:
         """Close the file as it is. Raises StorageError when the disk refuses."""
         try:
             self._writer.close()
+            self._file.close()
         except OSError as error:
             raise StorageError(f"cannot write {self._path}: {error}") from error
+
+    def abandon(self) -> None:
+        """Close the file as it is, complete or not; never raises."""
+        if self._file.closed:
+            return
+        for part in (self._writer, self._file):
+            with suppress(OSError, pa.ArrowException):
+                part.close()
 
 
 class Records:
