@@ -40,10 +40,9 @@ def atomic_file(
         If the disk refuses. After any exception, Ctrl-C included, no draft stays.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    created: os.stat_result | None = None
+    is_ours = not os.path.lexists(draft)
     try:
         with draft.open("xb") as stream:
-            created = os.fstat(stream.fileno())
             yield stream
             stream.flush()
             if sync:
@@ -53,8 +52,9 @@ def atomic_file(
         else:
             publish_new(draft, path)
     finally:
-        if created is not None:
-            remove_created(draft, created)
+        if is_ours:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
 
 def publish_new(draft: Path, path: Path) -> None:

@@ -21,7 +21,8 @@ def _verify(options: argparse.Namespace) -> int:
     problems = verify(find_library(options.place))
     for problem in problems:
         print(shown(str(problem)))
-    note(f"{len(problems)} problems; mend them with: snapseek repair" if problems else "nothing is wrong")
+    mend = "mend them with: snapseek repair (files of others stay: move them away yourself)"
+    note(f"{len(problems)} problems; {mend}" if problems else "nothing is wrong")
     return _DAMAGED if problems else 0
 
 

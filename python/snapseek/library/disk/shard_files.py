@@ -83,8 +83,11 @@ class ShardFiles:
         if self.directory.exists():
             with OwnedDirectory(self.directory) as directory:
                 for name, stem, kind in _ours(directory.names()):
-                    if stem in stems and _is_as_written(directory, name, kind, was_committed=stems[stem]):
-                        left |= set() if directory.remove(name) else {stem}
+                    if stem not in stems:
+                        continue
+                    is_ours = _is_as_written(directory, name, kind, was_committed=stems[stem])
+                    if not (is_ours and directory.remove(name)):
+                        left.add(stem)
         with suppress(sqlite3.OperationalError):  # a full disk: they are forgotten another time
             self._catalogue.forget_stems(stems.keys() - left)
 
