@@ -95,5 +95,7 @@ def first_bytes(path: str | Path, count: int, *, dir_fd: int | None = None) -> b
         descriptor = os.open(path, os.O_RDONLY | _NOT_FOLLOWED, dir_fd=dir_fd)
     except OSError:
         return b""
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(count) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    try:
+        return os.read(descriptor, count) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    finally:
+        os.close(descriptor)
