@@ -73,8 +73,9 @@ million: .venv/dev.stamp install ## A library of 1.5 million pictures in target/
 	rm -rf target/million
 	PYTHONPATH=tests $(BIN)/python benches/million_library.py target/clip target/million
 
-crash: install ## Kill and starve a writing library at 2,400 moments, and let the power go (about 15 minutes)
+crash: install ## Kill and starve a library at 2,400 moments; 2,000 sequences among foreign files (about 30 minutes)
 	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/test_kill.py
+	SNAPSEEK_SEQUENCES=2000 $(BIN)/pytest -q -s tests/test_foreign_files.py
 
 schemathesis: .venv/dev.stamp install ## Ask 500 made-up requests of each operation of the served document, twice (some minutes)
 	SNAPSEEK_EXAMPLES=500 $(BIN)/pytest -q tests/test_schemathesis.py

@@ -144,6 +144,33 @@ int unlink(const char *path) {
     return REAL(unlink)(path);
 }
 
+/* The whole path of a name next to an open folder. */
+static const char *whole(int folder, const char *name, char *path) {
+    if (folder == AT_FDCWD || name[0] == '/') return name;
+    char link[64], place[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", folder);
+    ssize_t length = readlink(link, place, sizeof place - 1);
+    if (length < 0) return name;
+    place[length] = 0;
+    snprintf(path, 2 * PATH_MAX, "%s/%s", place, name);
+    return path;
+}
+
+int unlinkat(int folder, const char *name, int flags) {
+    char path[2 * PATH_MAX];
+    event_at(whole(folder, name, path));
+    return REAL(unlinkat)(folder, name, flags);
+}
+
+int linkat(int from, const char *old, int to, const char *name, int flags) {
+    char path[2 * PATH_MAX];
+    const char *place = whole(to, name, path);
+    event_at(place);
+    int result = REAL(linkat)(from, old, to, name, flags);
+    if (result == 0) named('n', place);
+    return result;
+}
+
 static int opened(const char *path, int flags, mode_t mode) {
     struct stat status;
     int is_new = (flags & O_CREAT) && is_below(path) && stat(path, &status) != 0;

@@ -6,20 +6,18 @@ library must be whole, of the old state or the new one or on the way between, an
 must end as if nothing had happened. SNAPSEEK_CRASHES says how many cases; `make crash` takes 300 of each job.
 """
 
-import json
 import os
 import random
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import crash_worker
+from crasher import Crasher
 from embedding_files import write_embeddings
-from faulty_disk import PowerCut, compile_faulty_disk
+from faulty_disk import PowerCut
 from snapseek.errors import LibraryNotFoundError
 from snapseek.library import Library, verify
 from snapseek.library.disk.catalogue import Catalogue
@@ -37,43 +35,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the faulty disk is made for Linux"),
     pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler"),
 ]
-
-
-class Crasher:
-    """Does jobs in processes that may be killed."""
-
-    def __init__(self, place: Path, model: Path) -> None:
-        self.place = place
-        tests = Path(__file__).parent
-        environment = {**os.environ, "LD_PRELOAD": str(compile_faulty_disk(place))}
-        self._process = subprocess.Popen(
-            [sys.executable, tests / "crash_worker.py", model],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.log = place / "log"
-
-    def run(self, job, library, folder, settings=PIECES, kill_at=0, space=-1) -> int:
-        request = {"job": job, "library": str(library), "folder": str(folder), "settings": settings}
-        request |= {"log": str(self.log), "kill_at": kill_at, "space": space}
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def events(self) -> int:
-        """How many there were in the job that has just ended."""
-        return int(Path(f"{self.log}.events").read_text())
-
-    def written_bytes(self) -> int:
-        lines = self.log.read_text().splitlines()
-        return sum(int(line.split(" ")[3]) for line in lines if line.startswith("w"))
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        assert self._process.wait(60) == 0
-        self._process.stdout.close()
 
 
 class Scene:

@@ -19,6 +19,7 @@ from snapseek.errors import (
 )
 from snapseek.library import Library, Term
 from snapseek.library.changes import pipeline
+from snapseek.library.disk.catalogue import Catalogue
 from snapseek.library.places import find_library, library_of
 from snapseek.models import Encoder
 from tiny_model import write_tiny_model
@@ -295,13 +296,17 @@ def test_a_stopped_first_index_leaves_no_searchable_half(folder, tmp_path, encod
     assert not list(tmp_path.glob("l/shards/*"))
 
 
-def test_strays_of_a_killed_index_are_swept(folder, tmp_path, encoder):
+def test_files_of_a_killed_index_are_removed_and_no_others(folder, tmp_path, encoder):
     Library.build(folder, tmp_path / "l", encoder=encoder)
-    stray = tmp_path / "l" / "shards" / "0123456789abcdef.arrow"
-    stray.write_bytes(b"half")
+    ours, foreign = (tmp_path / "l/shards" / f"{stem}.arrow" for stem in ("0123456789abcdef", "f" * 16))
+    with Catalogue.holding(tmp_path / "l") as catalogue:
+        catalogue.record_stem(ours.stem)
+    for path in (ours, foreign):
+        path.write_bytes(b"half")
     (folder / "red.jpg").unlink()
     Library.build(folder, tmp_path / "l", encoder=encoder)
-    assert not stray.exists()
+    assert not ours.exists()
+    assert foreign.read_bytes() == b"half"
 
 
 def test_a_full_disk_leaves_the_old_library(folder, tmp_path, encoder, monkeypatch):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from record_files import EMPTY
+from snapseek.library.disk.catalogue import Catalogue
 from snapseek.library.disk.part import Part
 from snapseek.library.disk.shard import Shard, ShardDraft, in_order
+from snapseek.library.disk.shard_files import ShardFiles
 from vector_rows import unit_rows
 
 ROWS = 700
@@ -15,7 +17,7 @@ ROWS = 700
 def shard(request, tmp_path, monkeypatch):
     if request.param == "lists":
         monkeypatch.setattr("snapseek.vectors.FLAT_ROWS", 300)
-    with ShardDraft(tmp_path, 8) as draft:
+    with Catalogue.holding(tmp_path) as catalogue, ShardDraft(ShardFiles(catalogue, tmp_path), 8) as draft:
         for item, vector in enumerate(unit_rows(ROWS, dim=8), start=5):
             draft.append(vector[None], EMPTY | {"id": item})
         draft.finish()

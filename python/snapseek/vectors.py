@@ -9,11 +9,11 @@ which is read in pieces and never copied whole. The score is the inner product: 
 
 import os
 import re
-import shutil
 import struct
 import tempfile
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self, cast
@@ -43,6 +43,7 @@ FLAT_ROWS = 50_000
 """Below so many rows nothing is trained: all of them are scored for every query."""
 
 _INDEX_KIND = 2
+_TEMPORARY_INDEX = "index.snap"
 _EVERY_ROW = (Effort(1.0, 0, 0),)
 _TRANSFORMS = ("identity", "pca", "query-0.25", "query-0.5")
 # At most: the scale, the id and the padding of a row; and what a file has besides rows.
@@ -326,7 +327,14 @@ class _TemporaryPlace:
                 f"could not make a temporary directory: {error.strerror or error}",
                 hint="pass a path instead",
             ) from error
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        weakref.finalize(self, _remove_temporary, self.path)
+
+
+def _remove_temporary(directory: Path) -> None:
+    """Remove the index that was built in a temporary directory, and the directory when it is empty."""
+    with suppress(OSError):
+        (directory / _TEMPORARY_INDEX).unlink(missing_ok=True)
+        directory.rmdir()
 
 
 def _target(path: str | os.PathLike[str] | None) -> tuple[Path, _TemporaryPlace | None]:
@@ -334,7 +342,7 @@ def _target(path: str | os.PathLike[str] | None) -> tuple[Path, _TemporaryPlace 
     if path is not None:
         return _absolute(path), None
     place = _TemporaryPlace()
-    return place.path / "index.snap", place
+    return place.path / _TEMPORARY_INDEX, place
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:

@@ -37,6 +37,7 @@ def run(options: argparse.Namespace) -> None:
     encoder = Encoder.load(options.model) if options.model else None
     serve_library(Library.open(find_library(options.place), encoder=encoder), options)
 
+
 _STOPPED = 130
 
 

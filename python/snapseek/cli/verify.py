@@ -18,7 +18,6 @@ def run(options: argparse.Namespace) -> int:
     problems = verify(find_library(options.place))
     for problem in problems:
         print(printable(str(problem)))
-    print_status(
-        f"{len(problems)} problems; fix them with: snapseek repair" if problems else "no problems found"
-    )
+    hint = "fix them with: snapseek repair (foreign files stay: move them away yourself)"
+    print_status(f"{len(problems)} problems; {hint}" if problems else "no problems found")
     return _DAMAGED if problems else 0

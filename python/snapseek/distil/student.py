@@ -1,19 +1,25 @@
 """The folder of a student: a text tower with the names of the CLIP exports, and who its teacher is."""
 
 import json
-import shutil
+import os
+import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from onnx import TensorProto
 
+from snapseek.atomic_file import atomic_file
 from snapseek.distil.onnx_graph import Graph
-from snapseek.errors import InputError, StorageError
+from snapseek.errors import InputError, ModelError, StorageError
 from snapseek.models import Encoder
 from snapseek.models.layout import STUDENT
+from snapseek.models.teacher import Teacher
 
 STUDENT_OUTPUT = "text_embeds"
+_FILES = ("onnx/text_model.onnx", "tokenizer.json", "config.json", "tokenizer_config.json", STUDENT)
+"""All that a student's folder holds."""
 _CLEANING = {"canonical": "canonicalize", "lower": "lower"}
 
 
@@ -26,8 +32,26 @@ class Weights(Protocol):
 
 def check_place(out: Path) -> None:
     """Raise InputError where `out` is something else than a student that may be replaced."""
-    if out.exists() and not (out / STUDENT).is_file() and (not out.is_dir() or any(out.iterdir())):
+    if not os.path.lexists(out):
+        return
+    if out.is_symlink() or not out.is_dir():
         raise InputError(f"expected an empty place or an older student, found something else at {out}")
+    if not any(out.iterdir()):
+        return
+    files = (path for path in out.rglob("*") if path.is_symlink() or not path.is_dir())
+    found = {path.relative_to(out).as_posix() for path in files}
+    try:
+        Teacher.read(out / STUDENT)
+    except ModelError as error:
+        raise InputError(
+            f"expected an empty place or an older student, found something else at {out}"
+        ) from error
+    strangers = sorted(found - set(_FILES)) + [name for name in _FILES if (out / name).is_symlink()]
+    if strangers:
+        raise InputError(
+            f"expected an older student and nothing else in {out}, found {', '.join(strangers[:3])}; "
+            "move it away, or name another place"
+        )
 
 
 def write_folder(
@@ -39,27 +63,43 @@ def write_folder(
     where something else is at `out`, StorageError when the disk refuses; what was there stays then.
     """
     check_place(out)
-    draft = out.with_name(f"{out.name}.tmp")
+    draft, old = (out.with_name(f".{out.name}.{secrets.token_hex(8)}.tmp") for _ in range(2))
     try:
-        shutil.rmtree(draft, ignore_errors=True)
-        (draft / "onnx").mkdir(parents=True)
+        draft.mkdir(parents=True)
+        (draft / "onnx").mkdir()
         write_tower(draft / "onnx/text_model.onnx")
         teacher.tokens.save(draft / "tokenizer.json")
         for name, content in _settings(teacher, told).items():
             (draft / name).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-        shutil.rmtree(out, ignore_errors=True)
-        draft.replace(out)
+        check_place(out)
+        if out.exists():
+            out.rename(old)
+        draft.rename(out)
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        _remove_student(draft)
+        if old.exists() and not out.exists():
+            old.rename(out)
+        _remove_student(old)
+
+
+def _remove_student(folder: Path) -> None:
+    """Remove the files of a student, and its folder if nothing else is in it."""
+    with suppress(OSError):
+        for name in _FILES:
+            (folder / name).unlink(missing_ok=True)
+        for place in (folder / "onnx", folder):
+            place.rmdir()
 
 
 def note(out: Path, told: Mapping[str, object]) -> None:
     """Keep further facts in the `student.json` of a student. Raises StorageError when the disk refuses."""
     path = out / STUDENT
     try:
-        path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **told}, indent=1) + "\n", "utf-8")
+        content = json.dumps({**json.loads(path.read_text("utf-8")), **told}, indent=1) + "\n"
+        with atomic_file(path) as file:
+            file.write(content.encode())
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -13,10 +13,8 @@ csv such a text gets a ' in front, unless it is asked for as it is. Numbers are 
 import csv
 import io
 import json
-import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -25,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from snapseek.atomic_file import atomic_file
 from snapseek.errors import FormatError, InputError, StorageError
 from snapseek.library.disk.shards import Block
 from snapseek.library.snapshot import Snapshot
@@ -208,15 +207,8 @@ KINDS = tuple(_FORMATS)
 @contextmanager
 def _new_file(path: Path) -> Iterator[BinaryIO]:
     """A file that gets its name when it is complete; when the block raises, what had the name stays."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with draft.open("xb") as stream:
+        with atomic_file(path) as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(path)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)

@@ -1,6 +1,8 @@
 """A library, open: the object that everything on the left of it was made for."""
 
+import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -9,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.cores import threads_or_cores
-from snapseek.errors import InputError
+from snapseek.errors import InputError, StorageError
 from snapseek.library.changes.compact import Compaction, CompactReport, compact, everything
 from snapseek.library.changes.intake import take_in
 from snapseek.library.changes.previews import PreviewHow, PreviewReport, make_previews
@@ -47,6 +49,7 @@ class Library:
 
     def __init__(self, path: Path, encoder: Encoder | None = None) -> None:
         """Use `Library.open`."""
+        path = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
         self._path = path
         self._newest = Newest(path)
         self.report: SyncReport | None = None
@@ -100,9 +103,20 @@ class Library:
             limits=limits,
         )
         report = sync(Path(path), _paths(folders), how)
-        library = cls.open(path, encoder=encoder)
+        library = cls._open_committed(path, encoder)
         library.report = report
         return library
+
+    @classmethod
+    def _open_committed(cls, path: str | Path, encoder: Encoder) -> Self:
+        """Open what was just written; a disk that is full by now takes nothing of it away."""
+        try:
+            return cls.open(path, encoder=encoder)
+        except StorageError as error:
+            raise StorageError(
+                f"everything is in the library, but it cannot be opened now: {error}; free some space, then "
+                "open it"
+            ) from error
 
     @classmethod
     def import_vectors(
@@ -136,7 +150,7 @@ class Library:
             threads=threads_or_cores(threads),
             progress=progress,
         )
-        return cls.open(path, encoder=encoder)
+        return cls._open_committed(path, encoder)
 
     @classmethod
     def open(cls, path: str | Path, *, encoder: Encoder | None = None) -> Self:
@@ -154,6 +168,11 @@ class Library:
         they began with. Raises FormatError when the new state is damaged; the old one is kept then.
         """
         return self._newest.refresh()
+
+    def _refresh_committed(self) -> None:
+        """Take up what this object has committed. If the disk refuses that, queries try again later."""
+        with suppress(StorageError):
+            self.refresh()
 
     def _now(self) -> Snapshot:
         return self._newest.now()
@@ -180,7 +199,7 @@ class Library:
         """
         how = self._how(threads, queries, memory, progress, retry_failed=retry_failed, limits=limits)
         report = sync(self._path, None if folders is None else _paths(folders), how)
-        self.refresh()
+        self._refresh_committed()
         return report
 
     def add(
@@ -200,7 +219,7 @@ class Library:
         folders = [path for path in _paths(paths) if path not in files]
         reports = [sync(self._path, folders, how)] if folders else []
         reports += [add_files(self._path, files, how)] if files else []
-        self.refresh()
+        self._refresh_committed()
         return total(reports)
 
     def _how(
@@ -232,7 +251,7 @@ class Library:
         """
         chosen = [what] if isinstance(what, int | str | Path) else list(what)
         removed = remove(self._path, chosen, Compaction(encoder=lambda: self.encoder))
-        self.refresh()
+        self._refresh_committed()
         return removed
 
     def previews(
@@ -253,7 +272,7 @@ class Library:
         folder = None if root is None else Path(root)
         how = PreviewHow(threads_or_cores(threads), folder, limits, retry_failed, progress)
         report = make_previews(self._path, how)
-        self.refresh()
+        self._refresh_committed()
         return report
 
     def compact(
@@ -274,7 +293,7 @@ class Library:
         how = Compaction(lambda: self.encoder, queries, limit, threads_or_cores(threads), progress)
         with writer(self._path) as catalogue:
             report = compact(catalogue, self._path, how, everything)
-        self.refresh()
+        self._refresh_committed()
         return report
 
     def verify(self) -> list[Problem]:
@@ -284,7 +303,7 @@ class Library:
     def repair(self) -> RepairReport:
         """Take out what is broken and keep all else; `sync` makes the rest again."""
         report = repair(self._path)
-        self.refresh()
+        self._refresh_committed()
         return report
 
     def __len__(self) -> int:

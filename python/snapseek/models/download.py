@@ -4,17 +4,22 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from snapseek.atomic_file import is_plain_file, publish_new
 from snapseek.errors import ModelError, SnapseekError, StorageError
 from snapseek.models.layout import Layout, choose_layout
 from snapseek.models.manifest import Manifest, Source, is_inside
 from snapseek.models.memory import sha256_of
 from snapseek.models.wanted import Wanted
 
-_PARTS = ".parts"  # unfinished files: hidden, so that nobody takes them for the model's
+_PARTS = ".snapseek-parts"  # unfinished files: hidden, so that nobody takes them for the model's
+_MARK = "made-by-snapseek"
+_HUB_FILES = {".gitignore", "CACHEDIR.TAG"}
+_HUB_SUFFIXES = {".metadata", ".lock", ".incomplete"}
+"""What the hub's client keeps below `.cache` next to the files that it fetches."""
 _PUBLIC_HUB = "https://huggingface.co"
 _YES = {"1", "on", "yes", "true"}
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -52,7 +57,7 @@ def fetch(folder: Path, manifest: Manifest, tower: str) -> None:
         with _told(source.path, by_hand):
             _fetch_file(folder, source)
     if missing:
-        shutil.rmtree(folder / _PARTS, ignore_errors=True)
+        _tidy(folder / _PARTS)
 
 
 def verify(folder: Path, manifest: Manifest) -> int:
@@ -125,8 +130,39 @@ def _listing(repo: str, revision: str) -> tuple[str, _Listing]:
     return str(info.sha or revision), files
 
 
+def _parts(folder: Path) -> Path:
+    """The folder of unfinished files, marked as ours. Raises StorageError where another has its name."""
+    parts = folder / _PARTS
+    parts.mkdir(exist_ok=True)
+    mark = parts / _MARK
+    if not parts.is_symlink() and not any(parts.iterdir()):
+        with mark.open("x"):
+            pass
+    if parts.is_symlink() or not is_plain_file(mark):
+        raise StorageError(
+            f"expected unfinished downloads in {parts}, found something else; "
+            "move it away, or name another folder with --model-dir"
+        )
+    return parts
+
+
+def _tidy(parts: Path) -> None:
+    """Remove what the hub's client left in our folder of unfinished files, and the folder when empty."""
+    with suppress(OSError):
+        for place, _, names in os.walk(parts, topdown=False):
+            here = Path(place)
+            for name in names if ".cache" in here.relative_to(parts).parts else ():
+                if (name in _HUB_FILES or Path(name).suffix in _HUB_SUFFIXES) and is_plain_file(here / name):
+                    (here / name).unlink()
+            if here != parts and not any(here.iterdir()):
+                here.rmdir()
+        if [path.name for path in parts.iterdir()] == [_MARK]:
+            (parts / _MARK).unlink()
+            parts.rmdir()
+
+
 def _fetch_file(folder: Path, source: Source) -> None:
-    parts = folder / _PARTS / source.repo.replace("/", "--")
+    parts = _parts(folder) / source.repo.replace("/", "--")
     fetched = _hub().hf_hub_download(
         source.repo, source.path, revision=source.revision, local_dir=parts, endpoint=_endpoint()
     )
@@ -138,7 +174,7 @@ def _fetch_file(folder: Path, source: Source) -> None:
         raise
     target = folder / source.place
     target.parent.mkdir(parents=True, exist_ok=True)
-    path.replace(target)
+    publish_new(path, target)
 
 
 def _check_content(path: Path, source: Source) -> None:

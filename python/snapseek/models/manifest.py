@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from snapseek.atomic_file import atomic_file, is_plain_file
 from snapseek.errors import ModelError, StorageError
 from snapseek.models.layout import read_config
 
@@ -60,14 +61,25 @@ class Manifest:
         return cls(files, sources)
 
     def write(self, folder: Path) -> None:
-        """Put the manifest into a folder. Raises StorageError when the disk refuses."""
-        content = {"files": self.files, "sources": [asdict(source) for source in self.sources]}
+        """Put the manifest into a folder; one that was written by hand or is a link is not replaced.
+
+        Raises StorageError for that, and when the disk refuses.
+        """
+        path = folder / MANIFEST
         try:
-            draft = folder / f"{MANIFEST}.tmp"
-            draft.write_text(json.dumps(content, indent=1), "utf-8")
-            draft.replace(folder / MANIFEST)
+            with atomic_file(path, may_replace=_is_ours) as file:
+                file.write(self._text().encode())
+        except FileExistsError as error:
+            raise StorageError(
+                f"expected no {MANIFEST}, or one that a download wrote, found another at {path}; "
+                "move it away, or name another folder with --model-dir"
+            ) from error
         except OSError as error:
-            raise StorageError(f"{folder / MANIFEST} cannot be written: {error.strerror}") from error
+            raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+
+    def _text(self) -> str:
+        content = {"files": self.files, "sources": [asdict(source) for source in self.sources]}
+        return json.dumps(content, indent=1)
 
     def source_of(self, place: str) -> Source | None:
         """Where the file at `place` comes from, if that is known."""
@@ -76,6 +88,14 @@ class Manifest:
     def sources_for(self, tower: str) -> tuple[Source, ...]:
         """The files that one tower needs: `text` or `image`."""
         return tuple(source for source in self.sources if source.tower == tower)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether the manifest is one that `write` wrote: it is exactly as `write` would write it."""
+    try:
+        return is_plain_file(path) and path.read_text("utf-8") == Manifest.read(path.parent)._text()
+    except (ModelError, OSError, ValueError):
+        return False
 
 
 def _source(entry: dict[str, Any]) -> Source:

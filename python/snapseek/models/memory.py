@@ -10,13 +10,15 @@ import hashlib
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from snapseek.atomic_file import atomic_file, first_bytes
+
 _EDITION = 1
+_BEGINNING = b'{"edition": '
 _SETTLED_NS = 2_000_000_000  # a file younger than this may change again without a new time of change
 _MAX_BYTES = 1 << 20
 
@@ -56,9 +58,14 @@ def remember(topic: str, files: Sequence[Path], facts: dict[str, Any]) -> None:
             return
         place = _place(topic, files)
         place.parent.mkdir(parents=True, exist_ok=True)
-        draft = place.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
-        draft.write_text(json.dumps({"edition": _EDITION, "stamps": stamps, "facts": facts}), "utf-8")
-        draft.replace(place)
+        content = json.dumps({"edition": _EDITION, "stamps": stamps, "facts": facts})
+        with atomic_file(place, may_replace=_is_ours, sync=False) as file:
+            file.write(content.encode())
+
+
+def _is_ours(place: Path) -> bool:
+    """Whether `remember` wrote the file: it begins as all of them do."""
+    return first_bytes(place, len(_BEGINNING)) == _BEGINNING
 
 
 def sha256_of(path: Path) -> str:

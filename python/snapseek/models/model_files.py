@@ -31,7 +31,8 @@ class ModelFiles:
     @classmethod
     def in_folder(cls, name: str, folder: Path) -> "ModelFiles":
         """Understand the folder. Raises ModelError when a file is missing, or all are of no known layout."""
-        root, size = _root_and_size(folder)
+        absolute = Path(os.path.abspath(folder))  # noqa: PTH100  (links stay as the user named them)
+        root, size = _root_and_size(absolute)
         manifest = Manifest.read(root)
         places = {source.place for source in manifest.sources}
         layout = choose_layout(_files_in(root) | places, size=size, named=manifest.files)

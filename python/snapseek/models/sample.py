@@ -1,19 +1,19 @@
 """What people will ask, as vectors: a sample for an index that is trained for its queries."""
 
 import contextlib
-import os
-import threading
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.atomic_file import atomic_file, first_bytes
 from snapseek.errors import InputError
 from snapseek.models.encoder import Encoder
 from snapseek.models.memory import cache_folder
 from snapseek.models.texts import shipped_texts
 
 SAMPLE_SIZE = 4096
+_MAGIC = b"\x93NUMPY"
 _EDITION = 1  # counts up when the shipped texts change
 _SPARE = 2  # a model that knows few words refuses some texts; others stand in
 
@@ -54,7 +54,9 @@ def _keep(place: Path, rows: NDArray[np.float32]) -> None:
     """Write the file unless the folder refuses; then the sample is made anew next time."""
     with contextlib.suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        draft = place.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
-        with draft.open("wb") as file:
+        with atomic_file(place, may_replace=_is_array, sync=False) as file:
             np.save(file, rows)
-        draft.replace(place)
+
+
+def _is_array(place: Path) -> bool:
+    return first_bytes(place, len(_MAGIC)) == _MAGIC

@@ -19,6 +19,7 @@ from snapseek.library.disk.identity import fresh_version, queries_of
 from snapseek.library.disk.part import Part
 from snapseek.library.disk.room import check_room
 from snapseek.library.disk.shard import Advance, Queries, ShardDraft
+from snapseek.library.disk.shard_files import ShardFiles
 from snapseek.library.disk.shards import Shards
 from snapseek.library.disk.writer import sweep_strays
 from snapseek.models import Encoder
@@ -128,7 +129,7 @@ def _merge(
         1, sum(len(p.shard) for p in parts)
     )
     check_room(directory, rows, dim, record_bytes)
-    with ShardDraft(directory, dim, schema_of(parts)) as draft:
+    with ShardDraft(ShardFiles(catalogue, directory), dim, schema_of(parts)) as draft:
         for part in parts:
             for vectors, records in living_rows(part, draft.schema):
                 draft.extend(vectors, records)

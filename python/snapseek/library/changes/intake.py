@@ -12,7 +12,9 @@ from snapseek.errors import InputError
 from snapseek.library.disk.catalogue import Catalogue, ImportRow
 from snapseek.library.disk.identity import check_sharing, identity, queries_of
 from snapseek.library.disk.room import check_room
-from snapseek.library.disk.shard import Advance, Queries, ShardDraft, sweep
+from snapseek.library.disk.shard import Advance, Queries, ShardDraft
+from snapseek.library.disk.shard_files import ShardFiles
+from snapseek.library.disk.writer import writer
 from snapseek.models import Encoder
 from snapseek.sources import EmbeddingFile, Embeddings, find_embeddings
 
@@ -41,23 +43,21 @@ def take_in(
             f"expected vectors of {encoder.dim} numbers as '{encoder.name}' makes them, found {found.dim} in "
             f"{found.files[0].vectors}; name the model that made them"
         )
-    with Catalogue.writing(directory) as catalogue:
+    with writer(directory) as catalogue:
         if _is_current(catalogue, found, encoder):
             return
         check_sharing(catalogue, found.folder, encoder)
-        sweep(directory, [shard.stem for shard in catalogue.shards()])
         check_room(directory, found.rows, found.dim, _record_bytes(found))
         intake = _Intake(found, int(catalogue.settings().get("next_id", "1")), progress)
-        with ShardDraft(directory, encoder.dim, intake.schema) as draft:
+        with ShardDraft(ShardFiles(catalogue, directory), encoder.dim, intake.schema) as draft:
             for vectors, records in intake.rows():
                 draft.extend(vectors, records)
             asked = queries_of(encoder, draft.rows, queries)
             draft.finish(asked, memory=memory, threads=threads, progress=progress)
-        catalogue.replace_shards(found.folder, [draft.row()])
-        catalogue.replace_imports(found.folder, intake.files)
-        catalogue.set_settings(identity(directory, encoder, intake.next_id))
-        stems = [shard.stem for shard in catalogue.shards()]
-    sweep(directory, stems)
+        with catalogue.transaction():
+            catalogue.replace_shards(found.folder, [draft.row()])
+            catalogue.replace_imports(found.folder, intake.files)
+            catalogue.set_settings(identity(directory, encoder, intake.next_id))
 
 
 def _is_current(catalogue: Catalogue, found: Embeddings, encoder: Encoder) -> bool:

@@ -13,6 +13,7 @@ from snapseek.library.disk.catalogue import Catalogue
 from snapseek.library.disk.identity import identity, queries_of
 from snapseek.library.disk.ledger import Todo
 from snapseek.library.disk.shard import Queries, ShardDraft
+from snapseek.library.disk.shard_files import ShardFiles
 from snapseek.library.disk.shards import Shards
 from snapseek.library.disk.writer import sweep_strays
 from snapseek.library.table.records import SCHEMA
@@ -82,7 +83,9 @@ class Pieces:
             self._replaced.append(todo.item)
         if outcome.vector is not None and outcome.record is not None:
             item = self._id_of(todo)
-            self._draft = self._draft or ShardDraft(self._directory, self._encoder.dim, self._schema)
+            self._draft = self._draft or ShardDraft(
+                ShardFiles(self._catalogue, self._directory), self._encoder.dim, self._schema
+            )
             self._draft.append(outcome.vector, {"id": item} | outcome.record)
         picture = todo.picture
         row = (picture.size_bytes, picture.modified_ns, outcome.content, item, outcome.reason, 0)
@@ -131,6 +134,8 @@ class Pieces:
             settings = identity(self._directory, self._encoder, self._next_id)
             catalogue.set_settings(settings | ({"created": made} if made else {}))
         self._draft = None
+        if draft is not None:
+            draft.__exit__()
         if self._anew:
             sweep_strays(catalogue, self._directory)
 

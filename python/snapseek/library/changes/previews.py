@@ -25,6 +25,7 @@ from snapseek.library.disk.catalogue import Catalogue, ShardRow
 from snapseek.library.disk.identity import fresh_version
 from snapseek.library.disk.pending import Made, Pending
 from snapseek.library.disk.shard import Shard
+from snapseek.library.disk.shard_files import ShardFiles
 from snapseek.library.disk.writer import sweep_strays, writer
 from snapseek.sources import Limits, Picture
 from snapseek.sources.addresses import checked_url
@@ -83,7 +84,7 @@ def preview_failures(directory: Path) -> dict[int, str]:
     """The pictures that got no preview, by id, and why."""
     if not Pending.is_there(directory):
         return {}
-    with Pending(directory) as pending:
+    with Pending(directory, read_only=True) as pending:
         return pending.failures()
 
 
@@ -166,7 +167,8 @@ class _Work:
     def _apply(self, row: ShardRow) -> ShardRow:
         """What is noted, put into a shard of the same rows; one commit."""
         self._pending.commit()
-        with rewritten(self._directory, row, self._pending.applied) as new, self._catalogue.transaction():
+        files = ShardFiles(self._catalogue, self._directory)
+        with rewritten(files, row, self._pending.applied) as new, self._catalogue.transaction():
             dead = self._catalogue.tombstones().get(row.stem, _NONE)
             self._catalogue.drop_shards([row.stem])
             self._catalogue.add_shard(new)

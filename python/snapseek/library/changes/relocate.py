@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,13 @@ import pyarrow as pa
 from snapseek.library.changes.merge import rows_of, schema_of
 from snapseek.library.disk.ledger import Known
 from snapseek.library.disk.shard import ShardDraft
+from snapseek.library.disk.shard_files import ShardFiles
 from snapseek.library.disk.shards import Shards
 from snapseek.sources import Picture
 
 
 @contextmanager
-def relocated(directory: Path, shards: Shards, known: Sequence[Known]) -> Iterator[ShardDraft | None]:
+def relocated(files: ShardFiles, shards: Shards, known: Sequence[Known]) -> Iterator[ShardDraft | None]:
     """A finished shard of those pictures, to be committed in the block; None when there is no picture."""
     pictures = {one.item: one.picture for one in known if one.item is not None}
     homes = shards.homes(pictures)
@@ -25,7 +25,7 @@ def relocated(directory: Path, shards: Shards, known: Sequence[Known]) -> Iterat
     if not parts:
         yield None
         return
-    with ShardDraft(directory, parts[0].shard.index.dim, schema_of(parts)) as draft:
+    with ShardDraft(files, parts[0].shard.index.dim, schema_of(parts)) as draft:
         for part in parts:
             rows = part.shard.rows_of(homes[part.shard.stem])
             for vectors, records in rows_of(part, np.sort(rows), draft.schema):

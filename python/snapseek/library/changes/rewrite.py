@@ -1,10 +1,9 @@
 """A shard whose records are told anew while its vectors stay."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,20 +12,20 @@ import pyarrow as pa
 from snapseek.errors import StorageError
 from snapseek.library.disk.catalogue import ShardRow
 from snapseek.library.disk.durable import crc_of, sync_directory, sync_file
-from snapseek.library.disk.shard import DIRECTORY
+from snapseek.library.disk.shard_files import ShardFiles
 from snapseek.library.table.records import Records, RecordWriter
 
 
 @contextmanager
 def rewritten(
-    library: Path, row: ShardRow, change: Callable[[pa.RecordBatch], pa.RecordBatch]
+    files: ShardFiles, row: ShardRow, change: Callable[[pa.RecordBatch], pa.RecordBatch]
 ) -> Iterator[ShardRow]:
     """A shard of the same rows with records as `change` makes them, to be committed in the block.
 
     Its files are removed when the block raises. Raises StorageError when the disk refuses.
     """
-    directory = library / DIRECTORY
-    stem = secrets.token_hex(8)
+    directory = files.directory
+    stem = files.new_stem()
     old, new = directory / row.stem, directory / stem
     try:
         _same_file(old.with_suffix(".snap"), new.with_suffix(".snap"))
@@ -34,9 +33,9 @@ def rewritten(
         sync_directory(directory)
         yield replace(row, stem=stem, records_crc=crc_of(new.with_suffix(".arrow")))
     except BaseException:
-        for suffix in (".snap", ".arrow"):
-            new.with_suffix(suffix).unlink(missing_ok=True)
+        files.remove_draft(stem)
         raise
+    files.release(stem)
 
 
 def _same_file(old: Path, new: Path) -> None:
@@ -45,7 +44,8 @@ def _same_file(old: Path, new: Path) -> None:
         os.link(old, new)
     except OSError:
         try:
-            shutil.copyfile(old, new)
+            with old.open("rb") as source, new.open("xb") as target:
+                shutil.copyfileobj(source, target)
             sync_file(new)
         except OSError as error:
             raise StorageError(f"cannot write {new}: {error.strerror}") from error
@@ -58,7 +58,6 @@ def _write(records: Records, path: Path, change: Callable[[pa.RecordBatch], pa.R
             writer.extend(change(batch))
         writer.finish()
     except BaseException:
-        with suppress(StorageError):
-            writer.close()
+        writer.abandon()
         raise
     sync_file(path)

@@ -20,6 +20,7 @@ from snapseek.library.disk.identity import fresh_version
 from snapseek.library.disk.ledger import Known, Ledger, Todo
 from snapseek.library.disk.room import check_room
 from snapseek.library.disk.shard import Queries
+from snapseek.library.disk.shard_files import ShardFiles
 from snapseek.library.disk.shards import Shards
 from snapseek.library.disk.writer import writer
 from snapseek.library.table.records import SCHEMA
@@ -203,7 +204,10 @@ class _Sync:
         shards = Shards(self.directory, catalogue.shards(), catalogue.tombstones())
         known = [*moved, *touched]
         removed = [item for _, _, item in gone if item is not None]
-        with relocated(self.directory, shards, known) as draft, catalogue.transaction():
+        with (
+            relocated(ShardFiles(catalogue, self.directory), shards, known) as draft,
+            catalogue.transaction(),
+        ):
             for stem, items in shards.homes([*removed, *_items(known)]).items():
                 catalogue.bury(stem, items.tolist())
             rows = [(source, within) for source, within, _ in gone]

@@ -15,6 +15,7 @@ from snapseek.library.disk.catalogue import FILE_NAME, Catalogue
 from snapseek.library.disk.durable import crc_of
 from snapseek.library.disk.rows import ShardRow
 from snapseek.library.disk.shard import DIRECTORY, Shard
+from snapseek.library.disk.shard_files import unknown_files
 
 PENDING_BYTES = -1
 """As a file's size in the ledger: the id is kept, the picture is to be embedded again."""
@@ -56,12 +57,15 @@ class Findings:
 def verify(directory: Path, progress: Callable[[float], object] | None = None) -> list[Problem]:
     """Everything that is wrong with the library `directory`; nothing when it is whole.
 
+    A file next to the shards that the library does not know is reported as well; nothing removes it.
+
     Reads all of it. `progress` is called with the share that is done. Raises LibraryNotFoundError.
     """
     with Catalogue.open(directory) as catalogue:
         while True:
             seen = catalogue.changes()
             problems = _problems(catalogue, directory, progress)
+            problems += _unknown_files(catalogue, directory)
             if not problems or catalogue.changes() == seen:
                 return problems
             # A commit came between, and files that were named when it began may be gone: look again.
@@ -116,6 +120,11 @@ def _read_tables(catalogue: Catalogue) -> None:
     catalogue.imports()
     for _ in catalogue.files():
         pass
+
+
+def _unknown_files(catalogue: Catalogue, directory: Path) -> list[Problem]:
+    what = "expected nothing but files of this library, found one that it does not know; it is left alone"
+    return [Problem(path, what) for path in unknown_files(catalogue, directory)]
 
 
 def _damage(catalogue: Catalogue, path: Path) -> Iterator[Problem]:

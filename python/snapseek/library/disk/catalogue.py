@@ -1,7 +1,6 @@
 """The database of a library. What is committed here exists; a file that is not named here does not."""
 
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -13,16 +12,20 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, LibraryBusyError, LibraryNotFoundError, StorageError
+from snapseek.errors import FormatError, InputError, LibraryBusyError, LibraryNotFoundError, StorageError
 from snapseek.library.disk.checked import Checker
-from snapseek.library.disk.durable import sync_directory
 from snapseek.library.disk.lock import writer_lock
 from snapseek.library.disk.migrate import OLD_FORMAT, read_as_it_is, read_as_new, renew
+from snapseek.library.disk.new_database import create_database, is_draft_of, prove_ours, remove_database
+from snapseek.library.disk.owned_files import OwnedDirectory, check_directory
 from snapseek.library.disk.rows import FileRow, ImportRow, ShardRow, Source
 
 FILE_NAME = "library.db"
 LOCK_NAME = "writer.lock"
+SHARDS = "shards"
 FORMAT = 3
+APPLICATION_ID = 0x534E4150
+""""SNAP": what the header of a `library.db` says that it is."""
 __all__ = ["Catalogue", "FileRow", "ImportRow", "ShardRow", "Source"]
 PICTURES = 0
 """The `source` of shards that hold pictures of every folder together."""
@@ -38,6 +41,14 @@ _MIN_SIZE = -1
 
 MIN_ID = _MIN_TIME = -(2**63)
 _MEND = "index the folder into another one"
+_OWN_STEMS = """
+CREATE TABLE IF NOT EXISTS own_stems (
+    stem TEXT PRIMARY KEY,
+    was_committed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID
+"""
+"""The stems of files that this library wrote and that no shard has: see `shard_files`."""
+
 _SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE sources (
@@ -80,6 +91,7 @@ CREATE TABLE files (
 CREATE UNIQUE INDEX files_by_item ON files (item) WHERE item IS NOT NULL;
 CREATE INDEX files_left_out ON files (is_removed) WHERE reason IS NOT NULL;
 """
+_FIRST_ROW = "INSERT INTO settings VALUES ('format', '3')"
 
 
 class Catalogue:
@@ -92,6 +104,8 @@ class Catalogue:
         self._check = Checker(path, _MEND)
         self._has_committed = False
         self._reads_old = False
+        self.drafts: set[str] = set()
+        """The stems of shards that are being written just now."""
 
     @classmethod
     def open(cls, directory: Path) -> Self:
@@ -102,6 +116,8 @@ class Catalogue:
                 f"expected a library at {directory}, found none; "
                 f"make one with: snapseek index FOLDER --library {directory}"
             )
+        _check_text(directory)
+        prove_ours(path, APPLICATION_ID, _has_our_tables, writing=False)
         # Beside a database in write-ahead mode SQLite makes files of its own; where it may not, it need not.
         is_still = not os.access(directory, os.W_OK) and not path.with_name(f"{FILE_NAME}-shm").exists()
         immutable = "&immutable=1" if is_still else ""
@@ -133,31 +149,41 @@ class Catalogue:
         Raises LibraryBusyError while another process writes, StorageError when the disk refuses.
         """
         path = directory / FILE_NAME
-        _make_directory(directory)
-        with writer_lock(directory / LOCK_NAME, _BUSY_TIMEOUT_S):
-            is_new = not path.exists()
+        _check_place(directory)
+        is_new_directory = _make_directory(directory)
+        with writer_lock(directory / LOCK_NAME, _BUSY_TIMEOUT_S) as is_new_lock:
+            _check_place(directory)
             catalogue = None
+            created = None
             try:
-                if is_new:
-                    _create(path)
+                if not os.path.lexists(path):
+                    created = _create(path)
                 with closing(_connect(path.absolute().as_uri())) as connection:
                     catalogue = cls(connection, path)
                     catalogue._prepare()
                     yield catalogue
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    with suppress(sqlite3.OperationalError):  # all is committed, and safe without it
+                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except (sqlite3.Error, UnicodeDecodeError) as error:
                 raise translated(error, path, _MEND) from error
             finally:
-                if is_new and not (catalogue and catalogue._has_committed):
-                    _remove_if_empty(directory)
+                if created is not None and not (catalogue and catalogue._has_committed):
+                    remove_database(path, created)
+                    if is_new_lock:
+                        _remove_lock(directory, is_new_directory=is_new_directory)
 
     def _prepare(self) -> None:
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")
-        if self._checked_format() == OLD_FORMAT:
+        is_old = self._checked_format() == OLD_FORMAT
+        (application_id,) = self.connection.execute("PRAGMA application_id").fetchone()
+        if is_old or application_id != APPLICATION_ID:
             with self.transaction():
-                renew(self.connection, _SCHEMA)
-                self.set_settings({"format": str(FORMAT)})
+                if is_old:
+                    renew(self.connection, _SCHEMA)
+                    self.set_settings({"format": str(FORMAT)})
+                self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                self.connection.execute(_OWN_STEMS)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -298,12 +324,39 @@ class Catalogue:
         (generation,) = self.connection.execute(query).fetchone()
         row = (shard.stem, shard.rows, source, generation, shard.records_crc)
         self.connection.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?)", row)
+        self.connection.execute("DELETE FROM own_stems WHERE stem = ?", (shard.stem,))
 
     def drop_shards(self, stems: Iterable[str]) -> None:
         """Let these shards exist no more, and forget which of their rows were removed."""
         keys = [(stem,) for stem in stems]
         self.connection.executemany("DELETE FROM shards WHERE stem = ?", keys)
+        self.connection.executemany("INSERT OR REPLACE INTO own_stems VALUES (?, 1)", keys)
         self.connection.executemany("DELETE FROM tombstones WHERE stem = ?", keys)
+
+    def record_stem(self, stem: str) -> None:
+        """Record, in a commit of its own, that files of this stem are ours."""
+        self.connection.execute("INSERT INTO own_stems VALUES (?, 0)", (stem,))
+
+    def recorded_stems(self) -> dict[str, bool]:
+        """Stems of files that are ours and of no shard; whether there was a shard of them once."""
+        try:
+            rows = self.connection.execute("SELECT stem, was_committed FROM own_stems").fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            return {}  # written by an earlier version, which recorded nothing
+        return {stem: bool(was_committed) for stem, was_committed in rows}
+
+    def forget_stems(self, stems: Iterable[str]) -> None:
+        """Forget stems of which there is no file any more, in one commit."""
+        keys = [(stem,) for stem in stems]
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            self.connection.executemany("DELETE FROM own_stems WHERE stem = ?", keys)
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.connection.rollback()
+            raise
 
     def replace_shards(self, source: Path | None, shards: Iterable[ShardRow]) -> None:
         """Let these be all the shards of that source; None stands for indexed pictures."""
@@ -413,46 +466,100 @@ class Catalogue:
         )
 
 
-def _make_directory(directory: Path) -> None:
+def _check_place(directory: Path) -> None:
+    """Raise unless `directory` holds a library that may be written, or a new one may go there."""
+    _check_text(directory)
+    path = directory / FILE_NAME
+    if os.path.lexists(path):
+        prove_ours(path, APPLICATION_ID, _has_our_tables, writing=True)
+        if os.path.lexists(directory / SHARDS):
+            check_directory(directory / SHARDS)
+    elif directory.is_dir():
+        _check_empty(directory)
+
+
+def _check_text(directory: Path) -> None:
+    """Raise InputError for a path that has no text: database, records and answers have to name it."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"cannot make the library {directory}: {error.strerror}; choose another place with --library"
+        os.fspath(directory.absolute()).encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(directory).decode("utf-8", "backslashreplace")
+        raise InputError(
+            f"expected the path of a library in UTF-8, found {shown}; rename the folder, or choose another "
+            "place with --library"
         ) from error
 
 
-def _create(path: Path) -> None:
-    """A database with its tables appears at once: under another name it is made, then renamed.
-
-    In write-ahead mode from the beginning: a change of mode that was stopped needs a writer to be undone.
-    """
-    for debris in path.parent.glob(f"{FILE_NAME}.*.tmp*"):
-        debris.unlink()
-    draft = path.with_name(f"{FILE_NAME}.{secrets.token_hex(4)}.tmp")
+def _check_empty(directory: Path) -> None:
+    """Raise InputError where a new library would come among the files of somebody else."""
     try:
-        with closing(_connect(draft.absolute().as_uri())) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript("BEGIN;" + _SCHEMA)
-            connection.execute("INSERT INTO settings VALUES ('format', ?)", (str(FORMAT),))
-            connection.commit()
-            connection.execute(
-                "PRAGMA wal_checkpoint(TRUNCATE)"
-            )  # at the closing a full disk would not be told
-        draft.replace(path)
-        sync_directory(path.parent)
-    finally:
-        for left in path.parent.glob(f"{draft.name}*"):
-            left.unlink()
+        found = sorted(entry.name for entry in os.scandir(directory) if not _is_left_by_us(entry))
+    except OSError as error:
+        raise StorageError(f"cannot look into {directory}: {error.strerror}") from error
+    if found:
+        shown = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")
+        raise InputError(
+            f"expected an empty or missing folder for a new library, found {shown} in {directory}; "
+            f"choose another place, such as: --library {directory / 'library.snapseek'}"
+        )
 
 
-def _remove_if_empty(directory: Path) -> None:
+def _is_left_by_us(entry: "os.DirEntry[str]") -> bool:
+    """Whether a first index that was stopped leaves such a thing."""
+    if entry.name == SHARDS:
+        return entry.is_dir(follow_symlinks=False) and not any(os.scandir(entry.path))
+    named = entry.name == LOCK_NAME or is_draft_of(entry.name, Path(FILE_NAME))
+    return named and entry.is_file(follow_symlinks=False)
+
+
+def _has_our_tables(connection: sqlite3.Connection) -> bool:
+    """Whether this is a library of a version that gave its database no application id."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if not {"settings", "shards", "files", "imports"} <= tables:
+        return False
+    found = connection.execute("SELECT value FROM settings WHERE name = 'format'").fetchone()
+    return found is not None
+
+
+def _make_directory(directory: Path) -> bool:
+    """Make the directory; whether it was not there before."""
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir()
+    except FileExistsError as error:
+        if not directory.is_dir():
+            raise _cannot_make(directory, error) from error
+        return False
+    except OSError as error:
+        raise _cannot_make(directory, error) from error
+    return True
+
+
+def _cannot_make(directory: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot make the library {directory}: {error.strerror}; choose another place with --library"
+    )
+
+
+def _create(path: Path) -> os.stat_result:
+    """Let a database with its tables appear at `path`; what it is on the disk."""
+    statements = (_SCHEMA, _OWN_STEMS, _FIRST_ROW)
+    try:
+        create_database(path, statements, APPLICATION_ID)
+        return path.lstat()
+    except OSError as error:
+        raise StorageError(f"cannot make {path}: {error.strerror}") from error
+
+
+def _remove_lock(directory: Path, *, is_new_directory: bool) -> None:
     """After a first index that failed: nothing was committed, so leave nothing behind."""
+    with suppress(StorageError), OwnedDirectory(directory.resolve()) as opened:
+        opened.remove(LOCK_NAME)
     with suppress(OSError):
-        for path in [*directory.glob(f"{FILE_NAME}*"), directory / LOCK_NAME]:
-            path.unlink(missing_ok=True)
-        directory.rmdir()
+        (directory / SHARDS).rmdir()
+    if is_new_directory:
+        with suppress(OSError):
+            directory.rmdir()
 
 
 def _connect(uri: str) -> sqlite3.Connection:

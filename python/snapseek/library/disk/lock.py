@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from snapseek.errors import LibraryBusyError, StorageError
@@ -13,31 +13,47 @@ _LOOK_EVERY_S = 0.02
 
 
 @contextmanager
-def writer_lock(path: Path, timeout_s: float) -> Iterator[None]:
-    """Hold the lock `path` in the block; the file is made if need be, and stays.
+def writer_lock(path: Path, timeout_s: float) -> Iterator[bool]:
+    """Hold the lock `path` in the block; the file is made if need be, and stays. True if it was made here.
 
     Raises LibraryBusyError when somebody holds it for longer than `timeout_s`, StorageError when the disk
     refuses.
     """
-    descriptor = _acquire(path, time.monotonic() + timeout_s)
+    descriptor, is_new = _acquire(path, time.monotonic() + timeout_s)
     try:
-        yield
+        yield is_new
     finally:
         os.close(descriptor)  # lets go of the lock, too
 
 
-def _acquire(path: Path, end_s: float) -> int:
+def _acquire(path: Path, end_s: float) -> tuple[int, bool]:
+    is_new = False
     while True:
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor, was_made = _open(path)
         except OSError as error:
-            raise StorageError(f"cannot write in the library {path.parent}: {error.strerror}") from error
+            what = "it is a link; remove the link" if path.is_symlink() else error.strerror
+            raise StorageError(f"cannot write in the library {path.parent} ({path.name}): {what}") from error
+        is_new = is_new or was_made
         if _try(descriptor) and _is(path, descriptor):
-            return descriptor
+            return descriptor, is_new
         os.close(descriptor)
         if time.monotonic() >= end_s:
             raise LibraryBusyError(f"another process is writing {path.parent}; wait until it has finished")
         time.sleep(_LOOK_EVERY_S)
+
+
+def _open(path: Path) -> tuple[int, bool]:
+    """The lock file, and whether it was made here. A link is not followed, and nothing is written."""
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    while True:
+        try:
+            return os.open(path, flags), False
+        except FileNotFoundError:
+            with suppress(FileExistsError):  # another one makes it just now, or it is a link
+                return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666), True
+            if path.is_symlink():
+                raise
 
 
 def _is(path: Path, descriptor: int) -> bool:

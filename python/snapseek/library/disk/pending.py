@@ -1,5 +1,6 @@
 """Previews that were made and are not in a shard yet, and why others could not be made: safe at any stop."""
 
+import os
 import re
 import sqlite3
 import time
@@ -12,11 +13,15 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
+from snapseek.errors import FormatError, StorageError
 from snapseek.images import MAX_PREVIEW_BYTES
 from snapseek.library.disk.catalogue import MIN_ID, harden, translated
 from snapseek.library.disk.checked import Checker
+from snapseek.library.disk.new_database import create_database, prove_ours, remove_database
 
 FILE_NAME = "previews.db"
+APPLICATION_ID = 0x534E5056
+""""SNPV": what the header of a `previews.db` says that it is."""
 
 _COMMIT_ROWS = 256
 _COMMIT_S = 1.0
@@ -24,7 +29,7 @@ _PAGE = 500
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 _MAX_SIDE_PX = 2**31 - 1
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS made (
+CREATE TABLE made (
     item INTEGER PRIMARY KEY,
     preview BLOB,
     color TEXT,
@@ -49,23 +54,28 @@ class Made:
 
 
 class Pending:
-    """An open `previews.db` of a library. Only the writer of the library may hold one."""
+    """An open `previews.db` of a library. Only the writer of the library may write one."""
 
-    def __init__(self, directory: Path) -> None:
-        """Raises StorageError when the disk refuses, FormatError when the file is damaged."""
+    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+        """Raises StorageError when the disk refuses or the file is another program's, FormatError when it is
+        damaged."""
         self._path = directory / FILE_NAME
         self._mend = f"remove {self._path} and run: snapseek previews"
         self._check = Checker(self._path, self._mend)
+        self._is_read_only = read_only
         self._since = 0
         self._applied: list[int] = []
         self._committed_s = time.monotonic()
+        self._opened = self._prepare()
+        uri = self._path.absolute().as_uri() + ("?mode=ro" if read_only else "?mode=rw")
         with self._translating():
-            self._connection = sqlite3.connect(self._path, isolation_level=None)
+            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None)
             try:
                 harden(self._connection)
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                self._connection.execute("PRAGMA synchronous = NORMAL")
-                self._connection.execute(_SCHEMA)
+                if not read_only:
+                    self._connection.execute("PRAGMA journal_mode = WAL")
+                    self._connection.execute("PRAGMA synchronous = NORMAL")
+                    self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             except BaseException:
                 self._connection.close()
                 raise
@@ -76,6 +86,23 @@ class Pending:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise translated(error, self._path, self._mend) from error
+
+    def _prepare(self) -> os.stat_result:
+        """Let the file be there and be ours; what it is on the disk."""
+        try:
+            if not self._is_read_only and not os.path.lexists(self._path):
+                create_database(self._path, (_SCHEMA,), APPLICATION_ID)
+            prove_ours(self._path, APPLICATION_ID, _has_our_table, writing=not self._is_read_only)
+            return self._path.lstat()
+        except FormatError as error:
+            raise StorageError(
+                f"expected the unfinished previews of this library in {self._path}, found another file, and "
+                "left it as it is; move it away and begin again"
+            ) from error
+        except OSError as error:
+            if isinstance(error, StorageError):
+                raise
+            raise StorageError(f"cannot write {self._path}: {error.strerror}") from error
 
     @staticmethod
     def is_there(directory: Path) -> bool:
@@ -92,9 +119,8 @@ class Pending:
                 (count,) = self._connection.execute("SELECT count(*) FROM made").fetchone()
         finally:
             self._connection.close()
-        if count == 0:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        if count == 0 and not self._is_read_only:
+            remove_database(self._path, self._opened)
 
     def add(self, made: Made) -> None:
         """Note one, and make what was noted safe now and then. Raises StorageError or FormatError."""
@@ -135,10 +161,13 @@ class Pending:
     def forget_applied(self) -> None:
         """Let go of the previews that `applied` has put into records, which are safe now."""
         rows = [(item,) for item in self._applied]
-        with self._translating():
-            self._connection.execute("BEGIN")
-            self._connection.executemany("DELETE FROM made WHERE item = ? AND reason IS NULL", rows)
-            self._connection.execute("COMMIT")
+        try:
+            with self._translating():
+                self._connection.execute("BEGIN")
+                self._connection.executemany("DELETE FROM made WHERE item = ? AND reason IS NULL", rows)
+                self._connection.execute("COMMIT")
+        except StorageError:  # a full disk: they are in the records, and noted twice until later
+            self._connection.rollback()
         self._applied.clear()
 
     def applied(self, records: pa.RecordBatch) -> pa.RecordBatch:
@@ -189,3 +218,9 @@ class Pending:
             check.fail("the sides of a picture", None)
         check.text_or_none(reason, "a reason")
         return row
+
+
+def _has_our_table(connection: sqlite3.Connection) -> bool:
+    """Whether this is a `previews.db` of a version that gave it no application id."""
+    found = connection.execute("SELECT group_concat(name) FROM pragma_table_info('made')").fetchone()
+    return bool(found == ("item,preview,color,width,height,reason",))

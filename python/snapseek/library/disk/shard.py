@@ -1,8 +1,6 @@
 """The pair of files that is a shard: vectors and records, row by row the same pictures."""
 
-import secrets
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,15 +10,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, StorageError
+from snapseek.errors import FormatError
+from snapseek.library.disk.catalogue import SHARDS
 from snapseek.library.disk.durable import crc_of, sync_directory, sync_file
 from snapseek.library.disk.rows import ShardRow
+from snapseek.library.disk.shard_files import ShardFiles
 from snapseek.library.disk.stage import Stage
 from snapseek.library.filters.facet_store import FacetStore
 from snapseek.library.table.records import SCHEMA, Record, Records, RecordWriter
 from snapseek.vectors import Allow, Effort, Filter, RowFlags, VectorIndex
 
-DIRECTORY = "shards"
+DIRECTORY = SHARDS
 DEEPEST_PAGE = 1000
 """So many rows are compared in full whatever is asked for: one page then goes on where the last one ended."""
 
@@ -35,19 +35,20 @@ class ShardDraft:
     Leaving the `with` block without `finish` removes all its files.
     """
 
-    def __init__(self, library: Path, dim: int, schema: pa.Schema = SCHEMA) -> None:
-        """Start a shard of a new name in `library`. Raises StorageError when the disk refuses."""
-        self._directory = library / DIRECTORY
-        try:
-            self._directory.mkdir(exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"cannot make {self._directory}: {error.strerror}") from error
-        self.stem = secrets.token_hex(8)
+    def __init__(self, files: ShardFiles, dim: int, schema: pa.Schema = SCHEMA) -> None:
+        """Start a shard of a new name in a library. Raises StorageError when the disk refuses."""
+        self._files = files
+        self._directory = files.directory
+        self.stem = files.new_stem()
         self._finished = False
         self.schema = schema
         self._vector_path = self._directory / f"{self.stem}.snap"
         self._record_path = self._directory / f"{self.stem}.arrow"
-        self._stage = Stage(self._directory, self.stem, dim, schema)
+        try:
+            self._stage = Stage(self._directory, self.stem, dim, schema)
+        except BaseException:
+            files.remove_draft(self.stem)
+            raise
 
     @property
     def rows(self) -> int:
@@ -87,7 +88,7 @@ class ShardDraft:
             progress=progress,
         )
         self._write_records(_rows_of(ids, index.ids()), progress or (lambda stage, share: None))
-        self._stage.remove()
+        self._files.remove_stage(self.stem)
         sync_file(self._record_path)
         sync_directory(self._directory)
         self._finished = True
@@ -107,18 +108,18 @@ class ShardDraft:
                 progress("records", written / len(order))
             writer.finish()
         except BaseException:
-            with suppress(StorageError):
-                writer.close()
+            writer.abandon()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._stage.remove()
-        if not self._finished:
-            for path in (self._vector_path, self._record_path):
-                path.unlink(missing_ok=True)
+        self._stage.abandon()
+        if self._finished:
+            self._files.release(self.stem)
+        else:
+            self._files.remove_draft(self.stem)
 
 
 def _deep(setting: Effort | None, rows: int) -> Effort | None:
@@ -243,11 +244,3 @@ def _opened(path: Path) -> VectorIndex:
     except FormatError as error:
         is_newer = "newer" in str(error)
         raise FormatError(str(error) if is_newer else f"{error}; run: snapseek repair") from error
-
-
-def sweep(library: Path, stems: Sequence[str]) -> None:
-    """Remove the files of shards not named: replaced ones, and those of an index that was stopped."""
-    for path in (library / DIRECTORY).glob("*"):
-        if path.name.split(".")[0] not in stems:
-            with suppress(OSError):  # on Windows a file that is still open stays until the next sweep
-                path.unlink()

@@ -13,6 +13,7 @@ from snapseek.library.disk.catalogue import ShardRow
 from snapseek.library.disk.matching import Matching
 from snapseek.library.disk.part import Part
 from snapseek.library.disk.shard import Shard
+from snapseek.library.disk.shard_files import check_inside
 from snapseek.library.table.records import Core, Record
 
 _NONE = np.zeros(0, np.int64)
@@ -75,6 +76,7 @@ class Shards:
 
         What `before` has open is taken from it. Raises FormatError when a file is missing or damaged.
         """
+        check_inside(library)
         is_open = {part.shard.stem: part.shard for part in before.parts} if before else {}
         self.parts: list[Part] = [
             Part(

@@ -12,7 +12,7 @@ from snapseek.library.table.records import Record, Records, RecordWriter
 
 
 class Stage:
-    """Vectors as float16 and records, row by row, in two files until `remove`.
+    """Vectors as float16 and records, row by row, in two files until they are removed.
 
     Nothing of them is held in memory, and they need no more than `2 * dim` bytes and a record for each row.
     """
@@ -26,8 +26,9 @@ class Stage:
         self._records = RecordWriter(self._record_path, schema)
         self._ids: list[NDArray[np.int64]] = []
         try:
-            self._vectors = self._vector_path.open("wb")
+            self._vectors = self._vector_path.open("xb")
         except OSError as error:
+            self._records.abandon()
             raise self._refused(error) from error
 
     def append(self, vector: NDArray[np.float32], record: Record) -> None:
@@ -70,15 +71,11 @@ class Stage:
         """The records, mapped."""
         return Records(self._record_path)
 
-    def remove(self) -> None:
-        """Remove both files; whatever was mapped of them must not be used any more."""
+    def abandon(self) -> None:
+        """Close both files as they are; they are removed with the draft, and not to be used any more."""
         with suppress(OSError):  # a disk that is full may refuse to close, too
             self._vectors.close()
-        with suppress(StorageError):
-            self._records.close()
-        for path in (self._vector_path, self._record_path):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+        self._records.abandon()
 
     def _refused(self, error: OSError) -> StorageError:
         return StorageError(f"cannot write {self._vector_path}: {error.strerror or error}")

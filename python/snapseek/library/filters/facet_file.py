@@ -6,17 +6,16 @@ records: a file that is damaged or of another edition is built again.
 """
 
 import json
-import os
 import struct
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.atomic_file import atomic_file, first_bytes
 from snapseek.errors import FormatError
 
 _MAGIC = b"SNAPFACE"
@@ -34,24 +33,25 @@ class StaleError(FormatError):
 
 
 def write_arrays(path: Path, stamp: Mapping[str, object], arrays: Arrays) -> bool:
-    """Write the file in one step; `stamp` is what it was made of. False where the folder refuses."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    """Write the file in one step; `stamp` is what it was made of.
+
+    False where the folder refuses, or where something that is no file of arrays has the name.
+    """
     try:
-        with draft.open("wb") as file:
+        with atomic_file(path, may_replace=_is_ours) as file:
             header, places = _header(stamp, arrays)
             file.write(header)
             for place, array in zip(places, arrays.values(), strict=True):
                 file.seek(place)
                 file.write(np.ascontiguousarray(array).data)
             file.truncate(max(file.tell(), len(header)))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
     except OSError:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
         return False
     return True
+
+
+def _is_ours(path: Path) -> bool:
+    return first_bytes(path, len(_MAGIC)) == _MAGIC
 
 
 def _header(stamp: Mapping[str, object], arrays: Arrays) -> tuple[bytes, list[int]]:

@@ -158,7 +158,8 @@ class FacetStore:
                 facet = list_facet(self._records, column)
             else:
                 facet = number_facet(self._records, column)
-        if self._beside is not None and not isinstance(facet, TextFacet):
+        is_there = self._beside is not None and self._beside.is_file()  # or the shard was dropped meanwhile
+        if is_there and not isinstance(facet, TextFacet):
             arrays = facet.index.arrays() if isinstance(facet, WordFacet) else arrays_of(facet)
             write_arrays(self._path(column), self._stamp(column, type(facet).__name__), arrays)
         return facet

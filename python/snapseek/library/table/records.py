@@ -1,7 +1,7 @@
 """The Arrow file beside the vectors: one record a row, in scan order, open to all that read Arrow."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, time
 from functools import cached_property
 from itertools import repeat
@@ -63,14 +63,15 @@ class RecordWriter:
     def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
         """Create the file at `path`.
 
-        Columns get the types that `stored_type` says. Raises StorageError when the disk refuses, InputError
-        for a type that records cannot have.
+        Columns get the types that `stored_type` says. Raises StorageError when the disk refuses or there is a
+        file already, InputError for a type that records cannot have.
         """
         self._path = path
         self._schema = _stored_schema(schema)
         self._pending: list[Record] = []
         try:
-            self._writer = pa.ipc.new_file(str(path), self._schema)
+            self._file = path.open("xb")
+            self._writer = pa.ipc.new_file(self._file, self._schema)
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error}") from error
 
@@ -106,8 +107,17 @@ class RecordWriter:
         """Close the file as it is. Raises StorageError when the disk refuses."""
         try:
             self._writer.close()
+            self._file.close()
         except OSError as error:
             raise StorageError(f"cannot write {self._path}: {error}") from error
+
+    def abandon(self) -> None:
+        """Close the file as it is, complete or not; never raises."""
+        if self._file.closed:
+            return
+        for part in (self._writer, self._file):
+            with suppress(OSError, pa.ArrowException):
+                part.close()
 
 
 def _stored_schema(schema: pa.Schema) -> pa.Schema:

@@ -1,0 +1,101 @@
+"""Files that appear under their name whole or not at all, and never in the place of a file of somebody else.
+
+A draft is created exclusively (`O_EXCL`, which follows no link) under a name of its own, written, synced and
+then published. Only the process that created a draft removes it.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+_NOT_FOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+@contextmanager
+def atomic_file(
+    path: Path, *, may_replace: Callable[[Path], bool] = lambda path: True, sync: bool = True
+) -> Iterator[BinaryIO]:
+    """Open a draft for writing; when the block ends, it gets the name `path`.
+
+    Parameters
+    ----------
+    path
+        The name that the finished file gets.
+    may_replace
+        Whether a file that has the name already may be replaced; called only if there is one.
+    sync
+        Whether the content is made safe against a power cut first.
+
+    Raises
+    ------
+    FileExistsError
+        If the name is taken and `may_replace` says no. The file there is left as it was.
+    OSError
+        If the disk refuses. After any exception, Ctrl-C included, no draft stays.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    is_ours = not os.path.lexists(draft)
+    try:
+        with draft.open("xb") as stream:
+            yield stream
+            stream.flush()
+            if sync:
+                os.fsync(stream.fileno())
+        if os.path.lexists(path) and may_replace(path):
+            draft.replace(path)
+        else:
+            publish_new(draft, path)
+    finally:
+        if is_ours:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+
+
+def publish_new(draft: Path, path: Path) -> None:
+    """Give `draft` the name `path`. Raises FileExistsError if there is anything of that name."""
+    try:
+        os.link(draft, path, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        draft.rename(path)
+    except NotImplementedError:  # the system cannot link without following: Windows, where rename refuses
+        draft.rename(path)
+    else:
+        draft.unlink()
+
+
+def remove_created(path: Path, created: os.stat_result) -> None:
+    """Remove `path` if it is still the file whose status at its creation was `created`."""
+    with suppress(OSError):
+        if os.path.samestat(path.lstat(), created):
+            path.unlink()
+
+
+def is_plain_file(path: Path) -> bool:
+    """Whether `path` is a regular file with this name alone: no link, directory, pipe or device."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+
+
+def first_bytes(path: str | Path, count: int, *, dir_fd: int | None = None) -> bytes:
+    """The first bytes of a regular file; nothing if it is anything else. Follows no link at its last part."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _NOT_FOLLOWED, dir_fd=dir_fd)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, count) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,100 @@
+"""Removal inside a library: all of it happens here.
+
+A file is removed only from a directory that is held open and was reached through no link, only when it is a
+regular file, and only when the caller has a record that the library itself wrote it. `unlinkat` never follows
+a link, so one that is swapped in after the check leads nowhere.
+"""
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from snapseek.atomic_file import first_bytes
+from snapseek.errors import StorageError
+
+_HAS_DESCRIPTORS = os.name == "posix"
+
+
+class OwnedDirectory:
+    """A directory of a library, held open for the removal of files that the library wrote."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the directory. Raises StorageError when it is a link, no directory, or cannot be opened."""
+        check_directory(path)
+        self._path = path
+        self._descriptor: int | None = None
+        if _HAS_DESCRIPTORS:
+            try:
+                self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            except OSError as error:
+                raise StorageError(f"cannot open {path}: {error.strerror}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+    def names(self) -> list[str]:
+        """The names in it."""
+        return os.listdir(self._path if self._descriptor is None else self._descriptor)  # noqa: PTH208
+
+    def first_bytes(self, name: str, count: int) -> bytes:
+        """The first bytes of a regular file in it; nothing if it is anything else."""
+        return first_bytes(self._at(name), count, dir_fd=self._descriptor)
+
+    def status(self, name: str) -> os.stat_result | None:
+        """The status of what has that name, a link itself included; None if nothing has."""
+        with suppress(OSError):
+            return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
+        return None
+
+    def remove(self, name: str, expected: os.stat_result | None = None) -> bool:
+        """Remove a regular file; whether nothing of that name is left.
+
+        With `expected` only that very file is removed.
+        """
+        status = self.status(name)
+        if status is None:
+            return True
+        if not stat.S_ISREG(status.st_mode):
+            return False
+        if expected is not None and not os.path.samestat(status, expected):
+            return False
+        try:
+            os.unlink(self._at(name), dir_fd=self._descriptor)
+        except OSError:  # Windows keeps a file that is still open; the next writer removes it
+            return False
+        return True
+
+    def _at(self, name: str) -> str:
+        """How a name is given to the system: by itself next to the open directory, or as a whole path."""
+        if self._descriptor is not None:
+            return name
+        check_directory(self._path)
+        return os.path.join(self._path, name)  # noqa: PTH118
+
+
+def check_directory(path: Path) -> None:
+    """Raise StorageError unless `path` is a directory itself, not a link to one."""
+    try:
+        status = path.lstat()
+    except OSError as error:
+        raise StorageError(f"cannot open {path}: {error.strerror}") from error
+    if not stat.S_ISDIR(status.st_mode) or _is_junction(status):
+        kind = "a link" if stat.S_ISLNK(status.st_mode) or _is_junction(status) else "another kind of file"
+        raise StorageError(
+            f"expected {path} to be a directory of the library, found {kind}; "
+            "nothing is written or removed there: move it away, or use another library"
+        )
+
+
+def _is_junction(status: os.stat_result) -> bool:
+    mount_point = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
+    return mount_point is not None and getattr(status, "st_reparse_tag", 0) == mount_point
