@@ -95,9 +95,9 @@ class Pending:
             prove_ours(self._path, APPLICATION_ID, _has_our_table, writing=not self._is_read_only)
             return self._path.lstat()
         except FormatError as error:
-            raise StorageError(
+            raise FormatError(
                 f"expected the unfinished previews of this library in {self._path}, found another file, and "
-                "left it as it is; move it away and begin again"
+                f"left it as it is; move it away, or {self._mend}"
             ) from error
         except OSError as error:
             if isinstance(error, StorageError):
