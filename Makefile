@@ -121,7 +121,6 @@ fuzz: ## A million files of lies and damage through open, verify and search
 test-arm: ## Lints and all tests of the crate for 64-bit ARM, on this machine: needs Debian's qemu-user and gcc-aarch64-linux-gnu
 	rustup target add aarch64-unknown-linux-gnu
 	cargo clippy --locked --target aarch64-unknown-linux-gnu --lib --tests -- -D warnings
-	CARGO_PROFILE_TEST_OPT_LEVEL=1 \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
 	cargo test --locked --target aarch64-unknown-linux-gnu --lib

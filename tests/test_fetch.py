@@ -201,12 +201,12 @@ def test_few_connections_to_a_host(web):
 @pytest.mark.slow
 def test_waiting_for_ones_turn_is_not_held_against_a_picture(web):
     async def slowly(writer, asked):
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.1)
         await answer(body=BODY)(writer, asked)
 
     web.routes |= {f"{number}": slowly for number in range(25)}
     urls = [web.url(f"{number}") for number in range(25)]
-    assert fetched(*urls, connections_per_host=1, deadline_s=4.0) == [BODY] * 25
+    assert fetched(*urls, connections_per_host=1, deadline_s=2.0) == [BODY] * 25
 
 
 def test_a_dead_host_is_given_up(web):

@@ -48,9 +48,9 @@ def snapseek(wheel, tmp_path_factory) -> Path:
     """The command in an environment that holds the wheel, and the pinned dependencies."""
 
     def install(place: Path) -> None:
-        venv.create(place, with_pip=True, symlinks=True)
-        pip = [place / "bin" / "pip", "install", "--quiet", "--no-index", "--no-deps", wheel]
-        subprocess.run(pip, check=True)
+        venv.create(place, symlinks=True)
+        pip = [sys.executable, "-m", "pip", "--python", place / "bin" / "python"]
+        subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", wheel], check=True)
         (site,) = place.glob("lib/python3.*/site-packages")
         # Appended to the path: the installed wheel comes before anything of the development environment.
         (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
