@@ -13,7 +13,7 @@ WORKERS := -n auto --dist worksteal
 OUTPUT_APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-quick lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse
+.PHONY: help install run test test-quick lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse stops
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -80,8 +80,14 @@ crash: install ## Kill and starve a library at 2,400 moments; 2,000 sequences am
 schemathesis: .venv/dev.stamp install ## Ask 500 made-up requests of each operation of the served document, twice (some minutes)
 	SNAPSEEK_EXAMPLES=500 $(BIN)/pytest -q tests/test_schemathesis.py
 
-hostile-requests: .venv/dev.stamp install ## 10,000 random requests, and hundreds of hostile ones (some minutes)
+hostile-requests: .venv/dev.stamp install ## 10,000 random requests, hundreds of hostile ones, hostile bodies, 1,500 silent connections (some minutes)
 	SNAPSEEK_REQUESTS=10000 $(BIN)/pytest -q tests/test_hostile_requests.py
+	PYTHONPATH=python $(BIN)/snapseek index demo/pictures --library target/demo-library
+	PYTHONPATH=python:tests $(BIN)/python benches/hostile_load.py target/demo-library
+
+stops: .venv/dev.stamp install ## Stop the server and the search 200 times at random moments (some minutes)
+	PYTHONPATH=python $(BIN)/snapseek index demo/pictures --library target/demo-library
+	PYTHONPATH=python $(BIN)/python benches/stops.py target/demo-library --stops 200
 
 clip-client: .venv/dev.stamp install ## clip-retrieval's own ClipClient against this server
 	test -d target/clip-client-venv || $(PYTHON) -m venv target/clip-client-venv

@@ -220,12 +220,11 @@ def silent_process(port: int, count: int, is_over: Event) -> None:
 async def ask_honestly(port: int, address: str, number: int, until_s: float, seen: Counter[str]) -> None:
     """Search on one kept connection until then."""
     reader, writer = await asyncio.open_connection(HOST, port, local_addr=(address, 0))
-    turn = 0
     while time.monotonic() < until_s:
-        turn += 1
-        words = f"dog%20{number}%20{turn}" if turn % 10 == 0 else f"dog%20{number % 7}"
         try:
-            writer.write(f"GET /api/search?q={words}&limit=5 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            writer.write(
+                f"GET /api/search?q=red&offset={number % 2} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+            )
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
             await reader.readexactly(length)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,22 +21,31 @@ from snapseek.server import run, serve
 
 POSIX_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 PROGRAM = """
-import sys
+import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from fake_library import FakeLibrary
 from snapseek.server import serve
 library = FakeLibrary(Path(sys.argv[2]))
+exec(sys.argv[3])
 serve(library, port=0, on_ready=lambda url: print(url, flush=True))
 print("closed" if library.is_warm.wait(60) else "cold", flush=True)
 """
 
 
+SLOW = """
+library.is_slow = False
+library.before_search = lambda: time.sleep(3 * library.is_slow)
+import threading
+threading.Timer(0.5, lambda: setattr(library, "is_slow", True)).start()
+"""
+
+
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
+def running(folder: Path, setup: str = "") -> Iterator[tuple[subprocess.Popen[str], str, int]]:
     """A server in a process of its own: the process, its host and its port."""
     here = str(Path(__file__).parent)
-    command = [sys.executable, "-c", PROGRAM, here, str(folder)]
+    command = [sys.executable, "-c", PROGRAM, here, str(folder), setup]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -132,6 +142,22 @@ def test_ctrl_c_closes_in_order(tmp_path: Path):
         output, complaints = process.communicate(timeout=60)
         kept.close()
     assert (process.returncode, output, complaints) == (0, "closed\n", "")
+
+
+@POSIX_SIGNALS
+def test_a_second_ctrl_c_cuts_off_what_is_under_way_without_a_word(tmp_path: Path):
+    """Over a search that takes three seconds, and signals at several moments of the stop."""
+    for pause_s in (0.0, 0.15):
+        with running(tmp_path, SLOW) as (process, host, port):
+            client = http.client.HTTPConnection(host, port, timeout=60)
+            client.request("GET", "/api/search?q=two+dogs")
+            time.sleep(0.2)
+            for _ in range(3):
+                process.send_signal(signal.SIGINT)
+                time.sleep(pause_s)
+            _, complaints = process.communicate(timeout=60)
+            client.close()
+        assert complaints == ""
 
 
 @POSIX_SIGNALS

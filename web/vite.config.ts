@@ -1,7 +1,8 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
-const server = 'http://127.0.0.1:8000';
+// Host stays that of the page, so that the server takes the page for its own.
+const server = { target: 'http://127.0.0.1:8000', changeOrigin: false };
 
 export default defineConfig({
   plugins: [svelte()],

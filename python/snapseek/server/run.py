@@ -80,7 +80,7 @@ def serve(
         except KeyboardInterrupt:
             _log.debug("stopped by Ctrl-C before the server had begun")
         finally:
-            if threading.current_thread() is threading.main_thread():
+            if threading.current_thread() is threading.main_thread() and on_interrupt is not None:
                 signal.signal(signal.SIGINT, on_interrupt)
 
 

@@ -21,16 +21,17 @@ _QUERY = "What to search for, such as: two dogs; horse + stripes - 2:snow; id:17
 _PROBLEMS = {
     "400": "A parameter or a field is missing, malformed, out of bounds or not known.",
     "401": "The server asks for its token.",
+    "403": "A web page of an origin that is not allowed sent this.",
     "404": "No picture has that id, or its original is gone.",
     "408": "The body did not arrive in time.",
     "409": "The library was made with another model than the one loaded.",
-    "413": "The body is too large.",
-    "415": "The original is there, but cannot be read as a picture.",
+    "413": "The body, or its JSON outside of pictures, is too large.",
+    "415": "The original cannot be read as a picture, or the body is compressed or no JSON.",
     "416": "The range begins behind the end of the file.",
     "429": "This client asks too often.",
-    "503": "Too many requests are waiting, or the model is not loaded yet; see Retry-After.",
+    "503": "Too many requests or bytes are in flight, or the model is not loaded yet; see Retry-After.",
 }
-_ANYWHERE = ("401", "429", "503")
+_ANYWHERE = ("401", "403", "429", "503")
 
 
 def openapi(snapseek_version: str) -> Json:
@@ -90,7 +91,7 @@ def _get(summary: str, schema: str | None, parameters: list[Json], *problems: st
 
 def _post(summary: str, takes: str, gives: str, *problems: str) -> Json:
     body = {"required": True, "content": {"application/json": {"schema": reference(takes)}}}
-    refusals = ("400", "408", "413", *problems)
+    refusals = ("400", "408", "413", "415", *problems)
     return {
         "post": {
             **_operation(summary, [], {"200": _content(summary, reference(gives))}, refusals),

@@ -36,7 +36,10 @@ async def read_pictures(
     """
     terms = []
     for picture in pictures:
-        data = picture.data if picture.data is not None else await _fetched(service, picture.url or "")
+        data = picture.data
+        if data is None:
+            data = await _fetched(service, picture.url or "")
+            reservation.grow(len(data))
         image = await service.decoders.run(request, partial(_decoded, data))
         reservation.grow(image.width * image.height * len(image.getbands()))
         terms.append(Term(image, picture.weight))
