@@ -199,7 +199,10 @@ def check_schema(schema: pa.Schema, required: dict[str, pa.DataType]) -> None:
     ------
     LayoutError
         For a column of another type, two columns of one name, or a column of `required` with another type.
+    UnicodeDecodeError
+        For a name or a time zone that is not UTF-8.
     """
+    str(schema)  # decodes every name and time zone, nested ones too
     if len(set(schema.names)) != len(schema.names):
         raise LayoutError("two of its columns have one name")
     for field in schema:
