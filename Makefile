@@ -13,7 +13,7 @@ WORKERS := -n auto --dist worksteal
 OUTPUT_APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-quick lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse stops
+.PHONY: help install run test test-quick lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse stops fuzz-read
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -123,6 +123,10 @@ screenshots: install chromium ## Twelve pictures of the page over the demo libra
 fuzz: ## A million files of lies and damage through open, verify and search
 	PROPTEST_CASES=500000 cargo test --locked --release no_file_can_do_harm -- --nocapture
 	PROPTEST_CASES=100000 cargo test --locked --release every_kernel_agrees_with_the_reference
+
+READ_CASES ?= 10000
+fuzz-read: .venv/dev.stamp install ## Read 10,000 damaged libraries in child processes, 100,000 files of records in this one (half an hour on two free cores)
+	SNAPSEEK_READ_CASES=$(READ_CASES) SNAPSEEK_VALIDATOR_CASES=100000 $(BIN)/pytest -q -s tests/test_read_fuzz.py
 
 test-arm: ## Lints and all tests of the crate for 64-bit ARM, on this machine: needs Debian's qemu-user and gcc-aarch64-linux-gnu
 	rustup target add aarch64-unknown-linux-gnu

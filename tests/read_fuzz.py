@@ -22,8 +22,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 import read_mutations
+import snapseek.vectors as vectors_module
 from asgi_client import ask
 from embedding_files import WEBP, write_embeddings
 from snapseek.errors import InputError, SnapseekError
@@ -90,10 +92,12 @@ def make_library(place: Path, encoder: Encoder) -> Path:
         "long": pa.array([f"l{row}" for row in rows], pa.large_string()),
     }
     library = place / "library"
-    for number in range(2):
+    for number, flat_rows in enumerate((vectors_module.FLAT_ROWS, ROWS)):
         vectors = unit_rows(ROWS, dim=3, seed=number).astype(np.float16)
         folder = write_embeddings(place / f"input{number}", vectors, **columns)
-        opened = Library.import_vectors(folder, library, encoder=encoder, threads=1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(vectors_module, "FLAT_ROWS", flat_rows)  # the second shard has inverted lists
+            opened = Library.import_vectors(folder, library, encoder=encoder, threads=1)
     opened.remove([3, 170])
     with Pending(library) as pending:
         pending.add(Made(4, b"RIFF", "#010203", 5, 6))

@@ -75,3 +75,19 @@ def test_distances():
     far = distance_km(*paris, np.array([london[0]]), np.array([london[1]]))
     assert far == pytest.approx([343.6], abs=0.5)
     assert distance_km(0, 179.9, np.array([0.0]), np.array([-179.9])) == pytest.approx([22.24], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Condition("width", "=", "cc0"),
+        Condition("width", "prefix", "c"),
+        Condition("licence", ">", 3),
+        Condition("licence", "in", [3, 4]),
+        Condition("tags", "=", 3),
+        Condition("caption", "<", 3.5),
+    ],
+)
+def test_a_value_of_another_type_matches_nothing(tmp_path, condition):
+    """A shard may have another type for a column than the shard that the filter was typed by."""
+    assert not opened(tmp_path).flags(condition).any()

@@ -161,3 +161,15 @@ def test_a_known_column_of_another_type_is_refused(tmp_path):
         pass
     with pytest.raises(FormatError, match="width of type int32, found string"):
         Records(tmp_path / "r.arrow")
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.timestamp("s", "Europe/Berlin"), pa.list_(pa.timestamp("s", "Europe/Berlin"))]
+)
+@pytest.mark.parametrize("found", [b"Europe/Berlin", b"own_column"])
+def test_a_name_or_a_time_zone_that_is_not_utf_8_is_refused(tmp_path, kind, found):
+    path = tmp_path / "r.arrow"
+    write_records(path, [{}], own_column=kind)
+    path.write_bytes(path.read_bytes().replace(found, b"\xff" + found[1:]))
+    with pytest.raises(FormatError, match="utf-8"):
+        Records(path)

@@ -174,3 +174,23 @@ def test_a_library_of_before_goes_on(tmp_path, encoder, monkeypatch):
     library.compact()
     assert len(library.snapshot().schemas()) == 1
     assert [hit.meta.get("kind") for hit in library.browse(count + 1)] == [None] * count + ["jpeg"]
+
+
+def test_values_that_python_cannot_have_are_told_as_text(tmp_path):
+    kinds = {
+        "day": (pa.date32(), 2**30),
+        "wait": (pa.duration("s"), 2**62),
+        "mars": (pa.timestamp("s", "Mars/Olympus"), 60),
+    }
+    schema = pa.schema([*SCHEMA, *((name, kind) for name, (kind, _) in kinds.items())])
+    base = pa.RecordBatch.from_pylist([record(1)], schema=SCHEMA)
+    own = [
+        pa.array([value], pa.int32() if name == "day" else pa.int64()).cast(kind)
+        for name, (kind, value) in kinds.items()
+    ]
+    with pa.ipc.new_file(tmp_path / "r.arrow", schema) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays([*base.columns, *own], schema=schema))
+    ((_, own),) = Records(tmp_path / "r.arrow").get([0])
+    assert "out of range" in own["day"]
+    assert own["wait"] == str(2**62)
+    assert own["mars"] == "1970-01-01T00:01:00Z"

@@ -13,7 +13,7 @@ from typing import NoReturn
 from snapseek.errors import FormatError
 
 MAX_WHOLE = 2**63 - 1
-MAX_DIM = 1 << 16
+MAX_DIM = 4096
 _STEM = re.compile(r"[0-9a-f]{16}")
 _VERSION = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,18}")

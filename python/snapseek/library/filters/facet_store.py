@@ -95,9 +95,17 @@ class FacetStore:
                 facet = self.pixels
             case column:
                 facet = self.facet(column)
-        if facet is None:
+        if facet is None or not self._suits(condition):
             return np.zeros(self.rows, np.bool_)
         return facet.flags(condition.operator, condition.value)
+
+    def _suits(self, condition: Condition) -> bool:
+        """Whether this column can be compared with the value: shards may have other types than the first."""
+        if condition.operator == "exists":
+            return True
+        is_text = self.kinds.get(condition.column) in ("text", "list")
+        values = condition.value if isinstance(condition.value, tuple) else [condition.value]
+        return all(isinstance(value, str) == is_text for value in values)
 
     @cached_property
     def date(self) -> NumberFacet | None:

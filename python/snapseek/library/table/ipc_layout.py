@@ -199,6 +199,8 @@ def check_schema(schema: pa.Schema, required: dict[str, pa.DataType]) -> None:
     ------
     LayoutError
         For a column of another type, two columns of one name, or a column of `required` with another type.
+    UnicodeDecodeError
+        For a name or a time zone that is not UTF-8.
     """
     if len(set(schema.names)) != len(schema.names):
         raise LayoutError("two of its columns have one name")
@@ -208,6 +210,14 @@ def check_schema(schema: pa.Schema, required: dict[str, pa.DataType]) -> None:
             raise LayoutError(f"expected column {field.name} of type {wanted}, found {field.type}")
         if not is_stored(field.type):
             raise LayoutError(f"column {field.name} has the type {str(field.type)[:100]}")
+        _decode_names(field)
+
+
+def _decode_names(field: "pa.Field[Any]") -> None:
+    """Raise UnicodeDecodeError for a name or a time zone that is not UTF-8: Arrow decodes them late."""
+    _ = field.name, getattr(field.type, "tz", None)
+    for place in range(field.type.num_fields):
+        _decode_names(field.type.field(place))
 
 
 def is_stored(kind: pa.DataType, depth: int = _MAX_DEPTH) -> bool:

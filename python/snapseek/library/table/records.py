@@ -292,7 +292,7 @@ def _plain_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
     of_list = pa.types.is_list(kind) and _is_plain(kind.value_type)
     try:
         values = column.to_pylist()
-    except (ValueError, OverflowError):  # Python has no such date, Arrow has
+    except (ValueError, OverflowError, LookupError):  # Python has no such date or time zone, Arrow has
         values = column.cast(pa.string()).to_pylist()
     return values if of_list or _is_plain(kind) else [_speakable(value) for value in values]
 
@@ -315,7 +315,10 @@ def _times(column: "pa.ChunkedArray[Any]") -> list[str | None]:
         return [
             None if time.startswith("NaT") else time for time in iso_times(column.to_numpy(), column.type.tz)
         ]
-    return [time and time.replace(" ", "T") for time in column.cast(pa.string()).to_pylist()]
+    try:
+        return [time and time.replace(" ", "T") for time in column.cast(pa.string()).to_pylist()]
+    except pa.ArrowInvalid:  # a time zone that this machine does not know
+        return _times(column.cast(pa.timestamp(column.type.unit, "UTC")))
 
 
 def _speakable(value: Any) -> Any:
