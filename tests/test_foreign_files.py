@@ -36,7 +36,8 @@ STEPS = 6
 PIECES = {"pieces.PIECE_ROWS": 2, "facet_store.KEPT_ROWS": 1, "watch._TICK_MS": 20, "watch._QUIET_MS": 5}
 LISTS = PIECES | {"core.FLAT_ROWS": 4}
 MANY_SHARDS = PIECES | {"compact._GROWTH": 1000, "compact.SMALL_ROWS": 0}
-LATEST_KILL = 90
+LATEST_KILL = 40
+WRITERS = ["compact", "import", "index", "previews", "remove", "sync"]
 SAID = {0, crash_worker.STORAGE, crash_worker.REFUSED}
 
 by_faulty_disk = [
@@ -113,14 +114,14 @@ class Commands(RuleBasedStateMachine):
             self.foreign.remember(self.library)
             self.foreign.forget(self.library / "writer.lock")
 
-    @rule(number=st.integers(0, 99))
-    def take_away(self, number):
-        """The user moves away what was in the way."""
-        found = sorted(path for path in self.library.glob("*") if path in self.foreign)
-        if found:
-            path = found[number % len(found)]
+    def clear_the_way(self):
+        """The user moves away what a command refused to work with."""
+        for path in sorted(path for path in self.library.glob("*") if path in self.foreign):
             self.foreign.forget(path)
             path.rename(self.place / secrets.token_hex(6))
+        if not (self.library / "library.db").exists() and self.library.exists():
+            self.foreign.forget(self.library)
+            self.library.rename(self.place / secrets.token_hex(6))
 
     @rule(number=st.integers(0, 99))
     def change_pictures(self, number):
@@ -133,11 +134,29 @@ class Commands(RuleBasedStateMachine):
     @precondition(lambda self: self.count < STEPS)
     @rule(
         job=st.sampled_from(sorted(crash_worker.JOBS)),
-        kill_at=st.one_of(st.just(0), st.integers(1, LATEST_KILL)),
         how=st.sampled_from([PIECES, LISTS, MANY_SHARDS]),
-        swap=st.sampled_from(["", "", "", "", "open", "check", "file"]),
+        swap=st.sampled_from(["", "", "", "open", "check", "file"]),
+        is_cleared=st.booleans(),
     )
-    def command(self, job, kill_at, how, swap):
+    def command(self, job, how, swap, is_cleared):
+        if is_cleared:
+            self.clear_the_way()
+        self.run(job, how, swap=swap)
+
+    @precondition(lambda self: self.count < STEPS)
+    @rule(
+        job=st.sampled_from(WRITERS),
+        how=st.sampled_from([PIECES, MANY_SHARDS]),
+        kill_at=st.integers(1, LATEST_KILL),
+        after=st.sampled_from(sorted(crash_worker.JOBS)),
+    )
+    def stopped_command(self, job, how, kill_at, after):
+        """A command that is killed, and one that finds what it left."""
+        self.clear_the_way()
+        self.run(job, how, kill_at=kill_at)
+        self.run(after, how)
+
+    def run(self, job, how, *, kill_at=0, swap=""):
         self.count += 1
         more = {"cache": str(self.place / "cache")}
         target = self.foreign.home / "stand-in"

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -37,10 +37,19 @@ _BUSY_TIMEOUT_S = 5.0
 _OWN_STEMS = """
 CREATE TABLE IF NOT EXISTS own_stems (
     stem TEXT PRIMARY KEY,
-    was_committed INTEGER NOT NULL
-) STRICT, WITHOUT ROWID
+    state TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS own_files (
+    stem TEXT,
+    name TEXT,
+    inode INTEGER NOT NULL,
+    PRIMARY KEY (stem, name)
+) STRICT, WITHOUT ROWID;
 """
-"""The stems of files that this library wrote and that no shard has: see `shard_files`."""
+"""The stems of files that this library wrote and that no shard has, and which files it created: see
+`shard_files`."""
+DRAFT, DROPPED, BROKEN = "draft", "dropped", "broken"
+"""What became of a shard that is none: it was not finished, not needed any more, or not readable any more."""
 
 _SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -174,7 +183,8 @@ class Catalogue:
                     renew(self.connection, _SCHEMA)
                     self.set_settings({"format": str(FORMAT)})
                 self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self.connection.execute(_OWN_STEMS)
+                for statement in _OWN_STEMS.split(";\n"):
+                    self.connection.execute(statement)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -297,26 +307,37 @@ class Catalogue:
         self.connection.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?)", row)
         self.connection.execute("DELETE FROM own_stems WHERE stem = ?", (shard.stem,))
 
-    def drop_shards(self, stems: Iterable[str]) -> None:
+    def drop_shards(self, stems: Iterable[str], state: str = DROPPED) -> None:
         """Let these shards exist no more, and forget which of their rows were removed."""
         keys = [(stem,) for stem in stems]
         self.connection.executemany("DELETE FROM shards WHERE stem = ?", keys)
-        self.connection.executemany("INSERT OR REPLACE INTO own_stems VALUES (?, 1)", keys)
+        rows = [(stem, state) for (stem,) in keys]
+        self.connection.executemany("INSERT OR REPLACE INTO own_stems VALUES (?, ?)", rows)
         self.connection.executemany("DELETE FROM tombstones WHERE stem = ?", keys)
 
     def record_stem(self, stem: str) -> None:
         """Record, in a commit of its own, that files of this stem are ours."""
-        self.connection.execute("INSERT INTO own_stems VALUES (?, 0)", (stem,))
+        self.connection.execute("INSERT INTO own_stems VALUES (?, ?)", (stem, DRAFT))
 
-    def recorded_stems(self) -> dict[str, bool]:
-        """Stems of files that are ours and of no shard; whether there was a shard of them once."""
+    def record_files(self, stem: str, inodes: Mapping[str, int]) -> None:
+        """Record files that were created: each name, and which file it is on the disk. One commit."""
+        values = [value for name, inode in inodes.items() for value in (stem, name, inode)]
+        places = ", ".join(["(?, ?, ?)"] * len(inodes))
+        self.connection.execute(f"INSERT OR REPLACE INTO own_files VALUES {places}", values)  # noqa: S608
+
+    def recorded_files(self, stem: str) -> dict[str, int]:
+        """The files of a stem that were recorded."""
+        query = "SELECT name, inode FROM own_files WHERE stem = ?"
+        return dict(self.connection.execute(query, (stem,)).fetchall())
+
+    def recorded_stems(self) -> dict[str, str]:
+        """Stems of files that are ours and of no shard, and what became of the shard."""
         try:
-            rows = self.connection.execute("SELECT stem, was_committed FROM own_stems").fetchall()
+            return dict(self.connection.execute("SELECT stem, state FROM own_stems").fetchall())
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):
                 raise
             return {}  # written by an earlier version, which recorded nothing
-        return {stem: bool(was_committed) for stem, was_committed in rows}
 
     def forget_stems(self, stems: Iterable[str]) -> None:
         """Forget stems of which there is no file any more, in one commit."""
@@ -324,6 +345,7 @@ class Catalogue:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             self.connection.executemany("DELETE FROM own_stems WHERE stem = ?", keys)
+            self.connection.executemany("DELETE FROM own_files WHERE stem = ?", keys)
             self.connection.execute("COMMIT")
         except BaseException:
             self.connection.rollback()
