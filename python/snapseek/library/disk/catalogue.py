@@ -464,7 +464,8 @@ def _check_text(directory: Path) -> None:
 def _check_empty(directory: Path) -> None:
     """Raise InputError where a new library would come among the files of somebody else."""
     try:
-        found = sorted(entry.name for entry in os.scandir(directory) if not _is_left_by_us(entry))
+        with os.scandir(directory) as entries:
+            found = sorted(entry.name for entry in entries if not _is_left_by_us(entry))
     except OSError as error:
         raise StorageError(f"cannot look into {directory}: {error.strerror}") from error
     if found:
@@ -478,7 +479,7 @@ def _check_empty(directory: Path) -> None:
 def _is_left_by_us(entry: "os.DirEntry[str]") -> bool:
     """Whether a first index that was stopped leaves such a thing."""
     if entry.name == SHARDS:
-        return entry.is_dir(follow_symlinks=False) and not any(os.scandir(entry.path))
+        return entry.is_dir(follow_symlinks=False) and not os.listdir(entry.path)  # noqa: PTH208
     named = entry.name == LOCK_NAME or is_draft_of(entry.name, Path(FILE_NAME))
     return named and entry.is_file(follow_symlinks=False)
 
