@@ -10,6 +10,7 @@ import secrets
 import shutil
 import sys
 from collections import Counter
+from contextlib import suppress
 
 import pyarrow as pa
 import pytest
@@ -29,6 +30,8 @@ import foreign_files
 from crasher import Crasher
 from embedding_files import write_embeddings
 from foreign_files import CONTENTS, KINDS, LIBRARY_NAMES, LIVING, SHARD_NAMES, ForeignFiles
+from snapseek.errors import SnapseekError
+from snapseek.library.disk.catalogue import Catalogue
 from vector_rows import unit_rows
 
 SEQUENCES = int(os.environ.get("SNAPSEEK_SEQUENCES", "60"))
@@ -89,7 +92,10 @@ class Commands(RuleBasedStateMachine):
         names = LIBRARY_NAMES if where == "library" else SHARD_NAMES
         folder = self.folders()[where]
         folder.mkdir(exist_ok=True, parents=True)
-        self.foreign.put(folder / names[number % len(names)], kind, content)
+        name = names[number % len(names)]
+        if name == "library.db-wal" and kind == "file":
+            kind = "link"  # a file of this name is SQLite's own by its rules
+        self.foreign.put(folder / name, kind, content)
 
     @rule(number=st.integers(0, 9), ending=st.sampled_from(LIVING), kind=st.sampled_from(KINDS))
     def put_at_a_living_stem(self, number, ending, kind):
@@ -101,7 +107,11 @@ class Commands(RuleBasedStateMachine):
     @rule(number=st.integers(0, 9), kind=st.sampled_from(KINDS))
     def put_in_the_place_of_ours(self, number, kind):
         shards = self.library / "shards"
-        ours = [path for path in sorted(shards.glob("*.*")) if path not in self.foreign and path.is_file()]
+        stems = set()
+        with suppress(SnapseekError), Catalogue.open(self.library) as catalogue:
+            stems = {row.stem for row in catalogue.shards()}
+        there = [path for path in sorted(shards.glob("*.*")) if path.is_file() and path.stem in stems]
+        ours = [path for path in there if path not in self.foreign]
         if ours and not shards.is_symlink():
             path = ours[number % len(ours)]
             path.unlink()

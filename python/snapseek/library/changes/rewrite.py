@@ -40,6 +40,7 @@ def rewritten(
             writer.abandon()
         sync_file(new.with_suffix(".arrow"))
         sync_directory(directory)
+        files.record(stem, "snap", "arrow", is_finished=True)
         yield replace(row, stem=stem, records_crc=crc_of(new.with_suffix(".arrow")))
     except BaseException:
         files.remove_draft(stem)

@@ -43,11 +43,15 @@ CREATE TABLE IF NOT EXISTS own_files (
     stem TEXT,
     name TEXT,
     inode INTEGER NOT NULL,
+    size_bytes INTEGER,
+    modified_ns INTEGER,
     PRIMARY KEY (stem, name)
 ) STRICT, WITHOUT ROWID;
 """
 """The stems of files that this library wrote and that no shard has, and which files it created: see
 `shard_files`."""
+FileIdentity = tuple[int, int | None, int | None]
+"""The inode of a file; of a finished one its size and time of change as well."""
 DRAFT, DROPPED, BROKEN = "draft", "dropped", "broken"
 """What became of a shard that is none: it was not finished, not needed any more, or not readable any more."""
 
@@ -319,16 +323,16 @@ class Catalogue:
         """Record, in a commit of its own, that files of this stem are ours."""
         self.connection.execute("INSERT INTO own_stems VALUES (?, ?)", (stem, DRAFT))
 
-    def record_files(self, stem: str, inodes: Mapping[str, int]) -> None:
+    def record_files(self, stem: str, files: Mapping[str, FileIdentity]) -> None:
         """Record files that were created: each name, and which file it is on the disk. One commit."""
-        values = [value for name, inode in inodes.items() for value in (stem, name, inode)]
-        places = ", ".join(["(?, ?, ?)"] * len(inodes))
+        values = [value for name, identity in files.items() for value in (stem, name, *identity)]
+        places = ", ".join(["(?, ?, ?, ?, ?)"] * len(files))
         self.connection.execute(f"INSERT OR REPLACE INTO own_files VALUES {places}", values)  # noqa: S608
 
-    def recorded_files(self, stem: str) -> dict[str, int]:
+    def recorded_files(self, stem: str) -> dict[str, FileIdentity]:
         """The files of a stem that were recorded."""
-        query = "SELECT name, inode FROM own_files WHERE stem = ?"
-        return dict(self.connection.execute(query, (stem,)).fetchall())
+        query = "SELECT name, inode, size_bytes, modified_ns FROM own_files WHERE stem = ?"
+        return {name: tuple(identity) for name, *identity in self.connection.execute(query, (stem,))}
 
     def recorded_stems(self) -> dict[str, str]:
         """Stems of files that are ours and of no shard, and what became of the shard."""

@@ -89,11 +89,11 @@ class ShardDraft:
             threads=threads,
             progress=progress,
         )
-        self._files.record(self.stem, "snap")
         self._write_records(_rows_of(ids, index.ids()), progress or (lambda stage, share: None))
         self._files.remove_stage(self.stem)
         sync_file(self._record_path)
         sync_directory(self._directory)
+        self._files.record(self.stem, "snap", "arrow", is_finished=True)
         self._finished = True
 
     def row(self, source: Path | None = None) -> ShardRow:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from snapseek.errors import StorageError
-from snapseek.library.disk.catalogue import DRAFT, DROPPED, SHARDS, Catalogue
+from snapseek.library.disk.catalogue import DRAFT, DROPPED, SHARDS, Catalogue, FileIdentity
 from snapseek.library.disk.owned_files import OwnedDirectory, check_directory
 
 _STEM_LENGTH = 16
@@ -59,13 +59,18 @@ class ShardFiles:
         self._catalogue.drafts.add(stem)
         return stem
 
-    def record(self, stem: str, *suffixes: str) -> None:
-        """Record files of a draft that were created just now. Raises StorageError when the disk refuses."""
+    def record(self, stem: str, *suffixes: str, is_finished: bool = False) -> None:
+        """Record files of a draft that were created just now, or are finished and do not change any more.
+
+        Raises StorageError when the disk refuses.
+        """
         try:
             names = [f"{stem}.{suffix}" for suffix in suffixes]
-            inodes = {name: (self.directory / name).lstat().st_ino for name in names}
             process = os.getpid()  # is in the name of an index that is being built
-            files = {name: _as_signed(inode) for name, inode in inodes.items()} | {str(process): process}
+            files: dict[str, FileIdentity] = {str(process): (process, None, None)}
+            for name in names:
+                inode, size_bytes, modified_ns = _identity((self.directory / name).lstat())
+                files[name] = (inode, size_bytes, modified_ns) if is_finished else (inode, None, None)
             self._catalogue.record_files(stem, files)
         except (OSError, sqlite3.DatabaseError) as error:
             raise StorageError(f"cannot write in {self.directory.parent}: {error}") from error
@@ -118,9 +123,8 @@ class ShardFiles:
             return False
         recorded = self._catalogue.recorded_files(name.lstrip(".")[:_STEM_LENGTH])
         if name in recorded:
-            return recorded[name] == _as_signed(status.st_ino) or (
-                state == DROPPED and _begins_as_written(directory, name, kind)
-            )
+            is_same = recorded[name] in (_identity(status), (_identity(status)[0], None, None))
+            return is_same or (state == DROPPED and _begins_as_written(directory, name, kind))
         if state == DRAFT and kind.startswith("snap."):
             return kind.split(".")[1].partition("-")[0] in recorded
         if state == DRAFT and not recorded and status.st_size == 0:
@@ -146,9 +150,10 @@ def _begins_as_written(directory: OwnedDirectory, name: str, kind: str) -> bool:
     return beginning is not None and directory.first_bytes(name, len(beginning)) == beginning
 
 
-def _as_signed(inode: int) -> int:
-    """The number as SQLite can hold it."""
-    return inode - (1 << 64) if inode >= 1 << 63 else inode
+def _identity(status: os.stat_result) -> FileIdentity:
+    """Inode, size and time of change, as SQLite can hold them."""
+    inode = status.st_ino - (1 << 64) if status.st_ino >= 1 << 63 else status.st_ino
+    return inode, status.st_size, status.st_mtime_ns
 
 
 def unknown_files(catalogue: Catalogue, library: Path) -> list[Path]:
