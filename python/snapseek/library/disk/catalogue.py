@@ -196,10 +196,10 @@ class Catalogue:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.connection.commit()
         except BaseException:
             self.connection.rollback()
             raise
-        self.connection.commit()
         self._has_committed = True
 
     def _checked_format(self) -> str:
