@@ -10,6 +10,7 @@ import secrets
 import shutil
 import sys
 from collections import Counter
+from contextlib import suppress
 
 import pyarrow as pa
 import pytest
@@ -29,6 +30,8 @@ import foreign_files
 from crasher import Crasher
 from embedding_files import write_embeddings
 from foreign_files import CONTENTS, KINDS, LIBRARY_NAMES, LIVING, SHARD_NAMES, ForeignFiles
+from snapseek.errors import SnapseekError
+from snapseek.library.disk.catalogue import Catalogue
 from vector_rows import unit_rows
 
 SEQUENCES = int(os.environ.get("SNAPSEEK_SEQUENCES", "60"))
@@ -36,7 +39,8 @@ STEPS = 6
 PIECES = {"pieces.PIECE_ROWS": 2, "facet_store.KEPT_ROWS": 1, "watch._TICK_MS": 20, "watch._QUIET_MS": 5}
 LISTS = PIECES | {"core.FLAT_ROWS": 4}
 MANY_SHARDS = PIECES | {"compact._GROWTH": 1000, "compact.SMALL_ROWS": 0}
-LATEST_KILL = 90
+LATEST_KILL = 40
+WRITERS = ["compact", "import", "index", "previews", "remove", "sync"]
 SAID = {0, crash_worker.STORAGE, crash_worker.REFUSED}
 
 by_faulty_disk = [
@@ -88,7 +92,10 @@ class Commands(RuleBasedStateMachine):
         names = LIBRARY_NAMES if where == "library" else SHARD_NAMES
         folder = self.folders()[where]
         folder.mkdir(exist_ok=True, parents=True)
-        self.foreign.put(folder / names[number % len(names)], kind, content)
+        name = names[number % len(names)]
+        if name == "library.db-wal" and kind == "file":
+            kind = "link"  # a file of this name is SQLite's own by its rules
+        self.foreign.put(folder / name, kind, content)
 
     @rule(number=st.integers(0, 9), ending=st.sampled_from(LIVING), kind=st.sampled_from(KINDS))
     def put_at_a_living_stem(self, number, ending, kind):
@@ -100,7 +107,11 @@ class Commands(RuleBasedStateMachine):
     @rule(number=st.integers(0, 9), kind=st.sampled_from(KINDS))
     def put_in_the_place_of_ours(self, number, kind):
         shards = self.library / "shards"
-        ours = [path for path in sorted(shards.glob("*.*")) if path not in self.foreign and path.is_file()]
+        stems = set()
+        with suppress(SnapseekError), Catalogue.open(self.library) as catalogue:
+            stems = {row.stem for row in catalogue.shards()}
+        there = [path for path in sorted(shards.glob("*.*")) if path.is_file() and path.stem in stems]
+        ours = [path for path in there if path not in self.foreign]
         if ours and not shards.is_symlink():
             path = ours[number % len(ours)]
             path.unlink()
@@ -113,14 +124,14 @@ class Commands(RuleBasedStateMachine):
             self.foreign.remember(self.library)
             self.foreign.forget(self.library / "writer.lock")
 
-    @rule(number=st.integers(0, 99))
-    def take_away(self, number):
-        """The user moves away what was in the way."""
-        found = sorted(path for path in self.library.glob("*") if path in self.foreign)
-        if found:
-            path = found[number % len(found)]
+    def clear_the_way(self):
+        """The user moves away what a command refused to work with."""
+        for path in sorted(path for path in self.library.glob("*") if path in self.foreign):
             self.foreign.forget(path)
             path.rename(self.place / secrets.token_hex(6))
+        if not (self.library / "library.db").exists() and self.library.exists():
+            self.foreign.forget(self.library)
+            self.library.rename(self.place / secrets.token_hex(6))
 
     @rule(number=st.integers(0, 99))
     def change_pictures(self, number):
@@ -133,11 +144,29 @@ class Commands(RuleBasedStateMachine):
     @precondition(lambda self: self.count < STEPS)
     @rule(
         job=st.sampled_from(sorted(crash_worker.JOBS)),
-        kill_at=st.one_of(st.just(0), st.integers(1, LATEST_KILL)),
         how=st.sampled_from([PIECES, LISTS, MANY_SHARDS]),
-        swap=st.sampled_from(["", "", "", "", "open", "check", "file"]),
+        swap=st.sampled_from(["", "", "", "open", "check", "file"]),
+        is_cleared=st.booleans(),
     )
-    def command(self, job, kill_at, how, swap):
+    def command(self, job, how, swap, is_cleared):
+        if is_cleared:
+            self.clear_the_way()
+        self.run(job, how, swap=swap)
+
+    @precondition(lambda self: self.count < STEPS)
+    @rule(
+        job=st.sampled_from(WRITERS),
+        how=st.sampled_from([PIECES, MANY_SHARDS]),
+        kill_at=st.integers(1, LATEST_KILL),
+        after=st.sampled_from(sorted(crash_worker.JOBS)),
+    )
+    def stopped_command(self, job, how, kill_at, after):
+        """A command that is killed, and one that finds what it left."""
+        self.clear_the_way()
+        self.run(job, how, kill_at=kill_at)
+        self.run(after, how)
+
+    def run(self, job, how, *, kill_at=0, swap=""):
         self.count += 1
         more = {"cache": str(self.place / "cache")}
         target = self.foreign.home / "stand-in"

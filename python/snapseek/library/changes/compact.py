@@ -6,6 +6,7 @@ when a quarter of it was removed.
 """
 
 import math
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -152,6 +153,6 @@ def compact_if_room(
     """Merge what is worth it; a full disk is no error then, but the reason why it was left."""
     try:
         compact(catalogue, directory, how, choose)
-    except StorageError as error:
+    except (StorageError, sqlite3.OperationalError) as error:
         return str(error)
     return None

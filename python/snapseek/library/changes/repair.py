@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snapseek.errors import FormatError
 from snapseek.library.changes.verify import PENDING_BYTES, Findings, Problem, inspect
-from snapseek.library.disk.catalogue import FILE_NAME, IMPORT, Catalogue
+from snapseek.library.disk.catalogue import BROKEN, FILE_NAME, IMPORT, Catalogue
 from snapseek.library.disk.identity import fresh_version
 from snapseek.library.disk.writer import sweep_strays
 
@@ -58,7 +58,7 @@ def _check_readable(catalogue: Catalogue, path: Path) -> None:
 
 
 def _mend(catalogue: Catalogue, found: Findings) -> RepairReport:
-    catalogue.drop_shards([row.stem for row in found.broken])
+    catalogue.drop_shards([row.stem for row in found.broken], BROKEN)
     imports = sorted({row.source for row in found.broken if row.source is not None})
     for place in imports:
         number = catalogue.source(IMPORT, place).number

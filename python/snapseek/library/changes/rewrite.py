@@ -29,8 +29,18 @@ def rewritten(
     old, new = directory / row.stem, directory / stem
     try:
         _same_file(old.with_suffix(".snap"), new.with_suffix(".snap"))
-        _write(Records(old.with_suffix(".arrow")), new.with_suffix(".arrow"), change)
+        records = Records(old.with_suffix(".arrow"))
+        writer = RecordWriter(new.with_suffix(".arrow"), records.schema)
+        try:
+            files.record(stem, "snap", "arrow")
+            for batch in records.batches:
+                writer.extend(change(batch))
+            writer.finish()
+        finally:
+            writer.abandon()
+        sync_file(new.with_suffix(".arrow"))
         sync_directory(directory)
+        files.record(stem, "snap", "arrow", is_finished=True)
         yield replace(row, stem=stem, records_crc=crc_of(new.with_suffix(".arrow")))
     except BaseException:
         files.remove_draft(stem)
@@ -49,15 +59,3 @@ def _same_file(old: Path, new: Path) -> None:
             sync_file(new)
         except OSError as error:
             raise StorageError(f"cannot write {new}: {error.strerror}") from error
-
-
-def _write(records: Records, path: Path, change: Callable[[pa.RecordBatch], pa.RecordBatch]) -> None:
-    writer = RecordWriter(path, records.schema)
-    try:
-        for batch in records.batches:
-            writer.extend(change(batch))
-        writer.finish()
-    except BaseException:
-        writer.abandon()
-        raise
-    sync_file(path)

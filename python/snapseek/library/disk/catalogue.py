@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -44,10 +44,23 @@ _MEND = "index the folder into another one"
 _OWN_STEMS = """
 CREATE TABLE IF NOT EXISTS own_stems (
     stem TEXT PRIMARY KEY,
-    was_committed INTEGER NOT NULL
-) STRICT, WITHOUT ROWID
+    state TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS own_files (
+    stem TEXT,
+    name TEXT,
+    inode INTEGER NOT NULL,
+    size_bytes INTEGER,
+    modified_ns INTEGER,
+    PRIMARY KEY (stem, name)
+) STRICT, WITHOUT ROWID;
 """
-"""The stems of files that this library wrote and that no shard has: see `shard_files`."""
+"""The stems of files that this library wrote and that no shard has, and which files it created: see
+`shard_files`."""
+FileIdentity = tuple[int, int | None, int | None]
+"""The inode of a file; of a finished one its size and time of change as well."""
+DRAFT, DROPPED, BROKEN = "draft", "dropped", "broken"
+"""What became of a shard that is none: it was not finished, not needed any more, or not readable any more."""
 
 _SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -183,7 +196,8 @@ class Catalogue:
                     renew(self.connection, _SCHEMA)
                     self.set_settings({"format": str(FORMAT)})
                 self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self.connection.execute(_OWN_STEMS)
+                for statement in _OWN_STEMS.split(";\n"):
+                    self.connection.execute(statement)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -191,10 +205,10 @@ class Catalogue:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.connection.commit()
         except BaseException:
             self.connection.rollback()
             raise
-        self.connection.commit()
         self._has_committed = True
 
     @contextmanager
@@ -326,26 +340,37 @@ class Catalogue:
         self.connection.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?)", row)
         self.connection.execute("DELETE FROM own_stems WHERE stem = ?", (shard.stem,))
 
-    def drop_shards(self, stems: Iterable[str]) -> None:
+    def drop_shards(self, stems: Iterable[str], state: str = DROPPED) -> None:
         """Let these shards exist no more, and forget which of their rows were removed."""
         keys = [(stem,) for stem in stems]
         self.connection.executemany("DELETE FROM shards WHERE stem = ?", keys)
-        self.connection.executemany("INSERT OR REPLACE INTO own_stems VALUES (?, 1)", keys)
+        rows = [(stem, state) for (stem,) in keys]
+        self.connection.executemany("INSERT OR REPLACE INTO own_stems VALUES (?, ?)", rows)
         self.connection.executemany("DELETE FROM tombstones WHERE stem = ?", keys)
 
     def record_stem(self, stem: str) -> None:
         """Record, in a commit of its own, that files of this stem are ours."""
-        self.connection.execute("INSERT INTO own_stems VALUES (?, 0)", (stem,))
+        self.connection.execute("INSERT INTO own_stems VALUES (?, ?)", (stem, DRAFT))
 
-    def recorded_stems(self) -> dict[str, bool]:
-        """Stems of files that are ours and of no shard; whether there was a shard of them once."""
+    def record_files(self, stem: str, files: Mapping[str, FileIdentity]) -> None:
+        """Record files that were created: each name, and which file it is on the disk. One commit."""
+        values = [value for name, identity in files.items() for value in (stem, name, *identity)]
+        places = ", ".join(["(?, ?, ?, ?, ?)"] * len(files))
+        self.connection.execute(f"INSERT OR REPLACE INTO own_files VALUES {places}", values)  # noqa: S608
+
+    def recorded_files(self, stem: str) -> dict[str, FileIdentity]:
+        """The files of a stem that were recorded."""
+        query = "SELECT name, inode, size_bytes, modified_ns FROM own_files WHERE stem = ?"
+        return {name: tuple(identity) for name, *identity in self.connection.execute(query, (stem,))}
+
+    def recorded_stems(self) -> dict[str, str]:
+        """Stems of files that are ours and of no shard, and what became of the shard."""
         try:
-            rows = self.connection.execute("SELECT stem, was_committed FROM own_stems").fetchall()
+            return dict(self.connection.execute("SELECT stem, state FROM own_stems").fetchall())
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):
                 raise
             return {}  # written by an earlier version, which recorded nothing
-        return {stem: bool(was_committed) for stem, was_committed in rows}
 
     def forget_stems(self, stems: Iterable[str]) -> None:
         """Forget stems of which there is no file any more, in one commit."""
@@ -353,6 +378,7 @@ class Catalogue:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             self.connection.executemany("DELETE FROM own_stems WHERE stem = ?", keys)
+            self.connection.executemany("DELETE FROM own_files WHERE stem = ?", keys)
             self.connection.execute("COMMIT")
         except BaseException:
             self.connection.rollback()
@@ -493,7 +519,8 @@ def _check_text(directory: Path) -> None:
 def _check_empty(directory: Path) -> None:
     """Raise InputError where a new library would come among the files of somebody else."""
     try:
-        found = sorted(entry.name for entry in os.scandir(directory) if not _is_left_by_us(entry))
+        with os.scandir(directory) as entries:
+            found = sorted(entry.name for entry in entries if not _is_left_by_us(entry))
     except OSError as error:
         raise StorageError(f"cannot look into {directory}: {error.strerror}") from error
     if found:
@@ -507,7 +534,7 @@ def _check_empty(directory: Path) -> None:
 def _is_left_by_us(entry: "os.DirEntry[str]") -> bool:
     """Whether a first index that was stopped leaves such a thing."""
     if entry.name == SHARDS:
-        return entry.is_dir(follow_symlinks=False) and not any(os.scandir(entry.path))
+        return entry.is_dir(follow_symlinks=False) and not os.listdir(entry.path)  # noqa: PTH208
     named = entry.name == LOCK_NAME or is_draft_of(entry.name, Path(FILE_NAME))
     return named and entry.is_file(follow_symlinks=False)
 

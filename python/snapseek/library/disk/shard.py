@@ -46,6 +46,8 @@ class ShardDraft:
         self._record_path = self._directory / f"{self.stem}.arrow"
         try:
             self._stage = Stage(self._directory, self.stem, dim, schema)
+            self._records = RecordWriter(self._record_path, schema)
+            files.record(self.stem, "f16.tmp", "arrow.tmp", "arrow")
         except BaseException:
             files.remove_draft(self.stem)
             raise
@@ -91,6 +93,7 @@ class ShardDraft:
         self._files.remove_stage(self.stem)
         sync_file(self._record_path)
         sync_directory(self._directory)
+        self._files.record(self.stem, "snap", "arrow", is_finished=True)
         self._finished = True
 
     def row(self, source: Path | None = None) -> ShardRow:
@@ -98,24 +101,19 @@ class ShardDraft:
         return ShardRow(self.stem, self.rows, source, records_crc=crc_of(self._record_path))
 
     def _write_records(self, order: NDArray[np.int64], progress: Advance) -> None:
-        records = self._stage.records()
-        writer = RecordWriter(self._record_path, self.schema)
         written = 0
-        try:
-            for batch in records.in_order(order):
-                writer.extend(batch)
-                written += batch.num_rows
-                progress("records", written / len(order))
-            writer.finish()
-        except BaseException:
-            writer.abandon()
-            raise
+        for batch in self._stage.records().in_order(order):
+            self._records.extend(batch)
+            written += batch.num_rows
+            progress("records", written / len(order))
+        self._records.finish()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: Any) -> None:
         self._stage.abandon()
+        self._records.abandon()
         if self._finished:
             self._files.release(self.stem)
         else:
