@@ -6,8 +6,11 @@ or a few that share their arguments: a `Command` is its name, a summary, its arg
 """
 
 try:
-    from snapseek.cli.main import main
-except KeyboardInterrupt:  # loading takes half a second, and a Ctrl-C in it is one like any other
+    from snapseek.cli.loading import interrupt_kept
+
+    with interrupt_kept():
+        from snapseek.cli.main import main
+except KeyboardInterrupt:  # before the signal was kept
     raise SystemExit(130) from None
 
 __all__ = ["main"]
