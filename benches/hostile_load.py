@@ -53,9 +53,10 @@ class Health:
 
 
 def poll(port: int, results: Connection) -> None:
-    """Ask for /healthz until told to stop, then send the times."""
+    """Say that it is ready, ask for /healthz until a message comes, then send the times."""
     times: list[float] = []
     connection = http.client.HTTPConnection(HOST, port, timeout=120)
+    results.send("ready")
     while not results.poll():
         began = time.perf_counter()
         connection.request("GET", "/healthz")
@@ -74,6 +75,7 @@ def polled(port: int) -> Iterator[Health]:
     here, there = context.Pipe()
     poller = context.Process(target=poll, args=(port, there))
     poller.start()
+    here.recv()
     health = Health()
     try:
         yield health
@@ -194,7 +196,7 @@ def run_bodies(
 
 
 async def hold_silent(port: int, count: int, is_over: Event) -> None:
-    """Keep `count` connections open that never send a byte, and open those anew that are closed."""
+    """Keep `count` connections open that never send a byte, and reopen those that are closed."""
 
     async def hold() -> None:
         while not is_over.is_set():

@@ -99,11 +99,11 @@ def stop_once(library: str, moment: str, sent: signal.Signals, log: Path, rng: r
         process.wait()
         for client in clients:
             client.join()
-    told = log.read_text(errors="replace")
-    if "Failed to import the site module" in told:
+    output = log.read_text(errors="replace")
+    if "Failed to import the site module" in output:
         return None  # Python itself had not started yet
-    is_bad = code not in (0, 1, 130, -sent) or any(word in told for word in BAD_WORDS)
-    return f"{moment} {sent.name}: exit code {code}: {told[-300:]!r}" if is_bad else None
+    is_bad = code not in (0, 1, 130, -sent) or any(word in output for word in BAD_WORDS)
+    return f"{moment} {sent.name}: exit code {code}: {output[-300:]!r}" if is_bad else None
 
 
 def main() -> None:

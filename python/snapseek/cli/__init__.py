@@ -7,8 +7,11 @@ arguments that several commands share, `console` what is printed on stderr.
 """
 
 try:
-    from snapseek.cli.main import main
-except KeyboardInterrupt:  # a Ctrl-C while the command loads is one like any other
+    from snapseek.cli.loading import interrupt_kept
+
+    with interrupt_kept():
+        from snapseek.cli.main import main
+except KeyboardInterrupt:  # before the signal was kept
     raise SystemExit(130) from None
 
 __all__ = ["main"]

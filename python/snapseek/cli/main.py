@@ -6,11 +6,13 @@ import os
 import sys
 import warnings
 from collections.abc import Collection, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from snapseek import __version__
 from snapseek.cli.commands import COMMAND_NAMES, COMMANDS
 from snapseek.cli.console import print_error, print_status, printable
+from snapseek.cli.loading import interrupt_kept
 from snapseek.errors import SnapseekError, near_name
 
 _FAILED = 1
@@ -30,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     line = with_command(list(sys.argv[1:] if arguments is None else arguments))
     try:
         options = _parse(line)
+        with interrupt_kept():
+            import_module("snapseek.library")
         code: int = options.run(options) or 0
         sys.stdout.flush()
         return code

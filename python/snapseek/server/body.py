@@ -36,7 +36,9 @@ async def read_object(
     Raises as `read_body`, `parse_object` and `convert` do.
     """
     data = await read_body(request, reservation)
-    if len(data) > MAX_JSON_BYTES:  # most of it is pictures, which are decoded beside their base64
+    if (
+        len(data) > MAX_JSON_BYTES
+    ):  # most of it is pictures, which are decoded while their base64 is still held
         reservation.grow(len(data) * 3 // 4)
     return await service.readers.run(request, lambda: convert(parse_object(data)))
 

@@ -75,13 +75,13 @@ def _cut_pictures(data: bytes | bytearray, max_bytes: int) -> tuple[bytes, dict[
     secret = secrets.token_hex(8)  # so that no text of the body is mistaken for a name
     kept: list[bytes] = []
     pictures: dict[str, memoryview | bytes] = {}
-    size = begin = at = 0
+    size = begin = position = 0
     while True:
         # Beyond this place the text is too long anyhow: no search goes on for 24 MB.
-        key = data.find(_KEY, at, begin + max_bytes - size + len(_KEY))
+        key = data.find(_KEY, position, begin + max_bytes - size + len(_KEY))
         if key < 0:
             break
-        at = key + len(_KEY)
+        position = key + len(_KEY)
         begin_value = _begin_of_value(data, key)
         picture, end = _picture(view, data, begin_value) if begin_value else (None, 0)
         if picture is None:
@@ -92,7 +92,7 @@ def _cut_pictures(data: bytes | bytearray, max_bytes: int) -> tuple[bytes, dict[
         pictures[name] = picture
         kept += [bytes(view[begin:begin_value]), name.encode()]
         size += begin_value - begin
-        begin = at = end
+        begin = position = end
     size += len(data) - begin
     if size > max_bytes:
         raise HTTPException(

@@ -59,11 +59,11 @@ class ClipBackEndpoints:
     async def knn(self, request: Request) -> Response:
         """The pictures next to a text, a picture or a vector."""
         with self._service.budget.reserve() as reservation:
-            asked = await read_object(request, self._service, reservation, self._neighbours)
-            term = asked.term
+            wanted = await read_object(request, self._service, reservation, self._neighbours)
+            term = wanted.term
             if isinstance(term, PictureTerm):
                 (term,) = await read_pictures(request, self._service, [term], reservation)
-            return await self._service.searchers.run(request, partial(self._find, asked, term))
+            return await self._service.searchers.run(request, partial(self._find, wanted, term))
 
     async def metadata(self, request: Request) -> Response:
         """The columns of pictures by their ids."""
@@ -96,11 +96,11 @@ class ClipBackEndpoints:
             raise InputError(f"expected ids to be a list of at most {MAX_DEPTH} ids of pictures")
         return ids
 
-    def _find(self, asked: _Neighbours, term: Term) -> Response:
-        hits = self._service.library.search([term], asked.count, fold=asked.fold)
+    def _find(self, wanted: _Neighbours, term: Term) -> Response:
+        hits = self._service.library.search([term], wanted.count, fold=wanted.fold)
         return json_answer(
             [
-                (_columns(hit) if rank < asked.shown else {}) | {"id": hit.id, "similarity": hit.score}
+                (_columns(hit) if rank < wanted.shown else {}) | {"id": hit.id, "similarity": hit.score}
                 for rank, hit in enumerate(hits)
             ]
         )
