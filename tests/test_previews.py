@@ -198,7 +198,7 @@ def test_the_command(tmp_path, encoder, web, capsys):
     assert main(["previews", place, "--allow-private"]) == 0
     said = capsys.readouterr().err
     assert "1 previews made, 1 could not be made" in said
-    assert "1 originals are files: name their folder with --originals DIR" in said
+    assert "1 originals are files: pass their folder with --originals DIR" in said
     assert "1 x the server answers 404 (Not Found)" in said
     web.routes["gone.jpg"] = answer(body=picture())
     assert main(["previews", place, "--allow-private", "--retry-failed"]) == 0
