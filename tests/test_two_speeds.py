@@ -69,7 +69,7 @@ def test_in_the_command(taught, tmp_path, capsys):
 
 def test_serve_takes_a_student(library, tmp_path, encoder, monkeypatch, capsys):
     served = []
-    monkeypatch.setattr("snapseek.cli.serve.serve", lambda library, **_: served.append(library))
+    monkeypatch.setattr("snapseek.server.serve", lambda library, **_: served.append(library))
     write_student(tmp_path / "student", static_weights(), encoder, {})
     command = ["serve", str(library.info().path), "--fast-model", str(tmp_path / "student")]
     assert main(command) == 0
@@ -79,7 +79,7 @@ def test_serve_takes_a_student(library, tmp_path, encoder, monkeypatch, capsys):
 
 def test_serve_takes_a_student_in_place_of_the_model(library, tmp_path, encoder, monkeypatch, capsys):
     served = []
-    monkeypatch.setattr("snapseek.cli.serve.serve", lambda library, **_: served.append(library))
+    monkeypatch.setattr("snapseek.server.serve", lambda library, **_: served.append(library))
     write_student(tmp_path / "student", static_weights(5), encoder, {})
     assert main(["serve", str(library.info().path), "--model", str(tmp_path / "student")]) == 0
     assert served[0].encoder.teacher.fingerprint == encoder.fingerprint

@@ -149,4 +149,4 @@ def test_ctrl_c_ends_the_command_in_order(tmp_path, encoder):
             _, rest = process.communicate(timeout=PATIENCE_S)
         finally:
             process.kill()
-    assert (process.returncode, rest) == (0, "stopped watching; what was taken in stays\n")
+    assert (process.returncode, rest) == (0, "stopped watching; what was indexed is kept\n")
