@@ -298,10 +298,11 @@ def test_a_stopped_first_index_leaves_no_searchable_half(folder, tmp_path, encod
 def test_files_of_a_killed_index_are_removed_and_no_others(folder, tmp_path, encoder):
     Library.build(folder, tmp_path / "l", encoder=encoder)
     ours, foreign = (tmp_path / "l/shards" / f"{stem}.arrow" for stem in ("0123456789abcdef", "f" * 16))
-    with Catalogue.holding(tmp_path / "l") as catalogue:
-        catalogue.record_stem(ours.stem)
     for path in (ours, foreign):
         path.write_bytes(b"half")
+    with Catalogue.holding(tmp_path / "l") as catalogue:
+        catalogue.record_stem(ours.stem)
+        catalogue.record_files(ours.stem, {ours.name: (ours.stat().st_ino, None, None)})
     (folder / "red.jpg").unlink()
     Library.build(folder, tmp_path / "l", encoder=encoder)
     assert not ours.exists()
