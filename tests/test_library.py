@@ -1,6 +1,8 @@
 import io
 import shutil
+import sqlite3
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -28,11 +30,15 @@ def names(hits):
     return [hit.meta["name"] for hit in hits]
 
 
-def state(place):
-    """Every file to the byte; of the database what is in it, for a draft that was given up may leave zeros."""
-    found = {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
-    with closing(sqlite3.connect(f"{(place / 'library.db').as_uri()}?immutable=1", uri=True)) as connection:
-        return found | {Path("library.db"): list(connection.iterdump())}
+def state(directory):
+    """Every file of a library but SQLite's own, with its bytes; of the database everything that it holds."""
+    files = (
+        path for path in directory.rglob("*") if path.is_file() and not path.name.endswith(("-shm", "-wal"))
+    )
+    found = {path.relative_to(directory).as_posix(): path.read_bytes() for path in files}
+    uri = f"{(directory / 'library.db').as_uri()}?immutable=1"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        return found | {"library.db": list(connection.iterdump())}
 
 
 @pytest.mark.parametrize("color", ["red", "green", "blue", "yellow", "white", "black"])
