@@ -123,6 +123,7 @@ class Commands(RuleBasedStateMachine):
             (self.library / "library.db").rename(self.library / f"library.db.{secrets.token_hex(2)}")
             self.foreign.remember(self.library)
             self.foreign.forget(self.library / "writer.lock")
+            self.foreign.forget(self.library / "student")
 
     def clear_the_way(self):
         """The user moves away what a command refused to work with."""

@@ -1,6 +1,8 @@
 import io
 import shutil
+import sqlite3
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -30,11 +32,14 @@ def names(hits):
 
 
 def state(directory):
-    """Every file of a library with its bytes, but for what SQLite keeps beside its database."""
+    """Every file of a library but SQLite's own, with its bytes; of the database everything that it holds."""
     files = (
         path for path in directory.rglob("*") if path.is_file() and not path.name.endswith(("-shm", "-wal"))
     )
-    return {path.relative_to(directory): path.read_bytes() for path in files}
+    found = {path.relative_to(directory).as_posix(): path.read_bytes() for path in files}
+    uri = f"{(directory / 'library.db').as_uri()}?immutable=1"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        return found | {"library.db": list(connection.iterdump())}
 
 
 @pytest.mark.parametrize("color", ["red", "green", "blue", "yellow", "white", "black"])
@@ -299,10 +304,11 @@ def test_a_stopped_first_index_leaves_no_searchable_half(folder, tmp_path, encod
 def test_files_of_a_killed_index_are_removed_and_no_others(folder, tmp_path, encoder):
     Library.build(folder, tmp_path / "l", encoder=encoder)
     ours, foreign = (tmp_path / "l/shards" / f"{stem}.arrow" for stem in ("0123456789abcdef", "f" * 16))
-    with Catalogue.holding(tmp_path / "l") as catalogue:
-        catalogue.record_stem(ours.stem)
     for path in (ours, foreign):
         path.write_bytes(b"half")
+    with Catalogue.holding(tmp_path / "l") as catalogue:
+        catalogue.record_stem(ours.stem)
+        catalogue.record_files(ours.stem, {ours.name: (ours.stat().st_ino, None, None)})
     (folder / "red.jpg").unlink()
     Library.build(folder, tmp_path / "l", encoder=encoder)
     assert not ours.exists()

@@ -142,6 +142,7 @@ def test_a_library_of_before_there_were_ids_gets_one(place, tmp_path, encoder):
         connection.execute("PRAGMA application_id = 0")
         connection.execute("DROP TABLE own_stems")
         connection.execute("DROP TABLE own_files")
+        connection.execute("DROP TABLE shard_files")
         connection.commit()
     assert len(Library.open(place)) == 3
     assert verify(place) == []

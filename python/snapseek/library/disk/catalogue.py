@@ -54,8 +54,17 @@ CREATE TABLE IF NOT EXISTS own_files (
     modified_ns INTEGER,
     PRIMARY KEY (stem, name)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS shard_files (
+    stem TEXT,
+    name TEXT,
+    inode INTEGER NOT NULL,
+    size_bytes INTEGER,
+    modified_ns INTEGER,
+    PRIMARY KEY (stem, name)
+) STRICT, WITHOUT ROWID;
 """
-"""The stems of files that this library wrote and that no shard has, and which files it created: see
+"""The stems of files that this library wrote and that no shard has, and which files it created;
+those of shards in a table of their own, so that a draft that is given up leaves no trace. See the module
 `shard_files`."""
 FileIdentity = tuple[int, int | None, int | None]
 """The inode of a file; of a finished one its size and time of change as well."""
@@ -188,6 +197,7 @@ class Catalogue:
     def _prepare(self) -> None:
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")
+        self.connection.execute("PRAGMA secure_delete = FAST")  # a draft that is given up leaves no bytes
         is_old = self._checked_format() == OLD_FORMAT
         (application_id,) = self.connection.execute("PRAGMA application_id").fetchone()
         if is_old or application_id != APPLICATION_ID:
@@ -338,7 +348,14 @@ class Catalogue:
         (generation,) = self.connection.execute(query).fetchone()
         row = (shard.stem, shard.rows, source, generation, shard.records_crc)
         self.connection.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?)", row)
-        self.connection.execute("DELETE FROM own_stems WHERE stem = ?", (shard.stem,))
+        key = (shard.stem,)
+        self.connection.execute("DELETE FROM own_stems WHERE stem = ?", key)
+        self.connection.execute(
+            "INSERT OR REPLACE INTO shard_files "
+            "SELECT * FROM own_files WHERE stem = ? AND size_bytes IS NOT NULL",
+            key,
+        )
+        self.connection.execute("DELETE FROM own_files WHERE stem = ?", key)
 
     def drop_shards(self, stems: Iterable[str], state: str = DROPPED) -> None:
         """Let these shards exist no more, and forget which of their rows were removed."""
@@ -360,7 +377,10 @@ class Catalogue:
 
     def recorded_files(self, stem: str) -> dict[str, FileIdentity]:
         """The files of a stem that were recorded."""
-        query = "SELECT name, inode, size_bytes, modified_ns FROM own_files WHERE stem = ?"
+        query = (
+            "SELECT name, inode, size_bytes, modified_ns FROM own_files WHERE stem = ?1 "
+            "UNION ALL SELECT name, inode, size_bytes, modified_ns FROM shard_files WHERE stem = ?1"
+        )
         return {name: tuple(identity) for name, *identity in self.connection.execute(query, (stem,))}
 
     def recorded_stems(self) -> dict[str, str]:
@@ -379,6 +399,7 @@ class Catalogue:
         try:
             self.connection.executemany("DELETE FROM own_stems WHERE stem = ?", keys)
             self.connection.executemany("DELETE FROM own_files WHERE stem = ?", keys)
+            self.connection.executemany("DELETE FROM shard_files WHERE stem = ?", keys)
             self.connection.execute("COMMIT")
         except BaseException:
             self.connection.rollback()
