@@ -124,7 +124,11 @@ def _read_tables(catalogue: Catalogue) -> None:
 
 def _unknown_files(catalogue: Catalogue, directory: Path) -> list[Problem]:
     what = "expected nothing but files of this library, found one that it does not know; it is left alone"
-    return [Problem(path, what) for path in unknown_files(catalogue, directory)]
+    try:
+        with catalogue.reading():
+            return [Problem(path, what) for path in unknown_files(catalogue, directory)]
+    except FormatError:  # `inspect` has reported it
+        return []
 
 
 def _damage(catalogue: Catalogue, path: Path) -> Iterator[Problem]:

@@ -474,7 +474,7 @@ class Catalogue:
             is_below = kind in (FOLDER, FILES)
             yield FileRow(
                 self._place(folder),
-                (check.name_within if is_below else check.name)(within, "the name of a file"),
+                (check.name_within if is_below else check.key)(within, "the name of a file"),
                 check.whole(size, "the size of a file", _MIN_SIZE),
                 check.whole(time, "the time of a file", _MIN_TIME),
                 check.whole_or_none(item, "an id", MIN_ID),

@@ -65,6 +65,12 @@ class Checker:
             self.fail("16 hexadecimal digits as the name of a shard", value)
         return value
 
+    def key(self, value: object, what: str) -> str:
+        """Return what names a picture in its source: a path, an url of a list as it was written, or a row."""
+        if type(value) is not bytes or not value:
+            self.fail(f"bytes as {what}", value)
+        return os.fsdecode(value)
+
     def name(self, value: object, what: str) -> str:
         """Return the name of a file or folder that was stored as bytes."""
         if type(value) is not bytes or not value or b"\0" in value:
