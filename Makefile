@@ -6,7 +6,7 @@ BIN := .venv/bin
 STATIC := python/snapseek/server/static/index.html
 CORE := target/core.stamp
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs')
-WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
+WEB_SOURCES := web/package.json web/vite.config.ts web/svelte.config.js web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 .DELETE_ON_ERROR:
 .PHONY: help install run test lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse
