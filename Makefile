@@ -6,7 +6,7 @@ BIN := .venv/bin
 STATIC := python/snapseek/server/static/index.html
 CORE := target/core.stamp
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs')
-WEB_SOURCES := web/package.json web/vite.config.ts web/index.html $(shell find web/src web/public -type f 2>/dev/null)
+WEB_SOURCES := web/package.json web/vite.config.ts web/svelte.config.js web/index.html $(shell find web/src web/public -type f 2>/dev/null)
 
 # pytest on all cores; `make test-python WORKERS=` runs one test at a time.
 WORKERS := -n auto --dist worksteal

@@ -120,7 +120,7 @@ def typed(page: Page, count: int) -> None:
 
 
 def speedy(page: Page) -> None:
-    page.get_by_test_id("speed").click()
+    page.get_by_test_id("preview-only").click()
     box = page.get_by_test_id("search-input")
 
     def letters() -> None:

@@ -29,7 +29,7 @@ def test_the_box_has_the_focus_and_the_library_is_shown(page, server):
     page.goto(server)
     expect(page.get_by_test_id("search-input")).to_be_focused()
     expect_a_page_of_tiles(page)
-    expect(page.get_by_test_id("readout")).to_contain_text("86 pictures")
+    expect(page.get_by_test_id("latency")).to_contain_text("86 pictures")
 
 
 def test_typing_changes_the_pictures_without_enter(page, server):

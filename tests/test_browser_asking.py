@@ -115,7 +115,7 @@ def test_typing_leaves_no_trail(page, server):
 def test_the_readout_shows_all_parts_of_the_way(page, server):
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
-    details = page.get_by_test_id("readout-details")
+    details = page.get_by_test_id("latency-details")
     for part in ("embed", "search", "fetch", "network", "paint"):
         expect(details).to_contain_text(part)
 
@@ -127,7 +127,7 @@ def test_a_quicker_model_answers_while_typing_and_the_full_one_on_the_pause(page
 
     page.route("**/api/info", quick)
     page.goto(server)
-    expect(page.get_by_test_id("chip").first.or_(page.get_by_test_id("tile").first)).to_be_visible()
+    expect(page.get_by_test_id("example").first.or_(page.get_by_test_id("tile").first)).to_be_visible()
     page.wait_for_load_state("networkidle")
     sent = searches(page)
     page.get_by_test_id("search-input").press_sequentially("red", delay=20)
@@ -224,9 +224,9 @@ def test_filters_are_offered_by_the_library(page, server):
 def test_typed_operators_are_understood_and_can_be_taken_back(page, server):
     page.goto(server)
     ask(page, "red type:webp")
-    expect(page.get_by_test_id("understood")).to_have_text("type:webp")
+    expect(page.get_by_test_id("parsed-filter")).to_have_text("type:webp")
     expect_first(page, "blue")
-    page.get_by_test_id("understood").get_by_role("button").click()
+    page.get_by_test_id("parsed-filter").get_by_role("button").click()
     expect(page.get_by_test_id("search-input")).to_have_value("red")
     expect_first(page, "red")
 
@@ -234,13 +234,13 @@ def test_typed_operators_are_understood_and_can_be_taken_back(page, server):
 def test_nothing_that_matches_is_said_and_led_out_of(page, server):
     page.goto(f"{server}/?q=red&where=type:avif")
     expect(page.get_by_test_id("empty")).to_contain_text("Nothing matches")
-    page.get_by_test_id("start-over").click()
+    page.get_by_test_id("show-all").click()
     expect(page.get_by_test_id("tile").first).to_be_visible()
 
 
 def test_filters_that_leave_nothing_can_go_without_the_words(page, server):
     page.goto(f"{server}/?q=red&where=type:avif")
-    page.get_by_test_id("widen").click()
+    page.get_by_test_id("clear-filters").click()
     expect_first(page, "red")
     expect(page.get_by_test_id("search-input")).to_have_value("red")
     expect(page.get_by_test_id("filter")).to_have_count(0)
@@ -262,7 +262,7 @@ def test_what_is_pasted_is_asked_without_a_pause(page, server):
 
 def test_speed_mode_asks_without_a_pause(page, server):
     still(page, server)
-    page.get_by_test_id("speed").click()
+    page.get_by_test_id("preview-only").click()
     ask(page, "blue")
     expect_first(page, "blue")
 
@@ -293,7 +293,7 @@ HAND_OVER = """([kind, address]) => {
 def test_a_linked_picture_is_fetched_by_the_server_and_asked_with(page, linking, kind):
     server, picture = linking
     page.goto(server)
-    expect(page.get_by_test_id("readout")).to_contain_text("pictures")
+    expect(page.get_by_test_id("latency")).to_contain_text("pictures")
     page.wait_for_load_state("networkidle")  # what the server says that it can do has come, too
     page.evaluate(HAND_OVER, [kind, picture])
     expect(page.get_by_test_id("term")).to_contain_text(picture)
@@ -305,7 +305,7 @@ def test_a_linked_picture_is_fetched_by_the_server_and_asked_with(page, linking,
 
 def test_a_link_that_leads_into_this_machine_is_refused_kindly(page, server):
     page.goto(server)
-    expect(page.get_by_test_id("readout")).to_contain_text("pictures")
+    expect(page.get_by_test_id("latency")).to_contain_text("pictures")
     page.evaluate(HAND_OVER, ["paste", "http://127.0.0.1:9/red.png"])
     expect(page.get_by_test_id("error")).to_contain_text("cannot search by the picture at that url")
 

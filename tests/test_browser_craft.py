@@ -72,7 +72,7 @@ def test_the_focus_is_seen_wherever_it_is(page, server):
         name, is_seen = page.evaluate(seen)
         names.add(name)
         assert is_seen, name
-    assert {"choose-image", "speed", "tell", "tile"} <= names
+    assert {"choose-image", "preview-only", "captions", "tile"} <= names
 
 
 def test_light_and_dark_follow_the_system(page, server):
@@ -108,7 +108,7 @@ def test_examples_of_the_library_are_a_first_step(page, server):
     page.route("**/api/suggestions", told)
     page.goto(server)
     before = page.evaluate("history.length")
-    chip = page.get_by_test_id("chip").filter(has_text="blue")
+    chip = page.get_by_test_id("example").filter(has_text="blue")
     chip.click()
     expect_first(page, "blue")
     expect(chip).to_have_attribute("aria-pressed", "true")
@@ -149,6 +149,23 @@ def test_words_from_right_to_left_stand_right(page, server):
     expect(label).to_have_text("אדום")
     assert label.evaluate("label => getComputedStyle(label).unicodeBidi") == "isolate"
     assert box.evaluate("box => getComputedStyle(box).direction") == "ltr"
+
+
+def test_the_help_lists_the_shortcuts_and_stops_them(page, server):
+    page.goto(f"{server}/?q=red")
+    expect_first(page, "red")
+    page.get_by_test_id("tile").first.focus()
+    page.keyboard.press("?")
+    help = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(help).to_contain_text("Select the picture")
+    page.keyboard.press("c")
+    page.keyboard.press("Escape")
+    expect(help).to_have_count(0)
+    expect(page.get_by_test_id("captions")).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_test_id("tile").first).to_be_focused()
+    page.keyboard.press("?")
+    help.get_by_role("button", name="Close").click()
+    expect(help).to_have_count(0)
 
 
 def test_the_page_asks_nobody_but_its_server(page, server):

@@ -32,13 +32,13 @@ def test_scrolling_brings_sixty_at_a_time_up_to_a_thousand_and_nothing_moves(pag
     )
     page.add_init_script(WATCH_SHIFT)
     page.goto(large)
-    tail = page.get_by_test_id("tail")
+    tail = page.get_by_test_id("end-of-results")
     for _ in range(600):
         page.mouse.wheel(0, 3000)
         page.wait_for_timeout(60)
         if "first 1,000" in tail.inner_text():
             break
-    expect(tail).to_have_text(f"The first 1,000 of {LARGE:,} pictures. Other words bring up others.")
+    expect(tail).to_have_text(f"The first 1,000 of {LARGE:,} pictures. Try other words to see others.")
     page.mouse.wheel(0, 9000)
     page.wait_for_timeout(300)
     names = page.get_by_test_id("preview").evaluate_all("images => images.map((image) => image.alt)")

@@ -19,7 +19,7 @@ def test_speed_mode_asks_for_no_original_and_counts(page, server):
     expect(page.get_by_test_id("tile").first).to_be_visible()
     page.get_by_test_id("tile").first.focus()
     page.keyboard.press("S")
-    expect(page.get_by_test_id("speed")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("preview-only")).to_have_attribute("aria-pressed", "true")
     page.wait_for_load_state("networkidle")
     originals = []
     page.on("request", lambda asked: originals.append(asked.url) if "/api/image/" in asked.url else None)
@@ -35,13 +35,13 @@ def test_speed_mode_asks_for_no_original_and_counts(page, server):
 
 def test_near_duplicates_are_folded(page, server):
     page.goto(f"{server}/?q=red")
-    expect(page.get_by_test_id("similar").first).to_have_text(re.compile(r"\+\d+ similar"))
+    expect(page.get_by_test_id("duplicates").first).to_have_text(re.compile(r"\+\d+ similar"))
 
 
 def test_near_duplicates_are_unfolded_in_place_and_folded_again(page, server):
     page.goto(f"{server}/?q=red")
-    head = page.locator("li", has=page.get_by_test_id("similar")).first
-    fold = head.get_by_test_id("similar")
+    head = page.locator("li", has=page.get_by_test_id("duplicates")).first
+    fold = head.get_by_test_id("duplicates")
     expect(fold).to_have_attribute("aria-expanded", "false")
     name = head.get_by_test_id("preview").get_attribute("alt")
     count = int(re.search(r"\d+", fold.inner_text()).group())
@@ -54,7 +54,7 @@ def test_near_duplicates_are_unfolded_in_place_and_folded_again(page, server):
     groups = page.get_by_test_id("grid").locator("li").evaluate_all("all => all.map(li => li.dataset.group)")
     start = groups.index("head")
     assert groups[start + 1 : start + 1 + count] == ["member"] * count
-    expect(page.get_by_test_id("status")).to_contain_text(f"{count} near-duplicates shown beside.")
+    expect(page.get_by_test_id("status")).to_contain_text(f"{count} near-duplicates shown.")
     expect(page.get_by_test_id("search-input")).to_have_value("red")
     fold.click()
     expect(page.get_by_test_id("tile")).to_have_count(before)
@@ -62,8 +62,8 @@ def test_near_duplicates_are_unfolded_in_place_and_folded_again(page, server):
 
 def test_near_duplicates_are_unfolded_by_the_keyboard_and_the_focus_stays(page, server):
     page.goto(f"{server}/?q=red")
-    group = page.locator("li", has=page.get_by_test_id("similar")).first
-    fold, head = group.get_by_test_id("similar"), group.get_by_test_id("tile")
+    group = page.locator("li", has=page.get_by_test_id("duplicates")).first
+    fold, head = group.get_by_test_id("duplicates"), group.get_by_test_id("tile")
     expect(head).to_be_visible()
     before = page.get_by_test_id("tile").count()
     head.focus()
@@ -97,7 +97,7 @@ def test_weak_matches_are_divided_off(page, server):
 def test_captions_and_scores_come_on_demand(page, server):
     page.goto(f"{server}/?q=red")
     expect(page.get_by_test_id("score")).to_have_count(0)
-    page.get_by_test_id("tell").click()
+    page.get_by_test_id("captions").click()
     expect(page.get_by_test_id("score").first).to_have_text(re.compile(r"^-?\d\.\d{3}$"))
 
 
@@ -138,8 +138,8 @@ def opened(page, server):
 
 def test_the_lightbox_shows_record_and_neighbours(page, server):
     box = opened(page, server)
-    expect(box.get_by_test_id("record")).to_contain_text("webp")
-    neighbour = box.get_by_test_id("neighbours").get_by_role("button").first
+    expect(box.get_by_test_id("metadata")).to_contain_text("webp")
+    neighbour = box.get_by_test_id("similar-pictures").get_by_role("button").first
     name = neighbour.get_attribute("aria-label")
     neighbour.click()
     expect(box).to_have_attribute("aria-label", name)
@@ -191,8 +191,8 @@ def test_the_chosen_are_exported(page, server, kind, tmp_path):
     page.keyboard.press("x")
     ask(page, "blue")
     expect_first(page, "blue")
-    page.get_by_test_id("pick").first.click()
-    expect(page.get_by_test_id("basket")).to_contain_text("2 pictures chosen")
+    page.get_by_test_id("select").first.click()
+    expect(page.get_by_test_id("selection-bar")).to_contain_text("2 pictures selected")
     with page.expect_download() as download:
         page.get_by_test_id(f"export-{kind}").click()
     text = download.value.path().read_text()
@@ -300,11 +300,11 @@ def test_esc_lets_the_chosen_go(page, server):
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     page.get_by_test_id("tile").first.click(modifiers=["Shift"])
-    expect(page.get_by_test_id("basket")).to_contain_text("1 picture chosen")
+    expect(page.get_by_test_id("selection-bar")).to_contain_text("1 picture selected")
     page.get_by_test_id("tile").nth(1).click()  # while some are chosen, a click chooses
-    expect(page.get_by_test_id("basket")).to_contain_text("2 pictures chosen")
+    expect(page.get_by_test_id("selection-bar")).to_contain_text("2 pictures selected")
     page.keyboard.press("Escape")
-    expect(page.get_by_test_id("basket")).to_have_count(0)
+    expect(page.get_by_test_id("selection-bar")).to_have_count(0)
 
 
 def test_c_shows_captions_and_s_asks_for_the_like_of_a_tile(page, server):

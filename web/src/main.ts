@@ -1,12 +1,13 @@
 /**
- * The page of snapseek: type words, see pictures.
+ * The page of snapseek: search pictures by words, pictures and filters.
  *
- *     api.ts            what the server says, checked at the door
- *     search.svelte.ts  everything the page knows, with what is opened (opened) and chosen (selection)
- *     App.svelte        puts the components together and passes events up
- *     components/       show what they are given, and no more
+ *     lib/         pure functions, each with its test: query, API, URL, layout, formats, shortcuts
+ *     state/       reactive state: request (what is searched), results (what came back), view, library
+ *     components/  by area: search, filters, results, lightbox, library; they show state and call its methods
+ *     testing/     fake server and sample data of the tests
+ *     App.svelte   creates the state, provides it by context and puts the components together
  *
- * The other modules are pure functions; docs/PAGE.md names the rooms.
+ * docs/PAGE.md says what the page does and which file does it.
  */
 import { mount } from 'svelte';
 import App from './App.svelte';

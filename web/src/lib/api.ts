@@ -1,0 +1,174 @@
+import { ProblemError, ResponseError } from './errors';
+import type { ServerTimings } from './latency';
+import { parseInfo, parseResultPage, parseSuggestions } from './parseResponse';
+import { isSearch, queryText, whereText, type SearchQuery } from './query';
+
+export interface Picture {
+  readonly id: number;
+  /** Similarity to the query, higher is better; null for a picture that was not ranked. */
+  readonly score: number | null;
+  /** URL of the original: a path on this server, or a web URL. */
+  readonly url: string;
+  /** Size of the upright original, px; 0 if unknown. */
+  readonly width: number;
+  readonly height: number;
+  /** Mean colour, #rrggbb. */
+  readonly color: string;
+  /** A tiny WebP as base64; empty if there is none. */
+  readonly preview: string;
+  readonly caption: string | null;
+  readonly meta: Readonly<Record<string, unknown>>;
+  /** Ids of the near-duplicates that are grouped under it. */
+  readonly similar: readonly number[];
+}
+
+/** The library that answered. */
+export interface LibraryIndex {
+  readonly name: string;
+  readonly count: number;
+  readonly model: string;
+  readonly version: string;
+}
+
+/** One page of results. */
+export interface ResultPage {
+  readonly timings: ServerTimings;
+  readonly index: LibraryIndex;
+  /** Number of results over all pages. */
+  readonly total: number;
+  readonly pictures: readonly Picture[];
+  /** Rank of the first weak match over all pages; null if there is none. */
+  readonly weakFrom: number | null;
+  /** Filters that the server parsed from the typed words. */
+  readonly filters: readonly string[];
+}
+
+/** Facts of the library and the server, from `/api/info`. */
+export interface Info {
+  readonly name: string;
+  readonly count: number;
+  readonly model: string;
+  readonly kernel: string;
+  readonly snapseek: string;
+  readonly examples: readonly string[];
+  /** A faster text encoder answers while the user types. */
+  readonly hasFast: boolean;
+  readonly acceptsImageUrls: boolean;
+}
+
+/** A column with the values that the filter panel offers. */
+export interface Column {
+  readonly name: string;
+  /** The name before the colon in filter syntax. */
+  readonly operator: string;
+  readonly values: readonly { readonly value: string | number | boolean; readonly count: number }[];
+}
+
+/** Example queries and filters of the library, from `/api/suggestions`. */
+export interface Suggestions {
+  readonly examples: readonly string[];
+  readonly columns: readonly Column[];
+}
+
+/** Text encoder of a search: the model of the library, or its faster student. */
+export type Tower = 'full' | 'fast';
+
+export interface PageRequest {
+  /** The empty query lists the library in stored order. */
+  readonly query: SearchQuery;
+  readonly limit: number;
+  readonly offset: number;
+  readonly tower?: Tower;
+  /** Group near-duplicates under the best of them. */
+  readonly dedup?: boolean;
+}
+
+/** The server's interface. All methods reject with ProblemError, ResponseError, TypeError (no server) or AbortError. */
+export interface Api {
+  /** Return one page of the results of a query. */
+  search(request: PageRequest, signal: AbortSignal): Promise<ResultPage>;
+  info(): Promise<Info>;
+  suggestions(): Promise<Suggestions>;
+  /** Return the pictures most similar to a picture of the library. */
+  similar(id: number, limit: number, signal: AbortSignal): Promise<ResultPage>;
+  /** Return the pictures with these ids, in this order, without those that were removed. */
+  byIds(ids: readonly number[], signal: AbortSignal): Promise<ResultPage>;
+}
+
+/** Maximum number of ids in one request: the server's limit. */
+const MAX_IDS = 256;
+
+type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Implement `Api` over HTTP with the given `fetch`. */
+export function httpApi(fetch: Fetch): Api {
+  return {
+    search: async (request, signal) => {
+      const { url, body } = searchRequest(request);
+      return parseResultPage(await readJson(fetch, url, signal, body));
+    },
+    info: async () => parseInfo(await readJson(fetch, '/api/info')),
+    suggestions: async () => parseSuggestions(await readJson(fetch, '/api/suggestions')),
+    similar: async (id, limit, signal) =>
+      parseResultPage(await readJson(fetch, `/api/items/${id}/similar?limit=${limit}`, signal)),
+    byIds: async (ids, signal) =>
+      parseResultPage(await readJson(fetch, `/api/items?ids=${ids.slice(0, MAX_IDS).join(',')}`, signal)),
+  };
+}
+
+export interface HttpRequest {
+  readonly url: string;
+  /** JSON to POST; null for a GET. */
+  readonly body: string | null;
+}
+
+/** Build the HTTP request of a page: a GET, or a POST if a term is an image that query syntax cannot express. */
+export function searchRequest(request: PageRequest): HttpRequest {
+  const { query, limit, offset, tower = 'full', dedup = false } = request;
+  const text = queryText(query);
+  const where = whereText(query);
+  if (text === null) return { url: '/api/search', body: searchBody(request, where) };
+  let url = text ? `/api/search?q=${encodeURIComponent(text)}&` : '/api/items?';
+  url += `limit=${limit}&offset=${offset}`;
+  if (where) url += `&where=${encodeURIComponent(where)}`;
+  if (isSearch(query) && tower !== 'full') url += `&tower=${tower}`;
+  if (isSearch(query) && dedup) url += '&dedup=1';
+  return { url, body: null };
+}
+
+function searchBody({ query, limit, offset, dedup = false }: PageRequest, where: string): string {
+  const terms = query.terms.map(({ kind, value, weight }) => {
+    if (kind === 'words') return { text: value, weight };
+    return { [kind]: kind === 'id' ? Number(value) : value, weight };
+  });
+  const q = query.words.trim();
+  return JSON.stringify({ ...(q && { q }), terms, ...(where && { where }), dedup, limit, offset });
+}
+
+async function readJson(
+  fetch: Fetch,
+  url: string,
+  signal: AbortSignal | null = null,
+  body: string | null = null,
+): Promise<unknown> {
+  const headers = { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) };
+  const response = await fetch(url, { signal, headers, ...(body && { method: 'POST', body }) });
+  if (!response.ok) throw await problemOf(response);
+  try {
+    return await response.json();
+  } catch (cause) {
+    if (cause instanceof SyntaxError)
+      throw new ResponseError('The response of the server is not JSON. Reload the page.');
+    throw cause;
+  }
+}
+
+async function problemOf(response: Response): Promise<ProblemError> {
+  const problem = (await response.json().catch(() => null)) as Record<string, unknown> | null;
+  const detail = problem?.['detail'] ?? problem?.['title'];
+  const isText = typeof detail === 'string' && detail !== '';
+  return new ProblemError(
+    response.status,
+    isText ? detail : `The server responded with status ${response.status}.`,
+  );
+}

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { samplePicture } from '../testing/samples';
+import { withDuplicates, withGroup } from './duplicates';
+
+const picturesOf = (...ids: number[]) => ids.map((id) => samplePicture({ id }));
+const expand = (rankedIds: number[], weakFrom: number | null, groups: [number, number[]][]) => {
+  const groupsById = new Map(groups.map(([id, members]) => [id, picturesOf(...members)]));
+  const expanded = withDuplicates(picturesOf(...rankedIds), weakFrom, groupsById);
+  const ids = expanded.pictures.map(({ id }) => id);
+  return { ids, weakFrom: expanded.weakFrom, groupOf: [...expanded.groupOf] };
+};
+
+describe('withDuplicates', () => {
+  it('returns the ranking unchanged if no group is expanded', () => {
+    const ranking = picturesOf(1, 2);
+    expect(withDuplicates(ranking, 1, new Map())).toEqual({
+      pictures: ranking,
+      weakFrom: 1,
+      groupOf: new Map(),
+    });
+    expect(withDuplicates(ranking, 1, new Map()).pictures).toBe(ranking);
+  });
+
+  it('inserts each group after its picture', () => {
+    expect(
+      expand([1, 2, 3], null, [
+        [1, [7, 8]],
+        [3, [9]],
+      ]),
+    ).toEqual({
+      ids: [1, 7, 8, 2, 3, 9],
+      weakFrom: null,
+      groupOf: [
+        [7, 1],
+        [8, 1],
+        [9, 3],
+      ],
+    });
+  });
+
+  it('shows a picture once if it is in the ranking or in two groups', () => {
+    expect(
+      expand([1, 2, 3], null, [
+        [1, [2, 7]],
+        [3, [7]],
+      ]).ids,
+    ).toEqual([1, 7, 2, 3]);
+  });
+
+  it('moves the first weak match by the pictures inserted before it', () => {
+    const groups: [number, number[]][] = [
+      [1, [7, 8]],
+      [3, [9]],
+    ];
+    expect(expand([1, 2, 3], 1, groups).weakFrom).toBe(3);
+    expect(expand([1, 2, 3], 2, groups).weakFrom).toBe(4);
+    expect(expand([1, 2, 3], 9, groups).weakFrom).toBe(12);
+    expect(expand([1, 2, 3], 0, groups).weakFrom).toBe(0);
+  });
+});
+
+it('adds and removes a group without changing the others', () => {
+  const one = withGroup(new Map(), 1, picturesOf(7));
+  const two = withGroup(one, 2, picturesOf(8));
+  expect([...withGroup(two, 1, null).keys()]).toEqual([2]);
+  expect([...one.keys()]).toEqual([1]);
+});

@@ -1,0 +1,49 @@
+import type { Picture } from './api';
+
+/** Near-duplicates that are expanded, by the id of the picture they are grouped under. */
+export type ExpandedGroups = ReadonlyMap<number, readonly Picture[]>;
+
+/** Results with the expanded near-duplicates inserted after the picture they are grouped under. */
+export interface ExpandedResults {
+  readonly pictures: readonly Picture[];
+  /** Index of the first weak match; null if there is none. */
+  readonly weakFrom: number | null;
+  /** Id of the group's picture for each inserted near-duplicate. */
+  readonly groupOf: ReadonlyMap<number, number>;
+}
+
+/** Insert expanded near-duplicates into the ranking; one that is in the ranking itself is not repeated. */
+export function withDuplicates(
+  ranking: readonly Picture[],
+  weakFrom: number | null,
+  groups: ExpandedGroups,
+): ExpandedResults {
+  if (groups.size === 0) return { pictures: ranking, weakFrom, groupOf: new Map() };
+  const present = new Set(ranking.map(({ id }) => id));
+  const groupOf = new Map<number, number>();
+  const pictures: Picture[] = [];
+  let weakIndex = weakFrom;
+  for (const [rank, picture] of ranking.entries()) {
+    pictures.push(picture);
+    for (const member of groups.get(picture.id) ?? []) {
+      if (present.has(member.id)) continue;
+      present.add(member.id);
+      groupOf.set(member.id, picture.id);
+      pictures.push(member);
+      if (weakIndex !== null && rank < weakFrom!) weakIndex += 1;
+    }
+  }
+  return { pictures, weakFrom: weakIndex, groupOf };
+}
+
+/** Set the members of a group, or collapse it if `members` is null. */
+export function withGroup(
+  groups: ExpandedGroups,
+  id: number,
+  members: readonly Picture[] | null,
+): ExpandedGroups {
+  const next = new Map(groups);
+  if (members) next.set(id, members);
+  else next.delete(id);
+  return next;
+}

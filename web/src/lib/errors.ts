@@ -1,0 +1,27 @@
+/** The server refused a request; the message is the `detail` of its problem+json. */
+export class ProblemError extends Error {
+  constructor(
+    readonly status: number,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+/** A response does not have the form that the page expects. */
+export class ResponseError extends Error {}
+
+/** An error as the page shows it. */
+export interface ErrorNotice {
+  /** One or two sentences for the user. */
+  readonly message: string;
+  /** Whether the same request can succeed later; false if the query itself is refused. */
+  readonly isRetryable: boolean;
+}
+
+/** Turn the failure of a request into what the page shows. */
+export function errorNotice(cause: unknown): ErrorNotice {
+  if (cause instanceof ProblemError) return { message: cause.message, isRetryable: cause.status >= 500 };
+  if (cause instanceof ResponseError) return { message: cause.message, isRetryable: true };
+  return { message: 'The server does not respond. Is snapseek still running?', isRetryable: true };
+}

@@ -1,0 +1,48 @@
+import type { Picture } from './api';
+import { pictureName } from './format';
+
+export const EXPORT_FORMATS = ['paths', 'csv', 'json'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** Return the location of a picture for other programs: folder and name, or its web URL. */
+export function picturePath(picture: Picture): string {
+  if (!picture.url.startsWith('/')) return picture.url;
+  const folder = picture.meta['folder'];
+  return typeof folder === 'string' && folder ? `${folder}/${pictureName(picture)}` : pictureName(picture);
+}
+
+/** Return the contents of an export file. */
+export function exportText(pictures: readonly Picture[], format: ExportFormat): string {
+  const rows = pictures.map((picture) => ({
+    id: picture.id,
+    path: picturePath(picture),
+    width: picture.width,
+    height: picture.height,
+    caption: picture.caption,
+    score: picture.score,
+  }));
+  if (format === 'paths') return rows.map(({ path }) => `${path}\n`).join('');
+  if (format === 'json')
+    return JSON.stringify(
+      rows.map((row, i) => ({ ...row, meta: pictures[i]!.meta })),
+      null,
+      2,
+    );
+  const lines = rows.map((row) => Object.values(row).map(csvField).join(','));
+  return ['id,path,width,height,caption,score', ...lines].map((line) => `${line}\r\n`).join('');
+}
+
+/** Download the pictures as an export file. */
+export function downloadExport(pictures: readonly Picture[], format: ExportFormat): void {
+  const type = { paths: 'text/plain', csv: 'text/csv', json: 'application/json' }[format];
+  const href = URL.createObjectURL(new Blob([exportText(pictures, format)], { type }));
+  const download = `pictures.${format === 'paths' ? 'txt' : format}`;
+  Object.assign(document.createElement('a'), { href, download }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 1000);
+}
+
+/** Return a field by RFC 4180; a leading ' keeps a spreadsheet from running the text as a formula. */
+function csvField(value: string | number | null): string {
+  const text = typeof value === 'string' ? value.replace(/^(?=[=+@\t-])/, "'") : String(value ?? '');
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

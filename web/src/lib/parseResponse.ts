@@ -1,0 +1,127 @@
+import type { Column, Info, Picture, ResultPage, Suggestions } from './api';
+import { ResponseError } from './errors';
+
+/** Return the value with its type, or throw ResponseError that names the `path` of the wrong field. */
+type Parser<T> = (value: unknown, path: string) => T;
+
+const number = ofType<number>('number', 'a number');
+const string = ofType<string>('string', 'text');
+const flag: Parser<boolean> = (value) => value === true;
+const record = ofType<Record<string, unknown>>('object', 'an object');
+
+/** A path on this server or a web URL; anything else, such as `javascript:`, must not become a link. */
+const url: Parser<string> = (value, path) => {
+  const isSafe = /^(\/(?![/\\])|https?:\/\/)/i.test(string(value, path));
+  return isSafe ? (value as string) : reject('a path on this server or an http address', value, path);
+};
+
+/** An invalid colour becomes grey: it is only decoration. */
+const color: Parser<string> = (value) => {
+  return typeof value === 'string' && /^#[0-9a-f]{6}$/i.test(value) ? value : '#808080';
+};
+
+const scalar: Parser<string | number | boolean> = (value, path) => {
+  const isScalar = ['string', 'number', 'boolean'].includes(typeof value);
+  return isScalar ? (value as string) : reject('a plain value', value, path);
+};
+
+const picture = object<Picture>({
+  id: number,
+  score: orNull(number),
+  url,
+  width: number,
+  height: number,
+  color,
+  preview: string,
+  caption: orNull(string),
+  meta: orDefault(record, {}),
+  similar: orDefault(list(number), []),
+});
+
+const column = object<Column>({
+  name: string,
+  operator: string,
+  values: list(object({ value: scalar, count: number })),
+});
+
+const resultPage = object<ResultPage>(
+  {
+    timings: object({ embed: number, search: number, fetch: number, total: number }),
+    index: object({ name: string, count: number, model: string, version: string }),
+    total: number,
+    pictures: list(picture),
+    weakFrom: orDefault<number | null>(number, null),
+    filters: orDefault(list(string), []),
+  },
+  { timings: 'took_ms', pictures: 'results', weakFrom: 'weak_from' },
+);
+
+const info = object<Info>(
+  {
+    name: string,
+    count: number,
+    model: string,
+    kernel: string,
+    snapseek: string,
+    examples: list(string),
+    hasFast: flag,
+    acceptsImageUrls: flag,
+  },
+  { hasFast: 'has_fast', acceptsImageUrls: 'accepts_image_url' },
+);
+
+const suggestions = object<Suggestions>({ examples: list(string), columns: list(column) });
+
+/** Parse a page of results. Throws ResponseError. */
+export const parseResultPage = (json: unknown): ResultPage => resultPage(json, '');
+
+/** Parse `/api/info`. Throws ResponseError. */
+export const parseInfo = (json: unknown): Info => info(json, '');
+
+/** Parse `/api/suggestions`. Throws ResponseError. */
+export const parseSuggestions = (json: unknown): Suggestions => suggestions(json, '');
+
+function ofType<T>(type: string, expected: string): Parser<T> {
+  return (value, path) => {
+    const isType = typeof value === type && value !== null && !Array.isArray(value);
+    return isType ? (value as T) : reject(expected, value, path);
+  };
+}
+
+/** Parse an object; `serverNames` maps fields to the names that the server uses, if they differ. */
+function object<T>(
+  fields: { [K in keyof T]: Parser<T[K]> },
+  serverNames: Partial<Record<string, string>> = {},
+): Parser<T> {
+  const entries = Object.entries<Parser<unknown>>(fields);
+  return (value, path) => {
+    const source = record(value, path);
+    const parsed = entries.map(([name, parse]) => {
+      const key = serverNames[name] ?? name;
+      return [name, parse(source[key], path ? `${path}.${key}` : key)];
+    });
+    return Object.fromEntries(parsed) as T;
+  };
+}
+
+function list<T>(item: Parser<T>): Parser<T[]> {
+  return (value, path) => {
+    if (!Array.isArray(value)) return reject('a list', value, path);
+    return value.map((element, i) => item(element, `${path}[${i}]`));
+  };
+}
+
+function orNull<T>(parse: Parser<T>): Parser<T | null> {
+  return (value, path) => (value === null ? null : parse(value, path));
+}
+
+function orDefault<T>(parse: Parser<T>, missing: T): Parser<T> {
+  return (value, path) => (value === undefined || value === null ? missing : parse(value, path));
+}
+
+function reject(expected: string, found: unknown, path: string): never {
+  const text = JSON.stringify(found)?.slice(0, 40) ?? 'nothing';
+  throw new ResponseError(
+    `The response of the server is not valid: expected ${expected} at ${path || 'the response'}, found ${text}. Reload the page.`,
+  );
+}

@@ -1,0 +1,116 @@
+/** A part of a query next to the typed words: a chip. */
+export interface Term {
+  readonly kind: 'words' | 'id' | 'image' | 'image_url';
+  /** The words, the id, the image file as base64, or its URL. */
+  readonly value: string;
+  /** Text of the chip. */
+  readonly label: string;
+  /** URL of a small image for the chip; empty if there is none. */
+  readonly thumbnail: string;
+  /** Weight in the query vector; negative weights subtract. */
+  readonly weight: number;
+}
+
+/** Everything that defines a search: the text of the search box, the chips, and the filters. */
+export interface SearchQuery {
+  readonly words: string;
+  readonly terms: readonly Term[];
+  /** In filter syntax: `year:2023`, `-tag:draft`. Filters of one name are alternatives. */
+  readonly filters: readonly string[];
+}
+
+export const EMPTY_QUERY: SearchQuery = { words: '', terms: [], filters: [] };
+
+/** The weights that clicks on a chip cycle through. */
+const WEIGHTS = [1, 2, 3, 0.5];
+
+/** Return the query without blanks around the words. */
+export function trimmed(query: SearchQuery): SearchQuery {
+  return { ...query, words: query.words.trim() };
+}
+
+/** Return a key that is equal for queries with equal results. */
+export function queryKey({ words, terms, filters }: SearchQuery): string {
+  return JSON.stringify([
+    words.trim(),
+    terms.map(({ kind, value, weight }) => [kind, value, weight]),
+    filters,
+  ]);
+}
+
+/** Whether the query ranks pictures; filters alone keep the library's own order. */
+export function isSearch({ words, terms }: SearchQuery): boolean {
+  return words.trim() !== '' || terms.length > 0;
+}
+
+/** Add a term; it replaces an equal one. */
+export function withTerm(query: SearchQuery, term: Term): SearchQuery {
+  const others = query.terms.filter(({ kind, value }) => kind !== term.kind || value !== term.value);
+  return { ...query, terms: [...others, term] };
+}
+
+export function withoutTerm(query: SearchQuery, index: number): SearchQuery {
+  return { ...query, terms: query.terms.filter((_, i) => i !== index) };
+}
+
+/** Give the term at `index` the next weight (1, 2, 3, ½, 1) and keep its sign. */
+export function withNextWeight(query: SearchQuery, index: number): SearchQuery {
+  return withWeight(query, index, ({ weight }) => {
+    const next = WEIGHTS[(WEIGHTS.indexOf(Math.abs(weight)) + 1) % WEIGHTS.length]!;
+    return weight < 0 ? -next : next;
+  });
+}
+
+/** Flip the sign of the term at `index`. */
+export function negated(query: SearchQuery, index: number): SearchQuery {
+  return withWeight(query, index, ({ weight }) => -weight);
+}
+
+function withWeight(query: SearchQuery, index: number, weight: (term: Term) => number): SearchQuery {
+  const terms = query.terms.map((term, i) => (i === index ? { ...term, weight: weight(term) } : term));
+  return { ...query, terms };
+}
+
+/** Add the filter, or remove it if the query has it. */
+export function withToggledFilter(query: SearchQuery, filter: string): SearchQuery {
+  const { filters } = query;
+  const others = filters.filter((other) => other !== filter);
+  return { ...query, filters: others.length < filters.length ? others : [...filters, filter] };
+}
+
+/** Return a filter in filter syntax: `in:"my holiday"`. */
+export function filterText(operator: string, value: string | number | boolean): string {
+  const text = String(value);
+  return `${operator}:${/^[\p{L}\p{N}_./-]+$/u.test(text) && !text.includes('..') ? text : quoted(text)}`;
+}
+
+/** Join all filters into one `where` text; values of one operator become alternatives: `year:2022,2023`. */
+export function whereText({ filters }: SearchQuery): string {
+  const values = new Map<string, string[]>();
+  for (const filter of filters) {
+    const colon = filter.indexOf(':');
+    const name = filter.slice(0, colon);
+    values.set(name, [...(values.get(name) ?? []), filter.slice(colon + 1)]);
+  }
+  return [...values].map(([name, alternatives]) => `${name}:${alternatives.join(',')}`).join(' ');
+}
+
+/** Remove a parsed filter from the typed words. */
+export function wordsWithout(words: string, filter: string): string {
+  return words.replace(filter, ' ').replace(/\s+/g, ' ').trim();
+}
+
+/** Return words and terms in query syntax; null if a term is an image, which the syntax cannot express. */
+export function queryText({ words, terms }: SearchQuery): string | null {
+  if (terms.some(({ kind }) => kind === 'image' || kind === 'image_url')) return null;
+  const parts = terms.map(({ kind, value, weight }) => {
+    const subject = kind === 'id' ? `id:${value}` : quoted(value);
+    const amount = Math.abs(weight);
+    return `${weight < 0 ? '-' : '+'} ${amount === 1 ? '' : `${amount}:`}${subject}`;
+  });
+  return [words.trim(), ...parts].join(' ').trim().replace(/^\+ /, '');
+}
+
+function quoted(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,95 @@
+/** Where a shortcut works; `panel` is any pop-up of the page. */
+export type Scope = 'page' | 'panel' | 'input' | 'grid' | 'tile' | 'lightbox';
+
+/**
+ * `keys` is a value of `KeyboardEvent.key`, or several between blanks; a capital letter needs no Shift.
+ * `action` names the handler; it is null if the browser handles the key itself.
+ * `shift` is the required state of the Shift key; any if undefined.
+ */
+type Shortcut = readonly [scope: Scope, keys: string, action: string | null, help: string, shift?: boolean];
+
+/** All keyboard shortcuts. Key handling, tooltips, the help dialog and docs/PAGE.md follow this table. */
+export const SHORTCUTS = [
+  ['page', '/', 'focusInput', 'Go to the search box'],
+  ['page', 'c', 'toggleCaptions', 'Captions and scores'],
+  ['page', 'S', 'togglePreviewOnly', 'Speed mode: previews only, search on every key press'],
+  ['page', 'Escape', 'clearSelection', 'Clear the selection'],
+  ['page', '?', 'showHelp', 'Keyboard shortcuts'],
+  ['panel', 'Escape', 'close', 'Close the panel'],
+
+  ['input', 'ArrowDown', 'focusGrid', 'Go to the pictures'],
+  ['input', 'Enter', 'addChip', 'Turn the words into a chip', true],
+
+  ['grid', 'ArrowLeft ArrowRight ArrowUp ArrowDown', 'moveFocus', 'Go to the next picture', false],
+  ['tile', 'Enter', null, 'Open the picture'],
+  ['tile', 's', 'findSimilar', 'More like this'],
+  ['tile', 'u', 'toggleDuplicates', 'Show or hide near-duplicates'],
+  ['tile', 'x', 'toggleSelected', 'Select the picture'],
+
+  ['lightbox', 'ArrowLeft', 'previous', 'Previous picture'],
+  ['lightbox', 'ArrowRight', 'next', 'Next picture'],
+  ['lightbox', 's', 'findSimilar', 'More like this'],
+  ['lightbox', 'f', 'toggleFullScreen', 'Full screen'],
+  ['lightbox', 'd', 'download', 'Download'],
+  ['lightbox', '/', 'focusInput', 'Go to the search box'],
+  ['lightbox', 'Escape', null, 'Close the picture'],
+] as const satisfies readonly Shortcut[];
+
+type ActionOf<S extends Scope> = Exclude<
+  Extract<(typeof SHORTCUTS)[number], readonly [S, ...unknown[]]>[2],
+  null
+>;
+
+/** One handler for each action of a scope. A handler returns 'ignored' to leave the key to the browser. */
+export type Handlers<S extends Scope> = Record<ActionOf<S>, (event: KeyboardEvent) => unknown>;
+
+type KeyPress = Pick<
+  KeyboardEvent,
+  'key' | 'altKey' | 'ctrlKey' | 'metaKey' | 'shiftKey' | 'isComposing' | 'preventDefault'
+>;
+
+/** Run the handler of the shortcut that was pressed, if there is one. */
+export function handleShortcut<S extends Scope>(scope: S, event: KeyPress, handlers: Handlers<S>): void {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.isComposing) return;
+  const pressed = SHORTCUTS.find(([own, keys, , , shift = event.shiftKey]: Shortcut) => {
+    const isKey = [event.key, event.key.toUpperCase()].some((key) => keys.split(' ').includes(key));
+    return own === scope && isKey && shift === event.shiftKey;
+  });
+  const action = pressed?.[2] as ActionOf<S> | null | undefined;
+  if (action && handlers[action](event as KeyboardEvent) !== 'ignored') event.preventDefault();
+}
+
+const KEY_LABELS: Record<string, string> = {
+  ArrowLeft: '←',
+  ArrowRight: '→',
+  ArrowUp: '↑',
+  ArrowDown: '↓',
+  Escape: 'Esc',
+};
+
+/** Return the keys of a shortcut as the user knows them: `Shift+Enter`, `← →`. */
+export function keyLabel([, keys, , , shift]: Shortcut): string {
+  const labels = keys.split(' ').map((key) => KEY_LABELS[key] ?? key);
+  return (shift ? 'Shift+' : '') + labels.join(' ');
+}
+
+/** Return the tooltip of an action: its help with the key. */
+export function shortcutHint<S extends Scope>(scope: S, action: ActionOf<S>): string {
+  const shortcut = SHORTCUTS.find((other) => other[0] === scope && other[2] === action)!;
+  return `${shortcut[3]} (${keyLabel(shortcut)})`;
+}
+
+/** Sections of the help dialog. */
+const SECTIONS: Record<string, readonly Scope[]> = {
+  Anywhere: ['page', 'panel'],
+  'In the search box': ['input'],
+  'On a picture in the results': ['grid', 'tile'],
+  'On an opened picture': ['lightbox'],
+};
+
+/** Return the shortcuts by section, as the help dialog shows them. */
+export function helpSections(): [title: string, shortcuts: Shortcut[]][] {
+  return Object.entries(SECTIONS).map(([title, scopes]) => {
+    return [title, SHORTCUTS.filter(([scope]) => scopes.includes(scope))];
+  });
+}

@@ -1,0 +1,51 @@
+import type { Api, Picture } from '../lib/api';
+
+/** Number of similar pictures to load; the opened picture is usually one of them. */
+const SIMILAR_COUNT = 13;
+
+/** The opened picture: one of the results, or a picture similar to one. */
+export class LightboxState {
+  /** Null if the lightbox is closed. */
+  picture = $state.raw<Picture | null>(null);
+  similar = $state.raw<readonly Picture[]>([]);
+  /** Index of the last opened result; -1 if there is none. */
+  index = $derived.by(() => this.#results().findIndex(({ id }) => id === this.#resultId));
+
+  readonly #api: Pick<Api, 'similar'>;
+  readonly #results: () => readonly Picture[];
+  #resultId = $state<number | null>(null);
+  #abort = new AbortController();
+
+  constructor(api: Pick<Api, 'similar'>, results: () => readonly Picture[]) {
+    this.#api = api;
+    this.#results = results;
+  }
+
+  /** Open a result, or a picture similar to the opened one. */
+  open(id: number): void {
+    const result = this.#results().find((picture) => picture.id === id);
+    if (result) this.#resultId = id;
+    this.picture = result ?? this.similar.find((picture) => picture.id === id) ?? null;
+    void this.#loadSimilar(id);
+  }
+
+  /** Return the result after (1) or before (-1) the opened one; null at the ends. */
+  neighbour(step: 1 | -1): Picture | null {
+    if (this.picture === null || this.index < 0) return null;
+    return this.#results()[this.index + step] ?? null;
+  }
+
+  close(): void {
+    this.#abort.abort();
+    this.picture = this.#resultId = null;
+    this.similar = [];
+  }
+
+  async #loadSimilar(id: number): Promise<void> {
+    this.#abort.abort();
+    const { signal } = (this.#abort = new AbortController());
+    // A failure is not reported: the picture itself is shown without them.
+    const page = await this.#api.similar(id, SIMILAR_COUNT, signal).catch(() => null);
+    if (!signal.aborted) this.similar = page?.pictures.filter((picture) => picture.id !== id) ?? [];
+  }
+}

@@ -1,0 +1,149 @@
+import type { Picture, Tower } from '../lib/api';
+import { debounce } from '../lib/debounce';
+import {
+  EMPTY_QUERY,
+  isSearch,
+  queryKey,
+  trimmed,
+  withTerm,
+  withToggledFilter,
+  wordsWithout,
+  type SearchQuery,
+  type Term,
+} from '../lib/query';
+import type { HistorySync } from '../lib/urlState';
+import type { LibraryState } from './library.svelte';
+import type { ResultsState } from './results.svelte';
+import type { ViewState } from './view.svelte';
+
+/** Pause in typing after which a search is sent; preview-only mode sends at once. */
+export const TYPING_PAUSE_MS = 100;
+/** Pause in typing after which the full model is used, if a faster one answered first. */
+export const FULL_MODEL_PAUSE_MS = 350;
+
+export interface RequestParts {
+  readonly library: Pick<LibraryState, 'hasFast'>;
+  readonly results: ResultsState;
+  readonly view: Pick<ViewState, 'isPreviewOnly'>;
+  readonly history: Pick<HistorySync, 'replace' | 'push'>;
+}
+
+/** The query that the user edits, and when it is sent: after a typing pause, or at once on submit. */
+export class RequestState {
+  query = $state.raw<SearchQuery>(EMPTY_QUERY);
+
+  readonly #parts: RequestParts;
+  readonly #typingPause = debounce(() => void this.#sendTyped(), TYPING_PAUSE_MS);
+  readonly #fullModelPause = debounce(() => void this.#send('full'), FULL_MODEL_PAUSE_MS);
+  /** Key of the last submitted query: it needs no second history entry. */
+  #submittedKey = queryKey(EMPTY_QUERY);
+
+  constructor(parts: RequestParts) {
+    this.#parts = parts;
+  }
+
+  /** The text of the search box. */
+  get words(): string {
+    return this.query.words;
+  }
+
+  /** Send the first query of the page. */
+  async start(query: SearchQuery): Promise<void> {
+    this.query = query;
+    this.#submittedKey = queryKey(query);
+    this.#parts.history.replace(trimmed(query));
+    await this.#send('full');
+  }
+
+  /** Set the text of the search box and send it after a pause. */
+  type(words: string): void {
+    this.query = { ...this.query, words };
+    this.#fullModelPause.cancel();
+    if (this.#isRequested('full') || this.#isRequested('fast')) return this.#typingPause.cancel();
+    if (!this.#parts.view.isPreviewOnly) return this.#typingPause.call();
+    if (!this.#parts.results.isLoading) void this.#sendTyped();
+  }
+
+  /** Send the query at once, with an entry in the history. */
+  async submit(): Promise<void> {
+    const key = queryKey(this.query);
+    if (key !== this.#submittedKey) this.#parts.history.push(trimmed(this.query));
+    await this.#sendNow(key);
+  }
+
+  /** Replace the query and submit it. */
+  async submitQuery(query: SearchQuery): Promise<void> {
+    this.query = query;
+    await this.submit();
+  }
+
+  /** Send a query that the history brings back. */
+  async restore(query: SearchQuery): Promise<void> {
+    this.query = query;
+    await this.#sendNow(queryKey(query));
+  }
+
+  /** Search for pictures similar to this one; the filters stay. */
+  async findSimilar(picture: Picture): Promise<void> {
+    const thumbnail = picture.preview && `data:image/webp;base64,${picture.preview}`;
+    const term = { kind: 'id', value: `${picture.id}`, label: 'like this', thumbnail, weight: 1 } as const;
+    await this.submitQuery({ ...EMPTY_QUERY, filters: this.query.filters, terms: [term] });
+  }
+
+  async addTerm(term: Term): Promise<void> {
+    await this.submitQuery(withTerm(this.query, term));
+  }
+
+  /** Turn the words of the search box into a chip, so that they can be weighted. */
+  async addChip(): Promise<void> {
+    const { words } = trimmed(this.query);
+    if (!words) return;
+    const term: Term = { kind: 'words', value: words, label: words, thumbnail: '', weight: 1 };
+    await this.submitQuery({ ...withTerm(this.query, term), words: '' });
+  }
+
+  async toggleFilter(filter: string): Promise<void> {
+    await this.submitQuery(withToggledFilter(this.query, filter));
+  }
+
+  async clearFilters(): Promise<void> {
+    await this.submitQuery({ ...this.query, filters: [] });
+  }
+
+  /** Remove a parsed filter from the words. */
+  async removeParsedFilter(filter: string): Promise<void> {
+    await this.submitQuery({ ...this.query, words: wordsWithout(this.words, filter) });
+  }
+
+  /** React to the response of a query: in preview-only mode, send what was typed in the meantime. */
+  handleResponse(query: SearchQuery, isShown: boolean): void {
+    if (!isShown) this.#parts.history.replace(query);
+    if (this.#parts.view.isPreviewOnly && queryKey(query) !== queryKey(this.query)) void this.#sendTyped();
+  }
+
+  /** Write an idle query to the URL. Not earlier: the browser is busy with it, and the pictures come first. */
+  handleIdle(query: SearchQuery): void {
+    if (queryKey(query) === queryKey(this.query)) this.#parts.history.replace(query);
+  }
+
+  #isRequested(tower: Tower): boolean {
+    return this.#parts.results.isRequested(this.query, tower);
+  }
+
+  async #sendNow(key: string): Promise<void> {
+    this.#typingPause.cancel();
+    this.#fullModelPause.cancel();
+    this.#submittedKey = key;
+    if (!this.#isRequested('full')) await this.#send('full');
+  }
+
+  async #sendTyped(): Promise<void> {
+    const isFast = this.#parts.library.hasFast && isSearch(this.query);
+    if (isFast) this.#fullModelPause.call();
+    await this.#send(isFast ? 'fast' : 'full');
+  }
+
+  async #send(tower: Tower): Promise<void> {
+    await this.#parts.results.load(trimmed(this.query), tower);
+  }
+}
