@@ -61,64 +61,64 @@ bench: .venv/dev.stamp install ## Micro-benchmarks: Rust kernels, then the Pytho
 	$(BIN)/pytest benches --benchmark-only
 
 bench-million: .venv/dev.stamp $(CORE) wheel ## 1.5 million vectors: ours beside its rivals, then filters, tiers, opening (about 30 minutes)
-	test -f target/clip/base.npy || $(BIN)/python benches/clip_like.py target/clip
+	test -f target/clip/base.npy || $(BIN)/python -m benches.clip_like target/clip
 	test -d target/peers-venv || $(PYTHON) -m venv target/peers-venv
 	target/peers-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r benches/requirements-peers.txt
 	target/peers-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/snapseek-*.whl
-	target/peers-venv/bin/python benches/peers.py --set target/clip
-	$(BIN)/python benches/vector_figures.py --set target/clip
+	target/peers-venv/bin/python -m benches.peers --set target/clip
+	$(BIN)/python -m benches.vector_figures --set target/clip
 
 million: .venv/dev.stamp install ## A library of 1.5 million pictures in target/million, and what it costs (about 4 minutes, 5 GB)
-	test -f target/clip/base.npy || $(BIN)/python benches/clip_like.py target/clip
+	test -f target/clip/base.npy || $(BIN)/python -m benches.clip_like target/clip
 	rm -rf target/million
-	PYTHONPATH=tests $(BIN)/python benches/million_library.py target/clip target/million
+	$(BIN)/python -m benches.million_library target/clip target/million
 
 crash: install ## Kill and starve a library at 2,400 moments; 2,000 sequences among foreign files (about 30 minutes)
-	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/test_kill.py
-	SNAPSEEK_SEQUENCES=2000 $(BIN)/pytest -q -s tests/test_foreign_files.py
+	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/robustness/test_kill.py
+	SNAPSEEK_SEQUENCES=2000 $(BIN)/pytest -q -s tests/integration/test_foreign_files.py
 
 schemathesis: .venv/dev.stamp install ## Ask 500 made-up requests of each operation of the served document, twice (some minutes)
-	SNAPSEEK_EXAMPLES=500 $(BIN)/pytest -q tests/test_schemathesis.py
+	SNAPSEEK_EXAMPLES=500 $(BIN)/pytest -q tests/robustness/test_schemathesis.py
 
 hostile-requests: .venv/dev.stamp install ## 10,000 random requests, hundreds of hostile ones, hostile bodies, 1,500 silent connections (some minutes)
-	SNAPSEEK_REQUESTS=10000 $(BIN)/pytest -q tests/test_hostile_requests.py
-	PYTHONPATH=python $(BIN)/snapseek index demo/pictures --library target/demo-library
-	PYTHONPATH=python:tests $(BIN)/python benches/hostile_load.py target/demo-library
+	SNAPSEEK_REQUESTS=10000 $(BIN)/pytest -q tests/robustness/test_hostile_requests.py
+	$(BIN)/snapseek index demo/pictures --library target/demo-library
+	$(BIN)/python -m benches.hostile_load target/demo-library
 
 stops: .venv/dev.stamp install ## Stop the server and the search 200 times at random moments (some minutes)
-	PYTHONPATH=python $(BIN)/snapseek index demo/pictures --library target/demo-library
-	PYTHONPATH=python $(BIN)/python benches/stops.py target/demo-library --stops 200
+	$(BIN)/snapseek index demo/pictures --library target/demo-library
+	$(BIN)/python -m benches.stops target/demo-library --stops 200
 
 clip-client: .venv/dev.stamp install ## clip-retrieval's own ClipClient against this server
 	test -d target/clip-client-venv || $(PYTHON) -m venv target/clip-client-venv
 	target/clip-client-venv/bin/pip install --quiet --disable-pip-version-check requests==2.34.2
 	target/clip-client-venv/bin/pip install --quiet --disable-pip-version-check --no-deps clip-retrieval==2.45.0
-	SNAPSEEK_CLIP_CLIENT_PYTHON=target/clip-client-venv/bin/python $(BIN)/pytest -q tests/test_clip_client.py
+	SNAPSEEK_CLIP_CLIENT_PYTHON=target/clip-client-venv/bin/python $(BIN)/pytest -q tests/server/test_clip_client.py
 
 load: .venv/dev.stamp install ## The server under 64 connections over target/million (make million), by a text tower of true cost
-	test -d target/typed/library || PYTHONPATH=tests $(BIN)/python benches/typed_tower.py target/million/model target/typed/model target/million/library target/typed/library
-	PYTHONPATH=tests $(BIN)/python benches/http_figures.py target/typed/library --steady 100000
+	test -d target/typed/library || $(BIN)/python -m benches.typed_tower target/million/model target/typed/model target/million/library target/typed/library
+	$(BIN)/python -m benches.http_figures target/typed/library --steady 100000
 
 figures: install ## Measure the demo library: index, query, HTTP
-	$(BIN)/python benches/demo_figures.py
+	$(BIN)/python -m benches.demo_figures
 
 live-figures: install ## Search over HTTP while 10,000 pictures are added and 1,000 removed (half a minute)
 	rm -rf target/live
-	PYTHONPATH=tests $(BIN)/python benches/live_figures.py target/live
+	$(BIN)/python -m benches.live_figures target/live
 
 preview-figures: install ## Measure previews, and write a sheet of samples
-	$(BIN)/python benches/preview_figures.py --sheet target/previews.png
+	$(BIN)/python -m benches.preview_figures --sheet target/previews.png
 
 LIBRARY ?= target/demo-library
 page-figures: install chromium ## Keystroke to picture, long tasks and layout shift in Chromium, over LIBRARY=...
-	PYTHONPATH=python:tests:benches $(BIN)/python benches/page_figures.py $(LIBRARY)
+	$(BIN)/python -m benches.page_figures $(LIBRARY)
 
 lighthouse: install chromium ## Lighthouse over the page of LIBRARY=... (npm fetches it)
 	benches/lighthouse.sh $(LIBRARY) target/lighthouse
 
 screenshots: install chromium ## Twelve pictures of the page over the demo library, into target/screenshots
-	PYTHONPATH=python $(BIN)/snapseek index demo/pictures --library target/demo-library
-	PYTHONPATH=python:tests $(BIN)/python benches/screenshots.py target/demo-library target/screenshots
+	$(BIN)/snapseek index demo/pictures --library target/demo-library
+	$(BIN)/python -m benches.screenshots target/demo-library target/screenshots
 
 fuzz: ## A million files of lies and damage through open, verify and search
 	PROPTEST_CASES=500000 cargo test --locked --release no_file_can_do_harm -- --nocapture
@@ -126,7 +126,7 @@ fuzz: ## A million files of lies and damage through open, verify and search
 
 READ_CASES ?= 10000
 fuzz-read: .venv/dev.stamp install ## Read 10,000 damaged libraries in child processes, 100,000 files of records in this one (half an hour on two free cores)
-	SNAPSEEK_READ_CASES=$(READ_CASES) SNAPSEEK_VALIDATOR_CASES=100000 $(BIN)/pytest -q -s tests/test_read_fuzz.py
+	SNAPSEEK_READ_CASES=$(READ_CASES) SNAPSEEK_VALIDATOR_CASES=100000 $(BIN)/pytest -q -s tests/robustness/test_read_fuzz.py
 
 test-arm: ## Lints and all tests of the crate for 64-bit ARM, on this machine: needs Debian's qemu-user and gcc-aarch64-linux-gnu
 	rustup target add aarch64-unknown-linux-gnu
@@ -139,7 +139,7 @@ docs: ## Documentation of the crate, without warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 cli-help: .venv/dev.stamp $(CORE) ## Write what the commands say of themselves into docs/CLI.md
-	$(BIN)/python tests/cli_help.py
+	$(BIN)/python -m tests.support.cli_help
 
 wheel: .venv/run.stamp $(STATIC) ## Build the wheel into dist/
 	$(BIN)/maturin build --release --locked --out dist
@@ -155,7 +155,7 @@ clean: ## Remove what was built
 	find python -name '*.so' -delete
 
 chromium:
-	@command -v chromium chromium-browser google-chrome >/dev/null || tests/install_chromium.sh
+	@command -v chromium chromium-browser google-chrome >/dev/null || tests/browser/install_chromium.sh
 
 .venv/run.stamp: requirements/run.lock
 	$(PYTHON) -m venv .venv

@@ -1,6 +1,6 @@
 """What an effort promises and keeps: recall asked for, and recall of queries that no build has seen.
 
-    python benches/calibration_figures.py target/clip --rows 150000
+    python -m benches.calibration_figures target/clip --rows 150000
 
 The folder is what `benches/clip_like.py` makes; builds are given its `text_train.npy`, and `text.npy` asks.
 """

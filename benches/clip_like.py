@@ -6,7 +6,7 @@ their own in a partly different subspace. With the defaults the cosines are 0.50
 texts, 0.16 +- 0.04 between an image and a text, and 0.30 to 0.40 for the best image of a text, as they are
 reported for CLIP ViT-B/32. A figure measured here holds for this set: say so beside it.
 
-    python benches/clip_like.py OUT [--n 1500000] [--dim 512] [--seed 0]
+    python -m benches.clip_like OUT [--n 1500000] [--dim 512] [--seed 0]
 
 writes to OUT
     base.npy                      (n, dim) float16, unit rows: what is indexed

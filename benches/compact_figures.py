@@ -1,6 +1,6 @@
 """What it costs to remove pictures from a large library, to take that up, and to compact it.
 
-    .venv/bin/python benches/compact_figures.py target/million/library target/million/model [--memory 520MB]
+    .venv/bin/python -m benches.compact_figures target/million/library target/million/model [--memory 520MB]
 
 Works on a copy beside the library. "take up" is how long the state before is asked after the commit; no query
 waits for it.

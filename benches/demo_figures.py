@@ -18,10 +18,10 @@ from queue import Queue
 from urllib.parse import quote, urlsplit
 
 from snapseek import Encoder, Library
-from snapseek.cores import available_cores
-from snapseek.images import open_picture
-from snapseek.library.places import DEMO_PICTURES
+from snapseek.images import open_image
+from snapseek.library.paths import DEMO_PICTURES
 from snapseek.server import serve
+from snapseek.threads import available_cores
 
 FOLDERS = [DEMO_PICTURES, Path(__file__).parents[1] / "demo" / "pictures"]
 QUERIES = ("a dog", "red flower", "snowy mountain", "old car", "musical instrument", "a bowl of fruit")
@@ -46,8 +46,8 @@ def main() -> None:
 
 def _print_share(library: Library, encoder: Encoder, index_s: float) -> None:
     """The bare tower: pictures already decoded, all cores as in the index, each picture a call of its own."""
-    paths = [library.original(hit.id) for hit in library.browse(len(library))]
-    images = [open_picture(path, min_side=encoder.picture_side_px).image for path in paths]
+    paths = [library.original_path(hit.id) for hit in library.browse(len(library))]
+    images = [open_image(path, min_side=encoder.picture_side_px).image for path in paths]
     started = time.perf_counter()
     with ThreadPoolExecutor(available_cores()) as pool:
         list(pool.map(lambda image: encoder.embed_images([image]), images))

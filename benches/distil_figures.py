@@ -1,7 +1,7 @@
 """How near students come to their teachers, how quick they are, how long they take: `docs/MODELS.md`.
 
-    python benches/distil_figures.py starter --work FOLDER    # all-MiniLM-L6-v2 with the starter's map
-    python benches/distil_figures.py vit --work FOLDER        # a text tower of ViT-B/32's size
+    python -m benches.distil_figures starter --work FOLDER    # all-MiniLM-L6-v2 with the starter's map
+    python -m benches.distil_figures vit --work FOLDER        # a text tower of ViT-B/32's size
 
 Needs PyTorch and transformers; `starter` the packages of models/starter/requirements.lock besides. What the
 teacher says is kept in the work folder, with the time that it took.
@@ -25,27 +25,27 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "models" / "starter"))
 
-from clip_like import ClipLike
+from benches.clip_like import ClipLike
 from snapseek.distil.distillation import Answers, ask
-from snapseek.distil.ranking import cosines, heat_of, overlap
-from snapseek.distil.shortened import TextGraph, read_text_graph, write_shortened
+from snapseek.distil.prune_layers import TextGraph, read_text_graph, write_pruned
+from snapseek.distil.ranking import cosines, overlap, temperature_of
 from snapseek.distil.static import unit
 from snapseek.distil.student import write_text_tower
 from snapseek.distil.training import (
     HIDDEN,
     WIDE,
-    Course,
-    Lesson,
-    ShortenedPupil,
-    halves_pay,
-    quiet,
-    train_shortened,
+    PrunedStudent,
+    TrainConfig,
+    TrainSet,
+    bf16_is_faster,
+    downweight_frequent,
+    train_pruned,
     train_static,
     train_transformer,
 )
 from snapseek.models import Encoder
-from snapseek.models.texts import Words, shipped_texts, shipped_words
-from snapseek.models.tower import Tower
+from snapseek.models.onnx.tower import Tower
+from snapseek.models.queries.query_corpus import Words, generate_queries, word_list
 
 BASE_ROWS = 20_000
 QUERIES = 2_000
@@ -60,7 +60,7 @@ class Exam:
     """
 
     name: str
-    lesson: Lesson
+    lesson: TrainSet
     heat: float
     alone: np.ndarray
     unheard: dict[str, tuple[list[list[int]], np.ndarray]]
@@ -107,7 +107,7 @@ def starter_exam(work: Path) -> Exam:
     kept = np.flatnonzero(~held).tolist()
     weights = [max(recipe.samples[row].weight, 0.5) for row in kept] + [max(w, 0.5) for w in more.values()]
     classes = build.class_rows(recipe.space, model).numpy()
-    whole = Lesson(
+    whole = TrainSet(
         [ids[row] for row in kept] + ids_more,
         np.concatenate([wanted[kept], wanted_more]),
         np.array(weights, np.float32),
@@ -204,12 +204,12 @@ def more_texts(recipe: Any) -> dict[str, float]:
     return dict([*list(again.items())[:100_000], *((word, 0.5) for word in words[:50_000])])
 
 
-def without(lesson: Lesson, unheard: list[list[int]]) -> Lesson:
+def without(lesson: TrainSet, unheard: list[list[int]]) -> TrainSet:
     """The lesson without texts that are, to a student, those of the test: *Eskimo* and *eskimo* are one."""
     banned = {tuple(row) for row in unheard}
     kept = [place for place, row in enumerate(lesson.ids) if tuple(row) not in banned]
     ids = [lesson.ids[place] for place in kept]
-    return Lesson(ids, lesson.wanted[kept], lesson.weights[kept], lesson.anchors)
+    return TrainSet(ids, lesson.wanted[kept], lesson.weights[kept], lesson.anchors)
 
 
 def class_pictures(space: object, model: object, seed: int = 3) -> np.ndarray:
@@ -238,14 +238,14 @@ def vit_exam(work: Path, shipped: int = 30_000) -> Exam:
     """The shipped texts through random weights; a share of the words is kept from the students altogether."""
     encoder = Encoder.load(vit_folder(work / "vit"), threads=os.cpu_count() or 1)
     heard, new = parted_words()
-    texts = list(dict.fromkeys([*heard.all, *shipped_texts(shipped, words=heard)]))
+    texts = list(dict.fromkeys([*heard.all, *generate_queries(shipped, words=heard)]))
     answers, asking_s = answers_of(encoder, texts, work / "vit_answers.npz")
     held = split(len(texts))
-    new_ids = encoder.token_ids(shipped_texts(QUERIES, 1, words=new))
+    new_ids = encoder.token_ids(generate_queries(QUERIES, 1, words=new))
     pictures = ClipLike(encoder.dim).images(2 * BASE_ROWS).astype(np.float32)
     kept = np.flatnonzero(~held).tolist()
     ones = np.ones(len(kept), np.float32)
-    lesson = Lesson([answers.ids[row] for row in kept], answers.wanted[kept], ones, pictures[::2])
+    lesson = TrainSet([answers.ids[row] for row in kept], answers.wanted[kept], ones, pictures[::2])
     unheard = {
         "held-out texts": ([answers.ids[row] for row in np.flatnonzero(held)], answers.wanted[held]),
         "of words never heard": (new_ids, encoder.embed_ids(new_ids)),
@@ -254,7 +254,7 @@ def vit_exam(work: Path, shipped: int = 30_000) -> Exam:
     return Exam(
         name="ViT-B/32 text tower, random weights",
         lesson=lesson,
-        heat=heat_of(lesson.wanted[:256], lesson.anchors),
+        heat=temperature_of(lesson.wanted[:256], lesson.anchors),
         alone=answers.alone,
         unheard=unheard,
         pictures=pictures[1::2],
@@ -262,13 +262,13 @@ def vit_exam(work: Path, shipped: int = 30_000) -> Exam:
         asking_s=asking_s,
         teacher_ms=median_ms(lambda: run(tower, 6)),
         graph=read_text_graph(*encoder.text_graph),
-        pad_id=encoder.text_policy.pad_id,
+        pad_id=encoder.text_config.pad_id,
     )
 
 
 def parted_words() -> tuple[Words, Words]:
     """The words that students hear of, and those that they do not."""
-    words, rng = shipped_words(), np.random.default_rng(0)
+    words, rng = word_list(), np.random.default_rng(0)
     is_heard = {word: rng.random() < HEARD_WORDS for word in words.all}
     parts = (words.everyday, words.things)
     heard, new = (
@@ -293,11 +293,13 @@ def answers_of(encoder: Encoder, texts: list[str], cache: Path) -> tuple[Answers
 def vit_folder(folder: Path) -> Path:
     """The folder of the model, written when it is not there; a word is a token, as many as CLIP has."""
     if not (folder / "tokenizer.json").is_file():
-        from clip_towers import END, START, VOCABULARY, word_tokenizer, write_clip
+        from benches.clip_towers import END, START, VOCABULARY, word_tokenizer, write_clip
 
         write_clip(folder)
-        spoken = {word for text in shipped_texts(60_000) for word in text.replace(",", " ").lower().split()}
-        spoken |= {word for phrase in shipped_words().all for word in phrase.lower().split()}
+        spoken = {
+            word for text in generate_queries(60_000) for word in text.replace(",", " ").lower().split()
+        }
+        spoken |= {word for phrase in word_list().all for word in phrase.lower().split()}
         plain = json.loads(word_tokenizer().to_str())
         filler = (f"~{number}" for number in range(VOCABULARY))
         words = [*sorted(spoken), *filler][: VOCABULARY - 2]
@@ -313,22 +315,22 @@ def vit_folder(folder: Path) -> Path:
 def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
     """Teach a student and print what came of it."""
     start = time.process_time()
-    course = Course(exam.heat, epochs=epochs, halves=halves_pay())
+    course = TrainConfig(exam.heat, epochs=epochs, bf16=bf16_is_faster())
     name, _, layers = kind.partition("-")
     before, behind = exam.marks if name == "shortened" else ([], [])
     lesson = exam.lesson
     if name == "shortened":
-        pupil = ShortenedPupil(exam.graph.shortened(int(layers)), exam.pad_id, None)
+        pupil = PrunedStudent(exam.graph.pruned(int(layers)), exam.pad_id, None)
         lesson = replace(lesson, ids=[[*before, *row, *behind] if row else [] for row in lesson.ids])
-        train_shortened(pupil, lesson, course, print)
+        train_pruned(pupil, lesson, course, print)
     elif name == "static":
-        rows = quiet(exam.alone, lesson.ids)
+        rows = downweight_frequent(exam.alone, lesson.ids)
         pupil = train_static(rows, lesson, course, print, hidden=HIDDEN, wide=WIDE)
     else:
-        rows = quiet(exam.alone, lesson.ids)
+        rows = downweight_frequent(exam.alone, lesson.ids)
         pupil = train_transformer(rows, lesson, course, print, layers=int(layers), length=exam.length)
     minutes = (time.process_time() - start) / 60
-    write = write_shortened if name == "shortened" else write_text_tower
+    write = write_pruned if name == "shortened" else write_text_tower
     size = write(out, pupil.weights(), exam.lesson.wanted.shape[1])
     tower = Tower(out)
     print(f"{exam.name} -> {kind}, {epochs} epochs, {size / 1e6:.1f} MB")

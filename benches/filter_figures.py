@@ -1,4 +1,4 @@
-"""What filters cost, measured: `python benches/filter_figures.py LIBRARY --queries text.npy`.
+"""What filters cost, measured: `python -m benches.filter_figures LIBRARY --queries text.npy`.
 
 For ten typical filters of a library: how many pictures match, and p50 and p95 of what a question costs when
 the filter was not asked before (parse, evaluate, bitmap of the core, search) and when it was. Each question
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from snapseek.library.disk.catalogue import Catalogue
-from snapseek.library.disk.matching import Matching
-from snapseek.library.queries.request import Request
+from snapseek.library.search.request import SearchRequest
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.selection import Selection
 
 FILTERS = (
     "after:2022",
@@ -44,14 +44,14 @@ def main() -> None:
     queries = np.load(options.queries, mmap_mode="r")[: options.n].astype(np.float32)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     start = time.perf_counter()
-    with Catalogue.open(options.library) as catalogue:
+    with Database.open(options.library) as catalogue:
         snapshot = Snapshot.read(options.library, catalogue)
     print(
         f"{_processor()}, Python {platform.python_version()}, one thread; {len(snapshot)} pictures, "
         f"{len(queries)} text queries, k = {K}; opened in {1000 * (time.perf_counter() - start):.0f} ms"
     )
     _print_facets(snapshot, options.library)
-    everything = Matching(snapshot._shards.parts, None)
+    everything = Selection(snapshot._shards.parts, None)
     asked = iter(queries)
     for query in queries:  # so that no filter pays for the first look into the files
         snapshot._shards.search(query[None], K, matching=everything)
@@ -81,9 +81,9 @@ def _print_facets(snapshot: Snapshot, library: Path) -> None:
     print(f"resident {before:.0f} MB before, {_resident_mb():.0f} MB after")
 
 
-def _matching(snapshot: Snapshot, text: str) -> Matching:
-    asked = Request(where=text).read_filters(snapshot.kinds)
-    matching = Matching(snapshot._shards.parts, asked.tree)
+def _matching(snapshot: Snapshot, text: str) -> Selection:
+    asked = SearchRequest(where=text).read_filters(snapshot.kinds)
+    matching = Selection(snapshot._shards.parts, asked.tree)
     for number in range(len(snapshot._shards.parts)):
         matching.allowed(number)
     return matching

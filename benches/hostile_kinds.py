@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from snapseek.server.body import MAX_BODY_BYTES
-from snapseek.server.bounded_json import MAX_JSON_BYTES, MAX_LEVELS, MAX_NODES
-from snapseek.server.question import MAX_PICTURE_BYTES
+from snapseek.server.api.bounded_json import MAX_JSON_BYTES, MAX_LEVELS, MAX_NODES
+from snapseek.server.api.request_body import MAX_BODY_BYTES
+from snapseek.server.api.search_request import MAX_PICTURE_BYTES
 
 JSON = {"content-type": "application/json"}
 REFUSED = (400, 413)

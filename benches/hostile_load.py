@@ -1,6 +1,6 @@
 """Hostile bodies and silent connections against a server in a process of its own, over the loopback only.
 
-    python benches/hostile_load.py LIBRARY [--only bodies|connections] [--seconds 60]
+    python -m benches.hostile_load LIBRARY [--only bodies|connections] [--seconds 60]
 
 Bodies: every kind of `hostile_kinds` is sent with Content-Length and in chunks, by four clients at a time;
 then come bodies that never end. Meanwhile another process asks for /healthz every 20 ms. Connections: 200
@@ -26,9 +26,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Event
 
-from hostile_kinds import KINDS, Kind
-from million_library import address_of, memory_mb
-from snapseek.server.body import MAX_BODY_BYTES
+from benches.hostile_kinds import KINDS, Kind
+from benches.million_library import address_of, memory_mb
+from snapseek.server.api.request_body import MAX_BODY_BYTES
 
 HOST = "127.0.0.1"
 POLL_S = 0.02

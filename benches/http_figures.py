@@ -1,6 +1,6 @@
 """The server under load, and one person typing, measured over a large library that is served by a process.
 
-    python benches/http_figures.py LIBRARY [--seconds 60] [--connections 64] [--typed 400] [--steady 100000]
+    python -m benches.http_figures LIBRARY [--seconds 60] [--connections 64] [--typed 400] [--steady 100000]
 
 LIBRARY is one that benches/typed_tower.py wrote (a text tower of true cost) or benches/million_library.py (a
 tower that is a table, as a static student is). The clients are a process of their own, on the same cores: the
@@ -25,10 +25,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
-from made_records import WORDS
-from million_library import address_of, memory_mb, print_machine
+from benches.made_records import WORDS
+from benches.million_library import address_of, memory_mb, print_machine
 from snapseek import Library
-from snapseek.cores import available_cores
+from snapseek.threads import available_cores
 
 ASKED = 2000  # the queries of the set
 FILTERS = ("year:2021", "licence:CC0", "after:2019 size:>1mp", "orientation:portrait", "tag:beach")

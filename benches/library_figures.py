@@ -1,6 +1,6 @@
 """The figures of a large library, measured anew: typed queries, their parts, recall, HTTP.
 
-    PYTHONPATH=python:tests python benches/library_figures.py SET OUT [--rows 1500000] [--memory 520MB]
+    python -m benches.library_figures SET OUT [--rows 1500000] [--memory 520MB]
 
 SET and OUT are those of million_library.py; where OUT has no library yet, it is made first, and its cost is
 printed, too.
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from million_library import ASKED, ask, make_library, memory_mb, parsed, print_machine
+from benches.million_library import ASKED, ask, make_library, memory_mb, parsed, print_machine
 from snapseek import Library
 from snapseek.server import serve
 

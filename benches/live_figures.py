@@ -1,6 +1,6 @@
 """A library that grows and shrinks while it is searched: is every answer whole, and how long does it take.
 
-    PYTHONPATH=python:tests python benches/live_figures.py OUT [--added 10000] [--removed 1000] [--clients 8]
+    python -m benches.live_figures OUT [--added 10000] [--removed 1000] [--clients 8]
 
 OUT has to be empty. `snapseek serve` runs in one process, eight clients ask it over HTTP, each after a pause
 of 20 ms, and a third process adds pictures, folder by folder, and removes some in between. That process notes
@@ -31,10 +31,10 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-import tiny_model
-from million_library import address_of, print_machine
+from benches.million_library import address_of, print_machine
 from snapseek import Encoder, Library
-from snapseek.library.disk.catalogue import Catalogue
+from snapseek.library.storage.database import Database
+from tests.support import tiny_model
 
 FIRST = 2_000
 ROUNDS = 20
@@ -277,24 +277,24 @@ def wait_until_seen(asker: Connection, version: str) -> None:
 @contextmanager
 def noting(states: dict[str, list[int]], committed: Callable[[str], None]) -> Iterator[None]:
     """Each commit of this process notes what it leaves, before anybody sees it; `committed` comes after."""
-    transaction: Callable[[Catalogue], Any] = Catalogue.transaction
+    transaction: Callable[[Database], Any] = Database.transaction
 
     @contextmanager
-    def noted(catalogue: Catalogue) -> Iterator[None]:
+    def noted(catalogue: Database) -> Iterator[None]:
         with transaction(catalogue):
             yield
             version = catalogue.settings()["version"]
             states[version] = sorted(_ids(catalogue))
         committed(version)
 
-    Catalogue.transaction = noted  # type: ignore[method-assign]
+    Database.transaction = noted  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Catalogue.transaction = transaction  # type: ignore[method-assign]
+        Database.transaction = transaction  # type: ignore[method-assign]
 
 
-def _ids(catalogue: Catalogue) -> set[int]:
+def _ids(catalogue: Database) -> set[int]:
     """The ids of the living rows, read from the files of the shards themselves."""
     directory = catalogue._path.parent / "shards"
     dead = catalogue.tombstones()

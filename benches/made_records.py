@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageOps
 
-from snapseek.images import make_preview, open_picture
+from snapseek.images import make_preview, open_image
 from snapseek.sources import find_pictures
 
 PICTURES = Path(__file__).parents[1] / "demo" / "pictures"
@@ -83,7 +83,7 @@ def preview_pool() -> tuple[list[bytes], list[str]]:
     made = [
         make_preview(part)
         for found in find_pictures(PICTURES)
-        for part in parts(open_picture(found.path).image, PARTS_OF_A_PICTURE)
+        for part in parts(open_image(found.path).image, PARTS_OF_A_PICTURE)
     ]
     sizes = [len(preview.data) for preview in made]
     print(

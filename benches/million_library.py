@@ -1,6 +1,6 @@
 """A library of 1.5 million pictures, made once for everybody who measures, and what it costs.
 
-    PYTHONPATH=python:tests python benches/million_library.py SET OUT [--rows 1500000] [--memory 520MB]
+    python -m benches.million_library SET OUT [--rows 1500000] [--memory 520MB]
 
 SET is a folder that benches/clip_like.py wrote; OUT gets the input (`img_emb/*.npy`, float16, and
 `metadata/*.parquet`), the model and the library, and has to be empty of those. The vectors are the first rows
@@ -28,10 +28,10 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 import pyarrow.parquet as pq
 
-import tiny_model
-from made_records import SCHEMA, WORDS, preview_pool, records
+from benches.made_records import SCHEMA, WORDS, preview_pool, records
 from snapseek import Encoder, Library, VectorIndex
-from snapseek.cores import available_cores
+from snapseek.threads import available_cores
+from tests.support import tiny_model
 
 FILE_ROWS = 500_000
 PARQUET_ROWS = 50_000
@@ -161,7 +161,7 @@ def print_disk(library: Path) -> None:
     parts = ", ".join(f"{suffix} {size / 1e6:.1f} MB" for suffix, size in sorted(sizes.items()))
     (snap,) = (library / "shards").glob("*.snap")
     info = VectorIndex.open(snap).info()
-    print(f"vectors: {info.kind}, {info.nlist} lists, m = {info.m}, tier {info.tier}, {info.transform}")
+    print(f"vectors: {info.kind}, {info.nlist} lists, m = {info.m}, tier {info.refine}, {info.transform}")
     print(f"disk: {parts}; together {sum(sizes.values()) / 1e9:.3f} GB")
 
 

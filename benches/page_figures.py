@@ -1,6 +1,6 @@
 """What a person at the page waits for, over a large library: `make page-figures LIBRARY=...`.
 
-    PYTHONPATH=python:tests python benches/page_figures.py LIBRARY [--queries 200]
+    python -m benches.page_figures LIBRARY [--queries 200]
 
 Chromium types into the page of a real server. *pause over to painted* begins when the page has waited for
 the keys to rest, counted from the last key's own time stamp: a timer that runs late counts. It ends when
@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-from made_records import LOOKS, THINGS
-from page_server import CHROMIUM, FLAGS, serving
+from benches.made_records import LOOKS, THINGS
+from tests.support.page_server import CHROMIUM, FLAGS, serving
 
 PAUSE_MS = 100
 KEY_MS = 90  # between keys: about 130 words of five letters in a minute

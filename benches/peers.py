@@ -1,7 +1,7 @@
 """Our index beside its rivals: one run, one set, one query at a time, one thread each.
 
-    python benches/clip_like.py /data/clip
-    python benches/peers.py --set /data/clip [--n 150000] [--rivals ours,scann-2176B] [--out DIR]
+    python -m benches.clip_like /data/clip
+    python -m benches.peers --set /data/clip [--n 150000] [--rivals ours,scann-2176B] [--out DIR]
 
 Each rival is built in a process of its own on all cores (seconds, peak memory), written to DIR/indexes and
 kept there for the next run; then all are opened, each in one more process on one thread, and asked in turns:
@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clip_like import exact
-from rivals import RIVALS, Rival
-from rivals.contest import KINDS, Answers, ask_all
-from rivals.report import Measured, Outcome, write_report
-from rivals.rival import version_of
-from rivals.worker import Built, K, RivalError, Searcher, build
+from benches.clip_like import exact
+from benches.rivals import RIVALS, Rival
+from benches.rivals.contest import KINDS, Answers, ask_all
+from benches.rivals.report import Measured, Outcome, write_report
+from benches.rivals.rival import version_of
+from benches.rivals.worker import Built, K, RivalError, Searcher, build
 
 WARM_QUERIES = 20
 
@@ -75,7 +75,7 @@ def parse_arguments() -> argparse.Namespace:
         parser.error(f"no such rival: {', '.join(sorted(unknown))}; there are {', '.join(RIVALS)}")
     if not (given.set / "base.npy").exists():
         parser.error(
-            f"no base.npy in {given.set}: make the set with `python benches/clip_like.py {given.set}`"
+            f"no base.npy in {given.set}: make the set with `python -m benches.clip_like {given.set}`"
         )
     return given
 

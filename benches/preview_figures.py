@@ -1,25 +1,22 @@
 """What a preview costs and what it keeps, over a folder of pictures; a sheet of samples to look at.
 
-    python benches/preview_figures.py [--pictures demo/pictures] [--sheet target/previews.png]
+    python -m benches.preview_figures [--pictures demo/pictures] [--sheet target/previews.png]
 
 One thread. Reading is with the JPEG decoder's fractions, as an index does it; its time is given beside.
 """
 
 import argparse
 import io
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from likeness import likeness, open_preview
-from snapseek.images import MAX_PREVIEW_BYTES, make_preview, open_picture
+from snapseek.images import MAX_PREVIEW_BYTES, make_preview, open_image
 from snapseek.images.preview import Preview
 from snapseek.sources import find_pictures
+from tests.support.structural_similarity import likeness, open_preview
 
 MIN_SIDE_PX = 224
 SHOWN_SIDE_PX = 256
@@ -39,7 +36,7 @@ def main() -> None:
     read_ms, made_ms, previews, alike = [], [], [], []
     for path in paths:
         start = time.perf_counter()
-        image = open_picture(path, min_side=MIN_SIDE_PX).image
+        image = open_image(path, min_side=MIN_SIDE_PX).image
         opened = time.perf_counter()
         preview = make_preview(image)
         made_ms.append(1000 * (time.perf_counter() - opened))
@@ -70,7 +67,7 @@ def write_sheet(target: Path, paths: list[Path], previews: list[Preview], order:
     sheet = Image.new("RGB", (COLUMNS * cell + GAP_PX, ROWS * cell + GAP_PX), "white")
     for place, number in enumerate(chosen):
         row, column = divmod(place, COLUMNS // 2)
-        original = open_picture(paths[number], min_side=SHOWN_SIDE_PX).image
+        original = open_image(paths[number], min_side=SHOWN_SIDE_PX).image
         scale = SHOWN_SIDE_PX / max(original.size)
         size = (max(1, round(original.width * scale)), max(1, round(original.height * scale)))
         with Image.open(io.BytesIO(previews[number].data)) as small:

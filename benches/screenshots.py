@@ -1,6 +1,6 @@
 """Twelve pictures of the page, to be looked at: `make screenshots`.
 
-    PYTHONPATH=python:tests python benches/screenshots.py LIBRARY OUT
+    python -m benches.screenshots LIBRARY OUT
 
 Phone, desktop and 4K, by turns light and dark, of results, an opened picture, an empty answer and an error.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from page_server import CHROMIUM, FLAGS, serving
+from tests.support.page_server import CHROMIUM, FLAGS, serving
 
 SIZES = {
     "phone": ({"width": 390, "height": 844}, 2),

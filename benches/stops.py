@@ -1,6 +1,6 @@
 """Stop `snapseek serve` and `snapseek search` hundreds of times at random moments, and count bad ends.
 
-    python benches/stops.py LIBRARY --stops 200
+    python -m benches.stops LIBRARY --stops 200
 
 Each process gets SIGINT or SIGTERM while it starts, while it idles, or while four clients search by words and
 by pictures; half of them get a second signal up to half a second later. A bad end is one by SIGABRT or

@@ -1,6 +1,6 @@
 """How long a sync takes: many tiny pictures, nothing changed, then some.
 
-    .venv/bin/python benches/sync_figures.py --count 100000
+    .venv/bin/python -m benches.sync_figures --count 100000
 
 The model is the tests' tiny one: what is measured is all but the model. Pictures are 8 x 8 PNG files, 1,000
 to a folder. Each line tells what `Library.sync` did, in seconds, and how many pictures it embedded.
@@ -10,18 +10,15 @@ import argparse
 import random
 import resource
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
 from snapseek import Encoder, Library
 from snapseek.library import SyncReport
-from tiny_model import write_tiny_model
+from tests.support.tiny_model import write_tiny_model
 
 FOLDER_FILES = 1000
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from snapseek.images import make_preview, open_picture
+from snapseek.images import make_preview, open_image
 
 PICTURES = Path(__file__).resolve().parent.parent / "python" / "snapseek" / "demo" / "pictures"
 
@@ -31,19 +31,19 @@ def large_jpeg(files: list[Path]) -> bytes:
 
 
 def test_make_preview(benchmark, files) -> None:
-    images = cycle([open_picture(file).image for file in files])
+    images = cycle([open_image(file).image for file in files])
     benchmark.pedantic(lambda: make_preview(next(images)), rounds=3 * len(files))
 
 
 def test_open_small_jpeg(benchmark, files) -> None:
     endless = cycle(files)
-    benchmark.pedantic(lambda: open_picture(next(endless), min_side=224), rounds=3 * len(files))
+    benchmark.pedantic(lambda: open_image(next(endless), min_side=224), rounds=3 * len(files))
 
 
 @pytest.mark.parametrize("min_side", [224, None])
 def test_open_large_jpeg(benchmark, large_jpeg, min_side) -> None:
-    benchmark(open_picture, large_jpeg, min_side=min_side)
+    benchmark(open_image, large_jpeg, min_side=min_side)
 
 
 def test_make_preview_of_a_large_picture(benchmark, large_jpeg) -> None:
-    benchmark(make_preview, open_picture(large_jpeg, min_side=224).image)
+    benchmark(make_preview, open_image(large_jpeg, min_side=224).image)

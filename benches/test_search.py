@@ -7,8 +7,8 @@ import pytest
 
 from snapseek import Encoder, Library
 from snapseek._core import Shard, ShardWriter
-from snapseek.library.places import DEMO_PICTURES
-from snapseek.library.queries.terms import parse
+from snapseek.library.paths import DEMO_PICTURES
+from snapseek.library.search.terms import parse
 
 ROWS, DIM = 50_000, 396
 

@@ -1,6 +1,6 @@
 """What CLIP ViT-B/32 costs here, and how faithful it is: the figures of docs/MODELS.md, Speed.
 
-    python benches/tower_figures.py [--only text parity pixels index] [--count 2000] [--photographs FOLDER]
+    python -m benches.tower_figures [--only text parity pixels index] [--count 2000] [--photographs FOLDER]
         [--work FOLDER]
 
 Needs `torch` and `transformers` beside the project (2.15 and 5.23 were used): they make the towers, at true
@@ -34,12 +34,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from photographs import DEMO, every_kind, write_photographs
+from benches.photographs import DEMO, every_kind, write_photographs
 from snapseek import Encoder, Library
-from snapseek.cores import available_cores
-from snapseek.images import make_preview, open_picture
-from snapseek.models.pixels import PixelPolicy
-from snapseek.sources.content import content_hash
+from snapseek.images import make_preview, open_image
+from snapseek.models.image.image_processor import ImageProcessor
+from snapseek.sources.hashing import content_hash
+from snapseek.threads import available_cores
 
 LENGTHS = (4, 6, 10, 16, 77)
 KINDS = 40
@@ -85,7 +85,7 @@ def _write_towers(place: Path) -> None:
     """`fp32` with both towers; `int8` with the text tower quantised as the hub's exports are."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    from clip_towers import write_clip
+    from benches.clip_towers import write_clip
 
     write_clip(place / "fp32")
     shutil.copytree(place / "fp32", place / "int8")
@@ -101,7 +101,7 @@ def _print_text(place: Path, _: argparse.Namespace) -> None:
     for precision in ("fp32", "int8"):
         for threads in (1, 2):
             encoder = Encoder.load(place / precision, threads=threads)
-            if not encoder.text_policy.unpadded:
+            if not encoder.text_config.unpadded:
                 raise RuntimeError("expected a tower that needs no padding")
             times = [_p50_ms(encoder, length) for length in LENGTHS]
             shown = "".join(f"{ms:8.2f}" for ms in times)
@@ -131,14 +131,14 @@ def _words(rng: np.random.Generator, count: int) -> str:
 def _print_parity(place: Path, _: argparse.Namespace) -> None:
     import torch
 
-    from clip_towers import ImageTower, TextTower
+    from benches.clip_towers import ImageTower, TextTower
 
     encoder, rng = Encoder.load(place / "fp32"), np.random.default_rng(3)
     text, image = TextTower(), ImageTower()
     texts = [_words(rng, count) for count in (1, 2, 4, 4, 8, 14, 30, 75)]
     tokens = [encoder._tokens.ids([each])[0] for each in texts]
     full = torch.tensor([ids + [ids[-1]] * (77 - len(ids)) for ids in tokens])
-    pictures = [open_picture(path).image for path in DEMO[:8]]
+    pictures = [open_image(path).image for path in DEMO[:8]]
     with torch.no_grad():
         words = _unit(text(full).numpy())
         pixels = np.stack([_reference(each) for each in pictures])
@@ -168,13 +168,13 @@ def _between(rows: NDArray[np.float32]) -> str:
 
 def _print_pixels(place: Path, _: argparse.Namespace) -> None:
     clip, starter = Encoder.load(place / "fp32"), Encoder.load()
-    policy = PixelPolicy.from_config(json.loads((place / "fp32" / "preprocessor_config.json").read_text()))
+    policy = ImageProcessor.from_config(json.loads((place / "fp32" / "preprocessor_config.json").read_text()))
     files = list(every_kind(KINDS))
     references = [_reference(_as_reference_reads(data)) for _, data in files]
     wanted = np.concatenate([_vector_of(clip, tensor) for tensor in references])
     levels = np.array(policy.std)[:, None, None] * 255
     for name, side in (("without draft", None), ("with draft", policy.resize_px)):
-        images = [open_picture(data, min_side=side).image for _, data in files]
+        images = [open_image(data, min_side=side).image for _, data in files]
         apart = np.stack([np.abs(policy.tensor(i) - r) for i, r in zip(images, references, strict=True)])
         print(f"{name}: tensor differs by {apart.max():.4f} at most, {apart.mean():.6f} on average;")
         apart *= levels
@@ -182,7 +182,7 @@ def _print_pixels(place: Path, _: argparse.Namespace) -> None:
         _print_worst(files, apart.mean(axis=(1, 2, 3)))
         print(f"    random ViT-B/32: lowest cosine {_lowest(wanted, clip.embed_images(images)):.6f}")
         trained = starter.embed_images([_as_reference_reads(data) for _, data in files])
-        again = [open_picture(data, min_side=side and starter.picture_side_px).image for _, data in files]
+        again = [open_image(data, min_side=side and starter.picture_side_px).image for _, data in files]
         print(f"    starter (trained): lowest cosine {_lowest(trained, starter.embed_images(again)):.6f}")
     print(f"random ViT-B/32 {_between(wanted)}; starter {_between(trained)}; n = {KINDS}")
 
@@ -206,7 +206,7 @@ def _reference(picture: Image.Image) -> NDArray[np.float32]:
     """(3, 224, 224) by Hugging Face's processor: resize, crop the centre, rescale, normalise."""
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-    from clip_towers import CLIP_PIXELS
+    from benches.clip_towers import CLIP_PIXELS
 
     processor = CLIPImageProcessorPil(**CLIP_PIXELS)
     return np.asarray(processor(picture, return_tensors="np")["pixel_values"][0], np.float32)
@@ -248,12 +248,12 @@ def _print_index(place: Path, options: argparse.Namespace) -> None:
 
 def _print_parts(paths: list[Path], place: Path) -> float:
     """Processor time of each step that is not the tower, and their sum in milliseconds a picture."""
-    policy = PixelPolicy.from_config(json.loads((place / "fp32" / "preprocessor_config.json").read_text()))
+    policy = ImageProcessor.from_config(json.loads((place / "fp32" / "preprocessor_config.json").read_text()))
     side_px = policy.resize_px
-    images = [open_picture(path, min_side=side_px).image for path in paths]
+    images = [open_image(path, min_side=side_px).image for path in paths]
     parts: dict[str, Callable[[Path, Image.Image], object]] = {
         "read and hash": lambda path, _: content_hash(path),
-        "read and decode": lambda path, _: open_picture(path, min_side=side_px),
+        "read and decode": lambda path, _: open_image(path, min_side=side_px),
         "preview": lambda _, image: make_preview(image),
         "resize and normalise": lambda _, image: policy.tensor(image),
     }
@@ -286,7 +286,7 @@ def _only_decode(path: Path, _: Image.Image) -> None:
 def _bare_rates(place: Path, threads: int, bare: int) -> dict[str, tuple[float, float]]:
     """Pictures a second, and milliseconds of processor time a picture."""
     encoder = Encoder.load(place / "fp32")
-    image = open_picture(DEMO[0], min_side=224).image.resize((224, 224))
+    image = open_image(DEMO[0], min_side=224).image.resize((224, 224))
     return {f"{size} at a time": _bare_rate(encoder, image, size, threads, bare) for size in (1, 8, 16)}
 
 
@@ -310,7 +310,7 @@ def _bare_rate(
 
 def _in_a_new_process(*arguments: Path) -> str:
     """So that the peak is that of an index alone."""
-    command = [sys.executable, __file__, "--built", *map(str, arguments)]
+    command = [sys.executable, "-m", "benches.tower_figures", "--built", *map(str, arguments)]
     return subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ).stdout
 
 

@@ -1,6 +1,6 @@
 """A model whose text tower costs what a ViT-B/32's costs and answers with rows of a table.
 
-    python benches/typed_tower.py MODEL OUT LIBRARY COPY [--precision int8]
+    python -m benches.typed_tower MODEL OUT LIBRARY COPY [--precision int8]
 
 MODEL is a model of words and rows, as benches/million_library.py writes it. OUT gets the same, but for a text
 tower that runs the transformer of benches/text_tower.py as well: what that answers is multiplied by 0 and
@@ -22,9 +22,9 @@ import onnx
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-import text_tower
+from benches import text_tower
 from snapseek import Encoder
-from snapseek.distil.rounded import write_rounded
+from snapseek.distil.quantize_int8 import write_quantized
 
 _TABLE, _ADDED = "table_embeds", "tower_nothing"
 
@@ -51,7 +51,7 @@ def write_typed_model(model: Path, out: Path, precision: str = "int8") -> None:
         if precision == "int8":
             quantize_dynamic(path, small, weight_type=QuantType.QInt8)
         elif precision == "blocks":
-            write_rounded(path, "text_embeds", small)
+            write_quantized(path, "text_embeds", small)
         tower = onnx.load(path if precision == "float32" else small)
     table = onnx.load(out / "onnx" / "text_model.onnx")
     onnx.save(_both(table, tower), out / "onnx" / "text_model.onnx")

@@ -1,7 +1,7 @@
 """Figures of `VectorIndex` by itself: tiers, filters, size, opening, a cold cache; recall beside each time.
 
-    python benches/clip_like.py /data/clip
-    python benches/vector_figures.py --set /data/clip [--small 150000] [--out DIR]
+    python -m benches.clip_like /data/clip
+    python -m benches.vector_figures --set /data/clip [--small 150000] [--out DIR]
 
 Builds an index of the whole set (kept in DIR for the next run), one of its first rows, and one for each tier
 of the first rows; asks text queries one by one on one thread.
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clip_like import exact
+from benches.clip_like import exact
 from snapseek import VectorIndex
 
 K = 10

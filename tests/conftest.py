@@ -12,7 +12,7 @@ from PIL import Image
 
 from snapseek.library import Library
 from snapseek.models import Encoder
-from tiny_model import write_tiny_model
+from tests.support.tiny_model import write_tiny_model
 
 # No example of a property fails because the machine was busy with something else.
 settings.register_profile("patient", deadline=None)

@@ -1,12 +1,12 @@
 """The vector indexes that `peers.py` sets beside ours, one file each, all with the face of `rival.Rival`."""
 
-from rivals.faiss_ivf import FaissIvf
-from rivals.hnswlib_graph import HnswlibGraph
-from rivals.ours import Ours
-from rivals.rival import Point, Rival, VectorSet
-from rivals.scann_tree import ScannTree
-from rivals.turbovec_flat import TurbovecFlat
-from rivals.usearch_graph import UsearchGraph
+from benches.rivals.faiss_ivf import FaissIvf
+from benches.rivals.hnswlib_graph import HnswlibGraph
+from benches.rivals.ours import Ours
+from benches.rivals.rival import Point, Rival, VectorSet
+from benches.rivals.scann_tree import ScannTree
+from benches.rivals.turbovec_flat import TurbovecFlat
+from benches.rivals.usearch_graph import UsearchGraph
 
 RIVALS: dict[str, Rival] = {
     rival.name: rival

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rivals import RIVALS
-from rivals.worker import Searcher
+from benches.rivals import RIVALS
+from benches.rivals.worker import Searcher
 
 KINDS = ("text", "image")
 

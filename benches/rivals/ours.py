@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rivals.rival import Point, VectorSet
+from benches.rivals.rival import Point, VectorSet
 
 FILE = "index.snap"
 RECALLS = (0.80, 0.90, 0.93, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998)

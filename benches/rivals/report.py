@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from importlib import util
 from pathlib import Path
 
-from rivals.worker import Built
+from benches.rivals.worker import Built
 
 TARGETS = (0.95, 0.98, 0.995)
 BYTE_TARGETS = (0.80, 0.90, 0.95, 0.98)

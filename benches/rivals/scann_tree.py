@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rivals.rival import Point, VectorSet
+from benches.rivals.rival import Point, VectorSet
 
 LEAVES = 2000
 TRAIN_ROWS = 250_000

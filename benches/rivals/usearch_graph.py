@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rivals.rival import Point, VectorSet
+from benches.rivals.rival import Point, VectorSet
 
 FILE = "index.usearch"
 EXPANSIONS = (16, 32, 64, 128, 256, 512, 1024, 2048)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rivals import RIVALS, VectorSet
+from benches.rivals import RIVALS, VectorSet
 
 K = 10
 POLL_S = 0.02

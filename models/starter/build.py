@@ -27,7 +27,7 @@ from corpus import Corpus, Sample
 from ingredients import INGREDIENTS
 from labels import Label, LabelIndex, read_labels
 from snapseek.distil.static import StaticWeights
-from snapseek.distil.training import Course, Lesson, quiet, train_static
+from snapseek.distil.training import TrainConfig, TrainSet, downweight_frequent, train_static
 from teacher import Teacher
 from wordnet import WordNet
 
@@ -119,14 +119,14 @@ def train(recipe: Recipe) -> tuple[Companion, StaticWeights]:
     embedded = recipe.teacher.embed(texts)
     model = companion.train(recipe.space, embedded, samples, recipe.seed)
     ids = [encoding.ids for encoding in recipe.tokenizer.encode_batch(texts, add_special_tokens=False)]
-    lesson = Lesson(
+    lesson = TrainSet(
         ids,
         teach(recipe.space, model, embedded).numpy(),
         np.array([max(sample.weight, 0.5) for sample in samples], np.float32),
         class_rows(recipe.space, model).numpy(),
     )
     alone = teach(recipe.space, model, recipe.teacher.embed_tokens(range(VOCABULARY))).numpy()
-    pupil = train_static(quiet(alone, ids), lesson, Course(HEAT, seed=recipe.seed), print)
+    pupil = train_static(downweight_frequent(alone, ids), lesson, TrainConfig(HEAT, seed=recipe.seed), print)
     return model, pupil.weights(SILENT)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from concepts import Concept
 from labels import Label
-from snapseek.models.phrases import Phrasing
+from snapseek.models.queries.query_templates import QueryTemplates
 from wordnet import PERSON_FILE, PHYSICAL_FILES, Noun, WordNet
 
 WIDEST_NODE = 420  # a kind with more classes beneath it says too little
@@ -38,7 +38,7 @@ class Corpus:
     def samples(self) -> list[Sample]:
         """Return all samples, shuffled."""
         rng = random.Random(self.seed)
-        phrasing = Phrasing(self.words.plurals, rng)
+        phrasing = QueryTemplates(self.words.plurals, rng)
         leaves = self.words.leaves(label.offset for label in self.labels)
         found = self._of_labels(phrasing)
         found += self._of_kinds(leaves, phrasing)
@@ -48,14 +48,14 @@ class Corpus:
         rng.shuffle(found)
         return found
 
-    def _of_labels(self, phrasing: Phrasing) -> list[Sample]:
+    def _of_labels(self, phrasing: QueryTemplates) -> list[Sample]:
         found = []
         for label in self.labels:
             texts = (*label.descriptions, *phrasing.framed(label.name, 3))
             found += [Sample(text, (label.number,), 1.0) for text in texts]
         return found
 
-    def _of_kinds(self, leaves: dict[int, list[int]], phrasing: Phrasing) -> list[Sample]:
+    def _of_kinds(self, leaves: dict[int, list[int]], phrasing: QueryTemplates) -> list[Sample]:
         found = []
         for offset, classes in leaves.items():
             if len(classes) > WIDEST_NODE:
@@ -93,7 +93,7 @@ class Corpus:
                 return node
         return None
 
-    def _of_concepts(self, phrasing: Phrasing) -> list[Sample]:
+    def _of_concepts(self, phrasing: QueryTemplates) -> list[Sample]:
         found = []
         for concept in self.concepts:
             for word in concept.words:
@@ -102,7 +102,7 @@ class Corpus:
                 found += [Sample(text, concept.classes, 3.0) for text in texts]
         return found
 
-    def _mixtures(self, samples: list[Sample], rng: random.Random, phrasing: Phrasing) -> list[Sample]:
+    def _mixtures(self, samples: list[Sample], rng: random.Random, phrasing: QueryTemplates) -> list[Sample]:
         short = [sample for sample in samples if sample.text.count(" ") <= 1 and len(sample.classes) <= 60]
         found = []
         for _ in range(MIXTURES):

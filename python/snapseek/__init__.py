@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from snapseek.errors import SnapseekError
     from snapseek.library import Hit, Hits, Library, Term
     from snapseek.models import Encoder
-    from snapseek.vectors import VectorIndex
+    from snapseek.vectors.index import VectorIndex
 
 __all__ = ["Encoder", "Hit", "Hits", "Library", "SnapseekError", "Term", "VectorIndex", "__version__"]
 

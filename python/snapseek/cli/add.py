@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Add the pictures, then print what changed."""
     from snapseek.library import Library
-    from snapseek.library.places import find_library
+    from snapseek.library.paths import find_library
 
     library = Library.open(find_library(options.library))
     with picture_bar() as report:

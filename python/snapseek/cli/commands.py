@@ -37,7 +37,7 @@ class Command:
 
     def load(self) -> CommandModule:
         """Import the file of this command."""
-        return cast(CommandModule, import_module(f"snapseek.cli.{self.module or self.name}"))
+        return cast("CommandModule", import_module(f"snapseek.cli.{self.module or self.name}"))
 
 
 COMMANDS = (

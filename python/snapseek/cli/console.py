@@ -66,8 +66,8 @@ def print_report(report: SyncReport) -> None:
         print_status(f"{printable(str(folder))} is missing or empty; its pictures were kept{_MOVED}")
     for line in report.notes:
         print_status(printable(line))
-    if report.put_off:
-        print_status(f"small shards were not merged: {printable(report.put_off)}")
+    if report.compaction_skipped:
+        print_status(f"small shards were not merged: {printable(report.compaction_skipped)}")
 
 
 def print_missing_folders(library: Library) -> None:

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Index the pictures, print some searches, then serve the page until it is stopped."""
-    from snapseek.library.places import DEMO_PICTURES, demo_library
+    from snapseek.library.paths import DEMO_PICTURES, demo_library
 
     library = build_library([DEMO_PICTURES, *options.folders], options.library or demo_library(), options)
     for query in library.encoder.examples[:_EXAMPLES]:

@@ -51,12 +51,12 @@ def run(options: argparse.Namespace) -> None:
         raise MissingArgumentError(
             expected="--out DIR or --library L", got="neither", hint="pass the folder to write the student to"
         )
-    from snapseek.cores import available_cores
     from snapseek.distil import Plan, distil, read_texts  # training is optional, and slow to load
     from snapseek.library import Library
-    from snapseek.library.places import find_library
-    from snapseek.library.towers import FAST_MODEL
+    from snapseek.library.encoders import FAST_MODEL
+    from snapseek.library.paths import find_library
     from snapseek.models import Encoder
+    from snapseek.threads import available_cores
 
     own = read_texts(options.texts) if options.texts else []
     encoder = Encoder.load(
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
         encoder,
         out,
         texts=own,
-        vectors=library.vectors() if library else None,
+        vectors=library.sample_vectors() if library else None,
         plan=Plan(options.student, options.layers, options.shipped, options.epochs),
         report=print_status,
     )

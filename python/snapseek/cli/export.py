@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Write the file."""
     from snapseek.library import Library
-    from snapseek.library.places import find_library
+    from snapseek.library.paths import find_library
 
     library = Library.open(find_library(options.library))
     if str(options.out) == _STDOUT:

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Import, then print the size of the library."""
     from snapseek.library import Library
-    from snapseek.library.places import library_of
+    from snapseek.library.paths import library_of
     from snapseek.models import Encoder
     from snapseek.sources import find_embeddings
 

@@ -44,7 +44,7 @@ def add_page_arguments(parser: argparse.ArgumentParser) -> None:
 def build_library(folders: list[Path], path: Path | None, options: argparse.Namespace) -> Library:
     """Index the folders into the library at `path`, by default the one inside the folder."""
     from snapseek.library import Library
-    from snapseek.library.places import library_of
+    from snapseek.library.paths import library_of
     from snapseek.models import Encoder
     from snapseek.sources import open_source
 

@@ -28,12 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """List the models, or download or check one."""
     if options.action == "pull":
-        from snapseek.models.shelf import pull_model
+        from snapseek.models.hub.resolve import pull_model
 
         folder = pull_model(options.model, options.model_dir, text_only=options.text_only)
         print_status(f"{options.model} is in {printable(str(folder))}")
     elif options.action == "check":
-        from snapseek.models.check import check_model
+        from snapseek.models.hub.check import check_model
 
         for name, value in check_model(options.model, options.model_dir).items():
             print(f"{name:11} {printable(value)}")

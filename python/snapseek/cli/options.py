@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from snapseek.sources import Limits
+    from snapseek.sources import FetchLimits
 
 _FOLDER_HELP = "pictures at any depth; or a list of urls (.txt .csv .tsv .jsonl .parquet), a .tar, a .parquet"
 _MODEL_HELP = "'starter', a name of `snapseek models`, owner/name on the hub, or a directory"
@@ -45,11 +45,11 @@ def add_fetching(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def limits_of(options: argparse.Namespace) -> Limits:
+def limits_of(options: argparse.Namespace) -> FetchLimits:
     """Return how urls are fetched."""
-    from snapseek.sources import Limits
+    from snapseek.sources import FetchLimits
 
-    return Limits(allow_private=options.allow_private)
+    return FetchLimits(allow_private=options.allow_private)
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:

@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Make previews, then print how many failed and why."""
     from snapseek.library import Library
-    from snapseek.library.changes.previews import preview_failures
-    from snapseek.library.places import find_library
+    from snapseek.library.indexing.previews import preview_failures
+    from snapseek.library.paths import find_library
 
     path = find_library(options.place)
     library = Library.open(path)

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Remove the pictures, then print how many are left."""
     from snapseek.library import Library
-    from snapseek.library.places import find_library
+    from snapseek.library.paths import find_library
 
     library = Library.open(find_library(options.library))
     print_status(f"{library.remove(options.pictures)} pictures removed; their files stay")

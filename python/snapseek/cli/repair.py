@@ -11,7 +11,7 @@ add_arguments = add_place
 def run(options: argparse.Namespace) -> None:
     """Repair the library, then print what a sync or an import has to restore."""
     from snapseek.library import repair
-    from snapseek.library.places import find_library
+    from snapseek.library.paths import find_library
 
     done = repair(find_library(options.place))
     for problem in done.problems:

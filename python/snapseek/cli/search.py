@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Search, then print one line per result."""
     from snapseek.library import Library
-    from snapseek.library.places import find_library
+    from snapseek.library.paths import find_library
 
     library = Library.open(find_library(options.library))
     hits = library.search(
@@ -84,6 +84,6 @@ def run(options: argparse.Namespace) -> None:
 def _location(library: Library, hit: Hit) -> str:
     """Return the path of an original, or the url of an imported one."""
     try:
-        return str(library.original(hit.id))
+        return str(library.original_path(hit.id))
     except ItemNotFoundError:
         return hit.uri

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Serve the page until it is stopped."""
     from snapseek.library import Library
-    from snapseek.library.places import find_library
+    from snapseek.library.paths import find_library
     from snapseek.models import Encoder
 
     encoder = Encoder.load(options.model) if options.model else None
@@ -47,7 +47,7 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
 
     encoder = library.encoder
     if options.fast_model:
-        library.use_fast_model(options.fast_model)
+        library.set_fast_encoder(options.fast_model)
     if library.fast_encoder:
         print_status(f"fast model {library.fast_encoder.name}")
     print_status(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures")

@@ -13,7 +13,7 @@ add_arguments = add_place
 def run(options: argparse.Namespace) -> int:
     """Print one line a problem. Return 1 if there is any."""
     from snapseek.library import verify
-    from snapseek.library.places import find_library
+    from snapseek.library.paths import find_library
 
     problems = verify(find_library(options.place))
     for problem in problems:

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Sync on every change until Ctrl-C."""
     from snapseek.library import Library
-    from snapseek.library.places import find_library
+    from snapseek.library.paths import find_library
     from snapseek.library.watch import watch
 
     library = Library.open(find_library(options.place))

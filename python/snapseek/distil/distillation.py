@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.distil.ranking import cosines, heat_of, overlap
+from snapseek.distil.ranking import cosines, overlap, temperature_of
 from snapseek.errors import InputError
 from snapseek.models import Encoder
-from snapseek.models.texts import shipped_texts, shipped_words
+from snapseek.models.queries.query_corpus import generate_queries, word_list
 
 if TYPE_CHECKING:
-    from snapseek.distil.training import ShortenedPupil
+    from snapseek.distil.training import PrunedStudent
 
 Floats = NDArray[np.float32]
 LARGEST_TABLE = 65_536  # tokens; of a larger vocabulary only those that occur in the texts are asked alone
@@ -96,7 +96,7 @@ def gather_texts(encoder: Encoder, own: Sequence[str], plan: Plan) -> list[str]:
     """The user's texts, then the shipped words and texts about them, without those that the model does not
     know a word of. Raises InputError where fewer than 64 are left.
     """
-    shipped = [*shipped_words().all, *shipped_texts(plan.shipped, plan.seed)] if plan.shipped else []
+    shipped = [*word_list().all, *generate_queries(plan.shipped, plan.seed)] if plan.shipped else []
     texts = list(dict.fromkeys([*own, *shipped]))
     known = [text for text, knows in zip(texts, encoder.knows(texts), strict=True) if knows]
     if len(known) < _FEWEST:
@@ -223,14 +223,14 @@ def _taught(
 
 def _rounded(encoder: Encoder, out: Path, texts: list[str], plan: Plan) -> _Made:
     """Write the teacher's tower in 8 bits; only what it is measured with is asked."""
-    from snapseek.distil.rounded import write_rounded
+    from snapseek.distil.quantize_int8 import write_quantized
     from snapseek.distil.student import write_folder
 
     start = time.perf_counter()
     held = np.flatnonzero(_held_out(len(texts), plan.seed))
     answers = ask(encoder, [texts[place] for place in held], alone=False)
     asked = time.perf_counter()
-    write_folder(out, partial(write_rounded, *encoder.text_graph), encoder, {"kind": plan.student})
+    write_folder(out, partial(write_quantized, *encoder.text_graph), encoder, {"kind": plan.student})
     return _Made(answers.ids, answers.wanted, 0, asked - start, time.perf_counter() - asked)
 
 
@@ -241,15 +241,15 @@ def _held_out(count: int, seed: int) -> NDArray[np.bool_]:
     return held
 
 
-def _begun(encoder: Encoder, plan: Plan) -> "ShortenedPupil":
+def _begun(encoder: Encoder, plan: Plan) -> "PrunedStudent":
     """A student that is some layers of its teacher. Raises InputError or ModelError where none can be."""
-    from snapseek.distil.shortened import read_text_graph
-    from snapseek.distil.training import ShortenedPupil
+    from snapseek.distil.prune_layers import read_text_graph
+    from snapseek.distil.training import PrunedStudent
 
-    policy = encoder.text_policy
+    policy = encoder.text_config
     teacher = read_text_graph(*encoder.text_graph)
     length = None if policy.unpadded else policy.context_length
-    return ShortenedPupil(teacher.shortened(plan.layers), policy.pad_id, length)
+    return PrunedStudent(teacher.pruned(plan.layers), policy.pad_id, length)
 
 
 def _train(
@@ -258,20 +258,20 @@ def _train(
     vectors: Floats | None,
     encoder: Encoder,
     plan: Plan,
-    begun: "ShortenedPupil | None",
+    begun: "PrunedStudent | None",
     report: Callable[[str], object],
 ) -> Callable[[Path], object]:
     """Teach a student, one that has `begun` or a new one; what writes its tower to a path."""
-    from snapseek.distil.shortened import write_shortened
+    from snapseek.distil.prune_layers import write_pruned
     from snapseek.distil.student import write_text_tower
     from snapseek.distil.training import (
         HIDDEN,
         WIDE,
-        Course,
-        Lesson,
-        halves_pay,
-        quiet,
-        train_shortened,
+        TrainConfig,
+        TrainSet,
+        bf16_is_faster,
+        downweight_frequent,
+        train_pruned,
         train_static,
         train_transformer,
     )
@@ -279,13 +279,13 @@ def _train(
     wanted = answers.wanted[kept]
     ids = [row for row, is_kept in zip(answers.ids, kept, strict=True) if is_kept]
     anchors = np.asarray(wanted[:_TEXT_ANCHORS] if vectors is None else vectors, np.float32)
-    lesson = Lesson(ids, wanted, np.ones(len(ids), np.float32), anchors)
-    heat = heat_of(wanted[:256], anchors[:_TEXT_ANCHORS])
-    course = Course(heat, epochs=plan.epochs, seed=plan.seed, halves=halves_pay())
+    lesson = TrainSet(ids, wanted, np.ones(len(ids), np.float32), anchors)
+    heat = temperature_of(wanted[:256], anchors[:_TEXT_ANCHORS])
+    course = TrainConfig(heat, epochs=plan.epochs, seed=plan.seed, bf16=bf16_is_faster())
     if begun is not None:
-        train_shortened(begun, lesson, course, report)
-        return partial(write_shortened, graph=begun.weights(), dim=encoder.dim)
-    rows = quiet(answers.alone, ids)
+        train_pruned(begun, lesson, course, report)
+        return partial(write_pruned, graph=begun.weights(), dim=encoder.dim)
+    rows = downweight_frequent(answers.alone, ids)
     if plan.student == "static":
         pupil = train_static(rows, lesson, course, report, hidden=HIDDEN, wide=WIDE)
         return partial(write_text_tower, weights=pupil.weights(), dim=encoder.dim)

@@ -10,15 +10,15 @@ Rows = NDArray[np.float32]
 NEARNESS = 3.0  # what a cosine that is 1 too small costs, beside the divergence of the rankings
 
 
-def loss(guess: Rows, wanted: Rows, anchors: Rows, weights: Rows, heat: float) -> float:
+def loss(guess: Rows, wanted: Rows, anchors: Rows, weights: Rows, temperature: float) -> float:
     """The loss of a batch: `guess` and `wanted` (n, dim) unit rows, `anchors` (m, dim), `weights` (n,).
 
     A text costs its distance from the teacher's vector, and the Kullback-Leibler divergence of the two
     rankings of the anchors: softmax of scores / `heat`.
     """
     near = NEARNESS * (1 - (guess * wanted).sum(axis=1))
-    profile = log_softmax(wanted @ anchors.T / heat)
-    miss = (np.exp(profile) * (profile - log_softmax(guess @ anchors.T / heat))).sum(axis=1)
+    profile = log_softmax(wanted @ anchors.T / temperature)
+    miss = (np.exp(profile) * (profile - log_softmax(guess @ anchors.T / temperature))).sum(axis=1)
     return float(((near + miss) * weights).sum() / weights.sum())
 
 
@@ -28,7 +28,7 @@ def log_softmax(scores: Rows) -> Rows:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), scores.dtype)
 
 
-def heat_of(wanted: Rows, anchors: Rows, share: float = 0.5) -> float:
+def temperature_of(wanted: Rows, anchors: Rows, share: float = 0.5) -> float:
     """A temperature for the scores, a share of their spread: narrow cones are ranked as wide ones are."""
     spread = float((wanted @ anchors.T).std(axis=1).mean())
     return max(share * spread, 1e-4)

@@ -14,8 +14,8 @@ from snapseek.atomic_file import atomic_file
 from snapseek.distil.onnx_graph import Graph
 from snapseek.errors import InputError, ModelError, StorageError
 from snapseek.models import Encoder
-from snapseek.models.layout import STUDENT
-from snapseek.models.teacher import Teacher
+from snapseek.models.hub.layout import STUDENT
+from snapseek.models.hub.teacher import Teacher
 
 STUDENT_OUTPUT = "text_embeds"
 _FILES = ("onnx/text_model.onnx", "tokenizer.json", "config.json", "tokenizer_config.json", STUDENT)

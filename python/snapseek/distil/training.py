@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from snapseek.distil.onnx_to_torch import Replay
+from snapseek.distil.prune_layers import TextGraph
 from snapseek.distil.ranking import NEARNESS
-from snapseek.distil.replay import Replay
-from snapseek.distil.shortened import TextGraph
 from snapseek.distil.static import STEEPNESS, Neighbours, StaticWeights
 from snapseek.distil.transformer import EPSILON, TransformerWeights
 
@@ -32,25 +32,26 @@ _FEWEST_STEPS, _SMALLEST_BATCH = 32, 32
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainConfig:
     """How long and how fast; `heat` is the temperature of the rankings, see `ranking.heat_of`.
 
     Tables learn at `rate`, layers at `layer_rate`, or at `rate` too where it is None; both grow for `warming`
-    steps, of a tenth of all at most, and then fall. `halves` computes layers in bfloat16, see `halves_pay`.
+    steps, of a tenth of all at most, and then fall. `halves` computes layers in bfloat16, see
+    `bf16_is_faster`.
     """
 
-    heat: float
+    temperature: float
     epochs: int = 6
     batch: int = 512
     rate: float = 2e-3
     seed: int = 0
     layer_rate: float | None = None
     warming: int = 0
-    halves: bool = False
+    bf16: bool = False
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainSet:
     """`ids` of n texts, `wanted` (n, dim) the teacher's vectors of them, `weights` (n,) how much each counts;
     `anchors` (m, dim) are what both rank: pictures, or texts where there are none.
     """
@@ -61,7 +62,7 @@ class Lesson:
     anchors: Floats
 
 
-class Pupil(Protocol):
+class Student(Protocol):
     """A student in training. `sparse` are tables of which a batch touches few rows."""
 
     sparse: list[Any]
@@ -71,7 +72,7 @@ class Pupil(Protocol):
         """(n, dim) unit rows, a tensor."""
 
 
-class StaticPupil:
+class StaticStudent:
     """Mean of token rows, and of what neighbours add → unit vector → plus a bend → unit vector."""
 
     def __init__(self, rows: Floats, hidden: int, wide: int = 0) -> None:
@@ -103,9 +104,9 @@ class StaticPupil:
         mean = self.rows(tokens, starts)
         if self.wide:
             mean = mean + self._of_neighbours(ids)
-        return self.bent(mean)
+        return self.residual_mlp(mean)
 
-    def bent(self, mean: Any) -> Any:
+    def residual_mlp(self, mean: Any) -> Any:
         """(n, dim) unit rows of means (n, dim) that are not bent yet."""
         x = functional.normalize(mean, dim=1)
         bent = self.outer(functional.gelu(self.inner(STEEPNESS * x)))
@@ -144,14 +145,14 @@ class StaticPupil:
         return Neighbours(np.ascontiguousarray(kernel), _array(self.bias), _array(self.back * self.loudness))
 
 
-class TransformerPupil:
+class TransformerStudent:
     """A static pupil to whose mean of rows a narrow transformer adds what the whole text says."""
 
     def __init__(
         self, rows: Floats, hidden: int, width: int, layers: int, length: int, heads: int = 4
     ) -> None:
         """Start from `rows` (tokens, dim) as a static pupil does; `layers` of `width` add nothing yet."""
-        self.bag = StaticPupil(rows, hidden)
+        self.bag = StaticStudent(rows, hidden)
         self.heads = heads
         self.loudness = _loudness(rows) / 2
         self.places = nn.Parameter(0.1 * torch.randn(length, width))
@@ -174,7 +175,7 @@ class TransformerPupil:
         """(n, dim) unit rows of n texts, each of at least one token."""
         order, parts = _alike(ids)
         said = torch.cat([self._said([ids[row] for row in part]) for part in parts])
-        return self.bag.bent(said[torch.tensor(order).argsort()])
+        return self.bag.residual_mlp(said[torch.tensor(order).argsort()])
 
     def _said(self, ids: Ids) -> Any:
         lengths = torch.tensor([len(row) for row in ids])
@@ -203,7 +204,7 @@ class TransformerPupil:
         return TransformerWeights(named, self.heads)
 
 
-class ShortenedPupil:
+class PrunedStudent:
     """The teacher's graph without most of its layers."""
 
     def __init__(self, graph: TextGraph, pad_id: int, length: int | None) -> None:
@@ -274,7 +275,7 @@ def _array(value: Any) -> Floats:
     return np.array(value.detach().numpy(), np.float32)
 
 
-def quiet(alone: Floats, ids: Ids) -> Floats:
+def downweight_frequent(alone: Floats, ids: Ids) -> Floats:
     """The table that a static student starts with: what the teacher says of each token `alone`
     (tokens, dim), the frequent ones turned down.
     """
@@ -286,70 +287,72 @@ def quiet(alone: Floats, ids: Ids) -> Floats:
 
 def train_static(
     alone: Floats,
-    lesson: Lesson,
-    course: Course,
+    train_set: TrainSet,
+    config: TrainConfig,
     report: Callable[[str], object],
     *,
     hidden: int = 512,
     wide: int = 0,
-) -> StaticPupil:
+) -> StaticStudent:
     """Teach a static student; `alone` (tokens, dim) is the table that it starts with, see `quiet`.
 
     `hidden` is the width of its bend, `wide` how many features of neighbouring tokens it has.
     """
-    torch.manual_seed(course.seed)
-    pupil = StaticPupil(alone, hidden, wide)
-    train(pupil, lesson, course, report)
+    torch.manual_seed(config.seed)
+    pupil = StaticStudent(alone, hidden, wide)
+    train(pupil, train_set, config, report)
     return pupil
 
 
 def train_transformer(
     alone: Floats,
-    lesson: Lesson,
-    course: Course,
+    train_set: TrainSet,
+    config: TrainConfig,
     report: Callable[[str], object],
     *,
     layers: int,
     length: int,
     hidden: int = HIDDEN,
-) -> TransformerPupil:
+) -> TransformerStudent:
     """Teach a transformer student of texts of at most `length` tokens; `alone` as for `train_static`."""
-    torch.manual_seed(course.seed)
-    pupil = TransformerPupil(alone, hidden, width=256, layers=layers, length=length)
-    train(pupil, lesson, replace(course, layer_rate=_LAYER_RATE, warming=_WARMING), report)
+    torch.manual_seed(config.seed)
+    pupil = TransformerStudent(alone, hidden, width=256, layers=layers, length=length)
+    train(pupil, train_set, replace(config, layer_rate=_LAYER_RATE, warming=_WARMING), report)
     return pupil
 
 
-def train_shortened(
-    pupil: ShortenedPupil, lesson: Lesson, course: Course, report: Callable[[str], object]
-) -> ShortenedPupil:
+def train_pruned(
+    student: PrunedStudent, train_set: TrainSet, config: TrainConfig, report: Callable[[str], object]
+) -> PrunedStudent:
     """Teach a student that begins as some layers of its teacher, at its own pace."""
-    torch.manual_seed(course.seed)
-    train(pupil, lesson, replace(course, batch=_SMALL_BATCH, rate=_GENTLE, warming=_WARMING), report)
-    return pupil
+    torch.manual_seed(config.seed)
+    train(student, train_set, replace(config, batch=_SMALL_BATCH, rate=_GENTLE, warming=_WARMING), report)
+    return student
 
 
-def train(pupil: Pupil, lesson: Lesson, course: Course, report: Callable[[str], object]) -> None:
+def train(
+    student: Student, train_set: TrainSet, config: TrainConfig, report: Callable[[str], object]
+) -> None:
     """Go through the lesson's texts `course.epochs` times; texts without a token are passed over."""
-    wanted, anchors = torch.from_numpy(lesson.wanted), torch.from_numpy(lesson.anchors)
-    weights = torch.from_numpy(lesson.weights)
-    usable = torch.tensor([row for row, tokens in enumerate(lesson.ids) if tokens])
-    batch = _batch(course.batch, len(usable))
+    wanted, anchors = torch.from_numpy(train_set.wanted), torch.from_numpy(train_set.anchors)
+    weights = torch.from_numpy(train_set.weights)
+    usable = torch.tensor([row for row, tokens in enumerate(train_set.ids) if tokens])
+    batch = _batch(config.batch, len(usable))
     whole = len(usable) // batch * batch
     # A batch touches a tenth of the rows: the sparse optimizer leaves the others, and is ten times as fast.
     optimizers = [
-        torch.optim.SparseAdam(pupil.sparse, course.rate),
-        torch.optim.Adam(pupil.dense, course.layer_rate or course.rate),
+        torch.optim.SparseAdam(student.sparse, config.rate),
+        torch.optim.Adam(student.dense, config.layer_rate or config.rate),
     ]
-    steps = course.epochs * (len(usable) // batch)
-    schedules = [_schedule(each, steps, min(course.warming, steps // 10)) for each in optimizers]
-    for epoch in range(course.epochs):
+    steps = config.epochs * (len(usable) // batch)
+    schedules = [_schedule(each, steps, min(config.warming, steps // 10)) for each in optimizers]
+    for epoch in range(config.epochs):
         order = usable[torch.randperm(len(usable))[:whole]]
         total = 0.0
         for rows in order.split(batch):
-            with torch.autocast("cpu", torch.bfloat16, enabled=course.halves):
-                guess = pupil([lesson.ids[row] for row in rows.tolist()]).float()
-            cost = loss(guess, wanted[rows], _some(anchors), weights[rows], course.heat)
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
+                guess = student([train_set.ids[row] for row in rows.tolist()]).float()
+            cost = loss(guess, wanted[rows], _some(anchors), weights[rows], config.temperature)
             for optimizer in optimizers:
                 optimizer.zero_grad()
             cost.backward()
@@ -359,7 +362,7 @@ def train(pupil: Pupil, lesson: Lesson, course: Course, report: Callable[[str], 
         mean = total / (whole / batch)
         if not math.isfinite(mean):
             raise FloatingPointError(f"the loss of epoch {epoch + 1} is {mean}")
-        report(f"epoch {epoch + 1} of {course.epochs}: loss {mean:.4f}")
+        report(f"epoch {epoch + 1} of {config.epochs}: loss {mean:.4f}")
 
 
 def _batch(most: int, texts: int) -> int:
@@ -376,7 +379,7 @@ def _schedule(optimizer: Any, steps: int, warming: int) -> Any:
     return torch.optim.lr_scheduler.SequentialLR(optimizer, [grow, fall], [warming])
 
 
-def halves_pay() -> bool:
+def bf16_is_faster() -> bool:
     """Whether this processor multiplies in bfloat16 at least twice as fast as in float32."""
     return _product_s(torch.float32) > 2 * _product_s(torch.bfloat16)
 
@@ -398,10 +401,10 @@ def _some(anchors: Any) -> Any:
     return anchors[torch.randint(len(anchors), (_ANCHORS_A_STEP,))]
 
 
-def loss(guess: Any, wanted: Any, anchors: Any, weights: Any, heat: float) -> Any:
+def loss(guess: Any, wanted: Any, anchors: Any, weights: Any, temperature: float) -> Any:
     """`ranking.loss` as a tensor that can be gone down."""
     near = NEARNESS * (1 - (guess * wanted).sum(1))
-    profile = functional.log_softmax(wanted @ anchors.T / heat, dim=1)
-    found = functional.log_softmax(guess @ anchors.T / heat, dim=1)
+    profile = functional.log_softmax(wanted @ anchors.T / temperature, dim=1)
+    found = functional.log_softmax(guess @ anchors.T / temperature, dim=1)
     miss = functional.kl_div(found, profile, reduction="none", log_target=True).sum(1)
     return ((near + miss) * weights).sum() / weights.sum()

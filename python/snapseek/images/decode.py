@@ -1,6 +1,6 @@
 """A file or bytes made into an upright RGB picture, or into one sentence that says why not.
 
-`open_picture` is the only door: nothing that a decoder raises passes it except as `PictureError`. The size
+`open_image` is the only door: nothing that a decoder raises passes it except as `PictureError`. The size
 is checked from the header before any pixel is decoded, and Pillow's process-wide settings are left alone.
 """
 
@@ -17,9 +17,9 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from snapseek.errors import PictureError
-from snapseek.facts import Facts, Metadata, read_metadata
-from snapseek.images.colours import to_rgb
-from snapseek.images.kinds import HEAD_BYTES, Kind, describe_stranger, find_kind, kind_names
+from snapseek.images.color_modes import to_rgb
+from snapseek.images.formats import HEAD_BYTES, ImageFormat, describe_unknown, find_format, format_names
+from snapseek.metadata import ImageMetadata, MetadataBlocks, embedded_metadata
 
 MAX_FILE_BYTES = 512 * 2**20
 """Files above this are refused unread."""
@@ -52,7 +52,7 @@ _LYING = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedImage:
     """A picture in memory.
 
     `image` is RGB, upright and without metadata; it may be smaller than the original when `min_side` was
@@ -67,10 +67,10 @@ class Decoded:
     media_type: str
     size_bytes: int
     kind: str
-    facts: Facts
+    metadata: ImageMetadata
 
 
-def open_picture(source: Path | bytes, *, min_side: int | None = None) -> Decoded:
+def open_image(source: Path | bytes, *, min_side: int | None = None) -> DecodedImage:
     """The picture in a file, or in bytes that were one.
 
     With `min_side` (pixels, at least 1), a JPEG is shrunk by 2, 4 or 8 while it is read, as long as both its
@@ -110,27 +110,27 @@ def _checked_size(size_bytes: int) -> int:
     return size_bytes
 
 
-def _decode(file: IO[bytes], size_bytes: int, min_side: int | None) -> Decoded:
+def _decode(file: IO[bytes], size_bytes: int, min_side: int | None) -> DecodedImage:
     kind = _kind_of(file)
     try:
         opened = kind.open(file)
         picture, (width, height) = _load(opened, min_side)
-        facts = read_metadata(_metadata(opened))
+        facts = embedded_metadata(_metadata(opened))
         image = to_rgb(picture)
     except PictureError:
         raise
     except Exception as error:
         # Decoders raise whatever their C code or a bad offset leads to. One bad file must not stop an index.
         raise PictureError(_damage_reason(error, kind)) from error
-    return Decoded(image, width, height, kind.media_type, size_bytes, kind.name.lower(), facts)
+    return DecodedImage(image, width, height, kind.media_type, size_bytes, kind.name.lower(), facts)
 
 
-def _kind_of(file: IO[bytes]) -> Kind:
+def _kind_of(file: IO[bytes]) -> ImageFormat:
     head = file.read(HEAD_BYTES)
     file.seek(0)
-    kind = find_kind(head)
+    kind = find_format(head)
     if kind is None:
-        raise PictureError(f"expected {kind_names()}, found {describe_stranger(head)}")
+        raise PictureError(f"expected {format_names()}, found {describe_unknown(head)}")
     return kind
 
 
@@ -174,7 +174,7 @@ def _orientation(picture: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _metadata(picture: ImageFile) -> Metadata:
+def _metadata(picture: ImageFile) -> MetadataBlocks:
     """The blocks of metadata in an opened file; asked for after the pixels, where PNG may keep them."""
     xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp")
     photoshop = picture.info.get("photoshop")
@@ -183,7 +183,7 @@ def _metadata(picture: ImageFile) -> Metadata:
         exif = picture.getexif()
     except Exception:  # as in `_orientation`
         exif = None
-    return Metadata(exif, xmp.encode() if isinstance(xmp, str) else xmp, iptc)
+    return MetadataBlocks(exif, xmp.encode() if isinstance(xmp, str) else xmp, iptc)
 
 
 def _file_reason(error: OSError) -> str:
@@ -194,7 +194,7 @@ def _file_reason(error: OSError) -> str:
     return f"the file cannot be read: {os.strerror(error.errno) if error.errno else error}"
 
 
-def _damage_reason(error: Exception, kind: Kind) -> str:
+def _damage_reason(error: Exception, kind: ImageFormat) -> str:
     """What went wrong inside a decoder, in plain words."""
     if isinstance(error, MemoryError):
         return "there is not enough memory to decode the picture"

@@ -1,7 +1,8 @@
 """A recognisable picture in at most 500 bytes, and the one colour it begins with.
 
 A preview is a lossy WebP. Its bytes are shared between many pixels and faithful ones. What is best was
-measured on the demo pictures as structural similarity (see tests/likeness.py) to the original at 256 pixels:
+measured on the demo pictures as structural similarity (see tests/support/structural_similarity.py) to the
+original at 256 pixels:
 
 * the side depends on the picture: a calm one carries 144 pixels, a busy one 64. One trial encoding tells
   which (`_SIDE_BY_TRIAL`): 0.681 on average, against 0.674 for the best fixed side, 80, and 0.668 for 64;

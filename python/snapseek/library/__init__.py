@@ -8,21 +8,21 @@ In the directory: `library.db` (SQLite; what it does not name does not exist), `
 (vectors; docs/FORMAT.md) and `shards/<stem>.arrow` (records, an Arrow file that anyone can open). Row
 number is scan position in both.
 
-`library` is the front door: it asks the `newest` `snapshot`, the state of one commit, and its `towers` for
-the vectors of words. Behind it are rooms, each of which imports only from those before it: `table` (the
-records), `filters`, `disk` (catalogue and shards), `queries`, and beside these `changes`. `hits` are the
-answers, `places` says where libraries lie.
+`library` has the public class. It searches the `snapshot`, the state of one commit, that `snapshot_cache`
+keeps up to date; `encoders` are the models. Each of these packages imports only from those before it:
+`records` and `filters`, `columns`, `storage`, and then `search` and `indexing`. `results` are the answers,
+`paths` says where libraries are.
 """
 
-from snapseek.library.changes.compact import CompactReport
-from snapseek.library.changes.repair import RepairReport, repair
-from snapseek.library.changes.sync import Progress, SyncReport
-from snapseek.library.changes.verify import Problem, verify
-from snapseek.library.hits import Hit, Hits, Took
+from snapseek.library.indexing.compact import CompactReport
+from snapseek.library.indexing.repair import RepairReport, repair
+from snapseek.library.indexing.sync import Progress, SyncReport
+from snapseek.library.indexing.verify import Problem, verify
 from snapseek.library.info import Failure, LibraryInfo
 from snapseek.library.library import Library
-from snapseek.library.queries.suggestions import ColumnSuggestion, Suggestions
-from snapseek.library.queries.terms import Term
+from snapseek.library.results import Hit, Hits, Timings
+from snapseek.library.search.suggestions import ColumnSuggestion, Suggestions
+from snapseek.library.search.terms import Term
 from snapseek.library.snapshot import Snapshot
 
 __all__ = [
@@ -40,7 +40,7 @@ __all__ = [
     "Suggestions",
     "SyncReport",
     "Term",
-    "Took",
+    "Timings",
     "repair",
     "verify",
 ]

@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 
 from snapseek.atomic_file import atomic_file
 from snapseek.errors import FormatError, InputError, StorageError
-from snapseek.library.disk.shards import Block
+from snapseek.library.records.arrow_file import Record, is_shown, plain_rows
 from snapseek.library.snapshot import Snapshot
-from snapseek.library.table.records import Record, is_shown, plain_rows
+from snapseek.library.storage.shards import RecordBlock
 
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -36,7 +36,7 @@ _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
 class _Job:
     """What a format needs to write: the blocks, the columns of all of them, and how many pictures."""
 
-    blocks: Iterable[Block]
+    blocks: Iterable[RecordBlock]
     schema: pa.Schema
     rows: int
     dim: int
@@ -180,7 +180,7 @@ def _finite(value: object) -> object:
 
 
 def _write_parquet(job: _Job, stream: BinaryIO) -> None:
-    with pq.ParquetWriter(cast(Any, stream), job.schema, compression="zstd") as writer:  # stubs want a path
+    with pq.ParquetWriter(cast("Any", stream), job.schema, compression="zstd") as writer:  # stubs want a path
         for table in job.tables():
             writer.write_table(table)
 

@@ -10,32 +10,32 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.cores import threads_or_cores
 from snapseek.errors import InputError, StorageError
-from snapseek.library.changes.compact import Compaction, CompactReport, compact, everything
-from snapseek.library.changes.intake import take_in
-from snapseek.library.changes.previews import PreviewHow, PreviewReport, make_previews
-from snapseek.library.changes.remove import remove
-from snapseek.library.changes.repair import RepairReport, repair
-from snapseek.library.changes.sync import How, Progress, SyncReport, add_files, sync, total
-from snapseek.library.changes.verify import Problem, verify
-from snapseek.library.disk.catalogue import Catalogue
-from snapseek.library.disk.shard import Advance, Queries
-from snapseek.library.disk.writer import writer
+from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import export
-from snapseek.library.filters.language import Split, split
-from snapseek.library.hits import Hit, Hits
+from snapseek.library.filters.parser import ParsedQuery, parse_query
+from snapseek.library.indexing.compact import CompactOptions, CompactReport, compact, compact_all
+from snapseek.library.indexing.import_vectors import import_vectors
+from snapseek.library.indexing.previews import PreviewOptions, PreviewReport, make_previews
+from snapseek.library.indexing.remove import remove
+from snapseek.library.indexing.repair import RepairReport, repair
+from snapseek.library.indexing.sync import IndexOptions, Progress, SyncReport, add_files, sync, total
+from snapseek.library.indexing.verify import Problem, verify
 from snapseek.library.info import Failure, LibraryInfo
-from snapseek.library.newest import Newest
-from snapseek.library.queries.request import Where
-from snapseek.library.queries.suggestions import Suggestions
-from snapseek.library.queries.terms import Query
+from snapseek.library.results import Hit, Hits
+from snapseek.library.search.request import Where
+from snapseek.library.search.suggestions import Suggestions
+from snapseek.library.search.terms import Query
 from snapseek.library.snapshot import Snapshot
-from snapseek.library.towers import Towers
+from snapseek.library.snapshot_cache import SnapshotCache
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.exclusive_writer import exclusive_writer
+from snapseek.library.storage.shard import Advance, Queries
 from snapseek.models import Encoder
-from snapseek.sources import Limits
+from snapseek.sources import FetchLimits
 from snapseek.sources.folder import is_picture_name
-from snapseek.vectors import memory_limit
+from snapseek.threads import resolve_threads
+from snapseek.vectors.index import memory_limit
 
 _MOST_VECTORS = 100_000
 
@@ -51,10 +51,10 @@ class Library:
         """Use `Library.open`."""
         path = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
         self._path = path
-        self._newest = Newest(path)
+        self._newest = SnapshotCache(path)
         self.report: SyncReport | None = None
         """What `build` did, where it made this object."""
-        self._towers = Towers(path, encoder)
+        self._towers = EncoderPool(path, encoder)
         if encoder is not None:
             self._towers.check(encoder, self._now())
 
@@ -69,7 +69,7 @@ class Library:
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
-        limits: Limits | None = None,
+        limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Self:
         """Index a folder of pictures, or several, into the library at `path`, and open it.
@@ -92,9 +92,9 @@ class Library:
         pictures of other folders, or imported ones, are of another model.
         """
         encoder = encoder or Encoder.load()
-        how = How(
+        how = IndexOptions(
             encoder=lambda: encoder,
-            threads=threads_or_cores(threads),
+            threads=resolve_threads(threads),
             queries=queries,
             memory=memory_limit(memory),
             progress=progress,
@@ -141,13 +141,13 @@ class Library:
         library is of another model, StorageError when the disk refuses or has not room enough,
         LibraryBusyError while another process writes.
         """
-        take_in(
+        import_vectors(
             Path(folder),
             Path(path),
             encoder,
             queries=queries,
             memory=memory_limit(memory),
-            threads=threads_or_cores(threads),
+            threads=resolve_threads(threads),
             progress=progress,
         )
         return cls._open_committed(path, encoder)
@@ -189,7 +189,7 @@ class Library:
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
-        limits: Limits | None = None,
+        limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
         """Take up how these folders are now, or with None all that the library was made of.
@@ -207,7 +207,7 @@ class Library:
         paths: str | Path | Sequence[str | Path],
         *,
         threads: int | None = None,
-        limits: Limits | None = None,
+        limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
         """Take in more sources, or single files: also those that were removed or failed before.
@@ -230,11 +230,11 @@ class Library:
         progress: Callable[[Progress], None] | None,
         *,
         retry_failed: bool = False,
-        limits: Limits | None = None,
-    ) -> How:
-        return How(
+        limits: FetchLimits | None = None,
+    ) -> IndexOptions:
+        return IndexOptions(
             encoder=lambda: self.encoder,
-            threads=threads_or_cores(threads),
+            threads=resolve_threads(threads),
             queries=queries,
             memory=memory_limit(memory),
             progress=progress,
@@ -250,7 +250,7 @@ class Library:
         InputError for a path that the library does not know, LibraryBusyError while another process writes.
         """
         chosen = [what] if isinstance(what, int | str | Path) else list(what)
-        removed = remove(self._path, chosen, Compaction(encoder=lambda: self.encoder))
+        removed = remove(self._path, chosen, CompactOptions(encoder=lambda: self.encoder))
         self._refresh_committed()
         return removed
 
@@ -258,7 +258,7 @@ class Library:
         self,
         *,
         root: str | Path | None = None,
-        limits: Limits | None = None,
+        limits: FetchLimits | None = None,
         threads: int | None = None,
         retry_failed: bool = False,
         progress: Callable[[Progress], None] | None = None,
@@ -270,7 +270,7 @@ class Library:
         StorageError when the disk refuses, LibraryBusyError while another process writes.
         """
         folder = None if root is None else Path(root)
-        how = PreviewHow(threads_or_cores(threads), folder, limits, retry_failed, progress)
+        how = PreviewOptions(resolve_threads(threads), folder, limits, retry_failed, progress)
         report = make_previews(self._path, how)
         self._refresh_committed()
         return report
@@ -290,9 +290,9 @@ class Library:
         another process writes.
         """
         limit = memory_limit(memory)
-        how = Compaction(lambda: self.encoder, queries, limit, threads_or_cores(threads), progress)
-        with writer(self._path) as catalogue:
-            report = compact(catalogue, self._path, how, everything)
+        how = CompactOptions(lambda: self.encoder, queries, limit, resolve_threads(threads), progress)
+        with exclusive_writer(self._path) as catalogue:
+            report = compact(catalogue, self._path, how, compact_all)
         self._refresh_committed()
         return report
 
@@ -320,9 +320,9 @@ class Library:
         """The model of this library. Raises ModelMismatchError when it is no longer what it was."""
         return self._towers.full(self._now())
 
-    def use_fast_model(self, model: str | Path) -> None:
+    def set_fast_encoder(self, model: str | Path) -> None:
         """Take a student of this library's model for `tower="fast"`. Raises ModelMismatchError for others."""
-        self._towers.use_fast(model, self._now())
+        self._towers.set_fast(model, self._now())
 
     @property
     def fast_encoder(self) -> Encoder | None:
@@ -333,9 +333,9 @@ class Library:
         """The model that answers for a tower, `full` or `fast`. Raises InputError for another."""
         return self._towers.of(tower, self._now())
 
-    def vectors(self, most: int = _MOST_VECTORS, *, seed: int = 0) -> NDArray[np.float32]:
+    def sample_vectors(self, most: int = _MOST_VECTORS, *, seed: int = 0) -> NDArray[np.float32]:
         """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all; for training."""
-        return self._now().some_vectors(most, seed=seed)
+        return self._now().sample_vectors(most, seed=seed)
 
     def vectors_of(self, items: Sequence[int]) -> NDArray[np.float32]:
         """(n, dim) float32 unit rows of the pictures with these ids. Raises ItemNotFoundError."""
@@ -400,13 +400,13 @@ class Library:
         """
         self._now().warm()
 
-    def split(self, query: str) -> Split:
+    def parse_query(self, query: str) -> ParsedQuery:
         """A typed query taken apart into its words and its filters; `search` does the same.
 
         For those who look at the terms before they are searched for: give `search` the terms of `words`, and
         `tree` as `where`.
         """
-        return split(query, self._now().kinds)
+        return parse_query(query, self._now().kinds)
 
     def suggestions(self) -> Suggestions:
         """Queries worth trying and filters worth offering, by what the pictures have.
@@ -433,24 +433,25 @@ class Library:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
         return self._now().item(item)
 
-    def items(self, items: Sequence[int]) -> Hits:
+    def get_many(self, items: Sequence[int]) -> Hits:
         """The pictures with these ids, in their order, without scores, but for those that are gone."""
-        return self._now().items(items)
+        return self._now().get_many(items)
 
-    def packed(self, item: int) -> str | None:
-        """The address of an original inside an archive or a table, for `snapseek.sources.member.read_member`.
+    def archive_uri(self, item: int) -> str | None:
+        """The address of an original inside an archive or a table, for
+        `snapseek.sources.archive_uri.read_member`.
 
         None for any other picture. Raises ItemNotFoundError.
         """
-        return self._now().packed(item)
+        return self._now().archive_uri(item)
 
-    def original(self, item: int) -> Path:
+    def original_path(self, item: int) -> Path:
         """Where the original of that picture was when it was indexed.
 
         Raises ItemNotFoundError, also for a picture that was imported: its original is at its `uri`, if that
         was told, and whoever wrote that is not to choose files of this machine.
         """
-        return self._now().original(item)
+        return self._now().original_path(item)
 
     def export(
         self, target: str | Path | BinaryIO, kind: str | None = None, *, keep_text: bool = False
@@ -469,7 +470,7 @@ class Library:
 
     def failures(self) -> list[Failure]:
         """Every file that was not taken in, or not in whole, with the reason, in order of path."""
-        with Catalogue.open(self._path) as catalogue, catalogue.reading():
+        with Database.open(self._path) as catalogue, catalogue.reading():
             found = [
                 Failure(row.folder / row.within, row.reason)
                 for row in catalogue.files()

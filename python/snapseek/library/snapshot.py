@@ -15,21 +15,21 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
-from snapseek.library.disk.catalogue import FILE_NAME, IMPORT, URLS, Catalogue, Source
-from snapseek.library.disk.room import memory_bytes
-from snapseek.library.disk.shards import Block, Place, Shards
-from snapseek.library.filters.meaning import Kind
-from snapseek.library.hits import Hit, Hits, Took
+from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import LibraryInfo
-from snapseek.library.queries.ask import query_vector
-from snapseek.library.queries.ranking import Entry, Ranker, Ranking
-from snapseek.library.queries.request import Asked, Request, Where
-from snapseek.library.queries.suggestions import Suggestions, suggestions
-from snapseek.library.queries.terms import Query
-from snapseek.library.queries.weak import BANK_SIZE, first_weak
+from snapseek.library.results import Hit, Hits, Timings
+from snapseek.library.search.query_vector import query_vector
+from snapseek.library.search.rank import Entry, Ranker, Ranking
+from snapseek.library.search.relevance import BANK_SIZE, relevant_count
+from snapseek.library.search.request import ResolvedRequest, SearchRequest, Where
+from snapseek.library.search.suggestions import Suggestions, suggestions
+from snapseek.library.search.terms import Query
+from snapseek.library.storage.database import FILE_NAME, IMPORT, URLS, Database, Source
+from snapseek.library.storage.disk_space import memory_bytes
+from snapseek.library.storage.shards import RecordBlock, RowRef, Shards
 from snapseek.models import Encoder
-from snapseek.models.sample import sample_queries
-from snapseek.sources.member import is_member
+from snapseek.models.queries.sample_queries import sample_queries
+from snapseek.sources.archive_uri import is_member
 
 _GROWN = 0.2  # by so much of its size a library may change until its bank of queries is asked again
 
@@ -55,7 +55,7 @@ class Snapshot:
         self._size_bytes = shards.size_bytes + (path / FILE_NAME).stat().st_size
 
     @classmethod
-    def read(cls, path: Path, catalogue: Catalogue, before: Self | None = None) -> Self:
+    def read(cls, path: Path, catalogue: Database, before: Self | None = None) -> Self:
         """The state that is committed now in the library at `path`.
 
         Shards that `before` has open are shared with it. Raises FormatError for a damaged library.
@@ -70,7 +70,7 @@ class Snapshot:
         return cls.read(path, catalogue, before)
 
     @classmethod
-    def _read(cls, path: Path, catalogue: Catalogue, before: Self | None) -> Self:
+    def _read(cls, path: Path, catalogue: Database, before: Self | None) -> Self:
         with catalogue.reading():
             settings = catalogue.settings()
             sources = catalogue.sources()
@@ -119,10 +119,10 @@ class Snapshot:
     ) -> Hits:
         """The answer to `Library.search`; `encoder` gives the model when the query needs one.
 
-        `options` are further fields of `Request`.
+        `options` are further fields of `SearchRequest`.
         """
         watch = _Watch()
-        request = Request(query, k, **options)
+        request = SearchRequest(query, k, **options)
         asked = request.read(self.kinds)
         if not asked.terms:
             return self._listed(asked, request.sort, request, watch)
@@ -148,23 +148,25 @@ class Snapshot:
         moments = None if least is None else self._ranker.background.moments(vector)
         if least is None or moments is None:
             return None
-        return first_weak([entry.score for entry in ranking.entries], moments[0] + least * moments[1])
+        return relevant_count([entry.score for entry in ranking.entries], moments[0] + least * moments[1])
 
     def browse(self, k: int, *, offset: int = 0, where: Where | None = None, sort: str | None = None) -> Hits:
         """The answer to `Library.browse`."""
         watch = _Watch()
-        request = Request(k=k, offset=offset, where=where, sort=sort or "relevance")
+        request = SearchRequest(k=k, offset=offset, where=where, sort=sort or "relevance")
         asked = request.read_filters(self.kinds)
         return self._listed(asked, sort, request, watch)
 
-    def _listed(self, asked: Asked, sort: str | None, request: Request, watch: "_Watch") -> Hits:
+    def _listed(
+        self, asked: ResolvedRequest, sort: str | None, request: SearchRequest, watch: "_Watch"
+    ) -> Hits:
         return self._answer(self._ranker.listed(asked, sort, request.end), asked, request, watch)
 
     def _answer(
         self,
         ranking: Ranking,
-        asked: Asked,
-        request: Request,
+        asked: ResolvedRequest,
+        request: SearchRequest,
         watch: "_Watch",
         weak_from: int | None = None,
     ) -> Hits:
@@ -178,7 +180,7 @@ class Snapshot:
             version=self.version,
             library_count=len(self),
             filters=asked.filters,
-            weak_from=weak_from,
+            relevant_count=weak_from,
         )
 
     @cached_property
@@ -186,7 +188,7 @@ class Snapshot:
         """The columns that can be asked for, and what can be asked of each; as the first shard has them."""
         kinds: dict[str, Kind] = {}
         for part in self._shards.parts:
-            kinds = {**part.shard.facets.kinds, **kinds}
+            kinds = {**part.shard.columns.kinds, **kinds}
         return kinds
 
     def _hits(self, entries: Sequence[Entry]) -> list[Hit]:
@@ -203,14 +205,14 @@ class Snapshot:
         """What can be asked of these pictures."""
         return suggestions(self._shards.parts, self.kinds)
 
-    def _id_at(self, place: Place) -> int:
+    def _id_at(self, place: RowRef) -> int:
         return int(self._shards.parts[place.shard].shard.ids[place.row])
 
     def item(self, item: int) -> Hit:
         """The picture with that id, without a score. Raises ItemNotFoundError."""
         return self._hits([Entry(self._place_of(item))])[0]
 
-    def items(self, items: Sequence[int]) -> Hits:
+    def get_many(self, items: Sequence[int]) -> Hits:
         """The pictures with these ids, in their order, without scores, but for those that are gone."""
         places = [place for item in items if (place := self._shards.place_of(item)) is not None]
         hits = self._hits([Entry(place) for place in places])
@@ -226,12 +228,12 @@ class Snapshot:
         rows = [self.vector(item) for item in items]
         return np.stack(rows) if rows else np.zeros((0, int(self.settings["dim"])), np.float32)
 
-    def some_vectors(self, most: int, *, seed: int = 0) -> NDArray[np.float32]:
+    def sample_vectors(self, max_rows: int, *, seed: int = 0) -> NDArray[np.float32]:
         """(n, dim) float32 stored vectors of `most` pictures drawn by `seed`, or of all."""
-        numbers = np.random.default_rng(seed).permutation(len(self._shards))[:most]
+        numbers = np.random.default_rng(seed).permutation(len(self._shards))[:max_rows]
         return self._shards.vectors(np.sort(numbers))
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[RecordBlock]:
         """All pictures in the order of `browse`, some thousands at a time."""
         return self._shards.blocks()
 
@@ -239,13 +241,13 @@ class Snapshot:
         """The columns of the records of each shard."""
         return [part.shard.records.schema for part in self._shards.parts]
 
-    def _place_of(self, item: int) -> Place:
+    def _place_of(self, item: int) -> RowRef:
         place = self._shards.place_of(item)
         if place is None:
             raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
         return place
 
-    def packed(self, item: int) -> str | None:
+    def archive_uri(self, item: int) -> str | None:
         """The address of an original that is part of an archive or a table; None for any other.
 
         Of an imported picture it is what a stranger's table says, and not followed. Raises ItemNotFoundError.
@@ -254,7 +256,7 @@ class Snapshot:
         uri = self._hits([Entry(place)])[0].uri
         return uri if is_member(uri) and not self._shards.is_imported(place) else None
 
-    def original(self, item: int) -> Path:
+    def original_path(self, item: int) -> Path:
         """Where the original of that picture was when it was indexed. Raises ItemNotFoundError."""
         place = self._place_of(item)
         uri = self._hits([Entry(place)])[0].uri
@@ -311,10 +313,10 @@ class _Watch:
         """The ranking is there; records come next."""
         self._searched = time.perf_counter()
 
-    def took(self) -> Took:
+    def took(self) -> Timings:
         """All of it, now."""
         end = time.perf_counter()
-        return Took(
+        return Timings(
             embed_ms=1000 * self._embed_s,
             search_ms=1000 * (self._searched - self._start - self._embed_s),
             fetch_ms=1000 * (end - self._searched),

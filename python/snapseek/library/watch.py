@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from snapseek.errors import InputError, LibraryBusyError, StorageError
-from snapseek.library.changes.sync import SyncReport
+from snapseek.library.indexing.sync import SyncReport
 from snapseek.library.library import Library
 from snapseek.sources.folder import is_passed_over
 

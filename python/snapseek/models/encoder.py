@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from snapseek.errors import InputError, ModelError, ModelMismatchError
-from snapseek.models.batch import Batch
-from snapseek.models.dense import Dense
-from snapseek.models.download import fetch
-from snapseek.models.graph import Graph
-from snapseek.models.image import IMAGE_OUTPUTS, ImageSide
-from snapseek.models.layout import read_config
-from snapseek.models.memory import recall, remember
-from snapseek.models.model_files import ModelFiles
-from snapseek.models.pixels import PixelPolicy
-from snapseek.models.policy import TextPolicy, probe
-from snapseek.models.provider import choose_provider
-from snapseek.models.shelf import STARTER, find_model
-from snapseek.models.teacher import Teacher
-from snapseek.models.text import TEXT_OUTPUTS, TextSide
-from snapseek.models.tokens import Tokens
-from snapseek.models.tower import CPU, Tower
-from snapseek.models.wording import Wording
-from snapseek.recent import Recent
+from snapseek.lru import LruCache
+from snapseek.models.hub.download import fetch
+from snapseek.models.hub.layout import read_config
+from snapseek.models.hub.model_files import ModelFiles
+from snapseek.models.hub.probe_cache import load_probe, store_probe
+from snapseek.models.hub.resolve import STARTER, resolve_model
+from snapseek.models.hub.teacher import Teacher
+from snapseek.models.image.batch import Batch
+from snapseek.models.image.image_encoder import IMAGE_OUTPUTS, ImageEncoder
+from snapseek.models.image.image_processor import ImageProcessor
+from snapseek.models.image.provider import choose_provider
+from snapseek.models.onnx.graph import Graph
+from snapseek.models.onnx.tower import CPU, Tower
+from snapseek.models.text.dense import Dense
+from snapseek.models.text.text_encoder import TEXT_OUTPUTS, TextEncoder
+from snapseek.models.text.text_probe import TextConfig, probe_text_tower
+from snapseek.models.text.tokenizer import Tokenizer
+from snapseek.models.text.tokenizer_config import TokenizerConfig
 
 _TOGETHER = 64
 _QUERIES_TOGETHER = 8  # more of them cost as much each
@@ -52,11 +52,11 @@ class Encoder:
         self._threads = threads
         self._lock = threading.Lock()
         text_tower = self._tower(files.text_graph, TEXT_OUTPUTS, text_threads or threads)
-        self._text = TextSide(text_tower, _dense(files))
-        wording = Wording.of(
+        self._text = TextEncoder(text_tower, _dense(files))
+        wording = TokenizerConfig.of(
             read_config(files.path(layout.config)), read_config(files.path(layout.length_config))
         )
-        self._tokens = Tokens(
+        self._tokens = Tokenizer(
             files.tokenizer,
             read_config(files.path(layout.tokenizer_config)),
             self._text.fixed_length or wording.context_length,
@@ -67,7 +67,7 @@ class Encoder:
         self._policy = self._text_policy()
         self.dim = self._policy.dim
         # What is kept never goes stale: nothing of an encoder changes.
-        self._recent: Recent[str, NDArray[np.float32]] = Recent(_RECENT_TEXTS)
+        self._recent: LruCache[str, NDArray[np.float32]] = LruCache(_RECENT_TEXTS)
 
     @classmethod
     def load(
@@ -86,7 +86,7 @@ class Encoder:
         cache; what is missing of them is fetched. Raises ModelError when the model is missing or damaged, or
         cannot be fetched.
         """
-        return cls(find_model(model, model_dir), threads=threads, text_threads=text_threads)
+        return cls(resolve_model(model, model_dir), threads=threads, text_threads=text_threads)
 
     @property
     def name(self) -> str:
@@ -119,12 +119,12 @@ class Encoder:
         return self.teacher.fingerprint if self.teacher else self.fingerprint
 
     @property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> Tokenizer:
         """The tokenizer, with the model's own rules."""
         return self._tokens
 
     @property
-    def text_policy(self) -> TextPolicy:
+    def text_config(self) -> TextConfig:
         """How the text tower wants its ids."""
         return self._policy
 
@@ -246,20 +246,20 @@ class Encoder:
     def _remember(self, text: str, row: NDArray[np.float32]) -> None:
         """Keep (1, dim) float32, which nobody may change from now on."""
         row.flags.writeable = False
-        self._recent.keep(text, row)
+        self._recent.put(text, row)
 
-    def _text_policy(self) -> TextPolicy:
+    def _text_policy(self) -> TextConfig:
         """What was found when these files were first loaded, or is found now."""
         files = self._files.of_text()
-        kept = recall("text policy", files)
-        if kept and (policy := TextPolicy.from_facts(kept)):
+        kept = load_probe("text policy", files)
+        if kept and (policy := TextConfig.from_facts(kept)):
             return policy
-        policy = probe(self._text, self._tokens)
-        remember("text policy", files, policy.facts())
+        policy = probe_text_tower(self._text, self._tokens)
+        store_probe("text policy", files, policy.facts())
         return policy
 
     @cached_property
-    def _tutor(self) -> "Encoder":
+    def _teacher_encoder(self) -> "Encoder":
         """The teacher of a student, loaded: pictures are its."""
         assert self.teacher is not None
         tutor = Encoder.load(self.teacher.name, threads=self._threads)
@@ -272,13 +272,13 @@ class Encoder:
         return tutor
 
     @cached_property
-    def _pixels(self) -> PixelPolicy:
-        return self._tutor._pixels if self.teacher else self._pixel_policy()
+    def _pixels(self) -> ImageProcessor:
+        return self._teacher_encoder._pixels if self.teacher else self._pixel_policy()
 
-    def _pixel_policy(self) -> PixelPolicy:
+    def _pixel_policy(self) -> ImageProcessor:
         path = self._files.path(self._files.layout.image_config)
         if path is not None:
-            return PixelPolicy.from_config(read_config(path))
+            return ImageProcessor.from_config(read_config(path))
         if not self._files.image_is_here:
             self._fetch_image_tower()
         side_px = Graph.read(self._files.image_graph).picture_side_px
@@ -286,7 +286,7 @@ class Encoder:
             raise ModelError(
                 f"{self._files.root} does not say how large its pictures are; preprocessor_config.json would"
             )
-        return PixelPolicy.of_clip(side_px)
+        return ImageProcessor.of_clip(side_px)
 
     def embed_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """(n, dim) float32 unit rows, one a picture; the pictures are upright and RGB.
@@ -315,18 +315,18 @@ class Encoder:
         return self._image.batch
 
     @property
-    def _image(self) -> ImageSide:
+    def _image(self) -> ImageEncoder:
         with self._lock:
             return self._loaded_image_side
 
     @cached_property
-    def _loaded_image_side(self) -> ImageSide:
+    def _loaded_image_side(self) -> ImageEncoder:
         if self.teacher:
-            return self._tutor._loaded_image_side
+            return self._teacher_encoder._loaded_image_side
         self._fetch_image_tower()
         graph = self._files.image_graph
         return choose_provider(
-            lambda name: ImageSide(
+            lambda name: ImageEncoder(
                 self._tower(graph, IMAGE_OUTPUTS, self._threads, name), self._pixels, self.dim
             )
         )

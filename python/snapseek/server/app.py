@@ -10,15 +10,16 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from snapseek.server.access import Access, Pace
-from snapseek.server.guard import LOOPBACK_HOSTS, Guard
+from snapseek.server.auth import Access
+from snapseek.server.headers import REMOTE_PICTURE_HEADERS, SECURITY_HEADERS
+from snapseek.server.host_guard import LOOPBACK_HOSTS, HostGuard
 from snapseek.server.metrics import Measured, Metrics
 from snapseek.server.origin import OriginGuard
 from snapseek.server.page import BUILT_PAGE, Page
 from snapseek.server.problems import HANDLERS
+from snapseek.server.rate_limit import RateLimiter
 from snapseek.server.routes import routes
-from snapseek.server.security import REMOTE_PICTURE_HEADERS, SECURITY_HEADERS
-from snapseek.server.service import Service
+from snapseek.server.state import ServerState
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -47,12 +48,12 @@ def create_app(
     too.
     """
     is_local = allowed_hosts is not None
-    service = Service(library, own_version(), fetches=is_local)
+    service = ServerState(library, own_version(), fetches=is_local)
     metrics = Metrics()
     headers = REMOTE_PICTURE_HEADERS if library.info().has_remote else SECURITY_HEADERS
     doors = [
         Middleware(Measured, metrics=metrics),
-        Middleware(Guard, allowed_hosts=allowed_hosts, headers=headers),
+        Middleware(HostGuard, allowed_hosts=allowed_hosts, headers=headers),
         Middleware(OriginGuard, allowed_origins=allowed_origins),
     ]
     if allowed_origins:
@@ -64,7 +65,7 @@ def create_app(
                 allow_headers=["authorization", "content-type"],
             )
         )
-    doors.append(Middleware(Access, token=token, pace=None if is_local else Pace()))
+    doors.append(Middleware(Access, token=token, rate_limiter=None if is_local else RateLimiter()))
     if not is_local:
         doors.append(Middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL))
     app = Starlette(

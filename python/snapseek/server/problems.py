@@ -23,7 +23,7 @@ from starlette.responses import Response
 
 from snapseek.cancellation import OperationCancelledError
 from snapseek.errors import InputError, ItemNotFoundError, ModelMismatchError, PictureError, SnapseekError
-from snapseek.server.security import SECURITY_HEADERS
+from snapseek.server.headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

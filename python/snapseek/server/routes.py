@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from snapseek.server.clip_back import ClipBackEndpoints
-from snapseek.server.fact_endpoints import FactEndpoints
-from snapseek.server.picture_endpoints import PictureEndpoints
-from snapseek.server.search_endpoints import SearchEndpoints
-from snapseek.server.try_page import TryPageEndpoints
+from snapseek.server.api.clip_retrieval import ClipRetrievalEndpoints
+from snapseek.server.api.docs_page import DocsPageEndpoints
+from snapseek.server.api.search import SearchEndpoints
+from snapseek.server.api.system import SystemEndpoints
+from snapseek.server.images.image_endpoints import ImageEndpoints
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     from snapseek.server.metrics import Metrics
     from snapseek.server.page import Page
-    from snapseek.server.service import Service
+    from snapseek.server.state import ServerState
 
 
-def routes(service: Service, page: Page, metrics: Metrics) -> list[Route]:
+def routes(service: ServerState, page: Page, metrics: Metrics) -> list[Route]:
     """All routes. Those of the page itself are no part of the described interface."""
     return [
         *SearchEndpoints(service).routes(),
-        *PictureEndpoints(service).routes(),
-        *FactEndpoints(service, metrics).routes(),
-        *ClipBackEndpoints(service).routes(),
-        *TryPageEndpoints().routes(),
+        *ImageEndpoints(service).routes(),
+        *SystemEndpoints(service, metrics).routes(),
+        *ClipRetrievalEndpoints(service).routes(),
+        *DocsPageEndpoints().routes(),
         *PageEndpoints(page).routes(),
     ]
 

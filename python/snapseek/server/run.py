@@ -19,10 +19,10 @@ import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
 from snapseek.errors import InputError
-from snapseek.server.access import MIN_TOKEN_CHARACTERS
 from snapseek.server.app import create_app
+from snapseek.server.auth import MIN_TOKEN_CHARACTERS
 from snapseek.server.connection import Connection
-from snapseek.server.guard import LOOPBACK_HOSTS
+from snapseek.server.host_guard import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -30,7 +30,7 @@ _log = logging.getLogger("snapseek.server")
 
 
 @dataclass(eq=False)
-class _Piece:
+class _WorkItem:
     """A piece of work, what is to be prepared for it, if anything is, and who waits for it."""
 
     work: Callable[[], Any]
@@ -80,7 +80,7 @@ class Workers:
         self._prepare = prepare
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
         self._lock = threading.Lock()
-        self._queue: deque[_Piece] = deque()
+        self._queue: deque[_WorkItem] = deque()
         self._taken = 0  # pieces that are at work or wait
 
     @property
@@ -103,14 +103,14 @@ class Workers:
                 f"{self.waiting} requests are waiting already; ask again in a moment",
                 {"retry-after": str(_RETRY_AFTER_S)},
             )
-        piece = _Piece(work, unprepared if self._prepare else None)
+        piece = _WorkItem(work, unprepared if self._prepare else None)
         self._submit(piece)
         answer: asyncio.Future[T] = asyncio.wrap_future(piece.future)
         answer.add_done_callback(_note_retrieved)
         await self._wait(request, piece, answer)
         return await answer
 
-    def _submit(self, piece: _Piece) -> None:
+    def _submit(self, piece: _WorkItem) -> None:
         piece.future.add_done_callback(self._release)
         with self._lock:
             self._taken += 1
@@ -143,7 +143,7 @@ class Workers:
         except Exception:  # each piece meets it again, and tells who asked
             _log.debug("what waits together could not be prepared", exc_info=True)
 
-    def _next(self) -> list[_Piece]:
+    def _next(self) -> list[_WorkItem]:
         """The first piece, or the first of those that can be prepared together, out of the queue."""
         with self._lock:
             while self._queue and self._queue[0].future.cancelled():
@@ -158,7 +158,7 @@ class Workers:
                 self._queue.remove(piece)
             return waiting
 
-    async def _wait(self, request: Request, piece: _Piece, answer: asyncio.Future[T]) -> None:
+    async def _wait(self, request: Request, piece: _WorkItem, answer: asyncio.Future[T]) -> None:
         """Until it is answered. Raises ClientDisconnect if the client leaves before."""
         leaves = asyncio.ensure_future(_leaves(request))
         ends: set[asyncio.Future[Any]] = {answer, leaves}

@@ -10,18 +10,18 @@ for file, blocks in find_embeddings(Path("laion")):     # vectors made elsewhere
 """
 
 from snapseek.sources.embeddings import Block, EmbeddingFile, Embeddings, find_embeddings
+from snapseek.sources.fields.sidecar import Sidecar, read_sidecars
 from snapseek.sources.folder import find_pictures
-from snapseek.sources.opening import open_source, reopen
-from snapseek.sources.patience import Limits
+from snapseek.sources.http.fetch_limits import FetchLimits
+from snapseek.sources.open import open_source, reopen
 from snapseek.sources.picture import Picture
-from snapseek.sources.sidecar import Sidecar, read_sidecars
 from snapseek.sources.source import PictureSource, PlainFiles
 
 __all__ = [
     "Block",
     "EmbeddingFile",
     "Embeddings",
-    "Limits",
+    "FetchLimits",
     "Picture",
     "PictureSource",
     "PlainFiles",

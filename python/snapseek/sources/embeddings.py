@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from snapseek.errors import InputError
-from snapseek.sources.columns import Columns
-from snapseek.sources.rows import first_line
+from snapseek.sources.fields.table_columns import TableColumns
+from snapseek.sources.row_reader import first_line
 
 BLOCK_ROWS = 8192
 
@@ -54,7 +54,7 @@ class EmbeddingFile:
             )
         return cls(vectors, table, rows, dim, _without_dictionaries(parquet.schema_arrow))
 
-    def blocks(self, columns: Columns) -> Iterator[Block]:
+    def blocks(self, columns: TableColumns) -> Iterator[Block]:
         """All rows, some thousands at a time. Raises InputError for damage."""
         if self.rows == 0:
             return
@@ -87,7 +87,7 @@ class Embeddings:
         return self.files[0].dim
 
     @cached_property
-    def columns(self) -> Columns:
+    def columns(self) -> TableColumns:
         """The columns of all tables together. Raises InputError when one has two types that do not agree."""
         merged = self.files[0].schema
         for file in self.files[1:]:
@@ -98,7 +98,7 @@ class Embeddings:
                     f"{file.table} has columns of other types than the tables before: {error}"
                 ) from error
         try:
-            return Columns.of(merged)
+            return TableColumns.of(merged)
         except InputError as error:
             raise InputError(f"{self.files[0].table} cannot be taken in: {error}") from error
 

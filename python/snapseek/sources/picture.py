@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from snapseek.facts import Facts
-from snapseek.facts.facts import NOTHING
+from snapseek.metadata import ImageMetadata
+from snapseek.metadata.image_metadata import NOTHING
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Picture:
     address: str | None = None
     label: str | None = None
     data: bytes | None = field(default=None, repr=False, compare=False)
-    facts: Facts = field(default=NOTHING, compare=False)
+    metadata: ImageMetadata = field(default=NOTHING, compare=False)
     columns: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property

@@ -13,13 +13,13 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from snapseek.errors import InputError
-from snapseek.facts import Facts
-from snapseek.facts.facts import NOTHING
+from snapseek.metadata import ImageMetadata
+from snapseek.metadata.image_metadata import NOTHING
+from snapseek.sources.archive_uri import TAR, member_uri
+from snapseek.sources.fields.sidecar import MAX_SIDECAR_BYTES, read_caption, read_json, read_url
 from snapseek.sources.folder import PICTURE_SUFFIXES
-from snapseek.sources.member import TAR, member_uri
 from snapseek.sources.picture import Picture, storable
-from snapseek.sources.rows import first_line
-from snapseek.sources.sidecar import MAX_SIDECAR_BYTES, read_caption, read_json, read_url
+from snapseek.sources.row_reader import first_line
 from snapseek.sources.source import changed, matched
 
 KIND = "tar"
@@ -29,7 +29,7 @@ _BLOCK_BYTES = 512
 _MAX_SECONDS = 253_402_300_799  # the end of the year 9999
 
 
-class TarPictures:
+class TarImages:
     """The pictures in one archive, or in all archives of a folder."""
 
     kind = KIND
@@ -173,7 +173,9 @@ def _with_bytes(picture: Picture, path: Path, member: _Member, beside: list[_Mem
             facts, url = _told(file, beside)
     except OSError as error:
         return replace(picture, problem=f"the archive cannot be read: {error.strerror or error}")
-    return replace(picture, address=member_uri(TAR, path, member.name), data=data, facts=facts, columns=url)
+    return replace(
+        picture, address=member_uri(TAR, path, member.name), data=data, metadata=facts, columns=url
+    )
 
 
 def _content(file: BinaryIO, member: _Member) -> bytes:
@@ -181,7 +183,7 @@ def _content(file: BinaryIO, member: _Member) -> bytes:
     return file.read(member.size_bytes)
 
 
-def _told(file: BinaryIO, beside: list[_Member]) -> tuple[Facts, dict[str, str]]:
+def _told(file: BinaryIO, beside: list[_Member]) -> tuple[ImageMetadata, dict[str, str]]:
     """The facts in the texts beside a picture, and the url that it came from; broken ones tell nothing."""
     facts, columns = NOTHING, dict[str, str]()
     for suffix, read in ((".txt", read_caption), (".json", read_json)):
@@ -189,7 +191,7 @@ def _told(file: BinaryIO, beside: list[_Member]) -> tuple[Facts, dict[str, str]]
             if member.suffix == suffix and member.size_bytes <= MAX_SIDECAR_BYTES:
                 data = _content(file, member)
                 try:
-                    facts = facts.or_else(read(data))
+                    facts = facts.merged_with(read(data))
                     columns |= read_url(data) if suffix == ".json" else {}
                 except ValueError:
                     continue

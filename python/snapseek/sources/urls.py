@@ -9,19 +9,19 @@ from typing import Any
 import pyarrow as pa
 
 from snapseek.errors import InputError
-from snapseek.sources.addresses import MAX_URL, checked_url
-from snapseek.sources.own import OwnColumns
-from snapseek.sources.patience import Limits
+from snapseek.sources.fields.custom_columns import CustomColumns
+from snapseek.sources.fields.record_fields import CAPTIONS, metadata_in
+from snapseek.sources.http.fetch_limits import FetchLimits
+from snapseek.sources.http.url_policy import MAX_URL, checked_url
 from snapseek.sources.picture import Picture, storable
-from snapseek.sources.rows import Row, open_parquet, plain_columns, read_rows
+from snapseek.sources.row_reader import Row, open_parquet, plain_columns, read_rows
 from snapseek.sources.source import changed, matched
-from snapseek.sources.told import CAPTIONS, facts_in
 
 KIND = "urls"
 URL_NAMES = ("url", "uri", "image_url", "img_url", "imageurl", "image_link", "link", "image", "img", "src")
 _URL = re.compile(r"\s*https?://", re.IGNORECASE)
 
-Fetch = Callable[[Iterable[Picture], Limits], Iterator[Picture]]
+Fetch = Callable[[Iterable[Picture], FetchLimits], Iterator[Picture]]
 
 
 class UrlList:
@@ -29,17 +29,17 @@ class UrlList:
 
     kind = KIND
 
-    def __init__(self, place: Path, limits: Limits | None = None, fetch: Fetch | None = None) -> None:
+    def __init__(self, place: Path, limits: FetchLimits | None = None, fetch: Fetch | None = None) -> None:
         """`limits` say how politely; `fetch` does it, `fetched` by default."""
         self.place = place
-        self._limits = limits or Limits()
+        self._limits = limits or FetchLimits()
         self._fetch = fetch
         self._url_name: str | None = None
-        self._own = OwnColumns()
+        self._own = CustomColumns()
 
     def find(self) -> Iterator[Picture]:
         """Each url once, by itself as the key. Raises InputError when the list has no column with urls."""
-        self._own = OwnColumns()
+        self._own = CustomColumns()
         self._url_name = None
         is_typed = self.place.suffix.lower() == ".parquet"
         for row in read_rows(self.place):
@@ -56,7 +56,7 @@ class UrlList:
     def _begin(self, first: Mapping[str, Any], *, is_typed: bool) -> None:
         self._url_name = _url_name(first, self.place)
         caption = next((name for name in CAPTIONS if name in _lowered(first)), "")
-        self._own = OwnColumns(self._url_name, _lowered(first).get(caption, ""))
+        self._own = CustomColumns(self._url_name, _lowered(first).get(caption, ""))
         if is_typed:
             schema = open_parquet(self.place).schema_arrow
             self._own.declare(pa.schema([schema.field(name) for name in plain_columns(schema)]))
@@ -88,17 +88,17 @@ class UrlList:
                 yield changed(picture)
                 continue
             row, offered = found
-            facts = facts_in(_lowered_values(row.values))
+            facts = metadata_in(_lowered_values(row.values))
             columns = self._own.values(row.values)
             yield replace(
-                picture, address=offered.address, problem=offered.problem, facts=facts, columns=columns
+                picture, address=offered.address, problem=offered.problem, metadata=facts, columns=columns
             )
 
 
 def default_fetch() -> Fetch:
     """What fetches. Raises InputError when nothing is installed that can."""
     try:
-        from snapseek.sources.fetched import fetched
+        from snapseek.sources.http.prefetch import fetched
     except ImportError as error:
         raise InputError(
             'expected aiohttp, which fetches pictures, found none; install it: pip install "snapseek[fetch]"'

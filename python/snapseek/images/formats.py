@@ -1,0 +1,120 @@
+"""Which kind of picture a file is, told from its first bytes and never from its name.
+
+Only the kinds listed here are opened: each further decoder is one more piece of C code that a hostile
+file could reach. Classes are called directly instead of `Image.open`, because that looks at process-wide
+settings (registered plugins, `MAX_IMAGE_PIXELS`) which belong to the host program.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import IO
+
+from PIL import features
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+HEAD_BYTES = 64
+"""How much of a file is enough to tell its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFormat:
+    """One kind of picture: its name, its media type, how it begins, and the class that opens it."""
+
+    name: str
+    media_type: str
+    begins: Callable[[bytes], bool]
+    open: Callable[[IO[bytes]], ImageFile]
+
+
+def _starts(*signatures: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(signatures)
+
+
+def _is_webp(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """The brands of an ISO media file's first box; empty when it is not one."""
+    if head[4:8] != b"ftyp":
+        return set()
+    box = head[: int.from_bytes(head[:4], "big")]
+    return {box[8:12]} | {box[start : start + 4] for start in range(16, len(box), 4)}
+
+
+def _is_avif(head: bytes) -> bool:
+    return not _brands(head).isdisjoint({b"avif", b"avis"})
+
+
+def _is_heic(head: bytes) -> bool:
+    return not _brands(head).isdisjoint({b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+
+def _open_heic(file: IO[bytes]) -> ImageFile:
+    from pillow_heif import HeifImageFile  # optional, and only those who have such pictures wait for it
+
+    opened: ImageFile = HeifImageFile(file)  # type: ignore[no-untyped-call]
+    return opened
+
+
+_ALL_KINDS = (
+    ImageFormat("JPEG", "image/jpeg", _starts(b"\xff\xd8\xff"), JpegImageFile),
+    ImageFormat("PNG", "image/png", _starts(b"\x89PNG\r\n\x1a\n"), PngImageFile),
+    ImageFormat("GIF", "image/gif", _starts(b"GIF87a", b"GIF89a"), GifImageFile),
+    ImageFormat("WebP", "image/webp", _is_webp, WebPImageFile),
+    ImageFormat("AVIF", "image/avif", _is_avif, AvifImageFile),
+    ImageFormat("TIFF", "image/tiff", _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImageFile),
+    ImageFormat("BMP", "image/bmp", _starts(b"BM"), BmpImageFile),
+    ImageFormat("HEIC", "image/heic", _is_heic, _open_heic),
+)
+
+
+def _can_be_opened(kind: ImageFormat) -> bool:
+    if kind.name == "HEIC":
+        return find_spec("pillow_heif") is not None
+    return kind.name not in {"WebP", "AVIF"} or bool(features.check(kind.name.lower()))
+
+
+FORMATS = tuple(kind for kind in _ALL_KINDS if _can_be_opened(kind))
+"""The kinds that are opened: JPEG, PNG, GIF, TIFF, BMP, WebP and AVIF when Pillow was built with them, and
+HEIC when pillow-heif is installed."""
+
+_STRANGERS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
+    (lambda head: b"<svg" in head or head.lstrip().startswith(b"<?xml"), "an SVG or XML drawing"),
+    (_is_heic, 'a HEIC photograph, which pip install "snapseek[heic]" lets you read'),
+    (_starts(b"\xff\x0a", b"\0\0\0\x0cJXL "), "a JPEG XL picture"),
+    (_starts(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000 picture"),
+    (_starts(b"8BPS"), "a Photoshop document"),
+    (_starts(b"%PDF"), "a PDF document"),
+    (_starts(b"PK\x03\x04"), "a ZIP archive"),
+    (lambda head: head[4:8] == b"ftyp", "a video"),
+    (lambda head: _looks_like_text(head), "text"),
+)
+
+
+def _looks_like_text(head: bytes) -> bool:
+    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
+
+
+def find_format(head: bytes) -> ImageFormat | None:
+    """The kind of the file that begins with `head` (its first HEAD_BYTES bytes), None for an unknown one."""
+    return next((kind for kind in FORMATS if kind.begins(head)), None)
+
+
+def describe_unknown(head: bytes) -> str:
+    """What the user will recognise a file of no supported kind as, for example "a PDF document"."""
+    return next((name for matches, name in _STRANGERS if matches(head)), "an unknown kind of file")
+
+
+def format_names() -> str:
+    """The supported kinds as a list for a sentence: "JPEG, PNG, GIF, TIFF or BMP"."""
+    *others, last = (kind.name for kind in FORMATS)
+    return f"{', '.join(others)} or {last}"

@@ -1,0 +1,1 @@
+"""Column indexes: what filters read."""

@@ -1,0 +1,304 @@
+"""What a filter means in one library: its columns found, its values typed. Pure.
+
+The tree that `resolved` gives back has only real columns and these made ones, values as facets take them:
+
+    @date          microseconds since 1970 in UTC; only >= and < and exists
+    @pixels        width times height
+    @orientation   portrait, landscape or square
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from snapseek.errors import InputError
+from snapseek.library.filters.ast import (
+    LARGEST,
+    And,
+    Condition,
+    GeoWithin,
+    Not,
+    Or,
+    Scalar,
+    Tree,
+    check_size,
+    normalised,
+)
+from snapseek.library.filters.text_normalize import casefold_text, words_of
+
+Kind = Literal["number", "date", "flag", "text", "list"]
+Kinds = Mapping[str, Kind]
+
+DATE, PIXELS, ORIENTATION = "@date", "@pixels", "@orientation"
+DATE_ROLES = ("taken", "date", "datetime", "timestamp", "created", "modified")
+"""Columns that tell when a picture was made; the first of them that has a value counts."""
+
+ORIENTATIONS = ("portrait", "landscape", "square")
+STANDARD: Kinds = {
+    "id": "number",
+    "uri": "text",
+    "width": "number",
+    "height": "number",
+    "color": "text",
+    "caption": "text",
+    "name": "text",
+    "folder": "text",
+    "size_bytes": "number",
+    "modified": "date",
+    "kind": "text",
+    "taken": "date",
+    "camera": "text",
+    "latitude": "number",
+    "longitude": "number",
+    "tags": "list",
+    "title": "text",
+}
+"""Columns that a library may have without a table of the user; where it has not, nobody has a value."""
+
+_SYNONYMS = {"tag": "tags", "type": "kind"}
+_KINDS_OF_FILE = {"jpg": "jpeg", "tif": "tiff", "heif": "heic"}
+_NEVER, _ALWAYS = Or(()), And(())
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_MOST_DIGITS = 300
+_PERIOD = re.compile(
+    r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2})"
+    r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?)?)?"
+)
+_ORDERED = frozenset({"<", "<=", ">", ">="})
+_YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
+
+
+def typecheck(tree: Tree, kinds: Kinds) -> Tree:
+    """The tree for a library with columns of these kinds, normalised.
+
+    Raises InputError for a column that it has not, a comparison or a value that does not fit the column.
+    """
+    check_size(tree)
+    return normalised(_resolved(tree, kinds))
+
+
+def _resolved(tree: Tree, kinds: Kinds) -> Tree:
+    if isinstance(tree, And | Or):
+        return type(tree)(tuple(_resolved(part, kinds) for part in tree.parts))
+    if isinstance(tree, Not):
+        return Not(_resolved(tree.part, kinds))
+    return tree if isinstance(tree, GeoWithin) else _condition(tree, kinds)
+
+
+def _condition(condition: Condition, kinds: Kinds) -> Tree:
+    if condition.operator == "!=":
+        return Not(_condition(Condition(condition.column, "=", condition.value), kinds))
+    if condition.operator == "exists" and not condition.value:
+        return Not(_condition(Condition(condition.column, "exists", True), kinds))
+    own = _found(condition.column, kinds)
+    made = _MADE.get(condition.column.lower())
+    if own is None and made is not None:
+        return made(condition, kinds)
+    name = own or _SYNONYMS.get(condition.column.lower(), condition.column.lower())
+    kind = kinds.get(name) or STANDARD.get(name)
+    if kind is None:
+        known = ", ".join(sorted({*kinds, *_MADE}))
+        raise InputError(
+            f"expected a column of this library, found {condition.column!r:.60}; there are: {known}"
+        )
+    typed = _typed(Condition(name, condition.operator, condition.value), kind)
+    return typed if name in kinds else _NEVER
+
+
+def _found(column: str, kinds: Kinds) -> str | None:
+    """The column of that name, or of that name but for case."""
+    if column in kinds:
+        return column
+    return next((name for name in kinds if name.lower() == column.lower()), None)
+
+
+def _typed(condition: Condition, kind: Kind) -> Tree:
+    if condition.operator == "exists":
+        return Condition(condition.column, "exists", True)
+    return _TYPED[kind](condition)
+
+
+def _refusal(condition: Condition, expected: str) -> InputError:
+    found = f"{condition.operator} {condition.value!r:.60}"
+    return InputError(f"expected {expected} for the column {condition.column!r:.60}, found {found}")
+
+
+def _values(condition: Condition) -> tuple[Scalar, ...]:
+    return condition.value if isinstance(condition.value, tuple) else (condition.value,)
+
+
+def _with_value(condition: Condition, values: tuple[float, ...] | tuple[str, ...]) -> Tree:
+    """The condition with typed values; `in` in one order and without repeats."""
+    if condition.operator != "in":
+        return Condition(condition.column, condition.operator, values[0])
+    different: tuple[Any, ...] = tuple(dict.fromkeys(sorted(values)))
+    if len(different) == 1:
+        return Condition(condition.column, "=", different[0])
+    return Condition(condition.column, "in", different) if different else _NEVER
+
+
+def _number(condition: Condition) -> Tree:
+    if condition.operator not in {"=", "in", *_ORDERED}:
+        raise _refusal(condition, "a comparison such as >= or in")
+    return _with_value(condition, tuple(_as_number(condition, value) for value in _values(condition)))
+
+
+def _as_number(condition: Condition, value: object) -> float:
+    number: object = value
+    if isinstance(value, str) and len(value) <= _MOST_DIGITS and _NUMBER.fullmatch(value.strip()):
+        number = float(value) if re.search(r"[.eE]", value) else int(value)
+    if isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= LARGEST:
+        return number  # neither infinite nor NaN
+    raise _refusal(condition, "a number")
+
+
+def _flag(condition: Condition) -> Tree:
+    if condition.operator not in ("=", "in"):
+        raise _refusal(condition, "true or false")
+    return _with_value(condition, tuple(_as_flag(condition, value) for value in _values(condition)))
+
+
+def _as_flag(condition: Condition, value: object) -> int:
+    word = str(value).lower()
+    if word not in _YES | _NO:
+        raise _refusal(condition, "true or false")
+    return int(word in _YES)
+
+
+def _text(condition: Condition) -> Tree:
+    if any(isinstance(value, bool) for value in _values(condition)):
+        raise _refusal(condition, "a text")
+    texts = tuple(str(value) for value in _values(condition))
+    if condition.operator == "contains":
+        return Condition(condition.column, "contains", _words(condition, texts[0]))
+    if condition.column == "kind":
+        texts = tuple(_KINDS_OF_FILE.get(text.lower(), text) for text in texts)
+    return _with_value(condition, tuple(casefold_text(text) for text in texts))
+
+
+def _words(condition: Condition, text: str) -> str:
+    words = words_of(text)
+    if not words:
+        raise _refusal(condition, "a word")
+    return " ".join(words) + ("*" if text.rstrip().endswith("*") else "")
+
+
+def _list(condition: Condition) -> Tree:
+    if condition.operator in _ORDERED:
+        raise _refusal(condition, "a value that is in the list, without < or >")
+    return _text(condition)
+
+
+def _date(condition: Condition) -> Tree:
+    """Every comparison of dates as a span of time: from its first moment to before its end."""
+    if condition.operator not in {"=", "in", *_ORDERED}:
+        raise _refusal(condition, "a comparison such as >= or in")
+    spans = [_span(condition, value) for value in _values(condition)]
+    column = condition.column
+    if condition.operator in ("=", "in"):
+        parts = [And((Condition(column, ">=", low), Condition(column, "<", high))) for low, high in spans]
+        return Or(tuple(parts))
+    low, high = spans[0]
+    is_before = condition.operator in ("<", "<=")
+    bound = low if condition.operator in ("<", ">=") else high
+    return Condition(column, "<" if is_before else ">=", bound)
+
+
+def _span(condition: Condition, value: object) -> tuple[int, int]:
+    """The first microsecond of a period and the first after it."""
+    if isinstance(value, datetime):
+        moment = _microseconds(value)
+        return moment, moment + 1
+    if isinstance(value, date):
+        return _period(value.year, value.month, value.day)
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 9999:
+        return _period(value)
+    found = _PERIOD.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise _refusal(condition, "a date such as 2024, 2024-06 or 2024-06-01")
+    try:
+        return _read(found)
+    except ValueError as error:
+        raise _refusal(condition, f"a date of the calendar ({error})") from error
+
+
+def _read(found: re.Match[str]) -> tuple[int, int]:
+    if found[4] is None:
+        return _period(*(int(part) for part in found.groups()[:3] if part))
+    day = datetime(int(found[1]), int(found[2]), int(found[3]), tzinfo=UTC)
+    seconds = found[6] or "00"
+    text = f"{day:%Y-%m-%d}T{found[4]}:{found[5]}:{seconds}{found[8] or 'Z'}"
+    moment = _microseconds(datetime.fromisoformat(text))
+    if found[7]:
+        moment += round(float(found[7]) * 1e6)
+        return moment, moment + 1
+    return moment, moment + (1_000_000 if found[6] else 60_000_000)
+
+
+def _period(year: int, month: int | None = None, day: int | None = None) -> tuple[int, int]:
+    datetime(year, month or 1, day or 1)  # raises ValueError for what is no date
+    parts = [f"{number:02}" for number in (month, day) if number is not None]
+    first = np.datetime64("-".join([f"{year:04}", *parts]))
+    return int(first.astype("datetime64[us]").astype(np.int64)), int(
+        (first + 1).astype("datetime64[us]").astype(np.int64)
+    )
+
+
+def _microseconds(moment: datetime) -> int:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _made_date(condition: Condition, kinds: Kinds) -> Tree:
+    tree = _typed(Condition(DATE, condition.operator, condition.value), "date")
+    return tree if any(kinds.get(role) == "date" for role in DATE_ROLES) else _NEVER
+
+
+def _made_year(condition: Condition, kinds: Kinds) -> Tree:
+    if condition.operator == "exists":
+        return _made_date(condition, kinds)
+    years = [_as_number(condition, value) for value in _values(condition)]
+    if any(year != int(year) or not 1 <= year <= 9999 for year in years):
+        raise _refusal(condition, "a year from 1 to 9999")
+    whole = tuple(int(year) for year in years)
+    value = whole if condition.operator == "in" else whole[0]
+    return _made_date(Condition("date", condition.operator, value), kinds)
+
+
+def _made_pixels(condition: Condition, kinds: Kinds, *, unit: float) -> Tree:
+    if condition.operator == "exists":
+        return Condition(PIXELS, "exists", True)
+    numbers = tuple(_as_number(condition, value) * unit for value in _values(condition))
+    return _number(
+        Condition(PIXELS, condition.operator, numbers if condition.operator == "in" else numbers[0])
+    )
+
+
+def _made_orientation(condition: Condition, kinds: Kinds) -> Tree:
+    if condition.operator == "exists":
+        return Condition(PIXELS, "exists", True)
+    wanted = [str(value).lower() for value in _values(condition)]
+    if condition.operator not in ("=", "in") or not set(wanted) <= set(ORIENTATIONS):
+        raise _refusal(condition, "portrait, landscape or square")
+    return Or(tuple(Condition(ORIENTATION, "=", value) for value in wanted))
+
+
+_TYPED: dict[Kind, Callable[[Condition], Tree]] = {
+    "number": _number,
+    "date": _date,
+    "flag": _flag,
+    "text": _text,
+    "list": _list,
+}
+_MADE: dict[str, Callable[[Condition, Kinds], Tree]] = {
+    "date": _made_date,
+    "year": _made_year,
+    "megapixels": partial(_made_pixels, unit=1e6),
+    "pixels": partial(_made_pixels, unit=1),
+    "orientation": _made_orientation,
+}

@@ -1,0 +1,61 @@
+"""A shard whose records are told anew while its vectors stay."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from snapseek.errors import StorageError
+from snapseek.library.records.arrow_file import Records, RecordWriter
+from snapseek.library.storage.database import ShardRow
+from snapseek.library.storage.fsync import crc_of, sync_directory, sync_file
+from snapseek.library.storage.shard_files import ShardFiles
+
+
+@contextmanager
+def rewrite_records(
+    files: ShardFiles, row: ShardRow, change: Callable[[pa.RecordBatch], pa.RecordBatch]
+) -> Iterator[ShardRow]:
+    """A shard of the same rows with records as `change` makes them, to be committed in the block.
+
+    Its files are removed when the block raises. Raises StorageError when the disk refuses.
+    """
+    directory = files.directory
+    stem = files.new_stem()
+    old, new = directory / row.stem, directory / stem
+    try:
+        _same_file(old.with_suffix(".snap"), new.with_suffix(".snap"))
+        records = Records(old.with_suffix(".arrow"))
+        writer = RecordWriter(new.with_suffix(".arrow"), records.schema)
+        try:
+            files.record(stem, "snap", "arrow")
+            for batch in records.batches:
+                writer.extend(change(batch))
+            writer.finish()
+        finally:
+            writer.abandon()
+        sync_file(new.with_suffix(".arrow"))
+        sync_directory(directory)
+        files.record(stem, "snap", "arrow", is_finished=True)
+        yield replace(row, stem=stem, records_crc=crc_of(new.with_suffix(".arrow")))
+    except BaseException:
+        files.remove_draft(stem)
+        raise
+    files.release(stem)
+
+
+def _same_file(old: Path, new: Path) -> None:
+    """Another name for the file, or a copy where the disk has no such thing."""
+    try:
+        os.link(old, new)
+    except OSError:
+        try:
+            with old.open("rb") as source, new.open("xb") as target:
+                shutil.copyfileobj(source, target)
+            sync_file(new)
+        except OSError as error:
+            raise StorageError(f"cannot write {new}: {error.strerror}") from error

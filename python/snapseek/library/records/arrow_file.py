@@ -1,0 +1,332 @@
+"""The Arrow file beside the vectors: one record a row, in scan order, open to all that read Arrow."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date, datetime, time
+from functools import cached_property
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from snapseek.errors import FormatError, InputError, StorageError
+from snapseek.library.records.arrow_gather import MappedBatches, Places, Values, iso_times
+from snapseek.library.records.ipc_layout import check_layout, check_schema, is_stored, stored_type
+
+_BATCH_ROWS = 1024
+_BATCHES_AT_A_TIME = 64
+_PAGE_BYTES = 4096
+_PIECE_BYTES = 128 << 20
+"""Records that are brought into order at a time: each piece reads the whole source once."""
+
+_CORE: dict[str, pa.DataType] = {
+    "id": pa.int64(),
+    "uri": pa.string(),
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "color": pa.string(),
+    "preview": pa.binary(),
+    "caption": pa.string(),
+}
+_FOLDER: dict[str, pa.DataType] = {
+    "name": pa.string(),
+    "folder": pa.string(),
+    "size_bytes": pa.int64(),
+    "modified": pa.timestamp("us", tz="UTC"),
+    "kind": pa.string(),
+    "taken": pa.timestamp("us", tz="UTC"),
+    "camera": pa.string(),
+    "latitude": pa.float64(),
+    "longitude": pa.float64(),
+    "tags": pa.list_(pa.string()),
+    "title": pa.string(),
+}
+SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
+"""The columns of pictures; imported tables add others to the first seven, which all have. Libraries made
+before a column was there lack it: it counts as null."""
+
+_MAY_LACK = frozenset({"caption"})
+_MEND = "run: snapseek repair"
+_UNREADABLE = (OSError, ValueError, OverflowError, LookupError, pa.ArrowException)
+
+Record = dict[str, Any]
+Core = tuple[int, str, int, int, str, bytes, str | None]
+"""The columns that all pictures have: id, uri, width, height, color, preview, caption."""
+
+
+class RecordWriter:
+    """Streams records into a new Arrow file; at most one batch of them is held in memory."""
+
+    def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
+        """Create the file at `path`.
+
+        Columns get the types that `stored_type` says. Raises StorageError when the disk refuses or there is a
+        file already, InputError for a type that records cannot have.
+        """
+        self._path = path
+        self._schema = _stored_schema(schema)
+        self._pending: list[Record] = []
+        try:
+            self._file = path.open("xb")
+            self._writer = pa.ipc.new_file(self._file, self._schema)
+        except OSError as error:
+            raise StorageError(f"cannot write {path}: {error}") from error
+
+    def append(self, record: Record) -> None:
+        """Add one record with the columns of the schema. Raises StorageError when the disk refuses."""
+        self._pending.append(record)
+        if len(self._pending) == _BATCH_ROWS:
+            self._flush()
+
+    def extend(self, records: pa.RecordBatch) -> None:
+        """Add records of just the schema. Raises StorageError when the disk refuses."""
+        self._flush()
+        for start in range(0, records.num_rows, _BATCH_ROWS):
+            self._write(records.slice(start, _BATCH_ROWS))
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._write(pa.RecordBatch.from_pylist(self._pending, schema=self._schema))
+            self._pending.clear()
+
+    def _write(self, batch: pa.RecordBatch) -> None:
+        try:
+            self._writer.write_batch(batch if batch.schema == self._schema else batch.cast(self._schema))
+        except OSError as error:
+            raise StorageError(f"cannot write {self._path}: {error}") from error
+
+    def finish(self) -> None:
+        """Write what is pending and the footer. Raises StorageError when the disk refuses."""
+        self._flush()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file as it is. Raises StorageError when the disk refuses."""
+        try:
+            self._writer.close()
+            self._file.close()
+        except OSError as error:
+            raise StorageError(f"cannot write {self._path}: {error}") from error
+
+    def abandon(self) -> None:
+        """Close the file as it is, complete or not; never raises."""
+        if self._file.closed:
+            return
+        for part in (self._writer, self._file):
+            with suppress(OSError, pa.ArrowException):
+                part.close()
+
+
+def _stored_schema(schema: pa.Schema) -> pa.Schema:
+    fields = [field.with_type(stored_type(field.type)) for field in schema]
+    for field in fields:
+        if not is_stored(field.type):
+            raise InputError(
+                f"expected column {field.name} of a type that records can have, found {field.type}; "
+                "leave the column out, or make it text"
+            )
+    return pa.schema(fields)
+
+
+class Records:
+    """The records of one shard, memory-mapped.
+
+    Opening validates the file once: its layout, then every offset, null count and UTF-8 text. Nothing after
+    that checks again. A record costs its own bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open and validate the file. Raises FormatError when it is damaged or lacks a column of a record."""
+        self._path = path
+        with self.reading("it is not a valid Arrow file"):
+            self._mapped = pa.memory_map(str(path)).read_buffer()
+            check_layout(memoryview(self._mapped))
+            reader = pa.ipc.open_file(self._mapped)
+            self.schema: pa.Schema = reader.schema
+            names = self.schema.names
+        missing = [name for name in _CORE if name not in names]
+        if missing:
+            raise FormatError(f"{path} lacks the columns {', '.join(missing)}; {_MEND}")
+        with self.reading("its records are not valid"):
+            check_schema(self.schema, _CORE)
+            self._batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
+            for batch in self._batches:
+                batch.validate(full=True)
+                _check_present(batch)
+        shown = [field for field in self.schema if field.name in _CORE or is_shown(field.type)]
+        self._shown = [field.name for field in shown]
+        self._own = [name for name in self._shown if name not in _CORE]
+        self._counts = np.array([batch.num_rows for batch in self._batches], np.int64)
+        self._stops = np.cumsum(self._counts)
+        self.size_bytes = self._mapped.size
+
+    @contextmanager
+    def reading(self, what: str) -> Iterator[None]:
+        """Turn what Arrow and Python raise in this block about unreadable values into a FormatError."""
+        try:
+            yield
+        except _UNREADABLE as error:
+            raise FormatError(f"{self._path} is damaged: {what} ({str(error)[:300]}); {_MEND}") from error
+
+    def warm(self) -> None:
+        """Read the whole file into memory, as far as it is not there yet, so that no answer waits for it."""
+        np.bitwise_xor.reduce(np.frombuffer(memoryview(self._mapped), np.uint8)[::_PAGE_BYTES])
+
+    def __len__(self) -> int:
+        """The number of records."""
+        return int(self._counts.sum())
+
+    @property
+    def batches(self) -> Sequence[pa.RecordBatch]:
+        """All records as they lie in the file."""
+        return self._batches
+
+    def ids(self) -> NDArray[np.int64]:
+        """Return the id of each row, (rows,) int64."""
+        parts = [batch.column("id").to_numpy() for batch in self._batches]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
+
+    def get(self, rows: Sequence[int]) -> list[tuple[Core, Record]]:
+        """For each of these rows what all pictures have, and what its source added, without raw bytes.
+
+        What JSON has no word for comes as text, times as ISO 8601.
+        """
+        if not rows:
+            return []
+        batch, place = self._places(np.asarray(rows, np.int64))
+        with self.reading("a record cannot be read"):
+            columns = {
+                name: read(batch, place) if read else self._by_arrow(name, batch, place)
+                for name, read in self._readers.items()
+            }
+        core = zip(*(columns[name] for name in _CORE), strict=True)
+        own = zip(*(columns[name] for name in self._own), strict=True) if self._own else repeat((), len(rows))
+        return [
+            (known, dict(zip(self._own, added, strict=True))) for known, added in zip(core, own, strict=True)
+        ]
+
+    @cached_property
+    def _readers(self) -> dict[str, Values | None]:
+        """What reads each column that is shown; None where only Arrow can."""
+        file = MappedBatches(self._mapped, self._batches)
+        return {name: file.values_of(name) for name in self._shown}
+
+    def _by_arrow(self, name: str, batch: Places, place: Places) -> list[Any]:
+        places = zip(batch.tolist(), place.tolist(), strict=True)
+        parts = [self._batches[number].column(name).slice(at, 1) for number, at in places]
+        return _plain_values(pa.chunked_array([pa.concat_arrays(parts)]))
+
+    def _places(self, rows: NDArray[np.int64]) -> tuple[Places, Places]:
+        """The batch of each row, and its place there."""
+        batch = self._stops.searchsorted(rows, side="right")
+        return batch, rows - (self._stops - self._counts)[batch]
+
+    def column(self, name: str) -> "Iterator[pa.Array[Any]]":
+        """One column of all records in order, some ten thousand of them at a time."""
+        if not self._batches:
+            yield pa.array([], self.schema.field(name).type)
+        for start in range(0, len(self._batches), _BATCHES_AT_A_TIME):
+            parts = [batch.column(name) for batch in self._batches[start : start + _BATCHES_AT_A_TIME]]
+            yield pa.concat_arrays(parts)
+
+    def texts(self, name: str, rows: NDArray[np.int32]) -> "pa.Array[Any]":
+        """One column of these rows, (n,), which rise."""
+        indices = self._stops.searchsorted(rows, side="right")
+        bounds = np.flatnonzero(np.diff(indices, prepend=-1)).tolist()
+        parts = [pa.array([], self.schema.field(name).type)]
+        for low, high in zip(bounds, [*bounds[1:], len(rows)][: len(bounds)], strict=True):
+            batch = self._batches[indices[low]]
+            first = int(self._stops[indices[low]]) - batch.num_rows
+            parts.append(batch.column(name).take(pa.array(rows[low:high] - first)))
+        return pa.concat_arrays(parts)
+
+    def in_order(self, order: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+        """The records of the rows `order`, (n,), in that order; some megabytes at a time."""
+        row_bytes = self.size_bytes // max(1, len(self))
+        piece = max(_BATCH_ROWS, _PIECE_BYTES // max(1, row_bytes))
+        for start in range(0, len(order), piece):
+            yield from self._gather(order[start : start + piece])
+
+    def _gather(self, rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+        """Each batch gives all that is wanted of it, side by side; then they are brought into order."""
+        indices = self._stops.searchsorted(rows, side="right")
+        by_batch = np.argsort(indices, kind="stable")
+        starts = np.flatnonzero(np.diff(indices[by_batch], prepend=-1))
+        parts = []
+        for wanted in np.split(by_batch, starts[1:]):
+            index = int(indices[wanted[0]])
+            first = int(self._stops[index]) - self._batches[index].num_rows
+            parts.append(self._batches[index].take(rows[wanted] - first))
+        place = np.empty(len(rows), np.int64)
+        place[by_batch] = np.arange(len(rows))
+        yield from pa.Table.from_batches(parts).combine_chunks().take(place).to_batches()
+
+
+def _check_present(batch: pa.RecordBatch) -> None:
+    """Raise ValueError where a column that all records have lacks a value."""
+    for name in _CORE.keys() - _MAY_LACK:
+        if batch.column(name).null_count:
+            raise ValueError(f"column {name} lacks values")
+
+
+def is_shown(kind: pa.DataType) -> bool:
+    """Whether a value of this type can be part of an answer: raw bytes can not."""
+    types = pa.types
+    return not (types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
+
+
+def plain_rows(table: pa.Table) -> list[Record]:
+    """The rows of a table. What JSON has no word for is text, times ISO 8601; raw bytes stay as they are."""
+    columns = [_plain_values(column) for column in table.columns]
+    names = table.column_names
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _plain_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return _times(column)
+    of_list = pa.types.is_list(kind) and _is_plain(kind.value_type)
+    try:
+        values = column.to_pylist()
+    except (ValueError, OverflowError, LookupError):  # Python has no such date or time zone, Arrow has
+        values = column.cast(pa.string()).to_pylist()
+    return values if of_list or _is_plain(kind) else [_speakable(value) for value in values]
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether values of this type come out of Arrow as an answer has them."""
+    types = pa.types
+    return bool(
+        types.is_string(kind)
+        or types.is_integer(kind)
+        or types.is_binary(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+    )
+
+
+def _times(column: "pa.ChunkedArray[Any]") -> list[str | None]:
+    """Times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
+    if column.type.tz in (None, "UTC"):
+        return [
+            None if time.startswith("NaT") else time for time in iso_times(column.to_numpy(), column.type.tz)
+        ]
+    try:
+        return [time and time.replace(" ", "T") for time in column.cast(pa.string()).to_pylist()]
+    except pa.ArrowInvalid:  # a time zone that this machine does not know
+        return _times(column.cast(pa.timestamp(column.type.unit, "UTC")))
+
+
+def _speakable(value: Any) -> Any:
+    """The value as JSON can tell it: other things than texts, numbers, lists and objects become text."""
+    if value is None or isinstance(value, str | int | float | bytes):
+        return value
+    if isinstance(value, list | tuple):
+        return [_speakable(entry) for entry in value]
+    if isinstance(value, dict):
+        return {str(name): _speakable(entry) for name, entry in value.items()}
+    return value.isoformat() if isinstance(value, date | datetime | time) else str(value)

@@ -1,0 +1,45 @@
+"""The block that press programs write: IPTC Information Interchange Model 4.2, records 1 and 2."""
+
+from collections import defaultdict
+
+from snapseek.metadata.image_metadata import ImageMetadata
+
+MAX_IPTC_BYTES = 1 << 20
+
+_MARK = 0x1C
+_CHARSET, _TITLE, _KEYWORD, _CAPTION = (1, 90), (2, 5), (2, 25), (2, 120)
+_UTF8 = b"\x1b%G"
+
+
+def read_iptc(block: bytes) -> ImageMetadata:
+    """Title, caption and keywords; reading ends where the block is damaged."""
+    fields = _fields(block[:MAX_IPTC_BYTES])
+    is_utf8 = _UTF8 in fields.get(_CHARSET, [])
+    text = {
+        name: [_decoded(value, is_utf8) for value in fields.get(name, [])]
+        for name in (_TITLE, _KEYWORD, _CAPTION)
+    }
+    return ImageMetadata.of(
+        title=next(iter(text[_TITLE]), None),
+        caption=next(iter(text[_CAPTION]), None),
+        tags=text[_KEYWORD],
+    )
+
+
+def _fields(block: bytes) -> dict[tuple[int, int], list[bytes]]:
+    found: defaultdict[tuple[int, int], list[bytes]] = defaultdict(list)
+    at = 0
+    while at + 5 <= len(block) and block[at] == _MARK:
+        size = int.from_bytes(block[at + 3 : at + 5], "big")
+        if size > 0x7FFF:  # a longer length follows; no text needs one
+            break
+        found[block[at + 1], block[at + 2]].append(block[at + 5 : at + 5 + size])
+        at += 5 + size
+    return found
+
+
+def _decoded(value: bytes, is_utf8: bool) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("utf-8" if is_utf8 else "latin-1", "replace")

@@ -1,0 +1,1 @@
+"""Model files: names, layouts, downloads, checks."""

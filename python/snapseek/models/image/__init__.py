@@ -1,0 +1,1 @@
+"""The image encoder: preprocessing, image tower, execution provider."""

@@ -1,0 +1,1 @@
+"""ONNX files: parsed, cut into towers, run."""

@@ -1,0 +1,117 @@
+"""What an ONNX file says about itself, read without loading it.
+
+Only the skeleton is read: names, operators, types. Weights are stepped over, so a graph of a gigabyte costs a
+few pages of it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from snapseek.errors import RENEW, ModelError
+from snapseek.models.onnx.protobuf import Value, fields, mapped, part, text
+
+_FLOAT16 = 10
+_EXTERNAL = 1
+_DYNAMICALLY_QUANTIZED = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
+_PICKLES = (b"\x80", b"PK\x03\x04")
+
+_MODEL_GRAPH = 7
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
+_PORT_NAME = 1
+_NODE_OP_TYPE = 4
+_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 2, 13, 14
+_ENTRY_KEY, _ENTRY_VALUE = 1, 2
+_INPUT_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE, _SHAPE_AXIS, _AXIS_SIZE = 2, 1, 2, 1, 1
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The facts of one ONNX file.
+
+    `half` is true where matrices are stored as float16; `dynamic` where the scale of a number depends on the
+    whole batch that it came in; `external` are the files beside the graph that hold its weights; `inputs` are
+    the shapes of its inputs, None for an open axis; `outputs` are the names of its outputs.
+    """
+
+    half: bool
+    dynamic: bool
+    external: tuple[str, ...]
+    inputs: tuple[tuple[int | None, ...], ...]
+    outputs: tuple[str, ...]
+
+    @property
+    def picture_side_px(self) -> int | None:
+        """The side of the pictures that it takes, where the graph fixes that."""
+        pictures = (shape for shape in self.inputs if len(shape) == 4)
+        return next((shape[2] for shape in pictures), None)
+
+    @classmethod
+    def read(cls, path: Path) -> "Graph":
+        """The facts of the ONNX file at `path`. Raises ModelError when it is damaged, or not ONNX."""
+        try:
+            content = mapped(path)
+            refuse_pickle(path, bytes(content[:4]))
+            return _facts(content)
+        except (OSError, ValueError, IndexError) as error:
+            raise ModelError(f"{path} is not a graph in the ONNX format: {error}; {RENEW}") from error
+
+
+def refuse_pickle(path: Path, start: bytes) -> None:
+    """Raise ModelError for a file that begins like a pickle: opening one runs what its author wrote."""
+    if start.startswith(_PICKLES):
+        raise ModelError(
+            f"{path} is a pickle, which can run any program when it is opened; snapseek opens none: "
+            "use an ONNX export of the model"
+        )
+
+
+def _facts(model: memoryview) -> Graph:
+    operators: set[str] = set()
+    half, external, inputs = False, dict[str, None](), []
+    outputs: list[str] = []
+    graphs = [value for field, value in fields(model) if field == _MODEL_GRAPH]
+    if not graphs:
+        raise ValueError("it holds no graph")
+    for field, value in (pair for graph in graphs for pair in fields(part(graph))):
+        if field == _GRAPH_NODE:
+            operators |= {text(kind) for number, kind in fields(part(value)) if number == _NODE_OP_TYPE}
+        elif field == _GRAPH_INITIALIZER:
+            tensor = list(fields(part(value)))
+            half = half or _is_half_matrix(tensor)
+            external.update(dict.fromkeys(_locations(tensor)))
+        elif field == _GRAPH_INPUT:
+            inputs.append(_shape(part(value)))
+        elif field == _GRAPH_OUTPUT:
+            outputs += [text(name) for number, name in fields(part(value)) if number == _PORT_NAME]
+    return Graph(
+        half, bool(operators & _DYNAMICALLY_QUANTIZED), tuple(external), tuple(inputs), tuple(outputs)
+    )
+
+
+def _shape(declared: memoryview) -> tuple[int | None, ...]:
+    parts = [declared]
+    for wanted in (_INPUT_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE, _SHAPE_AXIS):
+        parts = [part(value) for each in parts for field, value in fields(each) if field == wanted]
+    axes = [dict(fields(each)).get(_AXIS_SIZE) for each in parts]
+    return tuple(axis if isinstance(axis, int) else None for axis in axes)
+
+
+def _is_half_matrix(tensor: list[tuple[int, Value]]) -> bool:
+    """A float16 tensor of two axes or more; single numbers of that type are harmless."""
+    axes = sum(
+        1 if isinstance(value, int) else sum(byte < 0x80 for byte in value)  # packed: each ends so
+        for field, value in tensor
+        if field == _TENSOR_DIMS
+    )
+    return axes > 1 and (_TENSOR_TYPE, _FLOAT16) in tensor
+
+
+def _locations(tensor: list[tuple[int, Value]]) -> Iterator[str]:
+    if (_TENSOR_LOCATION, _EXTERNAL) not in tensor:
+        return
+    for field, value in tensor:
+        if field == _TENSOR_EXTERNAL:
+            entry = dict(fields(part(value)))
+            if text(entry.get(_ENTRY_KEY, 0)) == "location":
+                yield text(entry.get(_ENTRY_VALUE, 0))

@@ -1,0 +1,1 @@
+"""Synthetic queries: texts as people type them, and their vectors."""

@@ -1,0 +1,1 @@
+"""The text encoder: tokenizer, text tower, pooling."""

@@ -1,0 +1,218 @@
+"""The shapes of what the server answers and takes, as JSON Schema for its OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from snapseek.errors import SnapseekError
+from snapseek.library.encoders import TOWERS
+from snapseek.library.search.terms import MAX_QUERY_CHARACTERS, MAX_TERMS, MAX_WEIGHT
+from snapseek.server.api.parameters import DEFAULT_LIMIT, INCLUDED, MAX_DEPTH, MAX_LIMIT, MODES, SORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, object]
+
+INTEGER: Json = {"type": "integer"}
+NUMBER: Json = {"type": "number"}
+STRING: Json = {"type": "string"}
+FLAG: Json = {"type": "boolean"}
+ID: Json = {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1}
+# At least one character that is no white space, and no NUL.
+WORDS: Json = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_QUERY_CHARACTERS,
+    "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+}
+
+
+def schemas() -> Json:
+    """Every named shape."""
+    return {
+        "Answer": _answer(),
+        "Index": object_of(**_index()),
+        "Result": _result(),
+        "Info": _info(),
+        "Suggestions": _suggestions(),
+        "Health": object_of(status={"const": "ok"}),
+        "Readiness": object_of(status={"const": "ready"}),
+        "Problem": _problem(),
+        "Question": _question(),
+        "Term": _term(),
+        "Knn": _knn(),
+        "Neighbours": list_of({"type": "object", "required": ["id", "similarity"]}),
+        "Ids": _ids(),
+        "Records": list_of(object_of(id=ID, metadata={"type": "object"})),
+        "Names": list_of(STRING),
+    }
+
+
+def reference(name: str) -> Json:
+    """A named shape, by its name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def object_of(**properties: Json) -> Json:
+    """An object that has all of these."""
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def list_of(shape: Json) -> Json:
+    """A list of such."""
+    return {"type": "array", "items": shape}
+
+
+def _problem() -> Json:
+    always: dict[str, Json] = {"type": STRING, "title": STRING, "status": INTEGER, "detail": STRING}
+    codes = sorted({kind.code for kind in _kinds_of(SnapseekError)})
+    fields: dict[str, Json] = {
+        "code": {**STRING, "enum": codes, "description": "The kind of failure, for programs."},
+        "expected": {**STRING, "description": "What would have been accepted."},
+        "got": {**STRING, "description": "What was found instead."},
+        "hint": {**STRING, "description": "How to fix it."},
+    }
+    return {"type": "object", "required": list(always), "properties": {**always, **fields}}
+
+
+def _kinds_of(kind: type[SnapseekError]) -> Iterator[type[SnapseekError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _kinds_of(narrower)
+
+
+def _answer() -> Json:
+    return object_of(
+        query={"type": ["string", "null"], "description": "As typed, stripped; null where nothing was."},
+        took_ms=object_of(embed=NUMBER, search=NUMBER, fetch=NUMBER, total=NUMBER),
+        index=reference("Index"),
+        total={"type": "integer", "description": "How many pictures could be paged to."},
+        weak_from={
+            "type": ["integer", "null"],
+            "description": "The place in the whole ranking from which on pictures hardly fit.",
+        },
+        filters=list_of(STRING) | {"description": "The filters that were read out of q."},
+        results=list_of(reference("Result")),
+    )
+
+
+def _result() -> Json:
+    shape = object_of(
+        id=ID,
+        score={"type": ["number", "null"], "description": "Higher is better; null in stored order."},
+        url={"type": "string", "description": "Where the original is, here or elsewhere."},
+        width={"type": "integer", "description": "Of the upright original, in pixels; 0 if not known."},
+        height={"type": "integer", "description": "Of the upright original, in pixels; 0 if not known."},
+        color={"type": "string", "pattern": "^#[0-9a-f]{6}$", "description": "The mean colour."},
+        preview={"type": "string", "contentEncoding": "base64", "contentMediaType": "image/webp"},
+        caption={"type": ["string", "null"]},
+        meta={"type": "object", "description": "What the source knew, and the user's own columns."},
+        similar=list_of(ID) | {"description": "With dedup: pictures nearly the same, folded under this one."},
+    )
+    return shape | {"required": ["id", "score", "url", "width", "height", "color", "similar"]}
+
+
+def _info() -> Json:
+    return object_of(
+        **_index(),
+        failed={"type": "integer", "description": "Files that could not be read as pictures."},
+        fingerprint={"type": "string", "description": "Of the model's files and its preprocessing."},
+        provider={"type": "string", "description": "What runs the model."},
+        kernel={"type": "string", "description": "What scores the vectors."},
+        snapseek={"type": "string", "description": "The server's version."},
+        examples={"type": "array", "items": STRING, "description": "Queries worth trying."},
+        has_fast={"type": "boolean", "description": "Whether a student answers tower=fast."},
+        accepts_image_url={"type": "boolean", "description": "Whether a term may be an image_url."},
+        max_upload_bytes={"type": "integer", "description": "The largest body."},
+    )
+
+
+def _index() -> dict[str, Json]:
+    return {
+        "name": STRING,
+        "count": {"type": "integer", "description": "How many pictures are in the library."},
+        "model": STRING,
+        "dim": {"type": "integer", "description": "Numbers in one vector."},
+        "version": {"type": "string", "description": "Changes whenever the library does."},
+    }
+
+
+def _suggestions() -> Json:
+    value = object_of(value=STRING, count=INTEGER)
+    column = object_of(name=STRING, operator=STRING, values=list_of(value))
+    return object_of(examples=list_of(STRING), columns=list_of(column))
+
+
+def _question() -> Json:
+    return {
+        "type": "object",
+        "description": "At least one of q, terms and where.",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "properties": {
+            "q": WORDS,
+            "terms": {"type": "array", "items": reference("Term"), "minItems": 1, "maxItems": MAX_TERMS},
+            "where": {"type": ["string", "object"], "description": "Filters as text or as an object."},
+            "sort": {"enum": list(SORTS), "default": SORTS[0]},
+            "min_score": {"type": ["number", "null"]},
+            "dedup": FLAG | {"default": False},
+            "mode": {"enum": list(MODES), "default": MODES[0]},
+            "exact": FLAG | {"default": False},
+            "tower": {"enum": list(TOWERS), "default": TOWERS[0]},
+            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+            "offset": {"type": "integer", "minimum": 0, "maximum": MAX_DEPTH - 1, "default": 0},
+            "include": {"type": "array", "items": {"enum": list(INCLUDED)}},
+        },
+        "anyOf": [{"required": [name]} for name in ("q", "terms", "where")],
+    }
+
+
+def _term() -> Json:
+    weight: Json = {"type": "number", "minimum": -MAX_WEIGHT, "maximum": MAX_WEIGHT, "default": 1}
+    kinds: dict[str, Json] = {
+        "text": WORDS,
+        "id": ID,
+        "image": {"type": "string", "contentEncoding": "base64", "description": "A picture file."},
+        "image_url": {"type": "string", "maxLength": 4096},
+        "vector": {"type": "array", "items": NUMBER, "minItems": 1, "maxItems": 4096},
+    }
+    forms = [
+        {
+            "type": "object",
+            "required": [name],
+            "properties": {name: shape, "weight": weight},
+            "additionalProperties": False,
+        }
+        for name, shape in kinds.items()
+    ]
+    return {"oneOf": forms}
+
+
+def _knn() -> Json:
+    return {
+        "type": "object",
+        "description": "As clip-retrieval's backend takes it; one of the first four.",
+        "properties": {
+            "text": {"type": ["string", "null"]},
+            "image": {"type": ["string", "null"], "description": "A picture file in base64."},
+            "image_url": {"type": ["string", "null"]},
+            "embedding_input": {"type": ["array", "null"], "items": NUMBER},
+            "modality": {"const": "image"},
+            "num_images": {"type": "integer", "minimum": 1},
+            "num_result_ids": {"type": "integer", "minimum": 1},
+            "indice_name": {"type": ["string", "null"]},
+            "deduplicate": FLAG,
+        },
+    }
+
+
+def _ids() -> Json:
+    return {
+        "type": "object",
+        "required": ["ids"],
+        "properties": {
+            "ids": {"type": "array", "items": ID, "maxItems": MAX_DEPTH},
+            "indice_name": {"type": ["string", "null"]},
+        },
+    }

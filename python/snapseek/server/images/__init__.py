@@ -1,0 +1,1 @@
+"""The endpoints for pictures: entries, previews, originals."""

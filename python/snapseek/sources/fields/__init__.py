@@ -1,0 +1,1 @@
+"""Fields of records beside pictures: tables, rows, sidecars."""

@@ -1,0 +1,74 @@
+"""Search in a flat index: every row is scored, and what may be found is a flag for each row."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek._core import Filter, Shard
+from snapseek.errors import ArrayError
+
+Ids = NDArray[np.int64]
+Scores = NDArray[np.float32]
+Allow = NDArray[np.bool_] | NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RowMask:
+    """The rows of a flat index that may be found; made by `VectorIndex.filter`."""
+
+    mask: NDArray[np.bool_]
+
+
+def search(
+    shard: Shard,
+    queries: NDArray[np.float32],
+    k: int,
+    allow: Allow | Filter | RowMask | None,
+    *,
+    threads: int,
+) -> tuple[Ids, Scores]:
+    """Ids and scores of the best `k` allowed rows for each query; many queries share `threads`.
+
+    `queries`: (q, dim) float32, or (dim,) for one. Returns (q, min(k, allowed)) int64 and float32. Raises
+    InputError as `VectorIndex.search` does.
+    """
+    flags = None if allow is None else row_mask(shard, allow)
+    if np.ndim(queries) != 2 or len(queries) < 2 * threads or threads == 1:
+        rows, scores = shard.search(queries, k, allow=flags)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            parts = np.array_split(queries, threads)
+            found = list(pool.map(lambda part: shard.search(part, k, allow=flags), parts))
+        rows, scores = (np.concatenate(column) for column in zip(*found, strict=True))
+    ids = shard.ids
+    return (rows if ids is None else ids[rows]), scores
+
+
+def row_mask(shard: Shard, allow: Allow | Filter | RowMask) -> NDArray[np.bool_]:
+    """(rows,) bool: a flag for each row, of flags by id or of ids. Raises InputError for anything else."""
+    if isinstance(allow, RowMask):
+        return allow.mask
+    if not isinstance(allow, np.ndarray) or allow.ndim != 1 or allow.dtype not in (np.bool_, np.int64):
+        got = (
+            f"{allow.dtype} of shape {allow.shape}" if isinstance(allow, np.ndarray) else type(allow).__name__
+        )
+        raise ArrayError(expected="allow of shape (n,), as bool flags by id or int64 ids", got=got)
+    ids = np.arange(shard.rows) if shard.ids is None else shard.ids
+    if allow.dtype == np.int64:
+        return np.isin(ids, allow)
+    if len(ids) and ids[0] < 0:
+        raise ArrayError(
+            expected="allow as ids, since flags start at id 0",
+            got=f"flags for an index with id {ids[0]}",
+            hint="pass the allowed ids as int64",
+        )
+    expected = int(ids[-1]) + 1 if len(ids) else 0
+    if len(allow) != expected:
+        raise ArrayError(
+            expected=f"allow to hold one flag for each of the {expected} ids from 0",
+            got=f"{len(allow)} flags",
+        )
+    flags: NDArray[np.bool_] = allow.astype(np.bool_)[ids]
+    return flags

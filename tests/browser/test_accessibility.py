@@ -1,0 +1,177 @@
+"""What holds all over the page: names, focus, themes, and what it says when something is wrong."""
+
+# ruff: noqa: F811 (fixtures are imported, and named by the tests that use them)
+
+import io
+import re
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from snapseek.library import Library
+from tests.conftest import write_pictures
+from tests.support.page_fixtures import ask, browser, expect_first, large, page, server  # noqa: F401
+from tests.support.page_server import serving
+
+pytestmark = pytest.mark.browser
+
+NAMELESS = re.compile(
+    r"^\s*- (button|link|searchbox|textbox|dialog|toolbar|list|img)(?=:|$| \[)", re.MULTILINE
+)
+
+
+def test_everything_that_can_be_used_has_a_name_for_screen_readers(page, server):
+    page.goto(f"{server}/?q=red&term=1:id:1&where=type:jpeg&where=type:tiff")
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+    page.get_by_test_id("tile").first.focus()
+    page.keyboard.press("x")
+    page.get_by_test_id("filters").locator("summary").click()
+    shown = page.locator("body").aria_snapshot()
+    assert '"Search pictures by words"' in shown
+    assert NAMELESS.findall(shown) == []
+    page.keyboard.press("Escape")
+    page.get_by_test_id("tile").first.focus()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    assert "Close" in dialog.aria_snapshot()
+    assert NAMELESS.findall(dialog.aria_snapshot()) in ([], ["dialog"])
+    expect(dialog).to_have_accessible_name(re.compile(r"\w"))
+
+
+def test_the_filters_stand_within_a_narrow_window(page, large):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(large)
+    page.get_by_test_id("filters").locator("summary").click()
+    panel = page.get_by_test_id("filters").locator(".panel").bounding_box()
+    assert panel["x"] >= 0
+    assert panel["x"] + panel["width"] <= 390
+
+
+def test_results_are_announced(page, server):
+    page.goto(server)
+    status = page.get_by_role("status").and_(page.get_by_test_id("status"))
+    expect(status).to_have_text("86 pictures in the library.")
+    ask(page, "red")
+    expect(status).to_have_text(re.compile(r"^\d+ pictures for red, best first\.$"))
+
+
+def test_the_focus_is_seen_wherever_it_is(page, server):
+    page.goto(f"{server}/?q=red")
+    expect_first(page, "red")
+    seen = """() => {
+        const at = document.activeElement;
+        const marked = [[at], [at, '::after'], [at.form ?? at]].map((one) => getComputedStyle(...one));
+        return [at.dataset.testid ?? at.tagName,
+            marked.some((look) => (look.outlineStyle !== 'none' && parseFloat(look.outlineWidth) >= 1))];
+    }"""
+    names = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        name, is_seen = page.evaluate(seen)
+        names.add(name)
+        assert is_seen, name
+    assert {"choose-image", "preview-only", "captions", "tile"} <= names
+
+
+def test_light_and_dark_follow_the_system(page, server):
+    def brightness():
+        return Image.open(io.BytesIO(page.screenshot())).convert("L").getpixel((2, 600))
+
+    page.emulate_media(color_scheme="light")
+    page.goto(server)
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+    assert brightness() > 200
+    page.emulate_media(color_scheme="dark")
+    assert brightness() < 60
+
+
+def test_a_server_that_is_gone_is_told_and_asked_again(page, server):
+    page.goto(f"{server}/?q=green")
+    expect_first(page, "green")
+    page.route("**/api/search?*", lambda route: route.abort())
+    ask(page, "red")
+    expect(page.get_by_test_id("error")).to_contain_text("Is snapseek still running?")
+    expect_first(page, "green")
+    page.unroute("**/api/search?*")
+    page.get_by_test_id("retry").click()
+    expect_first(page, "red")
+    expect(page.get_by_test_id("error")).to_have_count(0)
+
+
+def test_examples_of_the_library_are_a_first_step(page, server):
+    def told(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "examples": ["blue", "green"]})
+
+    page.route("**/api/suggestions", told)
+    page.goto(server)
+    before = page.evaluate("history.length")
+    chip = page.get_by_test_id("example").filter(has_text="blue")
+    chip.click()
+    expect_first(page, "blue")
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    assert page.url.endswith("?q=blue")
+    assert page.evaluate("history.length") == before + 1
+    chip.click()
+    expect(page.get_by_test_id("search-input")).to_have_value("")
+
+
+def test_an_empty_library_says_how_it_is_filled(page, tmp_path, encoder):
+    library = Library.build(write_pictures(tmp_path / "pictures"), tmp_path / "l", encoder=encoder)
+    library.remove([hit.id for hit in library.browse(100)])
+    with serving(tmp_path / "l") as address:
+        page.goto(address)
+        expect(page.get_by_test_id("empty")).to_contain_text("No pictures here yet")
+        expect(page.get_by_test_id("empty")).to_contain_text("snapseek index FOLDER")
+
+
+def test_without_motion_nothing_glides(page, server):
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{server}/?q=red")
+    expect(page.get_by_test_id("original").first).to_be_attached()
+    glides = """() => [...document.querySelectorAll('*')].filter((one) => {
+        const look = getComputedStyle(one);
+        return [look.transitionDuration, look.animationDuration].some((times) =>
+            times.split(', ').some((time) => parseFloat(time) > 0.001));
+    }).map((one) => one.outerHTML.slice(0, 80))"""
+    assert page.evaluate(glides) == []
+
+
+def test_words_from_right_to_left_stand_right(page, server):
+    page.goto(server)
+    box = page.get_by_test_id("search-input")
+    box.fill("אדום")
+    assert box.evaluate("box => getComputedStyle(box).direction") == "rtl"
+    page.keyboard.press("Shift+Enter")
+    label = page.get_by_test_id("term").locator("bdi")
+    expect(label).to_have_text("אדום")
+    assert label.evaluate("label => getComputedStyle(label).unicodeBidi") == "isolate"
+    assert box.evaluate("box => getComputedStyle(box).direction") == "ltr"
+
+
+def test_the_help_lists_the_shortcuts_and_stops_them(page, server):
+    page.goto(f"{server}/?q=red")
+    expect_first(page, "red")
+    page.get_by_test_id("tile").first.focus()
+    page.keyboard.press("?")
+    help = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(help).to_contain_text("Select the picture")
+    page.keyboard.press("c")
+    page.keyboard.press("Escape")
+    expect(help).to_have_count(0)
+    expect(page.get_by_test_id("captions")).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_test_id("tile").first).to_be_focused()
+    page.keyboard.press("?")
+    help.get_by_role("button", name="Close").click()
+    expect(help).to_have_count(0)
+
+
+def test_the_page_asks_nobody_but_its_server(page, server):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{server}/?q=red")
+    expect_first(page, "red")
+    page.wait_for_load_state("networkidle")
+    assert [url for url in asked if not url.startswith((server, "data:", "blob:"))] == []

@@ -1,0 +1,130 @@
+"""The page over more pictures than it shows: how far one scrolls, and what its columns offer."""
+
+# ruff: noqa: F811 (fixtures are imported, and named by the tests that use them)
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.page_fixtures import LARGE, browser, large, page  # noqa: F401
+
+pytestmark = pytest.mark.browser
+
+SHOWN = re.compile("shown|faded-in")
+
+WATCH_SHIFT = """
+    window.shift = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+    }).observe({ type: 'layout-shift', buffered: true });
+"""
+
+
+def test_scrolling_brings_sixty_at_a_time_up_to_a_thousand_and_nothing_moves(page, large):
+    windows = []
+    page.on(
+        "request",
+        lambda asked: (
+            windows.append(parse_qs(urlsplit(asked.url).query)) if "/api/items?" in asked.url else None
+        ),
+    )
+    page.add_init_script(WATCH_SHIFT)
+    page.goto(large)
+    tail = page.get_by_test_id("end-of-results")
+    for _ in range(600):
+        page.mouse.wheel(0, 3000)
+        page.wait_for_timeout(60)
+        if "first 1,000" in tail.inner_text():
+            break
+    expect(tail).to_have_text(f"The first 1,000 of {LARGE:,} pictures. Try other words to see others.")
+    page.mouse.wheel(0, 9000)
+    page.wait_for_timeout(300)
+    names = page.get_by_test_id("preview").evaluate_all("images => images.map((image) => image.alt)")
+    assert len(names) == len(set(names)) == 1000
+    asked = [(int(window["offset"][0]), int(window["limit"][0])) for window in windows]
+    assert asked == [(offset, min(60, 1000 - offset)) for offset in range(0, 1000, 60)]
+    assert page.evaluate("window.shift") == 0
+
+
+def test_originals_stay_when_a_further_page_comes(page, large):
+    page.goto(large)
+    tiles = page.get_by_test_id("tile")
+    expect(tiles.first).to_have_attribute("data-original", SHOWN)
+    count = tiles.count()
+    page.mouse.wheel(0, 100)
+    page.set_viewport_size({"width": 1280, "height": 3000})
+    expect(tiles.nth(count)).to_be_attached()
+    page.wait_for_timeout(300)
+    for place in range(8):
+        expect(tiles.nth(place)).to_have_attribute("data-original", SHOWN, timeout=5000)
+
+
+LATE_SIGHT = """
+    window.IntersectionObserver = class extends IntersectionObserver {
+        constructor(call, options) {
+            const seen = [];
+            super((entries, watch) => {
+                if (!seen.length) setTimeout(() => call(seen.splice(0), watch), 500);
+                seen.push(...entries);
+            }, options);
+        }
+    };
+"""
+
+
+def test_a_busy_browser_that_tells_of_two_moments_at_once_brings_more(page, large):
+    page.add_init_script(LATE_SIGHT)
+    page.set_viewport_size({"width": 1280, "height": 400})
+    page.goto(large)
+    tiles = page.get_by_test_id("tile")
+    expect(tiles.first).to_be_visible()
+    for count in (60, 120, 180):  # the tail is far away when it begins, and near before that is told
+        expect(tiles.nth(count - 10)).to_be_attached()
+        page.wait_for_timeout(100)
+        page.mouse.wheel(0, 20_000)
+    expect(tiles.nth(190)).to_be_attached()
+
+
+def test_tiles_far_from_the_window_are_not_drawn(page, large):
+    page.goto(large)
+    tile = page.locator("li", has=page.get_by_test_id("tile"))
+    expect(tile.first).to_be_visible()
+    assert tile.first.evaluate("tile => getComputedStyle(tile).contentVisibility") == "auto"
+    drawn = """tiles => tiles.map((tile) =>
+        tile.querySelector('img').checkVisibility({ contentVisibilityAuto: true }))"""
+    page.wait_for_function(
+        f"() => ({drawn})([...document.querySelectorAll('ul[data-testid=grid] > li')]).at(-1) === false"
+    )
+    assert tile.evaluate_all(drawn)[0] is True
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "filtered"),
+    [
+        ("date", "2021", "year:2021"),
+        ("folder", "trip 07", 'in:"trip 07"'),
+        ("kind", "jpeg", "type:jpeg"),
+        ("tags", "sunny", "tag:sunny"),
+    ],
+)
+def test_a_column_of_the_library_is_offered_with_its_values(page, large, column, value, filtered):
+    page.goto(large)
+    panel = page.get_by_test_id("filters")
+    panel.locator("summary").click()
+    choice = panel.get_by_role("group", name=column).get_by_role("button", name=re.compile(rf"^{value}\b"))
+    count = choice.locator("small").inner_text()
+    choice.click()
+    expect(choice).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("filter")).to_have_text(filtered)
+    expect(page.get_by_test_id("status")).to_have_text(
+        re.compile(rf"^{'1,000' if count == f'{LARGE:,}' else count}|{LARGE:,} pictures in the library")
+    )
+
+
+def test_values_of_one_column_are_alternatives_and_of_two_conditions(page, large):
+    page.goto(f"{large}/?where=year:2021&where=year:2022")
+    expect(page.get_by_test_id("status")).to_contain_text("440 pictures")
+    page.goto(f"{large}/?where=year:2021&where=tag:sunny")
+    expect(page.get_by_test_id("status")).to_contain_text("110 pictures")

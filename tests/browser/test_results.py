@@ -1,0 +1,328 @@
+"""Looking: results, speed mode, the opened picture, and the chosen ones."""
+
+# ruff: noqa: F811 (fixtures are imported, and named by the tests that use them)
+
+import json
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.page_fixtures import ask, browser, expect_first, page, server  # noqa: F401
+
+pytestmark = pytest.mark.browser
+
+
+def test_speed_mode_asks_for_no_original_and_counts(page, server):
+    page.goto(server)
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+    page.get_by_test_id("tile").first.focus()
+    page.keyboard.press("S")
+    expect(page.get_by_test_id("preview-only")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_load_state("networkidle")
+    originals = []
+    page.on("request", lambda asked: originals.append(asked.url) if "/api/image/" in asked.url else None)
+    for word in ("red", "green", "blue"):
+        ask(page, word)
+        expect_first(page, word)
+    page.mouse.wheel(0, 4000)
+    page.wait_for_timeout(300)
+    assert originals == []
+    expect(page.get_by_test_id("original")).to_have_count(0)
+    assert float(page.get_by_test_id("rate").inner_text().split()[0]) > 0
+
+
+def test_near_duplicates_are_folded(page, server):
+    page.goto(f"{server}/?q=red")
+    expect(page.get_by_test_id("duplicates").first).to_have_text(re.compile(r"\+\d+ similar"))
+
+
+def test_near_duplicates_are_unfolded_in_place_and_folded_again(page, server):
+    page.goto(f"{server}/?q=red")
+    head = page.locator("li", has=page.get_by_test_id("duplicates")).first
+    fold = head.get_by_test_id("duplicates")
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    name = head.get_by_test_id("preview").get_attribute("alt")
+    count = int(re.search(r"\d+", fold.inner_text()).group())
+    before = page.get_by_test_id("tile").count()
+    expect(fold).to_have_accessible_name(f"{count} similar to {name}")
+    fold.click()
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    expect(fold).to_have_text(f"\u2212{count} similar")
+    expect(page.get_by_test_id("tile")).to_have_count(before + count)
+    groups = page.get_by_test_id("grid").locator("li").evaluate_all("all => all.map(li => li.dataset.group)")
+    start = groups.index("head")
+    assert groups[start + 1 : start + 1 + count] == ["member"] * count
+    expect(page.get_by_test_id("status")).to_contain_text(f"{count} near-duplicates shown.")
+    expect(page.get_by_test_id("search-input")).to_have_value("red")
+    fold.click()
+    expect(page.get_by_test_id("tile")).to_have_count(before)
+
+
+def test_near_duplicates_are_unfolded_by_the_keyboard_and_the_focus_stays(page, server):
+    page.goto(f"{server}/?q=red")
+    group = page.locator("li", has=page.get_by_test_id("duplicates")).first
+    fold, head = group.get_by_test_id("duplicates"), group.get_by_test_id("tile")
+    expect(head).to_be_visible()
+    before = page.get_by_test_id("tile").count()
+    head.focus()
+    page.keyboard.press("u")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("ArrowRight")
+    member = page.locator("li[data-group=member]").first.get_by_test_id("tile")
+    expect(member).to_be_focused()
+    page.keyboard.press("u")
+    expect(page.get_by_test_id("tile")).to_have_count(before)
+    expect(head).to_be_focused()
+    fold.focus()
+    page.keyboard.press("Enter")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    expect(fold).to_be_focused()
+
+
+def test_weak_matches_are_divided_off(page, server):
+    def weak(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "weak_from": 2})
+
+    page.route("**/api/search?*", weak)
+    page.goto(f"{server}/?q=red")
+    expect(page.get_by_test_id("weak")).to_be_visible()
+    tops = page.get_by_test_id("tile").evaluate_all("tiles => tiles.map(t => t.getBoundingClientRect().top)")
+    divider = page.get_by_test_id("weak").bounding_box()["y"]
+    assert tops[1] < divider < tops[2]
+
+
+def test_captions_and_scores_come_on_demand(page, server):
+    page.goto(f"{server}/?q=red")
+    expect(page.get_by_test_id("score")).to_have_count(0)
+    page.get_by_test_id("captions").click()
+    expect(page.get_by_test_id("score").first).to_have_text(re.compile(r"^-?\d\.\d{3}$"))
+
+
+def test_originals_send_no_referrer_and_are_let_go_of_far_away(page, server):
+    page.set_viewport_size({"width": 500, "height": 400})
+    page.goto(server)
+    first = page.get_by_test_id("tile").first
+    expect(first.get_by_test_id("original")).to_have_attribute("referrerpolicy", "no-referrer")
+    expect(first).to_have_attribute("data-original", re.compile("shown|faded-in"))
+    for _ in range(6):
+        page.mouse.wheel(0, 4000)
+        page.wait_for_timeout(100)
+    expect(first.get_by_test_id("original")).to_have_count(0)
+    page.evaluate("scrollTo(0, 0)")
+    expect(first.get_by_test_id("original")).to_have_count(1)
+
+
+def test_an_original_stays_though_its_tile_was_far_away_for_a_moment(page, server):
+    page.goto(server)
+    first = page.get_by_test_id("tile").first
+    expect(first).to_have_attribute("data-original", re.compile("shown|faded-in"))
+    first.evaluate(
+        """(tile) => [true, false].forEach((skipped) => tile.closest('li').dispatchEvent(
+            new ContentVisibilityAutoStateChangeEvent('contentvisibilityautostatechange', { skipped })))"""
+    )
+    page.wait_for_timeout(300)
+    expect(first).to_have_attribute("data-original", re.compile("shown|faded-in"), timeout=1000)
+
+
+def opened(page, server):
+    page.goto(f"{server}/?q=blue")
+    expect_first(page, "blue")
+    page.get_by_test_id("tile").first.click()
+    box = page.get_by_role("dialog")
+    expect(box).to_be_visible()
+    return box
+
+
+def test_the_lightbox_shows_record_and_neighbours(page, server):
+    box = opened(page, server)
+    expect(box.get_by_test_id("metadata")).to_contain_text("webp")
+    neighbour = box.get_by_test_id("similar-pictures").get_by_role("button").first
+    name = neighbour.get_attribute("aria-label")
+    neighbour.click()
+    expect(box).to_have_attribute("aria-label", name)
+
+
+def test_s_asks_for_the_like_of_the_opened_picture(page, server):
+    box = opened(page, server)
+    page.keyboard.press("s")
+    expect(box).to_be_hidden()
+    expect(page.get_by_test_id("term")).to_contain_text("like this")
+
+
+def test_d_downloads_f_fills_the_screen_and_slash_asks(page, server):
+    box = opened(page, server)
+    with page.expect_download() as download:
+        page.keyboard.press("d")
+    assert download.value.suggested_filename.startswith("blue")
+    page.keyboard.press("f")
+    page.wait_for_function("() => document.fullscreenElement !== null")
+    page.keyboard.press("f")
+    page.wait_for_function("() => document.fullscreenElement === null")
+    page.keyboard.press("/")
+    expect(box).to_be_hidden()
+    expect(page.get_by_test_id("search-input")).to_be_focused()
+
+
+SWIPE = """(box, [from, to]) => {
+    const touch = (x) => new Touch({ identifier: 1, target: box, clientX: x, clientY: 300 });
+    const fire = (kind, x, touches) => box.dispatchEvent(
+        new TouchEvent(kind, { touches, changedTouches: [touch(x)], bubbles: true }));
+    fire('touchstart', from, [touch(from)]);
+    fire('touchend', to, []);
+}"""
+
+
+def test_a_swipe_turns_the_page(page, server):
+    box = opened(page, server)
+    box.evaluate(SWIPE, [300, 100])
+    expect(box).not_to_have_attribute("aria-label", re.compile("blue"))
+    box.evaluate(SWIPE, [100, 300])
+    expect(box).to_have_attribute("aria-label", re.compile("blue"))
+
+
+@pytest.mark.parametrize("kind", ["paths", "csv", "json"])
+def test_the_chosen_are_exported(page, server, kind, tmp_path):
+    page.goto(f"{server}/?q=red")
+    expect_first(page, "red")
+    page.get_by_test_id("tile").first.focus()
+    page.keyboard.press("x")
+    ask(page, "blue")
+    expect_first(page, "blue")
+    page.get_by_test_id("select").first.click()
+    expect(page.get_by_test_id("selection-bar")).to_contain_text("2 pictures selected")
+    with page.expect_download() as download:
+        page.get_by_test_id(f"export-{kind}").click()
+    text = download.value.path().read_text()
+    if kind == "paths":
+        assert text == "red.jpg\ndeep/blue.webp\n"
+    elif kind == "csv":
+        assert [line.split(",")[1] for line in text.splitlines()] == ["path", "red.jpg", "deep/blue.webp"]
+    else:
+        assert [entry["path"] for entry in json.loads(text)] == ["red.jpg", "deep/blue.webp"]
+
+
+def test_right_to_left_words_and_reduced_motion(page, server):
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(server)
+    box = page.get_by_test_id("search-input")
+    box.fill("אדום")
+    assert box.evaluate("box => getComputedStyle(box).direction") == "rtl"
+    duration = box.evaluate("box => getComputedStyle(box.form).transitionDuration")
+    assert all(float(part.rstrip("s")) < 0.001 for part in duration.split(", "))
+
+
+def test_an_original_that_comes_at_once_is_shown_at_once_and_a_late_one_fades_in(page, server):
+    held = {}
+    page.clock.install()
+    page.goto(f"{server}/?q=qwertyuiop")  # no word that is known: no picture is there before
+    expect(page.get_by_test_id("error")).to_be_visible()
+    page.route("**/api/image/**", lambda route: held.update({urlsplit(route.request.url).path: route}))
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)  # from now on the test says when time passes
+    page.get_by_test_id("search-input").fill("red yellow")
+    page.keyboard.press("Enter")
+    expect_first(page, "red|yellow")
+    originals = page.get_by_test_id("original")
+    for _ in range(50):
+        if originals.count() > 1:
+            break
+        page.clock.run_for(10)
+
+    def release(tile):
+        path = urlsplit(tile.get_by_test_id("original").get_attribute("src")).path
+        for _ in range(250):
+            if path in held:
+                return held.pop(path).continue_()
+            page.wait_for_timeout(20)
+        raise AssertionError(f"{path} was not asked for")
+
+    in_time, late = page.get_by_test_id("tile").nth(0), page.get_by_test_id("tile").nth(1)
+    release(in_time)
+    expect(in_time).to_have_attribute("data-original", "shown")
+    assert in_time.get_by_test_id("original").evaluate("i => getComputedStyle(i).transitionDuration") == "0s"
+    page.clock.run_for(150)
+    release(late)
+    expect(late).to_have_attribute("data-original", "faded-in")
+    assert late.get_by_test_id("original").evaluate("i => getComputedStyle(i).transitionDuration") == "0.16s"
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_originals_come_lazily_and_after_all_else(page, server):
+    page.goto(f"{server}/?q=red")
+    original = page.get_by_test_id("original").first
+    expect(original).to_have_attribute("loading", "lazy")
+    expect(original).to_have_attribute("fetchpriority", "low")
+
+
+def test_speed_mode_shows_more_and_crisp_previews(page, server):
+    page.route("**/api/image/**", lambda route: None)  # never answered
+    page.goto(server)
+    expect(page.get_by_test_id("original").first).to_be_attached()
+    height = page.get_by_test_id("tile").first.bounding_box()["height"]
+    assert "blur" in page.get_by_test_id("preview").nth(1).evaluate("one => one.style.filter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+S")
+    expect(page.get_by_test_id("original")).to_have_count(0)
+    assert page.get_by_test_id("tile").first.bounding_box()["height"] < height
+    filters = page.get_by_test_id("preview").evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).filter)"
+    )
+    assert set(filters) == {"none"}
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_the_lightbox_shows_the_original_and_goes_both_ways(page, server):
+    box = opened(page, server)
+    original = box.get_by_test_id("lightbox-original")
+    expect(original).to_have_class(re.compile("shown"))
+    assert original.evaluate("image => image.naturalWidth") > 0
+    name = box.get_attribute("aria-label")
+    expect(box.get_by_role("button", name="Previous picture")).to_be_disabled()
+    page.keyboard.press("ArrowRight")
+    expect(box).not_to_have_attribute("aria-label", name)
+    page.keyboard.press("ArrowLeft")
+    expect(box).to_have_attribute("aria-label", name)
+    box.get_by_role("button", name="Close").click()
+    expect(box).to_be_hidden()
+    expect(page.get_by_test_id("tile").first).to_be_focused()
+
+
+def test_an_original_that_is_gone_is_told_in_the_lightbox(page, server):
+    page.route("**/api/image/**", lambda route: route.fulfill(status=404, body="gone"))
+    box = opened(page, server)
+    expect(box).to_contain_text("The original cannot be shown. This is its preview.")
+    assert box.locator("img.preview").evaluate("image => image.naturalWidth") > 0
+
+
+def test_esc_lets_the_chosen_go(page, server):
+    page.goto(f"{server}/?q=red")
+    expect_first(page, "red")
+    page.get_by_test_id("tile").first.click(modifiers=["Shift"])
+    expect(page.get_by_test_id("selection-bar")).to_contain_text("1 picture selected")
+    page.get_by_test_id("tile").nth(1).click()  # while some are chosen, a click chooses
+    expect(page.get_by_test_id("selection-bar")).to_contain_text("2 pictures selected")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("selection-bar")).to_have_count(0)
+
+
+def test_c_shows_captions_and_s_asks_for_the_like_of_a_tile(page, server):
+    page.goto(f"{server}/?q=red")
+    expect_first(page, "red")
+    page.get_by_test_id("tile").first.focus()
+    page.keyboard.press("c")
+    expect(page.get_by_test_id("score").first).to_be_visible()
+    page.keyboard.press("s")
+    expect(page.get_by_test_id("term")).to_contain_text("like this")
+
+
+def test_arrows_lead_from_the_box_through_the_tiles_and_back(page, server):
+    page.goto(server)
+    expect(page.get_by_test_id("tile").nth(1)).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_test_id("tile").first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_test_id("tile").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_test_id("search-input")).to_be_focused()

@@ -1,0 +1,110 @@
+"""What the documents say is there, works."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from snapseek.cli.main import make_parser, with_command
+from snapseek.library import Library
+from tests.conftest import write_pictures
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "demo" / "README.md",
+    *(ROOT / "docs").glob("*.md"),
+]
+README = (ROOT / "README.md").read_text()
+
+
+def code_blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands(text, program):
+    for block in code_blocks(text, "sh"):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words and words[0] == program:
+                yield words[1:]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_are_understood(document):
+    for words in commands(document.read_text(), "snapseek"):
+        words = with_command(words)
+        assert make_parser().parse_args(words).command == words[0]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_tests_that_a_document_names_are_there(document):
+    for file, test in re.findall(r"`([a-z/]+/test_\w+\.py)::(\w+)`", document.read_text()):
+        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"
+
+
+def test_every_browser_test_is_in_the_table_of_the_page():
+    named = set(re.findall(r"`([a-z/]+/test_\w+\.py)::(\w+)`", (ROOT / "docs" / "PAGE.md").read_text()))
+    there = {
+        (f"browser/{path.name}", test)
+        for path in (ROOT / "tests" / "browser").glob("test_*.py")
+        for test in re.findall(r"^def (test_\w+)\(", path.read_text(), re.MULTILINE)
+    }
+    assert named == there
+
+
+def test_targets_of_make_exist():
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = {words[0] for document in DOCUMENTS for words in commands(document.read_text(), "make")}
+    named |= set(re.findall(r"`make ([a-z0-9-]+)`", "".join(path.read_text() for path in DOCUMENTS)))
+    assert {"run", "test"} <= named <= set(targets)
+
+
+def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, tiny_model, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "holiday")
+    (example,) = code_blocks(README, "python")
+    assert "sunset over the sea" in example
+    from snapseek import Encoder
+
+    monkeypatch.setattr(Encoder, "load", lambda *_, load=Encoder.load, **__: load(tiny_model))
+    exec(example.replace("sunset over the sea", "red"), {})
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.endswith("/holiday/red.jpg")
+    assert len(Library.open("holiday.snapseek")) == 6
+
+
+def test_every_room_of_the_architecture_is_there():
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
+    rooms = re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
+    assert len(rooms) > 10
+    for room in rooms:
+        assert (ROOT / room).exists(), room
+
+
+def test_every_dependency_has_its_reason():
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    crate = tomllib.loads((ROOT / "Cargo.toml").read_text())
+    needed = [re.split("[>=<]", entry)[0] for entry in project["project"]["dependencies"]]
+    for name in [*needed, *crate["dependencies"]]:
+        assert re.search(rf"^\| [^|]*\b{name}\b[^|]*\|", text, re.MULTILINE), name
+
+
+def test_tests_that_are_named_exist():
+    named = re.findall(
+        r"`([a-z/]+/test_\w+\.py)::(test_\w+)`", "".join(path.read_text() for path in DOCUMENTS)
+    )
+    assert len(named) > 10
+    for file, test in named:
+        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"

@@ -1,0 +1,186 @@
+"""The wording of every error that carries fields: what was expected, what was got, how to fix it."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snapseek import errors
+from snapseek.cli import distil, index
+from snapseek.threads import resolve_threads
+from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
+from snapseek.vectors.index import VectorIndex, memory_limit
+from tests.support.vector_rows import DIM, LISTS, unit_rows
+
+POINTS = [CalibrationPoint(0.9, 5, 50)]
+ROWS = unit_rows(20)
+
+
+def flat(**settings):
+    return VectorIndex.build(ROWS, **settings)
+
+
+def not_finite():
+    queries = unit_rows(3)
+    queries[1, 2] = np.inf
+    return VectorIndex.build(ROWS, queries)
+
+
+def foreign_filter():
+    lists = VectorIndex.build(unit_rows(400), **LISTS)
+    lists.search(ROWS, allow=flat().filter(np.ones(20, np.bool_)))
+
+
+def options(**given):
+    return argparse.Namespace(**given)
+
+
+WORDING = [
+    (
+        lambda: resolve_effort(POINTS, "hihg"),
+        errors.UnknownChoiceError,
+        "expected effort as a recall or one of low, medium, high, max, got 'hihg'; did you mean high?",
+    ),
+    (
+        lambda: resolve_effort(POINTS, [0.9]),
+        errors.UnknownChoiceError,
+        "expected effort as a recall or one of low, medium, high, max, got [0.9]",
+    ),
+    (
+        lambda: resolve_effort(POINTS, 1.1),
+        errors.OutOfRangeError,
+        "expected effort as a recall above 0, up to 1, got 1.1",
+    ),
+    (
+        lambda: resolve_threads(0),
+        errors.OutOfRangeError,
+        "expected threads of 1 or more, got 0; leave it out to use all cores",
+    ),
+    (
+        lambda: memory_limit("100 rows"),
+        errors.ParseError,
+        "expected memory as bytes or a size such as '800MB' or '1.5GiB', got '100 rows'",
+    ),
+    (
+        lambda: VectorIndex.open("a.snap", load="disk"),
+        errors.UnknownChoiceError,
+        "expected load to be 'map' or 'ram', got 'disk'",
+    ),
+    (
+        lambda: VectorIndex.open("/a\0b"),
+        errors.InputError,
+        "expected a path that a file can have, got '/a\\x00b': embedded null byte",
+    ),
+    (
+        lambda: VectorIndex.build([[1.0]]),
+        errors.ArrayError,
+        "expected vectors to be an array of shape (n, dim), got list",
+    ),
+    (
+        lambda: VectorIndex.build(ROWS, unit_rows(3, 25)),
+        errors.ArrayError,
+        f"expected queries of shape (q, {DIM}), the dimension of the vectors, got shape (3, 25)",
+    ),
+    (
+        lambda: VectorIndex.build(ROWS, ROWS.astype(np.float64)),
+        errors.ArrayError,
+        "expected queries to be a NumPy array of float16 or float32, got an array of float64",
+    ),
+    (
+        not_finite,
+        errors.NonFiniteError,
+        "expected finite values in queries, got inf at row 1, column 2; "
+        "remove the rows that hold NaN or infinity",
+    ),
+    (
+        lambda: flat().search([0.5]),
+        errors.ArrayError,
+        "expected queries to be a NumPy array of float16 or float32, got list; "
+        "convert them with numpy.asarray(x, dtype=numpy.float32)",
+    ),
+    (
+        foreign_filter,
+        errors.WrongIndexError,
+        "expected a filter of this index as allow, got one of another index; "
+        "make it with the filter method of this index",
+    ),
+    (
+        lambda: flat().filter([True], by_row=True),
+        errors.ArrayError,
+        "expected allow to be an array of flags by row, got list",
+    ),
+    (
+        lambda: flat().filter(np.ones(19, np.bool_), by_row=True),
+        errors.ArrayError,
+        "expected allow to hold one flag for each of 20 rows, got an array of bool, shape (19,)",
+    ),
+    (
+        lambda: flat().search(ROWS, allow=np.ones(20)),
+        errors.ArrayError,
+        "expected allow of shape (n,), as bool flags by id or int64 ids, got float64 of shape (20,)",
+    ),
+    (
+        lambda: flat().search(ROWS, allow=np.ones(19, np.bool_)),
+        errors.ArrayError,
+        "expected allow to hold one flag for each of the 20 ids from 0, got 19 flags",
+    ),
+    (
+        lambda: flat(ids=np.arange(-1, 19)).search(ROWS, allow=np.ones(19, np.bool_)),
+        errors.ArrayError,
+        "expected allow as ids, since flags start at id 0, got flags for an index with id -1; "
+        "pass the allowed ids as int64",
+    ),
+    (
+        lambda: flat().vectors([3, -1]),
+        errors.OutOfRangeError,
+        "expected rows from 0 to 19, got -1",
+    ),
+    (
+        lambda: flat().vectors([[1], [1, 2]]),
+        errors.ArrayError,
+        "expected row numbers or ids of shape (n,), got nested lists",
+    ),
+    (
+        lambda: flat().vectors([1.5]),
+        errors.ArrayError,
+        "expected row numbers or ids that are integers, got an array of float64",
+    ),
+    (
+        lambda: flat().vectors(np.array([2**63], np.uint64)),
+        errors.OutOfRangeError,
+        "expected row numbers or ids below 2^63, got 9223372036854775808",
+    ),
+    (
+        lambda: flat(seed=-1),
+        errors.OutOfRangeError,
+        "expected seed from 0 to 2^63 - 1, got -1",
+    ),
+    (
+        lambda: index.build_library([Path("a"), Path("b")], None, options()),
+        errors.MissingArgumentError,
+        "expected --library L if several folders are indexed into one library, got 2 folders without it; "
+        "pass --library L, or index one folder at a time",
+    ),
+    (
+        lambda: distil.run(options(out=None, library=None)),
+        errors.MissingArgumentError,
+        "expected --out DIR or --library L, got neither; pass the folder to write the student to",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"), WORDING, ids=[message[:70] for _, _, message in WORDING]
+)
+def test_wording(call, kind, message):
+    with pytest.raises(errors.SnapseekError) as caught:
+        call()
+    error = caught.value
+    assert type(error) is kind
+    assert str(error) == message
+    assert error.expected
+    assert error.got
+    assert str(error) == f"expected {error.expected}, got {error.got}" + (
+        f"; {error.hint}" if error.hint else ""
+    )

@@ -1,0 +1,107 @@
+"""`tower=fast` asks the student, `full` the model itself: in Python, over HTTP, in the command."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from snapseek.cli import main
+from snapseek.errors import InputError, ModelMismatchError
+from snapseek.library import Library
+from snapseek.models import Encoder
+from snapseek.server import create_app
+from tests.conftest import write_pictures
+from tests.support.students import static_weights, write_student
+from tests.support.tiny_model import write_tiny_model
+
+
+@pytest.fixture
+def taught(tmp_path, encoder):
+    """A library with a student whose weights are random: it answers otherwise than its teacher."""
+    library = Library.build(write_pictures(tmp_path / "pictures"), tmp_path / "library", encoder=encoder)
+    write_student(tmp_path / "library" / "student", static_weights(5), encoder, {})
+    return library
+
+
+def scores(hits):
+    return [hit.score for hit in hits]
+
+
+def test_fast_is_the_student_beside_and_full_the_model(taught, tmp_path, encoder):
+    student = Library.open(tmp_path / "library", encoder=Encoder.load(tmp_path / "library" / "student"))
+    assert scores(taught.search("red", tower="fast")) == scores(student.search("red"))
+    assert scores(taught.search("red")) == scores(taught.search("red", tower="full"))
+    assert scores(taught.search("red")) != scores(taught.search("red", tower="fast"))
+
+
+def test_without_a_student_fast_is_full(library):
+    assert library.fast_encoder is None
+    assert scores(library.search("red", tower="fast")) == scores(library.search("red"))
+
+
+def test_another_tower_is_refused(library):
+    with pytest.raises(InputError, match="full or fast, found 'slow'"):
+        library.search("red", tower="slow")
+
+
+def test_a_student_of_another_model_is_refused(library, tmp_path):
+    other = Encoder.load(write_tiny_model(tmp_path / "other", mean=(0.4,) * 3))
+    write_student(tmp_path / "student", static_weights(), other, {})
+    with pytest.raises(ModelMismatchError, match="was made by"):
+        Library.open(library.info().path).set_fast_encoder(tmp_path / "student")
+
+
+def test_over_http(taught):
+    client = TestClient(create_app(taught), base_url="http://127.0.0.1")
+    full, fast = (client.get(f"/api/search?q=red&tower={tower}").json() for tower in ("full", "fast"))
+    assert [r["score"] for r in full["results"]] != [r["score"] for r in fast["results"]]
+    assert client.get("/api/search?q=red").json()["results"] == full["results"]
+    answer = client.get("/api/search?q=red&tower=slow")
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "tower must be full or fast; found 'slow'"
+
+
+def test_in_the_command(taught, tmp_path, capsys):
+    answers = []
+    for tower in ("full", "fast"):
+        assert main(["search", "red", "--library", str(tmp_path / "library"), "--tower", tower]) == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0] != answers[1]
+
+
+def test_serve_takes_a_student(library, tmp_path, encoder, monkeypatch, capsys):
+    served = []
+    monkeypatch.setattr("snapseek.server.serve", lambda library, **_: served.append(library))
+    write_student(tmp_path / "student", static_weights(), encoder, {})
+    command = ["serve", str(library.info().path), "--fast-model", str(tmp_path / "student")]
+    assert main(command) == 0
+    assert served[0].fast_encoder.teacher.fingerprint == encoder.fingerprint
+    assert f"fast model {tmp_path / 'student'}" in capsys.readouterr().err.replace("\n", "")
+
+
+def test_serve_takes_a_student_in_place_of_the_model(library, tmp_path, encoder, monkeypatch, capsys):
+    served = []
+    monkeypatch.setattr("snapseek.server.serve", lambda library, **_: served.append(library))
+    write_student(tmp_path / "student", static_weights(5), encoder, {})
+    assert main(["serve", str(library.info().path), "--model", str(tmp_path / "student")]) == 0
+    assert served[0].encoder.teacher.fingerprint == encoder.fingerprint
+    assert scores(served[0].search("red")) != scores(library.search("red"))
+    other = Encoder.load(write_tiny_model(tmp_path / "other", mean=(0.4,) * 3))
+    write_student(tmp_path / "stranger", static_weights(), other, {})
+    assert main(["serve", str(library.info().path), "--model", str(tmp_path / "stranger")]) == 1
+    assert "was made by" in capsys.readouterr().err
+
+
+def test_distil_needs_a_place(tiny_model, capsys):
+    assert main(["distil", str(tiny_model)]) == 1
+    assert "expected --out DIR" in capsys.readouterr().err
+
+
+def test_distil_refuses_a_file_that_is_missing(tiny_model, tmp_path, capsys):
+    command = ["distil", str(tiny_model), "--out", str(tmp_path / "s"), "--texts", str(tmp_path / "none.txt")]
+    assert main(command) == 1
+    assert "one text a line" in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
+
+
+def test_vectors_are_those_of_the_pictures(library):
+    assert library.sample_vectors().shape == (6, 3)
+    assert library.sample_vectors(2).shape == (2, 3)

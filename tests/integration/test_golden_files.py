@@ -1,0 +1,67 @@
+"""Files that were written once are opened, verified and answer to the bit, whatever the code has become."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from snapseek import VectorIndex
+from snapseek.errors import FormatError
+from tests.support import golden_files, reference, reference_index
+from tests.support.golden_files import GOLDEN, Answer
+
+FOLDERS = sorted(path.parent for path in GOLDEN.glob("*/answers.txt"))
+FILES = sorted(GOLDEN.glob("*/*.snap"))
+
+
+def name_of(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+def version_of(path: Path) -> int:
+    fields, _ = reference.format_tables(reference_index.FORMAT_PAGE)
+    version = next(field for field in fields if field.name == "version").read(path.read_bytes())
+    assert isinstance(version, int)
+    return version
+
+
+def test_every_kind_of_file_is_kept() -> None:
+    stems = {folder.name: {path.stem for path in folder.glob("*.snap")} for folder in FOLDERS}
+    assert stems["version-1"] == {
+        "flat",
+        "flat-ids",
+        "lists-none",
+        "lists-int4",
+        "lists-int8",
+        "lists-f16",
+        "lists-tcq2",
+        "lists-tcq3",
+    }
+
+
+def test_the_version_that_is_written_now_is_kept(tmp_path: Path) -> None:
+    VectorIndex.build(golden_files.unit_rows(3), path=tmp_path / "a.snap")
+    assert f"version-{version_of(tmp_path / 'a.snap')}" in [folder.name for folder in FOLDERS]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_answers_are_those_of_then(path: Path) -> None:
+    assert path.parent.name == f"version-{version_of(path)}"
+    index = VectorIndex.open(path)
+    index.verify()
+    assert (index.info().rows, index.info().dim) == (golden_files.ROWS, golden_files.DIM)
+    lines = (path.parent / "answers.txt").read_text(encoding="ascii").splitlines()
+    expected = [answer for answer in map(Answer.of_line, lines) if answer.file == path.stem]
+    assert len(expected) == 3 * golden_files.QUERIES
+    assert golden_files.ask(index, path.stem, golden_files.queries(path.parent)) == expected
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_changed_bit_is_seen(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "a.snap"
+    shutil.copyfile(path, copy)
+    data = bytearray(copy.read_bytes())
+    data[-70] ^= 4
+    copy.write_bytes(data)
+    with pytest.raises(FormatError):
+        VectorIndex.open(copy).verify()

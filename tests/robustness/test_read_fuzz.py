@@ -1,0 +1,106 @@
+"""No damage to any file of a library ends a process, is raised raw, or takes memory out of proportion.
+
+`SNAPSEEK_READ_CASES` sets how many damaged libraries are read, `SNAPSEEK_VALIDATOR_CASES` how many files of
+records go through the validator; `make fuzz-read` asks for many.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from snapseek.errors import FormatError
+from snapseek.library.records.arrow_file import Records
+from tests.support import read_fuzz, read_mutations
+from tests.support.read_fuzz import Outcome
+from tests.support.record_files import write_records
+
+CASES = int(os.environ.get("SNAPSEEK_READ_CASES", "200"))
+VALIDATOR_CASES = int(os.environ.get("SNAPSEEK_VALIDATOR_CASES", "1000"))
+PROCESSES = 2
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs child processes by fork")
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory, encoder):
+    """How each case ended; the table of it goes to standard output."""
+    place = tmp_path_factory.mktemp("fuzz")
+    library = read_fuzz.make_library(place, encoder)
+    found = []
+    runs = [_started(library, place, number) for number in range(PROCESSES)]
+    for process in runs:
+        told, _ = process.communicate()
+        assert process.returncode == 0
+        found += [Outcome(**json.loads(line)) for line in told.splitlines()]
+    sys.stdout.write(read_fuzz.table(found) + "\n")
+    return found
+
+
+def _started(library, place, number):
+    given = [library, place / f"work{number}", number, CASES, PROCESSES]
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    return subprocess.Popen(
+        [sys.executable, read_fuzz.__file__, *map(str, given)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": paths},
+    )
+
+
+def test_an_undamaged_library_is_read_to_the_end(outcomes):
+    whole = [one for one in outcomes if one.kind == read_fuzz.UNDAMAGED]
+    assert len(whole) == PROCESSES
+    for one in whole:
+        assert set(one.steps.values()) == {"ok"}, one.steps
+
+
+def test_no_damage_ends_a_process(outcomes):
+    assert [(one.seed, one.kind, one.signal) for one in outcomes if one.signal] == []
+
+
+def test_every_damage_is_an_error_of_ours(outcomes):
+    assert [(one.seed, one.kind, one.raw) for one in outcomes if one.raw] == []
+
+
+def test_memory_stays_in_proportion(outcomes):
+    damaged = [one for one in outcomes if one.kind != read_fuzz.UNDAMAGED]
+    limits = [2 * one.file_bytes + read_fuzz.RSS_MARGIN_BYTES for one in damaged]
+    beyond = [one.seed for one, limit in zip(damaged, limits, strict=True) if one.rss_bytes > limit]
+    assert beyond == []
+
+
+def test_every_kind_of_damage_was_tried(outcomes):
+    tried = {(one.kind, one.sealed) for one in outcomes}
+    assert tried >= {(kind, sealed) for kind in read_fuzz.KINDS for sealed in (False, True)}
+
+
+def test_what_the_validator_takes_is_read(tmp_path):
+    """Each damaged file of records is refused with a FormatError, or every row of it can be read."""
+    path = tmp_path / "r.arrow"
+    rows = [{"caption": f"a däg {row}", "tags": ["x", "y"][: row % 3]} for row in range(40)]
+    write_records(path, rows)
+    whole = path.read_bytes()
+    places = read_mutations.arrow_places(whole)
+    taken, messages = 0, set()
+    for seed in range(VALIDATOR_CASES):
+        rng = random.Random(seed)
+        data = bytearray(whole)
+        read_mutations.damage_bytes(data, places[rng.choice(list(places))], rng)
+        path.write_bytes(data)
+        try:
+            records = Records(path)
+        except FormatError as error:
+            messages.add(str(error))
+            continue
+        taken += 1
+        for batch in records.batches:
+            batch.validate(full=True)
+        assert len(records.get(range(len(records)))) == len(records)
+    sys.stdout.write(f"validator: {VALIDATOR_CASES} files, {taken} taken, the others refused\n")
+    assert all(str(path) in message and "snapseek repair" in message for message in messages)
+    assert 0 < taken < VALIDATOR_CASES

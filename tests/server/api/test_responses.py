@@ -1,0 +1,148 @@
+"""snapseek.server.api.responses."""
+
+import json
+from base64 import b64decode
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from snapseek.server.api import responses
+from snapseek.server.api.responses import hits_answer, info_answer, result, to_json
+from tests.support.fake_library import FakeLibrary
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> FakeLibrary:
+    return FakeLibrary(tmp_path)
+
+
+def test_an_answer_to_words(library: FakeLibrary):
+    answer = hits_answer(library.search("two dogs", 2), "two dogs", library.info())
+    body = json.loads(answer.body)
+    assert list(body) == ["query", "took_ms", "index", "total", "weak_from", "filters", "results"]
+    assert (body["weak_from"], body["filters"]) == (None, [])
+    assert body["query"] == "two dogs"
+    assert body["took_ms"] == {"embed": 1.23, "search": 0.3, "fetch": 0.2, "total": 1.9}
+    assert body["index"] == {
+        "name": "demo",
+        "count": 10,
+        "model": "starter",
+        "dim": 396,
+        "version": "3f9a0c12",
+    }
+    assert body["total"] == 10
+    assert [entry["id"] for entry in body["results"]] == [1, 2]
+    assert answer.headers["server-timing"] == "embed;dur=1.23, search;dur=0.3, fetch;dur=0.2, total;dur=1.9"
+    assert answer.headers["cache-control"] == "private, no-cache"
+
+
+def test_one_picture(library: FakeLibrary):
+    entry = result(library.search("dog", 1)[0], "3f9a0c12")
+    assert b64decode(str(entry.pop("preview")), validate=True) == b"RIFF-preview"
+    assert entry == {
+        "id": 1,
+        "score": 0.312346,
+        "url": "/api/image/1?v=3f9a0c12",
+        "width": 64,
+        "height": 48,
+        "color": "#c83c1e",
+        "caption": None,
+        "meta": library.item(1).meta,
+        "similar": [],
+    }
+
+
+def test_what_is_not_wanted_is_left_out(library: FakeLibrary):
+    entry = result(library.item(1), "1", {"caption"})
+    assert list(entry) == ["id", "score", "url", "width", "height", "color", "caption", "similar"]
+
+
+def test_the_state_that_answered_is_told(library: FakeLibrary):
+    hits = library.search("dog", 1)
+    hits.version, hits.relevant_count, hits[0] = "newer", 3, replace(hits[0], similar=(4, 2))
+    body = json.loads(hits_answer(hits, "dog after:2023", library.info(), ("after:2023",)).body)
+    assert (body["index"]["version"], body["weak_from"], body["filters"]) == ("newer", 3, ["after:2023"])
+    assert body["results"][0]["similar"] == [4, 2]
+    assert body["results"][0]["url"].endswith("?v=newer")
+
+
+@pytest.mark.parametrize(
+    ("uri", "is_its_own"),
+    [
+        ("https://pictures.example/a.jpg", True),
+        ("HTTP://pictures.example/a.jpg", True),
+        ("javascript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("file:///etc/passwd", False),
+        ("https://a.example/\n<script>", False),
+        ("", False),
+    ],
+)
+def test_only_an_address_of_the_web_is_handed_on(library: FakeLibrary, uri: str, is_its_own: bool):
+    url = result(replace(library.item(1), uri=uri), "3f")["url"]
+    assert url == (uri if is_its_own else "/api/image/1?v=3f")
+
+
+def test_the_place_of_a_picture_is_not_told(library: FakeLibrary):
+    answer = hits_answer(library.browse(5), None, library.info())
+    facts = info_answer(library.info(), [], "0.1.0")
+    assert str(library.paths[0].parent).encode() not in bytes(answer.body) + bytes(facts.body)
+
+
+def test_in_stored_order_there_is_no_query_and_no_score(library: FakeLibrary):
+    body = json.loads(hits_answer(library.browse(3), None, library.info()).body)
+    assert body["query"] is None
+    assert [entry["score"] for entry in body["results"]] == [None, None, None]
+
+
+def test_the_facts_of_a_library(library: FakeLibrary):
+    assert json.loads(info_answer(library.info(), ("a dog",), "0.1.0").body) == {
+        "name": "demo",
+        "count": 10,
+        "model": "starter",
+        "dim": 396,
+        "version": "3f9a0c12",
+        "failed": 2,
+        "fingerprint": "ab" * 32,
+        "provider": "CPU",
+        "kernel": "avx2",
+        "snapseek": "0.1.0",
+        "examples": ["a dog"],
+        "has_fast": False,
+        "accepts_image_url": False,
+        "max_upload_bytes": 25165824,
+    }
+
+
+@pytest.fixture(params=["orjson", "json"])
+def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What writes the answers."""
+    if request.param == "json":
+        monkeypatch.setattr(responses, "orjson", None)
+    else:
+        pytest.importorskip("orjson")
+    return str(request.param)
+
+
+def test_json_is_compact(writer: str):
+    umlaut = "ä".encode() if writer == "orjson" else b"\\u00e4"
+    assert to_json({"a": [1, None], "b": "ä"}) == b'{"a":[1,null],"b":"' + umlaut + b'"}'
+
+
+def test_an_integer_of_any_size_travels(writer: str):
+    assert to_json({"a": 2**80, "b": float("nan"), "c": "ä"}) == (
+        b'{"a":1208925819614629174706176,"b":null,"c":"\\u00e4"}'
+    )
+
+
+def test_numbers_that_json_does_not_have_become_null(library: FakeLibrary, writer: str):
+    hit = replace(library.item(1), score=float("nan"), meta={"x": [float("inf"), {"y": -1.5}], "t": (1, 2)})
+    body = json.loads(to_json(result(hit, "1")), parse_constant=pytest.fail)
+    assert body["score"] is None
+    assert body["meta"] == {"x": [None, {"y": -1.5}], "t": [1, 2]}
+
+
+def test_a_name_that_is_no_text_travels_escaped(library: FakeLibrary, writer: str):
+    hit = replace(library.item(1), meta={"name": "a\udcff.jpg"})
+    assert b"a\\udcff.jpg" in to_json(result(hit, "1"))

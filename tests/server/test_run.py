@@ -1,0 +1,284 @@
+"""snapseek.server.run: a real port, and a real process where signals matter."""
+
+import http.client
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from snapseek.errors import InputError, ModelMismatchError
+from snapseek.server import run, serve
+from tests.support.fake_library import FakeLibrary
+
+POSIX_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+PROGRAM = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tests.support.fake_library import FakeLibrary
+from snapseek.server import serve
+library = FakeLibrary(Path(sys.argv[2]))
+exec(sys.argv[3])
+serve(library, port=0, on_ready=lambda url: print(url, flush=True))
+print("closed" if library.is_warm.wait(60) else "cold", flush=True)
+"""
+
+
+SLOW = """
+library.is_slow = False
+library.before_search = lambda: time.sleep(3 * library.is_slow)
+import threading
+threading.Timer(0.5, lambda: setattr(library, "is_slow", True)).start()
+"""
+
+
+@contextmanager
+def running(folder: Path, setup: str = "") -> Iterator[tuple[subprocess.Popen[str], str, int]]:
+    """A server in a process of its own: the process, its host and its port."""
+    here = str(Path(__file__).parents[2])
+    command = [sys.executable, "-c", PROGRAM, here, str(folder), setup]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        where = urlsplit(process.stdout.readline())
+        if where.hostname is None or where.port is None:
+            pytest.fail(process.communicate()[1])
+        yield process, where.hostname, where.port
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def raw(host: str, port: int, request: bytes) -> bytes:
+    """The bytes that come back for these bytes; none if the connection was cut while they were sent."""
+    answer = b""
+    with socket.create_connection((host, port), timeout=60) as connection, suppress(ConnectionError):
+        connection.sendall(request)
+        while part := connection.recv(65536):
+            answer += part
+    return answer
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    with running(tmp_path_factory.mktemp("pictures")) as (_, host, port):
+        yield host, port
+
+
+def test_no_part_of_an_answer_waits_for_another() -> None:
+    with run.open_port("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_server_answers_at_the_address_it_tells(server: tuple[str, int]):
+    connection = http.client.HTTPConnection(*server, timeout=60)
+    connection.request("GET", "/api/search?q=two+dogs&limit=1")
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert b'"query":"two dogs"' in answer.read()
+    assert answer.getheader("server") is None
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /api/items/%ff%fe HTTP/1.1",
+        b"GET /api/items/% HTTP/1.1",
+        b"GET /%00 HTTP/1.1",
+        b"GET /..%2f..%2fetc%2fpasswd HTTP/1.1",
+        b"GET /assets/..%2f..%2frun.py HTTP/1.1",
+        b"GET /assets/%2e%2e/%2e%2e/run.py HTTP/1.1",
+        b"GET /api/search?q=%zz%00 HTTP/1.1",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1",
+        b"GET http://evil.example/api/info HTTP/1.1\r\nX-Evil: 1",
+        b"POST /api/items HTTP/1.1\r\nContent-Length: 5",
+        b"GET / HTTP/9.9",
+        b"\xff\xfe\xfd",
+        b"GET /api/info HTTP/1.1\r\nX-Long: " + b"a" * 200_000,
+        b"GET /api/info HTTP/1.1\r\nUpgrade: websocket\r\nX-Odd: \xff",
+    ],
+)
+def test_no_bytes_make_the_server_fail(server: tuple[str, int], request_line: bytes):
+    host = b"\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answer = raw(*server, request_line + host)
+    if answer or len(request_line) < 65_536:  # one that is too long may be cut off without an answer
+        assert int(answer.split(b" ")[1]) in (200, 400, 404, 405)
+    assert b"Traceback" not in answer
+    assert b"root:" not in answer
+    assert raw(*server, b"GET /healthz HTTP/1.1" + host).endswith(b'{"status":"ok"}')
+
+
+def test_a_foreign_name_is_refused(server: tuple[str, int]):
+    answer = raw(*server, b"GET /api/info HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 421 ")
+
+
+def test_a_client_that_leaves_early_harms_nobody(server: tuple[str, int]):
+    for _ in range(20):
+        with socket.create_connection(server, timeout=60) as connection:
+            connection.sendall(b"GET /api/image/5 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert raw(*server, b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n").endswith(b'{"status":"ok"}')
+
+
+@POSIX_SIGNALS
+def test_ctrl_c_closes_in_order(tmp_path: Path):
+    with running(tmp_path) as (process, host, port):
+        kept = http.client.HTTPConnection(host, port, timeout=60)
+        kept.request("GET", "/healthz")
+        kept.getresponse().read()
+        process.send_signal(signal.SIGINT)
+        output, complaints = process.communicate(timeout=60)
+        kept.close()
+    assert (process.returncode, output, complaints) == (0, "closed\n", "")
+
+
+@POSIX_SIGNALS
+def test_a_second_ctrl_c_cuts_off_what_is_under_way_without_a_word(tmp_path: Path):
+    """Over a search that takes three seconds, and signals at several moments of the stop."""
+    for pause_s in (0.0, 0.15):
+        with running(tmp_path, SLOW) as (process, host, port):
+            client = http.client.HTTPConnection(host, port, timeout=60)
+            client.request("GET", "/api/search?q=two+dogs")
+            time.sleep(0.2)
+            for _ in range(3):
+                process.send_signal(signal.SIGINT)
+                time.sleep(pause_s)
+            _, complaints = process.communicate(timeout=60)
+            client.close()
+        assert complaints == ""
+
+
+@POSIX_SIGNALS
+def test_a_request_to_end_is_heeded(tmp_path: Path):
+    with running(tmp_path) as (process, _, _):
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+    assert complaints == ""
+
+
+class StoppedError(Exception):
+    """Ends `serve` at the place where a test looks at it."""
+
+
+def test_the_first_search_is_done_before_the_port_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    library = FakeLibrary(tmp_path)
+
+    def refuse(host: str, port: int) -> None:
+        raise StoppedError(f"{len(library.asked)} searched before {host}:{port}")
+
+    monkeypatch.setattr(run, "open_port", refuse)
+    with pytest.raises(StoppedError, match=r"1 searched before 127\.0\.0\.1:8000"):
+        serve(library)
+    assert library.asked == [("a dog", 1, 0)]
+
+
+def test_a_library_that_cannot_be_searched_is_not_served(tmp_path: Path):
+    library = FakeLibrary(tmp_path)
+    library.encoder.examples = ("other model",)
+    with pytest.raises(ModelMismatchError):
+        serve(library, port=0)
+
+
+@pytest.mark.parametrize("examples", [(), ("unknown words",)])
+def test_a_model_is_warmed_with_whatever_words_there_are(tmp_path: Path, examples: tuple[str, ...]):
+    library = FakeLibrary(tmp_path)
+    library.encoder.examples = examples
+    run.warm(library)
+    assert len(library.asked) == 1
+
+
+def test_a_port_in_use_is_refused_with_a_way_out(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port} of 127.0.0.1 is in use; .* another"):
+            serve(FakeLibrary(tmp_path), port=port)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "sentence"),
+    [
+        ("127.0.0.1", -1, "expected a port from 0 to 65535, found -1"),
+        ("127.0.0.1", 65536, "found 65536"),
+        ("no such host.invalid", 0, "is not known here"),
+        ("a" * 70 + ".example", 0, "is not known here"),
+        ("192.0.2.1", 0, "is not an address of this machine"),
+    ],
+)
+def test_a_place_that_cannot_be_opened_is_refused(host: str, port: int, sentence: str):
+    with pytest.raises(InputError, match=sentence):
+        run.open_port(host, port)
+
+
+def test_a_port_that_the_user_may_not_open(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(InputError, match="choose one above 1023"):
+        run.open_port("127.0.0.1", 80)
+
+
+def test_a_free_port_is_told_as_it_is():
+    with run.open_port("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        assert port > 0
+        assert run.address(listener) == f"http://127.0.0.1:{port}/"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "localhost"])
+def test_a_port_on_every_address_is_told_as_the_loopback(host: str):
+    with run.open_port(host, 0) as listener:
+        assert urlsplit(run.address(listener)).hostname == "127.0.0.1"
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_an_ipv6_address_is_told_in_brackets():
+    try:
+        listener = run.open_port("::1", 0)
+    except InputError as error:
+        pytest.skip(str(error))
+    with listener:
+        assert run.address(listener).startswith("http://[::1]:")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LocalHost", "::1", "127.0.0.5"])
+def test_a_server_for_this_machine_answers_to_its_own_names_only(host: str):
+    names = run.allowed_hosts(host)
+    assert names is not None
+    assert {"localhost", "127.0.0.1", "[::1]"} <= names
+    assert (f"[{host}]" if ":" in host else host.lower()) in names
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "pictures.example", ""])
+def test_a_server_for_others_warns_and_answers_to_every_name(host: str, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.WARNING, logger="snapseek.server"):
+        assert run.allowed_hosts(host) is None
+    assert "can be reached by others" in caplog.text
+
+
+def test_the_browser_is_opened_once_the_port_is_told(monkeypatch: pytest.MonkeyPatch):
+    seen: list[str] = []
+    opened = threading.Event()
+
+    def open_page(url: str) -> bool:
+        seen.append(f"browser {url}")
+        opened.set()
+        return True
+
+    monkeypatch.setattr("webbrowser.open", open_page)
+    run._announce("http://127.0.0.1:1/", lambda url: seen.append(f"ready {url}"), True)
+    assert opened.wait(60)
+    assert seen == ["ready http://127.0.0.1:1/", "browser http://127.0.0.1:1/"]

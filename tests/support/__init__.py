@@ -1,0 +1,1 @@
+"""What the tests share: models, libraries, servers, oracles and hostile inputs."""

@@ -1,0 +1,166 @@
+"""A library without a model or vectors, for the tests of the server: a small file of every kind it meets."""
+
+import io
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
+from snapseek.library import Hit, Hits, LibraryInfo, Timings
+from snapseek.library.filters.parser import ParsedQuery, parse_query
+from snapseek.library.search.suggestions import ColumnSuggestion, Suggestions
+from snapseek.library.search.terms import Query, terms_of, written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VERSION = "3f9a0c12"
+SIZE = (64, 48)
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+# Words that stand for a library in trouble.
+TROUBLE: dict[str, Exception] = {
+    "unknown words": InputError("the model knows no word in 'unknown words'; try other words"),
+    "other model": ModelMismatchError("the library was made by another model"),
+    "damage": FormatError("shards/0.snap is damaged; index the folder anew"),
+    "defect": RuntimeError("secret detail"),
+}
+
+
+def picture_bytes(kind: str, **options: object) -> bytes:
+    """A small picture of a kind that Pillow writes."""
+    stream = io.BytesIO()
+    Image.new("RGB", SIZE, (200, 60, 30)).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+FILES = {
+    "a.jpg": picture_bytes("JPEG"),
+    "b.png": picture_bytes("PNG"),
+    "c.webp": picture_bytes("WEBP"),
+    "d.gif": picture_bytes("GIF"),
+    "e.tiff": picture_bytes("TIFF"),
+    "png named.jpg": picture_bytes("PNG"),
+    "svg named.png": SVG,
+    "html named.jpg": b"<!doctype html><script>alert(1)</script>",
+    "cut.jpg": picture_bytes("JPEG")[:300],
+    "empty.jpg": b"",
+}
+
+
+class FakeLibrary:
+    """Answers like `snapseek.library.Library`, always with the same pictures; ids begin at 1."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = [folder / name for name in FILES]
+        for path, data in zip(self.paths, FILES.values(), strict=True):
+            path.write_bytes(data)
+        self.encoder = SimpleNamespace(examples=("a dog", "two boats"))
+        self.before_search: Callable[[], object] = lambda: None
+        self.asked: list[tuple[str, int, int]] = []
+        self.options: dict[str, object] = {}
+        self.fast_encoder: object = None
+        self.is_warm = threading.Event()
+
+    def id_of(self, name: str) -> int:
+        """The id of the file with that name."""
+        return 1 + list(FILES).index(name)
+
+    def path_of(self, name: str) -> Path:
+        """Where the file with that name is."""
+        return self.paths[list(FILES).index(name)]
+
+    def warm(self) -> None:
+        self.is_warm.set()
+
+    def parse_query(self, query: str) -> ParsedQuery:
+        return parse_query(query, ())
+
+    def search(self, query: Query | None = None, k: int = 20, *, offset: int = 0, **options: object) -> Hits:
+        self.options = options
+        if query is None:
+            return self._page(k, offset, Timings(0.0, 0.3, 0.2, 0.5), scored=False)
+        terms = terms_of(query)
+        for term in terms:
+            if isinstance(term.subject, int):
+                self.item(term.subject)
+        text = written(terms)
+        self.asked.append((text, k, offset))
+        self.before_search()
+        if text in TROUBLE:
+            raise TROUBLE[text].with_traceback(None)
+        return self._page(k, offset, Timings(1.2345, 0.3, 0.2, 1.9), scored=True)
+
+    def browse(self, k: int = 20, *, offset: int = 0, **options: object) -> Hits:
+        self.options = options
+        return self._page(k, offset, Timings(0.0, 0.0, 0.2, 0.2), scored=False)
+
+    def item(self, item: int) -> Hit:
+        if not 1 <= item <= len(self.paths):
+            raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
+        return self._hit(item, None)
+
+    def get_many(self, items: Sequence[int]) -> Hits:
+        hits = [self._hit(item, None) for item in items if 1 <= item <= len(self.paths)]
+        return Hits(hits, total=len(hits))
+
+    def archive_uri(self, item: int) -> str | None:
+        self.item(item)
+        return None
+
+    def original_path(self, item: int) -> Path:
+        self.item(item)
+        return self.paths[item - 1]
+
+    @property
+    def version(self) -> str:
+        return VERSION
+
+    def suggestions(self) -> Suggestions:
+        values = [("jpeg", 3), ("png", 2)]
+        return Suggestions(["a dog"], [ColumnSuggestion("kind", "type", values)])
+
+    def info(self) -> LibraryInfo:
+        return LibraryInfo(
+            path=self.paths[0].parent,
+            name="demo",
+            count=len(self.paths),
+            failed=2,
+            dim=396,
+            model="starter",
+            fingerprint="ab" * 32,
+            provider="CPU",
+            kernel="avx2",
+            version=VERSION,
+            created="2025-01-01T00:00:00+00:00",
+            size_bytes=12345,
+            folders=(self.paths[0].parent,),
+        )
+
+    def _page(self, k: int, offset: int, took: Timings, *, scored: bool) -> Hits:
+        ids = range(1, len(self.paths) + 1)[offset : offset + k]
+        hits = [self._hit(item, 0.3123456789 / item if scored else None) for item in ids]
+        return Hits(hits, total=len(self.paths), took=took, version=VERSION, library_count=len(self.paths))
+
+    def _hit(self, item: int, score: float | None) -> Hit:
+        path = self.paths[item - 1]
+        return Hit(
+            id=item,
+            score=score,
+            uri=path.as_uri(),
+            width=SIZE[0],
+            height=SIZE[1],
+            color="#c83c1e",
+            preview=b"RIFF-preview",
+            caption=None,
+            meta={
+                "name": path.name,
+                "folder": "",
+                "size_bytes": len(FILES[path.name]),
+                "modified": "2025-01-01T00:00:00+00:00",
+            },
+        )

@@ -1,0 +1,90 @@
+"""The page in a real Chromium against the real server: what its tests share."""
+
+import os
+import re
+import time
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
+from snapseek.library import Library
+from tests.conftest import write_pictures
+from tests.support.once import once
+from tests.support.page_server import CHROMIUM, FLAGS, serving
+
+LARGE = 1100
+PATIENCE_S = 60
+expect.set_options(timeout=1000 * PATIENCE_S)
+_DATE, _KEYWORDS = 0x0132, 0x9C9E
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, encoder):
+    """The address of a server in a process of its own, with 86 pictures: six colours and eighty greys."""
+    place = tmp_path_factory.mktemp("served")
+    folder = write_pictures(place / "pictures")
+    for level in range(80):
+        Image.new("RGB", (40 + level, 60), (level + 60,) * 3).save(folder / f"grey-{level:02}.png")
+    Library.build(folder, place / "l", encoder=encoder)
+    with serving(place / "l") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory, encoder):
+    """The address of a server of 1,100 pictures in 11 folders, of five years, every second one tagged."""
+    with serving(once(tmp_path_factory, "large", lambda place: build_large(place, encoder)) / "l") as address:
+        yield address
+
+
+def build_large(place, encoder):
+    for number in range(LARGE):
+        path = place / "pictures" / f"trip {number // 100:02}" / f"{number:04}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        exif = Image.Exif()
+        exif[_DATE] = f"{2019 + number % 5}:06:01 12:00:00"
+        if number % 2:
+            exif[_KEYWORDS] = "sunny".encode("utf-16le")
+        hue = number * 360 // LARGE
+        Image.new("RGB", (24 + number % 17, 24), f"hsl({hue}, 80%, 50%)").save(path, exif=exif)
+    Library.build(place / "pictures", place / "l", encoder=encoder)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("expected chromium, chromium-browser or google-chrome on the PATH")
+        pytest.skip("no chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    yield page
+    page.close()
+    assert [problem for problem in problems if "Failed to load resource" not in problem] == []
+
+
+def wait_until(page, happens):
+    """Let the page go on until something has happened out here, to a route say."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not happens():
+        assert time.monotonic() < end_s
+        page.wait_for_timeout(20)
+
+
+def ask(page, words):
+    page.get_by_test_id("search-input").fill(words)
+
+
+def expect_first(page, name):
+    expect(page.get_by_test_id("preview").first).to_have_attribute("alt", re.compile(name))

@@ -1,0 +1,43 @@
+"""A server in a process of its own, and the browser that looks at it: for the tests and figures."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def serving(library: Path, program: str = "snapseek") -> Iterator[str]:
+    """The address of a server of the library, while the block runs; `program` is a module like `snapseek`."""
+    command = [sys.executable, "-m", program, "serve", str(library), "--port", "0"]
+    own = {
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+    }  # tests have programs, too
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **own})
+    assert process.stderr is not None
+    try:
+        address = None
+        for line in process.stderr:
+            if address := re.search(r"http://\S+", line):
+                break
+        assert address, "the server said no address"
+        yield address.group().rstrip("/")
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode in (0, -15, 143)

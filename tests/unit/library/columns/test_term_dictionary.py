@@ -1,0 +1,55 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snapseek.library.columns.term_dictionary import TermDictionary
+
+TEXTS = ["", "2019/holiday", "a", "ab", "b", "beach", "holiday", "holiday/x", "red door", "é", "海"]
+
+
+@pytest.fixture(scope="module")
+def vocabulary():
+    return TermDictionary.of(sorted(TEXTS, key=str.encode))
+
+
+def test_it_is_a_list_of_texts(vocabulary):
+    assert [text.decode() for text in vocabulary] == vocabulary.array().to_pylist() == sorted(TEXTS)
+    with pytest.raises(IndexError):
+        vocabulary[len(TEXTS)]
+
+
+@given(value=st.sampled_from([*TEXTS, "aa", "z", "holi", "hol*"]))
+def test_comparisons_are_those_of_bytes(vocabulary, value):
+    holds = {
+        "=": lambda text: text == value,
+        "<": lambda text: text.encode() < value.encode(),
+        "<=": lambda text: text.encode() <= value.encode(),
+        ">": lambda text: text.encode() > value.encode(),
+        ">=": lambda text: text.encode() >= value.encode(),
+        "prefix": lambda text: text.startswith(value),
+    }
+    for operator, is_so in holds.items():
+        found = [vocabulary[code].decode() for code in vocabulary.codes(operator, value)]
+        assert found == [text for text in sorted(TEXTS, key=str.encode) if is_so(text)], operator
+
+
+def test_words_and_folders(vocabulary):
+    def found(operator, value):
+        return [vocabulary[code].decode() for code in vocabulary.codes(operator, value)]
+
+    assert (
+        found("contains", "red") == found("contains", "red do*") == found("contains", "door") == ["red door"]
+    )
+    assert found("contains", "re") == []
+    assert found("contains", "holiday x") == ["holiday/x"]
+    assert found("within", "holiday") == ["2019/holiday", "holiday", "holiday/x"]
+    assert found("within", "/holiday/") == ["holiday", "holiday/x"]
+    assert found("within", "holi") == []
+    assert len(found("within", "/")) == len(TEXTS)
+
+
+def test_a_vocabulary_may_be_empty():
+    nothing = TermDictionary.of([])
+    assert len(nothing) == 0
+    assert nothing.codes("=", "a").tolist() == nothing.codes("contains", "a").tolist() == []
+    assert nothing.span("a") == (0, 0)

@@ -1,0 +1,46 @@
+import pytest
+
+from snapseek.errors import InputError
+from snapseek.library.filters.ast import (
+    MAX_CONDITIONS,
+    MAX_DEPTH,
+    And,
+    Condition,
+    GeoWithin,
+    Not,
+    Or,
+    check_size,
+    leaves,
+    normalised,
+)
+
+A, B, C = (Condition(name, "=", 1) for name in "abc")
+
+
+def test_many_ways_to_write_it_have_one_form():
+    expected = normalised(And((A, B, Not(C))))
+    for tree in (
+        And((Not(C), B, A, A)),
+        And((And((A,)), Or((And((B, Not(Not(Not(C))))),)))),
+        Not(Not(And((B, And((Not(C), A)), And(()))))),
+    ):
+        assert normalised(tree) == expected
+    assert normalised(Or((A,))) == A
+    assert normalised(And(())) == And(())
+    assert normalised(And((A, B))) != normalised(Or((A, B)))
+
+
+def test_every_condition_of_a_tree():
+    assert list(leaves(And((A, Not(Or((B, GeoWithin(0, 0, 1)))))))) == [A, B, GeoWithin(0, 0, 1)]
+
+
+def test_trees_have_a_largest_size():
+    deep = A
+    for _ in range(MAX_DEPTH - 1):
+        deep = Not(deep)
+    check_size(deep)
+    check_size(And((A,) * MAX_CONDITIONS))
+    with pytest.raises(InputError, match="16 levels"):
+        check_size(Not(deep))
+    with pytest.raises(InputError, match="256 conditions"):
+        check_size(And((A,) * (MAX_CONDITIONS + 1)))

@@ -1,0 +1,61 @@
+"""snapseek.library.indexing.bounded_map."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from snapseek.library.indexing.bounded_map import bounded_map
+
+
+def test_results_come_in_order():
+    late = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            late.wait(5)
+        elif item == 3:
+            late.set()
+        return item * item
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(bounded_map(pool, work, range(9), 4)) == [item * item for item in range(9)]
+
+
+def test_no_more_is_begun_than_allowed():
+    begun: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        results = bounded_map(pool, lambda item: item, (begun.append(item) or item for item in range(100)), 3)
+        assert begun == []
+        assert next(results) == 0
+        assert begun == [0, 1, 2]
+        assert next(results) == 1
+        assert begun == [0, 1, 2, 3]
+
+
+def test_an_error_of_the_work_comes_in_its_place():
+    def work(item: int) -> float:
+        return 6 / item
+
+    with ThreadPoolExecutor(2) as pool:
+        results = bounded_map(pool, work, [3, 2, 0, 1], 4)
+        assert [next(results), next(results)] == [2, 3]
+        with pytest.raises(ZeroDivisionError):
+            next(results)
+
+
+def test_what_nobody_asks_for_any_more_is_not_begun():
+    go, done = threading.Event(), []
+
+    def work(item: int) -> int:
+        if item:
+            go.wait(5)
+        done.append(item)
+        return item
+
+    with ThreadPoolExecutor(1) as pool:
+        results = bounded_map(pool, work, range(50), 10)
+        assert next(results) == 0
+        results.close()
+        go.set()
+    assert len(done) <= 2

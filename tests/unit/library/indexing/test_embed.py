@@ -1,0 +1,102 @@
+import io
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from snapseek.images import open_image
+from snapseek.library.indexing import embed
+from snapseek.library.indexing.embed import embed_pictures
+from snapseek.library.paths import DEMO_PICTURES
+from snapseek.models import Encoder
+from snapseek.sources import find_pictures
+from tests.support.tiny_model import write_tiny_model
+
+COUNT = 37
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Many colours; number 5 is broken, number 20 is empty."""
+    place = tmp_path / "pictures"
+    place.mkdir()
+    rng = np.random.default_rng(3)
+    for number in range(COUNT):
+        color = tuple(int(level) for level in rng.integers(0, 256, 3))
+        Image.new("RGB", (30 + number, 40), color).save(place / f"{number:02}.png")
+    (place / "05.png").write_bytes((place / "06.png").read_bytes()[:60])
+    (place / "20.png").write_bytes(b"")
+    return place
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_outcomes_come_in_order_and_each_vector_is_its_pictures(folder, encoder, threads):
+    pictures = list(find_pictures(folder))
+    outcomes = list(embed_pictures(pictures, encoder, threads))
+    assert [outcome.picture for outcome in outcomes] == pictures
+    broken = [outcome.picture.name for outcome in outcomes if outcome.reason is not None]
+    assert broken == ["05.png", "20.png"]
+    for outcome in outcomes:
+        if outcome.reason is None:
+            alone = encoder.embed_images([open_image(outcome.picture.path).image])
+            np.testing.assert_allclose(outcome.vector, alone, atol=1e-6)
+            assert outcome.record["width"] == 30 + int(outcome.picture.name[:2])
+            assert 0 < len(outcome.record["preview"]) <= 500
+
+
+def test_a_picture_that_the_model_finds_nothing_in_spoils_no_other(tmp_path):
+    model = Encoder.load(write_tiny_model(tmp_path / "model", mean=[1.0, 0.0, 0.0]))
+    for name, color in (("a", "blue"), ("b", "red"), ("c", "white")):
+        Image.new("RGB", (9, 9), color).save(tmp_path / f"{name}.png")
+    found = list(embed_pictures(find_pictures(tmp_path), model, threads=2))
+    assert [outcome.reason for outcome in found] == [None, "the model finds nothing in this picture", None]
+    assert [outcome.vector is None for outcome in found] == [False, True, False]
+
+
+def test_nothing_in_nothing_out(encoder):
+    assert list(embed_pictures([], encoder, threads=2)) == []
+
+
+def test_a_fixed_batch_of_one_is_kept(folder, tmp_path):
+    from tests.support.model_specimens import write_immich
+
+    write_immich(tmp_path / "model")
+    outcomes = list(embed_pictures(find_pictures(folder), Encoder.load(tmp_path / "model"), threads=2))
+    assert len(outcomes) == COUNT
+
+
+def test_no_more_is_read_ahead_than_allowed(folder, encoder, monkeypatch):
+    read, lock = [], threading.Lock()
+
+    def counted(path, **options):
+        with lock:
+            read.append(path)
+        return open_image(path, **options)
+
+    monkeypatch.setattr(embed, "open_image", counted)
+    monkeypatch.setattr(embed, "_HANDFUL", 2)
+    outcomes = embed_pictures(find_pictures(folder), encoder, threads=1)
+    next(outcomes)
+    assert len(read) <= 2 * embed._LOOK_AHEAD
+    outcomes.close()
+    assert len(read) <= 2 * embed._LOOK_AHEAD
+
+
+def test_what_the_tower_raises_stops_the_index(folder, tmp_path):
+    broken = Encoder.load(write_tiny_model(tmp_path / "model", image_dim=4))
+    with pytest.raises(Exception, match="different models"):
+        list(embed_pictures(find_pictures(folder), broken, threads=2))
+
+
+def test_a_photograph_shrunk_while_it_is_read_keeps_its_vector():
+    """A demo picture at 4 megapixels: read whole, and by the JPEG decoder at a fraction."""
+    starter, data = Encoder.load(), io.BytesIO()
+    small = Image.open(sorted(DEMO_PICTURES.rglob("*.jpg"))[0])
+    small.resize((small.width * 6, small.height * 6), Image.Resampling.BICUBIC).save(data, "JPEG", quality=90)
+    whole = open_image(data.getvalue()).image
+    shrunk = open_image(data.getvalue(), min_side=starter.picture_side_px).image
+    assert shrunk.width <= whole.width / 2
+    assert min(shrunk.size) >= 2 * starter.picture_side_px
+    first, second = starter.embed_images([whole]), starter.embed_images([shrunk])
+    assert (first @ second.T)[0, 0] >= 0.995

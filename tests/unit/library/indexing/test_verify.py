@@ -1,0 +1,149 @@
+"""snapseek.library.indexing.verify: any damage is found, and what is whole is said to be."""
+
+import shutil
+
+import pyarrow as pa
+import pytest
+
+from snapseek.errors import LibraryNotFoundError
+from snapseek.library import Library, verify
+from snapseek.library.records.arrow_file import SCHEMA
+from snapseek.library.storage import database
+from snapseek.library.storage.database import Database
+from tests.conftest import PICTURES, write_pictures
+from tests.support.embedding_files import write_embeddings
+from tests.support.vector_rows import unit_rows
+
+
+@pytest.fixture
+def grown(folder, tmp_path, encoder):
+    """A library with a tombstone, a moved picture, one that is broken, and vectors."""
+    place = tmp_path / "l"
+    library = Library.build(folder, place, encoder=encoder)
+    laion = write_embeddings(tmp_path / "laion", unit_rows(30, dim=3).astype("f2"))
+    Library.import_vectors(laion, place, encoder=encoder)
+    (folder / "bad.jpg").write_bytes(b"x")
+    (folder / "red.jpg").rename(folder / "deep" / "red2.jpg")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("snapseek.library.indexing.compact.SMALL_ROWS", 0)
+        patch.setattr("snapseek.library.indexing.compact._MOST_DEAD", 1)
+        library.sync()
+        library.refresh()
+        library.remove(library.search("green", 1)[0].id)
+    with Database.open(place) as opened:
+        assert opened.tombstones()
+        assert len(opened.shards()) == 3
+    return place
+
+
+def shards(place, suffix):
+    return sorted((place / "shards").glob(f"*{suffix}"))
+
+
+def test_a_whole_library(grown):
+    assert verify(grown) == []
+    assert Library.open(grown).verify() == []
+
+
+def test_progress_ends_at_all(grown):
+    seen = []
+    verify(grown, seen.append)
+    assert seen[-1] == 1
+
+
+def test_no_library(tmp_path):
+    with pytest.raises(LibraryNotFoundError):
+        verify(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".snap", ".arrow"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "flipped", "swapped"])
+def test_any_damage_to_a_file_is_found(grown, suffix, damage):
+    for number in range(3):
+        path = shards(grown, suffix)[number]
+        good = path.read_bytes()
+        data = bytearray(good)
+        data[len(data) // 2] ^= 1
+        other = shards(grown, suffix)[number - 1].read_bytes()
+        broken = {"empty": b"", "cut": good[:-9], "flipped": bytes(data), "swapped": other}
+        if damage == "missing":
+            path.unlink()
+        else:
+            path.write_bytes(broken[damage])
+        problems = verify(grown)
+        assert path.stem in {problem.place.name.split(".")[0] for problem in problems}
+        path.write_bytes(good)
+        assert verify(grown) == []
+
+
+def test_every_bit_of_the_records_counts(grown):
+    path = shards(grown, ".arrow")[0]
+    good = path.read_bytes()
+    for place in range(0, len(good), len(good) // 40):
+        data = bytearray(good)
+        data[place] ^= 0x10
+        path.write_bytes(data)
+        assert verify(grown) != []
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("DELETE FROM files WHERE item = (SELECT max(item) FROM files)", "rows that no file is known for"),
+        ("UPDATE files SET item = 999 WHERE item = (SELECT max(item) FROM files)", "found none for 1"),
+        ("DELETE FROM tombstones", "newer shard has, too"),
+        ("INSERT INTO tombstones SELECT stem, 999 FROM shards", "tombstones of no row"),
+        ("UPDATE shards SET rows = rows + 1", "expected 7 rows of 3 numbers, found 6 rows of 3"),
+        ("UPDATE settings SET value = '2' WHERE name = 'next_id'", "next_id of at least"),
+    ],
+)
+def test_a_catalogue_that_tells_another_story(grown, statement, message):
+    with Database.writing(grown) as opened:
+        opened.connection.execute(statement)
+    assert any(message in problem.what for problem in verify(grown))
+
+
+def test_a_damaged_database_is_found(folder, tmp_path, encoder, monkeypatch):
+    many = tmp_path / "many"
+    for number in range(30):
+        shutil.copytree(write_pictures(tmp_path / "p"), many / str(number))
+    Library.build(many, tmp_path / "l", encoder=encoder)
+    path = tmp_path / "l" / database.FILE_NAME
+    data = bytearray(path.read_bytes())
+    data[-2000:-1000] = b"\xff" * 1000
+    path.write_bytes(data)
+    assert any(problem.place == path for problem in verify(tmp_path / "l"))
+
+
+def test_a_preview_that_is_too_large_is_found(folder, tmp_path, encoder, monkeypatch):
+    library = Library.build(folder, tmp_path / "l", encoder=encoder)
+    (path,) = shards(tmp_path / "l", ".arrow")
+    with pa.ipc.open_file(path) as reader:
+        table = reader.read_all()
+    previews = pa.array([b"x" * 501] * len(PICTURES), pa.binary())
+    table = table.set_column(table.schema.get_field_index("preview"), table.schema.field("preview"), previews)
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+    with Database.writing(tmp_path / "l") as opened:
+        opened.connection.execute("UPDATE shards SET records_crc = NULL")
+    assert "at most 500 bytes, found one of 501" in library.verify()[0].what
+
+
+def test_a_flipped_bit_of_a_column_index_is_found_and_mended(grown, monkeypatch):
+    monkeypatch.setattr("snapseek.library.columns.column_store.KEPT_ROWS", 1)
+    expected = Library.open(grown).browse(where="type:jpeg").total
+    path = shards(grown, f".{SCHEMA.get_field_index('kind')}.facet")[0]
+    whole = path.read_bytes()
+    for place in (-1, 20):  # in the last array, in the header
+        data = bytearray(whole)
+        data[place] ^= 1
+        path.write_bytes(data)
+        assert Library.open(grown).browse(where="type:jpeg").total == expected
+        path.write_bytes(data)
+        (problem,) = verify(grown)
+        assert problem.place == path
+        report = Library.open(grown).repair()
+        assert report.problems == (problem,)
+        assert report.shards_dropped == 0
+        assert verify(grown) == []
+        assert path.read_bytes() == whole

@@ -1,0 +1,87 @@
+"""snapseek.library.storage.migrations: libraries of format 2 are read as they are, renewed by a writer."""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from snapseek.library import Library
+from snapseek.library.storage.database import FILE_NAME, Database
+from tests.conftest import PICTURES
+from tests.support.embedding_files import write_embeddings
+from tests.support.vector_rows import unit_rows
+
+FORMAT_2 = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE shards (
+    stem TEXT PRIMARY KEY, rows INTEGER NOT NULL, source BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE imports (
+    source BLOB NOT NULL, within BLOB NOT NULL, size_bytes INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
+    rows INTEGER NOT NULL, left_out INTEGER NOT NULL, reason TEXT, PRIMARY KEY (source, within)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE files (
+    folder BLOB NOT NULL, within BLOB NOT NULL, size_bytes INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
+    item INTEGER, reason TEXT, PRIMARY KEY (folder, within)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@pytest.fixture
+def old(folder, tmp_path, encoder):
+    """A library of pictures, a broken one among them, and of vectors, as version 2 wrote it."""
+    (folder / "bad.jpg").write_bytes(b"x")
+    place = tmp_path / "l"
+    Library.build(folder, place, encoder=encoder)
+    laion = write_embeddings(tmp_path / "laion", unit_rows(30, dim=3).astype("f2"))
+    Library.import_vectors(laion, place, encoder=encoder)
+    with Database.open(place) as new:
+        settings, shards, files, imports = new.settings(), new.shards(), list(new.files()), new.imports()
+    (place / FILE_NAME).unlink()
+    with closing(sqlite3.connect(place / FILE_NAME)) as connection:
+        connection.executescript(FORMAT_2)
+        connection.executemany("INSERT INTO settings VALUES (?, ?)", (settings | {"format": "2"}).items())
+        rows = [(s.stem, s.rows, os.fsencode(s.source) if s.source else b"") for s in shards]
+        connection.executemany("INSERT INTO shards VALUES (?, ?, ?)", rows)
+        for f in files:
+            row = (
+                os.fsencode(f.folder),
+                os.fsencode(f.within),
+                f.size_bytes,
+                f.modified_ns,
+                f.item,
+                f.reason,
+            )
+            connection.execute("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", row)
+        for i in imports:
+            row = (os.fsencode(i.source), os.fsencode(i.within), i.size_bytes, i.modified_ns, i.rows, 0, None)
+            connection.execute("INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        connection.commit()
+    return place
+
+
+def test_an_old_library_is_read_as_it_is(old, folder, tmp_path, encoder):
+    before = (old / FILE_NAME).read_bytes()
+    library = Library.open(old, encoder=encoder)
+    assert len(library) == len(library.search("red", 99)) == len(PICTURES) + 30
+    assert [failure.path.name for failure in library.failures()] == ["bad.jpg"]
+    assert list(library.info().folders) == [folder, tmp_path / "laion"]
+    assert (old / FILE_NAME).read_bytes() == before
+
+
+def test_the_next_writer_renews_it(old, folder, tmp_path, encoder):
+    with Database.open(old) as catalogue:
+        read = (catalogue.shards(), list(catalogue.files()), catalogue.imports(), catalogue.folders())
+    library = Library.open(old, encoder=encoder)
+    report = library.sync()
+    assert (report.unchanged, report.added) == (len(PICTURES) + 1, 0)
+    with Database.open(old) as catalogue:
+        assert catalogue.settings()["format"] == "3"
+        again = (catalogue.shards(), list(catalogue.files()), catalogue.imports(), catalogue.folders())
+    assert again == read
+    (folder / "bad.jpg").unlink()
+    shutil.copy(folder / "red.jpg", folder / "other.jpg")
+    report = library.sync()
+    assert (report.added, report.removed, len(library)) == (1, 0, len(PICTURES) + 31)

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from snapseek.library.filters.ast import Condition, Not
+from snapseek.library.storage import selection
+from snapseek.library.storage.selection import Selection, SelectionCache
+from tests.support.filtered_library import ROWS, filtered_library
+
+TREE = Condition("licence", "=", "cc0")
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory, encoder):
+    library, _ = filtered_library(tmp_path_factory.mktemp("matching"), encoder)
+    return library.snapshot()._shards.parts
+
+
+def test_rows_come_in_order_of_their_ids(parts, monkeypatch):
+    monkeypatch.setattr(selection, "_CHUNK_ROWS", 64)
+    found = Selection(parts, TREE)
+    rows = found.rows_by_id(0, 0, ROWS)
+    assert len(rows) == len(found) == ROWS // 3
+    assert parts[0].shard.ids[rows].tolist() == list(range(1, ROWS, 3))
+    for start, end in ((0, 0), (0, 5), (5, 90), (499, 600), (700, 800)):
+        assert found.rows_by_id(0, start, end) == rows[start:end]
+    assert all(found.has(0, row) for row in rows)
+    assert len(Selection(parts, Not(TREE))) == ROWS - len(rows)
+
+
+def test_everything_matches_no_filter(parts):
+    everything = Selection(parts, None)
+    assert len(everything) == ROWS
+    assert everything.allowed(0) is None
+    assert everything.rows_by_id(0, 3, 5) == parts[0].shard.order[3:5].tolist()
+    assert everything.has(0, 0)
+
+
+def test_lately_asked_filters_are_kept_and_no_more(parts):
+    kept = SelectionCache(parts)
+    first = kept.of(TREE)
+    assert kept.of(Condition("licence", "=", "cc0")) is first
+    for number in range(selection._KEPT - 1):
+        kept.of(Condition("rating", "=", number))
+    assert kept.of(TREE) is first
+    for number in range(selection._KEPT):
+        kept.of(Condition("rating", "=", -number - 1))
+    again = kept.of(TREE)
+    assert again is not first
+    np.testing.assert_array_equal(again.flags[0], first.flags[0])

@@ -1,0 +1,152 @@
+"""snapseek.library.watch: a library follows a real folder, told by the system."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from snapseek.errors import InputError, LibraryBusyError
+from snapseek.library import Library
+from snapseek.library import watch as module
+from snapseek.library.indexing.sync import SyncReport
+from snapseek.library.watch import bursts, watch
+from tests.conftest import PICTURES, write_pictures
+
+PATIENCE_S = 120
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(module, "_QUIET_MS", 50)
+    monkeypatch.setattr(module, "_TICK_MS", 100)
+
+
+@pytest.fixture
+def own(folder, tmp_path, encoder) -> Library:
+    """A library inside the folder that it is of, where it lies by default."""
+    return Library.build(folder, folder / ".snapseek", encoder=encoder)
+
+
+@contextmanager
+def watching(library, folders=None, **options):
+    """What `watch` tells, while it watches in a thread of its own."""
+    stop, told = threading.Event(), []
+    options.setdefault("on_sync", told.append)
+    thread = threading.Thread(
+        target=watch, args=(library, folders), kwargs={"stop": stop, "on_problem": told.append, **options}
+    )
+    thread.start()
+    try:
+        yield told
+    finally:
+        stop.set()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+def wait_for(what) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def picture(path: Path, color=(1, 2, 3)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8), color).save(path)
+
+
+def test_what_happens_in_a_folder_is_taken_up(own, folder):
+    with watching(own) as told:
+        wait_for(lambda: told)
+        assert (told[0].unchanged, told[0].has_changed) == (len(PICTURES), False)
+        picture(folder / "new" / "one.png")
+        wait_for(lambda: len(own) == len(PICTURES) + 1)
+        (folder / "new" / "one.png").rename(folder / "moved.png")
+        wait_for(lambda: told[-1].moved == 1)
+        (folder / "moved.png").unlink()
+        wait_for(lambda: len(own) == len(PICTURES))
+
+
+def test_the_library_itself_and_what_is_passed_over_is_no_reason(own, folder):
+    with watching(own) as told:
+        wait_for(lambda: told)
+        picture(folder / ".hidden" / "one.png")
+        (folder / ".snapseek" / "note.txt").write_text("x")
+        time.sleep(0.5)
+        assert len(told) == 1
+
+
+def test_a_folder_that_is_named_is_taken_in_first(own, tmp_path):
+    picture(tmp_path / "other" / "one.png")
+    with watching(own, [tmp_path / "other"]):
+        wait_for(lambda: len(own) == len(PICTURES) + 1)
+        picture(tmp_path / "other" / "two.png", (200, 0, 0))
+        wait_for(lambda: len(own) == len(PICTURES) + 2)
+
+
+def test_a_folder_that_goes_and_comes_back_loses_nothing(own, folder, encoder, tmp_path):
+    library = Library.build(folder, tmp_path / "l", encoder=encoder)
+    away = tmp_path / "away"
+    with watching(library) as told:
+        wait_for(lambda: told)
+        folder.rename(away)
+        wait_for(lambda: told[-1].missing == (folder,))
+        assert len(library) == len(PICTURES)
+        picture(away / "one.png")
+        away.rename(folder)
+        wait_for(lambda: len(library) == len(PICTURES) + 1)
+
+
+def test_a_library_that_is_busy_is_tried_again(own, monkeypatch):
+    left = [3]
+    sync = Library.sync
+
+    def busy_at_first(self, *arguments, **options):
+        left[0] -= 1
+        if left[0] > 0:
+            raise LibraryBusyError("another process writes the library")
+        return sync(self, *arguments, **options)
+
+    monkeypatch.setattr(Library, "sync", busy_at_first)
+    with watching(own) as told:
+        wait_for(lambda: len(told) == 2)
+    assert told[0] == "another process writes the library"
+    assert isinstance(told[1], SyncReport)
+
+
+@pytest.mark.parametrize("names", [[], ["nowhere"]])
+def test_there_has_to_be_something_to_watch(names, tmp_path):
+    with pytest.raises(InputError, match="expected a folder to watch, found none"):
+        bursts([tmp_path / name for name in names], tmp_path / "l", threading.Event())
+
+
+def test_what_is_not_installed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    with pytest.raises(InputError, match=r'pip install "snapseek\[watch\]"'):
+        bursts([tmp_path], tmp_path / "l", threading.Event())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+def test_ctrl_c_ends_the_command_in_order(tmp_path, encoder):
+    folder = write_pictures(tmp_path / "pictures")
+    Library.build(folder, folder / ".snapseek", encoder=encoder)
+    command = [sys.executable, "-m", "snapseek", "watch", str(folder)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == f"watching {folder} (Ctrl-C stops)\n"
+            assert process.stderr.readline() == "6 unchanged\n"
+            time.sleep(0.3)  # CPython writes a line twice whose write is interrupted as it ends
+            process.send_signal(signal.SIGINT)
+            _, rest = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+    assert (process.returncode, rest) == (0, "stopped watching; what was indexed is kept\n")

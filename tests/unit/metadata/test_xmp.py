@@ -1,0 +1,100 @@
+import io
+from datetime import UTC, datetime
+
+import pytest
+from PIL import Image
+
+from snapseek.images import open_image
+from snapseek.metadata import ImageMetadata
+from snapseek.metadata.xmp import MAX_DEPTH, MAX_XMP_BYTES, read_xmp
+
+OPEN = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:exif="http://ns.adobe.com/exif/1.0/" '
+    'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"'
+)
+CLOSE = "</rdf:Description></rdf:RDF></x:xmpmeta>"
+WORDS = """ photoshop:DateCreated="2020-05-01T09:30:00+02:00" tiff:Make="Canon" tiff:Model="Canon EOS R">
+<dc:title><rdf:Alt><rdf:li xml:lang="de">Tür</rdf:li>
+<rdf:li xml:lang="x-default">Door</rdf:li></rdf:Alt></dc:title>
+<dc:description><rdf:Alt><rdf:li xml:lang="x-default">A red
+ door &amp; a wall</rdf:li></rdf:Alt></dc:description>
+<dc:subject><rdf:Bag><rdf:li>red</rdf:li><rdf:li>door</rdf:li></rdf:Bag></dc:subject>
+<exif:GPSLatitude>48,51.39N</exif:GPSLatitude><exif:GPSLongitude>2,21,7.2W</exif:GPSLongitude>"""
+
+
+def block(inside=WORDS):
+    return (OPEN + inside + CLOSE).encode()
+
+
+EXPECTED = ImageMetadata(
+    taken=datetime(2020, 5, 1, 7, 30, tzinfo=UTC),
+    camera="Canon EOS R",
+    latitude=pytest.approx(48.8565),
+    longitude=pytest.approx(-2.352),
+    title="Door",
+    caption="A red door & a wall",
+    tags=("red", "door"),
+)
+
+
+def test_all_that_is_wanted():
+    assert read_xmp(block()) == EXPECTED
+    assert read_xmp(b'<?xpacket begin="\xef\xbb\xbf"?>' + block() + b'<?xpacket end="w"?>\0\n') == EXPECTED
+    assert read_xmp(block().decode().encode("utf-16")) == EXPECTED
+
+
+def test_plain_elements_without_lists():
+    assert read_xmp(block("><dc:title>Plain</dc:title>")) == ImageMetadata(title="Plain")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_inside_a_picture(kind):
+    data = io.BytesIO()
+    picture = Image.new("RGB", (9, 9))
+    if kind == "TIFF":
+        picture.save(data, kind, tiffinfo={700: block()})
+    elif kind == "PNG":
+        from PIL.PngImagePlugin import PngInfo
+
+        told = PngInfo()
+        told.add_itxt("XML:com.adobe.xmp", block().decode())
+        picture.save(data, kind, pnginfo=told)
+    else:
+        picture.save(data, kind, xmp=block())
+    assert open_image(data.getvalue()).metadata == EXPECTED
+
+
+LAUGHS = (
+    b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha">'
+    + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9))
+    + b"]><l>&j;</l>"
+)
+REFUSED = {
+    "a billion laughs": (LAUGHS, "document type"),
+    "in UTF-16": (LAUGHS.decode().encode("utf-16"), "document type"),
+    "a document type alone": (b"<!DOCTYPE x><x/>", "document type"),
+    "a file of the system": (
+        b'<!DOCTYPE x [<!ENTITY p SYSTEM "file:///etc/passwd">]><x>&p;</x>',
+        "document type",
+    ),
+    "an entity that is not declared": (b"<x>&p;</x>", "not well-formed"),
+    "too deep": (b"<a>" * (MAX_DEPTH + 1) + b"</a>" * (MAX_DEPTH + 1), "without end"),
+    "too deep by a million": (b"<a>" * 300_000, "without end"),
+    "too long": (b"<a>" + b" " * MAX_XMP_BYTES + b"</a>", "KiB"),
+    "cut": (block()[:-30], "not well-formed"),
+    "nothing": (b"", "not well-formed"),
+    "no XML": (b"\x89PNG\r\n", "not well-formed"),
+    "an unknown encoding": (b'<?xml version="1.0" encoding="x-nothing"?><x/>', "not well-formed"),
+}
+
+
+@pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED)
+def test_what_is_refused(data):
+    with pytest.raises(ValueError, match=data[1]):
+        read_xmp(data[0])
+
+
+def test_many_values_are_bounded():
+    entries = "<rdf:li>t</rdf:li>" * 50_000
+    assert read_xmp(block(f"><dc:subject><rdf:Bag>{entries}</rdf:Bag></dc:subject>")).tags == ("t",)

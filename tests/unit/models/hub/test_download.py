@@ -1,0 +1,314 @@
+import dataclasses
+import errno
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from snapseek.cli import main
+from snapseek.errors import ModelError, StorageError
+from snapseek.models import Encoder, catalogue
+from snapseek.models.catalogue import Companion, Entry, Pin
+from snapseek.models.hub.resolve import pull_model
+from tests.support.fake_hub import COMMIT, FakeHub
+from tests.support.model_specimens import (
+    write_fused,
+    write_sentence_transformers,
+    write_sizes,
+    write_split,
+    write_static_pair,
+)
+
+REPO = "maker/clip"
+TEXT, IMAGE = "onnx/text_model.onnx", "onnx/vision_model.onnx"
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    write_split(tmp_path / "repo")
+    (tmp_path / "repo" / "README.md").write_text("not needed")
+    (tmp_path / "repo" / "pytorch_model.bin").write_bytes(b"\x80\x02 never fetched")
+    fake = FakeHub()
+    fake.add(REPO, tmp_path / "repo")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.setenv("SNAPSEEK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    with fake.served():
+        monkeypatch.setenv("HF_ENDPOINT", fake.url)
+        yield fake
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """The client keeps what it got in whole chunks; the files of the zoo are smaller than one of them."""
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1_000)
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    return tmp_path / "shelf"
+
+
+def red():
+    return Image.new("RGB", (20, 20), (200, 30, 30))
+
+
+def test_a_repository_by_name_serves_both_towers(hub, shelf, tmp_path):
+    encoder = Encoder.load(REPO, model_dir=shelf)
+    local = Encoder.load(tmp_path / "repo")
+    np.testing.assert_array_equal(encoder.embed_texts(["dog"]), local.embed_texts(["dog"]))
+    np.testing.assert_array_equal(encoder.embed_images([red()]), local.embed_images([red()]))
+    assert encoder.name == str(shelf / "maker--clip")
+
+
+def test_the_image_tower_comes_when_the_first_picture_comes(hub, shelf):
+    encoder = Encoder.load(REPO, model_dir=shelf)
+    encoder.embed_texts(["dog"])
+    before = encoder.fingerprint
+    assert TEXT in hub.fetched()
+    assert IMAGE not in hub.fetched()
+    encoder.embed_images([red()])
+    assert hub.fetched()[-1] == IMAGE
+    assert Encoder.load(REPO, model_dir=shelf).fingerprint == before
+
+
+def test_only_what_is_needed_is_fetched_and_only_once(hub, shelf):
+    pull_model(REPO, shelf)
+    assert sorted(hub.fetched()) == [
+        "config.json",
+        TEXT,
+        IMAGE,
+        "preprocessor_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+    asked = len(hub.asked)
+    pull_model(REPO, shelf)
+    Encoder.load(REPO, model_dir=shelf).embed_images([red()])
+    assert len(hub.asked) == asked
+    here = {path.name for path in (shelf / "maker--clip").iterdir()}
+    assert here == {path.partition("/")[0] for path in hub.fetched()} | {"snapseek.json"}
+
+
+def test_the_revision_is_pinned_by_the_first_pull(hub, shelf):
+    pull_model(REPO, shelf, text_only=True)
+    manifest = json.loads((shelf / "maker--clip" / "snapseek.json").read_text())
+    assert {source["revision"] for source in manifest["sources"]} == {COMMIT}
+
+
+def test_without_a_folder_of_models_the_cache_is_used(hub, tmp_path):
+    assert Encoder.load(REPO).name == REPO
+    assert (tmp_path / "cache" / "models" / "maker--clip" / TEXT).is_file()
+
+
+def test_redirects_are_followed(hub, shelf):
+    hub.redirects = True
+    pull_model(REPO, shelf)
+    assert Encoder.load(REPO, model_dir=shelf).dim == 4
+
+
+def test_a_broken_connection_is_taken_up_where_it_broke(hub, shelf, small_chunks):
+    hub.faults[TEXT] = [3_000]
+    pull_model(REPO, shelf, text_only=True)
+    assert [wanted for _, path, wanted in hub.asked if path == TEXT] == [None, "bytes=3000-"]
+
+
+def test_the_next_pull_fetches_what_the_last_one_did_not(hub, shelf):
+    hub.faults[TEXT] = [(500,)]
+    with pytest.raises(
+        ModelError, match=r"text_model\.onnx cannot be fetched: .*error 500.*bring it by hand"
+    ):
+        pull_model(REPO, shelf)
+    assert not list(shelf.rglob("text_model.onnx"))
+    first = len(hub.fetched())
+    pull_model(REPO, shelf)
+    assert TEXT in hub.fetched()[first:]
+    assert not set(hub.fetched()[:first]) & set(hub.fetched()[first:]) - {TEXT}
+    assert Encoder.load(REPO, model_dir=shelf).dim == 4
+
+
+def test_a_wait_that_the_hub_asks_for_is_kept(hub, shelf):
+    hub.faults[TEXT] = [(429,)]
+    pull_model(REPO, shelf)
+    assert hub.fetched().count(TEXT) == 2
+
+
+def test_a_hub_that_keeps_asking_to_wait(hub, shelf):
+    hub.listing_status = 429
+    with pytest.raises(ModelError, match=r"asks to wait \(429\)"):
+        pull_model(REPO, shelf)
+
+
+@pytest.mark.parametrize("name", ["maker/nothing", f"{REPO}@v9"])
+def test_what_the_hub_does_not_have(hub, shelf, name):
+    with pytest.raises(ModelError, match=r"cannot be fetched: (the hub has no|it does not exist).*by hand"):
+        Encoder.load(name, model_dir=shelf)
+    assert not shelf.exists()
+
+
+def test_a_repository_of_pickles(hub, shelf):
+    hub.files[REPO] = {"pytorch_model.bin": b"\x80\x02", "config.json": b"{}"}
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin is a pickle"):
+        pull_model(REPO, shelf)
+
+
+def test_a_file_that_vanished_since(hub, shelf):
+    pull_model(REPO, shelf, text_only=True)
+    del hub.files[REPO][IMAGE]
+    with pytest.raises(ModelError, match=r"the hub has no such .*put http.*vision_model\.onnx at "):
+        Encoder.load(REPO, model_dir=shelf).embed_images([red()])
+
+
+def pinned(monkeypatch, **changes):
+    pins = (Pin(TEXT), Pin(IMAGE))
+    entry = Entry("zoo", REPO, COMMIT, 1, "MIT", "English", 1.0, 1.0, "tests", pins)
+    monkeypatch.setattr(catalogue, "CATALOGUE", (dataclasses.replace(entry, **changes),))
+
+
+def test_a_wrong_hash_is_refused_and_the_file_is_not_kept(hub, shelf, monkeypatch):
+    pinned(monkeypatch, pins=(Pin(TEXT, None, "0" * 64),))
+    with pytest.raises(ModelError, match=r"expected the sha256 000000000000… of onnx/text_model\.onnx"):
+        Encoder.load("zoo", model_dir=shelf)
+    assert not (shelf / "zoo" / TEXT).exists()
+    assert not list(shelf.rglob("text_model.onnx"))
+
+
+def test_a_name_of_the_catalogue_keeps_its_name(hub, monkeypatch):
+    pinned(monkeypatch)
+    assert Encoder.load("zoo").name == "zoo"
+
+
+def test_files_of_a_second_repository(hub, shelf, monkeypatch, tmp_path):
+    write_sentence_transformers(tmp_path / "st")
+    shutil.rmtree(tmp_path / "st" / "vision")
+    (tmp_path / "st" / "snapseek.json").unlink()
+    hub.add("maker/multilingual", tmp_path / "st")
+    second = (("vision/vision_model.onnx", Pin(IMAGE)), ("vision/own.json", Pin("preprocessor_config.json")))
+    pinned(
+        monkeypatch,
+        repo="maker/multilingual",
+        pins=(),
+        files={"image_graph": "vision/vision_model.onnx", "image_config": "vision/own.json"},
+        companions=(Companion(REPO, COMMIT, second),),
+    )
+    encoder = Encoder.load("zoo", model_dir=shelf)
+    assert encoder.layout == "sentence-transformers"
+    assert IMAGE not in hub.fetched()
+    again = Encoder.load(shelf / "zoo")
+    np.testing.assert_array_equal(encoder.embed_images([red()]), again.embed_images([red()]))
+
+
+def test_one_size_of_several(hub, shelf, tmp_path):
+    write_sizes(tmp_path / "sizes")
+    hub.add("maker/sizes", tmp_path / "sizes")
+    with pytest.raises(ModelError, match="comes in the sizes onnx/b, onnx/s0"):
+        Encoder.load("maker/sizes", model_dir=shelf)
+    encoder = Encoder.load("maker/sizes:b", model_dir=shelf)
+    assert encoder.layout == "size folder"
+    assert not [path for path in hub.fetched() if "/s0/" in path]
+    np.testing.assert_array_equal(
+        encoder.embed_texts(["dog"]), Encoder.load(shelf / "maker--sizes--b").embed_texts(["dog"])
+    )
+
+
+def test_a_graph_with_both_towers_comes_at_once(hub, shelf, tmp_path):
+    write_fused(tmp_path / "fused")
+    hub.add("maker/fused", tmp_path / "fused")
+    encoder = Encoder.load("maker/fused", model_dir=shelf)
+    asked = len(hub.asked)
+    encoder.embed_images([red()])
+    assert len(hub.asked) == asked
+
+
+def test_an_export_that_says_nothing_of_pixels(hub, shelf, tmp_path):
+    write_static_pair(tmp_path / "pair")
+    hub.add("maker/pair", tmp_path / "pair")
+    pull_model("maker/pair", shelf, text_only=True)
+    assert not [path for path in hub.fetched() if path.endswith("visual.onnx")]
+    assert Encoder.load("maker/pair", model_dir=str(shelf)).picture_side_px == 16
+
+
+@pytest.mark.parametrize("place", [[], ["--model-dir", "shelf"]])
+def test_from_the_command_to_an_answer(hub, folder, tmp_path, monkeypatch, capsys, place):
+    monkeypatch.chdir(tmp_path)
+    assert main(["index", str(folder), "--model", REPO, *place]) == 0
+    assert main(["search", "red", "--library", str(folder)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 6
+
+
+def test_pull_and_check_by_command(hub, shelf, capsys):
+    place = ["--model-dir", str(shelf)]
+    assert main(["models", "pull", REPO, "--text-only", *place]) == 0
+    assert main(["models", "check", REPO, *place]) == 0
+    assert "image tower not fetched yet" in capsys.readouterr().out
+    assert main(["models", "pull", REPO, *place]) == 0
+    assert main(["models", "check", REPO, *place]) == 0
+    assert "6 files compared" in capsys.readouterr().out
+    (shelf / "maker--clip" / TEXT).write_bytes(b"x" * len(hub.files[REPO][TEXT]))
+    assert main(["models", "check", REPO, *place]) == 1
+    assert "expected the sha256" in capsys.readouterr().err
+
+
+def test_no_network(hub, shelf, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(
+        ModelError, match=r"the hub cannot be reached.*put onnx/text_model\.onnx.*into .*clip-vit"
+    ):
+        Encoder.load("clip-vit-b-32", model_dir=shelf)
+
+
+def test_offline_is_kept(hub, shelf, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE is set; to bring it by hand"):
+        Encoder.load(REPO, model_dir=shelf)
+    assert hub.asked == []
+
+
+def test_a_model_that_is_here_needs_no_network(hub, shelf, monkeypatch):
+    pull_model(REPO, shelf)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    Encoder.load(REPO, model_dir=shelf).embed_images([red()])
+
+
+def test_files_brought_by_hand(hub, shelf, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    shutil.copytree(tmp_path / "repo", shelf / "clip-vit-b-32")
+    encoder = Encoder.load("clip-vit-b-32", model_dir=shelf)
+    assert encoder.embed_images([red()]).shape == (1, encoder.dim)
+
+
+def test_too_little_room_is_seen_before(hub, shelf, monkeypatch):
+    free = shutil._ntuple_diskusage(10_000, 9_999, 1)
+    monkeypatch.setattr("snapseek.models.hub.download.shutil.disk_usage", lambda _: free)
+    with pytest.raises(StorageError, match=r"needs 0 MB in .*, 0 MB are free; make room"):
+        pull_model(REPO, shelf)
+    assert hub.fetched() == []
+
+
+def test_a_disk_that_fills_up_meanwhile(hub, shelf, monkeypatch):
+    import huggingface_hub
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(huggingface_hub, "hf_hub_download", full)
+        with pytest.raises(StorageError, match="No space left on device; files that are complete stay"):
+            pull_model(REPO, shelf)
+    pull_model(REPO, shelf)
+
+
+def test_a_folder_that_cannot_be_written(hub, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be made"):
+        pull_model(REPO, tmp_path / "file")
+
+
+def test_without_the_client(hub, shelf, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
+    with pytest.raises(ModelError, match=r"pip install 'snapseek\[hub\]'"):
+        pull_model(REPO, shelf)

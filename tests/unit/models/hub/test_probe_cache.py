@@ -1,0 +1,86 @@
+import os
+import time
+
+import pytest
+
+from snapseek.models.hub import probe_cache
+
+OLD_NS = time.time_ns() - 3600 * 10**9
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.setenv("SNAPSEEK_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "graph.onnx"
+    path.write_bytes(b"one")
+    os.utime(path, ns=(OLD_NS, OLD_NS))
+    return path
+
+
+def test_facts_are_kept_while_files_stay_the_same(file):
+    assert probe_cache.load_probe("topic", [file]) is None
+    probe_cache.store_probe("topic", [file], {"dim": 4})
+    assert probe_cache.load_probe("topic", [file]) == {"dim": 4}
+    assert probe_cache.load_probe("other topic", [file]) is None
+    assert probe_cache.load_probe("topic", [file, file.parent]) is None
+
+
+@pytest.mark.parametrize("change", ["size", "time", "gone"])
+def test_a_change_of_a_file_is_noticed(file, change):
+    probe_cache.store_probe("topic", [file], {"dim": 4})
+    if change == "size":
+        file.write_bytes(b"four")
+        os.utime(file, ns=(OLD_NS, OLD_NS))
+    elif change == "time":
+        os.utime(file, ns=(OLD_NS, OLD_NS + 1))
+    else:
+        file.unlink()
+    assert probe_cache.load_probe("topic", [file]) is None
+
+
+def test_a_file_just_written_is_not_trusted(file):
+    os.utime(file)
+    probe_cache.store_probe("topic", [file], {"dim": 4})
+    assert probe_cache.load_probe("topic", [file]) is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"edition": 1}', "[" * 100_000, "x" * 2_000_000])
+def test_damaged_notes_count_as_none(file, content):
+    probe_cache.store_probe("topic", [file], {"dim": 4})
+    (note,) = (probe_cache.cache_folder() / "facts").iterdir()
+    note.write_text(content)
+    assert probe_cache.load_probe("topic", [file]) is None
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(file, monkeypatch):
+    monkeypatch.setenv("SNAPSEEK_CACHE", str(file / "below a file"))
+    probe_cache.store_probe("topic", [file], {"dim": 4})
+    assert probe_cache.load_probe("topic", [file]) is None
+    assert probe_cache.sha256_of(file) == "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
+
+
+def test_a_hash_is_computed_once(file, monkeypatch):
+    first = probe_cache.sha256_of(file)
+    monkeypatch.setattr(probe_cache.hashlib, "file_digest", lambda *_: pytest.fail("read again"))
+    assert probe_cache.sha256_of(file) == first
+
+
+def test_names_that_are_not_text(tmp_path, file):
+    strange = tmp_path / os.fsdecode(b"\xff\xfe.onnx")
+    file.rename(strange)
+    probe_cache.store_probe("topic", [strange], {"dim": 4})
+    assert probe_cache.load_probe("topic", [strange]) == {"dim": 4}
+
+
+def test_where_the_cache_lies(monkeypatch, tmp_path):
+    monkeypatch.setenv("SNAPSEEK_CACHE", str(tmp_path))
+    assert probe_cache.cache_folder() == tmp_path
+    monkeypatch.delenv("SNAPSEEK_CACHE")
+    monkeypatch.setattr(probe_cache.sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
+    assert probe_cache.cache_folder() == tmp_path / "x" / "snapseek"
+    monkeypatch.setattr(probe_cache.sys, "platform", "darwin")
+    assert probe_cache.cache_folder().parts[-3:] == ("Library", "Caches", "snapseek")
+    monkeypatch.setattr(probe_cache.sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    assert probe_cache.cache_folder() == tmp_path / "snapseek" / "cache"

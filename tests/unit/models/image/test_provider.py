@@ -1,0 +1,155 @@
+"""Accelerators that are not here, played by the CPU under another name."""
+
+import re
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from PIL import Image
+
+from snapseek.errors import ModelError
+from snapseek.models import Encoder
+from snapseek.models.image import provider
+from snapseek.models.image.image_encoder import ImageEncoder
+from snapseek.models.image.provider import choose_provider
+
+REAL = ort.InferenceSession
+CPU = "CPUExecutionProvider"
+
+
+class FakeSession:
+    """The CPU's session, which says that it is another and answers with `change` applied."""
+
+    def __init__(self, model, options, providers):
+        self._real = REAL(model, options, providers=[CPU])
+        self._providers = providers
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    def get_providers(self):
+        return self._providers
+
+    def run(self, outputs, feeds):
+        answers = self._real.run(outputs, feeds)
+        return answers if self._providers == [CPU] else [self.change(answer) for answer in answers]
+
+    def change(self, answer):
+        return answer
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine with the accelerators named; every one behaves as `session` says."""
+
+    def set_up(*names, session=FakeSession):
+        present = [f"{name}ExecutionProvider" for name in names]
+        monkeypatch.setattr(ort, "get_available_providers", lambda: [*present, CPU])
+        monkeypatch.setattr(ort, "InferenceSession", session)
+
+    return set_up
+
+
+@pytest.fixture
+def slow_cpu(monkeypatch):
+    monkeypatch.setattr(provider, "_seconds", lambda side: 2.0 if side.tower.provider == "CPU" else 1.0)
+
+
+def embedded(tiny_model):
+    encoder = Encoder.load(tiny_model)
+    vectors = encoder.embed_images([Image.new("RGB", (9, 9), "blue")])
+    return encoder, vectors
+
+
+@pytest.mark.parametrize("name", ["CUDA", "CoreML", "OpenVINO", "Dml"])
+def test_an_accelerator_that_proves_itself_is_taken_for_pictures(name, machine, slow_cpu, tiny_model, caplog):
+    machine(name)
+    encoder, vectors = embedded(tiny_model)
+    assert (encoder.provider, encoder.image_provider) == ("CPU", name)
+    assert vectors.shape == (1, 3)
+    assert caplog.messages == []
+
+
+def test_the_first_of_several_is_tried_first(machine, slow_cpu, tiny_model):
+    machine("AzureSomething", "Dml", "OpenVINO", "CUDA")
+    assert embedded(tiny_model)[0].image_provider == "CUDA"
+
+
+def test_without_an_accelerator_it_is_the_cpu_and_nothing_is_compared(machine, tiny_model, monkeypatch):
+    machine("Azure")
+    monkeypatch.setattr(provider, "fixed_pictures", lambda count: pytest.fail("compared with what?"))
+    assert embedded(tiny_model)[0].image_provider == "CPU"
+
+
+class Straying(FakeSession):
+    def change(self, answer):
+        return answer + np.float32(0.2) * np.roll(answer, 1, axis=1)
+
+
+class NotANumber(FakeSession):
+    def change(self, answer):
+        return answer * np.float32("nan")
+
+
+class NotStarting(FakeSession):
+    def get_providers(self):
+        return [CPU]
+
+
+class Refusing(FakeSession):
+    def __init__(self, model, options, providers):
+        if providers != [CPU]:
+            raise RuntimeError("no driver")
+        super().__init__(model, options, providers)
+
+
+class Failing(FakeSession):
+    def change(self, answer):
+        raise RuntimeError("out of device memory")
+
+
+@pytest.mark.parametrize(
+    ("session", "sentence"),
+    [
+        (Straying, r"expected the CPU's vectors, cosine 0\.999 or more, found 0\.9\d"),
+        (NotANumber, "it failed: the model finds nothing"),
+        (NotStarting, "could not start it; its libraries may be missing"),
+        (Refusing, "it failed: .*no driver"),
+        (Failing, "it failed: .*out of device memory"),
+    ],
+)
+def test_one_that_does_not_is_left_with_a_sentence(session, sentence, machine, slow_cpu, tiny_model, caplog):
+    plain = embedded(tiny_model)[1]
+    machine("CUDA", session=session)
+    encoder, vectors = embedded(tiny_model)
+    assert encoder.image_provider == "CPU"
+    np.testing.assert_array_equal(vectors, plain)
+    (message,) = caplog.messages
+    assert message.startswith("CUDA is not used for pictures, the CPU is: ")
+    assert caplog.records[0].levelname == "WARNING"
+    assert re.search(sentence, message)
+
+
+def test_a_slower_one_is_left(machine, tiny_model, caplog, monkeypatch):
+    machine("CoreML")
+    monkeypatch.setattr(provider, "_seconds", lambda side: 1.0 if side.tower.provider == "CPU" else 2.0)
+    assert embedded(tiny_model)[0].image_provider == "CPU"
+    assert caplog.messages[0].endswith("it is slower here, 2000 ms for 8 pictures against 1000")
+
+
+def test_a_tower_that_nothing_can_run_is_an_error(machine):
+    machine("CUDA")
+
+    def load(name) -> ImageEncoder:
+        raise ModelError("damaged")
+
+    with pytest.raises(ModelError, match="damaged"):
+        choose_provider(load)
+
+
+def test_one_run_at_a_time_where_that_is_asked_for(machine, slow_cpu, tiny_model):
+    machine("Dml")
+    encoder, _ = embedded(tiny_model)
+    tower = encoder._image.tower
+    with tower._turn:
+        assert not tower._turn.acquire(blocking=False)

@@ -1,0 +1,89 @@
+"""snapseek.sources.http.prefetch: many pictures at once for one who takes them in turn."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from snapseek.sources import FetchLimits, Picture
+from snapseek.sources.http import prefetch as module
+from snapseek.sources.http.fetch import Fetcher
+from snapseek.sources.http.prefetch import fetched
+from tests.support.loopback import Loopback, answer, silent
+
+HERE = FetchLimits(allow_private=True, pause_s=0.01, connections=4)
+
+
+@pytest.fixture
+def web():
+    with Loopback({f"{number}": answer(body=bytes([number]) * 1000) for number in range(100)}) as server:
+        yield server
+
+
+def wanted(web, numbers=range(100)):
+    return [Picture(Path("/list"), f"{number}", address=web.url(f"{number}")) for number in numbers]
+
+
+def test_each_comes_once_with_its_own_bytes(web):
+    found = list(fetched(wanted(web), HERE))
+    assert sorted(int(one.within) for one in found) == list(range(100))
+    assert all(one.data == bytes([int(one.within)]) * 1000 for one in found)
+
+
+def test_a_slow_one_holds_up_nobody(web):
+    """It answers when the others have."""
+
+    async def after_others(writer, asked):
+        while web.asked.total() < 90:
+            await asyncio.sleep(0.01)
+        await answer(body=b"late")(writer, asked)
+
+    web.routes["0"] = after_others
+    found = [one.within for one in fetched(wanted(web), HERE)]
+    assert len(found) == 100
+    assert found.index("0") > 50
+
+
+def test_what_has_a_problem_or_no_address_passes(web):
+    others = [Picture(Path("/list"), "a", problem="broken"), Picture(Path("/list"), "b")]
+    found = {one.within: one for one in fetched([others[0], *wanted(web, [1]), others[1]], HERE)}
+    assert (found["a"], found["b"]) == (others[0], others[1])
+    assert found["1"].data == b"\1" * 1000
+
+
+def test_no_more_is_begun_than_there_is_room_for(web, monkeypatch):
+    monkeypatch.setattr(module, "_MAX_WAITING_BYTES", 500)
+    taken = []
+
+    def asked():
+        for picture in wanted(web):
+            taken.append(picture)
+            yield picture
+
+    arriving = fetched(asked(), HERE)
+    next(arriving)
+    assert len(taken) <= module._AHEAD * HERE.connections
+    assert len(list(arriving)) == 99
+
+
+def test_leaving_early_leaves_nothing_behind(web):
+    web.routes["5"] = silent
+    arriving = fetched(wanted(web), HERE)
+    next(arriving)
+    arriving.close()
+    assert "fetch" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_nobody_expected_is_told_of_one_picture(web, monkeypatch):
+    get = Fetcher.get
+
+    async def odd(self, url):
+        if url.endswith("/7"):
+            raise RuntimeError("odd\nvery odd")
+        return await get(self, url)
+
+    monkeypatch.setattr(Fetcher, "get", odd)
+    found = {one.within: one for one in fetched(wanted(web), HERE)}
+    assert found["7"].problem == "the picture cannot be fetched: odd"
+    assert sum(one.data is not None for one in found.values()) == 99
