@@ -43,7 +43,7 @@ def outcomes(tmp_path_factory, encoder):
 
 def _started(library, place, number):
     given = [library, place / f"work{number}", number, CASES, PROCESSES]
-    paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     return subprocess.Popen(
         [sys.executable, read_fuzz.__file__, *map(str, given)],
         stdout=subprocess.PIPE,

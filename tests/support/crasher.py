@@ -17,7 +17,8 @@ class Crasher:
     def __init__(self, place: Path, model: Path) -> None:
         self.place = place
         tests = Path(__file__).parent
-        environment = {**os.environ, "LD_PRELOAD": str(compile_faulty_disk(place))}
+        paths = os.pathsep.join([str(tests.parents[1]), *sys.path])
+        environment = {**os.environ, "LD_PRELOAD": str(compile_faulty_disk(place)), "PYTHONPATH": paths}
         self._process = subprocess.Popen(
             [sys.executable, tests / "crash_worker.py", model],
             env=environment,
