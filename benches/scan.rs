@@ -57,7 +57,7 @@ fn flat_scan(c: &mut Criterion) {
                 group.bench_function(id, |b| {
                     b.iter(|| {
                         let mut tops = vec![TopK::new(100); count];
-                        tier.scan(scanner, &queries, None, &mut tops);
+                        tier.scan(0..rows, scanner, &queries, None, &mut tops);
                         tops
                     });
                 });

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How far a long job has come.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +21,50 @@ pub struct Progress {
 
 /// Hears how far the job is; an error from it ends the job with that error.
 pub type Listener<'a> = dyn FnMut(Progress) -> Result<()> + 'a;
+
+/// How a caller ends a long call: workers ask between bounded pieces of work, a few milliseconds each, whether to stop.
+#[derive(Clone, Copy, Default)]
+pub struct Interrupt<'a>(Option<&'a (dyn Fn() -> bool + Sync)>);
+
+impl<'a> Interrupt<'a> {
+    /// Never stop.
+    pub const NEVER: Self = Self(None);
+
+    /// Stop once `is_stopped` returns true. Every worker thread calls it.
+    pub fn new(is_stopped: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        Self(Some(is_stopped))
+    }
+
+    /// Fail if the caller wants to stop.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    #[inline]
+    pub fn check(&self) -> Result<()> {
+        match self.0 {
+            Some(is_stopped) if is_stopped() => Err(Error::Stopped),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Interrupt<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Interrupt" } else { "Interrupt::NEVER" })
+    }
+}
+
+/// Run `work` on every piece with up to `threads` threads and return the results in the order of the pieces.
+///
+/// # Errors
+/// The first error in the order of the pieces.
+pub fn run_each<I: Send, T: Send>(
+    threads: usize,
+    pieces: impl ExactSizeIterator<Item = I> + Send,
+    work: impl Fn(I) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    Team::new(threads, &mut |_| Ok(())).run(pieces, work)
+}
 
 /// Threads that share out pieces of work.
 pub struct Team<'a> {
@@ -65,6 +109,14 @@ impl<'a> Team<'a> {
         });
         done.sort_unstable_by_key(|&(index, _)| index);
         done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Give the listener the chance to stop a long computation on the calling thread.
+    ///
+    /// # Errors
+    /// The listener's.
+    pub fn check(&mut self) -> Result<()> {
+        self.tell(0.0)
     }
 
     fn tell(&mut self, share: f64) -> Result<()> {
@@ -120,7 +172,6 @@ impl<I, P: ExactSizeIterator<Item = I>> Queue<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     fn silent(_: Progress) -> Result<()> {
         Ok(())
@@ -133,6 +184,23 @@ mod tests {
             let squares = Team::new(threads, &mut listener).run(0..100_usize, |n| Ok(n * n)).unwrap();
             assert!(squares.iter().enumerate().all(|(n, &square)| square == n * n));
         }
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_work_of_every_thread() {
+        for threads in [1, 3] {
+            let done = std::sync::atomic::AtomicUsize::new(0);
+            let is_stopped = || done.load(Ordering::Relaxed) >= 5;
+            let interrupt = Interrupt::new(&is_stopped);
+            let work = |_| {
+                interrupt.check()?;
+                done.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            };
+            assert!(matches!(run_each(threads, 0..1000_usize, work), Err(Error::Stopped)));
+            assert!(done.into_inner() < 5 + threads);
+        }
+        assert!(run_each(2, 0..9, |_: i32| Interrupt::NEVER.check()).is_ok());
     }
 
     #[test]

@@ -473,28 +473,57 @@ def test_one_writer_may_be_fed_by_many_threads(tmp_path: Path) -> None:
     Shard.open(tmp_path / "a.snap").verify()
 
 
-STOP_A_SEARCH = """
+STOP_A_CALL = """
     import signal, sys, time
     import numpy as np
-    from snapseek._core import Shard
+    from snapseek import VectorIndex
 
-    shard = Shard.open(sys.argv[1])
-    queries = np.ones((10_000_000 // shard.dim, shard.dim), np.float32)
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    path, expression = sys.argv[1:]
+    call = eval("lambda: " + expression)
+    index = VectorIndex.open(path)
+    many = np.ones((20_000_000 // index.dim, index.dim), np.float32)
+    rows = np.zeros(10_000_000, np.int64)
+    raised = 0.0
+
+    def interrupt(number, frame):
+        global raised
+        raised = time.monotonic()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    sent = time.monotonic() + 0.3
     try:
-        shard.search(queries, 10)
+        while True:
+            call()
     except KeyboardInterrupt:
-        print("stopped")
+        print(raised - sent, time.monotonic() - raised)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a timer signal")
-def test_ctrl_c_stops_a_long_search(tmp_path: Path) -> None:
-    write(tmp_path / "a.snap", unit_rows(100_000, 16))
-    command = [sys.executable, "-c", textwrap.dedent(STOP_A_SEARCH), str(tmp_path / "a.snap")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    assert done.stdout == "stopped\n"
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [
+        ("flat", "index.search(many)"),
+        ("flat", "index._core.search(many, 10)"),
+        ("ivf", "index.search(many)"),
+        ("ivf", "index.search(many, exact=True)"),
+        ("ivf", "index.search(many, allow=rows)"),
+        ("ivf", "index.vectors(rows)"),
+    ],
+)
+def test_ctrl_c_stops_a_long_call_within_a_second(tmp_path: Path, kind: str, call: str) -> None:
+    vectors = unit_rows(100_000 if kind == "flat" else 4000, 16)
+    if kind == "flat":
+        core.build_flat(tmp_path / "a.snap", vectors)
+    else:
+        core.build_index(tmp_path / "a.snap", vectors, nlist=40)
+    command = [sys.executable, "-c", textwrap.dedent(STOP_A_CALL), str(tmp_path / "a.snap"), call]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    until_raised, until_stopped = map(float, done.stdout.split())
+    assert until_raised < 1.0, "the handler ran late"
+    assert until_stopped < 1.0, "the call went on after its handler had raised"
 
 
 def test_the_kernel_and_the_version_are_named(shard: Shard) -> None:

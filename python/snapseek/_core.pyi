@@ -69,12 +69,17 @@ class Shard:
         """Name of the kernel that searches; all give the same result."""
 
     def search(
-        self, queries: NDArray[np.float32], k: int, *, allow: NDArray[np.bool_] | None = None
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        *,
+        allow: NDArray[np.bool_] | None = None,
+        threads: int = 1,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows and scores of the best `k` allowed rows for each query, best first, ties by lower row.
 
         `queries`: (q, dim) float32, or (dim,) for one. `allow`: (rows,) bool, the rows that may be found, or
-        None for all. Returns (q, min(k, allowed)) int64 and float32. Scores are inner products, higher is
+        None for all. Several queries share `threads`. Returns (q, min(k, allowed)) int64 and float32. Scores are inner products, higher is
         better, exact over the stored codes; the first k of a search for more are the same.
 
         Raises InputError for another dtype, shape or dim, NaN or infinity, or a negative `k`.

@@ -1,6 +1,5 @@
 """Search in a flat index: every row is scored, and what may be found is a flag for each row."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,13 +34,8 @@ def search(
     InputError as `VectorIndex.search` does.
     """
     flags = None if allow is None else flags_of(shard, allow)
-    if np.ndim(queries) != 2 or len(queries) < 2 * threads or threads == 1:
-        rows, scores = shard.search(queries, k, allow=flags)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            parts = np.array_split(queries, threads)
-            found = list(pool.map(lambda part: shard.search(part, k, allow=flags), parts))
-        rows, scores = (np.concatenate(column) for column in zip(*found, strict=True))
+    share = np.ndim(queries) == 2 and len(queries) >= 2 * threads
+    rows, scores = shard.search(queries, k, allow=flags, threads=threads if share else 1)
     ids = shard.ids
     return (rows if ids is None else ids[rows]), scores
 

@@ -74,7 +74,7 @@ pub(crate) fn train(
     let mut random = Random::new(seed, 4);
     let numbers = random.sample(data.rows.len(), TRAIN_ROWS);
     let residuals = data.residuals(&numbers)?;
-    let moments = moments(data.rows, &numbers, &residuals, trial)?;
+    let moments = moments(data.rows, &numbers, &residuals, trial, team)?;
     let field = Field::new(data, trial, random.sample(data.rows.len(), TRIAL_ROWS), team)?;
     let kinds: Vec<Kind> =
         Kind::ALL.into_iter().filter(|&one| wanted(one, kind, data.rows.dim(), m)).collect();
@@ -82,7 +82,8 @@ pub(crate) fn train(
     let mut gains = Gains::default();
     for (place, &kind) in kinds.iter().enumerate() {
         team.enter("codes", (place as f64 / kinds.len() as f64, (place + 1) as f64 / kinds.len() as f64));
-        let coder = Coder::train(moments.fit(kind, m), &residuals, data.rows.dim(), seed, team)?;
+        let transform = moments.fit(kind, m, &mut || team.check())?;
+        let coder = Coder::train(transform, &residuals, data.rows.dim(), seed, team)?;
         let gain = field.recall(&coder, trial, team)?;
         gains[kind.number() as usize] = Some(gain);
         if best.as_ref().is_none_or(|&(most, ..)| gain > most) {
@@ -90,7 +91,8 @@ pub(crate) fn train(
         }
     }
     let Some((_, kind, coder)) = best else { unreachable!("one kind was tried at least") };
-    Ok((finish(data, m, kind, coder, moments.asked(), seed, team)?, gains))
+    let asked = moments.asked(&mut || team.check())?;
+    Ok((finish(data, m, kind, coder, asked, seed, team)?, gains))
 }
 
 /// Whether a kind is tried: the one asked for, or all that can be with so few subquantizers.
@@ -98,13 +100,21 @@ fn wanted(kind: Kind, asked: Option<Kind>, dim: usize, m: usize) -> bool {
     asked.map_or(kind != Kind::Identity || m >= full_m(dim), |asked| asked == kind)
 }
 
-fn moments(rows: &Rows<'_>, numbers: &[u32], residuals: &[f32], trial: &Trial) -> Result<Moments> {
+fn moments(
+    rows: &Rows<'_>,
+    numbers: &[u32],
+    residuals: &[f32],
+    trial: &Trial,
+    team: &mut Team<'_>,
+) -> Result<Moments> {
     let dim = rows.dim();
     let few: Vec<u32> =
         numbers.iter().copied().step_by(numbers.len().div_ceil(TRAIN_ROWS / 2).max(1)).collect();
-    let vectors = second_moment(&rows.gather(&few)?, dim);
-    let queries = (!trial.learnt.is_empty()).then(|| second_moment(&trial.learnt, dim));
-    Ok(Moments::new(queries.as_deref(), &vectors, second_moment(residuals, dim), dim))
+    let mut moment = |rows: &[f32]| second_moment(rows, dim, &mut || team.check());
+    let vectors = moment(&rows.gather(&few)?)?;
+    let queries = if trial.learnt.is_empty() { None } else { Some(moment(&trial.learnt)?) };
+    let residuals = moment(residuals)?;
+    Moments::new(queries.as_deref(), &vectors, residuals, dim, &mut || team.check())
 }
 
 /// A transform and its codebooks.
@@ -122,19 +132,19 @@ impl Coder {
         seed: u64,
         team: &mut Team<'_>,
     ) -> Result<Self> {
-        let columns = turned(&Coded::new(&transform.a, dim), residuals, dim);
+        let columns = turned(&Coded::new(&transform.a, dim), residuals, dim, &mut || team.check())?;
         let books = pq::train(&columns, transform.a.len() / dim / DSUB, seed, team)?;
         Ok(Self { transform, books })
     }
 
     /// What the codes of `residuals` stand for, stretched, in columns of shape (4m, n).
-    fn rebuilt(&self, residuals: &[f32], dim: usize) -> Vec<f32> {
-        let (codes, mut rebuilt) = encode(&self.transform.a, &self.books, residuals, dim);
+    fn rebuilt(&self, residuals: &[f32], dim: usize) -> Result<Vec<f32>> {
+        let (codes, mut rebuilt) = encode(&self.transform.a, &self.books, residuals, dim)?;
         for column in rebuilt.chunks_exact_mut(codes.stretches.len().max(1)) {
             let stretched = column.iter_mut().zip(&codes.stretches);
             stretched.for_each(|(value, &stretch)| *value *= f32::from(stretch) / f32::from(STRETCH_ONE));
         }
-        rebuilt
+        Ok(rebuilt)
     }
 }
 
@@ -142,22 +152,28 @@ impl Coder {
 ///
 /// The residuals are multiplied with `a` by int8 codes of both: of a row's energy that loses about a ten-thousandth, where
 /// 4 bits lose a third.
-pub(crate) fn encode(a: &[f32], books: &[f32], residuals: &[f32], dim: usize) -> (Codes, Vec<f32>) {
+pub(crate) fn encode(a: &[f32], books: &[f32], residuals: &[f32], dim: usize) -> Result<(Codes, Vec<f32>)> {
     let n = residuals.len() / dim;
-    let columns = turned(&Coded::new(a, dim), residuals, dim);
+    let columns = turned(&Coded::new(a, dim), residuals, dim, &mut || Ok(()))?;
     let mut codes = vec![0; columns.len() / DSUB];
     pq::encode(&columns, n, books, &mut codes);
     let rebuilt = pq::decode(&codes, n, books);
     let stretches = pq::stretches(&columns, &rebuilt, n);
-    (Codes { codes, stretches }, rebuilt)
+    Ok((Codes { codes, stretches }, rebuilt))
 }
 
 /// Products of the rows of `a` with `residuals` (n, dim), in columns of shape (4m, n).
-fn turned(a: &Coded, residuals: &[f32], dim: usize) -> Vec<f32> {
+fn turned(
+    a: &Coded,
+    residuals: &[f32],
+    dim: usize,
+    check: &mut dyn FnMut() -> Result<()>,
+) -> Result<Vec<f32>> {
     let n = residuals.len() / dim;
     let mut columns = vec![0.0; a.len() * n];
     let crosser = Crosser::fastest();
     for (tile, residuals) in residuals.chunks(TILE * dim).enumerate() {
+        check()?;
         let coded = Coded::new(residuals, dim);
         crosser.products(a, 0..a.len(), &Panels::new(&coded), |axis, products| {
             let column = &mut columns[axis * n + tile * TILE..][..products.len()];
@@ -167,7 +183,7 @@ fn turned(a: &Coded, residuals: &[f32], dim: usize) -> Vec<f32> {
             });
         });
     }
-    columns
+    Ok(columns)
 }
 
 /// The rows that transforms are tried on, and which of them are the true neighbours of the held-out queries.
@@ -198,7 +214,7 @@ impl<'a> Field<'a> {
             means.iter_mut().zip(&residuals).for_each(|(value, residual)| *value -= residual);
             let mut scores = vec![0.0; trial.len() * numbers.len()];
             products(&trial.held_out, &means, dim, &mut scores);
-            products_of_columns(&asked, &coder.rebuilt(&residuals, dim), numbers.len(), &mut scores);
+            products_of_columns(&asked, &coder.rebuilt(&residuals, dim)?, numbers.len(), &mut scores);
             let mut best = Best::new(trial.len(), SHORTLIST);
             best.offer(&scores, numbers.len(), start..start + numbers.len() as u32);
             Ok(best)
@@ -227,7 +243,7 @@ fn finish(
     let Coder { transform, books } = coder;
     let keys = centred_keys(data.means, dim);
     let key_coder = Coder::train(transform.clone(), &keys, dim, seed, team)?;
-    let (key_codes, _) = encode(&transform.a, &key_coder.books, &keys, dim);
+    let (key_codes, _) = encode(&transform.a, &key_coder.books, &keys, dim)?;
     Ok(Trained {
         dim,
         m,

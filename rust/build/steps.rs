@@ -222,7 +222,7 @@ impl Store<'_> {
     fn code(&self, rows: Range<usize>) -> Result<Stored> {
         let numbers = &self.members.rows[rows];
         let residuals = self.data.residuals(numbers)?;
-        let (codes, _) = encode(&self.trained.a, &self.trained.books, &residuals, self.shape.dim);
+        let (codes, _) = encode(&self.trained.a, &self.trained.books, &residuals, self.shape.dim)?;
         let ids = numbers.iter().map(|&row| self.id(row)).collect();
         let mut stored = Stored { blocks: codes.pack(self.shape.m), ids, ..Stored::default() };
         self.refine(residuals, &codes.codes, &mut stored);

@@ -7,8 +7,12 @@
 //! equal (log-)energy.
 
 use crate::codes::DSUB;
+use crate::error::Result;
 use crate::math::eigen::{Eigen, eigen};
 use crate::math::linalg::multiply;
+
+/// Called between steps of tens of milliseconds; an error from it ends the work.
+type Check<'a> = dyn FnMut() -> Result<()> + 'a;
 
 /// Share of the vectors' own second moment in `C`, so that queries by picture do well too.
 const VECTOR_SHARE: f64 = 0.3;
@@ -68,7 +72,16 @@ pub struct Moments {
 
 impl Moments {
     /// From the second moments of sample queries (if there are any), of vectors and of their residuals.
-    pub fn new(queries: Option<&[f64]>, vectors: &[f64], residuals: Vec<f64>, dim: usize) -> Self {
+    ///
+    /// # Errors
+    /// The error of `check`.
+    pub fn new(
+        queries: Option<&[f64]>,
+        vectors: &[f64],
+        residuals: Vec<f64>,
+        dim: usize,
+        check: &mut Check<'_>,
+    ) -> Result<Self> {
         let queries = queries.unwrap_or(vectors);
         let mixed = queries.iter().zip(vectors).map(|(q, x)| (1.0 - VECTOR_SHARE) * q + VECTOR_SHARE * x);
         let mut mixed: Vec<f64> = mixed.collect();
@@ -77,31 +90,38 @@ impl Moments {
         let sphere = if sphere > 0.0 { sphere } else { 1.0 };
         mixed.iter_mut().for_each(|value| *value *= 1.0 - SHRINKAGE);
         (0..dim).for_each(|at| mixed[at * dim + at] += SHRINKAGE * sphere);
-        Self { dim, asked: eigen(mixed, dim), residuals }
+        Ok(Self { dim, asked: eigen(mixed, dim, check)?, residuals })
     }
 
     /// The second moment of queries, mixed and shrunk, but for a factor: shape (dim, dim).
-    pub fn asked(&self) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// The error of `check`.
+    pub fn asked(&self, check: &mut Check<'_>) -> Result<Vec<f64>> {
         let root = self.power(0.5);
-        multiply(&transposed(&root, self.dim), &root, self.dim)
+        multiply_checked(&transposed(&root, self.dim), &root, self.dim, check)
     }
 
     /// Fit the transform of a kind for `m` subquantizers. With fewer dimensions than 4m, the last rows are
     /// zero; with more, the axes of least energy are left out.
-    pub fn fit(&self, kind: Kind, m: usize) -> Transform {
+    ///
+    /// # Errors
+    /// The error of `check`.
+    pub fn fit(&self, kind: Kind, m: usize, check: &mut Check<'_>) -> Result<Transform> {
         if kind == Kind::Identity {
-            return self.identity(m);
+            return Ok(self.identity(m));
         }
         let dim = self.dim;
         let (wide, narrow) = (self.power(kind.power()), self.power(-kind.power()));
-        let energy = multiply(&multiply(&wide, &self.residuals, dim), &transposed(&wide, dim), dim);
-        let axes = eigen(energy, dim);
+        let half = multiply_checked(&wide, &self.residuals, dim, check)?;
+        let energy = multiply_checked(&half, &transposed(&wide, dim), dim, check)?;
+        let axes = eigen(energy, dim, check)?;
         let order = deal(&axes.values, m);
-        let side = |power: &[f64]| {
-            let turned = multiply(&axes.vectors, power, dim);
-            order.iter().flat_map(|&axis| row_or_zeros(&turned, axis, dim)).collect()
+        let mut side = |power: &[f64]| -> Result<Vec<f32>> {
+            let turned = multiply_checked(&axes.vectors, power, dim, check)?;
+            Ok(order.iter().flat_map(|&axis| row_or_zeros(&turned, axis, dim)).collect())
         };
-        Transform { a: side(&wide), b: side(&narrow) }
+        Ok(Transform { a: side(&wide)?, b: side(&narrow)? })
     }
 
     fn identity(&self, m: usize) -> Transform {
@@ -119,6 +139,17 @@ impl Moments {
         let rows = self.asked.vectors.chunks_exact(self.dim).zip(factors);
         rows.flat_map(|(row, factor)| row.iter().map(move |value| value * factor)).collect()
     }
+}
+
+/// [`multiply`] of `a` (n, k) and `b` (k, m), with a check between blocks of rows.
+fn multiply_checked(a: &[f64], b: &[f64], k: usize, check: &mut Check<'_>) -> Result<Vec<f64>> {
+    const ROWS: usize = 32;
+    let mut out = Vec::with_capacity(a.len() / k * (b.len() / k));
+    for rows in a.chunks(ROWS * k) {
+        check()?;
+        out.extend(multiply(rows, b, k));
+    }
+    Ok(out)
 }
 
 fn transposed(matrix: &[f64], n: usize) -> Vec<f64> {
@@ -162,8 +193,8 @@ mod tests {
     }
 
     fn moments(dim: usize) -> Moments {
-        let of = |purpose| second_moment(&rows(500, dim, purpose), dim);
-        Moments::new(Some(&of(1)), &of(2), of(3), dim)
+        let of = |purpose| second_moment(&rows(500, dim, purpose), dim, &mut || Ok(())).unwrap();
+        Moments::new(Some(&of(1)), &of(2), of(3), dim, &mut || Ok(())).unwrap()
     }
 
     /// `Bᵀ A`, which must be the identity.
@@ -183,7 +214,7 @@ mod tests {
     fn inner_products_are_kept() {
         for (dim, m) in [(8, 4), (18, 8), (1, 4)] {
             for kind in Kind::ALL {
-                let transform = moments(dim).fit(kind, m);
+                let transform = moments(dim).fit(kind, m, &mut || Ok(())).unwrap();
                 assert_eq!(transform.a.len(), m * DSUB * dim);
                 assert!(round_trip(&transform, dim) < 1e-5, "{kind:?} {dim}");
             }
@@ -192,9 +223,9 @@ mod tests {
 
     #[test]
     fn zeros_have_a_transform_too() {
-        let moments = Moments::new(None, &[0.0; 16], vec![0.0; 16], 4);
+        let moments = Moments::new(None, &[0.0; 16], vec![0.0; 16], 4, &mut || Ok(())).unwrap();
         for kind in Kind::ALL {
-            assert!(round_trip(&moments.fit(kind, 4), 4) < 1e-6);
+            assert!(round_trip(&moments.fit(kind, 4, &mut || Ok(())).unwrap(), 4) < 1e-6);
         }
     }
 

@@ -110,6 +110,7 @@ mod tests {
 
     use super::*;
     use crate::file::format::{KIND_FLAT, chunk_count};
+    use crate::parallel::Interrupt;
 
     const SIZE: u64 = 2 * CHUNK_BYTES as u64 + 13;
 
@@ -138,7 +139,7 @@ mod tests {
         draft.publish().unwrap();
         let bytes = fs::read(&path).unwrap();
         let header = Header::decode(&bytes).unwrap();
-        header.verify(&bytes).unwrap();
+        header.verify(&bytes, &path, Interrupt::NEVER).unwrap();
         assert_eq!(header.sections[1].bytes(&bytes), [7; 8]);
         assert_eq!(header.sections[0].bytes(&bytes)[SIZE as usize / 3], 1);
     }

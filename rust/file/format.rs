@@ -2,7 +2,10 @@
 //! is the only code that knows offsets. Reading checks every claim against the file's length before it
 //! allocates.
 
-use crate::error::Fault;
+use std::path::Path;
+
+use crate::error::{Error, Fault};
+use crate::parallel::Interrupt;
 use crate::vectors::MAX_DIM;
 
 /// First bytes of every `.snap` file. As in PNG, the high bit and the line ends show a transfer as text.
@@ -230,17 +233,23 @@ impl Header {
     /// Check every byte of `file` that [`Header::decode`] did not: sections, chunks and padding.
     ///
     /// # Errors
-    /// The first [`Fault`] found: a damaged chunk or section, or padding that is not zero.
-    pub fn verify(&self, file: &[u8]) -> Result<(), Fault> {
+    /// [`Error::Format`] with the first [`Fault`] found: a damaged chunk or section, or padding that is not zero;
+    /// [`Error::Stopped`] if `interrupt` says so.
+    pub fn verify(&self, file: &[u8], path: &Path, interrupt: Interrupt<'_>) -> Result<(), Error> {
         let chunks = self.sections.iter().find(|section| section.tag == Tag::CHUNKS);
         let mut stored = chunks.map_or(&[][..], |section| section.bytes(file));
         let mut end = self.header_bytes() as u64;
         for section in &self.sections {
-            check_padding(file, end, section.offset)?;
+            check_padding(file, end, section.offset).map_err(Error::format(path))?;
             let mine = stored.len().min(chunk_count(section.size) as usize * CRC_BYTES);
             let (crcs, rest) = stored.split_at(mine);
-            check_chunks(section, section.bytes(file), crcs)?;
-            check_section(section, section.bytes(file))?;
+            let mut crc = 0;
+            for (index, chunk) in section.bytes(file).chunks(CHUNK_BYTES).enumerate() {
+                interrupt.check()?;
+                check_chunk(section, index, chunk, crcs).map_err(Error::format(path))?;
+                crc = crc32c::crc32c_append(crc, chunk);
+            }
+            check_crc(section, crc).map_err(Error::format(path))?;
             (stored, end) = (rest, section.end());
         }
         Ok(())
@@ -292,20 +301,24 @@ fn check_padding(file: &[u8], start: u64, end: u64) -> Result<(), Fault> {
     }
 }
 
-fn check_chunks(section: &Section, bytes: &[u8], crcs: &[u8]) -> Result<(), Fault> {
-    for (index, (chunk, stored)) in bytes.chunks(CHUNK_BYTES).zip(crcs.chunks_exact(CRC_BYTES)).enumerate() {
-        let (expected, got) = (word(stored, 0), crc32c::crc32c(chunk));
-        if expected != got {
-            let (tag, offset) = (section.tag.to_string(), (index * CHUNK_BYTES) as u64);
-            return Err(Fault::ChunkChecksum { tag, offset, expected, got });
-        }
+/// Check one chunk of a section, if the section has checksums of its chunks.
+fn check_chunk(section: &Section, index: usize, chunk: &[u8], crcs: &[u8]) -> Result<(), Fault> {
+    let Some(stored) = crcs.chunks_exact(CRC_BYTES).nth(index) else { return Ok(()) };
+    let (expected, got) = (word(stored, 0), crc32c::crc32c(chunk));
+    if expected != got {
+        let (tag, offset) = (section.tag.to_string(), (index * CHUNK_BYTES) as u64);
+        return Err(Fault::ChunkChecksum { tag, offset, expected, got });
     }
     Ok(())
 }
 
 /// Check one section against the checksum in the section table.
 pub(crate) fn check_section(section: &Section, bytes: &[u8]) -> Result<(), Fault> {
-    let (tag, expected, got) = (section.tag.to_string(), section.crc, crc32c::crc32c(bytes));
+    check_crc(section, crc32c::crc32c(bytes))
+}
+
+fn check_crc(section: &Section, got: u32) -> Result<(), Fault> {
+    let (tag, expected) = (section.tag.to_string(), section.crc);
     if expected == got { Ok(()) } else { Err(Fault::SectionChecksum { tag, expected, got }) }
 }
 
@@ -366,12 +379,15 @@ mod tests {
     #[test]
     fn damage_is_placed_to_the_chunk() {
         let (header, mut file) = assemble(&vec![7; 3 * CHUNK_BYTES + 5], &vec![9; 2 * CHUNK_BYTES]);
-        assert_eq!(header.verify(&file), Ok(()));
+        let verify = |file: &[u8]| header.verify(file, Path::new("a.snap"), Interrupt::NEVER);
+        verify(&file).unwrap();
         for (section, chunk) in [(0, 0), (0, 2), (0, 3), (1, 0), (1, 1)] {
             let section = header.sections[section];
             let at = section.offset as usize + chunk * CHUNK_BYTES;
             file[at] ^= 1;
-            let fault = header.verify(&file).unwrap_err();
+            let Error::Format { fault, .. } = verify(&file).unwrap_err() else {
+                panic!("no fault was found")
+            };
             let place = format!("the chunk at byte {} of section {} ", chunk * CHUNK_BYTES, section.tag);
             assert!(fault.to_string().starts_with(&place), "{fault}");
             file[at] ^= 1;
@@ -383,7 +399,7 @@ mod tests {
         fn headers_round_trip(codes in 0_usize..3000, scales in 0_usize..300) {
             let (header, file) = assemble(&vec![1; codes], &vec![2; scales]);
             prop_assert_eq!(Header::decode(&file), Ok(header.clone()));
-            prop_assert_eq!(header.verify(&file), Ok(()));
+            prop_assert!(header.verify(&file, Path::new("a.snap"), Interrupt::NEVER).is_ok());
             prop_assert!(header.sections.iter().all(|section| section.offset.is_multiple_of(ALIGN)));
         }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use memmap2::{Mmap, MmapMut};
 
 use crate::error::{Error, Fault, Result};
+use crate::parallel::Interrupt;
 
 /// Where an index is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +35,17 @@ impl Load {
 ///
 /// So that no search has to wait for a page: each that is touched first costs a thousandth of a millisecond, or a
 /// read of the disk.
-pub(crate) fn touch(bytes: &[u8]) {
+///
+/// # Errors
+/// [`Error::Stopped`] if `interrupt` says so.
+pub(crate) fn touch(bytes: &[u8], interrupt: Interrupt<'_>) -> Result<()> {
     const PAGE_BYTES: usize = 4096;
-    let touched = bytes.iter().step_by(PAGE_BYTES).fold(0_u8, |all, &byte| all ^ byte);
-    std::hint::black_box(touched);
+    const STEP_BYTES: usize = 1 << 22;
+    for step in bytes.chunks(STEP_BYTES) {
+        interrupt.check()?;
+        std::hint::black_box(step.iter().step_by(PAGE_BYTES).fold(0_u8, |all, &byte| all ^ byte));
+    }
+    Ok(())
 }
 
 /// Map a whole file that is not empty.

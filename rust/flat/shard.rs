@@ -9,11 +9,15 @@ use crate::error::{Error, Fault, Result};
 use crate::file::format::{CHUNK_BYTES, Header, KIND_FLAT, Section, check_section};
 use crate::file::load::{Load, touch};
 use crate::hits::topk::{Hit, TopK};
+use crate::parallel::{Interrupt, run_each};
 use crate::scan::{Scanner, Tier};
 use crate::vectors::{Query, Vectors, decode_row, stride};
 
 /// Queries that are scanned side by side, so that codes are read from memory once for all of them.
 pub const QUERY_GROUP: usize = 16;
+
+/// Products of a code with a query between two looks at the interrupt: tens of milliseconds with AVX2.
+const STEP_PRODUCTS: usize = 1 << 28;
 
 /// An immutable shard, mapped into memory. Safe to search from many threads at once.
 ///
@@ -60,26 +64,55 @@ impl Shard {
     /// # Errors
     /// [`Error::Dim`], [`Error::NotFinite`] or [`Error::AllowLength`].
     pub fn search(&self, queries: Vectors<'_>, k: usize, allow: Option<&[bool]>) -> Result<Vec<Vec<Hit>>> {
-        Ok(self.answers(queries, k, allow)?.flatten().collect())
+        self.search_with(queries, k, allow, 1, Interrupt::NEVER)
     }
 
-    /// [`Shard::search`] in steps of up to [`QUERY_GROUP`] queries, so that a caller can stop a long one in
-    /// between.
+    /// [`Shard::search`] on up to `threads` threads, which ends early when `interrupt` says so.
     ///
     /// # Errors
-    /// As [`Shard::search`], before the first step.
-    pub fn answers<'a>(
-        &'a self,
-        queries: Vectors<'a>,
+    /// As [`Shard::search`], and [`Error::Stopped`].
+    pub fn search_with(
+        &self,
+        queries: Vectors<'_>,
         k: usize,
-        allow: Option<&'a [bool]>,
-    ) -> Result<Answers<'a>> {
+        allow: Option<&[bool]>,
+        threads: usize,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Vec<Vec<Hit>>> {
         queries.check(self.dim())?;
         if let Some(flags) = allow.filter(|flags| flags.len() != self.rows()) {
             return Err(Error::AllowLength { expected: self.rows(), got: flags.len() });
         }
-        let allowed = allow.map_or(self.rows(), |flags| flags.iter().filter(|&&flag| flag).count());
-        Ok(Answers { shard: self, queries: queries.rows(), width: k.min(allowed), allow })
+        let k = self.k_effective(k, allow);
+        let group = queries.len().div_ceil(threads.max(1)).clamp(1, QUERY_GROUP);
+        let groups = queries.values().chunks(group * self.dim());
+        let search = |group| self.search_group(group, k, allow, interrupt);
+        Ok(run_each(threads, groups, search)?.into_iter().flatten().collect())
+    }
+
+    /// Hits in every answer: min(k, allowed).
+    pub fn k_effective(&self, k: usize, allow: Option<&[bool]>) -> usize {
+        k.min(allow.map_or(self.rows(), |flags| flags.iter().filter(|&&flag| flag).count()))
+    }
+
+    /// The best `k` of the allowed rows, of which there are as many, for each of a few queries: one pass over the codes.
+    fn search_group(
+        &self,
+        queries: &[f32],
+        k: usize,
+        allow: Option<&[bool]>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Vec<Vec<Hit>>> {
+        let queries: Vec<Query> = queries.chunks_exact(self.dim()).map(Query::new).collect();
+        let mut tops = vec![TopK::new(k); queries.len()];
+        let tier = Tier::new(self.codes(), self.scales(), stride(self.dim()));
+        let step = (STEP_PRODUCTS / (stride(self.dim()) * queries.len().max(1))).max(1);
+        for start in (0..if k > 0 { self.rows() } else { 0 }).step_by(step) {
+            interrupt.check()?;
+            let rows = start..self.rows().min(start + step);
+            tier.scan(rows, self.scanner, &queries, allow, &mut tops);
+        }
+        Ok(tops.into_iter().map(TopK::into_hits).collect())
     }
 
     /// The stored vector of a row, shape (dim,): each value within half a scale of what was appended.
@@ -104,8 +137,11 @@ impl Shard {
     }
 
     /// Bring the whole file into memory, as far as it is not there yet.
-    pub fn warm(&self) {
-        touch(&self.file);
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] if `interrupt` says so.
+    pub fn warm(&self, interrupt: Interrupt<'_>) -> Result<()> {
+        touch(&self.file, interrupt)
     }
 
     /// Read the whole file and check every checksum and every byte between sections.
@@ -113,8 +149,16 @@ impl Shard {
     /// # Errors
     /// [`Error::Format`], naming the damaged place.
     pub fn verify(&self) -> Result<()> {
-        let verified = checked_header(&self.file).and_then(|header| header.verify(&self.file));
-        verified.map_err(Error::format(&self.path))
+        self.verify_with(Interrupt::NEVER)
+    }
+
+    /// [`Shard::verify`], which ends early when `interrupt` says so.
+    ///
+    /// # Errors
+    /// As [`Shard::verify`], and [`Error::Stopped`].
+    pub fn verify_with(&self, interrupt: Interrupt<'_>) -> Result<()> {
+        let header = checked_header(&self.file).map_err(Error::format(&self.path))?;
+        header.verify(&self.file, &self.path, interrupt)
     }
 
     fn codes(&self) -> &[i8] {
@@ -123,40 +167,6 @@ impl Shard {
 
     fn scales(&self) -> &[f32] {
         bytemuck::cast_slice(self.header.sections[1].bytes(&self.file))
-    }
-}
-
-/// The answers of a search, computed one group of queries at a time; see [`Shard::answers`].
-#[derive(Debug)]
-pub struct Answers<'a> {
-    shard: &'a Shard,
-    queries: std::slice::ChunksExact<'a, f32>,
-    width: usize,
-    allow: Option<&'a [bool]>,
-}
-
-impl Answers<'_> {
-    /// Hits in every answer: min(k, allowed).
-    pub fn width(&self) -> usize {
-        self.width
-    }
-}
-
-impl Iterator for Answers<'_> {
-    type Item = Vec<Vec<Hit>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let group: Vec<Query> = self.queries.by_ref().take(QUERY_GROUP).map(Query::new).collect();
-        if group.is_empty() {
-            return None;
-        }
-        let mut tops = vec![TopK::new(self.width); group.len()];
-        if self.width > 0 {
-            let (codes, scales) = (self.shard.codes(), self.shard.scales());
-            let tier = Tier::new(codes, scales, stride(self.shard.dim()));
-            tier.scan(self.shard.scanner, &group, self.allow, &mut tops);
-        }
-        Some(tops.into_iter().map(TopK::into_hits).collect())
     }
 }
 
@@ -365,6 +375,17 @@ mod tests {
             .chunks_exact(DIM)
             .map(|query| shard.search(Vectors::new(query, DIM).unwrap(), 3, None).unwrap().remove(0));
         assert!(one_by_one.eq(together));
+    }
+
+    #[test]
+    fn every_long_call_ends_at_an_interrupt() {
+        let home = tempfile::tempdir().unwrap();
+        let (shard, values) = (open_bytes(&home, &snap_bytes()).unwrap(), values());
+        let queries = Vectors::new(&values, DIM).unwrap();
+        let interrupt = Interrupt::new(&|| true);
+        assert!(matches!(shard.search_with(queries, 3, None, 2, interrupt), Err(Error::Stopped)));
+        assert!(matches!(shard.verify_with(interrupt), Err(Error::Stopped)));
+        assert!(matches!(shard.warm(interrupt), Err(Error::Stopped)));
     }
 
     proptest! {

@@ -6,6 +6,7 @@
 
 use crate::codes::blocks::stretch_of;
 use crate::codes::lut::Lut;
+use crate::error::Result;
 use crate::hits::best::Best;
 use crate::hits::contenders::{Contender, keep_contenders};
 use crate::hits::filter::Filter;
@@ -14,6 +15,7 @@ use crate::hits::topk::Hit;
 use crate::index::lists::Shape;
 use crate::index::sweep::{Part, sweep};
 use crate::index::view::View;
+use crate::parallel::Interrupt;
 use crate::tier::refine::{Target, Tier, prefetch_all};
 use crate::vectors::{Query, rounded};
 
@@ -31,6 +33,9 @@ const FILTERED: usize = 2;
 
 /// A filtered search goes on while more than one in so many of the shortlist was found late.
 const LATE_PART: usize = 20;
+
+/// Lists scanned between two looks at the interrupt.
+const LISTS_BETWEEN_CHECKS: usize = 64;
 
 /// How thoroughly to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,21 +81,32 @@ impl Scratch {
     /// The best rows for one query of finite values, shape (dim,): best first, ties by lower id.
     ///
     /// There are min(k, allowed) of them.
-    pub fn search(&mut self, view: &View<'_>, query: &[f32], plan: Plan, filter: Option<&Filter>) -> &[Hit] {
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`] if `interrupt` says so.
+    pub fn search(
+        &mut self,
+        view: &View<'_>,
+        query: &[f32],
+        plan: Plan,
+        filter: Option<&Filter>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<&[Hit]> {
+        interrupt.check()?;
         let allowed = filter.map_or(view.shape.rows, Filter::allowed);
         self.best.begin(plan.k.min(allowed));
         if plan.k > 0 && allowed > 0 {
             self.ask(view, query);
             let all = plan.exact || allowed <= plan.shortlist || filter.is_some() && allowed <= FEW_ROWS;
             if all && view.shape.tier != Tier::None {
-                self.score_all(view, filter);
+                self.score_all(view, filter, interrupt)?;
             } else {
                 let plan = if all { every_row(view, plan) } else { plan };
-                self.probe(view, Goal::new(view.shape, plan, filter), filter);
+                self.probe(view, Goal::new(view.shape, plan, filter), filter, interrupt)?;
                 self.refine(view, plan.k.min(allowed), usize::MAX);
             }
         }
-        self.best.sorted(view.ids)
+        Ok(self.best.sorted(view.ids))
     }
 
     /// What [`Scratch::search`] finds with `nprobe` lists and each of these shortlists, which rise, without a filter:
@@ -103,21 +119,24 @@ impl Scratch {
         (k, nprobe): (usize, usize),
         shortlists: &[usize],
         mut found: impl FnMut(&[Hit]),
-    ) {
+    ) -> Result<()> {
         self.ask(view, query);
         let deepest = shortlists.last().copied().unwrap_or(0).max(k);
-        let seen = self.probe(view, Goal::of_lists(view.shape, nprobe, deepest), None);
+        let goal = Goal::of_lists(view.shape, nprobe, deepest);
+        let seen = self.probe(view, goal, None, Interrupt::NEVER)?;
         self.rows.sorted();
         for &shortlist in shortlists {
             let depth = shortlist.max(k);
             if depth > seen || depth >= view.shape.rows || view.shape.tier == Tier::None {
                 // A search would look at more lists, or at all rows; and so it would for all that are longer.
-                found(self.search(view, query, Plan { k, nprobe, shortlist, exact: false }, None));
+                let plan = Plan { k, nprobe, shortlist, exact: false };
+                found(self.search(view, query, plan, None, Interrupt::NEVER)?);
                 continue;
             }
             self.refine(view, k, depth);
             found(self.best.sorted(view.ids));
         }
+        Ok(())
     }
 
     /// Take in a query, as lists, codes and tier see it.
@@ -128,18 +147,28 @@ impl Scratch {
     }
 
     /// Score every allowed row by the tier.
-    fn score_all(&mut self, view: &View<'_>, filter: Option<&Filter>) {
+    fn score_all(
+        &mut self,
+        view: &View<'_>,
+        filter: Option<&Filter>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<()> {
         self.lut.fill(&self.asked, view.books);
         self.lut.refine();
         let rows = 0..view.shape.rows;
         match filter {
-            Some(filter) => self.score_rows(view, filter.ones(rows)),
-            None => self.score_rows(view, rows),
+            Some(filter) => self.score_rows(view, filter.ones(rows), interrupt),
+            None => self.score_rows(view, rows, interrupt),
         }
     }
 
     /// Score rows, in rising order, by the fine table and the tier.
-    fn score_rows(&mut self, view: &View<'_>, rows: impl Iterator<Item = usize>) {
+    fn score_rows(
+        &mut self,
+        view: &View<'_>,
+        rows: impl Iterator<Item = usize>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<()> {
         let (mut base, mut end) = (0.0, 0);
         self.targets.clear();
         for row in rows {
@@ -150,10 +179,12 @@ impl Scratch {
             }
             self.targets.push(Target { row: row as u32, base });
             if self.targets.len() == TARGETS {
+                interrupt.check()?;
                 self.score_finely(view);
             }
         }
         self.score_finely(view);
+        Ok(())
     }
 
     /// Score the targets, which so far have the scores of their lists, by the fine table and the tier.
@@ -177,7 +208,13 @@ impl Scratch {
     }
 
     /// Scan the codes of the best lists, until enough lists and enough allowed rows were seen; return how many rows.
-    fn probe(&mut self, view: &View<'_>, mut goal: Goal, filter: Option<&Filter>) -> usize {
+    fn probe(
+        &mut self,
+        view: &View<'_>,
+        mut goal: Goal,
+        filter: Option<&Filter>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<usize> {
         self.probes.clear();
         self.route(view, goal.routed(view.shape.nlist));
         self.lut.fill(&self.asked, view.books);
@@ -190,10 +227,13 @@ impl Scratch {
                 }
                 goal.lists = lists + lists / 2 + 1;
             }
+            if at % LISTS_BETWEEN_CHECKS == 0 {
+                interrupt.check()?;
+            }
             let found = self.scan_list(view, at, filter);
             (at, lists, rows) = (at + 1, lists + usize::from(found > 0), rows + found);
         }
-        rows
+        Ok(rows)
     }
 
     /// Whether the last third of the lists probed gave a good part of the shortlist: then the next ones will too.

@@ -13,11 +13,12 @@ use crate::file::format::{Header, Tag};
 use crate::file::load::{Load, touch};
 use crate::hits::filter::Filter;
 use crate::hits::topk::Hit;
-use crate::index::answers::{Answers, Groups};
+use crate::index::answers::{Answers, QUERY_GROUP};
 use crate::index::ivf::{Plan, Scratch};
 use crate::index::lists::{Effort, SECTIONS, Shape};
 use crate::index::validation::{checked, section};
 use crate::index::view::View;
+use crate::parallel::{Interrupt, run_each};
 use crate::scan::Scanner;
 use crate::tier::refine::Refiner;
 use crate::vectors::Vectors;
@@ -113,27 +114,40 @@ impl Index {
         filter: Option<&Filter>,
         threads: usize,
     ) -> Result<Answers> {
-        let mut all = Answers::default();
-        self.groups(queries, plan, filter, threads)?.for_each(|group| all.extend(group));
+        self.search_with(queries, plan, filter, threads, Interrupt::NEVER)
+    }
+
+    /// [`Index::search`], which ends early when `interrupt` says so.
+    ///
+    /// # Errors
+    /// As [`Index::search`], and [`Error::Stopped`].
+    pub fn search_with(
+        &self,
+        queries: Vectors<'_>,
+        plan: Plan,
+        filter: Option<&Filter>,
+        threads: usize,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Answers> {
+        self.check(queries, filter)?;
+        let group = queries.len().div_ceil(threads.max(1)).clamp(1, QUERY_GROUP);
+        let groups = queries.values().chunks(group * self.shape.dim);
+        let answers = run_each(threads, groups, |group| self.answer(group, plan, filter, interrupt))?;
+        let width = plan.k.min(filter.map_or(self.shape.rows, Filter::allowed));
+        let mut all = Answers { width, ..Answers::default() };
+        for Answers { ids, scores, .. } in answers {
+            all.ids.extend(ids);
+            all.scores.extend(scores);
+        }
         Ok(all)
     }
 
-    /// [`Index::search`] in groups of queries, so that a caller can stop a long one in between.
-    ///
-    /// # Errors
-    /// As [`Index::search`], before the first group.
-    pub fn groups<'a>(
-        &'a self,
-        queries: Vectors<'a>,
-        plan: Plan,
-        filter: Option<&'a Filter>,
-        threads: usize,
-    ) -> Result<Groups<'a>> {
+    fn check(&self, queries: Vectors<'_>, filter: Option<&Filter>) -> Result<()> {
         queries.check(self.shape.dim)?;
-        if let Some(filter) = filter.filter(|filter| filter.rows() != self.shape.rows) {
-            return Err(Error::AllowLength { expected: self.shape.rows, got: filter.rows() });
+        match filter.filter(|filter| filter.rows() != self.shape.rows) {
+            Some(filter) => Err(Error::AllowLength { expected: self.shape.rows, got: filter.rows() }),
+            None => Ok(()),
         }
-        Ok(Groups { index: self, queries: queries.values(), plan, filter, threads: threads.max(1) })
     }
 
     /// The rows, and not the ids, that [`Index::search`] finds for one query, shape (dim,).
@@ -141,9 +155,9 @@ impl Index {
     /// # Errors
     /// As [`Index::search`].
     pub fn hits(&self, query: &[f32], plan: Plan, filter: Option<&Filter>) -> Result<Vec<Hit>> {
-        self.groups(Vectors::new(query, self.shape.dim)?, plan, filter, 1)?;
+        self.check(Vectors::new(query, self.shape.dim)?, filter)?;
         let mut scratch = self.idle().pop().unwrap_or_default();
-        let hits = scratch.search(&self.view(), query, plan, filter).to_vec();
+        let hits = scratch.search(&self.view(), query, plan, filter, Interrupt::NEVER)?.to_vec();
         self.idle().push(scratch);
         Ok(hits)
     }
@@ -161,7 +175,8 @@ impl Index {
         Vectors::new(query, self.shape.dim)?.check(self.shape.dim)?;
         let mut scratch = self.idle().pop().unwrap_or_default();
         let mut all = Vec::with_capacity(shortlists.len());
-        scratch.search_depths(&self.view(), query, (k, nprobe), shortlists, |hits| all.push(hits.to_vec()));
+        scratch
+            .search_depths(&self.view(), query, (k, nprobe), shortlists, |hits| all.push(hits.to_vec()))?;
         self.idle().push(scratch);
         Ok(all)
     }
@@ -182,21 +197,30 @@ impl Index {
     }
 
     /// Answer queries of finite values, shape (n, dim), one after another.
-    pub(crate) fn answer(&self, queries: &[f32], plan: Plan, filter: Option<&Filter>) -> Answers {
+    fn answer(
+        &self,
+        queries: &[f32],
+        plan: Plan,
+        filter: Option<&Filter>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Answers> {
         let mut scratch = self.idle().pop().unwrap_or_default();
         let (view, mut answers) = (self.view(), Answers::default());
         for query in queries.chunks_exact(self.shape.dim) {
-            let hits = scratch.search(&view, query, plan, filter);
+            let hits = scratch.search(&view, query, plan, filter, interrupt)?;
             answers.ids.extend(hits.iter().map(|hit| view.ids[hit.row as usize]));
             answers.scores.extend(hits.iter().map(|hit| hit.score));
         }
         self.idle().push(scratch);
-        answers
+        Ok(answers)
     }
 
     /// Bring the whole file into memory, as far as it is not there yet.
-    pub fn warm(&self) {
-        touch(&self.file);
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] if `interrupt` says so.
+    pub fn warm(&self, interrupt: Interrupt<'_>) -> Result<()> {
+        touch(&self.file, interrupt)
     }
 
     /// Read the whole file and check every checksum and every byte between sections.
@@ -204,8 +228,16 @@ impl Index {
     /// # Errors
     /// [`Error::Format`], naming the damaged place.
     pub fn verify(&self) -> Result<()> {
-        let verified = checked(&self.file).and_then(|(header, ..)| header.verify(&self.file));
-        verified.map_err(Error::format(&self.path))
+        self.verify_with(Interrupt::NEVER)
+    }
+
+    /// [`Index::verify`], which ends early when `interrupt` says so.
+    ///
+    /// # Errors
+    /// As [`Index::verify`], and [`Error::Stopped`].
+    pub fn verify_with(&self, interrupt: Interrupt<'_>) -> Result<()> {
+        let (header, _) = checked(&self.file).map_err(Error::format(&self.path))?;
+        header.verify(&self.file, &self.path, interrupt)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Scratch>> {
@@ -383,6 +415,18 @@ pub(crate) mod tests {
         let [map, ram] = LOADS.map(|(_, load)| Index::open(&path, load).unwrap());
         assert_eq!(search(&map, &[0.5; DIM], EXACT, None), search(&ram, &[0.5; DIM], EXACT, None));
         assert_eq!(map.size_bytes(), ram.size_bytes());
+    }
+
+    #[test]
+    fn every_long_call_ends_at_an_interrupt() {
+        let (index, values) = (index(Tier::Int8), rows(40));
+        let queries = Vectors::new(&values, DIM).unwrap();
+        let plan = Plan { k: 5, nprobe: 3, shortlist: 20, exact: false };
+        let interrupt = Interrupt::new(&|| true);
+        assert!(matches!(index.search_with(queries, plan, None, 2, interrupt), Err(Error::Stopped)));
+        assert!(matches!(index.vectors_with(&[0], interrupt), Err(Error::Stopped)));
+        assert!(matches!(index.verify_with(interrupt), Err(Error::Stopped)));
+        assert!(matches!(index.warm(interrupt), Err(Error::Stopped)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::index::Index;
 use crate::index::view::View;
 use crate::math::linalg::products_of_columns;
+use crate::parallel::Interrupt;
 use crate::vectors::{decode_row, stride};
 
 /// Rows that are put together at a time.
@@ -19,6 +20,14 @@ impl Index {
     /// # Errors
     /// [`Error::RowRange`] for a row that is not there.
     pub fn vectors(&self, rows: &[usize]) -> Result<Vec<f32>> {
+        self.vectors_with(rows, Interrupt::NEVER)
+    }
+
+    /// [`Index::vectors`], which ends early when `interrupt` says so.
+    ///
+    /// # Errors
+    /// As [`Index::vectors`], and [`Error::Stopped`].
+    pub fn vectors_with(&self, rows: &[usize], interrupt: Interrupt<'_>) -> Result<Vec<f32>> {
         let shape = *self.shape();
         if let Some(&got) = rows.iter().find(|&&row| row >= shape.rows) {
             return Err(Error::RowRange { rows: shape.rows, got });
@@ -27,6 +36,7 @@ impl Index {
         let turn = turned_back(&view);
         let mut coded = vec![0.0; PIECE_ROWS * shape.m * DSUB];
         for (rows, values) in rows.chunks(PIECE_ROWS).zip(values.chunks_mut(PIECE_ROWS * shape.dim)) {
+            interrupt.check()?;
             let coded = &mut coded[..rows.len() * shape.m * DSUB];
             for ((&row, coded), values) in rows
                 .iter()

@@ -1,5 +1,6 @@
 //! Eigenvectors of a symmetric matrix, in float64: a few hundred rows take a fraction of a second.
 
+use crate::error::Result;
 use crate::math::linalg::dot64;
 
 /// Eigenvalues, largest first, and their eigenvectors.
@@ -12,19 +13,23 @@ pub struct Eigen {
 }
 
 /// Decompose a symmetric matrix, shape (n, n): reduce it to three diagonals by reflections, then turn those into one.
+/// `check` is called once a row or more often, at most some tens of milliseconds apart.
+///
+/// # Errors
+/// The error of `check`.
 ///
 /// # Panics
 /// If the matrix is not square.
-pub fn eigen(mut matrix: Vec<f64>, n: usize) -> Eigen {
+pub fn eigen(mut matrix: Vec<f64>, n: usize, check: &mut dyn FnMut() -> Result<()>) -> Result<Eigen> {
     assert_eq!(matrix.len(), n * n, "the matrix is not square");
-    let (mut diagonal, mut beside, reflections) = tridiagonalize(&mut matrix, n);
-    let mut vectors = product_of_reflections(&reflections, n);
-    diagonalize(&mut diagonal, &mut beside, &mut vectors);
+    let (mut diagonal, mut beside, reflections) = tridiagonalize(&mut matrix, n, check)?;
+    let mut vectors = product_of_reflections(&reflections, n, check)?;
+    diagonalize(&mut diagonal, &mut beside, &mut vectors, check)?;
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| diagonal[b].total_cmp(&diagonal[a]));
     let values = order.iter().map(|&row| diagonal[row]).collect();
     let vectors = order.iter().flat_map(|&row| signed(&vectors[row * n..][..n])).collect();
-    Eigen { values, vectors }
+    Ok(Eigen { values, vectors })
 }
 
 /// An eigenvector is one up to its sign: fix it.
@@ -42,10 +47,15 @@ struct Reflection {
 }
 
 /// Householder's reduction: the diagonal (n,), the values beside it (n, the last unused), and what was done.
-fn tridiagonalize(a: &mut [f64], n: usize) -> (Vec<f64>, Vec<f64>, Vec<Reflection>) {
+fn tridiagonalize(
+    a: &mut [f64],
+    n: usize,
+    check: &mut dyn FnMut() -> Result<()>,
+) -> Result<(Vec<f64>, Vec<f64>, Vec<Reflection>)> {
     let mut beside = vec![0.0; n];
     let mut reflections = Vec::with_capacity(n);
     for k in 0..n.saturating_sub(1) {
+        check()?;
         // By symmetry the column below the diagonal stands in the row beside it.
         let (reflection, head) = reflect(&a[k * n + k + 1..(k + 1) * n], k + 1);
         beside[k] = head;
@@ -53,7 +63,7 @@ fn tridiagonalize(a: &mut [f64], n: usize) -> (Vec<f64>, Vec<f64>, Vec<Reflectio
         reflections.push(reflection);
     }
     let diagonal = (0..n).map(|k| a[k * n + k]).collect();
-    (diagonal, beside, reflections)
+    Ok((diagonal, beside, reflections))
 }
 
 /// The reflection that turns `x` into `(head, 0, 0, ...)`, and that head.
@@ -80,24 +90,35 @@ fn apply_both_sides(rows: &mut [f64], n: usize, reflection: &Reflection) {
 }
 
 /// The transposed product of all reflections, shape (n, n).
-fn product_of_reflections(reflections: &[Reflection], n: usize) -> Vec<f64> {
+fn product_of_reflections(
+    reflections: &[Reflection],
+    n: usize,
+    check: &mut dyn FnMut() -> Result<()>,
+) -> Result<Vec<f64>> {
     let mut q = vec![0.0; n * n];
     (0..n).for_each(|k| q[k * n + k] = 1.0);
     for Reflection { first, v, beta } in reflections.iter().rev() {
+        check()?;
         // H Q = Q - beta v (vᵀ Q); kept transposed, so that rows of `q` are columns of Q.
         for row in q.chunks_exact_mut(n).skip(*first) {
             let scale = beta * dot64(&row[*first..], v);
             row[*first..].iter_mut().zip(v).for_each(|(value, v)| *value -= scale * v);
         }
     }
-    q
+    Ok(q)
 }
 
 /// Implicit QL: turn the tridiagonal matrix into its eigenvalues, and the rows of `vectors` with it.
-fn diagonalize(diagonal: &mut [f64], beside: &mut [f64], vectors: &mut [f64]) {
+fn diagonalize(
+    diagonal: &mut [f64],
+    beside: &mut [f64],
+    vectors: &mut [f64],
+    check: &mut dyn FnMut() -> Result<()>,
+) -> Result<()> {
     for first in 0..diagonal.len() {
         // A sweep nearly always converges in two or three steps; the limit only ends what NaN would make endless.
         for _ in 0..64 {
+            check()?;
             let last = unreduced_end(diagonal, beside, first);
             if last == first {
                 break;
@@ -105,6 +126,7 @@ fn diagonalize(diagonal: &mut [f64], beside: &mut [f64], vectors: &mut [f64]) {
             ql_step(diagonal, beside, vectors, first..last);
         }
     }
+    Ok(())
 }
 
 /// Last row of the block from `first` on whose rows are still coupled.
@@ -168,7 +190,7 @@ mod tests {
     }
 
     fn check(matrix: &[f64], n: usize) {
-        let Eigen { values, vectors } = eigen(matrix.to_vec(), n);
+        let Eigen { values, vectors } = eigen(matrix.to_vec(), n, &mut || Ok(())).unwrap();
         let scale = matrix.iter().fold(1e-300_f64, |most, value| most.max(value.abs())) * n as f64;
         assert!(values.is_sorted_by(|a, b| a >= b));
         for (value, vector) in values.iter().zip(vectors.chunks_exact(n)) {

@@ -1,6 +1,8 @@
 //! Products of matrices, as flat row-major slices, by the `matrixmultiply` crate. Each call runs on one thread and
 //! adds in one order, so that results do not depend on the number of threads.
 
+use crate::error::Result;
+
 /// `out` (n, m) = `a` (n, k) · `b` (m, k)ᵀ: every row of `a` with every row of `b`.
 ///
 /// # Panics
@@ -121,18 +123,22 @@ pub fn multiply(a: &[f64], b: &[f64], k: usize) -> Vec<f64> {
 }
 
 /// Second moment of rows: `xᵀ x / n` of `x` (n, dim), shape (dim, dim), in float64; zeros if there are no rows.
-pub fn second_moment(x: &[f32], dim: usize) -> Vec<f64> {
+///
+/// # Errors
+/// The error of `check`, which is called between blocks of rows.
+pub fn second_moment(x: &[f32], dim: usize, check: &mut dyn FnMut() -> Result<()>) -> Result<Vec<f64>> {
     /// Few enough rows that float32 sums of them stay accurate.
     const TOGETHER: usize = 2048;
     let mut sums = vec![0.0_f64; dim * dim];
     let mut part = vec![0.0_f32; dim * dim];
     for rows in x.chunks(TOGETHER * dim) {
+        check()?;
         gram(rows, dim, &mut part);
         sums.iter_mut().zip(&part).for_each(|(sum, &value)| *sum += f64::from(value));
     }
     let rows = (x.len() / dim).max(1) as f64;
     sums.iter_mut().for_each(|sum| *sum /= rows);
-    sums
+    Ok(sums)
 }
 
 /// `out` (dim, dim) = `x` (n, dim)ᵀ · `x`.
@@ -200,8 +206,8 @@ mod tests {
         assert_eq!(out, [-1.0, 14.0, 2.0, 35.0]);
         subtract_turned(&[1.0, 2.0], &[10.0, 20.0], 2, &mut out);
         assert_eq!(out, [-11.0, -6.0, -18.0, -5.0]);
-        assert_eq!(second_moment(&a[..4], 2), [5.0, 7.0, 7.0, 10.0]);
-        assert_eq!(second_moment(&[], 2), [0.0; 4]);
+        assert_eq!(second_moment(&a[..4], 2, &mut || Ok(())).unwrap(), [5.0, 7.0, 7.0, 10.0]);
+        assert_eq!(second_moment(&[], 2, &mut || Ok(())).unwrap(), [0.0; 4]);
         assert_eq!(multiply(&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], 2), [13.0, 16.0]);
     }
 

@@ -1,10 +1,12 @@
 //! Builds of both kinds of files, and what they tell Python on the way.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use pyo3::prelude::*;
 
 use super::arguments::{Floats, numbers_of};
+use super::interrupt::PERIOD;
 use crate::build;
 use crate::build::settings::{Options, TIERS, TRANSFORMS, named};
 use crate::error::Error;
@@ -24,7 +26,7 @@ pub(super) fn build_flat(
     let vectors = Floats::new("vectors", vectors)?;
     let ids = ids.map(|ids| numbers_of("ids", ids)).transpose()?;
     let (rows, ids) = (vectors.rows()?, ids.as_ref().map(|ids| ids.as_slice()).transpose()?);
-    let mut listener = Listener { progress, failure: None };
+    let mut listener = Listener::new(progress);
     let built = py.detach(|| flat::build(&rows, ids, &path, &mut |at| listener.hear(at)));
     listener.end(built)
 }
@@ -65,7 +67,7 @@ pub(super) fn build_index(
     let ids = ids.map(|ids| numbers_of("ids", ids)).transpose()?;
     let (rows, ids) = (vectors.rows()?, ids.as_ref().map(|ids| ids.as_slice()).transpose()?);
     let queries = queries.as_ref().map(Floats::rows).transpose()?;
-    let mut listener = Listener { progress, failure: None };
+    let mut listener = Listener::new(progress);
     let built = py.detach(|| {
         build::build(&rows, queries.as_ref(), ids, &path, &options, &mut |at| listener.hear(at)).map(drop)
     });
@@ -76,10 +78,21 @@ pub(super) fn build_index(
 struct Listener {
     progress: Option<Py<PyAny>>,
     failure: Option<PyErr>,
+    last: Option<(Progress, Instant)>,
 }
 
 impl Listener {
+    fn new(progress: Option<Py<PyAny>>) -> Self {
+        Self { progress, failure: None, last: None }
+    }
+
     fn hear(&mut self, at: Progress) -> Result<(), Error> {
+        // A long computation reports the same progress again and again, to be stopped.
+        let repeated = self.last.is_some_and(|(last, heard)| last == at && heard.elapsed() < PERIOD);
+        if repeated {
+            return Ok(());
+        }
+        self.last = Some((at, Instant::now()));
         let told = Python::attach(|py| {
             py.check_signals()?;
             let told = self.progress.as_ref().map(|progress| progress.call1(py, (at.stage, at.share)));

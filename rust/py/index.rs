@@ -6,6 +6,7 @@ use numpy::{PyArray1, PyArray2, PyArrayDyn, PyArrayMethods};
 use pyo3::prelude::*;
 
 use super::arguments::{Found, flags_of, numbers_of, readable, rows_of, whole_number};
+use super::interrupt::interruptible;
 use crate::build::settings::named;
 use crate::file::load::LOADS;
 use crate::hits::filter;
@@ -92,7 +93,7 @@ impl Index {
         let rows = numbers_of("rows", rows)?;
         let rows: Vec<usize> =
             rows.as_slice()?.iter().map(|&row| usize::try_from(row).unwrap_or(usize::MAX)).collect();
-        let values = py.detach(|| self.index.vectors(&rows))?;
+        let values = interruptible(py, |interrupt| self.index.vectors_with(&rows, interrupt))?;
         PyArray1::from_vec(py, values).reshape([rows.len(), self.index.shape().dim])
     }
 
@@ -133,26 +134,22 @@ impl Index {
         let queries = rows_of("queries", &queries, &[1, 2])?;
         let plan = Plan { k: whole_number("k", k)?, nprobe, shortlist, exact };
         let allow = allow.map(|allow| self.allowed(py, allow)).transpose()?;
-        let mut groups =
-            self.index.groups(queries, plan, allow.as_ref().map(|allow| &allow.get().filter), threads)?;
-        let (shape, mut ids, mut scores) = ([queries.len(), groups.width()], Vec::new(), Vec::new());
-        while let Some(answers) = py.detach(|| groups.next()) {
-            ids.extend(answers.ids);
-            scores.extend(answers.scores);
-            py.check_signals()?;
-        }
-        let ids = PyArray1::from_vec(py, ids).reshape(shape)?;
-        Ok((ids, PyArray1::from_vec(py, scores).reshape(shape)?))
+        let filter = allow.as_ref().map(|allow| &allow.get().filter);
+        let answers =
+            interruptible(py, |interrupt| self.index.search_with(queries, plan, filter, threads, interrupt))?;
+        let shape = [queries.len(), answers.width];
+        let ids = PyArray1::from_vec(py, answers.ids).reshape(shape)?;
+        Ok((ids, PyArray1::from_vec(py, answers.scores).reshape(shape)?))
     }
 
     /// Bring the whole file into memory.
-    fn warm(&self, py: Python<'_>) {
-        py.detach(|| self.index.warm());
+    fn warm(&self, py: Python<'_>) -> PyResult<()> {
+        interruptible(py, |interrupt| self.index.warm(interrupt))
     }
 
     /// Check every byte against its checksum.
     fn verify(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.index.verify())?)
+        interruptible(py, |interrupt| self.index.verify_with(interrupt))
     }
 }
 

@@ -6,6 +6,7 @@
 mod arguments;
 mod build;
 mod index;
+mod interrupt;
 mod shard;
 
 use pyo3::prelude::*;

@@ -7,6 +7,7 @@ use numpy::{PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 
 use super::arguments::{Found, flags_of, readable, rows_of, whole_number};
+use super::interrupt::interruptible;
 use crate::flat::{shard, writer};
 
 /// Writes one shard: append rows, then finish.
@@ -82,25 +83,25 @@ impl Shard {
     }
 
     /// The best k allowed rows for each query, best first.
-    #[pyo3(signature = (queries, k, *, allow=None))]
+    #[pyo3(signature = (queries, k, *, allow=None, threads=1))]
     fn search<'py>(
         &self,
         py: Python<'py>,
         queries: &Bound<'py, PyAny>,
         k: &Bound<'py, PyAny>,
         allow: Option<&Bound<'py, PyAny>>,
+        threads: usize,
     ) -> PyResult<Found<'py>> {
         let queries = readable::<f32>("queries", queries)?;
         let queries = rows_of("queries", &queries, &[1, 2])?;
         let allow = allow.map(flags_of).transpose()?;
-        let mut answers = self.shard.answers(queries, whole_number("k", k)?, allow.as_deref())?;
-        let (mut rows, mut scores) = (Vec::new(), Vec::new());
-        while let Some(group) = py.detach(|| answers.next()) {
-            rows.extend(group.iter().flatten().map(|hit| i64::from(hit.row)));
-            scores.extend(group.iter().flatten().map(|hit| hit.score));
-            py.check_signals()?;
-        }
-        let shape = [queries.len(), answers.width()];
+        let k = whole_number("k", k)?;
+        let hits = interruptible(py, |interrupt| {
+            self.shard.search_with(queries, k, allow.as_deref(), threads, interrupt)
+        })?;
+        let rows: Vec<i64> = hits.iter().flatten().map(|hit| i64::from(hit.row)).collect();
+        let scores: Vec<f32> = hits.iter().flatten().map(|hit| hit.score).collect();
+        let shape = [queries.len(), self.shard.k_effective(k, allow.as_deref())];
         let rows = PyArray1::from_vec(py, rows).reshape(shape)?;
         Ok((rows, PyArray1::from_vec(py, scores).reshape(shape)?))
     }
@@ -117,12 +118,12 @@ impl Shard {
     }
 
     /// Bring the whole file into memory.
-    fn warm(&self, py: Python<'_>) {
-        py.detach(|| self.shard.warm());
+    fn warm(&self, py: Python<'_>) -> PyResult<()> {
+        interruptible(py, |interrupt| self.shard.warm(interrupt))
     }
 
     /// Check every byte against its checksum.
     fn verify(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.shard.verify())?)
+        interruptible(py, |interrupt| self.shard.verify_with(interrupt))
     }
 }

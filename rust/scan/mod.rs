@@ -112,19 +112,26 @@ impl<'a> Tier<'a> {
         Self { codes, scales, stride }
     }
 
-    /// Offer every allowed row to the candidates of every query; `allow` is one flag per row, or none for all
-    /// rows.
+    /// Offer every allowed row of `range` to the candidates of every query; `allow` is one flag per row of the tier, or
+    /// none for all rows.
     ///
     /// # Panics
     /// If a query has another stride, or `allow` another length, than the tier.
-    pub fn scan(&self, scanner: Scanner, queries: &[Query], allow: Option<&[bool]>, tops: &mut [TopK]) {
+    pub fn scan(
+        &self,
+        range: Range<usize>,
+        scanner: Scanner,
+        queries: &[Query],
+        allow: Option<&[bool]>,
+        tops: &mut [TopK],
+    ) {
         let rows = self.scales.len();
         assert!(
             allow.is_none_or(|flags| flags.len() == rows),
             "allow is not one flag for each of {rows} rows"
         );
-        for start in (0..rows).step_by(BLOCK_ROWS) {
-            let block = start..rows.min(start + BLOCK_ROWS);
+        for start in range.clone().step_by(BLOCK_ROWS) {
+            let block = start..range.end.min(start + BLOCK_ROWS);
             match allow.map(|flags| &flags[block.clone()]) {
                 Some(flags) if is_sparse(flags) => {
                     for row in block.zip(flags).filter_map(|(row, &allowed)| allowed.then_some(row)) {
@@ -241,7 +248,7 @@ mod tests {
                 .collect();
             let queries = [Query::new(&values[..7]), Query::new(&[0.5; 7])];
             let mut tops = [TopK::new(rows), TopK::new(rows)];
-            Tier::new(&codes, &scales, stride(7)).scan(Scanner::fastest(), &queries, Some(flags), &mut tops);
+            Tier::new(&codes, &scales, stride(7)).scan(0..rows, Scanner::fastest(), &queries, Some(flags), &mut tops);
             for (top, query) in tops.into_iter().zip(&queries) {
                 let mut expected = TopK::new(rows);
                 for row in (0..rows).filter(|&row| flags[row]) {
