@@ -161,7 +161,7 @@ def print_disk(library: Path) -> None:
     parts = ", ".join(f"{suffix} {size / 1e6:.1f} MB" for suffix, size in sorted(sizes.items()))
     (snap,) = (library / "shards").glob("*.snap")
     info = VectorIndex.open(snap).info()
-    print(f"vectors: {info.kind}, {info.nlist} lists, m = {info.m}, tier {info.tier}, {info.transform}")
+    print(f"vectors: {info.kind}, {info.nlist} lists, m = {info.m}, tier {info.refine}, {info.transform}")
     print(f"disk: {parts}; together {sum(sizes.values()) / 1e9:.3f} GB")
 
 

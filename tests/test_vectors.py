@@ -71,12 +71,12 @@ def test_few_rows_are_flat_and_settings_make_lists(index: VectorIndex, flat: Vec
     info = index.info()
     assert (info.rows, info.dim, info.size_bytes) == (2000, DIM, info.path.stat().st_size)
     if index is flat:
-        assert (info.kind, info.nlist, info.efforts) == ("flat", 0, ())
+        assert (info.kind, info.nlist, info.calibration) == ("flat", 0, ())
     else:
-        assert (info.kind, info.nlist, info.m, info.tier) == ("lists", 20, 8, "int8")
-        assert len(info.efforts) == 16
-        assert max(info.gains, key=lambda name: info.gains[name]) == info.transform
-        assert all(a.recall <= b.recall for a, b in zip(info.efforts, info.efforts[1:], strict=False))
+        assert (info.kind, info.nlist, info.m, info.refine) == ("ivf", 20, 8, "int8")
+        assert len(info.calibration) == 16
+        assert max(info.transform_recalls, key=lambda name: info.transform_recalls[name]) == info.transform
+        assert all(a.recall <= b.recall for a, b in zip(info.calibration, info.calibration[1:], strict=False))
     assert info.kind in repr(index)
 
 
@@ -126,7 +126,7 @@ def test_the_best_k_of_one_shortlist_are_a_prefix_of_more_and_the_best_of_it(
 
 
 def test_effort_is_a_recall_a_name_or_a_measured_point(lists: VectorIndex) -> None:
-    point = lists.info().efforts[-1]
+    point = lists.info().calibration[-1]
     found = [
         lists.search(unit_rows(3, seed=5), effort=effort)[0].shape for effort in (None, 0.5, "low", point)
     ]
@@ -231,13 +231,13 @@ def test_threads_and_runs_change_nothing_and_seeds_do(tmp_path: Path) -> None:
     assert files["one"] != files["other"]
 
 
-@pytest.mark.parametrize("tier", ["int8", "int4", "tcq3", "tcq2", "none"])
+@pytest.mark.parametrize("refine", ["int8", "int4", "tcq3", "tcq2", "none"])
 @pytest.mark.parametrize("transform", ["identity", "pca", "query-0.25", "query-0.5"])
-def test_tiers_and_transforms(tier: Any, transform: Any, tmp_path: Path) -> None:
+def test_refine_codecs_and_transforms(refine: Any, transform: Any, tmp_path: Path) -> None:
     vectors = unit_rows(1000)
-    index = VectorIndex.build(vectors, path=tmp_path / "a.snap", tier=tier, transform=transform, m=8)
+    index = VectorIndex.build(vectors, path=tmp_path / "a.snap", refine=refine, transform=transform, m=8)
     info = index.info()
-    assert (info.tier, info.transform, info.m) == (tier, transform, 8)
+    assert (info.refine, info.transform, info.m) == (refine, transform, 8)
     found = index.search(vectors[:100], k=1, effort="max")[0][:, 0]
     assert np.mean(found == np.arange(100)) > 0.9
     index.verify()
@@ -249,8 +249,8 @@ def test_memory_bounds_the_file(tmp_path: Path) -> None:
     for limit in ("400kB", "250kB", "150 KB", 120_000):
         info = VectorIndex.build(vectors, path=tmp_path / "a.snap", memory=limit, seed=3).info()
         assert info.size_bytes <= memory_limit(limit)
-        sizes.append((info.kind, info.tier))
-    assert sizes == [("flat", "int8"), ("lists", "int4"), ("lists", "tcq2"), ("lists", "none")]
+        sizes.append((info.kind, info.refine))
+    assert sizes == [("flat", "int8"), ("ivf", "int4"), ("ivf", "tcq2"), ("ivf", "none")]
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_recall_on_clip_like_rows(tmp_path: Path) -> None:
     )
     index = VectorIndex.build(base, learnt, path=tmp_path / "a.snap")
     info = index.info()
-    assert info.kind == "lists"
+    assert info.kind == "ivf"
     assert info.nlist > 200
     for queries, least in ((text, 0.90), (image, 0.95)):
         found = index.search(queries, effort=0.95)[0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek._core import Filter, Shard
+from snapseek._core import FlatIndex, RowBitmap
 from snapseek.errors import InputError
 
 Ids = NDArray[np.int64]
@@ -21,10 +21,10 @@ class RowFlags:
 
 
 def search(
-    shard: Shard,
+    index: FlatIndex,
     queries: NDArray[np.float32],
     k: int,
-    allow: Allow | Filter | RowFlags | None,
+    allow: Allow | RowBitmap | RowFlags | None,
     *,
     threads: int,
 ) -> tuple[Ids, Scores]:
@@ -33,20 +33,20 @@ def search(
     `queries`: (q, dim) float32, or (dim,) for one. Returns (q, min(k, allowed)) int64 and float32. Raises
     InputError as `VectorIndex.search` does.
     """
-    flags = None if allow is None else flags_of(shard, allow)
+    flags = None if allow is None else flags_of(index, allow)
     share = np.ndim(queries) == 2 and len(queries) >= 2 * threads
-    rows, scores = shard.search(queries, k, allow=flags, threads=threads if share else 1)
-    ids = shard.ids
+    rows, scores = index.search(queries, k, allow=flags, threads=threads if share else 1)
+    ids = index.ids
     return (rows if ids is None else ids[rows]), scores
 
 
-def flags_of(shard: Shard, allow: Allow | Filter | RowFlags) -> NDArray[np.bool_]:
+def flags_of(index: FlatIndex, allow: Allow | RowBitmap | RowFlags) -> NDArray[np.bool_]:
     """(rows,) bool: a flag for each row, of flags by id or of ids. Raises InputError for anything else."""
     if isinstance(allow, RowFlags):
         return allow.flags
     if not isinstance(allow, np.ndarray) or allow.ndim != 1 or allow.dtype not in (np.bool_, np.int64):
         raise InputError("allow must be an array of shape (n,), bool flags by id or int64 ids")
-    ids = np.arange(shard.rows) if shard.ids is None else shard.ids
+    ids = np.arange(index.rows) if index.ids is None else index.ids
     if allow.dtype == np.int64:
         return np.isin(ids, allow)
     if len(ids) and ids[0] < 0:
@@ -56,7 +56,8 @@ def flags_of(shard: Shard, allow: Allow | Filter | RowFlags) -> NDArray[np.bool_
     expected = int(ids[-1]) + 1 if len(ids) else 0
     if len(allow) != expected:
         raise InputError(
-            f"allow must hold one flag for each of the {expected} ids from 0, it holds {len(allow)}"
+            f"allow must hold one flag for each of the {expected} ids from 0 to the largest, "
+            f"it holds {len(allow)}"
         )
     flags: NDArray[np.bool_] = allow.astype(np.bool_)[ids]
     return flags

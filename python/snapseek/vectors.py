@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from snapseek import flat_rows
-from snapseek._core import Filter, Index, Shard, build_flat, build_index
+from snapseek._core import FlatIndex, IvfIndex, RowBitmap, build_flat, build_ivf
 from snapseek.cores import available_cores, threads_or_cores
 from snapseek.effort import Effort, setting
 from snapseek.errors import InputError, StorageError
 from snapseek.flat_rows import Allow, Ids, RowFlags, Scores
 
-__all__ = ["Allow", "Effort", "Filter", "RowFlags", "VectorIndex", "VectorIndexInfo"]
+__all__ = ["Allow", "Effort", "RowBitmap", "RowFlags", "VectorIndex", "VectorIndexInfo"]
 
 FLAT_ROWS = 50_000
 """Below so many rows nothing is trained: all of them are scored for every query."""
@@ -47,23 +47,24 @@ Progress = Callable[[str, float], object]
 
 @dataclass(frozen=True)
 class VectorIndexInfo:
-    """What an index is: its kind (`flat` or `lists`), its sizes, what was chosen and measured at build.
+    """What an index is: its kind (`flat` or `ivf`), its sizes, what was chosen and measured at build.
 
-    `gains` has the recall of the codes with each transform that was tried, on a sample.
+    `refine` is the codec of the residual that candidates are reranked with. `transform_recalls` has the
+    recall of the PQ codes with each transform that was tried, on a sample.
     """
 
     path: Path
-    kind: Literal["flat", "lists"]
+    kind: Literal["flat", "ivf"]
     rows: int
     dim: int
     size_bytes: int
     kernel: str
     nlist: int = 0
     m: int = 0
-    tier: str = "int8"
+    refine: str = "int8"
     transform: str = "identity"
-    gains: dict[str, float] = field(default_factory=dict)
-    efforts: tuple[Effort, ...] = ()
+    transform_recalls: dict[str, float] = field(default_factory=dict)
+    calibration: tuple[Effort, ...] = ()
 
 
 class VectorIndex:
@@ -72,7 +73,7 @@ class VectorIndex:
     Made by `build` or `open`; a search releases the GIL.
     """
 
-    def __init__(self, core: Shard | Index, path: Path, keep: object = None) -> None:
+    def __init__(self, core: FlatIndex | IvfIndex, path: Path, keep: object = None) -> None:
         self._core = core
         self._path = path
         self._keep = keep
@@ -99,7 +100,7 @@ class VectorIndex:
         progress: Progress | None = None,
         m: int | None = None,
         nlist: int | None = None,
-        tier: Literal["f16", "int8", "int4", "tcq3", "tcq2", "none"] | None = None,
+        refine: Literal["f16", "int8", "int4", "tcq3", "tcq2", "none"] | None = None,
         transform: Literal["identity", "pca", "query-0.25", "query-0.5"] | None = None,
     ) -> Self:
         """Build an index of `vectors`, shape (n, dim), write it to `path` and open it.
@@ -114,8 +115,8 @@ class VectorIndex:
         nothing else. The same input and `seed` give the same file. `progress` is called with a stage's name
         and the share of it that is done; what it raises, and Ctrl-C, end the build.
 
-        For experts: `m` subquantizers of four dimensions each, `nlist` inverted lists, the `tier` for
-        refining, the `transform`. Under 50,000 rows nothing is trained, unless one of these is given.
+        For experts: `m` subquantizers of four dimensions each, `nlist` inverted lists, the `refine` codec for
+        reranking, the `transform`. Under 50,000 rows nothing is trained, unless one of these is given.
 
         Raises InputError for another dtype, shape or dim, NaN or infinity, ids that repeat or are too few,
         settings out of range; StorageError if the disk refuses. Nothing half-written stays, and a file
@@ -126,19 +127,19 @@ class VectorIndex:
         _check_counts(m=m, nlist=nlist, seed=seed)
         cores = threads_or_cores(threads)
         numbers = None if ids is None else _whole_numbers(ids)
-        plain = all(setting is None for setting in (m, nlist, tier, transform))
+        plain = all(setting is None for setting in (m, nlist, refine, transform))
         if plain and _is_flat(vectors, limit):
             _check_queries(vectors, queries)
             build_flat(target, vectors, ids=numbers, progress=progress)
         else:
-            build_index(
+            build_ivf(
                 target,
                 vectors,
                 queries=queries,
                 ids=numbers,
                 m=m,
                 nlist=nlist,
-                tier=tier,
+                refine=refine,
                 transform=transform,
                 memory_bytes=limit,
                 threads=cores,
@@ -160,15 +161,15 @@ class VectorIndex:
         if load not in ("map", "ram"):
             raise InputError(f"load must be 'map' or 'ram', got {load!r}")
         if _kind(path) != _INDEX_KIND:
-            return cls(Shard.open(path), path, keep)
-        return cls(Index.open(path, load=load), path, keep)
+            return cls(FlatIndex.open(path), path, keep)
+        return cls(IvfIndex.open(path, load=load), path, keep)
 
     def search(
         self,
         queries: NDArray[np.float16] | NDArray[np.float32],
         k: int = 10,
         *,
-        allow: Allow | Filter | RowFlags | None = None,
+        allow: Allow | RowBitmap | RowFlags | None = None,
         exact: bool = False,
         effort: float | str | Effort | None = None,
     ) -> tuple[Ids, Scores]:
@@ -189,12 +190,12 @@ class VectorIndex:
         the wrong length.
         """
         wide = _as_float32(queries)
-        if isinstance(self._core, Shard):
+        if isinstance(self._core, FlatIndex):
             setting(_EVERY_ROW, effort)  # one that is none is refused before there are rows enough to need it
             return flat_rows.search(self._core, wide, k, allow, threads=available_cores())
         if isinstance(allow, RowFlags):
             raise InputError("allow was made by another index; make it with the filter of this one")
-        chosen = setting(self._efforts(), effort)
+        chosen = setting(self._calibration(), effort)
         threads = 1 if wide.ndim < 2 or len(wide) == 1 else available_cores()
         return self._core.search(
             wide,
@@ -206,13 +207,13 @@ class VectorIndex:
             threads=threads,
         )
 
-    def filter(self, allow: Allow, *, by_row: bool = False) -> Filter | RowFlags:
+    def filter(self, allow: Allow, *, by_row: bool = False) -> RowBitmap | RowFlags:
         """The rows that `allow` names, made ready for many searches: pass it to `search` as `allow`.
 
         With `by_row` it is (rows,) bool, a flag for each row in the order of `ids`. Raises InputError as
         `search` does.
         """
-        if not isinstance(self._core, Shard):
+        if not isinstance(self._core, FlatIndex):
             return self._core.filter(allow, by_row=by_row)
         if not by_row:
             return RowFlags(flat_rows.flags_of(self._core, allow))
@@ -234,20 +235,20 @@ class VectorIndex:
         numbers = _whole_numbers(rows)
         if numbers.size and numbers.min() < 0:
             raise InputError(f"expected rows from 0 to {len(self) - 1}, got {numbers.min()}")
-        if not isinstance(self._core, Shard):
-            return self._core.vectors(numbers)
+        if not isinstance(self._core, FlatIndex):
+            return self._core.reconstruct(numbers)
         shard = self._core
         found = [shard.vector(row) for row in numbers.tolist()]
         return np.stack(found) if found else np.zeros((0, self.dim), np.float32)
 
     def setting(self, effort: float | str | None = None) -> Effort | None:
         """Lists and rows that `search` takes for an effort; None where every row is scored anyway."""
-        chosen = setting(self._efforts() or _EVERY_ROW, effort)
-        return None if isinstance(self._core, Shard) else chosen
+        chosen = setting(self._calibration() or _EVERY_ROW, effort)
+        return None if isinstance(self._core, FlatIndex) else chosen
 
     def ids(self) -> Ids:
         """The id of each row, in the order in which the rows are stored, (n,) int64."""
-        if isinstance(self._core, Shard):
+        if isinstance(self._core, FlatIndex):
             ids = self._core.ids
             return np.arange(self._core.rows, dtype=np.int64) if ids is None else ids
         return self._core.ids()
@@ -266,21 +267,25 @@ class VectorIndex:
         Raises StorageError if its file is not there any more; a search still answers then.
         """
         core, size_bytes = self._core, _size_bytes(self._path)
-        if isinstance(core, Shard):
+        if isinstance(core, FlatIndex):
             return VectorIndexInfo(self._path, "flat", core.rows, core.dim, size_bytes, core.kernel)
         return VectorIndexInfo(
             path=self._path,
-            kind="lists",
+            kind="ivf",
             rows=core.rows,
             dim=core.dim,
             size_bytes=size_bytes,
             kernel=core.kernel,
             nlist=core.nlist,
             m=core.m,
-            tier=core.tier,
+            refine=core.refine,
             transform=_TRANSFORMS[core.transform],
-            gains={name: gain for name, gain in zip(_TRANSFORMS, core.gains, strict=True) if gain >= 0},
-            efforts=tuple(self._efforts()),
+            transform_recalls={
+                name: recall
+                for name, recall in zip(_TRANSFORMS, core.transform_recalls, strict=True)
+                if recall >= 0
+            },
+            calibration=tuple(self._calibration()),
         )
 
     @property
@@ -293,13 +298,13 @@ class VectorIndex:
         return self._core.rows
 
     def __repr__(self) -> str:
-        kind = "flat" if isinstance(self._core, Shard) else "lists"
+        kind = "flat" if isinstance(self._core, FlatIndex) else "ivf"
         return f"VectorIndex({len(self)} rows of {self.dim}, {kind}, {str(self._path)!r})"
 
-    def _efforts(self) -> list[Effort]:
-        if isinstance(self._core, Shard):
+    def _calibration(self) -> list[Effort]:
+        if isinstance(self._core, FlatIndex):
             return []
-        return [Effort(recall, nprobe, shortlist) for recall, nprobe, shortlist in self._core.efforts]
+        return [Effort(recall, nprobe, shortlist) for recall, nprobe, shortlist in self._core.calibration]
 
 
 class _TemporaryPlace:

@@ -18,7 +18,7 @@ from snapseek.library.disk.rows import ShardRow
 from snapseek.library.disk.stage import Stage
 from snapseek.library.filters.facet_store import FacetStore
 from snapseek.library.table.records import SCHEMA, Record, Records, RecordWriter
-from snapseek.vectors import Allow, Effort, Filter, RowFlags, VectorIndex
+from snapseek.vectors import Allow, Effort, RowBitmap, RowFlags, VectorIndex
 
 DIRECTORY = "shards"
 DEEPEST_PAGE = 1000
@@ -26,7 +26,7 @@ DEEPEST_PAGE = 1000
 
 Queries = NDArray[np.float16] | NDArray[np.float32]
 Advance = Callable[[str, float], object]
-Allowed = Allow | Filter | RowFlags | None
+Allowed = Allow | RowBitmap | RowFlags | None
 
 
 class ShardDraft:
