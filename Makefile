@@ -121,7 +121,7 @@ screenshots: install chromium ## Twelve pictures of the page over the demo libra
 	$(BIN)/python -m benches.screenshots target/demo-library target/screenshots
 
 fuzz: ## A million files of lies and damage through open, verify and search
-	PROPTEST_CASES=500000 cargo test --locked --release no_file_can_do_harm -- --nocapture
+	PROPTEST_CASES=500000 cargo test --locked --release a_mutated_file_is_refused_or_searched_safely -- --nocapture
 	PROPTEST_CASES=100000 cargo test --locked --release every_kernel_agrees_with_the_reference
 
 READ_CASES ?= 10000

@@ -63,7 +63,7 @@ def main() -> None:
         for tier in args.tiers:
             for seed in args.seeds:
                 begin = time.perf_counter()
-                index = VectorIndex.build(base, train, path=Path(home) / "a.snap", tier=tier, seed=seed)
+                index = VectorIndex.build(base, train, path=Path(home) / "a.snap", refine=tier, seed=seed)
                 name = f"{tier} seed {seed} (built in {time.perf_counter() - begin:.1f} s)"
                 print_row(name, index, queries, truth)
                 best = recalls(index.search(queries, NEIGHBOURS, exact=True)[0], truth).mean()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from snapseek import Encoder, Library
-from snapseek._core import Shard, ShardWriter
+from snapseek._core import FlatIndex, build_flat
 from snapseek.library.paths import DEMO_PICTURES
 from snapseek.library.search.terms import parse
 
@@ -22,10 +22,8 @@ def encoder():
 def shard(tmp_path_factory):
     path = tmp_path_factory.mktemp("bench") / "s.snap"
     vectors = np.random.default_rng(0).standard_normal((ROWS, DIM)).astype(np.float32)
-    writer = ShardWriter(path, DIM)
-    writer.append(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
-    writer.finish()
-    return Shard.open(path)
+    build_flat(path, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    return FlatIndex.open(path)
 
 
 def test_scan_exactly(benchmark, shard):

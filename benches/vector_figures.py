@@ -172,7 +172,7 @@ def show_tiers(given: argparse.Namespace, base: NDArray[np.float16], queries: ND
     truth = best(base, queries)
     print("\ntier | B/vector | recall@10 of every row scored | of effort 0.95: recall, p50 ms")
     for tier in TIERS:
-        index = built(given, base, f"{tier}-{len(base)}", tier=tier)
+        index = built(given, base, f"{tier}-{len(base)}", refine=tier)
         ceiling, _, _ = measure(asking(index, exact=True), queries[:100], truth[:100])
         recall, p50, _ = measure(asking(index), queries, truth)
         print(

@@ -1,94 +1,97 @@
-//! Exact nearest-neighbour search over pictures' embeddings, in a file that is mapped and never copied.
+//! Approximate and exact nearest-neighbour search by inner product, in one immutable, memory-mapped file.
 //!
-//! This is the compiled core of snapseek, the search of pictures by text. It knows vectors, rows and scores;
-//! of pictures, models and Python it knows nothing (`py` is the one exception, and it only converts).
-//!
-//! A **shard** is one immutable file. Its vectors are kept as int8 codes with one float32 scale a row, a
-//! quarter of their size in float32, and a search scores every allowed row by an exact integer product: the
-//! same integers on every CPU, at the speed at which memory can be read.
+//! There are two indexes. [`IvfIndex`] has inverted lists (IVF) of 4-bit product-quantization codes, trained for the
+//! distribution of the queries and scanned with SIMD (PQ fast-scan), and refine codes that rerank the candidates.
+//! [`FlatIndex`] scores all rows exactly with int8 codes and needs no training: the choice for small collections. Both support
+//! filters, and return the same results on every CPU. This is the compiled core of snapseek; it knows vectors and scores, not
+//! pictures, and only the `py` module knows Python.
 //!
 //! ```
-//! use snapseek::{Shard, ShardWriter, Vectors};
+//! use snapseek::{Allow, BuildOptions, IvfIndex, LoadMode, MatrixF32, RowsView, SearchParams, Values, build_ivf};
 //!
 //! # fn main() -> snapseek::Result<()> {
 //! # let home = tempfile::tempdir().expect("a temporary directory");
-//! let path = home.path().join("pictures.snap");
+//! let path = home.path().join("vectors.snap");
+//! let vectors: Vec<f32> = (0..2000 * 8).map(|i| ((i * i % 1009) as f32).sin()).collect();
 //!
-//! // Write: rows are appended from left to right, and the file appears when it is finished.
-//! let mut writer = ShardWriter::create(&path, 3)?;
-//! writer.append(Vectors::new(&[1.0, 0.0, 0.0,  0.0, 1.0, 0.0,  0.6, 0.8, 0.0], 3)?)?;
-//! assert_eq!(writer.finish()?, 3);
+//! // Build: train, encode and calibrate; the file appears when it is complete.
+//! let rows = RowsView::new(Values::F32(&vectors), 8)?;
+//! let options = BuildOptions { nlist: Some(20), ..BuildOptions::default() };
+//! build_ivf(&rows, None, None, &path, &options, &mut |_| Ok(()))?;
 //!
-//! // Search: the best two rows for one query, best first.
-//! let shard = Shard::open(&path)?;
-//! let query = Vectors::new(&[0.0, 1.0, 0.0], 3)?;
-//! let hits = &shard.search(query, 2, None)?[0];
-//! assert_eq!([hits[0].row, hits[1].row], [1, 2]);
-//! assert!((hits[1].score - 0.8).abs() < 0.01);
+//! // Open: mapped, and validated once.
+//! let index = IvfIndex::open(&path, LoadMode::Map)?;
 //!
-//! // Filter: one flag per row, in row order.
-//! let hits = &shard.search(query, 2, Some(&[true, false, true]))?[0];
-//! assert_eq!([hits[0].row, hits[1].row], [2, 0]);
+//! // Search: ids and scores of the best rows, best first.
+//! let query = MatrixF32::new(&vectors[..8], 8)?;
+//! let params = SearchParams { k: 3, nprobe: 5, shortlist: 50, exact: false };
+//! let found = index.search(query, params, None, 1)?;
+//! assert!(found.ids.len() == 3 && found.scores[0] >= found.scores[1]);
 //!
-//! // Check every byte against its checksum.
-//! shard.verify()?;
+//! // Filter: search among some ids only.
+//! let even: Vec<i64> = (0..2000).step_by(2).collect();
+//! let filter = index.filter(Allow::Ids(&even))?;
+//! assert!(index.search(query, params, Some(&filter), 1)?.ids.iter().all(|id| id % 2 == 0));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # The rooms
+//! # Data flow
 //!
-//! Each imports only from those above it; `rooms.rs` holds them to it.
+//! A build samples rows, trains the list centroids (two-level k-means), assigns every row to a list, fits the query-aware
+//! transform, trains the PQ codebooks, encodes every row (PQ codes, then refine codes of what PQ lost), and measures which
+//! parameters reach which recall. A search quantizes and projects the query, ranks the lists by weighted centroids, builds the
+//! lookup table of the query, fast-scans the codes of the best lists into a reservoir of candidates, prunes the candidates by an
+//! error bound, and reranks the rest with refine codes and a 21-bit table.
 //!
-//! | room | what is in it |
+//! # Modules
+//!
+//! Each module imports only from those above it, which `tests/architecture.rs` checks.
+//!
+//! | module | contents |
 //! |---|---|
-//! | `cpu` | what this CPU was found to do: the proofs that kernels ask for |
-//! | [`error`] | what can go wrong, and how to mend it |
-//! | [`parallel`] | work in pieces on several threads, with the same results whatever their number |
-//! | [`math`] | matrices, eigenvectors, numbers by chance |
-//! | [`vectors`] | the caller's vectors where they lie; int8 codes, with the proof that no product overflows, and the products of many with many; float16 |
-//! | [`hits`] | which rows may be found, and the best of those that were |
-//! | [`scan`] | the exact scan of int8 codes: [`scan::Scanner`] is a kernel that this CPU is known to run |
-//! | [`tier`] | what 4-bit codes leave over, rounded where queries do not look or trellis-coded, and added to refine a score |
-//! | [`mod@file`] | the bytes of a `.snap` file, which appears whole or not at all and is mapped or loaded |
-//! | [`flat`] | flat shards: written, opened, searched |
-//! | [`codes`] | four dimensions to four bits, and the scan of them |
-//! | [`mod@index`] | inverted lists: opened, checked at the door, searched |
-//! | [`clustering`] | centroids, thousands of them in two levels |
-//! | [`mod@build`] | an index of inverted lists: sample, train, assign, code, calibrate, write |
-//! | `py` | the Python face |
+//! | `simd` | CPU-feature witnesses, and the dispatch to the fastest kernel |
+//! | [`error`] | errors: what was expected, what was got, how to fix it |
+//! | [`parallel`] | scoped workers, progress, interrupts |
+//! | [`matrix`] | the caller's vectors, borrowed |
+//! | [`linalg`] | matrix products, eigendecomposition, random numbers |
+//! | [`topk`] | top-k reservoirs, row bitmaps, candidate pruning |
+//! | [`kernels`] | SIMD kernels: int8 and float16 dot products, int8 matrix product, PQ fast-scan |
+//! | [`quantizer`] | SQ8, SQ4, float16, PQ, length correction, query transform, LDLQ, TCQ |
+//! | [`storage`] | the `.snap` file format: written atomically, mapped, checksummed |
+//! | [`flat`] | the flat index |
+//! | [`ivf`] | the IVF index, and its build |
+//! | `py` | the Python binding |
 
-// A test may stop where it is.
+// A test may panic.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod build;
-pub mod clustering;
-pub mod codes;
-mod cpu;
 pub mod error;
-pub mod file;
 pub mod flat;
-pub mod hits;
-pub mod index;
-pub mod math;
+pub mod ivf;
+pub mod kernels;
+pub mod linalg;
+pub mod matrix;
 pub mod parallel;
-pub mod scan;
-pub mod tier;
-pub mod vectors;
+pub mod quantizer;
+mod simd;
+pub mod storage;
+pub mod topk;
 
 #[cfg(feature = "python")]
 mod py;
 
 #[cfg(test)]
-mod allocation;
-#[cfg(test)]
-mod golden;
-#[cfg(test)]
-mod rooms;
+mod tests;
 
-pub use error::{Error, ErrorKind, Fault, Result};
-pub use flat::shard::Shard;
-pub use flat::writer::ShardWriter;
-pub use hits::topk::{Hit, TopK};
-pub use scan::Scanner;
-pub use vectors::{MAX_DIM, Query, Vectors};
+pub use error::{Error, ErrorKind, FilterUnit, FormatError, Result};
+pub use flat::build::build as build_flat;
+pub use flat::index::FlatIndex;
+pub use ivf::build::build as build_ivf;
+pub use ivf::build::options::BuildOptions;
+pub use ivf::index::{Allow, IvfIndex};
+pub use ivf::search::SearchParams;
+pub use matrix::{MAX_DIM, MatrixF32, RowsView, Values};
+pub use storage::mmap::LoadMode;
+pub use topk::bitmap::RowBitmap;
+pub use topk::reservoir::Hit;

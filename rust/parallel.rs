@@ -1,51 +1,95 @@
-//! Work in pieces on several threads, with the same results whatever their number.
+//! Scoped worker threads that share out pieces of work, with the same results whatever their number.
 //!
-//! A [`Team`] hands out pieces in order; what a piece gives depends on nothing but the piece, and results come back in
-//! the order of the pieces. The calling thread works too, and between its pieces it reports progress and may be told
-//! to stop, so that a key press ends a build of minutes within a second.
+//! [`ScopedWorkers`] hands out pieces in order. A piece's result depends on the piece only, and results are returned in the
+//! order of the pieces. The calling thread works too, and between its pieces it reports progress and may be stopped.
+//! [`Interrupt`] stops a search: every worker checks it between bounded steps.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// How far a long job has come.
+/// Progress of a long job.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// What is being done, as a noun for a user: `lists`, `codes`, ...
+    /// The stage, as a noun for a user: `lists`, `codes`, ...
     pub stage: &'static str,
-    /// Share of this stage that is done, 0 to 1.
+    /// Share of the stage that is done, 0 to 1.
     pub share: f64,
 }
 
-/// Hears how far the job is; an error from it ends the job with that error.
-pub type Listener<'a> = dyn FnMut(Progress) -> Result<()> + 'a;
+/// Called with the progress of a job, on the calling thread; an error from it ends the job with that error.
+pub type ProgressCallback<'a> = dyn FnMut(Progress) -> Result<()> + 'a;
 
-/// Threads that share out pieces of work.
-pub struct Team<'a> {
+/// How a caller stops a long call: workers ask between bounded steps, a few tens of milliseconds each, whether to stop.
+#[derive(Clone, Copy, Default)]
+pub struct Interrupt<'a>(Option<&'a (dyn Fn() -> bool + Sync)>);
+
+impl<'a> Interrupt<'a> {
+    /// Never stop.
+    pub const NEVER: Self = Self(None);
+
+    /// Stop once `is_stopped` returns true. Every worker thread calls it.
+    pub fn new(is_stopped: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        Self(Some(is_stopped))
+    }
+
+    /// Fail if the caller wants to stop.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    #[inline]
+    pub fn check(&self) -> Result<()> {
+        match self.0 {
+            Some(is_stopped) if is_stopped() => Err(Error::Stopped),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Interrupt<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Interrupt" } else { "Interrupt::NEVER" })
+    }
+}
+
+/// Run `work` on every piece with up to `threads` threads and return the results in the order of the pieces.
+///
+/// # Errors
+/// The first error in the order of the pieces.
+pub fn run_each<I: Send, T: Send>(
     threads: usize,
-    listener: &'a mut Listener<'a>,
+    pieces: impl ExactSizeIterator<Item = I> + Send,
+    work: impl Fn(I) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    ScopedWorkers::new(threads, &mut |_| Ok(())).run(pieces, work)
+}
+
+/// Scoped threads for one run after another, and the progress of the job.
+pub struct ScopedWorkers<'a> {
+    threads: usize,
+    on_progress: &'a mut ProgressCallback<'a>,
     stage: &'static str,
-    /// The part of the stage that the next [`Team::run`] is: first share and last share.
+    /// The part of the stage that the next [`ScopedWorkers::run`] does: first share and last share.
     span: (f64, f64),
 }
 
-impl<'a> Team<'a> {
-    /// A team of `threads`, at least one, with the calling thread as its first.
-    pub fn new(threads: usize, listener: &'a mut Listener<'a>) -> Self {
-        Self { threads: threads.max(1), listener, stage: "start", span: (0.0, 1.0) }
+impl<'a> ScopedWorkers<'a> {
+    /// Use `threads` threads, at least one; the calling thread is the first.
+    pub fn new(threads: usize, on_progress: &'a mut ProgressCallback<'a>) -> Self {
+        Self { threads: threads.max(1), on_progress, stage: "start", span: (0.0, 1.0) }
     }
 
-    /// Name the stage, and the part of it that the next runs are.
-    pub fn enter(&mut self, stage: &'static str, span: (f64, f64)) {
+    /// Name the stage, and the part of it that the next run does.
+    pub fn begin_stage(&mut self, stage: &'static str, span: (f64, f64)) {
         (self.stage, self.span) = (stage, span);
     }
 
-    /// Do `work` on every piece and return the results in the order of the pieces.
+    /// Run `work` on every piece and return the results in the order of the pieces.
     ///
     /// # Errors
-    /// The first error in the order of the pieces, or the listener's.
+    /// The first error in the order of the pieces, or the progress callback's.
     pub fn run<I: Send, T: Send>(
         &mut self,
         pieces: impl ExactSizeIterator<Item = I> + Send,
@@ -54,10 +98,10 @@ impl<'a> Team<'a> {
         let queue = Queue::new(pieces);
         let extra = self.threads.min(queue.total).saturating_sub(1);
         let mut done = thread::scope(|scope| {
-            let start = |_| thread::Builder::new().spawn_scoped(scope, || queue.empty(&work, |_| Ok(())));
-            // A thread that the system refuses to start is done without.
+            let start = |_| thread::Builder::new().spawn_scoped(scope, || queue.drain(&work, |_| Ok(())));
+            // If the system refuses to start a thread, the others do its work.
             let helpers: Vec<_> = (0..extra).filter_map(|index| start(index).ok()).collect();
-            let mut done = queue.empty(&work, |share| self.tell(share));
+            let mut done = queue.drain(&work, |share| self.report_progress(share));
             for helper in helpers {
                 done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
             }
@@ -67,13 +111,21 @@ impl<'a> Team<'a> {
         done.into_iter().map(|(_, result)| result).collect()
     }
 
-    fn tell(&mut self, share: f64) -> Result<()> {
+    /// Call the progress callback, so that it can stop a long computation on the calling thread.
+    ///
+    /// # Errors
+    /// The progress callback's.
+    pub fn check(&mut self) -> Result<()> {
+        self.report_progress(0.0)
+    }
+
+    fn report_progress(&mut self, share: f64) -> Result<()> {
         let (first, last) = self.span;
-        (self.listener)(Progress { stage: self.stage, share: first + (last - first) * share })
+        (self.on_progress)(Progress { stage: self.stage, share: first + (last - first) * share })
     }
 }
 
-/// The pieces not yet taken.
+/// The pieces that no thread has taken.
 struct Queue<P> {
     pieces: Mutex<std::iter::Enumerate<P>>,
     total: usize,
@@ -91,25 +143,25 @@ impl<I, P: ExactSizeIterator<Item = I>> Queue<P> {
         if self.stopped.load(Ordering::Relaxed) { None } else { pieces.next() }
     }
 
-    /// Take pieces until none is left, telling after each the share of pieces taken.
+    /// Take pieces until none is left; report after each the share of pieces taken.
     ///
-    /// Pieces are taken in order and every piece taken is finished, so the first error is always the same one. A
-    /// refusal of the listener is placed after all pieces.
-    fn empty<T>(
+    /// Pieces are taken in order and every piece taken is finished, so the first error is always the same one. An error of
+    /// `report` is ordered after all pieces.
+    fn drain<T>(
         &self,
         work: impl Fn(I) -> Result<T>,
-        mut tell: impl FnMut(f64) -> Result<()>,
+        mut report: impl FnMut(f64) -> Result<()>,
     ) -> Vec<(usize, Result<T>)> {
         let mut done = Vec::new();
         while let Some((index, piece)) = self.take() {
             let result = work(piece);
             let failed = result.is_err();
             done.push((index, result));
-            let told = tell((index + 1) as f64 / self.total as f64);
-            if failed || told.is_err() {
+            let reported = report((index + 1) as f64 / self.total as f64);
+            if failed || reported.is_err() {
                 self.stopped.store(true, Ordering::Relaxed);
             }
-            if let Err(error) = told {
+            if let Err(error) = reported {
                 done.push((self.total, Err(error)));
             }
         }
@@ -120,7 +172,6 @@ impl<I, P: ExactSizeIterator<Item = I>> Queue<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     fn silent(_: Progress) -> Result<()> {
         Ok(())
@@ -129,33 +180,51 @@ mod tests {
     #[test]
     fn results_come_in_the_order_of_the_pieces() {
         for threads in [1, 2, 7] {
-            let mut listener = silent;
-            let squares = Team::new(threads, &mut listener).run(0..100_usize, |n| Ok(n * n)).unwrap();
+            let mut on_progress = silent;
+            let squares =
+                ScopedWorkers::new(threads, &mut on_progress).run(0..100_usize, |n| Ok(n * n)).unwrap();
             assert!(squares.iter().enumerate().all(|(n, &square)| square == n * n));
         }
     }
 
     #[test]
-    fn the_first_error_wins() {
+    fn an_interrupt_ends_the_work_of_every_thread() {
         for threads in [1, 3] {
-            let mut listener = silent;
+            let done = std::sync::atomic::AtomicUsize::new(0);
+            let is_stopped = || done.load(Ordering::Relaxed) >= 5;
+            let interrupt = Interrupt::new(&is_stopped);
+            let work = |_| {
+                interrupt.check()?;
+                done.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            };
+            assert!(matches!(run_each(threads, 0..1000_usize, work), Err(Error::Stopped)));
+            assert!(done.into_inner() < 5 + threads);
+        }
+        assert!(run_each(2, 0..9, |_: i32| Interrupt::NEVER.check()).is_ok());
+    }
+
+    #[test]
+    fn the_first_error_in_order_is_returned() {
+        for threads in [1, 3] {
+            let mut on_progress = silent;
             let refuse =
                 |n: usize| if n % 10 == 7 { Err(Error::RowRange { rows: 0, got: n }) } else { Ok(()) };
-            let error = Team::new(threads, &mut listener).run(0..100_usize, refuse).unwrap_err();
+            let error = ScopedWorkers::new(threads, &mut on_progress).run(0..100_usize, refuse).unwrap_err();
             assert!(matches!(error, Error::RowRange { got: 7, .. }), "{error}");
         }
     }
 
     #[test]
-    fn the_listener_hears_the_share_and_can_stop() {
-        let mut heard = Vec::new();
-        let mut listener = |progress: Progress| {
-            heard.push(progress.share);
-            if heard.len() == 3 { Err(Error::Stopped) } else { Ok(()) }
+    fn the_progress_callback_gets_the_share_and_can_stop() {
+        let mut seen = Vec::new();
+        let mut on_progress = |progress: Progress| {
+            seen.push(progress.share);
+            if seen.len() == 3 { Err(Error::Stopped) } else { Ok(()) }
         };
-        let mut team = Team::new(1, &mut listener);
-        team.enter("count", (0.5, 1.0));
-        assert!(matches!(team.run(0..10_usize, |_| Ok(())), Err(Error::Stopped)));
-        assert_eq!(heard, [0.55, 0.6, 0.65]);
+        let mut workers = ScopedWorkers::new(1, &mut on_progress);
+        workers.begin_stage("count", (0.5, 1.0));
+        assert!(matches!(workers.run(0..10_usize, |_| Ok(())), Err(Error::Stopped)));
+        assert_eq!(seen, [0.55, 0.6, 0.65]);
     }
 }

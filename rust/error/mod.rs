@@ -1,55 +1,71 @@
-//! What can go wrong, one variant per broken invariant: what was expected, what was found, how to mend it.
+//! Errors: one variant per broken invariant, with what was expected, what was got, and how to fix it.
 
-mod fault;
+mod format_error;
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use thiserror::Error as ThisError;
 
-pub use fault::Fault;
+pub use format_error::FormatError;
 
 /// Result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Who has to act on an [`Error`]: the binding raises one Python class for each.
+/// Who must act on an [`Error`]: the binding raises one Python class for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The caller passed something that cannot be used.
     Input,
-    /// A file is damaged, is no `.snap` file, or is newer than this version reads.
+    /// A file is damaged, is not a `.snap` file, or is newer than this version reads.
     Format,
     /// The operating system refused: disk full, no permission, no such file.
     Storage,
 }
 
-/// Everything this crate refuses.
+/// What the flags of a filter count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterUnit {
+    /// One flag for each row, in row order.
+    Rows,
+    /// One flag for each id from 0 to the largest.
+    Ids,
+}
+
+impl fmt::Display for FilterUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FilterUnit::Rows => "rows",
+            FilterUnit::Ids => "ids from 0 to the largest",
+        })
+    }
+}
+
+/// Every error of this crate.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
-    /// The dimension itself is impossible.
+    /// A dimension out of range.
     #[error("vectors must have 1 to {max} dimensions, these have {got}: use a model with fewer dimensions")]
     DimRange {
         /// Largest dimension supported.
         max: usize,
-        /// Dimension asked for.
+        /// Dimension given.
         got: usize,
     },
-    /// Vectors of another dimension than the shard's.
+    /// Vectors of another dimension than the index's.
     #[error(
-        "expected vectors of {expected} dimensions, got {got}: embed with the model that made this shard"
+        "expected vectors of {expected} dimensions, got {got}: embed with the model that made this index"
     )]
     Dim {
-        /// Dimension of the shard.
+        /// Dimension of the index.
         expected: usize,
         /// Dimension of the vectors passed.
         got: usize,
     },
-    /// A flat buffer that is not a whole number of rows.
-    #[error(
-        "expected whole rows of {dim} values, got {got} values in all: pass a row-major (n, {dim}) array"
-    )]
-    Ragged {
+    /// A buffer that does not contain complete rows only.
+    #[error("expected complete rows of {dim} values, got {got} values: pass a row-major (n, {dim}) array")]
+    PartialRow {
         /// Dimension of one row.
         dim: usize,
         /// Number of values passed.
@@ -57,7 +73,7 @@ pub enum Error {
     },
     /// A NaN or an infinity.
     #[error(
-        "expected finite values, found {value} at row {row}, column {column}: leave out or repair that vector"
+        "expected finite values, found {value} at row {row}, column {column}: remove or repair that vector"
     )]
     NotFinite {
         /// Row of the value.
@@ -67,40 +83,39 @@ pub enum Error {
         /// The value.
         value: f32,
     },
-    /// A filter that is not one flag per row.
-    #[error("allow must hold one flag for each of the {expected} rows of the shard, it holds {got}")]
-    AllowLength {
-        /// Rows of the shard.
+    /// A filter that does not have one flag for each row, or for each id.
+    #[error("allow must hold one flag for each of the {expected} {by}, it holds {got}")]
+    FilterLength {
+        /// What the flags count.
+        by: FilterUnit,
+        /// Flags needed.
         expected: usize,
         /// Flags passed.
         got: usize,
     },
-    /// Flags by id for an index whose ids are no positions.
+    /// Flags by id for an index with negative ids.
     #[error("flags by id need ids from 0 up, this index has id {id}: pass the allowed ids instead")]
     NegativeIds {
-        /// The least id of the index.
+        /// The smallest id of the index.
         id: i64,
     },
     /// A row number past the end.
-    #[error("the shard has {rows} rows, so there is no row {got}: rows count from 0")]
+    #[error("the index has {rows} rows, so there is no row {got}: rows count from 0")]
     RowRange {
-        /// Rows of the shard.
+        /// Rows of the index.
         rows: usize,
-        /// Row asked for.
+        /// Row given.
         got: usize,
     },
     /// More rows than a row number can count.
-    #[error("a shard holds at most {max} rows, this would make {got}: begin another shard")]
+    #[error("an index holds at most {max} rows, got {got}: split the rows over several indexes")]
     TooManyRows {
-        /// Most rows in a shard.
+        /// Largest number of rows.
         max: usize,
-        /// Rows there would be.
+        /// Rows given.
         got: usize,
     },
-    /// A writer used after its end.
-    #[error("this writer has finished, was aborted or has failed: make a new ShardWriter")]
-    WriterClosed,
-    /// Ids that are not one for each row.
+    /// Not one id for each row.
     #[error("ids must hold one id for each of the {expected} rows, it holds {got}")]
     IdsLength {
         /// Rows.
@@ -108,63 +123,63 @@ pub enum Error {
         /// Ids passed.
         got: usize,
     },
-    /// An id given to two rows.
-    #[error("ids must differ, {id} is given to more than one row: number the rows anew or leave ids out")]
+    /// An id of two rows.
+    #[error("ids must differ, {id} is the id of more than one row: renumber the rows or omit ids")]
     IdsRepeated {
         /// The id.
         id: i64,
     },
-    /// A setting of a build that is out of range.
+    /// A build option out of range.
     #[error("{name} must be {expected}, got {got}")]
-    Setting {
-        /// Name of the setting.
+    OptionOutOfRange {
+        /// Name of the option.
         name: &'static str,
-        /// What it may be.
+        /// The accepted values.
         expected: String,
-        /// What it was.
+        /// The value given.
         got: u64,
     },
-    /// A setting of a build that is none of its names.
+    /// An unknown name for an option with named choices.
     #[error("{name} must be one of {expected}, got {got:?}")]
-    Choice {
-        /// Name of the setting.
+    UnknownChoice {
+        /// Name of the option.
         name: &'static str,
-        /// What it may be.
+        /// The accepted values.
         expected: String,
-        /// What it was.
+        /// The value given.
         got: String,
     },
-    /// The listener of a long job asked it to stop.
+    /// The caller stopped a long job.
     #[error("stopped before the end: what was written is removed")]
     Stopped,
-    /// A path that names no file.
+    /// A path without a file name.
     #[error("expected the path of a file, got {path:?}: add a file name")]
     NoFileName {
         /// The path.
         path: PathBuf,
     },
-    /// A file that cannot be read as a shard.
-    #[error("{path} cannot be read as a shard: {fault}", path = path.display())]
+    /// A file that is not a valid index.
+    #[error("{path} cannot be read as an index: {violation}", path = path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        fault: Fault,
+        /// The violated invariant of the format.
+        violation: FormatError,
     },
     /// The operating system refused.
     #[error("could not {action} {path}: {source}", path = path.display())]
     Storage {
-        /// What was tried, as a verb.
+        /// The operation, as a verb.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// What the system answered.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 impl Error {
-    /// Who has to act on this error.
+    /// Who must act on this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Format { .. } => ErrorKind::Format,
@@ -178,8 +193,8 @@ impl Error {
         move |source| Error::Storage { action, path: path.to_path_buf(), source }
     }
 
-    /// Attach the path that a [`Fault`] lacks.
-    pub(crate) fn format(path: &Path) -> impl FnOnce(Fault) -> Error {
-        move |fault| Error::Format { path: path.to_path_buf(), fault }
+    /// Attach the path that a [`FormatError`] lacks.
+    pub(crate) fn format(path: &Path) -> impl FnOnce(FormatError) -> Error {
+        move |violation| Error::Format { path: path.to_path_buf(), violation }
     }
 }

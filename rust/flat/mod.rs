@@ -1,7 +1,5 @@
-//! A flat shard: every row's int8 codes in one file, written and searched from end to end.
-//!
-//! May import [`crate::file`], [`crate::vectors`], [`crate::hits`], [`crate::scan`] and [`crate::parallel`].
+//! The flat index: SQ8 rows, scored exhaustively. For small collections, where training would cost more than it saves.
 
 pub mod build;
-pub mod shard;
-pub mod writer;
+pub mod index;
+pub mod scan;

@@ -1,17 +1,21 @@
-//! Builds of both kinds of files, and what they tell Python on the way.
+//! Builds of both kinds of index, with progress reported to Python.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use pyo3::prelude::*;
 
-use super::arguments::{Floats, numbers_of};
-use crate::build;
-use crate::build::settings::{Options, TIERS, TRANSFORMS, named};
+use super::arrays::{FloatArray, int64_array};
+use super::interrupt::PERIOD;
 use crate::error::Error;
 use crate::flat::build as flat;
+use crate::ivf::build;
+use crate::ivf::build::options::{BuildOptions, parse_choice};
 use crate::parallel::Progress;
+use crate::quantizer::query_transform::TRANSFORMS;
+use crate::quantizer::refine_codec::REFINE_CODECS;
 
-/// Write vectors, shape (n, dim) float16 or float32, to a flat shard.
+/// Build a flat index of vectors, shape (n, dim) float16 or float32.
 #[pyfunction]
 #[pyo3(signature = (path, vectors, *, ids=None, progress=None))]
 pub(super) fn build_flat(
@@ -21,22 +25,22 @@ pub(super) fn build_flat(
     ids: Option<&Bound<'_, PyAny>>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<()> {
-    let vectors = Floats::new("vectors", vectors)?;
-    let ids = ids.map(|ids| numbers_of("ids", ids)).transpose()?;
+    let vectors = FloatArray::new("vectors", vectors)?;
+    let ids = ids.map(|ids| int64_array("ids", ids)).transpose()?;
     let (rows, ids) = (vectors.rows()?, ids.as_ref().map(|ids| ids.as_slice()).transpose()?);
-    let mut listener = Listener { progress, failure: None };
-    let built = py.detach(|| flat::build(&rows, ids, &path, &mut |at| listener.hear(at)));
-    listener.end(built)
+    let mut reporter = ProgressReporter::new(progress);
+    let built = py.detach(|| flat::build(&rows, ids, &path, &mut |progress| reporter.on_progress(progress)));
+    reporter.finish(built)
 }
 
-/// Build an index of inverted lists of vectors, shape (n, dim) float16 or float32.
+/// Build an IVF index of vectors, shape (n, dim) float16 or float32.
 #[pyfunction]
 #[pyo3(signature = (
-    path, vectors, *, queries=None, ids=None, m=None, nlist=None, tier=None, transform=None, memory_bytes=None,
-    threads=None, seed=0, progress=None
+    path, vectors, *, queries=None, ids=None, m=None, nlist=None, refine=None, transform=None,
+    memory_bytes=None, threads=None, seed=0, progress=None
 ))]
 #[allow(clippy::too_many_arguments)]
-pub(super) fn build_index(
+pub(super) fn build_ivf(
     py: Python<'_>,
     path: PathBuf,
     vectors: &Bound<'_, PyAny>,
@@ -44,56 +48,67 @@ pub(super) fn build_index(
     ids: Option<&Bound<'_, PyAny>>,
     m: Option<usize>,
     nlist: Option<usize>,
-    tier: Option<&str>,
+    refine: Option<&str>,
     transform: Option<&str>,
     memory_bytes: Option<u64>,
     threads: Option<usize>,
     seed: u64,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<()> {
-    let options = Options {
+    let options = BuildOptions {
         m,
         nlist,
-        tier: tier.map(|name| named("tier", &TIERS, name)).transpose()?,
-        transform: transform.map(|name| named("transform", &TRANSFORMS, name)).transpose()?,
+        refine: refine.map(|name| parse_choice("refine", &REFINE_CODECS, name)).transpose()?,
+        transform: transform.map(|name| parse_choice("transform", &TRANSFORMS, name)).transpose()?,
         memory_bytes,
-        threads: threads.unwrap_or(Options::default().threads),
+        threads: threads.unwrap_or(BuildOptions::default().threads),
         seed,
     };
-    let vectors = Floats::new("vectors", vectors)?;
-    let queries = queries.map(|queries| Floats::new("queries", queries)).transpose()?;
-    let ids = ids.map(|ids| numbers_of("ids", ids)).transpose()?;
+    let vectors = FloatArray::new("vectors", vectors)?;
+    let queries = queries.map(|queries| FloatArray::new("queries", queries)).transpose()?;
+    let ids = ids.map(|ids| int64_array("ids", ids)).transpose()?;
     let (rows, ids) = (vectors.rows()?, ids.as_ref().map(|ids| ids.as_slice()).transpose()?);
-    let queries = queries.as_ref().map(Floats::rows).transpose()?;
-    let mut listener = Listener { progress, failure: None };
+    let queries = queries.as_ref().map(FloatArray::rows).transpose()?;
+    let mut reporter = ProgressReporter::new(progress);
     let built = py.detach(|| {
-        build::build(&rows, queries.as_ref(), ids, &path, &options, &mut |at| listener.hear(at)).map(drop)
+        let mut on_progress = |progress| reporter.on_progress(progress);
+        build::build(&rows, queries.as_ref(), ids, &path, &options, &mut on_progress).map(drop)
     });
-    listener.end(built)
+    reporter.finish(built)
 }
 
-/// Tells Python how far a build is, lets it be interrupted, and keeps what it raises.
-struct Listener {
-    progress: Option<Py<PyAny>>,
-    failure: Option<PyErr>,
+/// Calls Python with the progress of a build, runs signal handlers, and keeps the exception that either raises.
+struct ProgressReporter {
+    callback: Option<Py<PyAny>>,
+    exception: Option<PyErr>,
+    last: Option<(Progress, Instant)>,
 }
 
-impl Listener {
-    fn hear(&mut self, at: Progress) -> Result<(), Error> {
-        let told = Python::attach(|py| {
+impl ProgressReporter {
+    fn new(callback: Option<Py<PyAny>>) -> Self {
+        Self { callback, exception: None, last: None }
+    }
+
+    fn on_progress(&mut self, progress: Progress) -> Result<(), Error> {
+        // A long computation repeats the same progress, so that it can be stopped.
+        if self.last.is_some_and(|(last, called)| last == progress && called.elapsed() < PERIOD) {
+            return Ok(());
+        }
+        self.last = Some((progress, Instant::now()));
+        let called = Python::attach(|py| {
             py.check_signals()?;
-            let told = self.progress.as_ref().map(|progress| progress.call1(py, (at.stage, at.share)));
-            told.transpose().map(drop)
+            let arguments = (progress.stage, progress.share);
+            self.callback.as_ref().map(|callback| callback.call1(py, arguments)).transpose().map(drop)
         });
-        told.map_err(|failure| {
-            self.failure = Some(failure);
+        called.map_err(|exception| {
+            self.exception = Some(exception);
             Error::Stopped
         })
     }
 
-    fn end(self, built: Result<(), Error>) -> PyResult<()> {
-        match self.failure {
-            Some(failure) => Err(failure),
+    fn finish(self, built: Result<(), Error>) -> PyResult<()> {
+        match self.exception {
+            Some(exception) => Err(exception),
             None => Ok(built?),
         }
     }

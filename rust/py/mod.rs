@@ -1,12 +1,11 @@
-//! The Python face, `snapseek._core`: convert, release the GIL, call, map the error. It has no ideas of its
-//! own; `python/snapseek/_core.pyi` is its contract.
-//!
-//! May import every room; none imports it.
+//! The Python binding, `snapseek._core`: it converts arguments, releases the GIL, calls, and maps errors.
+//! `python/snapseek/_core.pyi` is its contract.
 
-mod arguments;
+mod arrays;
 mod build;
-mod index;
-mod shard;
+mod flat;
+mod interrupt;
+mod ivf;
 
 use pyo3::prelude::*;
 
@@ -29,15 +28,15 @@ impl From<Error> for PyErr {
     }
 }
 
-/// Exact search over immutable files of int8 vectors.
+/// Nearest-neighbour search in immutable, memory-mapped files.
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::build::{build_flat, build_index};
+    use super::build::{build_flat, build_ivf};
     #[pymodule_export]
-    use super::index::{Filter, Index};
+    use super::flat::FlatIndex;
     #[pymodule_export]
-    use super::shard::{Shard, ShardWriter};
+    use super::ivf::{IvfIndex, RowBitmap};
 
     #[allow(non_upper_case_globals)]
     #[pymodule_export]

@@ -1,4 +1,4 @@
-"""The obvious version of an index of lists, in NumPy: reads the file by docs/FORMAT.md, scores every row."""
+"""The obvious version of an IVF index, in NumPy: reads the file by docs/FORMAT.md, scores every row."""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ LEVELS = {
 
 def section_table() -> dict[str, str]:
     """Tag and type of every section of an index, in the order of the table in docs/FORMAT.md."""
-    chapter = FORMAT_PAGE.read_text(encoding="utf-8").split("## Sections of an index of lists\n")[1]
+    chapter = FORMAT_PAGE.read_text(encoding="utf-8").split("## Sections of an IVF index\n")[1]
     return dict(re.findall(r"^\| (\w+) \| (\w\d+) \|", chapter.split("\n## ")[0], re.MULTILINE))
 
 

@@ -1,4 +1,4 @@
-"""`snapseek._core.Index` against the NumPy oracle in `support/reference_index.py`, and against all misuse."""
+"""`snapseek._core.IvfIndex` against the NumPy oracle in `support/reference_index.py`."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from snapseek._core import Filter, Index, Shard, build_flat, build_index
+from snapseek._core import FlatIndex, IvfIndex, RowBitmap, build_flat, build_ivf
 from snapseek.errors import FormatError, InputError, StorageError
 from tests.support import reference_index
 from tests.support.reference import F32
@@ -32,21 +32,21 @@ def clustered(n: int, dim: int, seed: int = 0) -> F32:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """An index of each tier, with ids 0 to ROWS - 1 in a random order."""
+    """An index of each codec, with ids 0 to ROWS - 1 in a random order."""
     home = tmp_path_factory.mktemp("index")
     ids = np.random.default_rng(5).permutation(ROWS)
-    paths = {tier: home / f"{tier}.snap" for tier in ("none", "tcq2", "tcq3", "int4", "int8", "f16")}
-    for tier, path in paths.items():
-        build_index(path, clustered(ROWS, DIM), queries=clustered(200, DIM, 1), ids=ids, nlist=17, tier=tier)
+    paths = {codec: home / f"{codec}.snap" for codec in ("none", "tcq2", "tcq3", "int4", "int8", "f16")}
+    for codec, path in paths.items():
+        build_ivf(path, clustered(ROWS, DIM), queries=clustered(200, DIM, 1), ids=ids, nlist=17, refine=codec)
     return paths
 
 
 @pytest.fixture(scope="module")
-def index(files: dict[str, Path]) -> Index:
-    return Index.open(files["int8"])
+def index(files: dict[str, Path]) -> IvfIndex:
+    return IvfIndex.open(files["int8"])
 
 
-def exact(index: Index, queries: F32, k: int, allow: Bools | None = None) -> tuple[NDArray[np.int64], F32]:
+def exact(index: IvfIndex, queries: F32, k: int, allow: Bools | None = None) -> tuple[NDArray[np.int64], F32]:
     return index.search(queries, k, nprobe=1, shortlist=1, exact=True, allow=allow)
 
 
@@ -58,18 +58,18 @@ def exact(index: Index, queries: F32, k: int, allow: Bools | None = None) -> tup
 def test_exact_search_agrees_with_the_oracle_to_the_bit(
     files: dict[str, Path], data: st.DataObject, k: int, share: float
 ) -> None:
-    tier = data.draw(st.sampled_from(["tcq2", "tcq3", "int4", "int8", "f16"]))
+    codec = data.draw(st.sampled_from(["tcq2", "tcq3", "int4", "int8", "f16"]))
     seed = data.draw(st.integers(0, 2**32 - 1))
     random = np.random.default_rng(seed)
     query = (random.standard_normal(DIM) * 10.0 ** random.integers(-3, 4)).astype(np.float32)
     allowed = random.random(ROWS) < share
-    oracle = REFERENCES.setdefault(files[tier], Reference.read(files[tier]))
-    ids, scores = exact(Index.open(files[tier]), query, k, allowed)
+    oracle = REFERENCES.setdefault(files[codec], Reference.read(files[codec]))
+    ids, scores = exact(IvfIndex.open(files[codec]), query, k, allowed)
     expected_ids, expected_scores = oracle.search(query, k, allowed)
     assert ids.shape == scores.shape == (1, min(k, allowed.sum()))
     np.testing.assert_array_equal(scores[0], expected_scores)
     np.testing.assert_array_equal(ids[0], expected_ids)
-    more, _ = exact(Index.open(files[tier]), query, k + 7, allowed)
+    more, _ = exact(IvfIndex.open(files[codec]), query, k + 7, allowed)
     np.testing.assert_array_equal(more[0, : ids.shape[1]], ids[0])
 
 
@@ -94,7 +94,7 @@ def test_a_row_is_the_sum_of_its_parts(files: dict[str, Path]) -> None:
     assert np.abs(rebuilt - given).mean() < 0.05 * without
 
 
-def test_probing_all_finds_what_is_there(index: Index) -> None:
+def test_probing_all_finds_what_is_there(index: IvfIndex) -> None:
     queries = clustered(50, DIM, 2)
     expected, _ = exact(index, queries, 10)
     found, scores = index.search(queries, 10, nprobe=17, shortlist=400)
@@ -104,19 +104,19 @@ def test_probing_all_finds_what_is_there(index: Index) -> None:
 
 def test_codes_alone_are_near(files: dict[str, Path]) -> None:
     queries = clustered(50, DIM, 2)
-    expected, _ = exact(Index.open(files["int8"]), queries, 10)
-    found, _ = Index.open(files["none"]).search(queries, 10, nprobe=17, shortlist=10)
+    expected, _ = exact(IvfIndex.open(files["int8"]), queries, 10)
+    found, _ = IvfIndex.open(files["none"]).search(queries, 10, nprobe=17, shortlist=10)
     assert np.mean([len(np.intersect1d(a, b)) for a, b in zip(found, expected, strict=True)]) > 4
 
 
 # --- filters
 
 
-def test_every_way_to_say_a_filter_gives_the_same(index: Index) -> None:
+def test_every_way_to_say_a_filter_gives_the_same(index: IvfIndex) -> None:
     allowed = np.random.default_rng(3).random(ROWS) < 0.4
     query = clustered(1, DIM, 4)
     wanted = np.flatnonzero(allowed)[::-1]
-    ways: list[Filter | Bools | NDArray[np.int64]] = [
+    ways: list[RowBitmap | Bools | NDArray[np.int64]] = [
         allowed,
         np.append(wanted, [-5, 10**12, wanted[0]]),
         index.filter(allowed),
@@ -130,12 +130,12 @@ def test_every_way_to_say_a_filter_gives_the_same(index: Index) -> None:
     assert index.filter(allowed).allowed == allowed.sum()
 
 
-@pytest.mark.parametrize("tier", ["none", "tcq3", "int4", "int8"])
+@pytest.mark.parametrize("codec", ["none", "tcq3", "int4", "int8"])
 @pytest.mark.parametrize("count", [0, 1, 9, 200])
-def test_never_fewer_than_allowed(files: dict[str, Path], tier: str, count: int) -> None:
+def test_never_fewer_than_allowed(files: dict[str, Path], codec: str, count: int) -> None:
     allowed = np.zeros(ROWS, bool)
     allowed[np.random.default_rng(count).permutation(ROWS)[:count]] = True
-    ids, scores = Index.open(files[tier]).search(
+    ids, scores = IvfIndex.open(files[codec]).search(
         clustered(3, DIM, 6), 50, nprobe=1, shortlist=1, allow=allowed
     )
     assert ids.shape == scores.shape == (3, min(50, count))
@@ -145,7 +145,7 @@ def test_never_fewer_than_allowed(files: dict[str, Path], tier: str, count: int)
 # --- many queries, many threads
 
 
-def test_threads_change_nothing(index: Index) -> None:
+def test_threads_change_nothing(index: IvfIndex) -> None:
     queries = clustered(150, DIM, 7)
     one = index.search(queries, 7, nprobe=4, shortlist=40)
     many = index.search(queries, 7, nprobe=4, shortlist=40, threads=3)
@@ -153,7 +153,7 @@ def test_threads_change_nothing(index: Index) -> None:
     np.testing.assert_array_equal(one[1], many[1])
 
 
-def test_an_index_is_shared_between_threads(index: Index) -> None:
+def test_an_index_is_shared_between_threads(index: IvfIndex) -> None:
     queries = clustered(40, DIM, 8)
     expected, _ = index.search(queries, 5, nprobe=4, shortlist=40)
     wrong: list[int] = []
@@ -176,10 +176,10 @@ def test_an_index_is_shared_between_threads(index: Index) -> None:
 
 
 def test_the_sizes_are_those_of_the_page(files: dict[str, Path]) -> None:
-    for tier, path in files.items():
-        index, parts = Index.open(path), Reference.read(path).parts
+    for codec, path in files.items():
+        index, parts = IvfIndex.open(path), Reference.read(path).parts
         assert list(parts) == list(reference_index.section_table())
-        assert (index.rows, index.dim, index.nlist, index.tier) == (ROWS, DIM, 17, tier)
+        assert (index.rows, index.dim, index.nlist, index.refine) == (ROWS, DIM, 17, codec)
         assert index.m == parts["shape"][0] == 12
         assert index.size_bytes == path.stat().st_size
         assert parts["a"].size == 4 * 12 * DIM
@@ -187,23 +187,23 @@ def test_the_sizes_are_those_of_the_page(files: dict[str, Path]) -> None:
         assert parts["books"].size == parts["keybooks"].size == 12 * 16 * 4
         assert parts["keyblock"].size == 12 * 16 + 32
         assert parts["blocks"].size == -(-ROWS // 32) * (12 * 16 + 32)
-        row_bytes = {"none": 0, "tcq2": 16, "tcq3": 24, "int4": 24, "int8": 48, "f16": 96}[tier]
+        row_bytes = {"none": 0, "tcq2": 16, "tcq3": 24, "int4": 24, "int8": 48, "f16": 96}[codec]
         assert parts["tier"].size == ROWS * row_bytes
-        assert parts["efforts"].size == 4 * len(index.efforts)
+        assert parts["efforts"].size == 4 * len(index.calibration)
         assert index.transform == parts["shape"][3] in range(4)
-        np.testing.assert_array_equal(index.gains, parts["gains"])
+        np.testing.assert_array_equal(index.transform_recalls, parts["gains"])
         np.testing.assert_array_equal(index.ids(), parts["ids"])
         assert sorted(index.ids()) == list(range(ROWS))
 
 
-def test_more_effort_costs_more_and_finds_more(index: Index) -> None:
-    assert index.efforts == sorted(index.efforts)
-    assert all(nprobe >= 1 and shortlist >= 1 for _, nprobe, shortlist in index.efforts)
+def test_more_effort_costs_more_and_finds_more(index: IvfIndex) -> None:
+    assert index.calibration == sorted(index.calibration)
+    assert all(nprobe >= 1 and shortlist >= 1 for _, nprobe, shortlist in index.calibration)
 
 
 @pytest.mark.parametrize("load", ["map", "ram"])
-def test_both_ways_to_load_answer_alike(files: dict[str, Path], index: Index, load: str) -> None:
-    loaded = Index.open(files["int8"], load=load)
+def test_both_ways_to_load_answer_alike(files: dict[str, Path], index: IvfIndex, load: str) -> None:
+    loaded = IvfIndex.open(files["int8"], load=load)
     loaded.verify()
     query = clustered(1, DIM, 9)
     np.testing.assert_array_equal(exact(loaded, query, 9)[0], exact(index, query, 9)[0])
@@ -212,7 +212,7 @@ def test_both_ways_to_load_answer_alike(files: dict[str, Path], index: Index, lo
 # --- bad input
 
 
-def search(index: Index, queries: object, k: object = 3, **more: object) -> object:
+def search(index: IvfIndex, queries: object, k: object = 3, **more: object) -> object:
     settings: dict[str, object] = {"nprobe": 1, "shortlist": 10, **more}
     return index.search(queries, k, **settings)  # type: ignore[arg-type]
 
@@ -232,16 +232,16 @@ def search(index: Index, queries: object, k: object = 3, **more: object) -> obje
             lambda index: search(index, np.zeros(DIM, np.float32), allow=np.ones(9)),
             "allow must be a NumPy array",
         ),
-        (lambda index: index.filter(np.ones((2, 2), bool)), r"allow must be shape \(rows,\)"),
+        (lambda index: index.filter(np.ones((2, 2), bool)), r"allow must be shape \(n,\)"),
         (lambda index: index.filter(np.ones(1999, bool), by_row=True), "holds 1999"),
     ],
 )
-def test_bad_input_is_named(index: Index, call: Callable[[Index], object], message: str) -> None:
+def test_bad_input_is_named(index: IvfIndex, call: Callable[[IvfIndex], object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         call(index)
 
 
-def test_arrays_of_any_strides_are_read(index: Index) -> None:
+def test_arrays_of_any_strides_are_read(index: IvfIndex) -> None:
     queries = clustered(8, DIM, 10)
     expected, _ = exact(index, queries[::2], 4)
     for same in (np.asfortranarray(queries)[::2], queries[::2]):
@@ -251,17 +251,17 @@ def test_arrays_of_any_strides_are_read(index: Index) -> None:
 
 def test_files_that_are_no_index_are_refused(files: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="could not open"):
-        Index.open(tmp_path / "none.snap")
+        IvfIndex.open(tmp_path / "none.snap")
     with pytest.raises(StorageError):
-        Index.open(tmp_path)
+        IvfIndex.open(tmp_path)
     with pytest.raises(InputError, match="load"):
-        Index.open(files["int8"], load="disk")
+        IvfIndex.open(files["int8"], load="disk")
     flat = tmp_path / "flat.snap"
     build_flat(flat, clustered(9, DIM))
     with pytest.raises(FormatError, match="of kind 1 and kind 2"):
-        Index.open(flat)
+        IvfIndex.open(flat)
     with pytest.raises(FormatError, match="of kind 2 and kind 1"):
-        Shard.open(files["int8"])
+        FlatIndex.open(files["int8"])
 
 
 def test_damage_is_found(files: dict[str, Path], tmp_path: Path) -> None:
@@ -273,8 +273,8 @@ def test_damage_is_found(files: dict[str, Path], tmp_path: Path) -> None:
         damaged[at] ^= 1 << (at % 8)
         path.write_bytes(damaged)
         with pytest.raises(FormatError):
-            Index.open(path).verify()
+            IvfIndex.open(path).verify()
     path.unlink()
     path.write_bytes(data[:-1])
     with pytest.raises(FormatError, match="needs at least"):
-        Index.open(path)
+        IvfIndex.open(path)

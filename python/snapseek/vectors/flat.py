@@ -1,12 +1,11 @@
 """Search in a flat index: every row is scored, and what may be found is a flag for each row."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek._core import Filter, Shard
+from snapseek._core import FlatIndex, RowBitmap
 from snapseek.errors import ArrayError
 
 Ids = NDArray[np.int64]
@@ -22,10 +21,10 @@ class RowMask:
 
 
 def search(
-    shard: Shard,
+    index: FlatIndex,
     queries: NDArray[np.float32],
     k: int,
-    allow: Allow | Filter | RowMask | None,
+    allow: Allow | RowBitmap | RowMask | None,
     *,
     threads: int,
 ) -> tuple[Ids, Scores]:
@@ -34,19 +33,14 @@ def search(
     `queries`: (q, dim) float32, or (dim,) for one. Returns (q, min(k, allowed)) int64 and float32. Raises
     InputError as `VectorIndex.search` does.
     """
-    flags = None if allow is None else row_mask(shard, allow)
-    if np.ndim(queries) != 2 or len(queries) < 2 * threads or threads == 1:
-        rows, scores = shard.search(queries, k, allow=flags)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            parts = np.array_split(queries, threads)
-            found = list(pool.map(lambda part: shard.search(part, k, allow=flags), parts))
-        rows, scores = (np.concatenate(column) for column in zip(*found, strict=True))
-    ids = shard.ids
+    mask = None if allow is None else row_mask(index, allow)
+    share = np.ndim(queries) == 2 and len(queries) >= 2 * threads
+    rows, scores = index.search(queries, k, allow=mask, threads=threads if share else 1)
+    ids = index.ids
     return (rows if ids is None else ids[rows]), scores
 
 
-def row_mask(shard: Shard, allow: Allow | Filter | RowMask) -> NDArray[np.bool_]:
+def row_mask(index: FlatIndex, allow: Allow | RowBitmap | RowMask) -> NDArray[np.bool_]:
     """(rows,) bool: a flag for each row, of flags by id or of ids. Raises InputError for anything else."""
     if isinstance(allow, RowMask):
         return allow.mask
@@ -55,7 +49,7 @@ def row_mask(shard: Shard, allow: Allow | Filter | RowMask) -> NDArray[np.bool_]
             f"{allow.dtype} of shape {allow.shape}" if isinstance(allow, np.ndarray) else type(allow).__name__
         )
         raise ArrayError(expected="allow of shape (n,), as bool flags by id or int64 ids", got=got)
-    ids = np.arange(shard.rows) if shard.ids is None else shard.ids
+    ids = np.arange(index.rows) if index.ids is None else index.ids
     if allow.dtype == np.int64:
         return np.isin(ids, allow)
     if len(ids) and ids[0] < 0:

@@ -21,7 +21,7 @@ from typing import Literal, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from snapseek._core import Filter, Index, Shard, build_flat, build_index
+from snapseek._core import FlatIndex, IvfIndex, RowBitmap, build_flat, build_ivf
 from snapseek.errors import (
     ArrayError,
     InputError,
@@ -37,7 +37,7 @@ from snapseek.vectors import flat
 from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
 from snapseek.vectors.flat import Allow, Ids, RowMask, Scores
 
-__all__ = ["Allow", "CalibrationPoint", "Filter", "RowMask", "VectorIndex", "VectorIndexInfo"]
+__all__ = ["Allow", "CalibrationPoint", "RowBitmap", "RowMask", "VectorIndex", "VectorIndexInfo"]
 
 FLAT_ROWS = 50_000
 """Below so many rows nothing is trained: all of them are scored for every query."""
@@ -57,13 +57,14 @@ Progress = Callable[[str, float], object]
 
 @dataclass(frozen=True)
 class VectorIndexInfo:
-    """What an index is: its kind (`flat` or `lists`), its sizes, what was chosen and measured at build.
+    """What an index is: its kind (`flat` or `ivf`), its sizes, what was chosen and measured at build.
 
-    `gains` has the recall of the codes with each transform that was tried, on a sample.
+    `refine` is the codec of the residual that candidates are reranked with. `transform_recalls` has the
+    recall of the PQ codes with each transform that was tried, on a sample.
     """
 
     path: Path
-    kind: Literal["flat", "lists"]
+    kind: Literal["flat", "ivf"]
     rows: int
     dim: int
     size_bytes: int
@@ -82,7 +83,7 @@ class VectorIndex:
     Made by `build` or `open`; a search releases the GIL.
     """
 
-    def __init__(self, core: Shard | Index, path: Path, keep: object = None) -> None:
+    def __init__(self, core: FlatIndex | IvfIndex, path: Path, keep: object = None) -> None:
         self._core = core
         self._path = path
         self._keep = keep
@@ -109,7 +110,7 @@ class VectorIndex:
         progress: Progress | None = None,
         m: int | None = None,
         nlist: int | None = None,
-        tier: Literal["f16", "int8", "int4", "tcq3", "tcq2", "none"] | None = None,
+        refine: Literal["f16", "int8", "int4", "tcq3", "tcq2", "none"] | None = None,
         transform: Literal["identity", "pca", "query-0.25", "query-0.5"] | None = None,
     ) -> Self:
         """Build an index of `vectors`, shape (n, dim), write it to `path` and open it.
@@ -124,8 +125,8 @@ class VectorIndex:
         nothing else. The same input and `seed` give the same file. `progress` is called with a stage's name
         and the share of it that is done; what it raises, and Ctrl-C, end the build.
 
-        For experts: `m` subquantizers of four dimensions each, `nlist` inverted lists, the `tier` for
-        refining, the `transform`. Under 50,000 rows nothing is trained, unless one of these is given.
+        For experts: `m` subquantizers of four dimensions each, `nlist` inverted lists, the `refine` codec for
+        reranking, the `transform`. Under 50,000 rows nothing is trained, unless one of these is given.
 
         Raises InputError for another dtype, shape or dim, NaN or infinity, ids that repeat or are too few,
         settings out of range; StorageError if the disk refuses. Nothing half-written stays, and a file
@@ -136,19 +137,19 @@ class VectorIndex:
         _check_counts(m=m, nlist=nlist, seed=seed)
         cores = resolve_threads(threads)
         numbers = None if ids is None else _whole_numbers(ids)
-        plain = all(setting is None for setting in (m, nlist, tier, transform))
+        plain = all(setting is None for setting in (m, nlist, refine, transform))
         if plain and _is_flat(vectors, limit):
             _check_queries(vectors, queries)
             build_flat(target, vectors, ids=numbers, progress=progress)
         else:
-            build_index(
+            build_ivf(
                 target,
                 vectors,
                 queries=queries,
                 ids=numbers,
                 m=m,
                 nlist=nlist,
-                tier=tier,
+                refine=refine,
                 transform=transform,
                 memory_bytes=limit,
                 threads=cores,
@@ -170,15 +171,15 @@ class VectorIndex:
         if load not in ("map", "ram"):
             raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
         if _kind(path) != _INDEX_KIND:
-            return cls(Shard.open(path), path, keep)
-        return cls(Index.open(path, load=load), path, keep)
+            return cls(FlatIndex.open(path), path, keep)
+        return cls(IvfIndex.open(path, load=load), path, keep)
 
     def search(
         self,
         queries: NDArray[np.float16] | NDArray[np.float32],
         k: int = 10,
         *,
-        allow: Allow | Filter | RowMask | None = None,
+        allow: Allow | RowBitmap | RowMask | None = None,
         exact: bool = False,
         effort: float | str | CalibrationPoint | None = None,
     ) -> tuple[Ids, Scores]:
@@ -200,7 +201,7 @@ class VectorIndex:
         the wrong length.
         """
         wide = _as_float32(queries)
-        if isinstance(self._core, Shard):
+        if isinstance(self._core, FlatIndex):
             resolve_effort(
                 _EVERY_ROW, effort
             )  # one that is none is refused before there are rows enough to need it
@@ -211,7 +212,7 @@ class VectorIndex:
                 got="one of another index",
                 hint="make it with the filter method of this index",
             )
-        chosen = resolve_effort(self._efforts(), effort)
+        chosen = resolve_effort(self._calibration(), effort)
         threads = 1 if wide.ndim < 2 or len(wide) == 1 else available_cores()
         return self._core.search(
             wide,
@@ -223,13 +224,13 @@ class VectorIndex:
             threads=threads,
         )
 
-    def filter(self, allow: Allow, *, by_row: bool = False) -> Filter | RowMask:
+    def filter(self, allow: Allow, *, by_row: bool = False) -> RowBitmap | RowMask:
         """The rows that `allow` names, made ready for many searches: pass it to `search` as `allow`.
 
         With `by_row` it is (rows,) bool, a flag for each row in the order of `ids`. Raises InputError as
         `search` does.
         """
-        if not isinstance(self._core, Shard):
+        if not isinstance(self._core, FlatIndex):
             return self._core.filter(allow, by_row=by_row)
         if not by_row:
             return RowMask(flat.row_mask(self._core, allow))
@@ -251,20 +252,20 @@ class VectorIndex:
         numbers = _whole_numbers(rows)
         if numbers.size and numbers.min() < 0:
             raise OutOfRangeError(expected=f"rows from 0 to {len(self) - 1}", got=str(numbers.min()))
-        if not isinstance(self._core, Shard):
-            return self._core.vectors(numbers)
+        if not isinstance(self._core, FlatIndex):
+            return self._core.reconstruct(numbers)
         shard = self._core
         found = [shard.vector(row) for row in numbers.tolist()]
         return np.stack(found) if found else np.zeros((0, self.dim), np.float32)
 
     def search_params(self, effort: float | str | None = None) -> CalibrationPoint | None:
         """Lists and rows that `search` takes for an effort; None where every row is scored anyway."""
-        chosen = resolve_effort(self._efforts() or _EVERY_ROW, effort)
-        return None if isinstance(self._core, Shard) else chosen
+        chosen = resolve_effort(self._calibration() or _EVERY_ROW, effort)
+        return None if isinstance(self._core, FlatIndex) else chosen
 
     def ids(self) -> Ids:
         """The id of each row, in the order in which the rows are stored, (n,) int64."""
-        if isinstance(self._core, Shard):
+        if isinstance(self._core, FlatIndex):
             ids = self._core.ids
             return np.arange(self._core.rows, dtype=np.int64) if ids is None else ids
         return self._core.ids()
@@ -283,23 +284,25 @@ class VectorIndex:
         Raises StorageError if its file is not there any more; a search still answers then.
         """
         core, size_bytes = self._core, _size_bytes(self._path)
-        if isinstance(core, Shard):
+        if isinstance(core, FlatIndex):
             return VectorIndexInfo(self._path, "flat", core.rows, core.dim, size_bytes, core.kernel)
         return VectorIndexInfo(
             path=self._path,
-            kind="lists",
+            kind="ivf",
             rows=core.rows,
             dim=core.dim,
             size_bytes=size_bytes,
             kernel=core.kernel,
             nlist=core.nlist,
             m=core.m,
-            refine=core.tier,
+            refine=core.refine,
             transform=_TRANSFORMS[core.transform],
             transform_recalls={
-                name: gain for name, gain in zip(_TRANSFORMS, core.gains, strict=True) if gain >= 0
+                name: gain
+                for name, gain in zip(_TRANSFORMS, core.transform_recalls, strict=True)
+                if gain >= 0
             },
-            calibration=tuple(self._efforts()),
+            calibration=tuple(self._calibration()),
         )
 
     @property
@@ -312,14 +315,15 @@ class VectorIndex:
         return self._core.rows
 
     def __repr__(self) -> str:
-        kind = "flat" if isinstance(self._core, Shard) else "lists"
+        kind = "flat" if isinstance(self._core, FlatIndex) else "ivf"
         return f"VectorIndex({len(self)} rows of {self.dim}, {kind}, {str(self._path)!r})"
 
-    def _efforts(self) -> list[CalibrationPoint]:
-        if isinstance(self._core, Shard):
+    def _calibration(self) -> list[CalibrationPoint]:
+        if isinstance(self._core, FlatIndex):
             return []
         return [
-            CalibrationPoint(recall, nprobe, shortlist) for recall, nprobe, shortlist in self._core.efforts
+            CalibrationPoint(recall, nprobe, shortlist)
+            for recall, nprobe, shortlist in self._core.calibration
         ]
 
 

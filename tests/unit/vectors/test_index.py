@@ -73,7 +73,7 @@ def test_few_rows_are_flat_and_settings_make_lists(index: VectorIndex, flat: Vec
     if index is flat:
         assert (info.kind, info.nlist, info.calibration) == ("flat", 0, ())
     else:
-        assert (info.kind, info.nlist, info.m, info.refine) == ("lists", 20, 8, "int8")
+        assert (info.kind, info.nlist, info.m, info.refine) == ("ivf", 20, 8, "int8")
         assert len(info.calibration) == 16
         assert max(info.transform_recalls, key=lambda name: info.transform_recalls[name]) == info.transform
         assert all(a.recall <= b.recall for a, b in zip(info.calibration, info.calibration[1:], strict=False))
@@ -231,13 +231,13 @@ def test_threads_and_runs_change_nothing_and_seeds_do(tmp_path: Path) -> None:
     assert files["one"] != files["other"]
 
 
-@pytest.mark.parametrize("tier", ["int8", "int4", "tcq3", "tcq2", "none"])
+@pytest.mark.parametrize("refine", ["int8", "int4", "tcq3", "tcq2", "none"])
 @pytest.mark.parametrize("transform", ["identity", "pca", "query-0.25", "query-0.5"])
-def test_tiers_and_transforms(tier: Any, transform: Any, tmp_path: Path) -> None:
+def test_refine_codecs_and_transforms(refine: Any, transform: Any, tmp_path: Path) -> None:
     vectors = unit_rows(1000)
-    index = VectorIndex.build(vectors, path=tmp_path / "a.snap", tier=tier, transform=transform, m=8)
+    index = VectorIndex.build(vectors, path=tmp_path / "a.snap", refine=refine, transform=transform, m=8)
     info = index.info()
-    assert (info.refine, info.transform, info.m) == (tier, transform, 8)
+    assert (info.refine, info.transform, info.m) == (refine, transform, 8)
     found = index.search(vectors[:100], k=1, effort="max")[0][:, 0]
     assert np.mean(found == np.arange(100)) > 0.9
     index.verify()
@@ -250,7 +250,7 @@ def test_memory_bounds_the_file(tmp_path: Path) -> None:
         info = VectorIndex.build(vectors, path=tmp_path / "a.snap", memory=limit, seed=3).info()
         assert info.size_bytes <= memory_limit(limit)
         sizes.append((info.kind, info.refine))
-    assert sizes == [("flat", "int8"), ("lists", "int4"), ("lists", "tcq2"), ("lists", "none")]
+    assert sizes == [("flat", "int8"), ("ivf", "int4"), ("ivf", "tcq2"), ("ivf", "none")]
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_recall_on_clip_like_rows(tmp_path: Path) -> None:
     )
     index = VectorIndex.build(base, learnt, path=tmp_path / "a.snap")
     info = index.info()
-    assert info.kind == "lists"
+    assert info.kind == "ivf"
     assert info.nlist > 200
     for queries, least in ((text, 0.90), (image, 0.95)):
         found = index.search(queries, effort=0.95)[0]

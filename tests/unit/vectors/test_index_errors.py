@@ -123,7 +123,7 @@ def test_zero_rows_are_found_last_but_found(tmp_path: Path) -> None:
 def test_a_hundred_thousand_equal_rows(tmp_path: Path) -> None:
     vectors = np.repeat(unit_rows(1), 100_000, axis=0)
     index = VectorIndex.build(vectors, path=tmp_path / "a.snap")
-    assert index.info().kind == "lists"
+    assert index.info().kind == "ivf"
     for exact in (False, True):
         ids, scores = index.search(vectors[0], k=20, exact=exact)
         assert (scores == scores[0, 0]).all()
@@ -154,7 +154,7 @@ def test_k(index: VectorIndex) -> None:
 def test_ids_repeated_or_too_few(settings: Any, tmp_path: Path) -> None:
     vectors = unit_rows(400)
     wrong: list[tuple[Any, str]] = [
-        (np.zeros(400, np.int64), "0 is given to more than one row"),
+        (np.zeros(400, np.int64), "0 is the id of more than one row"),
         (np.arange(399), "each of the 400 rows, it holds 399"),
         (np.arange(400) / 2, "integers, got an array of float64"),
         (np.arange(400).reshape(2, 200), "shape"),
@@ -219,7 +219,7 @@ def test_a_load_or_a_path_of_no_kind(tmp_path: Path) -> None:
         ({"m": 6}, "m must be 4 to 8, and a multiple of 4, got 6"),
         ({"nlist": 0}, "nlist must be 1 to 400, got 0"),
         ({"nlist": 401}, "nlist must be 1 to 400, got 401"),
-        ({"tier": "int9"}, "tier must be one of none, tcq2, tcq3, int4, int8"),
+        ({"refine": "int9"}, "refine must be one of none, tcq2, tcq3, int4, int8"),
         ({"transform": "fourier"}, "transform must be one of identity, pca"),
         ({"memory": "10kB"}, "memory must be at least"),
     ],
@@ -321,7 +321,7 @@ def test_a_newer_version_is_named(index: VectorIndex, tmp_path: Path) -> None:
 
 def test_no_index_at_all(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("not a .snap file at all")
-    with pytest.raises(FormatError, match=r"does not begin as a \.snap file does"):
+    with pytest.raises(FormatError, match=r"does not begin with the magic bytes"):
         VectorIndex.open(tmp_path / "a.txt")
     with pytest.raises(StorageError, match="could not open"):
         VectorIndex.open(tmp_path / "none.snap")

@@ -18,7 +18,7 @@ from snapseek.library.storage.database_rows import ShardRow
 from snapseek.library.storage.fsync import crc_of, sync_directory, sync_file
 from snapseek.library.storage.shard_files import ShardFiles
 from snapseek.library.storage.spool import Spool
-from snapseek.vectors.index import Allow, CalibrationPoint, Filter, RowMask, VectorIndex
+from snapseek.vectors.index import Allow, CalibrationPoint, RowBitmap, RowMask, VectorIndex
 
 DIRECTORY = SHARDS
 DEEPEST_PAGE = 1000
@@ -26,7 +26,7 @@ DEEPEST_PAGE = 1000
 
 Queries = NDArray[np.float16] | NDArray[np.float32]
 Advance = Callable[[str, float], object]
-Allowed = Allow | Filter | RowMask | None
+Allowed = Allow | RowBitmap | RowMask | None
 
 
 class ShardDraft:

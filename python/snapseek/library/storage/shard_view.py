@@ -29,12 +29,6 @@ class ShardView:
         """The number of living rows."""
         return self._count
 
-    def search(
-        self, vector: NDArray[np.float32], k: int, *, exact: bool = False
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Ids and scores of the best `k` living rows for the unit vector (1, dim), ties by lower id."""
-        return self.shard.search(vector, k, allow=self.allowed, exact=exact)
-
     @property
     def is_flat(self) -> bool:
         """Whether every row is scored for every query."""

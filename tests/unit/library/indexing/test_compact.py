@@ -134,7 +134,7 @@ def test_the_answers_stay_the_same(worn, monkeypatch, flat_rows):
         scores = {hit.id: hit.score for hit in new}
         assert all(scores[hit.id] == pytest.approx(hit.score, abs=2e-3) for hit in old)
     (part,) = worn.snapshot()._shards.parts
-    assert part.shard.index.info().kind == ("flat" if flat_rows > 60 else "lists")
+    assert part.shard.index.info().kind == ("flat" if flat_rows > 60 else "ivf")
     assert verify(worn.info().path) == []
     assert len(list((worn.info().path / "shards").iterdir())) == 2
     assert worn.compact().dropped == 0

@@ -57,7 +57,7 @@ def test_a_flat_import(tmp_path, encoder):
 def test_an_import_into_lists(tmp_path, encoder, lists):
     vectors = unit_rows(ROWS, dim=3).astype(np.float16)
     library = imported(tmp_path, encoder, vectors)
-    assert library.snapshot()._shards.parts[0].shard.index.info().kind == "lists"
+    assert library.snapshot()._shards.parts[0].shard.index.info().kind == "ivf"
     check_answers(library, encoder, vectors)
     assert [hit.id for hit in library.browse(ROWS)] == list(range(1, ROWS + 1))
     assert library.browse(2, offset=5)[0].uri.endswith("/0-5.jpg")
@@ -76,7 +76,7 @@ def test_a_page_goes_on_where_the_last_one_ended(tmp_path, encoder, lists):
 def test_pictures_into_lists(tmp_path, encoder, monkeypatch):
     monkeypatch.setattr("snapseek.vectors.index.FLAT_ROWS", 3)
     library = Library.build(write_pictures(tmp_path / "p"), tmp_path / "l", encoder=encoder)
-    assert library.snapshot()._shards.parts[0].shard.index.info().kind == "lists"
+    assert library.snapshot()._shards.parts[0].shard.index.info().kind == "ivf"
     for color in ("red", "green", "blue"):
         assert library.search(color, 1)[0].meta["name"].startswith(color)
     assert len(library.search(color, 100)) == len(PICTURES)

@@ -13,9 +13,9 @@ from tests.support.vector_rows import unit_rows
 ROWS = 700
 
 
-@pytest.fixture(params=["flat", "lists"])
+@pytest.fixture(params=["flat", "ivf"])
 def shard(request, tmp_path, monkeypatch):
-    if request.param == "lists":
+    if request.param == "ivf":
         monkeypatch.setattr("snapseek.vectors.index.FLAT_ROWS", 300)
     with Database.holding(tmp_path) as catalogue, ShardDraft(ShardFiles(catalogue, tmp_path), 8) as draft:
         for item, vector in enumerate(unit_rows(ROWS, dim=8), start=5):
@@ -31,7 +31,7 @@ def test_removed_rows_are_nowhere(shard):
     part = ShardView(shard, dead, is_imported=False)
     living = [item for item in range(5, 5 + ROWS) if item not in set(dead.tolist())]
     assert len(part) == len(living)
-    ids, _ = part.search(unit_rows(1, dim=8, seed=9), ROWS)
+    ids, _ = part.shard.search(unit_rows(1, dim=8, seed=9), ROWS, allow=part.allowed)
     assert sorted(ids.tolist()) == living
     assert [shard.records.ids()[row] for row in part.rows_by_id(0, ROWS)] == living
     rows = part.rows(np.arange(len(part)))
@@ -43,9 +43,9 @@ def test_removed_rows_are_nowhere(shard):
 
 def test_what_lives_is_found_as_before(shard):
     query = unit_rows(1, dim=8, seed=9)
-    ids, scores = ShardView(shard, np.zeros(0, np.int64), is_imported=False).search(query, ROWS, exact=True)
-    dead = ids[::2]
-    left, left_scores = ShardView(shard, np.sort(dead), is_imported=False).search(query, ROWS, exact=True)
+    ids, scores = shard.search(query, ROWS, exact=True)
+    part = ShardView(shard, np.sort(ids[::2]), is_imported=False)
+    left, left_scores = shard.search(query, ROWS, allow=part.allowed, exact=True)
     np.testing.assert_array_equal(left, ids[1::2])
     np.testing.assert_array_equal(left_scores, scores[1::2])
 
@@ -53,7 +53,7 @@ def test_what_lives_is_found_as_before(shard):
 def test_all_may_be_removed(shard):
     part = ShardView(shard, np.arange(5, 5 + ROWS), is_imported=False)
     assert len(part) == 0
-    assert len(part.search(unit_rows(1, dim=8), 9)[0]) == 0
+    assert len(part.shard.search(unit_rows(1, dim=8), 9, allow=part.allowed)[0]) == 0
     assert part.rows_by_id(0, 9) == []
 
 

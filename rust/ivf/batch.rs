@@ -1,0 +1,97 @@
+//! Batch search: queries in groups that threads take one after another.
+
+use crate::error::{Error, FilterUnit, Result};
+use crate::ivf::index::IvfIndex;
+use crate::ivf::search::SearchParams;
+use crate::matrix::MatrixF32;
+use crate::parallel::{Interrupt, run_each};
+use crate::topk::bitmap::RowBitmap;
+
+/// Largest number of queries in a group.
+const QUERY_GROUP: usize = 32;
+
+/// Results of queries, one after another, all with the same number of hits.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SearchResults {
+    /// Hits in every result: min(k, allowed).
+    pub k_effective: usize,
+    /// Ids, shape (q, k_effective).
+    pub ids: Vec<i64>,
+    /// Scores, shape (q, k_effective).
+    pub scores: Vec<f32>,
+}
+
+impl IvfIndex {
+    /// Return the best min(k, allowed) rows for each query, best first, ties by lower id.
+    ///
+    /// `queries` has shape (q, dim). Several share `threads`; each runs on one.
+    ///
+    /// # Errors
+    /// [`Error::Dim`], [`Error::NotFinite`], or [`Error::FilterLength`] for a filter of another index.
+    pub fn search(
+        &self,
+        queries: MatrixF32<'_>,
+        params: SearchParams,
+        filter: Option<&RowBitmap>,
+        threads: usize,
+    ) -> Result<SearchResults> {
+        self.search_with(queries, params, filter, threads, Interrupt::NEVER)
+    }
+
+    /// [`IvfIndex::search`], which ends early when `interrupt` says so.
+    ///
+    /// # Errors
+    /// As [`IvfIndex::search`], and [`Error::Stopped`].
+    pub fn search_with(
+        &self,
+        queries: MatrixF32<'_>,
+        params: SearchParams,
+        filter: Option<&RowBitmap>,
+        threads: usize,
+        interrupt: Interrupt<'_>,
+    ) -> Result<SearchResults> {
+        self.check(queries, filter)?;
+        let group = queries.len().div_ceil(threads.max(1)).clamp(1, QUERY_GROUP);
+        let groups = queries.values().chunks(group * self.layout().dim);
+        let found = run_each(threads, groups, |group| self.search_group(group, params, filter, interrupt))?;
+        let k_effective = params.k.min(filter.map_or(self.layout().rows, RowBitmap::allowed));
+        let mut results = SearchResults { k_effective, ..SearchResults::default() };
+        for (ids, scores) in found {
+            results.ids.extend(ids);
+            results.scores.extend(scores);
+        }
+        Ok(results)
+    }
+
+    /// Check queries and filter against the index.
+    pub(crate) fn check(&self, queries: MatrixF32<'_>, filter: Option<&RowBitmap>) -> Result<()> {
+        queries.check(self.layout().dim)?;
+        match filter.filter(|filter| filter.rows() != self.layout().rows) {
+            Some(filter) => Err(Error::FilterLength {
+                by: FilterUnit::Rows,
+                expected: self.layout().rows,
+                got: filter.rows(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Search for queries of finite values, shape (n, dim), one after another.
+    fn search_group(
+        &self,
+        queries: &[f32],
+        params: SearchParams,
+        filter: Option<&RowBitmap>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<(Vec<i64>, Vec<f32>)> {
+        self.with_scratch(|scratch, sections| {
+            let (mut ids, mut scores) = (Vec::new(), Vec::new());
+            for query in queries.chunks_exact(sections.layout.dim) {
+                let hits = scratch.search(sections, query, params, filter, interrupt)?;
+                ids.extend(hits.iter().map(|hit| sections.ids[hit.row as usize]));
+                scores.extend(hits.iter().map(|hit| hit.score));
+            }
+            Ok((ids, scores))
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! Encodes every row and writes the index file.
+
+use std::ops::Range;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::ivf::build::kmeans::Assignment;
+use crate::ivf::build::transform_choice::{AssignedRows, TransformRecalls, encode};
+use crate::ivf::build::two_level_kmeans::BATCH_ROWS;
+use crate::ivf::layout::{IvfLayout, TrainedParams};
+use crate::kernels::fastscan::blocks::BLOCK_ROWS;
+use crate::linalg::gemm::gemm_nt;
+use crate::parallel::ScopedWorkers;
+use crate::quantizer::f16::encode_f16;
+use crate::quantizer::ldlq::LdlqEncoder;
+use crate::quantizer::pq::DSUB;
+use crate::quantizer::refine_codec::RefineCodec;
+use crate::quantizer::residual_table::CodewordTable;
+use crate::storage::format::{KIND_IVF, Tag};
+use crate::storage::section_writer::SectionWriter;
+
+/// Batches that are encoded before they are written: bounds the memory for encoded rows.
+const BATCHES_PER_WRITE: usize = 16;
+
+// So that every batch begins a block.
+const _: () = assert!(BATCH_ROWS.is_multiple_of(BLOCK_ROWS));
+
+/// Everything that the file is written from.
+pub(crate) struct RowEncoder<'a> {
+    pub(crate) assigned: AssignedRows<'a>,
+    pub(crate) ids: Option<&'a [i64]>,
+    pub(crate) assignment: &'a Assignment,
+    pub(crate) trained: &'a TrainedParams,
+    /// Built with the stored query projection, whose rounding the refine codes make up for.
+    pub(crate) codeword_table: CodewordTable,
+    pub(crate) ldlq: LdlqEncoder,
+    pub(crate) layout: IvfLayout,
+    pub(crate) transform_recalls: TransformRecalls,
+}
+
+/// The encoded rows of one batch, in list order.
+#[derive(Default)]
+struct EncodedRows {
+    blocks: Vec<u8>,
+    ids: Vec<i64>,
+    refine_codes: Vec<u8>,
+    scales: Vec<f32>,
+}
+
+impl RowEncoder<'_> {
+    /// Write the index, but for its calibration table.
+    pub(crate) fn write(&self, path: &Path, workers: &mut ScopedWorkers<'_>) -> Result<SectionWriter> {
+        let (rows, dim) = (self.layout.rows as u64, self.layout.dim as u32);
+        let mut writer = SectionWriter::create(path, KIND_IVF, rows, dim, &self.layout.sections())?;
+        self.write_trained(&mut writer)?;
+        let count = self.layout.rows;
+        let share = |row: usize| row as f64 / count as f64;
+        for start in (0..count).step_by(BATCHES_PER_WRITE * BATCH_ROWS) {
+            let end = count.min(start + BATCHES_PER_WRITE * BATCH_ROWS);
+            workers.begin_stage("write", (share(start), share(end)));
+            let batches = (start..end).step_by(BATCH_ROWS).map(|start| start..end.min(start + BATCH_ROWS));
+            for encoded in workers.run(batches, |rows| self.encode(rows))? {
+                writer.append(Tag::BLOCKS, &encoded.blocks)?;
+                writer.append(Tag::IDS, bytemuck::cast_slice(&encoded.ids))?;
+                writer.append(Tag::REFINE, &encoded.refine_codes)?;
+                writer.append(Tag::SCALES, bytemuck::cast_slice(&encoded.scales))?;
+            }
+        }
+        writer.finalize()?;
+        Ok(writer)
+    }
+
+    /// Write every section without rows.
+    fn write_trained(&self, writer: &mut SectionWriter) -> Result<()> {
+        let TrainedParams { a, b, codebooks, routing_codebooks, routing_codes, centroids, m, .. } =
+            self.trained;
+        let list_offsets: Vec<u64> = self.assignment.offsets.iter().map(|&offset| offset as u64).collect();
+        writer.append(Tag::SHAPE, bytemuck::cast_slice(&self.layout.encode()))?;
+        writer.append(Tag::A, bytemuck::cast_slice(a))?;
+        writer.append(Tag::B, bytemuck::cast_slice(&b.codes))?;
+        writer.append(Tag::B_SCALES, bytemuck::cast_slice(&b.scales))?;
+        writer.append(Tag::CODEBOOKS, bytemuck::cast_slice(codebooks))?;
+        writer.append(Tag::ROUTING_CODEBOOKS, bytemuck::cast_slice(routing_codebooks))?;
+        writer.append(Tag::ROUTING_BLOCKS, &routing_codes.pack(*m))?;
+        writer.append(Tag::CENTROIDS, bytemuck::cast_slice(&centroids.codes))?;
+        writer.append(Tag::CENTROID_SCALES, bytemuck::cast_slice(&centroids.scales))?;
+        writer.append(Tag::LIST_WEIGHTS, bytemuck::cast_slice(&centroids.list_weights))?;
+        writer.append(Tag::LIST_OFFSETS, bytemuck::cast_slice(&list_offsets))?;
+        let calibration_bytes = self.layout.calibration_points * size_of::<[u32; 4]>();
+        writer.append(Tag::CALIBRATION, &vec![0; calibration_bytes])?;
+        let recalls = self.transform_recalls.map(|recall| recall.unwrap_or(-1.0));
+        writer.append(Tag::TRANSFORM_RECALLS, bytemuck::cast_slice(&recalls))
+    }
+
+    /// Encode one batch of rows in list order.
+    fn encode(&self, rows: Range<usize>) -> Result<EncodedRows> {
+        let numbers = &self.assignment.rows[rows];
+        let residuals = self.assigned.residuals(numbers)?;
+        let (codes, _) = encode(&self.trained.a, &self.trained.codebooks, &residuals, self.layout.dim)?;
+        let id = |&row: &u32| self.ids.map_or(i64::from(row), |ids| ids[row as usize]);
+        let ids = numbers.iter().map(id).collect();
+        let mut encoded = EncodedRows { blocks: codes.pack(self.layout.m), ids, ..EncodedRows::default() };
+        self.encode_refine(residuals, &codes.codes, &mut encoded);
+        Ok(encoded)
+    }
+
+    /// Encode the second-level residual: the residuals, shape (n, dim), less the reconstruction of their PQ `codes`, shape
+    /// (m, n).
+    fn encode_refine(&self, mut residuals: Vec<f32>, codes: &[u8], encoded: &mut EncodedRows) {
+        let IvfLayout { refine, dim, .. } = self.layout;
+        if !refine.has_scales() {
+            return;
+        }
+        let n = residuals.len() / dim;
+        self.codeword_table.subtract(codes, &mut residuals);
+        let (mut refine_codes, mut scales) = (vec![0; n * refine.row_bytes(dim)], vec![0.0; n]);
+        if refine == RefineCodec::Float16 {
+            let encoded_rows = refine_codes.chunks_exact_mut(refine.row_bytes(dim));
+            let rows = residuals.chunks_exact(dim).zip(encoded_rows).zip(&mut scales);
+            rows.for_each(|((row, encoded_row), scale)| *scale = encode_f16(row, encoded_row));
+        } else if let Some(tcq) = refine.tcq() {
+            let mut columns = vec![0.0; n * self.layout.m * DSUB];
+            gemm_nt(&self.trained.a, &residuals, dim, &mut columns);
+            tcq.encode(&columns, dim, &mut refine_codes, &mut scales);
+        } else {
+            self.ldlq.encode(refine, &residuals, &mut refine_codes, &mut scales);
+        }
+        (encoded.refine_codes, encoded.scales) = (refine_codes, scales);
+    }
+}

@@ -1,0 +1,239 @@
+//! Held-out queries and their true neighbours: what a build measures its own recall with.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::linalg::gemm::{dot, gemm_nt};
+use crate::linalg::rng::Rng;
+use crate::matrix::RowsView;
+use crate::topk::reservoir::{Hit, TopK};
+
+/// Neighbours of a query that recall counts.
+pub const NEIGHBOURS: usize = 10;
+
+/// Largest number of held-out queries: with 10 neighbours each, the standard error of a recall of 0.95 is about 0.003.
+pub const MAX_HELD_OUT: usize = 1024;
+
+/// Standard errors from the mean to its one-sided lower bound of 99 % confidence, by the normal distribution (Cochran,
+/// Sampling Techniques, 1977, chapter 2).
+const STANDARD_ERRORS: f64 = 2.326;
+
+/// Largest number of queries that the transform is trained on.
+const MAX_TRAIN: usize = 20_000;
+
+/// Length of the noise that turns a row into a query, relative to the row.
+const NOISE: f32 = 0.5;
+
+/// Rows scored at once: their scores stay in the cache until the best are selected.
+const TILE: usize = 1024;
+
+/// Scores whose maximum is compared with the threshold before any is looked at singly.
+const CHUNK: usize = 64;
+
+/// Sample queries, split into a training set and a held-out set.
+#[derive(Debug)]
+pub struct QuerySplit {
+    /// Shape (count, dim).
+    pub held_out: Vec<f32>,
+    /// Shape (n, dim); empty if the caller gave no queries.
+    pub train: Vec<f32>,
+    dim: usize,
+}
+
+impl QuerySplit {
+    /// Split sample queries; with fewer than two, add noise to some `rows` and hold those out.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFinite`] for a bad query or row.
+    pub fn new(rows: &RowsView<'_>, queries: Option<&RowsView<'_>>, seed: u64) -> Result<Self> {
+        let mut rng = Rng::new(seed, 3);
+        match queries.filter(|queries| queries.len() > 1) {
+            Some(queries) => Self::split(queries, &mut rng),
+            None => Self::perturb(rows, &mut rng),
+        }
+    }
+
+    fn split(queries: &RowsView<'_>, rng: &mut Rng) -> Result<Self> {
+        let held_out = rng.sample(queries.len(), MAX_HELD_OUT.min(queries.len().div_ceil(4)));
+        let is_left = |number: &u32| held_out.binary_search(number).is_err();
+        let remaining: Vec<u32> = (0..queries.len() as u32).filter(is_left).collect();
+        let train = rng.sample(remaining.len(), MAX_TRAIN);
+        let train: Vec<u32> = train.into_iter().map(|index| remaining[index as usize]).collect();
+        let train = queries.gather(&train)?;
+        Ok(Self { held_out: queries.gather(&held_out)?, train, dim: queries.dim() })
+    }
+
+    fn perturb(rows: &RowsView<'_>, rng: &mut Rng) -> Result<Self> {
+        let dim = rows.dim();
+        let mut held_out = rows.gather(&rng.sample(rows.len(), MAX_HELD_OUT))?;
+        for row in held_out.chunks_exact_mut(dim) {
+            let deviation = NOISE * (dot(row, row) / dim as f32).sqrt();
+            row.iter_mut().for_each(|value| *value += deviation * rng.normal());
+        }
+        Ok(Self { held_out, train: Vec::new(), dim })
+    }
+
+    /// Dimension of a query.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Number of held-out queries.
+    pub fn len(&self) -> usize {
+        self.held_out.len() / self.dim
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.held_out.is_empty()
+    }
+
+    /// Return the best of the rows numbered `numbers`, whose values are `rows`, for each held-out query.
+    pub fn best(&self, rows: &[f32], numbers: Range<u32>) -> TopKPerQuery {
+        let mut best = TopKPerQuery::new(self.len(), NEIGHBOURS);
+        let mut scores = vec![0.0; self.len() * TILE.min(rows.len() / self.dim)];
+        for (first, rows) in numbers.step_by(TILE).zip(rows.chunks(TILE * self.dim)) {
+            let n = rows.len() / self.dim;
+            let scores = &mut scores[..self.len() * n];
+            gemm_nt(&self.held_out, rows, self.dim, scores);
+            best.push(scores, n, first..first + n as u32);
+        }
+        best
+    }
+}
+
+/// The best k rows of each query.
+#[derive(Debug)]
+pub struct TopKPerQuery {
+    queries: Vec<TopK>,
+}
+
+impl TopKPerQuery {
+    /// Collect the best `k` rows for each of `queries` queries.
+    pub fn new(queries: usize, k: usize) -> Self {
+        Self { queries: (0..queries).map(|_| TopK::new(k)).collect() }
+    }
+
+    /// Push rows numbered `numbers`; `scores` has shape (queries, n).
+    pub fn push(&mut self, scores: &[f32], n: usize, numbers: Range<u32>) {
+        for (top, scores) in self.queries.iter_mut().zip(scores.chunks_exact(n.max(1))) {
+            for (first, scores) in numbers.clone().step_by(CHUNK).zip(scores.chunks(CHUNK)) {
+                let max = scores
+                    .iter()
+                    .fold(f32::NEG_INFINITY, |max, &score| if score > max { score } else { max });
+                if top.admits(max) {
+                    // Adding 0 turns -0 into 0, which orders as equal.
+                    (first..).zip(scores).for_each(|(row, &score)| top.push(row, score + 0.0));
+                }
+            }
+        }
+    }
+
+    /// Push a row to one query.
+    pub fn push_one(&mut self, query: usize, row: u32, score: f32) {
+        self.queries[query].push(row, score + 0.0);
+    }
+
+    /// Return the k-th best score of each query: a lower bound of the k-th best score among more rows. -∞ where there are
+    /// fewer than k rows.
+    pub fn kth_scores(&self, k: usize) -> Vec<f32> {
+        let kth = |top: &TopK| top.clone().into_hits().get(k - 1).map_or(f32::NEG_INFINITY, |hit| hit.score);
+        self.queries.iter().map(kth).collect()
+    }
+
+    /// Merge the best rows of all parts.
+    pub fn merge(parts: Vec<Self>, queries: usize, k: usize) -> Self {
+        let mut all = Self::new(queries, k);
+        for part in parts {
+            for (top, other) in all.queries.iter_mut().zip(part.queries) {
+                other.into_hits().into_iter().for_each(|Hit { row, score }| top.push(row, score));
+            }
+        }
+        all
+    }
+
+    /// Merge the best rows of all parts and return their numbers, best first, for each query.
+    pub fn merged_rows(parts: Vec<Self>, queries: usize, k: usize) -> Vec<Vec<u32>> {
+        let all = Self::merge(parts, queries, k);
+        let rows = |top: TopK| top.into_hits().into_iter().map(|hit| hit.row).collect();
+        all.queries.into_iter().map(rows).collect()
+    }
+}
+
+/// Return the share of the true neighbours that were found, over all queries; 1 if there are none.
+pub fn recall(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f32 {
+    let total: usize = truth.iter().map(Vec::len).sum();
+    let hit = |(truth, found): (&Vec<u32>, &Vec<u32>)| truth.iter().filter(|row| found.contains(row)).count();
+    let hits: usize = truth.iter().zip(found).map(hit).sum();
+    if total == 0 { 1.0 } else { hits as f32 / total as f32 }
+}
+
+/// Return a lower bound of the mean recall of such queries, with 99 % confidence.
+///
+/// The held-out queries are a sample, and users ask other queries: the bound is the mean less [`STANDARD_ERRORS`] standard
+/// errors. The mean itself for fewer than two queries.
+pub fn recall_lower_bound(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f32 {
+    let n = truth.len() as f64;
+    let mean = f64::from(recall(truth, found));
+    if truth.len() < 2 {
+        return mean as f32;
+    }
+    let deviation = |(truth, found): (&Vec<u32>, &Vec<u32>)| {
+        f64::from(recall(std::slice::from_ref(truth), std::slice::from_ref(found))) - mean
+    };
+    let squares: f64 = truth.iter().zip(found).map(deviation).map(|deviation| deviation * deviation).sum();
+    (mean - STANDARD_ERRORS * (squares / (n - 1.0) / n).sqrt()).max(0.0) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::Values;
+
+    fn values(n: usize) -> Vec<f32> {
+        let mut rng = Rng::new(8, 0);
+        (0..n * 4).map(|_| rng.normal()).collect()
+    }
+
+    #[test]
+    fn queries_are_split_without_overlap() {
+        let (rows, queries) = (values(30), values(90));
+        let rows = RowsView::new(Values::F32(&rows), 4).unwrap();
+        let split =
+            QuerySplit::new(&rows, Some(&RowsView::new(Values::F32(&queries), 4).unwrap()), 0).unwrap();
+        assert_eq!((split.len(), split.train.len() / 4), (23, 67));
+        assert!(split.held_out.chunks(4).all(|query| !split.train.chunks(4).any(|other| other == query)));
+    }
+
+    #[test]
+    fn without_queries_rows_are_perturbed() {
+        let rows = values(30);
+        let rows = RowsView::new(Values::F32(&rows), 4).unwrap();
+        let split = QuerySplit::new(&rows, None, 0).unwrap();
+        assert!(split.train.is_empty() && split.len() == 30);
+        assert_ne!(split.held_out, rows.read(0..30).unwrap());
+    }
+
+    #[test]
+    fn merged_parts_equal_the_whole() {
+        let all = values(50);
+        let split = QuerySplit::new(&RowsView::new(Values::F32(&all), 4).unwrap(), None, 1).unwrap();
+        let whole = TopKPerQuery::merged_rows(vec![split.best(&all, 0..50)], split.len(), NEIGHBOURS);
+        let parts = vec![split.best(&all[120..], 30..50), split.best(&all[..120], 0..30)];
+        assert_eq!(whole, TopKPerQuery::merged_rows(parts, split.len(), NEIGHBOURS));
+        assert_eq!(recall(&whole, &whole), 1.0);
+        assert_eq!(recall(&[vec![1, 2]], &[vec![2, 3]]), 0.5);
+        assert_eq!(recall(&[], &[]), 1.0);
+    }
+
+    #[test]
+    fn the_lower_bound_is_the_mean_less_its_standard_errors() {
+        let truth = vec![vec![1, 2]; 4];
+        let found = vec![vec![1, 2], vec![1, 3], vec![1, 2], vec![1, 3]];
+        // Recalls 1, 0.5, 1, 0.5: mean 0.75, variance 1/12, standard error 0.144338.
+        assert!((recall_lower_bound(&truth, &found) - (0.75 - 2.326 * 0.144_338)).abs() < 1e-5);
+        assert_eq!(recall_lower_bound(&truth, &truth), 1.0);
+        assert_eq!(recall_lower_bound(&truth[..1], &found[1..2]), 0.5);
+        assert_eq!(recall_lower_bound(&truth, &[vec![], vec![], vec![], vec![1, 2]]), 0.0);
+    }
+}

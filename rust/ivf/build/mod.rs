@@ -1,0 +1,180 @@
+//! Builds an IVF index: sample, train, assign rows to lists, encode rows, calibrate, write.
+//!
+//! | step | module |
+//! |---|---|
+//! | resolve the options | [`options`] |
+//! | hold queries out, or make noisy ones of rows | [`held_out`] |
+//! | train the list centroids | [`two_level_kmeans`], [`kmeans`], [`int8_centroids`] |
+//! | assign every row, and find the held-out queries' true neighbours | [`ground_truth`] |
+//! | choose the list weights | [`probe_order`] |
+//! | choose the transform and train PQ | [`transform_choice`] |
+//! | encode every row and write the file | [`encode_rows`] |
+//! | measure the calibration table | [`calibrate`] |
+
+pub mod calibrate;
+pub mod held_out;
+pub mod int8_centroids;
+pub mod kmeans;
+pub mod options;
+pub mod transform_choice;
+pub mod two_level_kmeans;
+
+mod argmax;
+mod encode_rows;
+mod ground_truth;
+mod probe_order;
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::ivf::build::encode_rows::RowEncoder;
+use crate::ivf::build::ground_truth::PrunedScan;
+use crate::ivf::build::held_out::{NEIGHBOURS, QuerySplit, TopKPerQuery};
+use crate::ivf::build::kmeans::Assignment;
+use crate::ivf::build::options::{BuildOptions, ResolvedOptions};
+use crate::ivf::build::transform_choice::{AssignedRows, TransformRecalls};
+use crate::ivf::build::two_level_kmeans::{BATCH_ROWS, TwoLevelKmeans, update_centroids};
+use crate::ivf::layout::{CalibrationPoint, CoarseCentroids, IvfLayout};
+use crate::kernels::gemm_i8::Int8Matrix;
+use crate::linalg::rng::Rng;
+use crate::matrix::{RowsView, check_ids};
+use crate::parallel::{ProgressCallback, ScopedWorkers};
+use crate::quantizer::ldlq::LdlqEncoder;
+use crate::quantizer::query_transform::TransformKind;
+use crate::quantizer::residual_table::CodewordTable;
+
+/// Sample rows for every list.
+const SAMPLE_ROWS_PER_LIST: usize = 32;
+
+/// Rows whose scores bound those of the true neighbours.
+const SEED_ROWS: usize = 32_768;
+
+/// What was built.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Layout of the index.
+    pub layout: IvfLayout,
+    /// The transform that was chosen.
+    pub transform: TransformKind,
+    /// Recall of each transform that was tried, on a sample; in the order of [`TransformKind::ALL`].
+    pub transform_recalls: TransformRecalls,
+    /// The calibration table.
+    pub calibration: Vec<CalibrationPoint>,
+}
+
+/// Build the index of `rows` at `path`. `queries` are samples of future queries, of the same dimension.
+///
+/// `ids` has one id for each row; without it they count from 0. The file depends on the input, the options and the seed, and
+/// not on the number of threads.
+///
+/// # Errors
+/// [`Error::Dim`], [`Error::NotFinite`], [`Error::IdsLength`], [`Error::IdsRepeated`], [`Error::OptionOutOfRange`] for bad
+/// input, [`Error::Storage`] if the disk refuses, or the progress callback's error. No file is left then.
+pub fn build<'a>(
+    rows: &RowsView<'_>,
+    queries: Option<&RowsView<'_>>,
+    ids: Option<&[i64]>,
+    path: &Path,
+    options: &BuildOptions,
+    on_progress: &'a mut ProgressCallback<'a>,
+) -> Result<Report> {
+    check_queries(rows, queries)?;
+    check_ids(rows.len(), ids)?;
+    let resolved = ResolvedOptions::new(rows.len(), rows.dim(), options)?;
+    let (dim, seed) = (rows.dim(), options.seed);
+    let mut workers = ScopedWorkers::new(options.threads, on_progress);
+    let split = QuerySplit::new(rows, queries, seed)?;
+    let sample = Rng::new(seed, 5).sample(rows.len(), resolved.nlist * SAMPLE_ROWS_PER_LIST);
+    let kmeans = two_level_kmeans::train(rows, &sample, resolved.nlist, seed, &mut workers)?;
+    let (lists, truth) = assign(rows, &kmeans, &split, &mut workers)?;
+    let assignment = Assignment::new(&lists, kmeans.len().max(1));
+    let mut centroids = centroids(rows, &assignment, &mut workers)?;
+    probe_order::choose(&mut centroids, &assignment, &lists, &split, &truth);
+    let assigned = AssignedRows { rows, lists: &lists, centroids: &centroids };
+    let (trained, transform_recalls) =
+        transform_choice::train(assigned, &split, resolved.m, options.transform, seed, &mut workers)?;
+    let layout = IvfLayout {
+        rows: rows.len(),
+        dim,
+        m: resolved.m,
+        nlist: assignment.lists(),
+        refine: resolved.refine,
+        transform: trained.transform,
+        calibration_points: calibrate::POINTS,
+    };
+    let encoder = RowEncoder {
+        assigned,
+        ids,
+        assignment: &assignment,
+        codeword_table: CodewordTable::new(&trained.codebooks, &trained.b.decode(dim), dim),
+        ldlq: LdlqEncoder::new(&trained.query_second_moment, dim),
+        trained: &trained,
+        layout,
+        transform_recalls,
+    };
+    let mut writer = encoder.write(path, &mut workers)?;
+    let calibration =
+        calibrate::measure(&mut writer, &layout, &split, &truth, &assignment.rows, &mut workers)?;
+    writer.persist()?;
+    let transform = TransformKind::ALL[trained.transform as usize];
+    Ok(Report { layout, transform, transform_recalls, calibration })
+}
+
+fn check_queries(rows: &RowsView<'_>, queries: Option<&RowsView<'_>>) -> Result<()> {
+    match queries {
+        Some(queries) if queries.dim() != rows.dim() => {
+            Err(Error::Dim { expected: rows.dim(), got: queries.dim() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Return the list of every row, and the true neighbours of the held-out queries.
+fn assign(
+    rows: &RowsView<'_>,
+    kmeans: &TwoLevelKmeans,
+    split: &QuerySplit,
+    workers: &mut ScopedWorkers<'_>,
+) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
+    workers.begin_stage("assign", (0.0, 0.0));
+    let seeds = seed_neighbours(rows, split, workers)?;
+    let pruned_scan = PrunedScan::new(split, kmeans.mean(), &seeds);
+    workers.begin_stage("assign", (0.0, 1.0));
+    let starts = (0..rows.len()).step_by(BATCH_ROWS);
+    let work = |start: usize| {
+        let end = rows.len().min(start + BATCH_ROWS);
+        let values = rows.read(start..end)?;
+        let encoded = Int8Matrix::centered(kmeans.mean(), &values);
+        let best = pruned_scan.best(&values, &encoded, start as u32..end as u32);
+        Ok((kmeans.assign(&encoded), best))
+    };
+    let (lists, parts): (Vec<Vec<u32>>, Vec<TopKPerQuery>) = workers.run(starts, work)?.into_iter().unzip();
+    Ok((lists.concat(), TopKPerQuery::merged_rows(parts, split.len(), NEIGHBOURS)))
+}
+
+/// Return the held-out queries' neighbours among evenly spaced rows: their scores are lower bounds for those among all rows.
+fn seed_neighbours(
+    rows: &RowsView<'_>,
+    split: &QuerySplit,
+    workers: &mut ScopedWorkers<'_>,
+) -> Result<TopKPerQuery> {
+    let step = rows.len().div_ceil(SEED_ROWS).max(1);
+    let subset: Vec<u32> = (0..rows.len() as u32).step_by(step).collect();
+    // Only the scores count: the row numbers are not used.
+    let best = |numbers: &[u32]| Ok(split.best(&rows.gather(numbers)?, 0..numbers.len() as u32));
+    let parts = workers.run(subset.chunks(BATCH_ROWS / 2), best)?;
+    Ok(TopKPerQuery::merge(parts, split.len(), NEIGHBOURS))
+}
+
+/// Return the means of all rows of each list; a list without rows has a centroid of zeros.
+fn centroids(
+    rows: &RowsView<'_>,
+    assignment: &Assignment,
+    workers: &mut ScopedWorkers<'_>,
+) -> Result<CoarseCentroids> {
+    workers.begin_stage("means", (0.0, 1.0));
+    let all: Vec<u32> = (0..rows.len() as u32).collect();
+    let mut centroids = vec![0.0; assignment.lists() * rows.dim()];
+    update_centroids(rows, &all, assignment, &mut centroids, workers)?;
+    Ok(CoarseCentroids::new(&centroids, rows.dim()))
+}

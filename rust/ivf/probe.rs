@@ -1,0 +1,125 @@
+//! Which lists to probe, and when to stop.
+//!
+//! Lists are ranked by `q·c / |c|^e`. Their routing centroids `c / |c|^e` have 4-bit PQ codes of their own; the best by those
+//! are reordered by their int8 centroids. So ranking thousands of lists costs less than scanning a few.
+
+use crate::ivf::layout::IvfLayout;
+use crate::ivf::scan_list::{ScanRange, scan_list};
+use crate::ivf::search::{SearchParams, SearchScratch};
+use crate::ivf::sections::Sections;
+use crate::quantizer::sq8::{QuantizedQuery, to_score_f32};
+use crate::topk::bitmap::RowBitmap;
+
+/// Oversampling factor for filtered searches: the remaining candidates have closer scores.
+const FILTER_OVERSAMPLE: usize = 2;
+
+/// A list to probe.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probe {
+    pub(crate) list: u32,
+    /// Inner product of the query with the routing centroid: lists are probed in falling order of it.
+    rank_score: f32,
+    /// Inner product of the query with the centroid: a part of the score of every row of the list.
+    pub(crate) centroid_score: f64,
+}
+
+impl Probe {
+    fn new(sections: &Sections<'_>, query: &QuantizedQuery, list: u32) -> Self {
+        let centroid_score = sections.centroid_score(query, list as usize);
+        let weight = f64::from(sections.list_weights[list as usize]);
+        Self { list, rank_score: to_score_f32(centroid_score * weight), centroid_score }
+    }
+}
+
+/// When to stop probing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StopRule {
+    pub(crate) shortlist: usize,
+    /// Lists to probe.
+    pub(crate) lists: usize,
+    /// Lists that will probably be probed until enough rows were seen.
+    expected_lists: usize,
+    /// Allowed rows to see.
+    rows: usize,
+}
+
+impl StopRule {
+    pub(crate) fn new(layout: &IvfLayout, params: SearchParams, filter: Option<&RowBitmap>) -> Self {
+        let lists = params.nprobe.clamp(1, layout.nlist);
+        let Some(filter) = filter else {
+            let shortlist = params.shortlist.max(params.k).min(layout.rows);
+            return Self { lists, expected_lists: lists, rows: shortlist, shortlist };
+        };
+        let allowed = filter.allowed();
+        let shortlist = params.shortlist.saturating_mul(FILTER_OVERSAMPLE).max(params.k).min(allowed);
+        // The nearest of fewer rows are farther away, in lists of lower rank. Measured: the number of lists grows with the
+        // square root of 1/share, so the number of allowed rows to see falls with the square root of the share.
+        let share = allowed as f64 / layout.rows as f64;
+        let rows = lists as f64 * (layout.rows as f64 / layout.nlist as f64) * share.sqrt();
+        let expected_lists = (lists as f64 / share.sqrt()) as usize;
+        Self { lists, expected_lists, rows: (rows as usize).clamp(shortlist, allowed), shortlist }
+    }
+
+    /// Probe exactly `nprobe` lists, however few rows they hold.
+    pub(crate) fn of_lists(layout: &IvfLayout, nprobe: usize, shortlist: usize) -> Self {
+        let lists = nprobe.clamp(1, layout.nlist);
+        Self { shortlist: shortlist.min(layout.rows), lists, expected_lists: lists, rows: 0 }
+    }
+
+    /// Number of lists to rank beforehand.
+    pub(crate) fn lists_to_rank(&self, nlist: usize) -> usize {
+        let wanted = 2 * self.expected_lists + 32;
+        // To score that many centroids one by one is as fast as to score all.
+        if wanted > nlist / 4 { nlist } else { wanted }
+    }
+
+    pub(crate) fn is_reached(&self, lists: usize, rows: usize) -> bool {
+        lists >= self.lists && rows >= self.rows
+    }
+}
+
+impl SearchScratch {
+    /// Append the best `count` lists that are not yet ranked to the probes, best first.
+    pub(crate) fn rank_lists(&mut self, sections: &Sections<'_>, count: usize) {
+        let nlist = sections.layout.nlist;
+        let ranked = self.probes.len();
+        let remaining = (ranked > 0).then(|| remaining_lists(&self.probes, nlist));
+        if count < nlist {
+            self.lut.build(&self.projected, sections.routing_codebooks);
+            self.lists.reset(count);
+            let range = ScanRange {
+                blocks: sections.routing_blocks,
+                prefetched: &[],
+                rows: 0..nlist,
+                bias: 0,
+                probe: 0,
+                filter: remaining.as_ref(),
+            };
+            scan_list(sections.fast_scan, &self.lut, &range, &mut self.lists);
+            let best = self.lists.best().iter().map(|candidate| candidate.row());
+            self.probes.extend(best.map(|list| Probe::new(sections, &self.query, list)));
+        } else {
+            let is_remaining =
+                |&list: &usize| remaining.as_ref().is_none_or(|lists| lists.mask(list) & 1 == 1);
+            let lists = (0..nlist).filter(is_remaining);
+            self.probes.extend(lists.map(|list| Probe::new(sections, &self.query, list as u32)));
+        }
+        self.probes[ranked..]
+            .sort_unstable_by(|a, b| b.rank_score.total_cmp(&a.rank_score).then(a.list.cmp(&b.list)));
+    }
+
+    /// Whether there is a probe of this index, after ranking all remaining lists if necessary.
+    pub(crate) fn has_probe(&mut self, sections: &Sections<'_>, index: usize) -> bool {
+        if index == self.probes.len() && index < sections.layout.nlist {
+            self.rank_lists(sections, sections.layout.nlist);
+        }
+        index < self.probes.len()
+    }
+}
+
+/// The lists that are not among the probes.
+fn remaining_lists(probes: &[Probe], nlist: usize) -> RowBitmap {
+    let mut ranked = vec![false; nlist];
+    probes.iter().for_each(|probe| ranked[probe.list as usize] = true);
+    RowBitmap::new(nlist, |list| !ranked[list])
+}

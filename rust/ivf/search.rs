@@ -1,0 +1,315 @@
+//! The search of one query: project it, rank lists, scan their codes for candidates, rerank the candidates.
+
+use crate::error::Result;
+use crate::ivf::probe::{Probe, StopRule};
+use crate::ivf::rerank::RerankRow;
+use crate::ivf::scan_list::{ScanRange, scan_list};
+use crate::ivf::sections::Sections;
+use crate::kernels::fastscan::blocks::correction_of;
+use crate::kernels::prefetch;
+use crate::parallel::Interrupt;
+use crate::quantizer::lut::Lut;
+use crate::quantizer::refine_codec::RefineCodec;
+use crate::quantizer::sq8::{QuantizedQuery, to_score_f32};
+use crate::topk::bitmap::RowBitmap;
+use crate::topk::candidates::{RerankCandidate, prune_by_bound};
+use crate::topk::reservoir::{Candidate, CandidateReservoir, Hit, TopKById};
+
+/// Rows reranked at once when all rows are scored.
+const RERANK_BATCH: usize = 1024;
+
+/// Up to this many allowed rows are all scored exactly: that is faster than to probe the lists that they are in.
+const EXACT_FILTER_ROWS: usize = 20_000;
+
+/// Blocks prefetched before a row in them is scored.
+const PREFETCH_BLOCKS: usize = 4;
+
+/// A filtered search continues while more than one in this many candidates was found late.
+const LATE_SHARE_DIVISOR: usize = 20;
+
+/// Lists scanned between two checks of the interrupt.
+const LISTS_BETWEEN_CHECKS: usize = 64;
+
+/// How thoroughly to search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SearchParams {
+    /// Number of hits.
+    pub k: usize,
+    /// Lists to probe.
+    pub nprobe: usize,
+    /// Candidates to rerank; at least `k`.
+    pub shortlist: usize,
+    /// Score every allowed row by its refine code instead.
+    pub exact: bool,
+}
+
+/// The buffers of a search, reusable from query to query, so that the loops do not allocate.
+#[derive(Debug, Default)]
+pub struct SearchScratch {
+    pub(crate) query: QuantizedQuery,
+    /// The projected query after the randomized Hadamard transform, for a trellis-coded refine codec.
+    rotated: QuantizedQuery,
+    products: Vec<i32>,
+    pub(crate) projected: Vec<f32>,
+    pub(crate) lut: Lut,
+    pub(crate) lists: CandidateReservoir,
+    rows: CandidateReservoir,
+    pub(crate) probes: Vec<Probe>,
+    rerank_rows: Vec<RerankRow>,
+    candidates: Vec<RerankCandidate>,
+    top: TopKById,
+}
+
+impl SearchScratch {
+    /// Return the best min(k, allowed) rows for one query of finite values, shape (dim,): best first, ties by lower id.
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`] if `interrupt` says so.
+    pub fn search(
+        &mut self,
+        sections: &Sections<'_>,
+        query: &[f32],
+        params: SearchParams,
+        filter: Option<&RowBitmap>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<&[Hit]> {
+        interrupt.check()?;
+        let allowed = filter.map_or(sections.layout.rows, RowBitmap::allowed);
+        self.top.reset(params.k.min(allowed));
+        if params.k > 0 && allowed > 0 {
+            self.prepare_query(sections, query);
+            let all = params.exact
+                || allowed <= params.shortlist
+                || filter.is_some() && allowed <= EXACT_FILTER_ROWS;
+            if all && sections.layout.refine != RefineCodec::None {
+                self.score_all(sections, filter, interrupt)?;
+            } else {
+                let params = if all { all_rows(sections, params) } else { params };
+                let stop_rule = StopRule::new(sections.layout, params, filter);
+                self.scan_probes(sections, stop_rule, filter, interrupt)?;
+                self.rerank(sections, params.k.min(allowed), usize::MAX);
+            }
+        }
+        Ok(self.top.sorted(sections.ids))
+    }
+
+    /// Search with `nprobe` lists and each of these rising shortlists, without a filter; call `found` with the hits of each.
+    ///
+    /// One scan of the lists serves all of them. The hits are those of [`SearchScratch::search`], except that others of equal
+    /// approximate score may be at the end of a shortlist.
+    pub(crate) fn search_depths(
+        &mut self,
+        sections: &Sections<'_>,
+        query: &[f32],
+        (k, nprobe): (usize, usize),
+        shortlists: &[usize],
+        mut found: impl FnMut(&[Hit]),
+    ) -> Result<()> {
+        self.prepare_query(sections, query);
+        let deepest = shortlists.last().copied().unwrap_or(0).max(k);
+        let stop_rule = StopRule::of_lists(sections.layout, nprobe, deepest);
+        let seen = self.scan_probes(sections, stop_rule, None, Interrupt::NEVER)?;
+        self.rows.sorted();
+        for &shortlist in shortlists {
+            let depth = shortlist.max(k);
+            if depth > seen || depth >= sections.layout.rows || sections.layout.refine == RefineCodec::None {
+                // A search would probe more lists or all rows, here and for all longer shortlists.
+                let params = SearchParams { k, nprobe, shortlist, exact: false };
+                found(self.search(sections, query, params, None, Interrupt::NEVER)?);
+                continue;
+            }
+            self.rerank(sections, k, depth);
+            found(self.top.sorted(sections.ids));
+        }
+        Ok(())
+    }
+
+    /// Quantize and project the query.
+    fn prepare_query(&mut self, sections: &Sections<'_>, query: &[f32]) {
+        self.query.quantize(query);
+        sections.project_query(&self.query, &mut self.products, &mut self.projected);
+        sections.reranker.prepare_query(&self.projected, &mut self.rotated);
+    }
+
+    /// Score every allowed row by the 21-bit LUT and its refine code.
+    fn score_all(
+        &mut self,
+        sections: &Sections<'_>,
+        filter: Option<&RowBitmap>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<()> {
+        self.lut.build(&self.projected, sections.codebooks);
+        self.lut.build_fine();
+        let rows = 0..sections.layout.rows;
+        match filter {
+            Some(filter) => self.score_rows(sections, filter.ones(rows), interrupt),
+            None => self.score_rows(sections, rows, interrupt),
+        }
+    }
+
+    /// Score rows in rising order.
+    fn score_rows(
+        &mut self,
+        sections: &Sections<'_>,
+        rows: impl Iterator<Item = usize>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<()> {
+        let (mut centroid_score, mut end) = (0.0, 0);
+        self.rerank_rows.clear();
+        for row in rows {
+            if row >= end {
+                let list = sections.list_of(row);
+                end = sections.list_offsets[list + 1] as usize;
+                centroid_score = sections.centroid_score(&self.query, list);
+            }
+            self.rerank_rows.push(RerankRow { row: row as u32, base_score: centroid_score });
+            if self.rerank_rows.len() == RERANK_BATCH {
+                interrupt.check()?;
+                self.score_batch(sections);
+            }
+        }
+        self.score_batch(sections);
+        Ok(())
+    }
+
+    /// Add the PQ score to the centroid scores of a batch, then push the rows with their refine scores.
+    fn score_batch(&mut self, sections: &Sections<'_>) {
+        for index in 0..self.rerank_rows.len() {
+            if let Some(later) = self.rerank_rows.get(index + PREFETCH_BLOCKS) {
+                prefetch(sections.block_of(later.row as usize).0);
+            }
+            let row = &mut self.rerank_rows[index];
+            let (block, lane) = sections.block_of(row.row as usize);
+            row.base_score += self.lut.fine_score(block, lane);
+        }
+        let query = refine_query(sections, &self.query, &self.rotated);
+        let top = &mut self.top;
+        sections.reranker.score(query, &self.rerank_rows, |hit| top.push(hit, sections.ids));
+        self.rerank_rows.clear();
+    }
+
+    /// Scan the codes of the best lists until the stop rule is reached; return how many allowed rows were seen.
+    fn scan_probes(
+        &mut self,
+        sections: &Sections<'_>,
+        mut stop_rule: StopRule,
+        filter: Option<&RowBitmap>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<usize> {
+        self.probes.clear();
+        self.rank_lists(sections, stop_rule.lists_to_rank(sections.layout.nlist));
+        self.lut.build(&self.projected, sections.codebooks);
+        self.rows.reset(stop_rule.shortlist);
+        let (mut index, mut lists, mut rows) = (0, 0, 0);
+        while self.has_probe(sections, index) {
+            if stop_rule.is_reached(lists, rows) {
+                if filter.is_none() || !self.is_improving(index) {
+                    break;
+                }
+                stop_rule.lists = lists + lists / 2 + 1;
+            }
+            if index % LISTS_BETWEEN_CHECKS == 0 {
+                interrupt.check()?;
+            }
+            let allowed = self.scan_probe(sections, index, filter);
+            (index, lists, rows) = (index + 1, lists + usize::from(allowed > 0), rows + allowed);
+        }
+        Ok(rows)
+    }
+
+    /// Whether the last third of the lists probed found a good part of the candidates: then the next lists will too.
+    ///
+    /// This happens when a filter removes the rows near the query: the ranking of the lists then says little about the rows
+    /// that are allowed.
+    fn is_improving(&mut self, probed: usize) -> bool {
+        let kept = self.rows.best();
+        let late = kept.iter().filter(|candidate| candidate.probe as usize >= probed - probed / 3).count();
+        late * LATE_SHARE_DIVISOR > kept.len()
+    }
+
+    /// Scan one list for candidates; return how many of its rows are allowed.
+    fn scan_probe(&mut self, sections: &Sections<'_>, index: usize, filter: Option<&RowBitmap>) -> usize {
+        let probe = self.probes[index];
+        let rows = sections.rows_of(probe.list as usize);
+        let allowed = filter.map_or(rows.len(), |filter| filter.count(rows.clone()));
+        if allowed > 0 {
+            let next = self.probes.get(index + 1);
+            let range = ScanRange {
+                blocks: sections.blocks_of(probe.list as usize),
+                prefetched: next.map_or(&[][..], |next| sections.blocks_of(next.list as usize)),
+                rows,
+                bias: self.lut.to_lut_units(probe.centroid_score as f32),
+                probe: index as u32,
+                filter,
+            };
+            scan_list(sections.fast_scan, &self.lut, &range, &mut self.rows);
+        }
+        allowed
+    }
+
+    /// Rerank the first `depth` candidates: by their sums and refine codes first, and those that can still be in the top `k`
+    /// by the 21-bit LUT instead of the sums.
+    ///
+    /// So the top k of one shortlist are a prefix of the top k + n.
+    fn rerank(&mut self, sections: &Sections<'_>, k: usize, depth: usize) {
+        if sections.layout.refine == RefineCodec::None {
+            let lut = &self.lut;
+            let hit = |candidate: &Candidate| {
+                let score = to_score_f32(f64::from(lut.score(candidate.score())));
+                Hit { row: candidate.row(), score }
+            };
+            self.rows.best().iter().for_each(|candidate| self.top.push(hit(candidate), sections.ids));
+            return;
+        }
+        self.score_approximately(sections, depth);
+        self.lut.build_fine();
+        prune_by_bound(&mut self.candidates, k, self.lut.likely_error_bound());
+        self.top.reset(k);
+        for (index, candidate) in self.candidates.iter().enumerate() {
+            if let Some(later) = self.candidates.get(index + PREFETCH_BLOCKS) {
+                prefetch(sections.block_of(later.row as usize).0);
+            }
+            let (block, lane) = sections.block_of(candidate.row as usize);
+            let score = candidate.centroid_score + self.lut.fine_score(block, lane) + candidate.refine_score;
+            self.top.push(Hit { row: candidate.row, score: to_score_f32(score) }, sections.ids);
+        }
+    }
+
+    /// Make rerank candidates of the first `depth` candidates of the scan.
+    fn score_approximately(&mut self, sections: &Sections<'_>, depth: usize) {
+        self.rerank_rows.clear();
+        self.candidates.clear();
+        for candidate in self.rows.best().iter().take(depth) {
+            let row = candidate.row();
+            let centroid_score = self.probes[candidate.probe as usize].centroid_score;
+            let (block, lane) = sections.block_of(row as usize);
+            let sum = candidate.score() - self.lut.to_lut_units(centroid_score as f32);
+            let approx_score = self.lut.uncorrected(sum, correction_of(block, lane));
+            self.rerank_rows.push(RerankRow { row, base_score: centroid_score });
+            self.candidates.push(RerankCandidate { row, centroid_score, refine_score: 0.0, approx_score });
+        }
+        let candidates = &mut self.candidates;
+        let query = refine_query(sections, &self.query, &self.rotated);
+        sections.reranker.partial_scores(query, &self.rerank_rows, |index, refine_score| {
+            let candidate = &mut candidates[index];
+            candidate.refine_score = refine_score;
+            let score = candidate.centroid_score + f64::from(candidate.approx_score) + refine_score;
+            candidate.approx_score = score as f32;
+        });
+    }
+}
+
+/// The query that the refine codes are multiplied with.
+fn refine_query<'a>(
+    sections: &Sections<'_>,
+    query: &'a QuantizedQuery,
+    rotated: &'a QuantizedQuery,
+) -> &'a QuantizedQuery {
+    if sections.layout.refine.tcq().is_some() { rotated } else { query }
+}
+
+/// Parameters that scan every row. Without refine codes, ties at the end of a shortlist would go to lower rows instead of
+/// lower ids, so the shortlist holds all rows.
+fn all_rows(sections: &Sections<'_>, params: SearchParams) -> SearchParams {
+    SearchParams { nprobe: sections.layout.nlist, shortlist: sections.layout.rows, ..params }
+}

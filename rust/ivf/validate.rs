@@ -1,0 +1,255 @@
+//! Validates an index file once, when it is opened: everything that a search relies on.
+
+use bytemuck::cast_slice;
+
+use crate::error::FormatError;
+use crate::ivf::layout::{IvfLayout, SECTIONS};
+use crate::storage::format::{Header, KIND_IVF, Tag, check_section};
+
+type Validated<T> = Result<T, FormatError>;
+
+/// Return the bytes of a section; [`validate`] has found all of [`SECTIONS`].
+pub(crate) fn section<'a>(header: &Header, file: &'a [u8], tag: Tag) -> &'a [u8] {
+    let index = SECTIONS.iter().position(|&other| other == tag).unwrap_or(0);
+    header.sections[index].bytes(file)
+}
+
+/// Validate the file. Nothing is allocated before the sizes were compared with the file's length.
+pub(crate) fn validate(file: &[u8]) -> Validated<(Header, IvfLayout)> {
+    let header = Header::decode(file)?;
+    header.expect(KIND_IVF)?;
+    let layout = validate_layout(&header, file)?;
+    header.expect_sections(&layout.sections())?;
+    for entry in header.sections.iter().filter(|section| !is_large(section.tag)) {
+        check_section(entry, entry.bytes(file))?;
+    }
+    for tag in [
+        Tag::A,
+        Tag::B_SCALES,
+        Tag::CODEBOOKS,
+        Tag::ROUTING_CODEBOOKS,
+        Tag::CENTROID_SCALES,
+        Tag::LIST_WEIGHTS,
+        Tag::SCALES,
+    ] {
+        check_finite(tag, cast_slice(section(&header, file, tag)))?;
+    }
+    check_list_offsets(&layout, cast_slice(section(&header, file, Tag::LIST_OFFSETS)))?;
+    Ok((header, layout))
+}
+
+/// Sections that only `verify` reads: any bytes in them decode to scores and ids, perhaps wrong ones, but do no harm.
+fn is_large(tag: Tag) -> bool {
+    [Tag::BLOCKS, Tag::IDS, Tag::REFINE, Tag::CHUNKS].contains(&tag)
+}
+
+fn validate_layout(header: &Header, file: &[u8]) -> Validated<IvfLayout> {
+    let expected = SECTIONS.len() as u64;
+    let Some(first) = header.sections.first().filter(|_| header.sections.len() == SECTIONS.len()) else {
+        return Err(FormatError::SectionCount { expected, got: header.sections.len() as u64 });
+    };
+    let words: &[u32] = bytemuck::try_cast_slice(first.bytes(file)).unwrap_or(&[]);
+    let words = words.try_into().map_err(|_| FormatError::SectionSize {
+        tag: Tag::SHAPE.to_string(),
+        expected: 32,
+        got: first.size,
+    })?;
+    IvfLayout::decode(words, header.rows as usize, header.dim as usize)
+}
+
+fn check_finite(tag: Tag, values: &[f32]) -> Validated<()> {
+    if crate::matrix::max_abs(values).is_finite() {
+        return Ok(());
+    }
+    let index = values.iter().position(|value| !value.is_finite()).unwrap_or(0);
+    Err(FormatError::NotFinite { tag: tag.to_string(), index, got: values[index] })
+}
+
+/// Check that the lists partition the rows.
+fn check_list_offsets(layout: &IvfLayout, offsets: &[u64]) -> Validated<()> {
+    let rows = layout.rows as u64;
+    let mut previous = 0;
+    for (list, &got) in offsets.iter().enumerate() {
+        let (min, max) = match list {
+            0 => (0, 0),
+            _ if list == layout.nlist => (rows, rows),
+            _ => (previous, rows),
+        };
+        if got < min || got > max {
+            return Err(FormatError::ListOffset { list, min, max, got });
+        }
+        previous = got;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::ivf::index::tests::{DIM, file, open};
+    use crate::ivf::search::SearchParams;
+    use crate::quantizer::refine_codec::RefineCodec;
+    use crate::tests::allocation::largest_allocation;
+
+    // docs/FORMAT.md gives the offsets.
+    const TABLE: usize = 48;
+    const ENTRY: usize = 32;
+
+    static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, RefineCodec::Int8));
+    static TRELLIS: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, RefineCodec::Tcq3));
+
+    fn word(bytes: &[u8], offset: usize) -> usize {
+        u32::from_le_bytes(bytes[offset..offset + 4].try_into().unwrap()) as usize
+    }
+
+    fn put(bytes: &mut [u8], offset: usize, word: u32) {
+        bytes[offset..offset + 4].copy_from_slice(&word.to_le_bytes());
+    }
+
+    /// Return the offset of a section.
+    fn start_of(tag: Tag) -> usize {
+        let offset = SECTIONS.iter().position(|&other| other == tag).unwrap();
+        word(&BYTES, TABLE + offset * ENTRY + 8)
+    }
+
+    /// Recompute every checksum, as far as the offsets are valid: then only the fields are wrong.
+    fn reseal(bytes: &mut [u8]) {
+        for entry in (TABLE..TABLE + SECTIONS.len() * ENTRY).step_by(ENTRY) {
+            if bytes.len() < entry + ENTRY {
+                return;
+            }
+            let (start, size) = (word(bytes, entry + 8), word(bytes, entry + 16));
+            if let Some(section) = bytes.get(start..start.saturating_add(size)) {
+                let crc = crc32c::crc32c(section);
+                put(bytes, entry + 24, crc);
+            }
+        }
+        let size = word(bytes, 12);
+        if (4..=bytes.len()).contains(&size) {
+            let crc = crc32c::crc32c(&bytes[..size - 4]);
+            put(bytes, size - 4, crc);
+        }
+    }
+
+    fn violation(bytes: &[u8]) -> String {
+        open(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_invalid_field_is_reported() {
+        let (shape, list_offsets) = (start_of(Tag::SHAPE), start_of(Tag::LIST_OFFSETS));
+        let nan = f32::NAN.to_bits();
+        let violations: [(usize, u32, &str); 16] = [
+            (16, 1, "of kind 1 and kind 2"),
+            (24, 91, "section starts"),
+            (24, 2, "nlist in section shape must be at most 2"),
+            (32, 0, "dimension must be 1 to 4096 and is 0"),
+            (32, 21, "section a must be"),
+            (shape, 6, "m in section shape"),
+            (shape, 260, "m in section shape must be at most 256"),
+            (shape + 4, 0, "nlist in section shape"),
+            (shape + 8, 9, "tier in section shape must be at most 5"),
+            (shape + 12, 4, "transform in section shape must be at most 3"),
+            (shape + 16, 65, "efforts in section shape must be at most 64"),
+            (shape + 28, 1, "reserved in section shape"),
+            (list_offsets, 1, "list 0 must start at row 0 to 0 and claims 1"),
+            (list_offsets + 8, 91, "list 1 must start at row 0 to 90 and claims 91"),
+            (start_of(Tag::A) + 8, nan, "value 2 of section a must be finite and is NaN"),
+            (start_of(Tag::SCALES), nan, "value 0 of section scales must be finite and is NaN"),
+        ];
+        for (offset, value, message) in violations {
+            let mut bytes = BYTES.clone();
+            put(&mut bytes, offset, value);
+            reseal(&mut bytes);
+            // A wrong number of rows may be reported by the size of a section first.
+            let found = violation(&bytes);
+            assert!(
+                found.contains(message) || (offset == 24 && found.contains("section")),
+                "at {offset}: {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn lists_must_partition_the_rows() {
+        let mut bytes = BYTES.clone();
+        let list_offsets = start_of(Tag::LIST_OFFSETS);
+        let lists = word(&bytes, start_of(Tag::SHAPE) + 4);
+        put(&mut bytes, list_offsets + 8 * lists, 89);
+        reseal(&mut bytes);
+        let found = violation(&bytes);
+        assert!(found.contains("must start at row 90 to 90 and claims 89"), "{found}");
+    }
+
+    #[test]
+    fn flipped_bits_and_wrong_lengths_are_detected() {
+        open(&BYTES).unwrap().verify().unwrap();
+        let step = (BYTES.len() * 8 / 12_000).max(1);
+        for bit in (0..BYTES.len() * 8).step_by(step | 1) {
+            let mut bytes = BYTES.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let verified = open(&bytes).and_then(|index| index.verify());
+            assert_eq!(verified.unwrap_err().kind(), ErrorKind::Format, "bit {bit}");
+        }
+        for length in (1..BYTES.len()).step_by(97) {
+            assert!(open(&BYTES[..length]).is_err(), "length {length}");
+        }
+    }
+
+    proptest! {
+        /// Fuzzing of the format: a mutated file is refused or searched, and nothing else happens.
+        #[test]
+        fn a_mutated_file_is_refused_or_searched_safely(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..5),
+            fields in prop::collection::vec((0_usize..24, prop_oneof![0_u32..200, any::<u32>()]), 0..3),
+            length in prop::option::weighted(0.1, any::<prop::sample::Index>()),
+            resealed: bool,
+            tcq: bool,
+        ) {
+            let valid: &Vec<u8> = if tcq { &TRELLIS } else { &BYTES };
+            let mut bytes = valid.clone();
+            edits.iter().for_each(|(offset, byte)| bytes[offset.index(valid.len())] = *byte);
+            for &(validation, value) in &fields {
+                // Fields that are trusted when the file is opened: of the header, of the layout, and the list offsets.
+                let places = [[16, 20, 24, 28, 32, 40, 56, 64], [0, 4, 8, 12, 16, 20, 24, 28]];
+                let offset = match validation / 8 {
+                    0 => places[0][validation],
+                    1 => start_of(Tag::SHAPE) + places[1][validation % 8],
+                    _ => start_of(Tag::LIST_OFFSETS) + validation % 8 * 4,
+                };
+                put(&mut bytes, offset, value);
+            }
+            if let Some(length) = length {
+                bytes.truncate(length.index(valid.len()) + 1);
+            }
+            if resealed {
+                reseal(&mut bytes);
+            }
+            let (opened, size) = largest_allocation(|| open(&bytes));
+            prop_assert!(size <= valid.len(), "{size} bytes were allocated at once");
+            let Ok(index) = opened else { return Ok(()) };
+            if index.verify().is_ok() && !resealed {
+                prop_assert_eq!(&bytes, valid);
+            }
+            let query = vec![0.5; index.layout().dim];
+            for exact in [false, true] {
+                let params = SearchParams { k: 3, nprobe: 2, shortlist: 7, exact };
+                let (hits, size) = largest_allocation(|| index.hits(&query, params, None).unwrap());
+                prop_assert!(size <= 1 << 18, "{size} bytes were allocated at once");
+                prop_assert_eq!(hits.len(), index.layout().rows.min(3));
+                prop_assert!(hits.iter().all(|hit| (hit.row as usize) < index.layout().rows));
+            }
+        }
+    }
+
+    #[test]
+    fn the_test_file_has_several_lists() {
+        let index = open(&BYTES).unwrap();
+        assert!(index.layout().nlist == 3 && index.layout().dim == DIM);
+    }
+}

@@ -1,0 +1,88 @@
+//! An open flat index.
+
+use std::path::PathBuf;
+
+use numpy::{PyArray1, PyArrayMethods};
+use pyo3::prelude::*;
+
+use super::arrays::{Found, bool_array, count, matrix, readonly};
+use super::interrupt::interruptible;
+use crate::flat::index;
+
+/// An immutable flat index, mapped into memory.
+#[pyclass(frozen, module = "snapseek._core")]
+pub(super) struct FlatIndex {
+    index: index::FlatIndex,
+}
+
+#[pymethods]
+impl FlatIndex {
+    /// Map the index at path and validate its structure.
+    #[staticmethod]
+    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        Ok(Self { index: py.detach(|| index::FlatIndex::open(&path))? })
+    }
+
+    /// Number of rows.
+    #[getter]
+    fn rows(&self) -> usize {
+        self.index.rows()
+    }
+
+    /// Dimension of a vector.
+    #[getter]
+    fn dim(&self) -> usize {
+        self.index.dim()
+    }
+
+    /// Name of the kernel that scans.
+    #[getter]
+    fn kernel(&self) -> &'static str {
+        self.index.kernel()
+    }
+
+    /// Return rows and scores of the best k allowed rows for each query, best first.
+    #[pyo3(signature = (queries, k, *, allow=None, threads=1))]
+    fn search<'py>(
+        &self,
+        py: Python<'py>,
+        queries: &Bound<'py, PyAny>,
+        k: &Bound<'py, PyAny>,
+        allow: Option<&Bound<'py, PyAny>>,
+        threads: usize,
+    ) -> PyResult<Found<'py>> {
+        let queries = readonly::<f32>("queries", queries)?;
+        let queries = matrix("queries", &queries, &[1, 2])?;
+        let allow = allow.map(bool_array).transpose()?;
+        let k = count("k", k)?;
+        let hits = interruptible(py, |interrupt| {
+            self.index.search_with(queries, k, allow.as_deref(), threads, interrupt)
+        })?;
+        let rows: Vec<i64> = hits.iter().flatten().map(|hit| i64::from(hit.row)).collect();
+        let scores: Vec<f32> = hits.iter().flatten().map(|hit| hit.score).collect();
+        let shape = [queries.len(), self.index.k_effective(k, allow.as_deref())];
+        let rows = PyArray1::from_vec(py, rows).reshape(shape)?;
+        Ok((rows, PyArray1::from_vec(py, scores).reshape(shape)?))
+    }
+
+    /// Return the stored vector of a row, shape (dim,) float32.
+    fn vector<'py>(&self, py: Python<'py>, row: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        Ok(PyArray1::from_vec(py, self.index.vector(count("row", row)?)?))
+    }
+
+    /// Ids of the rows, shape (rows,) int64, if the file has any.
+    #[getter]
+    fn ids<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i64>>> {
+        self.index.ids().map(|ids| PyArray1::from_slice(py, ids))
+    }
+
+    /// Prefault the whole file.
+    fn warm(&self, py: Python<'_>) -> PyResult<()> {
+        interruptible(py, |interrupt| self.index.warm_up(interrupt))
+    }
+
+    /// Check every byte against its checksum.
+    fn verify(&self, py: Python<'_>) -> PyResult<()> {
+        interruptible(py, |interrupt| self.index.verify_with(interrupt))
+    }
+}

@@ -1,0 +1,185 @@
+//! An open IVF index, and the row bitmaps made for it.
+
+use std::path::PathBuf;
+
+use numpy::{PyArray1, PyArray2, PyArrayDyn, PyArrayMethods};
+use pyo3::prelude::*;
+
+use super::arrays::{Found, bool_array, count, int64_array, matrix, readonly};
+use super::interrupt::interruptible;
+use crate::ivf::build::options::parse_choice;
+use crate::ivf::index::{self, Allow};
+use crate::ivf::search::SearchParams;
+use crate::storage::mmap::LOAD_MODES;
+use crate::topk::bitmap;
+
+/// An immutable IVF index, mapped or loaded into memory.
+#[pyclass(frozen, module = "snapseek._core")]
+pub(super) struct IvfIndex {
+    index: index::IvfIndex,
+}
+
+#[pymethods]
+impl IvfIndex {
+    /// Open the index at path and validate its structure.
+    #[staticmethod]
+    #[pyo3(signature = (path, *, load="map"))]
+    fn open(py: Python<'_>, path: PathBuf, load: &str) -> PyResult<Self> {
+        let load = parse_choice("load", &LOAD_MODES, load)?;
+        Ok(Self { index: py.detach(|| index::IvfIndex::open(&path, load))? })
+    }
+
+    /// Number of rows.
+    #[getter]
+    fn rows(&self) -> usize {
+        self.index.layout().rows
+    }
+
+    /// Dimension of a vector.
+    #[getter]
+    fn dim(&self) -> usize {
+        self.index.layout().dim
+    }
+
+    /// Number of subquantizers of a code.
+    #[getter]
+    fn m(&self) -> usize {
+        self.index.layout().m
+    }
+
+    /// Number of inverted lists.
+    #[getter]
+    fn nlist(&self) -> usize {
+        self.index.layout().nlist
+    }
+
+    /// Name of the refine codec.
+    #[getter]
+    fn refine(&self) -> &'static str {
+        self.index.layout().refine.name()
+    }
+
+    /// Number of the transform.
+    #[getter]
+    fn transform(&self) -> u32 {
+        self.index.layout().transform
+    }
+
+    /// Name of the kernel that scans.
+    #[getter]
+    fn kernel(&self) -> &'static str {
+        self.index.kernel()
+    }
+
+    /// Length of the file.
+    #[getter]
+    fn size_bytes(&self) -> u64 {
+        self.index.size_bytes()
+    }
+
+    /// Calibration table: (recall, nprobe, shortlist) for each point.
+    #[getter]
+    fn calibration(&self) -> Vec<(f32, u32, u32)> {
+        let points = self.index.calibration();
+        points.iter().map(|point| (point.recall, point.nprobe, point.shortlist)).collect()
+    }
+
+    /// Recall of each transform that was tried, by number.
+    #[getter]
+    fn transform_recalls(&self) -> Vec<f32> {
+        self.index.transform_recalls().to_vec()
+    }
+
+    /// Ids in row order, shape (rows,) int64.
+    fn ids<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
+        PyArray1::from_slice(py, self.index.ids())
+    }
+
+    /// Reconstruct the stored vectors of rows, shape (n, dim) float32.
+    fn reconstruct<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let rows = int64_array("rows", rows)?;
+        let rows: Vec<usize> =
+            rows.as_slice()?.iter().map(|&row| usize::try_from(row).unwrap_or(usize::MAX)).collect();
+        let values = interruptible(py, |interrupt| self.index.reconstruct_with(&rows, interrupt))?;
+        PyArray1::from_vec(py, values).reshape([rows.len(), self.index.layout().dim])
+    }
+
+    /// Make the bitmap of the rows that allow specifies: flags by id, ids, or flags by row.
+    #[pyo3(signature = (allow, *, by_row=false))]
+    fn filter(&self, py: Python<'_>, allow: &Bound<'_, PyAny>, by_row: bool) -> PyResult<RowBitmap> {
+        if allow.cast::<PyArrayDyn<i64>>().is_ok() {
+            let ids = int64_array("allow", allow)?;
+            let ids = ids.as_slice()?;
+            return Ok(RowBitmap { bitmap: py.detach(|| self.index.filter(Allow::Ids(ids)))? });
+        }
+        let flags = bool_array(allow)?;
+        let allow = if by_row { Allow::Rows(&flags) } else { Allow::Flags(&flags) };
+        Ok(RowBitmap { bitmap: py.detach(|| self.index.filter(allow))? })
+    }
+
+    /// Return ids and scores of the best k allowed rows for each query, best first.
+    #[pyo3(signature = (queries, k, *, nprobe, shortlist, exact=false, allow=None, threads=1))]
+    #[allow(clippy::too_many_arguments)]
+    fn search<'py>(
+        &self,
+        py: Python<'py>,
+        queries: &Bound<'py, PyAny>,
+        k: &Bound<'py, PyAny>,
+        nprobe: usize,
+        shortlist: usize,
+        exact: bool,
+        allow: Option<&Bound<'py, PyAny>>,
+        threads: usize,
+    ) -> PyResult<Found<'py>> {
+        let queries = readonly::<f32>("queries", queries)?;
+        let queries = matrix("queries", &queries, &[1, 2])?;
+        let params = SearchParams { k: count("k", k)?, nprobe, shortlist, exact };
+        let allow = allow.map(|allow| self.row_bitmap(py, allow)).transpose()?;
+        let filter = allow.as_ref().map(|allow| &allow.get().bitmap);
+        let results = interruptible(py, |interrupt| {
+            self.index.search_with(queries, params, filter, threads, interrupt)
+        })?;
+        let shape = [queries.len(), results.k_effective];
+        let ids = PyArray1::from_vec(py, results.ids).reshape(shape)?;
+        Ok((ids, PyArray1::from_vec(py, results.scores).reshape(shape)?))
+    }
+
+    /// Prefault the whole file.
+    fn warm(&self, py: Python<'_>) -> PyResult<()> {
+        interruptible(py, |interrupt| self.index.warm_up(interrupt))
+    }
+
+    /// Check every byte against its checksum.
+    fn verify(&self, py: Python<'_>) -> PyResult<()> {
+        interruptible(py, |interrupt| self.index.verify_with(interrupt))
+    }
+}
+
+impl IvfIndex {
+    /// Take a bitmap as it is, or make one of flags by id or of ids.
+    fn row_bitmap<'py>(&self, py: Python<'py>, allow: &Bound<'py, PyAny>) -> PyResult<Bound<'py, RowBitmap>> {
+        match allow.cast::<RowBitmap>() {
+            Ok(bitmap) => Ok(bitmap.clone()),
+            Err(_) => Bound::new(py, self.filter(py, allow, false)?),
+        }
+    }
+}
+
+/// The rows of an index that may be found.
+#[pyclass(frozen, module = "snapseek._core")]
+pub(super) struct RowBitmap {
+    bitmap: bitmap::RowBitmap,
+}
+
+#[pymethods]
+impl RowBitmap {
+    /// Number of allowed rows.
+    #[getter]
+    fn allowed(&self) -> usize {
+        self.bitmap.allowed()
+    }
+}

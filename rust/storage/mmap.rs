@@ -1,0 +1,76 @@
+//! Maps a file into memory, or copies it there.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use memmap2::{Mmap, MmapMut};
+
+use crate::error::{Error, FormatError, Result};
+use crate::parallel::Interrupt;
+
+/// Where an index is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadMode {
+    /// In the mapped file: opens at once, and the system caches what is used.
+    Map,
+    /// In a copy in memory, on huge pages where the system has them: opens slowly, searches a little faster.
+    Ram,
+}
+
+/// Names of the load modes.
+pub const LOAD_MODES: [(&str, LoadMode); 2] = [("map", LoadMode::Map), ("ram", LoadMode::Ram)];
+
+impl LoadMode {
+    /// Return the bytes of the file at `path`, which must not be empty.
+    pub(crate) fn bytes(self, path: &Path) -> Result<Mmap> {
+        match self {
+            LoadMode::Map => map(path),
+            LoadMode::Ram => read(path),
+        }
+    }
+}
+
+/// Touch every page of a mapped file, so that no search has to wait for a page fault: about a microsecond for a cached page,
+/// or a read of the disk.
+///
+/// # Errors
+/// [`Error::Stopped`] if `interrupt` says so.
+pub(crate) fn prefault(bytes: &[u8], interrupt: Interrupt<'_>) -> Result<()> {
+    const PAGE_BYTES: usize = 4096;
+    const STEP_BYTES: usize = 1 << 22;
+    for step in bytes.chunks(STEP_BYTES) {
+        interrupt.check()?;
+        std::hint::black_box(step.iter().step_by(PAGE_BYTES).fold(0_u8, |all, &byte| all ^ byte));
+    }
+    Ok(())
+}
+
+/// Map a file that is not empty.
+fn map(path: &Path) -> Result<Mmap> {
+    let refused = |action| Error::storage(action, path);
+    let found = fs::metadata(path).map_err(refused("open"))?;
+    if !found.is_file() {
+        // Opening a pipe would wait for its writer.
+        return Err(refused("open")(io::Error::other("it is not a regular file")));
+    }
+    if found.len() == 0 {
+        return Err(Error::format(path)(FormatError::Truncated { expected: 1, got: 0 }));
+    }
+    let file = File::open(path).map_err(refused("open"))?;
+    // SAFETY: such a file is never written in place (see `FlatIndex`), so the mapped bytes do not change under a reader.
+    unsafe { Mmap::map(&file) }.map_err(refused("map"))
+}
+
+/// Copy the file into anonymous memory.
+fn read(path: &Path) -> Result<Mmap> {
+    let mapped = map(path)?;
+    let refused = |action| Error::storage(action, path);
+    let mut copy = MmapMut::map_anon(mapped.len()).map_err(refused("allocate memory for"))?;
+    #[cfg(target_os = "linux")]
+    // Only advice: without huge pages everything works, a little slower.
+    let _ = copy.advise(memmap2::Advice::HugePage);
+    let mut file = File::open(path).map_err(refused("open"))?;
+    file.read_exact(&mut copy).map_err(refused("read"))?;
+    copy.make_read_only().map_err(refused("load"))
+}

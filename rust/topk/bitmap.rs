@@ -1,0 +1,153 @@
+//! The bitmap of allowed rows, read by the scan 32 rows at a time.
+
+use std::ops::Range;
+
+use crate::error::{Error, FilterUnit, Result};
+
+const WORD: usize = u64::BITS as usize;
+
+/// The allowed rows of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowBitmap {
+    /// Bit `row % 64` of word `row / 64`; one more word of zeros at the end, so that any 32 bits can be read.
+    words: Vec<u64>,
+    rows: usize,
+    allowed: usize,
+}
+
+impl RowBitmap {
+    /// Allow the rows for which `allows` is true.
+    pub fn new(rows: usize, mut allows: impl FnMut(usize) -> bool) -> Self {
+        let mut words = vec![0_u64; rows.div_ceil(WORD) + 1];
+        for (index, word) in words.iter_mut().enumerate() {
+            let start = (index * WORD).min(rows);
+            let bits = (start..rows.min(start + WORD)).enumerate();
+            *word = bits.fold(0, |word, (bit, row)| word | u64::from(allows(row)) << bit);
+        }
+        let allowed = words.iter().map(|word| word.count_ones() as usize).sum();
+        Self { words, rows, allowed }
+    }
+
+    /// Allow the rows whose id has a flag: the row of id `i` is allowed if `flags[i]` is.
+    ///
+    /// # Errors
+    /// [`Error::FilterLength`] if there is not one flag for each id from 0 to the largest; [`Error::NegativeIds`].
+    pub fn by_id(ids: &[i64], flags: &[bool]) -> Result<Self> {
+        let largest = ids.iter().fold(-1_i64, |max, &id| max.max(id));
+        let smallest = ids.iter().fold(0, |min, &id| min.min(id));
+        let expected = (largest + 1) as usize;
+        if smallest < 0 {
+            return Err(Error::NegativeIds { id: smallest });
+        }
+        if flags.len() != expected {
+            return Err(Error::FilterLength { by: FilterUnit::Ids, expected, got: flags.len() });
+        }
+        Ok(Self::new(ids.len(), |row| flags[ids[row] as usize]))
+    }
+
+    /// Allow the rows whose id is in `allowed`, in any order; ids without a row are ignored.
+    pub fn of_ids(ids: &[i64], allowed: &[i64]) -> Self {
+        let mut allowed = allowed.to_vec();
+        allowed.sort_unstable();
+        allowed.dedup();
+        Self::new(ids.len(), |row| allowed.binary_search(&ids[row]).is_ok())
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of allowed rows.
+    pub fn allowed(&self) -> usize {
+        self.allowed
+    }
+
+    /// Return the bits of 32 rows from `row` on, the first in the lowest bit; 0 for rows past the end.
+    #[inline]
+    pub fn mask(&self, row: usize) -> u32 {
+        let (word, bit) = (row / WORD, row % WORD);
+        let pair = u128::from(self.words[word + 1]) << WORD | u128::from(self.words[word]);
+        (pair >> bit) as u32
+    }
+
+    /// Number of allowed rows in `range`.
+    pub fn count(&self, range: Range<usize>) -> usize {
+        let masks = range.clone().step_by(32).map(|row| self.mask(row) & low_mask(range.end - row));
+        masks.map(|mask| mask.count_ones() as usize).sum()
+    }
+
+    /// The allowed rows in `range`, in order.
+    pub fn ones(&self, range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
+        range
+            .clone()
+            .step_by(32)
+            .flat_map(move |row| bits(self.mask(row) & low_mask(range.end - row)).map(move |bit| row + bit))
+    }
+}
+
+/// A mask of the lowest `count` bits; all of them from 32 on.
+#[inline]
+pub(crate) fn low_mask(count: usize) -> u32 {
+    if count >= 32 { u32::MAX } else { (1 << count) - 1 }
+}
+
+/// Positions of the set bits, lowest first.
+#[inline]
+pub(crate) fn bits(mut mask: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = mask.trailing_zeros() as usize;
+        (mask != 0).then(|| {
+            mask &= mask - 1;
+            bit
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_bitmap_agrees_with_its_flags(
+            flags in prop::collection::vec(any::<bool>(), 0..300),
+            cut in (0.0..1.0, 0.0..1.0),
+        ) {
+            let bitmap = RowBitmap::new(flags.len(), |row| flags[row]);
+            let end = (flags.len() as f64 * cut.0) as usize;
+            let range = (end as f64 * cut.1) as usize..end;
+            let expected: Vec<usize> = range.clone().filter(|&row| flags[row]).collect();
+            prop_assert_eq!(bitmap.count(range.clone()), expected.len());
+            prop_assert_eq!(bitmap.ones(range).collect::<Vec<_>>(), expected);
+            prop_assert_eq!(bitmap.allowed(), flags.iter().filter(|&&flag| flag).count());
+            for row in 0..flags.len() {
+                let expected = (0..32).filter(|bit| flags.get(row + bit) == Some(&true));
+                prop_assert_eq!(bits(bitmap.mask(row)).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+            }
+        }
+
+        #[test]
+        fn flags_by_id_and_id_lists_give_the_same_bitmap(flags in prop::collection::vec(any::<bool>(), 0..200)) {
+            let ids: Vec<i64> = (0..flags.len() as i64).rev().collect();
+            let allowed: Vec<i64> = ids.iter().copied().filter(|&id| flags[id as usize]).chain([-7, 999]).collect();
+            let bitmap = RowBitmap::by_id(&ids, &flags).unwrap();
+            prop_assert_eq!(&bitmap, &RowBitmap::of_ids(&ids, &allowed));
+            prop_assert_eq!(bitmap.allowed(), flags.iter().filter(|&&flag| flag).count());
+        }
+    }
+
+    #[test]
+    fn flags_of_another_length_are_refused_and_the_error_counts_ids() {
+        let error = RowBitmap::by_id(&[0, 5], &[true; 3]).unwrap_err();
+        assert!(matches!(error, Error::FilterLength { by: FilterUnit::Ids, expected: 6, got: 3 }));
+        assert!(
+            error.to_string().contains("one flag for each of the 6 ids from 0 to the largest"),
+            "{error}"
+        );
+        assert!(matches!(RowBitmap::by_id(&[0, -5], &[true; 1]), Err(Error::NegativeIds { id: -5 })));
+        assert_eq!(RowBitmap::by_id(&[], &[]).unwrap().allowed(), 0);
+    }
+}

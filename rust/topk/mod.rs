@@ -1,0 +1,5 @@
+//! Top-k selection: reservoirs of the best rows, the bitmap of allowed rows, and the pruning of rerank candidates.
+
+pub mod bitmap;
+pub mod candidates;
+pub mod reservoir;
