@@ -35,7 +35,7 @@ from tests.support.vector_rows import unit_rows
 
 SEQUENCES = int(os.environ.get("SNAPSEEK_SEQUENCES", "60"))
 STEPS = 6
-PIECES = {"pieces.PIECE_ROWS": 2, "facet_store.KEPT_ROWS": 1, "watch._TICK_MS": 20, "watch._QUIET_MS": 5}
+PIECES = {"batch_writer.BATCH_ROWS": 2, "column_store.KEPT_ROWS": 1, "watch._TICK_MS": 20, "watch._QUIET_MS": 5}
 LISTS = PIECES | {"core.FLAT_ROWS": 4}
 MANY_SHARDS = PIECES | {"compact._GROWTH": 1000, "compact.SMALL_ROWS": 0}
 LATEST_KILL = 40

@@ -122,7 +122,7 @@ def configure(settings: dict[str, float]) -> None:
         "batch_writer": batch_writer,
         "compact": compact,
         "core": compact.core,
-        "facet_store": column_store,
+        "column_store": column_store,
     }
     modules |= {"watch": sys.modules[watch.__module__]}
     for name, value in settings.items():
