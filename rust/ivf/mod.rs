@@ -1,6 +1,6 @@
 //! The IVF index: inverted lists of PQ codes in the fast-scan layout, with refine codes for reranking.
 //!
-//! [`search`] is the path of one query: project it, rank the lists ([`probe`]), scan their codes ([`scan_list`]), rerank the
+//! [`search`] is the path of one query: project it, rank the lists (`probe`), scan their codes (`scan_list`), rerank the
 //! candidates ([`rerank`]). [`mod@build`] trains, encodes and calibrates an index.
 
 pub mod batch;

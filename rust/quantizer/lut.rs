@@ -103,7 +103,7 @@ impl Lut {
     /// Return a bound on how much the errors of two scores from [`Lut::uncorrected`] differ. Call [`Lut::build_fine`] first.
     ///
     /// The minimum of two bounds: the sum of each subquantizer's range of rounding errors, which never fails, and
-    /// [`SIGMAS`] standard deviations of the sum of independent errors, which fails about once in 10^14 pairs.
+    /// `SIGMAS` standard deviations of the sum of independent errors, which fails about once in 10^14 pairs.
     pub fn likely_error_bound(&self) -> f32 {
         let (tables, _) = self.entries_u7.as_chunks::<KSUB>();
         let (mut hard_width, mut variance) = (0.0, 0.0);

@@ -170,7 +170,7 @@ pub fn recall(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f32 {
 
 /// Return a lower bound of the mean recall of such queries, with 99 % confidence.
 ///
-/// The held-out queries are a sample, and users ask other queries: the bound is the mean less [`STANDARD_ERRORS`] standard
+/// The held-out queries are a sample, and users ask other queries: the bound is the mean less `STANDARD_ERRORS` standard
 /// errors. The mean itself for fewer than two queries.
 pub fn recall_lower_bound(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f32 {
     let n = truth.len() as f64;

@@ -2,14 +2,14 @@
 //!
 //! | step | module |
 //! |---|---|
-//! | resolve the options | [`options`] |
-//! | hold queries out, or make noisy ones of rows | [`held_out`] |
-//! | train the list centroids | [`two_level_kmeans`], [`kmeans`], [`int8_centroids`] |
-//! | assign every row, and find the held-out queries' true neighbours | [`ground_truth`] |
-//! | choose the list weights | [`probe_order`] |
-//! | choose the transform and train PQ | [`transform_choice`] |
-//! | encode every row and write the file | [`encode_rows`] |
-//! | measure the calibration table | [`calibrate`] |
+//! | resolve the options | `options` |
+//! | hold queries out, or make noisy ones of rows | `held_out` |
+//! | train the list centroids | `two_level_kmeans`, `kmeans`, `int8_centroids` |
+//! | assign every row, and find the held-out queries' true neighbours | `ground_truth` |
+//! | choose the list weights | `probe_order` |
+//! | choose the transform and train PQ | `transform_choice` |
+//! | encode every row and write the file | `encode_rows` |
+//! | measure the calibration table | `calibrate` |
 
 pub mod calibrate;
 pub mod held_out;

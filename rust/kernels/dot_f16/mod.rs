@@ -9,7 +9,9 @@ mod avx2;
 mod scalar;
 
 use crate::kernels::LANES;
-use crate::simd::{Isa, define_kernel};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::Isa;
+use crate::simd::define_kernel;
 
 /// Bytes of a value.
 pub const F16_BYTES: usize = 2;
@@ -28,12 +30,11 @@ impl DotF16 {
     pub fn product(&self, row: &[u8], query: &[i16]) -> f64 {
         assert_eq!(row.len(), query.len() * F16_BYTES, "not one float16 per code");
         assert!(query.len().is_multiple_of(LANES), "{} codes are no multiple of {LANES}", query.len());
-        match self.isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2(avx2) => avx2.dot_f16(row, query),
-            #[allow(unreachable_patterns)]
-            _ => scalar::dot_f16(row, query),
+        #[cfg(target_arch = "x86_64")]
+        if let Isa::Avx2(avx2) = self.isa {
+            return avx2.dot_f16(row, query);
         }
+        scalar::dot_f16(row, query)
     }
 }
 

@@ -13,7 +13,9 @@ mod scalar;
 use crate::kernels::dot_i8::ROW_LIMIT;
 use crate::kernels::stride;
 use crate::matrix::MAX_DIM;
-use crate::simd::{Isa, define_kernel};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::Isa;
+use crate::simd::define_kernel;
 
 /// Rows of B in one panel.
 const PANEL_ROWS: usize = 16;
@@ -153,18 +155,25 @@ impl GemmI8 {
         }
     }
 
+    /// Return the products of twelve rows of A with a panel of B whose rows have these sums.
+    #[inline]
+    fn tile(&self, packed_a: &[PackedA], columns: &[PanelColumn], row_sums: &[i32; PANEL_ROWS]) -> Tile {
+        #[cfg(target_arch = "x86_64")]
+        match self.isa {
+            Isa::Avx2(avx2) => return avx2.gemm_i8_tile(packed_a, columns),
+            Isa::Avx512(avx512) => return avx512.gemm_i8_tile(packed_a, columns, row_sums),
+            Isa::Scalar => {}
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = row_sums;
+        scalar::gemm_i8_tile(packed_a, columns)
+    }
+
     /// Write the products of twelve rows of A with all of B into `products`, shape (12, 16 * panels).
     fn tiles(&self, packed_a: &[PackedA], b: &PackedB, products: &mut [i32]) {
         let width = b.row_sums.len() * PANEL_ROWS;
         for (panel, columns) in b.columns.chunks_exact(packed_a.len().max(1)).enumerate() {
-            let tile = match self.isa {
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2(avx2) => avx2.gemm_i8_tile(packed_a, columns),
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512(avx512) => avx512.gemm_i8_tile(packed_a, columns, &b.row_sums[panel]),
-                #[allow(unreachable_patterns)]
-                _ => scalar::gemm_i8_tile(packed_a, columns),
-            };
+            let tile = self.tile(packed_a, columns, &b.row_sums[panel]);
             for (row, tile) in tile.iter().enumerate() {
                 products[row * width + panel * PANEL_ROWS..][..PANEL_ROWS].copy_from_slice(tile);
             }
