@@ -1,11 +1,10 @@
 """Where libraries lie when nobody says where."""
 
-import os
-import sys
 from pathlib import Path
 
 from snapseek.errors import LibraryNotFoundError
 from snapseek.library.storage.database import FILE_NAME
+from snapseek.user_dirs import data_dir
 
 INSIDE_FOLDER = ".snapseek"
 DEMO_PICTURES = Path(__file__).parents[1] / "demo" / "pictures"
@@ -31,10 +30,4 @@ def find_library(place: Path) -> Path:
 
 def demo_library() -> Path:
     """The library of the demo pictures, in the user's own data folder."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "snapseek" / "demo.snapseek"
+    return data_dir() / "demo.snapseek"
