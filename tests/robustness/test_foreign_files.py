@@ -107,8 +107,8 @@ class Commands(RuleBasedStateMachine):
     def put_in_the_place_of_ours(self, number, kind):
         shards = self.library / "shards"
         stems = set()
-        with suppress(SnapseekError), Database.open(self.library) as catalogue:
-            stems = {row.stem for row in catalogue.shards()}
+        with suppress(SnapseekError), Database.open(self.library) as database:
+            stems = {row.stem for row in database.shards.all()}
         there = [path for path in sorted(shards.glob("*.*")) if path.is_file() and path.stem in stems]
         ours = [path for path in there if path not in self.foreign]
         if ours and not shards.is_symlink():

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snapseek.errors import LibraryNotFoundError
-from snapseek.library.storage.database import FILE_NAME
+from snapseek.library.storage.schema import FILE_NAME
 from snapseek.user_dirs import data_dir
 
 INSIDE_FOLDER = ".snapseek"

@@ -306,9 +306,9 @@ def test_files_of_a_killed_index_are_removed_and_no_others(folder, tmp_path, enc
     ours, foreign = (tmp_path / "l/shards" / f"{stem}.arrow" for stem in ("0123456789abcdef", "f" * 16))
     for path in (ours, foreign):
         path.write_bytes(b"half")
-    with Database.holding(tmp_path / "l") as catalogue:
-        catalogue.record_stem(ours.stem)
-        catalogue.record_files(ours.stem, {ours.name: (ours.stat().st_ino, None, None)})
+    with Database.open_for_writing(tmp_path / "l") as database:
+        database.owned_files.add_stem(ours.stem)
+        database.owned_files.add_files(ours.stem, {ours.name: (ours.stat().st_ino, None, None)})
     (folder / "red.jpg").unlink()
     Library.build(folder, tmp_path / "l", encoder=encoder)
     assert not ours.exists()

@@ -13,6 +13,7 @@ from typing import NoReturn
 from snapseek.errors import FormatError
 
 MAX_WHOLE = 2**63 - 1
+MIN_TIME = -(2**63)
 MAX_DIM = 4096
 _STEM = re.compile(r"[0-9a-f]{16}")
 _VERSION = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -76,6 +77,10 @@ class Checker:
         if type(value) is not bytes or not value or b"\0" in value:
             self.fail(f"the bytes of a path as {what}", value)
         return os.fsdecode(value)
+
+    def path(self, value: object) -> Path:
+        """Return the path of a source."""
+        return Path(self.name(value, "the path of a source"))
 
     def name_within(self, value: object, what: str) -> str:
         """Return the name of a file below a folder."""

@@ -93,7 +93,7 @@ def test_shards_stay_few_and_rows_are_seldom_written_anew(pieces_of_rows):
 @pytest.fixture
 def worn(tmp_path, encoder, monkeypatch):
     """A library of many shards, some of their rows removed or changed."""
-    for name, value in {"_GROWTH": 1000, "_MOST_DEAD": 1, "SMALL_ROWS": 0}.items():
+    for name, value in {"_GROWTH": 1000, "_MAX_DELETED": 1, "SMALL_ROWS": 0}.items():
         monkeypatch.setattr(compact, name, value)
     monkeypatch.setattr(batch_writer, "BATCH_ROWS", 7)
     folder = tmp_path / "p"
@@ -111,8 +111,8 @@ def worn(tmp_path, encoder, monkeypatch):
 
 
 def shards(library):
-    with Database.open(library.info().path) as catalogue:
-        return catalogue.shards()
+    with Database.open(library.info().path) as database:
+        return database.shards.all()
 
 
 def answers(library):
@@ -160,5 +160,5 @@ def test_each_source_is_merged_by_itself(worn, tmp_path):
 
 def test_one_writer_at_a_time(worn, monkeypatch):
     monkeypatch.setattr("snapseek.library.storage.database._BUSY_TIMEOUT_S", 0.05)
-    with Database.holding(worn.info().path), pytest.raises(LibraryBusyError):
+    with Database.open_for_writing(worn.info().path), pytest.raises(LibraryBusyError):
         worn.compact()

@@ -75,12 +75,12 @@ def test_no_more_is_read_ahead_than_allowed(folder, encoder, monkeypatch):
         return open_image(path, **options)
 
     monkeypatch.setattr(embed, "open_image", counted)
-    monkeypatch.setattr(embed, "_HANDFUL", 2)
+    monkeypatch.setattr(embed, "_MAX_BATCH", 2)
     outcomes = embed_pictures(find_pictures(folder), encoder, threads=1)
     next(outcomes)
-    assert len(read) <= 2 * embed._LOOK_AHEAD
+    assert len(read) <= 2 * embed._BATCHES_AHEAD
     outcomes.close()
-    assert len(read) <= 2 * embed._LOOK_AHEAD
+    assert len(read) <= 2 * embed._BATCHES_AHEAD
 
 
 def test_what_the_tower_raises_stops_the_index(folder, tmp_path):

@@ -69,7 +69,7 @@ def test_previews_of_what_can_be_fetched(tmp_path, encoder, web):
     assert library.verify() == []
     reasons = previews.preview_failures(tmp_path / "l")
     assert reasons[hits[web.url("gone.jpg")].id] == "the server answers 404 (Not Found)"
-    assert reasons[hits[""].id] == "it is not known where its original is"
+    assert reasons[hits[""].id] == "its record has no address of an original"
 
 
 def test_what_failed_is_tried_again_only_when_asked(tmp_path, encoder, web):
@@ -123,7 +123,7 @@ def test_removed_pictures_stay_removed_and_others_are_untouched(tmp_path, encode
 
 
 def test_shards_are_renewed_now_and_then(tmp_path, encoder, web, monkeypatch):
-    monkeypatch.setattr(previews, "_LEAST_ROWS", 10)
+    monkeypatch.setattr(previews, "_MIN_APPLIED", 10)
     web.routes |= {f"{number}.jpg": answer(body=picture("blue")) for number in range(ROWS)}
     library = imported(tmp_path, encoder, [web.url(f"{number}.jpg") for number in range(ROWS)])
     rewrites = []
@@ -145,7 +145,7 @@ from snapseek.library.indexing import previews
 from snapseek.sources import FetchLimits
 from pathlib import Path
 limits = FetchLimits(allow_private=True, timeout_s=30, connections=2, connections_per_host=2)
-previews._LEAST_ROWS = 10
+previews._MIN_APPLIED = 10
 preview_queue._COMMIT_S = 0.0
 previews.make_previews(Path(sys.argv[1]), previews.PreviewOptions(threads=1, limits=limits))
 """
@@ -169,7 +169,7 @@ def test_a_kill_costs_only_what_was_under_way(tmp_path, encoder, web, after):
     worker = subprocess.Popen([sys.executable, "-c", WORK, str(tmp_path / "l")])
     try:
         give_up_s = time.monotonic() + 60
-        while web.asked.total() < after + 2 or len(made(library)) < after - previews._LOOK_AHEAD:
+        while web.asked.total() < after + 2 or len(made(library)) < after - previews._PICTURES_AHEAD:
             assert time.monotonic() < give_up_s
             time.sleep(0.05)
         assert worker.poll() is None
@@ -181,7 +181,7 @@ def test_a_kill_costs_only_what_was_under_way(tmp_path, encoder, web, after):
     web.asked.clear()
     report = library.previews(limits=HERE)
     assert report.failed == 0
-    assert len(web.asked) <= ROWS - (after - previews._LOOK_AHEAD)
+    assert len(web.asked) <= ROWS - (after - previews._PICTURES_AHEAD)
     assert all(shown(library).values())
     assert library.verify() == []
 

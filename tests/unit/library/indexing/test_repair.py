@@ -4,8 +4,10 @@ import pytest
 
 from snapseek.errors import FormatError, LibraryNotFoundError
 from snapseek.library import Library, RepairReport, repair, verify
-from snapseek.library.storage.database import FILE_NAME, Database
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.schema import FILE_NAME
 from tests.conftest import PICTURES
+from tests.support.databases import one_commit
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
 
@@ -23,8 +25,8 @@ def ids(library):
 
 
 def stem_of(place, *, imported):
-    with Database.open(place) as catalogue:
-        (stem,) = [row.stem for row in catalogue.shards() if (row.source is not None) == imported]
+    with Database.open(place) as database:
+        (stem,) = [row.stem for row in database.shards.all() if (row.source is not None) == imported]
     return stem
 
 
@@ -70,8 +72,8 @@ def test_a_broken_import_is_to_be_imported_again(place, tmp_path, encoder):
     ],
 )
 def test_a_catalogue_that_tells_another_story_is_mended(place, tmp_path, encoder, statement):
-    with Database.writing(place) as catalogue:
-        catalogue.connection.execute(statement)
+    with one_commit(place) as database:
+        database.connection.execute(statement)
     assert verify(place)
     assert repair(place).problems
     assert verify(place) == []

@@ -165,8 +165,9 @@ def test_an_absent_folder_takes_nothing_away(opened, folder):
     assert len(opened) == len(PICTURES)
     folder.mkdir()  # as where a disk is not mounted
     assert opened.sync().missing == (folder,)
-    with pytest.raises(InputError, match="found none"):
+    with pytest.raises(InputError) as caught:
         opened.sync(folder)
+    assert caught.value.got == "none"
     assert len(opened) == len(PICTURES)
 
 
@@ -214,8 +215,9 @@ def test_single_files(opened, tmp_path, folder, embedded):
     (tmp_path / "else" / "cyan.png").unlink()
     assert opened.sync().removed == 1
     assert "never.png" not in embedded
-    with pytest.raises(InputError, match="found nothing"):
+    with pytest.raises(InputError) as caught:
         opened.add(tmp_path / "else" / "cyan.png")
+    assert caught.value.got.startswith("nothing at")
 
 
 def test_a_stopped_index_goes_on(folder, tmp_path, encoder, monkeypatch, embedded):

@@ -10,7 +10,8 @@ import pytest
 from snapseek.errors import FormatError, LibraryBusyError, StorageError
 from snapseek.library import Library, verify
 from snapseek.library.storage.checked_values import Checker
-from snapseek.library.storage.database import Database, translated
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.sqlite_connection import as_library_error
 from tests.support import read_mutations
 
 check = Checker(Path("/l/library.db"), "make it again")
@@ -75,7 +76,7 @@ def test_what_an_error_of_sqlite_means(code, kind):
     error = sqlite3.OperationalError("something")
     if code is not None:
         error.sqlite_errorcode = code
-    assert type(translated(error, Path("/l/library.db"), "make it again")) is kind
+    assert type(as_library_error(error, Path("/l/library.db"), "make it again")) is kind
 
 
 @pytest.fixture
@@ -134,5 +135,5 @@ def test_a_tombstone_of_no_row_takes_nothing_away(place):
 
 def test_a_path_that_leads_out_of_its_folder_is_not_read(place):
     changed(place, "UPDATE files SET within = CAST('../x.jpg' AS BLOB) WHERE item = 1")
-    with Database.open(place) as catalogue, pytest.raises(FormatError, match="a path below a folder"):
-        list(catalogue.files())
+    with Database.open(place) as database, pytest.raises(FormatError, match="a path below a folder"):
+        list(database.files.all())

@@ -8,7 +8,8 @@ from contextlib import closing
 import pytest
 
 from snapseek.library import Library
-from snapseek.library.storage.database import FILE_NAME, Database
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.schema import FILE_NAME
 from tests.conftest import PICTURES
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
@@ -38,7 +39,12 @@ def old(folder, tmp_path, encoder):
     laion = write_embeddings(tmp_path / "laion", unit_rows(30, dim=3).astype("f2"))
     Library.import_vectors(laion, place, encoder=encoder)
     with Database.open(place) as new:
-        settings, shards, files, imports = new.settings(), new.shards(), list(new.files()), new.imports()
+        settings, shards, files, imports = (
+            new.settings(),
+            new.shards.all(),
+            list(new.files.all()),
+            new.imports.all(),
+        )
     (place / FILE_NAME).unlink()
     with closing(sqlite3.connect(place / FILE_NAME)) as connection:
         connection.executescript(FORMAT_2)
@@ -72,14 +78,24 @@ def test_an_old_library_is_read_as_it_is(old, folder, tmp_path, encoder):
 
 
 def test_the_next_writer_renews_it(old, folder, tmp_path, encoder):
-    with Database.open(old) as catalogue:
-        read = (catalogue.shards(), list(catalogue.files()), catalogue.imports(), catalogue.folders())
+    with Database.open(old) as database:
+        read = (
+            database.shards.all(),
+            list(database.files.all()),
+            database.imports.all(),
+            [source.path for source in database.sources.all()],
+        )
     library = Library.open(old, encoder=encoder)
     report = library.sync()
     assert (report.unchanged, report.added) == (len(PICTURES) + 1, 0)
-    with Database.open(old) as catalogue:
-        assert catalogue.settings()["format"] == "3"
-        again = (catalogue.shards(), list(catalogue.files()), catalogue.imports(), catalogue.folders())
+    with Database.open(old) as database:
+        assert database.settings()["format"] == "3"
+        again = (
+            database.shards.all(),
+            list(database.files.all()),
+            database.imports.all(),
+            [source.path for source in database.sources.all()],
+        )
     assert again == read
     (folder / "bad.jpg").unlink()
     shutil.copy(folder / "red.jpg", folder / "other.jpg")

@@ -15,10 +15,12 @@ from snapseek.errors import FormatError, InputError, LibraryNotFoundError, Snaps
 from snapseek.library import Library, repair, verify
 from snapseek.library.columns.column_file import write_arrays
 from snapseek.library.storage.database import Database
+from snapseek.library.storage.owned_file_table import OwnedFileTable
 from snapseek.models import Encoder
 from snapseek.models.hub import probe_cache
 from snapseek.models.hub.manifest import Manifest
 from tests.support import foreign_files
+from tests.support.databases import one_commit
 from tests.support.foreign_files import STEM
 from tests.support.students import static_weights, write_student
 
@@ -50,8 +52,9 @@ def test_a_library_does_not_go_among_the_files_of_others(tmp_path, encoder):
     with tarfile.open(tmp_path / "data/shards/00000.tar", "w") as archive:
         archive.add(images(tmp_path / "pictures") / "0.png", "0.png")
     before = files_of(tmp_path / "data")
-    with pytest.raises(InputError, match=r"expected an empty or missing folder .* found shards"):
+    with pytest.raises(InputError) as caught:
         Library.build(tmp_path / "data/shards/00000.tar", tmp_path / "data", encoder=encoder)
+    assert caught.value.got.startswith("shards in")
     assert files_of(tmp_path / "data") == before
     Library.build(tmp_path / "data/shards", tmp_path / "data/l", encoder=encoder)
     assert {path: state for path, state in files_of(tmp_path / "data").items() if path in before} == before
@@ -66,7 +69,7 @@ def test_a_stranger_among_the_shards_stays_and_is_reported(place, tmp_path, enco
     library.remove(1)
     library.compact()
     assert foreign.read_bytes() == b"weights"
-    assert [problem.place for problem in library.verify()] == [foreign]
+    assert [problem.path for problem in library.verify()] == [foreign]
     assert library.repair().problems == ()
     assert foreign.exists()
 
@@ -79,8 +82,9 @@ def test_nothing_is_removed_through_a_link(place, tmp_path, encoder):
     (place / "shards").rmdir()
     (place / "shards").symlink_to(tmp_path / "user")
     before = files_of(tmp_path)
-    with pytest.raises(StorageError, match="found a link to"):
+    with pytest.raises(StorageError) as caught:
         Library.open(place, encoder=encoder)
+    assert caught.value.got.startswith("a link to")
     for command in (
         lambda: repair(place),
         lambda: Library.build(tmp_path / "pictures", place, encoder=encoder),
@@ -98,8 +102,9 @@ def without_side_files(files):
 def test_shards_whose_database_was_moved_aside_stay(place, tmp_path, encoder):
     (place / "library.db").rename(tmp_path / "aside.db")
     before = files_of(place)
-    with pytest.raises(InputError, match="choose another place"):
+    with pytest.raises(InputError) as caught:
         Library.build(tmp_path / "pictures", place, encoder=encoder)
+    assert caught.value.hint.startswith("choose another path")
     assert files_of(place) == before
     (tmp_path / "aside.db").rename(place / "library.db")
     assert len(Library.open(place)) == 3
@@ -187,7 +192,7 @@ def test_a_writer_that_commits_nothing_leaves_a_given_folder(tmp_path, is_given)
     place = tmp_path / "l"
     if is_given:
         place.mkdir()
-    with pytest.raises(KeyboardInterrupt), Database.writing(place):
+    with pytest.raises(KeyboardInterrupt), one_commit(place):
         raise KeyboardInterrupt
     assert (list(place.iterdir()) if is_given else place.exists()) in ([], False)
 
@@ -251,7 +256,7 @@ def test_a_full_disk_after_the_commit_is_no_failure(place, encoder, monkeypatch)
     def full(*_):
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(Database, "forget_stems", full)
+    monkeypatch.setattr(OwnedFileTable, "remove_stems", full)
     assert library.remove(1) == 1
     assert library.compact().after == 1
     monkeypatch.undo()

@@ -39,11 +39,11 @@ def test_lately_asked_filters_are_kept_and_no_more(parts):
     kept = SelectionCache(parts)
     first = kept.of(TREE)
     assert kept.of(Condition("licence", "=", "cc0")) is first
-    for number in range(selection._KEPT - 1):
+    for number in range(selection._MAX_CACHED - 1):
         kept.of(Condition("rating", "=", number))
     assert kept.of(TREE) is first
-    for number in range(selection._KEPT):
+    for number in range(selection._MAX_CACHED):
         kept.of(Condition("rating", "=", -number - 1))
     again = kept.of(TREE)
     assert again is not first
-    np.testing.assert_array_equal(again.flags[0], first.flags[0])
+    np.testing.assert_array_equal(again.masks[0], first.masks[0])

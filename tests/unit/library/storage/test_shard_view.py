@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from snapseek.library.storage.database import Database
-from snapseek.library.storage.shard import Shard, ShardDraft, in_order
+from snapseek.library.storage.shard import Shard, ShardDraft, order_of
 from snapseek.library.storage.shard_files import ShardFiles
 from snapseek.library.storage.shard_view import ShardView
 from tests.support.record_files import EMPTY
@@ -17,7 +17,10 @@ ROWS = 700
 def shard(request, tmp_path, monkeypatch):
     if request.param == "lists":
         monkeypatch.setattr("snapseek.vectors.index.FLAT_ROWS", 300)
-    with Database.holding(tmp_path) as catalogue, ShardDraft(ShardFiles(catalogue, tmp_path), 8) as draft:
+    with (
+        Database.open_for_writing(tmp_path) as database,
+        ShardDraft(ShardFiles(database, tmp_path), 8) as draft,
+    ):
         for item, vector in enumerate(unit_rows(ROWS, dim=8), start=5):
             draft.append(vector[None], EMPTY | {"id": item})
         draft.finish()
@@ -61,6 +64,6 @@ def test_all_may_be_removed(shard):
 @pytest.mark.parametrize("rows", [0, 1, 2, 500])
 def test_rows_in_order_of_their_ids(rows, step):
     ids = 7 + step * np.random.default_rng(rows).permutation(rows).astype(np.int64)
-    order = in_order(ids)
+    order = order_of(ids)
     assert order.dtype == np.int64
     assert ids[order].tolist() == sorted(ids.tolist())
