@@ -9,8 +9,9 @@ import pytest
 from snapseek import errors
 from snapseek.cli import distil, index
 from snapseek.threads import resolve_threads
+from snapseek.vectors.arguments import memory_limit
 from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
-from snapseek.vectors.index import VectorIndex, memory_limit
+from snapseek.vectors.index import VectorIndex
 from tests.support.vector_rows import DIM, LISTS, unit_rows
 
 POINTS = [CalibrationPoint(0.9, 5, 50)]

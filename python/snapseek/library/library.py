@@ -35,7 +35,7 @@ from snapseek.models import Encoder
 from snapseek.sources import FetchLimits
 from snapseek.sources.folder import is_picture_name
 from snapseek.threads import resolve_threads
-from snapseek.vectors.index import memory_limit
+from snapseek.vectors.arguments import memory_limit
 
 _MOST_VECTORS = 100_000
 

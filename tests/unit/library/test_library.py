@@ -330,14 +330,14 @@ def test_a_full_disk_leaves_the_old_library(folder, tmp_path, encoder, monkeypat
 
 
 def test_no_library_to_open(tmp_path):
-    with pytest.raises(LibraryNotFoundError, match="found none"):
+    with pytest.raises(LibraryNotFoundError, match="got none"):
         Library.open(tmp_path / "nowhere")
 
 
 def test_a_folder_without_pictures(tmp_path, encoder):
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "notes.txt").write_text("x")
-    with pytest.raises(InputError, match="found none"):
+    with pytest.raises(InputError, match="got none"):
         Library.build(tmp_path / "p", tmp_path / "l", encoder=encoder)
     assert not (tmp_path / "l").exists()
 

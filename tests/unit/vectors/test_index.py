@@ -19,7 +19,8 @@ import snapseek
 from benches import clip_like
 from snapseek import VectorIndex
 from snapseek.errors import InputError
-from snapseek.vectors.index import FLAT_ROWS, CalibrationPoint, memory_limit
+from snapseek.vectors.arguments import memory_limit
+from snapseek.vectors.index import FLAT_ROWS, CalibrationPoint
 from tests.support import reference
 from tests.support.vector_rows import DIM, LISTS, names, unit_rows
 
