@@ -283,7 +283,7 @@ def noting(states: dict[str, list[int]], committed: Callable[[str], None]) -> It
     def noted(catalogue: Database) -> Iterator[None]:
         with transaction(catalogue):
             yield
-            version = catalogue.settings()["version"]
+            version = catalogue.settings.all()["version"]
             states[version] = sorted(_ids(catalogue))
         committed(version)
 

@@ -74,7 +74,7 @@ class Snapshot:
     @classmethod
     def _read(cls, path: Path, catalogue: Database, before: Self | None) -> Self:
         with catalogue.reading():
-            settings = catalogue.settings()
+            settings = catalogue.settings.all()
             sources = catalogue.sources.all()
             failed = catalogue.count_failed()
             rows = catalogue.shards.all()

@@ -59,7 +59,7 @@ def test_shards_that_stay_are_not_opened_again(folder, tmp_path, encoder):
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     before = opened.snapshot()
     with one_commit(tmp_path / "l") as database:
-        database.set_settings({"version": "other"})
+        database.settings.update({"version": "other"})
     assert opened.refresh()
     assert opened.snapshot() is not before
     assert opened.snapshot()._shards.parts[0].shard is before._shards.parts[0].shard
@@ -131,7 +131,7 @@ def test_a_shard_that_goes_while_it_is_taken_over_is_no_fault(folder, tmp_path, 
     writer = Library.open(tmp_path / "l", encoder=encoder)
     with one_commit(tmp_path / "l") as database:
         database.shards.add_tombstones(database.shards.all()[0].stem, [opened.browse(1)[0].id])
-        database.set_settings({"version": "buried"})
+        database.settings.update({"version": "buried"})
     real, calls = snapshot.Shards, []
 
     def shards(*arguments):

@@ -157,8 +157,8 @@ def test_an_index_gives_its_vectors_back(index: VectorIndex) -> None:
 def test_stored_vectors_are_what_scores_are_made_of(index: VectorIndex) -> None:
     query = unit_rows(1, seed=8)[0]
     ids, scores = index.search(query, 2000, exact=True)
-    place = np.argsort(index.ids())
-    np.testing.assert_allclose(index.vectors(place[ids[0]]) @ query, scores[0], atol=1e-4)
+    row_of = np.argsort(index.ids())
+    np.testing.assert_allclose(index.vectors(row_of[ids[0]]) @ query, scores[0], atol=1e-4)
 
 
 def test_a_filter_is_used_many_times(index: VectorIndex) -> None:
@@ -269,8 +269,10 @@ def test_sizes_are_understood(size: str | int, expected: int) -> None:
 def rows_with_ties(draw: st.DrawFn) -> tuple[reference.F32, reference.F32]:
     dim = draw(st.integers(1, 20))
     values = st.sampled_from([-1.0, -0.5, 0.0, 0.25, 1.0])
-    few = draw(hnp.arrays(np.float32, (draw(st.integers(1, 8)), dim), elements=values))
-    rows = few[draw(hnp.arrays(np.int64, draw(st.integers(0, 60)), elements=st.integers(0, len(few) - 1)))]
+    distinct = draw(hnp.arrays(np.float32, (draw(st.integers(1, 8)), dim), elements=values))
+    rows = distinct[
+        draw(hnp.arrays(np.int64, draw(st.integers(0, 60)), elements=st.integers(0, len(distinct) - 1)))
+    ]
     queries = draw(hnp.arrays(np.float32, (draw(st.integers(1, 3)), dim), elements=values))
     return rows, queries
 
@@ -377,9 +379,9 @@ def test_recall_on_clip_like_rows(tmp_path: Path) -> None:
     info = index.info()
     assert info.kind == "lists"
     assert info.nlist > 200
-    for queries, least in ((text, 0.90), (image, 0.95)):
+    for queries, target in ((text, 0.90), (image, 0.95)):
         found = index.search(queries, effort=0.95)[0]
-        assert recall(found, clip_like.exact(base, queries, k=10)) >= least
+        assert recall(found, clip_like.exact(base, queries, k=10)) >= target
     found = index.search(text, effort="max")[0]
     assert recall(found, clip_like.exact(base, text, k=10)) >= 0.97
 

@@ -73,7 +73,7 @@ class BatchWriter:
         self._queries = queries
         self._threads = threads
         self._after_commit = after_commit
-        self._next_id = int(database.settings().get("next_id", "1"))
+        self._next_id = int(database.settings.all().get("next_id", "1"))
         self._begin()
 
     def _begin(self) -> None:
@@ -144,9 +144,9 @@ class BatchWriter:
             database.connection.execute("INSERT OR REPLACE INTO main.files SELECT * FROM temp.done")
             if draft is not None:
                 database.shards.add(draft.row())
-            created = database.settings().get("created")
+            created = database.settings.all().get("created")
             settings = library_meta(self._directory, self._encoder, self._next_id)
-            database.set_settings(settings | ({"created": created} if created else {}))
+            database.settings.update(settings | ({"created": created} if created else {}))
         self._draft = None
         if draft is not None:
             draft.__exit__()

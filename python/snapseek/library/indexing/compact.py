@@ -167,7 +167,7 @@ def _merge(
             database.shards.drop(old)
             if draft.rows:
                 database.shards.add(draft.row(source))
-            database.set_settings(fresh_version())
+            database.settings.update(fresh_version())
     remove_stray_files(database, directory)
 
 

@@ -77,7 +77,7 @@ def import_vectors(
             return
         check_sharing(database, found.folder, encoder)
         check_disk_space(directory, found.rows, found.dim, _record_bytes(found))
-        rows = _ImportedRows(found, int(database.settings().get("next_id", "1")), progress)
+        rows = _ImportedRows(found, int(database.settings.all().get("next_id", "1")), progress)
         with ShardDraft(ShardFiles(database, directory), encoder.dim, rows.schema) as draft:
             for vectors, records in rows.blocks():
                 draft.extend(vectors, records)
@@ -86,12 +86,12 @@ def import_vectors(
         with database.transaction():
             database.shards.replace(found.folder, [draft.row()])
             database.imports.replace(found.folder, rows.files)
-            database.set_settings(library_meta(directory, encoder, rows.next_id))
+            database.settings.update(library_meta(directory, encoder, rows.next_id))
 
 
 def _is_current(database: Database, found: Embeddings, encoder: Encoder) -> bool:
     """Return whether exactly these files were imported, unchanged, for this model."""
-    if database.settings().get("fingerprint") != encoder.space:
+    if database.settings.all().get("fingerprint") != encoder.space:
         return False
     rows = [row for row in database.imports.all() if row.source == found.folder]
     known = {replace(row, left_out=0, reason=None) for row in rows}

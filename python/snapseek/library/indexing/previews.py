@@ -188,7 +188,7 @@ class _PreviewRun:
             self._database.shards.drop([row.stem])
             self._database.shards.add(new)
             self._database.shards.add_tombstones(new.stem, deleted.tolist())
-            self._database.set_settings(fresh_version())
+            self._database.settings.update(fresh_version())
         remove_stray_files(self._database, self._directory)
         self._queue.remove_applied()
         return new

@@ -51,7 +51,7 @@ def remove(directory: Path, pictures: Sequence[int | str | Path], options: Compa
             paths = [Path(os.path.abspath(path)) for path in pictures if not isinstance(path, int)]  # noqa: PTH100
             for path in paths:
                 _remove_path(database, shards, path)
-            database.set_settings(fresh_version())
+            database.settings.update(fresh_version())
         remove_stray_files(database, directory)
         after = len(Shards(directory, database.shards.all(), database.shards.tombstones(), shards))
         compact_if_space(database, directory, options)

@@ -79,6 +79,6 @@ def _apply(database: Database, found: Findings) -> RepairReport:
     for stem, items in found.stale_tombstones.items():
         database.shards.remove_tombstones(stem, items.tolist())
     database.files.mark_pending(found.lost.tolist())
-    next_id = max(found.next_id, int(database.settings().get("next_id", "1")))
-    database.set_settings({"next_id": str(next_id)} | fresh_version())
+    next_id = max(found.next_id, int(database.settings.all().get("next_id", "1")))
+    database.settings.update({"next_id": str(next_id)} | fresh_version())
     return RepairReport(tuple(found.problems), len(found.broken), len(found.lost), tuple(imports))

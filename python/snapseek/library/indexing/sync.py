@@ -203,7 +203,7 @@ class _SyncRun:
 
     def _replaces_model(self) -> bool:
         """Return whether another model replaces all pictures. Raises ModelMismatchError if others stay."""
-        fingerprint = self.database.settings().get("fingerprint")
+        fingerprint = self.database.settings.all().get("fingerprint")
         if not self.options.may_replace or fingerprint is None:
             return False
         encoder = self.options.encoder()
@@ -212,7 +212,7 @@ class _SyncRun:
         query = "SELECT count(*) FROM main.files WHERE source NOT IN (SELECT source FROM temp.scanned)"
         (others,) = self.database.connection.execute(query).fetchone()
         if others or any(shard.rows and shard.source is not None for shard in self.database.shards.all()):
-            raise mixed_models(self.database.settings()["model"], encoder)
+            raise mixed_models(self.database.settings.all()["model"], encoder)
         return True
 
     def _commit_known(
@@ -241,7 +241,7 @@ class _SyncRun:
             )
             if draft is not None:
                 database.shards.add(draft.row())
-            database.set_settings(fresh_version())
+            database.settings.update(fresh_version())
         self.report = replace(self.report, removed=len(removed))
 
     def _embed(self, tracker: FileTracker, total: int, *, replace_all: bool) -> None:

@@ -101,7 +101,7 @@ def inspect(
     found = Findings(problems=list(_damage(database, directory / FILE_NAME)))
     if found.problems:
         return found
-    settings, rows, tombstones = database.settings(), database.shards.all(), database.shards.tombstones()
+    settings, rows, tombstones = database.settings.all(), database.shards.all(), database.shards.tombstones()
     dim = int(settings.get("dim", "0"))
     _read_tables(database)
     living: dict[str, _Ids] = {}

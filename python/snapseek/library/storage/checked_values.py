@@ -25,14 +25,19 @@ _NEEDED = ("name", "model", "dim", "created", "version")
 class Checker:
     """Checks the values of one database; each method returns the value or raises FormatError."""
 
-    def __init__(self, path: Path, mend: str) -> None:
-        """Errors name the database `path` and end with `mend`."""
+    def __init__(self, path: Path, hint: str) -> None:
+        """Errors name the database `path` and have that `hint`."""
         self._path = path
-        self._mend = mend
+        self._hint = hint
 
     def fail(self, what: str, value: object) -> NoReturn:
-        """Raise FormatError: expected `what`, found `value`."""
-        raise FormatError(f"{self._path} is damaged: expected {what}, found {_excerpt(value)}; {self._mend}")
+        """Raise FormatError: expected `what`, got `value`."""
+        raise FormatError(
+            f"{self._path} is damaged: expected {what}, got {_excerpt(value)}",
+            expected=what,
+            got=_excerpt(value),
+            hint=self._hint,
+        )
 
     def whole(self, value: object, what: str, low: int = 0, high: int = MAX_WHOLE) -> int:
         """Return a whole number within bounds."""
@@ -67,7 +72,7 @@ class Checker:
         return value
 
     def key(self, value: object, what: str) -> str:
-        """Return what names a picture in its source: a path, an url of a list as it was written, or a row."""
+        """Return the key of a picture in its source: a path, a URL as its list has it, or a row."""
         if type(value) is not bytes or not value:
             self.fail(f"bytes as {what}", value)
         return os.fsdecode(value)

@@ -30,6 +30,7 @@ from snapseek.library.storage.schema import (
     OWNED_FILE_TABLES,
     TABLES,
 )
+from snapseek.library.storage.settings_table import SettingsTable
 from snapseek.library.storage.shard_table import ShardTable
 from snapseek.library.storage.source_table import SourceTable
 from snapseek.library.storage.sqlite_connection import as_library_error, connect
@@ -43,7 +44,7 @@ class Database:
 
     Attributes
     ----------
-    shards, sources, files, imports, owned_files
+    settings, sources, shards, files, imports, owned_files
         The tables. Writing to them needs `open_for_writing` and, but for `owned_files`, a `transaction`.
     connection
         The connection, for queries that join a table with temporary ones.
@@ -54,6 +55,7 @@ class Database:
         self.connection = connection
         self._path = path
         self._check = Checker(path, _HINT)
+        self.settings = SettingsTable(connection, self._check)
         self.sources = SourceTable(connection, self._check)
         self.shards = ShardTable(connection, self._check, self.sources)
         self.imports = ImportTable(connection, self._check, self.sources)
@@ -81,7 +83,7 @@ class Database:
                 hint=f"create one with: snapseek index FOLDER --library {directory}",
             )
         check_readable(directory)
-        # Next to a database in write-ahead mode SQLite creates files, unless it is told that nobody writes.
+        # SQLite creates files next to a database in write-ahead mode, unless the URI says that nobody writes.
         is_still = not os.access(directory, os.W_OK) and not path.with_name(f"{FILE_NAME}-shm").exists()
         mode = "mode=ro&immutable=1" if is_still else "mode=ro"
         uri = f"{path.absolute().as_uri()}?{mode}"
@@ -146,7 +148,7 @@ class Database:
             with self.transaction():
                 if is_old:
                     upgrade_tables(self.connection, TABLES)
-                    self.set_settings({"format": str(FORMAT)})
+                    self.settings.update({"format": str(FORMAT)})
                 self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 for statement in OWNED_FILE_TABLES.split(";\n"):
                     self.connection.execute(statement)
@@ -176,11 +178,9 @@ class Database:
 
     def _checked_format(self) -> str:
         with _library_errors(self._path):
-            found = self._stored_settings().get("format", "0")
+            found = self.settings.format()
             query = "SELECT count(*) FROM main.sqlite_master WHERE type IN ('trigger', 'view')"
             (extra,) = self.connection.execute(query).fetchone()
-        if type(found) is not str or not found.isdecimal():
-            self._check.fail("the number of a format", found)
         if found not in (str(FORMAT), OLD_FORMAT):
             raise FormatError(
                 expected=f"a library of format {FORMAT} or older",
@@ -204,17 +204,6 @@ class Database:
         """Return a number that changes with every commit of another connection."""
         with _library_errors(self._path):
             return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
-
-    def settings(self) -> dict[str, str]:
-        """Return all settings: format, name, model, fingerprint, dim, created, version, next_id."""
-        return self._check.settings(self._stored_settings())
-
-    def _stored_settings(self) -> dict[object, object]:
-        return dict(self.connection.execute("SELECT name, value FROM settings"))
-
-    def set_settings(self, values: dict[str, str]) -> None:
-        """Store settings; others stay as they are."""
-        self.connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", values.items())
 
     def count_failed(self) -> int:
         """Return the number of pictures that could not be indexed or imported."""

@@ -37,7 +37,7 @@ def queries_of(encoder: Encoder, rows: int, queries: Queries | None) -> Queries 
 
 def check_sharing(database: Database, source: Path | None, encoder: Encoder) -> None:
     """Raise ModelMismatchError if vectors of `encoder` for `source` (None: pictures) would mix two models."""
-    settings = database.settings()
+    settings = database.settings.all()
     stays = any(shard.rows and shard.source != source for shard in database.shards.all())
     if stays and settings["fingerprint"] != encoder.space:
         raise mixed_models(settings["model"], encoder)

@@ -21,7 +21,7 @@ from snapseek.library.storage.spool import Spool
 from snapseek.vectors.index import Allow, CalibrationPoint, Filter, RowMask, VectorIndex
 
 DEEPEST_PAGE = 1000
-"""At least so many candidates are reranked for any k, so that consecutive pages fit together."""
+"""The minimum number of reranked candidates for any k, so that consecutive pages fit together."""
 
 Queries = NDArray[np.float16] | NDArray[np.float32]
 ProgressCallback = Callable[[str, float], object]

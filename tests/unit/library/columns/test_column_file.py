@@ -42,8 +42,8 @@ def test_every_byte_of_every_array_counts(tmp_path):
     whole = path.read_bytes()
     begin = -(-(16 + int.from_bytes(whole[8:12], "little")) // 64) * 64
     refused = 0
-    for place in range(begin, len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+    for position in range(begin, len(whole)):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
         try:
             read_arrays(path, STAMP)
         except FormatError:
@@ -65,13 +65,13 @@ def test_a_folder_that_refuses_is_no_error(tmp_path):
 
 
 @settings(max_examples=200, deadline=None)
-@given(cut=st.integers(0, 400), place=st.integers(0, 400), value=st.integers(0, 255))
-def test_damage_of_the_header_is_noticed_and_none_does_harm(tmp_path_factory, cut, place, value):
+@given(cut=st.integers(0, 400), position=st.integers(0, 400), value=st.integers(0, 255))
+def test_damage_of_the_header_is_noticed_and_none_does_harm(tmp_path_factory, cut, position, value):
     path = tmp_path_factory.mktemp("damage") / "x.facet"
     write_arrays(path, STAMP, ARRAYS)
     whole = path.read_bytes()
     damaged = bytearray(whole[: max(1, len(whole) - cut)])
-    damaged[min(place, len(damaged) - 1)] = value
+    damaged[min(position, len(damaged) - 1)] = value
     path.write_bytes(bytes(damaged))
     try:
         found = read_arrays(path, STAMP)

@@ -8,7 +8,7 @@ from snapseek.library.filters.ast import Condition, GeoWithin
 from tests.support.record_files import write_records
 
 ROWS = [
-    {"caption": f"a red door {number}", "licence": "cc0", "tags": ["b"], "width": number}
+    {"caption": f"a red gate {number}", "licence": "cc0", "tags": ["b"], "width": number}
     for number in range(30)
 ]
 
@@ -25,7 +25,7 @@ def opened(tmp_path, rows=ROWS, stem="s"):
 
 
 CONDITIONS = [
-    Condition("caption", "contains", "door 7"),
+    Condition("caption", "contains", "gate 7"),
     Condition("licence", "=", "cc0"),
     Condition("tags", "=", "b"),
     Condition("width", ">", 20),

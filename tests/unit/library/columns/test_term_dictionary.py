@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from snapseek.library.columns.term_dictionary import TermDictionary
 
-TEXTS = ["", "2019/holiday", "a", "ab", "b", "beach", "holiday", "holiday/x", "red door", "é", "海"]
+TEXTS = ["", "2019/holiday", "a", "ab", "b", "beach", "holiday", "holiday/x", "red gate", "é", "海"]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_words_and_folders(vocabulary):
         return [vocabulary[code].decode() for code in vocabulary.codes(operator, value)]
 
     assert (
-        found("contains", "red") == found("contains", "red do*") == found("contains", "door") == ["red door"]
+        found("contains", "red") == found("contains", "red do*") == found("contains", "gate") == ["red gate"]
     )
     assert found("contains", "re") == []
     assert found("contains", "holiday x") == ["holiday/x"]

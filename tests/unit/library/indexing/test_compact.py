@@ -28,7 +28,7 @@ def fake(living, dead=0, is_flat=True):
     return FakePart(living=living, shard=range(living + dead), is_flat=is_flat, alive=dead or None)
 
 
-def chosen(parts):
+def selected(parts):
     return [part.living for part in compact_if_due(parts)]
 
 
@@ -55,7 +55,7 @@ def chosen(parts):
     ],
 )
 def test_what_is_worth_a_merge(parts, expected):
-    assert chosen(parts) == expected
+    assert selected(parts) == expected
 
 
 @pytest.mark.parametrize(

@@ -19,15 +19,15 @@ COUNT = 37
 @pytest.fixture
 def folder(tmp_path):
     """Many colours; number 5 is broken, number 20 is empty."""
-    place = tmp_path / "pictures"
-    place.mkdir()
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
     rng = np.random.default_rng(3)
     for number in range(COUNT):
         color = tuple(int(level) for level in rng.integers(0, 256, 3))
-        Image.new("RGB", (30 + number, 40), color).save(place / f"{number:02}.png")
-    (place / "05.png").write_bytes((place / "06.png").read_bytes()[:60])
-    (place / "20.png").write_bytes(b"")
-    return place
+        Image.new("RGB", (30 + number, 40), color).save(pictures / f"{number:02}.png")
+    (pictures / "05.png").write_bytes((pictures / "06.png").read_bytes()[:60])
+    (pictures / "20.png").write_bytes(b"")
+    return pictures
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -30,11 +30,11 @@ def known(files):
     ]
 
 
-def compared(place, before, now, monkeypatch):
+def compared(library_path, before, now, monkeypatch):
     """Moved, touched, gone and todo, by path; and how many are unchanged."""
     contents = {ROOT / name: content for name, (_, _, content) in now.items()}
     monkeypatch.setattr(module, "content_hash", contents.get)
-    with Database.open_for_writing(place) as database:
+    with Database.open_for_writing(library_path) as database:
         with database.transaction():
             clear_files(database)
             source = database.sources.get_or_create(FOLDER, ROOT)
@@ -57,8 +57,8 @@ def compared(place, before, now, monkeypatch):
 @given(FILES, FILES)
 def test_every_file_has_one_fate(tmp_path_factory, before, now):
     with pytest.MonkeyPatch.context() as patch:
-        place = tmp_path_factory.getbasetemp() / "tracker"
-        moved, touched, gone, todo, unchanged = compared(place, before, now, patch)
+        library_path = tmp_path_factory.getbasetemp() / "tracker"
+        moved, touched, gone, todo, unchanged = compared(library_path, before, now, patch)
     ids = {row.within: row.item for row in known(before)}
     assert set(moved) | touched | set(todo) | {n for n in now if before.get(n, ())[:2] == now[n][:2]} == set(
         now

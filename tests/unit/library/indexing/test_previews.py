@@ -197,12 +197,12 @@ def test_a_damaged_note_of_what_was_made_is_told(tmp_path, encoder, web):
 
 def test_the_command(tmp_path, encoder, web, capsys):
     imported(tmp_path, encoder, [web.url("red.jpg"), web.url("gone.jpg"), "a.jpg"])
-    place = str(tmp_path / "l")
-    assert main(["previews", place, "--allow-private"]) == 0
+    library_path = str(tmp_path / "l")
+    assert main(["previews", library_path, "--allow-private"]) == 0
     said = capsys.readouterr().err
     assert "1 previews made, 1 could not be made" in said
     assert "1 originals are files: pass their folder with --originals DIR" in said
     assert "1 x the server answers 404 (Not Found)" in said
     web.routes["gone.jpg"] = answer(body=picture())
-    assert main(["previews", place, "--allow-private", "--retry-failed"]) == 0
+    assert main(["previews", library_path, "--allow-private", "--retry-failed"]) == 0
     assert "1 previews made, 0 could not be made" in capsys.readouterr().err

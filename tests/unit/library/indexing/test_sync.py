@@ -1,4 +1,4 @@
-"""snapseek.library.indexing.sync: folders that change, taken up with as little work as can be."""
+"""snapseek.library.indexing.sync: folders that change, synced with as little work as possible."""
 
 import os
 import shutil
@@ -26,13 +26,13 @@ def embedded(monkeypatch):
     names = []
     inner = sync.embed_pictures
 
-    def spy(pictures, *rest):
+    def spy(pictures, *arguments):
         def noted():
             for picture in pictures:
                 names.append(picture.within)
                 yield picture
 
-        return inner(noted(), *rest)
+        return inner(noted(), *arguments)
 
     monkeypatch.setattr(sync, "embed_pictures", spy)
     return names

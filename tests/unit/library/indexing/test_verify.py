@@ -19,10 +19,10 @@ from tests.support.vector_rows import unit_rows
 @pytest.fixture
 def grown(folder, tmp_path, encoder):
     """A library with a tombstone, a moved picture, one that is broken, and vectors."""
-    place = tmp_path / "l"
-    library = Library.build(folder, place, encoder=encoder)
+    library_path = tmp_path / "l"
+    library = Library.build(folder, library_path, encoder=encoder)
     laion = write_embeddings(tmp_path / "laion", unit_rows(30, dim=3).astype("f2"))
-    Library.import_vectors(laion, place, encoder=encoder)
+    Library.import_vectors(laion, library_path, encoder=encoder)
     (folder / "bad.jpg").write_bytes(b"x")
     (folder / "red.jpg").rename(folder / "deep" / "red2.jpg")
     with pytest.MonkeyPatch.context() as patch:
@@ -31,14 +31,14 @@ def grown(folder, tmp_path, encoder):
         library.sync()
         library.refresh()
         library.remove(library.search("green", 1)[0].id)
-    with Database.open(place) as opened:
+    with Database.open(library_path) as opened:
         assert opened.shards.tombstones()
         assert len(opened.shards.all()) == 3
-    return place
+    return library_path
 
 
-def shards(place, suffix):
-    return sorted((place / "shards").glob(f"*{suffix}"))
+def shards(library_path, suffix):
+    return sorted((library_path / "shards").glob(f"*{suffix}"))
 
 
 def test_a_whole_library(grown):
@@ -80,9 +80,9 @@ def test_any_damage_to_a_file_is_found(grown, suffix, damage):
 def test_every_bit_of_the_records_counts(grown):
     path = shards(grown, ".arrow")[0]
     good = path.read_bytes()
-    for place in range(0, len(good), len(good) // 40):
+    for library_path in range(0, len(good), len(good) // 40):
         data = bytearray(good)
-        data[place] ^= 0x10
+        data[library_path] ^= 0x10
         path.write_bytes(data)
         assert verify(grown) != []
 
@@ -135,9 +135,9 @@ def test_a_flipped_bit_of_a_column_index_is_found_and_mended(grown, monkeypatch)
     expected = Library.open(grown).browse(where="type:jpeg").total
     path = shards(grown, f".{SCHEMA.get_field_index('kind')}.facet")[0]
     whole = path.read_bytes()
-    for place in (-1, 20):  # in the last array, in the header
+    for library_path in (-1, 20):  # in the last array, in the header
         data = bytearray(whole)
-        data[place] ^= 1
+        data[library_path] ^= 1
         path.write_bytes(data)
         assert Library.open(grown).browse(where="type:jpeg").total == expected
         path.write_bytes(data)

@@ -59,7 +59,7 @@ def test_values_are_those_that_were_written(data, tmp_path_factory):
         )
     )
     rows = np.array(wanted, np.int64).reshape(-1, 2)
-    assert read(rows[:, 0], rows[:, 1]) == [batches[batch][place] for batch, place in wanted]
+    assert read(rows[:, 0], rows[:, 1]) == [batches[batch][index] for batch, index in wanted]
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])

@@ -80,16 +80,16 @@ def test_what_an_error_of_sqlite_means(code, kind):
 
 
 @pytest.fixture
-def place(folder, tmp_path, encoder):
+def library_path(folder, tmp_path, encoder):
     Library.build(folder, tmp_path / "l", encoder=encoder)
     return tmp_path / "l"
 
 
-def changed(place, *statements):
+def changed(library_path, *statements):
     """Statements that the schema would refuse."""
-    with closing(sqlite3.connect(place / "library.db", isolation_level=None)) as connection:
+    with closing(sqlite3.connect(library_path / "library.db", isolation_level=None)) as connection:
         read_mutations.loosen(connection)
-    with closing(sqlite3.connect(place / "library.db", isolation_level=None)) as connection:
+    with closing(sqlite3.connect(library_path / "library.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         for statement in statements:
             connection.execute(statement)
@@ -111,29 +111,29 @@ def changed(place, *statements):
         "DROP TABLE tombstones",
     ],
 )
-def test_a_database_with_false_values_is_refused_by_all_that_reads(place, statement):
-    changed(place, statement)
+def test_a_database_with_false_values_is_refused_by_all_that_reads(library_path, statement):
+    changed(library_path, statement)
     with pytest.raises(FormatError, match=r"library\.db|shard"):
-        Library.open(place)
+        Library.open(library_path)
     with suppress(FormatError):
-        assert verify(place) != []
+        assert verify(library_path) != []
 
 
 @pytest.mark.parametrize("value", ["CAST(x'ff41' AS TEXT)", "x'ff'"])
-def test_failures_that_cannot_be_read_are_an_error_of_ours(place, value):
-    library = Library.open(place)
-    changed(place, f"UPDATE files SET reason = {value}, item = NULL")
+def test_failures_that_cannot_be_read_are_an_error_of_ours(library_path, value):
+    library = Library.open(library_path)
+    changed(library_path, f"UPDATE files SET reason = {value}, item = NULL")
     with pytest.raises(FormatError, match=r"library\.db is damaged"):
         library.failures()
 
 
-def test_a_tombstone_of_no_row_takes_nothing_away(place):
-    count = len(Library.open(place))
-    changed(place, "INSERT INTO tombstones SELECT stem, 999999 FROM shards")
-    assert len(Library.open(place)) == count
+def test_a_tombstone_of_no_row_takes_nothing_away(library_path):
+    count = len(Library.open(library_path))
+    changed(library_path, "INSERT INTO tombstones SELECT stem, 999999 FROM shards")
+    assert len(Library.open(library_path)) == count
 
 
-def test_a_path_that_leads_out_of_its_folder_is_not_read(place):
-    changed(place, "UPDATE files SET within = CAST('../x.jpg' AS BLOB) WHERE item = 1")
-    with Database.open(place) as database, pytest.raises(FormatError, match="a path below a folder"):
+def test_a_path_that_leads_out_of_its_folder_is_not_read(library_path):
+    changed(library_path, "UPDATE files SET within = CAST('../x.jpg' AS BLOB) WHERE item = 1")
+    with Database.open(library_path) as database, pytest.raises(FormatError, match="a path below a folder"):
         list(database.files.all())

@@ -17,12 +17,12 @@ BAD = FileRow(Path("/p"), "caf\udce9.jpg", 10, 20, None, "broken")
 
 def test_what_is_written_is_read(tmp_path):
     with one_commit(tmp_path / "l") as database:
-        database.set_settings({"name": "x"})
+        database.settings.update({"name": "x"})
         database.shards.replace(None, [ShardRow("5" * 16, 2)])
         add_file(database, ROW)
         add_file(database, BAD)
     with Database.open(tmp_path / "l") as database:
-        assert database.settings() == {"format": "3", "name": "x"}
+        assert database.settings.all() == {"format": "3", "name": "x"}
         assert database.shards.all() == [ShardRow("5" * 16, 2)]
         assert list(database.files.all()) == [ROW, BAD]
         assert database.count_failed() == 1
@@ -106,7 +106,7 @@ def test_a_damaged_database_is_not_written_over(tmp_path):
 
 def test_a_library_of_a_newer_format(tmp_path):
     with one_commit(tmp_path) as database:
-        database.set_settings({"format": "99"})
+        database.settings.update({"format": "99"})
     with pytest.raises(FormatError) as reading:
         Database.open(tmp_path)
     with pytest.raises(FormatError) as writing, one_commit(tmp_path):

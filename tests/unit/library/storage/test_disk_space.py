@@ -1,4 +1,4 @@
-"""snapseek.library.storage.disk_space: a disk that is too full is told before anything is done."""
+"""snapseek.library.storage.disk_space: a full disk is an error before any work starts."""
 
 import shutil
 from collections import namedtuple

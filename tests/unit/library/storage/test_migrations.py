@@ -34,19 +34,19 @@ CREATE TABLE files (
 def old(folder, tmp_path, encoder):
     """A library of pictures, a broken one among them, and of vectors, as version 2 wrote it."""
     (folder / "bad.jpg").write_bytes(b"x")
-    place = tmp_path / "l"
-    Library.build(folder, place, encoder=encoder)
+    library_path = tmp_path / "l"
+    Library.build(folder, library_path, encoder=encoder)
     laion = write_embeddings(tmp_path / "laion", unit_rows(30, dim=3).astype("f2"))
-    Library.import_vectors(laion, place, encoder=encoder)
-    with Database.open(place) as new:
+    Library.import_vectors(laion, library_path, encoder=encoder)
+    with Database.open(library_path) as new:
         settings, shards, files, imports = (
-            new.settings(),
+            new.settings.all(),
             new.shards.all(),
             list(new.files.all()),
             new.imports.all(),
         )
-    (place / FILE_NAME).unlink()
-    with closing(sqlite3.connect(place / FILE_NAME)) as connection:
+    (library_path / FILE_NAME).unlink()
+    with closing(sqlite3.connect(library_path / FILE_NAME)) as connection:
         connection.executescript(FORMAT_2)
         connection.executemany("INSERT INTO settings VALUES (?, ?)", (settings | {"format": "2"}).items())
         rows = [(s.stem, s.rows, os.fsencode(s.source) if s.source else b"") for s in shards]
@@ -65,7 +65,7 @@ def old(folder, tmp_path, encoder):
             row = (os.fsencode(i.source), os.fsencode(i.within), i.size_bytes, i.modified_ns, i.rows, 0, None)
             connection.execute("INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         connection.commit()
-    return place
+    return library_path
 
 
 def test_an_old_library_is_read_as_it_is(old, folder, tmp_path, encoder):
@@ -89,7 +89,7 @@ def test_the_next_writer_renews_it(old, folder, tmp_path, encoder):
     report = library.sync()
     assert (report.unchanged, report.added) == (len(PICTURES) + 1, 0)
     with Database.open(old) as database:
-        assert database.settings()["format"] == "3"
+        assert database.settings.all()["format"] == "3"
         again = (
             database.shards.all(),
             list(database.files.all()),
