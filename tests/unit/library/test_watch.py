@@ -124,7 +124,7 @@ def test_a_library_that_is_busy_is_tried_again(own, monkeypatch):
 
 @pytest.mark.parametrize("names", [[], ["nowhere"]])
 def test_there_has_to_be_something_to_watch(names, tmp_path):
-    with pytest.raises(InputError, match="expected a folder to watch, found none"):
+    with pytest.raises(InputError, match="expected a folder to watch, got none"):
         bursts([tmp_path / name for name in names], tmp_path / "l", threading.Event())
 
 

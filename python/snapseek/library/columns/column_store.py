@@ -1,23 +1,15 @@
 """The column indexes of a shard: built on first use, and stored next to the records of a large shard."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError
 from snapseek.library.columns.column_builder import kind_of, label_list_index, numeric_index, text_index
-from snapseek.library.columns.column_check import check_arrays
-from snapseek.library.columns.column_file import StaleError, read_arrays, write_arrays
 from snapseek.library.columns.column_index import ColumnIndex, Flags
-from snapseek.library.columns.dictionary import DictionaryIndex
-from snapseek.library.columns.fulltext import FullTextArrays, FullTextIndex, TextScan
-from snapseek.library.columns.label_list import LabelListIndex
+from snapseek.library.columns.index_files import AnyIndex, IndexFiles
 from snapseek.library.columns.numeric import NumericIndex
 from snapseek.library.filters import typecheck
 from snapseek.library.filters.ast import Condition, GeoWithin
@@ -28,26 +20,6 @@ KEPT_ROWS = 100_000
 """Smaller shards store no indexes: they are rebuilt in milliseconds."""
 
 _EARTH_KM = 6371.0088
-_CLASSES: dict[str, Callable[..., Any]] = {
-    "NumberFacet": NumericIndex,
-    "ChoiceFacet": DictionaryIndex,
-    "ListFacet": LabelListIndex,
-}
-_STORED_NAMES: dict[type, str] = {
-    NumericIndex: "NumberFacet",
-    DictionaryIndex: "ChoiceFacet",
-    LabelListIndex: "ListFacet",
-    FullTextIndex: "WordFacet",
-}
-"""The names of the classes in files."""
-
-_STORED_NAMES_OF: dict[Kind, tuple[str, ...]] = {
-    "text": ("ChoiceFacet", "WordFacet"),
-    "list": ("ListFacet",),
-    "number": ("NumberFacet",),
-    "date": ("NumberFacet",),
-    "flag": ("NumberFacet",),
-}
 
 
 class ColumnStore:
@@ -60,7 +32,8 @@ class ColumnStore:
         }
         self.rows = len(records)
         self._records = records
-        self._record_path = path if self.rows >= KEPT_ROWS else None
+        self.files = IndexFiles(records, self.kinds, path if self.rows >= KEPT_ROWS else None)
+        """The files of the indexes."""
         self._indexes: dict[str, ColumnIndex] = {}
         self._lock = threading.Lock()
 
@@ -70,23 +43,8 @@ class ColumnStore:
             return None
         with self._lock:
             if column not in self._indexes:
-                self._indexes[column] = self._load(column) or self._build(column)
+                self._indexes[column] = self.files.load(column) or self._build(column)
             return self._indexes[column]
-
-    def file_of(self, column: str) -> Path | None:
-        """Return the file of a column's index, or None if it has none."""
-        path = None if self._record_path is None else self._path(column)
-        return path if path is not None and path.is_file() else None
-
-    def damage(self, column: str) -> str | None:
-        """Return what is wrong with the file of a column, or None if it is sound, stale or missing."""
-        try:
-            self._from_file(column)
-        except StaleError:
-            return None
-        except FormatError as error:
-            return str(error)
-        return None
 
     def rebuild(self, column: str) -> None:
         """Build the index of a column again and replace its file."""
@@ -172,7 +130,7 @@ class ColumnStore:
 
     def _build(self, column: str) -> ColumnIndex:
         kind = self.kinds[column]
-        index: NumericIndex | DictionaryIndex | LabelListIndex | FullTextIndex | TextScan
+        index: AnyIndex
         with self._records.reading(f"column {column} cannot be read"):
             if kind == "text":
                 index = text_index(self._records, column)
@@ -180,52 +138,8 @@ class ColumnStore:
                 index = label_list_index(self._records, column)
             else:
                 index = numeric_index(self._records, column)
-        # The shard may have been dropped meanwhile, with its files.
-        is_stored = self._record_path is not None and self._record_path.is_file()
-        if is_stored and not isinstance(index, TextScan):
-            arrays = index.index.arrays() if isinstance(index, FullTextIndex) else _arrays_of(index)
-            write_arrays(self._path(column), self._stamp(column, _STORED_NAMES[type(index)]), arrays)
+        self.files.store(column, index)
         return index
-
-    def _load(self, column: str) -> ColumnIndex | None:
-        """Return the index from its file, unless that is missing, damaged or of other records."""
-        try:
-            return self._from_file(column)
-        except FormatError:
-            return None
-
-    def _from_file(self, column: str) -> ColumnIndex | None:
-        """Return the index from its file, None if there is none. Raises StaleError or FormatError."""
-        path = self.file_of(column)
-        if path is None:
-            return None
-        stale = StaleError(f"{path} was built from other records")
-        for name in _STORED_NAMES_OF[self.kinds[column]]:
-            try:
-                arrays = read_arrays(path, self._stamp(column, name))
-                check_arrays(name, arrays, self.rows, is_whole=self.kinds[column] in ("date", "flag"))
-            except StaleError:
-                continue
-            except ValueError as error:
-                raise FormatError(f"{path} is damaged: {error}") from error
-            if name == "WordFacet":
-                return FullTextIndex(FullTextArrays.from_arrays(arrays), TextScan(self._records, column))
-            index: ColumnIndex = _CLASSES[name](**arrays)
-            return index
-        raise stale
-
-    def _path(self, column: str) -> Path:
-        assert self._record_path is not None
-        return self._record_path.with_suffix(f".{self._records.schema.get_field_index(column)}.facet")
-
-    def _stamp(self, column: str, kind: str) -> dict[str, object]:
-        """Return what identifies the records: they never change, so the size of their file is enough."""
-        return {"facet": kind, "column": column, "rows": self.rows, "bytes": self._records.size_bytes}
-
-
-def _arrays_of(index: NumericIndex | DictionaryIndex | LabelListIndex) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an index by name."""
-    return {field.name: getattr(index, field.name) for field in fields(index)}
 
 
 def _filled(first: NumericIndex, second: NumericIndex) -> NumericIndex:

@@ -160,9 +160,9 @@ def _files_of(directory: Path, stem: str) -> Path:
 
 def _check_columns(shard: Shard, found: Findings) -> None:
     for column in shard.columns.kinds:
-        if message := shard.columns.damage(column):
+        if message := shard.columns.files.damage(column):
             found.columns.append((shard, column))
-            found.problems.append(Problem(shard.columns.file_of(column) or Path(column), message))
+            found.problems.append(Problem(shard.columns.files.find(column) or Path(column), message))
 
 
 def _checked(directory: Path, row: ShardRow, dim: int) -> Shard:

@@ -27,7 +27,7 @@ def arrays(tmp_path_factory):
         found = {}
         for column, name in COLUMNS.items():
             store.index(column)
-            found[name] = read_arrays(store.file_of(column), store._stamp(column, name))
+            found[name] = read_arrays(store.files.find(column), store.files._stamp(column, name))
         return found
 
 
@@ -81,5 +81,5 @@ def test_arrays_that_do_not_fit_are_refused(arrays, name, array, change):
 
 def test_times_are_whole(arrays):
     values = arrays["NumberFacet"]["values"].astype(np.float64)
-    with pytest.raises(ValueError, match="whole"):
+    with pytest.raises(ValueError, match="integers"):
         checked(arrays["NumberFacet"] | {"values": values}, "NumberFacet", is_whole=True)

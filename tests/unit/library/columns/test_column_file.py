@@ -32,7 +32,7 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     with pytest.raises(FormatError, match="cannot be read"):
         read_arrays(path, STAMP)
     write_arrays(path, STAMP, ARRAYS)
-    with pytest.raises(FormatError, match="something else"):
+    with pytest.raises(FormatError, match="other records"):
         read_arrays(path, STAMP | {"rows": 4})
 
 

@@ -36,7 +36,7 @@ def test_facets_are_kept_beside_the_records_and_used_again(tmp_path, kept, monke
     first = opened(tmp_path)
     expected = [first.mask(condition).tolist() for condition in CONDITIONS]
     assert len(list(tmp_path.glob("s.*.facet"))) == 4
-    monkeypatch.setattr(ColumnStore, "_made", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(ColumnStore, "_build", lambda *_: pytest.fail("built again"))
     again = ColumnStore(first._records, tmp_path / "s.arrow")
     assert [again.mask(condition).tolist() for condition in CONDITIONS] == expected
 

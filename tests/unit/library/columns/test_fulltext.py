@@ -99,7 +99,7 @@ def test_lengths_and_presence(facet, captions):
 def test_rows_that_are_not_there_are_refused(facet):
     arrays = facet.index.arrays()
     with pytest.raises(ValueError, match="rows beyond"):
-        FullTextArrays(**(arrays | {"rows": np.array([10_000], np.int32)}))
+        FullTextArrays.from_arrays(arrays | {"rows": np.array([10_000], np.int32)})
 
 
 def test_a_column_without_words_is_read_as_it_is(tmp_path):

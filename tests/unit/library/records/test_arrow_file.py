@@ -126,7 +126,7 @@ def test_a_place_that_cannot_be_written(tmp_path):
 
 
 def test_records_are_brought_into_any_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(module, "_CHUNK_BYTES", 1)
     records = Records(written(tmp_path / "r.arrow", 3000))
     order = np.random.default_rng(0).permutation(3000)
     batches = list(records.in_order(order))

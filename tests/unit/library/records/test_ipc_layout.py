@@ -96,7 +96,7 @@ def test_more_values_than_bytes_are_refused():
     node = struct.pack("<qqqq", 1, 0, 1, 1)
     start = data.index(node) + 16
     data[start : start + 16] = struct.pack("<qq", 1 << 40, 1 << 40)
-    with pytest.raises(LayoutError, match="fit"):
+    with pytest.raises(LayoutError, match="more values than fit"):
         check_layout(memoryview(data))
 
 

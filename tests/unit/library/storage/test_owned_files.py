@@ -89,8 +89,9 @@ def test_nothing_is_removed_through_a_link(library_path, tmp_path, encoder):
         lambda: repair(library_path),
         lambda: Library.build(tmp_path / "pictures", library_path, encoder=encoder),
     ):
-        with pytest.raises(StorageError, match=r"expected .*shards to be a directory .*found a link"):
+        with pytest.raises(StorageError) as caught:
             command()
+        assert caught.value.got == "a link"
     assert without_side_files(files_of(tmp_path)) == without_side_files(before)
 
 
