@@ -151,7 +151,7 @@ def _ends(
 def _follow(
     starts: NDArray[np.int64], sizes: NDArray[np.int64], begin: int, stop: NDArray[np.int64] | int
 ) -> bool:
-    """Whether ranges along the last axis are aligned, in order, disjoint and within `begin` and `stop`."""
+    """Return whether ranges along the last axis are aligned, ordered, disjoint and within bounds."""
     is_inside = (starts >= begin) & (starts <= stop) & (sizes >= 0) & (starts % _ALIGNMENT == 0)
     if not is_inside.all() or (sizes > stop - starts).any():
         return False

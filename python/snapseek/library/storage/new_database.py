@@ -99,7 +99,7 @@ def _write(descriptor: int, image: bytes) -> None:
 
 
 def is_draft_of(name: str, path: Path) -> bool:
-    """Whether a stopped `create_database` may have left a file of that name."""
+    """Return whether an interrupted `create_database` may have left a file of that name."""
     return name.startswith(path.name) and _DRAFT.fullmatch(name[len(path.name) :]) is not None
 
 

@@ -47,7 +47,7 @@ def facet(captions, tmp_path_factory):
         "red",
         "a",
         "red gate",
-        "red do*",
+        "red ga*",
         "d*",
         "gate red",
         "unique red gate",
