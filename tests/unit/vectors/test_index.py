@@ -51,7 +51,7 @@ def index(request: pytest.FixtureRequest) -> VectorIndex:
 # --- what it is for
 
 
-def test_it_is_found_at_the_front_door() -> None:
+def test_the_package_exports_vector_index() -> None:
     assert snapseek.VectorIndex is VectorIndex
 
 
@@ -68,7 +68,7 @@ def test_build_search_open(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.snap"]
 
 
-def test_few_rows_are_flat_and_settings_make_lists(index: VectorIndex, flat: VectorIndex) -> None:
+def test_few_rows_are_flat_unless_options_are_passed(index: VectorIndex, flat: VectorIndex) -> None:
     info = index.info()
     assert (info.rows, info.dim, info.size_bytes) == (2000, DIM, info.path.stat().st_size)
     if index is flat:
@@ -134,7 +134,7 @@ def test_effort_is_a_recall_a_name_or_a_measured_point(lists: VectorIndex) -> No
     assert found == [(3, 10)] * 4
 
 
-def test_the_setting_of_an_effort_is_told(lists: VectorIndex, flat: VectorIndex) -> None:
+def test_search_params_of_an_effort(lists: VectorIndex, flat: VectorIndex) -> None:
     assert flat.search_params() is None
     low, usual = lists.search_params("low"), lists.search_params()
     assert low is not None
@@ -143,7 +143,7 @@ def test_the_setting_of_an_effort_is_told(lists: VectorIndex, flat: VectorIndex)
     assert low.nprobe * low.shortlist <= usual.nprobe * usual.shortlist
 
 
-def test_an_index_gives_its_vectors_back(index: VectorIndex) -> None:
+def test_stored_vectors_are_close_to_the_input(index: VectorIndex) -> None:
     rows = [5, 3, 5]
     found = index.vectors(rows)
     assert (found.dtype, found.shape) == (np.float32, (3, index.dim))
@@ -258,7 +258,7 @@ def test_memory_bounds_the_file(tmp_path: Path) -> None:
     ("size", "expected"),
     [("100MB", 10**8), ("1.5 GiB", 3 * 2**29), ("7", 7), (12, 12), ("2k", 2000), ("1Tb", 10**12)],
 )
-def test_sizes_are_understood(size: str | int, expected: int) -> None:
+def test_memory_sizes_are_parsed(size: str | int, expected: int) -> None:
     assert memory_limit(size) == expected
 
 
@@ -294,7 +294,7 @@ def test_exact_equals_the_oracle(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(pair=rows_with_ties(), k=st.integers(0, 70), data=st.data())
-def test_exact_in_lists_agrees_with_brute_force(
+def test_exact_search_of_an_ivf_index_equals_brute_force(
     pair: tuple[reference.F32, reference.F32], k: int, data: st.DataObject
 ) -> None:
     rows, queries = pair
@@ -329,7 +329,7 @@ def test_what_progress_raises_ends_the_build(settings: Any, tmp_path: Path) -> N
     assert names(tmp_path) == []
 
 
-def test_progress_hears_every_stage(tmp_path: Path) -> None:
+def test_progress_reports_every_stage(tmp_path: Path) -> None:
     heard: list[tuple[str, float]] = []
     VectorIndex.build(
         unit_rows(2000), path=tmp_path / "a.snap", progress=lambda *step: heard.append(step), **LISTS
@@ -386,14 +386,14 @@ def test_recall_on_clip_like_rows(tmp_path: Path) -> None:
     assert recall(found, clip_like.exact(base, text, k=10)) >= 0.97
 
 
-def test_signals_are_left_as_they_were() -> None:
+def test_signal_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGINT)
     VectorIndex.build(unit_rows(10))
     assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize("settings", [{}, LISTS])
-def test_queries_in_halves(settings: Any) -> None:
+def test_float16_queries(settings: Any) -> None:
     index = VectorIndex.build(unit_rows(400), unit_rows(200, seed=1), **settings)
     halves = unit_rows(3, seed=2).astype(np.float16)
     for queries in (halves, halves[0]):

@@ -36,12 +36,12 @@ def checked(arrays, name, rows=ROWS, *, is_whole=False):
 
 
 @pytest.mark.parametrize("name", COLUMNS.values())
-def test_what_was_built_is_right(arrays, name):
+def test_built_arrays_are_valid(arrays, name):
     checked(arrays[name], name)
 
 
 @pytest.mark.parametrize("name", COLUMNS.values())
-def test_other_rows_and_other_arrays_are_refused(arrays, name):
+def test_arrays_of_other_rows_or_names_are_refused(arrays, name):
     with pytest.raises(ValueError, match="expected"):
         checked(arrays[name], name, ROWS + 1)
     with pytest.raises(ValueError, match="expected the arrays"):

@@ -32,7 +32,7 @@ CONDITIONS = [
 ]
 
 
-def test_facets_are_kept_beside_the_records_and_used_again(tmp_path, kept, monkeypatch):
+def test_indexes_are_stored_and_loaded(tmp_path, kept, monkeypatch):
     first = opened(tmp_path)
     expected = [first.mask(condition).tolist() for condition in CONDITIONS]
     assert len(list(tmp_path.glob("s.*.facet"))) == 4
@@ -41,13 +41,13 @@ def test_facets_are_kept_beside_the_records_and_used_again(tmp_path, kept, monke
     assert [again.mask(condition).tolist() for condition in CONDITIONS] == expected
 
 
-def test_few_rows_keep_nothing(tmp_path):
+def test_small_shards_store_no_index(tmp_path):
     opened(tmp_path).mask(CONDITIONS[0])
     assert [path.name for path in tmp_path.iterdir()] == ["s.arrow"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"x" * 100, "cut", "other"])
-def test_a_file_that_is_damaged_or_of_other_records_is_made_again(tmp_path, kept, damage):
+def test_damaged_or_stale_files_are_rebuilt(tmp_path, kept, damage):
     first = opened(tmp_path)
     expected = [first.mask(condition).tolist() for condition in CONDITIONS]
     if damage == "other":
@@ -63,7 +63,7 @@ def test_a_file_that_is_damaged_or_of_other_records_is_made_again(tmp_path, kept
     assert [again.mask(condition).tolist() for condition in CONDITIONS] == expected
 
 
-def test_a_column_that_is_not_there_has_no_value(tmp_path):
+def test_a_missing_column_fulfils_no_condition(tmp_path):
     store = opened(tmp_path)
     assert store.index("nothing") is None
     assert not store.mask(Condition("nothing", "exists", True)).any()

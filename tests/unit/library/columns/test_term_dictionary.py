@@ -12,7 +12,7 @@ def vocabulary():
     return TermDictionary.of(sorted(TEXTS, key=str.encode))
 
 
-def test_it_is_a_list_of_texts(vocabulary):
+def test_the_dictionary_is_a_sequence_of_texts(vocabulary):
     assert [text.decode() for text in vocabulary] == vocabulary.array().to_pylist() == sorted(TEXTS)
     with pytest.raises(IndexError):
         vocabulary[len(TEXTS)]

@@ -54,7 +54,7 @@ def selected(parts):
         ([fake(10**6, is_flat=False, dead=10**6)], [10**6]),
     ],
 )
-def test_what_is_worth_a_merge(parts, expected):
+def test_shards_that_are_worth_merging(parts, expected):
     assert selected(parts) == expected
 
 
@@ -69,12 +69,12 @@ def test_what_is_worth_a_merge(parts, expected):
         ([fake(10**6, is_flat=False), fake(4000), fake(4000)], [4000, 4000]),
     ],
 )
-def test_what_is_merged_in_the_middle_of_an_index(parts, expected):
+def test_shards_that_are_merged_during_an_index(parts, expected):
     assert [part.living for part in compact_flat_only(parts)] == expected
 
 
 @given(st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 100)), max_size=60))
-def test_shards_stay_few_and_rows_are_seldom_written_anew(pieces_of_rows):
+def test_shards_stay_few_and_rows_are_rewritten_rarely(pieces_of_rows):
     """However a library grows: logarithmically many shards, and rewrites for each row."""
     parts, total, written = [], 0, 0
     for rows, dead in pieces_of_rows:
@@ -121,7 +121,7 @@ def answers(library):
 
 
 @pytest.mark.parametrize("flat_rows", [50_000, 30])
-def test_the_answers_stay_the_same(worn, monkeypatch, flat_rows):
+def test_compaction_keeps_results(worn, monkeypatch, flat_rows):
     before, scored = answers(worn)
     monkeypatch.setattr(compact.core, "FLAT_ROWS", flat_rows)
     version = worn.version

@@ -78,7 +78,7 @@ def test_every_file_has_one_fate(tmp_path_factory, before, now):
     assert not [name for name in todo if name not in before and (now[name][0], now[name][2]) in left]
 
 
-def test_what_lies_in_a_folder_that_cannot_be_read_is_not_gone(tmp_path):
+def test_files_of_an_unreadable_folder_are_not_gone(tmp_path):
     with Database.open_for_writing(tmp_path) as database:
         with database.transaction():
             source = database.sources.get_or_create(FOLDER, ROOT)
@@ -90,7 +90,7 @@ def test_what_lies_in_a_folder_that_cannot_be_read_is_not_gone(tmp_path):
         assert [within for _, within, _ in tracker.gone()] == [b"a", b"ca"]
 
 
-def test_a_source_that_was_looked_at_in_part_lacks_nothing(tmp_path):
+def test_a_partial_scan_finds_nothing_gone(tmp_path):
     with Database.open_for_writing(tmp_path) as database:
         with database.transaction():
             source = database.sources.get_or_create(FOLDER, ROOT)

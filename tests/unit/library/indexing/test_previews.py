@@ -72,7 +72,7 @@ def test_previews_of_what_can_be_fetched(tmp_path, encoder, web):
     assert reasons[hits[""].id] == "its record has no address of an original"
 
 
-def test_what_failed_is_tried_again_only_when_asked(tmp_path, encoder, web):
+def test_failures_are_retried_only_with_retry_failed(tmp_path, encoder, web):
     library = imported(tmp_path, encoder, [web.url("red.jpg"), web.url("late.jpg")])
     assert library.previews(limits=HERE).failed == 1
     web.routes["late.jpg"] = answer(body=picture("blue"))
@@ -122,7 +122,7 @@ def test_removed_pictures_stay_removed_and_others_are_untouched(tmp_path, encode
     assert library.verify() == []
 
 
-def test_shards_are_renewed_now_and_then(tmp_path, encoder, web, monkeypatch):
+def test_shards_are_rewritten_in_groups(tmp_path, encoder, web, monkeypatch):
     monkeypatch.setattr(previews, "_MIN_APPLIED", 10)
     web.routes |= {f"{number}.jpg": answer(body=picture("blue")) for number in range(ROWS)}
     library = imported(tmp_path, encoder, [web.url(f"{number}.jpg") for number in range(ROWS)])
@@ -161,7 +161,7 @@ def made(library) -> set[int]:
 
 
 @pytest.mark.parametrize("after", [4, 14, 25])
-def test_a_kill_costs_only_what_was_under_way(tmp_path, encoder, web, after):
+def test_a_kill_loses_only_uncommitted_previews(tmp_path, encoder, web, after):
     """Some pictures answer, then one hangs for ever: the worker is killed there."""
     web.routes |= {f"{number}.jpg": answer(body=picture("blue")) for number in range(ROWS)}
     web.routes |= {f"{number}.jpg": silent for number in range(after, after + 4)}
@@ -186,7 +186,7 @@ def test_a_kill_costs_only_what_was_under_way(tmp_path, encoder, web, after):
     assert library.verify() == []
 
 
-def test_a_damaged_note_of_what_was_made_is_told(tmp_path, encoder, web):
+def test_a_damaged_preview_queue_is_refused(tmp_path, encoder, web):
     library = imported(tmp_path, encoder, [web.url("red.jpg")])
     (tmp_path / "l" / "previews.db").write_bytes(b"no database" * 500)
     with pytest.raises(FormatError, match=r"remove .*previews\.db"):

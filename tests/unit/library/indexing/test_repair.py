@@ -30,7 +30,7 @@ def stem_of(library_path, *, imported):
     return stem
 
 
-def test_a_whole_library_stays_as_it_is(library_path):
+def test_repair_of_a_sound_library_changes_nothing(library_path):
     version = Library.open(library_path).version
     assert repair(library_path) == RepairReport()
     assert Library.open(library_path).version == version
@@ -71,7 +71,7 @@ def test_a_broken_import_is_to_be_imported_again(library_path, tmp_path, encoder
         "UPDATE settings SET value = '2' WHERE name = 'next_id'",
     ],
 )
-def test_a_catalogue_that_tells_another_story_is_mended(library_path, tmp_path, encoder, statement):
+def test_inconsistent_tables_are_repaired(library_path, tmp_path, encoder, statement):
     with one_commit(library_path) as database:
         database.connection.execute(statement)
     assert verify(library_path)
@@ -84,7 +84,7 @@ def test_a_catalogue_that_tells_another_story_is_mended(library_path, tmp_path, 
     assert len({hit.id for hit in library.browse(99)}) == len(library)
 
 
-def test_a_catalogue_that_cannot_be_read(library_path):
+def test_repair_refuses_an_unreadable_database(library_path):
     (library_path / FILE_NAME).write_bytes(b"not a database" * 100)
     with pytest.raises(FormatError, match="damaged"):
         repair(library_path)

@@ -41,12 +41,12 @@ def shards(library_path, suffix):
     return sorted((library_path / "shards").glob(f"*{suffix}"))
 
 
-def test_a_whole_library(grown):
+def test_a_sound_library_has_no_problems(grown):
     assert verify(grown) == []
     assert Library.open(grown).verify() == []
 
 
-def test_progress_ends_at_all(grown):
+def test_progress_ends_at_1(grown):
     seen = []
     verify(grown, seen.append)
     assert seen[-1] == 1
@@ -98,7 +98,7 @@ def test_every_bit_of_the_records_counts(grown):
         ("UPDATE settings SET value = '2' WHERE name = 'next_id'", "next_id of at least"),
     ],
 )
-def test_a_catalogue_that_tells_another_story(grown, statement, message):
+def test_inconsistent_tables_are_found(grown, statement, message):
     with one_commit(grown) as opened:
         opened.connection.execute(statement)
     assert any(message in problem.message for problem in verify(grown))
@@ -130,7 +130,7 @@ def test_a_preview_that_is_too_large_is_found(folder, tmp_path, encoder, monkeyp
     assert "at most 500 bytes, got one of 501" in library.verify()[0].message
 
 
-def test_a_flipped_bit_of_a_column_index_is_found_and_mended(grown, monkeypatch):
+def test_a_flipped_bit_of_a_column_index_is_found_and_repaired(grown, monkeypatch):
     monkeypatch.setattr("snapseek.library.columns.column_store.KEPT_ROWS", 1)
     expected = Library.open(grown).browse(where="type:jpeg").total
     path = shards(grown, f".{SCHEMA.get_field_index('kind')}.facet")[0]

@@ -81,7 +81,7 @@ def test_other_types_are_left_to_arrow(tmp_path, kind):
     assert file_of(tmp_path / "a.arrow", kind, [[None]]).values_of("it") is None
 
 
-def test_a_column_that_lies_elsewhere_is_left_to_arrow(tmp_path):
+def test_a_column_outside_the_file_is_left_to_arrow(tmp_path):
     path = tmp_path / "a.arrow"
     schema = pa.schema({"it": pa.string()})
     with pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:

@@ -150,7 +150,7 @@ def test_false_offsets_are_an_error_before_any_kernel_runs(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "value"), [("width", None), ("uri", None), ("id", None)])
-def test_a_record_without_what_all_have_is_refused(tmp_path, name, value):
+def test_a_record_without_required_columns_is_refused(tmp_path, name, value):
     with pytest.raises(FormatError, match=f"column {name} lacks values"):
         write_records(tmp_path / "r.arrow", [{name: value}])
 

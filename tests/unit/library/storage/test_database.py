@@ -73,7 +73,7 @@ def test_an_error_in_the_first_write_leaves_no_folder(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_one_writer_and_readers_beside_it(tmp_path, monkeypatch):
+def test_one_writer_and_concurrent_readers(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_BUSY_TIMEOUT_S", 0.05)
     with one_commit(tmp_path) as first:
         add_file(first, ROW)
@@ -114,7 +114,7 @@ def test_a_library_of_a_newer_format(tmp_path):
     assert reading.value.got == writing.value.got == f"format 99 in {tmp_path / FILE_NAME}"
 
 
-def test_a_place_that_cannot_be_made(tmp_path):
+def test_a_directory_that_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("x")
     with (
         pytest.raises(StorageError, match="cannot create the library"),
@@ -123,7 +123,7 @@ def test_a_place_that_cannot_be_made(tmp_path):
         pass
 
 
-def test_a_file_is_an_item_or_has_a_reason(tmp_path):
+def test_a_file_has_either_an_item_or_a_reason(tmp_path):
     def neither():
         with one_commit(tmp_path / "l") as database:
             add_file(database, FileRow(Path("/p"), "a", 1, 1, None, None))

@@ -68,7 +68,7 @@ def old(folder, tmp_path, encoder):
     return library_path
 
 
-def test_an_old_library_is_read_as_it_is(old, folder, tmp_path, encoder):
+def test_a_library_of_format_2_is_read_without_a_write(old, folder, tmp_path, encoder):
     before = (old / FILE_NAME).read_bytes()
     library = Library.open(old, encoder=encoder)
     assert len(library) == len(library.search("red", 99)) == len(PICTURES) + 30
@@ -77,7 +77,7 @@ def test_an_old_library_is_read_as_it_is(old, folder, tmp_path, encoder):
     assert (old / FILE_NAME).read_bytes() == before
 
 
-def test_the_next_writer_renews_it(old, folder, tmp_path, encoder):
+def test_a_writer_upgrades_a_library_of_format_2(old, folder, tmp_path, encoder):
     with Database.open(old) as database:
         read = (
             database.shards.all(),

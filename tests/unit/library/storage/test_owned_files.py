@@ -47,7 +47,7 @@ def library_path(tmp_path, encoder):
     return tmp_path / "l"
 
 
-def test_a_library_does_not_go_among_the_files_of_others(tmp_path, encoder):
+def test_a_library_is_not_created_among_foreign_files(tmp_path, encoder):
     (tmp_path / "data/shards").mkdir(parents=True)
     with tarfile.open(tmp_path / "data/shards/00000.tar", "w") as archive:
         archive.add(images(tmp_path / "pictures") / "0.png", "0.png")
@@ -60,7 +60,7 @@ def test_a_library_does_not_go_among_the_files_of_others(tmp_path, encoder):
     assert {path: state for path, state in files_of(tmp_path / "data").items() if path in before} == before
 
 
-def test_a_stranger_among_the_shards_stays_and_is_reported(library_path, tmp_path, encoder):
+def test_an_unknown_file_among_the_shards_stays_and_is_reported(library_path, tmp_path, encoder):
     foreign = library_path / "shards/model-00001.safetensors"
     foreign.write_bytes(b"weights")
     paint(tmp_path / "pictures/more.png", 9)
@@ -144,7 +144,7 @@ def check_refused(library_path, tmp_path, encoder):
     assert files_of(library_path) == before
 
 
-def test_a_library_of_before_there_were_ids_gets_one(library_path, tmp_path, encoder):
+def test_a_library_without_application_id_gets_one(library_path, tmp_path, encoder):
     with closing(sqlite3.connect(library_path / "library.db")) as connection:
         connection.execute("PRAGMA application_id = 0")
         connection.execute("DROP TABLE own_stems")
@@ -160,7 +160,7 @@ def test_a_library_of_before_there_were_ids_gets_one(library_path, tmp_path, enc
 
 @pytest.mark.parametrize("name", ["library.db", "previews.db", "writer.lock", "library.db-shm"])
 @pytest.mark.parametrize("how", ["hard link", "link"])
-def test_no_file_with_a_second_name_is_written(library_path, tmp_path, encoder, name, how):
+def test_hard_linked_files_are_never_written(library_path, tmp_path, encoder, name, how):
     user = tmp_path / "user"
     path = library_path / name
     if path.exists():
@@ -177,7 +177,7 @@ def test_no_file_with_a_second_name_is_written(library_path, tmp_path, encoder, 
     assert path.samefile(user)
 
 
-def test_a_broken_shard_that_others_wrote_over_is_left(library_path, encoder):
+def test_a_foreign_file_in_place_of_a_shard_stays(library_path, encoder):
     path = next((library_path / "shards").glob("*.arrow"))
     path.unlink()
     path.write_bytes(b"ARROW1\0\0 and something of the user")
@@ -214,7 +214,7 @@ def test_drafts_of_ctrl_c_are_gone_and_those_of_others_stay(library_path, tmp_pa
     assert all(path.read_bytes() == b"mine" for path in foreign)
 
 
-def test_work_goes_on_in_the_same_library_after_chdir(tmp_path, encoder, monkeypatch):
+def test_a_relative_library_path_survives_chdir(tmp_path, encoder, monkeypatch):
     for name in ("one", "two"):
         images(tmp_path / name / "pictures")
         Library.build(tmp_path / name / "pictures", tmp_path / name / "l", encoder=encoder)
@@ -229,7 +229,7 @@ def test_work_goes_on_in_the_same_library_after_chdir(tmp_path, encoder, monkeyp
     assert len(Library.open(tmp_path / "two/l")) == 3
 
 
-def test_a_model_named_by_a_relative_path_works_after_chdir(tmp_path, tiny_model, monkeypatch):
+def test_a_relative_model_path_survives_chdir(tmp_path, tiny_model, monkeypatch):
     shutil.copytree(tiny_model, tmp_path / "model")
     monkeypatch.chdir(tmp_path)
     encoder = Encoder.load("model")
@@ -238,7 +238,7 @@ def test_a_model_named_by_a_relative_path_works_after_chdir(tmp_path, tiny_model
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there are names any bytes")
-def test_a_path_without_text_is_refused_in_a_sentence(tmp_path, encoder):
+def test_a_path_that_is_not_utf_8_is_refused(tmp_path, encoder):
     library_path = tmp_path / os.fsdecode(b"\xff\xfe")
     images(library_path)
     for command in (
@@ -317,7 +317,7 @@ def test_a_manifest_that_was_written_by_hand_is_not_replaced(tmp_path):
     assert Manifest.read(tmp_path).files == {"image_graph": "a.onnx"}
 
 
-def test_an_export_that_is_stopped_leaves_nothing_of_its_own(library_path, tmp_path, monkeypatch):
+def test_an_interrupted_export_leaves_no_draft(library_path, tmp_path, monkeypatch):
     foreign = tmp_path / ".all.csv.ab12cd34.tmp"
     foreign.write_bytes(b"mine")
 

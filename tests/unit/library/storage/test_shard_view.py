@@ -29,7 +29,7 @@ def shard(request, tmp_path, monkeypatch):
     return opened
 
 
-def test_removed_rows_are_nowhere(shard):
+def test_deleted_rows_are_never_returned(shard):
     dead = np.arange(5, ROWS, 3)
     part = ShardView(shard, dead, is_imported=False)
     living = [item for item in range(5, 5 + ROWS) if item not in set(dead.tolist())]
@@ -44,7 +44,7 @@ def test_removed_rows_are_nowhere(shard):
     assert part.row_of(4) is None
 
 
-def test_what_lives_is_found_as_before(shard):
+def test_living_rows_have_the_same_results(shard):
     query = unit_rows(1, dim=8, seed=9)
     ids, scores = ShardView(shard, np.zeros(0, np.int64), is_imported=False).search(query, ROWS, exact=True)
     dead = ids[::2]
