@@ -283,7 +283,7 @@ def noting(states: dict[str, list[int]], committed: Callable[[str], None]) -> It
     def noted(catalogue: Database) -> Iterator[None]:
         with transaction(catalogue):
             yield
-            version = catalogue.settings()["version"]
+            version = catalogue.settings.all()["version"]
             states[version] = sorted(_ids(catalogue))
         committed(version)
 
@@ -297,9 +297,9 @@ def noting(states: dict[str, list[int]], committed: Callable[[str], None]) -> It
 def _ids(catalogue: Database) -> set[int]:
     """The ids of the living rows, read from the files of the shards themselves."""
     directory = catalogue._path.parent / "shards"
-    dead = catalogue.tombstones()
+    dead = catalogue.shards.tombstones()
     found: set[int] = set()
-    for shard in catalogue.shards():
+    for shard in catalogue.shards.all():
         table = pa.ipc.open_file(pa.memory_map(str(directory / f"{shard.stem}.arrow"))).read_all()
         found |= set(table.column("id").to_pylist()) - set(map(int, dead.get(shard.stem, ())))
     return found

@@ -1,7 +1,7 @@
-"""Files that appear under their name whole or not at all, and never in the place of a file of somebody else.
+"""Write files atomically, without replacing foreign files.
 
-A draft is created exclusively (`O_EXCL`, which follows no link) under a name of its own, written, synced and
-then published. Only the process that created a draft removes it.
+A draft is created exclusively (`O_EXCL`, which follows no link) under a random name, written, flushed and
+then renamed. Only the process that created a draft removes it.
 """
 
 import errno
@@ -21,23 +21,23 @@ _NOT_FOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | ge
 def atomic_file(
     path: Path, *, may_replace: Callable[[Path], bool] = lambda path: True, sync: bool = True
 ) -> Iterator[BinaryIO]:
-    """Open a draft for writing; when the block ends, it gets the name `path`.
+    """Open a draft for writing. When the block ends, it gets the name `path`.
 
     Parameters
     ----------
     path
         The name that the finished file gets.
     may_replace
-        Whether a file that has the name already may be replaced; called only if there is one.
+        Whether an existing file of that name may be replaced; called only if there is one.
     sync
-        Whether the content is made safe against a power cut first.
+        Whether to flush the content to the disk before the file gets its name.
 
     Raises
     ------
     FileExistsError
-        If the name is taken and `may_replace` says no. The file there is left as it was.
+        If the name is taken and `may_replace` returns False. That file is not touched.
     OSError
-        If the disk refuses. After any exception, Ctrl-C included, no draft stays.
+        If the disk refuses. No draft stays after any exception, KeyboardInterrupt included.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     is_ours = not os.path.lexists(draft)
@@ -58,7 +58,7 @@ def atomic_file(
 
 
 def publish_new(draft: Path, path: Path) -> None:
-    """Give `draft` the name `path`. Raises FileExistsError if there is anything of that name."""
+    """Rename `draft` to `path`. Raises FileExistsError if anything has that name."""
     try:
         os.link(draft, path, follow_symlinks=False)
     except OSError as error:
@@ -74,14 +74,14 @@ def publish_new(draft: Path, path: Path) -> None:
 
 
 def remove_created(path: Path, created: os.stat_result) -> None:
-    """Remove `path` if it is still the file whose status at its creation was `created`."""
+    """Remove `path` if it is still the file that had the status `created` when it was created."""
     with suppress(OSError):
         if os.path.samestat(path.lstat(), created):
             path.unlink()
 
 
 def is_plain_file(path: Path) -> bool:
-    """Whether `path` is a regular file with this name alone: no link, directory, pipe or device."""
+    """Return whether `path` is a regular file with one name: no link, directory, pipe or device."""
     try:
         status = path.lstat()
     except OSError:
@@ -90,7 +90,7 @@ def is_plain_file(path: Path) -> bool:
 
 
 def first_bytes(path: str | Path, count: int, *, dir_fd: int | None = None) -> bytes:
-    """The first bytes of a regular file; nothing if it is anything else. Follows no link at its last part."""
+    """Return the first bytes of a regular file, none for anything else. Follows no link at the last part."""
     try:
         descriptor = os.open(path, os.O_RDONLY | _NOT_FOLLOWED, dir_fd=dir_fd)
     except OSError:

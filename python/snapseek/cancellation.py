@@ -1,4 +1,4 @@
-"""Cooperative cancellation: long work checks now and then whether anybody still wants its result.
+"""Cooperative cancellation: a long operation polls whether its result is still wanted.
 
     with cancelled_when(client_has_left):
         library.search(...)      # raises OperationCancelledError soon after client_has_left() is true

@@ -1,4 +1,4 @@
-"""How many threads work at once."""
+"""The default number of threads."""
 
 import os
 
@@ -6,14 +6,14 @@ from snapseek.errors import OutOfRangeError
 
 
 def available_cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def resolve_threads(threads: int | None) -> int:
-    """As many as are asked for, None for one on each core. Raises OutOfRangeError for fewer than one."""
+    """Return `threads`, or one per core for None. Raises OutOfRangeError for fewer than one."""
     if threads is None:
         return available_cores()
     if threads < 1:

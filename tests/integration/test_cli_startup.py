@@ -109,4 +109,4 @@ def test_version_takes_little_processor_time():
 def test_choices_are_those_of_the_library():
     assert get_args(request.Sort) == SORTS
     assert get_args(request.Mode) == MODES
-    assert tuple(export.KINDS) == FORMATS
+    assert tuple(export.FORMATS) == FORMATS

@@ -1,6 +1,7 @@
 """The wording of every error that carries fields: what was expected, what was got, how to fix it."""
 
 import argparse
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,15 @@ import pytest
 
 from snapseek import errors
 from snapseek.cli import distil, index
+from snapseek.library.export import kind_of as export_kind
+from snapseek.library.paths import find_library
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.owned_files import check_directory
+from snapseek.library.watch import bursts
 from snapseek.threads import resolve_threads
+from snapseek.vectors.arguments import memory_limit
 from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
-from snapseek.vectors.index import VectorIndex, memory_limit
+from snapseek.vectors.index import VectorIndex
 from tests.support.vector_rows import DIM, LISTS, unit_rows
 
 POINTS = [CalibrationPoint(0.9, 5, 50)]
@@ -166,6 +173,32 @@ WORDING = [
         lambda: distil.run(options(out=None, library=None)),
         errors.MissingArgumentError,
         "expected --out DIR or --library L, got neither; pass the folder to write the student to",
+    ),
+    (
+        lambda: find_library(Path("/nowhere")),
+        errors.LibraryNotFoundError,
+        "expected a library at /nowhere, got none; create one with: snapseek index FOLDER --library /nowhere",
+    ),
+    (
+        lambda: Database.open(Path("/nowhere")),
+        errors.LibraryNotFoundError,
+        "expected a library at /nowhere, got none; create one with: snapseek index FOLDER --library /nowhere",
+    ),
+    (
+        lambda: check_directory(Path(__file__)),
+        errors.StorageError,
+        f"expected {__file__} to be a directory of the library, got another kind of file; "
+        "nothing is written or removed there: move it away, or use another library",
+    ),
+    (
+        lambda: export_kind("pictures.txt", None),
+        errors.UnknownChoiceError,
+        "expected a format of csv, json, jsonl, parquet, npy, got 'txt'",
+    ),
+    (
+        lambda: bursts([], Path("/nowhere"), threading.Event()),
+        errors.InputError,
+        "expected a folder to watch, got none that exists",
     ),
 ]
 

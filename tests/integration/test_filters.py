@@ -13,7 +13,7 @@ from snapseek.library.filters.from_mapping import from_mapping
 from snapseek.library.filters.parser import _OPERATORS, parse_filter
 from snapseek.library.filters.typecheck import typecheck
 from snapseek.library.records.arrow_file import SCHEMA, Records, RecordWriter
-from snapseek.library.storage.selection import rows_of
+from snapseek.library.storage.selection import mask_of
 from tests.support.filter_oracle import holds
 
 OWN = {
@@ -136,7 +136,7 @@ def store_of(tmp_path_factory):
 
 
 def found_rows(tree, store):
-    return np.flatnonzero(rows_of(typecheck(tree, store.kinds), store)).tolist()
+    return np.flatnonzero(mask_of(typecheck(tree, store.kinds), store)).tolist()
 
 
 @pytest.mark.slow
@@ -231,7 +231,7 @@ def test_no_value_does_harm(empty_store, name, value):
             tree = typecheck(parse_filter(text, empty_store.kinds), empty_store.kinds)
         except InputError:
             continue
-        assert len(rows_of(tree, empty_store)) == 2
+        assert len(mask_of(tree, empty_store)) == 2
 
 
 @settings(max_examples=200, deadline=None)
@@ -245,7 +245,7 @@ def test_no_mapping_does_harm(empty_store, column, operator, value):
         tree = typecheck(from_mapping({column: {operator: value}}), empty_store.kinds)
     except InputError:
         return
-    assert len(rows_of(tree, empty_store)) == 2
+    assert len(mask_of(tree, empty_store)) == 2
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,12 @@ from tests.support.vector_rows import unit_rows
 
 SEQUENCES = int(os.environ.get("SNAPSEEK_SEQUENCES", "60"))
 STEPS = 6
-PIECES = {"batch_writer.BATCH_ROWS": 2, "column_store.KEPT_ROWS": 1, "watch._TICK_MS": 20, "watch._QUIET_MS": 5}
+PIECES = {
+    "batch_writer.BATCH_ROWS": 2,
+    "column_store.KEPT_ROWS": 1,
+    "watch._TICK_MS": 20,
+    "watch._QUIET_MS": 5,
+}
 LISTS = PIECES | {"core.FLAT_ROWS": 4}
 MANY_SHARDS = PIECES | {"compact._GROWTH": 1000, "compact.SMALL_ROWS": 0}
 LATEST_KILL = 40
@@ -107,8 +112,8 @@ class Commands(RuleBasedStateMachine):
     def put_in_the_place_of_ours(self, number, kind):
         shards = self.library / "shards"
         stems = set()
-        with suppress(SnapseekError), Database.open(self.library) as catalogue:
-            stems = {row.stem for row in catalogue.shards()}
+        with suppress(SnapseekError), Database.open(self.library) as database:
+            stems = {row.stem for row in database.shards.all()}
         there = [path for path in sorted(shards.glob("*.*")) if path.is_file() and path.stem in stems]
         ours = [path for path in there if path not in self.foreign]
         if ours and not shards.is_symlink():

@@ -44,8 +44,8 @@ class Tally:
 
     def of(self, library: Library, place) -> "Tally":
         """Names within a source, of pictures and of failures with their reasons."""
-        with Database.open(library.info().path) as catalogue:
-            for row in catalogue.files():
+        with Database.open(library.info().path) as database:
+            for row in database.files.all():
                 if row.folder == place and row.reason is not None:
                     self.told[row.within] = row.reason
                 elif row.folder == place:

@@ -27,7 +27,7 @@ CASES = int(os.environ.get("SNAPSEEK_CRASHES", "24"))
 PICTURES = 23
 PIECES = {"batch_writer.BATCH_ROWS": 4}
 LISTS = {"core.FLAT_ROWS": 10}
-MANY_SHARDS = PIECES | {"compact._GROWTH": 1000, "compact._MOST_DEAD": 1, "compact.SMALL_ROWS": 0}
+MANY_SHARDS = PIECES | {"compact._GROWTH": 1000, "compact._MAX_DELETED": 1, "compact.SMALL_ROWS": 0}
 FOREVER = 10**9
 
 pytestmark = [
@@ -76,8 +76,8 @@ class Scene:
         assert self.run() == 0
         assert content(self.library) == self.new
         assert verify(self.library) == []
-        with Database.open(self.library) as catalogue:
-            stems = {row.stem for row in catalogue.shards()}
+        with Database.open(self.library) as database:
+            stems = {row.stem for row in database.shards.all()}
         assert {path.name.split(".")[0] for path in (self.library / "shards").iterdir()} == stems
         assert {path.name for path in self.library.iterdir()} <= {
             "library.db", "library.db-wal", "library.db-shm", "shards", "writer.lock"

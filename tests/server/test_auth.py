@@ -72,7 +72,7 @@ def test_few_clients_are_remembered():
     pace = RateLimiter(burst=1, most_clients=10)
     for number in range(1000):
         assert pace.admits(f"2001:db8::{number}", 0.0)
-    assert len(pace._left) == 10
+    assert pace._left.size == 10
 
 
 def test_a_client_that_asks_too_often_is_told_to_wait(tmp_path: Path):

@@ -15,7 +15,7 @@ from snapseek.library.storage import selection
 from snapseek.server.workers import Workers
 
 
-def test_work_is_cancelled_only_where_somebody_asks_for_it():
+def test_work_is_cancelled_only_in_its_context():
     check_cancelled()
     with cancelled_when(lambda: False):
         check_cancelled()
@@ -24,7 +24,7 @@ def test_work_is_cancelled_only_where_somebody_asks_for_it():
     check_cancelled()
 
 
-def test_work_of_a_client_that_leaves_stops():
+def test_work_of_a_disconnected_client_stops():
     begun, ended, left = threading.Event(), threading.Event(), anyio.Event()
 
     def work() -> None:
@@ -72,7 +72,7 @@ def test_a_filter_stops_between_its_conditions(library: Library, monkeypatch: py
     assert len(library.browse(5, where=where)) > 0
 
 
-def test_a_slow_search_stops_when_its_client_is_gone(library: Library, tmp_path: Path):
+def test_a_slow_search_of_a_disconnected_client_stops(library: Library, tmp_path: Path):
     """Over the real application: the thread is free soon after the connection is closed."""
     from snapseek.server import create_app
     from tests.support.asgi_client import LOCALHOST

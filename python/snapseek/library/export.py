@@ -1,13 +1,13 @@
-"""Everything that a library knows of its pictures, written for other programs, block by block.
+"""Export the records or vectors of a library for other programs, block by block.
 
     csv      a line a picture, UTF-8; lists and objects as JSON; no columns of bytes
     json     one array of objects, no columns of bytes
     jsonl    an object a line, no columns of bytes
     parquet  every column with its type, previews too
-    npy      the vectors, (n, dim) float16, unit rows, in the order in which the others have the pictures
+    npy      the vectors, (n, dim) float16, unit rows, in the order of the other formats
 
-A spreadsheet takes a text that begins with = + - @ for a formula, and captions may come from strangers: in
-csv such a text gets a ' in front, unless it is asked for as it is. Numbers are never changed.
+A spreadsheet takes a text that begins with = + - @ for a formula, and captions are untrusted. So csv prefixes
+such texts with a ', unless `keep_text` is set. Numbers are never changed.
 """
 
 import csv
@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snapseek.atomic_file import atomic_file
-from snapseek.errors import FormatError, InputError, StorageError
+from snapseek.errors import FormatError, StorageError, UnknownChoiceError
 from snapseek.library.records.arrow_file import Record, is_shown, plain_rows
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.shards import RecordBlock
@@ -33,8 +33,8 @@ _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What a format needs to write: the blocks, the columns of all of them, and how many pictures."""
+class _Export:
+    """What a format writes: the blocks, the columns of all of them, and the number of pictures."""
 
     blocks: Iterable[RecordBlock]
     schema: pa.Schema
@@ -43,12 +43,12 @@ class _Job:
     keep_text: bool
 
     def tables(self) -> Iterator[pa.Table]:
-        """The records, block by block, with the columns of all."""
+        """Yield the records block by block, with the columns of all."""
         for block in self.blocks:
-            yield _fitted(block.records, self.schema)
+            yield _with_schema(block.records, self.schema)
 
     def shown(self) -> Iterator[list[Record]]:
-        """The records as JSON can tell them, block by block."""
+        """Yield the records block by block, with values that JSON has."""
         names = [field.name for field in self.schema if is_shown(field.type)]
         for table in self.tables():
             yield plain_rows(table.select(names))
@@ -57,15 +57,30 @@ class _Job:
 def export(
     snapshot: Snapshot, target: str | Path | BinaryIO, kind: str | None = None, *, keep_text: bool = False
 ) -> int:
-    """Write all pictures to a file or an open stream of bytes; how many there are.
+    """Write all pictures to a file or a stream. Return how many there are.
 
-    `kind`: csv, json, jsonl, parquet or npy; without it the name of the file tells. A file appears when it is
-    complete, in the place of what had its name. `keep_text` leaves texts in csv as they are: see above.
-    Raises InputError for another format, FormatError for values that the format does not have, StorageError
-    when the disk refuses.
+    Parameters
+    ----------
+    snapshot
+        The commit of the library to export.
+    target
+        A path, which is written atomically, or an open stream of bytes.
+    kind
+        csv, json, jsonl, parquet or npy; by default the suffix of the path.
+    keep_text
+        Do not prefix texts that look like formulas in csv.
+
+    Raises
+    ------
+    InputError
+        For another format.
+    FormatError
+        For values that the format does not have.
+    StorageError
+        If the disk refuses.
     """
-    write = _FORMATS[kind_of(target, kind)]
-    job = _Job(
+    write = FORMATS[kind_of(target, kind)]
+    job = _Export(
         snapshot.blocks(),
         unified(snapshot.schemas()),
         len(snapshot),
@@ -80,22 +95,22 @@ def export(
             write(job, target)
     except (pa.ArrowException, OverflowError) as error:
         raise FormatError(
-            f"the records of {snapshot.path} cannot be written as {kind_of(target, kind)}: {error}; "
-            "try another format, or run: snapseek verify"
+            f"the records of {snapshot.path} cannot be written as {kind_of(target, kind)}: {error}",
+            hint="try another format, or run: snapseek verify",
         ) from error
     return job.rows
 
 
 def kind_of(target: str | Path | BinaryIO, kind: str | None) -> str:
-    """The format that is asked for, or that a file's name tells. Raises InputError when neither does."""
+    """Return `kind`, or the format that the suffix of the path names. Raises UnknownChoiceError."""
     found = kind or (Path(target).suffix[1:].lower() if isinstance(target, str | Path) else "")
-    if found not in _FORMATS:
-        raise InputError(f"expected a format of {', '.join(_FORMATS)}, found {found or 'none'!r}")
+    if found not in FORMATS:
+        raise UnknownChoiceError(expected=f"a format of {', '.join(FORMATS)}", got=repr(found or "none"))
     return found
 
 
 def unified(schemas: list[pa.Schema]) -> pa.Schema:
-    """The columns of all shards together; one that has types which do not agree becomes text."""
+    """Return the columns of all shards. One whose types disagree becomes text."""
     fields: dict[str, pa.Field[Any]] = {}
     for field in (field.remove_metadata() for schema in schemas for field in schema):
         known = fields.setdefault(field.name, field)
@@ -110,7 +125,7 @@ def _common(one: "pa.Field[Any]", other: "pa.Field[Any]") -> "pa.Field[Any]":
         return one.with_type(pa.string())
 
 
-def _fitted(records: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
+def _with_schema(records: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
     return pa.table([_column(records, field) for field in schema], schema=schema)
 
 
@@ -125,8 +140,8 @@ def _column(records: pa.RecordBatch, field: "pa.Field[Any]") -> Any:
     return column.cast(field.type)
 
 
-def _write_csv(job: _Job, stream: BinaryIO) -> None:
-    guard: Callable[[str], str] = str if job.keep_text else _harmless
+def _write_csv(job: _Export, stream: BinaryIO) -> None:
+    guard: Callable[[str], str] = str if job.keep_text else _escaped
     text = io.TextIOWrapper(stream, "utf-8", errors="replace", newline="", write_through=True)
     try:
         writer = csv.writer(text)
@@ -147,17 +162,17 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
 
 
-def _harmless(text: str) -> str:
-    """The text, with a ' in front where a spreadsheet would take it for a formula."""
+def _escaped(text: str) -> str:
+    """Return the text, prefixed with a ' if a spreadsheet would take it for a formula."""
     return "'" + text if text.startswith(_FORMULA_BEGINS) else text
 
 
-def _write_jsonl(job: _Job, stream: BinaryIO) -> None:
+def _write_jsonl(job: _Export, stream: BinaryIO) -> None:
     for rows in job.shown():
         stream.write(b"".join(_object(row) + b"\n" for row in rows))
 
 
-def _write_json(job: _Job, stream: BinaryIO) -> None:
+def _write_json(job: _Export, stream: BinaryIO) -> None:
     before = b"[\n"
     for rows in job.shown():
         stream.write(before + b",\n".join(map(_object, rows)))
@@ -171,7 +186,7 @@ def _object(row: Record) -> bytes:
 
 
 def _finite(value: object) -> object:
-    """JSON has no word for numbers that are none."""
+    """Return the value with None for NaN and infinity, which JSON lacks."""
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     if isinstance(value, list):
@@ -179,13 +194,13 @@ def _finite(value: object) -> object:
     return {name: _finite(entry) for name, entry in value.items()} if isinstance(value, dict) else value
 
 
-def _write_parquet(job: _Job, stream: BinaryIO) -> None:
+def _write_parquet(job: _Export, stream: BinaryIO) -> None:
     with pq.ParquetWriter(cast("Any", stream), job.schema, compression="zstd") as writer:  # stubs want a path
         for table in job.tables():
             writer.write_table(table)
 
 
-def _write_npy(job: _Job, stream: BinaryIO) -> None:
+def _write_npy(job: _Export, stream: BinaryIO) -> None:
     header = {"descr": "<f2", "fortran_order": False, "shape": (job.rows, job.dim)}
     np.lib.format.write_array_header_1_0(stream, header)
     for block in job.blocks:
@@ -194,19 +209,18 @@ def _write_npy(job: _Job, stream: BinaryIO) -> None:
         stream.write(vectors.astype("<f2").tobytes())
 
 
-_FORMATS: dict[str, Callable[[_Job, BinaryIO], None]] = {
+FORMATS: dict[str, Callable[[_Export, BinaryIO], None]] = {
     "csv": _write_csv,
     "json": _write_json,
     "jsonl": _write_jsonl,
     "parquet": _write_parquet,
     "npy": _write_npy,
 }
-KINDS = tuple(_FORMATS)
 
 
 @contextmanager
 def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name when it is complete; when the block raises, what had the name stays."""
+    """Open a file that replaces `path` when it is complete; if the block raises, an old one stays."""
     try:
         with atomic_file(path) as stream:
             yield stream

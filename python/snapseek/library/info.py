@@ -1,4 +1,4 @@
-"""What a library says of itself and of the files that are not in it."""
+"""The description of a library, and of files that could not be indexed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Failure:
-    """A file that is not in the library, and why."""
+    """A file that could not be indexed or imported, and the reason."""
 
     path: Path
     reason: str
@@ -14,7 +14,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class LibraryInfo:
-    """What a library is. `version` changes whenever its content does; `created` is ISO 8601 in UTC."""
+    """The description of a library.
+
+    `version` changes with every commit that changes an answer; `created` is ISO 8601 in UTC; `failed` counts
+    the pictures that could not be indexed or imported.
+    """
 
     path: Path
     name: str
@@ -30,4 +34,4 @@ class LibraryInfo:
     size_bytes: int
     folders: tuple[Path, ...]
     has_remote: bool = False
-    """Whether originals of some pictures are elsewhere, at an address of their own."""
+    """Whether pictures have originals on other machines, at URLs."""

@@ -29,13 +29,13 @@ from snapseek.library.search.terms import Query
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.snapshot_cache import SnapshotCache
 from snapseek.library.storage.database import Database
-from snapseek.library.storage.exclusive_writer import exclusive_writer
-from snapseek.library.storage.shard import Advance, Queries
+from snapseek.library.storage.shard import ProgressCallback, Queries
+from snapseek.library.storage.shard_files import exclusive_writer
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits
 from snapseek.sources.folder import is_picture_name
 from snapseek.threads import resolve_threads
-from snapseek.vectors.index import memory_limit
+from snapseek.vectors.arguments import memory_limit
 
 _MOST_VECTORS = 100_000
 
@@ -128,7 +128,7 @@ class Library:
         queries: Queries | None = None,
         memory: str | int | None = None,
         threads: int | None = None,
-        progress: Advance | None = None,
+        progress: ProgressCallback | None = None,
     ) -> Self:
         """Take the vectors in `folder` that `encoder` made elsewhere into the library at `path`, and open it.
 
@@ -281,7 +281,7 @@ class Library:
         queries: Queries | None = None,
         memory: str | int | None = None,
         threads: int | None = None,
-        progress: Advance | None = None,
+        progress: ProgressCallback | None = None,
     ) -> CompactReport:
         """Merge all shards of a source into one and drop what was removed; needs no picture.
 
@@ -473,11 +473,11 @@ class Library:
         with Database.open(self._path) as catalogue, catalogue.reading():
             found = [
                 Failure(row.folder / row.within, row.reason)
-                for row in catalogue.files()
+                for row in catalogue.files.all()
                 if row.reason and not row.is_removed
             ]
             found += [
-                Failure(row.source / row.within, row.reason) for row in catalogue.imports() if row.reason
+                Failure(row.source / row.within, row.reason) for row in catalogue.imports.all() if row.reason
             ]
             return found
 

@@ -1,40 +1,35 @@
-"""Where libraries lie when nobody says where."""
+"""Default paths of libraries."""
 
-import os
-import sys
 from pathlib import Path
 
 from snapseek.errors import LibraryNotFoundError
-from snapseek.library.storage.database import FILE_NAME
+from snapseek.library.storage.schema import FILE_NAME
+from snapseek.user_dirs import data_dir
 
 INSIDE_FOLDER = ".snapseek"
 DEMO_PICTURES = Path(__file__).parents[1] / "demo" / "pictures"
 
 
 def library_of(source: Path) -> Path:
-    """The library that an index of `source` goes to: a hidden folder inside it, or beside what is a file."""
+    """Return the default library of a source: a hidden directory in the folder, or next to the file."""
     return source.with_name(f"{source.name}{INSIDE_FOLDER}") if source.is_file() else source / INSIDE_FOLDER
 
 
-def find_library(place: Path) -> Path:
-    """The library at `place`, which is a library itself or a folder that was indexed.
+def find_library(path: Path) -> Path:
+    """Return the library at `path`: itself, or the one of an indexed folder.
 
-    Raises LibraryNotFoundError when it is neither.
+    Raises LibraryNotFoundError if it is neither.
     """
-    for path in (place, library_of(place)):
-        if (path / FILE_NAME).is_file():
-            return path
+    for candidate in (path, library_of(path)):
+        if (candidate / FILE_NAME).is_file():
+            return candidate
     raise LibraryNotFoundError(
-        f"expected a library at {place}, found none; make one with: snapseek index FOLDER --library {place}"
+        expected=f"a library at {path}",
+        got="none",
+        hint=f"create one with: snapseek index FOLDER --library {path}",
     )
 
 
 def demo_library() -> Path:
-    """The library of the demo pictures, in the user's own data folder."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "snapseek" / "demo.snapseek"
+    """Return the path of the demo library, in the data directory of the user."""
+    return data_dir() / "demo.snapseek"

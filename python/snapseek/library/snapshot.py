@@ -24,9 +24,11 @@ from snapseek.library.search.relevance import BANK_SIZE, relevant_count
 from snapseek.library.search.request import ResolvedRequest, SearchRequest, Where
 from snapseek.library.search.suggestions import Suggestions, suggestions
 from snapseek.library.search.terms import Query
-from snapseek.library.storage.database import FILE_NAME, IMPORT, URLS, Database, Source
+from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import memory_bytes
+from snapseek.library.storage.schema import FILE_NAME, IMPORT, URLS
 from snapseek.library.storage.shards import RecordBlock, RowRef, Shards
+from snapseek.library.storage.source_table import Source
 from snapseek.models import Encoder
 from snapseek.models.queries.sample_queries import sample_queries
 from snapseek.sources.archive_uri import is_member
@@ -72,11 +74,11 @@ class Snapshot:
     @classmethod
     def _read(cls, path: Path, catalogue: Database, before: Self | None) -> Self:
         with catalogue.reading():
-            settings = catalogue.settings()
-            sources = catalogue.sources()
+            settings = catalogue.settings.all()
+            sources = catalogue.sources.all()
             failed = catalogue.count_failed()
-            rows = catalogue.shards()
-            dead = catalogue.tombstones()
+            rows = catalogue.shards.all()
+            dead = catalogue.shards.tombstones()
         if "fingerprint" not in settings:
             raise LibraryNotFoundError(
                 f"expected a library at {path}, found one that nothing was put into yet; "
@@ -214,7 +216,7 @@ class Snapshot:
 
     def get_many(self, items: Sequence[int]) -> Hits:
         """The pictures with these ids, in their order, without scores, but for those that are gone."""
-        places = [place for item in items if (place := self._shards.place_of(item)) is not None]
+        places = [place for item in items if (place := self._shards.find(item)) is not None]
         hits = self._hits([Entry(place) for place in places])
         return Hits(hits, total=len(hits), version=self.version, library_count=len(self))
 
@@ -242,7 +244,7 @@ class Snapshot:
         return [part.shard.records.schema for part in self._shards.parts]
 
     def _place_of(self, item: int) -> RowRef:
-        place = self._shards.place_of(item)
+        place = self._shards.find(item)
         if place is None:
             raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
         return place
@@ -268,10 +270,8 @@ class Snapshot:
 
     def _folders(self) -> tuple[Path, ...]:
         """The places that were indexed, then those that were imported."""
-        in_order = sorted(
-            self._sources, key=lambda source: (source.kind == IMPORT, os.fsencode(source.place))
-        )
-        return tuple(dict.fromkeys(source.place for source in in_order))
+        in_order = sorted(self._sources, key=lambda source: (source.kind == IMPORT, os.fsencode(source.path)))
+        return tuple(dict.fromkeys(source.path for source in in_order))
 
     def info(self, provider: str) -> LibraryInfo:
         """What the library is in this state."""

@@ -1,9 +1,8 @@
-"""Folders looked after: a library that follows what is put into them, changed and taken out of them.
+"""Watch folders, and sync a library after each burst of changes.
 
-The system tells what happens in a folder, and it is told in bursts: a camera card is copied, an editor writes
-a file three times. So a burst is waited for, and then all folders are synced as they are; what exactly was
-told does not matter, and nothing is lost that happens during a sync. Between bursts there is a tick, at which
-a library that was busy is tried again and a disk that came back is noticed.
+Changes come in bursts: a camera card is copied, an editor writes a file three times. After each burst all
+folders are synced as they are, whatever the events said, so no change during a sync is lost. A tick between
+bursts retries a busy library and notices a disk that came back.
 """
 
 import threading
@@ -17,9 +16,9 @@ from snapseek.library.library import Library
 from snapseek.sources.folder import is_passed_over
 
 _QUIET_MS = 500
-"""A burst is over when nothing happens for so long ..."""
+"""A burst ends after so long without a change ..."""
 _LONGEST_BURST_MS = 10_000
-"""... or when it has lasted for so long."""
+"""... or after so long in all."""
 _TICK_MS = 1_000
 
 
@@ -31,22 +30,41 @@ def watch(
     memory: str | int | None = None,
     on_start: Callable[[Sequence[Path]], object] = lambda watched: None,
     on_sync: Callable[[SyncReport], object] = lambda report: None,
-    on_problem: Callable[[str], object] = lambda sentence: None,
+    on_problem: Callable[[str], object] = lambda message: None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Sync a library now, and whenever something happened in `folders`, or with None in all of its own.
+    """Sync a library now and after every change in its folders, until `stop` is set or Ctrl-C.
 
-    `folders` that are not of the library are taken in first. Goes on until `stop` is set or Ctrl-C comes.
-    `on_start` is told the folders, `on_sync` the first report and each that tells of something, `on_problem`
-    once why a sync has to wait: another process writes the library, or the disk refuses; it is tried again
-    every second then. Raises KeyboardInterrupt, InputError as `bursts` does, and what else `Library.sync`
-    raises.
+    Parameters
+    ----------
+    library
+        The library.
+    folders
+        The folders to watch, which the library indexes first if they are new; None for all that it has.
+    threads, memory
+        As in `Library.sync`.
+    on_start
+        Called with the folders before the first sync.
+    on_sync
+        Called with the first report, and with each later one that has changes.
+    on_problem
+        Called once with the reason if a sync has to wait: another process is writing, or the disk refuses.
+        The sync is retried every second.
+    stop
+        Ends the watch when it is set.
+
+    Raises
+    ------
+    InputError
+        If there is no folder to watch, or the packages for it are not installed.
+    KeyboardInterrupt
+        On Ctrl-C.
     """
     info = library.info()
     watched = [folder for folder in info.folders if folder.is_dir()] if folders is None else list(folders)
     ticks = bursts(watched, info.path, stop or threading.Event())
     on_start(watched)
-    is_due, is_first, told = True, True, ""
+    is_due, is_first, problem = True, True, ""
     for has_changed in ticks:
         is_due = is_due or has_changed
         if not is_due:
@@ -54,47 +72,47 @@ def watch(
         try:
             report = library.sync(folders if is_first else None, threads=threads, memory=memory)
         except (LibraryBusyError, StorageError) as error:
-            if str(error) != told:
+            if str(error) != problem:
                 on_problem(str(error))
-            told = str(error)
+            problem = str(error)
             continue
-        if is_first or told or report.has_changed or report.missing:
+        if is_first or problem or report.has_changed or report.missing:
             on_sync(report)
-        is_due, is_first, told = False, False, ""
+        is_due, is_first, problem = False, False, ""
 
 
 def bursts(folders: Sequence[Path], library: Path, stop: threading.Event) -> Iterator[bool]:
-    """True after something happened in `folders`, False when a second has passed in which nothing did.
+    """Yield True after each burst of changes in `folders`, False after each second without a change.
 
     Raises InputError as `watch` does.
     """
     absolute = [folder.absolute() for folder in folders]
     if not absolute:
-        raise InputError("expected a folder to watch, found none that is there")
+        raise InputError(expected="a folder to watch", got="none that exists")
     for folder in absolute:
         if not folder.is_dir():
-            raise InputError(f"expected a folder to watch, found none at {folder}")
+            raise InputError(expected="a folder to watch", got=f"none at {folder}")
     _system_watch()
     return _bursts(absolute, library, stop)
 
 
 def _bursts(absolute: Sequence[Path], library: Path, stop: threading.Event) -> Iterator[bool]:
     while not stop.is_set():
-        there = _present(absolute)
-        yield from _while_present(absolute, there, library.absolute(), stop)
-        yield True  # a folder went or came back
+        present = _present(absolute)
+        yield from _while_present(absolute, present, library.absolute(), stop)
+        yield True  # a folder disappeared or came back
 
 
 def _while_present(
-    folders: Sequence[Path], there: dict[Path, tuple[int, int]], library: Path, stop: threading.Event
+    folders: Sequence[Path], present: dict[Path, tuple[int, int]], library: Path, stop: threading.Event
 ) -> Iterator[bool]:
-    """As `bursts`, until another set of the folders is there than `there`, or `stop`."""
-    if not there:
+    """Yield as `bursts` does, until the set of present folders differs from `present`, or `stop`."""
+    if not present:
         stop.wait(_TICK_MS / 1000)
         yield False
         return
     for changes in _system_watch()(
-        *there,
+        *present,
         watch_filter=lambda _, path: _matters(Path(path), folders, library),
         debounce=_LONGEST_BURST_MS,
         step=_QUIET_MS,
@@ -104,7 +122,7 @@ def _while_present(
         ignore_permission_denied=True,
     ):
         yield bool(changes)
-        if _present(folders) != there:
+        if _present(folders) != present:
             return
 
 
@@ -113,13 +131,14 @@ def _system_watch() -> Callable[..., Iterator[Collection[object]]]:
         from watchfiles import watch as system_watch
     except ImportError as error:
         raise InputError(
-            'watching a folder needs a package that is not installed: pip install "snapseek[watch]"'
+            "watching a folder needs a package that is not installed",
+            hint='run: pip install "snapseek[watch]"',
         ) from error
     return system_watch
 
 
 def _present(folders: Sequence[Path]) -> dict[Path, tuple[int, int]]:
-    """The folders that are there, with what tells each from the empty one that a disk leaves behind."""
+    """Return the existing folders with device and inode: an unmounted disk leaves another, empty one."""
     found = {}
     for folder in folders:
         with suppress(OSError):
@@ -129,7 +148,7 @@ def _present(folders: Sequence[Path]) -> dict[Path, tuple[int, int]]:
 
 
 def _matters(path: Path, folders: Sequence[Path], library: Path) -> bool:
-    """Whether something at that path can change what the folders hold for a library."""
+    """Return whether a change at that path can change the library."""
     if path.is_relative_to(library):
         return False
     within = [path.relative_to(folder) for folder in folders if path.is_relative_to(folder)]

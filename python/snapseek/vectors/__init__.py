@@ -1,4 +1,4 @@
-"""Search among vectors alone: build an index of an array, open it, search it."""
+"""Vector search on its own: `VectorIndex` builds, opens and searches an index."""
 
 from snapseek.vectors.index import VectorIndex, VectorIndexInfo
 

@@ -1,4 +1,4 @@
-"""Effort: how thorough a search is, measured when its index was built."""
+"""Effort: the recall that a search has to reach, by operating points that were measured at build."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ _NAMES = {"low": 0.90, "medium": 0.95, "high": 0.98, "max": 0.995}
 
 @dataclass(frozen=True)
 class CalibrationPoint:
-    """A measured setting: the share of the true ten best it found for queries held out at build.
+    """A measured operating point: probed lists, reranked rows, and the recall of the true ten best.
 
-    `recall` is the lower bound of its mean with 99 % confidence, as queries to come are others.
+    `recall` is the lower 99 % confidence bound of its mean over queries that were held out at build.
     """
 
     recall: float
@@ -27,7 +27,21 @@ class CalibrationPoint:
 def resolve_effort(
     calibration: Sequence[CalibrationPoint], effort: float | str | CalibrationPoint | None
 ) -> CalibrationPoint:
-    """Lists and rows for an effort: between two measured points by distance, beyond the last as the last."""
+    """Return the operating point for an effort: interpolated between measured ones, at most the last.
+
+    Parameters
+    ----------
+    calibration
+        The measured points, by ascending recall.
+    effort
+        A recall, one of the names "low", "medium", "high" and "max", a point to use as it is, or None for
+        0.95.
+
+    Raises
+    ------
+    UnknownChoiceError, OutOfRangeError
+        If `effort` is none of these.
+    """
     if isinstance(effort, CalibrationPoint):
         return effort
     if isinstance(effort, str):

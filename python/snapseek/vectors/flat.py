@@ -1,4 +1,4 @@
-"""Search in a flat index: every row is scored, and what may be found is a flag for each row."""
+"""Search of a flat index, which scores every row. Filters are masks over rows."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ Allow = NDArray[np.bool_] | NDArray[np.int64]
 
 @dataclass(frozen=True)
 class RowMask:
-    """The rows of a flat index that may be found; made by `VectorIndex.filter`."""
+    """The allowed rows of a flat index; made by `VectorIndex.filter`."""
 
     mask: NDArray[np.bool_]
 
@@ -28,10 +28,10 @@ def search(
     *,
     threads: int,
 ) -> tuple[Ids, Scores]:
-    """Ids and scores of the best `k` allowed rows for each query; many queries share `threads`.
+    """Return ids and scores of the best `k` allowed rows for each query.
 
-    `queries`: (q, dim) float32, or (dim,) for one. Returns (q, min(k, allowed)) int64 and float32. Raises
-    InputError as `VectorIndex.search` does.
+    Many queries share `threads`. For the other parameters, the result and the errors see
+    `VectorIndex.search`.
     """
     mask = None if allow is None else row_mask(index, allow)
     share = np.ndim(queries) == 2 and len(queries) >= 2 * threads
@@ -41,7 +41,7 @@ def search(
 
 
 def row_mask(index: FlatIndex, allow: Allow | RowBitmap | RowMask) -> NDArray[np.bool_]:
-    """(rows,) bool: a flag for each row, of flags by id or of ids. Raises InputError for anything else."""
+    """Return a mask of rows, (rows,) bool, for flags by id or ids. Raises ArrayError for anything else."""
     if isinstance(allow, RowMask):
         return allow.mask
     if not isinstance(allow, np.ndarray) or allow.ndim != 1 or allow.dtype not in (np.bool_, np.int64):

@@ -1,22 +1,17 @@
-"""Search among vectors alone: build an index of an array, open it, ask it.
+"""A vector index: build it from an array, open it, search it.
 
     index = VectorIndex.build(vectors, queries, path="pictures.snap", memory="800MB")
     ids, scores = index.search(query, k=10, effort=0.98)
 
 Vectors may be float16 or float32, in memory or in a mapped `.npy` file (`numpy.load(..., mmap_mode="r")`),
-which is read in pieces and never copied whole. The score is the inner product: of unit rows, the cosine.
+which is read in chunks. The score is the inner product, which for unit rows is the cosine similarity.
 """
 
 import os
-import re
-import struct
-import tempfile
-import weakref
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self, cast
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,43 +19,41 @@ from numpy.typing import ArrayLike, NDArray
 from snapseek._core import FlatIndex, IvfIndex, RowBitmap, build_flat, build_ivf
 from snapseek.errors import (
     ArrayError,
-    InputError,
-    NonFiniteError,
     OutOfRangeError,
-    ParseError,
-    StorageError,
     UnknownChoiceError,
     WrongIndexError,
 )
 from snapseek.threads import available_cores, resolve_threads
 from snapseek.vectors import flat
+from snapseek.vectors.arguments import as_float32, as_int64, check_counts, check_queries, memory_limit
 from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
 from snapseek.vectors.flat import Allow, Ids, RowMask, Scores
+from snapseek.vectors.index_file import absolute, kind_of, size_of, target_of
 
 __all__ = ["Allow", "CalibrationPoint", "RowBitmap", "RowMask", "VectorIndex", "VectorIndexInfo"]
 
 FLAT_ROWS = 50_000
-"""Below so many rows nothing is trained: all of them are scored for every query."""
+"""Smaller indexes are flat: nothing is trained, and every query scores every row."""
 
 _INDEX_KIND = 2
-_TEMPORARY_INDEX = "index.snap"
 _EVERY_ROW = (CalibrationPoint(1.0, 0, 0),)
 _TRANSFORMS = ("identity", "pca", "query-0.25", "query-0.5")
-# At most: the scale, the id and the padding of a row; and what a file has besides rows.
 _FLAT_ROW_BYTES = 28
-_FLAT_BYTES = 4096
-_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
-_BYTES = re.compile(r"([0-9]{1,20}(?:\.[0-9]+)?) *([kmgt]i?)?b?", re.IGNORECASE)
+"""Bounds the scale, id and padding of a row in a flat index."""
 
-Progress = Callable[[str, float], object]
+_FLAT_BYTES = 4096
+"""Bounds the rest of a flat index."""
+
+ProgressCallback = Callable[[str, float], object]
+"""Called with the name of a stage and the share of it that is done, from 0 to 1."""
 
 
 @dataclass(frozen=True)
 class VectorIndexInfo:
-    """What an index is: its kind (`flat` or `ivf`), its sizes, what was chosen and measured at build.
+    """The kind, sizes and parameters of an index, and what was measured when it was built.
 
-    `refine` is the codec of the residual that candidates are reranked with. `transform_recalls` has the
-    recall of the PQ codes with each transform that was tried, on a sample.
+    `transform_recalls` has the recall of the codes on a sample, for each transform that was tried;
+    `calibration` the measured operating points of `effort`.
     """
 
     path: Path
@@ -78,9 +71,9 @@ class VectorIndexInfo:
 
 
 class VectorIndex:
-    """Vectors in one immutable file, mapped and searched in place. Safe to use from many threads at once.
+    """Vectors in one immutable, memory-mapped file. Safe to use from many threads.
 
-    Made by `build` or `open`; a search releases the GIL.
+    Made by `build` or `open`. A search releases the GIL.
     """
 
     def __init__(self, core: FlatIndex | IvfIndex, path: Path, keep: object = None) -> None:
@@ -89,11 +82,9 @@ class VectorIndex:
         self._keep = keep
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickled as its path and opened there anew, so that worker processes share the mapped file."""
+        """Pickle the path, so that worker processes share the mapped file."""
         if self._keep is not None:
-            raise TypeError(
-                "expected an index with a file of its own, found a temporary one: build it with path="
-            )
+            raise TypeError("cannot pickle a temporary index; build it with path=")
         return type(self).open, (self._path,)
 
     @classmethod
@@ -107,7 +98,7 @@ class VectorIndex:
         ids: ArrayLike | None = None,
         threads: int | None = None,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
         m: int | None = None,
         nlist: int | None = None,
         refine: Literal["f16", "int8", "int4", "tcq3", "tcq2", "none"] | None = None,
@@ -115,31 +106,58 @@ class VectorIndex:
     ) -> Self:
         """Build an index of `vectors`, shape (n, dim), write it to `path` and open it.
 
-        `queries`, shape (q, dim), are samples of what will be asked, best some thousands: codes are trained
-        for them and `effort` is calibrated with some of them. Without them noisy rows stand in, as fits
-        queries by picture.
+        The same input and `seed` give the same file. Under 50,000 rows nothing is trained, unless `m`,
+        `nlist`, `refine` or `transform` is passed. A failed or interrupted build leaves no file, and an
+        existing one at `path` as it was.
 
-        `memory` bounds the file, as bytes or "800MB"; less of it means coarser codes. Without `path` the file
-        is a temporary one, removed with the index. `ids`, shape (n,) int64 and all different, are what a
-        search returns; by default the row numbers. `threads`: all by default; they change the time and
-        nothing else. The same input and `seed` give the same file. `progress` is called with a stage's name
-        and the share of it that is done; what it raises, and Ctrl-C, end the build.
+        Parameters
+        ----------
+        vectors
+            The rows, (n, dim).
+        queries
+            Sample queries, (q, dim), best some thousands: codes are trained for them, and `effort` is
+            calibrated with a part of them. By default rows with noise, which fit queries by picture.
+        memory
+            Bounds the size of the file, in bytes or as "800MB". A smaller bound means coarser codes.
+        path
+            Where to write the file; by default a temporary one, removed with the index.
+        ids
+            What a search returns for each row: distinct int64, (n,). By default the row numbers.
+        threads
+            How many threads build the index, all cores by default. Does not change the result.
+        seed
+            Seeds the random choices of the training.
+        progress
+            Called with the name of a stage and the share of it that is done. What it raises ends the build.
+        m
+            The number of subquantizers, of four dimensions each.
+        nlist
+            The number of inverted lists.
+        refine
+            The refine codes.
+        transform
+            The transform before quantization.
 
-        For experts: `m` subquantizers of four dimensions each, `nlist` inverted lists, the `refine` codec for
-        reranking, the `transform`. Under 50,000 rows nothing is trained, unless one of these is given.
+        Returns
+        -------
+        VectorIndex
+            The open index.
 
-        Raises InputError for another dtype, shape or dim, NaN or infinity, ids that repeat or are too few,
-        settings out of range; StorageError if the disk refuses. Nothing half-written stays, and a file
-        already at `path` is only replaced by a finished one.
+        Raises
+        ------
+        InputError
+            For a wrong dtype, shape or dimension, NaN or infinity, repeated ids, or options out of range.
+        StorageError
+            If the disk refuses.
         """
-        target, keep = _target(path)
+        target, keep = target_of(path)
         limit = memory_limit(memory)
-        _check_counts(m=m, nlist=nlist, seed=seed)
+        check_counts(m=m, nlist=nlist, seed=seed)
         cores = resolve_threads(threads)
-        numbers = None if ids is None else _whole_numbers(ids)
-        plain = all(setting is None for setting in (m, nlist, refine, transform))
-        if plain and _is_flat(vectors, limit):
-            _check_queries(vectors, queries)
+        numbers = None if ids is None else as_int64(ids)
+        is_default = all(option is None for option in (m, nlist, refine, transform))
+        if is_default and _is_flat(vectors, limit):
+            check_queries(vectors, queries)
             build_flat(target, vectors, ids=numbers, progress=progress)
         else:
             build_ivf(
@@ -160,17 +178,29 @@ class VectorIndex:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, load: Literal["map", "ram"] = "map") -> Self:
-        """Open the index at `path`; with `load="ram"` it is read into memory first, otherwise mapped.
+        """Open the index at `path`.
 
-        Raises StorageError if the file cannot be read; FormatError if it is damaged, no index, or too new.
+        Parameters
+        ----------
+        path
+            A `.snap` file.
+        load
+            "map" maps the file into memory, "ram" reads it.
+
+        Raises
+        ------
+        StorageError
+            If the file cannot be read.
+        FormatError
+            If it is damaged, not an index, or of a newer format.
         """
-        return cls._open(_absolute(path), None, load)
+        return cls._open(absolute(path), None, load)
 
     @classmethod
     def _open(cls, path: Path, keep: object, load: Literal["map", "ram"] = "map") -> Self:
         if load not in ("map", "ram"):
             raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
-        if _kind(path) != _INDEX_KIND:
+        if kind_of(path) != _INDEX_KIND:
             return cls(FlatIndex.open(path), path, keep)
         return cls(IvfIndex.open(path, load=load), path, keep)
 
@@ -183,52 +213,71 @@ class VectorIndex:
         exact: bool = False,
         effort: float | str | CalibrationPoint | None = None,
     ) -> tuple[Ids, Scores]:
-        """Ids and scores of the best `k` allowed rows for each query, best first, ties by lower id.
+        """Return ids and scores of the best `k` allowed rows for each query, best first, ties by lower id.
 
-        `queries`: (q, dim) float16 or float32, or (dim,) for one. `allow`: which rows may be found, as a flag
-        for each id from 0 to the largest (bool, so one for each row if ids were left to the default), or as
-        the ids themselves (int64), or what `filter` made of either. Returns (q, min(k, allowed)) int64 and
-        float32.
-        One query runs on one thread, many share all of them.
+        One query runs on one thread; many share all cores.
 
-        `effort` is the share of the true ten best that a query should find on average, as measured at build
-        with a margin: 0.95 by default; or "low", "medium", "high", "max" (0.90, 0.95, 0.98, 0.995); or an
-        `CalibrationPoint` of `info()`. `exact=True` scores every allowed row. An index of fewer than 50,000
-        rows
-        always does.
+        Parameters
+        ----------
+        queries
+            (q, dim), or (dim,) for one.
+        k
+            How many rows to return per query.
+        allow
+            The rows that may be returned: a flag for each id from 0 to the largest (bool), the ids
+            themselves (int64), or what `filter` returned for either.
+        exact
+            Score every allowed row, as an index of fewer than 50,000 rows always does.
+        effort
+            The average recall of the true ten best to reach, as calibrated at build: 0.95 by default; or
+            "low", "medium", "high", "max" (0.90, 0.95, 0.98, 0.995); or a `CalibrationPoint` of `info()`.
 
-        Raises InputError for another dtype, shape or dim, NaN or infinity, a negative `k`, or an `allow` of
-        the wrong length.
+        Returns
+        -------
+        ids, scores
+            (q, min(k, allowed)) int64 and float32.
+
+        Raises
+        ------
+        InputError
+            For a wrong dtype, shape or dimension, NaN or infinity, a negative `k`, or a wrong `allow`.
         """
-        wide = _as_float32(queries)
+        vectors = as_float32(queries)
         if isinstance(self._core, FlatIndex):
-            resolve_effort(
-                _EVERY_ROW, effort
-            )  # one that is none is refused before there are rows enough to need it
-            return flat.search(self._core, wide, k, allow, threads=available_cores())
+            resolve_effort(_EVERY_ROW, effort)  # checks `effort`, which a flat index does not need
+            return flat.search(self._core, vectors, k, allow, threads=available_cores())
         if isinstance(allow, RowMask):
             raise WrongIndexError(
                 expected="a filter of this index as allow",
                 got="one of another index",
                 hint="make it with the filter method of this index",
             )
-        chosen = resolve_effort(self._calibration(), effort)
-        threads = 1 if wide.ndim < 2 or len(wide) == 1 else available_cores()
+        params = resolve_effort(self._calibration(), effort)
+        threads = 1 if vectors.ndim < 2 or len(vectors) == 1 else available_cores()
         return self._core.search(
-            wide,
+            vectors,
             k,
-            nprobe=chosen.nprobe,
-            shortlist=chosen.shortlist,
+            nprobe=params.nprobe,
+            shortlist=params.shortlist,
             exact=exact,
             allow=allow,
             threads=threads,
         )
 
     def filter(self, allow: Allow, *, by_row: bool = False) -> RowBitmap | RowMask:
-        """The rows that `allow` names, made ready for many searches: pass it to `search` as `allow`.
+        """Prepare `allow` for many searches: pass the result to `search` as `allow`.
 
-        With `by_row` it is (rows,) bool, a flag for each row in the order of `ids`. Raises InputError as
-        `search` does.
+        Parameters
+        ----------
+        allow
+            As in `search`.
+        by_row
+            `allow` is (rows,) bool, a flag for each row in the order of `ids`.
+
+        Raises
+        ------
+        InputError
+            As in `search`.
         """
         if not isinstance(self._core, FlatIndex):
             return self._core.filter(allow, by_row=by_row)
@@ -244,12 +293,22 @@ class VectorIndex:
         return RowMask(allow.astype(np.bool_))
 
     def vectors(self, rows: ArrayLike) -> NDArray[np.float32]:
-        """(n, dim) float32: the stored vectors of rows, by their place in the order of `ids`.
+        """Return the stored vectors of rows, (n, dim) float32, as scores use them.
 
-        They are what scores are made of: near what the index was built from, by a 250th of a row's largest
-        value or less where eight bits a value are kept. Raises InputError for a row that is not there.
+        With eight bits a value they differ from the original ones by at most a 250th of the row's largest
+        absolute value.
+
+        Parameters
+        ----------
+        rows
+            (n,) positions in the order of `ids`.
+
+        Raises
+        ------
+        InputError
+            If there is no such row.
         """
-        numbers = _whole_numbers(rows)
+        numbers = as_int64(rows)
         if numbers.size and numbers.min() < 0:
             raise OutOfRangeError(expected=f"rows from 0 to {len(self) - 1}", got=str(numbers.min()))
         if not isinstance(self._core, FlatIndex):
@@ -259,31 +318,31 @@ class VectorIndex:
         return np.stack(found) if found else np.zeros((0, self.dim), np.float32)
 
     def search_params(self, effort: float | str | None = None) -> CalibrationPoint | None:
-        """Lists and rows that `search` takes for an effort; None where every row is scored anyway."""
-        chosen = resolve_effort(self._calibration() or _EVERY_ROW, effort)
-        return None if isinstance(self._core, FlatIndex) else chosen
+        """Return the probes and the shortlist of `search` for an effort; None if it scores every row."""
+        params = resolve_effort(self._calibration() or _EVERY_ROW, effort)
+        return None if isinstance(self._core, FlatIndex) else params
 
     def ids(self) -> Ids:
-        """The id of each row, in the order in which the rows are stored, (n,) int64."""
+        """Return the id of each row in scan order, (n,) int64."""
         if isinstance(self._core, FlatIndex):
             ids = self._core.ids
             return np.arange(self._core.rows, dtype=np.int64) if ids is None else ids
         return self._core.ids()
 
     def warm(self) -> None:
-        """Read the whole file into memory, as far as it is not there: no search waits for the disk."""
+        """Read the whole file into the page cache, so that no search waits for the disk."""
         self._core.warm()
 
     def verify(self) -> None:
-        """Read the whole file and check every checksum. Raises FormatError naming the damaged place."""
+        """Read the whole file and compare every checksum. Raises FormatError if one differs."""
         self._core.verify()
 
     def info(self) -> VectorIndexInfo:
-        """What this index is, and what was measured when it was built.
+        """Return the kind, sizes and parameters of this index.
 
-        Raises StorageError if its file is not there any more; a search still answers then.
+        Raises StorageError if its file was removed; searches still work then.
         """
-        core, size_bytes = self._core, _size_bytes(self._path)
+        core, size_bytes = self._core, size_of(self._path)
         if isinstance(core, FlatIndex):
             return VectorIndexInfo(self._path, "flat", core.rows, core.dim, size_bytes, core.kernel)
         return VectorIndexInfo(
@@ -298,20 +357,20 @@ class VectorIndex:
             refine=core.refine,
             transform=_TRANSFORMS[core.transform],
             transform_recalls={
-                name: gain
-                for name, gain in zip(_TRANSFORMS, core.transform_recalls, strict=True)
-                if gain >= 0
+                name: recall
+                for name, recall in zip(_TRANSFORMS, core.transform_recalls, strict=True)
+                if recall >= 0
             },
             calibration=tuple(self._calibration()),
         )
 
     @property
     def dim(self) -> int:
-        """Dimension of a vector."""
+        """The dimension of a vector."""
         return self._core.dim
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return self._core.rows
 
     def __repr__(self) -> str:
@@ -327,132 +386,10 @@ class VectorIndex:
         ]
 
 
-class _TemporaryPlace:
-    """A directory that goes when nobody holds this any more."""
-
-    def __init__(self) -> None:
-        try:
-            self.path = _absolute(tempfile.mkdtemp(prefix="snapseek-"))
-        except OSError as error:
-            raise StorageError(
-                f"could not make a temporary directory: {error.strerror or error}",
-                hint="pass a path instead",
-            ) from error
-        weakref.finalize(self, _remove_temporary, self.path)
-
-
-def _remove_temporary(directory: Path) -> None:
-    """Remove the index that was built in a temporary directory, and the directory when it is empty."""
-    with suppress(OSError):
-        (directory / _TEMPORARY_INDEX).unlink(missing_ok=True)
-        directory.rmdir()
-
-
-def _target(path: str | os.PathLike[str] | None) -> tuple[Path, _TemporaryPlace | None]:
-    """Where to write, and what keeps a temporary place alive."""
-    if path is not None:
-        return _absolute(path), None
-    place = _TemporaryPlace()
-    return place.path / _TEMPORARY_INDEX, place
-
-
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    """Return `path` as an absolute one, so that a later `os.chdir` does not change which file it names."""
-    try:
-        return Path(path).absolute()
-    except OSError as error:
-        raise StorageError(
-            f"could not resolve {path}: the current directory is gone", hint="pass an absolute path"
-        ) from error
-
-
 def _is_flat(vectors: NDArray[np.float16] | NDArray[np.float32], limit: int | None) -> bool:
-    """Whether the rows are few enough to train nothing, and fit `limit`; the core checks the rest."""
+    """Return whether the rows are few enough for a flat index, and fit `limit` bytes."""
     if not isinstance(vectors, np.ndarray) or vectors.ndim != 2:
         got = f"shape {vectors.shape}" if isinstance(vectors, np.ndarray) else type(vectors).__name__
         raise ArrayError(expected="vectors to be an array of shape (n, dim)", got=got)
     rows, dim = vectors.shape
     return rows < FLAT_ROWS and (limit is None or rows * (dim + _FLAT_ROW_BYTES) + _FLAT_BYTES <= limit)
-
-
-def _check_queries(vectors: NDArray[np.generic], queries: NDArray[np.generic] | None) -> None:
-    """A flat index learns nothing from queries, yet wrong ones are refused all the same."""
-    if queries is None:
-        return
-    if np.shape(queries)[1:] != vectors.shape[1:]:
-        raise ArrayError(
-            expected=f"queries of shape (q, {vectors.shape[1]}), the dimension of the vectors",
-            got=f"shape {np.shape(queries)}",
-        )
-    if not isinstance(queries, np.ndarray) or queries.dtype not in (np.float16, np.float32):
-        got = f"an array of {queries.dtype}" if isinstance(queries, np.ndarray) else type(queries).__name__
-        raise ArrayError(expected="queries to be a NumPy array of float16 or float32", got=got)
-    if not np.isfinite(queries).all():
-        row, column = np.argwhere(~np.isfinite(queries))[0]
-        raise NonFiniteError(
-            expected="finite values in queries",
-            got=f"{queries[row, column]} at row {row}, column {column}",
-            hint="remove the rows that hold NaN or infinity",
-        )
-
-
-def _as_float32(queries: NDArray[np.float16] | NDArray[np.float32]) -> NDArray[np.float32]:
-    """The queries, halves widened; the core refuses every other dtype."""
-    if not isinstance(queries, np.ndarray):
-        raise ArrayError(
-            expected="queries to be a NumPy array of float16 or float32",
-            got=type(queries).__name__,
-            hint="convert them with numpy.asarray(x, dtype=numpy.float32)",
-        )
-    return cast("NDArray[np.float32]", queries.astype(np.float32) if queries.dtype == np.float16 else queries)
-
-
-def _whole_numbers(ids: ArrayLike) -> Ids:
-    try:
-        array = np.asarray(ids)
-    except ValueError as error:
-        raise ArrayError(expected="row numbers or ids of shape (n,)", got="nested lists") from error
-    if not np.issubdtype(array.dtype, np.integer) and array.size > 0:
-        raise ArrayError(expected="row numbers or ids that are integers", got=f"an array of {array.dtype}")
-    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
-        raise OutOfRangeError(expected="row numbers or ids below 2^63", got=str(array.max()))
-    return np.ascontiguousarray(array, dtype=np.int64)
-
-
-def _check_counts(**counts: int | None) -> None:
-    """The core knows what range each has; yet it takes nothing that is no 64-bit count."""
-    for name, count in counts.items():
-        if count is not None and not 0 <= count < 2**63:
-            raise OutOfRangeError(expected=f"{name} from 0 to 2^63 - 1", got=str(count))
-
-
-def memory_limit(memory: str | int | None) -> int | None:
-    """Bytes of "800MB", "1.5 GiB" or a number; None for None. Raises InputError for anything else."""
-    if memory is None:
-        return None
-    match = _BYTES.fullmatch(str(memory).strip())
-    if match is None:
-        raise ParseError(expected="memory as bytes or a size such as '800MB' or '1.5GiB'", got=repr(memory))
-    return min(int(float(match[1]) * _UNITS[(match[2] or "").lower()]), 2**63 - 1)
-
-
-def _size_bytes(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise StorageError(
-            f"could not read the size of {path}: {error.strerror or error}",
-            hint="if the file has moved, open it at its new path",
-        ) from error
-
-
-def _kind(path: Path) -> int:
-    """Kind number in the header of a `.snap` file; 0 for what is none, which the core then explains."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(20)
-    except OSError as error:
-        raise StorageError(f"could not open {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise InputError(expected="a path that a file can have", got=f"{str(path)!r}: {error}") from error
-    return struct.unpack_from("<I", header, 16)[0] if len(header) == 20 else 0

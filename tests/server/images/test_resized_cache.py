@@ -6,22 +6,8 @@ import pytest
 
 from snapseek.server import create_app
 from snapseek.server.images import image_endpoints
-from snapseek.server.images.image_endpoints import ResizedCache
 from tests.support.asgi_client import LOCALHOST, ask
 from tests.support.fake_library import FakeLibrary
-
-
-def test_the_last_ones_are_kept_up_to_a_bound():
-    kept = ResizedCache(max_bytes=10)
-    kept.put("a", b"1234")
-    kept.put("b", b"1234")
-    assert kept.get("a") == b"1234"
-    kept.put("c", b"1234")
-    assert (kept.get("b"), kept.size_bytes) == (None, 8)
-    kept.put("a", b"12")
-    assert (kept.get("a"), kept.size_bytes) == (b"12", 6)
-    kept.put("d", b"x" * 11)
-    assert (kept.get("d"), kept.size_bytes) == (None, 0)
 
 
 def test_a_picture_is_made_smaller_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from snapseek.errors import InputError, StorageError
+from snapseek.errors import InputError, StorageError, UnknownChoiceError
 from snapseek.library import Library
 from snapseek.library.export import kind_of, unified
 from tests.conftest import PICTURES, write_pictures
@@ -61,7 +61,7 @@ def test_csv_has_a_line_a_picture(library):
     assert (rows[0]["width"], rows[0]["height"], rows[0]["caption"]) == ("60", "40", "")
 
 
-def test_json_is_what_an_answer_tells(library):
+def test_json_has_the_values_of_answers(library):
     rows = json.loads(exported(library, "json"))
     for row, hit in zip(rows, library.browse(100), strict=True):
         assert row == {
@@ -91,7 +91,7 @@ def test_npy_has_the_vectors_in_the_same_order(library):
         np.testing.assert_allclose(vector, library.vector(hit.id), atol=1e-3)
 
 
-def test_the_columns_of_all_sources_come_together(mixed):
+def test_the_columns_of_all_sources_are_joined(mixed):
     rows = json.loads(exported(mixed, "json"))
     assert len(rows) == len(PICTURES) + 3
     assert rows[-3]["taken"] == "2024-05-01T09:30:00.000000Z"
@@ -110,7 +110,7 @@ def test_a_column_of_two_types_becomes_text(mixed):
     assert [row["size_bytes"] for row in rows[-3:]] == ["12 KB", "?", None]
 
 
-def test_a_spreadsheet_finds_no_formula(mixed):
+def test_csv_has_no_formulas(mixed):
     def captions(**options):
         lines = csv.DictReader(io.StringIO(exported(mixed, "csv", **options).decode(), newline=""))
         return [line["caption"] for line in lines][-3:]
@@ -130,7 +130,7 @@ def test_no_text_begins_as_a_formula_does(begin, encoder, tmp_path):
         assert not [cell for cell in line if cell.startswith(begin)]
 
 
-def test_a_file_is_there_when_it_is_complete(library, tmp_path):
+def test_an_export_appears_when_it_is_complete(library, tmp_path):
     target = tmp_path / "all.JSON"
     target.write_text("before")
     assert library.export(target) == len(library)
@@ -151,15 +151,16 @@ def test_a_file_stays_as_it_was_when_an_export_fails(library, tmp_path, monkeypa
     assert (target.read_text(), names(tmp_path)) == ("before", ["all.npy"])
 
 
-def test_a_place_that_refuses_is_a_sentence(library, tmp_path):
+def test_an_export_that_cannot_be_written(library, tmp_path):
     with pytest.raises(StorageError, match=r"cannot write .*nowhere"):
         library.export(tmp_path / "nowhere" / "all.csv")
 
 
 @pytest.mark.parametrize("target", ["all", "all.xlsx", io.BytesIO()])
-def test_a_format_is_asked_for_or_told_by_the_name(target):
-    with pytest.raises(InputError, match="expected a format of csv, json, jsonl, parquet, npy, found"):
+def test_the_format_is_the_argument_or_the_suffix(target):
+    with pytest.raises(UnknownChoiceError) as caught:
         kind_of(target, None)
+    assert caught.value.expected == "a format of csv, json, jsonl, parquet, npy"
     assert kind_of("all.xlsx", "csv") == "csv"
 
 

@@ -306,9 +306,9 @@ def test_files_of_a_killed_index_are_removed_and_no_others(folder, tmp_path, enc
     ours, foreign = (tmp_path / "l/shards" / f"{stem}.arrow" for stem in ("0123456789abcdef", "f" * 16))
     for path in (ours, foreign):
         path.write_bytes(b"half")
-    with Database.holding(tmp_path / "l") as catalogue:
-        catalogue.record_stem(ours.stem)
-        catalogue.record_files(ours.stem, {ours.name: (ours.stat().st_ino, None, None)})
+    with Database.open_for_writing(tmp_path / "l") as database:
+        database.owned_files.add_stem(ours.stem)
+        database.owned_files.add_files(ours.stem, {ours.name: (ours.stat().st_ino, None, None)})
     (folder / "red.jpg").unlink()
     Library.build(folder, tmp_path / "l", encoder=encoder)
     assert not ours.exists()
@@ -330,14 +330,14 @@ def test_a_full_disk_leaves_the_old_library(folder, tmp_path, encoder, monkeypat
 
 
 def test_no_library_to_open(tmp_path):
-    with pytest.raises(LibraryNotFoundError, match="found none"):
+    with pytest.raises(LibraryNotFoundError, match="got none"):
         Library.open(tmp_path / "nowhere")
 
 
 def test_a_folder_without_pictures(tmp_path, encoder):
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "notes.txt").write_text("x")
-    with pytest.raises(InputError, match="found none"):
+    with pytest.raises(InputError, match="got none"):
         Library.build(tmp_path / "p", tmp_path / "l", encoder=encoder)
     assert not (tmp_path / "l").exists()
 

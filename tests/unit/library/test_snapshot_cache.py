@@ -8,8 +8,8 @@ from PIL import Image
 
 from snapseek.errors import FormatError
 from snapseek.library import Library, snapshot, snapshot_cache
-from snapseek.library.storage.database import Database
 from tests.conftest import PICTURES
+from tests.support.databases import one_commit
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_one_looks_a_few_times_a_second_at_most(folder, tmp_path, encoder, monke
 def test_shards_that_stay_are_not_opened_again(folder, tmp_path, encoder):
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     before = opened.snapshot()
-    with Database.writing(tmp_path / "l") as catalogue:
-        catalogue.set_settings({"version": "other"})
+    with one_commit(tmp_path / "l") as database:
+        database.settings.update({"version": "other"})
     assert opened.refresh()
     assert opened.snapshot() is not before
     assert opened.snapshot()._shards.parts[0].shard is before._shards.parts[0].shard
@@ -129,9 +129,9 @@ def test_no_query_waits_long_for_a_new_state(folder, tmp_path, encoder, monkeypa
 def test_a_shard_that_goes_while_it_is_taken_over_is_no_fault(folder, tmp_path, encoder, monkeypatch):
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     writer = Library.open(tmp_path / "l", encoder=encoder)
-    with Database.writing(tmp_path / "l") as catalogue:
-        catalogue.add_tombstones(catalogue.shards()[0].stem, [opened.browse(1)[0].id])
-        catalogue.set_settings({"version": "buried"})
+    with one_commit(tmp_path / "l") as database:
+        database.shards.add_tombstones(database.shards.all()[0].stem, [opened.browse(1)[0].id])
+        database.settings.update({"version": "buried"})
     real, calls = snapshot.Shards, []
 
     def shards(*arguments):

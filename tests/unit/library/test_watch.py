@@ -63,7 +63,7 @@ def picture(path: Path, color=(1, 2, 3)) -> None:
     Image.new("RGB", (8, 8), color).save(path)
 
 
-def test_what_happens_in_a_folder_is_taken_up(own, folder):
+def test_changes_in_a_folder_are_synced(own, folder):
     with watching(own) as told:
         wait_for(lambda: told)
         assert (told[0].unchanged, told[0].has_changed) == (len(PICTURES), False)
@@ -75,7 +75,7 @@ def test_what_happens_in_a_folder_is_taken_up(own, folder):
         wait_for(lambda: len(own) == len(PICTURES))
 
 
-def test_the_library_itself_and_what_is_passed_over_is_no_reason(own, folder):
+def test_changes_of_the_library_and_skipped_files_start_no_sync(own, folder):
     with watching(own) as told:
         wait_for(lambda: told)
         picture(folder / ".hidden" / "one.png")
@@ -84,7 +84,7 @@ def test_the_library_itself_and_what_is_passed_over_is_no_reason(own, folder):
         assert len(told) == 1
 
 
-def test_a_folder_that_is_named_is_taken_in_first(own, tmp_path):
+def test_a_new_folder_is_indexed_first(own, tmp_path):
     picture(tmp_path / "other" / "one.png")
     with watching(own, [tmp_path / "other"]):
         wait_for(lambda: len(own) == len(PICTURES) + 1)
@@ -105,7 +105,7 @@ def test_a_folder_that_goes_and_comes_back_loses_nothing(own, folder, encoder, t
         wait_for(lambda: len(library) == len(PICTURES) + 1)
 
 
-def test_a_library_that_is_busy_is_tried_again(own, monkeypatch):
+def test_a_busy_library_is_retried(own, monkeypatch):
     left = [3]
     sync = Library.sync
 
@@ -123,19 +123,19 @@ def test_a_library_that_is_busy_is_tried_again(own, monkeypatch):
 
 
 @pytest.mark.parametrize("names", [[], ["nowhere"]])
-def test_there_has_to_be_something_to_watch(names, tmp_path):
-    with pytest.raises(InputError, match="expected a folder to watch, found none"):
+def test_no_folder_to_watch_is_refused(names, tmp_path):
+    with pytest.raises(InputError, match="expected a folder to watch, got none"):
         bursts([tmp_path / name for name in names], tmp_path / "l", threading.Event())
 
 
-def test_what_is_not_installed_is_named(tmp_path, monkeypatch):
+def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "watchfiles", None)
     with pytest.raises(InputError, match=r'pip install "snapseek\[watch\]"'):
         bursts([tmp_path], tmp_path / "l", threading.Event())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
-def test_ctrl_c_ends_the_command_in_order(tmp_path, encoder):
+def test_ctrl_c_ends_the_command_cleanly(tmp_path, encoder):
     folder = write_pictures(tmp_path / "pictures")
     Library.build(folder, folder / ".snapseek", encoder=encoder)
     command = [sys.executable, "-m", "snapseek", "watch", str(folder)]

@@ -13,7 +13,7 @@ def test_efforts_between_points_are_interpolated() -> None:
     assert resolve_effort(points, 0.1).shortlist == 20
 
 
-def test_what_is_no_effort_is_refused() -> None:
+def test_invalid_efforts_are_refused() -> None:
     for effort in (0, 1.1, -0.5, float("nan")):
         with pytest.raises(OutOfRangeError):
             resolve_effort([CalibrationPoint(0.9, 5, 50)], effort)

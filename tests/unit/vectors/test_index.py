@@ -19,7 +19,8 @@ import snapseek
 from benches import clip_like
 from snapseek import VectorIndex
 from snapseek.errors import InputError
-from snapseek.vectors.index import FLAT_ROWS, CalibrationPoint, memory_limit
+from snapseek.vectors.arguments import memory_limit
+from snapseek.vectors.index import FLAT_ROWS, CalibrationPoint
 from tests.support import reference
 from tests.support.vector_rows import DIM, LISTS, names, unit_rows
 
@@ -50,7 +51,7 @@ def index(request: pytest.FixtureRequest) -> VectorIndex:
 # --- what it is for
 
 
-def test_it_is_found_at_the_front_door() -> None:
+def test_the_package_exports_vector_index() -> None:
     assert snapseek.VectorIndex is VectorIndex
 
 
@@ -67,7 +68,7 @@ def test_build_search_open(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.snap"]
 
 
-def test_few_rows_are_flat_and_settings_make_lists(index: VectorIndex, flat: VectorIndex) -> None:
+def test_few_rows_are_flat_unless_options_are_passed(index: VectorIndex, flat: VectorIndex) -> None:
     info = index.info()
     assert (info.rows, info.dim, info.size_bytes) == (2000, DIM, info.path.stat().st_size)
     if index is flat:
@@ -133,7 +134,7 @@ def test_effort_is_a_recall_a_name_or_a_measured_point(lists: VectorIndex) -> No
     assert found == [(3, 10)] * 4
 
 
-def test_the_setting_of_an_effort_is_told(lists: VectorIndex, flat: VectorIndex) -> None:
+def test_search_params_of_an_effort(lists: VectorIndex, flat: VectorIndex) -> None:
     assert flat.search_params() is None
     low, usual = lists.search_params("low"), lists.search_params()
     assert low is not None
@@ -142,7 +143,7 @@ def test_the_setting_of_an_effort_is_told(lists: VectorIndex, flat: VectorIndex)
     assert low.nprobe * low.shortlist <= usual.nprobe * usual.shortlist
 
 
-def test_an_index_gives_its_vectors_back(index: VectorIndex) -> None:
+def test_stored_vectors_are_close_to_the_input(index: VectorIndex) -> None:
     rows = [5, 3, 5]
     found = index.vectors(rows)
     assert (found.dtype, found.shape) == (np.float32, (3, index.dim))
@@ -156,8 +157,8 @@ def test_an_index_gives_its_vectors_back(index: VectorIndex) -> None:
 def test_stored_vectors_are_what_scores_are_made_of(index: VectorIndex) -> None:
     query = unit_rows(1, seed=8)[0]
     ids, scores = index.search(query, 2000, exact=True)
-    place = np.argsort(index.ids())
-    np.testing.assert_allclose(index.vectors(place[ids[0]]) @ query, scores[0], atol=1e-4)
+    row_of = np.argsort(index.ids())
+    np.testing.assert_allclose(index.vectors(row_of[ids[0]]) @ query, scores[0], atol=1e-4)
 
 
 def test_a_filter_is_used_many_times(index: VectorIndex) -> None:
@@ -257,7 +258,7 @@ def test_memory_bounds_the_file(tmp_path: Path) -> None:
     ("size", "expected"),
     [("100MB", 10**8), ("1.5 GiB", 3 * 2**29), ("7", 7), (12, 12), ("2k", 2000), ("1Tb", 10**12)],
 )
-def test_sizes_are_understood(size: str | int, expected: int) -> None:
+def test_memory_sizes_are_parsed(size: str | int, expected: int) -> None:
     assert memory_limit(size) == expected
 
 
@@ -268,8 +269,10 @@ def test_sizes_are_understood(size: str | int, expected: int) -> None:
 def rows_with_ties(draw: st.DrawFn) -> tuple[reference.F32, reference.F32]:
     dim = draw(st.integers(1, 20))
     values = st.sampled_from([-1.0, -0.5, 0.0, 0.25, 1.0])
-    few = draw(hnp.arrays(np.float32, (draw(st.integers(1, 8)), dim), elements=values))
-    rows = few[draw(hnp.arrays(np.int64, draw(st.integers(0, 60)), elements=st.integers(0, len(few) - 1)))]
+    distinct = draw(hnp.arrays(np.float32, (draw(st.integers(1, 8)), dim), elements=values))
+    rows = distinct[
+        draw(hnp.arrays(np.int64, draw(st.integers(0, 60)), elements=st.integers(0, len(distinct) - 1)))
+    ]
     queries = draw(hnp.arrays(np.float32, (draw(st.integers(1, 3)), dim), elements=values))
     return rows, queries
 
@@ -291,7 +294,7 @@ def test_exact_equals_the_oracle(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(pair=rows_with_ties(), k=st.integers(0, 70), data=st.data())
-def test_exact_in_lists_agrees_with_brute_force(
+def test_exact_search_of_an_ivf_index_equals_brute_force(
     pair: tuple[reference.F32, reference.F32], k: int, data: st.DataObject
 ) -> None:
     rows, queries = pair
@@ -326,7 +329,7 @@ def test_what_progress_raises_ends_the_build(settings: Any, tmp_path: Path) -> N
     assert names(tmp_path) == []
 
 
-def test_progress_hears_every_stage(tmp_path: Path) -> None:
+def test_progress_reports_every_stage(tmp_path: Path) -> None:
     heard: list[tuple[str, float]] = []
     VectorIndex.build(
         unit_rows(2000), path=tmp_path / "a.snap", progress=lambda *step: heard.append(step), **LISTS
@@ -376,21 +379,21 @@ def test_recall_on_clip_like_rows(tmp_path: Path) -> None:
     info = index.info()
     assert info.kind == "ivf"
     assert info.nlist > 200
-    for queries, least in ((text, 0.90), (image, 0.95)):
+    for queries, target in ((text, 0.90), (image, 0.95)):
         found = index.search(queries, effort=0.95)[0]
-        assert recall(found, clip_like.exact(base, queries, k=10)) >= least
+        assert recall(found, clip_like.exact(base, queries, k=10)) >= target
     found = index.search(text, effort="max")[0]
     assert recall(found, clip_like.exact(base, text, k=10)) >= 0.97
 
 
-def test_signals_are_left_as_they_were() -> None:
+def test_signal_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGINT)
     VectorIndex.build(unit_rows(10))
     assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize("settings", [{}, LISTS])
-def test_queries_in_halves(settings: Any) -> None:
+def test_float16_queries(settings: Any) -> None:
     index = VectorIndex.build(unit_rows(400), unit_rows(200, seed=1), **settings)
     halves = unit_rows(3, seed=2).astype(np.float16)
     for queries in (halves, halves[0]):

@@ -91,7 +91,7 @@ def test_queries_of_another_dim(settings: Any) -> None:
         VectorIndex.build(unit_rows(400), unit_rows(50, 25), **settings)
 
 
-def test_queries_that_are_no_array(index: VectorIndex) -> None:
+def test_queries_that_are_not_an_array(index: VectorIndex) -> None:
     for queries in (None, 1.0, np.float32(1), [1.0] * DIM, [[1.0, 2.0], [3.0]]):
         with pytest.raises(ArrayError):
             index.search(queries)  # type: ignore[arg-type]
@@ -188,7 +188,7 @@ def test_wrong_rows(index: VectorIndex) -> None:
             index.vectors(rows)
 
 
-def test_a_file_that_is_gone_is_told_and_still_searched(tmp_path: Path) -> None:
+def test_info_of_a_removed_file_is_refused_and_search_works(tmp_path: Path) -> None:
     for settings in ({}, LISTS):
         path = tmp_path / "a.snap"
         index = VectorIndex.build(unit_rows(400), path=path, **settings)
@@ -198,13 +198,15 @@ def test_a_file_that_is_gone_is_told_and_still_searched(tmp_path: Path) -> None:
         assert index.search(unit_rows(400)[:1])[0][0, 0] == 0
 
 
-def test_a_temporary_place_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_temporary_directory_that_cannot_be_created(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     with pytest.raises(StorageError, match=r"could not make a temporary directory: No such .*pass a path"):
         VectorIndex.build(unit_rows(9))
 
 
-def test_a_load_or_a_path_of_no_kind(tmp_path: Path) -> None:
+def test_an_invalid_load_or_path(tmp_path: Path) -> None:
     path = tmp_path / "a.snap"
     VectorIndex.build(unit_rows(9), path=path)
     with pytest.raises(UnknownChoiceError):
@@ -224,7 +226,7 @@ def test_a_load_or_a_path_of_no_kind(tmp_path: Path) -> None:
         ({"memory": "10kB"}, "memory must be at least"),
     ],
 )
-def test_settings_that_the_core_refuses(settings: Any, message: str, tmp_path: Path) -> None:
+def test_options_that_the_core_refuses(settings: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         VectorIndex.build(unit_rows(400), path=tmp_path / "a.snap", **settings)
     assert names(tmp_path) == []
@@ -241,7 +243,7 @@ def test_settings_that_the_core_refuses(settings: Any, message: str, tmp_path: P
         ({"threads": 0, "nlist": 2}, OutOfRangeError),
     ],
 )
-def test_settings_out_of_range(settings: Any, kind: type[InputError], tmp_path: Path) -> None:
+def test_options_out_of_range(settings: Any, kind: type[InputError], tmp_path: Path) -> None:
     with pytest.raises(kind):
         VectorIndex.build(unit_rows(400), path=tmp_path / "a.snap", **settings)
     assert names(tmp_path) == []
@@ -262,7 +264,7 @@ def test_efforts_out_of_range(index: VectorIndex) -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, LISTS])
-def test_a_path_that_is_a_directory_or_nowhere(settings: Any, tmp_path: Path) -> None:
+def test_a_path_that_is_a_directory_or_missing(settings: Any, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "folder", tmp_path / "none" / "a.snap"):
         with pytest.raises(StorageError, match="could not"):
@@ -319,7 +321,7 @@ def test_a_newer_version_is_named(index: VectorIndex, tmp_path: Path) -> None:
         VectorIndex.open(tmp_path / "newer.snap")
 
 
-def test_no_index_at_all(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_index(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("not a .snap file at all")
     with pytest.raises(FormatError, match=r"does not begin with the magic bytes"):
         VectorIndex.open(tmp_path / "a.txt")
@@ -328,14 +330,14 @@ def test_no_index_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, LISTS])
-def test_samples_of_another_dtype(settings: Any) -> None:
+def test_queries_of_another_dtype(settings: Any) -> None:
     samples = unit_rows(50)
     for queries in (samples.astype(np.float64), samples.tolist(), samples.astype(object)):
         with pytest.raises(InputError, match=r"queries .* be a NumPy array of float"):
             VectorIndex.build(unit_rows(400), queries, **settings)
 
 
-def test_rows_below_zero_are_named_as_they_are(index: VectorIndex) -> None:
+def test_negative_rows_are_refused(index: VectorIndex) -> None:
     with pytest.raises(OutOfRangeError) as caught:
         index.vectors([3, -1])
     assert (caught.value.expected, caught.value.got) == ("rows from 0 to 1999", "-1")

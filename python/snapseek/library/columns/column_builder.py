@@ -1,4 +1,4 @@
-"""From a column of the records to its facet, some ten thousand rows at a time."""
+"""Build the index of a column from the records, batch by batch."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -20,20 +20,25 @@ from snapseek.library.records.arrow_file import Records
 
 Kind = Literal["number", "date", "flag", "text", "list"]
 
-WORDY = frozenset({"caption", "title", "name"})
-"""Columns that are always searched by words; others are if their texts have several."""
+FULL_TEXT_COLUMNS = frozenset({"caption", "title", "name"})
+"""Columns that always get a full-text index; others do if their texts have several words."""
 
-_MOST_CHOICES = 65_000
-_FEW_CHOICES = 4096
-_DENSE_SHARE = 32  # from a 32nd of the rows on, a bit for each row is smaller than a list
-_WORDS_OF_A_TEXT = 2.0
+_MAX_TERMS = 65_000
+_MIN_TERMS = 4096
+"""Bound the distinct texts of a dictionary index: a quarter of the rows within these."""
+
+_DENSE_SHARE = 32
+"""Words in more than 1/32 of the rows get a bitmap, which is then smaller than a list of int32."""
+
+_MIN_MEAN_WORDS = 2.0
+"""Texts with fewer words on average get no full-text index."""
 
 _compute: Any = pc
 _Array = Any
 
 
 def kind_of(arrow: Any) -> Kind | None:
-    """What can be asked of a column of that type; None where nothing can."""
+    """Return how filters treat a column of an Arrow type; None if they cannot."""
     types = pa.types
     if types.is_dictionary(arrow):
         return kind_of(arrow.value_type)
@@ -55,7 +60,7 @@ def _is_text(arrow: pa.DataType) -> bool:
 
 
 def numeric_index(records: Records, column: str) -> NumericIndex:
-    """Of a column of numbers, times or flags."""
+    """Build the index of a column of numbers, times or flags."""
     parts = [_numbers(part) for part in records.column(column)]
     values = np.concatenate([values for values, _ in parts])
     valid = np.concatenate([valid for _, valid in parts])
@@ -65,7 +70,7 @@ def numeric_index(records: Records, column: str) -> NumericIndex:
 
 
 def _numbers(array: _Array) -> tuple[NDArray[Any], Flags]:
-    array = _plain(array)
+    array = _decoded(array)
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
         array = array.cast(pa.timestamp("us", getattr(array.type, "tz", None)), safe=False).cast(pa.int64())
     elif pa.types.is_boolean(array.type):
@@ -80,7 +85,7 @@ def _numbers(array: _Array) -> tuple[NDArray[Any], Flags]:
 
 
 def _narrow(values: NDArray[Any]) -> NDArray[Any]:
-    """The same whole numbers in the smallest type that holds them."""
+    """Return integers in the smallest type that holds them."""
     if len(values) == 0:
         return values
     low, high = int(values.min()), int(values.max())
@@ -88,55 +93,58 @@ def _narrow(values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(kind) if kind.kind in "iu" and kind.itemsize < values.dtype.itemsize else values
 
 
-def _plain(array: _Array) -> _Array:
+def _decoded(array: _Array) -> _Array:
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def text_index(records: Records, column: str) -> DictionaryIndex | FullTextIndex | TextScan:
-    """Of a column of texts: by choice if few are different, by words if they have some, else as they are."""
+    """Build the index of a column of texts.
+
+    Few distinct texts get a dictionary, texts of several words a full-text index; others are scanned.
+    """
     texts = TextScan(records, column)
-    if column not in WORDY:
-        choices = _choices(records, column)
-        if choices is not None:
-            return choices
+    if column not in FULL_TEXT_COLUMNS:
+        dictionary = _dictionary_index(records, column)
+        if dictionary is not None:
+            return dictionary
         if not _has_words(records, column):
             return texts
-    return FullTextIndex(_word_arrays(records, column), texts)
+    return FullTextIndex(_full_text_arrays(records, column), texts)
 
 
-class _Codes:
-    """Codes for folded texts in the order in which they come, and how each was first written."""
+class _TermCodes:
+    """Codes of casefolded texts in order of appearance, and the first spelling of each."""
 
     def __init__(self) -> None:
         self.shown: dict[str, str] = {}
-        self._of: dict[str, int] = {}
+        self._code_of: dict[str, int] = {}
 
     def of(self, texts: _Array) -> NDArray[np.int64]:
-        """(n,) the code of each text, -1 for null."""
+        """Return the code of each text, (n,) int64; -1 for null."""
         coded = casefold_texts(texts).dictionary_encode()
         originals = texts.take(_first_rows(coded)).to_pylist()
         local = coded.dictionary.to_pylist()
-        codes = [self._of.setdefault(text, len(self._of)) for text in local]
+        codes = [self._code_of.setdefault(text, len(self._code_of)) for text in local]
         for text, original in zip(local, originals, strict=True):
             self.shown.setdefault(text, original)
-        places = _compute.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
-        found: NDArray[np.int64] = np.append(np.array(codes, np.int64), -1)[places]
+        indices = _compute.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
+        found: NDArray[np.int64] = np.append(np.array(codes, np.int64), -1)[indices]
         return found
 
     def __len__(self) -> int:
-        return len(self._of)
+        return len(self._code_of)
 
-    def in_order(self) -> tuple[TermDictionary, TermDictionary, NDArray[np.int64]]:
-        """The texts by rising bytes, the same as first written, and where each code went."""
-        ordered = sorted(self._of, key=str.encode)
-        moved = np.empty(len(ordered) + 1, np.int64)
-        moved[[self._of[text] for text in ordered]] = np.arange(len(ordered))
-        moved[-1] = -1
-        return TermDictionary.of(ordered), TermDictionary.of(self.shown[text] for text in ordered), moved
+    def sorted(self) -> tuple[TermDictionary, TermDictionary, NDArray[np.int64]]:
+        """Return the texts sorted by UTF-8 bytes, their first spellings, and the new code of each old one."""
+        ordered = sorted(self._code_of, key=str.encode)
+        new_codes = np.empty(len(ordered) + 1, np.int64)
+        new_codes[[self._code_of[text] for text in ordered]] = np.arange(len(ordered))
+        new_codes[-1] = -1
+        return TermDictionary.of(ordered), TermDictionary.of(self.shown[text] for text in ordered), new_codes
 
 
 def _first_rows(coded: _Array) -> _Array:
-    """For each entry of the dictionary a row that has it."""
+    """Return the first row of each entry of the dictionary."""
     valid = _compute.is_valid(coded).to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(valid)
     codes = coded.indices.drop_null().to_numpy()
@@ -145,41 +153,41 @@ def _first_rows(coded: _Array) -> _Array:
     return pa.array(first)
 
 
-def _choices(records: Records, column: str) -> DictionaryIndex | None:
-    """None where too many are different."""
-    most = min(_MOST_CHOICES, max(_FEW_CHOICES, len(records) // 4))
-    codes, parts = _Codes(), []
+def _dictionary_index(records: Records, column: str) -> DictionaryIndex | None:
+    """Build a dictionary index; None if there are too many distinct texts."""
+    max_terms = min(_MAX_TERMS, max(_MIN_TERMS, len(records) // 4))
+    codes, parts = _TermCodes(), []
     for part in records.column(column):
         parts.append(codes.of(_strings(part)))
-        if len(codes) > most:
+        if len(codes) > max_terms:
             return None
-    folded_texts, shown, moved = codes.in_order()
+    terms, spellings, new_codes = codes.sorted()
     kind = np.min_scalar_type(len(codes))
-    numbers = [(moved[part] + 1).astype(kind) for part in parts]
+    numbers = [(new_codes[part] + 1).astype(kind) for part in parts]
     return DictionaryIndex(
         np.concatenate([np.zeros(0, kind), *numbers]),
-        folded_texts.text,
-        folded_texts.ends,
-        shown.text,
-        shown.ends,
+        terms.text,
+        terms.ends,
+        spellings.text,
+        spellings.ends,
     )
 
 
 def _strings(array: _Array) -> _Array:
-    return _plain(array).cast(pa.large_string())
+    return _decoded(array).cast(pa.large_string())
 
 
 def _has_words(records: Records, column: str) -> bool:
-    """Whether the texts are of several words, by the first of them."""
+    """Return whether texts have several words on average, by the first batch."""
     first = _strings(next(iter(records.column(column)))).drop_null()
     spaces = _compute.count_substring(_compute.utf8_trim(first, characters=" "), " ")
     mean = _compute.mean(spaces).as_py()
-    return mean is not None and mean + 1 >= _WORDS_OF_A_TEXT
+    return mean is not None and mean + 1 >= _MIN_MEAN_WORDS
 
 
 def label_list_index(records: Records, column: str) -> LabelListIndex:
-    """Of a column of lists of texts."""
-    codes = _Codes()
+    """Build the index of a column of lists of texts."""
+    codes = _TermCodes()
     row_parts, code_parts, present_parts, start = [], [], [], 0
     for part in records.column(column):
         rows = _compute.list_parent_indices(part).to_numpy(zero_copy_only=False)
@@ -190,25 +198,25 @@ def label_list_index(records: Records, column: str) -> LabelListIndex:
         code_parts.append(found[found >= 0])
         present_parts.append(present)
         start += len(part)
-    folded_texts, shown, moved = codes.in_order()
-    all_codes = moved[np.concatenate([np.zeros(0, np.int64), *code_parts])]
+    terms, spellings, new_codes = codes.sorted()
+    all_codes = new_codes[np.concatenate([np.zeros(0, np.int64), *code_parts])]
     all_rows = np.concatenate([np.zeros(0, np.int32), *row_parts])
     pairs = np.sort(all_codes * (start + 1) + all_rows)
-    pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # a text may be twice in a list
-    counts = np.bincount(pairs // (start + 1), minlength=len(folded_texts))
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # a list may repeat a text
+    counts = np.bincount(pairs // (start + 1), minlength=len(terms))
     return LabelListIndex(
         np.cumsum([0, *counts], dtype=np.int64),
         (pairs % (start + 1)).astype(np.int32),
         np.concatenate([np.zeros(0, np.bool_), *present_parts]),
-        folded_texts.text,
-        folded_texts.ends,
-        shown.text,
-        shown.ends,
+        terms.text,
+        terms.ends,
+        spellings.text,
+        spellings.ends,
     )
 
 
-def _word_arrays(records: Records, column: str) -> FullTextArrays:
-    codes = _Codes()
+def _full_text_arrays(records: Records, column: str) -> FullTextArrays:
+    codes = _TermCodes()
     streams, lengths, presents = [], [], []
     for part in records.column(column):
         texts = _strings(part)
@@ -221,9 +229,9 @@ def _word_arrays(records: Records, column: str) -> FullTextArrays:
         streams.append(codes.of(words).astype(np.int32))
         lengths.append(sizes)
         presents.append(texts.is_valid().to_numpy(zero_copy_only=False))
-    vocabulary, _, moved = codes.in_order()
+    vocabulary, _, new_codes = codes.sorted()
     begins = np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
-    stream = moved.astype(np.int32)[np.concatenate([np.zeros(0, np.int32), *streams])]
+    stream = new_codes.astype(np.int32)[np.concatenate([np.zeros(0, np.int32), *streams])]
     present = np.concatenate([np.zeros(0, np.bool_), *presents])
     return _inverted(vocabulary, stream, begins, present)
 
@@ -231,7 +239,7 @@ def _word_arrays(records: Records, column: str) -> FullTextArrays:
 def _inverted(
     vocabulary: TermDictionary, stream: NDArray[np.int32], begins: NDArray[np.int64], present: Flags
 ) -> FullTextArrays:
-    """The rows of each word, from the words of each row."""
+    """Return the inverted index: the rows of each word, from the words of each row."""
     row_of = np.repeat(np.arange(len(present), dtype=np.int32), np.diff(begins))
     order = np.argsort(stream, kind="stable")
     rows, bounds = row_of[order], np.searchsorted(stream[order], np.arange(len(vocabulary) + 1))
@@ -239,18 +247,18 @@ def _inverted(
     lists: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
     dense: list[NDArray[np.uint8]] = [np.zeros(0, np.uint8)]
     counts = np.zeros(len(vocabulary), np.int64)
-    places = np.full(len(vocabulary), -1, np.int32)
+    bitmap_slot = np.full(len(vocabulary), -1, np.int32)
     for code, (low, high) in enumerate(_pairs(bounds)):
-        mine = rows[low:high]
-        mine = mine[np.diff(mine, prepend=-1) > 0] if high - low > 1 else mine
-        if len(mine) * _DENSE_SHARE > len(present) > _DENSE_SHARE:
+        postings = rows[low:high]
+        postings = postings[np.diff(postings, prepend=-1) > 0] if high - low > 1 else postings
+        if len(postings) * _DENSE_SHARE > len(present) > _DENSE_SHARE:
             flags = np.zeros(len(present), np.bool_)
-            flags[mine] = True
-            places[code] = len(dense) - 1
+            flags[postings] = True
+            bitmap_slot[code] = len(dense) - 1
             dense.append(np.packbits(flags))
         else:
-            counts[code] = len(mine)
-            lists.append(mine)
+            counts[code] = len(postings)
+            lists.append(postings)
     kind = np.min_scalar_type(len(vocabulary))
     return FullTextArrays(
         text=vocabulary.text,
@@ -258,7 +266,7 @@ def _inverted(
         starts=np.cumsum([0, *counts], dtype=np.int64),
         rows=np.concatenate(lists),
         bits=np.concatenate(dense),
-        places=places,
+        bitmap_slot=bitmap_slot,
         stream=(stream + 1).astype(kind),
         begins=begins,
         present=present,

@@ -40,27 +40,27 @@ _TYPES: dict[str, dict[str, str]] = {
         "present": "b",
     },
 }
-"""The arrays of each facet: the kinds of type that each may have, or its kind and size."""
+"""By the stored name of an index: its arrays, each with the NumPy kinds it may have, or kind and size."""
 
 
 def check_arrays(name: str, arrays: _Arrays, rows: int, *, is_whole: bool) -> None:
-    """Check the arrays of a facet.
+    """Check the arrays of a column index.
 
     Parameters
     ----------
     name
-        The class of the facet.
+        The stored name of the index.
     arrays
         Its arrays by name.
     rows
         The number of rows of the shard.
     is_whole
-        Whether the values are whole numbers: times or flags.
+        Whether the values must be integers: times or flags.
 
     Raises
     ------
     ValueError
-        When the arrays are not those of such a facet, or do not fit each other.
+        If the arrays are not those of such an index, or do not fit each other.
     """
     wanted = _TYPES[name]
     if arrays.keys() != wanted.keys():
@@ -68,7 +68,7 @@ def check_arrays(name: str, arrays: _Arrays, rows: int, *, is_whole: bool) -> No
     for array, kind in wanted.items():
         _check_type(array, arrays[array], kind)
     if is_whole and arrays["values"].dtype.kind == "f":
-        raise ValueError("expected whole values, found fractions")
+        raise ValueError("expected integers, found fractions")
     _CHECKS[name](arrays, rows)
 
 
@@ -107,14 +107,14 @@ def _check_words(arrays: _Arrays, rows: int) -> None:
     _check_bounds("begins", arrays["begins"], rows, len(arrays["stream"]))
     _check_range("stream", arrays["stream"], 1, words)
     row_bytes = (rows + 7) // 8
-    dense, left = divmod(len(arrays["bits"]), row_bytes) if row_bytes else (0, len(arrays["bits"]))
-    _expect("bits", left, 0)
+    bitmaps, remainder = divmod(len(arrays["bits"]), row_bytes) if row_bytes else (0, len(arrays["bits"]))
+    _expect("bits", remainder, 0)
     _expect("places", len(arrays["places"]), words)
-    _check_range("places", arrays["places"], -1, dense - 1)
+    _check_range("places", arrays["places"], -1, bitmaps - 1)
 
 
 def _check_texts(arrays: _Arrays) -> int:
-    """Return the number of texts, which are there folded and as they were written."""
+    """Return the number of texts after checking both their casefolded and their original form."""
     texts = _check_vocabulary("ends", arrays["text"], arrays["ends"])
     _expect("shown_ends", _check_vocabulary("shown_ends", arrays["shown_text"], arrays["shown_ends"]), texts)
     return texts
@@ -132,7 +132,7 @@ def _check_vocabulary(name: str, text: NDArray[np.uint8], ends: NDArray[np.int64
 
 
 def _check_bounds(name: str, bounds: _Array, parts: int, total: int) -> None:
-    """Check that `bounds`, (parts + 1,), rise from 0 to `total`."""
+    """Check that `bounds`, (parts + 1,), ascend from 0 to `total`."""
     _expect(name, len(bounds), parts + 1)
     if bounds[0] != 0 or bounds[-1] != total or (bounds[1:] < bounds[:-1]).any():
         raise ValueError(f"array {name} does not rise from 0 to {total}")

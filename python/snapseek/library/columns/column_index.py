@@ -1,7 +1,7 @@
-"""A column of one shard, ready for filters: each facet says for every row whether a condition holds.
+"""The interface of column indexes: which rows of a shard fulfil a condition.
 
-All are plain arrays, in memory or mapped, and safe to ask from many threads. Values come typed and folded, as
-`filter_meaning` leaves them. A row without a value fulfils nothing.
+An index is a set of arrays, in memory or mapped, and safe to use from many threads. Values are typed and
+casefolded, as `filters.typecheck` returns them. A row without a value fulfils no condition.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ Rows = NDArray[np.int32]
 
 
 class ColumnIndex(Protocol):
-    """What every facet can do."""
+    """The index of a column."""
 
     def mask(self, operator: str, value: Any) -> Flags:
-        """(rows,) whether the value of each row compares so with `value`."""
+        """Return whether `row operator value` holds for each row, (rows,) bool."""
 
 
 class DictionaryMixin:
-    """What facets of texts share: the different texts, folded and as the first that had them wrote them."""
+    """The distinct texts of an index: casefolded, and as their first row spells them."""
 
     text: NDArray[np.uint8]
     ends: NDArray[np.int64]
@@ -33,22 +33,22 @@ class DictionaryMixin:
 
     @property
     def vocabulary(self) -> TermDictionary:
-        """The folded texts."""
+        """The casefolded texts."""
         return TermDictionary(self.text, self.ends)
 
     @property
     def shown(self) -> TermDictionary:
-        """The texts as they were written."""
+        """The texts in their original spelling."""
         return TermDictionary(self.shown_text, self.shown_ends)
 
 
 def as_mask(values: Any) -> Flags:
-    """What NumPy's types leave open: that these are flags."""
+    """Return `values` typed as flags, which NumPy's stubs leave open."""
     return np.asarray(values, np.bool_)
 
 
 def codes_of(vocabulary: TermDictionary, operator: str, value: Any) -> NDArray[np.int64]:
-    """The codes, rising, of the texts that compare so with a value; for `in`, with one of the values."""
+    """Return the ascending codes of the texts for which `text operator value` holds."""
     if operator != "in":
         return vocabulary.codes(operator, value)
     parts = [vocabulary.codes("=", entry) for entry in value]
@@ -56,7 +56,7 @@ def codes_of(vocabulary: TermDictionary, operator: str, value: Any) -> NDArray[n
 
 
 def any_of(parts: Sequence[Flags], rows: int) -> Flags:
-    """(rows,) which have at least one of the flags."""
+    """Return the union of masks, (rows,) bool."""
     found = np.zeros(rows, np.bool_)
     for part in parts:
         np.logical_or(found, part, out=found)

@@ -1,13 +1,13 @@
-"""The words of a column of longer texts: which rows have a word, and in what order its words stand in a row.
+"""The full-text index of a column: an inverted index with the token stream of each row.
 
-An inverted index in plain arrays. Words are in order, so that all which begin alike are one span. A word of
-many rows is a row of bits, one of few a list of rows. What cannot be told from words is read from the texts.
+Words are sorted, so that a prefix is a range of codes. The rows of a frequent word are a bitmap, those of
+others a list. Conditions that words cannot decide are checked against the texts of the candidate rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ _NO_ROWS = np.zeros(0, np.int32)
 
 @dataclass(frozen=True)
 class TextScan:
-    """A column of texts as they are in the records: every question reads all of it."""
+    """A column of texts without an index: every condition reads all of it."""
 
     records: Records
     column: str
@@ -36,7 +36,7 @@ class TextScan:
         return np.concatenate([np.zeros(0, np.bool_), *parts])
 
     def mask_of_rows(self, rows: Rows, operator: str, value: Any) -> Flags:
-        """(rows,) whether those rows, rising, fulfil it."""
+        """Return whether these ascending rows fulfil the condition, (n,) bool."""
         return _holds(self.records.texts(self.column, rows), operator, value)
 
 
@@ -67,51 +67,63 @@ _COMPARED: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class FullTextArrays:
-    """The index itself."""
+    """The arrays of a full-text index."""
 
     text: NDArray[np.uint8]
     ends: NDArray[np.int64]
-    """The words, a `TermDictionary`; their code here counts from 0, in `stream` from 1."""
+    """The words, a `TermDictionary`; codes count from 0, but in `stream` from 1."""
     starts: NDArray[np.int64]
-    """(words + 1,) where the rows of each begin in `rows`; words of many rows have none there."""
+    """(words + 1,) offsets of each word's rows in `rows`; words with a bitmap have none there."""
     rows: Rows
     bits: NDArray[np.uint8]
-    """The words of many rows one after another, each (rows + 7) // 8 bytes, the first row in the top bit."""
-    places: NDArray[np.int32]
-    """(words,) which of `bits` belongs to a word, or -1."""
+    """The bitmaps of frequent words, each (rows + 7) // 8 bytes, the first row in the top bit."""
+    bitmap_slot: NDArray[np.int32]
+    """(words,) the number of each word's bitmap, or -1. Stored as `places`."""
     stream: NDArray[Any]
-    """The words of all rows in order, unsigned."""
+    """The token stream: the codes of all words of all rows in order, unsigned."""
     begins: NDArray[np.int64]
-    """(rows + 1,) where each row begins in `stream`."""
+    """(rows + 1,) offset of each row in `stream`."""
     present: Flags
-    """(rows,) which have a text."""
+    """(rows,) whether a row has a text."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for rows that are not there, as a damaged file may have them."""
+        """Raise ValueError for rows beyond the last, which a damaged file may have."""
         if len(self.rows) and int(self.rows.max()) >= len(self.present):
             raise ValueError("rows beyond the last")
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The arrays by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """Return the arrays by the names that a file has."""
+        return {
+            _STORED_NAMES.get(field.name, field.name): getattr(self, field.name) for field in fields(self)
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Return an index of the arrays of a file."""
+        names = {_STORED_NAMES.get(field.name, field.name): field.name for field in fields(cls)}
+        return cls(**{names[name]: array for name, array in arrays.items()})
+
+
+_STORED_NAMES = {"bitmap_slot": "places"}
+"""Where the name of an array in a file differs from that of its field."""
 
 
 class FullTextIndex:
-    """Texts that are searched by words."""
+    """A column of texts that is searched by words."""
 
     def __init__(self, index: FullTextArrays, texts: TextScan) -> None:
-        """`texts` is the column that `index` was made of."""
+        """`texts` is the column that `index` was built from."""
         self.index = index
         self._texts = texts
         self._row_bytes = (len(index.present) + 7) // 8
 
     @cached_property
     def vocabulary(self) -> TermDictionary:
-        """Every word."""
+        """The distinct words."""
         return TermDictionary(self.index.text, self.index.ends)
 
     def lengths(self) -> NDArray[np.int64]:
-        """(rows,) how many words each has."""
+        """Return the number of words of each row, (rows,) int64."""
         return np.diff(self.index.begins)
 
     def mask(self, operator: str, value: Any) -> Flags:
@@ -121,7 +133,7 @@ class FullTextIndex:
         if operator == "contains":
             return self._contain(value)
         words = words_of(value) if operator in ("=", "prefix") else []
-        if operator == "prefix" and words:  # the last may go on
+        if operator == "prefix" and words:  # the last word may be incomplete
             words[-1] += "*"
         if not words:
             return self._texts.mask(operator, value)
@@ -135,7 +147,7 @@ class FullTextIndex:
         found = self._have_all(words)
         if len(words) > 1:
             rows = np.flatnonzero(found)
-            found[rows] = self._follow(rows, [self.span(word) for word in words])
+            found[rows] = self._in_sequence(rows, [self.span(word) for word in words])
         return found
 
     def _have_all(self, words: list[str]) -> Flags:
@@ -145,14 +157,14 @@ class FullTextIndex:
         return found
 
     def span(self, word: str) -> tuple[int, int]:
-        """From which code to before which a word is, with all that begin so if it ends in *."""
+        """Return the range of codes, end exclusive, of a word; of all words with a prefix if it ends in *."""
         if word.endswith("*"):
             return self.vocabulary.span(word[:-1])
         code = self.vocabulary.codes("=", word)
         return (int(code[0]), int(code[0]) + 1) if len(code) else (0, 0)
 
     def flags_of(self, word: str) -> Flags:
-        """(rows,) which have the word, or with * one that begins so; a new array."""
+        """Return a new mask, (rows,) bool, of the rows with a word, or with * one of that prefix."""
         low, high = self.span(word)
         found = np.zeros(len(self.index.present), np.bool_)
         found[self.rows_of(low, high)] = True
@@ -161,35 +173,35 @@ class FullTextIndex:
         return found
 
     def rows_of(self, low: int, high: int) -> Rows:
-        """The rows of the words of a span that are kept as lists; a row may be there more than once."""
+        """Return the rows of the words in a range that have lists, possibly repeated."""
         return self.index.rows[self.index.starts[low] : self.index.starts[high]] if low < high else _NO_ROWS
 
     def bitmap_rows(self, low: int, high: int) -> Iterator[Flags]:
-        """(rows,) flags of each word of a span that is kept as bits."""
-        for place in self.index.places[low:high]:
-            if place >= 0:
-                start = int(place) * self._row_bytes
+        """Yield the bitmap, (rows,) bool, of each word in a range that has one."""
+        for slot in self.index.bitmap_slot[low:high]:
+            if slot >= 0:
+                start = int(slot) * self._row_bytes
                 packed = self.index.bits[start : start + self._row_bytes]
                 yield np.unpackbits(packed, count=len(self.index.present)).view(np.bool_)
 
-    def _follow(self, rows: NDArray[np.int64], spans: list[tuple[int, int]]) -> Flags:
-        """(n,) whether in those rows the words stand one after another."""
+    def _in_sequence(self, rows: NDArray[np.int64], spans: list[tuple[int, int]]) -> Flags:
+        """Return whether the words follow one another in each of these rows, (n,) bool."""
         begins, stops = self.index.begins[rows], self.index.begins[rows + 1]
         found = np.zeros(len(rows), np.bool_)
         longest = int((stops - begins).max()) if len(rows) else 0
         for first in range(longest - len(spans) + 1):
-            at = begins + first
-            fits = at + len(spans) <= stops
-            for place, (low, high) in enumerate(spans):
-                codes = self.index.stream[np.minimum(at + place, len(self.index.stream) - 1)]
+            position = begins + first
+            fits = position + len(spans) <= stops
+            for step, (low, high) in enumerate(spans):
+                codes = self.index.stream[np.minimum(position + step, len(self.index.stream) - 1)]
                 fits &= (codes > low) & (codes <= high)
             found |= fits
         return found
 
     def count(self, code: int) -> int:
-        """How many rows have the word of a code."""
-        place = int(self.index.places[code])
-        if place < 0:
+        """Return how many rows have the word of a code."""
+        slot = int(self.index.bitmap_slot[code])
+        if slot < 0:
             return int(self.index.starts[code + 1] - self.index.starts[code])
-        start = place * self._row_bytes
+        start = slot * self._row_bytes
         return int(np.bitwise_count(self.index.bits[start : start + self._row_bytes]).sum())

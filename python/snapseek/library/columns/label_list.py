@@ -11,26 +11,26 @@ from snapseek.library.columns.column_index import DictionaryMixin, Flags, Rows, 
 
 @dataclass(frozen=True)
 class LabelListIndex(DictionaryMixin):
-    """Lists of texts, the other way round: for each text the rows that have it."""
+    """An inverted index of lists of texts: for each text the rows that have it."""
 
     starts: NDArray[np.int64]
-    """(texts + 1,) where the rows of each text begin in `rows`."""
+    """(texts + 1,) offsets of the rows of each text in `rows`."""
     rows: Rows
     present: Flags
-    """(rows of the shard,) which have a list that is not empty."""
+    """(rows of the shard,) whether a row has a list that is not empty."""
     text: NDArray[np.uint8]
     ends: NDArray[np.int64]
     shown_text: NDArray[np.uint8]
     shown_ends: NDArray[np.int64]
 
-    def counts(self, among: Flags | None = None) -> NDArray[np.int64]:
-        """(texts,) how many rows have each, of all or of those with a flag."""
-        if among is None:
+    def counts(self, mask: Flags | None = None) -> NDArray[np.int64]:
+        """Return how many rows have each text, (texts,) int64; only rows in `mask` if it is passed."""
+        if mask is None:
             return np.diff(self.starts)
-        return np.diff(np.concatenate([[0], np.cumsum(among[self.rows])])[self.starts])
+        return np.diff(np.concatenate([[0], np.cumsum(mask[self.rows])])[self.starts])
 
     def rows_of(self, codes: NDArray[np.int64]) -> Rows:
-        """The rows that have any of these texts, in no order, some of them perhaps twice."""
+        """Return the rows with any of these texts, unordered and possibly repeated."""
         parts = [self.rows[self.starts[code] : self.starts[code + 1]] for code in codes]
         return np.concatenate(parts) if parts else np.zeros(0, np.int32)
 

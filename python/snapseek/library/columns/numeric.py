@@ -12,11 +12,11 @@ from snapseek.library.columns.column_index import Flags, any_of
 
 @dataclass(frozen=True)
 class NumericIndex:
-    """Numbers, times as microseconds since 1970 in UTC, and flags as 0 and 1."""
+    """Numbers; times as microseconds since 1970 in UTC; flags as 0 and 1."""
 
     values: NDArray[Any]
     valid: Flags
-    """(rows,), or empty where every row has a value."""
+    """(rows,), or empty if every row has a value."""
 
     def mask(self, operator: str, value: Any) -> Flags:
         """See `ColumnIndex`."""
@@ -28,7 +28,7 @@ class NumericIndex:
 
     def _compared(self, operator: str, value: float) -> Flags:
         if self.values.dtype.kind in "iu":
-            operator, value = _whole(operator, value)
+            operator, value = _integer_comparison(operator, value)
             limits = np.iinfo(self.values.dtype)
             if not limits.min <= value <= limits.max:
                 holds = value > limits.max if operator in ("<", "<=") else value < limits.min
@@ -41,8 +41,8 @@ class NumericIndex:
         return found & self.valid if len(self.valid) else found
 
 
-def _whole(operator: str, value: float) -> tuple[str, int]:
-    """The same comparison of whole numbers with a whole number."""
+def _integer_comparison(operator: str, value: float) -> tuple[str, int]:
+    """Return an equivalent comparison of integers with an integer."""
     if operator == "=":
         return (operator, int(value)) if value == math.floor(value) else ("<", -(2**64))
     if operator in (">", "<="):

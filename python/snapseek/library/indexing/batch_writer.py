@@ -1,4 +1,4 @@
-"""Embedded pictures on their way into the library, some thousand to a commit."""
+"""Write embedded pictures into the library in batches, one commit each."""
 
 import os
 import time
@@ -12,16 +12,15 @@ from snapseek.library.indexing.embed import Outcome
 from snapseek.library.indexing.file_tracker import PendingImage
 from snapseek.library.records.arrow_file import SCHEMA
 from snapseek.library.storage.database import Database
-from snapseek.library.storage.exclusive_writer import remove_stray_files
 from snapseek.library.storage.library_meta import library_meta, queries_of
 from snapseek.library.storage.shard import Queries, ShardDraft
-from snapseek.library.storage.shard_files import ShardFiles
+from snapseek.library.storage.shard_files import ShardFiles, remove_stray_files
 from snapseek.library.storage.shards import Shards
 from snapseek.models import Encoder
 
 BATCH_ROWS = 4096
 BATCH_S = 30.0
-"""So much work is lost at most when an index is stopped."""
+"""Bound the work that an interrupted index loses."""
 
 _DONE = """
 DROP TABLE IF EXISTS temp.done;
@@ -30,44 +29,59 @@ CREATE TEMP TABLE done AS SELECT * FROM main.files WHERE 0;
 
 
 class BatchWriter:
-    """What became of pictures, committed whenever a shard's worth of them is there.
+    """Commits the outcomes of pictures, a batch at a time.
 
-    With `anew` everything is committed at the end and replaces all pictures: vectors of two models are not to
-    be in a library together. Leaving the `with` block without `finish` forgets what was not committed.
+    Leaving the `with` block without `finish` discards what was not committed.
+
+    Parameters
+    ----------
+    database
+        Open for writing.
+    directory
+        The library.
+    encoder
+        The model that embedded the pictures.
+    columns
+        The columns of records besides `SCHEMA`.
+    replace_all
+        Commit only once, at the end, and replace all pictures: a library never holds vectors of two models.
+    queries
+        What a new index is trained for; by default sample queries of the model.
+    threads
+        How many threads build an index.
+    after_commit
+        Called after each commit.
     """
 
     def __init__(
         self,
-        catalogue: Database,
+        database: Database,
         directory: Path,
         encoder: Encoder,
         *,
         columns: pa.Schema | None = None,
-        anew: bool = False,
+        replace_all: bool = False,
         queries: Queries | None = None,
         threads: int | None = None,
         after_commit: Callable[[], object] = lambda: None,
     ) -> None:
-        """`columns` are those of the records besides `SCHEMA`.
-
-        `catalogue` is held by a writer; `after_commit` is called when something was committed."""
-        self._catalogue = catalogue
+        self._database = database
         self._directory = directory
         self._encoder = encoder
         self._schema = pa.schema([*SCHEMA, *(columns or [])])
-        self._anew = anew
+        self._replace_all = replace_all
         self._queries = queries
         self._threads = threads
         self._after_commit = after_commit
-        self._next_id = int(catalogue.settings().get("next_id", "1"))
+        self._next_id = int(database.settings.all().get("next_id", "1"))
         self._begin()
 
     def _begin(self) -> None:
         self._draft: ShardDraft | None = None
         self._replaced: list[int] = []
-        self._done = 0
+        self._count = 0
         self._began_s = time.monotonic()
-        self._catalogue.connection.executescript(_DONE)
+        self._database.connection.executescript(_DONE)
 
     def __enter__(self) -> Self:
         return self
@@ -76,71 +90,71 @@ class BatchWriter:
         if self._draft is not None:
             self._draft.__exit__()
 
-    def add(self, todo: PendingImage, outcome: Outcome) -> None:
-        """Take in what became of a picture, and commit if it is time. Raises StorageError."""
+    def add(self, pending: PendingImage, outcome: Outcome) -> None:
+        """Add the outcome of a picture, and commit if the batch is full. Raises StorageError."""
         item = None
-        if todo.item is not None:
-            self._replaced.append(todo.item)
+        if pending.item is not None:
+            self._replaced.append(pending.item)
         if outcome.vector is not None and outcome.record is not None:
-            item = self._id_of(todo)
+            item = self._id_of(pending)
             self._draft = self._draft or ShardDraft(
-                ShardFiles(self._catalogue, self._directory), self._encoder.dim, self._schema
+                ShardFiles(self._database, self._directory), self._encoder.dim, self._schema
             )
             self._draft.append(outcome.vector, {"id": item} | outcome.record)
-        picture = todo.picture
+        picture = pending.picture
         row = (picture.size_bytes, picture.modified_ns, outcome.content, item, outcome.reason, 0)
-        self._catalogue.connection.execute(
+        self._database.connection.execute(
             "INSERT INTO temp.done VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (todo.source, os.fsencode(picture.within), *row),
+            (pending.source, os.fsencode(picture.within), *row),
         )
-        self._done += 1
-        if not self._anew and self._is_time():
+        self._count += 1
+        if not self._replace_all and self._is_full():
             self._commit()
             self._after_commit()
             self._begin()
 
-    def _is_time(self) -> bool:
-        return self._done >= BATCH_ROWS or time.monotonic() - self._began_s >= BATCH_S
+    def _is_full(self) -> bool:
+        return self._count >= BATCH_ROWS or time.monotonic() - self._began_s >= BATCH_S
 
-    def _id_of(self, todo: PendingImage) -> int:
-        """A file that was there keeps its id, a new one gets one that was never given."""
-        if todo.item is not None:
-            return todo.item
+    def _id_of(self, pending: PendingImage) -> int:
+        """Return the id of a known file, or an id that no picture ever had."""
+        if pending.item is not None:
+            return pending.item
         self._next_id += 1
         return self._next_id - 1
 
     def finish(self) -> None:
-        """Commit what is left. Raises StorageError when the disk refuses."""
-        if self._done or self._anew:
+        """Commit the last batch. Raises StorageError if the disk refuses."""
+        if self._count or self._replace_all:
             self._commit()
             self._after_commit()
-        self._done = 0
+        self._count = 0
 
     def _commit(self) -> None:
-        catalogue, draft = self._catalogue, self._draft
+        database, draft = self._database, self._draft
         if draft is not None:
             draft.finish(queries_of(self._encoder, draft.rows, self._queries), threads=self._threads)
-        with catalogue.transaction():
-            if self._anew:
-                self._forget_pictures()
+        with database.transaction():
+            if self._replace_all:
+                self._drop_pictures()
             elif self._replaced:
-                shards = Shards(self._directory, catalogue.shards(), catalogue.tombstones())
+                shards = Shards(self._directory, database.shards.all(), database.shards.tombstones())
                 for stem, items in shards.shards_of(self._replaced).items():
-                    catalogue.add_tombstones(stem, items.tolist())
-            catalogue.connection.execute("INSERT OR REPLACE INTO main.files SELECT * FROM temp.done")
+                    database.shards.add_tombstones(stem, items.tolist())
+            database.connection.execute("INSERT OR REPLACE INTO main.files SELECT * FROM temp.done")
             if draft is not None:
-                catalogue.add_shard(draft.row())
-            made = catalogue.settings().get("created")
+                database.shards.add(draft.row())
+            created = database.settings.all().get("created")
             settings = library_meta(self._directory, self._encoder, self._next_id)
-            catalogue.set_settings(settings | ({"created": made} if made else {}))
+            database.settings.update(settings | ({"created": created} if created else {}))
         self._draft = None
         if draft is not None:
             draft.__exit__()
-        if self._anew:
-            remove_stray_files(catalogue, self._directory)
+        if self._replace_all:
+            remove_stray_files(database, self._directory)
 
-    def _forget_pictures(self) -> None:
-        catalogue = self._catalogue
-        old = [shard.stem for shard in catalogue.shards() if shard.source is None]
-        catalogue.drop_shards(old)
-        catalogue.connection.execute("DELETE FROM main.files WHERE is_removed = 0")
+    def _drop_pictures(self) -> None:
+        database = self._database
+        old = [shard.stem for shard in database.shards.all() if shard.source is None]
+        database.shards.drop(old)
+        database.connection.execute("DELETE FROM main.files WHERE is_removed = 0")

@@ -1,4 +1,4 @@
-"""Work done in threads somewhat ahead of whoever asks for its results."""
+"""A lazy map over threads that works ahead by a bounded number of items."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,20 +10,31 @@ _Out = TypeVar("_Out")
 
 
 def bounded_map(
-    pool: ThreadPoolExecutor, work: Callable[[_In], _Out], items: Iterable[_In], most: int
+    pool: ThreadPoolExecutor, work: Callable[[_In], _Out], items: Iterable[_In], max_pending: int
 ) -> Iterator[_Out]:
-    """The results in order, at most `most` of them begun before they are asked for.
+    """Yield the result of `work` for each item, in order.
 
-    Raises whatever `work` raises. What has not begun when nobody asks any more is never done.
+    Closing the generator cancels the calls that have not begun.
+
+    Parameters
+    ----------
+    pool
+        The threads.
+    work
+        The function to call; what it raises is raised here.
+    items
+        Its arguments.
+    max_pending
+        Bounds how many calls are submitted before their results are consumed.
     """
-    waiting: deque[Future[_Out]] = deque()
+    pending: deque[Future[_Out]] = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= most:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(work, item))
+            if len(pending) >= max_pending:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
     finally:
-        for future in waiting:
+        for future in pending:
             future.cancel()

@@ -1,8 +1,7 @@
-"""Fewer and larger shards: small ones merged, removed rows dropped, many rows put into inverted lists.
+"""Compaction: merge small shards, drop deleted rows, and build IVF indexes for many rows.
 
-A shard of inverted lists is trained for the rows that it was made of, and never changes; so what drifts is
-not a shard but the library around it. It is trained anew when those around it have grown to half its size, or
-when a quarter of it was removed.
+An IVF shard is trained on its own rows and never changes. It is retrained together with smaller shards once
+these hold half as many rows, and alone once a quarter of its rows are deleted.
 """
 
 import math
@@ -16,28 +15,30 @@ from snapseek.errors import StorageError
 from snapseek.library.indexing.merge import living_rows, schema_of
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
-from snapseek.library.storage.exclusive_writer import remove_stray_files
 from snapseek.library.storage.library_meta import fresh_version, queries_of
-from snapseek.library.storage.shard import Advance, Queries, ShardDraft
-from snapseek.library.storage.shard_files import ShardFiles
+from snapseek.library.storage.shard import ProgressCallback, Queries, ShardDraft
+from snapseek.library.storage.shard_files import ShardFiles, remove_stray_files
 from snapseek.library.storage.shard_view import ShardView
 from snapseek.library.storage.shards import Shards
 from snapseek.models import Encoder
 from snapseek.vectors import index as core
 
 SMALL_ROWS = 10_000
-"""So few rows are written anew in a fraction of a second: they are always one shard."""
+"""Fewer flat rows than this are always one shard: rewriting them takes a fraction of a second."""
 
-Choice = Callable[[Sequence[ShardView]], list[ShardView]]
-"""Which of a source's shards to merge next; none when all is well."""
+Policy = Callable[[Sequence[ShardView]], list[ShardView]]
+"""Selects which shards of a source to merge next; an empty list ends the compaction."""
 
 _GROWTH = 0.5
-_MOST_DEAD = 0.25
+"""A shard is merged with smaller ones once these hold this share of its rows."""
+
+_MAX_DELETED = 0.25
+"""A shard is rewritten once a larger share of its rows is deleted."""
 
 
 @dataclass(frozen=True)
 class CompactReport:
-    """How many shards there were and are, and how many removed rows are gone for good."""
+    """The number of shards before and after, and of the deleted rows that were dropped."""
 
     before: int = 0
     after: int = 0
@@ -46,56 +47,73 @@ class CompactReport:
 
 @dataclass(frozen=True)
 class CompactOptions:
-    """How shards are merged: as `VectorIndex.build` has it; `encoder` is asked for what is searched for."""
+    """How shards are merged. `queries`, `memory`, `threads` and `progress` as in `VectorIndex.build`.
+
+    Without `queries`, `encoder` makes sample queries when an IVF index is trained.
+    """
 
     encoder: Callable[[], Encoder] | None = None
     queries: Queries | None = None
     memory: str | int | None = None
     threads: int | None = None
-    progress: Advance | None = None
+    progress: ProgressCallback | None = None
 
 
 def compact(
-    catalogue: Database, directory: Path, how: CompactOptions, choose: Choice | None = None
+    database: Database, directory: Path, options: CompactOptions, policy: Policy | None = None
 ) -> CompactReport:
-    """Merge what `choose` chooses until it chooses nothing; one commit for each new shard.
+    """Merge shards until `policy` selects none; one commit for each new shard. Reads no picture.
 
-    By default what is `worthwhile`. `catalogue` is held by a writer. Needs no picture, only what is in the
-    library. Raises StorageError when the disk refuses or has not room enough.
+    Parameters
+    ----------
+    database
+        Open for writing.
+    directory
+        The library.
+    options
+        How shards are merged.
+    policy
+        What to merge; `compact_if_due` by default.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses or is too full.
     """
-    before = len(catalogue.shards())
+    before = len(database.shards.all())
     dropped = 0
-    while (job := _next_job(catalogue, directory, choose or compact_if_due)) is not None:
+    while (job := _next_job(database, directory, policy or compact_if_due)) is not None:
         source, parts = job
         dropped += sum(len(part.shard) - len(part) for part in parts)
-        _merge(catalogue, directory, source, parts, how)
-    after = len(catalogue.shards())
+        _merge(database, directory, source, parts, options)
+    after = len(database.shards.all())
     return CompactReport(before, after, dropped)
 
 
 def _next_job(
-    catalogue: Database, directory: Path, choose: Choice
+    database: Database, directory: Path, policy: Policy
 ) -> tuple[Path | None, list[ShardView]] | None:
-    rows = catalogue.shards()
-    shards = Shards(directory, rows, catalogue.tombstones())
+    rows = database.shards.all()
+    shards = Shards(directory, rows, database.shards.tombstones())
     pairs = zip(rows, shards.parts, strict=True)
     for source, group in groupby(pairs, key=lambda pair: pair[0].source):
-        job = choose([part for _, part in group])
+        job = policy([part for _, part in group])
         if job:
             return source, job
     return None
 
 
 def compact_all(parts: Sequence[ShardView]) -> list[ShardView]:
-    """All shards of a source, unless they are one without removed rows."""
+    """Select all shards of a source, unless they are a single one without deleted rows."""
     return list(parts) if len(parts) > 1 or any(part.alive is not None for part in parts) else []
 
 
 def compact_if_due(parts: Sequence[ShardView]) -> list[ShardView]:
-    """Which shards of a source to merge next; none when all is well.
+    """Select the shards of a source that are worth merging next.
 
-    The flat ones when they fill lists of their own, or are small; otherwise a shard with all smaller ones
-    when these hold half as many rows as it: so shards are few, and a row is written anew few times.
+    The flat ones if they are enough to train an IVF index, or few rows; otherwise a shard with all smaller
+    ones if these hold half as many rows. So there are O(log n) shards, and each row is rewritten O(log n)
+    times.
     """
     flat = [part for part in parts if part.is_flat]
     flat_rows = sum(map(len, flat))
@@ -103,27 +121,31 @@ def compact_if_due(parts: Sequence[ShardView]) -> list[ShardView]:
         return flat
     return (
         _grown(parts)
-        or [part for part in parts if len(part.shard) - len(part) > _MOST_DEAD * len(part.shard)][:1]
+        or [part for part in parts if len(part.shard) - len(part) > _MAX_DELETED * len(part.shard)][:1]
     )
 
 
 def compact_flat_only(parts: Sequence[ShardView]) -> list[ShardView]:
-    """Which shards to merge in the middle of an index: flat ones as they grow; nothing is trained yet."""
+    """Select flat shards to merge while a long index runs; nothing is trained."""
     return _grown([part for part in parts if part.is_flat], core.FLAT_ROWS)
 
 
-def _grown(parts: Sequence[ShardView], most_rows: float = math.inf) -> list[ShardView]:
-    """A shard with all smaller ones that hold half as many rows; fewer than `most_rows` together."""
+def _grown(parts: Sequence[ShardView], max_rows: float = math.inf) -> list[ShardView]:
+    """Return a shard with all smaller ones that hold half as many rows; fewer than `max_rows` in all."""
     by_size = sorted(parts, key=len, reverse=True)
-    for place, part in enumerate(by_size[:-1]):
-        smaller = sum(map(len, by_size[place + 1 :]))
-        if smaller >= _GROWTH * len(part) and smaller + len(part) < most_rows:
-            return by_size[place:]
+    for rank, part in enumerate(by_size[:-1]):
+        smaller = sum(map(len, by_size[rank + 1 :]))
+        if smaller >= _GROWTH * len(part) and smaller + len(part) < max_rows:
+            return by_size[rank:]
     return []
 
 
 def _merge(
-    catalogue: Database, directory: Path, source: Path | None, parts: Sequence[ShardView], how: CompactOptions
+    database: Database,
+    directory: Path,
+    source: Path | None,
+    parts: Sequence[ShardView],
+    options: CompactOptions,
 ) -> None:
     rows = sum(map(len, parts))
     old = [part.shard.stem for part in parts]
@@ -132,29 +154,29 @@ def _merge(
         1, sum(len(p.shard) for p in parts)
     )
     check_disk_space(directory, rows, dim, record_bytes)
-    with ShardDraft(ShardFiles(catalogue, directory), dim, schema_of(parts)) as draft:
+    with ShardDraft(ShardFiles(database, directory), dim, schema_of(parts)) as draft:
         for part in parts:
             for vectors, records in living_rows(part, draft.schema):
                 draft.extend(vectors, records)
         if draft.rows:
-            asked = how.queries
-            if asked is None and how.encoder is not None and rows >= core.FLAT_ROWS:
-                asked = queries_of(how.encoder(), rows, None)
-            draft.finish(asked, memory=how.memory, threads=how.threads, progress=how.progress)
-        with catalogue.transaction():
-            catalogue.drop_shards(old)
+            queries = options.queries
+            if queries is None and options.encoder is not None and rows >= core.FLAT_ROWS:
+                queries = queries_of(options.encoder(), rows, None)
+            draft.finish(queries, memory=options.memory, threads=options.threads, progress=options.progress)
+        with database.transaction():
+            database.shards.drop(old)
             if draft.rows:
-                catalogue.add_shard(draft.row(source))
-            catalogue.set_settings(fresh_version())
-    remove_stray_files(catalogue, directory)
+                database.shards.add(draft.row(source))
+            database.settings.update(fresh_version())
+    remove_stray_files(database, directory)
 
 
 def compact_if_space(
-    catalogue: Database, directory: Path, how: CompactOptions, choose: Choice | None = None
+    database: Database, directory: Path, options: CompactOptions, policy: Policy | None = None
 ) -> str | None:
-    """Merge what is worth it; a full disk is no error then, but the reason why it was left."""
+    """Compact as `compact` does. Return the reason if the disk refused, which is no error then."""
     try:
-        compact(catalogue, directory, how, choose)
+        compact(database, directory, options, policy)
     except (StorageError, sqlite3.OperationalError) as error:
         return str(error)
     return None

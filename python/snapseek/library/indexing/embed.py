@@ -1,15 +1,15 @@
-"""Many pictures through decoder, preview and image tower, a few at a time, in the order that they came in.
+"""Decode, preview and embed many pictures, in order.
 
-A thread takes a handful of pictures all the way: each is decoded, previewed and put into the batch, then the
-tower answers for the batch, one ONNX thread a call. So every core is busy without a queue between decoders
-and tower, and a decoded picture is let go before the next one is read. docs/MODELS.md has the figures of the
-other ways to do it.
+Each thread processes a batch from file to vector: it decodes and previews each picture, then runs the image
+encoder on the batch with one ONNX thread. So every core is busy without a queue between the two steps, and
+few decoded pictures are in memory. docs/MODELS.md compares the alternatives.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -25,18 +25,18 @@ from snapseek.models import Batch, Encoder
 from snapseek.sources import Picture, Sidecar, read_sidecars
 from snapseek.sources.hashing import content_hash
 
-_LOOK_AHEAD = 3
-"""Handfuls under way or waiting for each thread; a slow picture holds the others up only after that many."""
+_BATCHES_AHEAD = 3
+"""Batches submitted per thread; a slow picture delays the others only after that many."""
 
-_HANDFUL = 8
-"""The tower's cost a picture falls up to this many at a time; more would only make small folders uneven."""
+_MAX_BATCH = 8
+"""The encoder's cost per picture falls up to this batch size; larger ones spread small folders unevenly."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file: a vector (1, dim) with its record, or a reason.
+    """The outcome of a file: a vector (1, dim) with its record, or the reason why there is none.
 
-    `notes` say what was left out beside a picture that is there all the same.
+    `notes` name sidecar data that was skipped although the picture was embedded.
     """
 
     picture: Picture
@@ -44,49 +44,59 @@ class Outcome:
     record: Record | None = None
     reason: str | None = None
     content: bytes | None = None
-    """The hash of the file, where it could be read."""
+    """The hash of the file, if it could be read."""
     notes: tuple[str, ...] = ()
 
 
 def embed_pictures(pictures: Iterable[Picture], encoder: Encoder, threads: int) -> Iterator[Outcome]:
-    """The outcome of each picture, in order, with `threads` threads at work.
+    """Yield the outcome of each picture, in order.
 
-    Raises ModelError when the tower fails; a picture that cannot be read is an outcome with its reason.
+    Parameters
+    ----------
+    pictures
+        What to embed. A picture that cannot be read gives an outcome with a reason.
+    encoder
+        The model.
+    threads
+        How many threads work.
+
+    Raises
+    ------
+    ModelError
+        If the encoder fails.
     """
-    handfuls = _parts(pictures, min(_HANDFUL, encoder.images_at_a_time))
+    batches = _batched(pictures, min(_MAX_BATCH, encoder.images_at_a_time))
     with ThreadPoolExecutor(threads, thread_name_prefix="index") as pool:
-        for outcomes in bounded_map(
-            pool, lambda some: _embed(some, encoder), handfuls, threads * _LOOK_AHEAD
-        ):
+        work = partial(_embed, encoder=encoder)
+        for outcomes in bounded_map(pool, work, batches, threads * _BATCHES_AHEAD):
             yield from outcomes
 
 
-def _parts(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
-    left = iter(pictures)
-    while part := list(islice(left, size)):
-        yield part
+def _batched(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
+    remaining = iter(pictures)
+    while batch := list(islice(remaining, size)):
+        yield batch
 
 
 def _embed(pictures: Sequence[Picture], encoder: Encoder) -> list[Outcome]:
     batch = encoder.new_batch(len(pictures))
     outcomes = [_prepare(picture, encoder, batch) for picture in pictures]
-    readable = [place for place, outcome in enumerate(outcomes) if outcome.reason is None]
+    readable = [index for index, outcome in enumerate(outcomes) if outcome.reason is None]
     if not readable:
         return outcomes
     try:
         rows = encoder.embed_batch(batch)
     except PictureError as error:
-        if len(pictures) > 1:  # one of them spoils it for the others: find out which
+        if len(pictures) > 1:  # one of them fails the batch: embed each by itself
             return [outcome for picture in pictures for outcome in _embed([picture], encoder)]
         return [replace(outcomes[0], record=None, reason=str(error))]
-    for place, row in zip(readable, rows, strict=True):
-        done = outcomes[place]
-        outcomes[place] = replace(done, vector=row[None])
+    for index, row in zip(readable, rows, strict=True):
+        outcomes[index] = replace(outcomes[index], vector=row[None])
     return outcomes
 
 
 def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
-    """Read a picture into the batch; its outcome has no vector yet, or the reason why it cannot be read."""
+    """Decode a picture into the batch. Return its outcome without a vector."""
     if picture.problem:
         return Outcome(picture, reason=picture.problem)
     content = _content(picture)
@@ -102,15 +112,15 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
 
 
 def _content(picture: Picture) -> bytes | None:
-    """The hash of what a picture is made of; None for files that nobody will read."""
+    """Return the hash of a picture's bytes; None for a file that is too large to decode."""
     if picture.size_bytes > MAX_FILE_BYTES:
         return None
     return content_hash(picture.path if picture.data is None else picture.data)
 
 
-def _record(picture: Picture, decoded: DecodedImage, preview: Preview, told: ImageMetadata) -> Record:
-    """The record of a picture; what people told of it counts before what its file says."""
-    facts = told.merged_with(decoded.metadata)
+def _record(picture: Picture, decoded: DecodedImage, preview: Preview, sidecar: ImageMetadata) -> Record:
+    """Return the record of a picture. Sidecar metadata overrides embedded metadata."""
+    metadata = sidecar.merged_with(decoded.metadata)
     modified = datetime.fromtimestamp(picture.modified_ns / 1e9, UTC) if picture.modified_ns else None
     return {
         **picture.columns,
@@ -119,16 +129,16 @@ def _record(picture: Picture, decoded: DecodedImage, preview: Preview, told: Ima
         "height": decoded.height,
         "color": preview.color,
         "preview": preview.data,
-        "caption": facts.caption,
+        "caption": metadata.caption,
         "name": picture.name,
         "folder": picture.parent,
         "size_bytes": decoded.size_bytes,
         "modified": modified,
         "kind": decoded.kind,
-        "taken": facts.taken,
-        "camera": facts.camera,
-        "latitude": facts.latitude,
-        "longitude": facts.longitude,
-        "tags": list(facts.tags) or None,
-        "title": facts.title,
+        "taken": metadata.taken,
+        "camera": metadata.camera,
+        "latitude": metadata.latitude,
+        "longitude": metadata.longitude,
+        "tags": list(metadata.tags) or None,
+        "title": metadata.title,
     }

@@ -1,7 +1,6 @@
-"""What is known of the files of some sources, compared with what is there now.
+"""Compare the file table with the files that are there now: new, changed, moved, touched, gone.
 
-The comparison is SQL over temporary tables: a folder may have a million files, and most of them are as they
-were.
+The comparison is SQL over temporary tables: a folder may have a million files, most of them unchanged.
 """
 
 import os
@@ -11,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from snapseek.library.storage.database import Database, Source
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.source_table import Source
 from snapseek.sources import Picture
 from snapseek.sources.hashing import content_hash
 
@@ -27,26 +27,26 @@ CREATE TEMP TABLE seen (
     problem TEXT,
     UNIQUE (source, within)
 );
-DROP TABLE IF EXISTS temp.looked;
-CREATE TEMP TABLE looked (source INTEGER PRIMARY KEY);
+DROP TABLE IF EXISTS temp.scanned;
+CREATE TEMP TABLE scanned (source INTEGER PRIMARY KEY);
 DROP TABLE IF EXISTS temp.gone;
 CREATE TEMP TABLE gone (source INTEGER, within BLOB, size_bytes INTEGER, content BLOB, item INTEGER);
-DROP TABLE IF EXISTS temp.todo;
+DROP TABLE IF EXISTS temp.pending;
 """
 _PLAN = """
-CREATE TEMP TABLE todo AS SELECT s.*, f.item FROM temp.seen AS s
+CREATE TEMP TABLE pending AS SELECT s.*, f.item FROM temp.seen AS s
 LEFT JOIN main.files AS f ON f.source = s.source AND f.within = s.within
 WHERE f.within IS NULL OR f.size_bytes <> s.size_bytes OR f.modified_ns <> s.modified_ns
     OR (:everything AND f.is_removed = 0)
     OR (:retry_failed AND f.reason IS NOT NULL AND f.is_removed = 0)
-    OR (:retry_failed AND f.is_removed = 1 AND s.source NOT IN (SELECT source FROM temp.looked))
+    OR (:retry_failed AND f.is_removed = 1 AND s.source NOT IN (SELECT source FROM temp.scanned))
 ORDER BY s.number
 """
 
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file that was seen, whose picture the library has: it came from `old`, or is where it was."""
+    """A file whose picture the library has: `old` is the source and path that it had."""
 
     picture: Picture
     source: int
@@ -56,7 +56,7 @@ class KnownFile:
 
 @dataclass(frozen=True)
 class PendingImage:
-    """A picture to embed, and the id that it has already, if the library holds an older state of it."""
+    """A picture to embed, with its id if the library has an older version of it."""
 
     picture: Picture
     source: int
@@ -64,21 +64,23 @@ class PendingImage:
 
 
 class FileTracker:
-    """The files of the catalogue beside those that are seen; the writer's own."""
+    """The file table of a database that is open for writing, compared with a scan of its sources."""
 
-    def __init__(self, catalogue: Database) -> None:
-        """Begin to look; nothing is seen yet."""
-        self._connection = catalogue.connection
+    def __init__(self, database: Database) -> None:
+        self._connection = database.connection
         self._connection.executescript(_TABLES)
-        self._places = {source.number: source.place for source in catalogue.sources()}
+        self._paths = {source.number: source.path for source in database.sources.all()}
 
     def scan(self, source: Source, pictures: Iterable[Picture], *, is_whole: bool = True) -> int:
-        """Note what is there of a source, how many files; `is_whole` says that what it lacks is gone."""
-        self._places[source.number] = source.place
+        """Record the files of a source. Return how many are new in this scan.
+
+        With `is_whole` the files that the source lacks are gone.
+        """
+        self._paths[source.number] = source.path
         self._connection.execute("BEGIN")
         try:
             if is_whole:
-                self._connection.execute("INSERT OR IGNORE INTO temp.looked VALUES (?)", (source.number,))
+                self._connection.execute("INSERT OR IGNORE INTO temp.scanned VALUES (?)", (source.number,))
             rows = (
                 (source.number, os.fsencode(p.within), p.size_bytes, p.modified_ns, p.problem)
                 for p in pictures
@@ -93,11 +95,11 @@ class FileTracker:
         return cursor.rowcount
 
     def compare(self, *, threads: int) -> tuple[list[KnownFile], list[KnownFile]]:
-        """The files that were moved, and those whose bytes are as they were though their time is not.
+        """Return the files that were moved, and those with a new modification time but the same bytes.
 
-        They are not seen any more then: what is left is new, changed, unchanged or gone.
+        `gone` and `plan` then cover the other files.
         """
-        self._note_gone()
+        self._find_gone()
         moved = self._moved(threads)
         touched = self._touched(threads)
         self._connection.execute("BEGIN")
@@ -111,11 +113,11 @@ class FileTracker:
         self._connection.execute("COMMIT")
         return moved, touched
 
-    def _note_gone(self) -> None:
-        """What is not seen, unless it lies in a folder that could not be looked into."""
+    def _find_gone(self) -> None:
+        """Record the files that the scan lacks, except in folders that could not be read."""
         self._connection.execute(
             "INSERT INTO temp.gone SELECT source, within, size_bytes, content, item FROM main.files AS f "
-            "WHERE source IN (SELECT source FROM temp.looked) AND NOT EXISTS "
+            "WHERE source IN (SELECT source FROM temp.scanned) AND NOT EXISTS "
             "(SELECT 1 FROM temp.seen AS s WHERE s.source = f.source AND s.within = f.within)"
         )
         hidden = self._connection.execute("SELECT source, within FROM temp.seen WHERE problem IS NOT NULL")
@@ -127,6 +129,7 @@ class FileTracker:
             )
 
     def _moved(self, threads: int) -> list[KnownFile]:
+        """Return the new files with size and hash of a gone one."""
         candidates = self._pictures(
             "SELECT s.*, NULL FROM temp.seen AS s WHERE s.problem IS NULL AND NOT EXISTS "
             "(SELECT 1 FROM main.files AS f WHERE f.source = s.source AND f.within = s.within) "
@@ -142,63 +145,68 @@ class FileTracker:
             for size_bytes, content, *old in rows:
                 known[size_bytes, content].append((old[0], old[1], old[2]))
         moved = []
-        for todo, content in zip(candidates, _hashes(candidates, threads), strict=True):
-            same = known.get((todo.picture.size_bytes, content)) if content else None
+        for new, content in zip(candidates, _hashes(candidates, threads), strict=True):
+            same = known.get((new.picture.size_bytes, content)) if content else None
             if same:
                 source, within, item = same.pop()
-                moved.append(KnownFile(todo.picture, todo.source, (source, within), item))
+                moved.append(KnownFile(new.picture, new.source, (source, within), item))
         return moved
 
     def _touched(self, threads: int) -> list[KnownFile]:
+        """Return the known files with another modification time and the same size and hash."""
         rows = self._connection.execute(
             "SELECT s.*, f.item, f.content FROM temp.seen AS s "
             "JOIN main.files AS f ON f.source = s.source AND f.within = s.within "
             "WHERE s.problem IS NULL AND f.content IS NOT NULL AND s.size_bytes = f.size_bytes "
             "AND s.modified_ns <> f.modified_ns ORDER BY s.number"
         ).fetchall()
-        files = [self._todo(row[:-1]) for row in rows]
+        files = [self._pending(row[:-1]) for row in rows]
         return [
-            KnownFile(todo.picture, todo.source, (todo.source, os.fsencode(todo.picture.within)), todo.item)
-            for todo, row, content in zip(files, rows, _hashes(files, threads), strict=True)
+            KnownFile(file.picture, file.source, (file.source, os.fsencode(file.picture.within)), file.item)
+            for file, row, content in zip(files, rows, _hashes(files, threads), strict=True)
             if content == row[-1]
         ]
 
     def gone(self) -> list[tuple[int, bytes, int | None]]:
-        """Source, path and id of the files that are no longer there."""
+        """Return source, path and id of the files that are no longer there."""
         rows = self._connection.execute("SELECT source, within, item FROM temp.gone ORDER BY source, within")
         return rows.fetchall()
 
     def plan(self, *, retry_failed: bool = False, everything: bool = False) -> tuple[int, int]:
-        """Note what is to embed: all that is new or changed; how many that is, and how many are unchanged.
+        """Plan to embed what is new or changed. Return how many pictures that is, and how many are unchanged.
 
-        With `retry_failed` also what failed before, or was removed from a source that was not looked at as a
-        whole; with `everything` whatever is seen.
+        Parameters
+        ----------
+        retry_failed
+            Also embed what failed before, and what was removed from a source that was not scanned as a whole.
+        everything
+            Embed every scanned picture.
         """
-        self._connection.execute("DROP TABLE IF EXISTS temp.todo")
+        self._connection.execute("DROP TABLE IF EXISTS temp.pending")
         self._connection.execute(_PLAN, {"everything": everything, "retry_failed": retry_failed})
-        (todo,) = self._connection.execute("SELECT count(*) FROM temp.todo").fetchone()
+        (pending,) = self._connection.execute("SELECT count(*) FROM temp.pending").fetchone()
         (seen,) = self._connection.execute("SELECT count(*) FROM temp.seen").fetchone()
-        return todo, seen - todo
+        return pending, seen - pending
 
-    def todo(self) -> Iterator[PendingImage]:
-        """What is to embed, in the order in which it was seen; commits may come between."""
+    def pending(self) -> Iterator[PendingImage]:
+        """Yield the planned pictures in the order of the scan. The caller may commit in between."""
         last = 0
         while True:
             rows = self._connection.execute(
-                "SELECT rowid, * FROM temp.todo WHERE rowid > ? ORDER BY rowid LIMIT ?", (last, _PAGE_ROWS)
+                "SELECT rowid, * FROM temp.pending WHERE rowid > ? ORDER BY rowid LIMIT ?", (last, _PAGE_ROWS)
             ).fetchall()
             if not rows:
                 return
             for row in rows:
-                yield self._todo(row[1:])
+                yield self._pending(row[1:])
             last = rows[-1][0]
 
     def _pictures(self, query: str) -> list[PendingImage]:
-        return [self._todo(row) for row in self._connection.execute(query)]
+        return [self._pending(row) for row in self._connection.execute(query)]
 
-    def _todo(self, row: Sequence[Any]) -> PendingImage:
+    def _pending(self, row: Sequence[Any]) -> PendingImage:
         _, source, within, size_bytes, modified_ns, problem, item = row
-        picture = Picture(self._places[source], os.fsdecode(within), size_bytes, modified_ns, problem)
+        picture = Picture(self._paths[source], os.fsdecode(within), size_bytes, modified_ns, problem)
         return PendingImage(picture, source, item)
 
 
@@ -206,4 +214,4 @@ def _hashes(files: Sequence[PendingImage], threads: int) -> list[bytes | None]:
     if not files:
         return []
     with ThreadPoolExecutor(threads, thread_name_prefix="hash") as pool:
-        return list(pool.map(lambda todo: content_hash(todo.picture.path), files))
+        return list(pool.map(lambda file: content_hash(file.picture.path), files))

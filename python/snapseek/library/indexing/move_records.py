@@ -1,4 +1,4 @@
-"""Pictures that lie elsewhere now, or have another date: their vectors stay, their records are told anew."""
+"""Give moved or touched files a new record: their vectors stay."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,33 +20,33 @@ from snapseek.sources import Picture
 def move_records(
     files: ShardFiles, shards: Shards, known: Sequence[KnownFile]
 ) -> Iterator[ShardDraft | None]:
-    """A finished shard of those pictures, to be committed in the block; None when there is no picture."""
-    pictures = {one.item: one.picture for one in known if one.item is not None}
-    homes = shards.shards_of(pictures)
-    parts = [part for part in shards.parts if part.shard.stem in homes]
+    """Yield a finished shard of those pictures, to commit in the block; None if there is no picture."""
+    pictures = {file.item: file.picture for file in known if file.item is not None}
+    ids_by_stem = shards.shards_of(pictures)
+    parts = [part for part in shards.parts if part.shard.stem in ids_by_stem]
     if not parts:
         yield None
         return
     with ShardDraft(files, parts[0].shard.index.dim, schema_of(parts)) as draft:
         for part in parts:
-            rows = part.shard.rows_of(homes[part.shard.stem])
+            rows = part.shard.rows_of(ids_by_stem[part.shard.stem])
             for vectors, records in rows_of(part, np.sort(rows), draft.schema):
                 items = records.column("id").to_numpy().tolist()
-                draft.extend(vectors, _told(records, [pictures[item] for item in items]))
+                draft.extend(vectors, _updated(records, [pictures[item] for item in items]))
         draft.finish()
         yield draft
 
 
-def _told(records: pa.RecordBatch, pictures: Sequence[Picture]) -> pa.RecordBatch:
-    """The records with what a file's place and time say."""
-    told: dict[str, list[Any]] = {
+def _updated(records: pa.RecordBatch, pictures: Sequence[Picture]) -> pa.RecordBatch:
+    """Return the records with the paths and times of `pictures`."""
+    values: dict[str, list[Any]] = {
         "uri": [picture.uri for picture in pictures],
         "name": [picture.name for picture in pictures],
         "folder": [picture.parent for picture in pictures],
         "modified": [datetime.fromtimestamp(picture.modified_ns / 1e9, UTC) for picture in pictures],
     }
     columns = [
-        pa.array(told[field.name], type=field.type) if field.name in told else column
+        pa.array(values[field.name], type=field.type) if field.name in values else column
         for field, column in zip(records.schema, records.columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=records.schema)

@@ -1,8 +1,8 @@
-"""Previews for pictures that came as vectors: their originals fetched once, made small, and kept.
+"""Make previews for imported pictures: fetch each original once and keep a small copy.
 
-What was made is noted in a file of its own as it comes, and put into the shards now and then: a shard never
-changes, so a new one with the same vectors takes its place in one commit. A stop at any moment costs the last
-second of work.
+Finished previews are queued in a file of their own and applied to the shards in groups. A shard never
+changes, so a new one with the same vectors replaces it in one commit. An
+interruption loses the last second of work.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,31 +21,34 @@ from snapseek.images import make_preview, open_image
 from snapseek.library.indexing.bounded_map import bounded_map
 from snapseek.library.indexing.rewrite_records import rewrite_records
 from snapseek.library.indexing.sync import Progress
-from snapseek.library.storage.database import Database, ShardRow
-from snapseek.library.storage.exclusive_writer import exclusive_writer, remove_stray_files
+from snapseek.library.storage.database import Database
 from snapseek.library.storage.library_meta import fresh_version
 from snapseek.library.storage.preview_queue import PendingPreview, PreviewQueue
 from snapseek.library.storage.shard import Shard
-from snapseek.library.storage.shard_files import ShardFiles
+from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer, remove_stray_files
+from snapseek.library.storage.shard_table import ShardRow
 from snapseek.sources import FetchLimits, Picture
 from snapseek.sources.http.url_policy import checked_url
 from snapseek.sources.urls import default_fetch
 
 _SIDE_PX = 128
-"""A JPEG may be read at such a fraction that its sides stay twice as large: previews are made from 256 px."""
+"""A JPEG may be decoded at a reduced scale with sides of at least twice this."""
 
 _compute: Any = pyarrow.compute  # whose stubs do not know arrays of any type
-_LOOK_AHEAD = 4
-_LEAST_ROWS = 4096
-_MOST_REWRITES = 20
+_PICTURES_AHEAD = 4
+"""Pictures submitted per thread."""
+
+_MIN_APPLIED = 4096
+_MAX_REWRITES = 20
+"""Bounds how often a shard is rewritten while its previews are made."""
 
 
 @dataclass(frozen=True)
 class PreviewReport:
-    """How many pictures got a preview, how many did not, and how many are left for later.
+    """The numbers of pictures that got a preview, and that did not.
 
-    `tried` failed before and were left alone; `not_allowed` have a file for an original, and no folder was
-    named to look in.
+    `tried` failed before and were not tried again; `not_allowed` have a local file as original, and no folder
+    was named in which files may be read.
     """
 
     made: int = 0
@@ -56,7 +59,7 @@ class PreviewReport:
 
 @dataclass(frozen=True)
 class PreviewOptions:
-    """How originals are found: `root` is the folder that local ones may lie in, None for none at all."""
+    """How originals are found. Local ones are only read below `root`; with None, not at all."""
 
     threads: int
     root: Path | None = None
@@ -65,74 +68,84 @@ class PreviewOptions:
     progress: Callable[[Progress], None] | None = None
 
 
-def make_previews(directory: Path, how: PreviewOptions) -> PreviewReport:
-    """Give each picture of the library without a preview one, from the original at its `uri`.
+def make_previews(directory: Path, options: PreviewOptions) -> PreviewReport:
+    """Make the missing previews of a library from the originals at the `uri` of each picture.
 
-    Goes on where it was stopped. Raises StorageError when the disk refuses, LibraryBusyError while another
-    process writes, InputError when urls are to be fetched and nothing is installed that does it.
+    Resumes where an earlier run was interrupted.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    LibraryBusyError
+        If another process is writing.
+    InputError
+        If URLs have to be fetched and the packages for it are not installed.
     """
-    with exclusive_writer(directory) as catalogue, PreviewQueue(directory) as pending:
-        if how.retry_failed:
-            pending.forget_failures()
-        work = _Work(catalogue, directory, how, pending)
-        for row in catalogue.shards():
-            work.fill(row)
-    return work.report
+    with exclusive_writer(directory) as database, PreviewQueue(directory) as queue:
+        if options.retry_failed:
+            queue.remove_failures()
+        run = _PreviewRun(database, directory, options, queue)
+        for row in database.shards.all():
+            run.fill(row)
+    return run.report
 
 
 def preview_failures(directory: Path) -> dict[int, str]:
-    """The pictures that got no preview, by id, and why."""
-    if not PreviewQueue.is_there(directory):
+    """Return why pictures got no preview, by id."""
+    if not PreviewQueue.exists(directory):
         return {}
-    with PreviewQueue(directory, read_only=True) as pending:
-        return pending.failures()
+    with PreviewQueue(directory, read_only=True) as queue:
+        return queue.failures()
 
 
-class _Work:
+class _PreviewRun:
+    """Makes the missing previews of a library, shard by shard."""
+
     def __init__(
-        self, catalogue: Database, directory: Path, how: PreviewOptions, pending: PreviewQueue
+        self, database: Database, directory: Path, options: PreviewOptions, queue: PreviewQueue
     ) -> None:
         self.report = PreviewReport()
-        self._catalogue = catalogue
+        self._database = database
         self._directory = directory
-        self._how = how
-        self._pending = pending
+        self._options = options
+        self._queue = queue
         self._total = 0
 
     def fill(self, row: ShardRow) -> None:
-        """All that the shard lacks."""
+        """Make the previews that a shard lacks."""
         shard = Shard(self._directory, row.stem)
-        dead = set(self._catalogue.tombstones().get(row.stem, _NONE).tolist())
-        lacking = [item for item, _ in _lacking(shard) if item not in dead]
-        if not lacking:
+        deleted = set(self._database.shards.tombstones().get(row.stem, _NO_IDS).tolist())
+        missing = [item for item, _ in _without_preview(shard) if item not in deleted]
+        if not missing:
             return
-        known = self._pending.state_of(lacking)
+        known = self._queue.state_of(missing)
         self._count(tried=sum(not is_made for is_made in known.values()))
-        wanted = set(lacking) - known.keys()
+        wanted = set(missing) - known.keys()
         self._total += len(wanted)
-        enough = max(_LEAST_ROWS, len(shard) // _MOST_REWRITES)
+        apply_at = max(_MIN_APPLIED, len(shard) // _MAX_REWRITES)
         made = sum(known.values())
-        for one in self._made(self._originals(shard, wanted)):
-            self._pending.add(one)
-            made += one.reason is None
-            self._count(made=one.reason is None, failed=one.reason is not None)
-            if made >= enough:
+        for preview in self._previews(self._originals(shard, wanted)):
+            self._queue.add(preview)
+            made += preview.reason is None
+            self._count(made=preview.reason is None, failed=preview.reason is not None)
+            if made >= apply_at:
                 row, made = self._apply(row), 0
-        self._pending.commit()
+        self._queue.commit()
         if made:
             self._apply(row)
 
     def _count(self, **more: int) -> None:
         sums = {name: getattr(self.report, name) + count for name, count in more.items()}
         self.report = replace(self.report, **sums)
-        if self._how.progress is not None and "made" in more:
+        if self._options.progress is not None and "made" in more:
             done = self.report.made + self.report.failed
             skipped = self.report.tried + self.report.not_allowed
-            self._how.progress(Progress(done, self._total, self.report.failed, skipped))
+            self._options.progress(Progress(done, self._total, self.report.failed, skipped))
 
     def _originals(self, shard: Shard, wanted: set[int]) -> Iterator[Picture]:
-        """Where the originals are; the label of each is its id."""
-        for item, uri in _lacking(shard):
+        """Yield the originals to read. The label of each is its id."""
+        for item, uri in _without_preview(shard):
             if item not in wanted:
                 continue
             picture = self._original(item, uri)
@@ -143,9 +156,9 @@ class _Work:
                 yield picture
 
     def _original(self, item: int, uri: str) -> Picture | None:
-        """None for a file where no file may be read."""
+        """Return the original of a picture; None for a file that may not be read."""
         label = str(item)
-        limits = self._how.limits or FetchLimits()
+        limits = self._options.limits or FetchLimits()
         if uri.lower().startswith(("http://", "https://")):
             try:
                 address = checked_url(uri, allow_private=limits.allow_private)
@@ -154,60 +167,60 @@ class _Work:
             return Picture(self._directory, label, address=address, label=label)
         if not uri:
             return Picture(
-                self._directory, label, problem="it is not known where its original is", label=label
+                self._directory, label, problem="its record has no address of an original", label=label
             )
-        if self._how.root is None:
+        if self._options.root is None:
             return None
-        return _in_root(self._how.root, uri, label)
+        return _in_root(self._options.root, uri, label)
 
-    def _made(self, originals: Iterable[Picture]) -> Iterator[PendingPreview]:
-        """The preview of each, some threads at work."""
-        pictures = _fetched(originals, self._how.limits or FetchLimits())
-        with ThreadPoolExecutor(self._how.threads, thread_name_prefix="preview") as pool:
-            yield from bounded_map(pool, _make, pictures, _LOOK_AHEAD * self._how.threads)
+    def _previews(self, originals: Iterable[Picture]) -> Iterator[PendingPreview]:
+        """Yield the preview of each original, in order."""
+        pictures = _fetched(originals, self._options.limits or FetchLimits())
+        with ThreadPoolExecutor(self._options.threads, thread_name_prefix="preview") as pool:
+            yield from bounded_map(pool, _make, pictures, _PICTURES_AHEAD * self._options.threads)
 
     def _apply(self, row: ShardRow) -> ShardRow:
-        """What is noted, put into a shard of the same rows; one commit."""
-        self._pending.commit()
-        files = ShardFiles(self._catalogue, self._directory)
-        with rewrite_records(files, row, self._pending.applied) as new, self._catalogue.transaction():
-            dead = self._catalogue.tombstones().get(row.stem, _NONE)
-            self._catalogue.drop_shards([row.stem])
-            self._catalogue.add_shard(new)
-            self._catalogue.add_tombstones(new.stem, dead.tolist())
-            self._catalogue.set_settings(fresh_version())
-        remove_stray_files(self._catalogue, self._directory)
-        self._pending.forget_applied()
+        """Apply the queue to a shard, in one commit. Return the new shard."""
+        self._queue.commit()
+        files = ShardFiles(self._database, self._directory)
+        with rewrite_records(files, row, self._queue.applied) as new, self._database.transaction():
+            deleted = self._database.shards.tombstones().get(row.stem, _NO_IDS)
+            self._database.shards.drop([row.stem])
+            self._database.shards.add(new)
+            self._database.shards.add_tombstones(new.stem, deleted.tolist())
+            self._database.settings.update(fresh_version())
+        remove_stray_files(self._database, self._directory)
+        self._queue.remove_applied()
         return new
 
 
-_NONE = np.zeros(0, np.int64)
+_NO_IDS = np.zeros(0, np.int64)
 
 
-def _lacking(shard: Shard) -> Iterator[tuple[int, str]]:
-    """Id and address of each picture without a preview."""
+def _without_preview(shard: Shard) -> Iterator[tuple[int, str]]:
+    """Yield id and address of each picture without a preview."""
     for batch in shard.records.batches:
-        some = batch.filter(_compute.equal(_compute.binary_length(batch.column("preview")), 0))
-        yield from zip(some.column("id").to_pylist(), some.column("uri").to_pylist(), strict=True)
+        rows = batch.filter(_compute.equal(_compute.binary_length(batch.column("preview")), 0))
+        yield from zip(rows.column("id").to_pylist(), rows.column("uri").to_pylist(), strict=True)
 
 
 def _in_root(root: Path, uri: str, label: str) -> Picture:
-    """A file within the folder that was named, whatever the address says."""
+    """Return the file at `uri`, if it lies below `root`."""
     name = unquote(urlsplit(uri).path) if uri.startswith("file://") else uri
     try:
         path = (root / name).resolve()
         within = path.relative_to(root.resolve()).as_posix()
-    except (OSError, ValueError, RuntimeError):  # RuntimeError: a link that leads back to itself
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: a loop of links
         return Picture(root, label, problem=f"its original is not in {root}", label=label)
     return Picture(root.resolve(), within, label=label)
 
 
 def _fetched(originals: Iterable[Picture], limits: FetchLimits) -> Iterator[Picture]:
-    """Files as they are, pictures of the web with their bytes; what fetches is loaded when it is needed."""
-    left = iter(originals)
-    for picture in left:
-        if picture.address is not None:
-            yield from default_fetch()(chain([picture], left), limits)
+    """Yield local files as they are, and pictures of the web with their bytes."""
+    remaining = iter(originals)
+    for picture in remaining:
+        if picture.address is not None:  # the packages that fetch are loaded only if needed
+            yield from default_fetch()(chain([picture], remaining), limits)
         else:
             yield picture
 

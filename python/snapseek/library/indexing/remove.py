@@ -1,4 +1,4 @@
-"""Pictures taken out of a library; their files are not touched."""
+"""Remove pictures from a library; their files are not touched."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -6,84 +6,97 @@ from pathlib import Path
 
 from snapseek.errors import InputError, ItemNotFoundError
 from snapseek.library.indexing.compact import CompactOptions, compact_if_space
-from snapseek.library.storage.database import IMPORT, Database, Source
-from snapseek.library.storage.exclusive_writer import exclusive_writer, remove_stray_files
+from snapseek.library.storage.database import Database
 from snapseek.library.storage.library_meta import fresh_version
+from snapseek.library.storage.schema import IMPORT
+from snapseek.library.storage.shard_files import exclusive_writer, remove_stray_files
 from snapseek.library.storage.shards import Shards
+from snapseek.library.storage.source_table import Source
 
-REASON = "removed from the library by hand"
 
+def remove(directory: Path, pictures: Sequence[int | str | Path], options: CompactOptions) -> int:
+    """Remove pictures from the library at `directory`, all or none.
 
-def remove(directory: Path, what: Sequence[int | str | Path], how: CompactOptions) -> int:
-    """Take out pictures by id, by path, all below a folder, or all of a source; how many.
+    A later `sync` does not add them again unless their files change. A source that is named as a whole is
+    forgotten.
 
-    A later `sync` does not take them up again unless they change; a source that is named as a whole is
-    forgotten. All or nothing. Raises ItemNotFoundError for an id of no picture, InputError for a path that
-    the library does not know, LibraryBusyError while another process writes.
+    Parameters
+    ----------
+    directory
+        The library.
+    pictures
+        Each an id, the path of a file, or a folder, which stands for all pictures below it.
+    options
+        How shards are merged afterwards.
+
+    Returns
+    -------
+    int
+        How many pictures were removed.
+
+    Raises
+    ------
+    ItemNotFoundError
+        If no picture has one of the ids.
+    InputError
+        If the library does not know a path.
+    LibraryBusyError
+        If another process is writing.
     """
-    with exclusive_writer(directory) as catalogue:
-        shards = Shards(directory, catalogue.shards(), catalogue.tombstones())
+    with exclusive_writer(directory) as database:
+        shards = Shards(directory, database.shards.all(), database.shards.tombstones())
         before = len(shards)
-        with catalogue.transaction():
-            _remove_items(catalogue, shards, [one for one in what if isinstance(one, int)])
-            for path in (Path(os.path.abspath(one)) for one in what if not isinstance(one, int)):  # noqa: PTH100
-                _remove_path(catalogue, shards, path)
-            catalogue.set_settings(fresh_version())
-        remove_stray_files(catalogue, directory)
-        after = len(Shards(directory, catalogue.shards(), catalogue.tombstones(), shards))
-        compact_if_space(catalogue, directory, how)
+        with database.transaction():
+            _remove_items(database, shards, [item for item in pictures if isinstance(item, int)])
+            paths = [Path(os.path.abspath(path)) for path in pictures if not isinstance(path, int)]  # noqa: PTH100
+            for path in paths:
+                _remove_path(database, shards, path)
+            database.settings.update(fresh_version())
+        remove_stray_files(database, directory)
+        after = len(Shards(directory, database.shards.all(), database.shards.tombstones(), shards))
+        compact_if_space(database, directory, options)
     return before - after
 
 
-def _remove_items(catalogue: Database, shards: Shards, items: Sequence[int]) -> None:
+def _remove_items(database: Database, shards: Shards, items: Sequence[int]) -> None:
     for item in items:
-        if shards.place_of(item) is None:
-            raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
-    _bury(catalogue, shards, items)
-    catalogue.connection.executemany(
-        "UPDATE files SET item = NULL, reason = ?, is_removed = 1 WHERE item = ?",
-        [(REASON, item) for item in items],
-    )
+        if shards.find(item) is None:
+            raise ItemNotFoundError(expected="the id of a picture of this library", got=str(item))
+    _add_tombstones(database, shards, items)
+    database.files.mark_removed(items)
 
 
-def _bury(catalogue: Database, shards: Shards, items: Iterable[int]) -> None:
-    for stem, here in shards.shards_of(items).items():
-        catalogue.add_tombstones(stem, here.tolist())
+def _add_tombstones(database: Database, shards: Shards, items: Iterable[int]) -> None:
+    for stem, ids in shards.shards_of(items).items():
+        database.shards.add_tombstones(stem, ids.tolist())
 
 
-def _remove_path(catalogue: Database, shards: Shards, path: Path) -> None:
-    sources = catalogue.sources()
-    named = [source for source in sources if source.place == path]
-    for source in named:
-        _forget(catalogue, shards, source)
-    if named:
+def _remove_path(database: Database, shards: Shards, path: Path) -> None:
+    sources = database.sources.all()
+    whole = [source for source in sources if source.path == path]
+    for source in whole:
+        _remove_source(database, shards, source)
+    if whole:
         return
-    around = [s for s in sources if s.kind != IMPORT and path.is_relative_to(s.place)]
-    if sum(_remove_below(catalogue, shards, source, path) for source in around) == 0:
-        raise InputError(f"expected a picture or folder of this library, found {path}; see: snapseek info")
-
-
-def _forget(catalogue: Database, shards: Shards, source: Source) -> None:
-    if source.kind == IMPORT:
-        catalogue.replace_shards(source.place, [])
-    else:
-        rows = catalogue.connection.execute(
-            "SELECT item FROM files WHERE source = ? AND item IS NOT NULL", (source.number,)
+    parents = [s for s in sources if s.kind != IMPORT and path.is_relative_to(s.path)]
+    if sum(_remove_below(database, shards, source, path) for source in parents) == 0:
+        raise InputError(
+            expected="a picture or folder of this library", got=str(path), hint="see: snapseek info"
         )
-        _bury(catalogue, shards, [item for (item,) in rows])
-    catalogue.forget_source(source)
 
 
-def _remove_below(catalogue: Database, shards: Shards, source: Source, path: Path) -> int:
-    """The file `path`, or all below it; how many files."""
-    within = os.fsencode(path.relative_to(source.place).as_posix())
-    rows = catalogue.connection.execute(
-        "SELECT within, item FROM files WHERE source = ? AND (within = ? OR substr(within, 1, ?) = ?)",
-        (source.number, within, len(within) + 1, within + b"/"),
-    ).fetchall()
-    _bury(catalogue, shards, [item for _, item in rows if item is not None])
-    catalogue.connection.executemany(
-        "UPDATE files SET item = NULL, reason = ?, is_removed = 1 WHERE source = ? AND within = ?",
-        [(REASON, source.number, found) for found, _ in rows],
-    )
-    return len(rows)
+def _remove_source(database: Database, shards: Shards, source: Source) -> None:
+    if source.kind == IMPORT:
+        database.shards.replace(source.path, [])
+    else:
+        _add_tombstones(database, shards, database.files.items(source))
+    database.sources.remove(source)
+
+
+def _remove_below(database: Database, shards: Shards, source: Source, path: Path) -> int:
+    """Remove the file `path`, or all below it. Return the number of files."""
+    within = os.fsencode(path.relative_to(source.path).as_posix())
+    files = database.files.below(source, within)
+    _add_tombstones(database, shards, [item for _, item in files if item is not None])
+    database.files.mark_removed_within(source, [name for name, _ in files])
+    return len(files)

@@ -1,22 +1,22 @@
-"""What is broken in a library taken out of it, so that all else can be used and the rest be made again."""
+"""Remove what is damaged from a library, so that the rest can be used."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from snapseek.errors import FormatError
-from snapseek.library.indexing.verify import PENDING_BYTES, Findings, Problem, inspect
-from snapseek.library.storage.database import BROKEN, FILE_NAME, IMPORT, Database
-from snapseek.library.storage.exclusive_writer import remove_stray_files
+from snapseek.library.indexing.verify import Findings, Problem, inspect
+from snapseek.library.storage.database import Database
 from snapseek.library.storage.library_meta import fresh_version
+from snapseek.library.storage.schema import BROKEN, FILE_NAME
+from snapseek.library.storage.shard_files import remove_stray_files
 
 
 @dataclass(frozen=True)
 class RepairReport:
-    """What was wrong, and what is to be made again.
+    """What was damaged, and what has to be done again.
 
-    `to_embed` pictures are embedded by the next sync, with the ids that they had. `to_import` are folders of
-    vectors that are to be imported again.
+    The next sync embeds `to_embed` pictures, under the ids that they had. `to_import` are folders of vectors
+    that have to be imported again.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -26,57 +26,59 @@ class RepairReport:
 
 
 def repair(directory: Path) -> RepairReport:
-    """Drop what is broken in the library `directory`, keep all else; one commit.
+    """Drop what is damaged in the library at `directory`, keep everything else; one commit.
 
-    Raises FormatError when the catalogue itself is damaged, LibraryNotFoundError, LibraryBusyError while
-    another process writes, StorageError when the disk refuses.
+    Raises
+    ------
+    FormatError
+        If the database itself is damaged.
+    LibraryNotFoundError
+        If there is no library.
+    LibraryBusyError
+        If another process is writing.
+    StorageError
+        If the disk refuses.
     """
     Database.open(directory).close()
-    with Database.holding(directory) as catalogue:  # what is damaged cannot say what is to be swept
-        _check_readable(catalogue, directory / FILE_NAME)
-        remove_stray_files(catalogue, directory)
-        found = inspect(catalogue, directory)
+    # Not `exclusive_writer`: a damaged database cannot say which files are stray.
+    with Database.open_for_writing(directory) as database:
+        _check_integrity(database, directory / FILE_NAME)
+        remove_stray_files(database, directory)
+        found = inspect(database, directory)
         if not found.problems:
             return RepairReport()
         for shard, column in found.columns:
             shard.columns.rebuild(column)
-        with catalogue.transaction():
-            report = _mend(catalogue, found)
-        remove_stray_files(catalogue, directory)
+        with database.transaction():
+            report = _apply(database, found)
+        remove_stray_files(database, directory)
     return report
 
 
-def _check_readable(catalogue: Database, path: Path) -> None:
-    """Let the catalogue be sound, if need be with its indexes made anew. Raises FormatError."""
+def _check_integrity(database: Database, path: Path) -> None:
+    """Raise FormatError unless the database is sound, if need be after rebuilding its SQL indexes."""
     check = "PRAGMA integrity_check"
-    if catalogue.connection.execute(check).fetchone() == ("ok",):
+    if database.connection.execute(check).fetchone() == ("ok",):
         return
-    catalogue.connection.execute("REINDEX")
-    (message,) = catalogue.connection.execute(check).fetchone()
+    database.connection.execute("REINDEX")
+    (message,) = database.connection.execute(check).fetchone()
     if message != "ok":
-        raise FormatError(f"{path} is damaged ({message}) and cannot be mended; index the folder anew")
+        raise FormatError(
+            f"{path} is damaged ({message}) and cannot be repaired",
+            hint="index the folder into a new library",
+        )
 
 
-def _mend(catalogue: Database, found: Findings) -> RepairReport:
-    catalogue.drop_shards([row.stem for row in found.broken], BROKEN)
+def _apply(database: Database, found: Findings) -> RepairReport:
+    database.shards.drop([row.stem for row in found.broken], BROKEN)
     imports = sorted({row.source for row in found.broken if row.source is not None})
-    for place in imports:
-        number = catalogue.source(IMPORT, place).number
-        catalogue.connection.execute("DELETE FROM imports WHERE source = ?", (number,))
+    for path in imports:
+        database.imports.replace(path, [])
     for stem, items in found.unknown.items():
-        catalogue.add_tombstones(stem, items.tolist())
-    for stem, items in found.not_there.items():
-        _unbury(catalogue, stem, items.tolist())
-    catalogue.connection.executemany(
-        "UPDATE files SET size_bytes = ?, content = NULL WHERE item = ?",
-        [(PENDING_BYTES, item) for item in found.lost.tolist()],
-    )
-    next_id = max(found.next_id, int(catalogue.settings().get("next_id", "1")))
-    catalogue.set_settings({"next_id": str(next_id)} | fresh_version())
+        database.shards.add_tombstones(stem, items.tolist())
+    for stem, items in found.stale_tombstones.items():
+        database.shards.remove_tombstones(stem, items.tolist())
+    database.files.mark_pending(found.lost.tolist())
+    next_id = max(found.next_id, int(database.settings.all().get("next_id", "1")))
+    database.settings.update({"next_id": str(next_id)} | fresh_version())
     return RepairReport(tuple(found.problems), len(found.broken), len(found.lost), tuple(imports))
-
-
-def _unbury(catalogue: Database, stem: str, items: Iterable[int]) -> None:
-    catalogue.connection.executemany(
-        "DELETE FROM tombstones WHERE stem = ? AND item = ?", [(stem, item) for item in items]
-    )

@@ -1,4 +1,4 @@
-"""A shard whose records are told anew while its vectors stay."""
+"""Replace the records of a shard; its vectors stay."""
 
 import os
 import shutil
@@ -11,24 +11,24 @@ import pyarrow as pa
 
 from snapseek.errors import StorageError
 from snapseek.library.records.arrow_file import Records, RecordWriter
-from snapseek.library.storage.database import ShardRow
 from snapseek.library.storage.fsync import crc_of, sync_directory, sync_file
 from snapseek.library.storage.shard_files import ShardFiles
+from snapseek.library.storage.shard_table import ShardRow
 
 
 @contextmanager
 def rewrite_records(
     files: ShardFiles, row: ShardRow, change: Callable[[pa.RecordBatch], pa.RecordBatch]
 ) -> Iterator[ShardRow]:
-    """A shard of the same rows with records as `change` makes them, to be committed in the block.
+    """Yield a shard of the same rows with the records that `change` returns, to commit in the block.
 
-    Its files are removed when the block raises. Raises StorageError when the disk refuses.
+    Its files are removed if the block raises. Raises StorageError if the disk refuses.
     """
     directory = files.directory
     stem = files.new_stem()
     old, new = directory / row.stem, directory / stem
     try:
-        _same_file(old.with_suffix(".snap"), new.with_suffix(".snap"))
+        _link_or_copy(old.with_suffix(".snap"), new.with_suffix(".snap"))
         records = Records(old.with_suffix(".arrow"))
         writer = RecordWriter(new.with_suffix(".arrow"), records.schema)
         try:
@@ -48,8 +48,8 @@ def rewrite_records(
     files.release(stem)
 
 
-def _same_file(old: Path, new: Path) -> None:
-    """Another name for the file, or a copy where the disk has no such thing."""
+def _link_or_copy(old: Path, new: Path) -> None:
+    """Hard-link the file, or copy it where the file system has no hard links."""
     try:
         os.link(old, new)
     except OSError:

@@ -1,4 +1,4 @@
-"""Folders taken up as they are now: new pictures are embedded, moved ones known again, gone ones removed."""
+"""Sync a library with its sources: embed new pictures, recognize moved ones, remove gone ones."""
 
 import os
 from collections import defaultdict, deque
@@ -10,33 +10,39 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from snapseek.errors import InputError, ModelMismatchError
+from snapseek.errors import InputError
 from snapseek.library.indexing.batch_writer import BatchWriter
 from snapseek.library.indexing.compact import CompactOptions, compact_flat_only, compact_if_space
 from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
 from snapseek.library.indexing.move_records import move_records
 from snapseek.library.records.arrow_file import SCHEMA
-from snapseek.library.storage.database import FILES, FOLDER, Database, Source
+from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
-from snapseek.library.storage.exclusive_writer import exclusive_writer
-from snapseek.library.storage.library_meta import fresh_version
+from snapseek.library.storage.library_meta import fresh_version, mixed_models
+from snapseek.library.storage.schema import FILES, FOLDER
 from snapseek.library.storage.shard import Queries
-from snapseek.library.storage.shard_files import ShardFiles
+from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer
 from snapseek.library.storage.shards import Shards
+from snapseek.library.storage.source_table import Source
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits, Picture, PictureSource, PlainFiles, open_source, reopen
 
-_RECORD_BYTES = 1000  # a preview of at most 500, and what is told of a file
-_MOST_NOTES = 100
+_RECORD_BYTES = 1000
+"""Bounds a record: a preview of at most 500 bytes, and metadata."""
+
+_MAX_NOTES = 100
+_Waiting = defaultdict[tuple[Path, str], deque[PendingImage]]
+"""Pending images by folder and name; a name is twice if two sources have it."""
+
 _KINDS = ".jpg .png .webp .gif .tif .bmp .avif"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an index is: `done` of `total` files looked at, `failed` of them without success.
+    """The progress of an index: `done` of `total` files, `failed` of them without success.
 
-    `skipped` files are in the library already, as they are, and not of the total.
+    `skipped` files are unchanged and not part of the total.
     """
 
     done: int
@@ -47,10 +53,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """How many pictures were taken in, taken in again, moved, removed, left as they were, or unreadable.
+    """The numbers of pictures that a sync added, updated, moved, removed, left alone, or could not read.
 
-    `missing` are folders that were not there, or empty, and whose pictures were left as they were. `put_off`
-    says why small shards were not merged, if they were not.
+    `missing` are sources that are gone or empty; their pictures stay. `compaction_skipped` is the reason why
+    small shards were not merged.
     """
 
     added: int = 0
@@ -62,16 +68,16 @@ class SyncReport:
     missing: tuple[Path, ...] = ()
     compaction_skipped: str | None = None
     notes: tuple[str, ...] = ()
-    """What was left out beside pictures that were taken in: the first of it."""
+    """The first notes on sidecar data that was skipped."""
 
     @property
     def has_changed(self) -> bool:
-        """Whether the library is another one now."""
+        """Return whether the sync changed the library."""
         return any((self.added, self.updated, self.moved, self.removed, self.failed))
 
 
 def total(reports: Iterable[SyncReport]) -> SyncReport:
-    """Several reports as one."""
+    """Return the sum of several reports."""
     found = SyncReport()
     for report in reports:
         counted = ("added", "updated", "moved", "removed", "unchanged", "failed", "missing", "notes")
@@ -82,7 +88,7 @@ def total(reports: Iterable[SyncReport]) -> SyncReport:
 
 @dataclass(frozen=True)
 class IndexOptions:
-    """How pictures are taken in. `encoder` is asked for when there is something to embed."""
+    """How pictures are indexed. `encoder` is called only if there is something to embed."""
 
     encoder: Callable[[], Encoder]
     threads: int
@@ -91,259 +97,269 @@ class IndexOptions:
     progress: Callable[[Progress], None] | None = None
     retry_failed: bool = False
     may_replace: bool = False
-    """Whether pictures of another model may be embedded anew."""
+    """Whether pictures of another model may be embedded again."""
     limits: FetchLimits | None = None
-    """How pictures of the web are fetched."""
+    """Bounds the fetching of pictures from the web."""
 
 
-def sync(directory: Path, folders: Sequence[Path] | None, how: IndexOptions) -> SyncReport:
-    """Make the library `directory` hold what is in `folders` now; None: in all that it was made of.
+def sync(directory: Path, folders: Sequence[Path] | None, options: IndexOptions) -> SyncReport:
+    """Make the library at `directory` hold the pictures that its sources have now.
 
-    A stop at any moment keeps what was committed, and the next run goes on there. Raises InputError for a
-    folder that is missing or has no picture, StorageError when the disk refuses, LibraryBusyError while
-    another process writes, ModelMismatchError for another model than that of the library.
+    An interrupted sync keeps what was committed, and the next one resumes there.
+
+    Parameters
+    ----------
+    directory
+        The library.
+    folders
+        The sources to sync, new ones among them; None for all sources of the library.
+    options
+        How pictures are indexed.
+
+    Raises
+    ------
+    InputError
+        If a folder is missing or has no picture.
+    StorageError
+        If the disk refuses.
+    LibraryBusyError
+        If another process is writing.
+    ModelMismatchError
+        If the library was made with another model.
     """
     for path in folders or ():
-        if next(open_source(path, limits=how.limits).find(), None) is None:
-            raise InputError(f"expected pictures in {path}, found none ({_KINDS})")
-    with exclusive_writer(directory) as catalogue:
-        return _Sync(catalogue, directory, how).run(folders)
+        if next(open_source(path, limits=options.limits).find(), None) is None:
+            raise InputError(expected=f"pictures ({_KINDS}) in {path}", got="none")
+    with exclusive_writer(directory) as database:
+        return _SyncRun(database, directory, options).sync(folders)
 
 
-def add_files(directory: Path, files: Sequence[Path], how: IndexOptions) -> SyncReport:
-    """Take single files into the library `directory`, also those that were removed from it or failed before.
+def add_files(directory: Path, files: Sequence[Path], options: IndexOptions) -> SyncReport:
+    """Add single files to the library at `directory`, also those that were removed or failed before.
 
-    Raises InputError for what is no file, otherwise as `sync` does.
+    Raises InputError if one is not a file, and as `sync` does.
     """
     for file in files:
         if not file.is_file():
             raise InputError(
-                f"expected a picture, found {'no file' if file.exists() else 'nothing'} at {file}"
+                expected="a picture", got=f"{'no file' if file.exists() else 'nothing'} at {file}"
             )
-    with exclusive_writer(directory) as catalogue:
-        work = _Sync(catalogue, directory, replace(how, retry_failed=True))
-        return work.take([(*_home_of(catalogue, file), False) for file in files])
+    with exclusive_writer(directory) as database:
+        run = _SyncRun(database, directory, replace(options, retry_failed=True))
+        return run.index([(*_source_of(database, file), False) for file in files])
 
 
 @dataclass
-class _Sync:
-    catalogue: Database
+class _SyncRun:
+    """One sync of a library that is open for writing."""
+
+    database: Database
     directory: Path
-    how: IndexOptions
+    options: IndexOptions
     report: SyncReport = field(default_factory=SyncReport)
     readers: dict[int, PictureSource] = field(default_factory=dict)
 
-    def run(self, folders: Sequence[Path] | None) -> SyncReport:
-        return self.take((source, reader, True) for source, reader in self._sources(folders))
+    def sync(self, folders: Sequence[Path] | None) -> SyncReport:
+        return self.index((source, reader, True) for source, reader in self._sources(folders))
 
-    def take(self, found: Iterable[tuple[Source, PictureSource, bool]]) -> SyncReport:
-        """Take in pictures of sources; True says that these are all that the source has now."""
-        ledger = FileTracker(self.catalogue)
-        for source, reader, is_whole in found:
-            ledger.scan(source, reader.find(), is_whole=is_whole)
+    def index(self, sources: Iterable[tuple[Source, PictureSource, bool]]) -> SyncReport:
+        """Index pictures of sources. The flag says that these are all pictures that the source has now."""
+        tracker = FileTracker(self.database)
+        for source, reader, is_whole in sources:
+            tracker.scan(source, reader.find(), is_whole=is_whole)
             self.readers[source.number] = reader
-        anew = self._is_other_model()
-        moved, touched = ([], []) if anew else ledger.compare(threads=self.how.threads)
-        gone = [] if anew else ledger.gone()
-        todo, unchanged = ledger.plan(retry_failed=self.how.retry_failed, everything=anew)
-        kept = len(_items(moved))
-        unchanged += len(touched) + len(moved) - kept
-        self.report = replace(self.report, unchanged=unchanged, moved=kept)
-        if todo:
-            check_disk_space(self.directory, todo, self.how.encoder().dim, _RECORD_BYTES)
+        replace_all = self._replaces_model()
+        moved, touched = ([], []) if replace_all else tracker.compare(threads=self.options.threads)
+        gone = [] if replace_all else tracker.gone()
+        pending, unchanged = tracker.plan(retry_failed=self.options.retry_failed, everything=replace_all)
+        moved_pictures = len(_items(moved))
+        unchanged += len(touched) + len(moved) - moved_pictures
+        self.report = replace(self.report, unchanged=unchanged, moved=moved_pictures)
+        if pending:
+            check_disk_space(self.directory, pending, self.options.encoder().dim, _RECORD_BYTES)
         if moved or touched or gone:
-            self._settle(moved, touched, gone)
-        if todo:
-            self._embed(ledger, todo, anew=anew)
+            self._commit_known(moved, touched, gone)
+        if pending:
+            self._embed(tracker, pending, replace_all=replace_all)
         if self.report.has_changed or touched or moved:
-            put_off = compact_if_space(self.catalogue, self.directory, self._compaction())
-            self.report = replace(self.report, compaction_skipped=put_off)
+            skipped = compact_if_space(self.database, self.directory, self._compaction())
+            self.report = replace(self.report, compaction_skipped=skipped)
         return self.report
 
     def _sources(self, paths: Sequence[Path] | None) -> Iterator[tuple[Source, PictureSource]]:
         if paths is not None:
             for path in paths:
-                reader = open_source(path, limits=self.how.limits)
-                yield _source(self.catalogue, reader.kind, reader.place), reader
+                reader = open_source(path, limits=self.options.limits)
+                yield _get_or_create(self.database, reader.kind, reader.place), reader
             return
-        for source in self.catalogue.sources():
+        for source in self.database.sources.all():
             if source.kind == FILES:
-                yield source, PlainFiles(FILES, source.place, partial(_files, self.catalogue, source))
-            elif (known := reopen(source.kind, source.place, limits=self.how.limits)) is not None:
-                if _is_there(known):
+                yield source, PlainFiles(FILES, source.path, partial(_single_files, self.database, source))
+            elif (known := reopen(source.kind, source.path, limits=self.options.limits)) is not None:
+                if _has_pictures(known):
                     yield source, known
                 else:
-                    self.report = replace(self.report, missing=(*self.report.missing, source.place))
+                    self.report = replace(self.report, missing=(*self.report.missing, source.path))
 
-    def _is_other_model(self) -> bool:
-        """Whether all pictures are to be embedded anew. Raises ModelMismatchError where others would stay."""
-        fingerprint = self.catalogue.settings().get("fingerprint")
-        if not self.how.may_replace or fingerprint is None:
+    def _replaces_model(self) -> bool:
+        """Return whether another model replaces all pictures. Raises ModelMismatchError if others stay."""
+        fingerprint = self.database.settings.all().get("fingerprint")
+        if not self.options.may_replace or fingerprint is None:
             return False
-        encoder = self.how.encoder()
+        encoder = self.options.encoder()
         if encoder.space == fingerprint:
             return False
-        query = "SELECT count(*) FROM main.files WHERE source NOT IN (SELECT source FROM temp.looked)"
-        (others,) = self.catalogue.connection.execute(query).fetchone()
-        if others or any(shard.rows and shard.source is not None for shard in self.catalogue.shards()):
-            model = self.catalogue.settings()["model"]
-            raise ModelMismatchError(
-                f"this library holds vectors of '{model}' from another source, and vectors of "
-                f"'{encoder.name}' cannot be compared with them: use that model, or another library"
-            )
+        query = "SELECT count(*) FROM main.files WHERE source NOT IN (SELECT source FROM temp.scanned)"
+        (others,) = self.database.connection.execute(query).fetchone()
+        if others or any(shard.rows and shard.source is not None for shard in self.database.shards.all()):
+            raise mixed_models(self.database.settings.all()["model"], encoder)
         return True
 
-    def _settle(
+    def _commit_known(
         self,
         moved: Sequence[KnownFile],
         touched: Sequence[KnownFile],
         gone: Sequence[tuple[int, bytes, int | None]],
     ) -> None:
-        """One commit of all that needs no model: files moved, touched and gone."""
-        catalogue, connection = self.catalogue, self.catalogue.connection
-        shards = Shards(self.directory, catalogue.shards(), catalogue.tombstones())
+        """Commit the files that need no model: moved, touched and gone ones."""
+        database, connection = self.database, self.database.connection
+        shards = Shards(self.directory, database.shards.all(), database.shards.tombstones())
         known = [*moved, *touched]
         removed = [item for _, _, item in gone if item is not None]
         with (
-            move_records(ShardFiles(catalogue, self.directory), shards, known) as draft,
-            catalogue.transaction(),
+            move_records(ShardFiles(database, self.directory), shards, known) as draft,
+            database.transaction(),
         ):
             for stem, items in shards.shards_of([*removed, *_items(known)]).items():
-                catalogue.add_tombstones(stem, items.tolist())
+                database.shards.add_tombstones(stem, items.tolist())
             rows = [(source, within) for source, within, _ in gone]
             connection.executemany("DELETE FROM main.files WHERE source = ? AND within = ?", rows)
             connection.executemany(
                 "UPDATE main.files SET source = ?, within = ?, size_bytes = ?, modified_ns = ? "
                 "WHERE source = ? AND within = ?",
-                [(one.source, *_facts(one.picture), *one.old) for one in known],
+                [(file.source, *_file_values(file.picture), *file.old) for file in known],
             )
             if draft is not None:
-                catalogue.add_shard(draft.row())
-            catalogue.set_settings(fresh_version())
+                database.shards.add(draft.row())
+            database.settings.update(fresh_version())
         self.report = replace(self.report, removed=len(removed))
 
-    def _embed(self, ledger: FileTracker, total: int, *, anew: bool) -> None:
-        how, encoder = self.how, self.how.encoder()
-        waiting: defaultdict[tuple[Path, str], deque[PendingImage]] = defaultdict(deque)
-        outcomes = embed_pictures(self._read(ledger.todo(), waiting), encoder, how.threads)
+    def _embed(self, tracker: FileTracker, total: int, *, replace_all: bool) -> None:
+        options, encoder = self.options, self.options.encoder()
+        waiting: _Waiting = defaultdict(deque)
+        outcomes = embed_pictures(self._read(tracker.pending(), waiting), encoder, options.threads)
         with BatchWriter(
-            self.catalogue,
+            self.database,
             self.directory,
             encoder,
             columns=self._columns(),
-            anew=anew,
-            queries=how.queries,
-            threads=how.threads,
+            replace_all=replace_all,
+            queries=options.queries,
+            threads=options.threads,
             after_commit=self._merge_small,
-        ) as pieces:
+        ) as writer:
             for done, outcome in enumerate(outcomes, start=1):
-                todo = _taken(waiting, outcome.picture)
-                pieces.add(todo, outcome)
-                self._count(todo, outcome)
-                if how.progress is not None:
-                    how.progress(Progress(done, total, self.report.failed, self.report.unchanged))
-            pieces.finish()
+                pending = _pop(waiting, outcome.picture)
+                writer.add(pending, outcome)
+                self._count(pending, outcome)
+                if options.progress is not None:
+                    options.progress(Progress(done, total, self.report.failed, self.report.unchanged))
+            writer.finish()
 
-    def _read(
-        self, todos: Iterable[PendingImage], waiting: "defaultdict[tuple[Path, str], deque[PendingImage]]"
-    ) -> Iterator[Picture]:
-        """The pictures with all that their sources know of them; notes for which they are to be embedded."""
-        for number, group in groupby(todos, key=lambda todo: todo.source):
-            yield from self.readers[number].read(_noted(group, waiting))
+    def _read(self, pending: Iterable[PendingImage], waiting: _Waiting) -> Iterator[Picture]:
+        """Yield the pictures as their sources read them; adds each to `waiting`."""
+        for number, group in groupby(pending, key=lambda image: image.source):
+            yield from self.readers[number].read(_enqueued(group, waiting))
 
     def _columns(self) -> pa.Schema:
-        """The users' own columns. Raises InputError where one has another type than in the library."""
+        """Return the users' own columns. Raises InputError if one has another type in the library."""
         own = [reader.columns() for reader in self.readers.values()]
         if not any(map(len, own)):
             return pa.schema([])
-        shards = [row for row in self.catalogue.shards() if row.source is None]
+        shards = [row for row in self.database.shards.all() if row.source is None]
         known = [part.shard.records.schema for part in Shards(self.directory, shards, {}).parts]
         try:
             pa.unify_schemas([SCHEMA, *known, *own], promote_options="permissive")
             return pa.unify_schemas(own, promote_options="permissive")
         except pa.ArrowException as error:
             raise InputError(
-                f"expected columns of the types that this library has them in, found others: {error}; "
-                "rename the column in the list"
+                expected="columns of the types that they have in this library",
+                got=str(error),
+                hint="rename the column in the list",
             ) from error
 
-    def _count(self, todo: PendingImage, outcome: Outcome) -> None:
-        counted = "failed" if outcome.reason else "added" if todo.item is None else "updated"
+    def _count(self, pending: PendingImage, outcome: Outcome) -> None:
+        counted = "failed" if outcome.reason else "added" if pending.item is None else "updated"
         self.report = replace(self.report, **{counted: getattr(self.report, counted) + 1})
-        if outcome.notes and len(self.report.notes) < _MOST_NOTES:
+        if outcome.notes and len(self.report.notes) < _MAX_NOTES:
             notes = [f"{outcome.picture.within}: {note}" for note in outcome.notes]
             self.report = replace(self.report, notes=(*self.report.notes, *notes))
 
     def _merge_small(self) -> None:
-        """Between two commits of a long index, so that there are never many shards to search."""
-        compact_if_space(self.catalogue, self.directory, self._compaction(), compact_flat_only)
+        """Merge flat shards between two commits of a long index, so that searches never scan many shards."""
+        compact_if_space(self.database, self.directory, self._compaction(), compact_flat_only)
 
     def _compaction(self) -> CompactOptions:
-        how = self.how
-        return CompactOptions(how.encoder, how.queries, how.memory, how.threads)
+        options = self.options
+        return CompactOptions(options.encoder, options.queries, options.memory, options.threads)
 
 
 def _items(known: Iterable[KnownFile]) -> list[int]:
-    return [one.item for one in known if one.item is not None]
+    return [file.item for file in known if file.item is not None]
 
 
-def _facts(picture: Picture) -> tuple[bytes, int, int]:
+def _file_values(picture: Picture) -> tuple[bytes, int, int]:
     return os.fsencode(picture.within), picture.size_bytes, picture.modified_ns
 
 
-def _source(catalogue: Database, kind: str, place: Path) -> Source:
-    """The source, made in a commit of its own if need be."""
-    for source in catalogue.sources():
-        if (source.kind, source.place) == (kind, place):
+def _get_or_create(database: Database, kind: str, path: Path) -> Source:
+    """Return the source; a missing one is added in a commit of its own."""
+    for source in database.sources.all():
+        if (source.kind, source.path) == (kind, path):
             return source
-    with catalogue.transaction():
-        return catalogue.source(kind, place)
+    with database.transaction():
+        return database.sources.get_or_create(kind, path)
 
 
-def _home_of(catalogue: Database, file: Path) -> tuple[Source, PictureSource]:
-    """The folder of the library that the file lies in, or else its own for single files; and the file."""
+def _source_of(database: Database, file: Path) -> tuple[Source, PictureSource]:
+    """Return the indexed folder that contains a file, or a source of single files, with only that file."""
     path = Path(os.path.abspath(file))  # noqa: PTH100  (as find_pictures has it)
-    inside = [s for s in catalogue.sources() if s.kind == FOLDER and path.is_relative_to(s.place)]
-    source = inside[0] if inside else _source(catalogue, FILES, path.parent)
+    inside = [s for s in database.sources.all() if s.kind == FOLDER and path.is_relative_to(s.path)]
+    source = inside[0] if inside else _get_or_create(database, FILES, path.parent)
     status = path.stat()
-    within = path.relative_to(source.place).as_posix()
-    pictures = [Picture(source.place, within, status.st_size, status.st_mtime_ns)]
-    return source, PlainFiles(source.kind, source.place, lambda: pictures)
+    within = path.relative_to(source.path).as_posix()
+    pictures = [Picture(source.path, within, status.st_size, status.st_mtime_ns)]
+    return source, PlainFiles(source.kind, source.path, lambda: pictures)
 
 
-def _noted(
-    todos: Iterable[PendingImage], waiting: "defaultdict[tuple[Path, str], deque[PendingImage]]"
-) -> Iterator[Picture]:
-    for todo in todos:
-        waiting[todo.picture.folder, todo.picture.within].append(todo)
-        yield todo.picture
+def _enqueued(pending: Iterable[PendingImage], waiting: _Waiting) -> Iterator[Picture]:
+    for image in pending:
+        waiting[image.picture.folder, image.picture.within].append(image)
+        yield image.picture
 
 
-def _taken(waiting: "defaultdict[tuple[Path, str], deque[PendingImage]]", picture: Picture) -> PendingImage:
-    """What was to be done with a picture: sources give them back in any order."""
+def _pop(waiting: _Waiting, picture: Picture) -> PendingImage:
+    """Remove and return the pending image of a picture. Sources yield pictures in any order."""
     key = (picture.folder, picture.within)
-    todo = waiting[key].popleft()
+    pending = waiting[key].popleft()
     if not waiting[key]:
         del waiting[key]
-    return todo
+    return pending
 
 
-def _is_there(reader: PictureSource) -> bool:
-    """Whether a source has any picture; it has none when a disk is not mounted."""
+def _has_pictures(reader: PictureSource) -> bool:
+    """Return whether a source has any picture. It has none if its disk is not mounted."""
     try:
         return next(reader.find(), None) is not None
     except InputError:
         return False
 
 
-def _files(catalogue: Database, source: Source) -> Iterator[Picture]:
-    """The single files of a source that are still there."""
-    rows = catalogue.connection.execute(
-        "SELECT within FROM files WHERE source = ? ORDER BY within", (source.number,)
-    )
-    for (within,) in rows.fetchall():
+def _single_files(database: Database, source: Source) -> Iterator[Picture]:
+    """Yield the single files of a source that still exist."""
+    for within in database.files.names(source):
         try:
-            status = (source.place / os.fsdecode(within)).stat()
+            status = (source.path / within).stat()
         except OSError:
             continue
-        yield Picture(source.place, os.fsdecode(within), status.st_size, status.st_mtime_ns)
+        yield Picture(source.path, within, status.st_size, status.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""The Arrow file beside the vectors: one record a picture.
+"""The Arrow file of a shard: one record a picture, in the order of its vectors.
 
-`arrow_file` reads and writes it; `arrow_gather` reads the records of scattered rows.
+`arrow_file` reads and writes it, `ipc_layout` validates its layout, and `arrow_gather` reads scattered rows.
 """

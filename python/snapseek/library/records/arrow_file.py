@@ -1,4 +1,4 @@
-"""The Arrow file beside the vectors: one record a row, in scan order, open to all that read Arrow."""
+"""The records of a shard in an Arrow IPC file: one a row, in scan order."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,14 +13,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, InputError, StorageError
-from snapseek.library.records.arrow_gather import MappedBatches, Places, Values, iso_times
+from snapseek.library.records.arrow_gather import Indices, MappedBatches, ValueReader, iso_times
 from snapseek.library.records.ipc_layout import check_layout, check_schema, is_stored, stored_type
 
 _BATCH_ROWS = 1024
 _BATCHES_AT_A_TIME = 64
 _PAGE_BYTES = 4096
-_PIECE_BYTES = 128 << 20
-"""Records that are brought into order at a time: each piece reads the whole source once."""
+_CHUNK_BYTES = 128 << 20
+"""Bounds the records that `in_order` gathers at once. Each chunk may read the whole file."""
 
 _CORE: dict[str, pa.DataType] = {
     "id": pa.int64(),
@@ -45,27 +45,37 @@ _FOLDER: dict[str, pa.DataType] = {
     "title": pa.string(),
 }
 SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
-"""The columns of pictures; imported tables add others to the first seven, which all have. Libraries made
-before a column was there lack it: it counts as null."""
+"""The columns of indexed pictures. Imported ones have the first seven, and those of their table. In libraries
+of an earlier version a column may be missing, which counts as null."""
 
 _MAY_LACK = frozenset({"caption"})
-_MEND = "run: snapseek repair"
+_HINT = "run: snapseek repair"
 _UNREADABLE = (OSError, ValueError, OverflowError, LookupError, pa.ArrowException)
 
 Record = dict[str, Any]
 Core = tuple[int, str, int, int, str, bytes, str | None]
-"""The columns that all pictures have: id, uri, width, height, color, preview, caption."""
+"""The values of the columns that every record has: id, uri, width, height, color, preview, caption."""
 
 
 class RecordWriter:
-    """Streams records into a new Arrow file; at most one batch of them is held in memory."""
+    """Streams records into a new Arrow file; holds at most one batch in memory.
+
+    Parameters
+    ----------
+    path
+        The file to create.
+    schema
+        The columns. Each gets the type that `stored_type` returns.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses, or there is a file already.
+    InputError
+        For a type that records cannot have.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
-        """Create the file at `path`.
-
-        Columns get the types that `stored_type` says. Raises StorageError when the disk refuses or there is a
-        file already, InputError for a type that records cannot have.
-        """
         self._path = path
         self._schema = _stored_schema(schema)
         self._pending: list[Record] = []
@@ -76,13 +86,13 @@ class RecordWriter:
             raise StorageError(f"cannot write {path}: {error}") from error
 
     def append(self, record: Record) -> None:
-        """Add one record with the columns of the schema. Raises StorageError when the disk refuses."""
+        """Add one record with the columns of the schema. Raises StorageError if the disk refuses."""
         self._pending.append(record)
         if len(self._pending) == _BATCH_ROWS:
             self._flush()
 
     def extend(self, records: pa.RecordBatch) -> None:
-        """Add records of just the schema. Raises StorageError when the disk refuses."""
+        """Add records of the same schema. Raises StorageError if the disk refuses."""
         self._flush()
         for start in range(0, records.num_rows, _BATCH_ROWS):
             self._write(records.slice(start, _BATCH_ROWS))
@@ -99,12 +109,12 @@ class RecordWriter:
             raise StorageError(f"cannot write {self._path}: {error}") from error
 
     def finish(self) -> None:
-        """Write what is pending and the footer. Raises StorageError when the disk refuses."""
+        """Write the pending records and the footer. Raises StorageError if the disk refuses."""
         self._flush()
         self.close()
 
     def close(self) -> None:
-        """Close the file as it is. Raises StorageError when the disk refuses."""
+        """Close the file as it is. Raises StorageError if the disk refuses."""
         try:
             self._writer.close()
             self._file.close()
@@ -125,21 +135,22 @@ def _stored_schema(schema: pa.Schema) -> pa.Schema:
     for field in fields:
         if not is_stored(field.type):
             raise InputError(
-                f"expected column {field.name} of a type that records can have, found {field.type}; "
-                "leave the column out, or make it text"
+                expected=f"column {field.name} of a type that records can have",
+                got=str(field.type),
+                hint="leave the column out, or make it text",
             )
     return pa.schema(fields)
 
 
 class Records:
-    """The records of one shard, memory-mapped.
+    """The memory-mapped records of a shard.
 
-    Opening validates the file once: its layout, then every offset, null count and UTF-8 text. Nothing after
-    that checks again. A record costs its own bytes.
+    Opening validates the layout of the file, then every offset, null count and UTF-8 text. Reading relies
+    on it.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open and validate the file. Raises FormatError when it is damaged or lacks a column of a record."""
+        """Open and validate the file. Raises FormatError if it is damaged or lacks a required column."""
         self._path = path
         with self.reading("it is not a valid Arrow file"):
             self._mapped = pa.memory_map(str(path)).read_buffer()
@@ -149,7 +160,7 @@ class Records:
             names = self.schema.names
         missing = [name for name in _CORE if name not in names]
         if missing:
-            raise FormatError(f"{path} lacks the columns {', '.join(missing)}; {_MEND}")
+            raise FormatError(f"{path} lacks the columns {', '.join(missing)}; {_HINT}")
         with self.reading("its records are not valid"):
             check_schema(self.schema, _CORE)
             self._batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
@@ -158,30 +169,30 @@ class Records:
                 _check_present(batch)
         shown = [field for field in self.schema if field.name in _CORE or is_shown(field.type)]
         self._shown = [field.name for field in shown]
-        self._own = [name for name in self._shown if name not in _CORE]
+        self._extra = [name for name in self._shown if name not in _CORE]
         self._counts = np.array([batch.num_rows for batch in self._batches], np.int64)
         self._stops = np.cumsum(self._counts)
         self.size_bytes = self._mapped.size
 
     @contextmanager
     def reading(self, what: str) -> Iterator[None]:
-        """Turn what Arrow and Python raise in this block about unreadable values into a FormatError."""
+        """Replace what Arrow and Python raise about unreadable values in this block by a FormatError."""
         try:
             yield
         except _UNREADABLE as error:
-            raise FormatError(f"{self._path} is damaged: {what} ({str(error)[:300]}); {_MEND}") from error
+            raise FormatError(f"{self._path} is damaged: {what} ({str(error)[:300]}); {_HINT}") from error
 
     def warm(self) -> None:
-        """Read the whole file into memory, as far as it is not there yet, so that no answer waits for it."""
+        """Read the whole file into the page cache, so that no answer waits for the disk."""
         np.bitwise_xor.reduce(np.frombuffer(memoryview(self._mapped), np.uint8)[::_PAGE_BYTES])
 
     def __len__(self) -> int:
-        """The number of records."""
+        """Return the number of records."""
         return int(self._counts.sum())
 
     @property
     def batches(self) -> Sequence[pa.RecordBatch]:
-        """All records as they lie in the file."""
+        """All records, in the batches of the file."""
         return self._batches
 
     def ids(self) -> NDArray[np.int64]:
@@ -190,42 +201,47 @@ class Records:
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def get(self, rows: Sequence[int]) -> list[tuple[Core, Record]]:
-        """For each of these rows what all pictures have, and what its source added, without raw bytes.
+        """Return for each row the required columns, and the others by name without columns of raw bytes.
 
-        What JSON has no word for comes as text, times as ISO 8601.
+        Values that JSON lacks are text; times are ISO 8601.
         """
         if not rows:
             return []
-        batch, place = self._places(np.asarray(rows, np.int64))
+        batch, offset = self._locate(np.asarray(rows, np.int64))
         with self.reading("a record cannot be read"):
             columns = {
-                name: read(batch, place) if read else self._by_arrow(name, batch, place)
+                name: read(batch, offset) if read else self._by_arrow(name, batch, offset)
                 for name, read in self._readers.items()
             }
         core = zip(*(columns[name] for name in _CORE), strict=True)
-        own = zip(*(columns[name] for name in self._own), strict=True) if self._own else repeat((), len(rows))
+        extra = (
+            zip(*(columns[name] for name in self._extra), strict=True)
+            if self._extra
+            else repeat((), len(rows))
+        )
         return [
-            (known, dict(zip(self._own, added, strict=True))) for known, added in zip(core, own, strict=True)
+            (known, dict(zip(self._extra, added, strict=True)))
+            for known, added in zip(core, extra, strict=True)
         ]
 
     @cached_property
-    def _readers(self) -> dict[str, Values | None]:
-        """What reads each column that is shown; None where only Arrow can."""
+    def _readers(self) -> dict[str, ValueReader | None]:
+        """The reader of each shown column; None where only Arrow can read it."""
         file = MappedBatches(self._mapped, self._batches)
         return {name: file.values_of(name) for name in self._shown}
 
-    def _by_arrow(self, name: str, batch: Places, place: Places) -> list[Any]:
-        places = zip(batch.tolist(), place.tolist(), strict=True)
-        parts = [self._batches[number].column(name).slice(at, 1) for number, at in places]
+    def _by_arrow(self, name: str, batch: Indices, offset: Indices) -> list[Any]:
+        pairs = zip(batch.tolist(), offset.tolist(), strict=True)
+        parts = [self._batches[number].column(name).slice(index, 1) for number, index in pairs]
         return _plain_values(pa.chunked_array([pa.concat_arrays(parts)]))
 
-    def _places(self, rows: NDArray[np.int64]) -> tuple[Places, Places]:
-        """The batch of each row, and its place there."""
+    def _locate(self, rows: NDArray[np.int64]) -> tuple[Indices, Indices]:
+        """Return the batch of each row, and its index in the batch."""
         batch = self._stops.searchsorted(rows, side="right")
         return batch, rows - (self._stops - self._counts)[batch]
 
     def column(self, name: str) -> "Iterator[pa.Array[Any]]":
-        """One column of all records in order, some ten thousand of them at a time."""
+        """Yield one column of all records in order, in arrays of some ten thousand rows."""
         if not self._batches:
             yield pa.array([], self.schema.field(name).type)
         for start in range(0, len(self._batches), _BATCHES_AT_A_TIME):
@@ -233,7 +249,7 @@ class Records:
             yield pa.concat_arrays(parts)
 
     def texts(self, name: str, rows: NDArray[np.int32]) -> "pa.Array[Any]":
-        """One column of these rows, (n,), which rise."""
+        """Return one column of these ascending rows, (n,)."""
         indices = self._stops.searchsorted(rows, side="right")
         bounds = np.flatnonzero(np.diff(indices, prepend=-1)).tolist()
         parts = [pa.array([], self.schema.field(name).type)]
@@ -244,14 +260,14 @@ class Records:
         return pa.concat_arrays(parts)
 
     def in_order(self, order: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
-        """The records of the rows `order`, (n,), in that order; some megabytes at a time."""
+        """Yield the records of rows, (n,), in that order, in batches of some megabytes."""
         row_bytes = self.size_bytes // max(1, len(self))
-        piece = max(_BATCH_ROWS, _PIECE_BYTES // max(1, row_bytes))
-        for start in range(0, len(order), piece):
-            yield from self._gather(order[start : start + piece])
+        chunk = max(_BATCH_ROWS, _CHUNK_BYTES // max(1, row_bytes))
+        for start in range(0, len(order), chunk):
+            yield from self._gather(order[start : start + chunk])
 
     def _gather(self, rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
-        """Each batch gives all that is wanted of it, side by side; then they are brought into order."""
+        """Yield the records of rows: take all rows of each batch at once, then restore their order."""
         indices = self._stops.searchsorted(rows, side="right")
         by_batch = np.argsort(indices, kind="stable")
         starts = np.flatnonzero(np.diff(indices[by_batch], prepend=-1))
@@ -260,26 +276,26 @@ class Records:
             index = int(indices[wanted[0]])
             first = int(self._stops[index]) - self._batches[index].num_rows
             parts.append(self._batches[index].take(rows[wanted] - first))
-        place = np.empty(len(rows), np.int64)
-        place[by_batch] = np.arange(len(rows))
-        yield from pa.Table.from_batches(parts).combine_chunks().take(place).to_batches()
+        position = np.empty(len(rows), np.int64)
+        position[by_batch] = np.arange(len(rows))
+        yield from pa.Table.from_batches(parts).combine_chunks().take(position).to_batches()
 
 
 def _check_present(batch: pa.RecordBatch) -> None:
-    """Raise ValueError where a column that all records have lacks a value."""
+    """Raise ValueError if a required column lacks a value."""
     for name in _CORE.keys() - _MAY_LACK:
         if batch.column(name).null_count:
             raise ValueError(f"column {name} lacks values")
 
 
 def is_shown(kind: pa.DataType) -> bool:
-    """Whether a value of this type can be part of an answer: raw bytes can not."""
+    """Return whether values of this type are part of answers: raw bytes are not."""
     types = pa.types
     return not (types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
 
 
 def plain_rows(table: pa.Table) -> list[Record]:
-    """The rows of a table. What JSON has no word for is text, times ISO 8601; raw bytes stay as they are."""
+    """Return the rows of a table. Values that JSON lacks are text, times ISO 8601; raw bytes stay."""
     columns = [_plain_values(column) for column in table.columns]
     names = table.column_names
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
@@ -294,11 +310,11 @@ def _plain_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
         values = column.to_pylist()
     except (ValueError, OverflowError, LookupError):  # Python has no such date or time zone, Arrow has
         values = column.cast(pa.string()).to_pylist()
-    return values if of_list or _is_plain(kind) else [_speakable(value) for value in values]
+    return values if of_list or _is_plain(kind) else [_json_value(value) for value in values]
 
 
 def _is_plain(kind: pa.DataType) -> bool:
-    """Whether values of this type come out of Arrow as an answer has them."""
+    """Return whether Arrow returns values of this type as answers have them."""
     types = pa.types
     return bool(
         types.is_string(kind)
@@ -310,7 +326,7 @@ def _is_plain(kind: pa.DataType) -> bool:
 
 
 def _times(column: "pa.ChunkedArray[Any]") -> list[str | None]:
-    """Times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
+    """Return times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
     if column.type.tz in (None, "UTC"):
         return [
             None if time.startswith("NaT") else time for time in iso_times(column.to_numpy(), column.type.tz)
@@ -321,12 +337,12 @@ def _times(column: "pa.ChunkedArray[Any]") -> list[str | None]:
         return _times(column.cast(pa.timestamp(column.type.unit, "UTC")))
 
 
-def _speakable(value: Any) -> Any:
-    """The value as JSON can tell it: other things than texts, numbers, lists and objects become text."""
+def _json_value(value: Any) -> Any:
+    """Return a value that JSON has: anything but texts, numbers, lists and objects becomes text."""
     if value is None or isinstance(value, str | int | float | bytes):
         return value
     if isinstance(value, list | tuple):
-        return [_speakable(entry) for entry in value]
+        return [_json_value(entry) for entry in value]
     if isinstance(value, dict):
-        return {str(name): _speakable(entry) for name, entry in value.items()}
+        return {str(name): _json_value(entry) for name, entry in value.items()}
     return value.isoformat() if isinstance(value, date | datetime | time) else str(value)

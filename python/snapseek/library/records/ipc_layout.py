@@ -47,55 +47,55 @@ class LayoutError(ValueError):
 class _Table:
     """A FlatBuffers table, read field by field within the bounds of its buffer."""
 
-    def __init__(self, content: memoryview, at: int) -> None:
+    def __init__(self, content: memoryview, offset: int) -> None:
         self._content = content
-        self._at = at
-        self._vtable = at - self._read("i", at)
+        self._offset = offset
+        self._vtable = offset - self._read("i", offset)
         self._size = self._read("H", self._vtable)
 
     @classmethod
     def root(cls, content: memoryview) -> "_Table":
-        (at,) = struct.unpack_from("<I", content)
-        return cls(content, at)
+        (offset,) = struct.unpack_from("<I", content)
+        return cls(content, offset)
 
-    def _read(self, kind: str, at: int) -> int:
-        if at < 0:
+    def _read(self, kind: str, offset: int) -> int:
+        if offset < 0:
             raise LayoutError("an offset leads out of its metadata")
-        return int(struct.unpack_from("<" + kind, self._content, at)[0])
+        return int(struct.unpack_from("<" + kind, self._content, offset)[0])
 
-    def _place(self, field: int) -> int | None:
+    def _offset_of(self, field: int) -> int | None:
         entry = 4 + 2 * field
         offset = self._read("H", self._vtable + entry) if entry + 2 <= self._size else 0
-        return self._at + offset if offset else None
+        return self._offset + offset if offset else None
 
     def number(self, field: int, kind: str) -> int:
-        place = self._place(field)
-        return 0 if place is None else self._read(kind, place)
+        offset = self._offset_of(field)
+        return 0 if offset is None else self._read(kind, offset)
 
     def table(self, field: int) -> "_Table":
-        place = self._place(field)
-        if place is None:
+        offset = self._offset_of(field)
+        if offset is None:
             raise LayoutError(f"field {field} of a metadata table is missing")
-        return _Table(self._content, place + self._read("I", place))
+        return _Table(self._content, offset + self._read("I", offset))
 
     def has(self, field: int) -> bool:
-        return self._place(field) is not None
+        return self._offset_of(field) is not None
 
     def vector(self, field: int, item: np.dtype[Any]) -> NDArray[Any]:
-        place = self._place(field)
-        if place is None:
+        offset = self._offset_of(field)
+        if offset is None:
             return np.zeros(0, item)
-        start = place + self._read("I", place)
+        start = offset + self._read("I", offset)
         return np.frombuffer(self._content, item, self._read("I", start), start + 4)
 
 
 def check_layout(content: memoryview) -> None:
-    """Check where the record batches of a file lie, and the buffers in each.
+    """Check the positions of the record batches of a file, and of the buffers in each.
 
     Raises
     ------
     LayoutError
-        When the file is cut off, has compressed buffers or dictionaries, or any two parts of it overlap.
+        If the file is cut off, has compressed buffers or dictionaries, or any two parts of it overlap.
     """
     try:
         footer_start, footer = _footer(content)
@@ -124,7 +124,7 @@ def _footer(content: memoryview) -> tuple[int, _Table]:
 
 
 def _blocks(footer: _Table, stop: int) -> NDArray[Any]:
-    """Return the place of each record batch; they follow one another before `stop`."""
+    """Return offset and sizes of each record batch; they are in sequence and end before `stop`."""
     if footer.number(0, "h") != _METADATA_V5 or footer.table(1).number(0, "h") != 0:
         raise LayoutError("it is not a little-endian Arrow file of metadata version 5")
     if len(footer.vector(2, _BLOCK)):
@@ -151,7 +151,7 @@ def _ends(
 def _follow(
     starts: NDArray[np.int64], sizes: NDArray[np.int64], begin: int, stop: NDArray[np.int64] | int
 ) -> bool:
-    """Whether ranges along the last axis are aligned, in order, disjoint and within `begin` and `stop`."""
+    """Return whether ranges along the last axis are aligned, ordered, disjoint and within bounds."""
     is_inside = (starts >= begin) & (starts <= stop) & (sizes >= 0) & (starts % _ALIGNMENT == 0)
     if not is_inside.all() or (sizes > stop - starts).any():
         return False
@@ -184,7 +184,7 @@ def _check_nodes(nodes: NDArray[np.int64], bodies: NDArray[np.int64]) -> None:
     if (lengths < 0).any() or (nulls < 0).any() or (nulls > lengths).any():
         raise LayoutError("a column has a false number of values")
     if (lengths // _MAX_VALUES_PER_BYTE > bodies[:, None]).any():
-        raise LayoutError("a column has more values than its record batch has room for")
+        raise LayoutError("a column has more values than fit into its record batch")
 
 
 def _check_buffers(buffers: NDArray[np.int64], bodies: NDArray[np.int64]) -> None:
@@ -216,12 +216,12 @@ def check_schema(schema: pa.Schema, required: dict[str, pa.DataType]) -> None:
 def _decode_names(field: "pa.Field[Any]") -> None:
     """Raise UnicodeDecodeError for a name or a time zone that is not UTF-8: Arrow decodes them late."""
     _ = field.name, getattr(field.type, "tz", None)
-    for place in range(field.type.num_fields):
-        _decode_names(field.type.field(place))
+    for index in range(field.type.num_fields):
+        _decode_names(field.type.field(index))
 
 
 def is_stored(kind: pa.DataType, depth: int = _MAX_DEPTH) -> bool:
-    """Whether a file of records can have that type: its values own the bytes that they are made of."""
+    """Return whether records can have a type: its values own the bytes that they are made of."""
     types = pa.types
     if types.is_nested(kind) and not types.is_union(kind):
         is_known = any(
@@ -234,7 +234,7 @@ def is_stored(kind: pa.DataType, depth: int = _MAX_DEPTH) -> bool:
                 types.is_map,
             )
         )
-        children = (kind.field(place).type for place in range(kind.num_fields))
+        children = (kind.field(index).type for index in range(kind.num_fields))
         return is_known and depth > 0 and all(is_stored(child, depth - 1) for child in children)
     return not isinstance(kind, pa.BaseExtensionType) and any(test(kind) for test in _PLAIN)
 
@@ -273,7 +273,7 @@ def _stored_nested(kind: Any) -> pa.DataType:
     types = pa.types
     if types.is_map(kind):
         return pa.map_(stored_type(kind.key_type), stored_type(kind.item_type), kind.keys_sorted)
-    fields = [kind.field(place) for place in range(kind.num_fields)]
+    fields = [kind.field(index) for index in range(kind.num_fields)]
     plain: Any = [field.with_type(stored_type(field.type)) for field in fields]
     if types.is_struct(kind):
         return pa.struct(plain)

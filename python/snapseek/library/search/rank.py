@@ -60,7 +60,7 @@ class Ranker:
     def least_deviations(self, bank: NDArray[np.float32]) -> float | None:
         """See `weak`; `bank`, (q, dim), are ordinary queries."""
         everything = self._matchings.of(None)
-        best = [self._shards.search(query[None], 1, matching=everything).scores for query in bank]
+        best = [self._shards.search(query[None], 1, selection=everything).scores for query in bank]
         moments = [self.background.moments(query) for query in bank]
         scores = np.array([found[0] if len(found) else 0.0 for found in best], np.float32)
         return least_deviations(scores, moments)
@@ -113,7 +113,7 @@ class Ranker:
         if not reach:
             return Ranking([], 0)
         found = self._found(vector, min(FOLDED, reach), matching, without, exact=request.exact)
-        places, scores = found.places(), found.scores.tolist()
+        places, scores = found.refs(), found.scores.tolist()
         entries = [
             Entry(places[fold.place], scores[fold.place], tuple(places[place] for place in fold.similar))
             for fold in duplicate_groups(self._shards.vectors_at(found.shards, found.rows))
@@ -167,7 +167,7 @@ class Ranker:
     ) -> list[Entry]:
         """The `count` best, but for some places."""
         found = self._found(vector, count, matching, without, exact=exact)
-        return list(map(Entry, found.places(), found.scores.tolist()))
+        return list(map(Entry, found.refs(), found.scores.tolist()))
 
     def _found(
         self,
@@ -179,14 +179,14 @@ class Ranker:
         exact: bool,
     ) -> RowHits:
         """As `_best`, as arrays: so many more are asked for as are left out then."""
-        found = self._shards.search(vector[None], count + len(without), exact=exact, matching=matching)
+        found = self._shards.search(vector[None], count + len(without), exact=exact, selection=matching)
         if without:
-            found = found[np.array([place not in without for place in found.places()], np.bool_)]
+            found = found[np.array([place not in without for place in found.refs()], np.bool_)]
         return found[:count]
 
     def _by_words(self, words: str, matching: Selection, without: Collection[RowRef]) -> list[RowRef]:
         stores = [part.shard.columns for part in self._shards.parts]
-        found = bm25_scores(stores, matching.flags, words)
+        found = bm25_scores(stores, matching.masks, words)
         numbers = np.repeat(np.arange(len(found)), [len(part.rows) for part in found])
         rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in found)])
         scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part in found)])
@@ -245,7 +245,7 @@ class Ranker:
         numbers, rows, keys, ids = [], [], [], []
         for number, part in enumerate(self._shards.parts):
             mine = keys_of(part.shard.columns, sort)
-            first = first_rows(mine, part.shard.ids, matching.flags[number], end)
+            first = first_rows(mine, part.shard.ids, matching.masks[number], end)
             numbers.append(np.full(len(first), number))
             rows.append(first)
             keys.append(mine[first])

@@ -48,7 +48,7 @@ class Background:
 
 def _drawn(part: ShardView, number: int, everything: Selection) -> NDArray[np.int64]:
     """Some of the living rows of a shard, rising: its share of the sample."""
-    flags = everything.flags[number]
+    flags = everything.masks[number]
     rows = np.arange(len(part.shard)) if flags is None else np.flatnonzero(flags)
     share = min(len(rows), int(np.ceil(_SAMPLE * len(rows) / max(1, len(everything)))))
     return np.sort(np.random.default_rng(0).permutation(rows)[:share])

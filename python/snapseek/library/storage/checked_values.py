@@ -13,6 +13,7 @@ from typing import NoReturn
 from snapseek.errors import FormatError
 
 MAX_WHOLE = 2**63 - 1
+MIN_TIME = -(2**63)
 MAX_DIM = 4096
 _STEM = re.compile(r"[0-9a-f]{16}")
 _VERSION = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -24,14 +25,19 @@ _NEEDED = ("name", "model", "dim", "created", "version")
 class Checker:
     """Checks the values of one database; each method returns the value or raises FormatError."""
 
-    def __init__(self, path: Path, mend: str) -> None:
-        """Errors name the database `path` and end with `mend`."""
+    def __init__(self, path: Path, hint: str) -> None:
+        """Errors name the database `path` and have that `hint`."""
         self._path = path
-        self._mend = mend
+        self._hint = hint
 
     def fail(self, what: str, value: object) -> NoReturn:
-        """Raise FormatError: expected `what`, found `value`."""
-        raise FormatError(f"{self._path} is damaged: expected {what}, found {_excerpt(value)}; {self._mend}")
+        """Raise FormatError: expected `what`, got `value`."""
+        raise FormatError(
+            f"{self._path} is damaged: expected {what}, got {_excerpt(value)}",
+            expected=what,
+            got=_excerpt(value),
+            hint=self._hint,
+        )
 
     def whole(self, value: object, what: str, low: int = 0, high: int = MAX_WHOLE) -> int:
         """Return a whole number within bounds."""
@@ -66,7 +72,7 @@ class Checker:
         return value
 
     def key(self, value: object, what: str) -> str:
-        """Return what names a picture in its source: a path, an url of a list as it was written, or a row."""
+        """Return the key of a picture in its source: a path, a URL as its list has it, or a row."""
         if type(value) is not bytes or not value:
             self.fail(f"bytes as {what}", value)
         return os.fsdecode(value)
@@ -76,6 +82,10 @@ class Checker:
         if type(value) is not bytes or not value or b"\0" in value:
             self.fail(f"the bytes of a path as {what}", value)
         return os.fsdecode(value)
+
+    def path(self, value: object) -> Path:
+        """Return the path of a source."""
+        return Path(self.name(value, "the path of a source"))
 
     def name_within(self, value: object, what: str) -> str:
         """Return the name of a file below a folder."""

@@ -1,4 +1,4 @@
-"""Whether there is room for what is to come, on the disk and in memory."""
+"""Estimates of disk space and memory."""
 
 import os
 import shutil
@@ -7,22 +7,24 @@ from pathlib import Path
 
 from snapseek.errors import StorageError
 
-_INDEX_ROW_BYTES = 64  # codes, scale and id of a row beside its int8 values, and the lists' share
+_INDEX_ROW_BYTES = 64
+"""Bounds what an index stores per row besides its int8 values: codes, scale, id and a share of the lists."""
 
 
 def needed_bytes(rows: int, dim: int, record_bytes: int) -> int:
-    """What so many rows need at the most: as they come (float16 and a record), and as they stay."""
+    """Return an upper bound of the bytes for new rows, in the spool (float16, record) and in the shard."""
     return rows * (3 * dim + _INDEX_ROW_BYTES + 2 * record_bytes)
 
 
 def check_disk_space(directory: Path, rows: int, dim: int, record_bytes: int) -> None:
-    """Raises StorageError when the disk is too full for so many new rows."""
+    """Raise StorageError if the disk is too full for `rows` new rows."""
     needed = needed_bytes(rows, dim, record_bytes)
     free = shutil.disk_usage(directory).free
     if free < needed:
         raise StorageError(
-            f"expected about {_shown(needed)} free for {directory}, found {_shown(free)}; "
-            "make room, or choose another place for the library"
+            expected=f"about {_shown(needed)} free for {directory}",
+            got=_shown(free),
+            hint="free some space, or choose another path for the library",
         )
 
 
@@ -31,7 +33,9 @@ def _shown(count: int) -> str:
 
 
 def memory_bytes() -> int:
-    """The memory of this machine; 0 where the system does not say."""
-    with suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf, others not these names
+    """Return the memory of this machine in bytes, 0 if it is unknown."""
+    with suppress(
+        AttributeError, ValueError, OSError
+    ):  # Windows has no sysconf, other systems lack these names
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return 0

@@ -1,4 +1,4 @@
-"""What makes files safe against a power cut."""
+"""Flush files to the disk, and checksum them."""
 
 import os
 import zlib
@@ -8,13 +8,13 @@ _BLOCK_BYTES = 1 << 20
 
 
 def sync_file(path: Path) -> None:
-    """Make what is in the file safe."""
+    """Flush the content of a file."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in it safe, where the system has a way to."""
+    """Flush the names in a directory, if the system can."""
     if os.name == "posix":
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -24,7 +24,7 @@ def sync_directory(path: Path) -> None:
 
 
 def crc_of(path: Path) -> int:
-    """CRC-32 of the whole file."""
+    """Return the CRC-32 of a file."""
     crc = 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):

@@ -1,4 +1,4 @@
-"""What a library says of itself, and whether two models may share it."""
+"""The settings of a library, and the rule that all its vectors come from one model."""
 
 import secrets
 import time
@@ -14,7 +14,7 @@ from snapseek.vectors.index import FLAT_ROWS
 
 
 def library_meta(directory: Path, encoder: Encoder, next_id: int) -> dict[str, str]:
-    """The settings of a library at `directory` that is written now by that model."""
+    """Return the settings of a library at `directory` that is written now with a model."""
     return {
         "name": directory.resolve().name.removesuffix(".snapseek") or directory.resolve().parent.name,
         "model": encoder.name,
@@ -26,24 +26,27 @@ def library_meta(directory: Path, encoder: Encoder, next_id: int) -> dict[str, s
 
 
 def fresh_version() -> dict[str, str]:
-    """The setting that tells one state of a library from all others."""
+    """Return a new random version; every commit that changes an answer sets one."""
     return {"version": secrets.token_hex(4)}
 
 
-def queries_of(encoder: Encoder, rows: int, given: Queries | None) -> Queries | None:
-    """What an index of so many rows is built for: the queries given, or texts that the model knows."""
-    return sample_queries(encoder) if given is None and rows >= FLAT_ROWS else given
+def queries_of(encoder: Encoder, rows: int, queries: Queries | None) -> Queries | None:
+    """Return the queries to train an index for: `queries`, or for many rows sample queries of the model."""
+    return sample_queries(encoder) if queries is None and rows >= FLAT_ROWS else queries
 
 
-def check_sharing(catalogue: Database, source: Path | None, encoder: Encoder) -> None:
-    """Let `source` (None: pictures) be replaced by vectors of `encoder` only if all others are of it too.
-
-    Raises ModelMismatchError.
-    """
-    settings = catalogue.settings()
-    stays = any(shard.rows and shard.source != source for shard in catalogue.shards())
+def check_sharing(database: Database, source: Path | None, encoder: Encoder) -> None:
+    """Raise ModelMismatchError if vectors of `encoder` for `source` (None: pictures) would mix two models."""
+    settings = database.settings.all()
+    stays = any(shard.rows and shard.source != source for shard in database.shards.all())
     if stays and settings["fingerprint"] != encoder.space:
-        raise ModelMismatchError(
-            f"this library holds vectors of '{settings['model']}' from another source, and vectors of "
-            f"'{encoder.name}' cannot be compared with them: use that model, or another library"
-        )
+        raise mixed_models(settings["model"], encoder)
+
+
+def mixed_models(model: str, encoder: Encoder) -> ModelMismatchError:
+    """Return the error for adding vectors of `encoder` to a library of another `model`."""
+    return ModelMismatchError(
+        f"this library holds vectors of '{model}' from another source, and vectors of "
+        f"'{encoder.name}' cannot be compared with them",
+        hint="use that model, or another library",
+    )

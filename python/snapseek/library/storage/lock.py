@@ -1,4 +1,4 @@
-"""One writer at a time: a lock on a file, which the system takes away from a process that dies."""
+"""A lock file for the only writer. The system releases the lock when its process dies."""
 
 import os
 import sys
@@ -9,55 +9,64 @@ from pathlib import Path
 
 from snapseek.errors import LibraryBusyError, StorageError
 
-_LOOK_EVERY_S = 0.02
+_RETRY_S = 0.02
 
 
 @contextmanager
 def writer_lock(path: Path, timeout_s: float) -> Iterator[bool]:
-    """Hold the lock `path` in the block; the file is made if need be, and stays. True if it was made here.
+    """Hold the lock file at `path` in the block. Yield whether the file was created; it stays.
 
-    Raises LibraryBusyError when somebody holds it for longer than `timeout_s`, StorageError when the disk
-    refuses.
+    Raises
+    ------
+    LibraryBusyError
+        If another process holds the lock for longer than `timeout_s`.
+    StorageError
+        If the disk refuses.
     """
     descriptor, is_new = _acquire(path, time.monotonic() + timeout_s)
     try:
         yield is_new
     finally:
-        os.close(descriptor)  # lets go of the lock, too
+        os.close(descriptor)  # releases the lock as well
 
 
 def _acquire(path: Path, end_s: float) -> tuple[int, bool]:
     is_new = False
     while True:
         try:
-            descriptor, was_made = _open(path)
+            descriptor, was_created = _open(path)
         except OSError as error:
-            what = "it is a link; remove the link" if path.is_symlink() else error.strerror
-            raise StorageError(f"cannot write in the library {path.parent} ({path.name}): {what}") from error
-        is_new = is_new or was_made
-        if _try(descriptor) and _is(path, descriptor):
+            problem = "it is a link" if path.is_symlink() else error.strerror
+            raise StorageError(
+                f"cannot write in the library {path.parent} ({path.name}): {problem}",
+                hint="remove the link" if path.is_symlink() else None,
+            ) from error
+        is_new = is_new or was_created
+        if _try_lock(descriptor) and _has_name(path, descriptor):
             return descriptor, is_new
         os.close(descriptor)
         if time.monotonic() >= end_s:
-            raise LibraryBusyError(f"another process is writing {path.parent}; wait until it has finished")
-        time.sleep(_LOOK_EVERY_S)
+            raise LibraryBusyError(
+                f"another process is writing {path.parent}", hint="wait until it has finished"
+            )
+        time.sleep(_RETRY_S)
 
 
 def _open(path: Path) -> tuple[int, bool]:
-    """The lock file, and whether it was made here. A link is not followed, and nothing is written."""
+    """Open the lock file. Return whether it was created. Follows no link, writes nothing."""
     flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     while True:
         try:
             return os.open(path, flags), False
         except FileNotFoundError:
-            with suppress(FileExistsError):  # another one makes it just now, or it is a link
+            with suppress(FileExistsError):  # another process created it meanwhile, or it is a link
                 return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666), True
             if path.is_symlink():
                 raise
 
 
-def _is(path: Path, descriptor: int) -> bool:
-    """Whether the locked file still has that name: who gives up a first index takes the folder away."""
+def _has_name(path: Path, descriptor: int) -> bool:
+    """Return whether the locked file still has that name. An abandoned first index removes its directory."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except OSError:
@@ -67,7 +76,7 @@ def _is(path: Path, descriptor: int) -> bool:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try(descriptor: int) -> bool:
+    def _try_lock(descriptor: int) -> bool:
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -77,7 +86,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try(descriptor: int) -> bool:
+    def _try_lock(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -1,4 +1,4 @@
-"""Catalogues of format 2 read as they are, and turned into format 3 by the next writer."""
+"""Databases of format 2: read as they are, and upgraded to format 3 by the next writer."""
 
 import sqlite3
 
@@ -26,7 +26,7 @@ _TABLES = ("shards", "imports", "files")
 
 
 def read_as_new(connection: sqlite3.Connection) -> None:
-    """Let the reads of this connection see tables of format 3; nothing is written."""
+    """Make this connection read tables of format 2 as tables of format 3, through temporary views."""
     names = {name: f"main.{name}" for name in _TABLES}
     connection.execute("CREATE TEMP TABLE sources (number INTEGER PRIMARY KEY, kind TEXT, place BLOB)")
     connection.execute("INSERT INTO temp.sources (kind, place) " + _SOURCES.format(**names))
@@ -35,16 +35,16 @@ def read_as_new(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE TEMP VIEW {name} AS " + select.format(**names))
 
 
-def read_as_it_is(connection: sqlite3.Connection) -> None:
-    """End what `read_as_new` began."""
+def read_as_stored(connection: sqlite3.Connection) -> None:
+    """Remove the temporary views of `read_as_new`."""
     for name in _TABLES:
         connection.execute(f"DROP VIEW temp.{name}")
     for name in ("sources", "tombstones"):
         connection.execute(f"DROP TABLE temp.{name}")
 
 
-def renew(connection: sqlite3.Connection, schema: str) -> None:
-    """Turn the tables into those of `schema`, within the transaction that is open."""
+def upgrade_tables(connection: sqlite3.Connection, schema: str) -> None:
+    """Convert the tables to those of `schema`, within the open transaction."""
     names = {name: f"old_{name}" for name in _TABLES}
     for name, old in names.items():
         connection.execute(f"ALTER TABLE {name} RENAME TO {old}")

@@ -1,8 +1,7 @@
-"""SQLite databases of our own: how a new one appears, and what proves that an existing one is ours.
+"""Create SQLite databases atomically, and prove that an existing one is ours before SQLite opens it.
 
-The proof comes before SQLite opens a file for the first time: opening alone may write beside it. The header
-of the file has our application id; one without an id must hold our tables, which is read in a mode that
-touches nothing. What is not proved stays as it is, to the byte.
+Opening alone may write next to a file. So the header has to have our application id; a file without an id has
+to have our tables, which are read in immutable mode. Any other file stays as it is, to the byte.
 """
 
 import os
@@ -25,7 +24,7 @@ _HEADER = b"SQLite format 3\0"
 _HEADER_BYTES = 100
 _APPLICATION_ID_AT = 68
 _WRITE_AHEAD = slice(18, 20), b"\2\2"
-"""Two bytes of the header: which versions of the file format readers and writers have to know."""
+"""The header's format versions for readers and writers, set to write-ahead mode."""
 
 _SHM_VERSION = struct.pack("=I", 3007000)
 _TRIES = 5
@@ -35,10 +34,9 @@ IsOurs = Callable[[sqlite3.Connection], bool]
 
 
 def create_database(path: Path, statements: Sequence[str], application_id: int) -> None:
-    """Let a database with the tables of `statements` appear at `path`, in write-ahead mode.
+    """Create a database with the tables of `statements` at `path`, in write-ahead mode.
 
-    It appears whole or not at all, and in the place of nothing. Raises OSError when the disk refuses,
-    FileExistsError among them.
+    It appears complete or not at all. Raises FileExistsError if the name is taken, or OSError.
     """
     image = _image(statements, application_id)
     _remove_drafts(path, image)
@@ -48,18 +46,18 @@ def create_database(path: Path, statements: Sequence[str], application_id: int) 
 
 
 def _image(statements: Sequence[str], application_id: int) -> bytes:
-    """The bytes of the database file."""
+    """Return the bytes of the database file."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.executescript(";".join(statements))
         connection.execute(f"PRAGMA application_id = {application_id}")
         image = bytearray(connection.serialize())
-    place, versions = _WRITE_AHEAD
-    image[place] = versions
+    position, versions = _WRITE_AHEAD
+    image[position] = versions
     return bytes(image)
 
 
 def _publish_unnamed(path: Path, image: bytes) -> bool:
-    """Write a file without a name and then name it; False where the system or the disk has no such files."""
+    """Write an unnamed file (O_TMPFILE) and then link it. Return False if the system has no such files."""
     if not hasattr(os, "O_TMPFILE"):
         return False
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -94,19 +92,19 @@ def _publish_named(path: Path, image: bytes) -> None:
 
 
 def _write(descriptor: int, image: bytes) -> None:
-    rest = memoryview(image)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    remaining = memoryview(image)
+    while remaining:
+        remaining = remaining[os.write(descriptor, remaining) :]
     os.fsync(descriptor)
 
 
 def is_draft_of(name: str, path: Path) -> bool:
-    """Whether a stopped `create_database` may have left a file of that name."""
+    """Return whether an interrupted `create_database` may have left a file of that name."""
     return name.startswith(path.name) and _DRAFT.fullmatch(name[len(path.name) :]) is not None
 
 
 def _remove_drafts(path: Path, image: bytes) -> None:
-    """Remove what a killed `create_database` left: a file that begins as the new one does, and is no more."""
+    """Remove drafts of a killed `create_database`: files that are a prefix of the new one."""
     with OwnedDirectory(path.parent.resolve()) as directory:
         for name in directory.names():
             if is_draft_of(name, path):
@@ -151,7 +149,7 @@ def prove_ours(path: Path, application_id: int, is_ours: IsOurs, *, writing: boo
 
 def _prove_tables(path: Path, is_ours: IsOurs) -> None:
     problem = ""
-    for _ in range(_TRIES):  # a writer may copy pages into the file just now
+    for _ in range(_TRIES):  # a writer may be copying pages into the file
         try:
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as connection:
                 if is_ours(connection):
@@ -165,8 +163,8 @@ def _prove_tables(path: Path, is_ours: IsOurs) -> None:
 
 def _not_ours(path: Path, problem: str) -> FormatError:
     return FormatError(
-        f"{path} is damaged or not a library ({problem}) and was left as it is; "
-        "index the folder into another one with --library"
+        f"{path} is damaged or not a library ({problem}) and was left as it is",
+        hint="index the folder into another one with --library",
     )
 
 
@@ -183,13 +181,14 @@ def _check_plain(path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
         found = "a link" if stat.S_ISLNK(status.st_mode) else "another kind of file"
     raise StorageError(
-        f"expected {path} to be a file of its own, found {found}, and left it as it is; "
-        "replace it by a copy, or move it away"
+        expected=f"{path} to be a plain file",
+        got=f"{found}, which is left as it is",
+        hint="replace it by a copy, or move it away",
     )
 
 
 def _check_side_files(path: Path, *, writing: bool) -> None:
-    """SQLite writes into what has these names, and removes it: let it be nothing but its own."""
+    """Raise StorageError if SQLite would write to, or remove, a foreign file next to the database."""
     log, shared, journal = (path.with_name(f"{path.name}-{suffix}") for suffix in ("wal", "shm", "journal"))
     _check_plain(shared)
     beginning = first_bytes(shared, 4)
@@ -202,13 +201,14 @@ def _check_side_files(path: Path, *, writing: bool) -> None:
 
 def _foreign_side_file(path: Path) -> StorageError:
     return StorageError(
-        f"expected no {path.name} but that of SQLite, found another file at {path}, and left it as it is; "
-        "move it away"
+        expected=f"no {path.name} but that of SQLite",
+        got=f"another file at {path}, which is left as it is",
+        hint="move it away",
     )
 
 
 def remove_database(path: Path, created: os.stat_result) -> None:
-    """Remove a database that this library made, closed before, with what SQLite keeps next to it."""
+    """Remove a closed database that this process created, with the files that SQLite keeps next to it."""
     with suppress(StorageError), OwnedDirectory(path.parent.resolve()) as directory:
         if directory.remove(path.name, created):
             for suffix in ("-wal", "-shm"):

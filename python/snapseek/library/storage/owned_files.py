@@ -1,8 +1,8 @@
-"""Removal inside a library: all of it happens here.
+"""Remove files of a library, and nothing else. All removals inside a library go through this module.
 
-A file is removed only from a directory that is held open and was reached through no link, only when it is a
-regular file, and only when the caller has a record that the library itself wrote it. `unlinkat` never follows
-a link, so one that is swapped in after the check leads nowhere.
+A file is removed only from an open directory that was reached through no link, only if it is a regular file,
+and only if the caller has a record that the library wrote it. `unlinkat` never follows a link, so one that is
+swapped in after the check has no effect.
 """
 
 import os
@@ -19,10 +19,10 @@ _HAS_DESCRIPTORS = os.name == "posix"
 
 
 class OwnedDirectory:
-    """A directory of a library, held open for the removal of files that the library wrote."""
+    """An open directory of a library, from which files that the library wrote can be removed."""
 
     def __init__(self, path: Path) -> None:
-        """Open the directory. Raises StorageError when it is a link, no directory, or cannot be opened."""
+        """Open the directory. Raises StorageError if it is a link, not a directory, or cannot be opened."""
         check_directory(path)
         self._path = path
         self._descriptor: int | None = None
@@ -42,23 +42,23 @@ class OwnedDirectory:
             os.close(self._descriptor)
 
     def names(self) -> list[str]:
-        """The names in it."""
+        """Return the names in the directory."""
         return os.listdir(self._path if self._descriptor is None else self._descriptor)  # noqa: PTH208
 
     def first_bytes(self, name: str, count: int) -> bytes:
-        """The first bytes of a regular file in it; nothing if it is anything else."""
-        return first_bytes(self._at(name), count, dir_fd=self._descriptor)
+        """Return the first bytes of a regular file in the directory, none for anything else."""
+        return first_bytes(self._name_for_system(name), count, dir_fd=self._descriptor)
 
     def status(self, name: str) -> os.stat_result | None:
-        """The status of what has that name, a link itself included; None if nothing has."""
+        """Return the status of the entry of that name, of a link itself; None if there is none."""
         with suppress(OSError):
-            return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
+            return os.stat(self._name_for_system(name), dir_fd=self._descriptor, follow_symlinks=False)
         return None
 
     def remove(self, name: str, expected: os.stat_result | None = None) -> bool:
-        """Remove a regular file; whether nothing of that name is left.
+        """Remove a regular file. Return whether nothing has that name any more.
 
-        With `expected` only that very file is removed.
+        With `expected` only the file of that status is removed.
         """
         status = self.status(name)
         if status is None:
@@ -68,13 +68,13 @@ class OwnedDirectory:
         if expected is not None and not os.path.samestat(status, expected):
             return False
         try:
-            os.unlink(self._at(name), dir_fd=self._descriptor)
+            os.unlink(self._name_for_system(name), dir_fd=self._descriptor)
         except OSError:  # Windows keeps a file that is still open; the next writer removes it
             return False
         return True
 
-    def _at(self, name: str) -> str:
-        """How a name is given to the system: by itself next to the open directory, or as a whole path."""
+    def _name_for_system(self, name: str) -> str:
+        """Return the name itself for use with the directory's descriptor, or else a whole path."""
         if self._descriptor is not None:
             return name
         check_directory(self._path)
@@ -82,7 +82,7 @@ class OwnedDirectory:
 
 
 def check_directory(path: Path) -> None:
-    """Raise StorageError unless `path` is a directory itself, not a link to one."""
+    """Raise StorageError unless `path` is a directory, not a link to one."""
     try:
         status = path.lstat()
     except OSError as error:
@@ -90,8 +90,9 @@ def check_directory(path: Path) -> None:
     if not stat.S_ISDIR(status.st_mode) or _is_junction(status):
         kind = "a link" if stat.S_ISLNK(status.st_mode) or _is_junction(status) else "another kind of file"
         raise StorageError(
-            f"expected {path} to be a directory of the library, found {kind}; "
-            "nothing is written or removed there: move it away, or use another library"
+            expected=f"{path} to be a directory of the library",
+            got=kind,
+            hint="nothing is written or removed there: move it away, or use another library",
         )
 
 

@@ -1,4 +1,4 @@
-"""Previews that were made and are not in a shard yet, and why others could not be made: safe at any stop."""
+"""A durable queue of previews that are not in a shard yet, and of the failures of others."""
 
 import os
 import re
@@ -16,13 +16,15 @@ import pyarrow as pa
 from snapseek.errors import FormatError, StorageError
 from snapseek.images import MAX_PREVIEW_BYTES
 from snapseek.library.storage.checked_values import Checker
-from snapseek.library.storage.database import MIN_ID, harden, translated
 from snapseek.library.storage.new_database import create_database, prove_ours, remove_database
+from snapseek.library.storage.schema import MIN_ID
+from snapseek.library.storage.sqlite_connection import as_library_error, connect
 
 FILE_NAME = "previews.db"
 APPLICATION_ID = 0x534E5056
-""""SNPV": what the header of a `previews.db` says that it is."""
+""""SNPV": the application id in the header of a `previews.db`."""
 
+_BUSY_TIMEOUT_S = 5.0
 _COMMIT_ROWS = 256
 _COMMIT_S = 1.0
 _PAGE = 500
@@ -43,7 +45,7 @@ CREATE TABLE made (
 
 @dataclass(frozen=True)
 class PendingPreview:
-    """What became of a picture: its preview, colour and size, or the reason why there are none."""
+    """The preview, colour and size of a picture, or the reason why there are none."""
 
     item: int
     preview: bytes | None = None
@@ -54,24 +56,29 @@ class PendingPreview:
 
 
 class PreviewQueue:
-    """An open `previews.db` of a library. Only the writer of the library may write one."""
+    """An open `previews.db` of a library. Only the writer of the library may write it.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    FormatError
+        If the file is damaged or not ours.
+    """
 
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
-        """Raises StorageError when the disk refuses or the file is another program's, FormatError when it is
-        damaged."""
         self._path = directory / FILE_NAME
-        self._mend = f"remove {self._path} and run: snapseek previews"
-        self._check = Checker(self._path, self._mend)
+        self._hint = f"remove {self._path} and run: snapseek previews"
+        self._check = Checker(self._path, self._hint)
         self._is_read_only = read_only
-        self._since = 0
+        self._uncommitted = 0
         self._applied: list[int] = []
         self._committed_s = time.monotonic()
-        self._opened = self._prepare()
+        self._status = self._create_or_check()
         uri = self._path.absolute().as_uri() + ("?mode=ro" if read_only else "?mode=rw")
-        with self._translating():
-            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        with self._library_errors():
+            self._connection = connect(uri, _BUSY_TIMEOUT_S)
             try:
-                harden(self._connection)
                 if not read_only:
                     self._connection.execute("PRAGMA journal_mode = WAL")
                     self._connection.execute("PRAGMA synchronous = NORMAL")
@@ -81,14 +88,14 @@ class PreviewQueue:
                 raise
 
     @contextmanager
-    def _translating(self) -> Iterator[None]:
+    def _library_errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise translated(error, self._path, self._mend) from error
+            raise as_library_error(error, self._path, self._hint) from error
 
-    def _prepare(self) -> os.stat_result:
-        """Let the file be there and be ours; what it is on the disk."""
+    def _create_or_check(self) -> os.stat_result:
+        """Create the file, or check that it is ours. Return its status on the disk."""
         try:
             if not self._is_read_only and not os.path.lexists(self._path):
                 create_database(self._path, (_SCHEMA,), APPLICATION_ID)
@@ -96,8 +103,9 @@ class PreviewQueue:
             return self._path.lstat()
         except FormatError as error:
             raise FormatError(
-                f"expected the unfinished previews of this library in {self._path}, found another file, and "
-                f"left it as it is; move it away, or {self._mend}"
+                expected=f"the unfinished previews of this library in {self._path}",
+                got="another file, which is left as it is",
+                hint=f"move it away, or {self._hint}",
             ) from error
         except OSError as error:
             if isinstance(error, StorageError):
@@ -105,8 +113,8 @@ class PreviewQueue:
             raise StorageError(f"cannot write {self._path}: {error.strerror}") from error
 
     @staticmethod
-    def is_there(directory: Path) -> bool:
-        """Whether anything was noted for a library."""
+    def exists(directory: Path) -> bool:
+        """Return whether a library has a queue."""
         return (directory / FILE_NAME).is_file()
 
     def __enter__(self) -> Self:
@@ -115,91 +123,98 @@ class PreviewQueue:
     def __exit__(self, *_: Any) -> None:
         try:
             self.commit()
-            with self._translating():
+            with self._library_errors():
                 (count,) = self._connection.execute("SELECT count(*) FROM made").fetchone()
         finally:
             self._connection.close()
         if count == 0 and not self._is_read_only:
-            remove_database(self._path, self._opened)
+            remove_database(self._path, self._status)
 
-    def add(self, made: PendingPreview) -> None:
-        """Note one, and make what was noted safe now and then. Raises StorageError or FormatError."""
-        with self._translating():
-            if self._since == 0:
+    def add(self, preview: PendingPreview) -> None:
+        """Add a preview or a failure, and commit from time to time. Raises StorageError or FormatError."""
+        with self._library_errors():
+            if self._uncommitted == 0:
                 self._connection.execute("BEGIN")
-            row = (made.item, made.preview, made.color, made.width, made.height, made.reason)
+            row = (
+                preview.item,
+                preview.preview,
+                preview.color,
+                preview.width,
+                preview.height,
+                preview.reason,
+            )
             self._connection.execute("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?, ?, ?)", row)
-        self._since += 1
-        if self._since >= _COMMIT_ROWS or time.monotonic() - self._committed_s >= _COMMIT_S:
+        self._uncommitted += 1
+        if self._uncommitted >= _COMMIT_ROWS or time.monotonic() - self._committed_s >= _COMMIT_S:
             self.commit()
 
     def commit(self) -> None:
-        """Make what was noted safe. Raises StorageError."""
-        with self._translating():
-            if self._since:
+        """Commit what was added. Raises StorageError."""
+        with self._library_errors():
+            if self._uncommitted:
                 self._connection.execute("COMMIT")
-        self._since = 0
+        self._uncommitted = 0
         self._committed_s = time.monotonic()
 
     def state_of(self, items: Sequence[int]) -> dict[int, bool]:
-        """Of those that are noted, whether a preview was made."""
+        """Return for each queued id whether it has a preview; other ids are left out."""
         return {item: preview is not None for item, preview, *_ in self._rows(items)}
 
     def failures(self) -> dict[int, str]:
-        """Why pictures have no preview, by id."""
+        """Return why pictures have no preview, by id."""
         query = "SELECT item, reason FROM made WHERE reason IS NOT NULL ORDER BY item"
-        with self._translating():
+        with self._library_errors():
             rows = self._connection.execute(query).fetchall()
         check = self._check
         return {check.whole(item, "an id", MIN_ID): check.text(reason, "a reason") for item, reason in rows}
 
-    def forget_failures(self) -> None:
-        """Let those that failed be tried again."""
-        with self._translating():
+    def remove_failures(self) -> None:
+        """Remove the failures, so that these pictures are tried again."""
+        with self._library_errors():
             self._connection.execute("DELETE FROM made WHERE reason IS NOT NULL")
 
-    def forget_applied(self) -> None:
-        """Let go of the previews that `applied` has put into records, which are safe now."""
+    def remove_applied(self) -> None:
+        """Remove the previews that `applied` added to records; call it after these are committed."""
         rows = [(item,) for item in self._applied]
         try:
-            with self._translating():
+            with self._library_errors():
                 self._connection.execute("BEGIN")
                 self._connection.executemany("DELETE FROM made WHERE item = ? AND reason IS NULL", rows)
                 self._connection.execute("COMMIT")
-        except StorageError:  # a full disk: they are in the records, and noted twice until later
+        except StorageError:  # a full disk: they stay in the queue, and are applied again
             self._connection.rollback()
         self._applied.clear()
 
     def applied(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        """The records with the previews, colours and sizes that were made for them."""
+        """Return the records with their queued previews, colours and sizes."""
         items: list[int] = np.asarray(records.column("id")).tolist()
-        found = {item: facts for item, *facts, reason in self._rows(items) if reason is None}
+        found = {item: values for item, *values, reason in self._rows(items) if reason is None}
         if not found:
             return records
         self._applied += found
         columns = list(records.columns)
-        for place, name in enumerate(("preview", "color", "width", "height")):
+        for position, name in enumerate(("preview", "color", "width", "height")):
             index = records.schema.get_field_index(name)
             values = records.column(index).to_pylist()
-            told = [
-                found[item][place] if item in found else value
+            updated = [
+                found[item][position] if item in found else value
                 for item, value in zip(items, values, strict=True)
             ]
-            columns[index] = pa.array(told, records.schema.field(index).type)
+            columns[index] = pa.array(updated, records.schema.field(index).type)
         return pa.RecordBatch.from_arrays(columns, schema=records.schema)
 
     def _rows(self, items: Sequence[int]) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = []
         for start in range(0, len(items), _PAGE):
-            some = items[start : start + _PAGE]
-            marks = ",".join("?" * len(some))
+            page = items[start : start + _PAGE]
+            marks = ",".join("?" * len(page))
             query = f"SELECT item, preview, color, width, height, reason FROM made WHERE item IN ({marks})"  # noqa: S608
-            with self._translating():
-                found += map(self._checked, self._connection.execute(query, some))
+            with self._library_errors():
+                found += map(self._checked, self._connection.execute(query, page))
         return found
 
     def _checked(self, row: tuple[object, ...]) -> tuple[Any, ...]:
-        """Return a row with values of the types and bounds that `Made` has."""
+        """Return a row after checking the types and bounds of its values."""
         _, preview, color, width, height, reason = row
         check = self._check
         if (preview is None) == (reason is None):
@@ -221,6 +236,6 @@ class PreviewQueue:
 
 
 def _has_our_table(connection: sqlite3.Connection) -> bool:
-    """Whether this is a `previews.db` of a version that gave it no application id."""
+    """Return whether this is a `previews.db` of a version that gave it no application id."""
     found = connection.execute("SELECT group_concat(name) FROM pragma_table_info('made')").fetchone()
     return bool(found == ("item,preview,color,width,height,reason",))

@@ -1,4 +1,4 @@
-"""Which pictures of a state of a library a filter leaves, ready for searches."""
+"""The rows that a filter selects, shard by shard, prepared for searches."""
 
 import threading
 from collections.abc import Sequence
@@ -14,73 +14,80 @@ from snapseek.library.storage.shard_view import Rows, ShardView
 from snapseek.lru import LruCache
 
 
-def rows_of(tree: Tree, facets: ColumnStore) -> Flags:
-    """(rows,) flags of a tree that `resolved` gave; not to be changed.
+def mask_of(tree: Tree, columns: ColumnStore) -> Flags:
+    """Return a read-only mask, (rows,) bool, of a typechecked filter tree.
 
-    Raises OperationCancelledError between conditions once nobody waits for the result.
+    Raises OperationCancelledError between conditions once the result is no longer wanted.
     """
     check_cancelled()
     if isinstance(tree, Not):
-        return np.logical_not(rows_of(tree.part, facets))
+        return np.logical_not(mask_of(tree.part, columns))
     if not isinstance(tree, And | Or):
-        return facets.mask(tree)
+        return columns.mask(tree)
     join = np.logical_and if isinstance(tree, And) else np.logical_or
-    found = np.full(facets.rows, isinstance(tree, And), np.bool_)
+    found = np.full(columns.rows, isinstance(tree, And), np.bool_)
     for part in tree.parts:
-        join(found, rows_of(part, facets), out=found)
+        join(found, mask_of(part, columns), out=found)
     return found
 
 
-_KEPT = 16
+_MAX_CACHED = 16
 _CHUNK_ROWS = 1 << 16
 
 
 class Selection:
-    """The living pictures for which a filter holds, shard by shard. Safe to use from many threads."""
+    """The living rows that a filter selects. Safe to use from many threads.
+
+    Parameters
+    ----------
+    parts
+        The shards.
+    tree
+        A typechecked filter tree; None selects all living rows.
+    """
 
     def __init__(self, parts: Sequence[ShardView], tree: Tree | None) -> None:
-        """`tree` is resolved; None: all living pictures match."""
         self._parts = parts
-        self.flags: list[Flags | None] = [_flags(part, tree) for part in parts]
-        """For each shard (rows,) flags in scan order; None where every row matches."""
-        self._filters_all = tree is None
+        self.masks: list[Flags | None] = [_living_mask(part, tree) for part in parts]
+        """For each shard (rows,) bool in scan order; None if every row is selected."""
+        self._has_no_filter = tree is None
         self.counts = [
-            len(part.shard) if flags is None else int(np.count_nonzero(flags))
-            for part, flags in zip(parts, self.flags, strict=True)
+            len(part.shard) if mask is None else int(np.count_nonzero(mask))
+            for part, mask in zip(parts, self.masks, strict=True)
         ]
         self._allowed: dict[int, Allowed] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        """How many pictures match."""
+        """Return the number of selected rows."""
         return sum(self.counts)
 
     def allowed(self, number: int) -> Allowed:
-        """What a search of that shard is to be given."""
-        if self._filters_all:
+        """Return the filter to pass to a search of that shard."""
+        if self._has_no_filter:
             return self._parts[number].allowed
         with self._lock:
             if number not in self._allowed:
-                flags = self.flags[number]
+                mask = self.masks[number]
                 index = self._parts[number].shard.index
-                self._allowed[number] = None if flags is None else index.filter(flags, by_row=True)
+                self._allowed[number] = None if mask is None else index.filter(mask, by_row=True)
             return self._allowed[number]
 
     def has(self, number: int, row: int) -> bool:
-        """Whether the picture there matches."""
-        flags = self.flags[number]
-        return flags is None or bool(flags[row])
+        """Return whether a row of a shard is selected."""
+        mask = self.masks[number]
+        return mask is None or bool(mask[row])
 
     def rows_by_id(self, number: int, start: int, end: int) -> list[int]:
-        """The matching rows of a shard whose ids come at these places when all are in rising order."""
-        order, flags = self._parts[number].shard.order, self.flags[number]
-        if flags is None:
+        """Return the selected rows of a shard from position `start` to `end` in ascending order of id."""
+        order, mask = self._parts[number].shard.order, self.masks[number]
+        if mask is None:
             return [int(row) for row in order[start:end]]
         found: list[Rows] = []
         seen = 0
         for first in range(0, len(order), _CHUNK_ROWS):
             chunk = order[first : first + _CHUNK_ROWS]
-            chunk = chunk[flags[chunk]]
+            chunk = chunk[mask[chunk]]
             found.append(chunk[max(0, start - seen) : max(0, end - seen)])
             seen += len(chunk)
             if seen >= end:
@@ -88,25 +95,24 @@ class Selection:
         return [int(row) for part in found for row in part]
 
 
-def _flags(part: ShardView, tree: Tree | None) -> Flags | None:
+def _living_mask(part: ShardView, tree: Tree | None) -> Flags | None:
     if tree is None:
         return part.alive
-    flags = rows_of(tree, part.shard.columns)
-    return flags if part.alive is None else flags & part.alive
+    mask = mask_of(tree, part.shard.columns)
+    return mask if part.alive is None else mask & part.alive
 
 
 class SelectionCache:
-    """The matchings that were asked for lately, by their filter."""
+    """The selections of recent filters. Safe to use from many threads."""
 
     def __init__(self, parts: Sequence[ShardView]) -> None:
-        """Of these shards, which never change."""
         self._parts = parts
-        self._kept: LruCache[Tree | None, Selection] = LruCache(_KEPT)
+        self._selections: LruCache[Tree | None, Selection] = LruCache(_MAX_CACHED)
 
     def of(self, tree: Tree | None) -> Selection:
-        """The matching of a resolved tree."""
-        matching = self._kept.get(tree)
-        if matching is None:
-            matching = Selection(self._parts, tree)
-            self._kept.put(tree, matching)
-        return matching
+        """Return the selection of a typechecked filter tree."""
+        selection = self._selections.get(tree)
+        if selection is None:
+            selection = Selection(self._parts, tree)
+            self._selections.put(tree, selection)
+        return selection

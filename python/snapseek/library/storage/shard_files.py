@@ -1,11 +1,10 @@
-"""Which files in `shards/` the library wrote itself, and the removal of those that no shard needs any more.
+"""The files in `shards/` that the library wrote, and the removal of those that no shard needs any more.
 
-The record is in two tables of the database. A stem is recorded and committed before the first file of a new
-shard is created, each file right after it was created (its inode), and the commit that drops a shard records
-its stem in the same moment. Only files of recorded stems are ever removed, and of those only the very files
-that were recorded, or such as are proved by what they begin with. So a new database removes nothing, and
-whatever else lies there stays. A stem leaves the record when the commit of its shard names it, or when its
-files are gone.
+A stem is recorded and committed before the first file of a new shard is created, and each file, by its inode,
+right after it was created. The commit that drops a shard records its stem. Only files of recorded stems are
+removed: the recorded files themselves, or files whose first bytes prove that the library wrote them. So a new
+database removes nothing, and foreign files stay. A record ends when its shard is committed, or when its files
+are gone.
 """
 
 import os
@@ -13,56 +12,58 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from snapseek.errors import StorageError
-from snapseek.library.storage.database import DRAFT, DROPPED, SHARDS, Database, FileIdentity
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.owned_file_table import FileIdentity
 from snapseek.library.storage.owned_files import OwnedDirectory, check_directory
+from snapseek.library.storage.schema import DRAFT, DROPPED, SHARDS
 
 _STEM_LENGTH = 16
 _NAME = re.compile(
     r"\.?(?P<stem>[0-9a-f]{16})\."
     r"(?P<kind>snap|arrow|f16\.tmp|arrow\.tmp|snap\.\d+-\d+\.tmp|\d+\.facet(?:\.[0-9a-f]{16}\.tmp)?)"
 )
-_BEGINNINGS = {"snap": b"\x89SNAP\r\n\x1a", "arrow": b"ARROW1", "facet": b"SNAPFACE"}
-"""What the files of a finished shard begin with."""
+_MAGIC = {"snap": b"\x89SNAP\r\n\x1a", "arrow": b"ARROW1", "facet": b"SNAPFACE"}
+"""The first bytes of the files of a finished shard."""
 
 
 class ShardFiles:
-    """The files of the shards of a library that this process writes."""
+    """The shards' files of a library that this process writes."""
 
-    def __init__(self, catalogue: Database, library: Path) -> None:
-        """`catalogue` is held by a writer. Raises StorageError when `shards` is a link or no directory."""
-        self._catalogue = catalogue
+    def __init__(self, database: Database, library: Path) -> None:
+        """`database` is open for writing. Raises StorageError if `shards` is a link or no directory."""
+        self._database = database
         self.directory = library / SHARDS
         with suppress(FileNotFoundError):
             self.directory.lstat()
             check_directory(self.directory)
 
     def new_stem(self) -> str:
-        """A stem for the files of a new shard, recorded as ours. Raises StorageError when the disk refuses.
+        """Return an unused stem for the files of a new shard, recorded as ours.
 
-        No file there has it yet.
+        Raises StorageError if the disk refuses.
         """
         try:
             self.directory.mkdir(exist_ok=True)
         except OSError as error:
-            raise StorageError(f"cannot make {self.directory}: {error.strerror}") from error
+            raise StorageError(f"cannot create {self.directory}: {error.strerror}") from error
         taken = {stem for _, stem, _ in self._files()}
         while (stem := secrets.token_hex(8)) in taken:
             pass
         try:
-            self._catalogue.record_stem(stem)
+            self._database.owned_files.add_stem(stem)
         except sqlite3.DatabaseError as error:
             raise StorageError(f"cannot write in {self.directory.parent}: {error}") from error
-        self._catalogue.drafts.add(stem)
+        self._database.owned_files.drafts.add(stem)
         return stem
 
     def record(self, stem: str, *suffixes: str, is_finished: bool = False) -> None:
-        """Record files of a draft that were created just now, or are finished and do not change any more.
+        """Record files of a draft: just created, or with `is_finished` complete and not written again.
 
-        Raises StorageError when the disk refuses.
+        Raises StorageError if the disk refuses.
         """
         try:
             names = [f"{stem}.{suffix}" for suffix in suffixes]
@@ -71,35 +72,37 @@ class ShardFiles:
             for name in names:
                 inode, size_bytes, modified_ns = _identity((self.directory / name).lstat())
                 files[name] = (inode, size_bytes, modified_ns) if is_finished else (inode, None, None)
-            self._catalogue.record_files(stem, files)
+            self._database.owned_files.add_files(stem, files)
         except (OSError, sqlite3.DatabaseError) as error:
             raise StorageError(f"cannot write in {self.directory.parent}: {error}") from error
 
     def remove_draft(self, stem: str) -> None:
-        """Remove the files of a shard that was not finished; what cannot be removed now stays recorded."""
-        self._catalogue.drafts.discard(stem)
+        """Remove the files of an unfinished shard. What cannot be removed now stays recorded."""
+        self._database.owned_files.drafts.discard(stem)
         self._remove({stem: DRAFT})
 
-    def remove_stage(self, stem: str) -> None:
-        """Remove the files in which the rows of a draft were staged."""
+    def remove_spool(self, stem: str) -> None:
+        """Remove the spool files of a draft."""
         with OwnedDirectory(self.directory) as directory:
             for suffix in ("f16.tmp", "arrow.tmp"):
                 directory.remove(f"{stem}.{suffix}")
 
     def release(self, stem: str) -> None:
-        """Say that a draft is finished, or given up: its files are removed later unless a commit names it."""
-        self._catalogue.drafts.discard(stem)
+        """End a draft. Its files are removed later unless a commit adds the shard."""
+        self._database.owned_files.drafts.discard(stem)
 
-    def sweep(self) -> None:
-        """Remove the files of dropped shards, and of drafts that were stopped."""
-        recorded = self._catalogue.recorded_stems()
-        self._remove({stem: state for stem, state in recorded.items() if stem not in self._catalogue.drafts})
+    def remove_stray(self) -> None:
+        """Remove the files of dropped shards, and of interrupted drafts."""
+        recorded = self._database.owned_files.stems()
+        self._remove(
+            {stem: state for stem, state in recorded.items() if stem not in self._database.owned_files.drafts}
+        )
 
     def _remove(self, stems: dict[str, str]) -> None:
-        """Remove all files of these stems that are proved to be ours."""
+        """Remove the files of these stems that are provably ours."""
         if not stems:
             return
-        left = set()
+        remaining = set()
         if self.directory.exists():
             with OwnedDirectory(self.directory) as directory:
                 for name, stem, kind in _ours(directory.names()):
@@ -108,30 +111,30 @@ class ShardFiles:
                     status = directory.status(name)
                     is_ours = status is not None and self._is_ours(directory, name, kind, stems[stem])
                     if not (is_ours and directory.remove(name, status)):
-                        left.add(stem)
-        with suppress(sqlite3.OperationalError):  # a full disk: they are forgotten another time
-            self._catalogue.forget_stems(stems.keys() - left)
+                        remaining.add(stem)
+        with suppress(sqlite3.OperationalError):  # a full disk: the next writer removes the records
+            self._database.owned_files.remove_stems(stems.keys() - remaining)
 
     def _is_ours(self, directory: OwnedDirectory, name: str, kind: str, state: str) -> bool:
-        """Whether we created a file whose name says so.
+        """Return whether the library created the file of that name.
 
-        It is the very file that was recorded; or one of a sound shard, or of a finished index, by how it
-        begins, as in a library that was copied; or it is empty, where a stop came before the record.
+        It is the recorded file; or, as in a copied library, it begins as a file of a finished shard does; or
+        it is empty, because the process was killed before it recorded the file.
         """
         status = directory.status(name)
         if status is None:
             return False
-        recorded = self._catalogue.recorded_files(name.lstrip(".")[:_STEM_LENGTH])
+        recorded = self._database.owned_files.files_of(name.lstrip(".")[:_STEM_LENGTH])
         if name in recorded:
             is_same = recorded[name] in (_identity(status), (_identity(status)[0], None, None))
-            return is_same or (state == DROPPED and _begins_as_written(directory, name, kind))
+            return is_same or (state == DROPPED and _has_our_magic(directory, name, kind))
         if state == DRAFT and kind.startswith("snap."):
             return kind.split(".")[1].partition("-")[0] in recorded
         if state == DRAFT and not recorded and status.st_size == 0:
             return True
         is_index = kind == "snap" and state == DRAFT
         is_derived = "facet" in kind.split(".")
-        return (state == DROPPED or is_index or is_derived) and _begins_as_written(directory, name, kind)
+        return (state == DROPPED or is_index or is_derived) and _has_our_magic(directory, name, kind)
 
     def _files(self) -> Iterator[tuple[str, str, str]]:
         with OwnedDirectory(self.directory) as directory:
@@ -139,29 +142,29 @@ class ShardFiles:
 
 
 def _ours(names: list[str]) -> Iterator[tuple[str, str, str]]:
-    """Name, stem and kind of the files whose names are of our pattern."""
+    """Yield name, stem and kind of the files whose names fit our pattern."""
     for name in names:
         if (match := _NAME.fullmatch(name)) is not None:
             yield name, match["stem"], match["kind"]
 
 
-def _begins_as_written(directory: OwnedDirectory, name: str, kind: str) -> bool:
-    beginning = next((_BEGINNINGS[part] for part in kind.split(".") if part in _BEGINNINGS), None)
-    return beginning is not None and directory.first_bytes(name, len(beginning)) == beginning
+def _has_our_magic(directory: OwnedDirectory, name: str, kind: str) -> bool:
+    magic = next((_MAGIC[part] for part in kind.split(".") if part in _MAGIC), None)
+    return magic is not None and directory.first_bytes(name, len(magic)) == magic
 
 
 def _identity(status: os.stat_result) -> FileIdentity:
-    """Inode, size and time of change, as SQLite can hold them."""
+    """Return inode, size and modification time as signed 64-bit numbers, which SQLite can store."""
     inode = status.st_ino - (1 << 64) if status.st_ino >= 1 << 63 else status.st_ino
     return inode, status.st_size, status.st_mtime_ns
 
 
-def unknown_files(catalogue: Database, library: Path) -> list[Path]:
-    """What lies in `shards/` that neither a shard nor the record of our own files names, in order of name."""
+def unknown_files(database: Database, library: Path) -> list[Path]:
+    """Return the files in `shards/` that belong to no shard and are not recorded as ours, by name."""
     directory = library / SHARDS
     if not directory.exists():
         return []
-    known = {row.stem for row in catalogue.shards()} | catalogue.recorded_stems().keys()
+    known = {row.stem for row in database.shards.all()} | database.owned_files.stems().keys()
     with OwnedDirectory(directory) as opened:
         names = opened.names()
     ours = {name for name, stem, _ in _ours(names) if stem in known}
@@ -169,10 +172,34 @@ def unknown_files(catalogue: Database, library: Path) -> list[Path]:
 
 
 def check_inside(library: Path) -> None:
-    """Raise StorageError when the directory of the shards leads out of the library."""
+    """Raise StorageError if the directory of the shards is a link out of the library."""
     directory = library / SHARDS
     if directory.is_symlink() and not directory.resolve().is_relative_to(library.resolve()):
         raise StorageError(
-            f"expected {directory} to be a directory of the library, found a link to {directory.resolve()}; "
-            "nothing is read there: put the shards in its place, or use another library"
+            expected=f"{directory} to be a directory of the library",
+            got=f"a link to {directory.resolve()}",
+            hint="nothing is read there: replace the link by the shards, or use another library",
         )
+
+
+@contextmanager
+def exclusive_writer(library: Path) -> Iterator[Database]:
+    """Open the database of `library` for writing, without the stray files of a killed writer.
+
+    Raises as `Database.open_for_writing` does.
+    """
+    with Database.open_for_writing(library) as database:
+        remove_stray_files(database, library)
+        try:
+            yield database
+        finally:
+            database.owned_files.drafts.clear()
+            with suppress(
+                sqlite3.DatabaseError, StorageError
+            ):  # the commit holds; the next writer tries again
+                remove_stray_files(database, library)
+
+
+def remove_stray_files(database: Database, library: Path) -> None:
+    """Remove our files of shards that were dropped or never finished."""
+    ShardFiles(database, library).remove_stray()

@@ -9,31 +9,18 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from snapseek.atomic_file import atomic_file, first_bytes
+from snapseek.user_dirs import cache_dir
 
 _EDITION = 1
 _BEGINNING = b'{"edition": '
 _SETTLED_NS = 2_000_000_000  # a file younger than this may change again without a new time of change
 _MAX_BYTES = 1 << 20
-
-
-def cache_folder() -> Path:
-    """The user's own folder for what can be made again: `SNAPSEEK_CACHE`, or the system's."""
-    if chosen := os.environ.get("SNAPSEEK_CACHE"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        return (
-            Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "snapseek" / "cache"
-        )
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "snapseek"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "snapseek"
 
 
 def load_probe(topic: str, files: Sequence[Path]) -> dict[str, Any] | None:
@@ -85,7 +72,7 @@ def _stamps(files: Sequence[Path]) -> list[list[Any]]:
 
 def _place(topic: str, files: Sequence[Path]) -> Path:
     key = hashlib.sha256("\0".join([topic, *(_name(path) for path in files)]).encode())
-    return cache_folder() / "facts" / f"{key.hexdigest()[:32]}.json"
+    return cache_dir() / "facts" / f"{key.hexdigest()[:32]}.json"
 
 
 def _name(path: Path) -> str:

@@ -8,8 +8,8 @@ from snapseek.models.catalogue import CATALOGUE
 from snapseek.models.hub.download import pull
 from snapseek.models.hub.manifest import MANIFEST, Manifest
 from snapseek.models.hub.model_files import ModelFiles
-from snapseek.models.hub.probe_cache import cache_folder
 from snapseek.models.hub.ref import ModelRef
+from snapseek.user_dirs import cache_dir
 
 STARTER = "starter"
 _STARTER_FOLDER = Path(__file__).parents[1] / "starter"
@@ -17,7 +17,7 @@ _STARTER_FOLDER = Path(__file__).parents[1] / "starter"
 
 def models_dir() -> Path:
     """The folder with a folder for each model that was fetched."""
-    return cache_folder() / "models"
+    return cache_dir() / "models"
 
 
 def resolve_model(model: str | Path, model_dir: str | Path | None = None) -> ModelFiles:

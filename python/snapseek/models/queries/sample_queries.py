@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from snapseek.atomic_file import atomic_file, first_bytes
 from snapseek.errors import InputError
 from snapseek.models.encoder import Encoder
-from snapseek.models.hub.probe_cache import cache_folder
 from snapseek.models.queries.query_corpus import generate_queries
+from snapseek.user_dirs import cache_dir
 
 SAMPLE_SIZE = 4096
 _MAGIC = b"\x93NUMPY"
@@ -27,7 +27,7 @@ def sample_queries(encoder: Encoder, n: int = SAMPLE_SIZE, seed: int = 0) -> NDA
     """
     if n < 1:
         raise InputError(f"expected a sample of at least 1 query, found {n}")
-    place = cache_folder() / "samples" / f"{encoder.fingerprint[:32]}-{n}-{seed}-{_EDITION}.npy"
+    place = cache_dir() / "samples" / f"{encoder.fingerprint[:32]}-{n}-{seed}-{_EDITION}.npy"
     kept = _kept(place, n, encoder.dim)
     if kept is None:
         kept = _asked(encoder, n, seed)

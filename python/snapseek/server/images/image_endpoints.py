@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from snapseek.errors import ItemNotFoundError
+from snapseek.lru import LruCache
 from snapseek.server.api.parameters import check_names, read_id, read_width
 from snapseek.server.api.responses import json_answer, result
 from snapseek.server.etags import is_held
@@ -20,36 +21,8 @@ if TYPE_CHECKING:
     from snapseek.server.images.originals import Original
     from snapseek.server.state import ServerState
 
-
-from collections import OrderedDict
-
-MAX_BYTES = 64 * 2**20
-
-
-class ResizedCache:
-    """The JPEGs last asked for, by their entity tags. For the event loop's thread alone."""
-
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        """At most `max_bytes` of them are kept."""
-        self._max_bytes = max_bytes
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-        self.size_bytes = 0
-
-    def get(self, etag: str) -> bytes | None:
-        """The JPEG of that tag, if it is still kept."""
-        data = self._kept.get(etag)
-        if data is not None:
-            self._kept.move_to_end(etag)
-        return data
-
-    def put(self, etag: str, data: bytes) -> None:
-        """Keep a JPEG, and let go of those that were not asked for the longest."""
-        self.size_bytes += len(data) - len(self._kept.pop(etag, b""))
-        self._kept[etag] = data
-        while self.size_bytes > self._max_bytes:
-            _, oldest = self._kept.popitem(last=False)
-            self.size_bytes -= len(oldest)
-
+MAX_RESIZED_BYTES = 64 * 2**20
+"""Bounds the resized JPEGs that are kept in memory, by entity tag."""
 
 _KEEP_S = 86_400
 
@@ -59,7 +32,7 @@ class ImageEndpoints:
 
     def __init__(self, service: ServerState) -> None:
         self._service = service
-        self._redrawn = ResizedCache()
+        self._redrawn: LruCache[str, bytes] = LruCache(MAX_RESIZED_BYTES, size_of=len)
 
     def routes(self) -> list[Route]:
         """Their addresses."""

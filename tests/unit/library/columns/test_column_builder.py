@@ -11,7 +11,7 @@ from snapseek.library.columns.column_builder import kind_of
 from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.filters.ast import Condition
 from snapseek.library.filters.typecheck import typecheck
-from snapseek.library.storage.selection import rows_of
+from snapseek.library.storage.selection import mask_of
 from tests.support.record_files import write_records
 
 MOMENT = datetime(2020, 5, 1, 12, tzinfo=UTC)
@@ -46,20 +46,20 @@ NOT_ASKED = [
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-def test_every_type_is_understood(tmp_path, name):
+def test_every_arrow_type_is_indexed(tmp_path, name):
     kind, values, operator, value = COLUMNS[name]
     path = tmp_path / "r.arrow"
     store = ColumnStore(write_records(path, [{name: entry} for entry in values], **{name: kind}))
 
     def flags(operator, value):
-        return rows_of(typecheck(Condition(name, operator, value), store.kinds), store).tolist()
+        return mask_of(typecheck(Condition(name, operator, value), store.kinds), store).tolist()
 
     assert flags(operator, value) == [True, False, False]
     assert flags("exists", True) == [True, name != "list", False]
 
 
 @pytest.mark.parametrize("kind", NOT_ASKED, ids=str)
-def test_of_other_types_nothing_can_be_asked(kind):
+def test_other_types_have_no_index(kind):
     assert kind_of(kind) is None
 
 
@@ -67,4 +67,4 @@ def test_columns_of_no_rows(tmp_path):
     types = {name: kind for name, (kind, *_) in COLUMNS.items()}
     store = ColumnStore(write_records(tmp_path / "r.arrow", [], **types))
     for name, (_, _, operator, value) in COLUMNS.items():
-        assert rows_of(typecheck(Condition(name, operator, value), store.kinds), store).tolist() == []
+        assert mask_of(typecheck(Condition(name, operator, value), store.kinds), store).tolist() == []

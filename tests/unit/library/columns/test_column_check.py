@@ -27,7 +27,7 @@ def arrays(tmp_path_factory):
         found = {}
         for column, name in COLUMNS.items():
             store.index(column)
-            found[name] = read_arrays(store.file_of(column), store._stamp(column, name))
+            found[name] = read_arrays(store.files.find(column), store.files._stamp(column, name))
         return found
 
 
@@ -36,12 +36,12 @@ def checked(arrays, name, rows=ROWS, *, is_whole=False):
 
 
 @pytest.mark.parametrize("name", COLUMNS.values())
-def test_what_was_built_is_right(arrays, name):
+def test_built_arrays_are_valid(arrays, name):
     checked(arrays[name], name)
 
 
 @pytest.mark.parametrize("name", COLUMNS.values())
-def test_other_rows_and_other_arrays_are_refused(arrays, name):
+def test_arrays_of_other_rows_or_names_are_refused(arrays, name):
     with pytest.raises(ValueError, match="expected"):
         checked(arrays[name], name, ROWS + 1)
     with pytest.raises(ValueError, match="expected the arrays"):
@@ -81,5 +81,5 @@ def test_arrays_that_do_not_fit_are_refused(arrays, name, array, change):
 
 def test_times_are_whole(arrays):
     values = arrays["NumberFacet"]["values"].astype(np.float64)
-    with pytest.raises(ValueError, match="whole"):
+    with pytest.raises(ValueError, match="integers"):
         checked(arrays["NumberFacet"] | {"values": values}, "NumberFacet", is_whole=True)

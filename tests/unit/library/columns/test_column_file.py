@@ -27,12 +27,12 @@ def test_what_was_written_is_read(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.facet"]
 
 
-def test_a_file_of_something_else_is_refused(tmp_path):
+def test_a_file_of_other_records_is_stale(tmp_path):
     path = tmp_path / "x.facet"
     with pytest.raises(FormatError, match="cannot be read"):
         read_arrays(path, STAMP)
     write_arrays(path, STAMP, ARRAYS)
-    with pytest.raises(FormatError, match="something else"):
+    with pytest.raises(FormatError, match="other records"):
         read_arrays(path, STAMP | {"rows": 4})
 
 
@@ -42,8 +42,8 @@ def test_every_byte_of_every_array_counts(tmp_path):
     whole = path.read_bytes()
     begin = -(-(16 + int.from_bytes(whole[8:12], "little")) // 64) * 64
     refused = 0
-    for place in range(begin, len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+    for position in range(begin, len(whole)):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
         try:
             read_arrays(path, STAMP)
         except FormatError:
@@ -51,7 +51,7 @@ def test_every_byte_of_every_array_counts(tmp_path):
     assert refused == sum(array.nbytes for array in ARRAYS.values())
 
 
-def test_a_file_of_before_checksums_is_stale(tmp_path, monkeypatch):
+def test_a_file_without_checksums_is_stale(tmp_path, monkeypatch):
     path = tmp_path / "x.facet"
     with monkeypatch.context() as patch:
         patch.setattr("snapseek.library.columns.column_file._EDITION", 1)
@@ -60,18 +60,18 @@ def test_a_file_of_before_checksums_is_stale(tmp_path, monkeypatch):
         read_arrays(path, STAMP)
 
 
-def test_a_folder_that_refuses_is_no_error(tmp_path):
+def test_a_read_only_folder_is_no_error(tmp_path):
     assert not write_arrays(tmp_path / "nowhere" / "x.facet", STAMP, ARRAYS)
 
 
 @settings(max_examples=200, deadline=None)
-@given(cut=st.integers(0, 400), place=st.integers(0, 400), value=st.integers(0, 255))
-def test_damage_of_the_header_is_noticed_and_none_does_harm(tmp_path_factory, cut, place, value):
+@given(cut=st.integers(0, 400), position=st.integers(0, 400), value=st.integers(0, 255))
+def test_header_damage_raises_format_error(tmp_path_factory, cut, position, value):
     path = tmp_path_factory.mktemp("damage") / "x.facet"
     write_arrays(path, STAMP, ARRAYS)
     whole = path.read_bytes()
     damaged = bytearray(whole[: max(1, len(whole) - cut)])
-    damaged[min(place, len(damaged) - 1)] = value
+    damaged[min(position, len(damaged) - 1)] = value
     path.write_bytes(bytes(damaged))
     try:
         found = read_arrays(path, STAMP)

@@ -25,7 +25,7 @@ def test_whole_numbers_are_compared_exactly():
     assert small.mask("in", (127, 0.5)).tolist() == [False, True, False]
 
 
-def test_a_number_that_is_not_there_fulfils_nothing():
+def test_a_missing_number_fulfils_no_condition():
     facet = NumericIndex(np.array([1.0, 0.0, np.nan], np.float32), np.array([True, False, False]))
     for operator in ("=", "<", "<=", ">", ">="):
         assert facet.mask(operator, 0.0).tolist()[1:] == [False, False]
@@ -35,7 +35,7 @@ def test_a_number_that_is_not_there_fulfils_nothing():
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_choices_are_found_however_many_there_are(kind):
+def test_dictionary_masks_for_any_number_of_codes(kind):
     texts = [f"{number:03}" for number in range(40)]
     vocabulary = TermDictionary.of(texts)
     codes = np.array([0, 1, 40, *range(41)], kind)
@@ -56,7 +56,7 @@ def test_codes_without_a_text_are_refused():
         )
 
 
-def test_lists_are_counted_among_some_rows():
+def test_counts_of_masked_rows():
     vocabulary = TermDictionary.of(["a", "b", "c"])
     facet = LabelListIndex(
         np.array([0, 2, 2, 3]),

@@ -8,7 +8,7 @@ from snapseek.library.filters.ast import Condition, GeoWithin
 from tests.support.record_files import write_records
 
 ROWS = [
-    {"caption": f"a red door {number}", "licence": "cc0", "tags": ["b"], "width": number}
+    {"caption": f"a red gate {number}", "licence": "cc0", "tags": ["b"], "width": number}
     for number in range(30)
 ]
 
@@ -25,29 +25,29 @@ def opened(tmp_path, rows=ROWS, stem="s"):
 
 
 CONDITIONS = [
-    Condition("caption", "contains", "door 7"),
+    Condition("caption", "contains", "gate 7"),
     Condition("licence", "=", "cc0"),
     Condition("tags", "=", "b"),
     Condition("width", ">", 20),
 ]
 
 
-def test_facets_are_kept_beside_the_records_and_used_again(tmp_path, kept, monkeypatch):
+def test_indexes_are_stored_and_loaded(tmp_path, kept, monkeypatch):
     first = opened(tmp_path)
     expected = [first.mask(condition).tolist() for condition in CONDITIONS]
     assert len(list(tmp_path.glob("s.*.facet"))) == 4
-    monkeypatch.setattr(ColumnStore, "_made", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(ColumnStore, "_build", lambda *_: pytest.fail("built again"))
     again = ColumnStore(first._records, tmp_path / "s.arrow")
     assert [again.mask(condition).tolist() for condition in CONDITIONS] == expected
 
 
-def test_few_rows_keep_nothing(tmp_path):
+def test_small_shards_store_no_index(tmp_path):
     opened(tmp_path).mask(CONDITIONS[0])
     assert [path.name for path in tmp_path.iterdir()] == ["s.arrow"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"x" * 100, "cut", "other"])
-def test_a_file_that_is_damaged_or_of_other_records_is_made_again(tmp_path, kept, damage):
+def test_damaged_or_stale_files_are_rebuilt(tmp_path, kept, damage):
     first = opened(tmp_path)
     expected = [first.mask(condition).tolist() for condition in CONDITIONS]
     if damage == "other":
@@ -63,7 +63,7 @@ def test_a_file_that_is_damaged_or_of_other_records_is_made_again(tmp_path, kept
     assert [again.mask(condition).tolist() for condition in CONDITIONS] == expected
 
 
-def test_a_column_that_is_not_there_has_no_value(tmp_path):
+def test_a_missing_column_fulfils_no_condition(tmp_path):
     store = opened(tmp_path)
     assert store.index("nothing") is None
     assert not store.mask(Condition("nothing", "exists", True)).any()

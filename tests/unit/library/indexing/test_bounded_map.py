@@ -22,7 +22,7 @@ def test_results_come_in_order():
         assert list(bounded_map(pool, work, range(9), 4)) == [item * item for item in range(9)]
 
 
-def test_no_more_is_begun_than_allowed():
+def test_pending_calls_are_bounded():
     begun: list[int] = []
     with ThreadPoolExecutor(1) as pool:
         results = bounded_map(pool, lambda item: item, (begun.append(item) or item for item in range(100)), 3)
@@ -33,7 +33,7 @@ def test_no_more_is_begun_than_allowed():
         assert begun == [0, 1, 2, 3]
 
 
-def test_an_error_of_the_work_comes_in_its_place():
+def test_an_error_is_raised_at_its_position():
     def work(item: int) -> float:
         return 6 / item
 
@@ -44,7 +44,7 @@ def test_an_error_of_the_work_comes_in_its_place():
             next(results)
 
 
-def test_what_nobody_asks_for_any_more_is_not_begun():
+def test_closing_the_generator_cancels_pending_calls():
     go, done = threading.Event(), []
 
     def work(item: int) -> int:

@@ -28,7 +28,7 @@ def fake(living, dead=0, is_flat=True):
     return FakePart(living=living, shard=range(living + dead), is_flat=is_flat, alive=dead or None)
 
 
-def chosen(parts):
+def selected(parts):
     return [part.living for part in compact_if_due(parts)]
 
 
@@ -54,8 +54,8 @@ def chosen(parts):
         ([fake(10**6, is_flat=False, dead=10**6)], [10**6]),
     ],
 )
-def test_what_is_worth_a_merge(parts, expected):
-    assert chosen(parts) == expected
+def test_shards_that_are_worth_merging(parts, expected):
+    assert selected(parts) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_what_is_worth_a_merge(parts, expected):
         ([fake(10**6, is_flat=False), fake(4000), fake(4000)], [4000, 4000]),
     ],
 )
-def test_what_is_merged_in_the_middle_of_an_index(parts, expected):
+def test_shards_that_are_merged_during_an_index(parts, expected):
     assert [part.living for part in compact_flat_only(parts)] == expected
 
 
 @given(st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 100)), max_size=60))
-def test_shards_stay_few_and_rows_are_seldom_written_anew(pieces_of_rows):
+def test_shards_stay_few_and_rows_are_rewritten_rarely(pieces_of_rows):
     """However a library grows: logarithmically many shards, and rewrites for each row."""
     parts, total, written = [], 0, 0
     for rows, dead in pieces_of_rows:
@@ -93,7 +93,7 @@ def test_shards_stay_few_and_rows_are_seldom_written_anew(pieces_of_rows):
 @pytest.fixture
 def worn(tmp_path, encoder, monkeypatch):
     """A library of many shards, some of their rows removed or changed."""
-    for name, value in {"_GROWTH": 1000, "_MOST_DEAD": 1, "SMALL_ROWS": 0}.items():
+    for name, value in {"_GROWTH": 1000, "_MAX_DELETED": 1, "SMALL_ROWS": 0}.items():
         monkeypatch.setattr(compact, name, value)
     monkeypatch.setattr(batch_writer, "BATCH_ROWS", 7)
     folder = tmp_path / "p"
@@ -111,8 +111,8 @@ def worn(tmp_path, encoder, monkeypatch):
 
 
 def shards(library):
-    with Database.open(library.info().path) as catalogue:
-        return catalogue.shards()
+    with Database.open(library.info().path) as database:
+        return database.shards.all()
 
 
 def answers(library):
@@ -121,7 +121,7 @@ def answers(library):
 
 
 @pytest.mark.parametrize("flat_rows", [50_000, 30])
-def test_the_answers_stay_the_same(worn, monkeypatch, flat_rows):
+def test_compaction_keeps_results(worn, monkeypatch, flat_rows):
     before, scored = answers(worn)
     monkeypatch.setattr(compact.core, "FLAT_ROWS", flat_rows)
     version = worn.version
@@ -160,5 +160,5 @@ def test_each_source_is_merged_by_itself(worn, tmp_path):
 
 def test_one_writer_at_a_time(worn, monkeypatch):
     monkeypatch.setattr("snapseek.library.storage.database._BUSY_TIMEOUT_S", 0.05)
-    with Database.holding(worn.info().path), pytest.raises(LibraryBusyError):
+    with Database.open_for_writing(worn.info().path), pytest.raises(LibraryBusyError):
         worn.compact()

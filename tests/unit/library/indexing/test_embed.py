@@ -19,19 +19,19 @@ COUNT = 37
 @pytest.fixture
 def folder(tmp_path):
     """Many colours; number 5 is broken, number 20 is empty."""
-    place = tmp_path / "pictures"
-    place.mkdir()
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
     rng = np.random.default_rng(3)
     for number in range(COUNT):
         color = tuple(int(level) for level in rng.integers(0, 256, 3))
-        Image.new("RGB", (30 + number, 40), color).save(place / f"{number:02}.png")
-    (place / "05.png").write_bytes((place / "06.png").read_bytes()[:60])
-    (place / "20.png").write_bytes(b"")
-    return place
+        Image.new("RGB", (30 + number, 40), color).save(pictures / f"{number:02}.png")
+    (pictures / "05.png").write_bytes((pictures / "06.png").read_bytes()[:60])
+    (pictures / "20.png").write_bytes(b"")
+    return pictures
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_outcomes_come_in_order_and_each_vector_is_its_pictures(folder, encoder, threads):
+def test_outcomes_are_in_order_and_match_their_pictures(folder, encoder, threads):
     pictures = list(find_pictures(folder))
     outcomes = list(embed_pictures(pictures, encoder, threads))
     assert [outcome.picture for outcome in outcomes] == pictures
@@ -45,7 +45,7 @@ def test_outcomes_come_in_order_and_each_vector_is_its_pictures(folder, encoder,
             assert 0 < len(outcome.record["preview"]) <= 500
 
 
-def test_a_picture_that_the_model_finds_nothing_in_spoils_no_other(tmp_path):
+def test_a_zero_vector_does_not_fail_its_batch(tmp_path):
     model = Encoder.load(write_tiny_model(tmp_path / "model", mean=[1.0, 0.0, 0.0]))
     for name, color in (("a", "blue"), ("b", "red"), ("c", "white")):
         Image.new("RGB", (9, 9), color).save(tmp_path / f"{name}.png")
@@ -54,7 +54,7 @@ def test_a_picture_that_the_model_finds_nothing_in_spoils_no_other(tmp_path):
     assert [outcome.vector is None for outcome in found] == [False, True, False]
 
 
-def test_nothing_in_nothing_out(encoder):
+def test_no_pictures_give_no_outcomes(encoder):
     assert list(embed_pictures([], encoder, threads=2)) == []
 
 
@@ -66,7 +66,7 @@ def test_a_fixed_batch_of_one_is_kept(folder, tmp_path):
     assert len(outcomes) == COUNT
 
 
-def test_no_more_is_read_ahead_than_allowed(folder, encoder, monkeypatch):
+def test_read_ahead_is_bounded(folder, encoder, monkeypatch):
     read, lock = [], threading.Lock()
 
     def counted(path, **options):
@@ -75,15 +75,15 @@ def test_no_more_is_read_ahead_than_allowed(folder, encoder, monkeypatch):
         return open_image(path, **options)
 
     monkeypatch.setattr(embed, "open_image", counted)
-    monkeypatch.setattr(embed, "_HANDFUL", 2)
+    monkeypatch.setattr(embed, "_MAX_BATCH", 2)
     outcomes = embed_pictures(find_pictures(folder), encoder, threads=1)
     next(outcomes)
-    assert len(read) <= 2 * embed._LOOK_AHEAD
+    assert len(read) <= 2 * embed._BATCHES_AHEAD
     outcomes.close()
-    assert len(read) <= 2 * embed._LOOK_AHEAD
+    assert len(read) <= 2 * embed._BATCHES_AHEAD
 
 
-def test_what_the_tower_raises_stops_the_index(folder, tmp_path):
+def test_an_encoder_error_stops_the_index(folder, tmp_path):
     broken = Encoder.load(write_tiny_model(tmp_path / "model", image_dim=4))
     with pytest.raises(Exception, match="different models"):
         list(embed_pictures(find_pictures(folder), broken, threads=2))

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from snapseek.library.indexing import file_tracker as module
 from snapseek.library.indexing.file_tracker import FileTracker
-from snapseek.library.storage.database import FOLDER, Database, FileRow
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.file_table import FileRow
+from snapseek.library.storage.schema import FOLDER
 from snapseek.sources import Picture
+from tests.support.databases import add_file, clear_files
 
 ROOT = Path("/nowhere")
 NAMES = ["a", "b", "c/a", "c/b", "c", "d"]
@@ -20,33 +23,33 @@ FILES = st.dictionaries(
 
 
 def known(files):
-    """Rows of the ledger, ids from 1 in order of path."""
+    """Rows of the tracker, ids from 1 in order of path."""
     return [
         FileRow(ROOT, name, size, time, item, None, content)
         for item, (name, (size, time, content)) in enumerate(sorted(files.items()), start=1)
     ]
 
 
-def compared(place, before, now, monkeypatch):
+def compared(library_path, before, now, monkeypatch):
     """Moved, touched, gone and todo, by path; and how many are unchanged."""
     contents = {ROOT / name: content for name, (_, _, content) in now.items()}
     monkeypatch.setattr(module, "content_hash", contents.get)
-    with Database.holding(place) as catalogue:
-        with catalogue.transaction():
-            catalogue.clear_files()
-            source = catalogue.source(FOLDER, ROOT)
+    with Database.open_for_writing(library_path) as database:
+        with database.transaction():
+            clear_files(database)
+            source = database.sources.get_or_create(FOLDER, ROOT)
             for row in known(before):
-                catalogue.add_file(row)
-        ledger = FileTracker(catalogue)
+                add_file(database, row)
+        tracker = FileTracker(database)
         pictures = [Picture(ROOT, name, size, time) for name, (size, time, _) in sorted(now.items())]
-        assert ledger.scan(source, pictures) == len(now)
-        moved, touched = ledger.compare(threads=1)
-        gone = [within.decode() for _, within, _ in ledger.gone()]
-        todo, unchanged = ledger.plan()
-        found = {one.picture.within: one.item for one in ledger.todo()}
-        assert len(found) == todo
-        moves = {one.picture.within: (one.old[1].decode(), one.item) for one in moved}
-        return moves, {one.picture.within for one in touched}, gone, found, unchanged
+        assert tracker.scan(source, pictures) == len(now)
+        moved, touched = tracker.compare(threads=1)
+        gone = [within.decode() for _, within, _ in tracker.gone()]
+        pending, unchanged = tracker.plan()
+        found = {file.picture.within: file.item for file in tracker.pending()}
+        assert len(found) == pending
+        moves = {file.picture.within: (file.old[1].decode(), file.item) for file in moved}
+        return moves, {file.picture.within for file in touched}, gone, found, unchanged
 
 
 @pytest.mark.slow
@@ -54,8 +57,8 @@ def compared(place, before, now, monkeypatch):
 @given(FILES, FILES)
 def test_every_file_has_one_fate(tmp_path_factory, before, now):
     with pytest.MonkeyPatch.context() as patch:
-        place = tmp_path_factory.getbasetemp() / "ledger"
-        moved, touched, gone, todo, unchanged = compared(place, before, now, patch)
+        library_path = tmp_path_factory.getbasetemp() / "tracker"
+        moved, touched, gone, todo, unchanged = compared(library_path, before, now, patch)
     ids = {row.within: row.item for row in known(before)}
     assert set(moved) | touched | set(todo) | {n for n in now if before.get(n, ())[:2] == now[n][:2]} == set(
         now
@@ -75,27 +78,27 @@ def test_every_file_has_one_fate(tmp_path_factory, before, now):
     assert not [name for name in todo if name not in before and (now[name][0], now[name][2]) in left]
 
 
-def test_what_lies_in_a_folder_that_cannot_be_read_is_not_gone(tmp_path):
-    with Database.holding(tmp_path) as catalogue:
-        with catalogue.transaction():
-            source = catalogue.source(FOLDER, ROOT)
+def test_files_of_an_unreadable_folder_are_not_gone(tmp_path):
+    with Database.open_for_writing(tmp_path) as database:
+        with database.transaction():
+            source = database.sources.get_or_create(FOLDER, ROOT)
             for row in known(dict.fromkeys(["a", "c/a", "c/b/a", "ca"], (1, 1, b"x"))):
-                catalogue.add_file(row)
-        ledger = FileTracker(catalogue)
-        ledger.scan(source, [Picture(ROOT, "c", problem="the folder cannot be read")])
-        ledger.compare(threads=1)
-        assert [within for _, within, _ in ledger.gone()] == [b"a", b"ca"]
+                add_file(database, row)
+        tracker = FileTracker(database)
+        tracker.scan(source, [Picture(ROOT, "c", problem="the folder cannot be read")])
+        tracker.compare(threads=1)
+        assert [within for _, within, _ in tracker.gone()] == [b"a", b"ca"]
 
 
-def test_a_source_that_was_looked_at_in_part_lacks_nothing(tmp_path):
-    with Database.holding(tmp_path) as catalogue:
-        with catalogue.transaction():
-            source = catalogue.source(FOLDER, ROOT)
+def test_a_partial_scan_finds_nothing_gone(tmp_path):
+    with Database.open_for_writing(tmp_path) as database:
+        with database.transaction():
+            source = database.sources.get_or_create(FOLDER, ROOT)
             for row in known({"a": (1, 1, b"x"), "b": (1, 1, b"y")}):
-                catalogue.add_file(row)
-        ledger = FileTracker(catalogue)
-        ledger.scan(source, [Picture(ROOT, "a", 1, 1)], is_whole=False)
-        ledger.compare(threads=1)
-        assert ledger.gone() == []
-        assert ledger.plan() == (0, 1)
-        assert ledger.plan(everything=True) == (1, 0)
+                add_file(database, row)
+        tracker = FileTracker(database)
+        tracker.scan(source, [Picture(ROOT, "a", 1, 1)], is_whole=False)
+        tracker.compare(threads=1)
+        assert tracker.gone() == []
+        assert tracker.plan() == (0, 1)
+        assert tracker.plan(everything=True) == (1, 0)

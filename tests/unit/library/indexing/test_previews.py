@@ -69,10 +69,10 @@ def test_previews_of_what_can_be_fetched(tmp_path, encoder, web):
     assert library.verify() == []
     reasons = previews.preview_failures(tmp_path / "l")
     assert reasons[hits[web.url("gone.jpg")].id] == "the server answers 404 (Not Found)"
-    assert reasons[hits[""].id] == "it is not known where its original is"
+    assert reasons[hits[""].id] == "its record has no address of an original"
 
 
-def test_what_failed_is_tried_again_only_when_asked(tmp_path, encoder, web):
+def test_failures_are_retried_only_with_retry_failed(tmp_path, encoder, web):
     library = imported(tmp_path, encoder, [web.url("red.jpg"), web.url("late.jpg")])
     assert library.previews(limits=HERE).failed == 1
     web.routes["late.jpg"] = answer(body=picture("blue"))
@@ -122,8 +122,8 @@ def test_removed_pictures_stay_removed_and_others_are_untouched(tmp_path, encode
     assert library.verify() == []
 
 
-def test_shards_are_renewed_now_and_then(tmp_path, encoder, web, monkeypatch):
-    monkeypatch.setattr(previews, "_LEAST_ROWS", 10)
+def test_shards_are_rewritten_in_groups(tmp_path, encoder, web, monkeypatch):
+    monkeypatch.setattr(previews, "_MIN_APPLIED", 10)
     web.routes |= {f"{number}.jpg": answer(body=picture("blue")) for number in range(ROWS)}
     library = imported(tmp_path, encoder, [web.url(f"{number}.jpg") for number in range(ROWS)])
     rewrites = []
@@ -145,7 +145,7 @@ from snapseek.library.indexing import previews
 from snapseek.sources import FetchLimits
 from pathlib import Path
 limits = FetchLimits(allow_private=True, timeout_s=30, connections=2, connections_per_host=2)
-previews._LEAST_ROWS = 10
+previews._MIN_APPLIED = 10
 preview_queue._COMMIT_S = 0.0
 previews.make_previews(Path(sys.argv[1]), previews.PreviewOptions(threads=1, limits=limits))
 """
@@ -161,7 +161,7 @@ def made(library) -> set[int]:
 
 
 @pytest.mark.parametrize("after", [4, 14, 25])
-def test_a_kill_costs_only_what_was_under_way(tmp_path, encoder, web, after):
+def test_a_kill_loses_only_uncommitted_previews(tmp_path, encoder, web, after):
     """Some pictures answer, then one hangs for ever: the worker is killed there."""
     web.routes |= {f"{number}.jpg": answer(body=picture("blue")) for number in range(ROWS)}
     web.routes |= {f"{number}.jpg": silent for number in range(after, after + 4)}
@@ -169,7 +169,7 @@ def test_a_kill_costs_only_what_was_under_way(tmp_path, encoder, web, after):
     worker = subprocess.Popen([sys.executable, "-c", WORK, str(tmp_path / "l")])
     try:
         give_up_s = time.monotonic() + 60
-        while web.asked.total() < after + 2 or len(made(library)) < after - previews._LOOK_AHEAD:
+        while web.asked.total() < after + 2 or len(made(library)) < after - previews._PICTURES_AHEAD:
             assert time.monotonic() < give_up_s
             time.sleep(0.05)
         assert worker.poll() is None
@@ -181,12 +181,12 @@ def test_a_kill_costs_only_what_was_under_way(tmp_path, encoder, web, after):
     web.asked.clear()
     report = library.previews(limits=HERE)
     assert report.failed == 0
-    assert len(web.asked) <= ROWS - (after - previews._LOOK_AHEAD)
+    assert len(web.asked) <= ROWS - (after - previews._PICTURES_AHEAD)
     assert all(shown(library).values())
     assert library.verify() == []
 
 
-def test_a_damaged_note_of_what_was_made_is_told(tmp_path, encoder, web):
+def test_a_damaged_preview_queue_is_refused(tmp_path, encoder, web):
     library = imported(tmp_path, encoder, [web.url("red.jpg")])
     (tmp_path / "l" / "previews.db").write_bytes(b"no database" * 500)
     with pytest.raises(FormatError, match=r"remove .*previews\.db"):
@@ -197,12 +197,12 @@ def test_a_damaged_note_of_what_was_made_is_told(tmp_path, encoder, web):
 
 def test_the_command(tmp_path, encoder, web, capsys):
     imported(tmp_path, encoder, [web.url("red.jpg"), web.url("gone.jpg"), "a.jpg"])
-    place = str(tmp_path / "l")
-    assert main(["previews", place, "--allow-private"]) == 0
+    library_path = str(tmp_path / "l")
+    assert main(["previews", library_path, "--allow-private"]) == 0
     said = capsys.readouterr().err
     assert "1 previews made, 1 could not be made" in said
     assert "1 originals are files: pass their folder with --originals DIR" in said
     assert "1 x the server answers 404 (Not Found)" in said
     web.routes["gone.jpg"] = answer(body=picture())
-    assert main(["previews", place, "--allow-private", "--retry-failed"]) == 0
+    assert main(["previews", library_path, "--allow-private", "--retry-failed"]) == 0
     assert "1 previews made, 0 could not be made" in capsys.readouterr().err

@@ -22,7 +22,7 @@ def names(library):
 ALL = {name.rpartition("/")[2] for name in PICTURES}
 
 
-def test_by_id(opened):
+def test_remove_by_id(opened):
     best = opened.search("red", 2)
     assert opened.remove([hit.id for hit in best]) == 2
     assert len(opened) == len(opened.search("red", 99)) == len(PICTURES) - 2
@@ -30,14 +30,14 @@ def test_by_id(opened):
     assert verify(opened.info().path) == []
 
 
-def test_by_path(opened, folder):
+def test_remove_by_path(opened, folder):
     assert opened.remove(folder / "red.jpg") == 1
     assert opened.remove([folder / "deep"]) == 2
     assert names(opened) == ALL - {"red.jpg", "blue.webp", "yellow.gif"}
     assert all((folder / name).exists() for name in PICTURES)
 
 
-def test_what_was_removed_stays_away_until_it_is_asked_for(opened, folder):
+def test_removed_pictures_return_only_by_add(opened, folder):
     opened.remove(folder / "red.jpg")
     report = opened.sync()
     assert (report.added, report.unchanged) == (0, len(PICTURES))
@@ -47,13 +47,13 @@ def test_what_was_removed_stays_away_until_it_is_asked_for(opened, folder):
     assert names(opened) == ALL
 
 
-def test_what_was_removed_and_changes_comes_back(opened, folder):
+def test_a_removed_file_that_changes_is_indexed_again(opened, folder):
     opened.remove(folder / "red.jpg")
     Image.new("RGB", (9, 9), "cyan").save(folder / "red.jpg")
     assert opened.sync().added == 1
 
 
-def test_what_was_removed_and_is_moved_stays_away(opened, folder):
+def test_a_removed_file_that_moves_stays_removed(opened, folder):
     opened.remove(folder / "red.jpg")
     (folder / "red.jpg").rename(folder / "rouge.jpg")
     report = opened.sync()
@@ -84,7 +84,7 @@ def test_an_import_is_forgotten(opened, tmp_path, encoder):
     assert not library.info().has_remote
 
 
-def test_all_or_nothing(opened, folder, tmp_path):
+def test_remove_is_atomic(opened, folder, tmp_path):
     with pytest.raises(ItemNotFoundError, match="7000"):
         opened.remove([1, 7000])
     with pytest.raises(InputError, match="expected a picture or folder of this library"):

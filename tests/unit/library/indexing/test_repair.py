@@ -4,14 +4,16 @@ import pytest
 
 from snapseek.errors import FormatError, LibraryNotFoundError
 from snapseek.library import Library, RepairReport, repair, verify
-from snapseek.library.storage.database import FILE_NAME, Database
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.schema import FILE_NAME
 from tests.conftest import PICTURES
+from tests.support.databases import one_commit
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
 
 
 @pytest.fixture
-def place(folder, tmp_path, encoder):
+def library_path(folder, tmp_path, encoder):
     Library.build(folder, tmp_path / "l", encoder=encoder)
     laion = write_embeddings(tmp_path / "laion", unit_rows(30, dim=3).astype("f2"))
     Library.import_vectors(laion, tmp_path / "l", encoder=encoder)
@@ -22,39 +24,39 @@ def ids(library):
     return {hit.uri: hit.id for hit in library.browse(99)}
 
 
-def stem_of(place, *, imported):
-    with Database.open(place) as catalogue:
-        (stem,) = [row.stem for row in catalogue.shards() if (row.source is not None) == imported]
+def stem_of(library_path, *, imported):
+    with Database.open(library_path) as database:
+        (stem,) = [row.stem for row in database.shards.all() if (row.source is not None) == imported]
     return stem
 
 
-def test_a_whole_library_stays_as_it_is(place):
-    version = Library.open(place).version
-    assert repair(place) == RepairReport()
-    assert Library.open(place).version == version
+def test_repair_of_a_sound_library_changes_nothing(library_path):
+    version = Library.open(library_path).version
+    assert repair(library_path) == RepairReport()
+    assert Library.open(library_path).version == version
 
 
 @pytest.mark.parametrize("suffix", [".snap", ".arrow"])
-def test_pictures_of_a_broken_shard_are_embedded_again(place, encoder, suffix):
-    before = ids(Library.open(place))
-    (place / "shards" / f"{stem_of(place, imported=False)}{suffix}").write_bytes(b"broken")
-    report = repair(place)
+def test_pictures_of_a_broken_shard_are_embedded_again(library_path, encoder, suffix):
+    before = ids(Library.open(library_path))
+    (library_path / "shards" / f"{stem_of(library_path, imported=False)}{suffix}").write_bytes(b"broken")
+    report = repair(library_path)
     assert (report.shards_dropped, report.to_embed, report.to_import) == (1, len(PICTURES), ())
-    assert verify(place) == []
-    library = Library.open(place, encoder=encoder)
+    assert verify(library_path) == []
+    library = Library.open(library_path, encoder=encoder)
     assert len(library) == 30
     assert library.sync().updated == len(PICTURES)
     assert ids(library) == before
-    assert verify(place) == []
+    assert verify(library_path) == []
 
 
-def test_a_broken_import_is_to_be_imported_again(place, tmp_path, encoder):
-    (place / "shards" / f"{stem_of(place, imported=True)}.snap").unlink()
-    report = repair(place)
+def test_a_broken_import_is_to_be_imported_again(library_path, tmp_path, encoder):
+    (library_path / "shards" / f"{stem_of(library_path, imported=True)}.snap").unlink()
+    report = repair(library_path)
     assert (report.shards_dropped, report.to_embed) == (1, 0)
     assert report.to_import == (tmp_path / "laion",)
-    assert len(Library.open(place)) == len(PICTURES)
-    library = Library.import_vectors(tmp_path / "laion", place, encoder=encoder)
+    assert len(Library.open(library_path)) == len(PICTURES)
+    library = Library.import_vectors(tmp_path / "laion", library_path, encoder=encoder)
     assert (len(library), library.verify()) == (len(PICTURES) + 30, [])
 
 
@@ -69,22 +71,22 @@ def test_a_broken_import_is_to_be_imported_again(place, tmp_path, encoder):
         "UPDATE settings SET value = '2' WHERE name = 'next_id'",
     ],
 )
-def test_a_catalogue_that_tells_another_story_is_mended(place, tmp_path, encoder, statement):
-    with Database.writing(place) as catalogue:
-        catalogue.connection.execute(statement)
-    assert verify(place)
-    assert repair(place).problems
-    assert verify(place) == []
-    Library.import_vectors(tmp_path / "laion", place, encoder=encoder)
-    library = Library.open(place, encoder=encoder)
+def test_inconsistent_tables_are_repaired(library_path, tmp_path, encoder, statement):
+    with one_commit(library_path) as database:
+        database.connection.execute(statement)
+    assert verify(library_path)
+    assert repair(library_path).problems
+    assert verify(library_path) == []
+    Library.import_vectors(tmp_path / "laion", library_path, encoder=encoder)
+    library = Library.open(library_path, encoder=encoder)
     library.sync()
     assert (len(library), library.verify()) == (len(PICTURES) + 30, [])
     assert len({hit.id for hit in library.browse(99)}) == len(library)
 
 
-def test_a_catalogue_that_cannot_be_read(place):
-    (place / FILE_NAME).write_bytes(b"not a database" * 100)
+def test_repair_refuses_an_unreadable_database(library_path):
+    (library_path / FILE_NAME).write_bytes(b"not a database" * 100)
     with pytest.raises(FormatError, match="damaged"):
-        repair(place)
+        repair(library_path)
     with pytest.raises(LibraryNotFoundError):
-        repair(place / "nowhere")
+        repair(library_path / "nowhere")

@@ -1,4 +1,4 @@
-"""snapseek.library.indexing.sync: folders that change, taken up with as little work as can be."""
+"""snapseek.library.indexing.sync: folders that change, synced with as little work as possible."""
 
 import os
 import shutil
@@ -26,13 +26,13 @@ def embedded(monkeypatch):
     names = []
     inner = sync.embed_pictures
 
-    def spy(pictures, *rest):
+    def spy(pictures, *arguments):
         def noted():
             for picture in pictures:
                 names.append(picture.within)
                 yield picture
 
-        return inner(noted(), *rest)
+        return inner(noted(), *arguments)
 
     monkeypatch.setattr(sync, "embed_pictures", spy)
     return names
@@ -51,7 +51,7 @@ def counts(report):
     return (report.added, report.updated, report.moved, report.removed, report.unchanged, report.failed)
 
 
-def test_nothing_changed(opened, embedded):
+def test_a_sync_without_changes_embeds_nothing(opened, embedded):
     version = opened.version
     assert counts(opened.sync()) == (0, 0, 0, 0, len(PICTURES), 0)
     assert embedded == []
@@ -67,7 +67,7 @@ def test_only_what_is_new_is_embedded(opened, folder, embedded):
     assert opened.search("cyan", 1)[0].meta["name"] == "more.png"
 
 
-def test_what_changed_keeps_its_id(opened, folder, embedded):
+def test_a_changed_file_keeps_its_id(opened, folder, embedded):
     before = ids(opened)
     paint(folder / "red.jpg", "cyan")
     assert counts(opened.sync()) == (0, 1, 0, 0, len(PICTURES) - 1, 0)
@@ -77,7 +77,7 @@ def test_what_changed_keeps_its_id(opened, folder, embedded):
     assert len(opened) == len(opened.browse(99)) == len(PICTURES)
 
 
-def test_what_is_gone_is_found_no_more(opened, folder, embedded):
+def test_a_gone_file_is_not_found(opened, folder, embedded):
     before = ids(opened)
     (folder / "red.jpg").unlink()
     assert counts(opened.sync()) == (0, 0, 0, 1, len(PICTURES) - 1, 0)
@@ -90,7 +90,7 @@ def test_what_is_gone_is_found_no_more(opened, folder, embedded):
     assert ids(opened)["red2.png"] > max(before.values())
 
 
-def test_what_was_moved_keeps_its_id_and_vector(opened, folder, embedded):
+def test_a_moved_file_keeps_id_and_vector(opened, folder, embedded):
     before = ids(opened)
     vector = opened.vector(before["red.jpg"])
     (folder / "new").mkdir()
@@ -121,7 +121,7 @@ def test_a_copy_of_a_file_that_stays_is_new(opened, folder, embedded):
     assert embedded == ["copy.jpg"]
 
 
-def test_another_time_alone_embeds_nothing(opened, folder, embedded):
+def test_a_new_modification_time_alone_embeds_nothing(opened, folder, embedded):
     before = ids(opened)
     os.utime(folder / "red.jpg", ns=(10**18, 10**18))
     assert counts(opened.sync()) == (0, 0, 0, 0, len(PICTURES), 0)
@@ -133,7 +133,7 @@ def test_another_time_alone_embeds_nothing(opened, folder, embedded):
     assert opened.version == version
 
 
-def test_the_same_size_and_another_content(opened, folder, embedded):
+def test_new_content_of_the_same_size_is_embedded(opened, folder, embedded):
     paint(folder / "white.bmp", "cyan", (60, 40))
     assert opened.sync().updated == 1
     assert opened.search("cyan", 1)[0].meta["name"] == "white.bmp"
@@ -151,27 +151,28 @@ def test_a_file_that_failed_is_not_tried_again_until_it_changes(opened, folder, 
     assert opened.failures() == []
 
 
-def test_a_picture_that_breaks_is_gone(opened, folder):
+def test_a_picture_that_becomes_unreadable_is_removed(opened, folder):
     (folder / "red.jpg").write_bytes(b"no picture")
     report = opened.sync()
     assert counts(report) == (0, 0, 0, 0, len(PICTURES) - 1, 1)
     assert "red.jpg" not in ids(opened)
 
 
-def test_an_absent_folder_takes_nothing_away(opened, folder):
+def test_an_absent_folder_removes_nothing(opened, folder):
     folder.rename(folder.with_name("away"))
     report = opened.sync()
     assert report.missing == (folder,)
     assert len(opened) == len(PICTURES)
     folder.mkdir()  # as where a disk is not mounted
     assert opened.sync().missing == (folder,)
-    with pytest.raises(InputError, match="found none"):
+    with pytest.raises(InputError) as caught:
         opened.sync(folder)
+    assert caught.value.got == "none"
     assert len(opened) == len(PICTURES)
 
 
 @pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root may look anywhere")
-def test_a_folder_that_cannot_be_looked_into_takes_nothing_away(opened, folder):
+def test_an_unreadable_folder_removes_nothing(opened, folder):
     (folder / "deep").chmod(0)
     try:
         assert opened.sync().removed == 0
@@ -180,7 +181,7 @@ def test_a_folder_that_cannot_be_looked_into_takes_nothing_away(opened, folder):
     assert len(opened) == len(PICTURES)
 
 
-def test_an_unreadable_folder_hides_and_does_not_remove(opened, folder, monkeypatch):
+def test_pictures_of_an_unreadable_folder_stay(opened, folder, monkeypatch):
     find = open.find_pictures
 
     def hiding(root):
@@ -214,11 +215,12 @@ def test_single_files(opened, tmp_path, folder, embedded):
     (tmp_path / "else" / "cyan.png").unlink()
     assert opened.sync().removed == 1
     assert "never.png" not in embedded
-    with pytest.raises(InputError, match="found nothing"):
+    with pytest.raises(InputError) as caught:
         opened.add(tmp_path / "else" / "cyan.png")
+    assert caught.value.got.startswith("nothing at")
 
 
-def test_a_stopped_index_goes_on(folder, tmp_path, encoder, monkeypatch, embedded):
+def test_an_interrupted_index_resumes(folder, tmp_path, encoder, monkeypatch, embedded):
     monkeypatch.setattr(batch_writer, "BATCH_ROWS", 2)
     whole = ids(Library.build(folder, tmp_path / "whole", encoder=encoder))
     embedded.clear()
@@ -237,7 +239,7 @@ def test_a_stopped_index_goes_on(folder, tmp_path, encoder, monkeypatch, embedde
     assert ids(library) == whole
 
 
-def test_another_model_embeds_all_anew(opened, folder, tmp_path, encoder):
+def test_another_model_embeds_everything_again(opened, folder, tmp_path, encoder):
     before = ids(opened)
     other = write_tiny_model(tmp_path / "other", mean=(0.4,) * 3)
     new = Library.build(folder, tmp_path / "l", encoder=Encoder.load(other))
@@ -249,7 +251,7 @@ def test_another_model_embeds_all_anew(opened, folder, tmp_path, encoder):
         Library.build(tmp_path / "more", tmp_path / "l", encoder=encoder)
 
 
-def test_a_library_of_lists_is_synced_as_any_other(folder, tmp_path, encoder, embedded, monkeypatch):
+def test_a_library_with_an_ivf_index_is_synced(folder, tmp_path, encoder, embedded, monkeypatch):
     monkeypatch.setattr("snapseek.vectors.index.FLAT_ROWS", 5)
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     assert [part.is_flat for part in opened.snapshot()._shards.parts] == [False]

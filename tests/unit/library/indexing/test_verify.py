@@ -8,9 +8,10 @@ import pytest
 from snapseek.errors import LibraryNotFoundError
 from snapseek.library import Library, verify
 from snapseek.library.records.arrow_file import SCHEMA
-from snapseek.library.storage import database
 from snapseek.library.storage.database import Database
+from snapseek.library.storage.schema import FILE_NAME
 from tests.conftest import PICTURES, write_pictures
+from tests.support.databases import one_commit
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
 
@@ -18,34 +19,34 @@ from tests.support.vector_rows import unit_rows
 @pytest.fixture
 def grown(folder, tmp_path, encoder):
     """A library with a tombstone, a moved picture, one that is broken, and vectors."""
-    place = tmp_path / "l"
-    library = Library.build(folder, place, encoder=encoder)
+    library_path = tmp_path / "l"
+    library = Library.build(folder, library_path, encoder=encoder)
     laion = write_embeddings(tmp_path / "laion", unit_rows(30, dim=3).astype("f2"))
-    Library.import_vectors(laion, place, encoder=encoder)
+    Library.import_vectors(laion, library_path, encoder=encoder)
     (folder / "bad.jpg").write_bytes(b"x")
     (folder / "red.jpg").rename(folder / "deep" / "red2.jpg")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("snapseek.library.indexing.compact.SMALL_ROWS", 0)
-        patch.setattr("snapseek.library.indexing.compact._MOST_DEAD", 1)
+        patch.setattr("snapseek.library.indexing.compact._MAX_DELETED", 1)
         library.sync()
         library.refresh()
         library.remove(library.search("green", 1)[0].id)
-    with Database.open(place) as opened:
-        assert opened.tombstones()
-        assert len(opened.shards()) == 3
-    return place
+    with Database.open(library_path) as opened:
+        assert opened.shards.tombstones()
+        assert len(opened.shards.all()) == 3
+    return library_path
 
 
-def shards(place, suffix):
-    return sorted((place / "shards").glob(f"*{suffix}"))
+def shards(library_path, suffix):
+    return sorted((library_path / "shards").glob(f"*{suffix}"))
 
 
-def test_a_whole_library(grown):
+def test_a_sound_library_has_no_problems(grown):
     assert verify(grown) == []
     assert Library.open(grown).verify() == []
 
 
-def test_progress_ends_at_all(grown):
+def test_progress_ends_at_1(grown):
     seen = []
     verify(grown, seen.append)
     assert seen[-1] == 1
@@ -71,7 +72,7 @@ def test_any_damage_to_a_file_is_found(grown, suffix, damage):
         else:
             path.write_bytes(broken[damage])
         problems = verify(grown)
-        assert path.stem in {problem.place.name.split(".")[0] for problem in problems}
+        assert path.stem in {problem.path.name.split(".")[0] for problem in problems}
         path.write_bytes(good)
         assert verify(grown) == []
 
@@ -79,9 +80,9 @@ def test_any_damage_to_a_file_is_found(grown, suffix, damage):
 def test_every_bit_of_the_records_counts(grown):
     path = shards(grown, ".arrow")[0]
     good = path.read_bytes()
-    for place in range(0, len(good), len(good) // 40):
+    for library_path in range(0, len(good), len(good) // 40):
         data = bytearray(good)
-        data[place] ^= 0x10
+        data[library_path] ^= 0x10
         path.write_bytes(data)
         assert verify(grown) != []
 
@@ -93,14 +94,14 @@ def test_every_bit_of_the_records_counts(grown):
         ("UPDATE files SET item = 999 WHERE item = (SELECT max(item) FROM files)", "found none for 1"),
         ("DELETE FROM tombstones", "newer shard has, too"),
         ("INSERT INTO tombstones SELECT stem, 999 FROM shards", "tombstones of no row"),
-        ("UPDATE shards SET rows = rows + 1", "expected 7 rows of 3 numbers, found 6 rows of 3"),
+        ("UPDATE shards SET rows = rows + 1", "expected 7 rows of dimension 3, got 6 rows of dimension 3"),
         ("UPDATE settings SET value = '2' WHERE name = 'next_id'", "next_id of at least"),
     ],
 )
-def test_a_catalogue_that_tells_another_story(grown, statement, message):
-    with Database.writing(grown) as opened:
+def test_inconsistent_tables_are_found(grown, statement, message):
+    with one_commit(grown) as opened:
         opened.connection.execute(statement)
-    assert any(message in problem.what for problem in verify(grown))
+    assert any(message in problem.message for problem in verify(grown))
 
 
 def test_a_damaged_database_is_found(folder, tmp_path, encoder, monkeypatch):
@@ -108,11 +109,11 @@ def test_a_damaged_database_is_found(folder, tmp_path, encoder, monkeypatch):
     for number in range(30):
         shutil.copytree(write_pictures(tmp_path / "p"), many / str(number))
     Library.build(many, tmp_path / "l", encoder=encoder)
-    path = tmp_path / "l" / database.FILE_NAME
+    path = tmp_path / "l" / FILE_NAME
     data = bytearray(path.read_bytes())
     data[-2000:-1000] = b"\xff" * 1000
     path.write_bytes(data)
-    assert any(problem.place == path for problem in verify(tmp_path / "l"))
+    assert any(problem.path == path for problem in verify(tmp_path / "l"))
 
 
 def test_a_preview_that_is_too_large_is_found(folder, tmp_path, encoder, monkeypatch):
@@ -124,24 +125,24 @@ def test_a_preview_that_is_too_large_is_found(folder, tmp_path, encoder, monkeyp
     table = table.set_column(table.schema.get_field_index("preview"), table.schema.field("preview"), previews)
     with pa.ipc.new_file(path, table.schema) as writer:
         writer.write_table(table)
-    with Database.writing(tmp_path / "l") as opened:
+    with one_commit(tmp_path / "l") as opened:
         opened.connection.execute("UPDATE shards SET records_crc = NULL")
-    assert "at most 500 bytes, found one of 501" in library.verify()[0].what
+    assert "at most 500 bytes, got one of 501" in library.verify()[0].message
 
 
-def test_a_flipped_bit_of_a_column_index_is_found_and_mended(grown, monkeypatch):
+def test_a_flipped_bit_of_a_column_index_is_found_and_repaired(grown, monkeypatch):
     monkeypatch.setattr("snapseek.library.columns.column_store.KEPT_ROWS", 1)
     expected = Library.open(grown).browse(where="type:jpeg").total
     path = shards(grown, f".{SCHEMA.get_field_index('kind')}.facet")[0]
     whole = path.read_bytes()
-    for place in (-1, 20):  # in the last array, in the header
+    for library_path in (-1, 20):  # in the last array, in the header
         data = bytearray(whole)
-        data[place] ^= 1
+        data[library_path] ^= 1
         path.write_bytes(data)
         assert Library.open(grown).browse(where="type:jpeg").total == expected
         path.write_bytes(data)
         (problem,) = verify(grown)
-        assert problem.place == path
+        assert problem.path == path
         report = Library.open(grown).repair()
         assert report.problems == (problem,)
         assert report.shards_dropped == 0

@@ -60,7 +60,7 @@ def test_records_come_back_by_row(tmp_path, count):
         assert records.ids()[row] == 1000 - row
 
 
-def test_meta_is_what_the_source_added(tmp_path):
+def test_extra_columns_are_those_of_the_source(tmp_path):
     records = Records(written(tmp_path / "r.arrow", 1))
     ((_, own),) = records.get([0])
     assert list(own) == [
@@ -78,7 +78,7 @@ def test_meta_is_what_the_source_added(tmp_path):
     ]
 
 
-def test_a_file_of_before_lacks_the_newer_columns_and_opens(tmp_path):
+def test_a_file_without_newer_columns_opens(tmp_path):
     """Two shards of one library may have different columns."""
     old = pa.schema([field for field in SCHEMA if field.name not in NEWER])
     writer = RecordWriter(tmp_path / "old.arrow", old)
@@ -120,13 +120,13 @@ def test_an_arrow_file_of_something_else_is_refused(tmp_path):
         Records(tmp_path / "r.arrow")
 
 
-def test_a_place_that_cannot_be_written(tmp_path):
+def test_a_file_that_cannot_be_written(tmp_path):
     with pytest.raises(StorageError, match="cannot write"):
         RecordWriter(tmp_path / "no" / "such" / "folder.arrow")
 
 
-def test_records_are_brought_into_any_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_PIECE_BYTES", 1)
+def test_records_are_gathered_in_any_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CHUNK_BYTES", 1)
     records = Records(written(tmp_path / "r.arrow", 3000))
     order = np.random.default_rng(0).permutation(3000)
     batches = list(records.in_order(order))
@@ -135,7 +135,7 @@ def test_records_are_brought_into_any_order(tmp_path, monkeypatch):
     assert batches[0].column("uri")[0].as_py() == f"file:///p/{order[0]}.jpg"
 
 
-def test_raw_bytes_are_no_part_of_an_answer_and_all_else_is_json(tmp_path):
+def test_answers_have_json_values_and_no_raw_bytes(tmp_path):
     own = {
         "day": date(2020, 1, 2),
         "price": Decimal("1.50"),
@@ -155,7 +155,7 @@ def test_raw_bytes_are_no_part_of_an_answer_and_all_else_is_json(tmp_path):
     assert json.dumps(meta)
 
 
-def test_a_library_of_before_goes_on(tmp_path, encoder, monkeypatch):
+def test_a_library_of_an_earlier_version_is_synced(tmp_path, encoder, monkeypatch):
     """Pictures indexed without the newer columns, and then others with them; and merged."""
     old = pa.schema([field for field in SCHEMA if field.name not in NEWER])
     folder = write_pictures(tmp_path / "pictures")
@@ -176,7 +176,7 @@ def test_a_library_of_before_goes_on(tmp_path, encoder, monkeypatch):
     assert [hit.meta.get("kind") for hit in library.browse(count + 1)] == [None] * count + ["jpeg"]
 
 
-def test_values_that_python_cannot_have_are_told_as_text(tmp_path):
+def test_values_that_python_lacks_are_text(tmp_path):
     kinds = {
         "day": (pa.date32(), 2**30),
         "wait": (pa.duration("s"), 2**62),

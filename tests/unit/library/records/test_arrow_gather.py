@@ -59,7 +59,7 @@ def test_values_are_those_that_were_written(data, tmp_path_factory):
         )
     )
     rows = np.array(wanted, np.int64).reshape(-1, 2)
-    assert read(rows[:, 0], rows[:, 1]) == [batches[batch][place] for batch, place in wanted]
+    assert read(rows[:, 0], rows[:, 1]) == [batches[batch][index] for batch, index in wanted]
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -81,7 +81,7 @@ def test_other_types_are_left_to_arrow(tmp_path, kind):
     assert file_of(tmp_path / "a.arrow", kind, [[None]]).values_of("it") is None
 
 
-def test_a_column_that_lies_elsewhere_is_left_to_arrow(tmp_path):
+def test_a_column_outside_the_file_is_left_to_arrow(tmp_path):
     path = tmp_path / "a.arrow"
     schema = pa.schema({"it": pa.string()})
     with pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:

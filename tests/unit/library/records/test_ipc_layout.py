@@ -69,14 +69,14 @@ def blocks_at(data):
     return data.index(first, footer)
 
 
-@pytest.mark.parametrize("place", [0, 24])
+@pytest.mark.parametrize("field", [0, 24])
 @pytest.mark.parametrize("offset", [-8, 0, 4, 1 << 40, "other"])
-def test_record_batches_that_share_bytes_or_lie_outside_are_refused(place, offset):
+def test_record_batches_that_share_bytes_or_lie_outside_are_refused(field, offset):
     batch = batch_of(a=pa.array(range(100)))
     data = bytearray(file_of(batch.schema, batch, batch))
-    at = blocks_at(data)
-    other = struct.unpack_from("<q", data, at + 24 - place)[0]
-    struct.pack_into("<q", data, at + place, other if offset == "other" else offset)
+    start = blocks_at(data)
+    other = struct.unpack_from("<q", data, start + 24 - field)[0]
+    struct.pack_into("<q", data, start + field, other if offset == "other" else offset)
     with pytest.raises(LayoutError):
         check_layout(memoryview(data))
 
@@ -84,8 +84,8 @@ def test_record_batches_that_share_bytes_or_lie_outside_are_refused(place, offse
 def test_buffers_that_share_bytes_are_refused():
     batch = batch_of(a=pa.array([1] * 64), b=pa.array([2] * 64))
     data = bytearray(file_of(batch.schema, batch))
-    at = data.index(struct.pack("<qqqq", 512, 0, 512, 512)) + 16
-    data[at : at + 16] = struct.pack("<qq", 0, 512)
+    start = data.index(struct.pack("<qqqq", 512, 0, 512, 512)) + 16
+    data[start : start + 16] = struct.pack("<qq", 0, 512)
     with pytest.raises(LayoutError, match="overlap"):
         check_layout(memoryview(data))
 
@@ -94,9 +94,9 @@ def test_more_values_than_bytes_are_refused():
     batch = batch_of(id=pa.array([1]), a=pa.array([[None]], pa.list_(pa.null())))
     data = bytearray(file_of(batch.schema, batch))
     node = struct.pack("<qqqq", 1, 0, 1, 1)
-    at = data.index(node) + 16
-    data[at : at + 16] = struct.pack("<qq", 1 << 40, 1 << 40)
-    with pytest.raises(LayoutError, match="room"):
+    start = data.index(node) + 16
+    data[start : start + 16] = struct.pack("<qq", 1 << 40, 1 << 40)
+    with pytest.raises(LayoutError, match="more values than fit"):
         check_layout(memoryview(data))
 
 
@@ -140,17 +140,17 @@ def test_false_offsets_are_an_error_before_any_kernel_runs(tmp_path):
     path = tmp_path / "r.arrow"
     records = write_records(path, [{"caption": "text " * row} for row in range(9)])
     offsets = records.batches[0].column("caption").buffers()[1]
-    at = offsets.address - records._mapped.address
+    start = offsets.address - records._mapped.address
     del records
     data = bytearray(path.read_bytes())
-    data[at + 4 : at + 8] = np.int32(2**31 - 1).tobytes()
+    data[start + 4 : start + 8] = np.int32(2**31 - 1).tobytes()
     path.write_bytes(data)
     with pytest.raises(FormatError, match=r"r\.arrow is damaged.*snapseek repair"):
         Records(path)
 
 
 @pytest.mark.parametrize(("name", "value"), [("width", None), ("uri", None), ("id", None)])
-def test_a_record_without_what_all_have_is_refused(tmp_path, name, value):
+def test_a_record_without_required_columns_is_refused(tmp_path, name, value):
     with pytest.raises(FormatError, match=f"column {name} lacks values"):
         write_records(tmp_path / "r.arrow", [{name: value}])
 

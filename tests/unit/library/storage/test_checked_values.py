@@ -10,7 +10,8 @@ import pytest
 from snapseek.errors import FormatError, LibraryBusyError, StorageError
 from snapseek.library import Library, verify
 from snapseek.library.storage.checked_values import Checker
-from snapseek.library.storage.database import Database, translated
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.sqlite_connection import as_library_error
 from tests.support import read_mutations
 
 check = Checker(Path("/l/library.db"), "make it again")
@@ -40,7 +41,7 @@ check = Checker(Path("/l/library.db"), "make it again")
         (check.settings, {"fingerprint": "x"}),
     ],
 )
-def test_what_is_wrong_is_told_with_the_file_and_the_repair(method, value):
+def test_invalid_values_name_the_file_and_the_repair(method, value):
     with pytest.raises(FormatError, match=r"^/l/library\.db is damaged: expected .*; make it again$"):
         method(value)
 
@@ -51,7 +52,7 @@ def test_long_values_are_cut():
     assert len(str(caught.value)) < 300
 
 
-def test_what_is_right_comes_back():
+def test_valid_values_are_returned():
     assert check.whole(7, "rows") == 7
     assert check.whole_or_none(None, "a checksum") is None
     assert check.stem("0123456789abcdef") == "0123456789abcdef"
@@ -71,24 +72,24 @@ def test_what_is_right_comes_back():
         (None, FormatError),
     ],
 )
-def test_what_an_error_of_sqlite_means(code, kind):
+def test_sqlite_errors_map_to_library_errors(code, kind):
     error = sqlite3.OperationalError("something")
     if code is not None:
         error.sqlite_errorcode = code
-    assert type(translated(error, Path("/l/library.db"), "make it again")) is kind
+    assert type(as_library_error(error, Path("/l/library.db"), "make it again")) is kind
 
 
 @pytest.fixture
-def place(folder, tmp_path, encoder):
+def library_path(folder, tmp_path, encoder):
     Library.build(folder, tmp_path / "l", encoder=encoder)
     return tmp_path / "l"
 
 
-def changed(place, *statements):
+def changed(library_path, *statements):
     """Statements that the schema would refuse."""
-    with closing(sqlite3.connect(place / "library.db", isolation_level=None)) as connection:
+    with closing(sqlite3.connect(library_path / "library.db", isolation_level=None)) as connection:
         read_mutations.loosen(connection)
-    with closing(sqlite3.connect(place / "library.db", isolation_level=None)) as connection:
+    with closing(sqlite3.connect(library_path / "library.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         for statement in statements:
             connection.execute(statement)
@@ -110,29 +111,29 @@ def changed(place, *statements):
         "DROP TABLE tombstones",
     ],
 )
-def test_a_database_with_false_values_is_refused_by_all_that_reads(place, statement):
-    changed(place, statement)
+def test_invalid_values_are_refused_by_every_reader(library_path, statement):
+    changed(library_path, statement)
     with pytest.raises(FormatError, match=r"library\.db|shard"):
-        Library.open(place)
+        Library.open(library_path)
     with suppress(FormatError):
-        assert verify(place) != []
+        assert verify(library_path) != []
 
 
 @pytest.mark.parametrize("value", ["CAST(x'ff41' AS TEXT)", "x'ff'"])
-def test_failures_that_cannot_be_read_are_an_error_of_ours(place, value):
-    library = Library.open(place)
-    changed(place, f"UPDATE files SET reason = {value}, item = NULL")
+def test_unreadable_failures_raise_format_error(library_path, value):
+    library = Library.open(library_path)
+    changed(library_path, f"UPDATE files SET reason = {value}, item = NULL")
     with pytest.raises(FormatError, match=r"library\.db is damaged"):
         library.failures()
 
 
-def test_a_tombstone_of_no_row_takes_nothing_away(place):
-    count = len(Library.open(place))
-    changed(place, "INSERT INTO tombstones SELECT stem, 999999 FROM shards")
-    assert len(Library.open(place)) == count
+def test_a_tombstone_without_a_row_deletes_nothing(library_path):
+    count = len(Library.open(library_path))
+    changed(library_path, "INSERT INTO tombstones SELECT stem, 999999 FROM shards")
+    assert len(Library.open(library_path)) == count
 
 
-def test_a_path_that_leads_out_of_its_folder_is_not_read(place):
-    changed(place, "UPDATE files SET within = CAST('../x.jpg' AS BLOB) WHERE item = 1")
-    with Database.open(place) as catalogue, pytest.raises(FormatError, match="a path below a folder"):
-        list(catalogue.files())
+def test_a_path_out_of_its_folder_is_refused(library_path):
+    changed(library_path, "UPDATE files SET within = CAST('../x.jpg' AS BLOB) WHERE item = 1")
+    with Database.open(library_path) as database, pytest.raises(FormatError, match="a path below a folder"):
+        list(database.files.all())

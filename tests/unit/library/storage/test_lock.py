@@ -31,7 +31,7 @@ def test_one_at_a_time(tmp_path):
         pass
 
 
-def test_a_process_that_is_killed_lets_go(tmp_path):
+def test_a_killed_process_releases_the_lock(tmp_path):
     path = tmp_path / "lock"
     holder = subprocess.Popen([sys.executable, "-c", HOLD, path], stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"
@@ -44,7 +44,7 @@ def test_a_process_that_is_killed_lets_go(tmp_path):
         pass
 
 
-def test_a_lock_that_was_taken_away_is_not_held_by_two(tmp_path):
+def test_a_removed_lock_file_is_not_held_by_two(tmp_path):
     path = tmp_path / "lock"
     with writer_lock(path, 0):
         path.unlink()
@@ -55,6 +55,6 @@ def test_a_lock_that_was_taken_away_is_not_held_by_two(tmp_path):
             assert time.monotonic() - began_s >= 0.1
 
 
-def test_a_place_where_no_file_can_be(tmp_path):
+def test_a_lock_file_that_cannot_be_created(tmp_path):
     with pytest.raises(StorageError, match="cannot write"), writer_lock(tmp_path / "no" / "lock", 0):
         pass

@@ -8,7 +8,8 @@ from contextlib import closing
 import pytest
 
 from snapseek.library import Library
-from snapseek.library.storage.database import FILE_NAME, Database
+from snapseek.library.storage.database import Database
+from snapseek.library.storage.schema import FILE_NAME
 from tests.conftest import PICTURES
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
@@ -33,14 +34,19 @@ CREATE TABLE files (
 def old(folder, tmp_path, encoder):
     """A library of pictures, a broken one among them, and of vectors, as version 2 wrote it."""
     (folder / "bad.jpg").write_bytes(b"x")
-    place = tmp_path / "l"
-    Library.build(folder, place, encoder=encoder)
+    library_path = tmp_path / "l"
+    Library.build(folder, library_path, encoder=encoder)
     laion = write_embeddings(tmp_path / "laion", unit_rows(30, dim=3).astype("f2"))
-    Library.import_vectors(laion, place, encoder=encoder)
-    with Database.open(place) as new:
-        settings, shards, files, imports = new.settings(), new.shards(), list(new.files()), new.imports()
-    (place / FILE_NAME).unlink()
-    with closing(sqlite3.connect(place / FILE_NAME)) as connection:
+    Library.import_vectors(laion, library_path, encoder=encoder)
+    with Database.open(library_path) as new:
+        settings, shards, files, imports = (
+            new.settings.all(),
+            new.shards.all(),
+            list(new.files.all()),
+            new.imports.all(),
+        )
+    (library_path / FILE_NAME).unlink()
+    with closing(sqlite3.connect(library_path / FILE_NAME)) as connection:
         connection.executescript(FORMAT_2)
         connection.executemany("INSERT INTO settings VALUES (?, ?)", (settings | {"format": "2"}).items())
         rows = [(s.stem, s.rows, os.fsencode(s.source) if s.source else b"") for s in shards]
@@ -59,10 +65,10 @@ def old(folder, tmp_path, encoder):
             row = (os.fsencode(i.source), os.fsencode(i.within), i.size_bytes, i.modified_ns, i.rows, 0, None)
             connection.execute("INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         connection.commit()
-    return place
+    return library_path
 
 
-def test_an_old_library_is_read_as_it_is(old, folder, tmp_path, encoder):
+def test_a_library_of_format_2_is_read_without_a_write(old, folder, tmp_path, encoder):
     before = (old / FILE_NAME).read_bytes()
     library = Library.open(old, encoder=encoder)
     assert len(library) == len(library.search("red", 99)) == len(PICTURES) + 30
@@ -71,15 +77,25 @@ def test_an_old_library_is_read_as_it_is(old, folder, tmp_path, encoder):
     assert (old / FILE_NAME).read_bytes() == before
 
 
-def test_the_next_writer_renews_it(old, folder, tmp_path, encoder):
-    with Database.open(old) as catalogue:
-        read = (catalogue.shards(), list(catalogue.files()), catalogue.imports(), catalogue.folders())
+def test_a_writer_upgrades_a_library_of_format_2(old, folder, tmp_path, encoder):
+    with Database.open(old) as database:
+        read = (
+            database.shards.all(),
+            list(database.files.all()),
+            database.imports.all(),
+            [source.path for source in database.sources.all()],
+        )
     library = Library.open(old, encoder=encoder)
     report = library.sync()
     assert (report.unchanged, report.added) == (len(PICTURES) + 1, 0)
-    with Database.open(old) as catalogue:
-        assert catalogue.settings()["format"] == "3"
-        again = (catalogue.shards(), list(catalogue.files()), catalogue.imports(), catalogue.folders())
+    with Database.open(old) as database:
+        assert database.settings.all()["format"] == "3"
+        again = (
+            database.shards.all(),
+            list(database.files.all()),
+            database.imports.all(),
+            [source.path for source in database.sources.all()],
+        )
     assert again == read
     (folder / "bad.jpg").unlink()
     shutil.copy(folder / "red.jpg", folder / "other.jpg")

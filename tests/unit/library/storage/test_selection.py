@@ -27,7 +27,7 @@ def test_rows_come_in_order_of_their_ids(parts, monkeypatch):
     assert len(Selection(parts, Not(TREE))) == ROWS - len(rows)
 
 
-def test_everything_matches_no_filter(parts):
+def test_no_filter_selects_everything(parts):
     everything = Selection(parts, None)
     assert len(everything) == ROWS
     assert everything.allowed(0) is None
@@ -35,15 +35,15 @@ def test_everything_matches_no_filter(parts):
     assert everything.has(0, 0)
 
 
-def test_lately_asked_filters_are_kept_and_no_more(parts):
+def test_recent_selections_are_cached_up_to_a_bound(parts):
     kept = SelectionCache(parts)
     first = kept.of(TREE)
     assert kept.of(Condition("licence", "=", "cc0")) is first
-    for number in range(selection._KEPT - 1):
+    for number in range(selection._MAX_CACHED - 1):
         kept.of(Condition("rating", "=", number))
     assert kept.of(TREE) is first
-    for number in range(selection._KEPT):
+    for number in range(selection._MAX_CACHED):
         kept.of(Condition("rating", "=", -number - 1))
     again = kept.of(TREE)
     assert again is not first
-    np.testing.assert_array_equal(again.flags[0], first.flags[0])
+    np.testing.assert_array_equal(again.masks[0], first.masks[0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from snapseek.library.storage.database import Database
-from snapseek.library.storage.shard import Shard, ShardDraft, in_order
+from snapseek.library.storage.shard import Shard, ShardDraft, order_of
 from snapseek.library.storage.shard_files import ShardFiles
 from snapseek.library.storage.shard_view import ShardView
 from tests.support.record_files import EMPTY
@@ -17,7 +17,10 @@ ROWS = 700
 def shard(request, tmp_path, monkeypatch):
     if request.param == "ivf":
         monkeypatch.setattr("snapseek.vectors.index.FLAT_ROWS", 300)
-    with Database.holding(tmp_path) as catalogue, ShardDraft(ShardFiles(catalogue, tmp_path), 8) as draft:
+    with (
+        Database.open_for_writing(tmp_path) as database,
+        ShardDraft(ShardFiles(database, tmp_path), 8) as draft,
+    ):
         for item, vector in enumerate(unit_rows(ROWS, dim=8), start=5):
             draft.append(vector[None], EMPTY | {"id": item})
         draft.finish()
@@ -26,7 +29,7 @@ def shard(request, tmp_path, monkeypatch):
     return opened
 
 
-def test_removed_rows_are_nowhere(shard):
+def test_deleted_rows_are_never_returned(shard):
     dead = np.arange(5, ROWS, 3)
     part = ShardView(shard, dead, is_imported=False)
     living = [item for item in range(5, 5 + ROWS) if item not in set(dead.tolist())]
@@ -41,7 +44,7 @@ def test_removed_rows_are_nowhere(shard):
     assert part.row_of(4) is None
 
 
-def test_what_lives_is_found_as_before(shard):
+def test_living_rows_have_the_same_results(shard):
     query = unit_rows(1, dim=8, seed=9)
     ids, scores = shard.search(query, ROWS, exact=True)
     part = ShardView(shard, np.sort(ids[::2]), is_imported=False)
@@ -61,6 +64,6 @@ def test_all_may_be_removed(shard):
 @pytest.mark.parametrize("rows", [0, 1, 2, 500])
 def test_rows_in_order_of_their_ids(rows, step):
     ids = 7 + step * np.random.default_rng(rows).permutation(rows).astype(np.int64)
-    order = in_order(ids)
+    order = order_of(ids)
     assert order.dtype == np.int64
     assert ids[order].tolist() == sorted(ids.tolist())

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from snapseek import user_dirs
 from snapseek.models.hub import probe_cache
 
 OLD_NS = time.time_ns() - 3600 * 10**9
@@ -47,7 +48,7 @@ def test_a_file_just_written_is_not_trusted(file):
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"edition": 1}', "[" * 100_000, "x" * 2_000_000])
 def test_damaged_notes_count_as_none(file, content):
     probe_cache.store_probe("topic", [file], {"dim": 4})
-    (note,) = (probe_cache.cache_folder() / "facts").iterdir()
+    (note,) = (user_dirs.cache_dir() / "facts").iterdir()
     note.write_text(content)
     assert probe_cache.load_probe("topic", [file]) is None
 
@@ -70,17 +71,3 @@ def test_names_that_are_not_text(tmp_path, file):
     file.rename(strange)
     probe_cache.store_probe("topic", [strange], {"dim": 4})
     assert probe_cache.load_probe("topic", [strange]) == {"dim": 4}
-
-
-def test_where_the_cache_lies(monkeypatch, tmp_path):
-    monkeypatch.setenv("SNAPSEEK_CACHE", str(tmp_path))
-    assert probe_cache.cache_folder() == tmp_path
-    monkeypatch.delenv("SNAPSEEK_CACHE")
-    monkeypatch.setattr(probe_cache.sys, "platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
-    assert probe_cache.cache_folder() == tmp_path / "x" / "snapseek"
-    monkeypatch.setattr(probe_cache.sys, "platform", "darwin")
-    assert probe_cache.cache_folder().parts[-3:] == ("Library", "Caches", "snapseek")
-    monkeypatch.setattr(probe_cache.sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
-    assert probe_cache.cache_folder() == tmp_path / "snapseek" / "cache"

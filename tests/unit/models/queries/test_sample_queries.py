@@ -3,9 +3,9 @@ import pytest
 
 from snapseek.errors import InputError
 from snapseek.models import Encoder
-from snapseek.models.hub.probe_cache import cache_folder
 from snapseek.models.queries.query_corpus import generate_queries
 from snapseek.models.queries.sample_queries import sample_queries
+from snapseek.user_dirs import cache_dir
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def starter():
 
 
 def samples():
-    return list((cache_folder() / "samples").glob("*"))
+    return list((cache_dir() / "samples").glob("*"))
 
 
 def test_rows_are_what_the_text_tower_says_of_the_shipped_texts(starter):

@@ -1,0 +1,57 @@
+"""A record of the files in `shards/` that the library wrote; only these are ever removed."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+from snapseek.library.storage.schema import DRAFT
+
+FileIdentity = tuple[int, int | None, int | None]
+"""The inode of a file; of a finished one also its size and its modification time."""
+
+
+class OwnedFileTable:
+    """The tables `own_stems`, `own_files` and `shard_files`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.drafts: set[str] = set()
+        """The stems of the shards that this process is writing."""
+
+    def add_stem(self, stem: str) -> None:
+        """Record, in a commit of its own, that files of this stem are ours."""
+        self._connection.execute("INSERT INTO own_stems VALUES (?, ?)", (stem, DRAFT))
+
+    def add_files(self, stem: str, files: Mapping[str, FileIdentity]) -> None:
+        """Record files that were created, by name, in one commit."""
+        values = [value for name, identity in files.items() for value in (stem, name, *identity)]
+        marks = ", ".join(["(?, ?, ?, ?, ?)"] * len(files))
+        self._connection.execute(f"INSERT OR REPLACE INTO own_files VALUES {marks}", values)  # noqa: S608
+
+    def files_of(self, stem: str) -> dict[str, FileIdentity]:
+        """Return the recorded files of a stem."""
+        query = (
+            "SELECT name, inode, size_bytes, modified_ns FROM own_files WHERE stem = ?1 "
+            "UNION ALL SELECT name, inode, size_bytes, modified_ns FROM shard_files WHERE stem = ?1"
+        )
+        return {name: tuple(identity) for name, *identity in self._connection.execute(query, (stem,))}
+
+    def stems(self) -> dict[str, str]:
+        """Return the stems of files that belong to no shard, each with its state."""
+        try:
+            return dict(self._connection.execute("SELECT stem, state FROM own_stems").fetchall())
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            return {}  # written by an earlier version, which recorded nothing
+
+    def remove_stems(self, stems: Iterable[str]) -> None:
+        """Remove the records of stems that have no file any more, in one commit."""
+        keys = [(stem,) for stem in stems]
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            for table in ("own_stems", "own_files", "shard_files"):
+                self._connection.executemany(f"DELETE FROM {table} WHERE stem = ?", keys)  # noqa: S608
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.rollback()
+            raise

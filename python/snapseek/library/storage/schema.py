@@ -1,0 +1,95 @@
+"""The SQL tables of `library.db`, and the constants that are stored in them."""
+
+FILE_NAME = "library.db"
+LOCK_NAME = "writer.lock"
+SHARDS = "shards"
+"""The directory of the shards' files, inside the library."""
+
+FORMAT = 3
+APPLICATION_ID = 0x534E4150
+""""SNAP": the application id in the header of a `library.db`."""
+
+PICTURES = 0
+"""The `source` of shards that hold the pictures of all folders."""
+
+FOLDER, FILES, IMPORT, URLS = "folder", "files", "import", "urls"
+"""Kinds of sources: every picture below a folder; single files of a folder; a folder of vectors; a list of
+URLs. `snapseek.sources` names further kinds."""
+
+DRAFT, DROPPED, BROKEN = "draft", "dropped", "broken"
+"""States of a stem without a shard: the shard was not finished, is no longer needed, or was unreadable."""
+
+PENDING_BYTES = -1
+"""The size of a file whose picture has to be embedded again, under the id that it has."""
+
+MIN_ID = -(2**63)
+
+TABLES = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE sources (
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    place BLOB NOT NULL,
+    UNIQUE (kind, place)
+) STRICT;
+CREATE TABLE shards (
+    stem TEXT PRIMARY KEY,
+    rows INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    records_crc INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tombstones (stem TEXT, item INTEGER, PRIMARY KEY (stem, item)) STRICT, WITHOUT ROWID;
+CREATE TABLE imports (
+    source INTEGER NOT NULL,
+    within BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    left_out INTEGER NOT NULL,
+    reason TEXT,
+    PRIMARY KEY (source, within),
+    CHECK ((left_out = 0) = (reason IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE TABLE files (
+    source INTEGER NOT NULL,
+    within BLOB NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    content BLOB,
+    item INTEGER,
+    reason TEXT,
+    is_removed INTEGER NOT NULL,
+    PRIMARY KEY (source, within),
+    CHECK ((item IS NULL) <> (reason IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX files_by_item ON files (item) WHERE item IS NOT NULL;
+CREATE INDEX files_left_out ON files (is_removed) WHERE reason IS NOT NULL;
+"""
+
+OWNED_FILE_TABLES = """
+CREATE TABLE IF NOT EXISTS own_stems (
+    stem TEXT PRIMARY KEY,
+    state TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS own_files (
+    stem TEXT,
+    name TEXT,
+    inode INTEGER NOT NULL,
+    size_bytes INTEGER,
+    modified_ns INTEGER,
+    PRIMARY KEY (stem, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS shard_files (
+    stem TEXT,
+    name TEXT,
+    inode INTEGER NOT NULL,
+    size_bytes INTEGER,
+    modified_ns INTEGER,
+    PRIMARY KEY (stem, name)
+) STRICT, WITHOUT ROWID;
+"""
+"""The stems of files that this library wrote and that belong to no shard, and the files that it created.
+Files of shards have a table of their own, so that an abandoned draft leaves no bytes in the database."""
+
+FIRST_ROW = "INSERT INTO settings VALUES ('format', '3')"

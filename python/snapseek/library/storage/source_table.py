@@ -1,0 +1,48 @@
+"""The sources of a library: where its pictures and vectors came from."""
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from snapseek.library.storage.checked_values import Checker
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where pictures or vectors came from: the folder or list at `path`, read as `kind` says."""
+
+    number: int
+    kind: str
+    path: Path
+
+
+class SourceTable:
+    """The table `sources`."""
+
+    def __init__(self, connection: sqlite3.Connection, check: Checker) -> None:
+        self._connection = connection
+        self._check = check
+
+    def all(self) -> list[Source]:
+        """Return every source, in the order in which they were added."""
+        rows = self._connection.execute("SELECT number, kind, place FROM sources ORDER BY number")
+        check = self._check
+        return [
+            Source(check.whole(number, "a source"), check.text(kind, "its kind"), check.path(path))
+            for number, kind, path in rows
+        ]
+
+    def get_or_create(self, kind: str, path: Path) -> Source:
+        """Return the source of that kind and path; add it if it is missing."""
+        key = (kind, os.fsencode(path))
+        self._connection.execute("INSERT OR IGNORE INTO sources (kind, place) VALUES (?, ?)", key)
+        query = "SELECT number FROM sources WHERE kind = ? AND place = ?"
+        return Source(self._connection.execute(query, key).fetchone()[0], kind, path)
+
+    def remove(self, source: Source) -> None:
+        """Remove a source with the rows of its files. Its shards and tombstones stay."""
+        key = (source.number,)
+        self._connection.execute("DELETE FROM files WHERE source = ?", key)
+        self._connection.execute("DELETE FROM imports WHERE source = ?", key)
+        self._connection.execute("DELETE FROM sources WHERE number = ?", key)

@@ -1,0 +1,77 @@
+"""The file of a vector index: where it is written, and what its header says."""
+
+import os
+import struct
+import tempfile
+import weakref
+from contextlib import suppress
+from pathlib import Path
+
+from snapseek.errors import InputError, StorageError
+
+_FILE_NAME = "index.snap"
+
+
+class TemporaryDirectory:
+    """A temporary directory for one index; removed when this object is garbage-collected."""
+
+    def __init__(self) -> None:
+        try:
+            self.path = absolute(tempfile.mkdtemp(prefix="snapseek-"))
+        except OSError as error:
+            raise StorageError(
+                f"could not make a temporary directory: {error.strerror or error}",
+                hint="pass a path instead",
+            ) from error
+        weakref.finalize(self, _remove_temporary, self.path)
+
+
+def _remove_temporary(directory: Path) -> None:
+    """Remove the index in a temporary directory, and the directory if it is empty then."""
+    with suppress(OSError):
+        (directory / _FILE_NAME).unlink(missing_ok=True)
+        directory.rmdir()
+
+
+def target_of(path: str | os.PathLike[str] | None) -> tuple[Path, TemporaryDirectory | None]:
+    """Return the path to write to, and for None a temporary directory that the index has to keep alive."""
+    if path is not None:
+        return absolute(path), None
+    temporary = TemporaryDirectory()
+    return temporary.path / _FILE_NAME, temporary
+
+
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """Return `path` as an absolute one, so that a later `os.chdir` does not change which file it names."""
+    try:
+        return Path(path).absolute()
+    except OSError as error:
+        raise StorageError(
+            f"could not resolve {path}: the current directory is gone", hint="pass an absolute path"
+        ) from error
+
+
+def size_of(path: Path) -> int:
+    """Return the size of an index file in bytes. Raises StorageError if it is gone."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise StorageError(
+            f"could not read the size of {path}: {error.strerror or error}",
+            hint="if the file has moved, open it at its new path",
+        ) from error
+
+
+def kind_of(path: Path) -> int:
+    """Return the kind number in the header of a `.snap` file, 0 for a file that is too short.
+
+    Raises StorageError or InputError if it cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(20)
+    except OSError as error:
+        raise StorageError(f"could not open {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(expected="a path that a file can have", got=f"{str(path)!r}: {error}") from error
+    return struct.unpack_from("<I", header, 16)[0] if len(header) == 20 else 0
