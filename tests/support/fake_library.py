@@ -26,7 +26,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 TROUBLE: dict[str, Exception] = {
     "unknown words": InputError("the model knows no word in 'unknown words'; try other words"),
     "other model": ModelMismatchError("the library was made by another model"),
-    "damage": FormatError("shards/0.snap is damaged; index the folder anew"),
+    "damage": FormatError("shards/0.snap is damaged; index the folder again"),
     "defect": RuntimeError("secret detail"),
 }
 
