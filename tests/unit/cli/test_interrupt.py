@@ -1,42 +1,42 @@
-"""snapseek.cli.loading: a Ctrl-C while the program loads ends it, and breaks no module."""
+"""snapseek.cli.interrupt: Ctrl-C during imports ends the program and breaks no module."""
 
 import signal
 import sys
 
 import pytest
 
-from snapseek.cli.loading import STOPPED, interrupt_kept
+from snapseek.cli.interrupt import EXIT_INTERRUPTED, deferred_interrupt
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 
 
-def test_a_signal_is_kept_until_all_is_loaded():
+def test_a_signal_is_deferred_to_the_end_of_the_block():
     loaded: list[str] = []
 
     def load() -> None:
-        with interrupt_kept():
+        with deferred_interrupt():
             signal.raise_signal(signal.SIGINT)
             loaded.append("the rest")
 
     with pytest.raises(SystemExit) as stopped:
         load()
-    assert (stopped.value.code, loaded) == (STOPPED, ["the rest"])
+    assert (stopped.value.code, loaded) == (EXIT_INTERRUPTED, ["the rest"])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_an_error_of_loading_is_not_hidden():
-    with pytest.raises(ImportError), interrupt_kept():
+def test_an_import_error_is_raised():
+    with pytest.raises(ImportError), deferred_interrupt():
         raise ImportError
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_handler_of_the_host_program_stays():
+def test_a_handler_of_the_host_program_is_kept():
     def handler(_number: int, _frame: object) -> None:
         """Of somebody else."""
 
     signal.signal(signal.SIGINT, handler)
     try:
-        with interrupt_kept():
+        with deferred_interrupt():
             assert signal.getsignal(signal.SIGINT) is handler
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
