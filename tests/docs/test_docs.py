@@ -1,4 +1,4 @@
-"""The documents are true: their links, commands, examples and paths."""
+"""Links, commands, targets and names in the documents exist and work."""
 
 import re
 import shlex
@@ -35,20 +35,26 @@ def commands(text, program):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_have_a_target(document):
+def test_links_of_documents_resolve(document):
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
         if "://" not in target:
             assert (document.parent / target).exists(), target
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_commands_can_be_parsed(document):
+def test_commands_of_documents_parse(document):
     for words in commands(document.read_text(), "snapseek"):
         words = with_command(words)
         assert make_parser().parse_args(words).command == words[0]
 
 
-def test_page_md_lists_every_browser_test():
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_tests_that_a_document_names_exist(document):
+    for file, test in re.findall(r"`([a-z/]+/test_\w+\.py)::(\w+)`", document.read_text()):
+        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"
+
+
+def test_every_browser_test_is_in_the_table_of_the_page():
     named = set(re.findall(r"`([a-z/]+/test_\w+\.py)::(\w+)`", (ROOT / "docs" / "PAGE.md").read_text()))
     there = {
         (f"browser/{path.name}", test)
@@ -80,6 +86,7 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, tiny_model, capsy
 
 
 def section(title):
+    """Return a section of the architecture page."""
     return re.split(r"^## ", ARCHITECTURE.split(f"\n## {title}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
@@ -102,19 +109,21 @@ def test_modules_that_the_architecture_names_exist():
     assert [name for name in modules if not any((folder / name).exists() for folder in folders)] == []
 
 
-def test_every_dependency_has_its_reason():
+def test_every_dependency_is_explained():
     text = section("Dependencies")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     crate = tomllib.loads((ROOT / "Cargo.toml").read_text())
-    required = [re.split("[>=<]", entry)[0] for entry in project["project"]["dependencies"]]
-    for name in [*required, *crate["dependencies"]]:
+    needed = [re.split("[>=<]", entry)[0] for entry in project["project"]["dependencies"]]
+    for name in [*needed, *crate["dependencies"]]:
         assert re.search(rf"^\| [^|]*\b{name}\b[^|]*\|", text, re.MULTILINE), name
 
 
-def test_tests_that_are_named_exist():
-    named = re.findall(
-        r"`([a-z/]+/test_\w+\.py)::(test_\w+)`", "".join(path.read_text() for path in DOCUMENTS)
-    )
-    assert len(named) > 10
-    for file, test in named:
-        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"
+def test_documents_name_tests():
+    assert len(re.findall(r"`[a-z/]+/test_\w+\.py::test_\w+`", "".join(map(Path.read_text, DOCUMENTS)))) > 10
+
+
+def test_names_of_tests_have_at_most_80_characters():
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    names = [name for path in files for name in re.findall(r"def (test_\w+)\(", path.read_text())]
+    assert len(names) > 1000
+    assert [name for name in names if len(name) > 80] == []

@@ -61,7 +61,7 @@ class FakeLibrary:
             path.write_bytes(data)
         self.encoder = SimpleNamespace(examples=("a dog", "two boats"))
         self.before_search: Callable[[], object] = lambda: None
-        self.asked: list[tuple[str, int, int]] = []
+        self.searches: list[tuple[str, int, int]] = []
         self.options: dict[str, object] = {}
         self.fast_encoder: object = None
         self.is_warm = threading.Event()
@@ -89,7 +89,7 @@ class FakeLibrary:
             if isinstance(term.subject, int):
                 self.item(term.subject)
         text = written(terms)
-        self.asked.append((text, k, offset))
+        self.searches.append((text, k, offset))
         self.before_search()
         if text in TROUBLE:
             raise TROUBLE[text].with_traceback(None)
