@@ -48,7 +48,7 @@ NAMES = frozenset(
     | {"room", "rooms", "shelf", "asked", "told", "anew", "beside", "chosen"}
 )
 
-DATA = ("tests/*", "benches/*", "models/*", "python/snapseek/models/queries/*")
+DATA = ("tests/*", "benches/*", "models/*", "web/src/*.test.ts", "python/snapseek/models/queries/*")
 """In string literals of these files, words for objects are captions, labels and queries."""
 ALLOWED = (
     ("*", r'"?red door"?', "the example of a caption filter"),
