@@ -80,7 +80,7 @@ def test_an_endless_second_head_is_closed():
     asyncio.run(scenario())
 
 
-def test_an_answer_may_take_longer_than_a_head():
+def test_a_response_may_take_longer_than_the_head_deadline():
     async def scenario() -> None:
         async with opened() as (reader, writer):
             for _ in range(2):
@@ -96,7 +96,7 @@ async def is_answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 @pytest.mark.parametrize("bound", ["MAX_OPEN", "MAX_PER_ADDRESS"])
-def test_the_longest_silent_connection_is_closed_for_a_new_one(monkeypatch: pytest.MonkeyPatch, bound: str):
+def test_the_longest_idle_connection_is_closed_for_a_new_one(monkeypatch: pytest.MonkeyPatch, bound: str):
     monkeypatch.setattr(connection, bound, 3)
     monkeypatch.setattr(connection, "HEAD_DEADLINE_S", 2 * PATIENCE_S)  # none is closed for being slow
 
@@ -117,7 +117,7 @@ def test_the_longest_silent_connection_is_closed_for_a_new_one(monkeypatch: pyte
     asyncio.run(scenario())
 
 
-def test_a_connection_that_waits_for_its_answer_is_not_closed_for_a_new_one(monkeypatch: pytest.MonkeyPatch):
+def test_a_connection_that_waits_for_a_response_is_not_closed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(connection, "MAX_OPEN", 1)
 
     async def scenario() -> None:
@@ -132,7 +132,7 @@ def test_a_connection_that_waits_for_its_answer_is_not_closed_for_a_new_one(monk
     asyncio.run(scenario())
 
 
-def test_connections_beyond_the_bound_are_a_matter_of_their_own_address(monkeypatch: pytest.MonkeyPatch):
+def test_the_limit_per_address_closes_only_its_own_connections(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(connection, "MAX_PER_ADDRESS", 2)
     monkeypatch.setattr(connection, "HEAD_DEADLINE_S", 2 * PATIENCE_S)
 
@@ -158,5 +158,5 @@ def test_connections_beyond_the_bound_are_a_matter_of_their_own_address(monkeypa
         ("a socket", "a socket"),
     ],
 )
-def test_what_counts_as_one_address(address: str, network: str):
+def test_network_of_an_address(address: str, network: str):
     assert connection.network_of(address) == network

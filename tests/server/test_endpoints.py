@@ -38,13 +38,13 @@ def test_terms_are_searched_and_the_query_is_returned_as_typed(app: Starlette, l
 @pytest.mark.parametrize(
     "query", ["q=horse+-", "q=%22horse", "q=id:x", "q=image:/etc/hostname", "q=2:%22%22"]
 )
-def test_a_malformed_query_is_refused(app: Starlette, library: FakeLibrary, query: str):
+def test_a_malformed_query_is_rejected(app: Starlette, library: FakeLibrary, query: str):
     reply = ask(app, "/api/search", query)
     assert (reply.status, reply.headers["content-type"]) == (400, "application/problem+json")
     assert library.searches == []
 
 
-def test_a_query_by_an_id_of_no_picture_is_not_found(app: Starlette):
+def test_a_query_by_an_unknown_id_is_a_404(app: Starlette):
     reply = ask(app, "/api/search", "q=dog+%2B+id:99")
     assert reply.status == 404
     assert "found 99" in reply.json()["detail"]
@@ -82,7 +82,7 @@ def test_a_page_after_the_end_is_empty(app: Starlette):
     assert ask(app, "/api/items", "offset=900&limit=10").json()["results"] == []
 
 
-def test_one_picture_is_the_same_entry_as_in_a_list(app: Starlette):
+def test_a_single_entry_equals_the_entry_in_a_list(app: Starlette):
     listed = ask(app, "/api/items").json()["results"]
     assert ask(app, "/api/items/3").json() == listed[2]
 
@@ -101,7 +101,7 @@ def test_healthz_does_not_depend_on_the_library(app: Starlette, library: FakeLib
 @pytest.mark.parametrize(
     "path", ["/api/items/99", "/api/image/99", "/api/items/-1", "/api/image/9223372036854775807"]
 )
-def test_an_id_of_no_picture_is_not_found(app: Starlette, path: str):
+def test_an_unknown_id_is_a_404(app: Starlette, path: str):
     reply = ask(app, path)
     assert reply.status == 404
     assert "expected the id of a picture" in reply.json()["detail"]
@@ -128,7 +128,7 @@ def test_a_malformed_id_is_rejected(app: Starlette, path: str):
         ("/api/openapi.json", "x="),
     ],
 )
-def test_parameters_that_are_not_known_or_repeated_are_refused(app: Starlette, path: str, query: str):
+def test_unknown_and_repeated_parameters_are_rejected(app: Starlette, path: str, query: str):
     assert ask(app, path, query).status == 400
 
 

@@ -28,13 +28,13 @@ def library(tmp_path: Path) -> FakeLibrary:
         ("/api/search", "q=defect", 500),
     ],
 )
-def test_every_answer_carries_the_security_headers(library: FakeLibrary, path: str, query: str, status: int):
+def test_every_response_has_the_security_headers(library: FakeLibrary, path: str, query: str, status: int):
     reply = ask(create_app(library), path, query)
     assert reply.status == status
     assert {name: reply.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
-def test_a_rejection_carries_them_too(library: FakeLibrary):
+def test_a_rejected_request_gets_the_security_headers(library: FakeLibrary):
     reply = ask(create_app(library), "/healthz", headers=[(b"host", b"evil.example")])
     assert reply.headers["content-security-policy"] == SECURITY_HEADERS["content-security-policy"]
 

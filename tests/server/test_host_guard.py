@@ -56,7 +56,7 @@ def test_other_names_are_rejected_before_a_search(library: FakeLibrary, host: by
     assert library.searches == []
 
 
-def test_a_request_without_a_host_is_refused(library: FakeLibrary):
+def test_a_request_without_a_host_is_rejected(library: FakeLibrary):
     assert ask(create_app(library), "/healthz", headers=[]).status == 421
 
 

@@ -89,7 +89,7 @@ def test_own_page_allowed_origins_and_programs_are_answered(app: Starlette, head
     assert search(app, content_type="application/json", **headers).status == 200
 
 
-def test_a_program_may_leave_the_type_out(app: Starlette):
+def test_a_program_may_omit_the_content_type(app: Starlette):
     assert search(app).status == 200
     assert search(app, content_type="application/x-www-form-urlencoded").status == 200
 
@@ -123,7 +123,7 @@ def test_navigation_to_the_api_is_rejected(app: Starlette, path: str):
     assert ask(app, "/", method="POST", headers=[LOCALHOST, *visit]).status == 403
 
 
-def test_a_preflight_is_answered_for_allowed_origins_only(app: Starlette):
+def test_preflights_are_accepted_from_allowed_origins_only(app: Starlette):
     request_headers = fields(
         access_control_request_method="POST", access_control_request_headers="content-type"
     )

@@ -82,7 +82,7 @@ def test_a_cached_page_is_not_sent_again(app: Starlette):
         "/\udcff",
     ],
 )
-def test_nothing_else_is_reachable(app: Starlette, path: str):
+def test_other_paths_are_a_404(app: Starlette, path: str):
     reply = ask(app, path)
     assert reply.status == 404
     assert reply.headers["content-type"] == "application/problem+json"

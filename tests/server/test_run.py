@@ -113,7 +113,7 @@ def test_the_server_answers_at_the_printed_url(server: tuple[str, int]):
         b"GET /api/info HTTP/1.1\r\nUpgrade: websocket\r\nX-Odd: \xff",
     ],
 )
-def test_no_bytes_make_the_server_fail(server: tuple[str, int], request_line: bytes):
+def test_malformed_requests_do_not_stop_the_server(server: tuple[str, int], request_line: bytes):
     host = b"\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     answer = raw(*server, request_line + host)
     if answer or len(request_line) < 65_536:  # one that is too long may be cut off without an answer
@@ -123,12 +123,12 @@ def test_no_bytes_make_the_server_fail(server: tuple[str, int], request_line: by
     assert raw(*server, b"GET /healthz HTTP/1.1" + host).endswith(b'{"status":"ok"}')
 
 
-def test_a_foreign_name_is_refused(server: tuple[str, int]):
+def test_a_foreign_host_name_is_rejected(server: tuple[str, int]):
     answer = raw(*server, b"GET /api/info HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 421 ")
 
 
-def test_a_client_that_leaves_early_harms_nobody(server: tuple[str, int]):
+def test_early_disconnects_do_not_stop_the_server(server: tuple[str, int]):
     for _ in range(20):
         with socket.create_connection(server, timeout=60) as connection:
             connection.sendall(b"GET /api/image/5 HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -136,7 +136,7 @@ def test_a_client_that_leaves_early_harms_nobody(server: tuple[str, int]):
 
 
 @POSIX_SIGNALS
-def test_ctrl_c_closes_in_order(tmp_path: Path):
+def test_ctrl_c_shuts_down_cleanly(tmp_path: Path):
     with running(tmp_path) as (process, host, port):
         kept = http.client.HTTPConnection(host, port, timeout=60)
         kept.request("GET", "/healthz")
@@ -196,7 +196,7 @@ def test_a_library_that_cannot_be_searched_is_not_served(tmp_path: Path):
 
 
 @pytest.mark.parametrize("examples", [(), ("unknown words",)])
-def test_a_model_is_warmed_with_whatever_words_there_are(tmp_path: Path, examples: tuple[str, ...]):
+def test_the_first_search_works_with_any_model(tmp_path: Path, examples: tuple[str, ...]):
     library = FakeLibrary(tmp_path)
     library.encoder.examples = examples
     run.warm(library)
@@ -225,7 +225,7 @@ def test_an_address_that_cannot_be_opened_is_rejected(host: str, port: int, sent
         run.open_port(host, port)
 
 
-def test_a_port_that_the_user_may_not_open(monkeypatch: pytest.MonkeyPatch):
+def test_a_port_without_permission_is_rejected(monkeypatch: pytest.MonkeyPatch):
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 

@@ -154,7 +154,7 @@ def test_a_call_of_a_disconnected_client_leaves_the_queue():
 def together(
     prepare: Callable[[Sequence[Any]], None], waiting: Sequence[str | None], leaving: int | None = None
 ) -> list[str]:
-    """These come, each with what is to be prepared, while the only thread is at work; how they were done."""
+    """Submit calls while the only thread is busy. Return the order in which they ran."""
     done: list[str] = []
     begun, release = threading.Event(), threading.Event()
 
@@ -188,7 +188,7 @@ def together(
     return done
 
 
-def test_those_that_wait_are_prepared_together_and_done_in_their_order():
+def test_waiting_calls_are_prepared_together_and_run_in_order():
     prepared: list[list[str]] = []
     done = together(lambda batch: prepared.append(list(batch)), ["a", None, "b", "c", None])
     assert prepared == [["a", "b", "c"]]
@@ -197,14 +197,14 @@ def test_those_that_wait_are_prepared_together_and_done_in_their_order():
     assert [number for number in done if number in "14"] == ["1", "4"]
 
 
-def test_no_more_than_sixteen_are_prepared_at_a_time():
+def test_at_most_sixteen_calls_are_prepared_together():
     prepared: list[list[str]] = []
     names = [f"{number}" for number in range(40)]
     assert together(lambda batch: prepared.append(list(batch)), names) == names
     assert [len(batch) for batch in prepared] == [16, 16, 8]
 
 
-def test_one_that_waits_alone_is_not_prepared():
+def test_a_call_that_waits_alone_is_not_prepared():
     prepared: list[list[str]] = []
     assert together(lambda batch: prepared.append(list(batch)), [None, "a"]) == ["0", "1"]
     assert prepared == []
@@ -223,7 +223,7 @@ def test_calls_run_if_their_preparation_fails():
     assert together(fail, ["a", "b", "c"]) == ["0", "1", "2"]
 
 
-def test_nothing_is_lost_among_many_threads():
+def test_no_call_is_lost_with_many_threads():
     async def scenario() -> list[int]:
         workers, done = Workers(3, prepare=lambda _: None), []
 

@@ -64,7 +64,7 @@ def test_another_format_is_sent_as_jpeg(app: Starlette, library: FakeLibrary):
 
 
 @pytest.mark.parametrize("name", ["svg named.png", "html named.jpg", "cut.jpg", "empty.jpg"])
-def test_a_file_that_is_no_picture_is_never_sent(app: Starlette, library: FakeLibrary, name: str):
+def test_a_file_that_is_not_a_picture_is_not_sent(app: Starlette, library: FakeLibrary, name: str):
     reply = image(app, library, name, "w=32")
     assert reply.status == 415
     assert reply.headers["content-type"] == "application/problem+json"
@@ -77,12 +77,12 @@ def test_a_script_with_a_pictures_name_is_not_sent(app: Starlette, library: Fake
     assert SVG not in reply.body
 
 
-def test_a_picture_is_made_smaller_on_request(app: Starlette, library: FakeLibrary):
+def test_a_picture_is_resized_on_request(app: Starlette, library: FakeLibrary):
     for name in ("a.jpg", "b.png", "e.tiff"):
         assert opened(image(app, library, name, "w=32")).size == (32, 24)
 
 
-def test_a_picture_is_never_made_larger(app: Starlette, library: FakeLibrary):
+def test_a_picture_is_never_enlarged(app: Starlette, library: FakeLibrary):
     assert image(app, library, "b.png", "w=4096").body == FILES["b.png"]
     assert image(app, library, "b.png", f"w={SIZE[0]}").body == FILES["b.png"]
     assert opened(image(app, library, "e.tiff", "w=4096")).size == SIZE
@@ -186,7 +186,7 @@ def test_a_range_of_an_original(app: Starlette, library: FakeLibrary, byte_range
         "bytes=" + "9" * 5000 + "-",
     ],
 )
-def test_a_range_that_makes_no_sense_is_ignored(app: Starlette, library: FakeLibrary, byte_range: str):
+def test_a_malformed_range_is_ignored(app: Starlette, library: FakeLibrary, byte_range: str):
     reply = image(app, library, "a.jpg", range=byte_range)
     assert (reply.status, reply.body) == (200, FILES["a.jpg"])
 
@@ -199,7 +199,7 @@ def test_a_range_after_the_end_is_a_problem(app: Starlette, library: FakeLibrary
     assert reply.json()["status"] == 416
 
 
-def test_a_head_request_sends_the_headers_alone(app: Starlette, library: FakeLibrary):
+def test_a_head_request_returns_only_headers(app: Starlette, library: FakeLibrary):
     reply = ask(app, "/api/image/1", method="HEAD")
     assert (reply.status, reply.body) == (200, b"")
     assert int(reply.headers["content-length"]) == len(FILES["a.jpg"])
