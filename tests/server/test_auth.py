@@ -21,7 +21,7 @@ def app(tmp_path: Path) -> Starlette:
 def test_requests_without_the_token_are_rejected(app: Starlette, path: str):
     reply = ask(app, path, "q=dog")
     assert (reply.status, reply.headers["www-authenticate"]) == (401, "Bearer")
-    assert "token" in reply.json()["detail"]
+    assert reply.json()["expected"] == "the access token of this server"
     assert reply.headers["x-content-type-options"] == "nosniff"
 
 

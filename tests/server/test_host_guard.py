@@ -52,7 +52,7 @@ def test_other_names_are_rejected_before_a_search(library: FakeLibrary, host: by
     reply = ask(create_app(library), "/api/search", "q=dog", headers=[(b"host", host)])
     assert reply.status == 421
     assert reply.headers["content-type"] == "application/problem+json"
-    assert "localhost" in reply.json()["detail"]
+    assert "localhost" in reply.json()["expected"]
     assert library.searches == []
 
 

@@ -60,7 +60,7 @@ def test_another_origin_is_rejected(
     headers = {"origin": origin, "content_type": kind} | ({"sec_fetch_site": site} if site else {})
     reply = search(app, **headers)
     assert (reply.status, reply.headers["content-type"]) == (403, "application/problem+json")
-    assert "--allow-origin" in reply.json()["detail"]
+    assert "--allow-origin" in reply.json()["hint"]
     assert library.searches == []
 
 

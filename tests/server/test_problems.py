@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from snapseek import errors
 from snapseek.server.api.json_schemas import schemas
-from snapseek.server.problems import answer_snapseek_error, problem, status_of
+from snapseek.server.problems import answer_snapseek_error, problem, rejection, status_of
 
 
 def test_a_problem_has_the_members_of_rfc_9457():
@@ -47,6 +47,13 @@ def test_an_error_sends_its_fields(error: errors.SnapseekError, fields: dict[str
     document = json.loads(answer.body)
     assert {name: document.pop(name) for name in fields} == fields
     assert document == {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": str(error)}
+
+
+def test_a_rejection_sends_the_fields_that_it_has():
+    document = json.loads(rejection(421, expected="localhost", hint="open it there").body)
+    assert (document["expected"], document["hint"]) == ("localhost", "open it there")
+    assert document["detail"] == "expected localhost; open it there"
+    assert "got" not in document
 
 
 def test_the_problem_schema_lists_every_code():

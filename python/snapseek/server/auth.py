@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from snapseek.server.problems import problem
+from snapseek.server.problems import rejection
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,13 +42,13 @@ class TokenAuth:
         elif scope["path"] == "/" and _is_equal(_token_parameter(scope), self._token):
             await self._redirect_with_cookie()(scope, receive, send)
         else:
-            rejection = problem(
+            response = rejection(
                 401,
-                "expected the access token of this server; open /?token=TOKEN in a browser, "
-                "or send the header Authorization: Bearer TOKEN",
                 {"www-authenticate": "Bearer"},
+                expected="the access token of this server",
+                hint="open /?token=TOKEN in a browser, or send the header Authorization: Bearer TOKEN",
             )
-            await rejection(scope, receive, send)
+            await response(scope, receive, send)
 
     def _is_authorized(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 
-from snapseek.server.problems import problem
+from snapseek.server.problems import rejection
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,9 +54,12 @@ class HostGuard:
         if scope["type"] != "http" or self._is_allowed(Headers(scope=scope).get("host", "")):
             await self.app(scope, receive, send)
             return
-        names = ", ".join(sorted(self.allowed_hosts or ()))
-        rejection = problem(421, f"expected one of these host names: {names}; open the server under one")
-        await rejection(scope, receive, send)
+        response = rejection(
+            421,
+            expected=f"one of the host names {', '.join(sorted(self.allowed_hosts or ()))}",
+            hint="open the server under one of them",
+        )
+        await response(scope, receive, send)
 
     def _is_allowed(self, authority: str) -> bool:
         return self.allowed_hosts is None or host_name(authority) in self.allowed_hosts

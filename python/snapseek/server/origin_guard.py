@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from snapseek.server.problems import problem
+from snapseek.server.problems import rejection
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,12 +40,13 @@ class OriginGuard:
         if scope["type"] != "http" or self.admits(scope):
             await self.app(scope, receive, send)
             return
-        rejection = problem(
+        response = rejection(
             403,
-            "expected a request of this server's own page, found one of another web page; allow its origin "
-            "with --allow-origin, or open this server in its own tab",
+            expected="a request of this server's own page",
+            got="one of another web page",
+            hint="allow its origin with --allow-origin, or open this server in its own tab",
         )
-        await rejection(scope, receive, send)
+        await response(scope, receive, send)
 
     def admits(self, scope: Scope) -> bool:
         """Return whether the sender of this request may use the API."""

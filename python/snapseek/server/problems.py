@@ -72,6 +72,29 @@ def problem(
     return Response(body, status, {"cache-control": "no-store", **(headers or {})}, media_type=PROBLEM_TYPE)
 
 
+def rejection(
+    status: int,
+    headers: Mapping[str, str] | None = None,
+    *,
+    expected: str,
+    got: str | None = None,
+    hint: str | None = None,
+) -> Response:
+    """Return the problem document of a request that a middleware rejects.
+
+    Parameters
+    ----------
+    status
+        4xx.
+    headers
+        Further headers.
+    expected, got, hint
+        The fields of a `SnapseekError`.
+    """
+    fields = {name: text for name, text in (("expected", expected), ("got", got), ("hint", hint)) if text}
+    return problem(status, str(SnapseekError(expected=expected, got=got, hint=hint)), headers, fields=fields)
+
+
 def status_of(error: SnapseekError) -> int:
     """Return the HTTP status of an error."""
     return next((status for kind, status in _STATUS_OF if isinstance(error, kind)), 500)

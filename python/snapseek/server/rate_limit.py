@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from snapseek.server.problems import problem
+from snapseek.server.problems import rejection
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -32,12 +32,13 @@ class RateLimit:
         if scope["type"] != "http" or self._limiter.admits(client):
             await self.app(scope, receive, send)
             return
-        rejection = problem(
+        response = rejection(
             429,
-            f"expected at most {REQUESTS_PER_SECOND:.0f} requests a second from one client; wait a second",
             {"retry-after": "1"},
+            expected=f"at most {REQUESTS_PER_SECOND:.0f} requests a second from one client",
+            hint="wait a second",
         )
-        await rejection(scope, receive, send)
+        await response(scope, receive, send)
 
 
 class RateLimiter:

@@ -19,7 +19,7 @@ from snapseek.errors import ItemNotFoundError
 from snapseek.images import fit_width, open_image, to_jpeg
 from snapseek.images.formats import HEAD_BYTES, find_format
 from snapseek.server.etags import etag_of
-from snapseek.server.problems import problem
+from snapseek.server.problems import rejection
 from snapseek.sources.archive_uri import file_of, read_member
 
 if TYPE_CHECKING:
@@ -138,9 +138,12 @@ class OriginalFile(FileResponse):
         if byte_range is None or _is_reversed(byte_range):
             scope = {**scope, "headers": [entry for entry in scope["headers"] if entry[0] != b"range"]}
         elif not _is_satisfiable(byte_range, self.size_bytes):
-            detail = f"expected a range that begins before byte {self.size_bytes}, the end of the file"
-            rejection = problem(416, detail, {"content-range": f"bytes */{self.size_bytes}"})
-            await rejection(scope, receive, send)
+            response = rejection(
+                416,
+                {"content-range": f"bytes */{self.size_bytes}"},
+                expected=f"a range that begins before byte {self.size_bytes}, the end of the file",
+            )
+            await response(scope, receive, send)
             return
         await super().__call__(scope, receive, send)
 
