@@ -147,7 +147,11 @@ def faults(path: Path, root: Path = ROOT) -> list[str]:
 
 def checked_files(folder: str) -> list[Path]:
     paths = (ROOT / folder).rglob("*") if folder else ROOT.glob("*")
-    return sorted(path for path in paths if path.suffix in SUFFIXES and not EXCLUDED & set(path.parts))
+    return sorted(
+        path
+        for path in paths
+        if (path.suffix in SUFFIXES or path.name == "Makefile") and not EXCLUDED & set(path.parts)
+    )
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
