@@ -47,13 +47,13 @@ types: .venv/dev.stamp $(CORE) web/node_modules/.stamp ## Check the types of Pyt
 test-rust: ## Run the tests of the Rust crate
 	cargo test --locked
 
-test-python: .venv/dev.stamp install chromium ## Run the tests of the package, of the built wheel and of the page in a browser
+test-python: .venv/dev.stamp install chromium ## Tests of the package, of the built wheel and of the page in a browser
 	$(BIN)/pytest $(WORKERS)
 
-test-web: web/node_modules/.stamp ## Run the tests of the page's logic
+test-web: web/node_modules/.stamp ## Tests of the page's logic
 	cd web && npm test --silent
 
-e2e: .venv/dev.stamp install chromium ## Run only the browser tests
+e2e: .venv/dev.stamp install chromium ## Only the tests in a real browser
 	$(BIN)/pytest $(WORKERS) -m browser
 
 bench: .venv/dev.stamp install ## Run the micro-benchmarks of the Rust kernels and of the Python API
@@ -120,7 +120,7 @@ screenshots: install chromium ## Take twelve screenshots of the page of the demo
 	$(BIN)/snapseek index demo/pictures --library target/demo-library
 	$(BIN)/python -m benches.screenshots target/demo-library target/screenshots
 
-fuzz: ## Open, verify and search a million damaged files
+fuzz: ## A million files of lies and damage through open, verify and search
 	PROPTEST_CASES=500000 cargo test --locked --release no_file_can_do_harm -- --nocapture
 	PROPTEST_CASES=100000 cargo test --locked --release every_kernel_agrees_with_the_reference
 

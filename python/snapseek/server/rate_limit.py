@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from snapseek.lru import LruCache
 from snapseek.server.problems import rejection
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class RateLimiter:
     ) -> None:
         self._rate = rate
         self._burst = burst
-        self._max_clients = max_clients
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: LruCache[str, tuple[float, float]] = LruCache(max_clients)
 
     def admits(self, client: str, now_s: float | None = None) -> bool:
         """Take one token from the client's bucket. Return whether there was one.
@@ -75,10 +74,8 @@ class RateLimiter:
         if client.startswith(_LOOPBACK):
             return True
         now = time.monotonic() if now_s is None else now_s
-        tokens, filled_s = self._buckets.pop(client, (self._burst, now))
+        tokens, filled_s = self._buckets.get(client) or (self._burst, now)
         tokens = min(self._burst, tokens + (now - filled_s) * self._rate)
         is_admitted = tokens >= 1
-        self._buckets[client] = (tokens - is_admitted, now)
-        if len(self._buckets) > self._max_clients:
-            self._buckets.popitem(last=False)
+        self._buckets.put(client, (tokens - is_admitted, now))
         return is_admitted

@@ -6,22 +6,8 @@ import pytest
 
 from snapseek.server import create_app
 from snapseek.server.images import image_endpoints
-from snapseek.server.images.image_endpoints import ResizedCache
 from tests.support.asgi_client import LOCALHOST, ask
 from tests.support.fake_library import FakeLibrary
-
-
-def test_the_cache_evicts_the_least_recently_used():
-    cache = ResizedCache(max_bytes=10)
-    cache.put("a", b"1234")
-    cache.put("b", b"1234")
-    assert cache.get("a") == b"1234"
-    cache.put("c", b"1234")
-    assert (cache.get("b"), cache.size_bytes) == (None, 8)
-    cache.put("a", b"12")
-    assert (cache.get("a"), cache.size_bytes) == (b"12", 6)
-    cache.put("d", b"x" * 11)
-    assert (cache.get("d"), cache.size_bytes) == (None, 0)
 
 
 def test_a_picture_is_resized_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

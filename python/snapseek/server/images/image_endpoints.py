@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from snapseek.errors import ItemNotFoundError
+from snapseek.lru import LruCache
 from snapseek.server.api.parameters import check_names, read_id, read_width
 from snapseek.server.api.responses import json_answer, result
 from snapseek.server.etags import is_held
@@ -21,32 +21,10 @@ if TYPE_CHECKING:
     from snapseek.server.images.originals import Original
     from snapseek.server.state import ServerState
 
-MAX_CACHE_BYTES = 64 * 2**20
+MAX_RESIZED_BYTES = 64 * 2**20
+"""Bounds the resized JPEGs in memory."""
+
 _MAX_AGE_S = 86_400
-
-
-class ResizedCache:
-    """LRU cache of resized JPEGs by their entity tags, bounded in bytes. Only the event loop uses it."""
-
-    def __init__(self, max_bytes: int = MAX_CACHE_BYTES) -> None:
-        self._max_bytes = max_bytes
-        self._jpegs: OrderedDict[str, bytes] = OrderedDict()
-        self.size_bytes = 0
-
-    def get(self, etag: str) -> bytes | None:
-        """Return the JPEG with that tag, if it is in the cache."""
-        data = self._jpegs.get(etag)
-        if data is not None:
-            self._jpegs.move_to_end(etag)
-        return data
-
-    def put(self, etag: str, data: bytes) -> None:
-        """Store a JPEG; evict the least recently used ones beyond the bound."""
-        self.size_bytes += len(data) - len(self._jpegs.pop(etag, b""))
-        self._jpegs[etag] = data
-        while self.size_bytes > self._max_bytes:
-            _, oldest = self._jpegs.popitem(last=False)
-            self.size_bytes -= len(oldest)
 
 
 class ImageEndpoints:
@@ -54,7 +32,7 @@ class ImageEndpoints:
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
-        self._resized = ResizedCache()
+        self._resized: LruCache[str, bytes] = LruCache(MAX_RESIZED_BYTES, size_of=len)  # by entity tag
 
     def routes(self) -> list[Route]:
         """Return the routes."""
