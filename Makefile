@@ -15,7 +15,7 @@ OUTPUT_APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 .DELETE_ON_ERROR:
 .PHONY: help install run test test-quick lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse stops fuzz-read
 
-help: ## Show what can be made
+help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
 
 install: $(CORE) $(STATIC) ## Set up .venv, build the core and the page
@@ -23,14 +23,14 @@ install: $(CORE) $(STATIC) ## Set up .venv, build the core and the page
 run: install ## Index the demo pictures, serve the page, open it
 	$(BIN)/snapseek demo demo/pictures --port $(PORT)
 
-test: ## Everything that has to be green: first what needs one core each, two at a time, then pytest on all cores
+test: ## Run all tests: first those of Rust and of the page, then pytest on all cores
 	$(MAKE) -j2 $(OUTPUT_APART) test-rust install lint types test-web chromium
 	$(MAKE) test-python
 
-test-quick: .venv/dev.stamp install ## Tests of the package that take no browser, no wheel and no seconds
+test-quick: .venv/dev.stamp install ## Run the tests of the package that need no browser, no wheel and no seconds
 	$(BIN)/pytest $(WORKERS) -m "not slow and not browser and not wheel"
 
-lint: .venv/dev.stamp web/node_modules/.stamp ## Formats, lints and the direction of imports
+lint: .venv/dev.stamp web/node_modules/.stamp ## Check formats, lints and import layers
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --features python -- -D warnings
@@ -39,12 +39,12 @@ lint: .venv/dev.stamp web/node_modules/.stamp ## Formats, lints and the directio
 	PYTHONPATH=python $(BIN)/lint-imports
 	cd web && npm run --silent lint
 
-types: .venv/dev.stamp $(CORE) web/node_modules/.stamp ## Types of Python, of the core's stub, and of the page
+types: .venv/dev.stamp $(CORE) web/node_modules/.stamp ## Check the types of Python, of the core's stub and of the page
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest snapseek._core
 	cd web && npm run --silent check
 
-test-rust: ## Tests of the Rust crate
+test-rust: ## Run the tests of the Rust crate
 	cargo test --locked
 
 test-python: .venv/dev.stamp install chromium ## Tests of the package, of the built wheel and of the page in a browser
@@ -56,11 +56,11 @@ test-web: web/node_modules/.stamp ## Tests of the page's logic
 e2e: .venv/dev.stamp install chromium ## Only the tests in a real browser
 	$(BIN)/pytest $(WORKERS) -m browser
 
-bench: .venv/dev.stamp install ## Micro-benchmarks: Rust kernels, then the Python face
+bench: .venv/dev.stamp install ## Run the micro-benchmarks of the Rust kernels and of the Python API
 	cargo bench --locked
 	$(BIN)/pytest benches --benchmark-only
 
-bench-million: .venv/dev.stamp $(CORE) wheel ## 1.5 million vectors: ours beside its rivals, then filters, tiers, opening (about 30 minutes)
+bench-million: .venv/dev.stamp $(CORE) wheel ## Compare with other indexes at 1.5 million vectors; filters, refine codes, opening (about 30 minutes)
 	test -f target/clip/base.npy || $(BIN)/python -m benches.clip_like target/clip
 	test -d target/peers-venv || $(PYTHON) -m venv target/peers-venv
 	target/peers-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r benches/requirements-peers.txt
@@ -68,19 +68,19 @@ bench-million: .venv/dev.stamp $(CORE) wheel ## 1.5 million vectors: ours beside
 	target/peers-venv/bin/python -m benches.peers --set target/clip
 	$(BIN)/python -m benches.vector_figures --set target/clip
 
-million: .venv/dev.stamp install ## A library of 1.5 million pictures in target/million, and what it costs (about 4 minutes, 5 GB)
+million: .venv/dev.stamp install ## Build a library of 1.5 million pictures in target/million and measure it (about 4 minutes, 5 GB)
 	test -f target/clip/base.npy || $(BIN)/python -m benches.clip_like target/clip
 	rm -rf target/million
 	$(BIN)/python -m benches.million_library target/clip target/million
 
-crash: install ## Kill and starve a library at 2,400 moments; 2,000 sequences among foreign files (about 30 minutes)
+crash: install ## Kill a writer or fill the disk at 2,400 moments; 2,000 sequences among foreign files (about 30 minutes)
 	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/robustness/test_kill.py
 	SNAPSEEK_SEQUENCES=2000 $(BIN)/pytest -q -s tests/integration/test_foreign_files.py
 
-schemathesis: .venv/dev.stamp install ## Ask 500 made-up requests of each operation of the served document, twice (some minutes)
+schemathesis: .venv/dev.stamp install ## Send 500 generated requests to each operation of the OpenAPI document, twice (some minutes)
 	SNAPSEEK_EXAMPLES=500 $(BIN)/pytest -q tests/robustness/test_schemathesis.py
 
-hostile-requests: .venv/dev.stamp install ## 10,000 random requests, hundreds of hostile ones, hostile bodies, 1,500 silent connections (some minutes)
+hostile-requests: .venv/dev.stamp install ## Send 10,000 random requests, hostile requests and bodies; open 1,500 idle connections (some minutes)
 	SNAPSEEK_REQUESTS=10000 $(BIN)/pytest -q tests/robustness/test_hostile_requests.py
 	$(BIN)/snapseek index demo/pictures --library target/demo-library
 	$(BIN)/python -m benches.hostile_load target/demo-library
@@ -89,34 +89,34 @@ stops: .venv/dev.stamp install ## Stop the server and the search 200 times at ra
 	$(BIN)/snapseek index demo/pictures --library target/demo-library
 	$(BIN)/python -m benches.stops target/demo-library --stops 200
 
-clip-client: .venv/dev.stamp install ## clip-retrieval's own ClipClient against this server
+clip-client: .venv/dev.stamp install ## Query the server with clip-retrieval's own ClipClient
 	test -d target/clip-client-venv || $(PYTHON) -m venv target/clip-client-venv
 	target/clip-client-venv/bin/pip install --quiet --disable-pip-version-check requests==2.34.2
 	target/clip-client-venv/bin/pip install --quiet --disable-pip-version-check --no-deps clip-retrieval==2.45.0
 	SNAPSEEK_CLIP_CLIENT_PYTHON=target/clip-client-venv/bin/python $(BIN)/pytest -q tests/server/test_clip_client.py
 
-load: .venv/dev.stamp install ## The server under 64 connections over target/million (make million), by a text tower of true cost
+load: .venv/dev.stamp install ## Measure the server with 64 connections over target/million (make million), with a realistic text encoder
 	test -d target/typed/library || $(BIN)/python -m benches.typed_tower target/million/model target/typed/model target/million/library target/typed/library
 	$(BIN)/python -m benches.http_figures target/typed/library --steady 100000
 
 figures: install ## Measure the demo library: index, query, HTTP
 	$(BIN)/python -m benches.demo_figures
 
-live-figures: install ## Search over HTTP while 10,000 pictures are added and 1,000 removed (half a minute)
+live-figures: install ## Measure search over HTTP while 10,000 pictures are added and 1,000 removed (half a minute)
 	rm -rf target/live
 	$(BIN)/python -m benches.live_figures target/live
 
-preview-figures: install ## Measure previews, and write a sheet of samples
+preview-figures: install ## Measure previews and write a sheet of samples
 	$(BIN)/python -m benches.preview_figures --sheet target/previews.png
 
 LIBRARY ?= target/demo-library
-page-figures: install chromium ## Keystroke to picture, long tasks and layout shift in Chromium, over LIBRARY=...
+page-figures: install chromium ## Measure keystroke to picture, long tasks and layout shift in Chromium, over LIBRARY=...
 	$(BIN)/python -m benches.page_figures $(LIBRARY)
 
-lighthouse: install chromium ## Lighthouse over the page of LIBRARY=... (npm fetches it)
+lighthouse: install chromium ## Run Lighthouse on the page of LIBRARY=... (npm downloads it)
 	benches/lighthouse.sh $(LIBRARY) target/lighthouse
 
-screenshots: install chromium ## Twelve pictures of the page over the demo library, into target/screenshots
+screenshots: install chromium ## Take twelve screenshots of the page of the demo library, into target/screenshots
 	$(BIN)/snapseek index demo/pictures --library target/demo-library
 	$(BIN)/python -m benches.screenshots target/demo-library target/screenshots
 
@@ -125,32 +125,32 @@ fuzz: ## A million files of lies and damage through open, verify and search
 	PROPTEST_CASES=100000 cargo test --locked --release every_kernel_agrees_with_the_reference
 
 READ_CASES ?= 10000
-fuzz-read: .venv/dev.stamp install ## Read 10,000 damaged libraries in child processes, 100,000 files of records in this one (half an hour on two free cores)
+fuzz-read: .venv/dev.stamp install ## Read 10,000 damaged libraries in child processes and 100,000 damaged record files (half an hour on two free cores)
 	SNAPSEEK_READ_CASES=$(READ_CASES) SNAPSEEK_VALIDATOR_CASES=100000 $(BIN)/pytest -q -s tests/robustness/test_read_fuzz.py
 
-test-arm: ## Lints and all tests of the crate for 64-bit ARM, on this machine: needs Debian's qemu-user and gcc-aarch64-linux-gnu
+test-arm: ## Lint and test the crate for 64-bit ARM on this machine (needs Debian's qemu-user and gcc-aarch64-linux-gnu)
 	rustup target add aarch64-unknown-linux-gnu
 	cargo clippy --locked --target aarch64-unknown-linux-gnu --lib --tests -- -D warnings
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
 	cargo test --locked --target aarch64-unknown-linux-gnu --lib
 
-docs: ## Documentation of the crate, without warnings
+docs: ## Build the documentation of the crate, without warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-cli-help: .venv/dev.stamp $(CORE) ## Write what the commands say of themselves into docs/CLI.md
+cli-help: .venv/dev.stamp $(CORE) ## Write the help of every command into docs/CLI.md
 	$(BIN)/python -m tests.support.cli_help
 
 wheel: .venv/run.stamp $(STATIC) ## Build the wheel into dist/
 	$(BIN)/maturin build --release --locked --out dist
 
-lock: .venv/run.stamp ## Pin the Python packages anew
+lock: .venv/run.stamp ## Renew the lock files of the Python packages
 	$(BIN)/pip install --quiet uv && PATH=$(abspath $(BIN)):$$PATH requirements/lock.sh
 
-deny: ## Licences and advisories of the Rust dependencies (needs cargo-deny)
+deny: ## Check licences and advisories of the Rust dependencies (needs cargo-deny)
 	cargo deny check
 
-clean: ## Remove what was built
+clean: ## Remove build products
 	rm -rf .venv target dist web/node_modules python/snapseek/server/static
 	find python -name '*.so' -delete
 

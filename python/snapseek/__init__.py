@@ -1,14 +1,33 @@
-"""Search your pictures by words.
+"""Search pictures by text, on your own machine.
 
-    from snapseek import Library
+A CLIP-like model maps texts and pictures to vectors of one space. snapseek stores the vectors of your
+pictures in a library on disk, and finds those that are closest to the vector of a text or of another picture.
 
-    library = Library.build("holiday/", "holiday.snapseek")
-    library.search("two dogs on a beach", k=20)     # a row of pictures in a notebook
+>>> from snapseek import Library
+>>> library = Library.build("holiday/", "holiday.snapseek")       # index a folder
+>>> for hit in library.search("two dogs on a beach", 5):        # best first
+...     print(hit.score, hit.uri)
 
-`Library` is a folder of pictures made searchable, `Term` a part of a query to it; `Encoder` is the model that
-puts words and pictures into one space; `VectorIndex` searches vectors of your own; `errors` holds everything
-that is raised on purpose.
-Names are loaded when first used, so that `import snapseek` costs nothing to those who want one part of it.
+In a notebook the result of `search` is displayed as a row of thumbnails. `Library.open("holiday.snapseek")`
+opens an existing library, and `Library.sync` updates it when its folders have changed.
+
+Names
+-----
+Library
+    A folder of pictures made searchable: build, open, search, sync, export.
+Hits, Hit
+    The results of a search, and one result: id, score, uri, size, preview, metadata.
+Term
+    A weighted part of a query: `[Term("horse"), Term("snow", -1)]`.
+Encoder
+    A model: the text and image encoders that produce the vectors.
+VectorIndex
+    A vector index on its own, for your own embeddings: IVF with product quantization.
+SnapseekError
+    The base class of all errors. `snapseek.errors` shows the tree and the fields of each error.
+
+`snapseek.server.serve` serves a library over HTTP, with a web page. The command `snapseek --help` does all of
+this from a shell. Each name is imported when it is first used, so `import snapseek` is fast.
 """
 
 from importlib import import_module
@@ -23,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoder", "Hit", "Hits", "Library", "SnapseekError", "Term", "VectorIndex", "__version__"]
 
-_HOME = {
+_MODULE_OF = {
     "Encoder": "snapseek.models",
     "Hit": "snapseek.library",
     "Hits": "snapseek.library",
@@ -36,8 +55,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'snapseek' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    value = getattr(import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value

@@ -1,4 +1,4 @@
-"""Every exception that snapseek raises on purpose.
+"""All exceptions that snapseek raises on purpose.
 
     SnapseekError
     ├── InputError (ValueError)         an argument or a query cannot be used as passed
@@ -34,7 +34,7 @@ RENEW = "delete the file and fetch or copy it again"
 """How to repair a damaged file of a model."""
 
 MAX_GOT_CHARACTERS = 300
-"""Bounds `got`, which repeats input: a request may carry megabytes of it."""
+"""Bounds `got`, which repeats input: a request may contain megabytes of it."""
 
 
 class SnapseekError(Exception):
@@ -43,7 +43,7 @@ class SnapseekError(Exception):
     Parameters
     ----------
     message
-        The message without `hint`. Left out, it is made of `expected` and `got`.
+        The message without `hint`. By default it is made of `expected` and `got`.
     expected
         What would have been accepted, as a noun phrase.
     got
@@ -176,14 +176,14 @@ class ItemNotFoundError(SnapseekError, LookupError):
 
 
 def near_name(found: str, names: Iterable[str]) -> str:
-    """Return what the refusal of a name adds: the most similar of `names`, or nothing."""
+    """Return "; did you mean ...?" with the most similar of `names`, or an empty text."""
     near = similar_name(found, names)
     return f"; did you mean {near}?" if near else ""
 
 
 def similar_name(found: str, names: Iterable[str]) -> str | None:
     """Return the one of `names` that `found` is probably a misspelling of."""
-    from difflib import get_close_matches  # takes as long to load as all else that `--version` needs
+    from difflib import get_close_matches  # takes as long to import as all else that `--version` needs
 
     return next(iter(get_close_matches(found, list(names), n=1)), None)
 

@@ -1,4 +1,4 @@
-"""What the documents say is there, works."""
+"""Links, commands, targets and names in the documents exist and work."""
 
 import re
 import shlex
@@ -16,9 +16,10 @@ DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
     ROOT / "demo" / "README.md",
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
 ]
 README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
 
 
 def code_blocks(text, language):
@@ -34,21 +35,21 @@ def commands(text, program):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_somewhere(document):
+def test_links_of_documents_resolve(document):
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
         if "://" not in target:
             assert (document.parent / target).exists(), target
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_commands_are_understood(document):
+def test_commands_of_documents_parse(document):
     for words in commands(document.read_text(), "snapseek"):
         words = with_command(words)
         assert make_parser().parse_args(words).command == words[0]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_the_tests_that_a_document_names_are_there(document):
+def test_tests_that_a_document_names_exist(document):
     for file, test in re.findall(r"`([a-z/]+/test_\w+\.py)::(\w+)`", document.read_text()):
         assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"
 
@@ -84,16 +85,32 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, tiny_model, capsy
     assert len(Library.open("holiday.snapseek")) == 6
 
 
-def test_every_room_of_the_architecture_is_there():
-    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
-    rooms = re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
-    assert len(rooms) > 10
-    for room in rooms:
-        assert (ROOT / room).exists(), room
+def section(title):
+    """Return a section of the architecture page."""
+    return re.split(r"^## ", ARCHITECTURE.split(f"\n## {title}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def test_every_dependency_has_its_reason():
-    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
+def test_every_component_of_the_architecture_exists():
+    components = re.findall(r"^\| `([^`]+)`", section("Components"), re.MULTILINE)
+    assert len(components) > 10
+    assert [path for path in components if not (ROOT / path).exists()] == []
+
+
+def test_every_change_names_a_file_that_exists():
+    files = re.findall(r"^\| [^|]+ \| `([^`]+)` \|$", section("Where to make a change"), re.MULTILINE)
+    assert len(files) >= 30
+    assert [path for path in files if not (ROOT / path).is_file()] == []
+
+
+def test_modules_that_the_architecture_names_exist():
+    modules = re.findall(r"`((?:\w+/)+\w+\.py)`", section("Components"))
+    folders = (ROOT, ROOT / "python" / "snapseek", ROOT / "python" / "snapseek" / "library")
+    assert len(modules) > 5
+    assert [name for name in modules if not any((folder / name).exists() for folder in folders)] == []
+
+
+def test_every_dependency_is_explained():
+    text = section("Dependencies")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     crate = tomllib.loads((ROOT / "Cargo.toml").read_text())
     needed = [re.split("[>=<]", entry)[0] for entry in project["project"]["dependencies"]]
@@ -101,10 +118,12 @@ def test_every_dependency_has_its_reason():
         assert re.search(rf"^\| [^|]*\b{name}\b[^|]*\|", text, re.MULTILINE), name
 
 
-def test_tests_that_are_named_exist():
-    named = re.findall(
-        r"`([a-z/]+/test_\w+\.py)::(test_\w+)`", "".join(path.read_text() for path in DOCUMENTS)
-    )
-    assert len(named) > 10
-    for file, test in named:
-        assert f"\ndef {test}(" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"
+def test_documents_name_tests():
+    assert len(re.findall(r"`[a-z/]+/test_\w+\.py::test_\w+`", "".join(map(Path.read_text, DOCUMENTS)))) > 10
+
+
+def test_names_of_tests_have_at_most_80_characters():
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    names = [name for path in files for name in re.findall(r"def (test_\w+)\(", path.read_text())]
+    assert len(names) > 1000
+    assert [name for name in names if len(name) > 80] == []

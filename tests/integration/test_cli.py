@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +128,14 @@ def test_a_folder_alone_is_opened(folder, tiny_model, monkeypatch, capsys):
     ((count, options),) = served
     assert count == len(PICTURES)
     assert (options["host"], options["port"], options["open_browser"]) == ("127.0.0.1", 0, True)
+
+
+@pytest.fixture(autouse=True)
+def same_handler():
+    """Restore the handler of Ctrl-C, which `serve` replaces when it returns."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, handler)
 
 
 def test_serve_opens_the_browser_only_when_asked(indexed, monkeypatch):

@@ -14,6 +14,7 @@ from snapseek.library.paths import find_library
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.owned_files import check_directory
 from snapseek.library.watch import bursts
+from snapseek.server import run
 from snapseek.threads import resolve_threads
 from snapseek.vectors.arguments import memory_limit
 from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
@@ -162,6 +163,28 @@ WORDING = [
         lambda: flat(seed=-1),
         errors.OutOfRangeError,
         "expected seed from 0 to 2^63 - 1, got -1",
+    ),
+    (
+        lambda: run.check_access("0.0.0.0", None),
+        errors.MissingArgumentError,
+        "expected a token, because other machines can reach 0.0.0.0, got no token; "
+        "set SNAPSEEK_TOKEN or pass --token; with --insecure anyone can view every picture",
+    ),
+    (
+        lambda: run.check_access("127.0.0.1", "short"),
+        errors.InputError,
+        "expected a token of at least 16 ASCII characters without spaces, got 5 characters; "
+        "create one with: python -c 'import secrets; print(secrets.token_urlsafe())'",
+    ),
+    (
+        lambda: run.open_port("127.0.0.1", 65_536),
+        errors.OutOfRangeError,
+        "expected a port from 0 to 65535, got 65536",
+    ),
+    (
+        lambda: run.open_port("192.0.2.1", 0),
+        errors.InputError,
+        "expected an address of this machine, got 192.0.2.1; use 127.0.0.1 for this machine only",
     ),
     (
         lambda: index.build_library([Path("a"), Path("b")], None, options()),

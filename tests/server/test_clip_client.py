@@ -19,8 +19,8 @@ def test_text_image_and_embedding_queries_return_pictures(library):
     picture = info.folders[0] / "red.jpg"
     with served(info.path) as url:
         command = [str(PYTHON), str(PROBE), url, info.name, str(picture), str(info.dim)]
-        told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
-    answers = json.loads(told)
+        output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    answers = json.loads(output)
     assert set(answers) == {"text", "image", "embedding"}
     for found in answers.values():
         assert len(found) == 3

@@ -15,7 +15,7 @@ POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 
 
 def events(data: bytes, part_bytes: int = 2**18) -> list[type]:
-    """The kinds of events in these bytes, which come in parts."""
+    """Return the types of the events in these bytes, which arrive in parts."""
     framing = Framing()
     found = []
     for begin in range(0, len(data), part_bytes):
@@ -50,12 +50,12 @@ def events(data: bytes, part_bytes: int = 2**18) -> list[type]:
     ],
 )
 @pytest.mark.parametrize("part_bytes", [1, 2**18])
-def test_a_body_with_no_one_length_is_refused(headers: bytes, part_bytes: int):
+def test_a_body_with_two_lengths_is_rejected(headers: bytes, part_bytes: int):
     with pytest.raises(h11.RemoteProtocolError):
         events(POST + headers + b"\r\n5\r\nhello\r\n0\r\n\r\n", part_bytes)
 
 
-def test_one_length_is_enough():
+def test_a_body_with_one_length_is_accepted():
     for headers, body in (
         (b"Content-Length: 5\r\n", b"hello"),
         (b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n0\r\n\r\n"),
@@ -64,7 +64,7 @@ def test_one_length_is_enough():
         assert events(POST + headers + b"\r\n" + body) == [h11.Request, h11.Data, h11.EndOfMessage]
 
 
-def test_chunks_are_no_matter_of_http_1_0():
+def test_chunks_are_rejected_in_http_1_0():
     with pytest.raises(h11.RemoteProtocolError, match=r"HTTP/1\.0"):
         events(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
 
@@ -78,7 +78,7 @@ def headers_of(count: int) -> bytes:
 
 
 @pytest.mark.parametrize("part_bytes", [1000, 2**18])
-def test_a_head_has_a_bound_however_it_comes(part_bytes: int):
+def test_the_size_of_a_head_is_bounded(part_bytes: int):
     assert events(head_of(MAX_HEAD_BYTES), part_bytes)[0] is h11.Request
     with pytest.raises(h11.RemoteProtocolError):
         events(head_of(MAX_HEAD_BYTES + 1), part_bytes)
@@ -93,7 +93,7 @@ def chunked(count: int, size: int) -> bytes:
     return POST + b"Transfer-Encoding: chunked\r\n\r\n" + (b"%x\r\n" % size + b"a" * size + b"\r\n") * count
 
 
-def test_a_body_is_not_cut_into_crumbs():
+def test_the_number_of_small_chunks_is_bounded():
     assert len(events(chunked(MAX_SMALL_CHUNKS, 1))) == 1 + MAX_SMALL_CHUNKS
     with pytest.raises(h11.RemoteProtocolError, match="small chunks"):
         events(chunked(MAX_SMALL_CHUNKS + 1, 1))

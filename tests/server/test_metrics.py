@@ -23,7 +23,7 @@ def counted(app: Starlette) -> dict[str, float]:
     return {name: float(value) for name, value in lines}
 
 
-def test_answers_are_counted_by_address_method_and_status(app: Starlette):
+def test_responses_are_counted_by_address_method_and_status(app: Starlette):
     for item in (1, 2, 99):
         ask(app, f"/api/items/{item}")
     found = counted(app)
@@ -33,7 +33,7 @@ def test_answers_are_counted_by_address_method_and_status(app: Starlette):
     assert (found["snapseek_pictures"], found["snapseek_waiting"]) == (10, 0)
 
 
-def test_addresses_that_are_none_are_one(app: Starlette):
+def test_unknown_addresses_share_one_label(app: Starlette):
     before = len(counted(app))
     for number in range(20):
         ask(app, f"/x/{number}/y", method="X" * (number + 1))
@@ -42,7 +42,9 @@ def test_addresses_that_are_none_are_one(app: Starlette):
     assert sum(others) == 20
 
 
-def test_without_the_package_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_without_prometheus_client_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     monkeypatch.setitem(__import__("sys").modules, "prometheus_client", None)
     app = create_app(FakeLibrary(tmp_path))
     reply = ask(app, "/metrics")

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from snapseek import errors
 from snapseek.server.api.json_schemas import schemas
-from snapseek.server.problems import answer_snapseek_error, problem, status_of
+from snapseek.server.problems import answer_snapseek_error, problem, rejection, status_of
 
 
 def test_a_problem_has_the_members_of_rfc_9457():
@@ -26,7 +26,7 @@ def test_a_problem_has_the_members_of_rfc_9457():
     }
 
 
-def test_a_sentence_with_a_broken_file_name_still_travels():
+def test_a_message_with_an_undecodable_file_name_is_sent():
     assert json.loads(problem(415, "cannot read 'a\udcff.jpg'").body)["detail"] == "cannot read 'a\udcff.jpg'"
 
 
@@ -49,7 +49,14 @@ def test_an_error_sends_its_fields(error: errors.SnapseekError, fields: dict[str
     assert document == {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": str(error)}
 
 
-def test_the_document_names_every_code():
+def test_a_rejection_sends_the_fields_that_it_has():
+    document = json.loads(rejection(421, expected="localhost", hint="open it there").body)
+    assert (document["expected"], document["hint"]) == ("localhost", "open it there")
+    assert document["detail"] == "expected localhost; open it there"
+    assert "got" not in document
+
+
+def test_the_problem_schema_lists_every_code():
     shape = schemas()["Problem"]["properties"]  # type: ignore[index]
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
     assert {kind.code for kind in kinds if issubclass(kind, errors.SnapseekError)} <= set(

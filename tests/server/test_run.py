@@ -15,20 +15,23 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from snapseek.errors import InputError, ModelMismatchError
+from snapseek.errors import InputError, MissingArgumentError, ModelMismatchError
 from snapseek.server import run, serve
 from tests.support.fake_library import FakeLibrary
 
 POSIX_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 PROGRAM = """
-import sys, time
+import signal, sys, time
+from contextlib import suppress
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tests.support.fake_library import FakeLibrary
 from snapseek.server import serve
 library = FakeLibrary(Path(sys.argv[2]))
 exec(sys.argv[3])
-serve(library, port=0, on_ready=lambda url: print(url, flush=True))
+with suppress(KeyboardInterrupt):  # of a signal that comes when `serve` has already returned
+    serve(library, port=0, on_ready=lambda url: print(url, flush=True))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 print("closed" if library.is_warm.wait(60) else "cold", flush=True)
 """
 
@@ -43,7 +46,7 @@ threading.Timer(0.5, lambda: setattr(library, "is_slow", True)).start()
 
 @contextmanager
 def running(folder: Path, setup: str = "") -> Iterator[tuple[subprocess.Popen[str], str, int]]:
-    """A server in a process of its own: the process, its host and its port."""
+    """Run a server in its own process. Yield the process, its host and its port."""
     here = str(Path(__file__).parents[2])
     command = [sys.executable, "-c", PROGRAM, here, str(folder), setup]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -59,7 +62,7 @@ def running(folder: Path, setup: str = "") -> Iterator[tuple[subprocess.Popen[st
 
 
 def raw(host: str, port: int, request: bytes) -> bytes:
-    """The bytes that come back for these bytes; none if the connection was cut while they were sent."""
+    """Send bytes. Return the response; empty if the connection was closed meanwhile."""
     answer = b""
     with socket.create_connection((host, port), timeout=60) as connection, suppress(ConnectionError):
         connection.sendall(request)
@@ -74,14 +77,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]
         yield host, port
 
 
-def test_no_part_of_an_answer_waits_for_another() -> None:
+def test_connections_send_without_delay() -> None:
     with run.open_port("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_server_answers_at_the_address_it_tells(server: tuple[str, int]):
+def test_the_server_answers_at_the_printed_url(server: tuple[str, int]):
     connection = http.client.HTTPConnection(*server, timeout=60)
     connection.request("GET", "/api/search?q=two+dogs&limit=1")
     answer = connection.getresponse()
@@ -110,7 +113,7 @@ def test_a_server_answers_at_the_address_it_tells(server: tuple[str, int]):
         b"GET /api/info HTTP/1.1\r\nUpgrade: websocket\r\nX-Odd: \xff",
     ],
 )
-def test_no_bytes_make_the_server_fail(server: tuple[str, int], request_line: bytes):
+def test_malformed_requests_do_not_stop_the_server(server: tuple[str, int], request_line: bytes):
     host = b"\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     answer = raw(*server, request_line + host)
     if answer or len(request_line) < 65_536:  # one that is too long may be cut off without an answer
@@ -120,12 +123,12 @@ def test_no_bytes_make_the_server_fail(server: tuple[str, int], request_line: by
     assert raw(*server, b"GET /healthz HTTP/1.1" + host).endswith(b'{"status":"ok"}')
 
 
-def test_a_foreign_name_is_refused(server: tuple[str, int]):
+def test_a_foreign_host_name_is_rejected(server: tuple[str, int]):
     answer = raw(*server, b"GET /api/info HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 421 ")
 
 
-def test_a_client_that_leaves_early_harms_nobody(server: tuple[str, int]):
+def test_early_disconnects_do_not_stop_the_server(server: tuple[str, int]):
     for _ in range(20):
         with socket.create_connection(server, timeout=60) as connection:
             connection.sendall(b"GET /api/image/5 HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -133,7 +136,7 @@ def test_a_client_that_leaves_early_harms_nobody(server: tuple[str, int]):
 
 
 @POSIX_SIGNALS
-def test_ctrl_c_closes_in_order(tmp_path: Path):
+def test_ctrl_c_shuts_down_cleanly(tmp_path: Path):
     with running(tmp_path) as (process, host, port):
         kept = http.client.HTTPConnection(host, port, timeout=60)
         kept.request("GET", "/healthz")
@@ -145,8 +148,8 @@ def test_ctrl_c_closes_in_order(tmp_path: Path):
 
 
 @POSIX_SIGNALS
-def test_a_second_ctrl_c_cuts_off_what_is_under_way_without_a_word(tmp_path: Path):
-    """Over a search that takes three seconds, and signals at several moments of the stop."""
+def test_a_second_ctrl_c_cancels_requests_without_output(tmp_path: Path):
+    """During a search of three seconds, with signals at several moments of the shutdown."""
     for pause_s in (0.0, 0.15):
         with running(tmp_path, SLOW) as (process, host, port):
             client = http.client.HTTPConnection(host, port, timeout=60)
@@ -161,7 +164,7 @@ def test_a_second_ctrl_c_cuts_off_what_is_under_way_without_a_word(tmp_path: Pat
 
 
 @POSIX_SIGNALS
-def test_a_request_to_end_is_heeded(tmp_path: Path):
+def test_sigterm_ends_the_process(tmp_path: Path):
     with running(tmp_path) as (process, _, _):
         process.send_signal(signal.SIGTERM)
         _, complaints = process.communicate(timeout=60)
@@ -170,19 +173,19 @@ def test_a_request_to_end_is_heeded(tmp_path: Path):
 
 
 class StoppedError(Exception):
-    """Ends `serve` at the place where a test looks at it."""
+    """Ends `serve` where a test checks it."""
 
 
 def test_the_first_search_is_done_before_the_port_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     library = FakeLibrary(tmp_path)
 
     def refuse(host: str, port: int) -> None:
-        raise StoppedError(f"{len(library.asked)} searched before {host}:{port}")
+        raise StoppedError(f"{len(library.searches)} searched before {host}:{port}")
 
     monkeypatch.setattr(run, "open_port", refuse)
     with pytest.raises(StoppedError, match=r"1 searched before 127\.0\.0\.1:8000"):
         serve(library)
-    assert library.asked == [("a dog", 1, 0)]
+    assert library.searches == [("a dog", 1, 0)]
 
 
 def test_a_library_that_cannot_be_searched_is_not_served(tmp_path: Path):
@@ -193,36 +196,36 @@ def test_a_library_that_cannot_be_searched_is_not_served(tmp_path: Path):
 
 
 @pytest.mark.parametrize("examples", [(), ("unknown words",)])
-def test_a_model_is_warmed_with_whatever_words_there_are(tmp_path: Path, examples: tuple[str, ...]):
+def test_the_first_search_works_with_any_model(tmp_path: Path, examples: tuple[str, ...]):
     library = FakeLibrary(tmp_path)
     library.encoder.examples = examples
     run.warm(library)
-    assert len(library.asked) == 1
+    assert len(library.searches) == 1
 
 
-def test_a_port_in_use_is_refused_with_a_way_out(tmp_path: Path):
+def test_a_port_in_use_is_rejected_with_a_hint(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=f"port {port} of 127.0.0.1 is in use; .* another"):
+        with pytest.raises(InputError, match=f"port {port} of 127.0.0.1 is in use; .* another port"):
             serve(FakeLibrary(tmp_path), port=port)
 
 
 @pytest.mark.parametrize(
     ("host", "port", "sentence"),
     [
-        ("127.0.0.1", -1, "expected a port from 0 to 65535, found -1"),
-        ("127.0.0.1", 65536, "found 65536"),
-        ("no such host.invalid", 0, "is not known here"),
-        ("a" * 70 + ".example", 0, "is not known here"),
-        ("192.0.2.1", 0, "is not an address of this machine"),
+        ("127.0.0.1", -1, "expected a port from 0 to 65535, got -1"),
+        ("127.0.0.1", 65536, "got 65536"),
+        ("no such host.invalid", 0, "which is unknown"),
+        ("a" * 70 + ".example", 0, "which is unknown"),
+        ("192.0.2.1", 0, "expected an address of this machine, got 192.0.2.1"),
     ],
 )
-def test_a_place_that_cannot_be_opened_is_refused(host: str, port: int, sentence: str):
+def test_an_address_that_cannot_be_opened_is_rejected(host: str, port: int, sentence: str):
     with pytest.raises(InputError, match=sentence):
         run.open_port(host, port)
 
 
-def test_a_port_that_the_user_may_not_open(monkeypatch: pytest.MonkeyPatch):
+def test_a_port_without_permission_is_rejected(monkeypatch: pytest.MonkeyPatch):
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -231,31 +234,31 @@ def test_a_port_that_the_user_may_not_open(monkeypatch: pytest.MonkeyPatch):
         run.open_port("127.0.0.1", 80)
 
 
-def test_a_free_port_is_told_as_it_is():
+def test_the_url_has_the_port_that_was_taken():
     with run.open_port("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         assert port > 0
-        assert run.address(listener) == f"http://127.0.0.1:{port}/"
+        assert run.url_of(listener) == f"http://127.0.0.1:{port}/"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "localhost"])
-def test_a_port_on_every_address_is_told_as_the_loopback(host: str):
+def test_the_url_of_a_wildcard_address_is_the_loopback(host: str):
     with run.open_port(host, 0) as listener:
-        assert urlsplit(run.address(listener)).hostname == "127.0.0.1"
+        assert urlsplit(run.url_of(listener)).hostname == "127.0.0.1"
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
-def test_an_ipv6_address_is_told_in_brackets():
+def test_an_ipv6_address_has_brackets_in_the_url():
     try:
         listener = run.open_port("::1", 0)
     except InputError as error:
         pytest.skip(str(error))
     with listener:
-        assert run.address(listener).startswith("http://[::1]:")
+        assert run.url_of(listener).startswith("http://[::1]:")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LocalHost", "::1", "127.0.0.5"])
-def test_a_server_for_this_machine_answers_to_its_own_names_only(host: str):
+def test_a_loopback_server_accepts_its_own_names_only(host: str):
     names = run.allowed_hosts(host)
     assert names is not None
     assert {"localhost", "127.0.0.1", "[::1]"} <= names
@@ -263,13 +266,13 @@ def test_a_server_for_this_machine_answers_to_its_own_names_only(host: str):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "pictures.example", ""])
-def test_a_server_for_others_warns_and_answers_to_every_name(host: str, caplog: pytest.LogCaptureFixture):
+def test_a_remote_server_warns_and_accepts_every_name(host: str, caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.WARNING, logger="snapseek.server"):
         assert run.allowed_hosts(host) is None
-    assert "can be reached by others" in caplog.text
+    assert "other machines can reach" in caplog.text
 
 
-def test_the_browser_is_opened_once_the_port_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_the_browser_is_opened_after_on_ready(monkeypatch: pytest.MonkeyPatch):
     seen: list[str] = []
     opened = threading.Event()
 
@@ -282,3 +285,21 @@ def test_the_browser_is_opened_once_the_port_is_told(monkeypatch: pytest.MonkeyP
     run._announce("http://127.0.0.1:1/", lambda url: seen.append(f"ready {url}"), True)
     assert opened.wait(60)
     assert seen == ["ready http://127.0.0.1:1/", "browser http://127.0.0.1:1/"]
+
+
+def test_a_server_for_other_machines_needs_a_token():
+    token = "a-token-of-enough-characters"
+    run.check_access("127.0.0.1", None)
+    run.check_access("0.0.0.0", token)
+    run.check_access("0.0.0.0", None, insecure=True)
+    with pytest.raises(MissingArgumentError) as missing:
+        run.check_access("0.0.0.0", None)
+    assert "SNAPSEEK_TOKEN" in str(missing.value.hint)
+
+
+@pytest.mark.parametrize("token", ["short", "é" * 20, "with a space in it now"])
+def test_a_weak_token_is_rejected(token: str):
+    with pytest.raises(InputError) as weak:
+        run.check_access("127.0.0.1", token)
+    assert weak.value.expected == "a token of at least 16 ASCII characters without spaces"
+    assert weak.value.got == f"{len(token)} characters"

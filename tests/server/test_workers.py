@@ -21,14 +21,14 @@ def request_of(*, gone: bool = False) -> Request:
     return Request({"type": "http", "method": "GET", "headers": []}, receive)
 
 
-def test_work_is_done_in_another_thread():
+def test_calls_run_in_another_thread():
     async def scenario() -> int:
         return await Workers(1).run(request_of(), threading.get_ident)
 
     assert anyio.run(scenario) != threading.get_ident()
 
 
-def test_an_error_of_the_work_comes_back():
+def test_an_error_of_the_call_is_raised():
     def fail() -> None:
         raise KeyError("broken")
 
@@ -39,16 +39,16 @@ def test_an_error_of_the_work_comes_back():
         anyio.run(scenario)
 
 
-def test_no_more_than_the_given_number_work_at_a_time():
-    running, most = 0, 0
+def test_the_number_of_running_calls_is_bounded():
+    running, max_running = 0, 0
     lock = threading.Lock()
     both_work = threading.Barrier(2, timeout=60)
 
     def work() -> None:
-        nonlocal running, most
+        nonlocal running, max_running
         with lock:
             running += 1
-            most = max(most, running)
+            max_running = max(max_running, running)
         both_work.wait()
         with lock:
             running -= 1
@@ -60,10 +60,10 @@ def test_no_more_than_the_given_number_work_at_a_time():
                 group.start_soon(workers.run, request_of(), work)
 
     anyio.run(scenario)
-    assert most == 2
+    assert max_running == 2
 
 
-def test_nothing_is_done_for_a_client_that_left_while_it_waited():
+def test_a_call_of_a_disconnected_client_does_not_run():
     done: list[str] = []
 
     async def scenario() -> None:
@@ -74,7 +74,7 @@ def test_nothing_is_done_for_a_client_that_left_while_it_waited():
     assert done == []
 
 
-def test_a_cancelled_request_keeps_its_place_until_its_thread_is_done():
+def test_a_cancelled_call_keeps_its_thread_busy_until_it_ends():
     events: list[str] = []
     release = threading.Event()
 
@@ -95,7 +95,7 @@ def test_a_cancelled_request_keeps_its_place_until_its_thread_is_done():
     assert events == ["slow done", "next done"]
 
 
-def test_no_more_than_the_given_number_wait():
+def test_the_number_of_waiting_calls_is_bounded():
     release = threading.Event()
     statuses: list[int] = []
     retry_after: list[str] = []
@@ -109,7 +109,7 @@ def test_no_more_than_the_given_number_wait():
             retry_after.append((refused.headers or {})["retry-after"])
 
     async def scenario() -> None:
-        workers = Workers(1, most_waiting=3)
+        workers = Workers(1, max_waiting=3)
         async with anyio.create_task_group() as group:
             for _ in range(9):
                 group.start_soon(ask, workers)
@@ -123,7 +123,7 @@ def test_no_more_than_the_given_number_wait():
     assert retry_after == ["1"] * 5
 
 
-def test_who_leaves_while_it_waits_makes_room():
+def test_a_call_of_a_disconnected_client_leaves_the_queue():
     release, left = threading.Event(), anyio.Event()
 
     async def receive() -> Any:
@@ -154,7 +154,7 @@ def test_who_leaves_while_it_waits_makes_room():
 def together(
     prepare: Callable[[Sequence[Any]], None], waiting: Sequence[str | None], leaving: int | None = None
 ) -> list[str]:
-    """These come, each with what is to be prepared, while the only thread is at work; how they were done."""
+    """Submit calls while the only thread is busy. Return the order in which they ran."""
     done: list[str] = []
     begun, release = threading.Event(), threading.Event()
 
@@ -188,42 +188,42 @@ def together(
     return done
 
 
-def test_those_that_wait_are_prepared_together_and_done_in_their_order():
+def test_waiting_calls_are_prepared_together_and_run_in_order():
     prepared: list[list[str]] = []
-    done = together(lambda some: prepared.append(list(some)), ["a", None, "b", "c", None])
+    done = together(lambda batch: prepared.append(list(batch)), ["a", None, "b", "c", None])
     assert prepared == [["a", "b", "c"]]
     assert sorted(done) == ["0", "1", "2", "3", "4"]
     assert done[0] == "0"
     assert [number for number in done if number in "14"] == ["1", "4"]
 
 
-def test_no_more_than_sixteen_are_prepared_at_a_time():
+def test_at_most_sixteen_calls_are_prepared_together():
     prepared: list[list[str]] = []
     names = [f"{number}" for number in range(40)]
-    assert together(lambda some: prepared.append(list(some)), names) == names
-    assert [len(some) for some in prepared] == [16, 16, 8]
+    assert together(lambda batch: prepared.append(list(batch)), names) == names
+    assert [len(batch) for batch in prepared] == [16, 16, 8]
 
 
-def test_one_that_waits_alone_is_not_prepared():
+def test_a_call_that_waits_alone_is_not_prepared():
     prepared: list[list[str]] = []
-    assert together(lambda some: prepared.append(list(some)), [None, "a"]) == ["0", "1"]
+    assert together(lambda batch: prepared.append(list(batch)), [None, "a"]) == ["0", "1"]
     assert prepared == []
 
 
-def test_who_has_left_is_not_prepared():
+def test_a_call_of_a_disconnected_client_is_not_prepared():
     prepared: list[list[str]] = []
-    assert together(lambda some: prepared.append(list(some)), ["a", "b", "c"], leaving=0) == ["1", "2"]
+    assert together(lambda batch: prepared.append(list(batch)), ["a", "b", "c"], leaving=0) == ["1", "2"]
     assert prepared == [["b", "c"]]
 
 
-def test_work_is_done_where_preparing_fails():
+def test_calls_run_if_their_preparation_fails():
     def fail(_: Sequence[Any]) -> None:
         raise KeyError("broken")
 
     assert together(fail, ["a", "b", "c"]) == ["0", "1", "2"]
 
 
-def test_nothing_is_lost_among_many_threads():
+def test_no_call_is_lost_with_many_threads():
     async def scenario() -> list[int]:
         workers, done = Workers(3, prepare=lambda _: None), []
 

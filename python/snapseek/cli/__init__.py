@@ -1,17 +1,17 @@
 """The `snapseek` command: parse, call, print; nothing else.
 
-`main` parses the arguments and turns errors into messages and exit codes. `commands` lists every command.
-Each one is a file of its own that is imported only when it is run: `add_arguments` declares its arguments,
-`run` runs it. It imports the library inside `run`, so that `--help` needs argparse alone. `options` holds the
-arguments that several commands share, `console` what is printed on stderr.
+`main` parses the arguments and turns errors into messages and exit codes. `commands` lists all commands. Each
+command is one file with two functions: `add_arguments` declares its arguments, `run` runs it. The file is
+imported only for its own command, and imports the library inside `run`, so that `--help` needs only argparse.
+`options` has the arguments that several commands share, `console` prints on stderr.
 """
 
 try:
-    from snapseek.cli.loading import interrupt_kept
+    from snapseek.cli.interrupt import deferred_interrupt
 
-    with interrupt_kept():
+    with deferred_interrupt():
         from snapseek.cli.main import main
-except KeyboardInterrupt:  # before the signal was kept
+except KeyboardInterrupt:  # before the signal was deferred
     raise SystemExit(130) from None
 
 __all__ = ["main"]

@@ -3,11 +3,11 @@
 import argparse
 
 from snapseek.cli.console import picture_bar, print_report, print_size
-from snapseek.cli.options import add_fetching, add_library, add_picture_threads, limits_of, nonempty_path
+from snapseek.cli.options import add_fetching, add_library, add_picture_threads, fetch_limits, nonempty_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """SOURCE... and how pictures are read."""
+    """Declare SOURCE... and how pictures are read."""
     parser.add_argument(
         "sources",
         nargs="+",
@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> None:
     library = Library.open(find_library(options.library))
     with picture_bar() as report:
         done = library.add(
-            options.sources, threads=options.threads, limits=limits_of(options), progress=report
+            options.sources, threads=options.threads, limits=fetch_limits(options), progress=report
         )
     print_report(done)
     print_size(library)

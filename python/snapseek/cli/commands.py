@@ -1,4 +1,4 @@
-"""Every command of the command line. What runs one is imported when it is needed."""
+"""The table of all commands. The file of a command is imported only when the command is used."""
 
 import argparse
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ class CommandModule(Protocol):
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its name, its line in the help, and what its own help adds to that.
-
-    Its file has the same name, unless `module` says otherwise.
-    """
+    """A command and its help texts."""
 
     name: str
     summary: str
+    """Its line in the list of commands."""
     details: str = ""
+    """Further sentences of its own help."""
     module: str = ""
+    """The name of its file; by default the name of the command."""
 
     @property
     def description(self) -> str:
@@ -76,6 +76,6 @@ COMMANDS = (
     Command("models", "list the models that can be downloaded; download or check one"),
     Command("distil", "train a small text tower that replaces a large one"),
 )
-"""In the order of the help."""
+"""In the order of `snapseek --help`."""
 
 COMMAND_NAMES = tuple(command.name for command in COMMANDS)

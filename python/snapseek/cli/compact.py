@@ -3,12 +3,12 @@
 import argparse
 
 from snapseek.cli.console import print_size, print_status, stage_bar
-from snapseek.cli.options import add_memory, add_place, add_threads
+from snapseek.cli.options import add_library_argument, add_memory, add_threads
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[LIBRARY] --threads --memory."""
-    add_place(parser)
+    """Declare [LIBRARY] --threads --memory."""
+    add_library_argument(parser)
     add_threads(parser)
     add_memory(parser)
 
@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> None:
     from snapseek.library import Library
     from snapseek.library.paths import find_library
 
-    library = Library.open(find_library(options.place))
+    library = Library.open(find_library(options.library))
     with stage_bar() as report:
         done = library.compact(memory=options.memory, threads=options.threads, progress=report)
     print_status(f"shards: {done.before} before, {done.after} now; removed pictures deleted: {done.dropped}")

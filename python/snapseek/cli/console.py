@@ -1,4 +1,4 @@
-"""What is printed for the person at the terminal: on stderr, so that stdout holds results alone."""
+"""Status, errors and progress bars: printed on stderr, so that stdout has only results."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def print_status(text: str, *, style: str | None = None) -> None:
 
 
 def print_error(error: SnapseekError) -> None:
-    """Print what was expected and got, then the hint on a line of its own."""
+    """Print an error, then its hint on a line of its own."""
     print_status(f"snapseek: {printable(error.summary)}", style="red")
     if error.hint:
         print_status(f"hint: {printable(error.hint)}")
 
 
 def print_size(library: Library) -> None:
-    """Print how large a library is, and how many pictures are missing in it."""
+    """Print the size of a library, and how many pictures could not be read."""
     info = library.info()
     listing = f"snapseek info {shlex.quote(printable(str(info.path)))} --failed"
     failed = f", {info.failed} could not be read ({listing})" if info.failed else ""
@@ -51,7 +51,7 @@ def print_size(library: Library) -> None:
 
 
 def print_report(report: SyncReport) -> None:
-    """Print what a sync did, and what it left out."""
+    """Print what a sync changed, and what it skipped."""
     counts = {
         "added": report.added,
         "updated": report.updated,
@@ -71,7 +71,7 @@ def print_report(report: SyncReport) -> None:
 
 
 def print_missing_folders(library: Library) -> None:
-    """Print which folders of a library are missing: pictures of one that moved are in it twice."""
+    """Print which folders of a library are missing. Pictures of a moved folder are in the library twice."""
     for folder in library.info().folders:
         if not os.access(folder, os.F_OK):
             print_status(
@@ -81,7 +81,7 @@ def print_missing_folders(library: Library) -> None:
 
 @contextmanager
 def picture_bar() -> Iterator[Callable[[IndexProgress], None]]:
-    """Show a bar that counts pictures, with their rate; nothing if stderr is no terminal."""
+    """Show a progress bar of pictures with their rate, if stderr is a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
@@ -99,7 +99,7 @@ def picture_bar() -> Iterator[Callable[[IndexProgress], None]]:
 
 @contextmanager
 def stage_bar() -> Iterator[Callable[[str, float], None]]:
-    """Show a bar of named stages, with the share of each that is done; nothing if stderr is no terminal."""
+    """Show a progress bar of named stages, if stderr is a terminal."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())

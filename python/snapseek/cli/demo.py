@@ -11,7 +11,7 @@ _EXAMPLES = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[FOLDER...], how the library is made and how it is served."""
+    """Declare [FOLDER...], how the library is made and how it is served."""
     parser.add_argument(
         "folders", nargs="*", type=nonempty_path, metavar="FOLDER", help="further pictures to index"
     )

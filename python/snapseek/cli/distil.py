@@ -8,7 +8,7 @@ from snapseek.errors import MissingArgumentError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """MODEL and how its student is trained."""
+    """Declare MODEL and how its student is trained."""
     parser.add_argument("model", metavar="MODEL", help="the teacher, as --model of index")
     parser.add_argument("--texts", type=nonempty_path, metavar="FILE", help="your own texts, one per line")
     parser.add_argument(

@@ -11,7 +11,7 @@ _STDOUT = "-"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE and what is written to it."""
+    """Declare FILE and what is written to it."""
     parser.add_argument("out", type=nonempty_path, metavar="FILE", help="the file to write; - is stdout")
     parser.add_argument("--format", choices=FORMATS, help="default: by the extension of FILE")
     parser.add_argument(

@@ -7,7 +7,7 @@ from snapseek.cli.options import add_memory, add_model_dir, add_threads, nonempt
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """DIR, the model that made its vectors, and where the library is written."""
+    """Declare DIR, the model that made its vectors, and where the library is written."""
     parser.add_argument(
         "folder", type=nonempty_path, metavar="DIR", help="holds img_emb/*.npy and metadata/*.parquet"
     )

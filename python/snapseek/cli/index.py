@@ -12,7 +12,7 @@ from snapseek.cli.console import (
     print_status,
     printable,
 )
-from snapseek.cli.options import add_building, add_folders, add_serving, limits_of
+from snapseek.cli.options import add_building, add_folders, add_serving, fetch_limits
 from snapseek.errors import MissingArgumentError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FOLDER... and how the library is made."""
+    """Declare FOLDER... and how the library is made."""
     add_folders(parser)
     add_building(parser)
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def add_page_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what `open` and `demo` take besides folders: they index, then serve."""
+    """Add the options of `open` and `demo`, which index and then serve."""
     add_building(parser)
     add_serving(parser)
     parser.add_argument("--no-open", dest="open", action="store_false", help="do not open the browser")
@@ -67,7 +67,7 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
             threads=options.threads,
             memory=options.memory,
             retry_failed=options.retry_failed,
-            limits=limits_of(options),
+            limits=fetch_limits(options),
             progress=report,
         )
     if library.report:

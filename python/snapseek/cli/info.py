@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import printable
-from snapseek.cli.options import add_place
+from snapseek.cli.options import add_library_argument
 
 if TYPE_CHECKING:
     import argparse
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[LIBRARY] --failed."""
-    add_place(parser)
+    """Declare [LIBRARY] --failed."""
+    add_library_argument(parser)
     parser.add_argument(
         "--failed", action="store_true", help="list the files that could not be read, with the reason"
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print a table, or the failures."""
+    """Print a table of facts, or the list of failures."""
     from snapseek.library import Library
     from snapseek.library.paths import find_library
 
-    library = Library.open(find_library(options.place))
+    library = Library.open(find_library(options.library))
     if options.failed:
         _print_failures(library)
         return

@@ -12,12 +12,11 @@ from pathlib import Path
 from snapseek import __version__
 from snapseek.cli.commands import COMMAND_NAMES, COMMANDS
 from snapseek.cli.console import print_error, print_status, printable
-from snapseek.cli.loading import interrupt_kept
+from snapseek.cli.interrupt import EXIT_INTERRUPTED, deferred_interrupt
 from snapseek.errors import SnapseekError, near_name
 
-_FAILED = 1
-_STOPPED = 130
-_UNREAD = 141
+_EXIT_FAILED = 1
+_EXIT_BROKEN_PIPE = 141
 _EPILOG = """\
 `snapseek FOLDER` is `snapseek open FOLDER`: index it, serve the page, open the browser.
 Exit codes: 0 done, 1 failed or verify found damage, 2 wrong usage, 130 stopped by Ctrl-C.
@@ -27,26 +26,26 @@ Exit codes: 0 done, 1 failed or verify found damage, 2 wrong usage, 130 stopped 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (default: those of the process). Return the exit code."""
     warnings.filterwarnings("ignore", module="PIL")  # each unreadable picture gets a line of its own
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a name may have letters that a narrow encoding lacks
+    if isinstance(sys.stdout, io.TextIOWrapper):  # the encoding may lack letters of a name
         sys.stdout.reconfigure(errors="backslashreplace")
-    line = with_command(list(sys.argv[1:] if arguments is None else arguments))
+    command_line = with_command(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        options = _parse(line)
-        with interrupt_kept():
+        options = _parse(command_line)
+        with deferred_interrupt():
             import_module("snapseek.library")
         code: int = options.run(options) or 0
         sys.stdout.flush()
         return code
     except SnapseekError as error:
         print_error(error)
-        return _FAILED
+        return _EXIT_FAILED
     except KeyboardInterrupt:
         print_status("snapseek: stopped; nothing half-written stays")
-        return _STOPPED
-    except BrokenPipeError:  # the reader of the output, such as `head`, has enough
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _UNREAD
-    except OSError as error:  # a path that cannot even be looked at
+        return _EXIT_BROKEN_PIPE
+    except OSError as error:  # a path that the process may not access
         if not isinstance(error.filename, str):
             raise
         print_error(
@@ -55,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 hint="use another path or change its permissions",
             )
         )
-        return _FAILED
+        return _EXIT_FAILED
 
 
 def with_command(arguments: list[str]) -> list[str]:
@@ -66,7 +65,7 @@ def with_command(arguments: list[str]) -> list[str]:
 
 
 def is_unknown_command(arguments: list[str]) -> bool:
-    """Return whether the first argument is no command and no path: not there, and without a separator."""
+    """Return whether the first argument is no command and no path: it has no separator and does not exist."""
     return (
         _begin_with_path(arguments)
         and Path(arguments[0]).name == arguments[0]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[pull | check] NAME."""
+    """Declare [pull | check] NAME."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     pull = actions.add_parser("pull", help="download a model into the folder of models")
     pull.add_argument("model", metavar="NAME", help="a name of the list, or owner/name on the hub")

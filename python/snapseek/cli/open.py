@@ -8,7 +8,7 @@ from snapseek.cli.serve import serve_library
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FOLDER..., how the library is made and how it is served."""
+    """Declare FOLDER..., how the library is made and how it is served."""
     add_folders(parser)
     add_page_arguments(parser)
 

@@ -33,63 +33,63 @@ def nonempty_path(text: str) -> Path:
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
-    """FOLDER..."""
+    """Add FOLDER..."""
     parser.add_argument("folders", nargs="+", type=nonempty_path, metavar="FOLDER", help=_FOLDER_HELP)
 
 
 def add_fetching(parser: argparse.ArgumentParser) -> None:
-    """--retry-failed and --allow-private."""
+    """Add --retry-failed and --allow-private."""
     parser.add_argument("--retry-failed", action="store_true", help="retry pictures that failed before")
     parser.add_argument(
         "--allow-private", action="store_true", help="fetch urls of this machine and its network, too"
     )
 
 
-def limits_of(options: argparse.Namespace) -> FetchLimits:
-    """Return how urls are fetched."""
+def fetch_limits(options: argparse.Namespace) -> FetchLimits:
+    """Return the limits that the options set for fetching urls."""
     from snapseek.sources import FetchLimits
 
     return FetchLimits(allow_private=options.allow_private)
 
 
-def add_place(parser: argparse.ArgumentParser) -> None:
-    """[LIBRARY]: a library, or the folder that holds it."""
+def add_library_argument(parser: argparse.ArgumentParser) -> None:
+    """Add [LIBRARY]: a library, or the folder that contains it."""
     parser.add_argument(
-        "place", nargs="?", type=nonempty_path, default=Path(), metavar="LIBRARY", help=_LIBRARY_HELP
+        "library", nargs="?", type=nonempty_path, default=Path(), metavar="LIBRARY", help=_LIBRARY_HELP
     )
 
 
 def add_library(parser: argparse.ArgumentParser) -> None:
-    """--library of a command whose positional arguments are something else."""
+    """Add --library, for a command with other positional arguments."""
     parser.add_argument("--library", type=nonempty_path, default=Path(), metavar="L", help=_LIBRARY_HELP)
 
 
 def add_memory(parser: argparse.ArgumentParser) -> None:
-    """--memory."""
+    """Add --memory."""
     parser.add_argument(
-        "--memory", metavar="SIZE", help="bound of the vectors of a large library, such as 540MB"
+        "--memory", metavar="SIZE", help="memory limit for the vectors of a large library, such as 540MB"
     )
 
 
 def add_model_dir(parser: argparse.ArgumentParser) -> None:
-    """--model-dir."""
+    """Add --model-dir."""
     parser.add_argument(
         "--model-dir", type=nonempty_path, metavar="D", help="folder of models (default: in your cache)"
     )
 
 
 def add_threads(parser: argparse.ArgumentParser, help_text: str = "default: all cores") -> None:
-    """--threads."""
+    """Add --threads."""
     parser.add_argument("--threads", type=count, metavar="N", help=help_text)
 
 
 def add_picture_threads(parser: argparse.ArgumentParser) -> None:
-    """--threads of a command that reads pictures."""
+    """Add --threads of a command that reads pictures."""
     add_threads(parser, "pictures read at the same time (default: all cores)")
 
 
 def add_building(parser: argparse.ArgumentParser) -> None:
-    """Where a library of pictures is written, and how it is made."""
+    """Add the options of a command that indexes pictures."""
     add_model_dir(parser)
     parser.add_argument("--library", type=nonempty_path, metavar="L", help="where to write the library")
     add_picture_threads(parser)
@@ -99,7 +99,7 @@ def add_building(parser: argparse.ArgumentParser) -> None:
 
 
 def add_serving(parser: argparse.ArgumentParser) -> None:
-    """Where a library is served, and by which towers."""
+    """Add the options of a command that serves a library."""
     parser.add_argument(
         "--fast-model",
         type=nonempty_path,

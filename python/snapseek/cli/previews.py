@@ -4,19 +4,19 @@ import argparse
 from collections import Counter
 
 from snapseek.cli.console import picture_bar, print_status
-from snapseek.cli.options import add_fetching, add_place, add_threads, limits_of, nonempty_path
+from snapseek.cli.options import add_fetching, add_library_argument, add_threads, fetch_limits, nonempty_path
 
 _MAX_REASONS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[LIBRARY] and where its originals may be read."""
-    add_place(parser)
+    """Declare [LIBRARY] and the folder of its originals."""
+    add_library_argument(parser)
     parser.add_argument(
         "--originals",
         type=nonempty_path,
         metavar="DIR",
-        help="folder in which originals that are files may be read",
+        help="folder that contains the originals; files outside it are not read",
     )
     add_threads(parser)
     add_fetching(parser)
@@ -28,12 +28,12 @@ def run(options: argparse.Namespace) -> None:
     from snapseek.library.indexing.previews import preview_failures
     from snapseek.library.paths import find_library
 
-    path = find_library(options.place)
+    path = find_library(options.library)
     library = Library.open(path)
     with picture_bar() as report:
         done = library.previews(
             root=options.originals,
-            limits=limits_of(options),
+            limits=fetch_limits(options),
             threads=options.threads,
             retry_failed=options.retry_failed,
             progress=report,

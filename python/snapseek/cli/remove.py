@@ -8,7 +8,7 @@ from snapseek.cli.options import add_library, nonempty_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PICTURE... by id or path."""
+    """Declare PICTURE... by id or path."""
     parser.add_argument(
         "pictures",
         nargs="+",

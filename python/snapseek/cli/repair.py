@@ -3,17 +3,17 @@
 import argparse
 
 from snapseek.cli.console import print_status, printable
-from snapseek.cli.options import add_place
+from snapseek.cli.options import add_library_argument
 
-add_arguments = add_place
+add_arguments = add_library_argument
 
 
 def run(options: argparse.Namespace) -> None:
-    """Repair the library, then print what a sync or an import has to restore."""
+    """Repair the library, then print what a sync or an import restores."""
     from snapseek.library import repair
     from snapseek.library.paths import find_library
 
-    done = repair(find_library(options.place))
+    done = repair(find_library(options.library))
     for problem in done.problems:
         print_status(printable(str(problem)))
     if not done.problems:

@@ -7,7 +7,8 @@ import signal
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import print_status
-from snapseek.cli.options import add_place, add_serving, nonempty_path
+from snapseek.cli.interrupt import EXIT_INTERRUPTED
+from snapseek.cli.options import add_library_argument, add_serving, nonempty_path
 
 if TYPE_CHECKING:
     import argparse
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[LIBRARY] and how it is served."""
-    add_place(parser)
+    """Declare [LIBRARY] and how it is served."""
+    add_library_argument(parser)
     add_serving(parser)
     parser.add_argument(
         "--model",
@@ -35,10 +36,7 @@ def run(options: argparse.Namespace) -> None:
     from snapseek.models import Encoder
 
     encoder = Encoder.load(options.model) if options.model else None
-    serve_library(Library.open(find_library(options.place), encoder=encoder), options)
-
-
-_STOPPED = 130
+    serve_library(Library.open(find_library(options.library), encoder=encoder), options)
 
 
 def serve_library(library: Library, options: argparse.Namespace) -> None:
@@ -61,5 +59,5 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
         insecure=options.insecure,
         allowed_origins=options.allow_origin,
     )
-    # The rest is waiting for threads; nothing is being written, so a further Ctrl-C may end that at once.
-    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(_STOPPED))
+    # Only threads are still running and nothing is being written, so another Ctrl-C may exit at once.
+    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(EXIT_INTERRUPTED))

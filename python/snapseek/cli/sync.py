@@ -8,13 +8,13 @@ from snapseek.cli.options import (
     add_library,
     add_memory,
     add_picture_threads,
-    limits_of,
+    fetch_limits,
     nonempty_path,
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[FOLDER...] and how pictures are read."""
+    """Declare [FOLDER...] and how pictures are read."""
     parser.add_argument(
         "folders", nargs="*", type=nonempty_path, metavar="FOLDER", help="default: all folders of the library"
     )
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
             threads=options.threads,
             memory=options.memory,
             retry_failed=options.retry_failed,
-            limits=limits_of(options),
+            limits=fetch_limits(options),
             progress=report,
         )
     print_report(done)

@@ -3,11 +3,11 @@
 import argparse
 
 from snapseek.cli.console import print_status, printable
-from snapseek.cli.options import add_place
+from snapseek.cli.options import add_library_argument
 
 _DAMAGED = 1
 
-add_arguments = add_place
+add_arguments = add_library_argument
 
 
 def run(options: argparse.Namespace) -> int:
@@ -15,7 +15,7 @@ def run(options: argparse.Namespace) -> int:
     from snapseek.library import verify
     from snapseek.library.paths import find_library
 
-    problems = verify(find_library(options.place))
+    problems = verify(find_library(options.library))
     for problem in problems:
         print(printable(str(problem)))
     hint = "fix them with: snapseek repair (foreign files stay: move them away yourself)"

@@ -3,12 +3,12 @@
 import argparse
 
 from snapseek.cli.console import print_report, print_status, printable
-from snapseek.cli.options import add_picture_threads, add_place
+from snapseek.cli.options import add_library_argument, add_picture_threads
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[LIBRARY] --threads."""
-    add_place(parser)
+    """Declare [LIBRARY] --threads."""
+    add_library_argument(parser)
     add_picture_threads(parser)
 
 
@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> None:
     from snapseek.library.paths import find_library
     from snapseek.library.watch import watch
 
-    library = Library.open(find_library(options.place))
+    library = Library.open(find_library(options.library))
     try:
         watch(
             library,

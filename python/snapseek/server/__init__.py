@@ -1,16 +1,16 @@
-"""The room where a library is shown: one Starlette application, one port, one page.
+"""The HTTP server of one library: a Starlette application that serves the API, the pictures and the page.
 
-    browser ──> Guard ──> routes ──> Workers ──> Library
-                  │          │
-                  │          ├── answers     hits and facts as JSON
-                  │          ├── originals   the pictures themselves, by id
-                  │          └── page        the built page
-                  └── who may ask, and the headers of every answer
+    request ─> middleware ─> endpoints ─> Workers (threads) ─> Library
+               metrics       api/         search, entries, OpenAPI, clip-retrieval
+               headers       images/      originals and previews, by id
+               host_guard    page         the built page
+               origin_guard
+               rate_limit
+               auth
 
-`create_app(library)` gives the ASGI application, `serve(library)` opens a port for it and blocks until
-Ctrl-C. Everything is read-only. Pictures are asked for by their id; no request ever names a path of the disk.
-Failures are answered as problem documents (RFC 9457), see `problems`. The contract for a client is
-docs/HTTP.md, and the same for machines at `/api/openapi.json`.
+`create_app(library)` returns the ASGI application. `serve(library)` opens a port and serves it until Ctrl-C.
+Everything is read-only. A request names a picture by its id, never by a path. Errors are problem documents
+(RFC 9457, module `problems`). docs/HTTP.md describes the API; `/api/openapi.json` describes it to programs.
 
     from snapseek import Library
     from snapseek.server import serve

@@ -1,8 +1,7 @@
-"""The application: the routes of one library behind the guard, with failures answered as problems."""
+"""`create_app`: the ASGI application of one library."""
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -10,25 +9,32 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from snapseek.server.auth import Access
-from snapseek.server.headers import REMOTE_PICTURE_HEADERS, SECURITY_HEADERS
+from snapseek._core import __version__
+from snapseek.server.api.clip_retrieval import ClipRetrievalEndpoints
+from snapseek.server.api.docs_page import DocsPageEndpoints
+from snapseek.server.api.search import SearchEndpoints
+from snapseek.server.api.system import SystemEndpoints
+from snapseek.server.auth import TokenAuth
+from snapseek.server.headers import REMOTE_PICTURE_HEADERS, SECURITY_HEADERS, SecurityHeaders
 from snapseek.server.host_guard import LOOPBACK_HOSTS, HostGuard
-from snapseek.server.metrics import Measured, Metrics
-from snapseek.server.origin import OriginGuard
-from snapseek.server.page import BUILT_PAGE, Page
+from snapseek.server.images.image_endpoints import ImageEndpoints
+from snapseek.server.metrics import Metrics, MetricsMiddleware
+from snapseek.server.origin_guard import OriginGuard
+from snapseek.server.page import BUILT_PAGE, Page, PageEndpoints
 from snapseek.server.problems import HANDLERS
-from snapseek.server.rate_limit import RateLimiter
-from snapseek.server.routes import routes
+from snapseek.server.rate_limit import RateLimit
 from snapseek.server.state import ServerState
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    from starlette.routing import Route
+
     from snapseek.library import Library
 
-_GZIP_FROM_BYTES = 1024
-_GZIP_LEVEL = 4  # previews do not shrink any more; what is around them does at any level
+_GZIP_MIN_BYTES = 1024
+_GZIP_LEVEL = 4  # previews are compressed already; the text around them shrinks at any level
 
 
 def create_app(
@@ -39,25 +45,70 @@ def create_app(
     token: str | None = None,
     allowed_origins: Collection[str] = (),
 ) -> Starlette:
-    """The ASGI application that shows `library`; it only reads.
+    """Return the ASGI application that serves a library. It only reads.
 
-    `allowed_hosts` are the names it answers to in a Host header, without ports; None answers to every name,
-    which is for a server that others are meant to reach. Then answers are compressed, a client may not ask
-    too often, and no picture is fetched from a url for anybody. `page_directory` holds the built page. With a
-    `token` only who has it is answered. Pages of `allowed_origins`, such as `https://example.org`, may ask
-    too.
+    Parameters
+    ----------
+    library
+        The library to serve.
+    allowed_hosts
+        Names that a `Host` header may have, without ports. None allows every name, for a server that other
+        machines can reach: such a server compresses responses, limits the rate of each client, and fetches
+        no picture from a url.
+    page_directory
+        The built page: `index.html` and `assets/`.
+    token
+        Every request needs this access token; None needs none.
+    allowed_origins
+        Origins of other web pages that may send requests, such as `https://example.org`.
     """
     is_local = allowed_hosts is not None
-    service = ServerState(library, own_version(), fetches=is_local)
+    state = ServerState(library, __version__, fetches=is_local)
     metrics = Metrics()
-    headers = REMOTE_PICTURE_HEADERS if library.info().has_remote else SECURITY_HEADERS
-    doors = [
-        Middleware(Measured, metrics=metrics),
-        Middleware(HostGuard, allowed_hosts=allowed_hosts, headers=headers),
+    app = Starlette(
+        routes=_routes(state, Page(page_directory), metrics),
+        middleware=_middleware(
+            metrics,
+            REMOTE_PICTURE_HEADERS if library.info().has_remote else SECURITY_HEADERS,
+            allowed_hosts,
+            allowed_origins,
+            token,
+        ),
+        exception_handlers=HANDLERS,
+    )
+    app.state.budget = state.budget  # connections count their buffers in the same budget
+    app.router.redirect_slashes = False  # each address has one spelling; any other is a 404
+    return app
+
+
+def _routes(state: ServerState, page: Page, metrics: Metrics) -> list[Route]:
+    return [
+        *SearchEndpoints(state).routes(),
+        *ImageEndpoints(state).routes(),
+        *SystemEndpoints(state, metrics).routes(),
+        *ClipRetrievalEndpoints(state).routes(),
+        *DocsPageEndpoints().routes(),
+        *PageEndpoints(page).routes(),  # last, because it matches every name
+    ]
+
+
+def _middleware(
+    metrics: Metrics,
+    headers: dict[str, str],
+    allowed_hosts: Collection[str] | None,
+    allowed_origins: Collection[str],
+    token: str | None,
+) -> list[Middleware]:
+    """Return the middleware, outermost first."""
+    is_local = allowed_hosts is not None
+    stack = [
+        Middleware(MetricsMiddleware, metrics=metrics),
+        Middleware(SecurityHeaders, headers=headers),
+        Middleware(HostGuard, allowed_hosts=allowed_hosts),
         Middleware(OriginGuard, allowed_origins=allowed_origins),
     ]
     if allowed_origins:
-        doors.append(
+        stack.append(
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(allowed_origins),
@@ -65,21 +116,10 @@ def create_app(
                 allow_headers=["authorization", "content-type"],
             )
         )
-    doors.append(Middleware(Access, token=token, rate_limiter=None if is_local else RateLimiter()))
     if not is_local:
-        doors.append(Middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL))
-    app = Starlette(
-        routes=routes(service, Page(page_directory), metrics), middleware=doors, exception_handlers=HANDLERS
-    )
-    app.state.budget = service.budget  # connections count their buffers there, too
-    # An address has one spelling: with a slash too many it is a 404, not a detour.
-    app.router.redirect_slashes = False
-    return app
-
-
-def own_version() -> str:
-    """The installed version of snapseek, `unknown` for a source tree that was never installed."""
-    try:
-        return version("snapseek")
-    except PackageNotFoundError:
-        return "unknown"
+        stack.append(Middleware(RateLimit))
+    if token is not None:
+        stack.append(Middleware(TokenAuth, token=token))
+    if not is_local:
+        stack.append(Middleware(GZipMiddleware, minimum_size=_GZIP_MIN_BYTES, compresslevel=_GZIP_LEVEL))
+    return stack

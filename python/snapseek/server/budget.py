@@ -1,4 +1,4 @@
-"""One bound for all bytes of requests in flight: buffers of connections, bodies, and decoded pictures."""
+"""One memory limit for all requests in flight: connection buffers, bodies and decoded pictures."""
 
 from __future__ import annotations
 
@@ -11,21 +11,28 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 MAX_BYTES_IN_FLIGHT = 256 * 2**20
-"""Ten of the largest bodies, decoded pictures included."""
+"""Ten bodies of the maximum size, with their decoded pictures."""
 
 SMALL_BYTES = 64 * 2**10
 RESERVED_BYTES = 64 * 2**20
-"""Only requests of at most `SMALL_BYTES` may use the last bytes, so that a few large bodies cannot block
-all small ones."""
+"""Only requests of at most `SMALL_BYTES` may use the last bytes, so that large bodies cannot block small
+requests."""
 
 _RETRY_AFTER_S = 2
 
 
 class ByteBudget:
-    """Counts the bytes of all requests in flight. Safe to use from many threads."""
+    """Counts the bytes of all requests in flight. Thread-safe.
+
+    Parameters
+    ----------
+    limit
+        Bytes of all requests together.
+    reserved
+        Bytes of the limit that only small requests may use.
+    """
 
     def __init__(self, limit: int = MAX_BYTES_IN_FLIGHT, reserved: int = RESERVED_BYTES) -> None:
-        """`reserved` bytes of `limit` are for small requests."""
         self._limit = limit
         self._reserved = reserved
         self._lock = threading.Lock()
@@ -33,12 +40,12 @@ class ByteBudget:
 
     @property
     def used(self) -> int:
-        """How many bytes are in flight."""
+        """The number of bytes in flight."""
         with self._lock:
             return self._used
 
     def reserve(self) -> Reservation:
-        """An empty reservation for one request; close it, or use it as a context manager."""
+        """Return an empty reservation for one request; close it, or use it as a context manager."""
         return Reservation(self)
 
     def _take(self, count: int, *, is_small: bool) -> bool:
@@ -49,7 +56,7 @@ class ByteBudget:
             self._used += count
             return True
 
-    def _give(self, count: int) -> None:
+    def _free(self, count: int) -> None:
         with self._lock:
             self._used -= count
 
@@ -70,20 +77,26 @@ class Reservation:
         self.close()
 
     def grow(self, count: int) -> None:
-        """Reserve `count` more bytes. Raises HTTPException, 503 with Retry-After, where they do not fit."""
+        """Reserve `count` more bytes.
+
+        Raises
+        ------
+        HTTPException
+            503 with Retry-After if they exceed the budget.
+        """
         if not self.resize(self._held + count):
             raise HTTPException(
                 503,
-                "expected fewer bytes in flight: the server holds as many as it may; try again in a moment",
+                "expected fewer bytes in flight, found as many as the server allows; try again in a moment",
                 {"retry-after": str(_RETRY_AFTER_S)},
             )
 
     def resize(self, size: int) -> bool:
-        """Hold exactly `size` bytes; False, and no change, where they do not fit."""
+        """Hold exactly `size` bytes. Return False, without a change, if they exceed the budget."""
         if size > self._held and not self._budget._take(size - self._held, is_small=size <= SMALL_BYTES):
             return False
         if size < self._held:
-            self._budget._give(self._held - size)
+            self._budget._free(self._held - size)
         self._held = size
         return True
 

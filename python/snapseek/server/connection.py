@@ -1,8 +1,8 @@
-"""One connection, with bounds of time, of bytes, and of the number of others.
+"""One HTTP connection with limits: time for a request head, buffered bytes, number of connections.
 
-It is closed when no whole head of a request arrives in time. Where too many are open, those of one address or
-all together, the one that is silent for the longest time is closed for a new one, so that idle connections
-lock nobody out.
+A connection is closed if no complete head arrives within the deadline. If there are too many connections,
+from one address or in all, the one that has been idle longest is closed, so that idle connections cannot lock
+out other clients.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 HEAD_DEADLINE_S = 15.0
 MAX_OPEN = 1000
 MAX_PER_ADDRESS = 256
-_IPV6_PREFIX = 64  # one customer has that many bits fixed, and all the others free
+_IPV6_PREFIX = 64  # one customer can use all addresses of such a network
 
 
 class Connection(H11Protocol):
-    """uvicorn's, with a deadline for each request's head: from the opening, or from the last answer, on."""
+    """uvicorn's HTTP/1.1 protocol with the limits above."""
 
     _deadline: asyncio.TimerHandle | None = None
-    _heard_s = 0.0
+    _last_active_s = 0.0
     _address = ""
     _buffers: Reservation
 
@@ -41,38 +41,38 @@ class Connection(H11Protocol):
         self._buffers = budget.reserve()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first head; close another connection where too many are open."""
+        """Start the deadline of the first head; close an idle connection if there are too many."""
         super().connection_made(transport)
-        self._heard_s = self.loop.time()
+        self._last_active_s = self.loop.time()
         self._address = network_of(self.client[0] if self.client else "")
-        self._wait()
-        self._make_space()
+        self._start_deadline()
+        self._evict_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
-        self._stop()
+        """Cancel the deadline and free the buffered bytes."""
+        self._cancel_deadline()
         self._buffers.close()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what is buffered, and close the connection where all together hold too much."""
-        self._heard_s = self.loop.time()
+        """Count the buffered bytes; close the connection if all connections together hold too many."""
+        self._last_active_s = self.loop.time()
         super().data_received(data)
         if not self._buffers.resize(self._buffered_bytes()):
             self.transport.close()
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next head."""
-        self._heard_s = self.loop.time()
+        """Start the deadline of the next head."""
+        self._last_active_s = self.loop.time()
         super().on_response_complete()
         self._buffers.resize(0)
-        self._wait()
+        self._start_deadline()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse bytes that are no HTTP; close the connection where an answer has begun already."""
+        """Reject bytes that are not HTTP; close the connection if a response has started already."""
         cycle: Any = self.cycle
         if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True  # nothing else is sent for the request that broke off
+            cycle.disconnected = True  # send nothing else for the incomplete request
             cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             super().send_400_response(msg)
@@ -84,29 +84,29 @@ class Connection(H11Protocol):
         body = 0 if cycle is None else len(cycle.body)
         return body + (len(self.conn.trailing_data[0]) if self.flow.read_paused else 0)
 
-    def _make_space(self) -> None:
-        """Close the connection that is silent for the longest time, where this one is one too many."""
-        everyone = [peer for peer in self.connections if not peer.transport.is_closing()]
-        neighbours = [peer for peer in everyone if getattr(peer, "_address", None) == self._address]
-        if len(neighbours) > MAX_PER_ADDRESS:
-            crowd = neighbours
-        elif len(everyone) > MAX_OPEN:
-            crowd = everyone
+    def _evict_idle(self) -> None:
+        """Close the connection that has been idle longest if this one exceeds a limit."""
+        connections = [peer for peer in self.connections if not peer.transport.is_closing()]
+        same_address = [peer for peer in connections if getattr(peer, "_address", None) == self._address]
+        if len(same_address) > MAX_PER_ADDRESS:
+            candidates = same_address
+        elif len(connections) > MAX_OPEN:
+            candidates = connections
         else:
             return
-        silent = [peer for peer in crowd if isinstance(peer, Connection) and peer._waits_for_client()]
-        min(silent, key=lambda peer: peer._heard_s, default=self).transport.close()
+        idle = [peer for peer in candidates if isinstance(peer, Connection) and peer._waits_for_client()]
+        min(idle, key=lambda peer: peer._last_active_s, default=self).transport.close()
 
     def _waits_for_client(self) -> bool:
-        """Whether the client has to do something: send a head, go on with a body, or read the answer."""
+        """Return whether the client has to act: send a head, continue a body, or read the response."""
         cycle: Any = self.cycle
         return cycle is None or cycle.response_complete or cycle.more_body or self.flow.write_paused
 
-    def _wait(self) -> None:
-        self._stop()
+    def _start_deadline(self) -> None:
+        self._cancel_deadline()
         self._deadline = self.loop.call_later(HEAD_DEADLINE_S, self._close_if_idle)
 
-    def _stop(self) -> None:
+    def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -118,7 +118,7 @@ class Connection(H11Protocol):
 
 
 def network_of(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the network of an IPv6 address.
+    """Return what counts as one client address: an IPv4 address, or the /64 network of an IPv6 address.
 
     >>> network_of("127.0.0.1"), network_of("2001:db8::1:2:3:4")
     ('127.0.0.1', '2001:db8::/64')

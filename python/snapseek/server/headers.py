@@ -1,4 +1,15 @@
-"""The headers that every answer carries: nothing runs, loads or frames the page but the page itself."""
+"""Security headers of every response: only the page's own files may run, load or frame anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import MutableHeaders
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECURITY_HEADERS = {
     "content-security-policy": (
@@ -14,4 +25,22 @@ _POLICY = SECURITY_HEADERS["content-security-policy"]
 REMOTE_PICTURE_HEADERS = SECURITY_HEADERS | {
     "content-security-policy": _POLICY.replace("data: blob:", "data: blob: http: https:")
 }
-"""The same for a library whose originals lie elsewhere: pictures, and nothing else, may come from there."""
+"""For a library whose originals are on other servers: the page may also load pictures from there."""
+
+
+class SecurityHeaders:
+    """ASGI middleware: adds headers to every response."""
+
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str] = SECURITY_HEADERS) -> None:
+        self.app = app
+        self._headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and add the headers to its response."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)

@@ -1,8 +1,8 @@
-"""The guard at the door: who may ask, and the security headers of every answer.
+"""Protection against DNS rebinding: a server on the loopback address accepts only loopback host names.
 
-A server on the loopback address can be reached by any web page the user has open: the page's own host name is
-pointed at 127.0.0.1 (DNS rebinding), and the browser takes the answers for its own. Such a request still
-carries that host name in its Host header, so only the names of the loopback itself are let in.
+Any web page that the user has open can reach a server on the loopback address: an attacker points the page's
+own host name at 127.0.0.1, and the browser then treats the responses as that page's own. Such a request still
+carries the attacker's name in its `Host` header.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 
-from snapseek.server.headers import SECURITY_HEADERS
-from snapseek.server.problems import problem
+from snapseek.server.problems import rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
-    from starlette.responses import Response
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -27,54 +25,41 @@ _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\[\]:@/\s]+)(:[0-9]{1,5}
 
 
 def host_name(authority: str) -> str | None:
-    """The name in a Host header, in lower case and without its port; None if the header is malformed.
+    """Return the name in a `Host` header, in lower case and without its port; None if it is malformed.
 
     >>> host_name("LocalHost:8000"), host_name("[::1]:8000"), host_name("localhost:80@evil.example")
     ('localhost', '[::1]', None)
     """
-    found = _AUTHORITY.fullmatch(authority)
-    return found["name"].lower() if found else None
+    match = _AUTHORITY.fullmatch(authority)
+    return match["name"].lower() if match else None
 
 
 class HostGuard:
-    """ASGI middleware: refuses foreign Host headers with 421, and puts security headers on every answer.
+    """ASGI middleware: rejects requests with another `Host` header (421).
 
-    `allowed_hosts`: names without a port, IPv6 in brackets; None lets every name in.
+    Parameters
+    ----------
+    app
+        The application to protect.
+    allowed_hosts
+        Names without a port, IPv6 addresses in brackets; None allows every name.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        allowed_hosts: Collection[str] | None,
-        headers: Mapping[str, str] = SECURITY_HEADERS,
-    ) -> None:
+    def __init__(self, app: ASGIApp, allowed_hosts: Collection[str] | None) -> None:
         self.app = app
         self.allowed_hosts = allowed_hosts
-        self.headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] != "http":
+        """Pass the request on, or reject it."""
+        if scope["type"] != "http" or self._is_allowed(Headers(scope=scope).get("host", "")):
             await self.app(scope, receive, send)
             return
-        app = self.app if self.admits(scope) else self._refusal()
-        await app(scope, receive, _with_headers(send, self.headers))
+        response = rejection(
+            421,
+            expected=f"one of the host names {', '.join(sorted(self.allowed_hosts or ()))}",
+            hint="open the server under one of them",
+        )
+        await response(scope, receive, send)
 
-    def admits(self, scope: Scope) -> bool:
-        """Whether this request was meant for this server."""
-        if self.allowed_hosts is None:
-            return True
-        return host_name(Headers(scope=scope).get("host", "")) in self.allowed_hosts
-
-    def _refusal(self) -> Response:
-        names = ", ".join(sorted(self.allowed_hosts or ()))
-        return problem(421, f"this server answers only as {names}; open it under one of these names")
-
-
-def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
-    async def send_guarded(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(headers)
-        await send(message)
-
-    return send_guarded
+    def _is_allowed(self, authority: str) -> bool:
+        return self.allowed_hosts is None or host_name(authority) in self.allowed_hosts

@@ -1,4 +1,4 @@
-"""Counters and times of the server, in the text format of Prometheus."""
+"""Prometheus metrics: counters and response times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.
 
 
 class Metrics:
-    """What is counted, in a registry of its own; nothing where prometheus-client is not installed."""
+    """The metrics of one server, in their own registry. Without prometheus-client nothing is counted."""
 
     def __init__(self) -> None:
         try:
@@ -25,13 +25,13 @@ class Metrics:
             return
         self._prometheus = prometheus
         self._registry = prometheus.CollectorRegistry()
-        kinds = ["address", "method", "status"]
+        labels = ["address", "method", "status"]
         self._requests = prometheus.Counter(
-            "snapseek_requests", "Requests answered.", kinds, registry=self._registry
+            "snapseek_requests", "Requests answered.", labels, registry=self._registry
         )
         self._seconds = prometheus.Histogram(
             "snapseek_request_seconds",
-            "Time from a request to the begin of its answer.",
+            "Time from a request to the start of its response.",
             ["address"],
             registry=self._registry,
             buckets=_BUCKETS_S,
@@ -44,16 +44,39 @@ class Metrics:
         )
 
     def count(self, address: str, method: str, status: int, seconds: float) -> None:
-        """One request was answered; `address` is the route's pattern, so that there are few of them."""
+        """Count one response.
+
+        Parameters
+        ----------
+        address
+            The pattern of the route, so that the number of label values is bounded.
+        method, status
+            Of the request and of its response.
+        seconds
+            The time until the response began.
+        """
         if self._prometheus is not None:
             self._requests.labels(address, method, str(status)).inc()
             self._seconds.labels(address).observe(seconds)
 
     def answer(self, pictures: int, waiting: int) -> Response:
-        """All of it. Raises HTTPException, 404 with what to install, where nothing is counted."""
+        """Return all metrics in the text format of Prometheus.
+
+        Parameters
+        ----------
+        pictures
+            Pictures in the library.
+        waiting
+            Requests that wait for a thread.
+
+        Raises
+        ------
+        HTTPException
+            404 if prometheus-client is not installed.
+        """
         if self._prometheus is None:
             raise HTTPException(
-                404, 'metrics need prometheus-client, which is not installed: pip install "snapseek[metrics]"'
+                404, 'expected prometheus-client, which is not installed; pip install "snapseek[metrics]"'
             )
         self._pictures.set(pictures)
         self._waiting.set(waiting)
@@ -64,26 +87,26 @@ class Metrics:
         )
 
 
-class Measured:
-    """ASGI middleware: counts every answer by the pattern of its address."""
+class MetricsMiddleware:
+    """ASGI middleware: counts every response by the pattern of its address."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and note when its answer begins."""
+        """Pass the request on, and measure the time until its response begins."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began_s = time.perf_counter()
+        started_s = time.perf_counter()
 
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = scope.get("route")
                 address = getattr(route, "path", None) or "other"
                 method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST") else "other"
-                self.metrics.count(address, method, message["status"], time.perf_counter() - began_s)
+                self.metrics.count(address, method, message["status"], time.perf_counter() - started_s)
             await send(message)
 
         await self.app(scope, receive, send_counted)

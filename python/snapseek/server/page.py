@@ -1,7 +1,7 @@
-"""The built page: `index.html` and the files beside it, as Vite leaves them.
+"""The built page: `index.html`, `assets/` and the other files that Vite writes.
 
-Files under assets/ carry a hash of their content in their names, so a browser may keep them for ever; the
-others are asked for again each time, which costs one 304.
+The name of a file in assets/ contains a hash of its content, so browsers cache it for a year. Browsers
+revalidate all other files on each use, which costs one 304.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
+from starlette.routing import Route
 
 from snapseek.server.etags import etag_of, is_held
 
@@ -20,16 +21,17 @@ if TYPE_CHECKING:
     import os
 
     from starlette.datastructures import Headers
+    from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
 BUILT_PAGE = Path(__file__).with_name("static")
 
-_KEEP = "public, max-age=31536000, immutable"
-_ASK_AGAIN = "no-cache"
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_REVALIDATE = "no-cache"
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
-# Spelt out, because the system's own table (the registry, on Windows) may call a script text/plain, and a
-# browser told not to sniff would then refuse to run the page.
+# Not from the system's own table: the registry of Windows may declare a script as text/plain, and with
+# `nosniff` a browser does not run that.
 _MEDIA_TYPES = {
     ".html": "text/html",
     ".js": "text/javascript",
@@ -47,45 +49,79 @@ _MEDIA_TYPES = {
 
 
 class Page:
-    """The files of the built page below `directory`."""
+    """The files of the built page in a directory."""
 
     def __init__(self, directory: Path = BUILT_PAGE) -> None:
         self.directory = directory
 
     def answer(self, name: str, headers: Headers) -> Response:
-        """One file of the page, `name` with slashes; `headers` are the request's.
+        """Return one file of the page, or a 304.
 
-        Raises HTTPException: 404 for a name that is not a file of the page, 503 if the page was not built.
+        Parameters
+        ----------
+        name
+            The path of the file below the directory, with slashes.
+        headers
+            The headers of the request.
+
+        Raises
+        ------
+        HTTPException
+            404 if the page has no such file, 503 if the page is not built.
         """
         path = self.directory.joinpath(*name.split("/"))
-        facts = _regular_file(path) if _is_plain(name) else None
-        if facts is None:
-            raise self._absent(name)
-        fields = {
-            "cache-control": _KEEP if name.startswith("assets/") else _ASK_AGAIN,
-            "etag": etag_of(facts),
+        file_stat = _regular_file(path) if _is_plain(name) else None
+        if file_stat is None:
+            raise _not_found(name)
+        response_headers = {
+            "cache-control": _IMMUTABLE if name.startswith("assets/") else _REVALIDATE,
+            "etag": etag_of(file_stat),
         }
-        if is_held(headers, fields["etag"]):
-            return Response(status_code=304, headers=fields)
+        if is_held(headers, response_headers["etag"]):
+            return Response(status_code=304, headers=response_headers)
         media_type = _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
-        return _WholeFile(path, headers=fields, media_type=media_type, stat_result=facts)
+        return _WholeFile(path, headers=response_headers, media_type=media_type, stat_result=file_stat)
 
-    def _absent(self, name: str) -> HTTPException:
-        if name == "index.html":
-            return HTTPException(
-                503,
-                "the page is not built (no index.html in snapseek/server/static); build it with "
-                "`npm ci && npm run build` in web/ or install a released wheel; /api works without it",
-            )
-        return HTTPException(404)
+
+class PageEndpoints:
+    """The addresses of the page's files. They are not part of the API."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    def routes(self) -> list[Route]:
+        """Return the routes. They match every name, so they come last."""
+        return [
+            Route("/", self.show_page, include_in_schema=False),
+            Route("/{name}", self.show_page, include_in_schema=False),
+            Route("/assets/{name:path}", self.show_asset, include_in_schema=False),
+        ]
+
+    async def show_page(self, request: Request) -> Response:
+        """Return `index.html` or a file next to it. The page itself reads the query parameters."""
+        return self._page.answer(request.path_params.get("name", "index.html"), request.headers)
+
+    async def show_asset(self, request: Request) -> Response:
+        """Return a script, a style sheet or a font of the page."""
+        return self._page.answer("assets/" + request.path_params["name"], request.headers)
 
 
 class _WholeFile(FileResponse):
-    """A file of which nobody needs a part: Range, which a server may ignore, is ignored, malformed or not."""
+    """A file that is always sent whole: the `Range` header is ignored, as RFC 9110 allows."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kept = [entry for entry in scope["headers"] if entry[0] not in (b"range", b"if-range")]
-        await super().__call__({**scope, "headers": kept}, receive, send)
+        headers = [entry for entry in scope["headers"] if entry[0] not in (b"range", b"if-range")]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+
+def _not_found(name: str) -> HTTPException:
+    if name == "index.html":
+        return HTTPException(
+            503,
+            "expected the built page, found no index.html in snapseek/server/static; build it with "
+            "`npm ci && npm run build` in web/ or install a released wheel; /api works without it",
+        )
+    return HTTPException(404)
 
 
 def _is_plain(name: str) -> bool:
@@ -94,7 +130,7 @@ def _is_plain(name: str) -> bool:
 
 def _regular_file(path: Path) -> os.stat_result | None:
     try:
-        facts = path.stat()
+        file_stat = path.stat()
     except OSError:
         return None
-    return facts if stat.S_ISREG(facts.st_mode) else None
+    return file_stat if stat.S_ISREG(file_stat.st_mode) else None

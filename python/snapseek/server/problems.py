@@ -1,13 +1,13 @@
-"""Failures as problem documents: `application/problem+json`, RFC 9457.
+"""Error responses as problem documents: `application/problem+json`, RFC 9457.
 
-InputError            400   the request cannot be understood as given
-ItemNotFoundError     404   no such picture, or its original is gone
+InputError            400   the request is invalid
+ItemNotFoundError     404   no such picture, or its original is missing
 ModelMismatchError    409   the library needs another model than the one loaded
-PictureError          415   the original is there, but cannot be read as a picture
-other SnapseekError   500   the sentence is sent, the traceback is logged
-anything else         500   a fixed sentence is sent, the traceback is logged
+PictureError          415   the original exists, but cannot be read as a picture
+other SnapseekError   500   the response has its message, the log has the traceback
+any other exception   500   the response has a fixed message, the log has the traceback
 
-A SnapseekError sends its fields, too: `code` always, `expected`, `got` and `hint` where it has them.
+The document of a SnapseekError also has its fields: `code`, and `expected`, `got` and `hint` if they are set.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 PROBLEM_TYPE = "application/problem+json"
-CLIENT_GONE = 499  # nobody reads this answer: the browser closed the connection while it waited
+CLIENT_CLOSED_REQUEST = 499  # never sent: the client has closed the connection
 
 _STATUS_OF = (
     (InputError, 400),
@@ -72,19 +72,42 @@ def problem(
     return Response(body, status, {"cache-control": "no-store", **(headers or {})}, media_type=PROBLEM_TYPE)
 
 
+def rejection(
+    status: int,
+    headers: Mapping[str, str] | None = None,
+    *,
+    expected: str,
+    got: str | None = None,
+    hint: str | None = None,
+) -> Response:
+    """Return the problem document of a request that a middleware rejects.
+
+    Parameters
+    ----------
+    status
+        4xx.
+    headers
+        Further headers.
+    expected, got, hint
+        The fields of a `SnapseekError`.
+    """
+    fields = {name: text for name, text in (("expected", expected), ("got", got), ("hint", hint)) if text}
+    return problem(status, str(SnapseekError(expected=expected, got=got, hint=hint)), headers, fields=fields)
+
+
 def status_of(error: SnapseekError) -> int:
-    """The HTTP status that stands for this error."""
+    """Return the HTTP status of an error."""
     return next((status for kind, status in _STATUS_OF if isinstance(error, kind)), 500)
 
 
 def fields_of(error: SnapseekError) -> dict[str, str]:
-    """Return the code of this error, and what it says was expected, was got and is to be done."""
+    """Return the code of an error, and those of `expected`, `got` and `hint` that it has."""
     fields = {"code": error.code, "expected": error.expected, "got": error.got, "hint": error.hint}
     return {name: value for name, value in fields.items() if value is not None}
 
 
 async def answer_snapseek_error(request: Request, error: Exception) -> Response:
-    """What snapseek raised on purpose: its sentence is meant for the user."""
+    """Return the response to an error that snapseek raised on purpose: its message is meant for the user."""
     assert isinstance(error, SnapseekError)
     status = status_of(error)
     if status >= 500:
@@ -93,32 +116,32 @@ async def answer_snapseek_error(request: Request, error: Exception) -> Response:
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:
-    """What the router refused (no such address, no such method), or an endpoint refused itself."""
+    """Return the response to an HTTPException of the router (404, 405), a middleware or an endpoint."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = sorted(name.strip() for name in headers.pop("Allow", "GET, HEAD").split(","))
         headers["allow"] = ", ".join(allowed)
-        listed = " and ".join(allowed)
-        return problem(405, f"only {listed} are answered here, not {request.method[:20]}", headers)
+        listed = " or ".join(allowed)
+        return problem(405, f"expected the method {listed}, got {request.method[:20]}", headers)
     if error.detail == HTTPStatus.NOT_FOUND.phrase:
         return problem(
-            404, "there is nothing at this address; /api/openapi.json lists what there is", headers
+            404, "expected an address of this server; /api/openapi.json lists all of them", headers
         )
     return problem(error.status_code, error.detail, headers)
 
 
 async def answer_unexpected(_request: Request, _error: Exception) -> Response:
-    """A defect of the server. Starlette raises it again after this answer, so that the log gets it.
+    """Return the response to a defect of the server. Starlette then raises it again, so that it is logged.
 
-    This answer is made outside the guard, so it brings the guard's headers itself.
+    No middleware sees this response, so it gets the security headers here.
     """
     return problem(500, _UNEXPECTED, SECURITY_HEADERS)
 
 
 async def answer_disconnect(_request: Request, _error: Exception) -> Response:
-    """The client went away: its work was dropped or stopped."""
-    return Response(status_code=CLIENT_GONE)
+    """Return the response that ends the request of a client that has disconnected."""
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 HANDLERS: dict[type[Exception], Handler] = {

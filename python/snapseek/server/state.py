@@ -1,4 +1,4 @@
-"""What all endpoints share: the library, the threads that work for them, and what this server may do."""
+"""What all endpoints of one server share: the library, the thread pools and the memory budget."""
 
 from __future__ import annotations
 
@@ -16,33 +16,25 @@ if TYPE_CHECKING:
 
 _MAX_SEARCHERS = 4
 _MAX_DECODERS = 2  # each may hold one whole picture, uncompressed
-
-
 _MAX_READERS = 1  # a second one would only wait for the interpreter's lock
-
-
-def _decoders() -> Workers:
-    return Workers(_MAX_DECODERS)
-
-
-def _readers() -> Workers:
-    return Workers(_MAX_READERS)
 
 
 @dataclass(frozen=True)
 class ServerState:
-    """One library being served. `fetches` is whether a question may name a picture by its url."""
+    """One library and what serves it."""
 
     library: Library
     snapseek_version: str
     fetches: bool = False
-    decoders: Workers = field(default_factory=_decoders)
-    readers: Workers = field(default_factory=_readers)
+    """Whether a query may name a picture by its url."""
+    decoders: Workers = field(default_factory=partial(Workers, _MAX_DECODERS))
+    """The threads that decode pictures."""
+    readers: Workers = field(default_factory=partial(Workers, _MAX_READERS))
     """The threads that parse bodies."""
     budget: ByteBudget = field(default_factory=ByteBudget)
 
     @cached_property
     def searchers(self) -> Workers:
-        """The threads that search; what waits for them has its words read together."""
+        """The threads that search. Queries that wait for one are embedded in batches."""
         count = min(_MAX_SEARCHERS, available_cores())
         return Workers(count, prepare=partial(batch_embed, self.library))

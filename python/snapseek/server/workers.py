@@ -1,4 +1,4 @@
-"""Threads for the work that must not stand in the event loop's way, and the queue before them."""
+"""A thread pool with a bounded queue, for work that would block the event loop."""
 
 from __future__ import annotations
 
@@ -22,129 +22,150 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_WAITING = 256
+MAX_WAITING = 256
 _RETRY_AFTER_S = 1
-_MOST_TOGETHER = 16
+_MAX_BATCH = 16
 
 _log = logging.getLogger("snapseek.server")
 
 
 @dataclass(eq=False)
 class _WorkItem:
-    """A piece of work, what is to be prepared for it, if anything is, and who waits for it."""
+    """One call that waits for a thread, the argument of its preparation, and its result."""
 
     work: Callable[[], Any]
     unprepared: object | None
     future: Future[Any] = field(default_factory=Future)
     abandoned: threading.Event = field(default_factory=threading.Event)
 
-    def do(self) -> None:
-        """Work, unless nobody waits any more; work that checks for it stops when nobody does."""
+    def run(self) -> None:
+        """Run the work, unless it was abandoned. Running work stops at its next `check_cancelled`."""
         if not self.future.set_running_or_notify_cancel():
             return
         try:
             with cancelled_when(self.abandoned.is_set):
-                answer = self.work()
+                result = self.work()
         except BaseException as error:
             self.future.set_exception(error)
         else:
-            self.future.set_result(answer)
+            self.future.set_result(result)
 
     def abandon(self) -> None:
-        """Drop it if it still waits; else tell the work that nobody waits for its result."""
+        """Drop the work if it still waits; otherwise signal it to stop."""
         self.abandoned.set()
         self.future.cancel()
 
 
 class Workers:
-    """At most `count` pieces of work at a time, each in a thread; the others wait in the order they came.
+    """Runs at most `count` calls at a time, each in a thread. The others wait in a first-in, first-out queue.
 
-    No more than `most_waiting` of them: who comes then is told to come back later, so that a wait is bounded
-    and those who have waited are answered. Who leaves while it waits makes room at once. A cancelled request
-    keeps its place until its thread is done, so the bound on memory holds. A thread that is done takes the
-    next piece itself, without the event loop, which is busy when much is asked.
+    The queue is bounded, and so is the waiting time: a call beyond the bound is rejected with a 503. If a
+    client disconnects while its call waits, the call leaves the queue at once. If it disconnects later, its
+    thread counts as busy until the call ends, so that the memory stays bounded. A thread that ends a call
+    takes the next one itself, without the event loop, which is busy under load.
 
-    `prepare` does for several pieces at once what costs less so. It is called in a thread with what `run` was
-    given of up to 16 that wait, before their work, which has to do without where it fails. A piece that waits
-    alone is not prepared.
+    Parameters
+    ----------
+    count
+        Number of threads.
+    max_waiting
+        Number of calls that may wait.
+    prepare
+        Prepares up to 16 waiting calls together, where that is cheaper than one by one, such as embedding
+        texts in one batch. It is called in a thread, with the `unprepared` arguments of the calls, before
+        they run. If it fails, each call has to work without it. A call that waits alone is not prepared.
     """
 
     def __init__(
         self,
         count: int,
-        most_waiting: int = MOST_WAITING,
+        max_waiting: int = MAX_WAITING,
         prepare: Callable[[Sequence[Any]], None] | None = None,
     ) -> None:
-        self.most_waiting = most_waiting
+        self.max_waiting = max_waiting
         self._count = count
         self._prepare = prepare
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
         self._lock = threading.Lock()
         self._queue: deque[_WorkItem] = deque()
-        self._taken = 0  # pieces that are at work or wait
+        self._in_progress = 0  # calls that run or wait
 
     @property
     def waiting(self) -> int:
-        """How many pieces of work wait for a thread."""
-        return max(0, self._taken - self._count)
+        """The number of calls that wait for a thread."""
+        return max(0, self._in_progress - self._count)
 
     async def run(self, request: Request, work: Callable[[], T], unprepared: object | None = None) -> T:
-        """The result of `work()`, computed in a thread; `unprepared` is handed to `prepare` before.
+        """Return the result of `work()`, computed in a thread.
 
-        Raises ClientDisconnect if the client left: work that has not begun is not done, work under way ends
-        at its next `check_cancelled`. Raises HTTPException, 503 with Retry-After, if too many are waiting
-        already.
+        Parameters
+        ----------
+        request
+            The request that needs the result.
+        work
+            The call.
+        unprepared
+            The argument that `prepare` gets for this call; None if it needs no preparation.
+
+        Raises
+        ------
+        ClientDisconnect
+            The client has disconnected. Waiting work is dropped; running work ends at its next
+            `check_cancelled`.
+        HTTPException
+            503 with Retry-After: too many calls are waiting.
         """
         if await request.is_disconnected():
             raise ClientDisconnect
-        if self.waiting >= self.most_waiting:
+        if self.waiting >= self.max_waiting:
             raise HTTPException(
                 503,
-                f"{self.waiting} requests are waiting already; ask again in a moment",
+                f"expected fewer than {self.max_waiting} waiting requests, found {self.waiting}; "
+                "try again in a moment",
                 {"retry-after": str(_RETRY_AFTER_S)},
             )
-        piece = _WorkItem(work, unprepared if self._prepare else None)
-        self._submit(piece)
-        answer: asyncio.Future[T] = asyncio.wrap_future(piece.future)
-        answer.add_done_callback(_note_retrieved)
-        await self._wait(request, piece, answer)
-        return await answer
+        item = _WorkItem(work, unprepared if self._prepare else None)
+        self._submit(item)
+        result: asyncio.Future[T] = asyncio.wrap_future(item.future)
+        result.add_done_callback(_retrieve_error)
+        await self._wait(request, item, result)
+        return await result
 
-    def _submit(self, piece: _WorkItem) -> None:
-        piece.future.add_done_callback(self._release)
+    def _submit(self, item: _WorkItem) -> None:
+        item.future.add_done_callback(self._release)
         with self._lock:
-            self._taken += 1
-            self._queue.append(piece)
+            self._in_progress += 1
+            self._queue.append(item)
         self._threads.submit(self._step)
 
     def _release(self, _: Future[Any]) -> None:
         with self._lock:
-            self._taken -= 1
+            self._in_progress -= 1
 
     def _step(self) -> None:
-        """Do the piece that has waited longest; nothing where another thread prepares all that wait."""
-        while together := self._next():
-            first, *rest = together
-            if not rest:
-                first.do()
+        """Run the call that has waited longest; do nothing if another thread prepares all waiting calls."""
+        while batch := self._next():
+            first, *others = batch
+            if not others:
+                first.run()
                 return
-            self._prepare_all([piece.unprepared for piece in together])
+            self._prepare_all([item.unprepared for item in batch])
             with self._lock:
-                for piece in together:
-                    piece.unprepared = None
-                self._queue.extendleft(reversed(together))
-            for _ in rest:  # whose own steps may have found nothing meanwhile
+                for item in batch:
+                    item.unprepared = None
+                self._queue.extendleft(reversed(batch))
+            for _ in others:  # their own steps may have found an empty queue meanwhile
                 self._threads.submit(self._step)
 
     def _prepare_all(self, unprepared: Sequence[Any]) -> None:
         try:
             if self._prepare is not None:
                 self._prepare(unprepared)
-        except Exception:  # each piece meets it again, and tells who asked
-            _log.debug("what waits together could not be prepared", exc_info=True)
+        except Exception:  # each call meets the error again and reports it to its own client
+            _log.debug("a batch of waiting calls could not be prepared", exc_info=True)
 
     def _next(self) -> list[_WorkItem]:
-        """The first piece, or the first of those that can be prepared together, out of the queue."""
+        """Take the first item from the queue, or the first batch that can be prepared together."""
         with self._lock:
             while self._queue and self._queue[0].future.cancelled():
                 self._queue.popleft()
@@ -152,34 +173,34 @@ class Workers:
                 return []
             if self._queue[0].unprepared is None:
                 return [self._queue.popleft()]
-            alive = (piece for piece in self._queue if not piece.future.cancelled())
-            waiting = [piece for piece in alive if piece.unprepared is not None][:_MOST_TOGETHER]
-            for piece in waiting:
-                self._queue.remove(piece)
+            alive = (item for item in self._queue if not item.future.cancelled())
+            waiting = [item for item in alive if item.unprepared is not None][:_MAX_BATCH]
+            for item in waiting:
+                self._queue.remove(item)
             return waiting
 
-    async def _wait(self, request: Request, piece: _WorkItem, answer: asyncio.Future[T]) -> None:
-        """Until it is answered. Raises ClientDisconnect if the client leaves before."""
-        leaves = asyncio.ensure_future(_leaves(request))
-        ends: set[asyncio.Future[Any]] = {answer, leaves}
+    async def _wait(self, request: Request, item: _WorkItem, result: asyncio.Future[T]) -> None:
+        """Wait until the work is done. Raise ClientDisconnect if the client disconnects before."""
+        disconnect = asyncio.ensure_future(_disconnected(request))
+        pending: set[asyncio.Future[Any]] = {result, disconnect}
         try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            piece.abandon()
+            item.abandon()
             raise
         finally:
-            leaves.cancel()
-        if not answer.done():
-            piece.abandon()
+            disconnect.cancel()
+        if not result.done():
+            item.abandon()
             raise ClientDisconnect
 
 
-def _note_retrieved(answer: asyncio.Future[Any]) -> None:
-    """Keep asyncio from logging the error of work whose client has left."""
-    if not answer.cancelled():
-        answer.exception()
+def _retrieve_error(result: asyncio.Future[Any]) -> None:
+    """Keep asyncio from logging the error of work whose client has disconnected."""
+    if not result.cancelled():
+        result.exception()
 
 
-async def _leaves(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -10,7 +10,7 @@ from PIL import Image
 from starlette.applications import Starlette
 
 from snapseek.server import create_app
-from snapseek.server.images.originals import media_type_of, redraw
+from snapseek.server.images.originals import media_type_of, resized_jpeg
 from tests.support.asgi_client import LOCALHOST, Reply, ask
 from tests.support.fake_library import FILES, SIZE, SVG, VERSION, FakeLibrary
 
@@ -51,7 +51,7 @@ def opened(reply: Reply) -> Image.Image:
         ("png named.jpg", "image/png"),
     ],
 )
-def test_what_a_browser_shows_is_sent_as_it_is(
+def test_formats_of_browsers_are_sent_unchanged(
     app: Starlette, library: FakeLibrary, name: str, media_type: str
 ):
     reply = image(app, library, name)
@@ -59,59 +59,59 @@ def test_what_a_browser_shows_is_sent_as_it_is(
     assert reply.body == FILES[name]
 
 
-def test_another_kind_is_sent_as_jpeg(app: Starlette, library: FakeLibrary):
+def test_another_format_is_sent_as_jpeg(app: Starlette, library: FakeLibrary):
     assert opened(image(app, library, "e.tiff")).size == SIZE
 
 
 @pytest.mark.parametrize("name", ["svg named.png", "html named.jpg", "cut.jpg", "empty.jpg"])
-def test_a_file_that_is_no_picture_is_never_sent(app: Starlette, library: FakeLibrary, name: str):
+def test_a_file_that_is_not_a_picture_is_not_sent(app: Starlette, library: FakeLibrary, name: str):
     reply = image(app, library, name, "w=32")
     assert reply.status == 415
     assert reply.headers["content-type"] == "application/problem+json"
     assert len(reply.json()["detail"]) > 10
 
 
-def test_a_script_under_a_pictures_name_is_not_sent_whole_either(app: Starlette, library: FakeLibrary):
+def test_a_script_with_a_pictures_name_is_not_sent(app: Starlette, library: FakeLibrary):
     reply = image(app, library, "svg named.png")
     assert reply.status == 415
     assert SVG not in reply.body
 
 
-def test_a_picture_is_made_smaller_on_request(app: Starlette, library: FakeLibrary):
+def test_a_picture_is_resized_on_request(app: Starlette, library: FakeLibrary):
     for name in ("a.jpg", "b.png", "e.tiff"):
         assert opened(image(app, library, name, "w=32")).size == (32, 24)
 
 
-def test_a_picture_is_never_made_larger(app: Starlette, library: FakeLibrary):
+def test_a_picture_is_never_enlarged(app: Starlette, library: FakeLibrary):
     assert image(app, library, "b.png", "w=4096").body == FILES["b.png"]
     assert image(app, library, "b.png", f"w={SIZE[0]}").body == FILES["b.png"]
     assert opened(image(app, library, "e.tiff", "w=4096")).size == SIZE
 
 
-def test_a_missing_original_is_told_as_a_problem(app: Starlette, library: FakeLibrary):
+def test_a_missing_original_is_a_problem(app: Starlette, library: FakeLibrary):
     library.path_of("a.jpg").unlink()
     reply = image(app, library, "a.jpg")
     assert reply.status == 404
-    assert "no longer at its place" in reply.json()["detail"]
+    assert reply.json()["got"] == "no file at its path"
     assert ask(app, "/api/items/1").status == 200
 
 
-def test_a_folder_in_an_originals_place_is_refused(app: Starlette, library: FakeLibrary):
+def test_a_folder_at_the_path_of_an_original_is_a_404(app: Starlette, library: FakeLibrary):
     library.path_of("a.jpg").unlink()
     library.path_of("a.jpg").mkdir()
     assert image(app, library, "a.jpg").status == 404
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="named pipes of this kind are POSIX's")
-def test_a_pipe_in_an_originals_place_is_refused_and_holds_nobody(app: Starlette, library: FakeLibrary):
+def test_a_pipe_at_the_path_of_an_original_does_not_block(app: Starlette, library: FakeLibrary):
     library.path_of("a.jpg").unlink()
     os.mkfifo(library.path_of("a.jpg"))
     reply = image(app, library, "a.jpg")
     assert reply.status == 404
-    assert "not a file any more" in reply.json()["detail"]
+    assert reply.json()["got"] == "something that is not a file"
 
 
-def test_an_original_that_may_not_be_read_is_told_as_a_problem(
+def test_an_original_without_permission_is_a_problem(
     app: Starlette, library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
 ):
     def refuse(*_: object) -> int:
@@ -123,13 +123,13 @@ def test_an_original_that_may_not_be_read_is_told_as_a_problem(
     assert "cannot be opened (Permission denied)" in reply.json()["detail"]
 
 
-def test_a_folder_of_the_path_that_became_a_file_is_a_missing_original(app: Starlette, library: FakeLibrary):
+def test_a_parent_folder_that_became_a_file_is_a_404(app: Starlette, library: FakeLibrary):
     library.paths[0] = library.path_of("b.png") / "a.jpg"
     assert ask(app, "/api/image/1").status == 404
 
 
 @pytest.mark.parametrize("query", ["", "w=32"])
-def test_a_copy_that_is_held_is_not_sent_again(app: Starlette, library: FakeLibrary, query: str):
+def test_a_cached_copy_is_not_sent_again(app: Starlette, library: FakeLibrary, query: str):
     first = image(app, library, "a.jpg", query)
     assert first.headers["cache-control"] == "private, no-cache"
     again = image(app, library, "a.jpg", query, if_none_match=first.headers["etag"])
@@ -143,20 +143,20 @@ def test_each_representation_has_its_own_tag(app: Starlette, library: FakeLibrar
     assert image(app, library, "a.jpg", "w=64").headers["etag"] in tags
 
 
-def test_a_changed_original_is_sent_anew(app: Starlette, library: FakeLibrary):
+def test_a_changed_original_is_sent_again(app: Starlette, library: FakeLibrary):
     first = image(app, library, "a.jpg")
     library.path_of("a.jpg").write_bytes(FILES["b.png"])
     again = image(app, library, "a.jpg", if_none_match=first.headers["etag"])
     assert (again.status, again.headers["content-type"]) == (200, "image/png")
 
 
-def test_only_an_address_with_the_current_version_is_kept(app: Starlette, library: FakeLibrary):
+def test_only_an_address_with_the_current_version_is_cached(app: Starlette, library: FakeLibrary):
     assert image(app, library, "a.jpg", f"v={VERSION}").headers["cache-control"] == "private, max-age=86400"
     assert image(app, library, "a.jpg", "v=older").headers["cache-control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize(
-    ("asked", "part"),
+    ("byte_range", "part"),
     [
         ("bytes=0-0", slice(0, 1)),
         ("bytes=5-9", slice(5, 10)),
@@ -165,15 +165,15 @@ def test_only_an_address_with_the_current_version_is_kept(app: Starlette, librar
         ("bytes=3-999999", slice(3, None)),
     ],
 )
-def test_a_range_of_an_original(app: Starlette, library: FakeLibrary, asked: str, part: slice):
-    reply = image(app, library, "a.jpg", range=asked)
+def test_a_range_of_an_original(app: Starlette, library: FakeLibrary, byte_range: str, part: slice):
+    reply = image(app, library, "a.jpg", range=byte_range)
     assert reply.status == 206
     assert reply.body == FILES["a.jpg"][part]
     assert reply.headers["content-range"].endswith(f"/{len(FILES['a.jpg'])}")
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "byte_range",
     [
         "",
         "bytes",
@@ -186,20 +186,20 @@ def test_a_range_of_an_original(app: Starlette, library: FakeLibrary, asked: str
         "bytes=" + "9" * 5000 + "-",
     ],
 )
-def test_a_range_that_makes_no_sense_is_ignored(app: Starlette, library: FakeLibrary, asked: str):
-    reply = image(app, library, "a.jpg", range=asked)
+def test_a_malformed_range_is_ignored(app: Starlette, library: FakeLibrary, byte_range: str):
+    reply = image(app, library, "a.jpg", range=byte_range)
     assert (reply.status, reply.body) == (200, FILES["a.jpg"])
 
 
-@pytest.mark.parametrize("asked", ["bytes=999999-", "bytes=999999-1000000", "bytes=-0"])
-def test_a_range_behind_the_end_is_a_problem(app: Starlette, library: FakeLibrary, asked: str):
-    reply = image(app, library, "a.jpg", range=asked)
+@pytest.mark.parametrize("byte_range", ["bytes=999999-", "bytes=999999-1000000", "bytes=-0"])
+def test_a_range_after_the_end_is_a_problem(app: Starlette, library: FakeLibrary, byte_range: str):
+    reply = image(app, library, "a.jpg", range=byte_range)
     assert reply.status == 416
     assert reply.headers["content-range"] == f"bytes */{len(FILES['a.jpg'])}"
     assert reply.json()["status"] == 416
 
 
-def test_a_head_request_sends_the_headers_alone(app: Starlette, library: FakeLibrary):
+def test_a_head_request_returns_only_headers(app: Starlette, library: FakeLibrary):
     reply = ask(app, "/api/image/1", method="HEAD")
     assert (reply.status, reply.body) == (200, b"")
     assert int(reply.headers["content-length"]) == len(FILES["a.jpg"])
@@ -217,16 +217,16 @@ def test_a_head_request_sends_the_headers_alone(app: Starlette, library: FakeLib
         ("empty.jpg", None),
     ],
 )
-def test_a_kind_is_told_by_its_first_bytes(name: str, media_type: str | None):
+def test_the_format_is_read_from_the_first_bytes(name: str, media_type: str | None):
     assert media_type_of(FILES[name][:64]) == media_type
 
 
-def test_a_large_jpeg_is_redrawn_at_the_asked_width(tmp_path: Path):
+def test_a_large_jpeg_is_resized_to_the_requested_width(tmp_path: Path):
     path = tmp_path / "wide.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6  # lies on its side: upright it is 800 x 3200
     Image.effect_noise((3200, 800), 80).save(path, exif=exif)
-    with Image.open(io.BytesIO(redraw(path, 200))) as picture:
+    with Image.open(io.BytesIO(resized_jpeg(path, 200))) as picture:
         assert picture.size == (200, 800)
-    with Image.open(io.BytesIO(redraw(path, None))) as picture:
+    with Image.open(io.BytesIO(resized_jpeg(path, None))) as picture:
         assert picture.size == (800, 3200)

@@ -8,7 +8,7 @@ import anyio
 from starlette.exceptions import HTTPException
 
 from snapseek.server.api.bounded_json import MAX_JSON_BYTES, parse_object
-from snapseek.server.origin import is_from_browser
+from snapseek.server.origin_guard import is_from_browser
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

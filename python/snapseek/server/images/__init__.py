@@ -1,1 +1,1 @@
-"""The endpoints for pictures: entries, previews, originals."""
+"""The endpoints of single pictures: entry, preview, original, resized original."""

@@ -1,4 +1,4 @@
-"""The endpoints for one picture: its entry, its preview, its original."""
+"""The endpoints of one picture: its entry, its preview, its original or a smaller JPEG of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from snapseek.lru import LruCache
 from snapseek.server.api.parameters import check_names, read_id, read_width
 from snapseek.server.api.responses import json_answer, result
 from snapseek.server.etags import is_held
-from snapseek.server.images.originals import OriginalFile, find_original, redraw
+from snapseek.server.images.originals import OriginalFile, find_original, resized_jpeg
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from snapseek.server.state import ServerState
 
 MAX_RESIZED_BYTES = 64 * 2**20
-"""Bounds the resized JPEGs that are kept in memory, by entity tag."""
+"""Bounds the resized JPEGs in memory."""
 
-_KEEP_S = 86_400
+_MAX_AGE_S = 86_400
 
 
 class ImageEndpoints:
-    """One picture by its id: nothing else names a file."""
+    """The endpoints of one picture, which a request names by its id only."""
 
-    def __init__(self, service: ServerState) -> None:
-        self._service = service
-        self._redrawn: LruCache[str, bytes] = LruCache(MAX_RESIZED_BYTES, size_of=len)
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        self._resized: LruCache[str, bytes] = LruCache(MAX_RESIZED_BYTES, size_of=len)  # by entity tag
 
     def routes(self) -> list[Route]:
-        """Their addresses."""
+        """Return the routes."""
         return [
             Route("/api/items/{id}", self.item),
             Route("/api/preview/{id}", self.preview),
@@ -43,27 +43,27 @@ class ImageEndpoints:
         ]
 
     async def item(self, request: Request) -> Response:
-        """One picture's entry."""
+        """Return the entry of a picture."""
         check_names(request.query_params, ())
-        item_id, library = read_id(request.path_params["id"]), self._service.library
-        return await self._service.searchers.run(
+        item_id, library = read_id(request.path_params["id"]), self._state.library
+        return await self._state.searchers.run(
             request, lambda: json_answer(result(library.item(item_id), library.version))
         )
 
     async def preview(self, request: Request) -> Response:
-        """One picture's preview as a file."""
+        """Return the preview of a picture as a file."""
         params = request.query_params
         check_names(params, ("v",))
         item_id = read_id(request.path_params["id"])
-        return await self._service.searchers.run(request, partial(self._preview, item_id, params.get("v")))
+        return await self._state.searchers.run(request, partial(self._preview, item_id, params.get("v")))
 
     async def image(self, request: Request) -> Response:
-        """One picture's original, or a smaller JPEG of it."""
+        """Return the original of a picture, or a smaller JPEG of it."""
         params = request.query_params
         check_names(params, ("w", "v"))
         width, item_id = read_width(params), read_id(request.path_params["id"])
-        look = partial(self._look, item_id, params.get("v"))
-        original, caching = await self._service.searchers.run(request, look)
+        find = partial(self._find, item_id, params.get("v"))
+        original, caching = await self._state.searchers.run(request, find)
         headers = {"cache-control": caching, "etag": original.etag(width)}
         if is_held(request.headers, headers["etag"]):
             return Response(status_code=304, headers=headers)
@@ -71,31 +71,35 @@ class ImageEndpoints:
             if original.data is not None:
                 return Response(original.data, headers=headers, media_type=original.media_type)
             return OriginalFile(original, headers)
-        return await self._smaller(request, original, width, headers)
+        return await self._resize(request, original, width, headers)
 
     def _preview(self, item_id: int, version: str | None) -> Response:
-        data = self._service.library.item(item_id).preview
+        data = self._state.library.item(item_id).preview
         if not data:
-            raise ItemNotFoundError(f"picture {item_id} was imported without a preview")
+            raise ItemNotFoundError(
+                expected=f"a preview of picture {item_id}",
+                got="none: the picture was imported as a vector",
+                hint="create previews with: snapseek previews",
+            )
         return Response(data, headers={"cache-control": self._caching(version)}, media_type="image/webp")
 
-    def _look(self, item_id: int, version: str | None) -> tuple[Original, str]:
-        return find_original(self._service.library, item_id), self._caching(version)
+    def _find(self, item_id: int, version: str | None) -> tuple[Original, str]:
+        return find_original(self._state.library, item_id), self._caching(version)
 
     def _caching(self, version: str | None) -> str:
-        # Ids of two libraries served at the same port mean different pictures, so a browser may keep one
-        # without asking only under an address that names the library's version.
-        if version is not None and version == self._service.library.version:
-            return f"private, max-age={_KEEP_S}"
+        # Two libraries served at the same port have different pictures with the same id, so a browser may
+        # skip revalidation only if the address names the version of the library.
+        if version is not None and version == self._state.library.version:
+            return f"private, max-age={_MAX_AGE_S}"
         return "private, no-cache"
 
-    async def _smaller(
+    async def _resize(
         self, request: Request, original: Original, width: int | None, headers: dict[str, str]
     ) -> Response:
-        data = self._redrawn.get(headers["etag"])
+        data = self._resized.get(headers["etag"])
         if data is None:
-            data = await self._service.decoders.run(
-                request, partial(redraw, original.data or original.path, width)
+            data = await self._state.decoders.run(
+                request, partial(resized_jpeg, original.data or original.path, width)
             )
-            self._redrawn.put(headers["etag"], data)
+            self._resized.put(headers["etag"], data)
         return Response(data, headers=headers, media_type="image/jpeg")

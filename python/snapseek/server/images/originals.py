@@ -1,7 +1,7 @@
-"""The original pictures: found by id, sent as they are where a browser can show them, as JPEG otherwise.
+"""Original files: found by id, sent unchanged if browsers can show them, converted to JPEG otherwise.
 
-The kind of a file is read from its first bytes, never from its name, and only raster kinds are sent as they
-are: an SVG or an HTML file under a picture's name never reaches a browser as such.
+The format of a file is read from its first bytes, never from its name. Only raster formats are sent
+unchanged: an SVG or HTML file with the name of a picture never reaches a browser.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from snapseek.errors import ItemNotFoundError
 from snapseek.images import fit_width, open_image, to_jpeg
 from snapseek.images.formats import HEAD_BYTES, find_format
 from snapseek.server.etags import etag_of
-from snapseek.server.problems import problem
+from snapseek.server.problems import rejection
 from snapseek.sources.archive_uri import file_of, read_member
 
 if TYPE_CHECKING:
@@ -29,124 +29,142 @@ if TYPE_CHECKING:
 
     from snapseek.library import Library
 
-SHOWN_BY_BROWSERS = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"})
+BROWSER_MEDIA_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"})
 
 _ONE_RANGE = re.compile(r"bytes=(?:(?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})?|-(?P<tail>[0-9]{1,18}))")
 
 
 @dataclass(frozen=True)
 class Original:
-    """One original file as it was found on the disk.
-
-    `media_type` is None if browsers cannot be trusted to show this kind; `width` is the picture's, in pixels.
-    A picture that is only a part of the file has its bytes in `data`, and a `variant` of its own.
-    """
+    """One original file."""
 
     path: Path
-    facts: os.stat_result
+    file_stat: os.stat_result
     media_type: str | None
+    """None if not every browser can show this format."""
     width: int
+    """Of the picture, in pixels."""
     data: bytes | None = None
+    """The bytes of a picture inside an archive or a table; None if the picture is the whole file."""
     variant: str = ""
+    """Distinguishes the pictures of one archive or table in entity tags."""
 
     def is_sendable(self, max_width: int | None) -> bool:
-        """Whether the file can go out as it is, for somebody who wants at most `max_width` pixels across."""
+        """Return whether the file can be sent unchanged if at most `max_width` pixels are requested."""
         return self.media_type is not None and (max_width is None or self.width <= max_width)
 
     def etag(self, max_width: int | None) -> str:
-        """The tag of what is sent for `max_width`."""
+        """Return the entity tag of the response for `max_width`."""
         if self.is_sendable(max_width):
-            return etag_of(self.facts, self.variant)
-        return etag_of(self.facts, f"{self.variant}-jpeg{max_width or ''}")
+            return etag_of(self.file_stat, self.variant)
+        return etag_of(self.file_stat, f"{self.variant}-jpeg{max_width or ''}")
 
 
 def find_original(library: Library, item_id: int) -> Original:
-    """The original of a picture. Raises ItemNotFoundError: no such id, or the file is gone or unreadable."""
+    """Return the original of a picture.
+
+    Raises
+    ------
+    ItemNotFoundError
+        No picture has this id, or its file is missing or unreadable.
+    """
     width = library.item(item_id).width
-    packed = library.archive_uri(item_id)
-    if packed is not None:
-        return _part(packed, item_id, width)
+    uri = library.archive_uri(item_id)
+    if uri is not None:
+        return _archive_member(uri, item_id, width)
     path = library.original_path(item_id)
     try:
-        facts, head = _read_head(path)
-    except (FileNotFoundError, NotADirectoryError) as gone:
-        raise ItemNotFoundError(
-            f"the original of picture {item_id} is no longer at its place; only its preview is left"
-        ) from gone
-    except OSError as refused:
-        reason = f"cannot be opened ({refused.strerror}); only its preview is left"
-        raise ItemNotFoundError(f"the original of picture {item_id} {reason}") from refused
-    if not stat.S_ISREG(facts.st_mode):
-        raise ItemNotFoundError(
-            f"the original of picture {item_id} is not a file any more; only its preview is left"
-        )
-    return Original(path, facts, media_type_of(head), width)
+        file_stat, head = _read_head(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _missing(item_id, "no file at its path") from error
+    except OSError as error:
+        raise _missing(item_id, f"a file that cannot be opened ({error.strerror})") from error
+    if not stat.S_ISREG(file_stat.st_mode):
+        raise _missing(item_id, "something that is not a file")
+    return Original(path, file_stat, media_type_of(head), width)
 
 
-def _part(uri: str, item_id: int, width: int) -> Original:
-    """A picture inside an archive or a table."""
+def _missing(item_id: int, got: str) -> ItemNotFoundError:
+    return ItemNotFoundError(
+        expected=f"the original of picture {item_id}", got=got, hint="only its preview is left"
+    )
+
+
+def _archive_member(uri: str, item_id: int, width: int) -> Original:
+    """Return a picture inside an archive or a table."""
     data = read_member(uri)
     path = file_of(uri)
     return Original(path, path.stat(), media_type_of(data[:HEAD_BYTES]), width, data, f"-{item_id:x}")
 
 
 def media_type_of(head: bytes) -> str | None:
-    """The media type of a raster kind that every browser shows, from a file's first bytes; else None."""
-    kind = find_format(head)
-    return kind.media_type if kind and kind.media_type in SHOWN_BY_BROWSERS else None
+    """Return the media type by the first bytes of a file; None if not every browser can show it."""
+    image_format = find_format(head)
+    return (
+        image_format.media_type if image_format and image_format.media_type in BROWSER_MEDIA_TYPES else None
+    )
 
 
-def redraw(source: Path | bytes, max_width: int | None) -> bytes:
-    """The picture as JPEG, at most `max_width` pixels across, never enlarged. Raises PictureError."""
-    # Reading may shrink a JPEG on the way, but leaves its sides larger than `min_side`.
+def resized_jpeg(source: Path | bytes, max_width: int | None) -> bytes:
+    """Return a picture as JPEG, at most `max_width` pixels wide, never enlarged.
+
+    Raises
+    ------
+    PictureError
+        The file cannot be read as a picture.
+    """
+    # The decoder may shrink a JPEG, but keeps its sides larger than `min_side`.
     image = open_image(source, min_side=max_width).image
     return to_jpeg(image if max_width is None else fit_width(image, max_width))
 
 
 class OriginalFile(FileResponse):
-    """A file sent as it is, whole or one range of it.
+    """A file that is sent unchanged, whole or one range of it.
 
-    A Range header that is malformed or names several ranges is ignored, as RFC 9110 allows; one that begins
-    behind the end of the file is answered with a 416 problem.
+    A `Range` header that is malformed or has several ranges is ignored, as RFC 9110 allows. A range that
+    begins after the end of the file is a 416.
     """
 
     def __init__(self, original: Original, headers: dict[str, str]) -> None:
         super().__init__(
-            original.path, headers=headers, media_type=original.media_type, stat_result=original.facts
+            original.path, headers=headers, media_type=original.media_type, stat_result=original.file_stat
         )
-        self.size_bytes = original.facts.st_size
+        self.size_bytes = original.file_stat.st_size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the file, the asked range of it, or the 416."""
-        asked = Headers(scope=scope).get("range")
-        found = _ONE_RANGE.fullmatch(asked) if asked else None
-        if found is None or _is_reversed(found):
+        """Send the file, the requested range, or a 416."""
+        header = Headers(scope=scope).get("range")
+        byte_range = _ONE_RANGE.fullmatch(header) if header else None
+        if byte_range is None or _is_reversed(byte_range):
             scope = {**scope, "headers": [entry for entry in scope["headers"] if entry[0] != b"range"]}
-        elif not _is_satisfiable(found, self.size_bytes):
-            detail = f"the range begins behind the end of the file, which has {self.size_bytes} bytes"
-            refusal = problem(416, detail, {"content-range": f"bytes */{self.size_bytes}"})
-            await refusal(scope, receive, send)
+        elif not _is_satisfiable(byte_range, self.size_bytes):
+            response = rejection(
+                416,
+                {"content-range": f"bytes */{self.size_bytes}"},
+                expected=f"a range that begins before byte {self.size_bytes}, the end of the file",
+            )
+            await response(scope, receive, send)
             return
         await super().__call__(scope, receive, send)
 
 
 def _read_head(path: Path) -> tuple[os.stat_result, bytes]:
-    # Non-blocking, so that a named pipe put in a picture's place cannot hold the thread for ever.
+    # Non-blocking, so that a named pipe at the path of a picture cannot block the thread.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     try:
-        facts = os.fstat(descriptor)
-        head = os.read(descriptor, HEAD_BYTES) if stat.S_ISREG(facts.st_mode) else b""
+        file_stat = os.fstat(descriptor)
+        head = os.read(descriptor, HEAD_BYTES) if stat.S_ISREG(file_stat.st_mode) else b""
     finally:
         os.close(descriptor)
-    return facts, head
+    return file_stat, head
 
 
-def _is_reversed(asked: re.Match[str]) -> bool:
-    return asked["last"] is not None and int(asked["last"]) < int(asked["first"])
+def _is_reversed(byte_range: re.Match[str]) -> bool:
+    return byte_range["last"] is not None and int(byte_range["last"]) < int(byte_range["first"])
 
 
-def _is_satisfiable(asked: re.Match[str], size_bytes: int) -> bool:
-    if asked["tail"] is not None:
-        return int(asked["tail"]) > 0 and size_bytes > 0
-    return int(asked["first"]) < size_bytes
+def _is_satisfiable(byte_range: re.Match[str], size_bytes: int) -> bool:
+    if byte_range["tail"] is not None:
+        return int(byte_range["tail"]) > 0 and size_bytes > 0
+    return int(byte_range["first"]) < size_bytes

@@ -1,8 +1,8 @@
-"""Requests of web pages: only this server's own page and allowed origins may use the API.
+"""Protection against cross-site requests: only the server's own page and allowed origins may use the API.
 
-Any page that the user has open can send requests to 127.0.0.1, and some of them without asking first (CORS
-preflight). A browser marks what a page sends with `Origin` or `Sec-Fetch-Site`, and no page can remove them.
-Programs send neither and are not concerned.
+Any page that the user has open can send requests to 127.0.0.1, some of them without a CORS preflight. A
+browser adds `Origin` or `Sec-Fetch-Site` to them, and the page cannot remove these headers. Programs send
+neither header, so they are not affected.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from snapseek.server.problems import problem
+from snapseek.server.problems import rejection
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,7 +24,7 @@ _DOCS = "/api/docs"
 
 
 def is_from_browser(headers: Headers) -> bool:
-    """Whether a web page, or the address bar of a browser, sent this request."""
+    """Return whether a browser sent this request, for a web page or from its address bar."""
     return "origin" in headers or "sec-fetch-site" in headers
 
 
@@ -40,15 +40,16 @@ class OriginGuard:
         if scope["type"] != "http" or self.admits(scope):
             await self.app(scope, receive, send)
             return
-        refusal = problem(
+        response = rejection(
             403,
-            "expected a request of this server's own page, found one of another web page; allow its origin "
-            "with --allow-origin, or open this server in its own tab",
+            expected="a request of this server's own page",
+            got="one of another web page",
+            hint="allow its origin with --allow-origin, or open this server in its own tab",
         )
-        await refusal(scope, receive, send)
+        await response(scope, receive, send)
 
     def admits(self, scope: Scope) -> bool:
-        """Whether the sender of this request may read the answer and cause the work for it."""
+        """Return whether the sender of this request may use the API."""
         headers = Headers(scope=scope)
         origins = headers.getlist("origin")
         if origins:
@@ -56,16 +57,16 @@ class OriginGuard:
         sites = headers.getlist("sec-fetch-site")
         if all(site in ("same-origin", "none") for site in sites):
             return True
-        return _is_visit(scope, headers)
+        return _is_navigation(scope, headers)
 
     def _is_trusted(self, origin: str, headers: Headers) -> bool:
-        """Whether an origin is allowed, or the one of the address at which this request came in."""
+        """Return whether an origin is allowed, or is the origin of this server."""
         origin = origin.lower()
         return origin in self._allowed or _authority(origin) == headers.get("host", "").lower()
 
 
 def _authority(origin: str) -> str | None:
-    """The host and the port of an origin, None where it is opaque (`null`) or malformed."""
+    """Return the host and the port of an origin; None if it is opaque (`null`) or malformed."""
     try:
         parts = urlsplit(origin)
     except ValueError:
@@ -74,9 +75,11 @@ def _authority(origin: str) -> str | None:
     return parts.netloc if is_origin and parts.netloc else None
 
 
-def _is_visit(scope: Scope, headers: Headers) -> bool:
-    """Whether somebody follows a link to the page itself, in a tab of its own."""
+def _is_navigation(scope: Scope, headers: Headers) -> bool:
+    """Return whether the user follows a link to the page itself, in a tab."""
     path = scope["path"]
     is_page = path == _DOCS or path.startswith(_DOCS + "/") or not path.startswith(_API)
-    is_visit = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-    return is_page and is_visit and scope["method"] in ("GET", "HEAD")
+    is_navigation = (
+        headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    )
+    return is_page and is_navigation and scope["method"] in ("GET", "HEAD")

@@ -1,4 +1,4 @@
-"""snapseek.server.origin: what other web pages may not do."""
+"""snapseek.server.origin_guard: what other web pages may not do."""
 
 from pathlib import Path
 
@@ -60,12 +60,12 @@ def test_another_origin_is_rejected(
     headers = {"origin": origin, "content_type": kind} | ({"sec_fetch_site": site} if site else {})
     reply = search(app, **headers)
     assert (reply.status, reply.headers["content-type"]) == (403, "application/problem+json")
-    assert "--allow-origin" in reply.json()["detail"]
-    assert library.asked == []
+    assert "--allow-origin" in reply.json()["hint"]
+    assert library.searches == []
 
 
 @pytest.mark.parametrize("path", ["/api/search", "/knn-service", "/metadata"])
-def test_plain_text_is_no_json_for_a_browser(app: Starlette, path: str):
+def test_a_body_from_a_browser_must_be_declared_as_json(app: Starlette, path: str):
     for headers in (fields(origin=OWN), fields(sec_fetch_site="same-origin"), fields(origin=ALLOWED)):
         for kind in ([], fields(content_type="text/plain"), fields(content_type="multipart/form-data")):
             reply = ask(app, path, method="POST", headers=[LOCALHOST, *headers, *kind], body=QUESTION)
@@ -85,11 +85,11 @@ def test_plain_text_is_no_json_for_a_browser(app: Starlette, path: str):
         {},
     ],
 )
-def test_the_own_page_allowed_origins_and_programs_are_answered(app: Starlette, headers: dict[str, str]):
+def test_own_page_allowed_origins_and_programs_are_answered(app: Starlette, headers: dict[str, str]):
     assert search(app, content_type="application/json", **headers).status == 200
 
 
-def test_a_program_may_leave_the_type_out(app: Starlette):
+def test_a_program_may_omit_the_content_type(app: Starlette):
     assert search(app).status == 200
     assert search(app, content_type="application/x-www-form-urlencoded").status == 200
 
@@ -100,12 +100,12 @@ def test_a_program_may_leave_the_type_out(app: Starlette):
 )
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "unheard-of", ""])
 @pytest.mark.parametrize("mode", ["no-cors", "cors"])
-def test_a_page_elsewhere_cannot_make_the_server_work(
+def test_another_site_cannot_load_api_addresses(
     app: Starlette, library: FakeLibrary, path: str, site: str, mode: str
 ):
     headers = [LOCALHOST, *fields(sec_fetch_site=site, sec_fetch_mode=mode, sec_fetch_dest="image")]
     assert ask(app, path, "q=dog" if path == "/api/search" else "", headers=headers).status == 403
-    assert library.asked == []
+    assert library.searches == []
 
 
 @pytest.mark.parametrize(("path", "status"), [("/api/docs", 200), ("/nowhere", 404), ("/healthz", 200)])
@@ -117,22 +117,34 @@ def test_a_link_to_the_page_can_be_followed(app: Starlette, path: str, status: i
 
 
 @pytest.mark.parametrize("path", ["/api/search", "/knn-service"])
-def test_a_link_or_a_form_leads_nowhere_else(app: Starlette, path: str):
+def test_navigation_to_the_api_is_rejected(app: Starlette, path: str):
     visit = fields(sec_fetch_site="cross-site", sec_fetch_mode="navigate", sec_fetch_dest="document")
     assert ask(app, path, "q=dog", headers=[LOCALHOST, *visit]).status == 403
     assert ask(app, "/", method="POST", headers=[LOCALHOST, *visit]).status == 403
 
 
-def test_a_preflight_is_answered_for_allowed_origins_only(app: Starlette):
-    asked = fields(access_control_request_method="POST", access_control_request_headers="content-type")
+def test_preflights_are_accepted_from_allowed_origins_only(app: Starlette):
+    request_headers = fields(
+        access_control_request_method="POST", access_control_request_headers="content-type"
+    )
     preflight = ask(
-        app, "/api/search", method="OPTIONS", headers=[LOCALHOST, *fields(origin=ALLOWED), *asked]
+        app, "/api/search", method="OPTIONS", headers=[LOCALHOST, *fields(origin=ALLOWED), *request_headers]
     )
     assert (preflight.status, preflight.headers["access-control-allow-origin"]) == (200, ALLOWED)
-    other = [LOCALHOST, *fields(origin="https://b.example"), *asked]
+    other = [LOCALHOST, *fields(origin="https://b.example"), *request_headers]
     assert ask(app, "/api/search", method="OPTIONS", headers=other).status == 403
 
 
 def test_two_origins_must_both_be_trusted(app: Starlette):
     both = [LOCALHOST, JSON, *fields(origin=OWN), *fields(origin="https://evil.example")]
     assert ask(app, "/api/search", method="POST", headers=both, body=QUESTION).status == 403
+
+
+def test_only_allowed_origins_get_cors_headers(tmp_path: Path):
+    origin = [LOCALHOST, (b"origin", b"https://a.example")]
+    plain = create_app(FakeLibrary(tmp_path))
+    assert "access-control-allow-origin" not in ask(plain, "/api/info", headers=origin).headers
+    app = create_app(FakeLibrary(tmp_path), allowed_origins=["https://a.example"])
+    assert ask(app, "/api/info", headers=origin).headers["access-control-allow-origin"] == "https://a.example"
+    other = [LOCALHOST, (b"origin", b"https://b.example")]
+    assert "access-control-allow-origin" not in ask(app, "/api/info", headers=other).headers

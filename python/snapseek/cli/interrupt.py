@@ -1,0 +1,29 @@
+"""Ctrl-C during imports.
+
+An extension module that is interrupted while it initializes raises another error than KeyboardInterrupt and
+stays half loaded. So the signal is deferred until the imports end, after about half a second.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+EXIT_INTERRUPTED = 130
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[None]:
+    """Raise SystemExit(130) at the end of the block if Ctrl-C was pressed during it."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signals: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _frame: signals.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signals:
+        raise SystemExit(EXIT_INTERRUPTED)
