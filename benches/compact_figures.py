@@ -35,10 +35,10 @@ def main() -> None:
         shutil.rmtree(copy)
 
 
-def measure(place: Path, encoder: Encoder, memory: str | None) -> None:
+def measure(path: Path, encoder: Encoder, memory: str | None) -> None:
     """Print the figures."""
-    library = timed("open", lambda: Library.open(place, encoder=encoder))
-    reader = Library.open(place, encoder=encoder)
+    library = timed("open", lambda: Library.open(path, encoder=encoder))
+    reader = Library.open(path, encoder=encoder)
     step = len(library) // 15
     ids = [hit.id for part in range(15) for hit in library.browse(1000, offset=part * step)]
     timed(f"remove {len(ids)} of {len(library)}", lambda: library.remove(ids))

@@ -30,9 +30,9 @@ QUERIES = ("a dog", "red flower", "snowy mountain", "old car", "musical instrume
 def main() -> None:
     print(f"{processor()}, {available_cores()} cores, Python {platform.python_version()}")
     encoder = Encoder.load()
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as temporary:
         started = time.perf_counter()
-        library = Library.build(FOLDERS, Path(place) / "l", encoder=encoder)
+        library = Library.build(FOLDERS, Path(temporary) / "l", encoder=encoder)
         index_s = time.perf_counter() - started
         print(f"index: {len(library)} pictures in {index_s:.2f} s = {len(library) / index_s:.1f} pictures/s")
         _print_share(library, encoder, index_s)

@@ -352,15 +352,15 @@ def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
 
 def said(tower: Tower, ids: list[list[int]]) -> np.ndarray:
     """(n, dim) float32: what an exported student says."""
-    return unit(np.concatenate([asked(tower, np.array([row], np.int64)) for row in ids]))
+    return unit(np.concatenate([input_embeddings(tower, np.array([row], np.int64)) for row in ids]))
 
 
 def run(tower: Tower, length: int) -> object:
     """One query of so many tokens."""
-    return asked(tower, np.arange(1000, 1000 + length)[None])
+    return input_embeddings(tower, np.arange(1000, 1000 + length)[None])
 
 
-def asked(tower: Tower, ids: np.ndarray) -> np.ndarray:
+def input_embeddings(tower: Tower, ids: np.ndarray) -> np.ndarray:
     """What a tower answers to ids (n, length); one whose teacher takes no mask takes none either."""
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
     names = {port.name for port in tower.inputs}

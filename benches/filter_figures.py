@@ -131,8 +131,8 @@ def _resident_mb() -> float:
 
 
 def _processor() -> str:
-    place = Path("/proc/cpuinfo")
-    lines = place.read_text().splitlines() if place.exists() else []
+    cpu_info = Path("/proc/cpuinfo")
+    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
     return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
 
 

@@ -30,7 +30,7 @@ from benches.million_library import address_of, memory_mb, print_machine
 from snapseek import Library
 from snapseek.threads import available_cores
 
-ASKED = 2000  # the queries of the set
+TYPED_QUERIES = 2000  # the queries of the set
 FILTERS = ("year:2021", "licence:CC0", "after:2019 size:>1mp", "orientation:portrait", "tag:beach")
 
 
@@ -77,12 +77,12 @@ def bare_rate(library: Path, seconds: float = 6) -> float:
     encoder = Library.open(library).encoder
     queries = typed_queries(1)
     encoder.embed_texts([next(queries)])
-    asked = [next(queries) for _ in range(20_000)]
+    sample = [next(queries) for _ in range(20_000)]
     end_s = time.perf_counter() + seconds
 
     def work(number: int) -> int:
         done = 0
-        for query in asked[number :: available_cores()]:
+        for query in sample[number :: available_cores()]:
             if time.perf_counter() > end_s:
                 break
             encoder.embed_texts([query])
@@ -98,8 +98,8 @@ def typed_queries(seed: int) -> Iterator[str]:
     rng = random.Random(seed)
     words = sorted(WORDS)
     while True:
-        rest = " ".join(rng.sample(words, rng.randint(1, 4)))
-        yield f"q{rng.randrange(ASKED)} {rest}"
+        words_of_query = " ".join(rng.sample(words, rng.randint(1, 4)))
+        yield f"q{rng.randrange(TYPED_QUERIES)} {words_of_query}"
 
 
 def requests(seed: int) -> Iterator[tuple[str, str]]:

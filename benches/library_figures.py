@@ -33,10 +33,10 @@ def main() -> None:
         pool.apply(print_answers, (given.out / "library", given.set))
 
 
-def print_answers(place: Path, vectors: Path) -> None:
+def print_answers(path: Path, vectors: Path) -> None:
     """In a process of its own, so that its memory is that of serving alone."""
     started = time.perf_counter()
-    library = Library.open(place)
+    library = Library.open(path)
     opened_s = time.perf_counter() - started
     library.search("q0", 60)
     print(f"open {opened_s:.2f} s, with the model and the first answer {time.perf_counter() - started:.2f} s")

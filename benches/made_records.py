@@ -109,7 +109,7 @@ def records(start: int, end: int, previews: list[bytes], colors: list[str]) -> p
     """The rows from `start` to before `end`."""
     rng = np.random.default_rng(start)
     count = end - start
-    chosen = rng.integers(0, len(previews), count)
+    picks = rng.integers(0, len(previews), count)
     things = _uneven(rng, len(THINGS), (count, 2))
     seconds = rng.integers(0, SPAN_S, count)
     dates = np.datetime64(int(FIRST_DAY.timestamp()), "s") + seconds
@@ -122,8 +122,8 @@ def records(start: int, end: int, previews: list[bytes], colors: list[str]) -> p
         "licence": [LICENCES[number] for number in _uneven(rng, len(LICENCES), count)],
         "folder": [FOLDERS[number] for number in _folders(rng, seconds)],
         "tags": [_tags(pair) for pair in things.tolist()],
-        "preview": [previews[number] for number in chosen],
-        "color": [colors[number] for number in chosen],
+        "preview": [previews[number] for number in picks],
+        "color": [colors[number] for number in picks],
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 

@@ -76,10 +76,10 @@ def make_library(given: argparse.Namespace) -> None:
 def write_model(folder: Path, queries: np.ndarray, further: np.ndarray) -> Path:
     """A model whose word `q7` means the seventh of `queries`, and each word of captions one of `further`."""
     dim = queries.shape[1]
-    asked = {f"q{number}": tuple(row) for number, row in enumerate(queries)}
+    query_vectors = {f"q{number}": tuple(row) for number, row in enumerate(queries)}
     words = {word: tuple(row) for word, row in zip(WORDS, np.array(further[-len(WORDS) :]), strict=True)}
     empty = (0.0,) * (dim - 1)
-    tiny_model.COLORS = {"[PAD]": (0.0, *empty), "[UNK]": (1e-3, *empty), **asked, **words}
+    tiny_model.COLORS = {"[PAD]": (0.0, *empty), "[UNK]": (1e-3, *empty), **query_vectors, **words}
     tiny_model.write_tiny_model(folder, image_dim=dim)
     (folder / "examples.json").write_text(json.dumps({"examples": EXAMPLES}))
     return folder
@@ -165,15 +165,15 @@ def print_disk(library: Path) -> None:
     print(f"disk: {parts}; together {sum(sizes.values()) / 1e9:.3f} GB")
 
 
-def print_serving(place: Path) -> None:
+def print_serving(path: Path) -> None:
     """`snapseek serve` as a user starts it: seconds to the first answer, then the memory of that process."""
     started = time.perf_counter()
-    library = Library.open(place)
+    library = Library.open(path)
     opened_s = time.perf_counter() - started
     library.search("q0", 60)
     print(f"open {opened_s:.2f} s, with the model and the first answer {time.perf_counter() - started:.2f} s")
     started = time.perf_counter()
-    command = [sys.executable, "-m", "snapseek", "serve", str(place), "--port", "0"]
+    command = [sys.executable, "-m", "snapseek", "serve", str(path), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             connection = http.client.HTTPConnection(address_of(server))

@@ -80,11 +80,11 @@ def parse_arguments() -> argparse.Namespace:
     return given
 
 
-def rows_of(set_folder: Path, asked: int | None) -> int:
+def rows_of(set_folder: Path, count: int | None) -> int:
     there = len(np.load(set_folder / "base.npy", mmap_mode="r"))
-    if asked is not None and not K <= asked <= there:
-        sys.exit(f"--n {asked}: expected {K} to {there}, which is what {set_folder} holds")
-    return asked or there
+    if count is not None and not K <= count <= there:
+        sys.exit(f"--n {count}: expected {K} to {there}, which is what {set_folder} holds")
+    return count or there
 
 
 def load_truth(set_folder: Path, n: int, out: Path) -> dict[str, NDArray[np.int64]]:

@@ -87,8 +87,8 @@ def write_tower(path: Path) -> None:
     g = _Graph()
     zero, one = (g.value(np.array([n])) for n in (0, 1))
     count = g.node("Slice", g.node("Shape", "input_ids"), one, g.value(np.array([2])))
-    places = g.node("Slice", g.weight(LENGTH, WIDTH), zero, count, zero)
-    x = g.node("Add", g.node("Gather", g.weight(WORDS, WIDTH), "input_ids"), places)
+    position_embeddings = g.node("Slice", g.weight(LENGTH, WIDTH), zero, count, zero)
+    x = g.node("Add", g.node("Gather", g.weight(WORDS, WIDTH), "input_ids"), position_embeddings)
     future = np.triu(np.full((LENGTH, LENGTH), -1e9, np.float32), 1)
     mask = g.node("Slice", g.node("Slice", g.value(future), zero, count, zero), zero, count, one)
     for _ in range(LAYERS):
@@ -166,8 +166,8 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=100, help="queries for each figure")
     options = parser.parse_args()
     print(f"{processor()}, {available_cores()} cores; n = {options.n} queries a figure")
-    with tempfile.TemporaryDirectory() as place:
-        full, small, blocks = (Path(place) / f"{name}.onnx" for name in ("full", "int8", "blocks"))
+    with tempfile.TemporaryDirectory() as temporary:
+        full, small, blocks = (Path(temporary) / f"{name}.onnx" for name in ("full", "int8", "blocks"))
         write_tower(full)
         quantize_dynamic(full, small, weight_type=QuantType.QInt8)
         write_quantized(full, "text_embeds", blocks)

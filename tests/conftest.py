@@ -66,5 +66,7 @@ def folder(tmp_path) -> Path:
 @pytest.fixture(scope="session")
 def library(tmp_path_factory, encoder) -> Library:
     """A library that no test changes."""
-    place = tmp_path_factory.mktemp("shared")
-    return Library.build(write_pictures(place / "pictures"), place / "colors.snapseek", encoder=encoder)
+    directory = tmp_path_factory.mktemp("shared")
+    return Library.build(
+        write_pictures(directory / "pictures"), directory / "colors.snapseek", encoder=encoder
+    )

@@ -101,11 +101,11 @@ def test_a_server_that_is_gone_is_told_and_asked_again(page, server):
 
 
 def test_examples_of_the_library_are_a_first_step(page, server):
-    def told(route):
+    def suggest(route):
         answer = route.fetch()
         route.fulfill(response=answer, json={**answer.json(), "examples": ["blue", "green"]})
 
-    page.route("**/api/suggestions", told)
+    page.route("**/api/suggestions", suggest)
     page.goto(server)
     before = page.evaluate("history.length")
     chip = page.get_by_test_id("example").filter(has_text="blue")
@@ -169,9 +169,9 @@ def test_the_help_lists_the_shortcuts_and_stops_them(page, server):
 
 
 def test_the_page_asks_nobody_but_its_server(page, server):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls = []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     page.wait_for_load_state("networkidle")
-    assert [url for url in asked if not url.startswith((server, "data:", "blob:"))] == []
+    assert [url for url in urls if not url.startswith((server, "data:", "blob:"))] == []

@@ -57,8 +57,8 @@ def test_originals_stay_when_a_further_page_comes(page, large):
     page.set_viewport_size({"width": 1280, "height": 3000})
     expect(tiles.nth(count)).to_be_attached()
     page.wait_for_timeout(300)
-    for place in range(8):
-        expect(tiles.nth(place)).to_have_attribute("data-original", SHOWN, timeout=5000)
+    for position in range(8):
+        expect(tiles.nth(position)).to_have_attribute("data-original", SHOWN, timeout=5000)
 
 
 LATE_SIGHT = """

@@ -28,7 +28,7 @@ def picture_file(color):
 def searches(page):
     """Every search that the page sends from now on, as [address, body]."""
     sent = []
-    page.on("request", lambda asked: sent.append(asked) if "/api/search" in asked.url else None)
+    page.on("request", lambda request: sent.append(request) if "/api/search" in request.url else None)
     return sent
 
 
@@ -133,7 +133,7 @@ def test_a_quicker_model_answers_while_typing_and_the_full_one_on_the_pause(page
     page.get_by_test_id("search-input").press_sequentially("red", delay=20)
     expect_first(page, "red")
     page.wait_for_timeout(700)
-    assert ["tower=fast" in asked.url for asked in sent] == [True, False]
+    assert ["tower=fast" in request.url for request in sent] == [True, False]
 
 
 @pytest.mark.parametrize("color", ["red", "blue"])
@@ -257,7 +257,7 @@ def test_what_is_pasted_is_asked_without_a_pause(page, server):
     box.press("Control+x")
     box.press("Control+v")
     expect_first(page, "green")
-    assert ["q=green&" in asked.url for asked in sent] == [True]
+    assert ["q=green&" in request.url for request in sent] == [True]
 
 
 def test_speed_mode_asks_without_a_pause(page, server):
@@ -270,15 +270,15 @@ def test_speed_mode_asks_without_a_pause(page, server):
 @pytest.fixture(scope="module")
 def linking(tmp_path_factory, encoder):
     """A server that fetches pictures from this machine, and the address of a red one."""
-    place = tmp_path_factory.mktemp("linking")
-    Library.build(write_pictures(place / "pictures"), place / "l", encoder=encoder)
+    directory = tmp_path_factory.mktemp("linking")
+    Library.build(write_pictures(directory / "pictures"), directory / "l", encoder=encoder)
     red = io.BytesIO()
     Image.new("RGB", (90, 60), "#dc1414").save(red, "PNG")
     with (
         Loopback({"red.png": answer(body=red.getvalue())}) as web,
-        serving(place / "l", "tests.support.linking_server") as at,
+        serving(directory / "l", "tests.support.linking_server") as address,
     ):
-        yield at, web.url("red.png")
+        yield address, web.url("red.png")
 
 
 HAND_OVER = """([kind, address]) => {

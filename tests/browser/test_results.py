@@ -22,7 +22,9 @@ def test_speed_mode_asks_for_no_original_and_counts(page, server):
     expect(page.get_by_test_id("preview-only")).to_have_attribute("aria-pressed", "true")
     page.wait_for_load_state("networkidle")
     originals = []
-    page.on("request", lambda asked: originals.append(asked.url) if "/api/image/" in asked.url else None)
+    page.on(
+        "request", lambda request: originals.append(request.url) if "/api/image/" in request.url else None
+    )
     for word in ("red", "green", "blue"):
         ask(page, word)
         expect_first(page, word)

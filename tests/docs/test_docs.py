@@ -86,10 +86,10 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, tiny_model, capsy
 
 def test_every_room_of_the_architecture_is_there():
     text = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
-    rooms = re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
-    assert len(rooms) > 10
-    for room in rooms:
-        assert (ROOT / room).exists(), room
+    modules = re.findall(r"^\| `([^`]+)`", text, re.MULTILINE)
+    assert len(modules) > 10
+    for module in modules:
+        assert (ROOT / module).exists(), module
 
 
 def test_every_dependency_has_its_reason():

@@ -57,9 +57,9 @@ def test_every_described_address_is_in_the_table_and_has_an_example():
     table = re.findall(r"^\| `(/[^`]*)` \|", TEXT, re.MULTILINE)
     paths = list(openapi("0")["paths"])  # type: ignore[call-overload]
     assert table == paths
-    asked = {re.sub(r"/\d+", "/{id}", target.partition("?")[0]) for target, _ in EXAMPLES}
+    requested = {re.sub(r"/\d+", "/{id}", target.partition("?")[0]) for target, _ in EXAMPLES}
     posted = {path for path, item in openapi("0")["paths"].items() if "get" not in item}  # type: ignore[attr-defined]
-    assert asked | {"/api/openapi.json"} | posted == set(paths)
+    assert requested | {"/api/openapi.json"} | posted == set(paths)
 
 
 def test_the_parameters_are_the_described_ones():

@@ -71,19 +71,19 @@ def test_search_prints_paths(indexed):
 
 
 def test_search_is_narrowed_and_ordered(indexed, capsys):
-    place = ["--library", str(indexed)]
-    assert main(["search", "red in:deep", "--where", "type:gif,webp -name:blue", *place]) == 0
+    library_option = ["--library", str(indexed)]
+    assert main(["search", "red in:deep", "--where", "type:gif,webp -name:blue", *library_option]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith("yellow.gif")
-    assert main(["search", "in:/", "--sort", "newest", "--paths", *place]) == 0
+    assert main(["search", "in:/", "--sort", "newest", "--paths", *library_option]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(PICTURES)
-    assert main(["search", "type:png", *place]) == 0
+    assert main(["search", "type:png", *library_option]) == 0
     assert capsys.readouterr().out.startswith("       /")
-    assert main(["search", "green", "--mode", "words", "--paths", *place]) == 0
+    assert main(["search", "green", "--mode", "words", "--paths", *library_option]) == 0
     assert capsys.readouterr().out.splitlines()[0].endswith("green.png")
-    assert main(["search", "red", "--min-score", "2", "--fold", *place]) == 0
+    assert main(["search", "red", "--min-score", "2", "--fold", *library_option]) == 0
     assert capsys.readouterr().out == ""
-    assert main(["search", "red", "--where", "a dog", *place]) == 1
+    assert main(["search", "red", "--where", "a dog", *library_option]) == 1
     assert "expected filters such as year:2020" in capsys.readouterr().err
 
 
@@ -110,11 +110,11 @@ def test_info(indexed, capsys):
 
 def test_import_and_search_what_was_imported(tmp_path, tiny_model, capsys):
     folder = write_embeddings(tmp_path / "laion", unit_rows(5, dim=3))
-    place = ["--library", str(tmp_path / "l")]
-    assert main(["import", str(folder), "--model", str(tiny_model), *place]) == 0
+    library_option = ["--library", str(tmp_path / "l")]
+    assert main(["import", str(folder), "--model", str(tiny_model), *library_option]) == 0
     assert capsys.readouterr().err.splitlines()[-1].startswith("5 pictures, ")
-    assert main(["search", "red", "-k", "5", "--paths", *place]) == 0
-    assert main(["search", "red", "-k", "1", *place]) == 0
+    assert main(["search", "red", "-k", "5", "--paths", *library_option]) == 0
+    assert main(["search", "red", "-k", "1", *library_option]) == 0
     assert "https://pictures.example/0-" in capsys.readouterr().out
 
 
@@ -214,15 +214,15 @@ def test_pictures_are_taken_in_and_out(indexed, tmp_path, capsys):
     other = tmp_path / "elsewhere"
     other.mkdir()
     shutil.copy(indexed / "red.jpg", other / "second.jpg")
-    place = ["--library", str(indexed)]
-    assert main(["add", str(other), *place]) == 0
+    library_option = ["--library", str(indexed)]
+    assert main(["add", str(other), *library_option]) == 0
     assert "7 pictures, " in capsys.readouterr().err
-    assert main(["remove", "1", str(other), *place]) == 0
+    assert main(["remove", "1", str(other), *library_option]) == 0
     said = capsys.readouterr().err
     assert "2 pictures removed; their files stay" in said
     assert (other / "second.jpg").exists()
     assert "5 pictures, " in said
-    assert main(["remove", "999", *place]) == 1
+    assert main(["remove", "999", *library_option]) == 1
     assert "999" in capsys.readouterr().err
 
 

@@ -121,11 +121,11 @@ TREES = st.recursive(
 
 @pytest.fixture(scope="module")
 def store_of(tmp_path_factory):
-    place = tmp_path_factory.mktemp("records")
+    directory = tmp_path_factory.mktemp("records")
     schema = pa.schema([*SCHEMA, *(pa.field(name, kind) for name, kind in OWN.items())])
 
     def write(records):
-        path = place / f"{len(list(place.iterdir()))}.arrow"
+        path = directory / f"{len(list(directory.iterdir()))}.arrow"
         writer = RecordWriter(path, schema)
         for number, record in enumerate(records):
             writer.append(record | {"id": number})

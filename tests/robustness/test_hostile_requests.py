@@ -29,18 +29,18 @@ UNREADY = {"/", "/readyz"}  # may say 503: not built, not warm
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with pictures, secrets under several names beside them, and their library."""
-    place = tmp_path_factory.mktemp("hostile")
-    write_pictures(place / "pictures")
+    directory = tmp_path_factory.mktemp("hostile")
+    write_pictures(directory / "pictures")
     for name in ("pictures/secret.txt", "pictures/deep/.env", "secret.jpg", "pictures/secret.svg"):
-        (place / name).write_bytes(SECRET)
-    return place
+        (directory / name).write_bytes(SECRET)
+    return directory
 
 
 @pytest.fixture(scope="module")
-def library(place: Path, encoder) -> Library:
-    return Library.build(place / "pictures", place / "l.snapseek", encoder=encoder)
+def library(directory: Path, encoder) -> Library:
+    return Library.build(directory / "pictures", directory / "l.snapseek", encoder=encoder)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,8 @@ def app(library: Library) -> Starlette:
 
 
 @pytest.fixture(scope="module")
-def originals(library: Library, place: Path) -> set[bytes]:
-    return {path.read_bytes() for path in (place / "pictures").rglob("*.*") if path.suffix != ".txt"}
+def originals(library: Library, directory: Path) -> set[bytes]:
+    return {path.read_bytes() for path in (directory / "pictures").rglob("*.*") if path.suffix != ".txt"}
 
 
 def check(reply: Reply, path: str) -> Reply:
@@ -159,8 +159,8 @@ def test_no_body_makes_the_server_fail(app: Starlette, path: str, body: bytes):
 
 def test_a_body_without_end_is_cut_off(app: Starlette):
     assert post(app, "/api/search", b" " * (MAX_BODY_BYTES + 1)).status == 413
-    told = [LOCALHOST, (b"content-length", b"9" * 15)]
-    assert check(ask(app, "/api/search", method="POST", headers=told), "").status == 413
+    headers = [LOCALHOST, (b"content-length", b"9" * 15)]
+    assert check(ask(app, "/api/search", method="POST", headers=headers), "").status == 413
 
 
 @pytest.mark.parametrize(
@@ -339,11 +339,11 @@ def test_random_requests_are_answered_and_get_nothing_but_pictures(app: Starlett
         phases=[Phase.generate],
     )
     def hold(method: str, path: str, query: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        asked = ask(app, path, query, method=method, headers=[LOCALHOST, *headers], body=body)
+        response = ask(app, path, query, method=method, headers=[LOCALHOST, *headers], body=body)
         if method == "HEAD":
-            assert asked.status < 500 or path in UNREADY
+            assert response.status < 500 or path in UNREADY
             return
-        reply = check(asked, path)
+        reply = check(response, path)
         kind = reply.headers.get("content-type", "")
         if reply.status == 200 and kind.startswith("image/") and path.startswith("/api/image"):
             assert reply.body in originals or reply.body[:3] == b"\xff\xd8\xff"

@@ -40,9 +40,9 @@ pytestmark = [
 class Scene:
     """A job with the library that it begins with, and the one that it ends with if nothing happens."""
 
-    def __init__(self, crasher, job, place, folder, begin, settings):
+    def __init__(self, crasher, job, directory, folder, begin, settings):
         self.crasher, self.job, self.folder, self.settings = crasher, job, folder, settings
-        self.begin, self.library, self.end = begin, place / "l", place / "end"
+        self.begin, self.library, self.end = begin, directory / "l", directory / "end"
         self.old = content(begin)
         self.reset(self.end)
         assert self.run(self.end) == 0
@@ -84,17 +84,17 @@ class Scene:
         }  # fmt: skip
 
 
-def verified(place):
+def verified(directory):
     try:
-        return verify(place)
+        return verify(directory)
     except LibraryNotFoundError:
         return []
 
 
-def content(place):
+def content(directory):
     """Every picture by its id: the path, or nothing where there is no library yet."""
     try:
-        library = Library.open(place)
+        library = Library.open(directory)
     except LibraryNotFoundError:
         return {}
     hits = library.browse(999)
@@ -131,26 +131,26 @@ def crasher(tmp_path_factory, tiny_model):
 @pytest.fixture(scope="module")
 def scenes(crasher):
     """Every job, made ready once."""
-    folder, place = crasher.place / "pictures", crasher.place
+    folder, directory = crasher.directory / "pictures", crasher.directory
     for number in range(PICTURES):
         paint(folder / f"{'ab'[number > 12]}/{number:02}.png", number)
-    crasher.run("index", place / "base", folder, MANY_SHARDS)
-    crasher.run("index", place / "lists", folder, PIECES | LISTS)
+    crasher.run("index", directory / "base", folder, MANY_SHARDS)
+    crasher.run("index", directory / "lists", folder, PIECES | LISTS)
     change(folder)
-    write_embeddings(place / "vectors", unit_rows(30, dim=3).astype("f2"))
-    crasher.run("index", place / "shards", folder, MANY_SHARDS)
-    shutil.copytree(place / "base", place / "worn")
-    crasher.run("sync", place / "worn", folder, MANY_SHARDS)
+    write_embeddings(directory / "vectors", unit_rows(30, dim=3).astype("f2"))
+    crasher.run("index", directory / "shards", folder, MANY_SHARDS)
+    shutil.copytree(directory / "base", directory / "worn")
+    crasher.run("sync", directory / "worn", folder, MANY_SHARDS)
     begins = {
-        "import": (place / "base", PIECES),
-        "index": (place / "none", PIECES),
-        "sync": (place / "base", PIECES),
-        "sync lists": (place / "lists", PIECES | LISTS),
-        "compact": (place / "worn", PIECES | LISTS),
-        "remove": (place / "shards", PIECES),
+        "import": (directory / "base", PIECES),
+        "index": (directory / "none", PIECES),
+        "sync": (directory / "base", PIECES),
+        "sync lists": (directory / "lists", PIECES | LISTS),
+        "compact": (directory / "worn", PIECES | LISTS),
+        "remove": (directory / "shards", PIECES),
     }
     return {
-        name: Scene(crasher, name.split(" ")[0], place, folder, begin, settings)
+        name: Scene(crasher, name.split(" ")[0], directory, folder, begin, settings)
         for name, (begin, settings) in begins.items()
     }
 

@@ -29,20 +29,20 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs child pro
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory, encoder):
     """How each case ended; the table of it goes to standard output."""
-    place = tmp_path_factory.mktemp("fuzz")
-    library = read_fuzz.make_library(place, encoder)
+    directory = tmp_path_factory.mktemp("fuzz")
+    library = read_fuzz.make_library(directory, encoder)
     found = []
-    runs = [_started(library, place, number) for number in range(PROCESSES)]
+    runs = [_started(library, directory, number) for number in range(PROCESSES)]
     for process in runs:
-        told, _ = process.communicate()
+        output, _ = process.communicate()
         assert process.returncode == 0
-        found += [Outcome(**json.loads(line)) for line in told.splitlines()]
+        found += [Outcome(**json.loads(line)) for line in output.splitlines()]
     sys.stdout.write(read_fuzz.table(found) + "\n")
     return found
 
 
-def _started(library, place, number):
-    given = [library, place / f"work{number}", number, CASES, PROCESSES]
+def _started(library, directory, number):
+    given = [library, directory / f"work{number}", number, CASES, PROCESSES]
     paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     return subprocess.Popen(
         [sys.executable, read_fuzz.__file__, *map(str, given)],
@@ -85,12 +85,12 @@ def test_what_the_validator_takes_is_read(tmp_path):
     rows = [{"caption": f"a däg {row}", "tags": ["x", "y"][: row % 3]} for row in range(40)]
     write_records(path, rows)
     whole = path.read_bytes()
-    places = read_mutations.arrow_places(whole)
+    positions = read_mutations.arrow_positions(whole)
     taken, messages = 0, set()
     for seed in range(VALIDATOR_CASES):
         rng = random.Random(seed)
         data = bytearray(whole)
-        read_mutations.damage_bytes(data, places[rng.choice(list(places))], rng)
+        read_mutations.damage_bytes(data, positions[rng.choice(list(positions))], rng)
         path.write_bytes(data)
         try:
             records = Records(path)

@@ -55,7 +55,7 @@ def test_other_names_are_refused_before_anything_is_asked(library: FakeLibrary, 
     assert reply.status == 421
     assert reply.headers["content-type"] == "application/problem+json"
     assert "localhost" in reply.json()["detail"]
-    assert library.asked == []
+    assert library.searches == []
 
 
 def test_a_request_without_a_host_is_refused(library: FakeLibrary):

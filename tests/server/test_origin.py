@@ -61,7 +61,7 @@ def test_another_origin_is_rejected(
     reply = search(app, **headers)
     assert (reply.status, reply.headers["content-type"]) == (403, "application/problem+json")
     assert "--allow-origin" in reply.json()["detail"]
-    assert library.asked == []
+    assert library.searches == []
 
 
 @pytest.mark.parametrize("path", ["/api/search", "/knn-service", "/metadata"])
@@ -105,7 +105,7 @@ def test_a_page_elsewhere_cannot_make_the_server_work(
 ):
     headers = [LOCALHOST, *fields(sec_fetch_site=site, sec_fetch_mode=mode, sec_fetch_dest="image")]
     assert ask(app, path, "q=dog" if path == "/api/search" else "", headers=headers).status == 403
-    assert library.asked == []
+    assert library.searches == []
 
 
 @pytest.mark.parametrize(("path", "status"), [("/api/docs", 200), ("/nowhere", 404), ("/healthz", 200)])

@@ -24,14 +24,14 @@ def app(library: FakeLibrary) -> Starlette:
 
 def test_words_are_searched(app: Starlette, library: FakeLibrary):
     body = ask(app, "/api/search", "q=+two%20dogs+&limit=2&offset=1").json()
-    assert library.asked == [("two dogs", 2, 1)]
+    assert library.searches == [("two dogs", 2, 1)]
     assert body["query"] == "two dogs"
     assert [entry["id"] for entry in body["results"]] == [2, 3]
 
 
 def test_terms_are_searched_and_the_query_is_told_as_typed(app: Starlette, library: FakeLibrary):
     body = ask(app, "/api/search", "q=horse+%2B+%22stripes%22+-2%3Asnow&limit=1").json()
-    assert library.asked == [("horse + stripes - 2:snow", 1, 0)]
+    assert library.searches == [("horse + stripes - 2:snow", 1, 0)]
     assert body["query"] == 'horse + "stripes" -2:snow'
 
 
@@ -41,7 +41,7 @@ def test_terms_are_searched_and_the_query_is_told_as_typed(app: Starlette, libra
 def test_a_malformed_query_is_refused(app: Starlette, library: FakeLibrary, query: str):
     reply = ask(app, "/api/search", query)
     assert (reply.status, reply.headers["content-type"]) == (400, "application/problem+json")
-    assert library.asked == []
+    assert library.searches == []
 
 
 def test_a_query_by_an_id_of_no_picture_is_not_found(app: Starlette):
@@ -52,7 +52,7 @@ def test_a_query_by_an_id_of_no_picture_is_not_found(app: Starlette):
 
 def test_sixty_pictures_are_the_default(app: Starlette, library: FakeLibrary):
     ask(app, "/api/search", "q=dog")
-    assert library.asked == [("dog", 60, 0)]
+    assert library.searches == [("dog", 60, 0)]
 
 
 def test_every_script_can_be_asked(app: Starlette, library: FakeLibrary):
@@ -157,4 +157,4 @@ def test_a_slow_search_does_not_hold_the_others(library: FakeLibrary):
 
 def test_nothing_is_searched_for_a_client_that_left(app: Starlette, library: FakeLibrary):
     assert ask(app, "/api/search", "q=dog", gone=True).status == 499
-    assert library.asked == []
+    assert library.searches == []

@@ -177,12 +177,12 @@ def test_the_first_search_is_done_before_the_port_opens(tmp_path: Path, monkeypa
     library = FakeLibrary(tmp_path)
 
     def refuse(host: str, port: int) -> None:
-        raise StoppedError(f"{len(library.asked)} searched before {host}:{port}")
+        raise StoppedError(f"{len(library.searches)} searched before {host}:{port}")
 
     monkeypatch.setattr(run, "open_port", refuse)
     with pytest.raises(StoppedError, match=r"1 searched before 127\.0\.0\.1:8000"):
         serve(library)
-    assert library.asked == [("a dog", 1, 0)]
+    assert library.searches == [("a dog", 1, 0)]
 
 
 def test_a_library_that_cannot_be_searched_is_not_served(tmp_path: Path):
@@ -197,7 +197,7 @@ def test_a_model_is_warmed_with_whatever_words_there_are(tmp_path: Path, example
     library = FakeLibrary(tmp_path)
     library.encoder.examples = examples
     run.warm(library)
-    assert len(library.asked) == 1
+    assert len(library.searches) == 1
 
 
 def test_a_port_in_use_is_refused_with_a_way_out(tmp_path: Path):

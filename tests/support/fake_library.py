@@ -26,7 +26,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 TROUBLE: dict[str, Exception] = {
     "unknown words": InputError("the model knows no word in 'unknown words'; try other words"),
     "other model": ModelMismatchError("the library was made by another model"),
-    "damage": FormatError("shards/0.snap is damaged; index the folder anew"),
+    "damage": FormatError("shards/0.snap is damaged; index the folder again"),
     "defect": RuntimeError("secret detail"),
 }
 
@@ -61,7 +61,7 @@ class FakeLibrary:
             path.write_bytes(data)
         self.encoder = SimpleNamespace(examples=("a dog", "two boats"))
         self.before_search: Callable[[], object] = lambda: None
-        self.asked: list[tuple[str, int, int]] = []
+        self.searches: list[tuple[str, int, int]] = []
         self.options: dict[str, object] = {}
         self.fast_encoder: object = None
         self.is_warm = threading.Event()
@@ -89,7 +89,7 @@ class FakeLibrary:
             if isinstance(term.subject, int):
                 self.item(term.subject)
         text = written(terms)
-        self.asked.append((text, k, offset))
+        self.searches.append((text, k, offset))
         self.before_search()
         if text in TROUBLE:
             raise TROUBLE[text].with_traceback(None)

@@ -36,9 +36,9 @@ def table(rows=ROWS):
     return arrays, records
 
 
-def filtered_library(place, encoder, *, vectors=None):
+def filtered_library(directory, encoder, *, vectors=None):
     """The library and its records; the id of a picture is 1 + its row."""
     vectors = unit_rows(ROWS, dim=3).astype(np.float16) if vectors is None else vectors
     arrays, records = table(len(vectors))
-    folder = write_embeddings(place / "laion", vectors, **arrays)
-    return Library.import_vectors(folder, place / "l", encoder=encoder, threads=1), records
+    folder = write_embeddings(directory / "laion", vectors, **arrays)
+    return Library.import_vectors(folder, directory / "l", encoder=encoder, threads=1), records

@@ -170,6 +170,6 @@ def stand_in(target: Path, library: Path) -> None:
             (target / path.name).write_bytes(b"of the user")
 
 
-def clear(place: Path) -> None:
+def clear(directory: Path) -> None:
     """Remove a folder of a test."""
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(directory, ignore_errors=True)

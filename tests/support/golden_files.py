@@ -34,14 +34,14 @@ class Answer:
 
     def line(self) -> str:
         """The line of `answers.txt`: file, mode, query, then id:bits for each place."""
-        places = (f"{number}:{bits:08x}" for number, bits in zip(self.ids, self.bits, strict=True))
-        return " ".join([self.file, self.mode, str(self.query), *places])
+        hits = (f"{number}:{bits:08x}" for number, bits in zip(self.ids, self.bits, strict=True))
+        return " ".join([self.file, self.mode, str(self.query), *hits])
 
     @classmethod
     def of_line(cls, line: str) -> "Answer":
         """Read a line of `answers.txt`."""
-        file, mode, query, *places = line.split()
-        ids, bits = zip(*(place.split(":") for place in places), strict=True)
+        file, mode, query, *hits = line.split()
+        ids, bits = zip(*(hit.split(":") for hit in hits), strict=True)
         return cls(file, mode, int(query), tuple(map(int, ids)), tuple(int(word, 16) for word in bits))
 
 
@@ -50,26 +50,26 @@ def queries(folder: Path) -> NDArray[np.float32]:
     return np.fromfile(folder / "queries.f32", "<f4").reshape(-1, DIM)
 
 
-def ask(index: VectorIndex, file: str, asked: NDArray[np.float32]) -> list[Answer]:
+def ask(index: VectorIndex, file: str, queries: NDArray[np.float32]) -> list[Answer]:
     """Every query in every mode: `exact`, `probe` a few lists, `allow` only ids not divisible by 3."""
     numbers = index.ids()
     modes = {
-        "exact": index.search(asked, K, exact=True),
-        "probe": index.search(asked, K, effort=PROBE),
-        "allow": index.search(asked, K, effort=PROBE, allow=numbers[numbers % 3 != 0]),
+        "exact": index.search(queries, K, exact=True),
+        "probe": index.search(queries, K, effort=PROBE),
+        "allow": index.search(queries, K, effort=PROBE, allow=numbers[numbers % 3 != 0]),
     }
     return [
         Answer(file, mode, query, tuple(ids[query].tolist()), tuple(scores[query].view(np.uint32).tolist()))
         for mode, (ids, scores) in modes.items()
-        for query in range(len(asked))
+        for query in range(len(queries))
     ]
 
 
 def write(folder: Path) -> None:
     """Build the files of the version that the installed core writes, and ask them."""
     folder.mkdir(parents=True)
-    vectors, asked = unit_rows(ROWS, DIM, seed=1), unit_rows(QUERIES, DIM, seed=2)
-    asked.astype("<f4").tofile(folder / "queries.f32")
+    vectors, queries = unit_rows(ROWS, DIM, seed=1), unit_rows(QUERIES, DIM, seed=2)
+    queries.astype("<f4").tofile(folder / "queries.f32")
     # Neither rising nor without gaps.
     ids = np.random.default_rng(3).permutation(4 * ROWS)[:ROWS]
     built = {
@@ -86,7 +86,7 @@ def write(folder: Path) -> None:
             nlist=6,
             tier=tier,  # type: ignore[arg-type]
         )
-    lines = [answer.line() for name, index in built.items() for answer in ask(index, name, asked)]
+    lines = [answer.line() for name, index in built.items() for answer in ask(index, name, queries)]
     (folder / "answers.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
 
 

@@ -65,16 +65,16 @@ def damaged_pictures() -> Iterator[Input]:
         for seed in range(8):
             damaged = bytearray(data)
             random = np.random.default_rng(seed)
-            for at in random.integers(0, len(data) if seed % 2 else 200, size=1 + 6 * seed):
-                damaged[at] = random.integers(256)
+            for offset in random.integers(0, len(data) if seed % 2 else 200, size=1 + 6 * seed):
+                damaged[offset] = random.integers(256)
             yield of_bytes(f"damaged-{kind}-{seed}.jpg", bytes(damaged), EITHER)
 
 
 def jpeg_of_size(width: int, height: int) -> bytes:
     """A real JPEG whose head says another size."""
     data = bytearray(picture())
-    at = data.index(b"\xff\xc0") + 5
-    data[at : at + 4] = struct.pack(">HH", height, width)
+    offset = data.index(b"\xff\xc0") + 5
+    data[offset : offset + 4] = struct.pack(">HH", height, width)
     return bytes(data)
 
 
@@ -187,9 +187,9 @@ def metadata() -> Iterator[Input]:
     for name, data in packets.items():
         for kind in ("JPEG", "WEBP"):
             yield of_bytes(f"xmp-{name}.{kind.lower()}", encoded(photograph(), kind, xmp=data), GOOD)
-    told = PngImagePlugin.PngInfo()
-    told.add_itxt("XML:com.adobe.xmp", LAUGHS.decode(), zip=True)
-    yield of_bytes("xmp-packed.png", encoded(photograph(), "PNG", pnginfo=told), GOOD)
+    text_chunks = PngImagePlugin.PngInfo()
+    text_chunks.add_itxt("XML:com.adobe.xmp", LAUGHS.decode(), zip=True)
+    yield of_bytes("xmp-packed.png", encoded(photograph(), "PNG", pnginfo=text_chunks), GOOD)
     iptc = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\xff\xff\xff\xff" + b"\x1c\x02\x19\xff\xff" * 50
     data = encoded(photograph(), "JPEG")
     segment = b"\xff\xed" + struct.pack(">H", len(iptc) + 2) + iptc
@@ -292,8 +292,8 @@ def bound_socket(path: Path) -> None:
 
 
 def hostile_files() -> list[Input]:
-    rooms = (cut_pictures, damaged_pictures, bombs, strangers, metadata, names, special_files)
-    return [item for room in rooms for item in room()]
+    kinds = (cut_pictures, damaged_pictures, bombs, strangers, metadata, names, special_files)
+    return [item for kind in kinds for item in kind()]
 
 
 def bad_tables() -> Iterator[Input]:
@@ -306,8 +306,8 @@ def bad_tables() -> Iterator[Input]:
     for seed in range(12):
         damaged = bytearray(data)
         random = np.random.default_rng(seed)
-        for at in random.integers(0, len(data), size=1 + 3 * seed):
-            damaged[at] = random.integers(256)
+        for offset in random.integers(0, len(data), size=1 + 3 * seed):
+            damaged[offset] = random.integers(256)
         yield of_bytes(f"damaged-{seed}.parquet", bytes(damaged), EITHER)
     for name, table in WRONG_TABLES.items():
         yield Input(f"wrong-{name}.parquet", lambda path, table=table: pq.write_table(table, path), BAD)
@@ -348,8 +348,8 @@ def bad_archives() -> Iterator[Input]:
     for seed in range(12):
         damaged = bytearray(data)
         random = np.random.default_rng(seed)
-        for at in random.integers(0, len(data) // 2, size=2 + 20 * seed):
-            damaged[at] = random.integers(256)
+        for offset in random.integers(0, len(data) // 2, size=2 + 20 * seed):
+            damaged[offset] = random.integers(256)
         yield of_bytes(f"damaged-{seed}.tar", bytes(damaged), EITHER)
     for name, size in (("terabyte", 2**40), ("negative", -1), ("beyond", 10**7)):
         yield of_bytes(f"size-{name}.tar", archive_of_size(size), BAD)

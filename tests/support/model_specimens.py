@@ -112,9 +112,9 @@ def write_root(folder):
 
 def write_sizes(folder):
     for size in ("s0", "b"):
-        place = folder / "onnx" / size
-        save(text_model(shape=("batch", LENGTH), all_tokens=size == "s0"), place / "text_model.onnx")
-        save(image_model(), place / "vision_model.onnx")
+        size_folder = folder / "onnx" / size
+        save(text_model(shape=("batch", LENGTH), all_tokens=size == "s0"), size_folder / "text_model.onnx")
+        save(image_model(), size_folder / "vision_model.onnx")
     plain = {"size": SIDE_PX, "crop_size": SIDE_PX, "resample": 2, "do_normalize": False}
     put_hugging_face(folder, images=plain)
 
@@ -152,9 +152,9 @@ LETTER_A = 256 + ord("a") - ord("!")
 
 def write_static_pair(folder):
     put_merges(folder / "tokenizer" / "bpe_simple_vocab_16e6.txt.gz", PAIRS)
-    place = folder / "ViT-B-32-256-datacomp_s34b_b86k"
-    save(text_model("input", INT64, ("batch", 77), "output"), place / "textual.onnx")
-    save(image_model("input", "output"), place / "visual.onnx")
+    size_folder = folder / "ViT-B-32-256-datacomp_s34b_b86k"
+    save(text_model("input", INT64, ("batch", 77), "output"), size_folder / "textual.onnx")
+    save(image_model("input", "output"), size_folder / "visual.onnx")
 
 
 def write_sentence_transformers(folder):

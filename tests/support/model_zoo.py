@@ -258,7 +258,7 @@ def merges_of(words):
             if (letters[0], letters[1]) not in pairs:
                 pairs.append((letters[0], letters[1]))
             letters[:2] = [letters[0] + letters[1]]
-    made = {"".join(pair): 512 + place for place, pair in enumerate(pairs)}
+    made = {"".join(pair): 512 + number for number, pair in enumerate(pairs)}
     ids = {word: made[word + "</w>"] for word in words} | {START: 512 + len(pairs), END: 513 + len(pairs)}
     return pairs, ids
 

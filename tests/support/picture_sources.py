@@ -32,15 +32,15 @@ def write_webdataset(path: Path, colors: tuple[str, ...] = tuple(COLORS), first:
     with tarfile.open(path, "w") as archive:
         for number, color in enumerate(colors, start=first):
             key = f"{number:09}"
-            told = {
+            record = {
                 "caption": f"a {color} card",
                 "url": f"https://x.example/{key}.jpg",
                 "key": key,
                 "status": "success",
             }
             add(archive, f"{key}.jpg", picture(color))
-            add(archive, f"{key}.json", json.dumps(told | {"title": color.upper()}).encode())
-            add(archive, f"{key}.txt", told["caption"].encode())
+            add(archive, f"{key}.json", json.dumps(record | {"title": color.upper()}).encode())
+            add(archive, f"{key}.txt", record["caption"].encode())
 
 
 def write_hugging_face(path: Path, colors: tuple[str, ...] = tuple(COLORS), **options: object) -> None:

@@ -49,10 +49,10 @@ def sections(data: bytes) -> dict[str, NDArray[Any]]:
     return {tag: np.frombuffer(content, TYPES[types[tag]]) for tag, content in found.items()}
 
 
-def turned(asked: F32, stride: int) -> F32:
+def rotated(projected: F32, stride: int) -> F32:
     """A query as the codes see it, (4m,), turned as the rows of a tier with a trellis are, (stride,)."""
     values = np.zeros(stride, np.float32)
-    values[: min(len(asked), stride)] = asked[:stride]
+    values[: min(len(projected), stride)] = projected[:stride]
     size = 1 << (stride.bit_length() - 1)
     for start in dict.fromkeys((0, stride - size)):
         values[start : start + size] = mixed(values[start : start + size])
@@ -137,14 +137,14 @@ class Reference:
         """Bits a value of a tier with a trellis, else 0."""
         return {4: 2, 5: 3}.get(int(self.parts["shape"][2]), 0)
 
-    def asked(self, query: NDArray[np.int64], scale: np.float64) -> F32:
+    def projected(self, query: NDArray[np.int64], scale: np.float64) -> F32:
         """A coded query as the codes see it, (4m,)."""
         products = self.parts["b"].reshape(-1, len(query)).astype(np.int64) @ query
         return (products * self.parts["bscales"].astype(np.float64) * scale).astype(np.float32)
 
-    def fine(self, asked: F32) -> tuple[NDArray[np.int64], np.float64]:
+    def fine(self, projected: F32) -> tuple[NDArray[np.int64], np.float64]:
         """The fine table of a query as the codes see it, (m, 16), and its scale."""
-        q = asked.reshape(self.m, 1, 4)
+        q = projected.reshape(self.m, 1, 4)
         terms = q * self.parts["books"].reshape(self.m, 16, 4)
         table = (terms[..., 0] + terms[..., 1]) + (terms[..., 2] + terms[..., 3])
         step = np.abs(table).max(initial=np.float32(0)) / np.float32(2**20)
@@ -161,14 +161,14 @@ class Reference:
         scale = np.float64(scales[0])
         means = self.parts["means"].reshape(-1, stride).astype(np.int64) @ padded
         base = (means * self.parts["mscales"].astype(np.float64) * scale)[self.lists()]
-        asked = self.asked(padded, scale)
-        table, fine_scale = self.fine(asked)
+        projected = self.projected(padded, scale)
+        table, fine_scale = self.fine(projected)
         fine = table[np.arange(self.m), self.codes()].sum(axis=1) * fine_scale
         if self.trellis_bits:
-            codes, scales = reference.encode(turned(asked, stride)[None], reference.query_limit(stride))
+            codes, scales = reference.encode(rotated(projected, stride)[None], reference.query_limit(stride))
             padded, scale = codes[0].astype(np.int64), np.float64(scales[0])
-        rest = (self.tier() @ padded) * self.parts["scales"].astype(np.float64) * scale
-        return ((base + fine) + rest).astype(np.float32) + np.float32(0)
+        refined = (self.tier() @ padded) * self.parts["scales"].astype(np.float64) * scale
+        return ((base + fine) + refined).astype(np.float32) + np.float32(0)
 
     def search(
         self, query: F32, k: int, allowed: NDArray[np.bool_] | None = None

@@ -47,7 +47,7 @@ def knn(app: Starlette, **fields: object) -> Any:
 
 def test_a_text_has_neighbours(app: Starlette, library: FakeLibrary):
     found = knn(app, text="two dogs - 5").json()
-    assert library.asked == [('"two dogs - 5"', 3, 0)]
+    assert library.searches == [('"two dogs - 5"', 3, 0)]
     assert library.options["fold"] is True
     assert [entry["id"] for entry in found] == [1, 2, 3]
     assert found[0]["similarity"] == pytest.approx(0.3123456789)
@@ -58,7 +58,7 @@ def test_a_text_has_neighbours(app: Starlette, library: FakeLibrary):
 def test_a_picture_and_a_vector_have_neighbours(app: Starlette, library: FakeLibrary):
     assert len(knn(app, image=base64.b64encode(FILES["a.jpg"]).decode()).json()) == 3
     assert len(knn(app, embedding_input=np.ones(396).tolist()).json()) == 3
-    assert [text for text, *_ in library.asked] == ["image:(picture)", "(vector)"]
+    assert [text for text, *_ in library.searches] == ["image:(picture)", "(vector)"]
 
 
 def test_only_the_first_have_their_columns(app: Starlette):

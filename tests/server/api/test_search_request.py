@@ -125,7 +125,7 @@ def test_a_vector_is_a_term():
 def test_words_filters_and_terms_are_put_together(library: FakeLibrary):
     question = question_of({"q": "dog year:2021", "terms": [{"id": 3}], "where": {"kind": "png"}})
     _, filters = Asking(library, question, (Term("of a picture"),)).find()
-    assert library.asked == [("dog + id:3 + of a picture", 60, 0)]
+    assert library.searches == [("dog + id:3 + of a picture", 60, 0)]
     assert filters == ("year:2021",)
     assert isinstance(library.options["where"], tuple)
     assert library.options["where"][0] == {"kind": "png"}
@@ -186,7 +186,7 @@ def test_a_picture_is_read_and_searched_by(app: Starlette, library: FakeLibrary)
     picture = base64.b64encode(FILES["a.jpg"]).decode()
     reply = post(app, {"terms": [{"image": picture, "weight": 2}], "limit": 2})
     assert reply.status == 200
-    assert library.asked == [("2:image:(picture)", 2, 0)]
+    assert library.searches == [("2:image:(picture)", 2, 0)]
 
 
 @pytest.mark.parametrize("name", ["svg named.png", "html named.jpg", "cut.jpg"])
@@ -221,7 +221,7 @@ def test_a_client_that_holds_the_answer_is_told_so(app: Starlette, library: Fake
     tag = ask(app, "/api/search", "q=dog").headers["etag"].encode()
     host = (b"host", b"localhost")
     again = ask(app, "/api/search", "q=dog", headers=[host, (b"if-none-match", tag)])
-    assert (again.status, again.body, len(library.asked)) == (304, b"", 1)
+    assert (again.status, again.body, len(library.searches)) == (304, b"", 1)
     assert ask(app, "/api/search", "q=dog&limit=3", headers=[host, (b"if-none-match", tag)]).status == 200
 
 
