@@ -262,7 +262,7 @@ def run_connections(port: int, seconds: float, honest: int = 200, silent: int = 
     finally:
         is_over.set()
         attacker.join()
-    print(f"{honest} honest connections for {seconds:.0f} s beside {silent} silent ones: {dict(seen)}")
+    print(f"{honest} honest connections for {seconds:.0f} s with {silent} silent ones: {dict(seen)}")
     return seen
 
 

@@ -132,7 +132,7 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def get(self, target: str) -> tuple[int, bytes]:
-        """Status and body; a connection that was closed meanwhile is opened anew, as browsers do."""
+        """Return status and body. Reopen a connection that was closed meanwhile, as browsers do."""
         try:
             return await self._get(target)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
@@ -156,7 +156,7 @@ class Connection:
 
 
 def print_typed(port: int, count: int, pause_s: float) -> None:
-    """One person: a query, then a pause, as often as that; beside it what an answer of a few bytes takes."""
+    """Measure one person who types queries with pauses, and for comparison a response of a few bytes."""
 
     async def person(targets: Iterator[str]) -> list[float]:
         connection, spent = Connection(port), []
@@ -212,7 +212,7 @@ def print_load(port: int, connections: int, seconds: float, bare: float) -> None
 
 
 def print_people(port: int, people: int, seconds: float, mean_pause_s: float = 1.0) -> None:
-    """So many people at once, each with a pause of a second on average before the next request."""
+    """Measure `count` people at once, each with a pause of a second on average before the next request."""
     spent: list[float] = []
     statuses: Counter[int] = Counter()
 
@@ -250,7 +250,7 @@ def print_slow(port: int, count: int = 50) -> None:
             writer.transport.abort()
         return spent
 
-    print_ms(f"beside {count} clients that never end their request", asyncio.run(scene()))
+    print_ms(f"with {count} clients that never end their request", asyncio.run(scene()))
 
 
 def print_leaving(port: int, count: int = 500) -> None:
@@ -268,11 +268,11 @@ def print_leaving(port: int, count: int = 500) -> None:
         await leaving
         return spent
 
-    print_ms(f"beside {count} clients that leave at once", asyncio.run(scene()))
+    print_ms(f"with {count} clients that leave at once", asyncio.run(scene()))
 
 
 async def some_searches(port: int, count: int) -> list[float]:
-    """Times of so many answers; who is told that too many wait asks again."""
+    """Return the times of `count` responses. Repeat a request that gets a 503."""
     connection, queries, spent = Connection(port), typed_queries(11), []
     for _ in range(count):
         began_s, status = time.perf_counter(), 503
@@ -285,7 +285,7 @@ async def some_searches(port: int, count: int) -> list[float]:
 
 
 def send_many(port: int, connections: int, count: int) -> None:
-    """So many requests; what is answered does not matter."""
+    """Send `count` requests and ignore the responses."""
 
     async def visitor(seed: int) -> None:
         connection = Connection(port)

@@ -1,4 +1,4 @@
-"""The figures of a large library, measured anew: typed queries, their parts, recall, HTTP.
+"""Measure a large library: typed queries, their parts, recall, HTTP.
 
     python -m benches.library_figures SET OUT [--rows 1500000] [--memory 520MB]
 

@@ -36,7 +36,7 @@ LOOKS = _words(
     "medieval"
 )
 THINGS = _words(
-    "dog cat horse boat door house car bicycle tree flower bird child woman man bridge tower church beach "
+    "dog cat horse boat gate barn car bicycle tree flower bird child woman man bridge tower church beach "
     "mountain river lake waterfall forest road train bus truck aeroplane balloon kite umbrella bench "
     "chair table lamp window stairs roof chimney fence gate garden fountain statue castle lighthouse "
     "windmill barn tractor cow sheep goat pig duck swan goose owl eagle parrot pigeon gull fish whale "
@@ -49,7 +49,7 @@ THINGS = _words(
     "harbour market street square station airport tunnel field meadow vineyard desert glacier cliff shore "
     "pier canal ferry sailboat canoe raft anchor rope net"
 )
-WHERE = _words("beside behind under above near below inside facing without with")
+WHERE = _words("by behind under above near below inside facing without with")
 MOMENTS = (
     *("at night", "at dawn", "at dusk", "at noon", "in spring", "in summer", "in autumn", "in winter"),
     *("after rain", "in fog", "from afar", "close up"),

@@ -7,7 +7,7 @@ SET is a folder that benches/clip_like.py wrote; OUT gets the input (`img_emb/*.
 of SET; what else a picture has is made up (`made_records.py`), its preview and colour are real.
 
 The model's text tower is a table: `q7` is the seventh text query of SET, and each word of the captions is one
-of its further queries. So what is asked are vectors of the set, and words have neighbours, though not of
+of its further queries. So queries are vectors of the set, and words have neighbours, though not of
 their meaning; the tower costs next to nothing: add what a real one costs. The bound of the vectors leaves
 four bits a number in the refining tier; without it, eight (`docs/VECTORS.md`).
 """
@@ -37,7 +37,7 @@ FILE_ROWS = 500_000
 PARQUET_ROWS = 50_000
 MEMORY = "520MB"
 ASKED = 300
-EXAMPLES = ["red boat", "old lighthouse at dusk", "dog beside a lake"]
+EXAMPLES = ["red boat", "old lighthouse at dusk", "dog by a lake"]
 
 
 def main() -> None:

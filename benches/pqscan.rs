@@ -1,4 +1,4 @@
-//! The 4-bit scan: GB/s of codes for each kernel, from the cache and from memory, beside a memcpy of as many bytes.
+//! The 4-bit scan: GB/s of codes for each kernel, from the cache and from memory, compared with a memcpy of as many bytes.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -25,11 +25,11 @@ fn scan_all(scanner: PqScanner, blocks: &[u8], steps: &[u8], sums: &mut [Sums], 
 }
 
 fn pqscan(criterion: &mut Criterion) {
-    let steps: Vec<u8> = (0..M * 16).map(|at| (at * 37 % 128) as u8).collect();
+    let steps: Vec<u8> = (0..M * 16).map(|i| (i * 37 % 128) as u8).collect();
     let (mut sums, mut masks) = ([[0; BLOCK_ROWS]; CHUNK], [0; CHUNK]);
     for (place, count) in [("cache", 120), ("memory", 120_000)] {
         let bytes = count * block_bytes(M);
-        let blocks: Vec<u8> = (0..bytes).map(|at: usize| ((at * 2_654_435_761) >> 13) as u8).collect();
+        let blocks: Vec<u8> = (0..bytes).map(|i: usize| ((i * 2_654_435_761) >> 13) as u8).collect();
         let mut group = criterion.benchmark_group(format!("pqscan/{place}"));
         group.throughput(Throughput::Bytes(bytes as u64)).measurement_time(Duration::from_secs(3));
         for scanner in PqScanner::all() {

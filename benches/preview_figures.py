@@ -1,8 +1,8 @@
-"""What a preview costs and what it keeps, over a folder of pictures; a sheet of samples to look at.
+"""Measure the size, time and similarity of previews over a folder of pictures, and write a sheet of samples.
 
     python -m benches.preview_figures [--pictures demo/pictures] [--sheet target/previews.png]
 
-One thread. Reading is with the JPEG decoder's fractions, as an index does it; its time is given beside.
+One thread. Reading is with the JPEG decoder's fractions, as an index does it; its time is printed separately.
 """
 
 import argparse

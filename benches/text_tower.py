@@ -1,11 +1,11 @@
-"""What a query costs in a text tower of ViT-B/32's size: `python -m benches.text_tower`.
+"""Measure a query in a text tower of ViT-B/32's size: `python -m benches.text_tower`.
 
 The graph is CLIP's text transformer (12 layers, 512 wide, 8 heads, 49,408 word pieces, causal, answered at
 the last token) with random weights: its answers mean nothing, its time is that of the real one. It is written
 as float32, dynamically quantised to int8, and as `snapseek distil --student int8` writes it, then run through
 `TextEncoder` as a typed query is; also eight texts together, where that changes no answer.
 
-Why a short text in float32 does not get cheaper in proportion is told by the last lines: every text reads all
+The last lines explain why a short text in float32 is not cheaper in proportion: every text reads all
 matrices once, and what one core reads in a second is measured in the same run.
 """
 
@@ -184,7 +184,7 @@ def main() -> None:
                 )
         for name, path in (("float32", full), ("int8 by blocks", blocks)):
             alone, together = together_ms(TextEncoder(Tower(path)), options.n)
-            print(f"{name}, one thread, {SHORT} tokens: {alone:.2f} ms alone, {together:.2f} beside 7 others")
+            print(f"{name}, one thread, {SHORT} tokens: {alone:.2f} ms alone, {together:.2f} with 7 others")
         print_bound(full)
 
 

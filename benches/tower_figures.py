@@ -1,16 +1,18 @@
-"""What CLIP ViT-B/32 costs here, and how faithful it is: the figures of docs/MODELS.md, Speed.
+"""Measure the speed of CLIP ViT-B/32 and its agreement with the reference: the figures of docs/MODELS.md,
+Speed.
 
     python -m benches.tower_figures [--only text parity pixels index] [--count 2000] [--photographs FOLDER]
         [--work FOLDER]
 
-Needs `torch` and `transformers` beside the project (2.15 and 5.23 were used): they make the towers, at true
-size and with random weights, and are asked for the right answers. `--work` keeps the towers for the next run.
+Needs `torch` and `transformers` in addition to the project (2.15 and 5.23 were used): they make the towers,
+at true size and with random weights, and compute the reference vectors. `--work` keeps the towers for the
+next run.
 
 * text: p50 of one query through the `Encoder`, tokenizer included, by number of ids, precision and threads;
 * parity: cosine between the `Encoder`'s vectors and the framework's own forward pass;
 * pixels: 40 pictures of 13 kinds against Hugging Face's own image processor on Pillow. The reference is given
   what this project decides before that: upright pictures, transparency on white;
-* index: `Library.build` over `--count` JPEG files of 3 to 12 megapixels, beside the bare image tower.
+* index: `Library.build` over `--count` JPEG files of 3 to 12 megapixels, compared with the bare image tower.
 """
 
 import argparse
@@ -228,7 +230,7 @@ def _print_index(work: Path, options: argparse.Namespace) -> None:
             write_photographs(folder, options.count, cores)
         sizes = [path.stat().st_size for path in folder.iterdir()]
         print(f"{len(sizes)} JPEG files of 3 to 12 megapixels, {np.mean(sizes) / 1e6:.2f} MB on average")
-        beside_ms = _print_parts(sorted(folder.iterdir())[:60], work)
+        other_ms = _print_parts(sorted(folder.iterdir())[:60], work)
         before = _bare_rates(work, cores, options.bare)
         built = json.loads(_in_a_new_process(folder, library, work / "fp32"))
         after = _bare_rates(work, cores, options.bare)
@@ -242,7 +244,7 @@ def _print_index(work: Path, options: argparse.Namespace) -> None:
             f"bare tower, {name}: {bare:.1f} pictures/s ({first[0]:.1f} before, {after[name][0]:.1f} after)"
         )
         print(f"    {bare_ms:.1f} ms of processor time: {bare_ms / cpu_ms:.2f} of the index's,", end=" ")
-        print(f"{bare_ms / (bare_ms + beside_ms):.2f} if nothing but the parts above came to it")
+        print(f"{bare_ms / (bare_ms + other_ms):.2f} if nothing but the parts above came to it")
         print(f"    the index reaches {rate / bare:.2f} of its rate")
 
 

@@ -1,4 +1,4 @@
-"""What the tests share: a tiny model, a folder of coloured pictures, a library of them."""
+"""Fixtures of all tests: a tiny model, a folder of coloured pictures, a library of them."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ PICTURES = {
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-    """Nothing in the caches of who runs the tests is used or changed, and no token of theirs is sent."""
+    """Keep the caches and tokens of the user out of the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SNAPSEEK_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))

@@ -31,7 +31,7 @@ class Built:
 
 
 class RivalError(Exception):
-    """A rival that could not be built, opened or asked; the message says why."""
+    """A rival that could not be built, opened or searched; the message says why."""
 
 
 def build(name: str, set_folder: Path, n: int, folder: Path, threads: int) -> Built:

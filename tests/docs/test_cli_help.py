@@ -1,4 +1,4 @@
-"""docs/CLI.md shows what the commands say of themselves, and leaves none out."""
+"""docs/CLI.md shows the help of every command."""
 
 import argparse
 
@@ -32,6 +32,6 @@ def test_every_argument_is_explained():
             assert is_told, (words, action.option_strings or action.dest)
 
 
-def test_writing_the_document_anew_changes_nothing():
+def test_rewriting_the_document_changes_nothing():
     text = cli_help.DOCUMENT.read_text()
     assert cli_help.with_helps(text).split() == text.split()

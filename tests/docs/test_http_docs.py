@@ -1,4 +1,4 @@
-"""docs/HTTP.md is run: every example is asked, every table and header is compared."""
+"""docs/HTTP.md is executed: every example is requested, every table and header is compared."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def test_the_page_has_its_examples():
 
 
 @pytest.mark.parametrize(("target", "shown"), EXAMPLES, ids=[target for target, _ in EXAMPLES])
-def test_an_example_is_answered_as_shown(app: Starlette, target: str, shown: str):
+def test_an_example_gets_the_documented_response(app: Starlette, target: str, shown: str):
     path, _, query = target.partition("?")
     reply = ask(app, path, query)
     if not shown:
@@ -53,7 +53,7 @@ def test_an_example_is_answered_as_shown(app: Starlette, target: str, shown: str
     assert list(reply.json()) == list(expected)
 
 
-def test_every_described_address_is_in_the_table_and_has_an_example():
+def test_every_endpoint_is_in_the_table_and_has_an_example():
     table = re.findall(r"^\| `(/[^`]*)` \|", TEXT, re.MULTILINE)
     paths = list(openapi("0")["paths"])  # type: ignore[call-overload]
     assert table == paths
@@ -62,7 +62,7 @@ def test_every_described_address_is_in_the_table_and_has_an_example():
     assert requested | {"/api/openapi.json"} | posted == set(paths)
 
 
-def test_the_parameters_are_the_described_ones():
+def test_the_parameters_are_documented():
     named = re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE)
     document: Any = openapi("0")["paths"]
     described = [
@@ -74,13 +74,13 @@ def test_the_parameters_are_the_described_ones():
     assert named == described
 
 
-def test_the_timing_header_is_sent_as_shown(app: Starlette):
+def test_the_timing_header_is_as_documented(app: Starlette):
     assert (
         f"Server-Timing: {ask(app, '/api/search', 'q=two+dogs').headers['server-timing']}\n" in HEADER_BLOCKS
     )
 
 
-def test_the_security_headers_are_the_shown_ones():
+def test_the_security_headers_are_as_documented():
     shown = dict(line.split(": ", 1) for line in HEADER_BLOCKS[-1].splitlines())
     assert {name.lower(): value for name, value in shown.items()} == SECURITY_HEADERS
 
@@ -98,7 +98,7 @@ def test_the_security_headers_are_the_shown_ones():
         ("/", "", "GET", b"localhost", 503),
     ],
 )
-def test_a_listed_status_happens(
+def test_a_documented_status_occurs(
     tmp_path: Path, path: str, query: str, method: str, host: bytes, status: int
 ):
     app = create_app(FakeLibrary(tmp_path), page_directory=tmp_path / "nothing")
@@ -106,6 +106,6 @@ def test_a_listed_status_happens(
     assert f"\n| {status} | " in TEXT
 
 
-def test_a_range_behind_the_end_is_listed_too(app: Starlette):
+def test_a_range_after_the_end_is_documented(app: Starlette):
     assert ask(app, "/api/image/1", headers=[LOCALHOST, (b"range", b"bytes=9999999-")]).status == 416
     assert "\n| 416 | " in TEXT

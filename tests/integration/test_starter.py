@@ -104,7 +104,7 @@ def test_the_graphs_look_like_exports_of_clip():
     assert words.shape[1] == json.loads((STARTER / "config.json").read_text())["projection_dim"]
 
 
-def test_padding_and_company_change_nothing():
+def test_padding_and_batching_change_nothing():
     rows = [[101, 1037, 3899, 102], [101, 2417, 6546, 1999, 1037, 18781, 102], [101, 4586, 102]]
     together = embed_ids(rows, 20)
     alone = np.concatenate([embed_ids([row], len(row)) for row in rows])
@@ -148,7 +148,7 @@ def test_a_colour_word_draws_pictures_of_that_colour(encoder, colour):
     assert shades[int(np.argmax(gain))] == colour
 
 
-def test_words_that_it_cannot_read_are_refused(encoder):
+def test_unknown_words_are_refused(encoder):
     with pytest.raises(InputError):
         encoder.embed_texts(["🐶"])
 

@@ -1,4 +1,4 @@
-"""Whatever a command does and whenever it is stopped: no file is lost or changed that we did not make.
+"""No command, whenever it is stopped, loses or changes a foreign file.
 
 A state machine puts files, folders and links of others into libraries, their shards, sources and caches, runs
 commands, kills some, and looks at every foreign file after each. SNAPSEEK_SEQUENCES says how many sequences;
@@ -214,7 +214,7 @@ def begins(crasher):
 class TestSequences:
     pytestmark = by_faulty_disk
 
-    def test_every_foreign_file_stays_as_it_was(self, crasher, begins):
+    def test_every_foreign_file_stays_unchanged(self, crasher, begins):
         ended: Counter[tuple[str, int]] = Counter()
         run_state_machine_as_test(
             lambda: Commands(crasher, begins, ended),

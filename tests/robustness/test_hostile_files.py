@@ -1,4 +1,4 @@
-"""Hundreds of hostile and broken inputs among good ones: each is told by name, none is fatal, none lost.
+"""Hundreds of broken inputs among good ones: each failure is reported by name, none is fatal, none lost.
 
 `pytest -s tests/robustness/test_hostile_files.py` prints how many there were.
 """
@@ -37,13 +37,13 @@ MOST_MEMORY_BYTES = 3 << 30
 
 @dataclass
 class Tally:
-    """What was tried, and what became of it."""
+    """Pictures found and failures reported, by name within their source."""
 
     failed: dict[str, str] = field(default_factory=dict)
     found: set[str] = field(default_factory=set)
 
     def of(self, library: Library, source) -> "Tally":
-        """Names within a source, of pictures and of failures with their reasons."""
+        """Add the pictures and failures that a library holds of a source."""
         with Database.open(library.info().path) as database:
             for row in database.files():
                 if row.folder == source and row.reason is not None:
@@ -53,7 +53,7 @@ class Tally:
         return self
 
     def check(self, fates: dict[str, str]) -> None:
-        """Each input met its fate, and every reason is a sentence for people."""
+        """Check that each input has its expected outcome, and that every reason is one readable line."""
         assert not self.failed.keys() & self.found
         wrong = {
             name: (fate, self.failed.get(name))
@@ -80,7 +80,7 @@ def counted():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_files(tmp_path, encoder, counted):
+def test_broken_files_are_reported(tmp_path, encoder, counted):
     source = tmp_path / "pictures"
     source.mkdir()
     inputs = hostile_files()
@@ -98,7 +98,7 @@ def test_files(tmp_path, encoder, counted):
     counted["files"] = len(inputs)
 
 
-def test_sidecars(tmp_path, encoder, counted):
+def test_broken_sidecars_are_reported(tmp_path, encoder, counted):
     source = tmp_path / "pictures"
     source.mkdir()
     for name, data in BROKEN_SIDECARS.items():
@@ -113,7 +113,7 @@ def test_sidecars(tmp_path, encoder, counted):
     counted["sidecars"] = len(BROKEN_SIDECARS)
 
 
-def test_tables(tmp_path, encoder, counted):
+def test_broken_tables_are_reported(tmp_path, encoder, counted):
     source = tmp_path / "tables"
     source.mkdir()
     inputs = list(bad_tables())
@@ -132,7 +132,7 @@ def test_tables(tmp_path, encoder, counted):
     counted["tables"] = len(inputs)
 
 
-def test_archives(tmp_path, encoder, counted):
+def test_broken_archives_are_reported(tmp_path, encoder, counted):
     source = tmp_path / "archives"
     source.mkdir()
     inputs = list(bad_archives())
@@ -154,8 +154,8 @@ def test_archives(tmp_path, encoder, counted):
 
 
 @pytest.mark.slow
-def test_lists(tmp_path, encoder, counted, monkeypatch):
-    """Of this network, only the one server is let through, and only by its address."""
+def test_broken_url_lists_are_reported(tmp_path, encoder, counted, monkeypatch):
+    """Only the one loopback server may be fetched from, and only by its address."""
     real = url_policy.is_public
     for module in (url_policy, fetch):
         monkeypatch.setattr(module, "is_public", lambda address: address == "127.0.0.1" or real(address))
@@ -183,8 +183,10 @@ def test_lists(tmp_path, encoder, counted, monkeypatch):
     counted["lists"] = len(bad) + len(urls) + broken
 
 
-def test_vectors(tmp_path, encoder, counted):
-    """An import is refused as a whole: the sentence names the file, and the library is as it was."""
+def test_broken_embeddings_are_refused(tmp_path, encoder, counted):
+    """An import with a broken file is refused as a whole: the error names the file, and the library is
+    unchanged.
+    """
     good = put(tmp_path / "good", GOOD_IMPORT)
     library = Library.import_vectors(good, tmp_path / "l", encoder=encoder)
     for name, files in IMPORTS.items():

@@ -1,7 +1,7 @@
-"""Whatever stops a process that writes a library, and whatever the disk lost then: nothing else is lost.
+"""A process that writes a library is killed, or the power fails: no committed data is lost.
 
 Each case kills one process at one write, sync, rename or removal (a write half-way through), and in some the
-power goes, too: bytes and names that were not yet synced are lost, cut short or turned to noise. Then the
+power goes, too: bytes and names that were not yet synced are lost, truncated or replaced by noise. Then the
 library must be whole, of the old state or the new one or on the way between, and the same work done again
 must end as if nothing had happened. SNAPSEEK_CRASHES says how many cases; `make crash` takes 300 of each job.
 """
@@ -159,7 +159,7 @@ JOBS = ["compact", "import", "index", "remove", "sync", "sync lists"]
 
 
 @pytest.mark.parametrize("case", range(CASES))
-def test_killed(scenes, crasher, case):
+def test_a_killed_job_leaves_a_whole_library(scenes, crasher, case):
     scene = scenes[JOBS[case % len(JOBS)]]
     chance = random.Random(case)
     scene.reset(scene.library)
@@ -172,7 +172,7 @@ def test_killed(scenes, crasher, case):
 
 
 @pytest.mark.parametrize("case", range(CASES))
-def test_a_full_disk(scenes, case):
+def test_a_full_disk_leaves_a_whole_library(scenes, case):
     scene = scenes[JOBS[case % len(JOBS)]]
     scene.reset(scene.library)
     status = scene.run(space=random.Random(case).randrange(scene.written_bytes))
@@ -184,7 +184,7 @@ def test_a_full_disk(scenes, case):
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_what_was_done_is_safe(scenes, crasher, job):
+def test_a_finished_job_survives_a_power_cut(scenes, crasher, job):
     scene = scenes[job]
     for seed in range(5):
         scene.reset(scene.library)

@@ -1,4 +1,4 @@
-"""Asks a server with clip-retrieval's own ClipClient, in an environment that has it; tells the answers."""
+"""Query a server with clip-retrieval's own ClipClient, in an environment that has it; print the answers."""
 
 import importlib.util
 import json

@@ -14,8 +14,8 @@ _LARGE = 300  # larger files are kept apart on the hub, and only those have a sh
 
 
 class FakeHub:
-    """`files[repo][path]` is what it serves. `faults[path]` is a queue of faults, one for each request of that content:
-    `(status,)`, or the number of bytes after which the connection breaks.
+    """`files[repo][path]` is what it serves. `faults[path]` is a queue of faults, one for each request of
+    that content: `(status,)`, or the number of bytes after which the connection breaks.
     """
 
     def __init__(self):

@@ -1,4 +1,4 @@
-"""Files that are not the library's: put where it writes, remembered to the byte, and looked at again."""
+"""Foreign files in the folders that a library writes: created, recorded byte by byte, compared later."""
 
 import os
 import secrets
@@ -46,7 +46,7 @@ KINDS = ["file", "folder", "hard link", "link", "link to a folder", "dangling li
 
 
 class ForeignFiles:
-    """Everything that was put somewhere by somebody else, as it was then."""
+    """The recorded state of all foreign files."""
 
     def __init__(self, home: Path) -> None:
         """`home` is a folder of the user's, outside of the library, that links lead to."""
@@ -89,7 +89,7 @@ class ForeignFiles:
         self._known = {known: state for known, state in self._known.items() if not known.is_relative_to(path)}
 
     def changed(self) -> list[str]:
-        """Everything that is not as it was."""
+        """Return every path that differs from its recorded state."""
         return [
             f"{path}: was {state}, is {state_of(path)}"
             for path, state in self._known.items()
@@ -101,7 +101,7 @@ class ForeignFiles:
 
 
 def state_of(path: Path) -> tuple[object, ...]:
-    """Kind, identity and content of what has a name; nothing for nothing. A folder is its identity alone."""
+    """Return kind, identity and content of a path, or None. For a folder, only its identity."""
     try:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -155,7 +155,7 @@ def swap_after_check(how: str, target: Path) -> None:
 
 
 def undo_swap(library: Path) -> None:
-    """Put the folder of the shards back."""
+    """Undo `swap_after_check`."""
     if (library / "shards.real").is_dir():
         (library / "shards").unlink()
         (library / "shards.real").rename(library / "shards")

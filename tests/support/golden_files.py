@@ -1,7 +1,7 @@
-"""Files of each version of the format, kept as they were written, with the answers they gave.
+"""Golden files: one folder for each format version, with the results they gave when written.
 
-A reader of today has to open them and answer to the bit as the reader did that was new with them. Files of a
-version are never written again: for a new one, `python tests/support/golden_files.py tests/golden/version-N`
+The current reader must open them and return the same results to the bit. Files of a
+version are never rewritten: for a new version, `python tests/support/golden_files.py tests/golden/version-N`
 writes a folder more.
 `rust/golden.rs` reads the same folder.
 """
@@ -24,7 +24,7 @@ PROBE = CalibrationPoint(recall=0.5, nprobe=2, shortlist=20)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a file answered to one query: ids, and scores as the bits of float32, best first."""
+    """The result of one query on one file: ids, and scores as float32 bits, best first."""
 
     file: str
     mode: str
@@ -46,12 +46,12 @@ class Answer:
 
 
 def queries(folder: Path) -> NDArray[np.float32]:
-    """The queries of a folder, (q, dim) float32."""
+    """Return the queries of a folder, (q, dim) float32."""
     return np.fromfile(folder / "queries.f32", "<f4").reshape(-1, DIM)
 
 
 def ask(index: VectorIndex, file: str, queries: NDArray[np.float32]) -> list[Answer]:
-    """Every query in every mode: `exact`, `probe` a few lists, `allow` only ids not divisible by 3."""
+    """Search every query in every mode: `exact`, `probe` a few lists, `allow` only ids not divisible by 3."""
     numbers = index.ids()
     modes = {
         "exact": index.search(queries, K, exact=True),
@@ -66,7 +66,7 @@ def ask(index: VectorIndex, file: str, queries: NDArray[np.float32]) -> list[Ans
 
 
 def write(folder: Path) -> None:
-    """Build the files of the version that the installed core writes, and ask them."""
+    """Build the files of the version that the installed core writes, and record their results."""
     folder.mkdir(parents=True)
     vectors, queries = unit_rows(ROWS, DIM, seed=1), unit_rows(QUERIES, DIM, seed=2)
     queries.astype("<f4").tofile(folder / "queries.f32")

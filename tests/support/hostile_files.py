@@ -212,8 +212,8 @@ EXIFS = {
     + struct.pack("<HHLL", 2, 5, 3, 60)
     + struct.pack("<HHLL", 4, 5, 3, 60)
     + bytes(40),
-    "turned-nowhere": ifd((0x0112, 3, 1, 999)),
-    "turned-text": ifd((0x0112, 2, 4, 0x41414141)),
+    "rotated-nowhere": ifd((0x0112, 3, 1, 999)),
+    "rotated-text": ifd((0x0112, 2, 4, 0x41414141)),
     "types": ifd((0x010F, 99, 5, 8), (0x0110, 12, 1, 8), (0x9003, 7, 4, 0x41414141)),
     "junk": b"\xff" * 500,
 }
@@ -228,7 +228,7 @@ BROKEN_SIDECARS = {
     "cut.xmp": block()[:200],
     "external.xmp": b'<!DOCTYPE x [<!ENTITY p SYSTEM "file:///etc/passwd">]><x>&p;</x>',
 }
-"""Each lies beside a good picture of its name, which must come without it, with a note."""
+"""Each is next to a good picture of its name, which must come without it, with a note."""
 
 
 NAMES = [
@@ -297,7 +297,7 @@ def hostile_files() -> list[Input]:
 
 
 def bad_tables() -> Iterator[Input]:
-    """Tables, each beside others in one folder."""
+    """Return broken tables, all written to one folder."""
     whole = io.BytesIO()
     write_hugging_face(whole, ("red", "blue"))  # type: ignore[arg-type]
     data = whole.getvalue()
@@ -338,7 +338,7 @@ WRONG_PICTURES = {
 
 
 def bad_archives() -> Iterator[Input]:
-    """Archives, each beside others in one folder."""
+    """Return broken archives, all written to one folder."""
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.tar"
         write_webdataset(whole, ("red", "blue"))

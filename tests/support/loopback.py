@@ -25,7 +25,7 @@ def head(status: int, headers: dict[str, object]) -> bytes:
 
 
 def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """Return a behaviour that uses `behaviours` for the first, second ... request, and then repeats the last."""
+    """Return a behaviour that uses `behaviours` in order, one a request, and then repeats the last."""
 
     async def behave(writer: Writer, nth: int) -> None:
         await behaviours[min(nth, len(behaviours)) - 1](writer, nth)
@@ -63,7 +63,9 @@ def endless(chunk: bytes = b"x" * 65536) -> Behaviour:
 
 
 class Loopback:
-    """The server, in its own thread. `routes` may change while it runs; `request_counts` counts requests by path."""
+    """The server, in its own thread. `routes` may change while it runs; `request_counts` counts requests by
+    path.
+    """
 
     def __init__(self, routes: dict[str, Behaviour] | None = None) -> None:
         self.routes = dict(routes or {})

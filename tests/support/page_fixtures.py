@@ -1,4 +1,4 @@
-"""The page in a real Chromium against the real server: what its tests share."""
+"""Fixtures of the browser tests: a real Chromium and a real server."""
 
 import os
 import re
@@ -77,7 +77,7 @@ def page(browser):
 
 
 def wait_until(page, happens):
-    """Let the page go on until something has happened out here, to a route say."""
+    """Run the page until a condition of the test holds."""
     end_s = time.monotonic() + PATIENCE_S
     while not happens():
         assert time.monotonic() < end_s

@@ -1,8 +1,8 @@
 """Read damaged libraries in child processes: how far each read gets, and how each child ends.
 
 One case is a copy of a small library in which one file was damaged; a seed draws the file and the damage. The
-child goes through everything that reads a library. Whatever it raises has to be a `SnapseekError`, and every
-answer over HTTP one that the server means.
+child runs every operation that reads a library. Every exception must be a `SnapseekError`, and every HTTP
+status an intended one.
 """
 
 import json
@@ -66,7 +66,7 @@ class Outcome:
 
     @property
     def raw(self) -> list[str]:
-        """The exceptions that nobody meant."""
+        """Return the exceptions that are not a `SnapseekError`."""
         return [f"{step}: {end}" for step, end in self.steps.items() if end not in ("ok", "refused")]
 
 
@@ -131,7 +131,7 @@ def run(library: Path, work: Path, seeds: Sequence[int]) -> Iterator[Outcome]:
 
 
 def _read(work: Path, outcome: Outcome) -> Outcome:
-    """Let a child read the library at `work`, and note how that ended."""
+    """Read the library at `work` in a child process; return how that ended."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -149,7 +149,7 @@ def _read(work: Path, outcome: Outcome) -> Outcome:
 
 
 def _read_output(reader: int, child: int) -> bytes:
-    """What the child writes; it is ended when it takes too long."""
+    """Return the output of the child; kill it after a timeout."""
     output, end = b"", time.monotonic() + _TIMEOUT_S
     with os.fdopen(reader, "rb", buffering=0) as stream:
         while select.select([stream], [], [], max(0.0, end - time.monotonic()))[0]:
@@ -178,7 +178,7 @@ def _be_the_child(work: Path, writer: int) -> None:
 
 
 def _damage(work: Path, kind: str, rng: random.Random, *, sealed: bool) -> Path:
-    """Damage one file of that kind; the file."""
+    """Damage one file of that kind; return the file."""
     family, _, part = kind.partition(" ")
     if kind.endswith(".db"):
         return _damage_database(work / kind, rng, sealed=sealed)
@@ -233,7 +233,7 @@ _FILTERS = (
 
 
 def _steps(directory: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    """What reads a library, each with its name; the first one opens it."""
+    """Yield every read operation with its name; the first one opens the library."""
     opened: list[Library] = []
 
     def library() -> Library:
@@ -288,7 +288,7 @@ def _read_previews(directory: Path) -> None:
 
 
 def _go_through(directory: Path) -> dict[str, str]:
-    """Do every step; for each how it ended."""
+    """Run every step; return how each ended."""
     os.fsync = lambda _: None  # type: ignore[assignment]
     column_store.KEPT_ROWS = 1
     ends = {}

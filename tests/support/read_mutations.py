@@ -1,4 +1,4 @@
-"""Damage to the files of a library, drawn by a seed, and checksums that agree with it again."""
+"""Random damage to the files of a library by seed, with or without repaired checksums."""
 
 import json
 import random
@@ -35,7 +35,7 @@ _BIG = 16 << 20
 
 
 def damage_bytes(data: bytearray, positions: range | list[int], rng: random.Random) -> None:
-    """Change some bytes, or words of 4 or 8 bytes, at places drawn from `places`."""
+    """Change some bytes, or words of 4 or 8 bytes, at random ones of `positions`."""
     for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
         offset = rng.choice(positions)
         kind = rng.randrange(4)
@@ -51,7 +51,7 @@ def damage_bytes(data: bytearray, positions: range | list[int], rng: random.Rand
 
 
 def damage_size(data: bytearray, rng: random.Random) -> None:
-    """Cut the file off, empty it, or put bytes behind its end."""
+    """Truncate the file, empty it, or append bytes."""
     if rng.random() < 0.6:
         del data[rng.choice((0, rng.randrange(len(data)), len(data) - rng.randrange(1, 64))) :]
     else:
@@ -59,7 +59,7 @@ def damage_size(data: bytearray, rng: random.Random) -> None:
 
 
 def arrow_positions(data: bytes) -> dict[str, list[int]]:
-    """Return the places of metadata (footer and messages), of offset buffers, and of other buffers."""
+    """Return the byte positions of metadata (footer, messages), of offset buffers and of other buffers."""
     (footer,) = struct.unpack_from("<i", data, len(data) - 10)
     positions: dict[str, list[int]] = {"metadata": list(range(len(data) - 10 - footer, len(data) - 6))}
     whole = pa.py_buffer(data)
@@ -119,7 +119,7 @@ def rewritten_arrow(data: bytes, rng: random.Random) -> bytes:
 
 
 def seal_snap(data: bytearray) -> None:
-    """Let every checksum of a `.snap` file agree with what it covers, as far as the file can be followed."""
+    """Recompute every checksum of a `.snap` file, as far as its section table can be read."""
     with suppress(struct.error, IndexError):
         header, _, count = struct.unpack_from("<III", data, 12)
         for number in range(min(count, 64)):
@@ -132,7 +132,7 @@ def seal_snap(data: bytearray) -> None:
 
 
 def seal_column_index(data: bytearray) -> None:
-    """The same for a file of a column index; a header that cannot be read gets its own checksum only."""
+    """Recompute the checksums of a column index file; only that of the header if it cannot be parsed."""
     if len(data) < 16:
         return
     (length,) = struct.unpack_from("<I", data, 8)
@@ -151,7 +151,7 @@ def seal_column_index(data: bytearray) -> None:
 
 
 def seal_records(library: Path, records: Path) -> None:
-    """Let the catalogue have the checksum of a file of records."""
+    """Store the checksum of a record file in the database."""
     with closing(sqlite3.connect(library / "library.db")) as connection, connection:
         crc = zlib.crc32(records.read_bytes())
         connection.execute("UPDATE shards SET records_crc = ? WHERE stem = ?", (crc, records.stem))
@@ -179,7 +179,7 @@ _VALUES = (
 
 
 def loosen(connection: sqlite3.Connection) -> None:
-    """Let every column of a database take any value, from the next connection on."""
+    """Remove all constraints of a database, from the next connection on."""
     connection.execute("PRAGMA writable_schema = ON")
     connection.execute(
         "UPDATE sqlite_master SET sql = "
@@ -190,7 +190,7 @@ def loosen(connection: sqlite3.Connection) -> None:
 
 
 def hostile_database(path: Path, rng: random.Random) -> None:
-    """Put values into a database that its schema would refuse, or change the schema itself."""
+    """Write values that the schema of the database refuses, or change the schema itself."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         tables = dict(
             connection.execute(

@@ -12,7 +12,7 @@ DIM, LONGEST, WIDTH = 3, 6, 64
 
 
 def write_stacked_model(directory: Path, layers: int = 4) -> Path:
-    """The folder of a model whose text tower has so many layers."""
+    """Write a model whose text tower has `layers` attention layers; return its folder."""
     write_tiny_model(directory)
     write_stack(directory / "onnx/text_model.onnx", range(layers))
     return directory
