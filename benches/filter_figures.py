@@ -29,7 +29,7 @@ FILTERS = (
     "size:>20mp",
     "licence:CC0",
     "tag:bird",
-    'caption:"red boat"',
+    'caption:"red gate"',
     "after:2021 orientation:landscape -tag:bird",
 )
 K = 60

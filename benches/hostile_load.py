@@ -276,11 +276,14 @@ def allow_files() -> None:
 def served_library(library: Path) -> Iterator[tuple[int, int]]:
     """The port and the process id of a server."""
     command = [sys.executable, "-m", "snapseek", "serve", str(library), "--port", "0"]
+    log: list[str] = []
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
-            yield int(address_of(server).rpartition(":")[2].rstrip("/")), server.pid
+            yield int(address_of(server, log).rpartition(":")[2].rstrip("/")), server.pid
         finally:
             server.terminate()
+            server.wait()
+            print("the server printed:", "".join(log[-60:]) or "nothing")
 
 
 def main() -> None:

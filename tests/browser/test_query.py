@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from snapseek.library import Library
 from tests.conftest import write_pictures
 from tests.support.loopback import Loopback, answer
-from tests.support.page_fixtures import ask, browser, expect_first, page, server  # noqa: F401
+from tests.support.page_fixtures import ask, browser, expect_first, page, server, wait_until  # noqa: F401
 from tests.support.page_server import serving
 
 pytestmark = pytest.mark.browser
@@ -126,14 +126,21 @@ def test_the_fast_encoder_answers_while_typing_and_the_full_model_after_a_pause(
         route.fulfill(response=answer, json={**answer.json(), "has_fast": True})
 
     page.route("**/api/info", quick)
-    page.goto(server)
-    expect(page.get_by_test_id("example").first.or_(page.get_by_test_id("tile").first)).to_be_visible()
+    still(page, server)
     page.wait_for_load_state("networkidle")
     sent = searches(page)
-    page.get_by_test_id("search-input").press_sequentially("red", delay=20)
+    for typed in ("r", "re", "red"):
+        ask(page, typed)
+        page.clock.run_for(99)
+    assert sent == []
+    page.clock.run_for(1)
     expect_first(page, "red")
-    page.wait_for_timeout(700)
-    assert ["tower=fast" in request.url for request in sent] == [True, False]
+    assert ["tower=fast" in request.url for request in sent] == [True]
+    page.clock.run_for(349)
+    assert len(sent) == 1
+    page.clock.run_for(1)
+    wait_until(page, lambda: len(sent) == 2)
+    assert "tower=fast" not in sent[1].url
 
 
 @pytest.mark.parametrize("color", ["red", "blue"])

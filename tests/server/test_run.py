@@ -21,14 +21,17 @@ from tests.support.fake_library import FakeLibrary
 
 POSIX_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 PROGRAM = """
-import sys, time
+import signal, sys, time
+from contextlib import suppress
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tests.support.fake_library import FakeLibrary
 from snapseek.server import serve
 library = FakeLibrary(Path(sys.argv[2]))
 exec(sys.argv[3])
-serve(library, port=0, on_ready=lambda url: print(url, flush=True))
+with suppress(KeyboardInterrupt):  # of a signal that comes when `serve` has already returned
+    serve(library, port=0, on_ready=lambda url: print(url, flush=True))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 print("closed" if library.is_warm.wait(60) else "cold", flush=True)
 """
 

@@ -43,9 +43,9 @@ def hub(tmp_path, monkeypatch):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """The client keeps what it got in whole chunks; the files of the zoo are smaller than one of them."""
-    import huggingface_hub
+    from huggingface_hub import constants  # no attribute of the package before its first import
 
-    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1_000)
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1_000)
 
 
 @pytest.fixture
