@@ -16,6 +16,7 @@ from PIL import Image
 from snapseek.errors import InputError
 from snapseek.images import open_image
 from snapseek.models import Encoder
+from tests.support.once import once
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STARTER = REPOSITORY / "python" / "snapseek" / "models" / "starter"
@@ -49,10 +50,13 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture(scope="module")
-def demo(encoder: Encoder) -> tuple[list[str], np.ndarray]:
+def demo(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], np.ndarray]:
     paths = sorted(PICTURES.rglob("*.jpg"))
-    rows = encoder.embed_images([open_image(path).image for path in paths])
-    return [path.stem for path in paths], rows
+
+    def embed(folder: Path) -> None:
+        np.save(folder / "rows.npy", encoder.embed_images([open_image(path).image for path in paths]))
+
+    return [path.stem for path in paths], np.load(once(tmp_path_factory, "starter", embed) / "rows.npy")
 
 
 def pinned() -> dict[str, str]:

@@ -16,7 +16,7 @@ from tests.support.loopback import Loopback, answer, dripping, endless, head, in
 
 BODY = b"a picture" * 1000
 PATIENT = {"timeout_s": 30.0, "deadline_s": 60.0, "pause_s": 0.01, "allow_private": True}
-SOON_S = 1.5
+SOON_S = 0.5
 
 
 def fetched(*urls, **limits):
@@ -63,8 +63,8 @@ FAILURES = {
     "broken": (answer(500), 3, "the server answers 500 (Internal Server Error)"),
     "busy": (answer(429), 3, "the server answers 429 (Too Many Requests)"),
     "busy for long": (answer(503, Retry_After=3600), 1, "no time left"),
-    "silent": (silent, 3, "within 1.5 seconds"),
-    "slow": (dripping(BODY, 0.05), 3, "within 1.5 seconds"),
+    "silent": (silent, 3, "within 0.5 seconds"),
+    "slow": (dripping(BODY, 0.05), 3, "within 0.5 seconds"),
     "cut": (cut, 3, "ends before the picture does"),
     "rude": (
         rude,
