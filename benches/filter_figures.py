@@ -19,6 +19,7 @@ from snapseek.library.search.request import SearchRequest
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.selection import Selection
+from snapseek.library.storage.shards import RowHits
 
 FILTERS = (
     "after:2022",
@@ -100,18 +101,23 @@ def _row(snapshot: Snapshot, text: str, queries: np.ndarray) -> str:
         start = time.perf_counter()
         matching = _matching(snapshot, text)
         alone.append(1000 * (time.perf_counter() - start))
-        found = snapshot._shards.search(query[None], K, matching=matching)[0]
+        found = snapshot._shards.search(query[None], K, matching=matching)
         first.append(1000 * (time.perf_counter() - start))
     for query in queries:
         start = time.perf_counter()
-        found = snapshot._shards.search(query[None], K, matching=matching)[0]
+        found = snapshot._shards.search(query[None], K, matching=matching)
         again.append(1000 * (time.perf_counter() - start))
-        best = snapshot._shards.search(query[None], 10, exact=True, matching=matching)[0]
-        recalls.append(len({*found[:10]} & {*best}) / max(1, len(best)))
+        best = snapshot._shards.search(query[None], 10, exact=True, matching=matching)
+        recalls.append(len(_rows(found, 10) & _rows(best, 10)) / max(1, len(best.rows)))
     return (
         f"| `{text}` | {len(matching)} | {_pair(first)} | {statistics.median(alone):.1f} | {_pair(again)} "
         f"| {statistics.mean(recalls):.3f} |"
     )
+
+
+def _rows(hits: RowHits, k: int) -> set[tuple[int, int]]:
+    """Return the shard and row of each of the first `k` hits."""
+    return set(zip(hits.shards[:k].tolist(), hits.rows[:k].tolist(), strict=True))
 
 
 def _pair(times: list[float]) -> str:
