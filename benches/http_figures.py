@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def bare_rate(library: Path, seconds: float = 6) -> float:
-    """Different queries a second that the text tower alone answers, with a thread for each core."""
+    """Return the queries a second of the text tower alone, with a thread for each core."""
     encoder = Library.open(library).encoder
     queries = typed_queries(1)
     encoder.embed_texts([next(queries)])
@@ -103,7 +103,7 @@ def typed_queries(seed: int) -> Iterator[str]:
 
 
 def requests(seed: int) -> Iterator[tuple[str, str]]:
-    """What many visitors ask, by kind."""
+    """Return requests of many visitors, by kind."""
     rng, fresh = random.Random(seed), typed_queries(seed)
     known = [next(fresh) for _ in range(50)]
     while True:
@@ -239,7 +239,7 @@ def print_people(port: int, people: int, seconds: float, mean_pause_s: float = 1
 
 
 def print_slow(port: int, count: int = 50) -> None:
-    """Clients that send half a request and wait hold nobody else up."""
+    """Show that clients that send half a request and wait do not delay others."""
 
     async def scene() -> list[float]:
         slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
@@ -254,7 +254,7 @@ def print_slow(port: int, count: int = 50) -> None:
 
 
 def print_leaving(port: int, count: int = 500) -> None:
-    """Clients that leave before their answer cost little, and nobody else their answer."""
+    """Show that clients that disconnect early cost little and do not disturb others."""
 
     async def leave(number: int) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -1,4 +1,4 @@
-"""A library of 1.5 million pictures, made once for everybody who measures, and what it costs.
+"""A library of 1.5 million pictures, shared by several benchmarks, and the cost of building it.
 
     python -m benches.million_library SET OUT [--rows 1500000] [--memory 520MB]
 

@@ -74,7 +74,7 @@ def sixteen_bit(path: Path) -> None:
     Image.fromarray(np.full((40, 60), 40_000, np.uint16)).save(path)
 
 
-# name of the file -> how to make it, and what must become of it: (width, height), or words of the reason
+# name of the file -> how to make it, and the expected outcome: (width, height), or words of the reason
 PICTURES: dict[str, tuple[Callable[[Path], None], tuple[int, int] | str]] = {
     "good.jpg": (lambda path: picture().save(path), (60, 40)),
     "truncated.jpg": (truncated_jpeg, "ends before the picture does"),

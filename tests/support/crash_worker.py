@@ -1,7 +1,7 @@
-"""Does one thing after another to libraries, each in a process of its own that a faulty disk may kill.
+"""Run jobs on libraries, each in a child process that a faulty disk may kill.
 
-A line of JSON comes in for each: {"job", "library", "folder", "log", "kill_at", "space", "settings"}, and
-for some "cache", the folder of the user's cache, and "swap" with "target": see `foreign_files`. The exit
+It reads one line of JSON for each job: {"job", "library", "folder", "log", "kill_at", "space", "settings"},
+and for some "cache", the folder of the user's cache, and "swap" with "target": see `foreign_files`. The exit
 status goes out, or minus the signal. Run with faulty_disk.c loaded; the model is loaded once, for all.
 """
 

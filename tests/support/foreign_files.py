@@ -55,7 +55,7 @@ class ForeignFiles:
         home.mkdir(parents=True)
 
     def put(self, path: Path, kind: str, content: bytes) -> None:
-        """Put something at `path` and remember it, if nothing is there and its folder is one."""
+        """Create something at `path` and record it, if the path is free and its parent is a folder."""
         if os.path.lexists(path) or not path.parent.is_dir():
             return
         target = self.home / secrets.token_hex(6)
@@ -78,14 +78,14 @@ class ForeignFiles:
         self.remember(target)
 
     def remember(self, path: Path) -> None:
-        """Remember a file, a link or a whole folder as it is now; a missing file as missing."""
+        """Record the state of a file, a link or a whole folder; a missing file is recorded as missing."""
         self._known[path] = state_of(path)
         if path.is_dir() and not path.is_symlink():
             for inner in path.rglob("*"):
                 self._known[inner] = state_of(inner)
 
     def forget(self, path: Path) -> None:
-        """Let a path, and all below it, be nobody's."""
+        """Stop tracking a path and all below it."""
         self._known = {known: state for known, state in self._known.items() if not known.is_relative_to(path)}
 
     def changed(self) -> list[str]:
@@ -113,7 +113,7 @@ def state_of(path: Path) -> tuple[object, ...]:
 
 
 def swap_after_check(how: str, target: Path) -> None:
-    """Let somebody swap a link in, once, between a check and what it was made for.
+    """Replace a path by a link, once, between a check and the use that it protects.
 
     `how`: "open" swaps the folder of the shards after it was opened, "check" before that, "file" a file in it
     after its status was read. The link leads to `target`.

@@ -1,6 +1,6 @@
-"""Inputs that are broken or meant to harm, each with a name of its own and what must become of it.
+"""Broken and hostile inputs, each with a name and its expected outcome.
 
-`BAD` must be reported, `GOOD` must be found, `EITHER` must be one of both: never lost, never fatal.
+`BAD` must be reported, `GOOD` must be found, `EITHER` must be one of the two: never lost, never fatal.
 """
 
 import io
@@ -31,7 +31,7 @@ BAD, GOOD, EITHER = "bad", "good", "either"
 
 @dataclass(frozen=True)
 class Input:
-    """A file by its name: how it is made, and what must become of it."""
+    """A file by its name: how it is made, and its expected outcome."""
 
     name: str
     write: Callable[[Path], object]
