@@ -13,7 +13,7 @@ WORKERS := -n auto --dist worksteal
 OUTPUT_APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-quick lint types test-rust test-python test-web wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse stops fuzz-read
+.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse stops fuzz-read
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -49,6 +49,16 @@ test-rust: ## Run the tests of the Rust crate
 
 test-python: .venv/dev.stamp install chromium ## Tests of the package, of the built wheel and of the page in a browser
 	$(BIN)/pytest $(WORKERS)
+
+coverage: .venv/dev.stamp install ## Lines and branches of the package that its tests run, child processes included
+	rm -rf target/coverage && mkdir -p target/coverage
+	$(BIN)/coverage run -m pytest -q $(WORKERS) -m "not browser and not wheel and not slow" \
+		--ignore tests/integration/test_cli_startup.py tests/unit tests/integration tests/server
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+coverage-rust: ## Lines of the crate that its tests run (needs cargo-llvm-cov)
+	cargo llvm-cov --locked --summary-only
 
 test-web: web/node_modules/.stamp ## Tests of the page's logic
 	cd web && npm test --silent

@@ -1,8 +1,9 @@
-"""What an effort promises and keeps: recall asked for, and recall of queries that no build has seen.
+"""Compare the recall that an effort requests with the recall on queries that no build has seen.
 
     python -m benches.calibration_figures target/clip --rows 150000
 
-The folder is what `benches/clip_like.py` makes; builds are given its `text_train.npy`, and `text.npy` asks.
+The folder is written by `benches/clip_like.py`. Builds train on its `text_train.npy`; searches use
+`text.npy`.
 """
 
 import argparse
@@ -15,39 +16,43 @@ from numpy.typing import NDArray
 
 from snapseek import VectorIndex
 
-ASKED = (0.90, 0.95, 0.98)
+TARGETS = (0.90, 0.95, 0.98)
 NEIGHBOURS = 10
 
 
 def truth_of(base: NDArray[np.float16], queries: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The true best rows of each query, (q, 10), by float32 products with every row."""
+    """Return the ten nearest rows of each query, (q, 10), by float32 inner products with every row."""
     scores = np.concatenate(
-        [queries @ base[at : at + 50_000].astype(np.float32).T for at in range(0, len(base), 50_000)], axis=1
+        [
+            queries @ base[begin : begin + 50_000].astype(np.float32).T
+            for begin in range(0, len(base), 50_000)
+        ],
+        axis=1,
     )
     return np.argpartition(-scores, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
 
 
 def recalls(found: NDArray[np.int64], truth: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Share of its true rows that each query found, (q,)."""
+    """Return the recall@10 of each query, (q,)."""
     return np.array([len(np.intersect1d(a, b)) / NEIGHBOURS for a, b in zip(found, truth, strict=True)])
 
 
 def print_row(name: str, index: VectorIndex, queries: NDArray[np.float32], truth: NDArray[np.int64]) -> None:
-    """One line a wanted recall: recall, its standard error, and milliseconds a query, one at a time."""
-    for asked in ASKED:
-        index.search(queries[:50], NEIGHBOURS, effort=asked)
+    """Print one line for each requested recall: recall, standard error, milliseconds a query."""
+    for target in TARGETS:
+        index.search(queries[:50], NEIGHBOURS, effort=target)
         begin = time.perf_counter()
-        found = np.concatenate([index.search(q, NEIGHBOURS, effort=asked)[0] for q in queries])
+        found = np.concatenate([index.search(q, NEIGHBOURS, effort=target)[0] for q in queries])
         took_ms = 1000 * (time.perf_counter() - begin) / len(queries)
         each = recalls(found, truth)
         error = each.std(ddof=1) / len(each) ** 0.5
         size = index.info().size_bytes / len(index)
         got = f"got {each.mean():.4f} +- {error:.4f}, {took_ms:.3f} ms, {size:.0f} bytes"
-        print(f"{name} asked {asked:.2f} {got}")
+        print(f"{name} requested {target:.2f} {got}")
 
 
 def main() -> None:
-    """Build with some seeds and tiers, and ask."""
+    """Build with several seeds and sizes, and search."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=150_000)

@@ -1,17 +1,17 @@
-"""CLIP-like vectors for benchmarks, where real ones cannot be had.
+"""CLIP-like vectors for benchmarks, where real ones are not available.
 
 Two narrow cones, images and texts, with a gap between them; a power-law spectrum; concepts in two levels with
-Zipf-like sizes; text queries that lie elsewhere than the images: they share the concept and bring noise of
-their own in a partly different subspace. With the defaults the cosines are 0.50 between images, 0.57 between
-texts, 0.16 +- 0.04 between an image and a text, and 0.30 to 0.40 for the best image of a text, as they are
-reported for CLIP ViT-B/32. A figure measured here holds for this set: say so beside it.
+Zipf-like sizes; text queries that are distributed differently from the images: they share the concept and add
+noise of their own in a partly different subspace. With the defaults the cosines are 0.50 between images, 0.57
+between texts, 0.16 +- 0.04 between an image and a text, and 0.30 to 0.40 for the best image of a text, as
+they are reported for CLIP ViT-B/32. A figure measured here holds for this set only: say so next to it.
 
     python -m benches.clip_like OUT [--n 1500000] [--dim 512] [--seed 0]
 
 writes to OUT
     base.npy                      (n, dim) float16, unit rows: what is indexed
     text_train.npy                (20000, dim) float32: a sample of queries to train with
-    text.npy, image.npy           (1000, dim) float32: the queries that are asked
+    text.npy, image.npy           (1000, dim) float32: the queries
     text_truth.npy, image_truth.npy  (1000, 100) int64: their best rows, exact by inner product
 """
 

@@ -1,7 +1,7 @@
 """CLIP ViT-B/32 at its true size with random weights, exported as the hub's exports are.
 
-The architecture is that of Hugging Face `transformers`, so that timings are those of the real model and the
-framework's own forward pass can be asked for the right answer. Only what the weights know is missing.
+The architecture is that of Hugging Face `transformers`, so timings are those of the real model, and the
+framework's own forward pass is the reference. Only the trained weights are missing.
 """
 
 import json
@@ -50,7 +50,7 @@ class ImageTower(torch.nn.Module):
 
 
 def write_clip(folder: Path) -> tuple[TextTower, ImageTower]:
-    """Both towers as `onnx/text_model.onnx` and `onnx/vision_model.onnx`, and the files beside them."""
+    """Write `onnx/text_model.onnx`, `onnx/vision_model.onnx` and their configuration files."""
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
     text, image = TextTower(), ImageTower()
     _export(

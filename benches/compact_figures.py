@@ -1,9 +1,9 @@
-"""What it costs to remove pictures from a large library, to take that up, and to compact it.
+"""Measure removing pictures from a large library, refreshing a reader, and compacting.
 
     .venv/bin/python -m benches.compact_figures target/million/library target/million/model [--memory 520MB]
 
-Works on a copy beside the library. "take up" is how long the state before is asked after the commit; no query
-waits for it.
+Works on a copy next to the library. "refresh" is how long a reader keeps returning the previous version after
+a commit; no query waits for it.
 """
 
 import argparse
@@ -35,18 +35,18 @@ def main() -> None:
         shutil.rmtree(copy)
 
 
-def measure(place: Path, encoder: Encoder, memory: str | None) -> None:
+def measure(path: Path, encoder: Encoder, memory: str | None) -> None:
     """Print the figures."""
-    library = timed("open", lambda: Library.open(place, encoder=encoder))
-    reader = Library.open(place, encoder=encoder)
+    library = timed("open", lambda: Library.open(path, encoder=encoder))
+    reader = Library.open(path, encoder=encoder)
     step = len(library) // 15
     ids = [hit.id for part in range(15) for hit in library.browse(1000, offset=part * step)]
     timed(f"remove {len(ids)} of {len(library)}", lambda: library.remove(ids))
-    timed("take up", reader.refresh)
+    timed("refresh", reader.refresh)
     before = answers(reader)
     report = timed("compact", lambda: library.compact(memory=memory))
     print(f"{report}", flush=True)
-    timed("take up", reader.refresh)
+    timed("refresh", reader.refresh)
     same = [len(old & new) / 10 for old, new in zip(before, answers(reader), strict=True)]
     print(f"exact ten best that stayed: {sum(same) / len(same):.3f} of 100 queries")
     print(f"verify: {len(timed('verify', library.verify))} problems")

@@ -1,4 +1,4 @@
-"""The figures of the demo library, measured anew: `make figures`.
+"""Measure the demo library: `make figures`.
 
 Pictures a second of an index, and which share of that time is the bare image tower; a typed query in process
 and over HTTP. Recall is exact here: every row is scanned. CPU, cores and n are named with the figures.
@@ -30,9 +30,9 @@ QUERIES = ("a dog", "red flower", "snowy mountain", "old car", "musical instrume
 def main() -> None:
     print(f"{processor()}, {available_cores()} cores, Python {platform.python_version()}")
     encoder = Encoder.load()
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as temporary:
         started = time.perf_counter()
-        library = Library.build(FOLDERS, Path(place) / "l", encoder=encoder)
+        library = Library.build(FOLDERS, Path(temporary) / "l", encoder=encoder)
         index_s = time.perf_counter() - started
         print(f"index: {len(library)} pictures in {index_s:.2f} s = {len(library) / index_s:.1f} pictures/s")
         _print_share(library, encoder, index_s)
@@ -65,7 +65,7 @@ def _print_share(library: Library, encoder: Encoder, index_s: float) -> None:
 def _print_ms(name: str, call: Callable[[str], object], n: int) -> None:
     times_ms = []
     for number, query in zip(range(n), cycle(QUERIES), strict=False):
-        text = f"{query} {number}"  # each text once, since an encoder remembers those that it was asked
+        text = f"{query} {number}"  # each text once, since an encoder caches the vectors of past queries
         started = time.perf_counter()
         call(text)
         times_ms.append(1000 * (time.perf_counter() - started))
@@ -75,7 +75,7 @@ def _print_ms(name: str, call: Callable[[str], object], n: int) -> None:
 
 
 def _print_http(library: Library) -> None:
-    """A real server on loopback, asked over one kept connection."""
+    """Measure a real server on loopback, over one kept-alive connection."""
     address: Queue[str] = Queue()
     options = {"port": 0, "on_ready": address.put}
     threading.Thread(target=serve, args=(library,), kwargs=options, daemon=True).start()

@@ -1,4 +1,4 @@
-"""How near students come to their teachers, how quick they are, how long they take: `docs/MODELS.md`.
+"""Measure the accuracy, speed and training time of students: `docs/MODELS.md`.
 
     python -m benches.distil_figures starter --work FOLDER    # all-MiniLM-L6-v2 with the starter's map
     python -m benches.distil_figures vit --work FOLDER        # a text tower of ViT-B/32's size
@@ -54,7 +54,7 @@ HEARD_WORDS = 0.97  # the others are kept from the students altogether
 
 @dataclass(frozen=True)
 class Exam:
-    """What the students are taught and asked: `unheard` holds tests by name as (ids, wanted).
+    """Training and test texts of a student: `unheard` holds tests by name as (ids, targets).
 
     `graph` is the teacher's; where ids lack the `marks` before and behind that it wants, they are named.
     """
@@ -101,7 +101,7 @@ def starter_exam(work: Path) -> Exam:
     wanted_more = build.teach(recipe.space, model, embedded_more).numpy()
     ids, ids_more = ids_of(recipe, texts), ids_of(recipe, list(more))
     # A text comes several times: all its copies are held out together.
-    different = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    different = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     held = split(len(different))[[different[text] for text in texts]]
     once = list({texts[row]: row for row in np.flatnonzero(held).tolist() if ids[row]}.values())
     kept = np.flatnonzero(~held).tolist()
@@ -152,8 +152,8 @@ def sentence_graph(package: Path, space: Any, model: Any, work: Path) -> TextGra
             said = attention_mask[:, :, None].float()
             mean = functional.normalize((states * said).sum(1) / said.sum(1), dim=1)
             share = build.towers.CONSE_SHARE
-            place = functional.normalize((mean - self.centre) @ self.axes, dim=1)
-            return torch.cat([share**0.5 * place, (1 - share) ** 0.5 * self.model(mean)], 1)
+            direction = functional.normalize((mean - self.centre) @ self.axes, dim=1)
+            return torch.cat([share**0.5 * direction, (1 - share) ** 0.5 * self.model(mean)], 1)
 
     example = torch.full((2, 9), 2003)
     names = ["input_ids", "attention_mask"]
@@ -180,8 +180,8 @@ def ids_of(recipe: Any, texts: list[str]) -> list[list[int]]:
 
 
 def more_texts(recipe: Any) -> dict[str, float]:
-    """Texts beside the starter's, with their weights: 100,000 of the same corpus drawn again with other
-    seeds, and 50,000 words and short glosses of WordNet.
+    """Texts in addition to the starter's, with their weights: 100,000 of the same corpus drawn again with
+    other seeds, and 50,000 words and short glosses of WordNet.
 
     None is a text of the starter's corpus, so none is held out.
     """
@@ -207,8 +207,8 @@ def more_texts(recipe: Any) -> dict[str, float]:
 def without(lesson: TrainSet, unheard: list[list[int]]) -> TrainSet:
     """The lesson without texts that are, to a student, those of the test: *Eskimo* and *eskimo* are one."""
     banned = {tuple(row) for row in unheard}
-    kept = [place for place, row in enumerate(lesson.ids) if tuple(row) not in banned]
-    ids = [lesson.ids[place] for place in kept]
+    kept = [number for number, row in enumerate(lesson.ids) if tuple(row) not in banned]
+    ids = [lesson.ids[number] for number in kept]
     return TrainSet(ids, lesson.wanted[kept], lesson.weights[kept], lesson.anchors)
 
 
@@ -279,7 +279,7 @@ def parted_words() -> tuple[Words, Words]:
 
 
 def answers_of(encoder: Encoder, texts: list[str], cache: Path) -> tuple[Answers, float]:
-    """What the encoder says, and how many seconds it took when it was asked."""
+    """Return the vectors of the encoder, and how many seconds they took when they were computed."""
     if cache.is_file():
         kept = np.load(cache)
         return Answers(encoder.token_ids(texts), kept["wanted"], kept["alone"]), float(kept["asking_s"])
@@ -313,7 +313,7 @@ def vit_folder(folder: Path) -> Path:
 
 
 def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
-    """Teach a student and print what came of it."""
+    """Train a student and print its figures."""
     start = time.process_time()
     course = TrainConfig(exam.heat, epochs=epochs, bf16=bf16_is_faster())
     name, _, layers = kind.partition("-")
@@ -351,17 +351,17 @@ def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
 
 
 def said(tower: Tower, ids: list[list[int]]) -> np.ndarray:
-    """(n, dim) float32: what an exported student says."""
-    return unit(np.concatenate([asked(tower, np.array([row], np.int64)) for row in ids]))
+    """Return the vectors of an exported student, (n, dim) float32."""
+    return unit(np.concatenate([input_embeddings(tower, np.array([row], np.int64)) for row in ids]))
 
 
 def run(tower: Tower, length: int) -> object:
-    """One query of so many tokens."""
-    return asked(tower, np.arange(1000, 1000 + length)[None])
+    """Run one query of `length` tokens."""
+    return input_embeddings(tower, np.arange(1000, 1000 + length)[None])
 
 
-def asked(tower: Tower, ids: np.ndarray) -> np.ndarray:
-    """What a tower answers to ids (n, length); one whose teacher takes no mask takes none either."""
+def input_embeddings(tower: Tower, ids: np.ndarray) -> np.ndarray:
+    """Return the output of a tower for ids (n, length). A student of a teacher without a mask has none."""
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
     names = {port.name for port in tower.inputs}
     (answer,) = tower.run({name: feeds[name] for name in feeds if name in names}, ["text_embeds"])

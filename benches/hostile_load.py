@@ -70,7 +70,7 @@ def poll(port: int, results: Connection) -> None:
 
 @contextmanager
 def polled(port: int) -> Iterator[Health]:
-    """The times of /healthz while this block runs."""
+    """Measure the times of /healthz while this block runs."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     poller = context.Process(target=poll, args=(port, there))
@@ -102,7 +102,7 @@ def send(port: int, kind: Kind, body: bytes, *, is_chunked: bool) -> int:
 
 
 def send_all(port: int, pid: int, kinds: list[Kind]) -> list[str]:
-    """Send every kind in both ways; descriptions of answers that were not expected."""
+    """Send every kind in both ways; return descriptions of unexpected responses."""
     wrong = []
     with ThreadPoolExecutor(CLIENTS) as pool:
         for kind in kinds:
@@ -136,7 +136,7 @@ RAW = {
 
 
 def send_raw(port: int) -> list[str]:
-    """Send what is no proper request; descriptions of those that were not refused with 400 or a close."""
+    """Send malformed requests; return those that were not refused with 400 or a close."""
     wrong = []
     for name, data in RAW.items():
         with socket.create_connection((HOST, port), timeout=60) as connection:
@@ -179,7 +179,7 @@ def send_unfinished(port: int, count: int, pid: int) -> None:
 def run_bodies(
     port: int, pid: int, kinds: list[Kind] = KINDS, unfinished: int = UNFINISHED
 ) -> tuple[Health, list[str]]:
-    """Send all; the times of /healthz meanwhile, and what was answered wrongly."""
+    """Send all; return the times of /healthz meanwhile and the unexpected responses."""
     print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     print(f"memory before: {memory_mb(pid)[1]:.0f} MB")
     with polled(port) as alone:
@@ -240,7 +240,7 @@ async def ask_honestly(port: int, address: str, number: int, until_s: float, see
 
 
 def run_connections(port: int, seconds: float, honest: int = 200, silent: int = 1500) -> Counter[str]:
-    """What became of the honest clients."""
+    """Search with honest clients next to silent connections; count the outcomes."""
     allow_files()
     context = multiprocessing.get_context("spawn")
     is_over = context.Event()
@@ -262,7 +262,7 @@ def run_connections(port: int, seconds: float, honest: int = 200, silent: int = 
     finally:
         is_over.set()
         attacker.join()
-    print(f"{honest} honest connections for {seconds:.0f} s beside {silent} silent ones: {dict(seen)}")
+    print(f"{honest} honest connections for {seconds:.0f} s with {silent} silent ones: {dict(seen)}")
     return seen
 
 
@@ -274,13 +274,16 @@ def allow_files() -> None:
 
 @contextmanager
 def served_library(library: Path) -> Iterator[tuple[int, int]]:
-    """The port and the process id of a server."""
+    """Serve the library; yield the port and the process id."""
     command = [sys.executable, "-m", "snapseek", "serve", str(library), "--port", "0"]
+    log: list[str] = []
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
-            yield int(address_of(server).rpartition(":")[2].rstrip("/")), server.pid
+            yield int(address_of(server, log).rpartition(":")[2].rstrip("/")), server.pid
         finally:
             server.terminate()
+            server.wait()
+            print("the server printed:", "".join(log[-60:]) or "nothing")
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ from benches.million_library import address_of, memory_mb, print_machine
 from snapseek import Library
 from snapseek.threads import available_cores
 
-ASKED = 2000  # the queries of the set
+TYPED_QUERIES = 2000  # the queries of the set
 FILTERS = ("year:2021", "licence:CC0", "after:2019 size:>1mp", "orientation:portrait", "tag:beach")
 
 
@@ -73,16 +73,16 @@ def main() -> None:
 
 
 def bare_rate(library: Path, seconds: float = 6) -> float:
-    """Different queries a second that the text tower alone answers, with a thread for each core."""
+    """Return the queries a second of the text tower alone, with a thread for each core."""
     encoder = Library.open(library).encoder
     queries = typed_queries(1)
     encoder.embed_texts([next(queries)])
-    asked = [next(queries) for _ in range(20_000)]
+    sample = [next(queries) for _ in range(20_000)]
     end_s = time.perf_counter() + seconds
 
     def work(number: int) -> int:
         done = 0
-        for query in asked[number :: available_cores()]:
+        for query in sample[number :: available_cores()]:
             if time.perf_counter() > end_s:
                 break
             encoder.embed_texts([query])
@@ -98,12 +98,12 @@ def typed_queries(seed: int) -> Iterator[str]:
     rng = random.Random(seed)
     words = sorted(WORDS)
     while True:
-        rest = " ".join(rng.sample(words, rng.randint(1, 4)))
-        yield f"q{rng.randrange(ASKED)} {rest}"
+        words_of_query = " ".join(rng.sample(words, rng.randint(1, 4)))
+        yield f"q{rng.randrange(TYPED_QUERIES)} {words_of_query}"
 
 
 def requests(seed: int) -> Iterator[tuple[str, str]]:
-    """What many visitors ask, by kind."""
+    """Return requests of many visitors, by kind."""
     rng, fresh = random.Random(seed), typed_queries(seed)
     known = [next(fresh) for _ in range(50)]
     while True:
@@ -132,7 +132,7 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def get(self, target: str) -> tuple[int, bytes]:
-        """Status and body; a connection that was closed meanwhile is opened anew, as browsers do."""
+        """Return status and body. Reopen a connection that was closed meanwhile, as browsers do."""
         try:
             return await self._get(target)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
@@ -156,7 +156,7 @@ class Connection:
 
 
 def print_typed(port: int, count: int, pause_s: float) -> None:
-    """One person: a query, then a pause, as often as that; beside it what an answer of a few bytes takes."""
+    """Measure one person who types queries with pauses, and for comparison a response of a few bytes."""
 
     async def person(targets: Iterator[str]) -> list[float]:
         connection, spent = Connection(port), []
@@ -212,7 +212,7 @@ def print_load(port: int, connections: int, seconds: float, bare: float) -> None
 
 
 def print_people(port: int, people: int, seconds: float, mean_pause_s: float = 1.0) -> None:
-    """So many people at once, each with a pause of a second on average before the next request."""
+    """Measure `count` people at once, each with a pause of a second on average before the next request."""
     spent: list[float] = []
     statuses: Counter[int] = Counter()
 
@@ -239,7 +239,7 @@ def print_people(port: int, people: int, seconds: float, mean_pause_s: float = 1
 
 
 def print_slow(port: int, count: int = 50) -> None:
-    """Clients that send half a request and wait hold nobody else up."""
+    """Show that clients that send half a request and wait do not delay others."""
 
     async def scene() -> list[float]:
         slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
@@ -250,11 +250,11 @@ def print_slow(port: int, count: int = 50) -> None:
             writer.transport.abort()
         return spent
 
-    print_ms(f"beside {count} clients that never end their request", asyncio.run(scene()))
+    print_ms(f"with {count} clients that never end their request", asyncio.run(scene()))
 
 
 def print_leaving(port: int, count: int = 500) -> None:
-    """Clients that leave before their answer cost little, and nobody else their answer."""
+    """Show that clients that disconnect early cost little and do not disturb others."""
 
     async def leave(number: int) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -268,11 +268,11 @@ def print_leaving(port: int, count: int = 500) -> None:
         await leaving
         return spent
 
-    print_ms(f"beside {count} clients that leave at once", asyncio.run(scene()))
+    print_ms(f"with {count} clients that leave at once", asyncio.run(scene()))
 
 
 async def some_searches(port: int, count: int) -> list[float]:
-    """Times of so many answers; who is told that too many wait asks again."""
+    """Return the times of `count` responses. Repeat a request that gets a 503."""
     connection, queries, spent = Connection(port), typed_queries(11), []
     for _ in range(count):
         began_s, status = time.perf_counter(), 503
@@ -285,7 +285,7 @@ async def some_searches(port: int, count: int) -> list[float]:
 
 
 def send_many(port: int, connections: int, count: int) -> None:
-    """So many requests; what is answered does not matter."""
+    """Send `count` requests and ignore the responses."""
 
     async def visitor(seed: int) -> None:
         connection = Connection(port)

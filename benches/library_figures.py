@@ -1,4 +1,4 @@
-"""The figures of a large library, measured anew: typed queries, their parts, recall, HTTP.
+"""Measure a large library: typed queries, their parts, recall, HTTP.
 
     python -m benches.library_figures SET OUT [--rows 1500000] [--memory 520MB]
 
@@ -33,10 +33,10 @@ def main() -> None:
         pool.apply(print_answers, (given.out / "library", given.set))
 
 
-def print_answers(place: Path, vectors: Path) -> None:
+def print_answers(path: Path, vectors: Path) -> None:
     """In a process of its own, so that its memory is that of serving alone."""
     started = time.perf_counter()
-    library = Library.open(place)
+    library = Library.open(path)
     opened_s = time.perf_counter() - started
     library.search("q0", 60)
     print(f"open {opened_s:.2f} s, with the model and the first answer {time.perf_counter() - started:.2f} s")

@@ -1,4 +1,4 @@
-"""A library that grows and shrinks while it is searched: is every answer whole, and how long does it take.
+"""Check that responses are consistent while a library grows and shrinks, and measure their latency.
 
     python -m benches.live_figures OUT [--added 10000] [--removed 1000] [--clients 8]
 
@@ -51,7 +51,8 @@ States = dict[str, frozenset[int]]
 class Plan:
     """How much is done: pictures at first, added and removed; clients, and the pause before each question.
 
-    A writer who waits goes on after each commit only when an answer has named its state: then all are seen.
+    A waiting writer continues after a commit only when a response has named its version, so every version is
+    seen.
     """
 
     first: int = FIRST
@@ -162,7 +163,7 @@ def ask_and_change(address: str, out: Path, plan: Plan) -> Run:
 
 
 def confirm_versions(writer: Connection, answers: list[Answer], errors: list[str]) -> None:
-    """Tell a writer who waits when the version that it sends is answered; until the writer has ended."""
+    """Confirm to a waiting writer that its version was served, until the writer has ended."""
     with suppress(EOFError, BrokenPipeError), writer:
         while True:
             writer.send(is_answered(writer.recv(), answers, errors))
@@ -230,7 +231,7 @@ def _answer(connection: http.client.HTTPConnection, target: str) -> Answer:
 
 
 def fault_of(answer: Answer, states: States) -> str | None:
-    """What is wrong with an answer, or None when it is of one state."""
+    """Return what is wrong with a response, or None if it is of one version."""
     ids = states.get(answer.version)
     if ids is None:
         return f"version {answer.version} was never committed"
@@ -268,7 +269,7 @@ def note_state(library: Library, states: dict[str, list[int]]) -> None:
 
 
 def wait_until_seen(asker: Connection, version: str) -> None:
-    """Go on when who asks the server has an answer of that version. Raises TimeoutError when none came."""
+    """Wait until a response has that version. Raises TimeoutError if none comes."""
     asker.send(version)
     if not asker.recv():
         raise TimeoutError(f"version {version} was not seen")

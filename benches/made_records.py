@@ -36,7 +36,7 @@ LOOKS = _words(
     "medieval"
 )
 THINGS = _words(
-    "dog cat horse boat door house car bicycle tree flower bird child woman man bridge tower church beach "
+    "dog cat horse boat gate barn car bicycle tree flower bird child woman man bridge tower church beach "
     "mountain river lake waterfall forest road train bus truck aeroplane balloon kite umbrella bench "
     "chair table lamp window stairs roof chimney fence gate garden fountain statue castle lighthouse "
     "windmill barn tractor cow sheep goat pig duck swan goose owl eagle parrot pigeon gull fish whale "
@@ -49,7 +49,7 @@ THINGS = _words(
     "harbour market street square station airport tunnel field meadow vineyard desert glacier cliff shore "
     "pier canal ferry sailboat canoe raft anchor rope net"
 )
-WHERE = _words("beside behind under above near below inside facing without with")
+WHERE = _words("by behind under above near below inside facing without with")
 MOMENTS = (
     *("at night", "at dawn", "at dusk", "at noon", "in spring", "in summer", "in autumn", "in winter"),
     *("after rain", "in fog", "from afar", "close up"),
@@ -109,7 +109,7 @@ def records(start: int, end: int, previews: list[bytes], colors: list[str]) -> p
     """The rows from `start` to before `end`."""
     rng = np.random.default_rng(start)
     count = end - start
-    chosen = rng.integers(0, len(previews), count)
+    picks = rng.integers(0, len(previews), count)
     things = _uneven(rng, len(THINGS), (count, 2))
     seconds = rng.integers(0, SPAN_S, count)
     dates = np.datetime64(int(FIRST_DAY.timestamp()), "s") + seconds
@@ -122,8 +122,8 @@ def records(start: int, end: int, previews: list[bytes], colors: list[str]) -> p
         "licence": [LICENCES[number] for number in _uneven(rng, len(LICENCES), count)],
         "folder": [FOLDERS[number] for number in _folders(rng, seconds)],
         "tags": [_tags(pair) for pair in things.tolist()],
-        "preview": [previews[number] for number in chosen],
-        "color": [colors[number] for number in chosen],
+        "preview": [previews[number] for number in picks],
+        "color": [colors[number] for number in picks],
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 

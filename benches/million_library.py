@@ -1,4 +1,4 @@
-"""A library of 1.5 million pictures, made once for everybody who measures, and what it costs.
+"""A library of 1.5 million pictures, shared by several benchmarks, and the cost of building it.
 
     python -m benches.million_library SET OUT [--rows 1500000] [--memory 520MB]
 
@@ -7,7 +7,7 @@ SET is a folder that benches/clip_like.py wrote; OUT gets the input (`img_emb/*.
 of SET; what else a picture has is made up (`made_records.py`), its preview and colour are real.
 
 The model's text tower is a table: `q7` is the seventh text query of SET, and each word of the captions is one
-of its further queries. So what is asked are vectors of the set, and words have neighbours, though not of
+of its further queries. So queries are vectors of the set, and words have neighbours, though not of
 their meaning; the tower costs next to nothing: add what a real one costs. The bound of the vectors leaves
 four bits a number in the refining tier; without it, eight (`docs/VECTORS.md`).
 """
@@ -37,7 +37,7 @@ FILE_ROWS = 500_000
 PARQUET_ROWS = 50_000
 MEMORY = "520MB"
 ASKED = 300
-EXAMPLES = ["red boat", "old lighthouse at dusk", "dog beside a lake"]
+EXAMPLES = ["red boat", "old lighthouse at dusk", "dog by a lake"]
 
 
 def main() -> None:
@@ -76,10 +76,10 @@ def make_library(given: argparse.Namespace) -> None:
 def write_model(folder: Path, queries: np.ndarray, further: np.ndarray) -> Path:
     """A model whose word `q7` means the seventh of `queries`, and each word of captions one of `further`."""
     dim = queries.shape[1]
-    asked = {f"q{number}": tuple(row) for number, row in enumerate(queries)}
+    query_vectors = {f"q{number}": tuple(row) for number, row in enumerate(queries)}
     words = {word: tuple(row) for word, row in zip(WORDS, np.array(further[-len(WORDS) :]), strict=True)}
     empty = (0.0,) * (dim - 1)
-    tiny_model.COLORS = {"[PAD]": (0.0, *empty), "[UNK]": (1e-3, *empty), **asked, **words}
+    tiny_model.COLORS = {"[PAD]": (0.0, *empty), "[UNK]": (1e-3, *empty), **query_vectors, **words}
     tiny_model.write_tiny_model(folder, image_dim=dim)
     (folder / "examples.json").write_text(json.dumps({"examples": EXAMPLES}))
     return folder
@@ -165,15 +165,15 @@ def print_disk(library: Path) -> None:
     print(f"disk: {parts}; together {sum(sizes.values()) / 1e9:.3f} GB")
 
 
-def print_serving(place: Path) -> None:
+def print_serving(path: Path) -> None:
     """`snapseek serve` as a user starts it: seconds to the first answer, then the memory of that process."""
     started = time.perf_counter()
-    library = Library.open(place)
+    library = Library.open(path)
     opened_s = time.perf_counter() - started
     library.search("q0", 60)
     print(f"open {opened_s:.2f} s, with the model and the first answer {time.perf_counter() - started:.2f} s")
     started = time.perf_counter()
-    command = [sys.executable, "-m", "snapseek", "serve", str(place), "--port", "0"]
+    command = [sys.executable, "-m", "snapseek", "serve", str(path), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             connection = http.client.HTTPConnection(address_of(server))

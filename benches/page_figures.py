@@ -5,13 +5,13 @@
 Chromium types into the page of a real server. *pause over to painted* begins when the page has waited for
 the keys to rest, counted from the last key's own time stamp: a timer that runs late counts. It ends when
 the first preview of the answer is presented, by the browser's element timing: after decoding, drawing and
-compositing, in steps of 4 ms. *all painted* waits for the last preview that the window has room for.
+compositing, in steps of 4 ms. *all painted* waits for the last preview that the window has space for.
 
 *speed mode* counts two things each second. *answered*: answers that arrived and for which the browser has
 begun a frame, also those with the very pictures that were there. *new pictures*: frames in which a preview
 was presented that was not there before; a letter that changes nothing brings none, as with a model of whole
-words. *refused* are questions without any word that the model knows. It is typed letter by letter; then whole
-queries take the place of letters, so that each is another question, whatever the model knows.
+words. *refused* are queries without any word that the model knows. It is typed letter by letter; then whole
+queries take the place of letters, so that each is another query, whatever the model knows.
 
 Long tasks (over 50 ms) and layout shift are those that the browser reports.
 """
@@ -57,13 +57,13 @@ addEventListener('DOMContentLoaded', () => new MutationObserver((changes) => {
         if (node.nodeType === 1) for (const image of node.querySelectorAll('.preview'))
             image.setAttribute('elementtiming', 'preview');
 }).observe(document.body, { childList: true, subtree: true }));
-window.told = () => {
+window.measured = () => {
     const sent = performance.getEntriesByType('resource');
-    const asked = sent.filter((entry) => entry.name.includes('/api/search?')).at(-1);
-    const after = window.presented.filter((moment) => asked && moment >= asked.responseEnd);
+    const request = sent.filter((entry) => entry.name.includes('/api/search?')).at(-1);
+    const after = window.presented.filter((moment) => request && moment >= request.responseEnd);
     if (after.length === 0) return null;
     const first = after.reduce((a, b) => Math.min(a, b)), last = after.reduce((a, b) => Math.max(a, b));
-    return [window.keyedAt, asked.startTime, asked.responseEnd, first, last];
+    return [window.keyedAt, request.startTime, request.responseEnd, first, last];
 };
 """
 
@@ -101,17 +101,17 @@ def typed(page: Page, count: int) -> None:
         page.evaluate("window.presented = [], performance.clearResourceTimings()")
         box.press("Control+a")
         page.keyboard.type(words)
-        page.wait_for_function("() => window.told() !== null", polling=50, timeout=10_000)
+        page.wait_for_function("() => window.measured() !== null", polling=50, timeout=10_000)
         page.wait_for_timeout(150)
-        moments.append(page.evaluate("window.told()"))
-    keyed, asked, answered, first, last = np.array(moments[WARM:]).T
+        moments.append(page.evaluate("window.measured()"))
+    keyed, requested, answered, first, last = np.array(moments[WARM:]).T
     over = keyed + PAUSE_MS
     print(f"typed, n={len(keyed)}, ms:")
     for name, waits in {
         "pause over -> first preview painted": first - over,
         "pause over -> all previews painted": last - over,
-        "  pause over -> asked": asked - over,
-        "  asked -> answered": answered - asked,
+        "  pause over -> requested": requested - over,
+        "  requested -> answered": answered - requested,
         "  answered -> first preview painted": first - answered,
         "last key -> first preview painted": first - keyed,
     }.items():

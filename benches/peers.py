@@ -1,15 +1,15 @@
-"""Our index beside its rivals: one run, one set, one query at a time, one thread each.
+"""Compare our index with its rivals: one run, one set, one query at a time, one thread each.
 
     python -m benches.clip_like /data/clip
     python -m benches.peers --set /data/clip [--n 150000] [--rivals ours,scann-2176B] [--out DIR]
 
 Each rival is built in a process of its own on all cores (seconds, peak memory), written to DIR/indexes and
-kept there for the next run; then all are opened, each in one more process on one thread, and asked in turns:
-every query goes once to every setting of every rival, in an order shuffled anew, and each times itself. Text
-and image queries, recall@10 against the exact answer. With --burst 8 an index answers eight queries before
-the next one's turn, so that its own tables are in the caches, as in a server of its own. DIR gets peers.md,
-peers.json and, with matplotlib, peers.png.
-The rivals are in benches/requirements-peers.txt; one that is not installed is named and left out.
+kept there for the next run; then all are opened, each in one more process on one thread, and searched in
+turns: every query goes once to every setting of every rival, in a new random order, and each times itself.
+Text and image queries, recall@10 against the exact answer. With --burst 8 an index answers eight queries
+before the next one's turn, so that its own tables are in the caches, as in a server of its own. DIR gets
+peers.md, peers.json and, with matplotlib, peers.png. The rivals are in benches/requirements-peers.txt; one
+that is not installed is named and left out.
 """
 
 import argparse
@@ -80,11 +80,11 @@ def parse_arguments() -> argparse.Namespace:
     return given
 
 
-def rows_of(set_folder: Path, asked: int | None) -> int:
+def rows_of(set_folder: Path, count: int | None) -> int:
     there = len(np.load(set_folder / "base.npy", mmap_mode="r"))
-    if asked is not None and not K <= asked <= there:
-        sys.exit(f"--n {asked}: expected {K} to {there}, which is what {set_folder} holds")
-    return asked or there
+    if count is not None and not K <= count <= there:
+        sys.exit(f"--n {count}: expected {K} to {there}, which is what {set_folder} holds")
+    return count or there
 
 
 def load_truth(set_folder: Path, n: int, out: Path) -> dict[str, NDArray[np.int64]]:

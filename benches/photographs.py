@@ -32,7 +32,7 @@ def _write_photograph(path: Path, number: int, grain: Image.Image) -> None:
 
 
 def enlarged(number: int, pixels: float) -> Image.Image:
-    """A demo picture at so many pixels."""
+    """Return a demo picture resized to `pixels` pixels."""
     small = Image.open(DEMO[number % len(DEMO)]).convert("RGB")
     scale = (pixels / (small.width * small.height)) ** 0.5
     width, height = (min(_MAX_SIDE, round(side * scale)) for side in small.size)
@@ -69,7 +69,7 @@ _KINDS: list[tuple[str, Callable[[Image.Image], bytes]]] = [
     ("JPEG, progressive, 4:4:4", lambda p: _saved(p, "JPEG", quality=95, progressive=True, subsampling=0)),
     ("JPEG, gray", lambda picture: _saved(picture.convert("L"), "JPEG", quality=90)),
     ("JPEG, CMYK", lambda picture: _saved(picture.convert("CMYK"), "JPEG", quality=90)),
-    ("JPEG, turned by EXIF", lambda picture: _turned(picture, 6)),
+    ("JPEG, rotated by EXIF", lambda picture: _turned(picture, 6)),
     ("JPEG, mirrored by EXIF", lambda picture: _turned(picture, 5)),
     ("PNG", lambda picture: _saved(picture, "PNG", compress_level=1)),
     ("PNG, palette", lambda picture: _saved(picture.quantize(64), "PNG", compress_level=1)),

@@ -1,8 +1,8 @@
-"""What a preview costs and what it keeps, over a folder of pictures; a sheet of samples to look at.
+"""Measure the size, time and similarity of previews over a folder of pictures, and write a sheet of samples.
 
     python -m benches.preview_figures [--pictures demo/pictures] [--sheet target/previews.png]
 
-One thread. Reading is with the JPEG decoder's fractions, as an index does it; its time is given beside.
+One thread. Reading is with the JPEG decoder's fractions, as an index does it; its time is printed separately.
 """
 
 import argparse
@@ -56,17 +56,17 @@ def main() -> None:
 
 
 def describe(times_ms: list[float]) -> str:
-    most = np.quantile(times_ms, 0.99)
-    return f"mean {np.mean(times_ms):.2f}, median {np.median(times_ms):.2f}, 99 % {most:.2f}"
+    p99 = np.quantile(times_ms, 0.99)
+    return f"mean {np.mean(times_ms):.2f}, median {np.median(times_ms):.2f}, 99 % {p99:.2f}"
 
 
 def write_sheet(target: Path, paths: list[Path], previews: list[Preview], order: np.ndarray) -> None:
     """Pairs of picture and preview at the same size, from the least alike to the most alike."""
-    chosen = order[np.linspace(0, len(order) - 1, min(len(order), ROWS * COLUMNS // 2)).round().astype(int)]
+    sampled = order[np.linspace(0, len(order) - 1, min(len(order), ROWS * COLUMNS // 2)).round().astype(int)]
     cell = SHOWN_SIDE_PX + GAP_PX
     sheet = Image.new("RGB", (COLUMNS * cell + GAP_PX, ROWS * cell + GAP_PX), "white")
-    for place, number in enumerate(chosen):
-        row, column = divmod(place, COLUMNS // 2)
+    for position, number in enumerate(sampled):
+        row, column = divmod(position, COLUMNS // 2)
         original = open_image(paths[number], min_side=SHOWN_SIDE_PX).image
         scale = SHOWN_SIDE_PX / max(original.size)
         size = (max(1, round(original.width * scale)), max(1, round(original.height * scale)))

@@ -37,20 +37,20 @@ def place_of(folder: Path, number: int) -> Path:
 
 def change(folder: Path, count: int) -> None:
     """A hundredth of the pictures each: added, removed, moved, changed."""
-    some = random.Random(0).sample(range(count), 3 * count // 100)
+    changed = random.Random(0).sample(range(count), 3 * count // 100)
     part = count // 100
     for number in range(count, count + part):
         paint(place_of(folder, number), number)
-    for number in some[:part]:
+    for number in changed[:part]:
         place_of(folder, number).unlink()
     (folder / "moved").mkdir()
-    for number in some[part : 2 * part]:
+    for number in changed[part : 2 * part]:
         place_of(folder, number).rename(folder / "moved" / f"{number}.png")
-    for number in some[2 * part :]:
+    for number in changed[2 * part :]:
         paint(place_of(folder, number), -number, side_px=9)
 
 
-def told(name: str, seconds: float, report: SyncReport) -> None:
+def print_report(name: str, seconds: float, report: SyncReport) -> None:
     """Print a line."""
     embedded = report.added + report.updated + report.failed
     facts = ("added", "updated", "moved", "removed", "unchanged")
@@ -63,23 +63,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure sync.")
     parser.add_argument("--count", type=int, default=100_000)
     count = parser.parse_args().count
-    place = Path(tempfile.mkdtemp(prefix="snapseek-sync-"))
+    directory = Path(tempfile.mkdtemp(prefix="snapseek-sync-"))
     try:
-        measure(place, count)
+        measure(directory, count)
     finally:
-        shutil.rmtree(place)
+        shutil.rmtree(directory)
 
 
-def measure(place: Path, count: int) -> None:
+def measure(directory: Path, count: int) -> None:
     """Print the figures."""
-    folder = place / "pictures"
+    folder = directory / "pictures"
     for number in range(count):
         paint(place_of(folder, number), number)
-    encoder = Encoder.load(write_tiny_model(place / "model"))
+    encoder = Encoder.load(write_tiny_model(directory / "model"))
     began_s = time.perf_counter()
-    library = Library.build(folder, place / "l", encoder=encoder)
+    library = Library.build(folder, directory / "l", encoder=encoder)
     assert library.report is not None
-    told("first index", time.perf_counter() - began_s, library.report)
+    print_report("first index", time.perf_counter() - began_s, library.report)
     for _ in range(3):
         timed("nothing changed", library)
     change(folder, count)
@@ -94,7 +94,7 @@ def timed(name: str, library: Library) -> None:
     """One sync, with the model in memory."""
     began_s = time.perf_counter()
     report = library.sync()
-    told(name, time.perf_counter() - began_s, report)
+    print_report(name, time.perf_counter() - began_s, report)
 
 
 if __name__ == "__main__":

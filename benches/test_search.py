@@ -1,4 +1,4 @@
-"""Micro-benchmarks of the Python face: `make bench`."""
+"""Micro-benchmarks of the Python interface: `make bench`."""
 
 from itertools import count
 
@@ -54,7 +54,7 @@ def test_embed_a_query_asked_before(benchmark, encoder):
 
 
 def test_search_the_demo(benchmark, encoder, tmp_path_factory):
-    """Words that were asked before to 60 hits with previews, over the pictures of the package."""
+    """Cached query to 60 hits with previews, over the pictures of the package."""
     library = Library.build(DEMO_PICTURES, tmp_path_factory.mktemp("bench") / "l", encoder=encoder)
     assert len(benchmark(library.search, "a dog", k=60)) == 60
 

@@ -1,11 +1,11 @@
-"""What a query costs in a text tower of ViT-B/32's size: `python -m benches.text_tower`.
+"""Measure a query in a text tower of ViT-B/32's size: `python -m benches.text_tower`.
 
 The graph is CLIP's text transformer (12 layers, 512 wide, 8 heads, 49,408 word pieces, causal, answered at
 the last token) with random weights: its answers mean nothing, its time is that of the real one. It is written
 as float32, dynamically quantised to int8, and as `snapseek distil --student int8` writes it, then run through
 `TextEncoder` as a typed query is; also eight texts together, where that changes no answer.
 
-Why a short text in float32 does not get cheaper in proportion is told by the last lines: every text reads all
+The last lines explain why a short text in float32 is not cheaper in proportion: every text reads all
 matrices once, and what one core reads in a second is measured in the same run.
 """
 
@@ -87,8 +87,8 @@ def write_tower(path: Path) -> None:
     g = _Graph()
     zero, one = (g.value(np.array([n])) for n in (0, 1))
     count = g.node("Slice", g.node("Shape", "input_ids"), one, g.value(np.array([2])))
-    places = g.node("Slice", g.weight(LENGTH, WIDTH), zero, count, zero)
-    x = g.node("Add", g.node("Gather", g.weight(WORDS, WIDTH), "input_ids"), places)
+    position_embeddings = g.node("Slice", g.weight(LENGTH, WIDTH), zero, count, zero)
+    x = g.node("Add", g.node("Gather", g.weight(WORDS, WIDTH), "input_ids"), position_embeddings)
     future = np.triu(np.full((LENGTH, LENGTH), -1e9, np.float32), 1)
     mask = g.node("Slice", g.node("Slice", g.value(future), zero, count, zero), zero, count, one)
     for _ in range(LAYERS):
@@ -166,8 +166,8 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=100, help="queries for each figure")
     options = parser.parse_args()
     print(f"{processor()}, {available_cores()} cores; n = {options.n} queries a figure")
-    with tempfile.TemporaryDirectory() as place:
-        full, small, blocks = (Path(place) / f"{name}.onnx" for name in ("full", "int8", "blocks"))
+    with tempfile.TemporaryDirectory() as temporary:
+        full, small, blocks = (Path(temporary) / f"{name}.onnx" for name in ("full", "int8", "blocks"))
         write_tower(full)
         quantize_dynamic(full, small, weight_type=QuantType.QInt8)
         write_quantized(full, "text_embeds", blocks)
@@ -184,7 +184,7 @@ def main() -> None:
                 )
         for name, path in (("float32", full), ("int8 by blocks", blocks)):
             alone, together = together_ms(TextEncoder(Tower(path)), options.n)
-            print(f"{name}, one thread, {SHORT} tokens: {alone:.2f} ms alone, {together:.2f} beside 7 others")
+            print(f"{name}, one thread, {SHORT} tokens: {alone:.2f} ms alone, {together:.2f} with 7 others")
         print_bound(full)
 
 

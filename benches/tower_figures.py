@@ -1,16 +1,18 @@
-"""What CLIP ViT-B/32 costs here, and how faithful it is: the figures of docs/MODELS.md, Speed.
+"""Measure the speed of CLIP ViT-B/32 and its agreement with the reference: the figures of docs/MODELS.md,
+Speed.
 
     python -m benches.tower_figures [--only text parity pixels index] [--count 2000] [--photographs FOLDER]
         [--work FOLDER]
 
-Needs `torch` and `transformers` beside the project (2.15 and 5.23 were used): they make the towers, at true
-size and with random weights, and are asked for the right answers. `--work` keeps the towers for the next run.
+Needs `torch` and `transformers` in addition to the project (2.15 and 5.23 were used): they make the towers,
+at true size and with random weights, and compute the reference vectors. `--work` keeps the towers for the
+next run.
 
 * text: p50 of one query through the `Encoder`, tokenizer included, by number of ids, precision and threads;
 * parity: cosine between the `Encoder`'s vectors and the framework's own forward pass;
 * pixels: 40 pictures of 13 kinds against Hugging Face's own image processor on Pillow. The reference is given
   what this project decides before that: upright pictures, transparency on white;
-* index: `Library.build` over `--count` JPEG files of 3 to 12 megapixels, beside the bare image tower.
+* index: `Library.build` over `--count` JPEG files of 3 to 12 megapixels, compared with the bare image tower.
 """
 
 import argparse
@@ -51,12 +53,12 @@ def main() -> None:
         _build_and_tell(*options.built)
         return
     print(f"{_processor()}, {available_cores()} cores, Python {platform.python_version()}", flush=True)
-    with _place(options.work) as place:
-        if not (place / "int8").is_dir():
-            _write_towers(place)
+    with _work_folder(options.work) as work:
+        if not (work / "int8").is_dir():
+            _write_towers(work)
         for section in options.only:
             print(f"\n{section}", flush=True)
-            _SECTIONS[section](place, options)
+            _SECTIONS[section](work, options)
 
 
 def _options() -> argparse.Namespace:
@@ -73,34 +75,34 @@ def _options() -> argparse.Namespace:
 
 
 @contextmanager
-def _place(work: Path | None) -> Iterator[Path]:
+def _work_folder(work: Path | None) -> Iterator[Path]:
     if work:
         yield work
     else:
-        with tempfile.TemporaryDirectory() as place:
-            yield Path(place)
+        with tempfile.TemporaryDirectory() as work:
+            yield Path(work)
 
 
-def _write_towers(place: Path) -> None:
+def _write_towers(work: Path) -> None:
     """`fp32` with both towers; `int8` with the text tower quantised as the hub's exports are."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     from benches.clip_towers import write_clip
 
-    write_clip(place / "fp32")
-    shutil.copytree(place / "fp32", place / "int8")
-    text = place / "int8" / "onnx" / "text_model.onnx"
-    quantize_dynamic(place / "fp32" / "onnx" / "text_model.onnx", text, weight_type=QuantType.QInt8)
+    write_clip(work / "fp32")
+    shutil.copytree(work / "fp32", work / "int8")
+    text = work / "int8" / "onnx" / "text_model.onnx"
+    quantize_dynamic(work / "fp32" / "onnx" / "text_model.onnx", text, weight_type=QuantType.QInt8)
 
 
 # --- text ---
 
 
-def _print_text(place: Path, _: argparse.Namespace) -> None:
+def _print_text(work: Path, _: argparse.Namespace) -> None:
     print("p50 ms of one query   " + "".join(f"{length:>4} ids" for length in LENGTHS) + "   6 v 77")
     for precision in ("fp32", "int8"):
         for threads in (1, 2):
-            encoder = Encoder.load(place / precision, threads=threads)
+            encoder = Encoder.load(work / precision, threads=threads)
             if not encoder.text_config.unpadded:
                 raise RuntimeError("expected a tower that needs no padding")
             times = [_p50_ms(encoder, length) for length in LENGTHS]
@@ -128,12 +130,12 @@ def _words(rng: np.random.Generator, count: int) -> str:
 # --- parity ---
 
 
-def _print_parity(place: Path, _: argparse.Namespace) -> None:
+def _print_parity(work: Path, _: argparse.Namespace) -> None:
     import torch
 
     from benches.clip_towers import ImageTower, TextTower
 
-    encoder, rng = Encoder.load(place / "fp32"), np.random.default_rng(3)
+    encoder, rng = Encoder.load(work / "fp32"), np.random.default_rng(3)
     text, image = TextTower(), ImageTower()
     texts = [_words(rng, count) for count in (1, 2, 4, 4, 8, 14, 30, 75)]
     tokens = [encoder._tokens.ids([each])[0] for each in texts]
@@ -146,7 +148,7 @@ def _print_parity(place: Path, _: argparse.Namespace) -> None:
     ours, shown = encoder.embed_texts(texts), encoder.embed_images(pictures)
     print(f"text:  lowest cosine with the framework {_lowest(words, ours):.6f}, n = 8; {_between(ours)}")
     print(f"image: lowest cosine with the framework {_lowest(seen, shown):.6f}, n = 8; {_between(shown)}")
-    int8 = Encoder.load(place / "int8").embed_texts(texts)
+    int8 = Encoder.load(work / "int8").embed_texts(texts)
     print(f"text in int8: lowest cosine with fp32 {_lowest(ours, int8):.4f} (random weights)")
 
 
@@ -166,9 +168,9 @@ def _between(rows: NDArray[np.float32]) -> str:
 # --- pixels ---
 
 
-def _print_pixels(place: Path, _: argparse.Namespace) -> None:
-    clip, starter = Encoder.load(place / "fp32"), Encoder.load()
-    policy = ImageProcessor.from_config(json.loads((place / "fp32" / "preprocessor_config.json").read_text()))
+def _print_pixels(work: Path, _: argparse.Namespace) -> None:
+    clip, starter = Encoder.load(work / "fp32"), Encoder.load()
+    policy = ImageProcessor.from_config(json.loads((work / "fp32" / "preprocessor_config.json").read_text()))
     files = list(every_kind(KINDS))
     references = [_reference(_as_reference_reads(data)) for _, data in files]
     wanted = np.concatenate([_vector_of(clip, tensor) for tensor in references])
@@ -220,7 +222,7 @@ def _vector_of(encoder: Encoder, tensor: NDArray[np.float32]) -> NDArray[np.floa
 # --- index ---
 
 
-def _print_index(place: Path, options: argparse.Namespace) -> None:
+def _print_index(work: Path, options: argparse.Namespace) -> None:
     cores = available_cores()
     with tempfile.TemporaryDirectory() as temporary:
         folder, library = options.photographs or Path(temporary) / "pictures", Path(temporary) / "library"
@@ -228,10 +230,10 @@ def _print_index(place: Path, options: argparse.Namespace) -> None:
             write_photographs(folder, options.count, cores)
         sizes = [path.stat().st_size for path in folder.iterdir()]
         print(f"{len(sizes)} JPEG files of 3 to 12 megapixels, {np.mean(sizes) / 1e6:.2f} MB on average")
-        beside_ms = _print_parts(sorted(folder.iterdir())[:60], place)
-        before = _bare_rates(place, cores, options.bare)
-        built = json.loads(_in_a_new_process(folder, library, place / "fp32"))
-        after = _bare_rates(place, cores, options.bare)
+        other_ms = _print_parts(sorted(folder.iterdir())[:60], work)
+        before = _bare_rates(work, cores, options.bare)
+        built = json.loads(_in_a_new_process(folder, library, work / "fp32"))
+        after = _bare_rates(work, cores, options.bare)
     rate, cpu_ms = len(sizes) / built["seconds"], 1000 * built["cpu_s"] / len(sizes)
     print(f"Library.build, {cores} threads: {rate:.1f} pictures/s, {cpu_ms:.1f} ms of processor time each")
     peak, loaded = built["peak_mb"], built["loaded_mb"]
@@ -242,13 +244,13 @@ def _print_index(place: Path, options: argparse.Namespace) -> None:
             f"bare tower, {name}: {bare:.1f} pictures/s ({first[0]:.1f} before, {after[name][0]:.1f} after)"
         )
         print(f"    {bare_ms:.1f} ms of processor time: {bare_ms / cpu_ms:.2f} of the index's,", end=" ")
-        print(f"{bare_ms / (bare_ms + beside_ms):.2f} if nothing but the parts above came to it")
+        print(f"{bare_ms / (bare_ms + other_ms):.2f} if nothing but the parts above came to it")
         print(f"    the index reaches {rate / bare:.2f} of its rate")
 
 
-def _print_parts(paths: list[Path], place: Path) -> float:
+def _print_parts(paths: list[Path], work: Path) -> float:
     """Processor time of each step that is not the tower, and their sum in milliseconds a picture."""
-    policy = ImageProcessor.from_config(json.loads((place / "fp32" / "preprocessor_config.json").read_text()))
+    policy = ImageProcessor.from_config(json.loads((work / "fp32" / "preprocessor_config.json").read_text()))
     side_px = policy.resize_px
     images = [open_image(path, min_side=side_px).image for path in paths]
     parts: dict[str, Callable[[Path, Image.Image], object]] = {
@@ -283,9 +285,9 @@ def _only_decode(path: Path, _: Image.Image) -> None:
         picture.load()
 
 
-def _bare_rates(place: Path, threads: int, bare: int) -> dict[str, tuple[float, float]]:
+def _bare_rates(work: Path, threads: int, bare: int) -> dict[str, tuple[float, float]]:
     """Pictures a second, and milliseconds of processor time a picture."""
-    encoder = Encoder.load(place / "fp32")
+    encoder = Encoder.load(work / "fp32")
     image = open_image(DEMO[0], min_side=224).image.resize((224, 224))
     return {f"{size} at a time": _bare_rate(encoder, image, size, threads, bare) for size in (1, 8, 16)}
 

@@ -44,8 +44,8 @@ def main() -> None:
 def write_typed_model(model: Path, out: Path, precision: str = "int8") -> None:
     """`out` is `model`, but that its text tower is as dear as ViT-B/32's."""
     shutil.copytree(model, out, dirs_exist_ok=True)
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "tower.onnx"
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "tower.onnx"
         text_tower.write_tower(path)
         small = path.with_name("small.onnx")
         if precision == "int8":

@@ -1,4 +1,4 @@
-"""Figures of `VectorIndex` by itself: tiers, filters, size, opening, a cold cache; recall beside each time.
+"""Measure `VectorIndex` alone: refine codes, filters, size, opening, a cold cache; recall with each time.
 
     python -m benches.clip_like /data/clip
     python -m benches.vector_figures --set /data/clip [--small 150000] [--out DIR]
@@ -76,7 +76,7 @@ def best(base: NDArray[np.float16], queries: NDArray[np.float32]) -> Rows:
 
 
 def measure(ask: Ask, queries: NDArray[np.float32], truth: Rows) -> tuple[float, float, float]:
-    """(recall, p50 ms, p95 ms); each query is asked a few times, and its fastest time counts."""
+    """(recall, p50 ms, p95 ms); each query runs several times, and its fastest time counts."""
     taken_s, found = [], []
     for query, rows in zip(queries, truth, strict=True):
         times = []
@@ -115,13 +115,13 @@ def show_opening(index: VectorIndex) -> None:
 
 
 def show_filters(index: VectorIndex, base: NDArray[np.float16], queries: NDArray[np.float32]) -> None:
-    """Allowed rows by chance, or those that score best, or worst, for a direction near the queries."""
+    """Random allowed rows, or those that score best, or worst, for a direction near the queries."""
     rng = np.random.default_rng(1)
     direction = queries.mean(axis=0)
     scores = np.concatenate([block.astype(np.float32) @ direction for block in np.array_split(base, 30)])
     order = np.argsort(-scores, kind="stable")
     orders = {
-        "by chance": rng.permutation(len(base)),
+        "random": rng.permutation(len(base)),
         "near the queries": order,
         "far from them": order[::-1],
     }
@@ -140,7 +140,7 @@ def show_filters(index: VectorIndex, base: NDArray[np.float16], queries: NDArray
 
 
 def show_cold(path: Path, queries: NDArray[np.float32]) -> None:
-    """The file is thrown out of the system's cache; then each query is asked once."""
+    """The file is thrown out of the system's cache; then each query runs once."""
     thrown = subprocess.run(
         [
             sys.executable,

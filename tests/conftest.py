@@ -1,4 +1,4 @@
-"""What the tests share: a tiny model, a folder of coloured pictures, a library of them."""
+"""Fixtures of all tests: a tiny model, a folder of coloured pictures, a library of them."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ PICTURES = {
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-    """Nothing in the caches of who runs the tests is used or changed, and no token of theirs is sent."""
+    """Keep the caches and tokens of the user out of the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SNAPSEEK_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))
@@ -66,5 +66,7 @@ def folder(tmp_path) -> Path:
 @pytest.fixture(scope="session")
 def library(tmp_path_factory, encoder) -> Library:
     """A library that no test changes."""
-    place = tmp_path_factory.mktemp("shared")
-    return Library.build(write_pictures(place / "pictures"), place / "colors.snapseek", encoder=encoder)
+    directory = tmp_path_factory.mktemp("shared")
+    return Library.build(
+        write_pictures(directory / "pictures"), directory / "colors.snapseek", encoder=encoder
+    )

@@ -1,4 +1,4 @@
-"""The vector indexes that `peers.py` sets beside ours, one file each, all with the face of `rival.Rival`."""
+"""The vector indexes that `peers.py` compares, one file each, all with the interface `rival.Rival`."""
 
 from benches.rivals.faiss_ivf import FaissIvf
 from benches.rivals.hnswlib_graph import HnswlibGraph

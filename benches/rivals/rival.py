@@ -24,7 +24,7 @@ class VectorSet:
         return int(self.base.shape[1])
 
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """(first row, (up to 50000, dim) float32) in order, so that nobody needs the whole in float32."""
+        """(first row, (up to 50000, dim) float32) in order, so that the whole set is never in float32."""
         for start in range(0, len(self.base), BLOCK_ROWS):
             yield start, self.base[start : start + BLOCK_ROWS].astype(np.float32)
 

@@ -31,7 +31,7 @@ class Built:
 
 
 class RivalError(Exception):
-    """A rival that could not be built, opened or asked; the message says why."""
+    """A rival that could not be built, opened or searched; the message says why."""
 
 
 def build(name: str, set_folder: Path, n: int, folder: Path, threads: int) -> Built:
@@ -143,9 +143,9 @@ def _search_here(pipe: Connection, name: str, folder: Path, set_folder: Path) ->
         pipe.send(time.perf_counter() - started)
         while True:
             kind, query, point = pipe.recv()
-            asked, setting = queries[kind][query], rival.points[point]
+            vector, setting = queries[kind][query], rival.points[point]
             started = time.perf_counter()
-            rows = rival.search(asked, K, setting)
+            rows = rival.search(vector, K, setting)
             taken_s = time.perf_counter() - started
             pipe.send((np.asarray(rows, np.int64), taken_s))
     except EOFError:

@@ -1,4 +1,4 @@
-"""What holds all over the page: names, focus, themes, and what it says when something is wrong."""
+"""Accessibility of the page: names, focus, themes, error messages."""
 
 # ruff: noqa: F811 (fixtures are imported, and named by the tests that use them)
 
@@ -40,7 +40,7 @@ def test_everything_that_can_be_used_has_a_name_for_screen_readers(page, server)
     expect(dialog).to_have_accessible_name(re.compile(r"\w"))
 
 
-def test_the_filters_stand_within_a_narrow_window(page, large):
+def test_the_filters_fit_a_narrow_window(page, large):
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(large)
     page.get_by_test_id("filters").locator("summary").click()
@@ -57,7 +57,7 @@ def test_results_are_announced(page, server):
     expect(status).to_have_text(re.compile(r"^\d+ pictures for red, best first\.$"))
 
 
-def test_the_focus_is_seen_wherever_it_is(page, server):
+def test_the_focus_is_visible_everywhere(page, server):
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     seen = """() => {
@@ -87,7 +87,7 @@ def test_light_and_dark_follow_the_system(page, server):
     assert brightness() < 60
 
 
-def test_a_server_that_is_gone_is_told_and_asked_again(page, server):
+def test_an_unreachable_server_is_reported_and_retried(page, server):
     page.goto(f"{server}/?q=green")
     expect_first(page, "green")
     page.route("**/api/search?*", lambda route: route.abort())
@@ -100,12 +100,12 @@ def test_a_server_that_is_gone_is_told_and_asked_again(page, server):
     expect(page.get_by_test_id("error")).to_have_count(0)
 
 
-def test_examples_of_the_library_are_a_first_step(page, server):
-    def told(route):
+def test_a_first_visit_offers_examples(page, server):
+    def suggest(route):
         answer = route.fetch()
         route.fulfill(response=answer, json={**answer.json(), "examples": ["blue", "green"]})
 
-    page.route("**/api/suggestions", told)
+    page.route("**/api/suggestions", suggest)
     page.goto(server)
     before = page.evaluate("history.length")
     chip = page.get_by_test_id("example").filter(has_text="blue")
@@ -118,7 +118,7 @@ def test_examples_of_the_library_are_a_first_step(page, server):
     expect(page.get_by_test_id("search-input")).to_have_value("")
 
 
-def test_an_empty_library_says_how_it_is_filled(page, tmp_path, encoder):
+def test_an_empty_library_shows_how_to_fill_it(page, tmp_path, encoder):
     library = Library.build(write_pictures(tmp_path / "pictures"), tmp_path / "l", encoder=encoder)
     library.remove([hit.id for hit in library.browse(100)])
     with serving(tmp_path / "l") as address:
@@ -127,7 +127,7 @@ def test_an_empty_library_says_how_it_is_filled(page, tmp_path, encoder):
         expect(page.get_by_test_id("empty")).to_contain_text("snapseek index FOLDER")
 
 
-def test_without_motion_nothing_glides(page, server):
+def test_reduced_motion_disables_animation(page, server):
     page.emulate_media(reduced_motion="reduce")
     page.goto(f"{server}/?q=red")
     expect(page.get_by_test_id("original").first).to_be_attached()
@@ -139,7 +139,7 @@ def test_without_motion_nothing_glides(page, server):
     assert page.evaluate(glides) == []
 
 
-def test_words_from_right_to_left_stand_right(page, server):
+def test_right_to_left_words_are_aligned_right(page, server):
     page.goto(server)
     box = page.get_by_test_id("search-input")
     box.fill("אדום")
@@ -168,10 +168,10 @@ def test_the_help_lists_the_shortcuts_and_stops_them(page, server):
     expect(help).to_have_count(0)
 
 
-def test_the_page_asks_nobody_but_its_server(page, server):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+def test_the_page_requests_only_its_server(page, server):
+    urls = []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     page.wait_for_load_state("networkidle")
-    assert [url for url in asked if not url.startswith((server, "data:", "blob:"))] == []
+    assert [url for url in urls if not url.startswith((server, "data:", "blob:"))] == []

@@ -1,4 +1,4 @@
-"""The page over more pictures than it shows: how far one scrolls, and what its columns offer."""
+"""The page over a large library: infinite scroll, and filters of its columns."""
 
 # ruff: noqa: F811 (fixtures are imported, and named by the tests that use them)
 
@@ -22,12 +22,14 @@ WATCH_SHIFT = """
 """
 
 
-def test_scrolling_brings_sixty_at_a_time_up_to_a_thousand_and_nothing_moves(page, large):
+def test_scrolling_loads_sixty_at_a_time_up_to_a_thousand_without_shifts(page, large):
     windows = []
     page.on(
         "request",
-        lambda asked: (
-            windows.append(parse_qs(urlsplit(asked.url).query)) if "/api/items?" in asked.url else None
+        lambda requested: (
+            windows.append(parse_qs(urlsplit(requested.url).query))
+            if "/api/items?" in requested.url
+            else None
         ),
     )
     page.add_init_script(WATCH_SHIFT)
@@ -43,12 +45,12 @@ def test_scrolling_brings_sixty_at_a_time_up_to_a_thousand_and_nothing_moves(pag
     page.wait_for_timeout(300)
     names = page.get_by_test_id("preview").evaluate_all("images => images.map((image) => image.alt)")
     assert len(names) == len(set(names)) == 1000
-    asked = [(int(window["offset"][0]), int(window["limit"][0])) for window in windows]
-    assert asked == [(offset, min(60, 1000 - offset)) for offset in range(0, 1000, 60)]
+    requested = [(int(window["offset"][0]), int(window["limit"][0])) for window in windows]
+    assert requested == [(offset, min(60, 1000 - offset)) for offset in range(0, 1000, 60)]
     assert page.evaluate("window.shift") == 0
 
 
-def test_originals_stay_when_a_further_page_comes(page, large):
+def test_originals_stay_when_another_page_loads(page, large):
     page.goto(large)
     tiles = page.get_by_test_id("tile")
     expect(tiles.first).to_have_attribute("data-original", SHOWN)
@@ -57,8 +59,8 @@ def test_originals_stay_when_a_further_page_comes(page, large):
     page.set_viewport_size({"width": 1280, "height": 3000})
     expect(tiles.nth(count)).to_be_attached()
     page.wait_for_timeout(300)
-    for place in range(8):
-        expect(tiles.nth(place)).to_have_attribute("data-original", SHOWN, timeout=5000)
+    for position in range(8):
+        expect(tiles.nth(position)).to_have_attribute("data-original", SHOWN, timeout=5000)
 
 
 LATE_SIGHT = """
@@ -74,13 +76,13 @@ LATE_SIGHT = """
 """
 
 
-def test_a_busy_browser_that_tells_of_two_moments_at_once_brings_more(page, large):
+def test_a_busy_browser_that_batches_intersection_reports_loads_more(page, large):
     page.add_init_script(LATE_SIGHT)
     page.set_viewport_size({"width": 1280, "height": 400})
     page.goto(large)
     tiles = page.get_by_test_id("tile")
     expect(tiles.first).to_be_visible()
-    for count in (60, 120, 180):  # the tail is far away when it begins, and near before that is told
+    for count in (60, 120, 180):  # the end comes near before its first report of being far arrives
         expect(tiles.nth(count - 10)).to_be_attached()
         page.wait_for_timeout(100)
         page.mouse.wheel(0, 20_000)

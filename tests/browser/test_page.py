@@ -41,7 +41,7 @@ def test_typing_changes_the_pictures_without_enter(page, server):
     expect_first(page, "blue")
 
 
-def test_a_link_with_words_shows_their_answer(page, server):
+def test_a_link_with_words_shows_their_results(page, server):
     page.goto(f"{server}/?q=yellow")
     expect(page.get_by_test_id("search-input")).to_have_value("yellow")
     expect_first(page, "yellow")
@@ -68,7 +68,7 @@ def test_previews_are_painted_before_any_original_arrives(page, server):
     assert page.get_by_test_id("original").first.evaluate(PAINTED)
 
 
-def test_an_older_answer_never_replaces_a_newer_one(page, server):
+def test_an_older_response_never_replaces_a_newer_one(page, server):
     held = []
     page.route("**/api/search?*q=red*", lambda route: held.append(route))
     page.goto(server)
@@ -84,7 +84,7 @@ def test_an_older_answer_never_replaces_a_newer_one(page, server):
     expect(page.get_by_test_id("search-input")).to_have_value("blue")
 
 
-def test_old_pictures_stay_until_the_new_are_there(page, server):
+def test_old_pictures_stay_until_the_new_ones_arrive(page, server):
     page.goto(f"{server}/?q=green")
     expect_first(page, "green")
     held = []
@@ -126,7 +126,7 @@ def test_rows_fill_the_page_and_do_not_overlap(page, server):
             )
 
 
-def test_scrolling_brings_the_rest(page, server):
+def test_scrolling_loads_all_pictures(page, server):
     page.goto(server)
     expect_a_page_of_tiles(page)
     page.mouse.wheel(0, 20_000)
@@ -134,13 +134,13 @@ def test_scrolling_brings_the_rest(page, server):
     assert len(set(tile_names(page))) == 86
 
 
-def test_words_that_are_not_known_are_answered_kindly(page, server):
+def test_unknown_words_show_an_explanation(page, server):
     page.goto(server)
     ask(page, "qwertyuiop")
     expect(page.get_by_text("knows no word")).to_be_visible()
 
 
-def test_an_original_that_is_gone_keeps_its_preview(page, server):
+def test_a_missing_original_keeps_its_preview(page, server):
     page.route("**/api/image/**", lambda route: route.fulfill(status=404, body="gone"))
     page.goto(f"{server}/?q=red")
     expect(page.get_by_test_id("tile").first).to_have_attribute("data-original", "missing")
@@ -161,7 +161,7 @@ def test_the_lightbox_opens_moves_and_closes(page, server):
     expect(box).to_be_hidden()
 
 
-def test_a_slash_goes_to_the_box(page, server):
+def test_slash_focuses_the_box(page, server):
     page.goto(server)
     expect(page.get_by_test_id("tile").first).to_be_visible()
     page.get_by_test_id("tile").first.focus()

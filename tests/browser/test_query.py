@@ -1,4 +1,4 @@
-"""Asking: as one types, by words, pictures and filters, and the way back."""
+"""Queries: typing, words, pictures and filters, and the browser history."""
 
 # ruff: noqa: F811 (fixtures are imported, and named by the tests that use them)
 
@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from snapseek.library import Library
 from tests.conftest import write_pictures
 from tests.support.loopback import Loopback, answer
-from tests.support.page_fixtures import ask, browser, expect_first, page, server  # noqa: F401
+from tests.support.page_fixtures import ask, browser, expect_first, page, server, wait_until  # noqa: F401
 from tests.support.page_server import serving
 
 pytestmark = pytest.mark.browser
@@ -26,9 +26,9 @@ def picture_file(color):
 
 
 def searches(page):
-    """Every search that the page sends from now on, as [address, body]."""
+    """Return the list of every search request that the page sends from now on."""
     sent = []
-    page.on("request", lambda asked: sent.append(asked) if "/api/search" in asked.url else None)
+    page.on("request", lambda request: sent.append(request) if "/api/search" in request.url else None)
     return sent
 
 
@@ -45,7 +45,7 @@ SLOW_RED = """
 """
 
 
-def test_a_slow_first_answer_is_given_up_and_never_shown(page, server):
+def test_a_stale_response_is_aborted_and_never_shown(page, server):
     page.add_init_script(SLOW_RED)
     page.goto(server)
     ask(page, "red")
@@ -59,7 +59,7 @@ def test_a_slow_first_answer_is_given_up_and_never_shown(page, server):
 
 
 def still(page, address):
-    """Opens the page, and then stops its clock: no timer of it runs any more."""
+    """Open the page, then pause its clock, so that none of its timers fires."""
     page.clock.install()
     page.goto(address)
     expect(page.get_by_test_id("tile").first).to_be_visible()
@@ -67,7 +67,7 @@ def still(page, address):
     page.clock.pause_at(page.evaluate("Date.now()") + 1000)
 
 
-def test_typing_asks_once_the_keys_rest_and_enter_at_once(page, server):
+def test_typing_searches_after_a_pause_and_enter_at_once(page, server):
     still(page, server)
     sent = searches(page)
     for typed in ("y", "ye", "yel", "yell", "yellow"):
@@ -83,7 +83,7 @@ def test_typing_asks_once_the_keys_rest_and_enter_at_once(page, server):
     assert len(sent) == 2
 
 
-def test_back_and_forward_lead_through_what_was_chosen(page, server):
+def test_back_and_forward_restore_searches(page, server):
     page.goto(server)
     box = page.get_by_test_id("search-input")
     for words in ("red", "blue"):
@@ -101,7 +101,7 @@ def test_back_and_forward_lead_through_what_was_chosen(page, server):
     assert page.url.endswith("?q=blue")
 
 
-def test_typing_leaves_no_trail(page, server):
+def test_typing_adds_no_history_entry(page, server):
     page.goto(server)
     expect(page.get_by_test_id("tile").first).to_be_visible()
     before = page.evaluate("history.length")
@@ -112,7 +112,7 @@ def test_typing_leaves_no_trail(page, server):
     assert page.evaluate("history.length") == before
 
 
-def test_the_readout_shows_all_parts_of_the_way(page, server):
+def test_the_latency_panel_shows_all_parts(page, server):
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     details = page.get_by_test_id("latency-details")
@@ -120,24 +120,31 @@ def test_the_readout_shows_all_parts_of_the_way(page, server):
         expect(details).to_contain_text(part)
 
 
-def test_a_quicker_model_answers_while_typing_and_the_full_one_on_the_pause(page, server):
+def test_the_fast_encoder_answers_while_typing_and_the_full_model_after_a_pause(page, server):
     def quick(route):
         answer = route.fetch()
         route.fulfill(response=answer, json={**answer.json(), "has_fast": True})
 
     page.route("**/api/info", quick)
-    page.goto(server)
-    expect(page.get_by_test_id("example").first.or_(page.get_by_test_id("tile").first)).to_be_visible()
+    still(page, server)
     page.wait_for_load_state("networkidle")
     sent = searches(page)
-    page.get_by_test_id("search-input").press_sequentially("red", delay=20)
+    for typed in ("r", "re", "red"):
+        ask(page, typed)
+        page.clock.run_for(99)
+    assert sent == []
+    page.clock.run_for(1)
     expect_first(page, "red")
-    page.wait_for_timeout(700)
-    assert ["tower=fast" in asked.url for asked in sent] == [True, False]
+    assert ["tower=fast" in request.url for request in sent] == [True]
+    page.clock.run_for(349)
+    assert len(sent) == 1
+    page.clock.run_for(1)
+    wait_until(page, lambda: len(sent) == 2)
+    assert "tower=fast" not in sent[1].url
 
 
 @pytest.mark.parametrize("color", ["red", "blue"])
-def test_a_chosen_picture_is_made_small_and_asked_with(page, server, color):
+def test_an_uploaded_picture_is_resized_and_searched_with(page, server, color):
     page.goto(server)
     sent = searches(page)
     page.get_by_test_id("image-file").set_input_files(picture_file(color))
@@ -148,7 +155,7 @@ def test_a_chosen_picture_is_made_small_and_asked_with(page, server, color):
     assert len(body["terms"][0]["image"]) < 40_000
 
 
-def test_a_dropped_and_a_pasted_picture_are_asked_with(page, server):
+def test_a_dropped_and_a_pasted_picture_are_searched_with(page, server):
     page.goto(server)
     expect(page.get_by_test_id("tile").first).to_be_visible()
     for kind, color, target in (("drop", "#1020d0", "document.body"), ("paste", "#dc1414", "document")):
@@ -172,7 +179,7 @@ def test_a_dropped_and_a_pasted_picture_are_asked_with(page, server):
     expect_first(page, "red")
 
 
-def test_what_is_no_picture_is_refused_kindly(page, server):
+def test_a_file_that_is_no_picture_shows_an_error(page, server):
     page.goto(server)
     file = {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"}
     page.get_by_test_id("image-file").set_input_files(file)
@@ -221,7 +228,7 @@ def test_filters_are_offered_by_the_library(page, server):
     expect(page.get_by_test_id("filter")).to_have_count(0)
 
 
-def test_typed_operators_are_understood_and_can_be_taken_back(page, server):
+def test_typed_operators_become_chips_that_can_be_removed(page, server):
     page.goto(server)
     ask(page, "red type:webp")
     expect(page.get_by_test_id("parsed-filter")).to_have_text("type:webp")
@@ -231,14 +238,14 @@ def test_typed_operators_are_understood_and_can_be_taken_back(page, server):
     expect_first(page, "red")
 
 
-def test_nothing_that_matches_is_said_and_led_out_of(page, server):
+def test_no_results_offers_a_way_out(page, server):
     page.goto(f"{server}/?q=red&where=type:avif")
     expect(page.get_by_test_id("empty")).to_contain_text("Nothing matches")
     page.get_by_test_id("show-all").click()
     expect(page.get_by_test_id("tile").first).to_be_visible()
 
 
-def test_filters_that_leave_nothing_can_go_without_the_words(page, server):
+def test_filters_without_results_can_be_cleared_alone(page, server):
     page.goto(f"{server}/?q=red&where=type:avif")
     page.get_by_test_id("clear-filters").click()
     expect_first(page, "red")
@@ -246,7 +253,7 @@ def test_filters_that_leave_nothing_can_go_without_the_words(page, server):
     expect(page.get_by_test_id("filter")).to_have_count(0)
 
 
-def test_what_is_pasted_is_asked_without_a_pause(page, server):
+def test_pasted_text_is_searched_without_a_pause(page, server):
     still(page, f"{server}/?q=red")
     box = page.get_by_test_id("search-input")
     sent = searches(page)
@@ -257,10 +264,10 @@ def test_what_is_pasted_is_asked_without_a_pause(page, server):
     box.press("Control+x")
     box.press("Control+v")
     expect_first(page, "green")
-    assert ["q=green&" in asked.url for asked in sent] == [True]
+    assert ["q=green&" in request.url for request in sent] == [True]
 
 
-def test_speed_mode_asks_without_a_pause(page, server):
+def test_speed_mode_searches_without_a_pause(page, server):
     still(page, server)
     page.get_by_test_id("preview-only").click()
     ask(page, "blue")
@@ -270,15 +277,15 @@ def test_speed_mode_asks_without_a_pause(page, server):
 @pytest.fixture(scope="module")
 def linking(tmp_path_factory, encoder):
     """A server that fetches pictures from this machine, and the address of a red one."""
-    place = tmp_path_factory.mktemp("linking")
-    Library.build(write_pictures(place / "pictures"), place / "l", encoder=encoder)
+    directory = tmp_path_factory.mktemp("linking")
+    Library.build(write_pictures(directory / "pictures"), directory / "l", encoder=encoder)
     red = io.BytesIO()
     Image.new("RGB", (90, 60), "#dc1414").save(red, "PNG")
     with (
         Loopback({"red.png": answer(body=red.getvalue())}) as web,
-        serving(place / "l", "tests.support.linking_server") as at,
+        serving(directory / "l", "tests.support.linking_server") as address,
     ):
-        yield at, web.url("red.png")
+        yield address, web.url("red.png")
 
 
 HAND_OVER = """([kind, address]) => {
@@ -290,7 +297,7 @@ HAND_OVER = """([kind, address]) => {
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_a_linked_picture_is_fetched_by_the_server_and_asked_with(page, linking, kind):
+def test_a_linked_picture_is_fetched_by_the_server_and_searched_with(page, linking, kind):
     server, picture = linking
     page.goto(server)
     expect(page.get_by_test_id("latency")).to_contain_text("pictures")
@@ -303,14 +310,14 @@ def test_a_linked_picture_is_fetched_by_the_server_and_asked_with(page, linking,
     expect_first(page, "red")
 
 
-def test_a_link_that_leads_into_this_machine_is_refused_kindly(page, server):
+def test_a_link_to_a_loopback_address_shows_an_error(page, server):
     page.goto(server)
     expect(page.get_by_test_id("latency")).to_contain_text("pictures")
     page.evaluate(HAND_OVER, ["paste", "http://127.0.0.1:9/red.png"])
     expect(page.get_by_test_id("error")).to_contain_text("cannot search by the picture at that url")
 
 
-def test_words_and_pictures_are_asked_together(page, server):
+def test_words_and_pictures_are_searched_together(page, server):
     page.goto(f"{server}/?q=red+yellow")
     expect(page.get_by_test_id("tile").first).to_be_visible()
     page.get_by_test_id("image-file").set_input_files(picture_file("#00ff00"))
@@ -326,7 +333,7 @@ def test_words_and_pictures_are_asked_together(page, server):
     expect(page.get_by_test_id("term")).to_contain_text("mine.png")
 
 
-def test_the_way_back_brings_chips_and_filters_again(page, server):
+def test_going_back_restores_chips_and_filters(page, server):
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     page.keyboard.press("Shift+Enter")
@@ -353,7 +360,7 @@ def test_the_way_back_brings_chips_and_filters_again(page, server):
     expect_first(page, "blue")
 
 
-def test_a_link_with_chips_and_filters_shows_their_answer(page, server):
+def test_a_link_with_chips_and_filters_shows_their_results(page, server):
     page.goto(f"{server}/?term=1:words:red+yellow&term=-1:words:green")
     expect(page.get_by_test_id("term")).to_have_count(2)
     expect_first(page, "red")
@@ -382,7 +389,7 @@ def test_a_reload_right_after_the_last_key_loses_nothing(page, server, never):
     assert page.url.endswith("?q=red")
 
 
-def test_who_leaves_right_after_the_last_key_comes_back_to_it(page, server):
+def test_leaving_right_after_the_last_key_loses_nothing(page, server):
     still(page, f"{server}/?q=green")
     ask(page, "red")
     page.goto(f"{server}/api/docs")

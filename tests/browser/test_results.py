@@ -1,4 +1,4 @@
-"""Looking: results, speed mode, the opened picture, and the chosen ones."""
+"""Results, speed mode, the lightbox and the selection."""
 
 # ruff: noqa: F811 (fixtures are imported, and named by the tests that use them)
 
@@ -14,7 +14,7 @@ from tests.support.page_fixtures import ask, browser, expect_first, page, server
 pytestmark = pytest.mark.browser
 
 
-def test_speed_mode_asks_for_no_original_and_counts(page, server):
+def test_speed_mode_requests_no_originals_and_counts_searches(page, server):
     page.goto(server)
     expect(page.get_by_test_id("tile").first).to_be_visible()
     page.get_by_test_id("tile").first.focus()
@@ -22,7 +22,9 @@ def test_speed_mode_asks_for_no_original_and_counts(page, server):
     expect(page.get_by_test_id("preview-only")).to_have_attribute("aria-pressed", "true")
     page.wait_for_load_state("networkidle")
     originals = []
-    page.on("request", lambda asked: originals.append(asked.url) if "/api/image/" in asked.url else None)
+    page.on(
+        "request", lambda request: originals.append(request.url) if "/api/image/" in request.url else None
+    )
     for word in ("red", "green", "blue"):
         ask(page, word)
         expect_first(page, word)
@@ -33,12 +35,12 @@ def test_speed_mode_asks_for_no_original_and_counts(page, server):
     assert float(page.get_by_test_id("rate").inner_text().split()[0]) > 0
 
 
-def test_near_duplicates_are_folded(page, server):
+def test_near_duplicates_are_grouped(page, server):
     page.goto(f"{server}/?q=red")
     expect(page.get_by_test_id("duplicates").first).to_have_text(re.compile(r"\+\d+ similar"))
 
 
-def test_near_duplicates_are_unfolded_in_place_and_folded_again(page, server):
+def test_near_duplicates_expand_in_place_and_collapse(page, server):
     page.goto(f"{server}/?q=red")
     head = page.locator("li", has=page.get_by_test_id("duplicates")).first
     fold = head.get_by_test_id("duplicates")
@@ -60,7 +62,7 @@ def test_near_duplicates_are_unfolded_in_place_and_folded_again(page, server):
     expect(page.get_by_test_id("tile")).to_have_count(before)
 
 
-def test_near_duplicates_are_unfolded_by_the_keyboard_and_the_focus_stays(page, server):
+def test_near_duplicates_expand_by_keyboard_and_keep_the_focus(page, server):
     page.goto(f"{server}/?q=red")
     group = page.locator("li", has=page.get_by_test_id("duplicates")).first
     fold, head = group.get_by_test_id("duplicates"), group.get_by_test_id("tile")
@@ -81,7 +83,7 @@ def test_near_duplicates_are_unfolded_by_the_keyboard_and_the_focus_stays(page, 
     expect(fold).to_be_focused()
 
 
-def test_weak_matches_are_divided_off(page, server):
+def test_weak_matches_are_separated(page, server):
     def weak(route):
         answer = route.fetch()
         route.fulfill(response=answer, json={**answer.json(), "weak_from": 2})
@@ -101,7 +103,7 @@ def test_captions_and_scores_come_on_demand(page, server):
     expect(page.get_by_test_id("score").first).to_have_text(re.compile(r"^-?\d\.\d{3}$"))
 
 
-def test_originals_send_no_referrer_and_are_let_go_of_far_away(page, server):
+def test_originals_send_no_referrer_and_are_unloaded_far_away(page, server):
     page.set_viewport_size({"width": 500, "height": 400})
     page.goto(server)
     first = page.get_by_test_id("tile").first
@@ -115,7 +117,7 @@ def test_originals_send_no_referrer_and_are_let_go_of_far_away(page, server):
     expect(first.get_by_test_id("original")).to_have_count(1)
 
 
-def test_an_original_stays_though_its_tile_was_far_away_for_a_moment(page, server):
+def test_an_original_stays_if_its_tile_was_far_away_for_a_moment(page, server):
     page.goto(server)
     first = page.get_by_test_id("tile").first
     expect(first).to_have_attribute("data-original", re.compile("shown|faded-in"))
@@ -136,7 +138,7 @@ def opened(page, server):
     return box
 
 
-def test_the_lightbox_shows_record_and_neighbours(page, server):
+def test_the_lightbox_shows_metadata_and_similar_pictures(page, server):
     box = opened(page, server)
     expect(box.get_by_test_id("metadata")).to_contain_text("webp")
     neighbour = box.get_by_test_id("similar-pictures").get_by_role("button").first
@@ -145,14 +147,14 @@ def test_the_lightbox_shows_record_and_neighbours(page, server):
     expect(box).to_have_attribute("aria-label", name)
 
 
-def test_s_asks_for_the_like_of_the_opened_picture(page, server):
+def test_s_finds_pictures_similar_to_the_opened_one(page, server):
     box = opened(page, server)
     page.keyboard.press("s")
     expect(box).to_be_hidden()
     expect(page.get_by_test_id("term")).to_contain_text("like this")
 
 
-def test_d_downloads_f_fills_the_screen_and_slash_asks(page, server):
+def test_d_downloads_f_is_full_screen_and_slash_focuses_the_box(page, server):
     box = opened(page, server)
     with page.expect_download() as download:
         page.keyboard.press("d")
@@ -175,7 +177,7 @@ SWIPE = """(box, [from, to]) => {
 }"""
 
 
-def test_a_swipe_turns_the_page(page, server):
+def test_a_swipe_shows_the_next_picture(page, server):
     box = opened(page, server)
     box.evaluate(SWIPE, [300, 100])
     expect(box).not_to_have_attribute("aria-label", re.compile("blue"))
@@ -184,7 +186,7 @@ def test_a_swipe_turns_the_page(page, server):
 
 
 @pytest.mark.parametrize("kind", ["paths", "csv", "json"])
-def test_the_chosen_are_exported(page, server, kind, tmp_path):
+def test_the_selection_is_exported(page, server, kind, tmp_path):
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     page.get_by_test_id("tile").first.focus()
@@ -214,7 +216,7 @@ def test_right_to_left_words_and_reduced_motion(page, server):
     assert all(float(part.rstrip("s")) < 0.001 for part in duration.split(", "))
 
 
-def test_an_original_that_comes_at_once_is_shown_at_once_and_a_late_one_fades_in(page, server):
+def test_an_original_fades_in_only_if_it_is_late(page, server):
     held = {}
     page.clock.install()
     page.goto(f"{server}/?q=qwertyuiop")  # no word that is known: no picture is there before
@@ -236,7 +238,7 @@ def test_an_original_that_comes_at_once_is_shown_at_once_and_a_late_one_fades_in
             if path in held:
                 return held.pop(path).continue_()
             page.wait_for_timeout(20)
-        raise AssertionError(f"{path} was not asked for")
+        raise AssertionError(f"{path} was not requested")
 
     in_time, late = page.get_by_test_id("tile").nth(0), page.get_by_test_id("tile").nth(1)
     release(in_time)
@@ -249,7 +251,7 @@ def test_an_original_that_comes_at_once_is_shown_at_once_and_a_late_one_fades_in
     page.unroute_all(behavior="ignoreErrors")
 
 
-def test_originals_come_lazily_and_after_all_else(page, server):
+def test_originals_load_lazily_and_last(page, server):
     page.goto(f"{server}/?q=red")
     original = page.get_by_test_id("original").first
     expect(original).to_have_attribute("loading", "lazy")
@@ -289,14 +291,14 @@ def test_the_lightbox_shows_the_original_and_goes_both_ways(page, server):
     expect(page.get_by_test_id("tile").first).to_be_focused()
 
 
-def test_an_original_that_is_gone_is_told_in_the_lightbox(page, server):
+def test_a_missing_original_is_reported_in_the_lightbox(page, server):
     page.route("**/api/image/**", lambda route: route.fulfill(status=404, body="gone"))
     box = opened(page, server)
     expect(box).to_contain_text("The original cannot be shown. This is its preview.")
     assert box.locator("img.preview").evaluate("image => image.naturalWidth") > 0
 
 
-def test_esc_lets_the_chosen_go(page, server):
+def test_escape_clears_the_selection(page, server):
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     page.get_by_test_id("tile").first.click(modifiers=["Shift"])
@@ -307,7 +309,7 @@ def test_esc_lets_the_chosen_go(page, server):
     expect(page.get_by_test_id("selection-bar")).to_have_count(0)
 
 
-def test_c_shows_captions_and_s_asks_for_the_like_of_a_tile(page, server):
+def test_c_shows_captions_and_s_finds_pictures_similar_to_a_tile(page, server):
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     page.get_by_test_id("tile").first.focus()
@@ -317,7 +319,7 @@ def test_c_shows_captions_and_s_asks_for_the_like_of_a_tile(page, server):
     expect(page.get_by_test_id("term")).to_contain_text("like this")
 
 
-def test_arrows_lead_from_the_box_through_the_tiles_and_back(page, server):
+def test_arrow_keys_move_from_the_box_through_the_tiles_and_back(page, server):
     page.goto(server)
     expect(page.get_by_test_id("tile").nth(1)).to_be_visible()
     page.keyboard.press("ArrowDown")

@@ -1,4 +1,4 @@
-"""What docs/SEARCH.md says can be asked, can."""
+"""Every query and example of docs/SEARCH.md works."""
 
 import re
 from pathlib import Path
@@ -24,13 +24,13 @@ def rows(section):
     return [line.split("|")[1].strip() for line in part.splitlines() if line.startswith("| `")]
 
 
-def test_every_query_of_words_is_understood():
+def test_every_example_query_parses():
     for cell in rows("Words"):
         (query,) = re.findall("`([^`]+)`", cell)
         assert parse(query)
 
 
-def test_every_filter_is_understood(library):
+def test_every_example_filter_parses(library):
     kinds = library.snapshot().kinds
     cells = rows("Filters")
     filters = [text for cell in cells for text in re.findall("`([^`]+)`", cell)]
@@ -41,7 +41,7 @@ def test_every_filter_is_understood(library):
         typecheck(tree, kinds)
 
 
-def test_every_operator_is_told():
+def test_every_operator_is_documented():
     named = {
         re.match(r"-?(\w+):", text)[1] for cell in rows("Filters") for text in re.findall("`([^`]+)`", cell)
     }

@@ -39,7 +39,7 @@ def test_search_prints_score_and_path(indexed, capsys):
     assert path == str(indexed / "red.jpg")
 
 
-def test_search_takes_terms_as_a_shell_gives_them(indexed, capsys):
+def test_search_takes_terms_as_shell_arguments(indexed, capsys):
     line = ["search", "-k", "1", "--paths", "--library", str(indexed)]
     for words, name in [
         (["red", "+", "green", "+", "white"], "yellow.gif"),
@@ -52,9 +52,9 @@ def test_search_takes_terms_as_a_shell_gives_them(indexed, capsys):
         assert capsys.readouterr().out.strip().endswith(name)
 
 
-def test_a_malformed_query_is_a_sentence(indexed, capsys):
+def test_a_malformed_query_prints_one_line(indexed, capsys):
     assert main(["search", "red +", "--library", str(indexed)]) == 1
-    assert "snapseek: expected a term after the operator" in capsys.readouterr().err
+    assert "expected a term" in capsys.readouterr().err
 
 
 def test_an_error_is_printed_with_its_hint(folder, capsys):
@@ -71,21 +71,21 @@ def test_search_prints_paths(indexed):
     assert answer.stdout == os.fsencode(indexed / "deep" / "blue.webp") + b"\n"
 
 
-def test_search_is_narrowed_and_ordered(indexed, capsys):
-    place = ["--library", str(indexed)]
-    assert main(["search", "red in:deep", "--where", "type:gif,webp -name:blue", *place]) == 0
+def test_search_filters_and_sorts(indexed, capsys):
+    library_option = ["--library", str(indexed)]
+    assert main(["search", "red in:deep", "--where", "type:gif,webp -name:blue", *library_option]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith("yellow.gif")
-    assert main(["search", "in:/", "--sort", "newest", "--paths", *place]) == 0
+    assert main(["search", "in:/", "--sort", "newest", "--paths", *library_option]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(PICTURES)
-    assert main(["search", "type:png", *place]) == 0
+    assert main(["search", "type:png", *library_option]) == 0
     assert capsys.readouterr().out.startswith("       /")
-    assert main(["search", "green", "--mode", "words", "--paths", *place]) == 0
+    assert main(["search", "green", "--mode", "words", "--paths", *library_option]) == 0
     assert capsys.readouterr().out.splitlines()[0].endswith("green.png")
-    assert main(["search", "red", "--min-score", "2", "--fold", *place]) == 0
+    assert main(["search", "red", "--min-score", "2", "--fold", *library_option]) == 0
     assert capsys.readouterr().out == ""
-    assert main(["search", "red", "--where", "a dog", *place]) == 1
-    assert "expected filters such as year:2020" in capsys.readouterr().err
+    assert main(["search", "red", "--where", "a dog", *library_option]) == 1
+    assert "expected filters" in capsys.readouterr().err
 
 
 def test_search_prints_json(indexed, capsys):
@@ -109,13 +109,13 @@ def test_info(indexed, capsys):
     assert str(indexed) in out
 
 
-def test_import_and_search_what_was_imported(tmp_path, tiny_model, capsys):
+def test_imported_vectors_are_searched(tmp_path, tiny_model, capsys):
     folder = write_embeddings(tmp_path / "laion", unit_rows(5, dim=3))
-    place = ["--library", str(tmp_path / "l")]
-    assert main(["import", str(folder), "--model", str(tiny_model), *place]) == 0
+    library_option = ["--library", str(tmp_path / "l")]
+    assert main(["import", str(folder), "--model", str(tiny_model), *library_option]) == 0
     assert capsys.readouterr().err.splitlines()[-1].startswith("5 pictures, ")
-    assert main(["search", "red", "-k", "5", "--paths", *place]) == 0
-    assert main(["search", "red", "-k", "1", *place]) == 0
+    assert main(["search", "red", "-k", "5", "--paths", *library_option]) == 0
+    assert main(["search", "red", "-k", "1", *library_option]) == 0
     assert "https://pictures.example/0-" in capsys.readouterr().out
 
 
@@ -138,7 +138,7 @@ def same_handler():
     signal.signal(signal.SIGINT, handler)
 
 
-def test_serve_opens_the_browser_only_when_asked(indexed, monkeypatch):
+def test_serve_opens_the_browser_only_with_its_option(indexed, monkeypatch):
     served = []
     monkeypatch.setattr(
         "snapseek.server.serve", lambda library, **options: served.append(options["open_browser"])
@@ -148,12 +148,12 @@ def test_serve_opens_the_browser_only_when_asked(indexed, monkeypatch):
     assert served == [False, True]
 
 
-def test_several_folders_need_a_place(folder, tiny_model, capsys):
+def test_several_folders_need_a_library_option(folder, tiny_model, capsys):
     assert main(["index", str(folder), str(folder), "--model", str(tiny_model)]) == 1
     assert "--library" in capsys.readouterr().err
 
 
-def test_a_stop_is_a_sentence(folder, tiny_model, monkeypatch, capsys):
+def test_an_interrupt_prints_one_line(folder, tiny_model, monkeypatch, capsys):
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
@@ -173,7 +173,7 @@ def test_a_stop_is_a_sentence(folder, tiny_model, monkeypatch, capsys):
         ["search", "red", "-k", "0"],
     ],
 )
-def test_a_misuse_shows_the_usage(arguments, capsys):
+def test_wrong_arguments_show_the_usage(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
@@ -198,7 +198,7 @@ def test_export_writes_a_file_or_stdout(indexed, tmp_path, capsys):
     assert [json.loads(found)["id"] for found in answer.stdout.splitlines()] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_reader_that_has_enough_is_no_error(indexed):
+def test_a_closed_pipe_is_no_error(indexed):
     command = [sys.executable, "-m", "snapseek", "search", "red", "--json", "--library", str(indexed)]
     reading, writing = os.pipe()
     os.close(reading)
@@ -219,28 +219,28 @@ def test_a_library_follows_its_folder(indexed, capsys):
     assert "7 unchanged" in capsys.readouterr().err
 
 
-def test_pictures_are_taken_in_and_out(indexed, tmp_path, capsys):
+def test_pictures_are_added_and_removed(indexed, tmp_path, capsys):
     other = tmp_path / "elsewhere"
     other.mkdir()
     shutil.copy(indexed / "red.jpg", other / "second.jpg")
-    place = ["--library", str(indexed)]
-    assert main(["add", str(other), *place]) == 0
+    library_option = ["--library", str(indexed)]
+    assert main(["add", str(other), *library_option]) == 0
     assert "7 pictures, " in capsys.readouterr().err
-    assert main(["remove", "1", str(other), *place]) == 0
+    assert main(["remove", "1", str(other), *library_option]) == 0
     said = capsys.readouterr().err
     assert "2 pictures removed; their files stay" in said
     assert (other / "second.jpg").exists()
     assert "5 pictures, " in said
-    assert main(["remove", "999", *place]) == 1
+    assert main(["remove", "999", *library_option]) == 1
     assert "999" in capsys.readouterr().err
 
 
-def test_an_index_says_what_it_left_as_it_was(indexed, tiny_model, capsys):
+def test_an_index_reports_unchanged_pictures(indexed, tiny_model, capsys):
     assert main(["index", str(indexed), "--model", str(tiny_model)]) == 0
     assert "6 unchanged" in capsys.readouterr().err
 
 
-def test_damage_is_found_and_taken_out(indexed, capsys):
+def test_damage_is_found_and_repaired(indexed, capsys):
     assert main(["verify", str(indexed)]) == 0
     assert "no problems found" in capsys.readouterr().err
     (shard,) = (indexed / ".snapseek" / "shards").glob("*.snap")
@@ -252,12 +252,12 @@ def test_damage_is_found_and_taken_out(indexed, capsys):
     assert shard.name in found.out
     assert "snapseek repair" in found.err
     assert main(["repair", str(indexed)]) == 0
-    assert "6 pictures are embedded again by: snapseek sync" in capsys.readouterr().err
+    assert "snapseek sync" in capsys.readouterr().err
     assert main(["sync", "--library", str(indexed)]) == 0
     assert main(["verify", str(indexed)]) == 0
 
 
-def test_parts_are_merged(indexed, capsys):
+def test_compact_merges_shards(indexed, capsys):
     shutil.copy(indexed / "red.jpg", indexed / "more.jpg")
     assert main(["sync", "--library", str(indexed)]) == 0
     assert main(["remove", "2", "--library", str(indexed)]) == 0
@@ -284,7 +284,7 @@ def test_an_empty_path_is_not_this_folder(arguments, capsys, tmp_path, monkeypat
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
-    assert "expected a path, got an empty text" in capsys.readouterr().err
+    assert "expected a path" in capsys.readouterr().err
 
 
 def test_a_misspelt_command_is_named(capsys, monkeypatch, tmp_path):
@@ -302,13 +302,13 @@ def test_a_misspelt_command_is_named(capsys, monkeypatch, tmp_path):
         assert said in capsys.readouterr().err
 
 
-def test_what_is_not_there_is_said_before_a_model_is_fetched(tmp_path, monkeypatch, capsys):
+def test_a_missing_path_is_reported_before_a_model_is_fetched(tmp_path, monkeypatch, capsys):
     def load(*arguments, **options):
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr("snapseek.models.Encoder.load", load)
     assert main(["index", str(tmp_path / "gone")]) == 1
-    assert "expected a folder with pictures, found nothing at" in capsys.readouterr().err
+    assert "expected a folder with pictures" in capsys.readouterr().err
     assert main(["import", str(tmp_path), "--model", "openclip-vit-b-32"]) == 1
     assert "expected vectors in" in capsys.readouterr().err
 
@@ -321,7 +321,7 @@ def test_what_is_not_there_is_said_before_a_model_is_fetched(tmp_path, monkeypat
         ("snapseek.library", b"snapseek: stopped; nothing half-written stays\n"),
     ],
 )
-def test_a_stop_while_the_command_loads_is_no_traceback(module, printed, tmp_path):
+def test_an_interrupt_while_the_command_loads_is_no_traceback(module, printed, tmp_path):
     code = f"""
 import sys
 class Stop:
@@ -337,13 +337,13 @@ import snapseek.__main__
     assert (stopped.returncode, stopped.stderr) == (130, printed)
 
 
-def test_an_import_without_addresses_says_so(tmp_path, tiny_model, capsys):
+def test_an_import_without_urls_is_reported(tmp_path, tiny_model, capsys):
     write_embeddings(tmp_path, unit_rows(3, 3), URL=pa.array([1, 2, 3]))
     assert main(["import", str(tmp_path), "--model", str(tiny_model)]) == 0
-    assert "expected a column of addresses, such as url" in capsys.readouterr().err
+    assert "expected a column of" in capsys.readouterr().err
 
 
-def test_names_cannot_end_a_line_or_command_the_terminal(folder, tiny_model, capsys):
+def test_control_characters_of_names_are_escaped(folder, tiny_model, capsys):
     (folder / "red.jpg").rename(folder / "red\n\x1b[31m.jpg")
     (folder / "broken\n.jpg").write_bytes(b"")
     assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
@@ -353,7 +353,7 @@ def test_names_cannot_end_a_line_or_command_the_terminal(folder, tiny_model, cap
     assert "/broken\\n.jpg: the file is empty\n" in capsys.readouterr().out
 
 
-def test_an_output_that_lacks_letters_is_no_error(folder, tiny_model):
+def test_an_output_encoding_without_a_letter_is_no_error(folder, tiny_model):
     (folder / "red.jpg").rename(folder / "röt.jpg")
     assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
     line = [sys.executable, "-m", "snapseek", "search", "red", "-k", "1", "--library", str(folder)]
@@ -364,28 +364,28 @@ def test_an_output_that_lacks_letters_is_no_error(folder, tiny_model):
     assert json.loads(said[1].stdout)[0]["meta"]["name"] == "röt.jpg"
 
 
-def test_a_folder_that_moved_is_told(indexed, tiny_model, capsys):
+def test_a_moved_folder_is_reported(indexed, tiny_model, capsys):
     moved = indexed.rename(indexed.with_name("moved"))
     assert main(["index", str(moved), "--model", str(tiny_model)]) == 0
     said = capsys.readouterr().err
-    assert f"the library also has pictures of {indexed}, which is missing. If it has moved: " in said
+    assert f"pictures of {indexed}, which is missing" in said
     assert main(["remove", str(indexed), "--library", str(moved)]) == 0
     assert "6 pictures, " in capsys.readouterr().err
 
 
-def test_the_way_to_what_failed_is_whole(folder, tiny_model, capsys):
+def test_the_path_of_a_failure_is_complete(folder, tiny_model, capsys):
     (folder / "broken.jpg").write_bytes(b"")
     assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
     assert f"1 could not be read (snapseek info {folder}/.snapseek --failed)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("line", [["index"], ["info"], ["models", "check"], ["import", "--model", "starter"]])
-def test_a_path_that_cannot_be_looked_at_is_a_sentence(line, tmp_path, capsys):
+def test_an_inaccessible_path_prints_one_line(line, tmp_path, capsys):
     assert main([*line, str(tmp_path / ("a" * 300))]) == 1
     assert f"snapseek: cannot read {tmp_path}/aaa" in capsys.readouterr().err
 
 
-def test_a_word_too_long_for_a_name_is_a_stranger(capsys):
+def test_a_word_too_long_for_a_file_name_is_an_unknown_command(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["a" * 300])
     assert stop.value.code == 2

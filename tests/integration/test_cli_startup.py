@@ -1,4 +1,4 @@
-"""What a command imports, and so how long it takes to start."""
+"""Modules that a command imports at start-up."""
 
 import os
 import subprocess

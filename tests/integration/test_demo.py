@@ -1,4 +1,4 @@
-"""The demo pictures: credited one by one, rightly licensed, of the right size, and good as previews."""
+"""The demo pictures: credited one by one, with a known licence, of the right size, with faithful previews."""
 
 import csv
 from functools import cache

@@ -37,8 +37,8 @@ def resource_file(files: dict[str, bytes], *, packed: bool) -> bytes:
         for name, content in files.items()
     ]
     tree = b"".join(nodes)
-    at = 20
-    header = struct.pack(">4I", 1, at, at + len(tree), at + len(tree) + data.tell())
+    begin = 20
+    header = struct.pack(">4I", 1, begin, begin + len(tree), begin + len(tree) + data.tell())
     return b"qres" + header + tree + data.getvalue() + names.getvalue()
 
 

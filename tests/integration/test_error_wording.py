@@ -229,7 +229,7 @@ WORDING = [
 @pytest.mark.parametrize(
     ("call", "kind", "message"), WORDING, ids=[message[:70] for _, _, message in WORDING]
 )
-def test_wording(call, kind, message):
+def test_the_message_is_made_of_the_fields(call, kind, message):
     with pytest.raises(errors.SnapseekError) as caught:
         call()
     error = caught.value

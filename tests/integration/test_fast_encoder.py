@@ -1,4 +1,4 @@
-"""`tower=fast` asks the student, `full` the model itself: in Python, over HTTP, in the command."""
+"""`tower=fast` uses the student, `full` the model itself: in Python, over HTTP, in the command."""
 
 import pytest
 from starlette.testclient import TestClient
@@ -15,7 +15,7 @@ from tests.support.tiny_model import write_tiny_model
 
 @pytest.fixture
 def taught(tmp_path, encoder):
-    """A library with a student whose weights are random: it answers otherwise than its teacher."""
+    """A library with a student of random weights, whose results differ from those of its teacher."""
     library = Library.build(write_pictures(tmp_path / "pictures"), tmp_path / "library", encoder=encoder)
     write_student(tmp_path / "library" / "student", static_weights(5), encoder, {})
     return library
@@ -25,7 +25,7 @@ def scores(hits):
     return [hit.score for hit in hits]
 
 
-def test_fast_is_the_student_beside_and_full_the_model(taught, tmp_path, encoder):
+def test_fast_uses_the_student_and_full_the_model(taught, tmp_path, encoder):
     student = Library.open(tmp_path / "library", encoder=Encoder.load(tmp_path / "library" / "student"))
     assert scores(taught.search("red", tower="fast")) == scores(student.search("red"))
     assert scores(taught.search("red")) == scores(taught.search("red", tower="full"))
@@ -90,7 +90,7 @@ def test_serve_takes_a_student_in_place_of_the_model(library, tmp_path, encoder,
     assert "was made by" in capsys.readouterr().err
 
 
-def test_distil_needs_a_place(tiny_model, capsys):
+def test_distil_needs_an_output_option(tiny_model, capsys):
     assert main(["distil", str(tiny_model)]) == 1
     assert "expected --out DIR" in capsys.readouterr().err
 

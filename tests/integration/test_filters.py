@@ -24,12 +24,12 @@ OWN = {
     "created": pa.date32(),
     "note": pa.dictionary(pa.int8(), pa.string()),
 }
-TEXTS = ["", "Été à la mer", "red door", "Red-doors!", "a door, red", "IMG_20.jpg", "20", "東京の海", "red"]
+TEXTS = ["", "Été à la mer", "red gate", "Red-gates!", "a gate, red", "IMG_20.jpg", "20", "東京の海", "red"]
 FOLDERS = ["", "holiday", "Holiday/beach", "2019/holiday", "holidays", "2019"]
 MOMENTS = [datetime(2019, 12, 31, 23, 59, 59, 999999, UTC), datetime(2020, 1, 1, tzinfo=UTC)]
 MOMENTS += [datetime(2020, 2, 29, 12, tzinfo=UTC), datetime(2023, 6, 1, 8, 30, tzinfo=UTC)]
 KINDS = ["jpeg", "png", "webp"]
-TAGS = ["beach", "Beach", "draft", "été", "red door"]
+TAGS = ["beach", "Beach", "draft", "été", "red gate"]
 LICENCES = ["CC0", "cc0", "CC BY", "all rights"]
 
 
@@ -68,7 +68,7 @@ RECORDS = st.fixed_dictionaries(
 ORDERED = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
 DATES = st.sampled_from(["2019", "2020", "2020-01", "2020-02-29", "2019-12-31", "2023-06-01"])
 NUMBERS = st.sampled_from([0, 1, 1000, 0.5, -1.25, 7, 500_000, 2**40, 2**70, -(2**70), 127, -128.5, 1e20])
-WORDS = st.sampled_from(["red door", "RED", "door", "doo*", "ete", "20", "海", "nothing", "red d*", "à la"])
+WORDS = st.sampled_from(["red gate", "RED", "gate", "doo*", "ete", "20", "海", "nothing", "red d*", "à la"])
 
 
 def condition(columns, operators, values):
@@ -121,11 +121,11 @@ TREES = st.recursive(
 
 @pytest.fixture(scope="module")
 def store_of(tmp_path_factory):
-    place = tmp_path_factory.mktemp("records")
+    directory = tmp_path_factory.mktemp("records")
     schema = pa.schema([*SCHEMA, *(pa.field(name, kind) for name, kind in OWN.items())])
 
     def write(records):
-        path = place / f"{len(list(place.iterdir()))}.arrow"
+        path = directory / f"{len(list(directory.iterdir()))}.arrow"
         writer = RecordWriter(path, schema)
         for number, record in enumerate(records):
             writer.append(record | {"id": number})
@@ -142,7 +142,7 @@ def found_rows(tree, store):
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(records=st.lists(RECORDS, max_size=12), trees=st.lists(TREES, min_size=1, max_size=6))
-def test_a_filter_says_what_the_oracle_says(store_of, records, trees):
+def test_a_filter_matches_what_the_oracle_matches(store_of, records, trees):
     store = store_of(records)
     for tree in trees:
         expected = [number for number, record in enumerate(records) if holds(tree, record)]
@@ -150,7 +150,7 @@ def test_a_filter_says_what_the_oracle_says(store_of, records, trees):
 
 
 def rewritten(tree, order):
-    """Another way to write the same: parts in another order and nested, conditions negated twice."""
+    """Return an equivalent filter: parts reordered and nested, conditions negated twice."""
     match tree:
         case And(parts) | Or(parts):
             kind = type(tree)
@@ -164,7 +164,7 @@ def rewritten(tree, order):
 
 
 def mirrored(tree):
-    """The same by De Morgan: both with nots inside and the other kind of list."""
+    """Return an equivalent filter by De Morgan's laws."""
     match tree:
         case And(parts):
             return Not(Or(tuple(Not(mirrored(part)) for part in parts)))
@@ -178,7 +178,7 @@ def mirrored(tree):
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(records=st.lists(RECORDS, max_size=8), tree=TREES, order=st.randoms())
-def test_however_it_is_written_a_filter_says_the_same(store_of, records, tree, order):
+def test_equivalent_filters_match_the_same(store_of, records, tree, order):
     store = store_of(records)
     expected = found_rows(tree, store)
     assert found_rows(rewritten(tree, order), store) == expected
@@ -196,7 +196,7 @@ SAME = [
     ("-orientation:portrait", {"not": {"orientation": "portrait"}}, {"orientation": {"!=": "portrait"}}),
     ("camera:x100", {"camera": {"contains": "X100*"}}, 'camera:"X100"'),
     ("tag:beach -tag:draft", {"tags": "BEACH", "not": {"tag": "draft"}}, "- tag:draft tag:Beach"),
-    ('caption:"red door"', {"caption": {"contains": "Red  door!"}}, 'caption:~"RED-door"'),
+    ('caption:"red gate"', {"caption": {"contains": "Red  gate!"}}, 'caption:~"RED-gate"'),
     ("near:48.85,2.35,5km", {"near": [48.85, 2.35, 5]}, "near:48.85,2.35,5000m"),
     ("rating:>3", {"rating": {">": 3}}, {"rating": {">=": 4}}),
     ("rating:3..5", {"rating": {">=": 3, "<=": 5}}, {"rating": [3, 4, 5]}),
@@ -209,7 +209,7 @@ SAME = [
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(records=st.lists(RECORDS, min_size=4, max_size=16))
-def test_text_and_mapping_say_the_same(store_of, records):
+def test_text_and_mapping_match_the_same(store_of, records):
     store = store_of(records)
     for ways in SAME:
         trees = [
@@ -225,7 +225,7 @@ NAMES = ["rating", "aesthetic", "caption", "tags", "created", "public", "note", 
 
 @settings(max_examples=200, deadline=None)
 @given(name=st.sampled_from(NAMES), value=HOSTILE)
-def test_no_value_does_harm(empty_store, name, value):
+def test_any_text_parses_or_is_refused(empty_store, name, value):
     for text in (f"{name}:{value}", f'-{name}:"{value}"'):
         try:
             tree = typecheck(parse_filter(text, empty_store.kinds), empty_store.kinds)
@@ -240,7 +240,7 @@ def test_no_value_does_harm(empty_store, name, value):
     operator=st.sampled_from(OPERATORS),
     value=st.one_of(HOSTILE, st.floats(), st.integers(), st.booleans(), st.lists(st.integers(), max_size=2)),
 )
-def test_no_mapping_does_harm(empty_store, column, operator, value):
+def test_any_mapping_parses_or_is_refused(empty_store, column, operator, value):
     try:
         tree = typecheck(from_mapping({column: {operator: value}}), empty_store.kinds)
     except InputError:

@@ -1,4 +1,4 @@
-"""Files that were written once are opened, verified and answer to the bit, whatever the code has become."""
+"""Golden files open, verify and return the recorded results to the bit."""
 
 import shutil
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_the_version_that_is_written_now_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_answers_are_those_of_then(path: Path) -> None:
+def test_results_equal_the_recorded_ones(path: Path) -> None:
     assert path.parent.name == f"version-{version_of(path)}"
     index = VectorIndex.open(path)
     index.verify()
@@ -57,7 +57,7 @@ def test_answers_are_those_of_then(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_a_changed_bit_is_seen(path: Path, tmp_path: Path) -> None:
+def test_a_flipped_bit_is_detected(path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "a.snap"
     shutil.copyfile(path, copy)
     data = bytearray(copy.read_bytes())

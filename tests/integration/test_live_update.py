@@ -1,4 +1,4 @@
-"""A library changes while it is served: no error, and no answer that mixes two of its states."""
+"""A library changes while it is served: no error, and no response that mixes two versions."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +12,13 @@ PLAN = Plan(first=60, added=120, removed=24, rounds=6, clients=3, pause_s=0.005)
 
 
 @pytest.mark.slow
-def test_every_answer_is_of_one_state(tmp_path):
+def test_every_response_is_of_one_version(tmp_path):
     run = checked_run(tmp_path, PLAN)
     assert {answer.version for answer in run.answers} <= set(run.states)
 
 
 @pytest.mark.slow
-def test_every_state_is_answered_where_the_writer_waits_for_it(tmp_path):
+def test_every_version_is_served_if_the_writer_waits(tmp_path):
     run = checked_run(tmp_path, replace(PLAN, waits=True))
     assert {answer.version for answer in run.answers} == set(run.states)
 
@@ -43,7 +43,7 @@ def checked_run(tmp_path: Path, plan: Plan) -> Run:
         (Answer("b", 4, 4, (5, 5), 1.0), "twice"),
     ],
 )
-def test_a_mixed_answer_would_be_seen(answer, fault):
+def test_a_mixed_response_is_detected(answer, fault):
     found = fault_of(answer, STATES)
     if fault is None:
         assert found is None

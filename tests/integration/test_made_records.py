@@ -1,4 +1,4 @@
-"""benches/made_records.py: the rows of the large library are the same in every run, and worth asking."""
+"""benches/made_records.py: the rows of the large library are the same in every run, and worth searching."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""For each layout: it loads, its text and image vectors are right, its policy is found."""
+"""Each model layout loads, with the right text and image vectors and the right preprocessing."""
 
 import numpy as np
 import pytest

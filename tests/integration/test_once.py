@@ -1,4 +1,4 @@
-"""once: what is expensive is made by one worker only."""
+"""`once` runs in one worker only."""
 
 import multiprocessing
 
@@ -29,7 +29,7 @@ def make_in_worker(base, log):
         assert (once(Factory(base), "thing", make) / "made").read_text() == "x"
 
 
-def test_one_of_many_workers_makes_it(tmp_path):
+def test_one_of_many_workers_runs_it(tmp_path):
     context = multiprocessing.get_context("spawn")
     log = tmp_path / "log"
     workers = [
@@ -43,7 +43,7 @@ def test_one_of_many_workers_makes_it(tmp_path):
     assert len(log.read_text().splitlines()) == 1
 
 
-def test_what_failed_is_tried_again(tmp_path, monkeypatch):
+def test_a_failure_is_retried(tmp_path, monkeypatch):
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
     def fail(folder):

@@ -16,6 +16,7 @@ from PIL import Image
 from snapseek.errors import InputError
 from snapseek.images import open_image
 from snapseek.models import Encoder
+from tests.support.once import once
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STARTER = REPOSITORY / "python" / "snapseek" / "models" / "starter"
@@ -49,10 +50,13 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture(scope="module")
-def demo(encoder: Encoder) -> tuple[list[str], np.ndarray]:
+def demo(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], np.ndarray]:
     paths = sorted(PICTURES.rglob("*.jpg"))
-    rows = encoder.embed_images([open_image(path).image for path in paths])
-    return [path.stem for path in paths], rows
+
+    def embed(folder: Path) -> None:
+        np.save(folder / "rows.npy", encoder.embed_images([open_image(path).image for path in paths]))
+
+    return [path.stem for path in paths], np.load(once(tmp_path_factory, "starter", embed) / "rows.npy")
 
 
 def pinned() -> dict[str, str]:
@@ -104,7 +108,7 @@ def test_the_graphs_look_like_exports_of_clip():
     assert words.shape[1] == json.loads((STARTER / "config.json").read_text())["projection_dim"]
 
 
-def test_padding_and_company_change_nothing():
+def test_padding_and_batching_change_nothing():
     rows = [[101, 1037, 3899, 102], [101, 2417, 6546, 1999, 1037, 18781, 102], [101, 4586, 102]]
     together = embed_ids(rows, 20)
     alone = np.concatenate([embed_ids([row], len(row)) for row in rows])
@@ -148,7 +152,7 @@ def test_a_colour_word_draws_pictures_of_that_colour(encoder, colour):
     assert shades[int(np.argmax(gain))] == colour
 
 
-def test_words_that_it_cannot_read_are_refused(encoder):
+def test_unknown_words_are_refused(encoder):
     with pytest.raises(InputError):
         encoder.embed_texts(["🐶"])
 

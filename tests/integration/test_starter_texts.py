@@ -36,7 +36,7 @@ def test_a_line_of_wordnet():
     assert not noun.named
 
 
-def test_a_name_of_one_place_is_told_from_a_kind():
+def test_a_proper_noun_is_distinguished_from_a_kind():
     line = "09275473 15 n 01 Everest 0 001 @i 09359803 n 0000 | a mountain peak  "
     assert parse_noun(line).named
 

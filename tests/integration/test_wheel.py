@@ -1,4 +1,4 @@
-"""The built wheel in an empty environment, without a network: what a newcomer gets from `pip install`."""
+"""The built wheel in an empty environment, without a network: what `pip install` gives a new user."""
 
 import email
 import subprocess
@@ -47,11 +47,11 @@ def wheel(tmp_path_factory) -> Path:
 def snapseek(wheel, tmp_path_factory) -> Path:
     """The command in an environment that holds the wheel, and the pinned dependencies."""
 
-    def install(place: Path) -> None:
-        venv.create(place, symlinks=True)
-        pip = [sys.executable, "-m", "pip", "--python", place / "bin" / "python"]
+    def install(library_option: Path) -> None:
+        venv.create(library_option, symlinks=True)
+        pip = [sys.executable, "-m", "pip", "--python", library_option / "bin" / "python"]
         subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", wheel], check=True)
-        (site,) = place.glob("lib/python3.*/site-packages")
+        (site,) = library_option.glob("lib/python3.*/site-packages")
         # Appended to the path: the installed wheel comes before anything of the development environment.
         (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
         (site / "sitecustomize.py").write_text(NO_NETWORK)
@@ -87,14 +87,18 @@ def test_direct_dependencies(wheel):
 
 
 def test_demo_finds_pictures(snapseek, tmp_path):
-    place = ["--library", str(tmp_path / "demo")]
+    library_option = ["--library", str(tmp_path / "demo")]
     made = subprocess.run(
-        [snapseek, "demo", "--no-serve", *place], capture_output=True, text=True, cwd=tmp_path, check=False
+        [snapseek, "demo", "--no-serve", *library_option],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
     )
     assert made.returncode == 0, made.stderr
     assert "pictures" in made.stderr
     found = subprocess.run(
-        [snapseek, "search", "a flower", "-k", "3", "--paths", *place],
+        [snapseek, "search", "a flower", "-k", "3", "--paths", *library_option],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""What people really have in their folders, and really type. Each case by name."""
+"""Files that people have in their folders, and queries that they type, each case by name."""
 
 import os
 import sys
@@ -74,7 +74,7 @@ def sixteen_bit(path: Path) -> None:
     Image.fromarray(np.full((40, 60), 40_000, np.uint16)).save(path)
 
 
-# name of the file -> how to make it, and what must become of it: (width, height), or words of the reason
+# name of the file -> how to make it, and the expected outcome: (width, height), or words of the reason
 PICTURES: dict[str, tuple[Callable[[Path], None], tuple[int, int] | str]] = {
     "good.jpg": (lambda path: picture().save(path), (60, 40)),
     "truncated.jpg": (truncated_jpeg, "ends before the picture does"),
@@ -93,21 +93,21 @@ PICTURES: dict[str, tuple[Callable[[Path], None], tuple[int, int] | str]] = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
+def directory(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("bad")
 
 
 @pytest.fixture(scope="module")
-def bad_library(place, encoder) -> Library:
-    folder = place / "pictures"
+def bad_library(directory, encoder) -> Library:
+    folder = directory / "pictures"
     folder.mkdir()
     for name, (write, _) in PICTURES.items():
         write(folder / name)
-    return Library.build(folder, place / "library", encoder=encoder)
+    return Library.build(folder, directory / "library", encoder=encoder)
 
 
 @pytest.mark.parametrize("name", PICTURES, ids=lambda name: os.fsencode(name).decode("ascii", "replace"))
-def test_a_folder_with(name, bad_library):
+def test_a_folder_with_one_bad_picture(name, bad_library):
     expected = PICTURES[name][1]
     hits = {library_name(bad_library, hit.id): hit for hit in bad_library.search("red", k=100)}
     reasons = {failure.path.name: failure.reason for failure in bad_library.failures()}
@@ -141,7 +141,7 @@ QUERIES = {"empty": "", "blank": "  ", "ten-thousand-characters": "x" * 10_000, 
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
-def test_a_query_that_is(query, library, capsys):
+def test_a_bad_query_is_refused(query, library, capsys):
     assert main(["search", query, "--library", str(library.info().path)]) == 1
     one_sentence(capsys)
     client = TestClient(create_app(library), base_url="http://127.0.0.1")
@@ -161,17 +161,17 @@ def test_a_library_made_by_another_model(tmp_path, capsys, encoder):
     (tmp_path / "p").mkdir()
     picture().save(tmp_path / "p" / "red.png")
     model = write_tiny_model(tmp_path / "model")
-    place = ["--library", str(tmp_path / "l")]
-    assert main(["index", str(tmp_path / "p"), "--model", str(model), *place]) == 0
+    directory = ["--library", str(tmp_path / "l")]
+    assert main(["index", str(tmp_path / "p"), "--model", str(model), *directory]) == 0
     capsys.readouterr()
     config = model / "preprocessor_config.json"
     config.write_text(config.read_text().replace("0.5", "0.4"))
-    assert main(["search", "red", *place]) == 1
-    assert "use that model, or index the folder anew" in one_sentence(capsys)
+    assert main(["search", "red", *directory]) == 1
+    assert "use that model" in one_sentence(capsys)
 
 
 def one_sentence(capsys) -> str:
-    """What the user reads: one line on stderr, no traceback, nothing on stdout."""
+    """Return the message that the user reads: one line on stderr, no traceback, nothing on stdout."""
     captured = capsys.readouterr()
     lines = [line for line in captured.err.splitlines() if not line.startswith("model ")]
     assert captured.out == ""

@@ -1,4 +1,4 @@
-"""Whatever a command does and whenever it is stopped: no file is lost or changed that we did not make.
+"""No command, whenever it is stopped, loses or changes a foreign file.
 
 A state machine puts files, folders and links of others into libraries, their shards, sources and caches, runs
 commands, kills some, and looks at every foreign file after each. SNAPSEEK_SEQUENCES says how many sequences;
@@ -64,26 +64,26 @@ class Commands(RuleBasedStateMachine):
     def __init__(self, crasher, begins, ended):
         super().__init__()
         self.crasher, self.begins, self.ended = crasher, begins, ended
-        self.place = crasher.place / secrets.token_hex(6)
-        self.library, self.pictures = self.place / "l", self.place / "pictures"
-        self.foreign = ForeignFiles(self.place / "home")
+        self.directory = crasher.directory / secrets.token_hex(6)
+        self.library, self.pictures = self.directory / "l", self.directory / "pictures"
+        self.foreign = ForeignFiles(self.directory / "home")
         self.count = 0
 
     @initialize(begin=st.sampled_from(["none", "base", "worn", "imported", "stopped"]))
     def begin(self, begin):
-        shutil.copytree(self.begins, self.place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("l-*"))
+        shutil.copytree(self.begins, self.directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("l-*"))
         if begin != "none":
             shutil.copytree(self.begins / f"l-{begin}", self.library)
 
     def teardown(self):
-        foreign_files.clear(self.place)
+        foreign_files.clear(self.directory)
 
     def folders(self):
         return {
             "library": self.library,
             "shards": self.library / "shards",
             "pictures": self.pictures,
-            "vectors": self.place / "vectors",
+            "vectors": self.directory / "vectors",
         }
 
     @rule(
@@ -133,10 +133,10 @@ class Commands(RuleBasedStateMachine):
         """The user moves away what a command refused to work with."""
         for path in sorted(path for path in self.library.glob("*") if path in self.foreign):
             self.foreign.forget(path)
-            path.rename(self.place / secrets.token_hex(6))
+            path.rename(self.directory / secrets.token_hex(6))
         if not (self.library / "library.db").exists() and self.library.exists():
             self.foreign.forget(self.library)
-            self.library.rename(self.place / secrets.token_hex(6))
+            self.library.rename(self.directory / secrets.token_hex(6))
 
     @rule(number=st.integers(0, 99))
     def change_pictures(self, number):
@@ -173,7 +173,7 @@ class Commands(RuleBasedStateMachine):
 
     def run(self, job, how, *, kill_at=0, swap=""):
         self.count += 1
-        more = {"cache": str(self.place / "cache")}
+        more = {"cache": str(self.directory / "cache")}
         target = self.foreign.home / "stand-in"
         if swap:
             foreign_files.stand_in(target, self.library)
@@ -198,28 +198,28 @@ def crasher(tmp_path_factory, tiny_model):
 @pytest.fixture(scope="module")
 def begins(crasher):
     """Pictures, vectors, a cache and some libraries to begin with."""
-    place = crasher.place / "begins"
-    folder, more = place / "pictures", {"cache": str(place / "cache")}
+    directory = crasher.directory / "begins"
+    folder, more = directory / "pictures", {"cache": str(directory / "cache")}
     for number in range(6):
         paint(folder / f"{number}.png", number)
     names = pa.array([f"{number}.png" for number in range(6)])
     write_embeddings(
-        place / "vectors", unit_rows(6, dim=3).astype("f2"), URL=names, preview=pa.array([b""] * 6)
+        directory / "vectors", unit_rows(6, dim=3).astype("f2"), URL=names, preview=pa.array([b""] * 6)
     )
-    assert crasher.run("index", place / "l-base", folder, MANY_SHARDS, **more) == 0
-    shutil.copytree(place / "l-base", place / "l-worn")
-    assert crasher.run("remove", place / "l-worn", folder, MANY_SHARDS, **more) in SAID
-    assert crasher.run("import", place / "l-imported", folder, LISTS, **more) == 0
-    shutil.copytree(place / "l-base", place / "l-stopped")
+    assert crasher.run("index", directory / "l-base", folder, MANY_SHARDS, **more) == 0
+    shutil.copytree(directory / "l-base", directory / "l-worn")
+    assert crasher.run("remove", directory / "l-worn", folder, MANY_SHARDS, **more) in SAID
+    assert crasher.run("import", directory / "l-imported", folder, LISTS, **more) == 0
+    shutil.copytree(directory / "l-base", directory / "l-stopped")
     paint(folder / "7.png", 7)
-    assert crasher.run("sync", place / "l-stopped", folder, LISTS, kill_at=20, **more) == -9
-    return place
+    assert crasher.run("sync", directory / "l-stopped", folder, LISTS, kill_at=20, **more) == -9
+    return directory
 
 
 class TestSequences:
     pytestmark = by_faulty_disk
 
-    def test_every_foreign_file_stays_as_it_was(self, crasher, begins):
+    def test_every_foreign_file_stays_unchanged(self, crasher, begins):
         ended: Counter[tuple[str, int]] = Counter()
         run_state_machine_as_test(
             lambda: Commands(crasher, begins, ended),

@@ -1,4 +1,4 @@
-"""Hundreds of hostile and broken inputs among good ones: each is told by name, none is fatal, none lost.
+"""Hundreds of broken inputs among good ones: each failure is reported by name, none is fatal, none lost.
 
 `pytest -s tests/robustness/test_hostile_files.py` prints how many there were.
 """
@@ -37,33 +37,33 @@ MOST_MEMORY_BYTES = 3 << 30
 
 @dataclass
 class Tally:
-    """What was tried, and what became of it."""
+    """Pictures found and failures reported, by name within their source."""
 
-    told: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
     found: set[str] = field(default_factory=set)
 
-    def of(self, library: Library, place) -> "Tally":
-        """Names within a source, of pictures and of failures with their reasons."""
+    def of(self, library: Library, source) -> "Tally":
+        """Add the pictures and failures that a library holds of a source."""
         with Database.open(library.info().path) as database:
             for row in database.files.all():
-                if row.folder == place and row.reason is not None:
-                    self.told[row.within] = row.reason
-                elif row.folder == place:
+                if row.folder == source and row.reason is not None:
+                    self.failed[row.within] = row.reason
+                elif row.folder == source:
                     self.found.add(row.within)
         return self
 
     def check(self, fates: dict[str, str]) -> None:
-        """Each input met its fate, and every reason is a sentence for people."""
-        assert not self.told.keys() & self.found
+        """Check that each input has its expected outcome, and that every reason is one readable line."""
+        assert not self.failed.keys() & self.found
         wrong = {
-            name: (fate, self.told.get(name))
+            name: (fate, self.failed.get(name))
             for name, fate in fates.items()
-            if (fate == BAD and name not in self.told)
+            if (fate == BAD and name not in self.failed)
             or (fate == GOOD and name not in self.found)
-            or (fate == EITHER and name not in self.told.keys() | self.found)
+            or (fate == EITHER and name not in self.failed.keys() | self.found)
         }
         assert wrong == {}
-        for name, reason in self.told.items():
+        for name, reason in self.failed.items():
             assert reason, name
             assert "\n" not in reason, name
             assert "Traceback" not in reason, name
@@ -80,82 +80,82 @@ def counted():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_files(tmp_path, encoder, counted):
-    place = tmp_path / "pictures"
-    place.mkdir()
+def test_broken_files_are_reported(tmp_path, encoder, counted):
+    source = tmp_path / "pictures"
+    source.mkdir()
     inputs = hostile_files()
     for item in inputs:
-        item.write(place / item.name)
+        item.write(source / item.name)
     good = {f"good-{number:03}.jpg": GOOD for number in range(40)}
     for number, name in enumerate(good):
-        (place / name).write_bytes(picture(list(COLORS)[number % 4]))
-    library = Library.build(place, tmp_path / "l", encoder=encoder)
+        (source / name).write_bytes(picture(list(COLORS)[number % 4]))
+    library = Library.build(source, tmp_path / "l", encoder=encoder)
     assert library.report.added + library.report.failed >= len(inputs) + len(good)
-    Tally().of(library, place).check({item.name: item.fate for item in inputs} | good)
+    Tally().of(library, source).check({item.name: item.fate for item in inputs} | good)
     assert len(library.search("red", k=10)) == 10
     again = library.sync()
     assert (again.added, again.updated, again.removed) == (0, 0, 0)
     counted["files"] = len(inputs)
 
 
-def test_sidecars(tmp_path, encoder, counted):
-    place = tmp_path / "pictures"
-    place.mkdir()
+def test_broken_sidecars_are_reported(tmp_path, encoder, counted):
+    source = tmp_path / "pictures"
+    source.mkdir()
     for name, data in BROKEN_SIDECARS.items():
-        (place / name).write_bytes(data)
-        (place / name).with_suffix(f".{name[-3:]}.jpg").write_bytes(b"no picture")
-        (place / f"{name}.jpg").write_bytes(picture())
-        (place / f"{name}.jpg{name[name.index('.') :]}").write_bytes(data)
-    library = Library.build(place, tmp_path / "l", encoder=encoder)
-    Tally().of(library, place).check({f"{name}.jpg": GOOD for name in BROKEN_SIDECARS})
+        (source / name).write_bytes(data)
+        (source / name).with_suffix(f".{name[-3:]}.jpg").write_bytes(b"no picture")
+        (source / f"{name}.jpg").write_bytes(picture())
+        (source / f"{name}.jpg{name[name.index('.') :]}").write_bytes(data)
+    library = Library.build(source, tmp_path / "l", encoder=encoder)
+    Tally().of(library, source).check({f"{name}.jpg": GOOD for name in BROKEN_SIDECARS})
     for name in BROKEN_SIDECARS:
         assert any(note.startswith(f"{name}.jpg: ") for note in library.report.notes), name
     counted["sidecars"] = len(BROKEN_SIDECARS)
 
 
-def test_tables(tmp_path, encoder, counted):
-    place = tmp_path / "tables"
-    place.mkdir()
+def test_broken_tables_are_reported(tmp_path, encoder, counted):
+    source = tmp_path / "tables"
+    source.mkdir()
     inputs = list(bad_tables())
     for item in inputs:
-        item.write(place / item.name)
+        item.write(source / item.name)
     for name in ("a-first", "m-middle", "z-last"):
-        write_hugging_face(place / f"{name}.parquet")
-    library = Library.build(place, tmp_path / "l", encoder=encoder)
-    tally = Tally().of(library, place)
+        write_hugging_face(source / f"{name}.parquet")
+    library = Library.build(source, tmp_path / "l", encoder=encoder)
+    tally = Tally().of(library, source)
     rows = {f"{name}.parquet/{row}": GOOD for name in ("a-first", "m-middle", "z-last") for row in range(4)}
     tally.check(rows)
     for item in inputs:
-        told = any(name.partition("/")[0] == item.name for name in tally.told)
+        failed = any(name.partition("/")[0] == item.name for name in tally.failed)
         found = any(name.partition("/")[0] == item.name for name in tally.found)
-        assert told if item.fate == BAD else told or found, item.name
+        assert failed if item.fate == BAD else failed or found, item.name
     counted["tables"] = len(inputs)
 
 
-def test_archives(tmp_path, encoder, counted):
-    place = tmp_path / "archives"
-    place.mkdir()
+def test_broken_archives_are_reported(tmp_path, encoder, counted):
+    source = tmp_path / "archives"
+    source.mkdir()
     inputs = list(bad_archives())
     for item in inputs:
-        item.write(place / item.name)
+        item.write(source / item.name)
     for name in ("a-first", "m-middle", "z-last"):
-        write_webdataset(place / f"{name}.tar")
-    library = Library.build(place, tmp_path / "l", encoder=encoder)
-    tally = Tally().of(library, place)
+        write_webdataset(source / f"{name}.tar")
+    library = Library.build(source, tmp_path / "l", encoder=encoder)
+    tally = Tally().of(library, source)
     names = ("a-first", "m-middle", "z-last")
     tally.check({f"{name}.tar/{number:09}.jpg": GOOD for name in names for number in range(4)})
     for item in inputs:
-        told = any(name.partition("/")[0] == item.name for name in tally.told)
+        failed = any(name.partition("/")[0] == item.name for name in tally.failed)
         found = any(name.partition("/")[0] == item.name for name in tally.found)
-        fates = {BAD: told, GOOD: found and not told, EITHER: told or found}
-        assert fates[item.fate], (item.name, tally.told)
+        fates = {BAD: failed, GOOD: found and not failed, EITHER: failed or found}
+        assert fates[item.fate], (item.name, tally.failed)
     assert not list(tmp_path.rglob("*pwned*"))
     counted["archives"] = len(inputs)
 
 
 @pytest.mark.slow
-def test_lists(tmp_path, encoder, counted, monkeypatch):
-    """Of this network, only the one server is let through, and only by its address."""
+def test_broken_url_lists_are_reported(tmp_path, encoder, counted, monkeypatch):
+    """Only the one loopback server may be fetched from, and only by its address."""
     real = url_policy.is_public
     for module in (url_policy, fetch):
         monkeypatch.setattr(module, "is_public", lambda address: address == "127.0.0.1" or real(address))
@@ -179,29 +179,31 @@ def test_lists(tmp_path, encoder, counted, monkeypatch):
     broken = 7
     texts = {value.strip() for value in urls if isinstance(value, str)}
     unnamed = sum(not isinstance(value, str) or not value.strip() for value in urls)
-    assert len(tally.told) == len(bad) + len(texts - {""}) + unnamed + broken
+    assert len(tally.failed) == len(bad) + len(texts - {""}) + unnamed + broken
     counted["lists"] = len(bad) + len(urls) + broken
 
 
-def test_vectors(tmp_path, encoder, counted):
-    """An import is refused as a whole: the sentence names the file, and the library is as it was."""
+def test_broken_embeddings_are_refused(tmp_path, encoder, counted):
+    """An import with a broken file is refused as a whole: the error names the file, and the library is
+    unchanged.
+    """
     good = put(tmp_path / "good", GOOD_IMPORT)
     library = Library.import_vectors(good, tmp_path / "l", encoder=encoder)
     for name, files in IMPORTS.items():
-        place = put(tmp_path / name, GOOD_IMPORT | files)
+        source = put(tmp_path / name, GOOD_IMPORT | files)
         with pytest.raises(InputError) as caught:
-            Library.import_vectors(place, tmp_path / "l", encoder=encoder)
-        said = str(caught.value)
-        assert any(path.name in said for path in place.rglob("*.*")), (name, said)
-        assert "\n" not in said, name
+            Library.import_vectors(source, tmp_path / "l", encoder=encoder)
+        message = str(caught.value)
+        assert any(path.name in message for path in source.rglob("*.*")), (name, message)
+        assert "\n" not in message, name
     assert library.verify() == []
     assert len(Library.open(tmp_path / "l", encoder=encoder)) == 6
     counted["vectors"] = len(IMPORTS)
 
 
-def put(place, files):
+def put(source, files):
     for name, data in files.items():
-        path = place / name
+        path = source / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    return place
+    return source

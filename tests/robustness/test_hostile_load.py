@@ -50,7 +50,7 @@ def test_hostile_bodies_are_refused_while_others_are_answered(
     assert memory_mb(pid)[1] - before < KEPT_MB
 
 
-def test_silent_connections_reset_no_other(server: tuple[int, int]):
+def test_silent_connections_do_not_reset_others(server: tuple[int, int]):
     seen = hostile_load.run_connections(server[0], 4, honest=40, silent=1100)
     assert seen["reset"] == 0
     assert seen["served to the end"] == 40

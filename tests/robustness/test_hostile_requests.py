@@ -29,18 +29,18 @@ UNREADY = {"/", "/readyz"}  # may say 503: not built, not warm
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with pictures, secrets under several names beside them, and their library."""
-    place = tmp_path_factory.mktemp("hostile")
-    write_pictures(place / "pictures")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pictures, secrets under several names next to them, and their library."""
+    directory = tmp_path_factory.mktemp("hostile")
+    write_pictures(directory / "pictures")
     for name in ("pictures/secret.txt", "pictures/deep/.env", "secret.jpg", "pictures/secret.svg"):
-        (place / name).write_bytes(SECRET)
-    return place
+        (directory / name).write_bytes(SECRET)
+    return directory
 
 
 @pytest.fixture(scope="module")
-def library(place: Path, encoder) -> Library:
-    return Library.build(place / "pictures", place / "l.snapseek", encoder=encoder)
+def library(directory: Path, encoder) -> Library:
+    return Library.build(directory / "pictures", directory / "l.snapseek", encoder=encoder)
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +49,12 @@ def app(library: Library) -> Starlette:
 
 
 @pytest.fixture(scope="module")
-def originals(library: Library, place: Path) -> set[bytes]:
-    return {path.read_bytes() for path in (place / "pictures").rglob("*.*") if path.suffix != ".txt"}
+def originals(library: Library, directory: Path) -> set[bytes]:
+    return {path.read_bytes() for path in (directory / "pictures").rglob("*.*") if path.suffix != ".txt"}
 
 
 def check(reply: Reply, path: str) -> Reply:
-    """What holds for every answer, whatever was asked."""
+    """Check what holds for every response, whatever the request."""
     assert reply.status < 500 or (reply.status == 503 and path in UNREADY), (reply.status, reply.body[:300])
     assert SECURITY_HEADERS.items() <= reply.headers.items()
     assert SECRET not in reply.body
@@ -157,16 +157,16 @@ def test_no_body_makes_the_server_fail(app: Starlette, path: str, body: bytes):
     post(app, path, body)
 
 
-def test_a_body_without_end_is_cut_off(app: Starlette):
+def test_an_endless_body_is_refused(app: Starlette):
     assert post(app, "/api/search", b" " * (MAX_BODY_BYTES + 1)).status == 413
-    told = [LOCALHOST, (b"content-length", b"9" * 15)]
-    assert check(ask(app, "/api/search", method="POST", headers=told), "").status == 413
+    headers = [LOCALHOST, (b"content-length", b"9" * 15)]
+    assert check(ask(app, "/api/search", method="POST", headers=headers), "").status == 413
 
 
 @pytest.mark.parametrize(
     "name", [b"evil.example", b"localhost.evil.example", b"127.0.0.1.nip.io", b"", b"[::2]"]
 )
-def test_a_name_pointed_at_this_machine_is_refused(app: Starlette, name: bytes):
+def test_a_host_that_resolves_to_loopback_is_refused(app: Starlette, name: bytes):
     for path in ("/", "/api/search", "/api/image/1", "/knn-service", "/api/docs", "/metrics"):
         assert check(ask(app, path, headers=[(b"host", name)]), path).status == 421
 
@@ -202,7 +202,7 @@ def test_no_header_makes_the_server_fail(app: Starlette, library: Library, heade
 @pytest.mark.parametrize(
     "host", [*PRIVATE_HOSTS, "127.0.0.1", "localhost", "127.1", "2130706433", "0177.0.0.1"]
 )
-def test_no_address_of_this_network_is_asked(app: Starlette, host: str):
+def test_no_private_address_is_requested(app: Starlette, host: str):
     for body in (
         {"terms": [{"image_url": f"http://{host}:9/a.jpg"}]},
         {"image_url": f"http://{host}:9/a.jpg", "num_images": 1},
@@ -223,11 +223,11 @@ def test_no_address_of_this_network_is_asked(app: Starlette, host: str):
     ],
     ids=lambda url: url[:20],
 )
-def test_nothing_but_the_web_is_asked(app: Starlette, url: str):
+def test_only_http_urls_are_requested(app: Starlette, url: str):
     assert post(app, "/api/search", {"terms": [{"image_url": url}]}).status == 400
 
 
-def test_a_server_for_others_fetches_nothing(library: Library):
+def test_a_public_server_fetches_no_urls(library: Library):
     app = create_app(library, allowed_hosts=None)
     reply = post(app, "/api/search", {"terms": [{"image_url": "http://192.0.2.1/a.jpg"}]})
     assert (reply.status, "only fetched by a server for its own machine" in reply.json()["detail"]) == (
@@ -240,7 +240,7 @@ SMALL_BOMBS = [bomb for bomb in bombs() if "600-mb" not in bomb.name]
 
 
 @pytest.mark.parametrize("bomb", SMALL_BOMBS, ids=lambda bomb: bomb.name)
-def test_a_picture_that_swells_is_answered_like_any_other(app: Starlette, tmp_path: Path, bomb):
+def test_a_decompression_bomb_is_refused_like_any_bad_picture(app: Starlette, tmp_path: Path, bomb):
     path = tmp_path / bomb.name
     bomb.write(path)
     text = base64.b64encode(path.read_bytes()).decode()
@@ -322,7 +322,7 @@ def queries(draw: st.DrawFn) -> bytes:
     return urlencode([(name, value.encode("utf-8", "surrogatepass")) for name, value in pairs]).encode()
 
 
-def test_random_requests_are_answered_and_get_nothing_but_pictures(app: Starlette, originals: set[bytes]):
+def test_random_requests_get_only_pictures_of_the_library(app: Starlette, originals: set[bytes]):
     @given(
         st.sampled_from(["GET", "GET", "POST", "HEAD", "PUT", "OPTIONS"]),
         PATHS,
@@ -339,11 +339,11 @@ def test_random_requests_are_answered_and_get_nothing_but_pictures(app: Starlett
         phases=[Phase.generate],
     )
     def hold(method: str, path: str, query: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        asked = ask(app, path, query, method=method, headers=[LOCALHOST, *headers], body=body)
+        response = ask(app, path, query, method=method, headers=[LOCALHOST, *headers], body=body)
         if method == "HEAD":
-            assert asked.status < 500 or path in UNREADY
+            assert response.status < 500 or path in UNREADY
             return
-        reply = check(asked, path)
+        reply = check(response, path)
         kind = reply.headers.get("content-type", "")
         if reply.status == 200 and kind.startswith("image/") and path.startswith("/api/image"):
             assert reply.body in originals or reply.body[:3] == b"\xff\xd8\xff"

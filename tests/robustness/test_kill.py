@@ -1,7 +1,7 @@
-"""Whatever stops a process that writes a library, and whatever the disk lost then: nothing else is lost.
+"""A process that writes a library is killed, or the power fails: no committed data is lost.
 
 Each case kills one process at one write, sync, rename or removal (a write half-way through), and in some the
-power goes, too: bytes and names that were not yet synced are lost, cut short or turned to noise. Then the
+power goes, too: bytes and names that were not yet synced are lost, truncated or replaced by noise. Then the
 library must be whole, of the old state or the new one or on the way between, and the same work done again
 must end as if nothing had happened. SNAPSEEK_CRASHES says how many cases; `make crash` takes 300 of each job.
 """
@@ -40,9 +40,9 @@ pytestmark = [
 class Scene:
     """A job with the library that it begins with, and the one that it ends with if nothing happens."""
 
-    def __init__(self, crasher, job, place, folder, begin, settings):
+    def __init__(self, crasher, job, directory, folder, begin, settings):
         self.crasher, self.job, self.folder, self.settings = crasher, job, folder, settings
-        self.begin, self.library, self.end = begin, place / "l", place / "end"
+        self.begin, self.library, self.end = begin, directory / "l", directory / "end"
         self.old = content(begin)
         self.reset(self.end)
         assert self.run(self.end) == 0
@@ -84,17 +84,17 @@ class Scene:
         }  # fmt: skip
 
 
-def verified(place):
+def verified(directory):
     try:
-        return verify(place)
+        return verify(directory)
     except LibraryNotFoundError:
         return []
 
 
-def content(place):
+def content(directory):
     """Every picture by its id: the path, or nothing where there is no library yet."""
     try:
-        library = Library.open(place)
+        library = Library.open(directory)
     except LibraryNotFoundError:
         return {}
     hits = library.browse(999)
@@ -131,26 +131,26 @@ def crasher(tmp_path_factory, tiny_model):
 @pytest.fixture(scope="module")
 def scenes(crasher):
     """Every job, made ready once."""
-    folder, place = crasher.place / "pictures", crasher.place
+    folder, directory = crasher.directory / "pictures", crasher.directory
     for number in range(PICTURES):
         paint(folder / f"{'ab'[number > 12]}/{number:02}.png", number)
-    crasher.run("index", place / "base", folder, MANY_SHARDS)
-    crasher.run("index", place / "lists", folder, PIECES | LISTS)
+    crasher.run("index", directory / "base", folder, MANY_SHARDS)
+    crasher.run("index", directory / "lists", folder, PIECES | LISTS)
     change(folder)
-    write_embeddings(place / "vectors", unit_rows(30, dim=3).astype("f2"))
-    crasher.run("index", place / "shards", folder, MANY_SHARDS)
-    shutil.copytree(place / "base", place / "worn")
-    crasher.run("sync", place / "worn", folder, MANY_SHARDS)
+    write_embeddings(directory / "vectors", unit_rows(30, dim=3).astype("f2"))
+    crasher.run("index", directory / "shards", folder, MANY_SHARDS)
+    shutil.copytree(directory / "base", directory / "worn")
+    crasher.run("sync", directory / "worn", folder, MANY_SHARDS)
     begins = {
-        "import": (place / "base", PIECES),
-        "index": (place / "none", PIECES),
-        "sync": (place / "base", PIECES),
-        "sync lists": (place / "lists", PIECES | LISTS),
-        "compact": (place / "worn", PIECES | LISTS),
-        "remove": (place / "shards", PIECES),
+        "import": (directory / "base", PIECES),
+        "index": (directory / "none", PIECES),
+        "sync": (directory / "base", PIECES),
+        "sync lists": (directory / "lists", PIECES | LISTS),
+        "compact": (directory / "worn", PIECES | LISTS),
+        "remove": (directory / "shards", PIECES),
     }
     return {
-        name: Scene(crasher, name.split(" ")[0], place, folder, begin, settings)
+        name: Scene(crasher, name.split(" ")[0], directory, folder, begin, settings)
         for name, (begin, settings) in begins.items()
     }
 
@@ -159,7 +159,7 @@ JOBS = ["compact", "import", "index", "remove", "sync", "sync lists"]
 
 
 @pytest.mark.parametrize("case", range(CASES))
-def test_killed(scenes, crasher, case):
+def test_a_killed_job_leaves_a_whole_library(scenes, crasher, case):
     scene = scenes[JOBS[case % len(JOBS)]]
     chance = random.Random(case)
     scene.reset(scene.library)
@@ -172,7 +172,7 @@ def test_killed(scenes, crasher, case):
 
 
 @pytest.mark.parametrize("case", range(CASES))
-def test_a_full_disk(scenes, case):
+def test_a_full_disk_leaves_a_whole_library(scenes, case):
     scene = scenes[JOBS[case % len(JOBS)]]
     scene.reset(scene.library)
     status = scene.run(space=random.Random(case).randrange(scene.written_bytes))
@@ -184,7 +184,7 @@ def test_a_full_disk(scenes, case):
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_what_was_done_is_safe(scenes, crasher, job):
+def test_a_finished_job_survives_a_power_cut(scenes, crasher, job):
     scene = scenes[job]
     for seed in range(5):
         scene.reset(scene.library)

@@ -1,7 +1,7 @@
-"""No damage to any file of a library ends a process, is raised raw, or takes memory out of proportion.
+"""No damage to any file of a library crashes a process, escapes as a raw exception, or uses excessive memory.
 
 `SNAPSEEK_READ_CASES` sets how many damaged libraries are read, `SNAPSEEK_VALIDATOR_CASES` how many files of
-records go through the validator; `make fuzz-read` asks for many.
+records go through the validator; `make fuzz-read` sets both high.
 """
 
 import json
@@ -29,20 +29,20 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs child pro
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory, encoder):
     """How each case ended; the table of it goes to standard output."""
-    place = tmp_path_factory.mktemp("fuzz")
-    library = read_fuzz.make_library(place, encoder)
+    directory = tmp_path_factory.mktemp("fuzz")
+    library = read_fuzz.make_library(directory, encoder)
     found = []
-    runs = [_started(library, place, number) for number in range(PROCESSES)]
+    runs = [_started(library, directory, number) for number in range(PROCESSES)]
     for process in runs:
-        told, _ = process.communicate()
+        output, _ = process.communicate()
         assert process.returncode == 0
-        found += [Outcome(**json.loads(line)) for line in told.splitlines()]
+        found += [Outcome(**json.loads(line)) for line in output.splitlines()]
     sys.stdout.write(read_fuzz.table(found) + "\n")
     return found
 
 
-def _started(library, place, number):
-    given = [library, place / f"work{number}", number, CASES, PROCESSES]
+def _started(library, directory, number):
+    given = [library, directory / f"work{number}", number, CASES, PROCESSES]
     paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     return subprocess.Popen(
         [sys.executable, read_fuzz.__file__, *map(str, given)],
@@ -59,15 +59,15 @@ def test_an_undamaged_library_is_read_to_the_end(outcomes):
         assert set(one.steps.values()) == {"ok"}, one.steps
 
 
-def test_no_damage_ends_a_process(outcomes):
+def test_no_damage_crashes_a_process(outcomes):
     assert [(one.seed, one.kind, one.signal) for one in outcomes if one.signal] == []
 
 
-def test_every_damage_is_an_error_of_ours(outcomes):
+def test_all_damage_raises_a_snapseek_error(outcomes):
     assert [(one.seed, one.kind, one.raw) for one in outcomes if one.raw] == []
 
 
-def test_memory_stays_in_proportion(outcomes):
+def test_memory_stays_bounded(outcomes):
     damaged = [one for one in outcomes if one.kind != read_fuzz.UNDAMAGED]
     limits = [2 * one.file_bytes + read_fuzz.RSS_MARGIN_BYTES for one in damaged]
     beyond = [one.seed for one, limit in zip(damaged, limits, strict=True) if one.rss_bytes > limit]
@@ -79,18 +79,18 @@ def test_every_kind_of_damage_was_tried(outcomes):
     assert tried >= {(kind, sealed) for kind in read_fuzz.KINDS for sealed in (False, True)}
 
 
-def test_what_the_validator_takes_is_read(tmp_path):
+def test_validated_records_are_readable(tmp_path):
     """Each damaged file of records is refused with a FormatError, or every row of it can be read."""
     path = tmp_path / "r.arrow"
     rows = [{"caption": f"a däg {row}", "tags": ["x", "y"][: row % 3]} for row in range(40)]
     write_records(path, rows)
     whole = path.read_bytes()
-    places = read_mutations.arrow_places(whole)
+    positions = read_mutations.arrow_positions(whole)
     taken, messages = 0, set()
     for seed in range(VALIDATOR_CASES):
         rng = random.Random(seed)
         data = bytearray(whole)
-        read_mutations.damage_bytes(data, places[rng.choice(list(places))], rng)
+        read_mutations.damage_bytes(data, positions[rng.choice(list(positions))], rng)
         path.write_bytes(data)
         try:
             records = Records(path)

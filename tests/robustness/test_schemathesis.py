@@ -1,4 +1,4 @@
-"""schemathesis asks a real library whatever the served document allows, and much that it does not.
+"""schemathesis sends a real server what its OpenAPI document allows, and much that it does not.
 
 `SNAPSEEK_EXAMPLES` (`make schemathesis`) is how many requests it makes up for each operation and mode.
 """
@@ -51,7 +51,7 @@ def load(library):
 
 
 @pytest.mark.parametrize(("method", "path", "mode"), CASES)
-def test_what_the_document_says_holds_for_any_request(document, method, path, mode):
+def test_every_response_conforms_to_the_openapi_document(document, method, path, mode):
     operation = document[path][method]
 
     @given(case=operation.as_strategy(generation_mode=mode))

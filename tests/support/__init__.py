@@ -1,1 +1,1 @@
-"""What the tests share: models, libraries, servers, oracles and hostile inputs."""
+"""Shared by the tests: models, libraries, servers, oracles and hostile inputs."""

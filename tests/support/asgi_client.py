@@ -1,4 +1,4 @@
-"""Asks an ASGI application directly: paths and headers that no proper client would send get through."""
+"""A client that calls an ASGI application directly, also with paths and headers that no client sends."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def ask(
     body: bytes = b"",
     client: str = "127.0.0.1",
 ) -> Reply:
-    """The answer of `app` to one request. An error that the application raises after answering is dropped.
+    """Return the response of `app` to one request. Drop an error that the application raises after it.
 
     `body` arrives in two parts. `gone`: the client has closed the connection before anything was computed
     for it.

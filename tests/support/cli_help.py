@@ -1,4 +1,4 @@
-"""The help of every command as docs/CLI.md shows it. `make cli-help` writes it there anew."""
+"""The help of every command as docs/CLI.md shows it. `make cli-help` rewrites it there."""
 
 import argparse
 import os

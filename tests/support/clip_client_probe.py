@@ -1,4 +1,4 @@
-"""Asks a server with clip-retrieval's own ClipClient, in an environment that has it; tells the answers."""
+"""Query a server with clip-retrieval's own ClipClient, in an environment that has it; print the answers."""
 
 import importlib.util
 import json
@@ -7,8 +7,8 @@ from pathlib import Path
 
 # The file by itself: its package imports a model, a web framework and more, which a client does not need.
 found = importlib.util.find_spec("clip_retrieval")
-(place,) = found.submodule_search_locations
-spec = importlib.util.spec_from_file_location("clip_client", Path(place) / "clip_client.py")
+(package_folder,) = found.submodule_search_locations
+spec = importlib.util.spec_from_file_location("clip_client", Path(package_folder) / "clip_client.py")
 clip_client = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(clip_client)
 

@@ -1,7 +1,7 @@
-"""Does one thing after another to libraries, each in a process of its own that a faulty disk may kill.
+"""Run jobs on libraries, each in a child process that a faulty disk may kill.
 
-A line of JSON comes in for each: {"job", "library", "folder", "log", "kill_at", "space", "settings"}, and
-for some "cache", the folder of the user's cache, and "swap" with "target": see `foreign_files`. The exit
+It reads one line of JSON for each job: {"job", "library", "folder", "log", "kill_at", "space", "settings"},
+and for some "cache", the folder of the user's cache, and "swap" with "target": see `foreign_files`. The exit
 status goes out, or minus the signal. Run with faulty_disk.c loaded; the model is loaded once, for all.
 """
 
@@ -29,22 +29,22 @@ REFUSED = 4
 
 
 def index(library: Path, folder: Path, encoder: Encoder) -> None:
-    """A first index, or one that goes on."""
+    """Index a folder, or resume."""
     Library.build(folder, library, encoder=encoder, threads=1)
 
 
 def sync(library: Path, folder: Path, encoder: Encoder) -> None:
-    """Take up a changed folder."""
+    """Sync a changed folder."""
     Library.open(library, encoder=encoder).sync(folder, threads=1)
 
 
 def compaction(library: Path, folder: Path, encoder: Encoder) -> None:
-    """All shards into one."""
+    """Merge all shards."""
     Library.open(library, encoder=encoder).compact(threads=1)
 
 
 def remove(library: Path, folder: Path, encoder: Encoder) -> None:
-    """Take out some pictures by id and some by folder, if they are there."""
+    """Remove pictures by id and by folder, if they are there."""
     opened = Library.open(library, encoder=encoder)
     if any(hit.id == 2 for hit in opened.browse(999)):
         opened.remove([2, 3, folder / "b"])
@@ -53,17 +53,17 @@ def remove(library: Path, folder: Path, encoder: Encoder) -> None:
 
 
 def take_in(library: Path, folder: Path, encoder: Encoder) -> None:
-    """Import the vectors that lie beside the folder."""
+    """Import the vectors next to the folder."""
     Library.import_vectors(folder.with_name("vectors"), library, encoder=encoder, threads=1)
 
 
 def mend(library: Path, folder: Path, encoder: Encoder) -> None:
-    """Drop what is broken."""
+    """Repair the library."""
     repair(library)
 
 
 def check(library: Path, folder: Path, encoder: Encoder) -> None:
-    """Read all."""
+    """Verify the library."""
     verify(library)
 
 
@@ -91,7 +91,7 @@ def follow(library: Path, folder: Path, encoder: Encoder) -> None:
 
 
 def search(library: Path, folder: Path, encoder: Encoder) -> None:
-    """Ask with filters, whose column indexes are kept in files."""
+    """Search with filters, whose column indexes are cached in files."""
     Library.open(library, encoder=encoder).search("red width:>2 name:png", 5)
 
 

@@ -14,11 +14,11 @@ NOTHING: dict[str, float] = {}
 class Crasher:
     """Does jobs in processes that may be killed."""
 
-    def __init__(self, place: Path, model: Path) -> None:
-        self.place = place
+    def __init__(self, directory: Path, model: Path) -> None:
+        self.directory = directory
         tests = Path(__file__).parent
         paths = os.pathsep.join([str(tests.parents[1]), *sys.path])
-        environment = {**os.environ, "LD_PRELOAD": str(compile_faulty_disk(place)), "PYTHONPATH": paths}
+        environment = {**os.environ, "LD_PRELOAD": str(compile_faulty_disk(directory)), "PYTHONPATH": paths}
         self._process = subprocess.Popen(
             [sys.executable, tests / "crash_worker.py", model],
             env=environment,
@@ -26,7 +26,7 @@ class Crasher:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.log = place / "log"
+        self.log = directory / "log"
 
     def run(self, job, library, folder, settings=NOTHING, kill_at=0, space=-1, **more) -> int:
         request = {"job": job, "library": str(library), "folder": str(folder), "settings": settings} | more

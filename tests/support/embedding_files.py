@@ -1,4 +1,4 @@
-"""Vectors with tables as clip-retrieval writes them, for the tests of imports."""
+"""Embeddings with metadata tables as clip-retrieval writes them, for the tests of imports."""
 
 from datetime import date
 from pathlib import Path

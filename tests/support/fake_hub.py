@@ -1,4 +1,4 @@
-"""A hub on loopback: the few answers that the client of huggingface.co asks for, and how they go wrong."""
+"""A hub on loopback: the responses that the client of huggingface.co needs, and injected faults."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-_LARGE = 300  # larger files are kept apart on the hub, and only of those it tells the sha256
+_LARGE = 300  # larger files are kept apart on the hub, and only those have a sha256 in the listing
 
 
 class FakeHub:
-    """`files[repo][path]` is what it serves. `faults[path]` are used up, one a request for that content:
-    `(status,)`, or the number of bytes after which the connection breaks.
+    """`files[repo][path]` is what it serves. `faults[path]` is a queue of faults, one for each request of
+    that content: `(status,)`, or the number of bytes after which the connection breaks.
     """
 
     def __init__(self):
@@ -23,7 +23,7 @@ class FakeHub:
         self.faults = {}
         self.listing_status = 200
         self.redirects = False
-        self.asked = []
+        self.requests = []
         self.url = ""
 
     def add(self, repo, folder: Path):
@@ -31,8 +31,8 @@ class FakeHub:
         self.files[repo] = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
     def fetched(self):
-        """The files whose content was asked for, in order."""
-        return [path for method, path, _ in self.asked if method == "GET" and not path.startswith("api:")]
+        """Return the files whose content was requested, in order."""
+        return [path for method, path, _ in self.requests if method == "GET" and not path.startswith("api:")]
 
     @contextmanager
     def served(self):
@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._refuse(404, "EntryNotFound")
 
     def _list(self, repo, revision):
-        self.server.hub.asked.append((self.command, f"api:{repo}", None))
+        self.server.hub.requests.append((self.command, f"api:{repo}", None))
         if self.server.hub.listing_status != 200:
             return self._refuse(self.server.hub.listing_status)
         if repo not in self.server.hub.files or revision not in ("main", COMMIT):
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_part(self, path, content, headers):
         wanted = self.headers.get("Range")
-        self.server.hub.asked.append(("GET", path, wanted))
+        self.server.hub.requests.append(("GET", path, wanted))
         faults = self.server.hub.faults.get(path, [])
         fault = faults.pop(0) if faults else None
         if isinstance(fault, tuple):

@@ -22,7 +22,7 @@ VERSION = "3f9a0c12"
 SIZE = (64, 48)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
-# Words that stand for a library in trouble.
+# Queries for which the library raises.
 TROUBLE: dict[str, Exception] = {
     "unknown words": InputError("the model knows no word in 'unknown words'; try other words"),
     "other model": ModelMismatchError("the library was made by another model"),

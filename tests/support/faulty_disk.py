@@ -1,4 +1,4 @@
-"""What is on a disk after the power went: faulty_disk.c compiled, and its log read."""
+"""Simulated power cuts: compiles faulty_disk.c, and reads its log."""
 
 import os
 import random
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def compile_faulty_disk(directory: Path) -> Path:
-    """The shared library made of faulty_disk.c, in `directory`."""
+    """Compile faulty_disk.c into `directory`; return the shared library."""
     target = directory / "faulty_disk.so"
     source = Path(__file__).parent / "faulty_disk.c"
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", target, source, "-ldl", "-lpthread"], check=True)
@@ -15,19 +15,19 @@ def compile_faulty_disk(directory: Path) -> Path:
 
 
 class PowerCut:
-    """What a log says was not safe yet when it ended."""
+    """Writes and names that were not synced when a log ended."""
 
     def __init__(self, log: Path) -> None:
         self.ranges: dict[int, list[tuple[int, int]]] = {}
         self.unsafe_names: dict[int, Path] = {}
         folders: dict[int, Path] = {}
         for line in log.read_text().splitlines():
-            kind, inode, *rest = line.split(" ", 3 if line[0] == "w" else 2)
-            self._note(kind, int(inode), rest, folders)
+            kind, inode, *fields = line.split(" ", 3 if line[0] == "w" else 2)
+            self._note(kind, int(inode), fields, folders)
 
-    def _note(self, kind: str, inode: int, rest: list[str], folders: dict[int, Path]) -> None:
+    def _note(self, kind: str, inode: int, fields: list[str], folders: dict[int, Path]) -> None:
         if kind == "w":
-            self.ranges.setdefault(inode, []).append((int(rest[0]), int(rest[1])))
+            self.ranges.setdefault(inode, []).append((int(fields[0]), int(fields[1])))
         elif kind == "s":
             self.ranges.pop(inode, None)
             safe = [key for key, path in self.unsafe_names.items() if _inode(path.parent) == inode]
@@ -36,10 +36,10 @@ class PowerCut:
         else:
             if kind == "c":
                 self.ranges.pop(inode, None)
-            self.unsafe_names[inode] = Path(rest[0])
+            self.unsafe_names[inode] = Path(fields[0])
 
     def happen(self, root: Path, chance: random.Random) -> None:
-        """Let some of the names and bytes below `root` that were not safe be lost."""
+        """Lose a random part of the unsynced names and bytes below `root`."""
         for path in [path for path in root.rglob("*") if path.is_file()]:
             inode = _inode(path)
             if inode in self.unsafe_names and chance.random() < 0.5:
@@ -68,5 +68,5 @@ def _damage(path: Path, offset: int, length: int, chance: random.Random) -> None
     elif what in ("zeros", "noise"):
         with path.open("r+b") as file:
             file.seek(start)
-            rest = offset + length - start
-            file.write(bytes(rest) if what == "zeros" else chance.randbytes(rest))
+            fields = offset + length - start
+            file.write(bytes(fields) if what == "zeros" else chance.randbytes(fields))

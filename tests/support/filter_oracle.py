@@ -1,4 +1,4 @@
-"""What a filter says of one record, the obvious way: the oracle of the columnar evaluation.
+"""The reference evaluation of a filter on one record: the oracle of the columnar evaluation.
 
 Reads trees as they are written, before `filter_meaning` has looked at them, and shares no code with it.
 """

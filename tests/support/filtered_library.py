@@ -1,4 +1,4 @@
-"""An imported library with a column of every kind, for the tests of what narrows and orders an answer."""
+"""An imported library with a column of every kind, for the tests of filters and sort orders."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ from tests.support.vector_rows import unit_rows
 
 ROWS = 1500
 START = datetime(2015, 1, 1, tzinfo=UTC)
-NOUNS = ["door", "dogs", "house"]
+NOUNS = ["gate", "dogs", "barn"]
 
 
 def table(rows=ROWS):
@@ -36,9 +36,9 @@ def table(rows=ROWS):
     return arrays, records
 
 
-def filtered_library(place, encoder, *, vectors=None):
-    """The library and its records; the id of a picture is 1 + its row."""
+def filtered_library(directory, encoder, *, vectors=None):
+    """Return the library and its records; the id of a picture is 1 + its row."""
     vectors = unit_rows(ROWS, dim=3).astype(np.float16) if vectors is None else vectors
     arrays, records = table(len(vectors))
-    folder = write_embeddings(place / "laion", vectors, **arrays)
-    return Library.import_vectors(folder, place / "l", encoder=encoder, threads=1), records
+    folder = write_embeddings(directory / "laion", vectors, **arrays)
+    return Library.import_vectors(folder, directory / "l", encoder=encoder, threads=1), records

@@ -1,4 +1,4 @@
-"""Files that are not the library's: put where it writes, remembered to the byte, and looked at again."""
+"""Foreign files in the folders that a library writes: created, recorded byte by byte, compared later."""
 
 import os
 import secrets
@@ -46,7 +46,7 @@ KINDS = ["file", "folder", "hard link", "link", "link to a folder", "dangling li
 
 
 class ForeignFiles:
-    """Everything that was put somewhere by somebody else, as it was then."""
+    """The recorded state of all foreign files."""
 
     def __init__(self, home: Path) -> None:
         """`home` is a folder of the user's, outside of the library, that links lead to."""
@@ -55,7 +55,7 @@ class ForeignFiles:
         home.mkdir(parents=True)
 
     def put(self, path: Path, kind: str, content: bytes) -> None:
-        """Put something at `path` and remember it, if nothing is there and its folder is one."""
+        """Create something at `path` and record it, if the path is free and its parent is a folder."""
         if os.path.lexists(path) or not path.parent.is_dir():
             return
         target = self.home / secrets.token_hex(6)
@@ -78,18 +78,18 @@ class ForeignFiles:
         self.remember(target)
 
     def remember(self, path: Path) -> None:
-        """Remember a file, a link or a whole folder as it is now; a missing file as missing."""
+        """Record the state of a file, a link or a whole folder; a missing file is recorded as missing."""
         self._known[path] = state_of(path)
         if path.is_dir() and not path.is_symlink():
             for inner in path.rglob("*"):
                 self._known[inner] = state_of(inner)
 
     def forget(self, path: Path) -> None:
-        """Let a path, and all below it, be nobody's."""
+        """Stop tracking a path and all below it."""
         self._known = {known: state for known, state in self._known.items() if not known.is_relative_to(path)}
 
     def changed(self) -> list[str]:
-        """Everything that is not as it was."""
+        """Return every path that differs from its recorded state."""
         return [
             f"{path}: was {state}, is {state_of(path)}"
             for path, state in self._known.items()
@@ -101,7 +101,7 @@ class ForeignFiles:
 
 
 def state_of(path: Path) -> tuple[object, ...]:
-    """Kind, identity and content of what has a name; nothing for nothing. A folder is its identity alone."""
+    """Return kind, identity and content of a path, or None. For a folder, only its identity."""
     try:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -113,7 +113,7 @@ def state_of(path: Path) -> tuple[object, ...]:
 
 
 def swap_after_check(how: str, target: Path) -> None:
-    """Let somebody swap a link in, once, between a check and what it was made for.
+    """Replace a path by a link, once, between a check and the use that it protects.
 
     `how`: "open" swaps the folder of the shards after it was opened, "check" before that, "file" a file in it
     after its status was read. The link leads to `target`.
@@ -155,7 +155,7 @@ def swap_after_check(how: str, target: Path) -> None:
 
 
 def undo_swap(library: Path) -> None:
-    """Put the folder of the shards back."""
+    """Undo `swap_after_check`."""
     if (library / "shards.real").is_dir():
         (library / "shards").unlink()
         (library / "shards.real").rename(library / "shards")
@@ -170,6 +170,6 @@ def stand_in(target: Path, library: Path) -> None:
             (target / path.name).write_bytes(b"of the user")
 
 
-def clear(place: Path) -> None:
+def clear(directory: Path) -> None:
     """Remove a folder of a test."""
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""Files of each version of the format, kept as they were written, with the answers they gave.
+"""Golden files: one folder for each format version, with the results they gave when written.
 
-A reader of today has to open them and answer to the bit as the reader did that was new with them. Files of a
-version are never written again: for a new one, `python tests/support/golden_files.py tests/golden/version-N`
+The current reader must open them and return the same results to the bit. Files of a
+version are never rewritten: for a new version, `python tests/support/golden_files.py tests/golden/version-N`
 writes a folder more.
 `rust/golden.rs` reads the same folder.
 """
@@ -24,7 +24,7 @@ PROBE = CalibrationPoint(recall=0.5, nprobe=2, shortlist=20)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a file answered to one query: ids, and scores as the bits of float32, best first."""
+    """The result of one query on one file: ids, and scores as float32 bits, best first."""
 
     file: str
     mode: str
@@ -34,42 +34,42 @@ class Answer:
 
     def line(self) -> str:
         """The line of `answers.txt`: file, mode, query, then id:bits for each place."""
-        places = (f"{number}:{bits:08x}" for number, bits in zip(self.ids, self.bits, strict=True))
-        return " ".join([self.file, self.mode, str(self.query), *places])
+        hits = (f"{number}:{bits:08x}" for number, bits in zip(self.ids, self.bits, strict=True))
+        return " ".join([self.file, self.mode, str(self.query), *hits])
 
     @classmethod
     def of_line(cls, line: str) -> "Answer":
         """Read a line of `answers.txt`."""
-        file, mode, query, *places = line.split()
-        ids, bits = zip(*(place.split(":") for place in places), strict=True)
+        file, mode, query, *hits = line.split()
+        ids, bits = zip(*(hit.split(":") for hit in hits), strict=True)
         return cls(file, mode, int(query), tuple(map(int, ids)), tuple(int(word, 16) for word in bits))
 
 
 def queries(folder: Path) -> NDArray[np.float32]:
-    """The queries of a folder, (q, dim) float32."""
+    """Return the queries of a folder, (q, dim) float32."""
     return np.fromfile(folder / "queries.f32", "<f4").reshape(-1, DIM)
 
 
-def ask(index: VectorIndex, file: str, asked: NDArray[np.float32]) -> list[Answer]:
-    """Every query in every mode: `exact`, `probe` a few lists, `allow` only ids not divisible by 3."""
+def ask(index: VectorIndex, file: str, queries: NDArray[np.float32]) -> list[Answer]:
+    """Search every query in every mode: `exact`, `probe` a few lists, `allow` only ids not divisible by 3."""
     numbers = index.ids()
     modes = {
-        "exact": index.search(asked, K, exact=True),
-        "probe": index.search(asked, K, effort=PROBE),
-        "allow": index.search(asked, K, effort=PROBE, allow=numbers[numbers % 3 != 0]),
+        "exact": index.search(queries, K, exact=True),
+        "probe": index.search(queries, K, effort=PROBE),
+        "allow": index.search(queries, K, effort=PROBE, allow=numbers[numbers % 3 != 0]),
     }
     return [
         Answer(file, mode, query, tuple(ids[query].tolist()), tuple(scores[query].view(np.uint32).tolist()))
         for mode, (ids, scores) in modes.items()
-        for query in range(len(asked))
+        for query in range(len(queries))
     ]
 
 
 def write(folder: Path) -> None:
-    """Build the files of the version that the installed core writes, and ask them."""
+    """Build the files of the version that the installed core writes, and record their results."""
     folder.mkdir(parents=True)
-    vectors, asked = unit_rows(ROWS, DIM, seed=1), unit_rows(QUERIES, DIM, seed=2)
-    asked.astype("<f4").tofile(folder / "queries.f32")
+    vectors, queries = unit_rows(ROWS, DIM, seed=1), unit_rows(QUERIES, DIM, seed=2)
+    queries.astype("<f4").tofile(folder / "queries.f32")
     # Neither rising nor without gaps.
     ids = np.random.default_rng(3).permutation(4 * ROWS)[:ROWS]
     built = {
@@ -86,7 +86,7 @@ def write(folder: Path) -> None:
             nlist=6,
             tier=tier,  # type: ignore[arg-type]
         )
-    lines = [answer.line() for name, index in built.items() for answer in ask(index, name, asked)]
+    lines = [answer.line() for name, index in built.items() for answer in ask(index, name, queries)]
     (folder / "answers.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
 
 

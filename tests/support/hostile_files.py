@@ -1,6 +1,6 @@
-"""Inputs that are broken or meant to harm, each with a name of its own and what must become of it.
+"""Broken and hostile inputs, each with a name and its expected outcome.
 
-`BAD` must be reported, `GOOD` must be found, `EITHER` must be one of both: never lost, never fatal.
+`BAD` must be reported, `GOOD` must be found, `EITHER` must be one of the two: never lost, never fatal.
 """
 
 import io
@@ -31,7 +31,7 @@ BAD, GOOD, EITHER = "bad", "good", "either"
 
 @dataclass(frozen=True)
 class Input:
-    """A file by its name: how it is made, and what must become of it."""
+    """A file by its name: how it is made, and its expected outcome."""
 
     name: str
     write: Callable[[Path], object]
@@ -65,16 +65,16 @@ def damaged_pictures() -> Iterator[Input]:
         for seed in range(8):
             damaged = bytearray(data)
             random = np.random.default_rng(seed)
-            for at in random.integers(0, len(data) if seed % 2 else 200, size=1 + 6 * seed):
-                damaged[at] = random.integers(256)
+            for offset in random.integers(0, len(data) if seed % 2 else 200, size=1 + 6 * seed):
+                damaged[offset] = random.integers(256)
             yield of_bytes(f"damaged-{kind}-{seed}.jpg", bytes(damaged), EITHER)
 
 
 def jpeg_of_size(width: int, height: int) -> bytes:
     """A real JPEG whose head says another size."""
     data = bytearray(picture())
-    at = data.index(b"\xff\xc0") + 5
-    data[at : at + 4] = struct.pack(">HH", height, width)
+    offset = data.index(b"\xff\xc0") + 5
+    data[offset : offset + 4] = struct.pack(">HH", height, width)
     return bytes(data)
 
 
@@ -187,9 +187,9 @@ def metadata() -> Iterator[Input]:
     for name, data in packets.items():
         for kind in ("JPEG", "WEBP"):
             yield of_bytes(f"xmp-{name}.{kind.lower()}", encoded(photograph(), kind, xmp=data), GOOD)
-    told = PngImagePlugin.PngInfo()
-    told.add_itxt("XML:com.adobe.xmp", LAUGHS.decode(), zip=True)
-    yield of_bytes("xmp-packed.png", encoded(photograph(), "PNG", pnginfo=told), GOOD)
+    text_chunks = PngImagePlugin.PngInfo()
+    text_chunks.add_itxt("XML:com.adobe.xmp", LAUGHS.decode(), zip=True)
+    yield of_bytes("xmp-packed.png", encoded(photograph(), "PNG", pnginfo=text_chunks), GOOD)
     iptc = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\xff\xff\xff\xff" + b"\x1c\x02\x19\xff\xff" * 50
     data = encoded(photograph(), "JPEG")
     segment = b"\xff\xed" + struct.pack(">H", len(iptc) + 2) + iptc
@@ -212,8 +212,8 @@ EXIFS = {
     + struct.pack("<HHLL", 2, 5, 3, 60)
     + struct.pack("<HHLL", 4, 5, 3, 60)
     + bytes(40),
-    "turned-nowhere": ifd((0x0112, 3, 1, 999)),
-    "turned-text": ifd((0x0112, 2, 4, 0x41414141)),
+    "rotated-nowhere": ifd((0x0112, 3, 1, 999)),
+    "rotated-text": ifd((0x0112, 2, 4, 0x41414141)),
     "types": ifd((0x010F, 99, 5, 8), (0x0110, 12, 1, 8), (0x9003, 7, 4, 0x41414141)),
     "junk": b"\xff" * 500,
 }
@@ -228,7 +228,7 @@ BROKEN_SIDECARS = {
     "cut.xmp": block()[:200],
     "external.xmp": b'<!DOCTYPE x [<!ENTITY p SYSTEM "file:///etc/passwd">]><x>&p;</x>',
 }
-"""Each lies beside a good picture of its name, which must come without it, with a note."""
+"""Each is next to a good picture of its name, which must come without it, with a note."""
 
 
 NAMES = [
@@ -292,12 +292,12 @@ def bound_socket(path: Path) -> None:
 
 
 def hostile_files() -> list[Input]:
-    rooms = (cut_pictures, damaged_pictures, bombs, strangers, metadata, names, special_files)
-    return [item for room in rooms for item in room()]
+    kinds = (cut_pictures, damaged_pictures, bombs, strangers, metadata, names, special_files)
+    return [item for kind in kinds for item in kind()]
 
 
 def bad_tables() -> Iterator[Input]:
-    """Tables, each beside others in one folder."""
+    """Return broken tables, all written to one folder."""
     whole = io.BytesIO()
     write_hugging_face(whole, ("red", "blue"))  # type: ignore[arg-type]
     data = whole.getvalue()
@@ -306,8 +306,8 @@ def bad_tables() -> Iterator[Input]:
     for seed in range(12):
         damaged = bytearray(data)
         random = np.random.default_rng(seed)
-        for at in random.integers(0, len(data), size=1 + 3 * seed):
-            damaged[at] = random.integers(256)
+        for offset in random.integers(0, len(data), size=1 + 3 * seed):
+            damaged[offset] = random.integers(256)
         yield of_bytes(f"damaged-{seed}.parquet", bytes(damaged), EITHER)
     for name, table in WRONG_TABLES.items():
         yield Input(f"wrong-{name}.parquet", lambda path, table=table: pq.write_table(table, path), BAD)
@@ -338,7 +338,7 @@ WRONG_PICTURES = {
 
 
 def bad_archives() -> Iterator[Input]:
-    """Archives, each beside others in one folder."""
+    """Return broken archives, all written to one folder."""
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.tar"
         write_webdataset(whole, ("red", "blue"))
@@ -348,8 +348,8 @@ def bad_archives() -> Iterator[Input]:
     for seed in range(12):
         damaged = bytearray(data)
         random = np.random.default_rng(seed)
-        for at in random.integers(0, len(data) // 2, size=2 + 20 * seed):
-            damaged[at] = random.integers(256)
+        for offset in random.integers(0, len(data) // 2, size=2 + 20 * seed):
+            damaged[offset] = random.integers(256)
         yield of_bytes(f"damaged-{seed}.tar", bytes(damaged), EITHER)
     for name, size in (("terabyte", 2**40), ("negative", -1), ("beyond", 10**7)):
         yield of_bytes(f"size-{name}.tar", archive_of_size(size), BAD)

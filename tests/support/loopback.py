@@ -1,4 +1,4 @@
-"""A web server on this machine that behaves as badly as it is told to."""
+"""A web server on the loopback interface with scripted faults."""
 
 import asyncio
 import threading
@@ -11,9 +11,9 @@ Behaviour = Callable[[Writer, int], Awaitable[None]]
 
 
 def answer(status: int = 200, body: bytes = b"", **headers: object) -> Behaviour:
-    """A whole answer; names of headers have `_` for `-`."""
+    """Return a behaviour that sends a complete response; `_` in header names stands for `-`."""
 
-    async def behave(writer: Writer, asked: int) -> None:
+    async def behave(writer: Writer, nth: int) -> None:
         writer.write(head(status, {"Content_Length": len(body), **headers}) + body)
 
     return behave
@@ -25,24 +25,24 @@ def head(status: int, headers: dict[str, object]) -> bytes:
 
 
 def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """The first one for the first time that it is asked, and so on; the last one from then on."""
+    """Return a behaviour that uses `behaviours` in order, one a request, and then repeats the last."""
 
-    async def behave(writer: Writer, asked: int) -> None:
-        await behaviours[min(asked, len(behaviours)) - 1](writer, asked)
+    async def behave(writer: Writer, nth: int) -> None:
+        await behaviours[min(nth, len(behaviours)) - 1](writer, nth)
 
     return behave
 
 
-async def silent(writer: Writer, asked: int) -> None:
+async def silent(writer: Writer, nth: int) -> None:
     await asyncio.sleep(3600)
 
 
-async def rude(writer: Writer, asked: int) -> None:
-    """Closes without a word."""
+async def rude(writer: Writer, nth: int) -> None:
+    """Close the connection without a response."""
 
 
 def dripping(body: bytes, pause_s: float) -> Behaviour:
-    async def behave(writer: Writer, asked: int) -> None:
+    async def behave(writer: Writer, nth: int) -> None:
         writer.write(head(200, {"Content-Length": len(body)}))
         for byte in body:
             writer.write(bytes([byte]))
@@ -53,7 +53,7 @@ def dripping(body: bytes, pause_s: float) -> Behaviour:
 
 
 def endless(chunk: bytes = b"x" * 65536) -> Behaviour:
-    async def behave(writer: Writer, asked: int) -> None:
+    async def behave(writer: Writer, nth: int) -> None:
         writer.write(head(200, {}))
         while True:
             writer.write(chunk)
@@ -63,11 +63,13 @@ def endless(chunk: bytes = b"x" * 65536) -> Behaviour:
 
 
 class Loopback:
-    """The server, in a thread of its own; `routes` may be changed while it runs, `asked` counts paths."""
+    """The server, in its own thread. `routes` may change while it runs; `request_counts` counts requests by
+    path.
+    """
 
     def __init__(self, routes: dict[str, Behaviour] | None = None) -> None:
         self.routes = dict(routes or {})
-        self.asked: Counter[str] = Counter()
+        self.request_counts: Counter[str] = Counter()
         self.open = 0
         self.most_open = 0
         self._loop = asyncio.new_event_loop()
@@ -102,9 +104,9 @@ class Loopback:
         try:
             request = await reader.readuntil(b"\r\n\r\n")
             path = request.split(b" ", 2)[1].decode().lstrip("/").partition("?")[0]
-            self.asked[path] += 1
+            self.request_counts[path] += 1
             behave = self.routes.get(path) or answer(404)
-            await behave(writer, self.asked[path])
+            await behave(writer, self.request_counts[path])
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass

@@ -1,4 +1,4 @@
-"""One small model of each layout, and what it has to answer."""
+"""One small model of each layout, and its expected vectors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ from tests.support.model_zoo import (
 
 @dataclass
 class Specimen:
-    """How it is written, what it must answer, what must be found out about it.
+    """How the model is written, its expected vectors and its expected layout.
 
     `open_in` is the folder to name where a model comes in several sizes.
     """
@@ -112,9 +112,9 @@ def write_root(folder):
 
 def write_sizes(folder):
     for size in ("s0", "b"):
-        place = folder / "onnx" / size
-        save(text_model(shape=("batch", LENGTH), all_tokens=size == "s0"), place / "text_model.onnx")
-        save(image_model(), place / "vision_model.onnx")
+        size_folder = folder / "onnx" / size
+        save(text_model(shape=("batch", LENGTH), all_tokens=size == "s0"), size_folder / "text_model.onnx")
+        save(image_model(), size_folder / "vision_model.onnx")
     plain = {"size": SIDE_PX, "crop_size": SIDE_PX, "resample": 2, "do_normalize": False}
     put_hugging_face(folder, images=plain)
 
@@ -143,7 +143,7 @@ def write_immich(folder, *, new=False):
     put(folder / "visual" / "preprocess_cfg.json", images | squash)
 
 
-MERGED = ["photo", "of", "dog", "snow", "red", "cars", "sea", "house", "two", "old"]
+MERGED = ["photo", "of", "dog", "snow", "red", "cars", "sea", "barn", "two", "old"]
 
 
 PAIRS, MERGED_IDS = merges_of(MERGED)
@@ -152,9 +152,9 @@ LETTER_A = 256 + ord("a") - ord("!")
 
 def write_static_pair(folder):
     put_merges(folder / "tokenizer" / "bpe_simple_vocab_16e6.txt.gz", PAIRS)
-    place = folder / "ViT-B-32-256-datacomp_s34b_b86k"
-    save(text_model("input", INT64, ("batch", 77), "output"), place / "textual.onnx")
-    save(image_model("input", "output"), place / "visual.onnx")
+    size_folder = folder / "ViT-B-32-256-datacomp_s34b_b86k"
+    save(text_model("input", INT64, ("batch", 77), "output"), size_folder / "textual.onnx")
+    save(image_model("input", "output"), size_folder / "visual.onnx")
 
 
 def write_sentence_transformers(folder):

@@ -1,7 +1,7 @@
 """Parts of small models with the names, dtypes, axes and quirks of the real exports.
 
-A text is a sum of rows of a table and of positions; a picture is its mean colour, widened. Beside the graphs,
-the same in NumPy: what a loaded model has to answer. `support/model_specimens.py` puts both together.
+A text is a sum of rows of a table and of positions; a picture is its mean colour, widened. Next to the graphs
+is the same in NumPy: what a loaded model has to answer. `support/model_specimens.py` puts both together.
 """
 
 import gzip
@@ -25,8 +25,8 @@ WORDS = (
     "old",
     "red",
     "cars",
-    "beside",
-    "house",
+    "near",
+    "barn",
     "by",
     "the",
     "sea",
@@ -77,7 +77,7 @@ def mean_color(image, *, crop=True, side=SIDE_PX, mean=HALF, std=HALF, resample=
     else:
         image = image.resize((side, side), resample)
     pixels = (np.asarray(image, np.float32) / 255 - mean) / std
-    # The rows weigh more towards the bottom, so that a turned or mirrored batch would be noticed.
+    # The rows weigh more towards the bottom, so that a rotated or mirrored batch would be noticed.
     return unit((pixels * np.linspace(0, 2, side)[:, None, None]).mean(axis=(0, 1)) @ WIDEN)
 
 
@@ -213,7 +213,7 @@ def fused_model(*, quantized=False):
     return model(nodes, inputs, outputs, text_weights + image_weights)
 
 
-# --- files beside the graphs ---
+# --- files next to the graphs ---
 
 
 def save(built, path, **how):
@@ -258,7 +258,7 @@ def merges_of(words):
             if (letters[0], letters[1]) not in pairs:
                 pairs.append((letters[0], letters[1]))
             letters[:2] = [letters[0] + letters[1]]
-    made = {"".join(pair): 512 + place for place, pair in enumerate(pairs)}
+    made = {"".join(pair): 512 + number for number, pair in enumerate(pairs)}
     ids = {word: made[word + "</w>"] for word in words} | {START: 512 + len(pairs), END: 513 + len(pairs)}
     return pairs, ids
 

@@ -1,4 +1,4 @@
-"""The page in a real Chromium against the real server: what its tests share."""
+"""Fixtures of the browser tests: a real Chromium and a real server."""
 
 import os
 import re
@@ -22,25 +22,27 @@ _DATE, _KEYWORDS = 0x0132, 0x9C9E
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, encoder):
     """The address of a server in a process of its own, with 86 pictures: six colours and eighty greys."""
-    place = tmp_path_factory.mktemp("served")
-    folder = write_pictures(place / "pictures")
+    directory = tmp_path_factory.mktemp("served")
+    folder = write_pictures(directory / "pictures")
     for level in range(80):
         Image.new("RGB", (40 + level, 60), (level + 60,) * 3).save(folder / f"grey-{level:02}.png")
-    Library.build(folder, place / "l", encoder=encoder)
-    with serving(place / "l") as address:
+    Library.build(folder, directory / "l", encoder=encoder)
+    with serving(directory / "l") as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory, encoder):
     """The address of a server of 1,100 pictures in 11 folders, of five years, every second one tagged."""
-    with serving(once(tmp_path_factory, "large", lambda place: build_large(place, encoder)) / "l") as address:
+    with serving(
+        once(tmp_path_factory, "large", lambda directory: build_large(directory, encoder)) / "l"
+    ) as address:
         yield address
 
 
-def build_large(place, encoder):
+def build_large(directory, encoder):
     for number in range(LARGE):
-        path = place / "pictures" / f"trip {number // 100:02}" / f"{number:04}.jpg"
+        path = directory / "pictures" / f"trip {number // 100:02}" / f"{number:04}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         exif = Image.Exif()
         exif[_DATE] = f"{2019 + number % 5}:06:01 12:00:00"
@@ -48,7 +50,7 @@ def build_large(place, encoder):
             exif[_KEYWORDS] = "sunny".encode("utf-16le")
         hue = number * 360 // LARGE
         Image.new("RGB", (24 + number % 17, 24), f"hsl({hue}, 80%, 50%)").save(path, exif=exif)
-    Library.build(place / "pictures", place / "l", encoder=encoder)
+    Library.build(directory / "pictures", directory / "l", encoder=encoder)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,7 @@ def page(browser):
 
 
 def wait_until(page, happens):
-    """Let the page go on until something has happened out here, to a route say."""
+    """Run the page until a condition of the test holds."""
     end_s = time.monotonic() + PATIENCE_S
     while not happens():
         assert time.monotonic() < end_s

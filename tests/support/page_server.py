@@ -1,4 +1,4 @@
-"""A server in a process of its own, and the browser that looks at it: for the tests and figures."""
+"""A server in its own process, and the browser to open it with: for tests and benchmarks."""
 
 import os
 import re
@@ -23,7 +23,7 @@ FLAGS = [
 
 @contextmanager
 def serving(library: Path, program: str = "snapseek") -> Iterator[str]:
-    """The address of a server of the library, while the block runs; `program` is a module like `snapseek`."""
+    """Serve the library while the block runs; yield the address. `program` is a module like `snapseek`."""
     command = [sys.executable, "-m", program, "serve", str(library), "--port", "0"]
     own = {
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])

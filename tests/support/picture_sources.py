@@ -1,4 +1,4 @@
-"""Archives, tables and lists with small pictures in them, as other programs write them."""
+"""Archives, tables and lists with small pictures, as other programs write them."""
 
 import io
 import json
@@ -28,23 +28,23 @@ def add(archive: tarfile.TarFile, name: str, data: bytes, **facts: object) -> No
 
 
 def write_webdataset(path: Path, colors: tuple[str, ...] = tuple(COLORS), first: int = 0) -> None:
-    """An archive as img2dataset writes it."""
+    """Write an archive as img2dataset does."""
     with tarfile.open(path, "w") as archive:
         for number, color in enumerate(colors, start=first):
             key = f"{number:09}"
-            told = {
+            record = {
                 "caption": f"a {color} card",
                 "url": f"https://x.example/{key}.jpg",
                 "key": key,
                 "status": "success",
             }
             add(archive, f"{key}.jpg", picture(color))
-            add(archive, f"{key}.json", json.dumps(told | {"title": color.upper()}).encode())
-            add(archive, f"{key}.txt", told["caption"].encode())
+            add(archive, f"{key}.json", json.dumps(record | {"title": color.upper()}).encode())
+            add(archive, f"{key}.txt", record["caption"].encode())
 
 
 def write_hugging_face(path: Path, colors: tuple[str, ...] = tuple(COLORS), **options: object) -> None:
-    """A table as the datasets library writes it."""
+    """Write a table as the datasets library does."""
     images = [{"bytes": picture(color, "PNG"), "path": f"train/{color}.png"} for color in colors]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     columns = {

@@ -1,8 +1,8 @@
 """Read damaged libraries in child processes: how far each read gets, and how each child ends.
 
 One case is a copy of a small library in which one file was damaged; a seed draws the file and the damage. The
-child goes through everything that reads a library. Whatever it raises has to be a `SnapseekError`, and every
-answer over HTTP one that the server means.
+child runs every operation that reads a library. Every exception must be a `SnapseekError`, and every HTTP
+status an intended one.
 """
 
 import json
@@ -66,11 +66,11 @@ class Outcome:
 
     @property
     def raw(self) -> list[str]:
-        """The exceptions that nobody meant."""
+        """Return the exceptions that are not a `SnapseekError`."""
         return [f"{step}: {end}" for step, end in self.steps.items() if end not in ("ok", "refused")]
 
 
-def make_library(place: Path, encoder: Encoder) -> Path:
+def make_library(directory: Path, encoder: Encoder) -> Path:
     """A library of two shards with columns of many types, tombstones, column files and `previews.db`."""
     rows = range(ROWS)
     start = datetime(2020, 1, 1, tzinfo=UTC)
@@ -91,10 +91,10 @@ def make_library(place: Path, encoder: Encoder) -> Path:
         "nested": pa.array([{"x": [row], "y": str(row)} for row in rows]),
         "long": pa.array([f"l{row}" for row in rows], pa.large_string()),
     }
-    library = place / "library"
+    library = directory / "library"
     for number, flat_rows in enumerate((vectors_module.FLAT_ROWS, ROWS)):
         vectors = unit_rows(ROWS, dim=3, seed=number).astype(np.float16)
-        folder = write_embeddings(place / f"input{number}", vectors, **columns)
+        folder = write_embeddings(directory / f"input{number}", vectors, **columns)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(vectors_module, "FLAT_ROWS", flat_rows)  # the second shard has inverted lists
             opened = Library.import_vectors(folder, library, encoder=encoder, threads=1)
@@ -131,32 +131,32 @@ def run(library: Path, work: Path, seeds: Sequence[int]) -> Iterator[Outcome]:
 
 
 def _read(work: Path, outcome: Outcome) -> Outcome:
-    """Let a child read the library at `work`, and note how that ended."""
+    """Read the library at `work` in a child process; return how that ended."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         _be_the_child(work, writer)
     os.close(writer)
-    told = _told(reader, child)
+    output = _read_output(reader, child)
     _, status, usage = os.wait4(child, 0)
     outcome.signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     outcome.rss_bytes = 1024 * usage.ru_maxrss
-    if told:
-        outcome.steps, outcome.kernels = json.loads(told)
+    if output:
+        outcome.steps, outcome.kernels = json.loads(output)
     elif not outcome.signal:
         outcome.steps = {"child": f"ended with {os.waitstatus_to_exitcode(status)}"}
     return outcome
 
 
-def _told(reader: int, child: int) -> bytes:
-    """What the child writes; it is ended when it takes too long."""
-    told, end = b"", time.monotonic() + _TIMEOUT_S
+def _read_output(reader: int, child: int) -> bytes:
+    """Return the output of the child; kill it after a timeout."""
+    output, end = b"", time.monotonic() + _TIMEOUT_S
     with os.fdopen(reader, "rb", buffering=0) as stream:
         while select.select([stream], [], [], max(0.0, end - time.monotonic()))[0]:
             part = stream.read(1 << 16)
             if not part:
-                return told
-            told += part
+                return output
+            output += part
     os.kill(child, signal.SIGKILL)
     return b""
 
@@ -178,7 +178,7 @@ def _be_the_child(work: Path, writer: int) -> None:
 
 
 def _damage(work: Path, kind: str, rng: random.Random, *, sealed: bool) -> Path:
-    """Damage one file of that kind; the file."""
+    """Damage one file of that kind; return the file."""
     family, _, part = kind.partition(" ")
     if kind.endswith(".db"):
         return _damage_database(work / kind, rng, sealed=sealed)
@@ -190,11 +190,11 @@ def _damage(work: Path, kind: str, rng: random.Random, *, sealed: bool) -> Path:
     elif kind == "arrow size" or (family != "arrow" and rng.random() < 0.1):
         read_mutations.damage_size(data, rng)
     elif family == "arrow":
-        read_mutations.damage_bytes(data, read_mutations.arrow_places(bytes(data))[part], rng)
+        read_mutations.damage_bytes(data, read_mutations.arrow_positions(bytes(data))[part], rng)
     else:
         read_mutations.damage_bytes(data, range(len(data)), rng)
     if sealed and family == "column":
-        read_mutations.seal_facet(data)
+        read_mutations.seal_column_index(data)
     if sealed and family == "snap":
         read_mutations.seal_snap(data)
     path.write_bytes(data)
@@ -211,7 +211,7 @@ def _damage_database(path: Path, rng: random.Random, *, sealed: bool) -> Path:
     if rng.random() < 0.15:
         read_mutations.damage_size(data, rng)
     else:
-        used = [at for at in range(len(data)) if data[at]]
+        used = [offset for offset in range(len(data)) if data[offset]]
         read_mutations.damage_bytes(data, used, rng)
     path.write_bytes(data)
     return path
@@ -232,13 +232,13 @@ _FILTERS = (
 )
 
 
-def _steps(place: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    """What reads a library, each with its name; the first one opens it."""
+def _steps(directory: Path) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield every read operation with its name; the first one opens the library."""
     opened: list[Library] = []
 
     def library() -> Library:
         if not opened:
-            opened.append(Library.open(place))
+            opened.append(Library.open(directory))
         return opened[0]
 
     yield "open", library
@@ -253,9 +253,9 @@ def _steps(place: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "suggestions", lambda: library().suggestions()
     yield "info", lambda: (library().info(), library().failures(), library().archive_uri(4))
     for kind in ("csv", "jsonl", "parquet", "npy"):
-        yield f"export {kind}", lambda kind=kind: library().export(place / f"out.{kind}")  # type: ignore[misc]
-    yield "verify", lambda: verify(place)
-    yield "previews.db", lambda: _read_previews(place)
+        yield f"export {kind}", lambda kind=kind: library().export(directory / f"out.{kind}")  # type: ignore[misc]
+    yield "verify", lambda: verify(directory)
+    yield "previews.db", lambda: _read_previews(directory)
     app: list[object] = []
 
     def http(path: str, query: str = "", body: bytes = b"") -> None:
@@ -278,21 +278,21 @@ def _steps(place: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "http facts", lambda: (http("/api/suggestions"), http("/api/info"), http("/metrics"))
 
 
-def _read_previews(place: Path) -> None:
-    with PreviewQueue(place) as pending:
+def _read_previews(directory: Path) -> None:
+    with PreviewQueue(directory) as pending:
         pending.failures()
         pending.state_of([4, 5])
-        shard = next(iter(sorted((place / "shards").glob("*.arrow"))))
+        shard = next(iter(sorted((directory / "shards").glob("*.arrow"))))
         for batch in Records(shard).batches:
             pending.applied(batch)
 
 
-def _go_through(place: Path) -> dict[str, str]:
-    """Do every step; for each how it ended."""
+def _go_through(directory: Path) -> dict[str, str]:
+    """Run every step; return how each ended."""
     os.fsync = lambda _: None  # type: ignore[assignment]
     column_store.KEPT_ROWS = 1
     ends = {}
-    for name, step in _steps(place):
+    for name, step in _steps(directory):
         try:
             step()
         except SnapseekError:

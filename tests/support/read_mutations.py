@@ -1,4 +1,4 @@
-"""Damage to the files of a library, drawn by a seed, and checksums that agree with it again."""
+"""Random damage to the files of a library by seed, with or without repaired checksums."""
 
 import json
 import random
@@ -34,34 +34,34 @@ INTERESTING = (
 _BIG = 16 << 20
 
 
-def damage_bytes(data: bytearray, places: range | list[int], rng: random.Random) -> None:
-    """Change some bytes, or words of 4 or 8 bytes, at places drawn from `places`."""
+def damage_bytes(data: bytearray, positions: range | list[int], rng: random.Random) -> None:
+    """Change some bytes, or words of 4 or 8 bytes, at random ones of `positions`."""
     for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
-        at = rng.choice(places)
+        offset = rng.choice(positions)
         kind = rng.randrange(4)
         if kind == 0:
-            data[at] = rng.randrange(256)
+            data[offset] = rng.randrange(256)
         elif kind == 1:
-            data[at] ^= 1 << rng.randrange(8)
+            data[offset] ^= 1 << rng.randrange(8)
         else:
             size = 4 * (kind - 1)
-            at = min(at // size * size, len(data) - size)
+            offset = min(offset // size * size, len(data) - size)
             word = rng.choice(INTERESTING) & (2 ** (8 * size) - 1)
-            data[at : at + size] = word.to_bytes(size, "little")
+            data[offset : offset + size] = word.to_bytes(size, "little")
 
 
 def damage_size(data: bytearray, rng: random.Random) -> None:
-    """Cut the file off, empty it, or put bytes behind its end."""
+    """Truncate the file, empty it, or append bytes."""
     if rng.random() < 0.6:
         del data[rng.choice((0, rng.randrange(len(data)), len(data) - rng.randrange(1, 64))) :]
     else:
         data += rng.randbytes(rng.choice((1, 8, 64, 4096)))
 
 
-def arrow_places(data: bytes) -> dict[str, list[int]]:
-    """Return the places of metadata (footer and messages), of offset buffers, and of other buffers."""
+def arrow_positions(data: bytes) -> dict[str, list[int]]:
+    """Return the byte positions of metadata (footer, messages), of offset buffers and of other buffers."""
     (footer,) = struct.unpack_from("<i", data, len(data) - 10)
-    places: dict[str, list[int]] = {"metadata": list(range(len(data) - 10 - footer, len(data) - 6))}
+    positions: dict[str, list[int]] = {"metadata": list(range(len(data) - 10 - footer, len(data) - 6))}
     whole = pa.py_buffer(data)
     reader = pa.ipc.open_file(whole)
     offsets: list[int] = []
@@ -77,16 +77,16 @@ def arrow_places(data: bytes) -> dict[str, list[int]]:
                     part.extend(range(start, start + buffer.size))
     owned = set(offsets) | set(bodies)
     last = len(data) - 10 - footer
-    places["metadata"] += [at for at in range(8, last) if at not in owned]
-    places["offsets"], places["body"] = offsets, bodies
-    return places
+    positions["metadata"] += [offset for offset in range(8, last) if offset not in owned]
+    positions["offsets"], positions["body"] = offsets, bodies
+    return positions
 
 
 def rewritten_arrow(data: bytes, rng: random.Random) -> bytes:
     """Return a file that Arrow holds for valid, with columns that records never have."""
     table = pa.ipc.open_file(pa.py_buffer(data)).read_all()
     name = rng.choice(table.column_names)
-    place = table.column_names.index(name)
+    column = table.column_names.index(name)
     rows = table.num_rows
     options = pa.ipc.IpcWriteOptions(compression=rng.choice((None, None, "zstd", "lz4")))
     columns = [
@@ -107,10 +107,10 @@ def rewritten_arrow(data: bytes, rng: random.Random) -> bytes:
         lambda: pa.array([2**64 - 1] * rows, pa.uint64()),
         lambda: pa.array([float("nan")] * rows, pa.float16()),
     ]
-    changed = table.set_column(place, name, pa.chunked_array([rng.choice(columns)()]))
+    changed = table.set_column(column, name, pa.chunked_array([rng.choice(columns)()]))
     if rng.random() < 0.2:
         changed = changed.rename_columns(
-            [name if at == 1 else old for at, old in enumerate(changed.column_names)]
+            [name if offset == 1 else old for offset, old in enumerate(changed.column_names)]
         )
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, changed.schema, options=options) as writer:
@@ -119,7 +119,7 @@ def rewritten_arrow(data: bytes, rng: random.Random) -> bytes:
 
 
 def seal_snap(data: bytearray) -> None:
-    """Let every checksum of a `.snap` file agree with what it covers, as far as the file can be followed."""
+    """Recompute every checksum of a `.snap` file, as far as its section table can be read."""
     with suppress(struct.error, IndexError):
         header, _, count = struct.unpack_from("<III", data, 12)
         for number in range(min(count, 64)):
@@ -131,25 +131,27 @@ def seal_snap(data: bytearray) -> None:
             struct.pack_into("<I", data, header - 4, reference.crc32c(bytes(data[: header - 4])))
 
 
-def seal_facet(data: bytearray) -> None:
-    """The same for a file of a column index; a header that cannot be read gets its own checksum only."""
+def seal_column_index(data: bytearray) -> None:
+    """Recompute the checksums of a column index file; only that of the header if it cannot be parsed."""
     if len(data) < 16:
         return
     (length,) = struct.unpack_from("<I", data, 8)
     text = bytes(data[16 : 16 + length])
     with suppress(ValueError, TypeError, KeyError, AttributeError):
-        facts = json.loads(text)
+        header = json.loads(text)
         begin = -(-(16 + length) // 64) * 64
-        for entry in facts["arrays"].values():
-            kind, count, at, _ = entry
-            entry[3] = zlib.crc32(bytes(data[begin + at : begin + at + count * np.dtype(kind).itemsize]))
-        text = json.dumps(facts).encode()
+        for entry in header["arrays"].values():
+            kind, count, offset, _ = entry
+            entry[3] = zlib.crc32(
+                bytes(data[begin + offset : begin + offset + count * np.dtype(kind).itemsize])
+            )
+        text = json.dumps(header).encode()
         data[:begin] = bytes(data[:16]) + text + bytes(-(-(16 + len(text)) // 64) * 64 - 16 - len(text))
     struct.pack_into("<II", data, 8, len(text), zlib.crc32(text))
 
 
 def seal_records(library: Path, records: Path) -> None:
-    """Let the catalogue have the checksum of a file of records."""
+    """Store the checksum of a record file in the database."""
     with closing(sqlite3.connect(library / "library.db")) as connection, connection:
         crc = zlib.crc32(records.read_bytes())
         connection.execute("UPDATE shards SET records_crc = ? WHERE stem = ?", (crc, records.stem))
@@ -177,7 +179,7 @@ _VALUES = (
 
 
 def loosen(connection: sqlite3.Connection) -> None:
-    """Let every column of a database take any value, from the next connection on."""
+    """Remove all constraints of a database, from the next connection on."""
     connection.execute("PRAGMA writable_schema = ON")
     connection.execute(
         "UPDATE sqlite_master SET sql = "
@@ -188,7 +190,7 @@ def loosen(connection: sqlite3.Connection) -> None:
 
 
 def hostile_database(path: Path, rng: random.Random) -> None:
-    """Put values into a database that its schema would refuse, or change the schema itself."""
+    """Write values that the schema of the database refuses, or change the schema itself."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         tables = dict(
             connection.execute(

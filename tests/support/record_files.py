@@ -1,4 +1,4 @@
-"""Files of records made of rows, for the tests of what is asked of records."""
+"""Record files made of rows, for the tests that read records."""
 
 import pyarrow as pa
 

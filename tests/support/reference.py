@@ -1,4 +1,4 @@
-"""The obvious version of the core, in NumPy: what the Rust crate must agree with, to the bit.
+"""The reference implementation of the core in NumPy. The Rust crate must agree with it to the bit.
 
 Nothing here is fast and nothing here imports snapseek. `docs/FORMAT.md` describes the same in words.
 """

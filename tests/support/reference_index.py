@@ -1,4 +1,4 @@
-"""The obvious version of an IVF index, in NumPy: reads the file by docs/FORMAT.md, scores every row."""
+"""The reference IVF index in NumPy: reads the file by docs/FORMAT.md, scores every row."""
 
 import re
 from dataclasses import dataclass
@@ -49,10 +49,10 @@ def sections(data: bytes) -> dict[str, NDArray[Any]]:
     return {tag: np.frombuffer(content, TYPES[types[tag]]) for tag, content in found.items()}
 
 
-def turned(asked: F32, stride: int) -> F32:
-    """A query as the codes see it, (4m,), turned as the rows of a tier with a trellis are, (stride,)."""
+def rotated(projected: F32, stride: int) -> F32:
+    """Rotate a projected query (4m,) by the randomized Hadamard transform of the TCQ rows, (stride,)."""
     values = np.zeros(stride, np.float32)
-    values[: min(len(asked), stride)] = asked[:stride]
+    values[: min(len(projected), stride)] = projected[:stride]
     size = 1 << (stride.bit_length() - 1)
     for start in dict.fromkeys((0, stride - size)):
         values[start : start + size] = mixed(values[start : start + size])
@@ -60,7 +60,7 @@ def turned(asked: F32, stride: int) -> F32:
 
 
 def mixed(values: F32) -> F32:
-    """Signs, then a Hadamard matrix, of a power of two of values."""
+    """Apply sign flips, then a Hadamard matrix, to a power of two of values."""
     size = len(values)
     hashed = (np.arange(1, size + 1) * 0x9E3779B1) % 2**32
     hashed = ((hashed ^ hashed >> 15) * 0x85EBCA6B) % 2**32
@@ -75,7 +75,7 @@ def mixed(values: F32) -> F32:
 
 
 def trellis_levels(lines: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
-    """The levels of lines of a tier with a trellis, (rows, bytes) -> (rows, a multiple of 64)."""
+    """Decode TCQ rows, (rows, bytes) -> (rows, a multiple of 64)."""
     planes = np.unpackbits(lines, axis=1, bitorder="little").reshape(len(lines), bits, -1).astype(np.int64)
     before = np.pad(planes[:, 0], ((0, 0), (3, 0)))
     count = planes.shape[2]
@@ -87,7 +87,7 @@ def trellis_levels(lines: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
 
 @dataclass
 class Reference:
-    """An index as NumPy sees it."""
+    """An IVF index file, read and searched with NumPy."""
 
     dim: int
     m: int
@@ -120,7 +120,7 @@ class Reference:
         return rows[: len(self.ids)].astype(np.int64)
 
     def tier(self) -> NDArray[Any]:
-        """The tier's values of every row, (rows, stride): whole numbers, or float16 in float64."""
+        """Return the refine codes of every row, (rows, stride): integers, or float16 in float64."""
         stride = reference.stride(self.dim)
         if self.trellis_bits:
             lines = self.parts["tier"].reshape(len(self.ids), -1)
@@ -134,17 +134,17 @@ class Reference:
 
     @property
     def trellis_bits(self) -> int:
-        """Bits a value of a tier with a trellis, else 0."""
+        """Return the bits per value of TCQ refine codes, else 0."""
         return {4: 2, 5: 3}.get(int(self.parts["shape"][2]), 0)
 
-    def asked(self, query: NDArray[np.int64], scale: np.float64) -> F32:
-        """A coded query as the codes see it, (4m,)."""
+    def projected(self, query: NDArray[np.int64], scale: np.float64) -> F32:
+        """Project a quantized query, (4m,)."""
         products = self.parts["b"].reshape(-1, len(query)).astype(np.int64) @ query
         return (products * self.parts["bscales"].astype(np.float64) * scale).astype(np.float32)
 
-    def fine(self, asked: F32) -> tuple[NDArray[np.int64], np.float64]:
-        """The fine table of a query as the codes see it, (m, 16), and its scale."""
-        q = asked.reshape(self.m, 1, 4)
+    def fine(self, projected: F32) -> tuple[NDArray[np.int64], np.float64]:
+        """Return the 21-bit lookup table of a projected query, (m, 16), and its scale."""
+        q = projected.reshape(self.m, 1, 4)
         terms = q * self.parts["books"].reshape(self.m, 16, 4)
         table = (terms[..., 0] + terms[..., 1]) + (terms[..., 2] + terms[..., 3])
         step = np.abs(table).max(initial=np.float32(0)) / np.float32(2**20)
@@ -161,14 +161,14 @@ class Reference:
         scale = np.float64(scales[0])
         means = self.parts["means"].reshape(-1, stride).astype(np.int64) @ padded
         base = (means * self.parts["mscales"].astype(np.float64) * scale)[self.lists()]
-        asked = self.asked(padded, scale)
-        table, fine_scale = self.fine(asked)
+        projected = self.projected(padded, scale)
+        table, fine_scale = self.fine(projected)
         fine = table[np.arange(self.m), self.codes()].sum(axis=1) * fine_scale
         if self.trellis_bits:
-            codes, scales = reference.encode(turned(asked, stride)[None], reference.query_limit(stride))
+            codes, scales = reference.encode(rotated(projected, stride)[None], reference.query_limit(stride))
             padded, scale = codes[0].astype(np.int64), np.float64(scales[0])
-        rest = (self.tier() @ padded) * self.parts["scales"].astype(np.float64) * scale
-        return ((base + fine) + rest).astype(np.float32) + np.float32(0)
+        refined = (self.tier() @ padded) * self.parts["scales"].astype(np.float64) * scale
+        return ((base + fine) + refined).astype(np.float32) + np.float32(0)
 
     def search(
         self, query: F32, k: int, allowed: NDArray[np.bool_] | None = None

@@ -1,4 +1,4 @@
-"""Small pictures with known corners, their encodings, and the reason why one cannot be opened."""
+"""Small pictures with known corners, and their encodings."""
 
 import io
 from pathlib import Path

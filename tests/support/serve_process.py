@@ -10,17 +10,17 @@ from pathlib import Path
 
 @contextmanager
 def served(library: Path, *options: str) -> Iterator[str]:
-    """Its address, with a slash at the end; it is ended on the way out."""
+    """Yield the address of a server, with a slash at the end; stop the server afterwards."""
     command = [sys.executable, "-m", "snapseek", "serve", str(library), "--port", "0", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
-            told = ""
+            output = ""
             for line in process.stderr or ():
-                told += line
+                output += line
                 if address := re.search(r"http://\S+", line):
                     yield address.group().rstrip("/") + "/"
                     return
-            raise RuntimeError(told)
+            raise RuntimeError(output)
         finally:
             process.terminate()
             process.communicate(timeout=60)

@@ -12,7 +12,7 @@ DIM, LONGEST, WIDTH = 3, 6, 64
 
 
 def write_stacked_model(directory: Path, layers: int = 4) -> Path:
-    """The folder of a model whose text tower has so many layers."""
+    """Write a model whose text tower has `layers` attention layers; return its folder."""
     write_tiny_model(directory)
     write_stack(directory / "onnx/text_model.onnx", range(layers))
     return directory
@@ -45,8 +45,8 @@ class _Stack:
         x = graph.op("Gather", graph.constant(normal(size=(len(COLORS), WIDTH))), ids)
         length = graph.op("Shape", ids, start=1, end=2)
         zero = graph.constant([0], np.int64)
-        places = graph.op("Slice", graph.constant(normal(size=(LONGEST, WIDTH))), zero, length, zero)
-        x = graph.op("Add", x, places)
+        positions = graph.op("Slice", graph.constant(normal(size=(LONGEST, WIDTH))), zero, length, zero)
+        x = graph.op("Add", x, positions)
         for number in layers:
             x = self._layer(x, np.random.default_rng(number).normal)
         one = graph.constant([1], np.int64)

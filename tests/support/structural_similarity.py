@@ -1,4 +1,4 @@
-"""How alike a preview is to its picture: structural similarity, written out in NumPy.
+"""Structural similarity (SSIM) of a preview and its picture, in NumPy.
 
 The picture is shrunk to 256 pixels on its long side, the preview is enlarged to that size (bicubic, as
 browsers do), and the grey values (ITU-R 601 luma) of both are compared in Gaussian windows of 11 pixels with

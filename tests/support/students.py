@@ -11,9 +11,9 @@ from snapseek.distil.transformer import TransformerWeights
 DIM, TOKENS = 3, 11  # those of the tiny model
 
 
-def write_student(out, weights, teacher, told):
+def write_student(out, weights, teacher, metadata):
     """The folder of a student with these weights, as `snapseek distil` writes it."""
-    write_folder(out, lambda path: write_text_tower(path, weights, teacher.dim), teacher, told)
+    write_folder(out, lambda path: write_text_tower(path, weights, teacher.dim), teacher, metadata)
 
 
 def static_weights(seed=0, dim=DIM, tokens=TOKENS, hidden=8):

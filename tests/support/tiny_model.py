@@ -1,4 +1,4 @@
-"""A model of three numbers that really works: a picture is its mean colour, a word is a colour.
+"""A working model of dimension 3: a picture is its mean colour, a word is a colour.
 
 It has the files, names, dtypes and shapes of a Hugging Face CLIP export, so that the loader under test is the
 loader that real models go through.

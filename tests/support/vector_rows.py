@@ -19,5 +19,5 @@ def unit_rows(n: int, dim: int = DIM, seed: int = 0) -> reference.F32:
 
 
 def names(folder: Path) -> list[str]:
-    """What lies in a folder."""
+    """Return the names in a folder, sorted."""
     return sorted(path.name for path in folder.iterdir())

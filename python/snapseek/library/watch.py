@@ -97,10 +97,14 @@ def bursts(folders: Sequence[Path], library: Path, stop: threading.Event) -> Ite
 
 
 def _bursts(absolute: Sequence[Path], library: Path, stop: threading.Event) -> Iterator[bool]:
+    is_due = False
     while not stop.is_set():
-        present = _present(absolute)
-        yield from _while_present(absolute, present, library.absolute(), stop)
-        yield True  # a folder disappeared or came back
+        for has_changed in _while_present(absolute, _present(absolute), library.absolute(), stop):
+            yield has_changed or is_due
+            is_due = False
+        # A folder disappeared or returned. Sync only once the folders are watched again: what happens between
+        # a sync and the start of a watch is not reported.
+        is_due = True
 
 
 def _while_present(
@@ -108,8 +112,10 @@ def _while_present(
 ) -> Iterator[bool]:
     """Yield as `bursts` does, until the set of present folders differs from `present`, or `stop`."""
     if not present:
-        stop.wait(_TICK_MS / 1000)
-        yield False
+        while not stop.wait(_TICK_MS / 1000):
+            yield False
+            if _present(folders):
+                return
         return
     for changes in _system_watch()(
         *present,

@@ -105,6 +105,31 @@ def test_a_folder_that_goes_and_comes_back_loses_nothing(own, folder, encoder, t
         wait_for(lambda: len(library) == len(PICTURES) + 1)
 
 
+def test_a_folder_that_returns_during_a_sync_is_synced(own, folder, encoder, tmp_path):
+    library = Library.build(folder, tmp_path / "l", encoder=encoder)
+    away, reports = tmp_path / "away", []
+
+    def put_back(report):
+        reports.append(report)
+        if report.missing and away.exists():
+            picture(away / "one.png")
+            away.rename(folder)
+
+    with watching(library, on_sync=put_back):
+        wait_for(lambda: reports)
+        folder.rename(away)
+        wait_for(lambda: len(library) == len(PICTURES) + 1)
+
+
+def test_a_missing_folder_is_not_reported_every_second(folder, encoder, tmp_path):
+    with watching(Library.build(folder, tmp_path / "l", encoder=encoder)) as told:
+        wait_for(lambda: told)
+        folder.rename(tmp_path / "away")
+        wait_for(lambda: told[-1].missing == (folder,))
+        time.sleep(2.5)
+        assert len(told) <= 3  # at the start, when its files disappear, and when it is no longer watched
+
+
 def test_a_busy_library_is_retried(own, monkeypatch):
     left = [3]
     sync = Library.sync

@@ -124,12 +124,12 @@ def test_a_list_becomes_a_library_and_goes_on_where_it_was(tmp_path, encoder, we
     assert library.info().has_remote
 
     web.routes["busy.jpg"] = answer(body=picture("white"))
-    web.asked.clear()
+    web.request_counts.clear()
     assert library.sync(limits=HERE).unchanged == 7
-    assert not web.asked
+    assert not web.request_counts
     report = library.sync(path, limits=HERE, retry_failed=True)
     assert (report.added, report.failed, report.unchanged) == (1, 2, 4)
-    assert set(web.asked) == {"gone.jpg", "busy.jpg", "page.jpg"}
+    assert set(web.request_counts) == {"gone.jpg", "busy.jpg", "page.jpg"}
 
     listed(tmp_path, rows[1:])
     report = library.sync(limits=HERE)

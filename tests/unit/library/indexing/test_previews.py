@@ -76,13 +76,13 @@ def test_failures_are_retried_only_with_retry_failed(tmp_path, encoder, web):
     library = imported(tmp_path, encoder, [web.url("red.jpg"), web.url("late.jpg")])
     assert library.previews(limits=HERE).failed == 1
     web.routes["late.jpg"] = answer(body=picture("blue"))
-    web.asked.clear()
+    web.request_counts.clear()
     report = library.previews(limits=HERE)
     assert (report.made, report.failed, report.tried) == (0, 0, 1)
-    assert not web.asked
+    assert not web.request_counts
     report = library.previews(limits=HERE, retry_failed=True)
     assert (report.made, report.failed) == (1, 0)
-    assert set(web.asked) == {"late.jpg"}
+    assert set(web.request_counts) == {"late.jpg"}
     assert all(shown(library).values())
     assert not (tmp_path / "l" / "previews.db").exists()
 
@@ -118,7 +118,7 @@ def test_removed_pictures_stay_removed_and_others_are_untouched(tmp_path, encode
     library.remove(gone)
     assert library.previews(limits=HERE).made == 3
     assert len(library) == 3
-    assert set(web.asked) == {"green.jpg", "blue.jpg", "white.jpg"}
+    assert set(web.request_counts) == {"green.jpg", "blue.jpg", "white.jpg"}
     assert library.verify() == []
 
 
@@ -169,7 +169,7 @@ def test_a_kill_loses_only_uncommitted_previews(tmp_path, encoder, web, after):
     worker = subprocess.Popen([sys.executable, "-c", WORK, str(tmp_path / "l")])
     try:
         give_up_s = time.monotonic() + 60
-        while web.asked.total() < after + 2 or len(made(library)) < after - previews._PICTURES_AHEAD:
+        while web.request_counts.total() < after + 2 or len(made(library)) < after - previews._PICTURES_AHEAD:
             assert time.monotonic() < give_up_s
             time.sleep(0.05)
         assert worker.poll() is None
@@ -178,10 +178,10 @@ def test_a_kill_loses_only_uncommitted_previews(tmp_path, encoder, web, after):
         worker.wait()
     assert library.verify() == []
     web.routes |= {f"{number}.jpg": answer(body=picture("blue")) for number in range(ROWS)}
-    web.asked.clear()
+    web.request_counts.clear()
     report = library.previews(limits=HERE)
     assert report.failed == 0
-    assert len(web.asked) <= ROWS - (after - previews._PICTURES_AHEAD)
+    assert len(web.request_counts) <= ROWS - (after - previews._PICTURES_AHEAD)
     assert all(shown(library).values())
     assert library.verify() == []
 

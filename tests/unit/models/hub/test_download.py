@@ -43,9 +43,9 @@ def hub(tmp_path, monkeypatch):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """The client keeps what it got in whole chunks; the files of the zoo are smaller than one of them."""
-    import huggingface_hub
+    from huggingface_hub import constants  # no attribute of the package before its first import
 
-    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1_000)
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1_000)
 
 
 @pytest.fixture
@@ -86,10 +86,10 @@ def test_only_what_is_needed_is_fetched_and_only_once(hub, shelf):
         "tokenizer.json",
         "tokenizer_config.json",
     ]
-    asked = len(hub.asked)
+    asked = len(hub.requests)
     pull_model(REPO, shelf)
     Encoder.load(REPO, model_dir=shelf).embed_images([red()])
-    assert len(hub.asked) == asked
+    assert len(hub.requests) == asked
     here = {path.name for path in (shelf / "maker--clip").iterdir()}
     assert here == {path.partition("/")[0] for path in hub.fetched()} | {"snapseek.json"}
 
@@ -114,7 +114,7 @@ def test_redirects_are_followed(hub, shelf):
 def test_a_broken_connection_is_taken_up_where_it_broke(hub, shelf, small_chunks):
     hub.faults[TEXT] = [3_000]
     pull_model(REPO, shelf, text_only=True)
-    assert [wanted for _, path, wanted in hub.asked if path == TEXT] == [None, "bytes=3000-"]
+    assert [wanted for _, path, wanted in hub.requests if path == TEXT] == [None, "bytes=3000-"]
 
 
 def test_the_next_pull_fetches_what_the_last_one_did_not(hub, shelf):
@@ -219,9 +219,9 @@ def test_a_graph_with_both_towers_comes_at_once(hub, shelf, tmp_path):
     write_fused(tmp_path / "fused")
     hub.add("maker/fused", tmp_path / "fused")
     encoder = Encoder.load("maker/fused", model_dir=shelf)
-    asked = len(hub.asked)
+    asked = len(hub.requests)
     encoder.embed_images([red()])
-    assert len(hub.asked) == asked
+    assert len(hub.requests) == asked
 
 
 def test_an_export_that_says_nothing_of_pixels(hub, shelf, tmp_path):
@@ -265,7 +265,7 @@ def test_offline_is_kept(hub, shelf, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE is set; to bring it by hand"):
         Encoder.load(REPO, model_dir=shelf)
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_a_model_that_is_here_needs_no_network(hub, shelf, monkeypatch):

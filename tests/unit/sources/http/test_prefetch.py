@@ -35,7 +35,7 @@ def test_a_slow_one_holds_up_nobody(web):
     """It answers when the others have."""
 
     async def after_others(writer, asked):
-        while web.asked.total() < 90:
+        while web.request_counts.total() < 90:
             await asyncio.sleep(0.01)
         await answer(body=b"late")(writer, asked)
 
