@@ -24,7 +24,7 @@ from snapseek.library.storage.schema import DRAFT, DROPPED, SHARDS
 _STEM_LENGTH = 16
 _NAME = re.compile(
     r"\.?(?P<stem>[0-9a-f]{16})\."
-    r"(?P<kind>snap|arrow|f16\.tmp|arrow\.tmp|snap\.\d+-\d+\.tmp|\d+\.facet(?:\.[0-9a-f]{16}\.tmp)?)"
+    r"(?P<kind>snap|arrow|f16\.tmp|arrow\.tmp|snap\.\d+-[0-9A-Za-z]+\.tmp|\d+\.facet(?:\.[0-9a-f]{16}\.tmp)?)"
 )
 _MAGIC = {"snap": b"\x89SNAP\r\n\x1a", "arrow": b"ARROW1", "facet": b"SNAPFACE"}
 """The first bytes of the files of a finished shard."""
