@@ -44,7 +44,7 @@ from snapseek.distil.training import (
     train_transformer,
 )
 from snapseek.models import Encoder
-from snapseek.models.onnx.tower import Tower
+from snapseek.models.onnx.session import OnnxSession
 from snapseek.models.queries.query_corpus import Words, generate_queries, word_list
 
 BASE_ROWS = 20_000
@@ -241,16 +241,16 @@ def vit_exam(work: Path, shipped: int = 30_000) -> Exam:
     texts = list(dict.fromkeys([*heard.all, *generate_queries(shipped, words=heard)]))
     answers, asking_s = answers_of(encoder, texts, work / "vit_answers.npz")
     held = split(len(texts))
-    new_ids = encoder.token_ids(generate_queries(QUERIES, 1, words=new))
+    new_ids = encoder.text.token_ids(generate_queries(QUERIES, 1, words=new))
     pictures = ClipLike(encoder.dim).images(2 * BASE_ROWS).astype(np.float32)
     kept = np.flatnonzero(~held).tolist()
     ones = np.ones(len(kept), np.float32)
     lesson = TrainSet([answers.ids[row] for row in kept], answers.wanted[kept], ones, pictures[::2])
     unheard = {
         "held-out texts": ([answers.ids[row] for row in np.flatnonzero(held)], answers.wanted[held]),
-        "of words never heard": (new_ids, encoder.embed_ids(new_ids)),
+        "of words never heard": (new_ids, encoder.text.embed_ids(new_ids)),
     }
-    tower = Tower(work / "vit/onnx/text_model.onnx")
+    tower = OnnxSession(work / "vit/onnx/text_model.onnx")
     return Exam(
         name="ViT-B/32 text tower, random weights",
         lesson=lesson,
@@ -261,8 +261,8 @@ def vit_exam(work: Path, shipped: int = 30_000) -> Exam:
         length=77,
         asking_s=asking_s,
         teacher_ms=median_ms(lambda: run(tower, 6)),
-        graph=read_text_graph(*encoder.text_graph),
-        pad_id=encoder.text_config.pad_id,
+        graph=read_text_graph(*encoder.text.graph),
+        pad_id=encoder.text.config.pad_id,
     )
 
 
@@ -282,7 +282,7 @@ def answers_of(encoder: Encoder, texts: list[str], cache: Path) -> tuple[Answers
     """What the encoder says, and how many seconds it took when it was asked."""
     if cache.is_file():
         kept = np.load(cache)
-        return Answers(encoder.token_ids(texts), kept["wanted"], kept["alone"]), float(kept["asking_s"])
+        return Answers(encoder.text.token_ids(texts), kept["wanted"], kept["alone"]), float(kept["asking_s"])
     start = time.perf_counter()
     answers = ask(encoder, texts)
     asking_s = time.perf_counter() - start
@@ -332,7 +332,7 @@ def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
     minutes = (time.process_time() - start) / 60
     write = write_pruned if name == "shortened" else write_text_tower
     size = write(out, pupil.weights(), exam.lesson.wanted.shape[1])
-    tower = Tower(out)
+    tower = OnnxSession(out)
     print(f"{exam.name} -> {kind}, {epochs} epochs, {size / 1e6:.1f} MB")
     print(f"  training: {minutes:.1f} min of processor time")
     tokens = 6 + len(before) + len(behind)
@@ -350,17 +350,17 @@ def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
         print(f"    one answer for all texts: cosine mean {mean:.3f}, overlap {same:.3f}")
 
 
-def said(tower: Tower, ids: list[list[int]]) -> np.ndarray:
+def said(tower: OnnxSession, ids: list[list[int]]) -> np.ndarray:
     """(n, dim) float32: what an exported student says."""
     return unit(np.concatenate([asked(tower, np.array([row], np.int64)) for row in ids]))
 
 
-def run(tower: Tower, length: int) -> object:
+def run(tower: OnnxSession, length: int) -> object:
     """One query of so many tokens."""
     return asked(tower, np.arange(1000, 1000 + length)[None])
 
 
-def asked(tower: Tower, ids: np.ndarray) -> np.ndarray:
+def asked(tower: OnnxSession, ids: np.ndarray) -> np.ndarray:
     """What a tower answers to ids (n, length); one whose teacher takes no mask takes none either."""
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
     names = {port.name for port in tower.inputs}

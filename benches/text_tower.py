@@ -3,7 +3,7 @@
 The graph is CLIP's text transformer (12 layers, 512 wide, 8 heads, 49,408 word pieces, causal, answered at
 the last token) with random weights: its answers mean nothing, its time is that of the real one. It is written
 as float32, dynamically quantised to int8, and as `snapseek distil --student int8` writes it, then run through
-`TextEncoder` as a typed query is; also eight texts together, where that changes no answer.
+`TextTower` as a typed query is; also eight texts together, where that changes no answer.
 
 Why a short text in float32 does not get cheaper in proportion is told by the last lines: every text reads all
 matrices once, and what one core reads in a second is measured in the same run.
@@ -25,8 +25,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from benches.demo_figures import processor
 from snapseek.distil.quantize_int8 import write_quantized
-from snapseek.models.onnx.tower import Tower
-from snapseek.models.text.text_encoder import TextEncoder
+from snapseek.models.onnx.session import OnnxSession
+from snapseek.models.text.text_tower import TextTower
 from snapseek.threads import available_cores
 
 LAYERS, WIDTH, HEADS, WORDS, LENGTH = 12, 512, 8, 49_408, 77
@@ -104,7 +104,7 @@ def write_tower(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
 
 
-def p50_p99_ms(side: TextEncoder, tokens: int, n: int) -> tuple[float, float]:
+def p50_p99_ms(side: TextTower, tokens: int, n: int) -> tuple[float, float]:
     """Of `n` queries, each of other words."""
     random = np.random.default_rng(1)
     spent = []
@@ -117,7 +117,7 @@ def p50_p99_ms(side: TextEncoder, tokens: int, n: int) -> tuple[float, float]:
     return statistics.median(spent), float(np.percentile(spent, 99))
 
 
-def together_ms(side: TextEncoder, n: int, count: int = 8) -> tuple[float, float]:
+def together_ms(side: TextTower, n: int, count: int = 8) -> tuple[float, float]:
     """What a text costs alone, and as one of `count` in a run; medians of `n`, in turns."""
     random = np.random.default_rng(2)
     spent: dict[int, list[float]] = {1: [], count: []}
@@ -135,7 +135,7 @@ def print_bound(path: Path) -> None:
     Rounds of a float32 tower on one thread, ordered by the time of 6 tokens; what the core reads of memory is
     measured in each.
     """
-    side, memory = TextEncoder(Tower(path)), np.ones((16_384, 2_048), np.float32)
+    side, memory = TextTower(OnnxSession(path)), np.ones((16_384, 2_048), np.float32)
     rounds = []
     for _ in range(ROUNDS):
         gb = read_gb_a_second(memory)
@@ -174,7 +174,7 @@ def main() -> None:
         print(f"{'p50 / p99 ms':28}" + "".join(f"{tokens:>9} tokens" for tokens in TOKENS))
         for name, path in (("float32", full), ("int8", small), ("int8 by blocks", blocks)):
             for threads in (1, 2):
-                side = TextEncoder(Tower(path, threads=threads))
+                side = TextTower(OnnxSession(path, threads=threads))
                 figures = [p50_p99_ms(side, tokens, options.n) for tokens in TOKENS]
                 row = "".join(f"{p50:>8.2f} /{p99:>6.2f}" for p50, p99 in figures)
                 ratio = figures[-1][0] / figures[TOKENS.index(SHORT)][0]
@@ -183,7 +183,7 @@ def main() -> None:
                     flush=True,
                 )
         for name, path in (("float32", full), ("int8 by blocks", blocks)):
-            alone, together = together_ms(TextEncoder(Tower(path)), options.n)
+            alone, together = together_ms(TextTower(OnnxSession(path)), options.n)
             print(f"{name}, one thread, {SHORT} tokens: {alone:.2f} ms alone, {together:.2f} beside 7 others")
         print_bound(full)
 

@@ -46,11 +46,11 @@ class Plan:
     def check(self) -> None:
         """Raise InputError for what cannot be made."""
         if self.student not in STUDENTS:
-            raise InputError(f"expected a student of {', '.join(STUDENTS)}, found {self.student!r}")
+            raise InputError(expected=f"a student of {', '.join(STUDENTS)}", got=repr(self.student))
         if self.layers not in LAYERS:
-            raise InputError(f"expected 2, 3 or 4 layers, found {self.layers}")
+            raise InputError(expected="2, 3 or 4 layers", got=str(self.layers))
         if self.epochs < 1 or self.shipped < 0:
-            raise InputError(f"expected at least 1 epoch and 0 texts, found {self.epochs} and {self.shipped}")
+            raise InputError(expected="at least 1 epoch and 0 texts", got=f"{self.epochs} and {self.shipped}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def read_texts(path: Path) -> list[str]:
     texts = [" ".join(line.split())[:_LONGEST_CHARACTERS] for line in lines]
     found = list(dict.fromkeys(text for text in texts if text))
     if not found:
-        raise InputError(f"expected one text a line in {path}, found none")
+        raise InputError(expected=f"one text a line in {path}", got="none")
     return found
 
 
@@ -98,9 +98,9 @@ def gather_texts(encoder: Encoder, own: Sequence[str], plan: Plan) -> list[str]:
     """
     shipped = [*word_list().all, *generate_queries(plan.shipped, plan.seed)] if plan.shipped else []
     texts = list(dict.fromkeys([*own, *shipped]))
-    known = [text for text, knows in zip(texts, encoder.knows(texts), strict=True) if knows]
+    known = [text for text, knows in zip(texts, encoder.text.knows(texts), strict=True) if knows]
     if len(known) < _FEWEST:
-        raise InputError(f"expected at least {_FEWEST} texts that the model understands, found {len(known)}")
+        raise InputError(expected=f"at least {_FEWEST} texts that the model understands", got=str(len(known)))
     return known
 
 
@@ -109,7 +109,7 @@ def ask(encoder: Encoder, texts: Sequence[str], *, alone: bool = True) -> Answer
 
     Texts in which it finds nothing are left out; a token in which it finds nothing has a row of zeros.
     """
-    ids = encoder.token_ids(texts)
+    ids = encoder.text.token_ids(texts)
     rows = _said_alone(encoder, ids) if alone else np.zeros((0, encoder.dim), np.float32)
     wanted = _said(encoder, ids)
     heard = np.abs(wanted).sum(axis=1) > 0
@@ -117,8 +117,8 @@ def ask(encoder: Encoder, texts: Sequence[str], *, alone: bool = True) -> Answer
 
 
 def _said_alone(encoder: Encoder, ids: Sequence[Sequence[int]]) -> Floats:
-    before, behind = encoder.tokens.special_ids("dog")
-    tokens = range(encoder.tokens.size)
+    before, behind = encoder.text.tokenizer.special_ids("dog")
+    tokens = range(encoder.text.tokenizer.size)
     if len(tokens) > LARGEST_TABLE:
         asked = np.unique(np.concatenate([np.array(row) for row in ids]))
     else:
@@ -131,7 +131,7 @@ def _said_alone(encoder: Encoder, ids: Sequence[Sequence[int]]) -> Floats:
 def _said(encoder: Encoder, rows: Sequence[Sequence[int]]) -> Floats:
     """(n, dim) float32, zeros where the teacher finds nothing in a row of ids."""
     try:
-        return encoder.embed_ids(rows)
+        return encoder.text.embed_ids(rows)
     except InputError:
         if len(rows) == 1:
             return np.zeros((1, encoder.dim), np.float32)
@@ -164,7 +164,7 @@ def distil(
     known = gather_texts(encoder, texts, plan)
     make = _rounded if plan.student == "int8" else partial(_taught, vectors=vectors, report=report)
     made = make(encoder, out, known, plan)
-    guess = Encoder.load(out).embed_ids(made.unheard)
+    guess = Encoder.load(out).text.embed_ids(made.unheard)
     near = cosines(guess, made.wanted)
     shared = None
     if vectors is not None and len(vectors) >= _TOP:
@@ -230,7 +230,7 @@ def _rounded(encoder: Encoder, out: Path, texts: list[str], plan: Plan) -> _Made
     held = np.flatnonzero(_held_out(len(texts), plan.seed))
     answers = ask(encoder, [texts[place] for place in held], alone=False)
     asked = time.perf_counter()
-    write_folder(out, partial(write_quantized, *encoder.text_graph), encoder, {"kind": plan.student})
+    write_folder(out, partial(write_quantized, *encoder.text.graph), encoder, {"kind": plan.student})
     return _Made(answers.ids, answers.wanted, 0, asked - start, time.perf_counter() - asked)
 
 
@@ -246,8 +246,8 @@ def _begun(encoder: Encoder, plan: Plan) -> "PrunedStudent":
     from snapseek.distil.prune_layers import read_text_graph
     from snapseek.distil.training import PrunedStudent
 
-    policy = encoder.text_config
-    teacher = read_text_graph(*encoder.text_graph)
+    policy = encoder.text.config
+    teacher = read_text_graph(*encoder.text.graph)
     length = None if policy.unpadded else policy.context_length
     return PrunedStudent(teacher.pruned(plan.layers), policy.pad_id, length)
 
@@ -289,7 +289,7 @@ def _train(
     if plan.student == "static":
         pupil = train_static(rows, lesson, course, report, hidden=HIDDEN, wide=WIDE)
         return partial(write_text_tower, weights=pupil.weights(), dim=encoder.dim)
-    length = encoder.tokens.context_length
+    length = encoder.text.tokenizer.context_length
     other = train_transformer(rows, lesson, course, report, layers=plan.layers, length=length)
     return partial(write_text_tower, weights=other.weights(), dim=encoder.dim)
 

@@ -33,8 +33,9 @@ class Replay:
         strange = sorted({node.op_type for node in graph.nodes if node.domain or node.op_type not in _KNOWN})
         if strange:
             raise ModelError(
-                f"expected a text tower in float32 of ONNX's own operators, found {', '.join(strange)}; "
-                "take such an export of the teacher, or another --student"
+                expected="a text tower in float32 of ONNX's own operators",
+                got=", ".join(strange),
+                hint="take such an export of the teacher, or another --student",
             )
         self._graph = graph
         self.weights = {
@@ -73,7 +74,7 @@ def _divide(first: Any, second: Any) -> Any:
 def _cast(inputs: list[Any], given: Attributes) -> Any:
     if given["to"] not in _KINDS:
         name = TensorProto.DataType.Name(given["to"])
-        raise ModelError(f"expected a text tower in float32, found numbers of the type {name} in it")
+        raise ModelError(expected="a text tower in float32", got=f"numbers of the type {name} in it")
     return inputs[0].to(_KINDS[given["to"]])
 
 

@@ -73,7 +73,7 @@ class TextGraph:
         gates = self._gates()
         if not 1 < layers < len(gates):
             raise ModelError(
-                f"expected a teacher of more than {layers} layers, found {len(gates)}; {_WAY_OUT}"
+                expected=f"a teacher of more than {layers} layers", got=str(len(gates)), hint=_WAY_OUT
             )
         kept = np.rint(np.linspace(0, len(gates) - 1, layers)).astype(int).tolist()
         bridged: dict[str, str] = {}
@@ -88,7 +88,7 @@ class TextGraph:
         found = {depth: value for value, depth in self._bottlenecks()}
         gates = [found[depth] for depth in sorted(found)[:-1]]
         if sorted(found) != list(range(len(found))) or not gates:
-            raise ModelError(f"expected a stack of attention layers, found none; {_WAY_OUT}")
+            raise ModelError(expected="a stack of attention layers", got="none", hint=_WAY_OUT)
         return gates
 
     def _bottlenecks(self) -> Iterator[tuple[str, int]]:

@@ -74,7 +74,9 @@ class _Rounding:
         nodes = [made for node in self._graph.node for made in self._rounded(node)]
         if not self._products:
             raise InputError(
-                f"expected matrices of float32 in {path}, found none; round the export that is not quantised"
+                expected=f"matrices of float32 in {path}",
+                got="none",
+                hint="round the export that is not quantised",
             )
         used = Counter(name for node in nodes for name in node.input)
         used.update(value.name for value in self._graph.output)

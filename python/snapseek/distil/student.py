@@ -15,7 +15,7 @@ from snapseek.distil.onnx_graph import Graph
 from snapseek.errors import InputError, ModelError, StorageError
 from snapseek.models import Encoder
 from snapseek.models.hub.layout import STUDENT
-from snapseek.models.hub.teacher import Teacher
+from snapseek.models.hub.model_files import Teacher
 
 STUDENT_OUTPUT = "text_embeds"
 _FILES = ("onnx/text_model.onnx", "tokenizer.json", "config.json", "tokenizer_config.json", STUDENT)
@@ -35,7 +35,7 @@ def check_place(out: Path) -> None:
     if not os.path.lexists(out):
         return
     if out.is_symlink() or not out.is_dir():
-        raise InputError(f"expected an empty place or an older student, found something else at {out}")
+        raise InputError(expected="an empty place or an older student", got=f"something else at {out}")
     if not any(out.iterdir()):
         return
     files = (path for path in out.rglob("*") if path.is_symlink() or not path.is_dir())
@@ -44,13 +44,14 @@ def check_place(out: Path) -> None:
         Teacher.read(out / STUDENT)
     except ModelError as error:
         raise InputError(
-            f"expected an empty place or an older student, found something else at {out}"
+            expected="an empty place or an older student", got=f"something else at {out}"
         ) from error
     strangers = sorted(found - set(_FILES)) + [name for name in _FILES if (out / name).is_symlink()]
     if strangers:
         raise InputError(
-            f"expected an older student and nothing else in {out}, found {', '.join(strangers[:3])}; "
-            "move it away, or name another place"
+            expected=f"an older student and nothing else in {out}",
+            got=", ".join(strangers[:3]),
+            hint="move it away, or name another place",
         )
 
 
@@ -68,7 +69,7 @@ def write_folder(
         draft.mkdir(parents=True)
         (draft / "onnx").mkdir()
         write_tower(draft / "onnx/text_model.onnx")
-        teacher.tokens.save(draft / "tokenizer.json")
+        teacher.text.tokenizer.save(draft / "tokenizer.json")
         for name, content in _settings(teacher, told).items():
             (draft / name).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
         check_place(out)
@@ -113,7 +114,7 @@ def write_text_tower(path: Path, weights: Weights, dim: int) -> int:
 
 
 def _settings(teacher: Encoder, told: Mapping[str, object]) -> dict[str, dict[str, object]]:
-    tokens = teacher.tokens
+    tokens = teacher.text.tokenizer
     wording: dict[str, object] = {"context_length": tokens.context_length, "vocab_size": tokens.size}
     if tokens.clean in _CLEANING:
         wording["tokenizer_kwargs"] = {"clean": _CLEANING[tokens.clean]}

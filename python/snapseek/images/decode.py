@@ -95,9 +95,9 @@ def open_image(source: Path | bytes, *, min_side: int | None = None) -> DecodedI
 def _regular_file_size(path: Path) -> int:
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
-        raise PictureError("expected a file, found a folder")
+        raise PictureError(expected="a file", got="a folder")
     if not stat.S_ISREG(status.st_mode):
-        raise PictureError("expected an ordinary file, found a device, a socket or a pipe")
+        raise PictureError(expected="an ordinary file", got="a device, a socket or a pipe")
     return status.st_size
 
 
@@ -130,7 +130,7 @@ def _kind_of(file: IO[bytes]) -> ImageFormat:
     file.seek(0)
     kind = find_format(head)
     if kind is None:
-        raise PictureError(f"expected {format_names()}, found {describe_unknown(head)}")
+        raise PictureError(expected=f"{format_names()}", got=f"{describe_unknown(head)}")
     return kind
 
 

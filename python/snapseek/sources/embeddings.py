@@ -49,8 +49,9 @@ class EmbeddingFile:
         parquet = _parquet(table)
         if parquet.metadata.num_rows != rows:
             raise InputError(
-                f"expected as many rows in {table} as in {vectors}, found {parquet.metadata.num_rows} and "
-                f"{rows}; one of them is not whole, or they do not belong together"
+                expected=f"as many rows in {table} as in {vectors}",
+                got=f"{parquet.metadata.num_rows} and {rows}",
+                hint="one of them is not whole, or they do not belong together",
             )
         return cls(vectors, table, rows, dim, _without_dictionaries(parquet.schema_arrow))
 
@@ -119,16 +120,17 @@ def find_embeddings(folder: Path) -> Embeddings:
     vectors = [path for path in _first(root, _VECTOR_PATTERNS) if not path.name.startswith("text")]
     if not vectors:
         raise InputError(
-            f"expected vectors in {folder}, such as img_emb/img_emb_0.npy with metadata/metadata_0.parquet; "
-            f"found {_found_instead(root)}"
+            expected=f"vectors in {folder}, such as img_emb/img_emb_0.npy with metadata/metadata_0.parquet",
+            got=_found_instead(root),
         )
     pairs = _pairs(vectors, _first(root, _TABLE_PATTERNS))
     files = tuple(EmbeddingFile.open(*pair) for pair in pairs)
     for file in files:
         if file.dim != files[0].dim:
             raise InputError(
-                f"expected vectors of {files[0].dim} numbers as in {files[0].vectors}, "
-                f"found {file.dim} in {file.vectors}; they are of different models"
+                expected=f"vectors of {files[0].dim} numbers as in {files[0].vectors}",
+                got=f"{file.dim} in {file.vectors}",
+                hint="they are of different models",
             )
     return Embeddings(root, files)
 
@@ -161,7 +163,7 @@ def _pairs(vectors: list[Path], tables: list[Path]) -> list[tuple[Path, Path]]:
 def _check_partners(paths: dict[int, Path], partners: dict[int, Path], what: str) -> None:
     for number, path in paths.items():
         if number not in partners:
-            raise InputError(f"expected a {what} with the number {number} to go with {path}, found none")
+            raise InputError(expected=f"a {what} with the number {number} to go with {path}", got="none")
 
 
 def _by_number(paths: list[Path]) -> dict[int, Path]:
@@ -169,11 +171,11 @@ def _by_number(paths: list[Path]) -> dict[int, Path]:
     for path in paths:
         match = _LAST_NUMBER.search(path.stem)
         if match is None:
-            raise InputError(f"expected a number in the name of each file, such as _0, found none in {path}")
+            raise InputError(expected="a number in the name of each file, such as _0", got=f"none in {path}")
         number = int(match[1])
         if number in found:
             raise InputError(
-                f"expected one file for each number, found {found[number]} and {path} for {number}"
+                expected="one file for each number", got=f"{found[number]} and {path} for {number}"
             )
         found[number] = path
     return found
@@ -188,12 +190,13 @@ def _shape(path: Path) -> tuple[int, int]:
             body_bytes = path.stat().st_size - file.tell()
     except Exception as error:  # a head is Python source, and NumPy raises what its parser raises
         raise InputError(
-            f"expected an npy file, found something else in {path}: {first_line(error)}"
+            expected="an npy file", got=f"something else in {path}: {first_line(error)}"
         ) from error
     if len(shape) != 2 or dtype.newbyteorder("=") not in (np.float16, np.float32):
         raise InputError(
-            f"expected float16 or float32 of shape (n, dim) in {path}, found {dtype} of {shape}; "
-            "write it anew with numpy.save(path, array.astype(numpy.float16))"
+            expected=f"float16 or float32 of shape (n, dim) in {path}",
+            got=f"{dtype} of {shape}",
+            hint="write it anew with numpy.save(path, array.astype(numpy.float16))",
         )
     if body_bytes < shape[0] * shape[1] * dtype.itemsize:
         raise InputError(f"{path} is cut short: {shape[0]} rows were promised, {body_bytes} bytes are there")
@@ -204,7 +207,7 @@ def _parquet(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, memory_map=True)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"expected a parquet file, found something else in {path}: {error}") from error
+        raise InputError(expected="a parquet file", got=f"something else in {path}: {error}") from error
 
 
 def _without_dictionaries(schema: pa.Schema) -> pa.Schema:

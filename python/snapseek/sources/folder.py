@@ -37,7 +37,7 @@ def find_pictures(folder: Path) -> Iterator[Picture]:
     root = Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
     if not root.is_dir():
         raise InputError(
-            f"expected a folder with pictures, found {'a file' if root.exists() else 'nothing'} at {folder}"
+            expected="a folder with pictures", got=f"{'a file' if root.exists() else 'nothing'} at {folder}"
         )
     return _walk(root)
 

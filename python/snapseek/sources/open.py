@@ -26,7 +26,7 @@ def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSour
     if place.is_dir():
         return _open_folder(place)
     if not place.is_file():
-        raise InputError(f"expected a folder with pictures, found {_what_is(place)} at {path}")
+        raise InputError(expected="a folder with pictures", got=f"{_what_is(place)} at {path}")
     suffix = place.suffix.lower()
     if suffix == ".tar":
         return TarImages(place)
@@ -36,12 +36,13 @@ def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSour
         return UrlList(place, limits)
     if is_picture_name(place):
         raise InputError(
-            f"expected a folder with pictures, found a single picture at {path}; index the folder that it is "
-            "in, or take it into a library with: snapseek add"
+            expected="a folder with pictures",
+            got=f"a single picture at {path}",
+            hint="index the folder that it is in, or take it into a library with: snapseek add",
         )
     raise InputError(
-        f"expected a folder with pictures, an archive (.tar) or a list ({' '.join(LIST_SUFFIXES)}), found a "
-        f"file at {path}"
+        expected=f"a folder with pictures, an archive (.tar) or a list ({' '.join(LIST_SUFFIXES)})",
+        got=f"a file at {path}",
     )
 
 

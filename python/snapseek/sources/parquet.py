@@ -117,9 +117,7 @@ def tables(place: Path) -> list[Path]:
     found = sorted(place.rglob("*.parquet")) if place.is_dir() else [place]
     files = [path for path in found if path.is_file()]
     if not files:
-        raise InputError(
-            f"expected a parquet file at {place}, found {'none' if place.exists() else 'nothing'}"
-        )
+        raise InputError(expected=f"a parquet file at {place}", got="none" if place.exists() else "nothing")
     return files
 
 
@@ -144,7 +142,7 @@ class _Table:
         if column is None:
             found = ", ".join(file.schema_arrow.names)
             raise InputError(
-                f"expected a column with the bytes of pictures, such as image, found {found:.200}"
+                expected="a column with the bytes of pictures, such as image", got=f"{found:.200}"
             )
         own = [file.schema_arrow.field(name) for name in plain_columns(file.schema_arrow) if name != column]
         return cls(file, column, pa.schema(own))

@@ -1,5 +1,6 @@
 """One picture as a source knows it: where it is, not what it shows."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from snapseek.metadata import ImageMetadata
 from snapseek.metadata.image_metadata import NOTHING
+
+_HASH_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -70,3 +73,14 @@ def displayed(name: str) -> str:
 def storable(text: str) -> str:
     """A text that can be a key: what no encoding knows becomes `?`."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def content_hash(content: Path | bytes) -> bytes | None:
+    """Return the 16-byte BLAKE2b hash of a file or of bytes, or None if the file cannot be read."""
+    if isinstance(content, bytes):
+        return hashlib.blake2b(content, digest_size=_HASH_BYTES).digest()
+    try:
+        with content.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_HASH_BYTES)).digest()
+    except OSError:
+        return None

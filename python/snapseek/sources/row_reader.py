@@ -41,9 +41,9 @@ def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a list, by the ending of its name. Raises InputError when it is none or not readable."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise InputError(f"expected a list ({' '.join(LIST_SUFFIXES)}), found {path}")
+        raise InputError(expected=f"a list ({' '.join(LIST_SUFFIXES)})", got=str(path))
     if not path.is_file():
-        raise InputError(f"expected a list at {path}, found {'no file' if path.exists() else 'nothing'}")
+        raise InputError(expected=f"a list at {path}", got="no file" if path.exists() else "nothing")
     try:
         yield from reader(path)
     except OSError as error:
@@ -167,7 +167,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         return pq.ParquetFile(path, memory_map=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
-            f"expected a parquet file, found something else in {path}: {first_line(error)}"
+            expected="a parquet file", got=f"something else in {path}: {first_line(error)}"
         ) from error
 
 

@@ -86,9 +86,7 @@ def archives(place: Path) -> list[Path]:
     found = sorted(place.glob("*.tar")) if place.is_dir() else [place]
     files = [path for path in found if path.is_file()]
     if not files:
-        raise InputError(
-            f"expected a tar archive at {place}, found {'none' if place.exists() else 'nothing'}"
-        )
+        raise InputError(expected=f"a tar archive at {place}", got="none" if place.exists() else "nothing")
     return files
 
 

@@ -101,7 +101,9 @@ def default_fetch() -> Fetch:
         from snapseek.sources.http.prefetch import fetched
     except ImportError as error:
         raise InputError(
-            'expected aiohttp, which fetches pictures, found none; install it: pip install "snapseek[fetch]"'
+            expected="aiohttp, which fetches pictures",
+            got="none",
+            hint='install it: pip install "snapseek[fetch]"',
         ) from error
     return fetched
 
@@ -124,5 +126,5 @@ def _url_name(first: Mapping[str, Any], place: Path) -> str:
         found = next((name for name, value in texts if _URL.match(value)), None)
     if found is None:
         listed = ", ".join(map(str, first)) or "none"
-        raise InputError(f"expected a column with urls, such as url, in {place}, found {listed:.200}")
+        raise InputError(expected=f"a column with urls, such as url, in {place}", got=f"{listed:.200}")
     return found

@@ -50,7 +50,7 @@ def test_ones_own_texts_come_first_and_unknown_words_are_left_out(encoder):
 
 
 def test_too_few_texts_are_refused(encoder):
-    with pytest.raises(InputError, match="at least 64 texts that the model understands, found 1"):
+    with pytest.raises(InputError, match="at least 64 texts that the model understands, got 1"):
         gather_texts(encoder, ["red"], Plan(shipped=0))
 
 
@@ -58,15 +58,15 @@ def test_the_teacher_is_asked_texts_and_single_tokens(encoder):
     answers = ask(encoder, ["red", "red cyan", "blue green"])
     # Red and cyan cancel each other out: the teacher finds nothing there, and the text is left out.
     np.testing.assert_allclose(answers.wanted, encoder.embed_texts(["red", "blue green"]), atol=1e-6)
-    assert answers.ids == encoder.token_ids(["red", "blue green"])
-    assert answers.alone.shape == (encoder.tokens.size, 3)
-    red = encoder.token_ids(["red"])[0][0]
+    assert answers.ids == encoder.text.token_ids(["red", "blue green"])
+    assert answers.alone.shape == (encoder.text.tokenizer.size, 3)
+    red = encoder.text.token_ids(["red"])[0][0]
     np.testing.assert_allclose(answers.alone[red], encoder.embed_texts(["red"])[0], atol=1e-6)
 
 
 def test_tokens_are_asked_between_the_marks_of_the_model():
     starter = Encoder.load("starter")
-    assert starter.tokens.special_ids("dog") == ([101], [102])
+    assert starter.text.tokenizer.special_ids("dog") == ([101], [102])
 
 
 def test_tokens_alone_need_not_be_asked(encoder):
@@ -77,15 +77,15 @@ def test_of_a_large_vocabulary_only_what_occurs_is_asked(encoder, monkeypatch):
     monkeypatch.setattr(distillation, "LARGEST_TABLE", 4)
     alone = ask(encoder, ["red", "blue"]).alone
     assert np.flatnonzero(np.abs(alone).sum(axis=1)).tolist() == sorted(
-        ids[0] for ids in encoder.token_ids(["red", "blue"])
+        ids[0] for ids in encoder.text.token_ids(["red", "blue"])
     )
 
 
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
-        (Plan(student="large"), "static, transformer, shortened, int8, found 'large'"),
-        (Plan(layers=9), "2, 3 or 4 layers, found 9"),
+        (Plan(student="large"), "static, transformer, shortened, int8, got 'large'"),
+        (Plan(layers=9), "2, 3 or 4 layers, got 9"),
         (Plan(epochs=0), "at least 1 epoch"),
     ],
 )
@@ -212,13 +212,15 @@ def test_a_student_learns(encoder, library, tmp_path, kind):
 @pytest.mark.parametrize("unpadded", [True, False])
 def test_a_shortened_student_comes_near_its_teacher(tmp_path, monkeypatch, unpadded):
     teacher = Encoder.load(write_stacked_model(tmp_path / "teacher"))
-    monkeypatch.setattr(teacher, "_policy", replace(teacher.text_config, unpadded=unpadded))
+    monkeypatch.setattr(teacher.text, "config", replace(teacher.text.config, unpadded=unpadded))
     said = []
     for epochs in (1, 80):
         plan = Plan(student="shortened", layers=2, shipped=0, epochs=epochs)
         distil(teacher, tmp_path / "student", texts=TRIPLES, plan=plan, report=lambda _: None)
-        ids = teacher.token_ids(TRIPLES)
-        said.append((Encoder.load(tmp_path / "student").embed_ids(ids) * teacher.embed_ids(ids)).sum(axis=1))
+        ids = teacher.text.token_ids(TRIPLES)
+        said.append(
+            (Encoder.load(tmp_path / "student").text.embed_ids(ids) * teacher.text.embed_ids(ids)).sum(axis=1)
+        )
     begun, taught = (float(cosines.mean()) for cosines in said)
     assert 1 - taught < (1 - begun) / 3
     assert json.loads((tmp_path / "student" / STUDENT).read_text())["kind"] == "shortened"

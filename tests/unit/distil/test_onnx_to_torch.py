@@ -220,7 +220,7 @@ def test_operators_of_one_runtime_are_refused(tmp_path):
     scaled = graph.op("DequantizeLinear", rows, graph.tensor(np.array(0.1, np.float32)))
     out = graph.op("ReduceSum", scaled, graph.constant([1], np.int64), keepdims=0)
     graph.write(tmp_path / "g.onnx", out, "text_embeds", 4, "")
-    with pytest.raises(ModelError, match="found DequantizeLinear; take such an export"):
+    with pytest.raises(ModelError, match="got DequantizeLinear; take such an export"):
         Replay(read_text_graph(tmp_path / "g.onnx", "text_embeds"))
 
 
@@ -231,5 +231,5 @@ def test_half_precision_inside_is_refused(tmp_path):
     half = graph.op("Cast", graph.op("Cast", rows, to=TensorProto.FLOAT16), to=TensorProto.FLOAT)
     out = graph.op("ReduceSum", half, graph.constant([1], np.int64), keepdims=0)
     graph.write(tmp_path / "g.onnx", out, "text_embeds", 4, "")
-    with pytest.raises(ModelError, match="found numbers of the type FLOAT16"):
+    with pytest.raises(ModelError, match="got numbers of the type FLOAT16"):
         Replay(read_text_graph(tmp_path / "g.onnx", "text_embeds"))({"input_ids": torch.ones(1, 2).long()})

@@ -134,7 +134,7 @@ def test_weights_beside_the_graph_are_read(graphs, tmp_path):
 
 
 def test_what_is_rounded_already_is_refused(graphs, tmp_path):
-    with pytest.raises(InputError, match=r"expected matrices of float32 in .*small\.onnx, found none"):
+    with pytest.raises(InputError, match=r"expected matrices of float32 in .*small\.onnx, got none"):
         write_quantized(graphs[1], "text_embeds", tmp_path / "smaller.onnx")
 
 
@@ -175,7 +175,7 @@ def test_a_library_of_the_teacher_takes_it_without_training(wide_model, tmp_path
     assert (told["kind"], told["teacher"]["fingerprint"]) == ("int8", teacher.fingerprint)
     student = library.encoder_of("fast")
     assert student is not library.encoder_of("full")
-    assert student.text_config.batch_safe
+    assert student.text.config.batch_safe
     found = student.embed_texts(COLORS)
     assert (found * teacher.embed_texts(COLORS)).sum(axis=1).min() > 0.999
     assert [hit.id for hit in library.search("red", 3, tower="fast")] == [

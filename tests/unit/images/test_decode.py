@@ -234,7 +234,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert reason_for(tmp_path) == "expected a file, found a folder"
+    assert reason_for(tmp_path) == "expected a file, got a folder"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")

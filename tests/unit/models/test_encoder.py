@@ -14,10 +14,10 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from snapseek.errors import RENEW, InputError, ModelError, PictureError
+from snapseek.errors import RENEW, ArrayError, InputError, ModelError, PictureError
 from snapseek.models import Encoder
 from snapseek.models.hub.resolve import pull_model
-from snapseek.models.text.text_encoder import TextEncoder
+from snapseek.models.text.text_tower import TextTower
 from tests.support.tiny_model import write_tiny_model
 
 
@@ -43,9 +43,9 @@ def test_rows_are_unit_and_independent_of_the_batch(encoder):
 def counted(monkeypatch):
     """The runs of the tower from now on, each as the number of its texts."""
     runs = []
-    vectors = TextEncoder.vectors
+    vectors = TextTower.vectors
     monkeypatch.setattr(
-        TextEncoder, "vectors", lambda side, rows, **how: runs.append(len(rows)) or vectors(side, rows, **how)
+        TextTower, "vectors", lambda side, rows, **how: runs.append(len(rows)) or vectors(side, rows, **how)
     )
     return runs
 
@@ -78,7 +78,7 @@ def test_texts_embedded_ahead_share_a_run_and_are_found(tiny_model, monkeypatch)
 
 def test_one_text_or_a_model_that_mixes_texts_is_not_asked_ahead(tiny_model, monkeypatch):
     model, mixing = Encoder.load(tiny_model), Encoder.load(tiny_model)
-    mixing._policy = replace(mixing._policy, batch_safe=False)
+    mixing.text.config = replace(mixing.text.config, batch_safe=False)
     runs = counted(monkeypatch)
     model.embed_ahead(["red", "red"])
     mixing.embed_ahead(["red", "blue"])
@@ -173,13 +173,13 @@ def test_a_graph_of_fixed_length_is_fed_that_length(tmp_path, encoder):
 
 
 def test_padding_is_dropped_only_where_it_changes_nothing(encoder, tmp_path):
-    assert encoder.text_config.unpadded
+    assert encoder.text.config.unpadded
     model = write_tiny_model(tmp_path)
     config = {"pad_token": "white", "unk_token": "[UNK]"}
     (model / "tokenizer_config.json").write_text(json.dumps(config))
-    assert Encoder.load(model).text_config.unpadded  # the mask hides the padding, whatever it is
+    assert Encoder.load(model).text.config.unpadded  # the mask hides the padding, whatever it is
     _ignore_mask(model / "onnx" / "text_model.onnx")
-    assert not Encoder.load(model).text_config.unpadded
+    assert not Encoder.load(model).text.config.unpadded
 
 
 def _ignore_mask(path):
@@ -210,8 +210,11 @@ def test_fingerprint_names_graphs_tokenizer_and_policy(tiny_model, encoder, tmp_
 
 def test_towers_of_different_models_are_refused(tmp_path):
     strange = Encoder.load(write_tiny_model(tmp_path, image_dim=4))
-    with pytest.raises(ModelError, match=r"3 numbers.*gives 4.*different models; take both from one export"):
+    with pytest.raises(ModelError) as refused:
         strange.embed_images([picture("red")])
+    assert refused.value.expected == "vectors of 3 dimensions from both towers"
+    assert refused.value.got.startswith("4 from ")
+    assert refused.value.hint == "take both towers from one export"
 
 
 @pytest.mark.parametrize(
@@ -286,10 +289,10 @@ def test_nothing_is_told_to_the_makers_of_the_runtime(tmp_path):
 
 def test_a_misspelt_or_empty_name_is_told(tmp_path):
     with pytest.raises(
-        ModelError, match="found no directory 'openclip-vit-b32'; did you mean openclip-vit-b-32"
+        ModelError, match="got no directory 'openclip-vit-b32'; did you mean openclip-vit-b-32"
     ):
         Encoder.load("openclip-vit-b32", model_dir=tmp_path)
-    with pytest.raises(InputError, match="found an empty text"):
+    with pytest.raises(InputError, match="got an empty text"):
         Encoder.load("")
     with pytest.raises(InputError, match="did you mean clip-multilingual"):
         pull_model("clip-multilingua", tmp_path)
@@ -298,25 +301,29 @@ def test_a_misspelt_or_empty_name_is_told(tmp_path):
 
 
 def test_what_is_no_list_of_texts_is_refused(encoder):
-    for texts, said in [
-        ("red", r"found a text alone: put it in a list, \['red'\]"),
-        (b"red", "found a text alone"),
-        ([1], "expected texts, found int"),
-        (["red", None], "expected texts, found NoneType"),
+    for texts, got, hint in [
+        ("red", "a single text", "put it in a list, ['red']"),
+        (b"red", "a single text", "put it in a list, [b'red']"),
+        ([1], "int in the list", None),
+        (["red", None], "NoneType in the list", None),
     ]:
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(ArrayError) as refused:
             encoder.embed_texts(texts)
+        assert (refused.value.expected, refused.value.got) == ("a list of texts", got)
+        assert refused.value.hint == hint
 
 
 def test_what_is_no_list_of_rgb_pictures_is_refused(encoder):
-    for pictures, said in [
-        (picture("red"), "found a picture alone"),
-        (["red.jpg"], "expected pictures of PIL, found str"),
-        ([np.zeros((3, 3, 3), np.uint8)], "expected pictures of PIL, found ndarray"),
-        ([picture("red").convert("RGBA")], r"found RGBA: picture\.convert"),
+    for pictures, expected, got in [
+        (picture("red"), "a list of pictures", "a single picture"),
+        (["red.jpg"], "pictures of PIL", "str"),
+        ([np.zeros((3, 3, 3), np.uint8)], "pictures of PIL", "ndarray"),
+        ([picture("red").convert("RGBA")], "RGB pictures", "RGBA"),
     ]:
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(ArrayError) as refused:
             encoder.embed_images(pictures)
+        assert (refused.value.expected, refused.value.got) == (expected, got)
+        assert refused.value.hint
 
 
 def test_bytes_that_are_no_text_are_not_heard():

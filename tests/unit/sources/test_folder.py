@@ -107,5 +107,5 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("name", "what"), [("nowhere", "nothing"), ("file.jpg", "a file")])
 def test_what_is_not_a_folder_is_refused(tmp_path, name, what):
     write(tmp_path, "file.jpg")
-    with pytest.raises(InputError, match=f"found {what}"):
+    with pytest.raises(InputError, match=f"got {what}"):
         find_pictures(tmp_path / name)

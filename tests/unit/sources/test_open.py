@@ -134,5 +134,5 @@ def test_the_library_of_a_file_lies_beside_it(tmp_path, encoder):
 
 def test_a_single_picture_is_told_where_it_goes(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
-    with pytest.raises(InputError, match=r"found a single picture at .*snapseek add"):
+    with pytest.raises(InputError, match=r"got a single picture at .*snapseek add"):
         open_source(tmp_path / "a.jpg")

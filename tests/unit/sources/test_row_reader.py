@@ -120,7 +120,7 @@ def test_a_damaged_part_of_a_table_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("l.doc", "expected a list"), ("gone.csv", "found nothing"), ("folder.csv", "no file")],
+    [("l.doc", "expected a list"), ("gone.csv", "got nothing"), ("folder.csv", "no file")],
 )
 def test_what_is_no_list(tmp_path, name, message):
     (tmp_path / "folder.csv").mkdir()

@@ -86,7 +86,7 @@ def test_rows_that_cannot_be_asked_for_are_told(tmp_path):
 
 def test_a_list_without_urls(tmp_path):
     (tmp_path / "l.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"expected a column with urls.*found a, b"):
+    with pytest.raises(InputError, match=r"expected a column with urls.*got a, b"):
         list(UrlList(tmp_path / "l.csv").find())
 
 
@@ -115,7 +115,7 @@ def test_a_list_becomes_a_library_and_goes_on_where_it_was(tmp_path, encoder, we
     reasons = {str(failure.path).rpartition("/")[2]: failure.reason for failure in library.failures()}
     assert reasons["gone.jpg"] == "the server answers 404 (Not Found)"
     assert reasons["busy.jpg"] == "the server answers 503 (Service Unavailable)"
-    assert "found text" in reasons["page.jpg"]
+    assert "got text" in reasons["page.jpg"]
     hit = next(iter(library.search("red", k=1)))
     assert (hit.uri, hit.caption, hit.meta["stars"]) == (web.url("red.jpg"), "about red.jpg", 0)
     assert hit.meta["name"] == "red.jpg"

@@ -12,7 +12,7 @@ from snapseek.models.hub.download import verify
 from snapseek.models.hub.model_files import ModelFiles
 from snapseek.models.hub.ref import ModelRef
 from snapseek.models.hub.resolve import folder_of, resolve_model
-from snapseek.models.image.agreement import fixed_pictures, lowest_cosine
+from snapseek.models.image.provider import lowest_cosine, sample_pictures
 
 _TEXTS = (
     "a dog",
@@ -46,7 +46,7 @@ def check_model(model: str, model_dir: str | Path | None = None) -> dict[str, st
     encoder = Encoder(files)
     facts = {
         "folder": str(files.root),
-        "layout": encoder.layout,
+        "layout": files.layout.kind,
         "pinned": f"{compared} files compared" if compared else "nothing to compare with",
         "texts": _about_texts(encoder),
     }
@@ -55,7 +55,7 @@ def check_model(model: str, model_dir: str | Path | None = None) -> dict[str, st
         return facts | {"teacher": told, "numbers": str(encoder.dim), "fingerprint": encoder.fingerprint}
     if not files.image_is_here:
         return facts | {"pictures": "image tower not fetched yet", "numbers": str(encoder.dim)}
-    pictures = fixed_pictures(_PICTURES)
+    pictures = sample_pictures(_PICTURES)
     return facts | {
         "pictures": _about_pictures(encoder),
         "numbers": str(encoder.dim),
@@ -67,7 +67,7 @@ def check_model(model: str, model_dir: str | Path | None = None) -> dict[str, st
 
 
 def _about_texts(encoder: Encoder) -> str:
-    policy = encoder.text_config
+    policy = encoder.text.config
     most = f"at most {policy.context_length} ids"
     if policy.unpadded:
         return f"{most}, short ones stay short"
@@ -75,9 +75,9 @@ def _about_texts(encoder: Encoder) -> str:
 
 
 def _about_pictures(encoder: Encoder) -> str:
-    batch = encoder.images_at_a_time
+    batch = encoder.image.batch_size
     at_a_time = "one" if batch == 1 else f"up to {batch}"
-    return f"{encoder.picture_side_px} px, {at_a_time} at a time, on {encoder.image_provider}"
+    return f"{encoder.image.picture_side_px} px, {at_a_time} at a time, on {encoder.image.provider}"
 
 
 def _about_precision(files: ModelFiles, encoder: Encoder) -> str:
@@ -87,7 +87,7 @@ def _about_precision(files: ModelFiles, encoder: Encoder) -> str:
     if not full:
         return "nothing to compare with"
     reference = Encoder(replace(files, layout=replace(files.layout, **full)))
-    pictures = fixed_pictures(_PICTURES)
+    pictures = sample_pictures(_PICTURES)
     lowest = min(
         lowest_cosine(encoder.embed_texts(_TEXTS), reference.embed_texts(_TEXTS)),
         lowest_cosine(encoder.embed_images(pictures), reference.embed_images(pictures)),

@@ -140,8 +140,9 @@ def _parts(folder: Path) -> Path:
             pass
     if parts.is_symlink() or not is_plain_file(mark):
         raise StorageError(
-            f"expected unfinished downloads in {parts}, found something else; "
-            "move it away, or name another folder with --model-dir"
+            expected=f"unfinished downloads in {parts}",
+            got="something else",
+            hint="move it away, or name another folder with --model-dir",
         )
     return parts
 
@@ -181,12 +182,13 @@ def _check_content(path: Path, source: Source) -> None:
     size_bytes = path.stat().st_size
     if source.size_bytes is not None and size_bytes != source.size_bytes:
         raise ModelError(
-            f"expected {source.size_bytes} bytes in {source.path}, found {size_bytes}; fetch it again"
+            expected=f"{source.size_bytes} bytes in {source.path}", got=str(size_bytes), hint="fetch it again"
         )
     if source.sha256 and (found := sha256_of(path)) != source.sha256:
         raise ModelError(
-            f"expected the sha256 {source.sha256[:12]}… of {source.path}, found {found[:12]}…: "
-            "the file is damaged or was exchanged; delete it and fetch it again"
+            expected=f"the sha256 {source.sha256[:12]}… of {source.path}",
+            got=f"{found[:12]}…: the file is damaged or was exchanged",
+            hint="delete it and fetch it again",
         )
 
 

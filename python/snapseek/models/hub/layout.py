@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from snapseek.errors import RENEW, ModelError
+from snapseek.models.onnx.graph import pickle_error
 
 _MAX_CONFIG_BYTES = 4 << 20
 _PRECISIONS = ("", "_quantized", "_int8", "_uint8", "_quint8_avx2", "_qint8_avx512_vnni", "_qint8_arm64")
@@ -69,7 +70,7 @@ def choose_layout(
     for rule in (_student, _immich, _sentence_transformers, _split, _static_pair, _fused):
         if layout := rule(files, size):
             return _renamed(layout, named)
-    raise ModelError(_why_none(files))
+    raise _no_layout(files)
 
 
 def _student(files: frozenset[str], _: str | None) -> Layout | None:
@@ -221,14 +222,13 @@ def _graph(files: frozenset[str], stems: Iterable[str]) -> str | None:
     return None
 
 
-def _why_none(files: frozenset[str]) -> str:
+def _no_layout(files: frozenset[str]) -> ModelError:
     if pickles := sorted(path for path in files if path.endswith(_REFUSED_PICKLES)):
-        return (
-            f"{pickles[0]} is a pickle, which can run any program when it is opened; snapseek opens none: "
-            "use an ONNX export of the model"
-        )
+        return pickle_error(pickles[0])
     known = "onnx/text_model.onnx with onnx/vision_model.onnx, onnx/model.onnx, or textual/ with visual/"
-    return f"expected the graphs of a model, such as {known}; found {_listed(sorted(files)) or 'nothing'}"
+    return ModelError(
+        expected=f"the graphs of a model, such as {known}", got=_listed(sorted(files)) or "nothing"
+    )
 
 
 def _listed(names: list[str], most: int = 6) -> str:
@@ -238,7 +238,7 @@ def _listed(names: list[str], most: int = 6) -> str:
 def _renamed(layout: Layout, named: Mapping[str, str]) -> Layout:
     known = set(Layout.__dataclass_fields__) - {"kind"}
     if unknown := sorted(set(named) - known):
-        raise ModelError(f"expected the names {_listed(sorted(known), 20)}; found {_listed(unknown)}")
+        raise ModelError(expected=f"the names {_listed(sorted(known), 20)}", got=f"{_listed(unknown)}")
     return replace(layout, **named)
 
 
@@ -256,5 +256,5 @@ def read_config(path: Path | None) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"expected JSON in {path}: {error}; {RENEW}") from error
     if not isinstance(value, dict):
-        raise ModelError(f"expected a JSON object in {path}, found a {type(value).__name__}; {RENEW}")
+        raise ModelError(expected=f"a JSON object in {path}", got=f"a {type(value).__name__}", hint=RENEW)
     return value

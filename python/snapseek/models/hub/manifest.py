@@ -71,8 +71,9 @@ class Manifest:
                 file.write(self._text().encode())
         except FileExistsError as error:
             raise StorageError(
-                f"expected no {MANIFEST}, or one that a download wrote, found another at {path}; "
-                "move it away, or name another folder with --model-dir"
+                expected=f"no {MANIFEST}, or one that a download wrote",
+                got=f"another at {path}",
+                hint="move it away, or name another folder with --model-dir",
             ) from error
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror}") from error

@@ -4,17 +4,37 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 from snapseek.errors import ModelError
-from snapseek.models.hub.layout import STUDENT, Layout, choose_layout
+from snapseek.models.hub.layout import STUDENT, Layout, choose_layout, read_config
 from snapseek.models.hub.manifest import Manifest
 from snapseek.models.hub.probe_cache import sha256_of
-from snapseek.models.hub.teacher import Teacher
 from snapseek.models.onnx.graph import Graph, refuse_pickle
 
 _MAX_DEPTH = 3
 _MAX_FILES = 5_000
 _EXTERNAL_ENDINGS = ("_data", ".data")
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """The model whose vector space a distilled student shares; `name` is what `Encoder.load` takes."""
+
+    name: str
+    fingerprint: str
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a `student.json`. Raises ModelError if it names no teacher."""
+        named = read_config(path).get("teacher")
+        fields: dict[str, Any] = named if isinstance(named, dict) else {}
+        name, fingerprint = fields.get("name"), fields.get("fingerprint")
+        if not (isinstance(name, str) and name and isinstance(fingerprint, str) and fingerprint):
+            raise ModelError(
+                expected=f'{{"teacher": {{"name": …, "fingerprint": …}}}} in {path}', got=repr(named)
+            )
+        return cls(name, fingerprint)
 
 
 @dataclass(frozen=True)
@@ -71,6 +91,11 @@ class ModelFiles:
     def image_graph(self) -> Path:
         """The graph with the image tower."""
         return self.root / str(self.layout.image_graph)
+
+    @property
+    def has_combined_graph(self) -> bool:
+        """Whether one graph holds both towers."""
+        return self.text_graph == self.image_graph
 
     @property
     def tokenizer(self) -> Path:
@@ -138,7 +163,7 @@ def _root_and_size(folder: Path) -> tuple[Path, str | None]:
         with folder.open("rb") as file:
             refuse_pickle(folder, file.read(4))
         raise ModelError(
-            f"expected the folder of a model, found the file {folder}; name the folder it lies in"
+            expected="the folder of a model", got=f"the file {folder}", hint="name the folder it lies in"
         )
     is_size = any(folder.glob("text_model*.onnx")) and not (folder / "tokenizer.json").is_file()
     for parent in list(folder.resolve().parents)[:2] if is_size else ():
@@ -157,6 +182,6 @@ def _files_in(root: Path) -> set[str]:
         found |= {(here / name).as_posix() for name in names}
         if len(found) > _MAX_FILES:
             raise ModelError(
-                f"expected the folder of one model, found more than {_MAX_FILES} files in {root}"
+                expected="the folder of one model", got=f"more than {_MAX_FILES} files in {root}"
             )
     return found

@@ -30,15 +30,16 @@ def resolve_model(model: str | Path, model_dir: str | Path | None = None) -> Mod
     if model == STARTER:
         return ModelFiles.in_folder(STARTER, _STARTER_FOLDER)
     if not str(model):
-        raise InputError("expected the name or the directory of a model, found an empty text")
+        raise InputError(expected="the name or the directory of a model", got="an empty text")
     wanted = None if isinstance(model, Path) else ModelRef.parse(model)
     path = Path(model).expanduser()
     if wanted is not None and ("/" not in wanted.name or not path.exists()):
         return _on_shelf(wanted, model_dir)
     if not path.exists():
         raise ModelError(
-            f"expected a model: '{STARTER}' or a directory with one, a name that `snapseek models` lists, or "
-            f"owner/name of the hub; found no directory {str(model)!r}{_near(str(model))}"
+            expected=f"a model: '{STARTER}' or a directory with one, a name that `snapseek models` "
+            f"lists, or owner/name of the hub",
+            got=f"no directory {str(model)!r}{_near(str(model))}",
         )
     return ModelFiles.in_folder(str(path.resolve()), path)
 
@@ -54,8 +55,8 @@ def pull_model(model: str, model_dir: str | Path | None = None, *, text_only: bo
     wanted = ModelRef.parse(model)
     if wanted is None:
         raise InputError(
-            f"expected a name that `snapseek models` lists, or owner/name of the hub; found {model!r}"
-            f"{_near(model)}"
+            expected="a name that `snapseek models` lists, or owner/name of the hub",
+            got=f"{model!r}{_near(model)}",
         )
     folder = folder_of(wanted, model_dir)
     pull(wanted, folder, towers=("text",) if text_only else ("text", "image"))

@@ -63,7 +63,7 @@ class ImageProcessor:
             policy = cls._from_open_clip(config) if of_open_clip else cls._from_hugging_face(config)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             found = reprlib.repr({key: config[key] for key in _ASKED if key in config})
-            raise ModelError(f"expected {name}, found {found}: {error!r}; {RENEW}") from error
+            raise ModelError(expected=f"{name}", got=f"{found}: {error!r}", hint=RENEW) from error
         policy._check()
         return policy
 
@@ -110,16 +110,16 @@ class ImageProcessor:
     def _check(self) -> None:
         if not 1 <= self.crop_px <= self.resize_px <= _MAX_SIDE:
             raise ModelError(
-                f"expected 1 <= crop <= resize <= {_MAX_SIDE} pixels, "
-                f"found {self.crop_px} and {self.resize_px}"
+                expected=f"1 <= crop <= resize <= {_MAX_SIDE} pixels",
+                got=f"{self.crop_px} and {self.resize_px}",
             )
         if self.resample not in _FILTERS:
-            raise ModelError(f"expected a resample of 0, 1, 2 or 3, found {self.resample}")
+            raise ModelError(expected="a resample of 0, 1, 2 or 3", got=str(self.resample))
         if not all(value > 0 for value in self.std):
-            raise ModelError(f"expected an image_std above 0, found {self.std}")
+            raise ModelError(expected="an image_std above 0", got=str(self.std))
 
-    def facts(self) -> dict[str, Any]:
-        """What belongs into a model's fingerprint."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that are part of a model's fingerprint."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def tensor(self, image: Image.Image) -> NDArray[np.float32]:

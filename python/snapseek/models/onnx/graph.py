@@ -60,10 +60,15 @@ class Graph:
 def refuse_pickle(path: Path, start: bytes) -> None:
     """Raise ModelError for a file that begins like a pickle: opening one runs what its author wrote."""
     if start.startswith(_PICKLES):
-        raise ModelError(
-            f"{path} is a pickle, which can run any program when it is opened; snapseek opens none: "
-            "use an ONNX export of the model"
-        )
+        raise pickle_error(path)
+
+
+def pickle_error(path: Path | str) -> ModelError:
+    """Return the error for a pickle in place of a model."""
+    return ModelError(
+        f"{path} is a pickle, which can run any program when it is opened; snapseek opens none",
+        hint="use an ONNX export of the model",
+    )
 
 
 def _facts(model: memoryview) -> Graph:

@@ -26,7 +26,7 @@ def sample_queries(encoder: Encoder, n: int = SAMPLE_SIZE, seed: int = 0) -> NDA
     InputError for an `n` below 1.
     """
     if n < 1:
-        raise InputError(f"expected a sample of at least 1 query, found {n}")
+        raise InputError(expected="a sample of at least 1 query", got=str(n))
     place = cache_folder() / "samples" / f"{encoder.fingerprint[:32]}-{n}-{seed}-{_EDITION}.npy"
     kept = _kept(place, n, encoder.dim)
     if kept is None:
@@ -37,8 +37,8 @@ def sample_queries(encoder: Encoder, n: int = SAMPLE_SIZE, seed: int = 0) -> NDA
 
 def _asked(encoder: Encoder, n: int, seed: int) -> NDArray[np.float32]:
     texts = generate_queries(_SPARE * n, seed)
-    known = [text for text, knows in zip(texts, encoder.knows(texts), strict=True) if knows]
-    return encoder.embed_ids(encoder.token_ids(known[:n]))
+    known = [text for text, knows in zip(texts, encoder.text.knows(texts), strict=True) if knows]
+    return encoder.text.embed_ids(encoder.text.token_ids(known[:n]))
 
 
 def _kept(place: Path, n: int, dim: int) -> NDArray[np.float32] | None:

@@ -39,21 +39,21 @@ class Dense:
         weight = tensors.get("linear.weight")
         if weight is None or weight.ndim != 2:
             raise ModelError(
-                f"expected a matrix linear.weight in {dense}, found {', '.join(tensors) or 'nothing'}"
+                expected=f"a matrix linear.weight in {dense}", got=", ".join(tensors) or "nothing"
             )
         bias = tensors.get("linear.bias", np.zeros(len(weight), np.float32))
         if bias.shape != weight.shape[:1]:
-            raise ModelError(f"expected {len(weight)} numbers as linear.bias in {dense}, found {bias.shape}")
+            raise ModelError(expected=f"{len(weight)} numbers as linear.bias in {dense}", got=str(bias.shape))
         activation = str(config.get("activation_function", "Identity")).rpartition(".")[2]
         if activation not in _ACTIVATIONS:
-            raise ModelError(f"expected one of {', '.join(_ACTIVATIONS)} in {dense}, found {activation}")
+            raise ModelError(expected=f"one of {', '.join(_ACTIVATIONS)} in {dense}", got=str(activation))
         return cls(_pools_by_mean(pooling), weight, bias, activation)
 
     def vector(self, states: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
         """(n, dim) float32 from (n, length, width) states and the (n, length) mask of real tokens."""
         if states.ndim != 3 or states.shape[2] != self.weight.shape[1]:
             raise ModelError(
-                f"expected (n, length, {self.weight.shape[1]}) before the dense layer, found {states.shape}"
+                expected=f"(n, length, {self.weight.shape[1]}) before the dense layer", got=str(states.shape)
             )
         pooled = states[:, 0]
         if self.mean:
@@ -70,7 +70,7 @@ def _pools_by_mean(pooling: Path) -> bool:
     if modes == ["pooling_mode_cls_token"]:
         return False
     raise ModelError(
-        f"expected pooling by mean or by the first token in {pooling}, found {modes or 'neither'}"
+        expected=f"pooling by mean or by the first token in {pooling}", got=f"{modes or 'neither'}"
     )
 
 

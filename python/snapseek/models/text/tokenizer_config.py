@@ -37,7 +37,7 @@ class TokenizerConfig:
         length = next(value for value in said if value is not None)
         if type(length) is not int or not 2 <= length <= _MAX_LENGTH:
             raise ModelError(
-                f"expected max_position_embeddings between 2 and {_MAX_LENGTH}, found {length!r}"
+                expected=f"max_position_embeddings between 2 and {_MAX_LENGTH}", got=repr(length)
             )
         return cls(length, _cleaning(open_clip, is_siglip))
 

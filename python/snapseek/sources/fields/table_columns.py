@@ -54,7 +54,7 @@ class TableColumns:
         """Find them by their usual names, whatever their case. Raises InputError for a name used twice."""
         for name in table.names:
             if table.names.count(name) > 1:
-                raise InputError(f"expected columns of different names, found {name!r} twice")
+                raise InputError(expected="columns of different names", got=f"{name!r} twice")
         taken = {wanted: found for wanted in _USUAL_NAMES if (found := _find(table, wanted))}
         rest = [name for name in table.names if name not in taken.values() and name not in _LEFT_OUT]
         own: dict[str, str] = {}
@@ -69,7 +69,7 @@ class TableColumns:
             return None
         found = ", ".join(f"{field.name} ({field.type})" for field in self.table)
         return (
-            f"expected a column of addresses, such as {', '.join(_USUAL_NAMES['uri'])}, found "
+            f"expected a column of addresses, such as {', '.join(_USUAL_NAMES['uri'])}, got "
             f"{found or 'none'}: the pictures can be found, and not be shown"
         )
 

@@ -165,7 +165,7 @@ class Fetcher:
     def _check_headers(self, response: aiohttp.ClientResponse) -> None:
         kind = response.headers.get("Content-Type", "").strip().lower()
         if kind.startswith(_NOT_PICTURES):
-            raise PictureError(f"expected a picture, found {kind.partition(';')[0]!r:.60}")
+            raise PictureError(expected="a picture", got=f"{kind.partition(';')[0]!r:.60}")
         said = ",".join(response.headers.getall("X-Robots-Tag", [])).lower()
         refused = _REFUSED_BY_ROBOTS.intersection(word.strip() for word in said.split(","))
         if self._limits.respect_robots and refused:
@@ -238,7 +238,7 @@ def _joined(asked: str, location: str) -> str:
     try:
         return urljoin(asked, location)
     except ValueError as error:
-        raise InputError("expected a url to be redirected to, found something else") from error
+        raise InputError(expected="a url to be redirected to", got="something else") from error
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:

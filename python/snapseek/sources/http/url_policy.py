@@ -66,16 +66,16 @@ def checked_url(url: str, *, allow_private: bool = False) -> str:
     InputError.
     """
     if len(url) > MAX_URL:
-        raise InputError(f"expected a url of at most {MAX_URL} characters, found {len(url)}")
+        raise InputError(expected=f"a url of at most {MAX_URL} characters", got=str(len(url)))
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise InputError(f"expected a url, found '{_shown(url)}': {error}") from error
+        raise InputError(expected="a url", got=f"'{_shown(url)}': {error}") from error
     if parts.scheme not in ("http", "https"):
-        raise InputError(f"expected a url that begins with http:// or https://, found '{_shown(url)}'")
+        raise InputError(expected="a url that begins with http:// or https://", got=f"'{_shown(url)}'")
     if not host:
-        raise InputError(f"expected a url with a host, found '{_shown(url)}'")
+        raise InputError(expected="a url with a host", got=f"'{_shown(url)}'")
     if not allow_private and is_address(host) and not is_public(host):
         raise InputError(refusal(host))
     name = f"[{host}]" if ":" in host else _ascii(host, url)
@@ -105,9 +105,9 @@ def _ascii(host: str, url: str) -> str:
     try:
         name = host.encode("idna").decode("ascii")
     except UnicodeError as error:
-        raise InputError(f"expected a url with a host, found '{_shown(url)}'") from error
+        raise InputError(expected="a url with a host", got=f"'{_shown(url)}'") from error
     if _HOST.fullmatch(name) is None:
-        raise InputError(f"expected a url with a host, found '{_shown(url)}'")
+        raise InputError(expected="a url with a host", got=f"'{_shown(url)}'")
     return name
 
 

@@ -69,7 +69,7 @@ def test_a_model_that_changed_since_it_was_fetched(split):
 
 def test_towers_of_different_models(split):
     save(image_model(out="image"), split / "onnx" / "vision_model.onnx")
-    with pytest.raises(ModelError, match=r"expected one of the outputs image_embeds.*found image"):
+    with pytest.raises(ModelError, match=r"expected one of the outputs image_embeds.*got image"):
         check_model(str(split))
 
 

@@ -196,7 +196,7 @@ def test_files_of_a_second_repository(hub, shelf, monkeypatch, tmp_path):
         companions=(Companion(REPO, COMMIT, second),),
     )
     encoder = Encoder.load("zoo", model_dir=shelf)
-    assert encoder.layout == "sentence-transformers"
+    assert encoder.files.layout.kind == "sentence-transformers"
     assert IMAGE not in hub.fetched()
     again = Encoder.load(shelf / "zoo")
     np.testing.assert_array_equal(encoder.embed_images([red()]), again.embed_images([red()]))
@@ -208,7 +208,7 @@ def test_one_size_of_several(hub, shelf, tmp_path):
     with pytest.raises(ModelError, match="comes in the sizes onnx/b, onnx/s0"):
         Encoder.load("maker/sizes", model_dir=shelf)
     encoder = Encoder.load("maker/sizes:b", model_dir=shelf)
-    assert encoder.layout == "size folder"
+    assert encoder.files.layout.kind == "size folder"
     assert not [path for path in hub.fetched() if "/s0/" in path]
     np.testing.assert_array_equal(
         encoder.embed_texts(["dog"]), Encoder.load(shelf / "maker--sizes--b").embed_texts(["dog"])
@@ -229,7 +229,7 @@ def test_an_export_that_says_nothing_of_pixels(hub, shelf, tmp_path):
     hub.add("maker/pair", tmp_path / "pair")
     pull_model("maker/pair", shelf, text_only=True)
     assert not [path for path in hub.fetched() if path.endswith("visual.onnx")]
-    assert Encoder.load("maker/pair", model_dir=str(shelf)).picture_side_px == 16
+    assert Encoder.load("maker/pair", model_dir=str(shelf)).image.picture_side_px == 16
 
 
 @pytest.mark.parametrize("place", [[], ["--model-dir", "shelf"]])

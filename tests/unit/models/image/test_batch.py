@@ -4,7 +4,7 @@ from PIL import Image
 
 from snapseek.models.image.batch import Batch
 from snapseek.models.image.image_processor import ImageProcessor
-from snapseek.models.onnx.tower import Port
+from snapseek.models.onnx.session import Port
 
 PIXELS = ImageProcessor.from_config(
     {"size": 8, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4], "resample": 3}

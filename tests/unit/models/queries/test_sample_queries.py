@@ -6,6 +6,7 @@ from snapseek.models import Encoder
 from snapseek.models.hub.probe_cache import cache_folder
 from snapseek.models.queries.query_corpus import generate_queries
 from snapseek.models.queries.sample_queries import sample_queries
+from snapseek.models.text.text_encoder import TextEncoder
 
 
 @pytest.fixture(autouse=True)
@@ -26,14 +27,14 @@ def test_rows_are_what_the_text_tower_says_of_the_shipped_texts(starter):
     rows = sample_queries(starter, 50, seed=2)
     assert rows.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-    texts = [text for text in generate_queries(100, seed=2) if starter.knows([text])[0]]
+    texts = [text for text in generate_queries(100, seed=2) if starter.text.knows([text])[0]]
     np.testing.assert_allclose(rows, starter.embed_texts(texts[:50]), atol=1e-5)
 
 
 def test_a_sample_is_kept_for_the_model_and_found_again(starter, monkeypatch):
     first = sample_queries(starter, 20)
     assert len(samples()) == 1
-    monkeypatch.setattr(Encoder, "embed_ids", None)  # nothing is embedded again
+    monkeypatch.setattr(TextEncoder, "embed_ids", None)  # nothing is embedded again
     np.testing.assert_array_equal(sample_queries(starter, 20), first)
 
 
@@ -65,5 +66,5 @@ def test_texts_that_a_model_does_not_know_are_left_out(encoder):
 
 
 def test_no_query_at_all_is_refused(encoder):
-    with pytest.raises(InputError, match="at least 1 query, found 0"):
+    with pytest.raises(InputError, match="at least 1 query, got 0"):
         sample_queries(encoder, 0)

@@ -40,7 +40,7 @@ def test_bias_and_activation(tmp_path):
     ("change", "message"),
     [
         ({"pooling": MEAN | {"pooling_mode_max_tokens": True}}, "pooling by mean or by the first"),
-        ({"pooling": {}}, "found neither"),
+        ({"pooling": {}}, "got neither"),
         ({"activation": "torch.nn.ReLU"}, "one of Identity, Tanh"),
         ({"tensors": {"weight": WEIGHT}}, r"matrix linear\.weight"),
         ({"tensors": {"linear.weight": WEIGHT[0]}}, r"matrix linear\.weight"),

@@ -63,5 +63,5 @@ def test_a_table_without_places_is_told():
     told = TableColumns.of(pa.schema([("key", pa.string())])).absence
     assert told == (
         "expected a column of addresses, such as url, uri, image_url, img_url, image_path, "
-        "found key (string): the pictures can be found, and not be shown"
+        "got key (string): the pictures can be found, and not be shown"
     )

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from snapseek.errors import RENEW, ModelError
+from snapseek.errors import RENEW, ModelError, SnapseekError
 from snapseek.models.onnx.graph import Graph
 from snapseek.models.onnx.native_calls import NATIVE_CALLS
 from snapseek.models.onnx.subgraph import cut_tower
@@ -51,7 +51,7 @@ class Port:
         return len(self.shape) == 4 and self.dtype in _PIXELS
 
 
-class Tower:
+class OnnxSession:
     """A loaded graph. Safe to call from many threads."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Tower:
         if self.graph.half:
             raise ModelError(f"{graph} {_HALF_REFUSED}")
         if only and not set(only) & set(self.graph.outputs):
-            raise ModelError(no_output(graph, only, self.graph.outputs))
+            raise no_output(graph, only, self.graph.outputs)
         self._session = _open_session(graph, threads, only, provider)
         self.inputs = tuple(_port(node, graph) for node in self._session.get_inputs())
         self.outputs = tuple(node.name for node in self._session.get_outputs())
@@ -98,7 +98,7 @@ class Tower:
 
     def _port(self, found: list[Port], what: str) -> Port:
         if not found:
-            raise ModelError(f"expected an input for {what} in {self.path}, found {_names(self.inputs)}")
+            raise ModelError(expected=f"an input for {what} in {self.path}", got=f"{_names(self.inputs)}")
         return found[0]
 
     def run(self, feeds: dict[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
@@ -150,10 +150,21 @@ def _port(node: ort.NodeArg, graph: Path) -> Port:
     return Port(node.name, shape, _DTYPES[node.type])
 
 
-def no_output(graph: Path, known: Sequence[str], found: Sequence[str]) -> str:
-    """The sentence for a graph without an output of a known name."""
-    expected = f"expected one of the outputs {', '.join(known)} in {graph}"
-    return f"{expected}, found {', '.join(found)}; use an export that has one"
+def no_output(graph: Path, known: Sequence[str], found: Sequence[str]) -> ModelError:
+    """Return the error for a graph without an output of a known name."""
+    return ModelError(
+        expected=f"one of the outputs {', '.join(known)} in {graph}",
+        got=", ".join(found),
+        hint="use an export that has one",
+    )
+
+
+def normalize_rows(vectors: NDArray[np.float32], error: SnapseekError) -> NDArray[np.float32]:
+    """Scale the rows of an (n, dim) array to length 1; raise `error` if one is zero or not finite."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(norms).all() or not norms.all():
+        raise error
+    return np.asarray(vectors / norms, np.float32)
 
 
 def _names(ports: tuple[Port, ...]) -> str:
