@@ -77,7 +77,7 @@ def sixteen_bit(path: Path) -> None:
 # name of the file -> how to make it, and what must become of it: (width, height), or words of the reason
 PICTURES: dict[str, tuple[Callable[[Path], None], tuple[int, int] | str]] = {
     "good.jpg": (lambda path: picture().save(path), (60, 40)),
-    "truncated.jpg": (truncated_jpeg, "ends before the picture does"),
+    "truncated.jpg": (truncated_jpeg, "is truncated"),
     "text-named.jpg": (lambda path: path.write_text("Dear diary, " * 50), "found text"),
     "empty.png": (lambda path: path.write_bytes(b""), "empty"),
     "one-by-one.png": (lambda path: picture((1, 1)).save(path), (1, 1)),

@@ -80,7 +80,7 @@ class Answers:
 
 
 def read_texts(path: Path) -> list[str]:
-    """The texts of a file, one a line, each once. Raises InputError when it cannot be read or holds none."""
+    """Return the texts of a file, one a line, each once. Raises InputError when it cannot be read or holds none."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -93,7 +93,7 @@ def read_texts(path: Path) -> list[str]:
 
 
 def gather_texts(encoder: Encoder, own: Sequence[str], plan: Plan) -> list[str]:
-    """The user's texts, then the shipped words and texts about them, without those that the model does not
+    """Return the user's texts, then the shipped words and texts about them, without those that the model does not
     know a word of. Raises InputError where fewer than 64 are left.
     """
     shipped = [*word_list().all, *generate_queries(plan.shipped, plan.seed)] if plan.shipped else []
@@ -105,7 +105,7 @@ def gather_texts(encoder: Encoder, own: Sequence[str], plan: Plan) -> list[str]:
 
 
 def ask(encoder: Encoder, texts: Sequence[str], *, alone: bool = True) -> Answers:
-    """What the teacher says of each text and, if `alone`, of each token between the model's own marks.
+    """Return what the teacher says of each text and, if `alone`, of each token between the model's own marks.
 
     Texts in which it finds nothing are left out; a token in which it finds nothing has a row of zeros.
     """
@@ -129,7 +129,7 @@ def _said_alone(encoder: Encoder, ids: Sequence[Sequence[int]]) -> Floats:
 
 
 def _said(encoder: Encoder, rows: Sequence[Sequence[int]]) -> Floats:
-    """(n, dim) float32, zeros where the teacher finds nothing in a row of ids."""
+    """Return (n, dim) float32, zeros where the teacher finds nothing in a row of ids."""
     try:
         return encoder.text.embed_ids(rows)
     except InputError:
@@ -242,7 +242,7 @@ def _held_out(count: int, seed: int) -> NDArray[np.bool_]:
 
 
 def _begun(encoder: Encoder, plan: Plan) -> "PrunedStudent":
-    """A student that is some layers of its teacher. Raises InputError or ModelError where none can be."""
+    """Return a student that is some layers of its teacher. Raises InputError or ModelError where none can be."""
     from snapseek.distil.prune_layers import read_text_graph
     from snapseek.distil.training import PrunedStudent
 

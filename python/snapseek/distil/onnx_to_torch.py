@@ -54,7 +54,7 @@ class Replay:
         ]
 
     def __call__(self, feeds: Mapping[str, Any]) -> Any:
-        """The graph's output of inputs by name, as a tensor that can be gone down."""
+        """Return the graph's output of inputs by name, as a tensor that can be gone down."""
         values = {"": None, **self._constants, **self.weights, **feeds}
         for operator, inputs, outputs, given in self._steps:
             made = operator([values[name] for name in inputs], given)
@@ -79,7 +79,7 @@ def _cast(inputs: list[Any], given: Attributes) -> Any:
 
 
 def _rows(inputs: list[Any], _: Attributes) -> Any:
-    """Rows of a table, so that a step down changes no others."""
+    """Return rows of a table, so that a step down changes no others."""
     table, places = inputs
     return functional.embedding(places % len(table), table, sparse=True)
 

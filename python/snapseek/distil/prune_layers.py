@@ -66,7 +66,7 @@ class TextGraph:
         return len(self._gates())
 
     def pruned(self, layers: int) -> "TextGraph":
-        """The same with so many of its layers: the first, the last, and others evenly between.
+        """Return the same with so many of its layers: the first, the last, and others evenly between.
 
         Raises ModelError where there are not more than `layers`.
         """
@@ -84,7 +84,7 @@ class TextGraph:
         return replace(self, nodes=tuple(_rewired(node, bridged) for node in self.nodes))._pruned()
 
     def _gates(self) -> list[str]:
-        """The value that enters each layer: the last one before it that everything said so far is in."""
+        """Return the value that enters each layer: the last one before it that everything said so far is in."""
         found = {depth: value for value, depth in self._bottlenecks()}
         gates = [found[depth] for depth in sorted(found)[:-1]]
         if sorted(found) != list(range(len(found))) or not gates:
@@ -92,7 +92,7 @@ class TextGraph:
         return gates
 
     def _bottlenecks(self) -> Iterator[tuple[str, int]]:
-        """The values that every way from the tokens' rows to the output goes through, in order, with how
+        """Yield the values that every way from the tokens' rows to the output goes through, in order, with how
         many attentions lie before each.
         """
         depths = self._depths()
@@ -109,7 +109,7 @@ class TextGraph:
                 yield value, depths[value]
 
     def _depths(self) -> dict[str, int]:
-        """How many attentions lie before each value that the tokens' rows are in.
+        """Return how many attentions lie before each value that the tokens' rows are in.
 
         What depends on the number of tokens or on their ids alone is none of these: masks, places, the end.
         """
@@ -164,7 +164,7 @@ def write_pruned(path: Path, graph: TextGraph, dim: int) -> int:
 
 
 def read_text_graph(path: Path, output: str) -> TextGraph:
-    """The part of the ONNX graph at `path` that `output` needs.
+    """Return the part of the ONNX graph at `path` that `output` needs.
 
     Raises ModelError where it cannot be read, or is made for one runtime alone.
     """
@@ -238,15 +238,15 @@ def _rewired(node: NodeProto, bridged: Mapping[str, str]) -> NodeProto:
 
 
 def chooses_rows(node: NodeProto) -> bool:
-    """Whether a node takes rows of its first input by numbers."""
+    """Return whether a node takes rows of its first input by numbers."""
     return node.op_type == "Gather" and attributes(node).get("axis", 0) == 0
 
 
 def _read_whole(node: NodeProto) -> list[str]:
-    """The inputs of which a node reads more than some rows."""
+    """Return the inputs of which a node reads more than some rows."""
     return list(node.input)[1 if chooses_rows(node) else 0 :]
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:
-    """The attributes of a node as plain values."""
+    """Return the attributes of a node as plain values."""
     return {each.name: helper.get_attribute_value(each) for each in node.attribute}

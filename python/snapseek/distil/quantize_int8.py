@@ -106,7 +106,7 @@ class _Rounding:
     def _product(
         self, node: onnx.NodeProto, output: list[str], *, turned: bool = False
     ) -> list[onnx.NodeProto]:
-        """The product as one of blocks; nothing where its right side is no matrix that can be rounded."""
+        """Return the product as one of blocks; nothing where its right side is no matrix that can be rounded."""
         matrix = self._floats(node.input[1])
         if matrix is None or matrix.ndim != 2:
             return []
@@ -145,7 +145,7 @@ class _Rounding:
         return made
 
     def _table(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
-        """Rows out of a table of words, each with its own scale."""
+        """Return rows out of a table of words, each with its own scale."""
         table = self._floats(node.input[0])
         axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
         if table is None or table.ndim != 2 or len(table) < _FEWEST_ROWS or axis != 0:

@@ -11,7 +11,7 @@ NEARNESS = 3.0  # what a cosine that is 1 too small costs, beside the divergence
 
 
 def loss(guess: Rows, wanted: Rows, anchors: Rows, weights: Rows, temperature: float) -> float:
-    """The loss of a batch: `guess` and `wanted` (n, dim) unit rows, `anchors` (m, dim), `weights` (n,).
+    """Return the loss of a batch: `guess` and `wanted` (n, dim) unit rows, `anchors` (m, dim), `weights` (n,).
 
     A text costs its distance from the teacher's vector, and the Kullback-Leibler divergence of the two
     rankings of the anchors: softmax of scores / `heat`.
@@ -23,24 +23,24 @@ def loss(guess: Rows, wanted: Rows, anchors: Rows, weights: Rows, temperature: f
 
 
 def log_softmax(scores: Rows) -> Rows:
-    """(n, m) logarithms of each row's softmax."""
+    """Return (n, m) logarithms of each row's softmax."""
     shifted = scores - scores.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), scores.dtype)
 
 
 def temperature_of(wanted: Rows, anchors: Rows, share: float = 0.5) -> float:
-    """A temperature for the scores, a share of their spread: narrow cones are ranked as wide ones are."""
+    """Return a temperature for the scores, a share of their spread: narrow cones are ranked as wide ones are."""
     spread = float((wanted @ anchors.T).std(axis=1).mean())
     return max(share * spread, 1e-4)
 
 
 def cosines(guess: Rows, wanted: Rows) -> Rows:
-    """(n,) cosines of rows of length 1."""
+    """Return (n,) cosines of rows of length 1."""
     return np.asarray((guess * wanted).sum(axis=1), np.float32)
 
 
 def overlap(guess: Rows, wanted: Rows, pictures: Rows, k: int = 10) -> float:
-    """The mean share of the teacher's `k` best pictures that are among the student's `k` best.
+    """Return the mean share of the teacher's `k` best pictures that are among the student's `k` best.
 
     `guess` and `wanted` are (n, dim), `pictures` (m, dim) with m of at least `k`.
     """
@@ -52,6 +52,6 @@ def overlap(guess: Rows, wanted: Rows, pictures: Rows, k: int = 10) -> float:
 
 
 def best(queries: Rows, pictures: Rows, k: int) -> NDArray[np.int64]:
-    """(n, k) row numbers of the pictures with the highest scores, in no order."""
+    """Return (n, k) row numbers of the pictures with the highest scores, in no order."""
     scores = queries @ pictures.T
     return np.asarray(np.argpartition(-scores, k - 1, axis=1)[:, :k], np.int64)

@@ -61,7 +61,7 @@ class StaticWeights:
     neighbours: Neighbours | None = None
 
     def embed(self, ids: Sequence[Sequence[int]]) -> Floats:
-        """(n, dim) unit rows of n texts as ids: the obvious version of what the graph does."""
+        """Return (n, dim) unit rows of n texts as ids: the obvious version of what the graph does."""
         words = unit(np.stack([self._sum(self.rows[list(row)]) for row in ids]))
         inner = gelu(np.asarray(STEEPNESS * words @ self.inner.T + self.inner_bias, np.float32))
         return unit(words + inner @ self.outer.T + self.outer_bias)
@@ -95,7 +95,7 @@ def _linear(graph: Graph, value: str, weight: Floats, bias: Floats) -> str:
 
 
 def unit(rows: Floats) -> Floats:
-    """Rows scaled to length 1; a row of zeros stays one."""
+    """Return rows scaled to length 1; a row of zeros stays one."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-6), np.float32)
 
 

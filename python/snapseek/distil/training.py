@@ -69,7 +69,7 @@ class Student(Protocol):
     dense: list[Any]
 
     def __call__(self, ids: Ids) -> Any:
-        """(n, dim) unit rows, a tensor."""
+        """Return (n, dim) unit rows, a tensor."""
 
 
 class StaticStudent:
@@ -98,7 +98,7 @@ class StaticStudent:
             self.dense += [self.beside.weight, self.bias, self.back]
 
     def __call__(self, ids: Ids) -> Any:
-        """(n, dim) unit rows of n texts, each of at least one token."""
+        """Return (n, dim) unit rows of n texts, each of at least one token."""
         starts = torch.tensor([0] + [len(row) for row in ids[:-1]]).cumsum(0)
         tokens = torch.tensor([token for row in ids for token in row])
         mean = self.rows(tokens, starts)
@@ -107,13 +107,13 @@ class StaticStudent:
         return self.residual_mlp(mean)
 
     def residual_mlp(self, mean: Any) -> Any:
-        """(n, dim) unit rows of means (n, dim) that are not bent yet."""
+        """Return (n, dim) unit rows of means (n, dim) that are not bent yet."""
         x = functional.normalize(mean, dim=1)
         bent = self.outer(functional.gelu(self.inner(STEEPNESS * x)))
         return functional.normalize(x + bent, dim=1)
 
     def _of_neighbours(self, ids: Ids) -> Any:
-        """(n, dim) the mean of what the places of each text add."""
+        """Return (n, dim) the mean of what the places of each text add."""
         # All texts lie in one line with a blank between: no padding, one product.
         line = torch.tensor([_BLANK] + [token for row in ids for token in (*row, _BLANK)])
         said = line != _BLANK
@@ -126,7 +126,7 @@ class StaticStudent:
         return self.loudness * functional.linear(total / lengths[:, None], self.back)
 
     def weights(self, silent: Sequence[int] = ()) -> StaticWeights:
-        """What was learned; `silent` tokens are not heard any more."""
+        """Return what was learned; `silent` tokens are not heard any more."""
         rows = _array(self.rows.weight)
         rows[list(silent)] = 0
         return StaticWeights(
@@ -172,7 +172,7 @@ class TransformerStudent:
         self.dense = [self.places] + [p for module in self.named.values() for p in module.parameters()]
 
     def __call__(self, ids: Ids) -> Any:
-        """(n, dim) unit rows of n texts, each of at least one token."""
+        """Return (n, dim) unit rows of n texts, each of at least one token."""
         order, parts = _alike(ids)
         said = torch.cat([self._said([ids[row] for row in part]) for part in parts])
         return self.bag.residual_mlp(said[torch.tensor(order).argsort()])
@@ -196,7 +196,7 @@ class TransformerStudent:
         return layer["answer"](seen.transpose(1, 2).reshape(x.shape))
 
     def weights(self) -> TransformerWeights:
-        """What was learned."""
+        """Return what was learned."""
         named = {"rows": _array(self.bag.rows.weight), "places": _array(self.places)}
         for name, module in self.named.items():
             named |= {f"{name}.weight": _array(module.weight), f"{name}.bias": _array(module.bias)}
@@ -218,7 +218,7 @@ class PrunedStudent:
         self.dense = [weight for name, weight in self.replay.weights.items() if name not in tables]
 
     def __call__(self, ids: Ids) -> Any:
-        """(n, dim) unit rows of n texts as the teacher's ids, with its marks."""
+        """Return (n, dim) unit rows of n texts as the teacher's ids, with its marks."""
         order, parts = _alike(ids)
         said = torch.cat([self._said([ids[row] for row in part]) for part in parts])
         return functional.normalize(said.float(), dim=1)[torch.tensor(order).argsort()]
@@ -232,13 +232,13 @@ class PrunedStudent:
         return self.replay({name: named.get(name, torch.zeros_like(mask)) for name in self.graph.inputs})
 
     def weights(self) -> TextGraph:
-        """What was learned."""
+        """Return what was learned."""
         learned = {name: _array(weight) for name, weight in self.replay.weights.items()}
         return replace(self.graph, weights=learned)
 
 
 def _alike(ids: Ids) -> tuple[list[int], list[list[int]]]:
-    """Rows by length, and the same in parts that are padded together: within a quarter, or a few."""
+    """Return rows by length, and the same in parts that are padded together: within a quarter, or a few."""
     order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
     parts: list[list[int]] = [[]]
     for row in order:
@@ -265,7 +265,7 @@ def _layer(width: int) -> dict[str, Any]:
 
 
 def _loudness(rows: Floats) -> float:
-    """What rows (tokens, dim) are divided by, so that their entries are near 1 where a layer reads them."""
+    """Return what rows (tokens, dim) are divided by, so that their entries are near 1 where a layer reads them."""
     lengths = np.linalg.norm(rows, axis=1)
     heard = lengths[lengths > 0]
     return float(heard.mean()) / math.sqrt(rows.shape[1]) * 4 if len(heard) else 1.0
@@ -276,7 +276,7 @@ def _array(value: Any) -> Floats:
 
 
 def downweight_frequent(alone: Floats, ids: Ids) -> Floats:
-    """The table that a static student starts with: what the teacher says of each token `alone`
+    """Return the table that a static student starts with: what the teacher says of each token `alone`
     (tokens, dim), the frequent ones turned down.
     """
     counts = Counter(token for row in ids for token in row)
@@ -366,7 +366,7 @@ def train(
 
 
 def _batch(most: int, texts: int) -> int:
-    """How many texts a step takes: fewer where an epoch would be less than 32 steps."""
+    """Return how many texts a step takes: fewer where an epoch would be less than 32 steps."""
     return min(most, max(texts // _FEWEST_STEPS, _SMALLEST_BATCH), texts)
 
 
@@ -380,7 +380,7 @@ def _schedule(optimizer: Any, steps: int, warming: int) -> Any:
 
 
 def bf16_is_faster() -> bool:
-    """Whether this processor multiplies in bfloat16 at least twice as fast as in float32."""
+    """Return whether this processor multiplies in bfloat16 at least twice as fast as in float32."""
     return _product_s(torch.float32) > 2 * _product_s(torch.bfloat16)
 
 
@@ -395,7 +395,7 @@ def _product_s(kind: Any, runs: int = 8) -> float:
 
 
 def _some(anchors: Any) -> Any:
-    """All anchors where they are few; else others at every step, so that in the end all are ranked."""
+    """Return all anchors where they are few; else others at every step, so that in the end all are ranked."""
     if len(anchors) <= _ANCHORS_A_STEP:
         return anchors
     return anchors[torch.randint(len(anchors), (_ANCHORS_A_STEP,))]

@@ -35,7 +35,7 @@ class TransformerWeights:
         return sum(name.endswith(".ask.weight") for name in self.named)
 
     def embed(self, ids: Sequence[Sequence[int]]) -> Floats:
-        """(n, dim) unit rows of n texts as ids: the obvious version of what the graph does."""
+        """Return (n, dim) unit rows of n texts as ids: the obvious version of what the graph does."""
         return np.concatenate([self._embed_one(np.array(row)) for row in ids])
 
     def _embed_one(self, ids: NDArray[np.int64]) -> Floats:

@@ -226,5 +226,5 @@ CATALOGUE = (
 
 
 def find_entry(name: str) -> Entry | None:
-    """The entry of that name, or None."""
+    """Return the entry of that name, or None."""
     return next((entry for entry in CATALOGUE if entry.name == name), None)

@@ -171,8 +171,8 @@ def test_a_library_of_the_teacher_takes_it_without_training(wide_model, tmp_path
     assert figures.texts == 0
     assert figures.held_out > 5
     assert figures.cosine_p5 > 0.999
-    told = json.loads((tmp_path / "library" / "student" / "student.json").read_text())
-    assert (told["kind"], told["teacher"]["fingerprint"]) == ("int8", teacher.fingerprint)
+    report = json.loads((tmp_path / "library" / "student" / "student.json").read_text())
+    assert (report["kind"], report["teacher"]["fingerprint"]) == ("int8", teacher.fingerprint)
     student = library.encoder_of("fast")
     assert student is not library.encoder_of("full")
     assert student.text.config.batch_safe

@@ -48,15 +48,15 @@ def test_texts_are_on_one_line_and_bounded():
     assert len(ImageMetadata.of(tags=map(str, range(10**6))).tags) == MAX_TAGS
 
 
-@pytest.mark.parametrize("place", [(0, 0), (91, 0), (0, 181), (float("nan"), 1), (1, float("inf")), None])
-def test_what_is_nowhere(place):
-    assert ImageMetadata.of(place=place).latitude is None
-    assert ImageMetadata.of(place=place).longitude is None
+@pytest.mark.parametrize("location", [(0, 0), (91, 0), (0, 181), (float("nan"), 1), (1, float("inf")), None])
+def test_what_is_nowhere(location):
+    assert ImageMetadata.of(location=location).latitude is None
+    assert ImageMetadata.of(location=location).longitude is None
 
 
 def test_one_after_the_other():
-    first = ImageMetadata.of(title="first", place=(1, 2), tags=["a"])
-    second = ImageMetadata.of(title="second", caption="c", place=(3, 4), tags=["A", "b"])
+    first = ImageMetadata.of(title="first", location=(1, 2), tags=["a"])
+    second = ImageMetadata.of(title="second", caption="c", location=(3, 4), tags=["A", "b"])
     assert first.merged_with(second) == ImageMetadata(
         title="first", caption="c", latitude=1, longitude=2, tags=("a", "b")
     )

@@ -57,9 +57,9 @@ def test_inside_a_picture(kind):
     elif kind == "PNG":
         from PIL.PngImagePlugin import PngInfo
 
-        told = PngInfo()
-        told.add_itxt("XML:com.adobe.xmp", block().decode())
-        picture.save(data, kind, pnginfo=told)
+        metadata = PngInfo()
+        metadata.add_itxt("XML:com.adobe.xmp", block().decode())
+        picture.save(data, kind, pnginfo=metadata)
     else:
         picture.save(data, kind, xmp=block())
     assert open_image(data.getvalue()).metadata == EXPECTED
@@ -79,8 +79,8 @@ REFUSED = {
         "document type",
     ),
     "an entity that is not declared": (b"<x>&p;</x>", "not well-formed"),
-    "too deep": (b"<a>" * (MAX_DEPTH + 1) + b"</a>" * (MAX_DEPTH + 1), "without end"),
-    "too deep by a million": (b"<a>" * 300_000, "without end"),
+    "too deep": (b"<a>" * (MAX_DEPTH + 1) + b"</a>" * (MAX_DEPTH + 1), "nested deeper"),
+    "too deep by a million": (b"<a>" * 300_000, "nested deeper"),
     "too long": (b"<a>" + b" " * MAX_XMP_BYTES + b"</a>", "KiB"),
     "cut": (block()[:-30], "not well-formed"),
     "nothing": (b"", "not well-formed"),

@@ -136,10 +136,10 @@ def test_each_tower_has_its_own_threads_and_none_spins(tiny_model, monkeypatch):
     made = []
     session = onnxruntime.InferenceSession
 
-    def note(model, options, **rest):
+    def note(model, options, **kwargs):
         spinning = options.get_session_config_entry("session.intra_op.allow_spinning")
         made.append((Path(model).name, options.intra_op_num_threads, spinning))
-        return session(model, options, **rest)
+        return session(model, options, **kwargs)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", note)
     Encoder.load(tiny_model, threads=1, text_threads=2).embed_images([picture("red")])
@@ -282,8 +282,8 @@ def test_nothing_is_told_to_the_makers_of_the_runtime(tmp_path):
     environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     environment.pop("ORT_DISABLE_TELEMETRY", None)
     code = "from snapseek.models import Encoder; Encoder.load('starter').embed_texts(['a dog'])"
-    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
-    assert told.stderr == b""
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    assert result.stderr == b""
     assert not [path for path in tmp_path.rglob("*") if "Microsoft" in path.parts]
 
 

@@ -51,7 +51,7 @@ def test_a_file_without_partner_is_refused(tmp_path, gone):
 
 def test_other_dimensions_are_refused(tmp_path):
     write_embeddings(tmp_path, unit_rows(2), unit_rows(2, dim=8))
-    with pytest.raises(InputError, match="expected vectors of 24 numbers"):
+    with pytest.raises(InputError, match="expected vectors of 24 dimensions"):
         find_embeddings(tmp_path)
 
 
@@ -89,5 +89,5 @@ def test_what_is_there_instead_is_named(tmp_path):
 
 def test_doubles_are_refused_with_the_way_to_mend_them(tmp_path):
     write_embeddings(tmp_path, unit_rows(3).astype(np.float64))
-    with pytest.raises(InputError, match=r"got float64 of \(3, 24\); write it anew with numpy\.save"):
+    with pytest.raises(InputError, match=r"got float64 of \(3, 24\); write it again with numpy\.save"):
         find_embeddings(tmp_path)

@@ -20,7 +20,7 @@ from tests.support.vector_rows import unit_rows
 
 def kind_at(path):
     source = open_source(path)
-    assert reopen(source.kind, source.place).kind == source.kind
+    assert reopen(source.kind, source.path).kind == source.kind
     return source.kind
 
 
@@ -40,7 +40,7 @@ def test_what_lies_there_says_which(tmp_path):
     assert kind_at(tmp_path / "tables") == kind_at(tmp_path / "tables" / "0.parquet") == "parquet"
     assert kind_at(tmp_path / "urls.parquet") == kind_at(tmp_path / "urls.csv") == "urls"
     assert reopen("import", tmp_path) is None
-    assert open_source(tmp_path / "none" / ".." / "tars").place == tmp_path / "tars"
+    assert open_source(tmp_path / "none" / ".." / "tars").path == tmp_path / "tars"
 
 
 @pytest.mark.parametrize("name", ["gone", "a.doc"])
@@ -52,9 +52,9 @@ def test_what_is_no_source(tmp_path, name):
 
 @pytest.mark.parametrize("packed", ["tar", "parquet"])
 def test_packed_pictures_are_found_and_shown(tmp_path, packed, encoder):
-    place = tmp_path / f"café #1!.{packed}"
-    (write_webdataset if packed == "tar" else write_hugging_face)(place)
-    library = Library.build(place, tmp_path / "l", encoder=encoder)
+    path = tmp_path / f"café #1!.{packed}"
+    (write_webdataset if packed == "tar" else write_hugging_face)(path)
+    library = Library.build(path, tmp_path / "l", encoder=encoder)
     assert library.report.added == 4
     hit = next(iter(library.search("blue", k=1)))
     assert hit.caption == "a blue card"
@@ -74,10 +74,10 @@ def test_packed_pictures_are_found_and_shown(tmp_path, packed, encoder):
     smaller = client.get(f"/api/image/{hit.id}?w=20")
     assert Image.open(io.BytesIO(smaller.content)).width == 20
     assert library.sync().unchanged == 4
-    place.unlink()
+    path.unlink()
     assert client.get(f"/api/image/{hit.id}").status_code == 404
-    assert library.sync().missing == (place,)
-    with pytest.raises(ItemNotFoundError, match="only its preview is left"):
+    assert library.sync().missing == (path,)
+    with pytest.raises(ItemNotFoundError, match="use its preview"):
         read_member(hit.uri)
 
 
@@ -126,10 +126,10 @@ def test_an_imported_address_of_a_part_is_not_followed(tmp_path, encoder):
 
 def test_the_library_of_a_file_lies_beside_it(tmp_path, encoder):
     write_webdataset(tmp_path / "a.tar")
-    place = library_of(tmp_path / "a.tar")
-    assert place == tmp_path / "a.tar.snapseek"
-    Library.build(tmp_path / "a.tar", place, encoder=encoder)
-    assert find_library(tmp_path / "a.tar") == place
+    path = library_of(tmp_path / "a.tar")
+    assert path == tmp_path / "a.tar.snapseek"
+    Library.build(tmp_path / "a.tar", path, encoder=encoder)
+    assert find_library(tmp_path / "a.tar") == path
 
 
 def test_a_single_picture_is_told_where_it_goes(tmp_path):

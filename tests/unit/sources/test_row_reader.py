@@ -53,7 +53,7 @@ def test_csv_without_a_head(tmp_path):
 def test_a_broken_row_costs_no_other(tmp_path):
     found = read(tmp_path, "l.csv", f"url,n\n{A},1\n{B}\n{A},1,2\n{B},2\n")
     assert [row.problem is None for row in found] == [True, False, False, True]
-    assert found[1].problem == "row 3 has 1 cells, and the head has 2"
+    assert found[1].problem == "row 3 has 1 cells, and the header has 2"
 
 
 def test_a_quote_that_is_never_closed(tmp_path):

@@ -8,8 +8,8 @@ from snapseek.sources.tar import TarImages
 from tests.support.picture_sources import add, picture, write_webdataset
 
 
-def read(place):
-    source = TarImages(place)
+def read(path):
+    source = TarImages(path)
     return list(source.read(source.find()))
 
 
@@ -40,8 +40,8 @@ def test_a_folder_of_archives(tmp_path):
 def test_only_some_are_read(tmp_path):
     write_webdataset(tmp_path / "a.tar")
     source = TarImages(tmp_path / "a.tar")
-    some = [one for one in source.find() if one.name[8] in "13"]
-    assert [one.data for one in source.read(some)] == [picture("green"), picture("white")]
+    subset = [one for one in source.find() if one.name[8] in "13"]
+    assert [one.data for one in source.read(subset)] == [picture("green"), picture("white")]
 
 
 def test_names_of_any_kind(tmp_path):
@@ -115,13 +115,13 @@ def test_a_size_that_cannot_be(tmp_path, size):
     data[148:156] = b"%06o\0 " % sum(data[:512])
     (tmp_path / "a.tar").write_bytes(data)
     found = read(tmp_path / "a.tar")
-    assert "which it cannot have" in found[0].problem
+    assert "which is not possible" in found[0].problem
 
 
 def test_no_archive(tmp_path):
-    for place in (tmp_path, tmp_path / "gone.tar"):
+    for path in (tmp_path, tmp_path / "gone.tar"):
         with pytest.raises(InputError, match="expected a tar archive"):
-            list(TarImages(place).find())
+            list(TarImages(path).find())
     (tmp_path / "a.tar").write_bytes(b"not an archive" * 100)
     (problem,) = read(tmp_path / "a.tar")
     assert problem.within == "."

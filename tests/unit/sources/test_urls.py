@@ -79,14 +79,14 @@ def test_rows_that_cannot_be_asked_for_are_told(tmp_path):
     ]
     problems = {one.within: one.problem for one in UrlList(listed(tmp_path, rows)).find()}
     assert problems["http://a.example/1"] is None
-    assert problems["row 2"] == "row 2 has no url"
+    assert problems["row 2"] == "row 2 has no URL"
     assert "begins with http" in problems["file:///etc/passwd"]
     assert "of this machine" in problems["http://127.0.0.1/"]
 
 
 def test_a_list_without_urls(tmp_path):
     (tmp_path / "l.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"expected a column with urls.*got a, b"):
+    with pytest.raises(InputError, match=r"expected a column with URLs.*got a, b"):
         list(UrlList(tmp_path / "l.csv").find())
 
 
@@ -106,7 +106,8 @@ def test_a_list_becomes_a_library_and_goes_on_where_it_was(tmp_path, encoder, we
     web.routes["page.jpg"] = answer(body=b"<html>", Content_Type="text/plain")
     names = [*(f"{color}.jpg" for color in COLORS), "gone.jpg", "busy.jpg", "page.jpg"]
     rows = [
-        {"url": web.url(name), "caption": f"about {name}", "stars": place} for place, name in enumerate(names)
+        {"url": web.url(name), "caption": f"about {name}", "stars": number}
+        for number, name in enumerate(names)
     ]
     path = listed(tmp_path, rows)
     library = Library.build(path, tmp_path / "l", encoder=encoder, limits=HERE)

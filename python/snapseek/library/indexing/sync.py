@@ -164,7 +164,7 @@ class _Sync:
         if paths is not None:
             for path in paths:
                 reader = open_source(path, limits=self.how.limits)
-                yield _source(self.catalogue, reader.kind, reader.place), reader
+                yield _source(self.catalogue, reader.kind, reader.path), reader
             return
         for source in self.catalogue.sources():
             if source.kind == FILES:

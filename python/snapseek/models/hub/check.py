@@ -31,7 +31,7 @@ _MARKED = re.compile(r"_q?u?int8\w*\.onnx$|_quantized\.onnx$")
 
 
 def check_model(model: str, model_dir: str | Path | None = None) -> dict[str, str]:
-    """What is known of a model that is on this machine, a line for each fact; fetches nothing.
+    """Return what is known of a model that is on this machine, a line for each fact; fetches nothing.
 
     Raises ModelError for what is missing, damaged, or not what was pinned; for towers that do not fit each
     other; and for a quantised tower that strays from its own full-precision one.
@@ -101,7 +101,7 @@ def _about_precision(files: ModelFiles, encoder: Encoder) -> str:
 
 
 def _full_precision(files: ModelFiles, name: str) -> str | None:
-    """The graph without a mark of precision, `model.onnx` for `model_int8.onnx`, if it is there."""
+    """Return the graph without a mark of precision, `model.onnx` for `model_int8.onnx`, if it is there."""
     place = str(getattr(files.layout, name))
     plain = _MARKED.sub(".onnx", place)
     return plain if plain != place and (files.root / plain).is_file() else None

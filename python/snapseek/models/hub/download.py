@@ -69,7 +69,7 @@ def verify(folder: Path, manifest: Manifest) -> int:
 
 
 def by_hand(wanted: ModelRef, folder: Path) -> str:
-    """How to do without the network: which files go where."""
+    """Return how to do without the network: which files go where."""
     files = ", ".join(wanted.paths())
     what = files or "its ONNX graphs, tokenizer.json, config.json and preprocessor_config.json"
     more = (
@@ -114,14 +114,14 @@ def _sources(places: dict[str, Source], layout: Layout) -> Iterator[Source]:
 
 
 def _with_weights(places: dict[str, Source], graph: str | None) -> set[str]:
-    """The graph, and the files beside it that hold its weights."""
+    """Return the graph, and the files beside it that hold its weights."""
     if graph is None:
         return set()
     return {graph} | {place for place in places if place.startswith((f"{graph}_data", f"{graph}.data"))}
 
 
 def _listing(repo: str, revision: str) -> tuple[str, _Listing]:
-    """The commit that a revision is, and the size and sha256 of its files where the hub tells them."""
+    """Return the commit that a revision is, and the size and sha256 of its files where the hub tells them."""
     info = _hub().HfApi(endpoint=_endpoint()).model_info(repo, revision=revision, files_metadata=True)
     files: _Listing = {}
     for sibling in info.siblings or ():
@@ -131,7 +131,7 @@ def _listing(repo: str, revision: str) -> tuple[str, _Listing]:
 
 
 def _parts(folder: Path) -> Path:
-    """The folder of unfinished files, marked as ours. Raises StorageError where another has its name."""
+    """Return the folder of unfinished files, marked as ours. Raises StorageError where another has its name."""
     parts = folder / _PARTS
     parts.mkdir(exist_ok=True)
     mark = parts / _MARK

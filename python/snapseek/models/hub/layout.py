@@ -40,7 +40,7 @@ class Layout:
     length_config: str | None = None
 
     def text_files(self) -> set[str]:
-        """What the text tower needs."""
+        """Return what the text tower needs."""
         named = (
             self.text_graph,
             self.tokenizer,
@@ -58,7 +58,7 @@ class Layout:
 def choose_layout(
     paths: Collection[str], *, size: str | None = None, named: Mapping[str, str] | None = None
 ) -> Layout:
-    """The layout of a model with these files. `size` names a folder where a model comes in several sizes;
+    """Return the layout of a model with these files. `size` names a folder where a model comes in several sizes;
     `named` are files that are called otherwise, by the fields of `Layout`.
 
     Raises ModelError when the files are of no known layout; the message says what is missing.
@@ -74,7 +74,7 @@ def choose_layout(
 
 
 def _student(files: frozenset[str], _: str | None) -> Layout | None:
-    """A text tower that was distilled: it has a teacher in place of an image tower."""
+    """Return a text tower that was distilled: it has a teacher in place of an image tower."""
     if STUDENT not in files:
         return None
     return Layout(
@@ -210,7 +210,7 @@ def _needed_graph(files: frozenset[str], stem: str) -> str:
 
 
 def _graph(files: frozenset[str], stems: Iterable[str]) -> str | None:
-    """The graph of that stem in the precision we like best; ModelError where only half precision is there."""
+    """Return the graph of that stem in the precision we like best; ModelError where only half precision is there."""
     for stem in stems:
         if found := _first(files, [f"{stem}{precision}.onnx" for precision in _PRECISIONS]):
             return found
@@ -243,7 +243,7 @@ def _renamed(layout: Layout, named: Mapping[str, str]) -> Layout:
 
 
 def read_config(path: Path | None) -> dict[str, Any]:
-    """A JSON object from a configuration file of at most 4 MB; empty for None.
+    """Return a JSON object from a configuration file of at most 4 MB; empty for None.
 
     Raises ModelError for anything else.
     """

@@ -35,7 +35,7 @@ class Source:
     sha256: str | None = None
 
     def url(self, endpoint: str = "https://huggingface.co") -> str:
-        """Where a browser can fetch the file."""
+        """Return where a browser can fetch the file."""
         return f"{endpoint}/{self.repo}/resolve/{self.revision}/{self.path}"
 
 
@@ -48,7 +48,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The manifest of a folder; an empty one where it has none. Raises ModelError when it is damaged."""
+        """Return the manifest of a folder; an empty one where it has none. Raises ModelError when it is damaged."""
         path = folder / MANIFEST
         if not path.is_file():
             return cls({})
@@ -83,16 +83,16 @@ class Manifest:
         return json.dumps(content, indent=1)
 
     def source_of(self, place: str) -> Source | None:
-        """Where the file at `place` comes from, if that is known."""
+        """Return where the file at `place` comes from, if that is known."""
         return next((source for source in self.sources if source.place == place), None)
 
     def sources_for(self, tower: str) -> tuple[Source, ...]:
-        """The files that one tower needs: `text` or `image`."""
+        """Return the files that one tower needs: `text` or `image`."""
         return tuple(source for source in self.sources if source.tower == tower)
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether the manifest is one that `write` wrote: it is exactly as `write` would write it."""
+    """Return whether the manifest is one that `write` wrote: it is exactly as `write` would write it."""
     try:
         return is_plain_file(path) and path.read_text("utf-8") == Manifest.read(path.parent)._text()
     except (ModelError, OSError, ValueError):
@@ -104,11 +104,11 @@ def _source(entry: dict[str, Any]) -> Source:
     if source.tower not in _ROOMS:
         raise ValueError(f"a tower called text or image, not {source.tower!r}")
     if not is_inside(source.place):
-        raise ValueError(f"a place inside the folder, not {source.place!r}")
+        raise ValueError(f"a path inside the folder, not {source.place!r}")
     return source
 
 
 def is_inside(place: str) -> bool:
-    """Whether a path with `/` stays in the folder that it starts from."""
+    """Return whether a path with `/` stays in the folder that it starts from."""
     parts = place.split("/")
     return bool(place) and "\\" not in place and ":" not in place and not {"", ".", ".."} & set(parts)

@@ -79,7 +79,7 @@ class ModelFiles:
         return Teacher.read(self.root / STUDENT) if self.layout.kind == "student" else None
 
     def path(self, place: str | None) -> Path | None:
-        """The path of a file that the layout names."""
+        """Return the path of a file that the layout names."""
         return None if place is None else self.root / place
 
     @property
@@ -119,7 +119,7 @@ class ModelFiles:
         return sorted(files | set(self._external(self.text_graph)))
 
     def digests(self) -> list[str]:
-        """The sha256 of the text graph, the image graph, the tokenizer and the dense layer, in that order.
+        """Return the sha256 of the text graph, the image graph, the tokenizer and the dense layer, in that order.
 
         The image graph's is taken from the manifest where it has not been fetched.
         """
@@ -130,7 +130,7 @@ class ModelFiles:
         return found
 
     def image_digest_is_known(self) -> bool:
-        """Whether `digests` needs no further file."""
+        """Return whether `digests` needs no further file."""
         if self.teacher:
             return True
         pending = self.manifest.sources_for("image")
@@ -158,7 +158,7 @@ class ModelFiles:
 
 
 def _root_and_size(folder: Path) -> tuple[Path, str | None]:
-    """The folder of the model, and the size where `folder` is that of one size among several."""
+    """Return the folder of the model, and the size where `folder` is that of one size among several."""
     if folder.is_file():
         with folder.open("rb") as file:
             refuse_pickle(folder, file.read(4))

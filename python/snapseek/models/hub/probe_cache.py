@@ -24,7 +24,7 @@ _MAX_BYTES = 1 << 20
 
 
 def cache_folder() -> Path:
-    """The user's own folder for what can be made again: `SNAPSEEK_CACHE`, or the system's."""
+    """Return the user's own folder for what can be made again: `SNAPSEEK_CACHE`, or the system's."""
     if chosen := os.environ.get("SNAPSEEK_CACHE"):
         return Path(chosen)
     if sys.platform == "win32":
@@ -37,7 +37,7 @@ def cache_folder() -> Path:
 
 
 def load_probe(topic: str, files: Sequence[Path]) -> dict[str, Any] | None:
-    """What `remember` kept about these files, or None when it kept nothing or one of them changed."""
+    """Return what `remember` kept about these files, or None when it kept nothing or one of them changed."""
     try:
         place = _place(topic, files)
         if place.stat().st_size > _MAX_BYTES:
@@ -64,7 +64,7 @@ def store_probe(topic: str, files: Sequence[Path], facts: dict[str, Any]) -> Non
 
 
 def _is_ours(place: Path) -> bool:
-    """Whether `remember` wrote the file: it begins as all of them do."""
+    """Return whether `remember` wrote the file: it begins as all of them do."""
     return first_bytes(place, len(_BEGINNING)) == _BEGINNING
 
 

@@ -41,6 +41,6 @@ class ModelRef:
         return re.sub(r"[/@:]", "--", self.name)
 
     def paths(self) -> list[str]:
-        """The files that are known beforehand, as places in the model's folder."""
+        """Return the files that are known beforehand, as places in the model's folder."""
         known = [pin.path for pin in self.pins]
         return known + [place for companion in self.companions for place, _ in companion.files]

@@ -16,12 +16,12 @@ _STARTER_FOLDER = Path(__file__).parents[1] / "starter"
 
 
 def models_dir() -> Path:
-    """The folder with a folder for each model that was fetched."""
+    """Return the folder with a folder for each model that was fetched."""
     return cache_folder() / "models"
 
 
 def resolve_model(model: str | Path, model_dir: str | Path | None = None) -> ModelFiles:
-    """The files of a model: `starter`, an entry of the catalogue, a repository of the hub, or a folder.
+    """Return the files of a model: `starter`, an entry of the catalogue, a repository of the hub, or a folder.
 
     A model of the catalogue or the hub lies in a folder of `model_dir` (default: `models_dir()`); its text
     tower is fetched when it is not there. Raises ModelError when there is no such model, when it is damaged,
@@ -64,7 +64,7 @@ def pull_model(model: str, model_dir: str | Path | None = None, *, text_only: bo
 
 
 def folder_of(wanted: ModelRef, model_dir: str | Path | None) -> Path:
-    """Where a model that is asked for by name lies, or will lie."""
+    """Return where a model that is asked for by name lies, or will lie."""
     return Path(model_dir or models_dir()).expanduser() / wanted.folder
 
 
@@ -82,7 +82,7 @@ def _on_shelf(wanted: ModelRef, model_dir: str | Path | None) -> ModelFiles:
 
 
 def _brought(wanted: ModelRef, name: str, folder: Path) -> ModelFiles | None:
-    """The model as it lies there, fetched or brought by hand; None where something is missing."""
+    """Return the model as it lies there, fetched or brought by hand; None where something is missing."""
     if not folder.is_dir():
         return None
     if wanted.files and not (folder / MANIFEST).is_file() and (folder / wanted.files["text_graph"]).is_file():

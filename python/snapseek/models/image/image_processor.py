@@ -69,7 +69,7 @@ class ImageProcessor:
 
     @classmethod
     def of_clip(cls, side_px: int) -> Self:
-        """How CLIP itself prepares pictures, for an export that says nothing but the size of its input."""
+        """Return how CLIP itself prepares pictures, for an export that says nothing but the size of its input."""
         return cls.from_config(_CLIP | {"size": side_px})
 
     @classmethod
@@ -123,7 +123,7 @@ class ImageProcessor:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def tensor(self, image: Image.Image) -> NDArray[np.float32]:
-        """(3, crop_px, crop_px) float32 from an upright RGB picture."""
+        """Return (3, crop_px, crop_px) float32 from an upright RGB picture."""
         planes = np.empty((3, self.crop_px, self.crop_px), np.float32)
         self.write(image, planes)
         return planes
@@ -151,7 +151,7 @@ class ImageProcessor:
         return scale[:, None, None], shift[:, None, None]
 
     def squared(self, image: Image.Image) -> NDArray[np.uint8]:
-        """(crop_px, crop_px, 3) uint8 from an upright RGB picture.
+        """Return (crop_px, crop_px, 3) uint8 from an upright RGB picture.
 
         The resize and the crop are one call: only pixels that are kept are computed, so that a strip of
         1 x 5,000 pixels costs what a square costs. The result is that of a resize followed by a crop.
@@ -170,7 +170,7 @@ class ImageProcessor:
         return np.asarray(frame)
 
     def _box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
-        """The part of the picture that the tensor shows, in the picture's own pixels."""
+        """Return the part of the picture that the tensor shows, in the picture's own pixels."""
         if self.squeezed:
             return 0, 0, size[0], size[1]
         shorter = min(size)
@@ -182,7 +182,7 @@ class ImageProcessor:
         return left, top, min(right, size[0]), min(bottom, size[1])
 
     def _start(self, spare: int) -> int:
-        """Where the middle begins, in scaled pixels, when `spare` of them are cut off."""
+        """Return where the middle begins, in scaled pixels, when `spare` of them are cut off."""
         return spare // 2 if self.floored else round(spare / 2)
 
 

@@ -48,7 +48,7 @@ class Graph:
 
     @classmethod
     def read(cls, path: Path) -> "Graph":
-        """The facts of the ONNX file at `path`. Raises ModelError when it is damaged, or not ONNX."""
+        """Return the facts of the ONNX file at `path`. Raises ModelError when it is damaged, or not ONNX."""
         try:
             content = mapped(path)
             refuse_pickle(path, bytes(content[:4]))
@@ -103,7 +103,7 @@ def _shape(declared: memoryview) -> tuple[int | None, ...]:
 
 
 def _is_half_matrix(tensor: list[tuple[int, Value]]) -> bool:
-    """A float16 tensor of two axes or more; single numbers of that type are harmless."""
+    """Return a float16 tensor of two axes or more; single numbers of that type are harmless."""
     axes = sum(
         1 if isinstance(value, int) else sum(byte < 0x80 for byte in value)  # packed: each ends so
         for field, value in tensor

@@ -11,14 +11,14 @@ Value = int | memoryview
 
 
 def mapped(path: Path) -> memoryview:
-    """The bytes of a file, read when they are looked at. Raises OSError, or ValueError for an empty file."""
+    """Return the bytes of a file, read when they are looked at. Raises OSError, or ValueError for an empty file."""
     with path.open("rb") as file:
         # Not closed here: parts of it may be in use as long as a traceback names them.
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, Value]]:
-    """The fields of a message, in order: (number, value). Raises ValueError or IndexError for damage."""
+    """Yield the fields of a message, in order: (number, value). Raises ValueError or IndexError for damage."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
@@ -50,24 +50,24 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
 
 
 def part(value: Value) -> memoryview:
-    """The value as a message of its own. Raises ValueError for a number."""
+    """Return the value as a message of its own. Raises ValueError for a number."""
     if isinstance(value, int):
         raise ValueError("a number where a part belongs")
     return value
 
 
 def text(value: Value) -> str:
-    """The value as text. Raises ValueError for anything else."""
+    """Return the value as text. Raises ValueError for anything else."""
     return bytes(part(value)).decode()
 
 
 def encoded(field: int, content: bytes | bytearray | memoryview) -> bytes:
-    """One field of bytes, as it stands in a message."""
+    """Return one field of bytes, as it stands in a message."""
     return _encoded_varint(field << 3 | _BYTES) + _encoded_varint(len(content)) + bytes(content)
 
 
 def encoded_number(field: int, number: int) -> bytes:
-    """One field of a number, as it stands in a message."""
+    """Return one field of a number, as it stands in a message."""
     return _encoded_varint(field << 3 | _VARINT) + _encoded_varint(number)
 
 

@@ -78,7 +78,7 @@ class OnnxSession:
         self._turn = threading.Lock() if self.provider == _DIRECT_ML else contextlib.nullcontext()
 
     def ids_port(self) -> Port:
-        """The input for token ids. Raises ModelError when there is none."""
+        """Return the input for token ids. Raises ModelError when there is none."""
         return self._port(
             [
                 port
@@ -89,11 +89,11 @@ class OnnxSession:
         )
 
     def mask_port(self) -> Port | None:
-        """The attention mask, where the graph wants one."""
+        """Return the attention mask, where the graph wants one."""
         return next((port for port in self.inputs if port.is_ids and "mask" in port.name), None)
 
     def pixels_port(self) -> Port:
-        """The input for pictures. Raises ModelError when there is none."""
+        """Return the input for pictures. Raises ModelError when there is none."""
         return self._port([port for port in self.inputs if port.is_pixels], "pictures of rank 4")
 
     def _port(self, found: list[Port], what: str) -> Port:
@@ -102,7 +102,7 @@ class OnnxSession:
         return found[0]
 
     def run(self, feeds: dict[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
-        """The graph's answers as they are, one an output. Raises ModelError when the run fails.
+        """Return the graph's answers as they are, one an output. Raises ModelError when the run fails.
 
         Ids of a kind that is not fed, such as token types, are zeros.
         """

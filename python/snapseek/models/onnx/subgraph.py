@@ -18,7 +18,7 @@ _PORT_NAME, _TENSOR_NAME = 1, 8
 
 
 def cut_tower(path: Path, outputs: Iterable[str]) -> bytes:
-    """The ONNX model at `path` without what none of these outputs needs. Raises ModelError for damage."""
+    """Return the ONNX model at `path` without what none of these outputs needs. Raises ModelError for damage."""
     try:
         return b"".join(_model_field(field, value, set(outputs)) for field, value in fields(mapped(path)))
     except (OSError, ValueError, IndexError) as error:
@@ -48,7 +48,7 @@ def _cut_graph(graph: memoryview, outputs: set[str]) -> bytes:
 
 
 def _reached(nodes: list[memoryview], outputs: set[str]) -> tuple[set[int], set[str]]:
-    """The nodes that the outputs come from, and the names of everything that they use."""
+    """Return the nodes that the outputs come from, and the names of everything that they use."""
     kept: set[int] = set()
     used = set(outputs)
     for node in reversed(nodes):  # ONNX lists a node after all that it uses
@@ -59,7 +59,7 @@ def _reached(nodes: list[memoryview], outputs: set[str]) -> tuple[set[int], set[
 
 
 def _needs(node: memoryview) -> set[str]:
-    """The inputs of a node, and what the graphs inside it take from outside."""
+    """Return the inputs of a node, and what the graphs inside it take from outside."""
     needed = _names(node, _NODE_INPUT)
     for field, value in fields(node):
         if field == _NODE_ATTRIBUTE:

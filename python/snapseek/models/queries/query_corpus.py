@@ -63,7 +63,7 @@ class Words:
 
 @cache
 def word_list() -> Words:
-    """The words that come with the package."""
+    """Return the words that come with the package."""
     everyday, _, things = _WORDS.read_text("utf-8").partition("# things\n")
     return Words(
         *(tuple(line for line in part.splitlines() if line[:1] != "#") for part in (everyday, things))

@@ -19,7 +19,7 @@ _SPARE = 2  # a model that knows few words refuses some texts; others stand in
 
 
 def sample_queries(encoder: Encoder, n: int = SAMPLE_SIZE, seed: int = 0) -> NDArray[np.float32]:
-    """(n, dim) float32 unit rows: what the model's text tower says of `n` shipped texts.
+    """Return (n, dim) float32 unit rows: what the model's text tower says of `n` shipped texts.
 
     The same for the same model, `n` and `seed`; kept in the user's cache, by the model's fingerprint. A model
     that knows no word of some texts gets others; one that knows almost none gives fewer rows. Raises

@@ -16,7 +16,7 @@ _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
 
 
 def clip_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer of `bpe_simple_vocab_16e6.txt.gz`. Raises ModelError when the file is damaged."""
+    """Return the tokenizer of `bpe_simple_vocab_16e6.txt.gz`. Raises ModelError when the file is damaged."""
     alphabet = _alphabet()
     pairs = _merges(path)
     words = [*alphabet, *(letter + _WORD_END for letter in alphabet), *("".join(pair) for pair in pairs)]
@@ -44,7 +44,7 @@ def clip_tokenizer(path: Path) -> Tokenizer:
 
 
 def _alphabet() -> list[str]:
-    """The 256 letters that stand for bytes, in CLIP's order: printable ones first, then the rest."""
+    """Return the 256 letters that stand for bytes, in CLIP's order: printable ones first, then the rest."""
     printable = [
         *range(ord("!"), ord("~") + 1),
         *range(ord("¡"), ord("¬") + 1),

@@ -50,7 +50,7 @@ class Dense:
         return cls(_pools_by_mean(pooling), weight, bias, activation)
 
     def vector(self, states: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """(n, dim) float32 from (n, length, width) states and the (n, length) mask of real tokens."""
+        """Return (n, dim) float32 from (n, length, width) states and the (n, length) mask of real tokens."""
         if states.ndim != 3 or states.shape[2] != self.weight.shape[1]:
             raise ModelError(
                 expected=f"(n, length, {self.weight.shape[1]}) before the dense layer", got=str(states.shape)
@@ -75,7 +75,7 @@ def _pools_by_mean(pooling: Path) -> bool:
 
 
 def read_safetensors(path: Path) -> dict[str, NDArray[np.float32]]:
-    """The tensors of a safetensors file of at most 256 MB, as float32.
+    """Return the tensors of a safetensors file of at most 256 MB, as float32.
 
     Every offset is checked against the file before a byte of it is used. Raises ModelError.
     """

@@ -15,7 +15,7 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def canonical(text: str) -> str:
-    """The text as SigLIP was taught: without punctuation, lower case, single spaces."""
+    """Return the text as SigLIP was taught: without punctuation, lower case, single spaces."""
     return " ".join(text.replace("_", " ").translate(_NO_PUNCTUATION).lower().split())
 
 
@@ -51,7 +51,7 @@ class Tokenizer:
         return default if found is None else found
 
     def marks(self) -> dict[str, object]:
-        """The tokens that pad and stand for the unknown, as `tokenizer_config.json` names them."""
+        """Return the tokens that pad and stand for the unknown, as `tokenizer_config.json` names them."""
         return {name: self._config[name] for name in ("pad_token", "unk_token") if name in self._config}
 
     @property
@@ -66,7 +66,7 @@ class Tokenizer:
         plain.save(str(path), pretty=False)
 
     def special_ids(self, text: str) -> tuple[list[int], list[int]]:
-        """The ids of marks that are put before and behind the ids of `text`."""
+        """Return the ids of marks that are put before and behind the ids of `text`."""
         (encoding,) = self._encode([text])
         mask = encoding.special_tokens_mask
         first = mask.index(0) if 0 in mask else len(mask)
@@ -79,18 +79,18 @@ class Tokenizer:
         return list(self._tokenizer.encode_batch([self._clean(text) for text in valid]))
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text, true length, cut at the context length."""
+        """Return the ids of each text, true length, cut at the context length."""
         return [list(encoding.ids) for encoding in self._encode(texts)]
 
     def known_ids(self, text: str) -> list[int]:
-        """The ids of one text, as `ids` gives them. Raises InputError if the model knows no word of it."""
+        """Return the ids of one text, as `ids` gives them. Raises InputError if the model knows no word of it."""
         (ids,) = self.known([text])
         if ids is None:
             raise InputError(f"the model knows no word in {shorten(text)}; try other words")
         return ids
 
     def known(self, texts: Sequence[str]) -> list[list[int] | None]:
-        """The ids of each text, as `ids` gives them; None for one of which the model knows no word."""
+        """Return the ids of each text, as `ids` gives them; None for one of which the model knows no word."""
         return [
             list(encoding.ids) if self._says_something(encoding) else None for encoding in self._encode(texts)
         ]
@@ -110,5 +110,5 @@ def _open(path: Path) -> tokenizers.Tokenizer:
 
 
 def shorten(text: str, characters: int = 40) -> str:
-    """The text in quotes, cut for an error message."""
+    """Return the text in quotes, cut for an error message."""
     return repr(text if len(text) <= characters else text[:characters] + "…")

@@ -16,8 +16,8 @@ def test_the_precision_we_like_best():
 
 
 def test_root_files_may_lie_beside_the_graphs():
-    beside = ["onnx/tokenizer.json" if path == "tokenizer.json" else path for path in SPLIT]
-    assert choose_layout(beside).tokenizer == "onnx/tokenizer.json"
+    folder = ["onnx/tokenizer.json" if path == "tokenizer.json" else path for path in SPLIT]
+    assert choose_layout(folder).tokenizer == "onnx/tokenizer.json"
 
 
 def test_clips_own_word_pieces_do_for_a_tokenizer():

@@ -210,11 +210,11 @@ def test_a_manifest_of_no_use(split, content, message):
         Encoder.load(split)
 
 
-@pytest.mark.parametrize("place", ["../evil", "/etc/passwd", "a//b", "", "C:\\x", "a/./b"])
-def test_a_source_outside_the_folder(split, place):
-    source = {"place": place, "repo": "a/b", "revision": "main", "path": "x", "tower": "text"}
+@pytest.mark.parametrize("path", ["../evil", "/etc/passwd", "a//b", "", "C:\\x", "a/./b"])
+def test_a_source_outside_the_folder(split, path):
+    source = {"place": path, "repo": "a/b", "revision": "main", "path": "x", "tower": "text"}
     put(split / "snapseek.json", {"sources": [source]})
-    with pytest.raises(ModelError, match="a place inside the folder"):
+    with pytest.raises(ModelError, match="a path inside the folder"):
         Encoder.load(split)
 
 

@@ -40,12 +40,12 @@ def test_a_sample_is_kept_for_the_model_and_found_again(starter, monkeypatch):
 
 def test_a_damaged_or_foreign_sample_is_made_anew(starter):
     first = sample_queries(starter, 20)
-    (place,) = samples()
-    for damage in (b"", b"no array", place.read_bytes()[:-40]):
-        place.write_bytes(damage)
+    (path,) = samples()
+    for damage in (b"", b"no array", path.read_bytes()[:-40]):
+        path.write_bytes(damage)
         np.testing.assert_array_equal(sample_queries(starter, 20), first)
-    np.save(place.with_suffix(""), np.zeros((20, 3), np.float32))
-    place.with_suffix(".npy").replace(place)
+    np.save(path.with_suffix(""), np.zeros((20, 3), np.float32))
+    path.with_suffix(".npy").replace(path)
     np.testing.assert_array_equal(sample_queries(starter, 20), first)
 
 

@@ -59,9 +59,9 @@ def test_pictures_of_a_folder_are_at_their_paths():
 
 
 def test_a_table_without_places_is_told():
-    assert TableColumns.of(pa.schema([("url", pa.string())])).absence is None
-    told = TableColumns.of(pa.schema([("key", pa.string())])).absence
-    assert told == (
+    assert TableColumns.of(pa.schema([("url", pa.string())])).missing_uri_note is None
+    note = TableColumns.of(pa.schema([("key", pa.string())])).missing_uri_note
+    assert note == (
         "expected a column of addresses, such as url, uri, image_url, img_url, image_path, "
-        "got key (string): the pictures can be found, and not be shown"
+        "got key (string): search works, but the pictures cannot be shown"
     )

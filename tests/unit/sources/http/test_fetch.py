@@ -1,4 +1,4 @@
-"""Fetching from servers on this machine that misbehave; nothing is asked of the internet."""
+"""Fetching from servers on this machine that misbehave; no request leaves this machine."""
 
 import asyncio
 import gzip
@@ -47,11 +47,11 @@ def test_a_picture(web):
     assert fetched(web.url("a.jpg")) == BODY
 
 
-async def cut(writer, asked):
+async def cut(writer, request):
     writer.write(head(200, {"Content-Length": len(BODY)}) + BODY[:50])
 
 
-async def garbage(writer, asked):
+async def garbage(writer, request):
     writer.write(b"\0\1\2 not http\r\n\r\n")
 
 
@@ -65,7 +65,7 @@ FAILURES = {
     "busy for long": (answer(503, Retry_After=3600), 1, "no time left"),
     "silent": (silent, 3, "within 1.5 seconds"),
     "slow": (dripping(BODY, 0.05), 3, "within 1.5 seconds"),
-    "cut": (cut, 3, "ends before the picture does"),
+    "cut": (cut, 3, "the response ends before the picture"),
     "rude": (
         rude,
         6,  # each attempt is made twice by the client: a kept connection may have closed
@@ -78,7 +78,11 @@ FAILURES = {
     "huge": (endless(), 1, "more than 1 MiB"),
     "not for us": (answer(body=BODY, X_Robots_Tag="noai, noimageai"), 1, "X-Robots-Tag: noai"),
     "to a file": (answer(302, Location="file:///etc/passwd"), 1, "begins with http"),
-    "to nonsense": (answer(302, Location="http://[::1"), 1, "expected a url to be redirected to"),
+    "to nonsense": (
+        answer(302, Location="http://[::1"),
+        1,
+        "expected a valid URL as the target of a redirect",
+    ),
     "in a circle": (answer(301, Location="x"), 6, "redirects more than 5 times"),
     "moved to nowhere": (answer(302), 1, "the server answers 302"),
 }
@@ -144,7 +148,7 @@ def test_a_redirect_into_this_network_is_refused(web, where, monkeypatch):
 def test_this_machine_is_not_asked_by_any_name(web, host):
     web.routes["x"] = answer(body=BODY)
     found = fetched(f"http://{host}:{web.port}/x", allow_private=False)
-    assert "of this machine or its network" in found or found == "the url cannot be asked for"
+    assert "of this machine or its network" in found or found == "the URL is not valid"
     assert not web.asked
 
 
@@ -171,7 +175,7 @@ def test_a_name_that_nobody_has(monkeypatch, code, reason):
 
 @pytest.mark.parametrize("url", ["", "cat.jpg", "ftp://example.org/x", "http://[", "file:///etc/passwd"])
 def test_what_is_no_url(url):
-    assert "expected a url" in fetched(url)
+    assert "expected a URL" in fetched(url)
 
 
 def test_a_port_where_nobody_listens(web):
@@ -188,9 +192,9 @@ def test_what_is_packed_is_not_unpacked(web):
 
 
 def test_few_connections_to_a_host(web):
-    async def slowly(writer, asked):
+    async def slowly(writer, request):
         await asyncio.sleep(0.05)
-        await answer(body=BODY)(writer, asked)
+        await answer(body=BODY)(writer, request)
 
     web.routes |= {f"{number}": slowly for number in range(30)}
     found = fetched(*(web.url(f"{number}") for number in range(30)), connections_per_host=3)
@@ -200,9 +204,9 @@ def test_few_connections_to_a_host(web):
 
 @pytest.mark.slow
 def test_waiting_for_ones_turn_is_not_held_against_a_picture(web):
-    async def slowly(writer, asked):
+    async def slowly(writer, request):
         await asyncio.sleep(0.1)
-        await answer(body=BODY)(writer, asked)
+        await answer(body=BODY)(writer, request)
 
     web.routes |= {f"{number}": slowly for number in range(25)}
     urls = [web.url(f"{number}") for number in range(25)]

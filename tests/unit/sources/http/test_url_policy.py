@@ -38,7 +38,7 @@ def test_what_is_no_address(text):
 
 
 @pytest.mark.parametrize(
-    ("url", "asked"),
+    ("url", "checked"),
     [
         ("http://example.org", "http://example.org/"),
         (" https://EXAMPLE.org:8080/a b?q=ü#part ", "https://example.org:8080/a%20b?q=%C3%BC"),
@@ -49,8 +49,8 @@ def test_what_is_no_address(text):
         ("http://example.org/\ud800", "http://example.org/%3F"),
     ],
 )
-def test_a_url_as_it_is_asked(url, asked):
-    assert checked_url(url) == asked
+def test_a_url_as_it_is_asked(url, checked):
+    assert checked_url(url) == checked
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_url_as_it_is_asked(url, asked):
     ],
 )
 def test_what_is_no_url_to_ask(url):
-    with pytest.raises(InputError, match="expected a url") as caught:
+    with pytest.raises(InputError, match="expected a URL") as caught:
         checked_url(url)
     assert str(caught.value).isprintable()
 
@@ -96,5 +96,5 @@ def test_line_ends_do_not_reach_the_wire():
 
 
 def test_the_way_to_private_addresses_is_told():
-    with pytest.raises(InputError, match=r"only where that is allowed \(index --allow-private\)"):
+    with pytest.raises(InputError, match=r"allow such addresses with index --allow-private"):
         checked_url("http://127.0.0.1/a.jpg", allow_private=False)
