@@ -126,5 +126,5 @@ def _settings(teacher: Encoder, told: Mapping[str, object]) -> dict[str, dict[st
     return {
         STUDENT: {"teacher": named, **told},
         "config.json": {"model_type": "snapseek_student", "projection_dim": teacher.dim, "text_cfg": wording},
-        "tokenizer_config.json": tokens.marks(),
+        "tokenizer_config.json": tokens.special_tokens(),
     }

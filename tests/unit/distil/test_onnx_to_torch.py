@@ -188,7 +188,7 @@ def test_exports_of_known_architectures_are_understood(tmp_path, name, opset):
     rows = [torch.randint(FIRST, PADDED, shape) for shape in ((2, 7), (3, 5))]
     for ids in rows:
         ids[:, -1] = END
-    example, output = ([ids, torch.ones_like(ids)][: len(names)] for ids in rows)
+    example, inputs = ([ids, torch.ones_like(ids)][: len(names)] for ids in rows)
     torch.onnx.export(
         Exported(model, output),
         tuple(example),
@@ -200,7 +200,7 @@ def test_exports_of_known_architectures_are_understood(tmp_path, name, opset):
         dynamic_axes={key: {0: "n", 1: "length"} for key in names} | {"text_embeds": {0: "n"}},
     )
     graph = read_text_graph(tmp_path / "text.onnx", "text_embeds")
-    feeds = dict(zip(names, output, strict=True))
+    feeds = dict(zip(names, inputs, strict=True))
     session = onnxruntime.InferenceSession(tmp_path / "text.onnx")
     (expected,) = session.run(None, {key: value.numpy() for key, value in feeds.items()})
     assert graph.layers == 4
@@ -208,7 +208,7 @@ def test_exports_of_known_architectures_are_understood(tmp_path, name, opset):
         np.testing.assert_allclose(Replay(graph)(feeds).numpy(), expected, atol=1e-5)
         said = functional.normalize(Replay(graph.pruned(2))(feeds), dim=1).numpy()
     write_text_tower(tmp_path / "short.onnx", graph.pruned(2), expected.shape[1])
-    whole = {"input_ids": output[0].numpy(), "attention_mask": np.ones_like(output[0].numpy())}
+    whole = {"input_ids": inputs[0].numpy(), "attention_mask": np.ones_like(inputs[0].numpy())}
     (short,) = onnxruntime.InferenceSession(tmp_path / "short.onnx").run(None, whole)
     assert (short * said).sum(axis=1).min() > 0.999
 

@@ -230,7 +230,7 @@ def test_towers_of_different_models_are_refused(tmp_path):
 def test_a_missing_file_is_named(tmp_path, name):
     model = write_tiny_model(tmp_path / "model")
     (model / name).unlink()
-    with pytest.raises(ModelError, match=name.rpartition("/")[2] + ".*: fetch it or copy it there"):
+    with pytest.raises(ModelError, match=name.rpartition("/")[2] + ".*; fetch it or copy it there"):
         Encoder.load(model)
 
 

@@ -1,6 +1,6 @@
-"""Where the files of a model lie: the seven ways in which exports of CLIP are laid out.
+"""Detect the layout of a model's files: the seven layouts of CLIP exports.
 
-The rules go over names alone, so they serve a folder on the disk and the listing of a repository alike.
+The rules look at file names only, so they work for a folder and for the listing of a repository.
 """
 
 import json
@@ -18,14 +18,14 @@ _REFUSED_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _BPE = "bpe_simple_vocab_16e6.txt.gz"
 IMAGE_CONFIG = "preprocessor_config.json"
 STUDENT = "student.json"
-_ENOUGH = {"text_graph", "image_graph", "tokenizer", "image_config"}
+_REQUIRED = {"text_graph", "image_graph", "tokenizer", "image_config"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of one model, as paths from its folder with `/`; None for what the model does not have.
+    """The files of one model, as relative paths with `/`; None for files that the model does not have.
 
-    Both graphs are the same file where one graph holds both towers. `pooling` and `dense` are folders.
+    Both graphs are the same file if one graph holds both towers. `pooling` and `dense` are folders.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Layout:
     length_config: str | None = None
 
     def text_files(self) -> set[str]:
-        """Return what the text tower needs."""
+        """Return the files that the text tower needs."""
         named = (
             self.text_graph,
             self.tokenizer,
@@ -58,14 +58,30 @@ class Layout:
 def choose_layout(
     paths: Collection[str], *, size: str | None = None, named: Mapping[str, str] | None = None
 ) -> Layout:
-    """Return the layout of a model with these files. `size` names a folder where a model comes in several sizes;
-    `named` are files that are called otherwise, by the fields of `Layout`.
+    """Detect the layout of a model.
 
-    Raises ModelError when the files are of no known layout; the message says what is missing.
+    Parameters
+    ----------
+    paths
+        The files of the model, relative to its folder.
+    size
+        Name of a subfolder, for a model in several sizes.
+    named
+        Files with other names than the layout's, by the fields of `Layout`.
+
+    Returns
+    -------
+    Layout
+        The layout.
+
+    Raises
+    ------
+    ModelError
+        If no layout matches; the message says which file is missing.
     """
     files = frozenset(paths)
     named = named or {}
-    if set(named) >= _ENOUGH:
+    if set(named) >= _REQUIRED:
         return _renamed(Layout("named", "", None, None, None, None, None), named)
     for rule in (_student, _immich, _sentence_transformers, _split, _static_pair, _fused):
         if layout := rule(files, size):
@@ -74,7 +90,7 @@ def choose_layout(
 
 
 def _student(files: frozenset[str], _: str | None) -> Layout | None:
-    """Return a text tower that was distilled: it has a teacher in place of an image tower."""
+    """Match a distilled text tower, which has a teacher instead of an image tower."""
     if STUDENT not in files:
         return None
     return Layout(
@@ -149,7 +165,7 @@ def _split(files: frozenset[str], size: str | None) -> Layout | None:
 
 
 def _static_pair(files: frozenset[str], _: str | None) -> Layout | None:
-    """Two graphs `textual` and `visual` side by side, with the word pieces of CLIP in a text file."""
+    """Match two graphs `textual` and `visual` in one folder, with CLIP's merges in a text file."""
     text = next((path for path in sorted(files) if PurePosixPath(path).name == "textual.onnx"), None)
     if text is None:
         return None
@@ -173,7 +189,7 @@ def _fused(files: frozenset[str], _: str | None) -> Layout | None:
 
 
 def _root_files(files: frozenset[str], folder: str) -> tuple[str, str | None, str, str]:
-    """Tokenizer and configurations: beside the graphs, or in the nearest folder above them."""
+    """Find tokenizer and configurations in the folder of the graphs or the nearest one above."""
 
     def near(*names: str) -> str | None:
         return _nearest(files, folder, list(names))
@@ -186,9 +202,9 @@ def _root_files(files: frozenset[str], folder: str) -> tuple[str, str | None, st
     )
 
 
-def _nearest(files: frozenset[str], folder: str, names: list[str]) -> str | None:
-    places = [PurePosixPath(folder), *PurePosixPath(folder).parents] if folder else [PurePosixPath()]
-    return _first(files, [str(place / name) for place in places for name in names])
+def _nearest(files: frozenset[str], start: str, names: list[str]) -> str | None:
+    folders = [PurePosixPath(start), *PurePosixPath(start).parents] if start else [PurePosixPath()]
+    return _first(files, [str(folder / name) for folder in folders for name in names])
 
 
 def _first(files: frozenset[str], paths: Iterable[str]) -> str | None:
@@ -198,9 +214,8 @@ def _first(files: frozenset[str], paths: Iterable[str]) -> str | None:
 def _needed(files: frozenset[str], path: str) -> str:
     if path not in files:
         folder, _, name = path.rpartition("/")
-        place = folder or "its folder"
         raise ModelError(
-            f"a model needs the file {name}; there is none in {place}: fetch it or copy it there"
+            f"the model has no file {name} in {folder or 'its folder'}", hint="fetch it or copy it there"
         )
     return path
 
@@ -210,14 +225,14 @@ def _needed_graph(files: frozenset[str], stem: str) -> str:
 
 
 def _graph(files: frozenset[str], stems: Iterable[str]) -> str | None:
-    """Return the graph of that stem in the precision we like best; ModelError where only half precision is there."""
+    """Return the graph of that stem in the preferred precision. Raises ModelError for float16 only."""
     for stem in stems:
         if found := _first(files, [f"{stem}{precision}.onnx" for precision in _PRECISIONS]):
             return found
         if f"{stem}_fp16.onnx" in files:
             raise ModelError(
-                f"{stem}_fp16.onnx stores half-precision numbers (fp16), which the CPU cannot run; "
-                f"put {stem}.onnx beside it"
+                f"{stem}_fp16.onnx has float16 weights, which the CPU cannot run",
+                hint=f"add {stem}.onnx to the folder",
             )
     return None
 
@@ -231,8 +246,8 @@ def _no_layout(files: frozenset[str]) -> ModelError:
     )
 
 
-def _listed(names: list[str], most: int = 6) -> str:
-    return ", ".join(names[:most]) + (" …" if len(names) > most else "")
+def _listed(names: list[str], max_names: int = 6) -> str:
+    return ", ".join(names[:max_names]) + (" …" if len(names) > max_names else "")
 
 
 def _renamed(layout: Layout, named: Mapping[str, str]) -> Layout:
@@ -243,18 +258,18 @@ def _renamed(layout: Layout, named: Mapping[str, str]) -> Layout:
 
 
 def read_config(path: Path | None) -> dict[str, Any]:
-    """Return a JSON object from a configuration file of at most 4 MB; empty for None.
+    """Read a JSON object from a configuration file of at most 4 MB; empty for None.
 
-    Raises ModelError for anything else.
+    Raises ModelError if the file is larger or is not a JSON object.
     """
     if path is None:
         return {}
     try:
         if path.stat().st_size > _MAX_CONFIG_BYTES:
-            raise ModelError(f"expected a configuration file under 4 MB; {path} is larger")
+            raise ModelError(expected="a configuration file of at most 4 MB", got=f"a larger one, {path}")
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"expected JSON in {path}: {error}; {RENEW}") from error
+        raise ModelError(f"{path} is not JSON: {error}", hint=RENEW) from error
     if not isinstance(value, dict):
         raise ModelError(expected=f"a JSON object in {path}", got=f"a {type(value).__name__}", hint=RENEW)
     return value

@@ -120,7 +120,7 @@ def test_a_broken_connection_is_taken_up_where_it_broke(hub, models, small_chunk
 def test_the_next_pull_fetches_what_the_last_one_did_not(hub, models):
     hub.faults[TEXT] = [(500,)]
     with pytest.raises(
-        ModelError, match=r"text_model\.onnx cannot be fetched: .*error 500.*bring it by hand"
+        ModelError, match=r"text_model\.onnx cannot be downloaded: .*status 500.*download it by hand"
     ):
         pull_model(REPO, models)
     assert not list(models.rglob("text_model.onnx"))
@@ -139,13 +139,13 @@ def test_a_wait_that_the_hub_asks_for_is_kept(hub, models):
 
 def test_a_hub_that_keeps_asking_to_wait(hub, models):
     hub.listing_status = 429
-    with pytest.raises(ModelError, match=r"asks to wait \(429\)"):
+    with pytest.raises(ModelError, match=r"limits requests \(429\)"):
         pull_model(REPO, models)
 
 
 @pytest.mark.parametrize("name", ["maker/nothing", f"{REPO}@v9"])
 def test_what_the_hub_does_not_have(hub, models, name):
-    with pytest.raises(ModelError, match=r"cannot be fetched: (the hub has no|it does not exist).*by hand"):
+    with pytest.raises(ModelError, match=r"cannot be downloaded: (the hub has no|it does not exist).*by hand"):
         Encoder.load(name, model_dir=models)
     assert not models.exists()
 
@@ -159,7 +159,7 @@ def test_a_repository_of_pickles(hub, models):
 def test_a_file_that_vanished_since(hub, models):
     pull_model(REPO, models, text_only=True)
     del hub.files[REPO][IMAGE]
-    with pytest.raises(ModelError, match=r"the hub has no such .*put http.*vision_model\.onnx at "):
+    with pytest.raises(ModelError, match=r"the hub has no such .*save http.*vision_model\.onnx as "):
         Encoder.load(REPO, model_dir=models).embed_images([red()])
 
 
@@ -263,7 +263,7 @@ def test_no_network(hub, models, monkeypatch):
 
 def test_offline_is_kept(hub, models, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE is set; to bring it by hand"):
+    with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE is set; to download it by hand"):
         Encoder.load(REPO, model_dir=models)
     assert hub.asked == []
 
@@ -284,7 +284,7 @@ def test_files_brought_by_hand(hub, models, tmp_path, monkeypatch):
 def test_too_little_room_is_seen_before(hub, models, monkeypatch):
     free = shutil._ntuple_diskusage(10_000, 9_999, 1)
     monkeypatch.setattr("snapseek.models.hub.download.shutil.disk_usage", lambda _: free)
-    with pytest.raises(StorageError, match=r"needs 0 MB in .*, 0 MB are free; make room"):
+    with pytest.raises(StorageError, match=r"expected 0 MB of free disk space .*, got 0 MB; delete files"):
         pull_model(REPO, models)
     assert hub.fetched() == []
 
@@ -297,14 +297,14 @@ def test_a_disk_that_fills_up_meanwhile(hub, models, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(huggingface_hub, "hf_hub_download", full)
-        with pytest.raises(StorageError, match="No space left on device; files that are complete stay"):
+        with pytest.raises(StorageError, match="No space left on device; try again; complete files are kept"):
             pull_model(REPO, models)
     pull_model(REPO, models)
 
 
 def test_a_folder_that_cannot_be_written(hub, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot be made"):
+    with pytest.raises(StorageError, match="cannot be created"):
         pull_model(REPO, tmp_path / "file")
 
 

@@ -59,7 +59,7 @@ def test_what_is_missing_is_named(missing):
     ],
 )
 def test_half_a_model_is_none(paths):
-    with pytest.raises(ModelError, match=r"a model needs the file|half-precision"):
+    with pytest.raises(ModelError, match=r"the model has no file|float16"):
         choose_layout(paths)
 
 
@@ -70,6 +70,6 @@ def test_what_the_text_tower_needs():
 @pytest.mark.parametrize("content", ["", "[]", "3", "[" * 100_000, "{" + " " * (5 << 20) + "}"])
 def test_a_configuration_of_no_use(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(ModelError, match=r"expected .*config\.json"):
+    with pytest.raises(ModelError, match=r"config\.json"):
         read_config(tmp_path / "config.json")
     assert read_config(None) == {}

@@ -84,7 +84,7 @@ def test_what_is_no_graph(tmp_path, content):
 def test_pickles_are_refused(tmp_path, start):
     path = tmp_path / "model.onnx"
     path.write_bytes(start + bytes(100))
-    with pytest.raises(ModelError, match="is a pickle, which can run any program"):
+    with pytest.raises(ModelError, match="is a pickle, which runs arbitrary code"):
         Graph.read(path)
 
 
