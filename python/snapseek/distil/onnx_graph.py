@@ -49,7 +49,7 @@ class Graph:
     def ops(self, kind: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
         """Add a node with several outputs."""
         name = f"{kind.lower()}_{len(self._nodes)}"
-        made = [name, *(f"{name}_{place}" for place in range(1, outputs))]
+        made = [name, *(f"{name}_{index}" for index in range(1, outputs))]
         self._nodes.append(helper.make_node(kind, list(inputs), made, name=name, **attributes))
         return made
 

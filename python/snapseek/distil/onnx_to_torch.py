@@ -1,4 +1,4 @@
-"""An ONNX graph in PyTorch, so that its weights can be taught. Operators are as the standard defines them."""
+"""Run an ONNX graph in PyTorch, to train its weights. Operators follow the ONNX standard."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -22,19 +22,19 @@ _KINDS = {
     TensorProto.INT32: torch.int32,
     TensorProto.BOOL: torch.bool,
 }
-_END = 2**31  # exports write "to the end" as a very large number
+_END = 2**31  # exports write a very large number for "to the end"
 
 
 class Replay:
     """A text graph whose weights are parameters, by name in `weights`."""
 
     def __init__(self, graph: TextGraph) -> None:
-        """Raises ModelError for an operator that is not known here."""
-        strange = sorted({node.op_type for node in graph.nodes if node.domain or node.op_type not in _KNOWN})
-        if strange:
+        """Prepare the graph. Raises ModelError for an unsupported operator."""
+        unknown = sorted({node.op_type for node in graph.nodes if node.domain or node.op_type not in _KNOWN})
+        if unknown:
             raise ModelError(
                 expected="a text tower in float32 of ONNX's own operators",
-                got=", ".join(strange),
+                got=", ".join(unknown),
                 hint="take such an export of the teacher, or another --student",
             )
         self._graph = graph
@@ -54,7 +54,7 @@ class Replay:
         ]
 
     def __call__(self, feeds: Mapping[str, Any]) -> Any:
-        """Return the graph's output of inputs by name, as a tensor that can be gone down."""
+        """Return the output for inputs by name, as a differentiable tensor."""
         values = {"": None, **self._constants, **self.weights, **feeds}
         for operator, inputs, outputs, given in self._steps:
             made = operator([values[name] for name in inputs], given)
@@ -79,7 +79,7 @@ def _cast(inputs: list[Any], given: Attributes) -> Any:
 
 
 def _rows(inputs: list[Any], _: Attributes) -> Any:
-    """Return rows of a table, so that a step down changes no others."""
+    """Return rows of a table, with sparse gradients."""
     table, places = inputs
     return functional.embedding(places % len(table), table, sparse=True)
 

@@ -109,11 +109,11 @@ class TransformerStudent:
         self.positions = nn.Parameter(0.1 * torch.randn(length, width))
         self.layers = [_layer(width) for _ in range(layers)]
         self.named = {
-            "narrow": nn.Linear(rows.shape[1], width),
+            "project_in": nn.Linear(rows.shape[1], width),
             "norm": nn.LayerNorm(width, EPSILON),
             "out": nn.Linear(width, rows.shape[1]),
-            "bend.inner": self.bag.inner,
-            "bend.outer": self.bag.outer,
+            "mlp.inner": self.bag.inner,
+            "mlp.outer": self.bag.outer,
         }
         nn.init.zeros_(self.named["out"].weight)
         nn.init.zeros_(self.named["out"].bias)
@@ -134,7 +134,7 @@ class TransformerStudent:
         padded = torch.tensor([[*row, *[0] * (longest - len(row))] for row in ids])
         mask = torch.arange(longest)[None] < lengths[:, None]
         rows = functional.embedding(padded, self.bag.rows.weight, sparse=True) * mask[..., None]
-        x = self.named["narrow"](rows / self.scale) + self.positions[:longest]
+        x = self.named["project_in"](rows / self.scale) + self.positions[:longest]
         for layer in self.layers:
             x = x + self._attend(layer, layer["norm1"](x), mask)
             x = x + layer["outer"](functional.gelu(layer["inner"](layer["norm2"](x))))
@@ -142,16 +142,16 @@ class TransformerStudent:
         return functional.normalize(rows.sum(1), dim=1) + self.named["out"](mean).float()
 
     def _attend(self, layer: dict[str, Any], x: Any, mask: Any) -> Any:
-        split = layer["ask"](x).view(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        split = layer["qkv"](x).view(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         attended = functional.scaled_dot_product_attention(*split, attn_mask=mask[:, None, None])
-        return layer["answer"](attended.transpose(1, 2).reshape(x.shape))
+        return layer["attention_out"](attended.transpose(1, 2).reshape(x.shape))
 
     def weights(self) -> TransformerWeights:
         """Return the trained weights."""
-        named = {"rows": _array(self.bag.rows.weight), "places": _array(self.positions)}
+        named = {"rows": _array(self.bag.rows.weight), "positions": _array(self.positions)}
         for name, module in self.named.items():
             named |= {f"{name}.weight": _array(module.weight), f"{name}.bias": _array(module.bias)}
-        named["narrow.weight"] /= self.scale
+        named["project_in.weight"] /= self.scale
         return TransformerWeights(named, self.heads)
 
 
@@ -207,13 +207,13 @@ def _length_groups(ids: Ids) -> tuple[list[int], list[list[int]]]:
 def _layer(width: int) -> dict[str, Any]:
     layer = {
         "norm1": nn.LayerNorm(width, EPSILON),
-        "ask": nn.Linear(width, 3 * width),
-        "answer": nn.Linear(width, width),
+        "qkv": nn.Linear(width, 3 * width),
+        "attention_out": nn.Linear(width, width),
         "norm2": nn.LayerNorm(width, EPSILON),
         "inner": nn.Linear(width, 4 * width),
         "outer": nn.Linear(4 * width, width),
     }
-    for name in ("answer", "outer"):
+    for name in ("attention_out", "outer"):
         nn.init.zeros_(layer[name].weight)
         nn.init.zeros_(layer[name].bias)
     return layer

@@ -9,7 +9,7 @@ import pytest
 
 import snapseek.distil.distillation as distillation
 from snapseek.distil import Plan, distil, read_texts
-from snapseek.distil.distillation import ask, gather_texts
+from snapseek.distil.distillation import embed_with_teacher, gather_texts
 from snapseek.distil.ranking import loss
 from snapseek.distil.static import unit
 from snapseek.errors import InputError, ModelError
@@ -36,9 +36,9 @@ def test_texts_of_a_file(tmp_path):
 def test_a_file_without_texts_is_refused(tmp_path, content):
     path = tmp_path / "texts.txt"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="one text a line"):
+    with pytest.raises(InputError, match="one text per line"):
         read_texts(path)
-    with pytest.raises(InputError, match="one text a line"):
+    with pytest.raises(InputError, match="one text per line"):
         read_texts(tmp_path / "missing.txt")
 
 
@@ -55,7 +55,7 @@ def test_too_few_texts_are_refused(encoder):
 
 
 def test_the_teacher_is_asked_texts_and_single_tokens(encoder):
-    answers = ask(encoder, ["red", "red cyan", "blue green"])
+    answers = embed_with_teacher(encoder, ["red", "red cyan", "blue green"])
     # Red and cyan cancel each other out: the teacher finds nothing there, and the text is left out.
     np.testing.assert_allclose(answers.wanted, encoder.embed_texts(["red", "blue green"]), atol=1e-6)
     assert answers.ids == encoder.text.token_ids(["red", "blue green"])
@@ -70,12 +70,12 @@ def test_tokens_are_asked_between_the_marks_of_the_model():
 
 
 def test_tokens_alone_need_not_be_asked(encoder):
-    assert ask(encoder, ["red"], alone=False).alone.shape == (0, 3)
+    assert embed_with_teacher(encoder, ["red"], alone=False).alone.shape == (0, 3)
 
 
 def test_of_a_large_vocabulary_only_what_occurs_is_asked(encoder, monkeypatch):
     monkeypatch.setattr(distillation, "LARGEST_TABLE", 4)
-    alone = ask(encoder, ["red", "blue"]).alone
+    alone = embed_with_teacher(encoder, ["red", "blue"]).alone
     assert np.flatnonzero(np.abs(alone).sum(axis=1)).tolist() == sorted(
         ids[0] for ids in encoder.text.token_ids(["red", "blue"])
     )
@@ -96,7 +96,7 @@ def test_a_plan_of_no_use_is_refused(encoder, tmp_path, plan, reason):
 
 def test_without_torch_it_says_what_to_install(encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(distillation, "find_spec", lambda name: None if name == "torch" else object())
-    with pytest.raises(InputError, match=r"distilling needs torch; .*snapseek\[distil\]"):
+    with pytest.raises(InputError, match=r"got no torch; .*snapseek\[distil\]"):
         distil(encoder, tmp_path / "student")
 
 
@@ -118,21 +118,21 @@ def test_the_loss_in_torch_is_that_of_numpy():
 def test_a_pupil_says_what_its_weights_say(kind):
     import torch
 
-    from snapseek.distil.training import StaticStudent, TransformerStudent
+    from snapseek.distil.torch_students import StaticStudent, TransformerStudent
 
     torch.manual_seed(1)
     alone = unit(np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32))
-    pupil = {
+    student = {
         "static": lambda: StaticStudent(alone, 16),
         "neighbours": lambda: StaticStudent(alone, 16, 5),
         "transformer": lambda: TransformerStudent(alone, 9, 16, 2, 7),
     }[kind]()
     with torch.no_grad():
-        for parameter in pupil.dense:
+        for parameter in student.dense:
             parameter += 0.1 * torch.randn(parameter.shape)
         ids = [[1, 2, 3], [4], [5, 6, 7, 8, 9]]
-        said = pupil(ids).numpy()
-    np.testing.assert_allclose(said, pupil.weights().embed(ids), atol=1e-5)
+        said = student(ids).numpy()
+    np.testing.assert_allclose(said, student.weights().embed(ids), atol=1e-5)
 
 
 @needs_torch
@@ -145,10 +145,10 @@ def test_few_texts_are_taken_in_small_batches(texts, batch):
 
 @needs_torch
 def test_texts_of_like_length_go_together():
-    from snapseek.distil.training import _alike
+    from snapseek.distil.torch_students import _length_groups
 
     lengths = np.random.default_rng(0).integers(1, 40, 700).tolist()
-    order, parts = _alike([[0] * length for length in lengths])
+    order, parts = _length_groups([[0] * length for length in lengths])
     assert [row for part in parts for row in part] == order
     assert sorted(order) == list(range(700))
     padded = sum(len(part) * max(lengths[row] for row in part) for part in parts)
@@ -163,11 +163,11 @@ def test_a_lesson_in_bfloat16_makes_nearly_the_same_student():
     rows = unit(rng.normal(size=(30, 8)).astype(np.float32))
     ids = rng.integers(0, 30, (256, 3)).tolist()
     wanted = unit((rows[ids] * [[3], [1], [1]]).sum(axis=1).astype(np.float32))  # the first counts most
-    lesson = TrainSet(ids, wanted, np.ones(256, np.float32), rows)
+    train_set = TrainSet(ids, wanted, np.ones(256, np.float32), rows)
     full, half = (
         train_static(
             rows,
-            lesson,
+            train_set,
             TrainConfig(0.2, epochs=60, batch=64, bf16=halves),
             lambda _: None,
             hidden=16,
@@ -228,7 +228,7 @@ def test_a_shortened_student_comes_near_its_teacher(tmp_path, monkeypatch, unpad
 
 @needs_torch
 def test_a_teacher_that_cannot_be_shortened_is_refused_before_it_is_asked(encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr(distillation, "ask", lambda *_, **__: pytest.fail("it was asked"))
+    monkeypatch.setattr(distillation, "embed_with_teacher", lambda *_, **__: pytest.fail("it embedded"))
     with pytest.raises(ModelError, match="stack of attention layers"):
         distil(encoder, tmp_path / "student", texts=TRIPLES, plan=Plan(student="shortened", shipped=0))
 

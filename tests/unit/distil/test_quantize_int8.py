@@ -129,7 +129,7 @@ def test_weights_beside_the_graph_are_read(graphs, tmp_path):
     ids = RNG.integers(0, WORDS, (20, 6))
     np.testing.assert_array_equal(answers(tmp_path / "small.onnx", ids), answers(graphs[1], ids))
     (tmp_path / "both.bin").unlink()
-    with pytest.raises(StorageError, match=r"the weights beside .*both\.onnx cannot be read"):
+    with pytest.raises(StorageError, match=r"the external weights of .*both\.onnx cannot be read"):
         write_quantized(tmp_path / "both.onnx", "text_embeds", tmp_path / "small.onnx")
 
 

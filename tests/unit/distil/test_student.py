@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from snapseek.distil.student import note, write_folder, write_text_tower
+from snapseek.distil.student import update_metadata, write_folder, write_text_tower
 from snapseek.errors import InputError, ModelError, ModelMismatchError, StorageError
 from snapseek.library import Library
 from snapseek.models import Encoder
@@ -132,7 +132,7 @@ def test_a_check_tells_who_the_teacher_is(student, tiny_model):
 
 
 def test_facts_are_noted(student):
-    note(student, {"figures": {"cosine_mean": 0.9}})
+    update_metadata(student, {"figures": {"cosine_mean": 0.9}})
     content = json.loads((student / "student.json").read_text())
     assert content["figures"] == {"cosine_mean": 0.9}
     assert content["kind"] == "static"

@@ -45,16 +45,12 @@ def test_a_quantized_tower_that_strays_is_refused(split):
     strange.graph.output[0].CopyFrom(port("text_embeds", FLOAT, "batch", 4))
     onnx.checker.check_model(strange)
     int8(split, "text_model", strange)
-    with pytest.raises(
-        ModelError, match=r"expected a cosine of 0\.98 or more .*, got -1\.000"
-    ):
+    with pytest.raises(ModelError, match=r"expected a cosine of 0\.98 or more .*, got -1\.000"):
         check_model(str(split))
 
 
 def test_a_model_that_is_not_here(tmp_path):
-    with pytest.raises(
-        ModelError, match="not on this machine; run: snapseek models pull clip-vit-b-32"
-    ):
+    with pytest.raises(ModelError, match="not on this machine; run: snapseek models pull clip-vit-b-32"):
         check_model("clip-vit-b-32", tmp_path)
 
 

@@ -145,7 +145,9 @@ def test_a_hub_that_keeps_asking_to_wait(hub, models):
 
 @pytest.mark.parametrize("name", ["maker/nothing", f"{REPO}@v9"])
 def test_what_the_hub_does_not_have(hub, models, name):
-    with pytest.raises(ModelError, match=r"cannot be downloaded: (the hub has no|it does not exist).*by hand"):
+    with pytest.raises(
+        ModelError, match=r"cannot be downloaded: (the hub has no|it does not exist).*by hand"
+    ):
         Encoder.load(name, model_dir=models)
     assert not models.exists()
 
