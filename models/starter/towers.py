@@ -65,7 +65,7 @@ class Classifier:
         if f"{name}._expand_conv.weight" in self.weights:
             x = self._convolve(graph, x, f"{name}._expand_conv", f"{name}._bn0")
         x = self._convolve(graph, x, f"{name}._depthwise_conv", f"{name}._bn1", stride)
-        x = self._convolve(graph, x, f"{name}._project_conv", f"{name}._bn2", bend=False)
+        x = self._convolve(graph, x, f"{name}._project_conv", f"{name}._bn2", activate=False)
         return graph.op("Add", x, start) if self._keeps_shape(number, stride) else x
 
     def _keeps_shape(self, number: int, stride: int) -> bool:
@@ -74,7 +74,7 @@ class Classifier:
         return first is not None and stride == 1 and first.shape[1] == last.shape[0]
 
     def _convolve(
-        self, graph: Graph, x: str, name: str, norm: str, stride: int = 1, bend: bool = True
+        self, graph: Graph, x: str, name: str, norm: str, stride: int = 1, activate: bool = True
     ) -> str:
         weight, bias = self._folded(name, norm)
         groups = weight.shape[0] if "_depthwise" in name else 1
@@ -89,7 +89,7 @@ class Classifier:
             kernel_shape=list(weight.shape[2:]),
             auto_pad="SAME_UPPER",
         )
-        return graph.op("Clip", x, graph.constant(0.0), graph.constant(6.0)) if bend else x
+        return graph.op("Clip", x, graph.constant(0.0), graph.constant(6.0)) if activate else x
 
     def _folded(self, name: str, norm: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         scale, shift, mean, variance = (
