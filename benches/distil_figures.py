@@ -61,7 +61,7 @@ class Exam:
 
     name: str
     train_set: TrainSet
-    heat: float
+    temperature: float
     alone: np.ndarray
     unheard: dict[str, tuple[list[list[int]], np.ndarray]]
     pictures: np.ndarray
@@ -118,7 +118,7 @@ def starter_exam(work: Path) -> Exam:
     return Exam(
         name="all-MiniLM-L6-v2 with the starter's map",
         train_set=train_set,
-        heat=build.HEAT,
+        temperature=build.TEMPERATURE,
         alone=build.teach(recipe.space, model, alone).numpy(),
         unheard={name: ([ids[row] for row in rows], wanted[rows]) for name, rows in tests.items()},
         pictures=class_pictures(recipe.space, model),
@@ -222,11 +222,11 @@ def class_pictures(space: object, model: object, seed: int = 3) -> np.ndarray:
     sure = rng.gamma(4, 2, (BASE_ROWS, 1))
     logits = sure * (near @ near.T)[drawn] + rng.normal(0, 1, (BASE_ROWS, 1000))
     parts = []
-    for heat, rows, share in (
-        (towers.CONSE_HEAT, space.classes.numpy(), towers.CONSE_SHARE),
-        (towers.COMPANION_HEAT, model.classes.detach().numpy(), 1 - towers.CONSE_SHARE),
+    for temperature, rows, share in (
+        (towers.CONSE_TEMPERATURE, space.classes.numpy(), towers.CONSE_SHARE),
+        (towers.COMPANION_TEMPERATURE, model.classes.detach().numpy(), 1 - towers.CONSE_SHARE),
     ):
-        likely = np.exp((logits - logits.max(axis=1, keepdims=True)) / heat)
+        likely = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
         parts.append(share**0.5 * unit(likely / likely.sum(axis=1, keepdims=True) @ rows))
     return np.concatenate(parts, axis=1).astype(np.float32)
 
@@ -254,7 +254,7 @@ def vit_exam(work: Path, shipped: int = 30_000) -> Exam:
     return Exam(
         name="ViT-B/32 text tower, random weights",
         train_set=train_set,
-        heat=temperature_of(train_set.wanted[:256], train_set.anchors),
+        temperature=temperature_of(train_set.wanted[:256], train_set.anchors),
         alone=answers.alone,
         unheard=unheard,
         pictures=pictures[1::2],
@@ -315,7 +315,7 @@ def vit_folder(folder: Path) -> Path:
 def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
     """Teach a student and print what came of it."""
     start = time.process_time()
-    config = TrainConfig(exam.heat, epochs=epochs, bf16=bf16_is_faster())
+    config = TrainConfig(exam.temperature, epochs=epochs, bf16=bf16_is_faster())
     name, _, layers = kind.partition("-")
     before, behind = exam.marks if name == "shortened" else ([], [])
     train_set = exam.lesson

@@ -16,7 +16,7 @@ from snapseek.distil.static import StaticWeights
 WIDTH = 396
 CONSE_SHARE, COLOUR_SEEN, COLOUR_SAID = 0.55, 0.35, 0.40
 # Softmax temperatures: word meaning wants the second and third guess, the learned table trusts the first.
-CONSE_HEAT, COMPANION_HEAT = 2.0, 1.0
+CONSE_TEMPERATURE, COMPANION_TEMPERATURE = 2.0, 1.0
 BATCH_NORM_EPSILON = 1e-3
 STRIDED = {1: 2, 4: 2, 7: 2, 15: 2}  # blocks of EfficientNet-Lite2 that halve the picture
 BLOCKS = 21
@@ -116,8 +116,8 @@ def write_image_tower(
     pixels = graph.input("pixel_values", "float32", ["N", 3, colour.PICTURE_PX, colour.PICTURE_PX])
     logits = classifier.logits(graph, pixels)
     parts = [
-        graph.times(_mean_class(graph, logits, CONSE_HEAT, conse), CONSE_SHARE**0.5),
-        graph.times(_mean_class(graph, logits, COMPANION_HEAT, companion), (1 - CONSE_SHARE) ** 0.5),
+        graph.times(_mean_class(graph, logits, CONSE_TEMPERATURE, conse), CONSE_SHARE**0.5),
+        graph.times(_mean_class(graph, logits, COMPANION_TEMPERATURE, companion), (1 - CONSE_SHARE) ** 0.5),
         graph.times(colour.block(graph, pixels, standard), COLOUR_SEEN),
     ]
     whole = graph.unit(graph.op("Concat", *parts, axis=1))

@@ -80,15 +80,15 @@ def _cast(inputs: list[Any], given: Attributes) -> Any:
 
 def _rows(inputs: list[Any], _: Attributes) -> Any:
     """Return rows of a table, with sparse gradients."""
-    table, places = inputs
-    return functional.embedding(places % len(table), table, sparse=True)
+    table, indices = inputs
+    return functional.embedding(indices % len(table), table, sparse=True)
 
 
 def _gather(inputs: list[Any], given: Attributes) -> Any:
-    rows, places = inputs
+    rows, indices = inputs
     axis = given.get("axis", 0)
-    chosen = rows.index_select(axis, places.reshape(-1) % rows.shape[axis])
-    return chosen.reshape((*rows.shape[:axis], *places.shape, *rows.shape[axis:][1:]))
+    gathered = rows.index_select(axis, indices.reshape(-1) % rows.shape[axis])
+    return gathered.reshape((*rows.shape[:axis], *indices.shape, *rows.shape[axis:][1:]))
 
 
 def _reshape(inputs: list[Any], given: Attributes) -> Any:
@@ -126,17 +126,17 @@ def _squeeze(inputs: list[Any], given: Attributes) -> Any:
 
 
 def _slice(inputs: list[Any], _: Attributes) -> Any:
-    value, starts, ends, *rest = inputs
-    axes = rest[0].tolist() if rest and rest[0] is not None else range(len(starts))
-    steps = rest[1].tolist() if len(rest) > 1 else [1] * len(starts)
+    value, starts, ends, *optional = inputs
+    axes = optional[0].tolist() if optional and optional[0] is not None else range(len(starts))
+    steps = optional[1].tolist() if len(optional) > 1 else [1] * len(starts)
     for start, end, axis, step in zip(starts.tolist(), ends.tolist(), axes, steps, strict=True):
-        places = range(value.shape[axis])[_near(start) : _near(end) : step]
-        value = value.index_select(axis, torch.tensor(list(places), dtype=torch.int64))
+        indices = range(value.shape[axis])[_bound(start) : _bound(end) : step]
+        value = value.index_select(axis, torch.tensor(list(indices), dtype=torch.int64))
     return value
 
 
-def _near(place: int) -> int | None:
-    return None if abs(place) >= _END else place
+def _bound(index: int) -> int | None:
+    return None if abs(index) >= _END else index
 
 
 def _split(inputs: list[Any], given: Attributes) -> Any:

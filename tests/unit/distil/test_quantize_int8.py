@@ -147,16 +147,16 @@ def wide_model(tmp_path_factory):
     for made in tower.graph.node:
         made.output[:] = ["tiny" if name == "text_embeds" else name for name in made.output]
     up = floats(3, WIDTH)
-    turn = np.linalg.qr(floats(WIDTH, WIDTH))[0].astype(np.float32)
-    down = np.linalg.pinv(up @ turn).astype(np.float32)
+    rotation = np.linalg.qr(floats(WIDTH, WIDTH))[0].astype(np.float32)
+    down = np.linalg.pinv(up @ rotation).astype(np.float32)
     tower.graph.node.extend(
         [
             node("MatMul", "tiny up", "wide"),
-            node("MatMul", "wide turn", "turned"),
-            node("MatMul", "turned down", "text_embeds"),
+            node("MatMul", "wide rotation", "rotated"),
+            node("MatMul", "rotated down", "text_embeds"),
         ]
     )
-    for name, value in (("up", up), ("turn", turn), ("down", down)):
+    for name, value in (("up", up), ("rotation", rotation), ("down", down)):
         tower.graph.initializer.append(numpy_helper.from_array(value, name))
     onnx.save(tower, path)
     return folder

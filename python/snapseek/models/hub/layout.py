@@ -147,14 +147,14 @@ def _split(files: frozenset[str], size: str | None) -> Layout | None:
     plain: list[str] = [folder for folder in ("onnx", "") if folder in folders]
     sizes = sorted(folders - {"onnx", ""})
     if size is not None:
-        chosen = [folder for folder in sizes if folder.rpartition("/")[2] == size]
+        candidates = [folder for folder in sizes if folder.rpartition("/")[2] == size]
     else:
-        chosen = plain or sizes
-    if not chosen:
+        candidates = plain or sizes
+    if not candidates:
         return None
-    if not plain and len(chosen) > 1:
+    if not plain and len(candidates) > 1:
         raise ModelError(f"this model comes in the sizes {_listed(sizes)}; name one of these folders")
-    folder = chosen[0]
+    folder = candidates[0]
     within = f"{folder}/" if folder else ""
     return Layout(
         "size folder" if folder not in ("onnx", "") else "split" if folder else "root",

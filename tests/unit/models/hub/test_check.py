@@ -26,7 +26,7 @@ def test_what_is_told_of_a_model(split):
 
 
 def int8(split, stem, built):
-    """A graph in int8, named by the manifest, beside the full one."""
+    """A graph in int8, named by the manifest, next to the full-precision one."""
     save(built, split / "onnx" / f"{stem}_quantized.onnx")
     field = "text_graph" if stem == "text_model" else "image_graph"
     (split / "snapseek.json").write_text(f'{{"files": {{"{field}": "onnx/{stem}_quantized.onnx"}}}}')
