@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.distil.ranking import cosines, overlap, temperature_of
-from snapseek.errors import InputError
+from snapseek.errors import InputError, OutOfRangeError, UnknownChoiceError
 from snapseek.models import Encoder
 from snapseek.models.queries.query_corpus import generate_queries, word_list
 
@@ -57,11 +57,13 @@ class Plan:
     def check(self) -> None:
         """Raise InputError for an invalid option."""
         if self.student not in STUDENTS:
-            raise InputError(expected=f"a student of {', '.join(STUDENTS)}", got=repr(self.student))
+            raise UnknownChoiceError(expected=f"a student of {', '.join(STUDENTS)}", got=repr(self.student))
         if self.layers not in LAYERS:
-            raise InputError(expected="2, 3 or 4 layers", got=str(self.layers))
+            raise OutOfRangeError(expected="2, 3 or 4 layers", got=str(self.layers))
         if self.epochs < 1 or self.shipped < 0:
-            raise InputError(expected="at least 1 epoch and 0 texts", got=f"{self.epochs} and {self.shipped}")
+            raise OutOfRangeError(
+                expected="at least 1 epoch and 0 texts", got=f"{self.epochs} and {self.shipped}"
+            )
 
 
 @dataclass(frozen=True)

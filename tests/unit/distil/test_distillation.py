@@ -42,7 +42,7 @@ def test_a_file_without_texts_is_refused(tmp_path, content):
         read_texts(tmp_path / "missing.txt")
 
 
-def test_ones_own_texts_come_first_and_unknown_words_are_left_out(encoder):
+def test_user_texts_come_first_and_unknown_words_are_left_out(encoder):
     texts = gather_texts(encoder, [*TRIPLES, "qqq"], Plan(shipped=50))
     assert texts[: len(TRIPLES)] == TRIPLES
     assert "qqq" not in texts
@@ -54,7 +54,7 @@ def test_too_few_texts_are_refused(encoder):
         gather_texts(encoder, ["red"], Plan(shipped=0))
 
 
-def test_the_teacher_is_asked_texts_and_single_tokens(encoder):
+def test_the_teacher_embeds_texts_and_single_tokens(encoder):
     answers = embed_with_teacher(encoder, ["red", "red cyan", "blue green"])
     # Red and cyan cancel each other out: the teacher finds nothing there, and the text is left out.
     np.testing.assert_allclose(answers.wanted, encoder.embed_texts(["red", "blue green"]), atol=1e-6)
@@ -64,16 +64,16 @@ def test_the_teacher_is_asked_texts_and_single_tokens(encoder):
     np.testing.assert_allclose(answers.alone[red], encoder.embed_texts(["red"])[0], atol=1e-6)
 
 
-def test_tokens_are_asked_between_the_marks_of_the_model():
+def test_single_tokens_are_embedded_between_special_tokens():
     starter = Encoder.load("starter")
     assert starter.text.tokenizer.special_ids("dog") == ([101], [102])
 
 
-def test_tokens_alone_need_not_be_asked(encoder):
+def test_single_tokens_can_be_left_out(encoder):
     assert embed_with_teacher(encoder, ["red"], alone=False).alone.shape == (0, 3)
 
 
-def test_of_a_large_vocabulary_only_what_occurs_is_asked(encoder, monkeypatch):
+def test_of_a_large_vocabulary_only_occurring_tokens_are_embedded(encoder, monkeypatch):
     monkeypatch.setattr(distillation, "LARGEST_TABLE", 4)
     alone = embed_with_teacher(encoder, ["red", "blue"]).alone
     assert np.flatnonzero(np.abs(alone).sum(axis=1)).tolist() == sorted(
@@ -94,7 +94,7 @@ def test_a_plan_of_no_use_is_refused(encoder, tmp_path, plan, reason):
         distil(encoder, tmp_path / "student", plan=plan)
 
 
-def test_without_torch_it_says_what_to_install(encoder, tmp_path, monkeypatch):
+def test_missing_torch_is_reported_with_a_hint(encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(distillation, "find_spec", lambda name: None if name == "torch" else object())
     with pytest.raises(InputError, match=r"got no torch; .*snapseek\[distil\]"):
         distil(encoder, tmp_path / "student")
@@ -115,7 +115,7 @@ def test_the_loss_in_torch_is_that_of_numpy():
 
 @needs_torch
 @pytest.mark.parametrize("kind", ["static", "neighbours", "transformer"])
-def test_a_pupil_says_what_its_weights_say(kind):
+def test_a_student_matches_its_exported_weights(kind):
     import torch
 
     from snapseek.distil.torch_students import StaticStudent, TransformerStudent
@@ -137,14 +137,14 @@ def test_a_pupil_says_what_its_weights_say(kind):
 
 @needs_torch
 @pytest.mark.parametrize(("texts", "batch"), [(20, 20), (272, 32), (4_096, 128), (156_000, 512)])
-def test_few_texts_are_taken_in_small_batches(texts, batch):
+def test_a_small_training_set_has_small_batches(texts, batch):
     from snapseek.distil.training import _batch
 
     assert _batch(512, texts) == batch
 
 
 @needs_torch
-def test_texts_of_like_length_go_together():
+def test_texts_of_similar_length_are_grouped():
     from snapseek.distil.torch_students import _length_groups
 
     lengths = np.random.default_rng(0).integers(1, 40, 700).tolist()
@@ -156,7 +156,7 @@ def test_texts_of_like_length_go_together():
 
 
 @needs_torch
-def test_a_lesson_in_bfloat16_makes_nearly_the_same_student():
+def test_training_in_bfloat16_gives_nearly_the_same_student():
     from snapseek.distil.training import TrainConfig, TrainSet, train_static
 
     rng = np.random.default_rng(0)
@@ -227,7 +227,7 @@ def test_a_shortened_student_comes_near_its_teacher(tmp_path, monkeypatch, unpad
 
 
 @needs_torch
-def test_a_teacher_that_cannot_be_shortened_is_refused_before_it_is_asked(encoder, tmp_path, monkeypatch):
+def test_a_teacher_that_cannot_be_shortened_is_rejected_first(encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(distillation, "embed_with_teacher", lambda *_, **__: pytest.fail("it embedded"))
     with pytest.raises(ModelError, match="stack of attention layers"):
         distil(encoder, tmp_path / "student", texts=TRIPLES, plan=Plan(student="shortened", shipped=0))

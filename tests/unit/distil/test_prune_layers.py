@@ -120,7 +120,7 @@ def test_layers_that_are_passed_by_are_refused(tmp_path):
         read_text_graph(tmp_path / "g.onnx", "text_embeds").pruned(2)
 
 
-def test_a_fixed_number_of_texts_is_refused(tmp_path):
+def test_a_fixed_batch_size_is_rejected(tmp_path):
     graph = Graph("one")
     ids = graph.op("Cast", graph.input("input_ids", "int64", [1, "L"]), to=TensorProto.FLOAT)
     graph.write(tmp_path / "g.onnx", ids, "text_embeds", 4, "")

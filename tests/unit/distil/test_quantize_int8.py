@@ -123,7 +123,7 @@ def test_only_what_reads_texts_is_kept_and_in_8_bits(graphs):
     assert graphs[1].stat().st_size < graphs[0].stat().st_size / 3.5
 
 
-def test_weights_beside_the_graph_are_read(graphs, tmp_path):
+def test_external_weights_are_read(graphs, tmp_path):
     onnx.save(text_and_image_graph(), tmp_path / "both.onnx", save_as_external_data=True, location="both.bin")
     write_quantized(tmp_path / "both.onnx", "text_embeds", tmp_path / "small.onnx")
     ids = RNG.integers(0, WORDS, (20, 6))
@@ -133,7 +133,7 @@ def test_weights_beside_the_graph_are_read(graphs, tmp_path):
         write_quantized(tmp_path / "both.onnx", "text_embeds", tmp_path / "small.onnx")
 
 
-def test_what_is_rounded_already_is_refused(graphs, tmp_path):
+def test_a_quantized_tower_is_rejected(graphs, tmp_path):
     with pytest.raises(InputError, match=r"expected matrices of float32 in .*small\.onnx, got none"):
         write_quantized(graphs[1], "text_embeds", tmp_path / "smaller.onnx")
 

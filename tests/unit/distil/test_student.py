@@ -31,7 +31,7 @@ def student(tmp_path, encoder):
     [static_weights(), hearing_weights(), transformer_weights()],
     ids=["static", "neighbours", "transformer"],
 )
-def test_the_loader_says_what_the_obvious_version_says(tmp_path, encoder, weights):
+def test_the_exported_graph_matches_the_reference(tmp_path, encoder, weights):
     write_student(tmp_path / "student", weights, encoder, {})
     loaded = Encoder.load(tmp_path / "student")
     expected = weights.embed(encoder.text.token_ids(TEXTS))
@@ -127,11 +127,11 @@ def test_the_rules_for_words_come_along(tmp_path):
         loaded.embed_texts(["\U0001f9ff"])
 
 
-def test_a_check_tells_who_the_teacher_is(student, tiny_model):
+def test_the_report_names_the_teacher(student, tiny_model):
     assert check_model(str(student))["teacher"].startswith(str(tiny_model))
 
 
-def test_facts_are_noted(student):
+def test_metadata_is_added_to_a_student(student):
     update_metadata(student, {"figures": {"cosine_mean": 0.9}})
     content = json.loads((student / "student.json").read_text())
     assert content["figures"] == {"cosine_mean": 0.9}
@@ -149,7 +149,7 @@ def test_an_older_student_is_replaced_and_nothing_else(student, encoder, tmp_pat
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
-def test_a_disk_that_refuses_is_a_sentence(encoder, tmp_path):
+def test_a_folder_that_cannot_be_written_is_an_error(encoder, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="cannot be written"):
         write_student(tmp_path / "file" / "student", static_weights(), encoder, {})

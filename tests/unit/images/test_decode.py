@@ -34,7 +34,7 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_senseless_orientations_are_ignored(orientation: int) -> None:
+def test_invalid_orientations_are_ignored(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     assert corner_names(open_image(encoded(quarters(), "JPEG", exif=exif)).image)[0] == "red"
@@ -60,14 +60,14 @@ def test_metadata_does_not_travel_with_the_pixels() -> None:
     ("min_side", "expected"),
     [(None, (1600, 1200)), (600, (1600, 1200)), (300, (800, 600)), (100, (400, 300))],
 )
-def test_a_jpeg_is_shrunk_to_twice_the_side(min_side: int | None, expected: tuple[int, int]) -> None:
+def test_a_jpeg_is_downscaled_to_twice_the_side(min_side: int | None, expected: tuple[int, int]) -> None:
     found = open_image(encoded(quarters(1600, 1200), "JPEG"), min_side=min_side)
     assert found.image.size == expected
     assert (found.width, found.height) == (1600, 1200)
     assert corner_names(found.image) == ["red", "green", "blue", "white"]
 
 
-def test_a_lying_jpeg_is_shrunk_and_turned() -> None:
+def test_a_rotated_jpeg_is_downscaled_and_rotated() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     found = open_image(encoded(quarters(1600, 1200), "JPEG", exif=exif), min_side=100)
@@ -75,7 +75,7 @@ def test_a_lying_jpeg_is_shrunk_and_turned() -> None:
     assert (found.width, found.height) == (1200, 1600)
 
 
-def test_other_kinds_are_read_whole() -> None:
+def test_other_formats_are_decoded_in_full_size() -> None:
     assert open_image(encoded(quarters(1600, 1200)), min_side=10).image.size == (1600, 1200)
 
 
@@ -184,7 +184,7 @@ def test_a_lone_signature_is_refused(kind: str) -> None:
     assert kind in reason_for(encoded(quarters(), kind)[:16].ljust(16, b"\0"))
 
 
-def test_a_cut_jpeg_is_called_cut() -> None:
+def test_a_truncated_jpeg_is_called_truncated() -> None:
     data = encoded(quarters(800, 600), "JPEG")
     assert "is truncated" in reason_for(data[: len(data) // 2])
 

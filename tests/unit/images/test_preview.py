@@ -89,7 +89,7 @@ def test_the_same_picture_gives_the_same_bytes() -> None:
     assert make_preview(scene()) == make_preview(scene())
 
 
-def test_calm_pictures_get_more_pixels_than_busy_ones() -> None:
+def test_smooth_pictures_get_more_pixels_than_detailed_ones() -> None:
     calm = open_preview(make_preview(scene()).data)
     busy = open_preview(make_preview(blocks(640, 480, block=8, contrast=255, seed=7)).data)
     assert max(calm.size) > max(busy.size)

@@ -65,7 +65,7 @@ def test_maker_and_model_are_one_name(make, model, camera):
         ((TiffImagePlugin.IFDRational(1, 0), 0.0, 0.0), (1.0, 0.0, 0.0), None),
     ],
 )
-def test_the_place(latitude, longitude, location):
+def test_location_of_gps_tags(latitude, longitude, location):
     found = read_exif(exif(gps={1: "N", 2: latitude, 3: "E", 4: longitude}))
     if location is None:
         assert (found.latitude, found.longitude) == (None, None)
@@ -75,7 +75,7 @@ def test_the_place(latitude, longitude, location):
         assert (other.latitude, other.longitude) == pytest.approx((-location[0], -location[1]), abs=1e-4)
 
 
-def test_the_words_that_windows_writes():
+def test_texts_of_the_xp_tags():
     words = {0x9C9B: "Títle\0", 0x9C9C: "A caption\0", 0x9C9E: "beach;  red gate ;;Beach\0"}
     found = read_exif(exif({tag: text.encode("utf-16-le") for tag, text in words.items()}))
     assert (found.title, found.caption, found.tags) == ("Títle", "A caption", ("beach", "red gate"))
@@ -101,7 +101,7 @@ def test_all_of_it_through_a_file(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_damage_anywhere_costs_no_picture():
+def test_damaged_exif_does_not_fail():
     """Every byte of the block, one after the other, is changed."""
     metadata = exif({MAKE: "Canon"}, {0x9003: "2021:06:01 12:00:00"}, {1: "N", 2: (1.0, 2.0, 3.0)}).tobytes()
     for index in range(6, len(metadata)):

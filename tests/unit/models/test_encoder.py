@@ -50,7 +50,7 @@ def counted(monkeypatch):
     return runs
 
 
-def test_a_text_asked_before_does_not_reach_the_tower(tiny_model, monkeypatch):
+def test_a_cached_text_does_not_reach_the_tower(tiny_model, monkeypatch):
     model = Encoder.load(tiny_model)
     runs = counted(monkeypatch)
     first = model.embed_texts(["a red photo", "blue", "blue"])
@@ -61,7 +61,7 @@ def test_a_text_asked_before_does_not_reach_the_tower(tiny_model, monkeypatch):
     assert len(runs) == 3
 
 
-def test_texts_embedded_ahead_share_a_run_and_are_found(tiny_model, monkeypatch):
+def test_texts_embedded_ahead_share_a_run_and_are_cached(tiny_model, monkeypatch):
     model = Encoder.load(tiny_model)
     texts = [f"{'red ' * number}blue" for number in range(11)]
     alone = np.concatenate([model.embed_texts([text]) for text in texts[:10]])
@@ -76,7 +76,7 @@ def test_texts_embedded_ahead_share_a_run_and_are_found(tiny_model, monkeypatch)
         model.embed_texts(["zyx"])
 
 
-def test_one_text_or_a_model_that_mixes_texts_is_not_asked_ahead(tiny_model, monkeypatch):
+def test_single_texts_and_batch_dependent_models_are_not_embedded_ahead(tiny_model, monkeypatch):
     model, mixing = Encoder.load(tiny_model), Encoder.load(tiny_model)
     mixing.text.config = replace(mixing.text.config, batch_safe=False)
     runs = counted(monkeypatch)
@@ -85,7 +85,7 @@ def test_one_text_or_a_model_that_mixes_texts_is_not_asked_ahead(tiny_model, mon
     assert runs == []
 
 
-def test_what_is_remembered_cannot_be_changed_from_outside(tiny_model):
+def test_cached_vectors_cannot_be_modified_by_callers(tiny_model):
     model = Encoder.load(tiny_model)
     first = model.embed_texts(["red"])
     expected = first.copy()
@@ -93,7 +93,7 @@ def test_what_is_remembered_cannot_be_changed_from_outside(tiny_model):
     np.testing.assert_array_equal(model.embed_texts(["red"]), expected)
 
 
-def test_only_so_much_is_remembered(tiny_model, monkeypatch):
+def test_the_cache_is_bounded(tiny_model, monkeypatch):
     model = Encoder.load(tiny_model)
     runs = counted(monkeypatch)
     model.embed_texts([f"red {number}" for number in range(1025)])
@@ -103,7 +103,7 @@ def test_only_so_much_is_remembered(tiny_model, monkeypatch):
     assert len(runs) == 1025 + 3
 
 
-def test_a_refusal_is_not_remembered_as_an_answer(tiny_model):
+def test_an_error_is_not_cached(tiny_model):
     model = Encoder.load(tiny_model)
     for _ in range(2):
         with pytest.raises(InputError, match="knows no word"):
@@ -119,7 +119,7 @@ def test_many_threads_get_the_same_vectors(tiny_model):
     np.testing.assert_array_equal(found, np.concatenate([expected, expected]))
 
 
-def test_an_encoder_is_let_go_with_its_last_user(tiny_model):
+def test_an_encoder_is_freed_without_reference_cycles(tiny_model):
     gc.collect()
     gc.disable()
     try:
@@ -147,7 +147,7 @@ def test_each_tower_has_its_own_threads_and_none_spins(tiny_model, monkeypatch):
     assert made == [("text_model.onnx", 2, "0"), ("vision_model.onnx", 1, "0"), ("text_model.onnx", 3, "0")]
 
 
-def test_nothing_in_nothing_out(encoder):
+def test_no_texts_and_no_pictures_give_no_rows(encoder):
     assert encoder.embed_texts([]).shape == (0, 3)
     assert encoder.embed_images([]).shape == (0, 3)
 
@@ -156,7 +156,7 @@ def test_more_pictures_than_one_batch(encoder):
     assert encoder.embed_images([picture("red")] * 37).shape == (37, 3)
 
 
-def test_words_beyond_the_context_are_cut(encoder):
+def test_texts_are_truncated_at_the_context_length(encoder):
     long = "red " * 6 + "blue " * 100
     np.testing.assert_array_equal(encoder.embed_texts([long]), encoder.embed_texts(["red " * 6]))
 
@@ -270,7 +270,7 @@ def test_an_unknown_name_says_what_is_known():
         Encoder.load("clip-of-my-dreams")
 
 
-def test_what_the_model_finds_nothing_in_is_refused(tmp_path):
+def test_a_zero_vector_is_an_error(tmp_path):
     model = Encoder.load(write_tiny_model(tmp_path, mean=[1.0, 0.0, 0.0]))
     with pytest.raises(PictureError, match="finds nothing in this picture"):
         model.embed_images([picture("blue"), picture("red")])
@@ -278,7 +278,7 @@ def test_what_the_model_finds_nothing_in_is_refused(tmp_path):
         model.embed_texts(["red cyan"])
 
 
-def test_nothing_is_told_to_the_makers_of_the_runtime(tmp_path):
+def test_telemetry_of_the_runtime_is_disabled(tmp_path):
     environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     environment.pop("ORT_DISABLE_TELEMETRY", None)
     code = "from snapseek.models import Encoder; Encoder.load('starter').embed_texts(['a dog'])"
@@ -287,7 +287,7 @@ def test_nothing_is_told_to_the_makers_of_the_runtime(tmp_path):
     assert not [path for path in tmp_path.rglob("*") if "Microsoft" in path.parts]
 
 
-def test_a_misspelt_or_empty_name_is_told(tmp_path):
+def test_a_misspelled_or_empty_model_name_is_an_error(tmp_path):
     with pytest.raises(
         ModelError, match="got no directory 'openclip-vit-b32'; did you mean openclip-vit-b-32"
     ):
@@ -300,7 +300,7 @@ def test_a_misspelt_or_empty_name_is_told(tmp_path):
         pull_model("starter", tmp_path)
 
 
-def test_what_is_no_list_of_texts_is_refused(encoder):
+def test_other_than_a_list_of_texts_is_rejected(encoder):
     for texts, got, hint in [
         ("red", "a single text", "put it in a list, ['red']"),
         (b"red", "a single text", "put it in a list, [b'red']"),
@@ -313,7 +313,7 @@ def test_what_is_no_list_of_texts_is_refused(encoder):
         assert refused.value.hint == hint
 
 
-def test_what_is_no_list_of_rgb_pictures_is_refused(encoder):
+def test_other_than_a_list_of_rgb_pictures_is_rejected(encoder):
     for pictures, expected, got in [
         (picture("red"), "a list of pictures", "a single picture"),
         (["red.jpg"], "pictures of PIL", "str"),
@@ -326,7 +326,7 @@ def test_what_is_no_list_of_rgb_pictures_is_refused(encoder):
         assert refused.value.hint
 
 
-def test_bytes_that_are_no_text_are_not_heard():
+def test_invalid_utf8_in_a_text_is_ignored():
     starter = Encoder.load("starter")
     expected = starter.embed_texts(["a dog"])
     np.testing.assert_allclose(starter.embed_texts(["a \udcff dog"]), expected, atol=1e-6)

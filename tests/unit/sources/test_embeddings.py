@@ -79,7 +79,7 @@ def test_damaged_files_are_named(tmp_path, name, damage):
         find_embeddings(tmp_path)
 
 
-def test_what_is_there_instead_is_named(tmp_path):
+def test_the_error_lists_other_vector_files(tmp_path):
     np.save(tmp_path / "features.npy", unit_rows(2))
     with pytest.raises(InputError, match=r"got none, only features\.npy"):
         find_embeddings(tmp_path)
@@ -87,7 +87,7 @@ def test_what_is_there_instead_is_named(tmp_path):
         find_embeddings(tmp_path / "features.npy")
 
 
-def test_doubles_are_refused_with_the_way_to_mend_them(tmp_path):
+def test_float64_is_rejected_with_a_hint(tmp_path):
     write_embeddings(tmp_path, unit_rows(3).astype(np.float64))
     with pytest.raises(InputError, match=r"got float64 of \(3, 24\); write it again with numpy\.save"):
         find_embeddings(tmp_path)

@@ -24,7 +24,7 @@ def kind_at(path):
     return source.kind
 
 
-def test_what_lies_there_says_which(tmp_path):
+def test_the_type_of_source_is_detected(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(picture())
     write_webdataset(tmp_path / "photos" / "backup.tar")
@@ -44,7 +44,7 @@ def test_what_lies_there_says_which(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["gone", "a.doc"])
-def test_what_is_no_source(tmp_path, name):
+def test_other_paths_are_not_sources(tmp_path, name):
     (tmp_path / "a.doc").write_bytes(b"x")
     with pytest.raises(InputError, match="expected a folder with pictures"):
         open_source(tmp_path / name)
@@ -92,12 +92,12 @@ def test_packed_pictures_are_found_and_shown(tmp_path, packed, encoder):
         "",
     ],
 )
-def test_an_address_leads_to_nothing_else(uri):
+def test_a_uri_cannot_name_another_file(uri):
     with pytest.raises(ItemNotFoundError):
         read_member(uri)
 
 
-def test_members_that_are_not_there(tmp_path):
+def test_missing_members_are_an_error(tmp_path):
     write_webdataset(tmp_path / "a.tar")
     write_hugging_face(tmp_path / "a.parquet")
     with tarfile.open(tmp_path / "link.tar", "w") as archive:
@@ -124,7 +124,7 @@ def test_an_imported_address_of_a_part_is_not_followed(tmp_path, encoder):
     assert client.get(f"/api/image/{hit.id}").status_code == 404
 
 
-def test_the_library_of_a_file_lies_beside_it(tmp_path, encoder):
+def test_the_library_of_a_file_is_next_to_it(tmp_path, encoder):
     write_webdataset(tmp_path / "a.tar")
     path = library_of(tmp_path / "a.tar")
     assert path == tmp_path / "a.tar.snapseek"
@@ -132,7 +132,7 @@ def test_the_library_of_a_file_lies_beside_it(tmp_path, encoder):
     assert find_library(tmp_path / "a.tar") == path
 
 
-def test_a_single_picture_is_told_where_it_goes(tmp_path):
+def test_a_single_picture_is_rejected_with_a_hint(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
     with pytest.raises(InputError, match=r"got a single picture at .*snapseek add"):
         open_source(tmp_path / "a.jpg")

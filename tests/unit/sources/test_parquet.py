@@ -82,7 +82,7 @@ def test_columns_that_do_not_agree(tmp_path):
     assert [one.columns["label"] for one in found] == ["1", "2.5", "x"]
 
 
-def test_damage_costs_a_row_group(tmp_path):
+def test_damage_is_limited_to_a_row_group(tmp_path):
     path = tmp_path / "a.parquet"
     table = pa.table({"image": [picture()] * 30, "n": list(range(30))})
     pq.write_table(table, path, row_group_size=10, compression="none", use_dictionary=False)

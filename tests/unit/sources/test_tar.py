@@ -70,7 +70,7 @@ def test_names_of_any_kind(tmp_path):
     assert not (tmp_path.parent / "etc").exists()
 
 
-def test_a_changed_archive_is_told(tmp_path):
+def test_a_changed_archive_is_reported(tmp_path):
     write_webdataset(tmp_path / "a.tar")
     source = TarImages(tmp_path / "a.tar")
     before = list(source.find())
@@ -95,7 +95,7 @@ def test_a_cut_archive(tmp_path, keep):
     assert all(one.problem.startswith("the archive") for one in problems)
 
 
-def test_damage_in_the_middle_is_told_and_keeps_what_came_before(tmp_path):
+def test_damage_is_reported_and_earlier_members_are_kept(tmp_path):
     write_webdataset(tmp_path / "a.tar")
     data = bytearray((tmp_path / "a.tar").read_bytes())
     start = data.index(b"000000002.jpg")
@@ -107,7 +107,7 @@ def test_damage_in_the_middle_is_told_and_keeps_what_came_before(tmp_path):
 
 
 @pytest.mark.parametrize("size", ["77777777777", "00000200000"])
-def test_a_size_that_cannot_be(tmp_path, size):
+def test_an_impossible_member_size_is_reported(tmp_path, size):
     write_webdataset(tmp_path / "a.tar", ("red",))
     data = bytearray((tmp_path / "a.tar").read_bytes())
     data[124:135] = size.encode()

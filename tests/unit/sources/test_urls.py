@@ -34,7 +34,7 @@ def echo(pictures, limits):
     return iter(pictures)
 
 
-def test_each_url_once_with_what_the_row_tells(tmp_path):
+def test_each_url_once_with_metadata_of_its_row(tmp_path):
     rows = [
         {
             "URL": "https://a.example/x/cat%20one.jpg?w=1",
@@ -69,7 +69,7 @@ def test_a_table_keeps_its_types(tmp_path):
     assert (found.metadata.caption, found.columns) == ("a", {"score": 0.5})
 
 
-def test_rows_that_cannot_be_asked_for_are_told(tmp_path):
+def test_rows_without_a_valid_url_are_reported(tmp_path):
     rows = [
         {"url": "http://a.example/1"},
         {"url": None},
@@ -138,7 +138,7 @@ def test_a_list_becomes_a_library_and_goes_on_where_it_was(tmp_path, encoder, we
     assert len(library) == 4
 
 
-def test_a_list_that_is_gone_takes_nothing_with_it(tmp_path, encoder, web):
+def test_a_missing_list_keeps_its_pictures(tmp_path, encoder, web):
     path = listed(tmp_path, [{"url": web.url("red.jpg")}])
     library = Library.build(path, tmp_path / "l", encoder=encoder, limits=HERE)
     path.unlink()
@@ -147,7 +147,7 @@ def test_a_list_that_is_gone_takes_nothing_with_it(tmp_path, encoder, web):
     assert len(library) == 1
 
 
-def test_bad_servers_hold_up_nobody(tmp_path, encoder, web):
+def test_bad_servers_do_not_delay_others(tmp_path, encoder, web):
     web.routes |= {"silent.jpg": silent, "huge.jpg": endless()}
     names = ["silent.jpg", "huge.jpg", *(f"{color}.jpg" for color in COLORS)] + [f"{n}" for n in range(50)]
     library = Library.build(

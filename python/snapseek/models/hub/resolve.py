@@ -3,7 +3,7 @@
 import contextlib
 from pathlib import Path
 
-from snapseek.errors import InputError, ModelError, StorageError, near_name
+from snapseek.errors import InputError, ModelError, StorageError, similar_name
 from snapseek.models.catalogue import CATALOGUE
 from snapseek.models.hub.download import pull
 from snapseek.models.hub.manifest import MANIFEST, Manifest
@@ -53,8 +53,9 @@ def resolve_model(model: str | Path, model_dir: str | Path | None = None) -> Mod
     if not path.exists():
         raise ModelError(
             expected=f"a model: '{STARTER}' or a directory with one, a name that `snapseek models` "
-            f"lists, or owner/name of the hub",
-            got=f"no directory {str(model)!r}{_near(str(model))}",
+            "lists, or owner/name of the hub",
+            got=f"no directory {str(model)!r}",
+            hint=_similar(str(model)),
         )
     return ModelFiles.in_folder(str(path.resolve()), path)
 
@@ -86,7 +87,8 @@ def pull_model(model: str, model_dir: str | Path | None = None, *, text_only: bo
     if ref is None:
         raise InputError(
             expected="a name that `snapseek models` lists, or owner/name of the hub",
-            got=f"{model!r}{_near(model)}",
+            got=repr(model),
+            hint=_similar(model),
         )
     folder = folder_of(ref, model_dir)
     pull(ref, folder, towers=("text",) if text_only else ("text", "image"))
@@ -98,8 +100,9 @@ def folder_of(ref: ModelRef, model_dir: str | Path | None) -> Path:
     return Path(model_dir or models_dir()).expanduser() / ref.folder
 
 
-def _near(name: str) -> str:
-    return near_name(name, [STARTER, *(entry.name for entry in CATALOGUE)])
+def _similar(name: str) -> str | None:
+    similar = similar_name(name, [STARTER, *(entry.name for entry in CATALOGUE)])
+    return f"did you mean {similar}?" if similar else None
 
 
 def _downloaded(ref: ModelRef, model_dir: str | Path | None) -> ModelFiles:

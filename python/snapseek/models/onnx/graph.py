@@ -74,7 +74,8 @@ def refuse_pickle(path: Path, start: bytes) -> None:
 def pickle_error(path: Path | str) -> ModelError:
     """Return the error for a pickle in place of a model."""
     return ModelError(
-        f"{path} is a pickle, which runs arbitrary code when it is loaded; snapseek loads none",
+        expected="an ONNX graph",
+        got=f"{path}, a pickle that runs arbitrary code when it is loaded",
         hint="use an ONNX export of the model",
     )
 

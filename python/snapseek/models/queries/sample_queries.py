@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.atomic_file import atomic_file, first_bytes
-from snapseek.errors import InputError
+from snapseek.errors import OutOfRangeError
 from snapseek.models.encoder import Encoder
 from snapseek.models.hub.probe_cache import cache_folder
 from snapseek.models.queries.query_corpus import generate_queries
@@ -37,11 +37,11 @@ def sample_queries(encoder: Encoder, n: int = SAMPLE_SIZE, seed: int = 0) -> NDA
 
     Raises
     ------
-    InputError
+    OutOfRangeError
         If `n` is below 1.
     """
     if n < 1:
-        raise InputError(expected="a sample of at least 1 query", got=str(n))
+        raise OutOfRangeError(expected="a sample of at least 1 query", got=str(n))
     path = cache_folder() / "samples" / f"{encoder.fingerprint[:32]}-{n}-{seed}-{_EDITION}.npy"
     rows = _load(path, n, encoder.dim)
     if rows is None:

@@ -16,7 +16,7 @@ def split(tmp_path):
     return tmp_path / "model"
 
 
-def test_what_is_told_of_a_model(split):
+def test_report_of_a_model(split):
     facts = check_model(str(split))
     assert facts["layout"] == "split"
     assert facts["texts"] == "at most 12 tokens, without padding"
@@ -39,7 +39,7 @@ def test_a_quantized_tower_is_compared_with_the_full_one(split):
     assert facts["quantized"].startswith(("cosine 0.99", "cosine 1.00"))
 
 
-def test_a_quantized_tower_that_strays_is_refused(split):
+def test_a_quantized_tower_that_deviates_is_rejected(split):
     strange = text_model(out="raw")
     strange.graph.node.append(node("Neg", "raw", "text_embeds"))
     strange.graph.output[0].CopyFrom(port("text_embeds", FLOAT, "batch", 4))
@@ -49,12 +49,12 @@ def test_a_quantized_tower_that_strays_is_refused(split):
         check_model(str(split))
 
 
-def test_a_model_that_is_not_here(tmp_path):
+def test_a_model_that_is_not_downloaded(tmp_path):
     with pytest.raises(ModelError, match="not on this machine; run: snapseek models pull clip-vit-b-32"):
         check_model("clip-vit-b-32", tmp_path)
 
 
-def test_a_model_that_changed_since_it_was_fetched(split):
+def test_a_model_that_changed_since_its_download(split):
     source = (
         '{"place": "config.json", "repo": "a/b", "revision": "main", "path": "config.json", "tower": "text"'
     )

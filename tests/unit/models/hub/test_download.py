@@ -65,7 +65,7 @@ def test_a_repository_by_name_serves_both_towers(hub, models, tmp_path):
     assert encoder.name == str(models / "maker--clip")
 
 
-def test_the_image_tower_comes_when_the_first_picture_comes(hub, models):
+def test_the_image_tower_is_downloaded_with_the_first_picture(hub, models):
     encoder = Encoder.load(REPO, model_dir=models)
     encoder.embed_texts(["dog"])
     before = encoder.fingerprint
@@ -76,7 +76,7 @@ def test_the_image_tower_comes_when_the_first_picture_comes(hub, models):
     assert Encoder.load(REPO, model_dir=models).fingerprint == before
 
 
-def test_only_what_is_needed_is_fetched_and_only_once(hub, models):
+def test_only_needed_files_are_downloaded_and_only_once(hub, models):
     pull_model(REPO, models)
     assert sorted(hub.fetched()) == [
         "config.json",
@@ -100,7 +100,7 @@ def test_the_revision_is_pinned_by_the_first_pull(hub, models):
     assert {source["revision"] for source in manifest["sources"]} == {COMMIT}
 
 
-def test_without_a_folder_of_models_the_cache_is_used(hub, tmp_path):
+def test_models_are_stored_in_the_cache_by_default(hub, tmp_path):
     assert Encoder.load(REPO).name == REPO
     assert (tmp_path / "cache" / "models" / "maker--clip" / TEXT).is_file()
 
@@ -111,13 +111,13 @@ def test_redirects_are_followed(hub, models):
     assert Encoder.load(REPO, model_dir=models).dim == 4
 
 
-def test_a_broken_connection_is_taken_up_where_it_broke(hub, models, small_chunks):
+def test_an_interrupted_download_resumes(hub, models, small_chunks):
     hub.faults[TEXT] = [3_000]
     pull_model(REPO, models, text_only=True)
     assert [wanted for _, path, wanted in hub.asked if path == TEXT] == [None, "bytes=3000-"]
 
 
-def test_the_next_pull_fetches_what_the_last_one_did_not(hub, models):
+def test_the_next_pull_downloads_the_missing_files(hub, models):
     hub.faults[TEXT] = [(500,)]
     with pytest.raises(
         ModelError, match=r"text_model\.onnx cannot be downloaded: .*status 500.*download it by hand"
@@ -131,20 +131,20 @@ def test_the_next_pull_fetches_what_the_last_one_did_not(hub, models):
     assert Encoder.load(REPO, model_dir=models).dim == 4
 
 
-def test_a_wait_that_the_hub_asks_for_is_kept(hub, models):
+def test_retry_after_of_the_hub_is_respected(hub, models):
     hub.faults[TEXT] = [(429,)]
     pull_model(REPO, models)
     assert hub.fetched().count(TEXT) == 2
 
 
-def test_a_hub_that_keeps_asking_to_wait(hub, models):
+def test_a_hub_that_keeps_limiting_requests_is_an_error(hub, models):
     hub.listing_status = 429
     with pytest.raises(ModelError, match=r"limits requests \(429\)"):
         pull_model(REPO, models)
 
 
 @pytest.mark.parametrize("name", ["maker/nothing", f"{REPO}@v9"])
-def test_what_the_hub_does_not_have(hub, models, name):
+def test_a_missing_repository_or_revision_is_an_error(hub, models, name):
     with pytest.raises(
         ModelError, match=r"cannot be downloaded: (the hub has no|it does not exist).*by hand"
     ):
@@ -154,11 +154,11 @@ def test_what_the_hub_does_not_have(hub, models, name):
 
 def test_a_repository_of_pickles(hub, models):
     hub.files[REPO] = {"pytorch_model.bin": b"\x80\x02", "config.json": b"{}"}
-    with pytest.raises(ModelError, match=r"pytorch_model\.bin is a pickle"):
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin, a pickle"):
         pull_model(REPO, models)
 
 
-def test_a_file_that_vanished_since(hub, models):
+def test_a_file_that_was_deleted_on_the_hub_is_an_error(hub, models):
     pull_model(REPO, models, text_only=True)
     del hub.files[REPO][IMAGE]
     with pytest.raises(ModelError, match=r"the hub has no such .*save http.*vision_model\.onnx as "):
@@ -226,7 +226,7 @@ def test_a_graph_with_both_towers_comes_at_once(hub, models, tmp_path):
     assert len(hub.asked) == requested
 
 
-def test_an_export_that_says_nothing_of_pixels(hub, models, tmp_path):
+def test_an_export_without_preprocessing_uses_that_of_clip(hub, models, tmp_path):
     write_static_pair(tmp_path / "pair")
     hub.add("maker/pair", tmp_path / "pair")
     pull_model("maker/pair", models, text_only=True)
@@ -283,7 +283,7 @@ def test_files_brought_by_hand(hub, models, tmp_path, monkeypatch):
     assert encoder.embed_images([red()]).shape == (1, encoder.dim)
 
 
-def test_too_little_room_is_seen_before(hub, models, monkeypatch):
+def test_insufficient_disk_space_is_reported_before_a_download(hub, models, monkeypatch):
     free = shutil._ntuple_diskusage(10_000, 9_999, 1)
     monkeypatch.setattr("snapseek.models.hub.download.shutil.disk_usage", lambda _: free)
     with pytest.raises(StorageError, match=r"expected 0 MB of free disk space .*, got 0 MB; delete files"):
@@ -291,7 +291,7 @@ def test_too_little_room_is_seen_before(hub, models, monkeypatch):
     assert hub.fetched() == []
 
 
-def test_a_disk_that_fills_up_meanwhile(hub, models, monkeypatch):
+def test_a_disk_that_fills_up_during_a_download(hub, models, monkeypatch):
     import huggingface_hub
 
     def full(*_, **__):

@@ -54,7 +54,7 @@ def settle(folder):
         os.utime(path, ns=(old_ns, old_ns))
 
 
-def test_what_was_found_is_kept_outside_the_folder(split, monkeypatch):
+def test_probe_and_checksums_are_cached_outside_of_the_model(split, monkeypatch):
     settle(split)
     before = sorted(split.rglob("*"))
     first = Encoder.load(split)
@@ -66,14 +66,14 @@ def test_what_was_found_is_kept_outside_the_folder(split, monkeypatch):
     assert sorted(split.rglob("*")) == before
 
 
-def test_a_changed_configuration_is_probed_anew(split):
+def test_a_changed_configuration_is_probed_again(split):
     settle(split)
     Encoder.load(split)
     put(split / "config.json", {"text_config": {"max_position_embeddings": 9}})
     assert Encoder.load(split).text.config.context_length == 9
 
 
-def test_notes_of_another_shape_are_not_believed(split, monkeypatch):
+def test_a_cached_probe_with_other_fields_is_ignored(split, monkeypatch):
     monkeypatch.setattr(text_encoder, "load_probe", lambda *_: {"dim": "4"})
     assert Encoder.load(split).dim == DIM
 
@@ -81,7 +81,7 @@ def test_notes_of_another_shape_are_not_believed(split, monkeypatch):
 def test_a_pickle_in_place_of_a_folder(tmp_path):
     path = tmp_path / "clip.pt"
     path.write_bytes(b"PK\x03\x04" + bytes(50))
-    with pytest.raises(ModelError, match=r"clip\.pt is a pickle"):
+    with pytest.raises(ModelError, match=r"clip\.pt, a pickle"):
         Encoder.load(path)
 
 
@@ -92,11 +92,11 @@ def test_a_graph_in_place_of_a_folder(split):
 
 def test_a_folder_of_pickles(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x02")
-    with pytest.raises(ModelError, match=r"pytorch_model\.bin is a pickle"):
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin, a pickle"):
         Encoder.load(tmp_path)
 
 
-def test_a_folder_of_something_else(tmp_path):
+def test_a_folder_without_a_model_is_rejected(tmp_path):
     with pytest.raises(ModelError, match="got nothing"):
         Encoder.load(tmp_path)
     (tmp_path / "notes.txt").write_text("")
@@ -104,7 +104,7 @@ def test_a_folder_of_something_else(tmp_path):
         Encoder.load(tmp_path)
 
 
-def test_a_folder_of_everything(tmp_path, monkeypatch):
+def test_a_folder_with_too_many_files_is_rejected(tmp_path, monkeypatch):
     monkeypatch.setattr("snapseek.models.hub.model_files._MAX_FILES", 3)
     for number in range(4):
         (tmp_path / str(number)).write_text("")
@@ -140,14 +140,14 @@ def test_quantized_is_taken_where_nothing_else_is(split):
     assert Encoder.load(split).dim == DIM
 
 
-def test_weights_outside_that_are_missing(tmp_path):
+def test_missing_external_weights_are_an_error(tmp_path):
     write_fused_outside(tmp_path)
     (tmp_path / "onnx" / "model.onnx_data").unlink()
     with pytest.raises(ModelError, match=r"keeps its weights in model\.onnx_data; there is none|can load"):
         Encoder.load(tmp_path)
 
 
-def test_weights_outside_are_in_the_fingerprint(tmp_path):
+def test_external_weights_are_part_of_the_fingerprint(tmp_path):
     write_fused_outside(tmp_path)
     before = Encoder.load(tmp_path).fingerprint
     data = tmp_path / "onnx" / "model.onnx_data"
@@ -157,7 +157,7 @@ def test_weights_outside_are_in_the_fingerprint(tmp_path):
     assert Encoder.load(tmp_path).fingerprint != before
 
 
-def test_several_sizes_ask_for_one(tmp_path):
+def test_a_model_in_several_sizes_needs_a_size(tmp_path):
     write_sizes(tmp_path)
     with pytest.raises(ModelError, match=r"comes in the sizes onnx/b, onnx/s0; name one"):
         Encoder.load(tmp_path)
@@ -204,7 +204,7 @@ def test_files_of_any_name_by_manifest(tmp_path):
         ({"files": {"image_graph": "gone.onnx"}}, r"has no file gone\.onnx"),
     ],
 )
-def test_a_manifest_of_no_use(split, content, message):
+def test_an_invalid_manifest_is_rejected(split, content, message):
     put(split / "snapseek.json", content)
     with pytest.raises(ModelError, match=message):
         Encoder.load(split)
@@ -237,7 +237,7 @@ def test_a_fixed_batch_is_filled(split, batch):
     np.testing.assert_allclose(fixed.embed_texts(["dog", "snow"]), expected[1], atol=1e-6)
 
 
-def test_inputs_and_outputs_that_nobody_knows(split):
+def test_unknown_inputs_and_outputs_are_rejected(split):
     save(text_model(out="logits"), split / "onnx" / "text_model.onnx")
     with pytest.raises(ModelError, match=r"expected one of the outputs text_embeds, .* got logits"):
         Encoder.load(split)

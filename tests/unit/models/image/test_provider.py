@@ -62,7 +62,7 @@ def embedded(tiny_model):
 
 
 @pytest.mark.parametrize("name", ["CUDA", "CoreML", "OpenVINO", "Dml"])
-def test_an_accelerator_that_proves_itself_is_taken_for_pictures(name, machine, slow_cpu, tiny_model, caplog):
+def test_a_correct_and_faster_accelerator_runs_the_image_tower(name, machine, slow_cpu, tiny_model, caplog):
     machine(name)
     encoder, vectors = embedded(tiny_model)
     assert (encoder.provider, encoder.image.provider) == ("CPU", name)
@@ -118,7 +118,9 @@ class Failing(FakeSession):
         (Failing, "it failed: .*out of device memory"),
     ],
 )
-def test_one_that_does_not_is_left_with_a_sentence(session, sentence, machine, slow_cpu, tiny_model, caplog):
+def test_an_accelerator_that_fails_is_not_used_with_a_warning(
+    session, sentence, machine, slow_cpu, tiny_model, caplog
+):
     plain = embedded(tiny_model)[1]
     machine("CUDA", session=session)
     encoder, vectors = embedded(tiny_model)
@@ -130,14 +132,14 @@ def test_one_that_does_not_is_left_with_a_sentence(session, sentence, machine, s
     assert re.search(sentence, message)
 
 
-def test_a_slower_one_is_left(machine, tiny_model, caplog, monkeypatch):
+def test_a_slower_accelerator_is_not_used(machine, tiny_model, caplog, monkeypatch):
     machine("CoreML")
     monkeypatch.setattr(provider, "_seconds", lambda tower: 1.0 if tower.session.provider == "CPU" else 2.0)
     assert embedded(tiny_model)[0].image.provider == "CPU"
     assert caplog.messages[0].endswith("it is slower here, 2000 ms for 8 pictures against 1000")
 
 
-def test_a_tower_that_nothing_can_run_is_an_error(machine):
+def test_a_tower_that_the_cpu_cannot_run_is_an_error(machine):
     machine("CUDA")
 
     def load(name) -> ImageTower:
@@ -147,7 +149,7 @@ def test_a_tower_that_nothing_can_run_is_an_error(machine):
         choose_provider(load)
 
 
-def test_one_run_at_a_time_where_that_is_asked_for(machine, slow_cpu, tiny_model):
+def test_runs_on_directml_are_serialized(machine, slow_cpu, tiny_model):
     machine("Dml")
     encoder, _ = embedded(tiny_model)
     tower = encoder.image.tower.session

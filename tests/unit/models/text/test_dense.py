@@ -47,7 +47,7 @@ def test_bias_and_activation(tmp_path):
         ({"tensors": {"linear.weight": WEIGHT, "linear.bias": np.ones(3)}}, "2 numbers as linear.bias"),
     ],
 )
-def test_what_is_not_known_is_refused(tmp_path, change, message):
+def test_unsupported_settings_are_rejected(tmp_path, change, message):
     with pytest.raises(ModelError, match=message):
         write(tmp_path, **change)
 

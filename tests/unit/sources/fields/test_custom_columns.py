@@ -38,11 +38,11 @@ def seen(*values):
         (["", None], None, [None, None]),
     ],
 )
-def test_a_column_is_what_all_its_values_are(values, kind, expected):
+def test_the_type_of_a_column_is_inferred_from_all_values(values, kind, expected):
     assert seen(*values) == (kind, expected)
 
 
-def test_columns_that_every_record_has():
+def test_built_in_columns_get_a_trailing_underscore():
     assert set(SCHEMA.names) == BUILT_IN | METADATA_COLUMNS
     own = CustomColumns("url")
     row = {"url": "u", "width": "5", "width_": "6", "caption": "c", "tags": "t", "": "x", "size": "7"}

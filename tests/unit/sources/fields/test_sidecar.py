@@ -76,14 +76,14 @@ def test_what_google_takeout_writes(tmp_path, picture, sidecar):
     )
 
 
-def test_a_place_that_takeout_does_not_know(tmp_path):
+def test_an_unknown_location_of_takeout(tmp_path):
     nowhere = {"latitude": 0.0, "longitude": 0.0}
     sidecar = TAKEOUT | {"geoData": nowhere, "geoDataExif": {"latitude": 1, "longitude": "2"}}
     found = write_sidecar(tmp_path, **{"cat.json": sidecar}).metadata
     assert (found.latitude, found.longitude) == (1, 2)
 
 
-def test_json_of_ones_own(tmp_path):
+def test_json_with_common_field_names(tmp_path):
     sidecar = {
         "title": "Tom",
         "alt": "a cat",
@@ -124,7 +124,7 @@ BROKEN = {
 }
 
 
-def test_a_broken_sidecar_is_a_note(tmp_path):
+def test_a_damaged_sidecar_becomes_a_note(tmp_path):
     found = write_sidecar(tmp_path, **{name: data for name, (data, _) in BROKEN.items()})
     assert found.metadata == ImageMetadata()
     assert len(found.notes) == len(BROKEN)
@@ -151,7 +151,7 @@ def test_values_of_any_kind(tmp_path, value):
     assert read_sidecars(tmp_path / "cat.jpg").notes == ()
 
 
-def test_what_is_no_file_is_not_opened(tmp_path):
+def test_other_than_regular_files_are_not_opened(tmp_path):
     os.mkfifo(tmp_path / "cat.txt")
     (tmp_path / "cat.json").mkdir()
     (tmp_path / "cat.xmp").symlink_to(tmp_path / "cat.xmp")

@@ -31,7 +31,7 @@ def test_each_comes_once_with_its_own_bytes(web):
     assert all(one.data == bytes([int(one.within)]) * 1000 for one in found)
 
 
-def test_a_slow_one_holds_up_nobody(web):
+def test_a_slow_picture_does_not_delay_others(web):
     """It answers when the others have."""
 
     async def after_others(writer, request):
@@ -45,14 +45,14 @@ def test_a_slow_one_holds_up_nobody(web):
     assert found.index("0") > 50
 
 
-def test_what_has_a_problem_or_no_address_passes(web):
+def test_pictures_with_a_problem_or_without_address_pass_through(web):
     others = [Picture(Path("/list"), "a", problem="broken"), Picture(Path("/list"), "b")]
     found = {one.within: one for one in fetch_all([others[0], *wanted(web, [1]), others[1]], HERE)}
     assert (found["a"], found["b"]) == (others[0], others[1])
     assert found["1"].data == b"\1" * 1000
 
 
-def test_no_more_is_begun_than_there_is_room_for(web, monkeypatch):
+def test_downloads_are_bounded_by_waiting_bytes(web, monkeypatch):
     monkeypatch.setattr(module, "_MAX_WAITING_BYTES", 500)
     taken = []
 
@@ -67,7 +67,7 @@ def test_no_more_is_begun_than_there_is_room_for(web, monkeypatch):
     assert len(list(arriving)) == 99
 
 
-def test_leaving_early_leaves_nothing_behind(web):
+def test_closing_early_stops_the_thread(web):
     web.routes["5"] = silent
     arriving = fetch_all(wanted(web), HERE)
     next(arriving)
@@ -75,7 +75,7 @@ def test_leaving_early_leaves_nothing_behind(web):
     assert "fetch" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_what_nobody_expected_is_told_of_one_picture(web, monkeypatch):
+def test_an_unexpected_error_affects_one_picture(web, monkeypatch):
     get = Fetcher.get
 
     async def odd(self, url):
