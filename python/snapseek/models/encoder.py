@@ -136,7 +136,7 @@ class Encoder:
             return self._image
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed texts; see `TextEncoder.embed`.
+        """Embed texts. The vectors of the last 1,024 distinct texts are cached.
 
         Parameters
         ----------
@@ -160,7 +160,7 @@ class Encoder:
         self.text.embed_ahead(texts)
 
     def embed_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """Embed pictures; see `ImageEncoder.embed`.
+        """Embed pictures.
 
         Parameters
         ----------

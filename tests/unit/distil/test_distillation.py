@@ -1,4 +1,4 @@
-"""From a model to its student. What needs no PyTorch is tried always; the rest where PyTorch is installed."""
+"""Distillation of a student. Tests of training need PyTorch."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""An ONNX graph in PyTorch says what ONNX Runtime says, operator by operator and as a whole."""
+"""An ONNX graph in PyTorch matches ONNX Runtime, per operator and as a whole."""
 
 import importlib.util
 

@@ -1,4 +1,4 @@
-"""The teacher's graph without most of its layers. Nothing here is trained."""
+"""The teacher's graph with a subset of its layers, without training."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The teacher itself in 8 bits: `snapseek distil --student int8`."""
+"""The teacher quantized to 8 bits: `snapseek distil --student int8`."""
 
 import json
 
@@ -43,7 +43,7 @@ def node(op, inputs, output, **how):
 
 
 def text_and_image_graph():
-    """ids → table → up → down + bias → odd → few; and a picture's part, which shares nothing with it."""
+    """ids → table → up → down + bias → odd → few; and a picture's part, which shares no node with it."""
     nodes = [
         node("Gather", "table ids", "words"),
         node("ReduceSum", "words axis", "sum", keepdims=0),
@@ -140,7 +140,7 @@ def test_a_quantized_tower_is_rejected(graphs, tmp_path):
 
 @pytest.fixture(scope="module")
 def wide_model(tmp_path_factory):
-    """The tiny model, whose text tower goes through matrices that are wide enough and says the same."""
+    """The tiny model, whose text tower has wide enough matrices and gives the same vectors."""
     folder = write_tiny_model(tmp_path_factory.mktemp("wide") / "model")
     path = folder / "onnx" / "text_model.onnx"
     tower = onnx.load(path)

@@ -1,4 +1,4 @@
-"""The folder of a student: what it holds, who loads it, which libraries take it. Nothing here is trained."""
+"""The folder of a student: files, loading, and libraries that accept it, without training."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Opening pictures: upright, shrunk while read, within bounds; everything else is a PictureError."""
+"""Decoding pictures: upright, downscaled, within bounds; every failure is a PictureError."""
 
 import contextlib
 import os
@@ -83,7 +83,7 @@ def test_other_formats_are_decoded_in_full_size() -> None:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that promises width x height grey pixels and holds none."""
+    """A PNG with a header of width x height gray pixels and no data."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     end = b"IEND"
     chunks = (header, b"IDAT" + zlib.compress(b""), end)

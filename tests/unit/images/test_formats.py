@@ -1,4 +1,4 @@
-"""Which files are opened: detected from their first bytes, never from their names."""
+"""Formats are detected by first bytes, not by name."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Previews: never above 500 bytes, whatever the picture, and recognisable."""
+"""Previews have at most 500 bytes and resemble their picture."""
 
 import io
 
@@ -18,7 +18,7 @@ def noise(width: int, height: int) -> Image.Image:
 
 
 def blocks(width: int, height: int, *, block: int, contrast: int, seed: int) -> Image.Image:
-    """Squares of `block` pixels in random colours."""
+    """Squares of `block` pixels of random colors."""
     shape = (-(-height // block), -(-width // block), 3)
     rough = np.random.default_rng(seed).integers(0, contrast + 1, shape, dtype=np.uint8)
     return Image.fromarray(rough.repeat(block, axis=0).repeat(block, axis=1)[:height, :width])

@@ -102,7 +102,7 @@ def test_all_of_it_through_a_file(tmp_path):
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_damaged_exif_does_not_fail():
-    """Every byte of the block, one after the other, is changed."""
+    """Change each byte of the block in turn."""
     metadata = exif({MAKE: "Canon"}, {0x9003: "2021:06:01 12:00:00"}, {1: "N", 2: (1.0, 2.0, 3.0)}).tobytes()
     for index in range(6, len(metadata)):
         for value in (0, 0xFF):

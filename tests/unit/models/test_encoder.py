@@ -41,11 +41,13 @@ def test_rows_are_unit_and_independent_of_the_batch(encoder):
 
 
 def counted(monkeypatch):
-    """The runs of the tower from now on, each as the number of its texts."""
+    """Record the number of texts of each run of the tower."""
     runs = []
     vectors = TextTower.vectors
     monkeypatch.setattr(
-        TextTower, "vectors", lambda side, rows, **how: runs.append(len(rows)) or vectors(side, rows, **how)
+        TextTower,
+        "vectors",
+        lambda tower, rows, **options: runs.append(len(rows)) or vectors(tower, rows, **options),
     )
     return runs
 
@@ -183,7 +185,7 @@ def test_padding_is_dropped_only_where_it_changes_nothing(encoder, tmp_path):
 
 
 def _ignore_mask(path):
-    """A graph that looks at the padding: every token counts."""
+    """Change the graph to use padding: every token counts."""
     import onnx
 
     model = onnx.load(path)
@@ -246,11 +248,11 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path, name, content):
         return
     with pytest.raises(ModelError, match=name.rpartition("/")[2]) as refused:
         Encoder.load(model)
-    assert str(refused.value).endswith(mended_by(name, content))
+    assert str(refused.value).endswith(hint_for(name, content))
 
 
-def mended_by(name, content):
-    """How the sentence about such a file ends."""
+def hint_for(name, content):
+    """Return the hint for a damaged file."""
     if name.endswith(".onnx") and content.startswith(b"\x80"):
         return "use an ONNX export of the model"
     return RENEW

@@ -112,7 +112,7 @@ def test_missing_members_are_an_error(tmp_path):
 
 
 def test_an_imported_address_of_a_part_is_not_followed(tmp_path, encoder):
-    """Who wrote the table is not to choose files of this machine."""
+    """An imported table must not select files of this machine."""
     write_webdataset(tmp_path / "private.tar")
     uri = member_uri("tar", tmp_path / "private.tar", "000000000.jpg")
     folder = write_embeddings(tmp_path / "laion", unit_rows(1, dim=3), URL=pa.array([uri]))

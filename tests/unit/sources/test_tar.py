@@ -82,7 +82,7 @@ def test_a_changed_archive_is_reported(tmp_path):
 
 @pytest.mark.parametrize("keep", [0, 100, 511, 700, 1200, 2048])
 def test_a_cut_archive(tmp_path, keep):
-    """What is whole is read, the rest is one problem of the whole archive."""
+    """Complete members are read; the truncation is one problem of the archive."""
     write_webdataset(tmp_path / "whole.tar")
     data = (tmp_path / "whole.tar").read_bytes()
     (tmp_path / "a.tar").write_bytes(data[:keep])

@@ -81,25 +81,7 @@ class ImageEncoder:
         return self.processor.resize_px
 
     def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """Embed pictures.
-
-        Parameters
-        ----------
-        images
-            A list of upright RGB pictures.
-
-        Returns
-        -------
-        NDArray[np.float32]
-            Unit rows, shape (n, dim).
-
-        Raises
-        ------
-        InputError
-            If `images` is not a list of RGB pictures.
-        PictureError
-            If the tower returns a zero or non-finite vector for one of them.
-        """
+        """Return unit rows (n, dim); see `Encoder.embed_images`."""
         _check_images(images)
         tower = self.tower
         return tower.vectors(images) if images else np.zeros((0, self._dim), np.float32)

@@ -93,15 +93,15 @@ class ImageProcessor:
         squeezed = isinstance(config["size"], dict) and "height" in config["size"]
         resize_px = _side(config["size"])
         cropped = not squeezed and config.get("do_center_crop", True)
-        normalised = bool(config.get("do_normalize", True))
+        normalized = bool(config.get("do_normalize", True))
         rescale = float(config.get("rescale_factor", _BYTE)) if config.get("do_rescale", True) else 1.0
         return cls(
             resize_px=resize_px,
             crop_px=_side(config.get("crop_size", resize_px)) if cropped else resize_px,
             squeezed=squeezed,
             resample=int(config.get("resample", 3)),
-            mean=_triple(config["image_mean"]) if normalised else (0.0, 0.0, 0.0),
-            std=_triple(config["image_std"]) if normalised else (1.0, 1.0, 1.0),
+            mean=_triple(config["image_mean"]) if normalized else (0.0, 0.0, 0.0),
+            std=_triple(config["image_std"]) if normalized else (1.0, 1.0, 1.0),
             rescale=None if abs(rescale - _BYTE) < 1e-9 else rescale,
             floored=True if cropped else None,
         )

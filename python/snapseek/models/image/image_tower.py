@@ -84,17 +84,9 @@ class ImageTower:
         return Batch(self._port, self._processor, size)
 
     def vectors(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """Embed at least one upright RGB picture.
+        """Embed at least one upright RGB picture; returns unit rows (n, dim).
 
-        Returns
-        -------
-        NDArray[np.float32]
-            Unit rows, shape (n, dim).
-
-        Raises
-        ------
-        PictureError
-            If a vector is zero or not finite.
+        Raises PictureError if a vector is zero or not finite.
         """
         batch, rows = self.new_batch(len(images)), []
         for count, image in enumerate(images, start=1):

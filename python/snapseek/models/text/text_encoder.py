@@ -93,23 +93,7 @@ class TextEncoder:
         return path, self.config.output
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed texts. The vectors of the last 1,024 distinct texts are cached.
-
-        Parameters
-        ----------
-        texts
-            A list of texts. Each is truncated at the context length of the model.
-
-        Returns
-        -------
-        NDArray[np.float32]
-            Unit rows, shape (n, dim).
-
-        Raises
-        ------
-        InputError
-            If `texts` is not a list of texts, or the tokenizer knows no word of one of them.
-        """
+        """Return unit rows (n, dim); see `Encoder.embed_texts`."""
         rows = [self._embed_one(text) for text in _checked_texts(texts)]
         return np.concatenate(rows) if rows else np.zeros((0, self.dim), np.float32)
 
@@ -141,22 +125,9 @@ class TextEncoder:
         return self.tokenizer.ids(texts)
 
     def embed_ids(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Embed many texts that are already token ids, grouped by length. Nothing is cached.
+        """Embed texts that `token_ids` returned, in batches of equal length; nothing is cached.
 
-        Parameters
-        ----------
-        rows
-            Token ids of each text, as `token_ids` returns them.
-
-        Returns
-        -------
-        NDArray[np.float32]
-            Unit rows, shape (n, dim).
-
-        Raises
-        ------
-        InputError
-            If the tower returns a zero or non-finite vector for one of them.
+        Returns unit rows (n, dim). Raises InputError if a vector is zero or not finite.
         """
         vectors = np.zeros((len(rows), self.dim), np.float32)
         lengths = np.array([self.config.length_of(list(ids)) for ids in rows], np.int64)

@@ -91,28 +91,11 @@ class TextTower:
     def vectors(
         self, rows: Sequence[Sequence[int]], *, length: int, pad_id: int, output: str
     ) -> NDArray[np.float32]:
-        """Embed texts in one run.
+        """Embed texts in one run; returns unit rows (n, dim).
 
-        Parameters
-        ----------
-        rows
-            Token ids of n texts; of one text if `fixed_batch` is set.
-        length
-            Length that shorter rows are padded to, with `pad_id`.
-        pad_id
-            The padding token.
-        output
-            The output of the graph to read, from `choose_output`.
-
-        Returns
-        -------
-        NDArray[np.float32]
-            Unit rows, shape (n, dim).
-
-        Raises
-        ------
-        InputError
-            If a vector is zero or not finite.
+        `rows` are the token ids of n texts, of one text if `fixed_batch` is set. They are padded to `length`
+        with `pad_id`. `output` is the output to read, from `choose_output`. Raises InputError if a vector is
+        zero or not finite.
         """
         (values,) = self._run(rows, length, pad_id, [output])
         if self._dense:

@@ -94,7 +94,7 @@ class TableColumns:
     def records(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Convert a batch of the table to records of `schema`.
 
-        Defaults for missing or invalid values: size 0, grey color, empty preview and `uri`, null caption.
+        Defaults for missing or invalid values: size 0, gray color, empty preview and `uri`, null caption.
         """
         known = [
             _READERS[name](batch.column(self.matched[name]))

@@ -42,7 +42,7 @@ def hub(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    """The client keeps what it got in whole chunks; the files of the zoo are smaller than one of them."""
+    """Make chunks of the client smaller than the test files: it keeps whole chunks only."""
     import huggingface_hub
 
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1_000)

@@ -1,4 +1,4 @@
-"""What is no model, or not a whole one: each a sentence that names the file."""
+"""Damaged and incomplete models: each error names the file."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def red():
 
 
 def settle(folder):
-    """As if the files had been there for long."""
+    """Make the files old enough for the probe cache."""
     old_ns = time.time_ns() - 3600 * 10**9
     for path in folder.rglob("*"):
         os.utime(path, ns=(old_ns, old_ns))

@@ -17,7 +17,7 @@ CONFIG = {
 
 
 def reference(image, policy):
-    """The order of the published pipelines: resize the shorter side, crop the centre, normalise."""
+    """The order of the published pipelines: resize the shorter side, crop the center, normalize."""
     shorter = min(image.size)
     size = [int(policy.resize_px * side / shorter) for side in image.size]
     resized = image.resize(size, Image.Resampling(policy.resample))

@@ -1,4 +1,4 @@
-"""Accelerators that are not here, played by the CPU under another name."""
+"""Accelerators, simulated by the CPU under another name."""
 
 import re
 
@@ -18,7 +18,7 @@ CPU = "CPUExecutionProvider"
 
 
 class FakeSession:
-    """The CPU's session, which says that it is another and answers with `change` applied."""
+    """The CPU's session under another provider's name, with `change` applied to its outputs."""
 
     def __init__(self, model, options, providers):
         self._real = REAL(model, options, providers=[CPU])
@@ -40,7 +40,7 @@ class FakeSession:
 
 @pytest.fixture
 def machine(monkeypatch):
-    """A machine with the accelerators named; every one behaves as `session` says."""
+    """Simulate a machine with these accelerators, which behave like `session`."""
 
     def set_up(*names, session=FakeSession):
         present = [f"{name}ExecutionProvider" for name in names]

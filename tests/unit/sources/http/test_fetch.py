@@ -20,7 +20,7 @@ SOON_S = 1.5
 
 
 def fetched(*urls, **limits):
-    """The bytes of each url, or the reason why there are none."""
+    """Return the bytes of each URL, or the reason of the failure."""
 
     async def one(fetcher, url):
         try:
@@ -132,7 +132,7 @@ INSIDE = ["http://169.254.169.254/latest", "http://[::1]/", "http://10.0.0.1/", 
 
 @pytest.mark.parametrize("where", INSIDE)
 def test_a_redirect_into_this_network_is_refused(web, where, monkeypatch):
-    """The server itself is let through by its port; everything else is checked."""
+    """Allow the test server by its port, and check all other addresses."""
     web.routes["x"] = answer(302, Location=where)
     checked = module.checked_url
     monkeypatch.setattr(
@@ -153,7 +153,7 @@ def test_this_machine_is_rejected_under_any_name(web, host):
 
 
 def test_a_name_with_one_private_address_is_rejected(web, monkeypatch):
-    """As when a name is rebound: one public address and one of this machine."""
+    """DNS rebinding: one public address and one of this machine."""
     web.routes["x"] = answer(body=BODY)
     both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, web.port)) for ip in ("1.1.1.1", "127.0.0.1")]
     monkeypatch.setattr(module.socket, "getaddrinfo", lambda *_: both)

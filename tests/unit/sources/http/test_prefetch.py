@@ -1,4 +1,4 @@
-"""snapseek.sources.http.prefetch: many pictures at once for one who takes them in turn."""
+"""snapseek.sources.http.prefetch: many downloads at a time, results one by one."""
 
 import asyncio
 import threading
@@ -32,7 +32,7 @@ def test_each_comes_once_with_its_own_bytes(web):
 
 
 def test_a_slow_picture_does_not_delay_others(web):
-    """It answers when the others have."""
+    """Respond after the other pictures."""
 
     async def after_others(writer, request):
         while web.asked.total() < 90:
