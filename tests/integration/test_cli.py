@@ -299,7 +299,7 @@ def test_what_is_not_there_is_said_before_a_model_is_fetched(tmp_path, monkeypat
 
     monkeypatch.setattr("snapseek.models.Encoder.load", load)
     assert main(["index", str(tmp_path / "gone")]) == 1
-    assert "expected a folder with pictures, found nothing at" in capsys.readouterr().err
+    assert "expected a folder with pictures, got nothing at" in capsys.readouterr().err
     assert main(["import", str(tmp_path), "--model", "openclip-vit-b-32"]) == 1
     assert "expected vectors in" in capsys.readouterr().err
 

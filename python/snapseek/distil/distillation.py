@@ -101,7 +101,8 @@ def read_texts(path: Path) -> list[str]:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            expected=f"a file with one text per line in UTF-8 at {path}", got=str(error)
+            expected=f"a file with one text per line in UTF-8 at {path}",
+            got=str(getattr(error, "strerror", None) or error),
         ) from error
     texts = [" ".join(line.split())[:_MAX_CHARACTERS] for line in lines]
     found = list(dict.fromkeys(text for text in texts if text))
