@@ -47,7 +47,7 @@ def main() -> None:
 def _print_share(library: Library, encoder: Encoder, index_s: float) -> None:
     """The bare tower: pictures already decoded, all cores as in the index, each picture a call of its own."""
     paths = [library.original_path(hit.id) for hit in library.browse(len(library))]
-    images = [open_image(path, min_side=encoder.picture_side_px).image for path in paths]
+    images = [open_image(path, min_side=encoder.image.picture_side_px).image for path in paths]
     started = time.perf_counter()
     with ThreadPoolExecutor(available_cores()) as pool:
         list(pool.map(lambda image: encoder.embed_images([image]), images))

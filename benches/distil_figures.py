@@ -26,15 +26,15 @@ from torch.nn import functional
 sys.path.insert(0, str(Path(__file__).parents[1] / "models" / "starter"))
 
 from benches.clip_like import ClipLike
-from snapseek.distil.distillation import Answers, ask
+from snapseek.distil.distillation import Answers, embed_with_teacher
 from snapseek.distil.prune_layers import TextGraph, read_text_graph, write_pruned
 from snapseek.distil.ranking import cosines, overlap, temperature_of
 from snapseek.distil.static import unit
 from snapseek.distil.student import write_text_tower
+from snapseek.distil.torch_students import PrunedStudent
 from snapseek.distil.training import (
     HIDDEN,
     WIDE,
-    PrunedStudent,
     TrainConfig,
     TrainSet,
     bf16_is_faster,
@@ -44,7 +44,7 @@ from snapseek.distil.training import (
     train_transformer,
 )
 from snapseek.models import Encoder
-from snapseek.models.onnx.tower import Tower
+from snapseek.models.onnx.session import OnnxSession
 from snapseek.models.queries.query_corpus import Words, generate_queries, word_list
 
 BASE_ROWS = 20_000
@@ -60,8 +60,8 @@ class Exam:
     """
 
     name: str
-    lesson: TrainSet
-    heat: float
+    train_set: TrainSet
+    temperature: float
     alone: np.ndarray
     unheard: dict[str, tuple[list[list[int]], np.ndarray]]
     pictures: np.ndarray
@@ -113,12 +113,12 @@ def starter_exam(work: Path) -> Exam:
         np.array(weights, np.float32),
         classes,
     )
-    lesson = without(whole, [ids[row] for row in once])
+    train_set = without(whole, [ids[row] for row in once])
     tests = {"held-out texts": once, "of up to 3 words": [r for r in once if texts[r].count(" ") < 3]}
     return Exam(
         name="all-MiniLM-L6-v2 with the starter's map",
-        lesson=lesson,
-        heat=build.HEAT,
+        train_set=train_set,
+        temperature=build.TEMPERATURE,
         alone=build.teach(recipe.space, model, alone).numpy(),
         unheard={name: ([ids[row] for row in rows], wanted[rows]) for name, rows in tests.items()},
         pictures=class_pictures(recipe.space, model),
@@ -204,12 +204,12 @@ def more_texts(recipe: Any) -> dict[str, float]:
     return dict([*list(again.items())[:100_000], *((word, 0.5) for word in words[:50_000])])
 
 
-def without(lesson: TrainSet, unheard: list[list[int]]) -> TrainSet:
-    """The lesson without texts that are, to a student, those of the test: *Eskimo* and *eskimo* are one."""
+def without(train_set: TrainSet, unheard: list[list[int]]) -> TrainSet:
+    """Remove texts whose tokens are those of a test text: *Eskimo* and *eskimo* are one."""
     banned = {tuple(row) for row in unheard}
-    kept = [number for number, row in enumerate(lesson.ids) if tuple(row) not in banned]
-    ids = [lesson.ids[number] for number in kept]
-    return TrainSet(ids, lesson.wanted[kept], lesson.weights[kept], lesson.anchors)
+    kept = [number for number, row in enumerate(train_set.ids) if tuple(row) not in banned]
+    ids = [train_set.ids[number] for number in kept]
+    return TrainSet(ids, train_set.wanted[kept], train_set.weights[kept], train_set.anchors)
 
 
 def class_pictures(space: object, model: object, seed: int = 3) -> np.ndarray:
@@ -222,11 +222,11 @@ def class_pictures(space: object, model: object, seed: int = 3) -> np.ndarray:
     sure = rng.gamma(4, 2, (BASE_ROWS, 1))
     logits = sure * (near @ near.T)[drawn] + rng.normal(0, 1, (BASE_ROWS, 1000))
     parts = []
-    for heat, rows, share in (
-        (towers.CONSE_HEAT, space.classes.numpy(), towers.CONSE_SHARE),
-        (towers.COMPANION_HEAT, model.classes.detach().numpy(), 1 - towers.CONSE_SHARE),
+    for temperature, rows, share in (
+        (towers.CONSE_TEMPERATURE, space.classes.numpy(), towers.CONSE_SHARE),
+        (towers.COMPANION_TEMPERATURE, model.classes.detach().numpy(), 1 - towers.CONSE_SHARE),
     ):
-        likely = np.exp((logits - logits.max(axis=1, keepdims=True)) / heat)
+        likely = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
         parts.append(share**0.5 * unit(likely / likely.sum(axis=1, keepdims=True) @ rows))
     return np.concatenate(parts, axis=1).astype(np.float32)
 
@@ -241,28 +241,28 @@ def vit_exam(work: Path, shipped: int = 30_000) -> Exam:
     texts = list(dict.fromkeys([*heard.all, *generate_queries(shipped, words=heard)]))
     answers, asking_s = answers_of(encoder, texts, work / "vit_answers.npz")
     held = split(len(texts))
-    new_ids = encoder.token_ids(generate_queries(QUERIES, 1, words=new))
+    new_ids = encoder.text.token_ids(generate_queries(QUERIES, 1, words=new))
     pictures = ClipLike(encoder.dim).images(2 * BASE_ROWS).astype(np.float32)
     kept = np.flatnonzero(~held).tolist()
     ones = np.ones(len(kept), np.float32)
-    lesson = TrainSet([answers.ids[row] for row in kept], answers.wanted[kept], ones, pictures[::2])
+    train_set = TrainSet([answers.ids[row] for row in kept], answers.wanted[kept], ones, pictures[::2])
     unheard = {
         "held-out texts": ([answers.ids[row] for row in np.flatnonzero(held)], answers.wanted[held]),
-        "of words never heard": (new_ids, encoder.embed_ids(new_ids)),
+        "of words never heard": (new_ids, encoder.text.embed_ids(new_ids)),
     }
-    tower = Tower(work / "vit/onnx/text_model.onnx")
+    tower = OnnxSession(work / "vit/onnx/text_model.onnx")
     return Exam(
         name="ViT-B/32 text tower, random weights",
-        lesson=lesson,
-        heat=temperature_of(lesson.wanted[:256], lesson.anchors),
+        train_set=train_set,
+        temperature=temperature_of(train_set.wanted[:256], train_set.anchors),
         alone=answers.alone,
         unheard=unheard,
         pictures=pictures[1::2],
         length=77,
         asking_s=asking_s,
         teacher_ms=median_ms(lambda: run(tower, 6)),
-        graph=read_text_graph(*encoder.text_graph),
-        pad_id=encoder.text_config.pad_id,
+        graph=read_text_graph(*encoder.text.graph),
+        pad_id=encoder.text.config.pad_id,
     )
 
 
@@ -282,9 +282,9 @@ def answers_of(encoder: Encoder, texts: list[str], cache: Path) -> tuple[Answers
     """Return the vectors of the encoder, and how many seconds they took when they were computed."""
     if cache.is_file():
         kept = np.load(cache)
-        return Answers(encoder.token_ids(texts), kept["wanted"], kept["alone"]), float(kept["asking_s"])
+        return Answers(encoder.text.token_ids(texts), kept["wanted"], kept["alone"]), float(kept["asking_s"])
     start = time.perf_counter()
-    answers = ask(encoder, texts)
+    answers = embed_with_teacher(encoder, texts)
     asking_s = time.perf_counter() - start
     np.savez(cache, wanted=answers.wanted, alone=answers.alone, asking_s=asking_s)
     return answers, asking_s
@@ -315,24 +315,24 @@ def vit_folder(folder: Path) -> Path:
 def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
     """Train a student and print its figures."""
     start = time.process_time()
-    course = TrainConfig(exam.heat, epochs=epochs, bf16=bf16_is_faster())
+    config = TrainConfig(exam.temperature, epochs=epochs, bf16=bf16_is_faster())
     name, _, layers = kind.partition("-")
     before, behind = exam.marks if name == "shortened" else ([], [])
-    lesson = exam.lesson
+    train_set = exam.lesson
     if name == "shortened":
-        pupil = PrunedStudent(exam.graph.pruned(int(layers)), exam.pad_id, None)
-        lesson = replace(lesson, ids=[[*before, *row, *behind] if row else [] for row in lesson.ids])
-        train_pruned(pupil, lesson, course, print)
+        student = PrunedStudent(exam.graph.pruned(int(layers)), exam.pad_id, None)
+        train_set = replace(train_set, ids=[[*before, *row, *behind] if row else [] for row in train_set.ids])
+        train_pruned(student, train_set, config, print)
     elif name == "static":
-        rows = downweight_frequent(exam.alone, lesson.ids)
-        pupil = train_static(rows, lesson, course, print, hidden=HIDDEN, wide=WIDE)
+        rows = downweight_frequent(exam.alone, train_set.ids)
+        student = train_static(rows, train_set, config, print, hidden=HIDDEN, wide=WIDE)
     else:
-        rows = downweight_frequent(exam.alone, lesson.ids)
-        pupil = train_transformer(rows, lesson, course, print, layers=int(layers), length=exam.length)
+        rows = downweight_frequent(exam.alone, train_set.ids)
+        student = train_transformer(rows, train_set, config, print, layers=int(layers), length=exam.length)
     minutes = (time.process_time() - start) / 60
     write = write_pruned if name == "shortened" else write_text_tower
-    size = write(out, pupil.weights(), exam.lesson.wanted.shape[1])
-    tower = Tower(out)
+    size = write(out, student.weights(), exam.lesson.wanted.shape[1])
+    tower = OnnxSession(out)
     print(f"{exam.name} -> {kind}, {epochs} epochs, {size / 1e6:.1f} MB")
     print(f"  training: {minutes:.1f} min of processor time")
     tokens = 6 + len(before) + len(behind)
@@ -350,17 +350,17 @@ def examine(exam: Exam, kind: str, epochs: int, out: Path) -> None:
         print(f"    one answer for all texts: cosine mean {mean:.3f}, overlap {same:.3f}")
 
 
-def said(tower: Tower, ids: list[list[int]]) -> np.ndarray:
+def said(tower: OnnxSession, ids: list[list[int]]) -> np.ndarray:
     """Return the vectors of an exported student, (n, dim) float32."""
     return unit(np.concatenate([input_embeddings(tower, np.array([row], np.int64)) for row in ids]))
 
 
-def run(tower: Tower, length: int) -> object:
+def run(tower: OnnxSession, length: int) -> object:
     """Run one query of `length` tokens."""
     return input_embeddings(tower, np.arange(1000, 1000 + length)[None])
 
 
-def input_embeddings(tower: Tower, ids: np.ndarray) -> np.ndarray:
+def input_embeddings(tower: OnnxSession, ids: np.ndarray) -> np.ndarray:
     """Return the output of a tower for ids (n, length). A student of a teacher without a mask has none."""
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
     names = {port.name for port in tower.inputs}

@@ -3,7 +3,7 @@
 The graph is CLIP's text transformer (12 layers, 512 wide, 8 heads, 49,408 word pieces, causal, answered at
 the last token) with random weights: its answers mean nothing, its time is that of the real one. It is written
 as float32, dynamically quantised to int8, and as `snapseek distil --student int8` writes it, then run through
-`TextEncoder` as a typed query is; also eight texts together, where that changes no answer.
+`TextTower` as a typed query is; also eight texts together, where that changes no answer.
 
 The last lines explain why a short text in float32 is not cheaper in proportion: every text reads all
 matrices once, and what one core reads in a second is measured in the same run.
@@ -25,8 +25,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from benches.demo_figures import processor
 from snapseek.distil.quantize_int8 import write_quantized
-from snapseek.models.onnx.tower import Tower
-from snapseek.models.text.text_encoder import TextEncoder
+from snapseek.models.onnx.session import OnnxSession
+from snapseek.models.text.text_tower import TextTower
 from snapseek.threads import available_cores
 
 LAYERS, WIDTH, HEADS, WORDS, LENGTH = 12, 512, 8, 49_408, 77
@@ -104,27 +104,27 @@ def write_tower(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
 
 
-def p50_p99_ms(side: TextEncoder, tokens: int, n: int) -> tuple[float, float]:
+def p50_p99_ms(tower: TextTower, tokens: int, n: int) -> tuple[float, float]:
     """Of `n` queries, each of other words."""
     random = np.random.default_rng(1)
     spent = []
     for turn in range(n + 3):
         ids = random.integers(0, WORDS, tokens).tolist()
         started = time.perf_counter()
-        side.vector(ids, length=tokens, pad_id=0, output="text_embeds")
+        tower.vectors([ids], length=tokens, pad_id=0, output="text_embeds")
         if turn >= 3:  # the first ones fetch memory for this length
             spent.append(1000 * (time.perf_counter() - started))
     return statistics.median(spent), float(np.percentile(spent, 99))
 
 
-def together_ms(side: TextEncoder, n: int, count: int = 8) -> tuple[float, float]:
+def together_ms(tower: TextTower, n: int, count: int = 8) -> tuple[float, float]:
     """What a text costs alone, and as one of `count` in a run; medians of `n`, in turns."""
     random = np.random.default_rng(2)
     spent: dict[int, list[float]] = {1: [], count: []}
     for size in [1, count] * (n + 3):
         rows = random.integers(0, WORDS, (size, SHORT)).tolist()
         started = time.perf_counter()
-        side.vectors(rows, length=SHORT, pad_id=0, output="text_embeds")
+        tower.vectors(rows, length=SHORT, pad_id=0, output="text_embeds")
         spent[size].append(1000 * (time.perf_counter() - started) / size)
     return statistics.median(spent[1][3:]), statistics.median(spent[count][3:])
 
@@ -135,11 +135,11 @@ def print_bound(path: Path) -> None:
     Rounds of a float32 tower on one thread, ordered by the time of 6 tokens; what the core reads of memory is
     measured in each.
     """
-    side, memory = TextEncoder(Tower(path)), np.ones((16_384, 2_048), np.float32)
+    tower, memory = TextTower(OnnxSession(path)), np.ones((16_384, 2_048), np.float32)
     rounds = []
     for _ in range(ROUNDS):
         gb = read_gb_a_second(memory)
-        rounds.append([gb, *(p50_p99_ms(side, tokens, 7)[0] for tokens in (1, SHORT, LONG))])
+        rounds.append([gb, *(p50_p99_ms(tower, tokens, 7)[0] for tokens in (1, SHORT, LONG))])
     rounds.sort(key=lambda figures: figures[2])
     print(f"float32, one thread: {MATRIX_BYTES / 1e6:.0f} MB of matrices, {ROUNDS} rounds")
     quarter = ROUNDS // 4
@@ -174,8 +174,8 @@ def main() -> None:
         print(f"{'p50 / p99 ms':28}" + "".join(f"{tokens:>9} tokens" for tokens in TOKENS))
         for name, path in (("float32", full), ("int8", small), ("int8 by blocks", blocks)):
             for threads in (1, 2):
-                side = TextEncoder(Tower(path, threads=threads))
-                figures = [p50_p99_ms(side, tokens, options.n) for tokens in TOKENS]
+                tower = TextTower(OnnxSession(path, threads=threads))
+                figures = [p50_p99_ms(tower, tokens, options.n) for tokens in TOKENS]
                 row = "".join(f"{p50:>8.2f} /{p99:>6.2f}" for p50, p99 in figures)
                 ratio = figures[-1][0] / figures[TOKENS.index(SHORT)][0]
                 print(
@@ -183,7 +183,7 @@ def main() -> None:
                     flush=True,
                 )
         for name, path in (("float32", full), ("int8 by blocks", blocks)):
-            alone, together = together_ms(TextEncoder(Tower(path)), options.n)
+            alone, together = together_ms(TextTower(OnnxSession(path)), options.n)
             print(f"{name}, one thread, {SHORT} tokens: {alone:.2f} ms alone, {together:.2f} with 7 others")
         print_bound(full)
 

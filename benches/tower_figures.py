@@ -40,7 +40,7 @@ from benches.photographs import DEMO, every_kind, write_photographs
 from snapseek import Encoder, Library
 from snapseek.images import make_preview, open_image
 from snapseek.models.image.image_processor import ImageProcessor
-from snapseek.sources.hashing import content_hash
+from snapseek.sources.picture import content_hash
 from snapseek.threads import available_cores
 
 LENGTHS = (4, 6, 10, 16, 77)
@@ -103,7 +103,7 @@ def _print_text(work: Path, _: argparse.Namespace) -> None:
     for precision in ("fp32", "int8"):
         for threads in (1, 2):
             encoder = Encoder.load(work / precision, threads=threads)
-            if not encoder.text_config.unpadded:
+            if not encoder.text.config.unpadded:
                 raise RuntimeError("expected a tower that needs no padding")
             times = [_p50_ms(encoder, length) for length in LENGTHS]
             shown = "".join(f"{ms:8.2f}" for ms in times)
@@ -138,7 +138,7 @@ def _print_parity(work: Path, _: argparse.Namespace) -> None:
     encoder, rng = Encoder.load(work / "fp32"), np.random.default_rng(3)
     text, image = TextTower(), ImageTower()
     texts = [_words(rng, count) for count in (1, 2, 4, 4, 8, 14, 30, 75)]
-    tokens = [encoder._tokens.ids([each])[0] for each in texts]
+    tokens = [encoder.text.tokenizer.ids([each])[0] for each in texts]
     full = torch.tensor([ids + [ids[-1]] * (77 - len(ids)) for ids in tokens])
     pictures = [open_image(path).image for path in DEMO[:8]]
     with torch.no_grad():
@@ -184,7 +184,7 @@ def _print_pixels(work: Path, _: argparse.Namespace) -> None:
         _print_worst(files, apart.mean(axis=(1, 2, 3)))
         print(f"    random ViT-B/32: lowest cosine {_lowest(wanted, clip.embed_images(images)):.6f}")
         trained = starter.embed_images([_as_reference_reads(data) for _, data in files])
-        again = [open_image(data, min_side=side and starter.picture_side_px).image for _, data in files]
+        again = [open_image(data, min_side=side and starter.image.picture_side_px).image for _, data in files]
         print(f"    starter (trained): lowest cosine {_lowest(trained, starter.embed_images(again)):.6f}")
     print(f"random ViT-B/32 {_between(wanted)}; starter {_between(trained)}; n = {KINDS}")
 
@@ -215,7 +215,7 @@ def _reference(picture: Image.Image) -> NDArray[np.float32]:
 
 
 def _vector_of(encoder: Encoder, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-    (answer,) = encoder._image.tower.run({"pixel_values": tensor[None]}, ["image_embeds"])
+    (answer,) = encoder.image.tower.session.run({"pixel_values": tensor[None]}, ["image_embeds"])
     return _unit(answer)
 
 
@@ -296,15 +296,15 @@ def _bare_rate(
     encoder: Encoder, image: Image.Image, size: int, threads: int, bare: int
 ) -> tuple[float, float]:
     """Batches that are ready, from as many threads as the index has."""
-    batches = [encoder.new_batch(size) for _ in range(threads)]
+    batches = [encoder.image.new_batch(size) for _ in range(threads)]
     for batch in batches:
         for _ in range(size):
             batch.add(image)
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(encoder.embed_batch, batches))
+        list(pool.map(encoder.image.embed_batch, batches))
         rounds = bare // size // threads
         start, cpu_start = time.perf_counter(), time.process_time()
-        list(pool.map(encoder.embed_batch, batches * rounds))
+        list(pool.map(encoder.image.embed_batch, batches * rounds))
         seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu_start
     count = rounds * threads * size
     return count / seconds, 1000 * cpu_s / count
@@ -318,7 +318,7 @@ def _in_a_new_process(*arguments: Path) -> str:
 
 def _build_and_tell(folder: str, library: str, model: str) -> None:
     encoder = Encoder.load(model)
-    _ = encoder.fingerprint, encoder.images_at_a_time  # what is done once: hashes, loading the tower
+    _ = encoder.fingerprint, encoder.image.batch_size  # what is done once: hashes, loading the tower
     loaded_mb = _peak_mb()
     start, cpu_start = time.perf_counter(), time.process_time()
     built = Library.build(folder, library, encoder=encoder)

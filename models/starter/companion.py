@@ -1,4 +1,4 @@
-"""The companion space: 128 dimensions in which a text lies near the classes that it should find."""
+"""The companion space: 128 dimensions in which a text is close to the classes that it should match."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ WIDTH, EPOCHS, BATCH = 128, 5, 512
 
 @dataclass(frozen=True)
 class Space:
-    """The ConSE space: centred sentence embeddings in the 256 directions that tell classes apart.
+    """The ConSE space: centered sentence embeddings in the 256 principal directions of the classes.
 
     `centre` (384,), `axes` (384, 256), `texts` (1000, 384): the classes' own embeddings.
     """
@@ -36,30 +36,30 @@ class Space:
         """Return the (1000, 256) class vectors."""
         return (self.texts - self.centre) @ self.axes
 
-    def place(self, embedded: torch.Tensor) -> torch.Tensor:
-        """Return the (n, 256) unit places of (n, 384) sentence embeddings."""
+    def project(self, embedded: torch.Tensor) -> torch.Tensor:
+        """Project (n, 384) sentence embeddings to (n, 256) unit rows."""
         return functional.normalize((embedded - self.centre) @ self.axes, dim=1)
 
 
 class Companion(nn.Module):
-    """g: (n, 384) sentence embeddings → (n, 128) unit rows, beside a table of (1000, 128) class rows."""
+    """g: (n, 384) sentence embeddings → (n, 128) unit rows, with a table of (1000, 128) class rows."""
 
     def __init__(self, space: Space) -> None:
         super().__init__()
         self.register_buffer("centre", space.centre)
-        self.straight = nn.Parameter(space.axes[:, :WIDTH].clone())
-        self.bend = nn.Sequential(nn.Linear(384, 768), nn.GELU(), nn.Linear(768, WIDTH))
-        nn.init.zeros_(self.bend[2].weight)
-        nn.init.zeros_(self.bend[2].bias)
+        self.linear = nn.Parameter(space.axes[:, :WIDTH].clone())
+        self.residual = nn.Sequential(nn.Linear(384, 768), nn.GELU(), nn.Linear(768, WIDTH))
+        nn.init.zeros_(self.residual[2].weight)
+        nn.init.zeros_(self.residual[2].bias)
         start = functional.normalize((space.texts - space.centre) @ space.axes[:, :WIDTH], dim=1)
         self.register_buffer("start", start)
         self.table = nn.Parameter(start.clone())
-        self.log_heat = nn.Parameter(torch.tensor(0.07).log())
+        self.log_temperature = nn.Parameter(torch.tensor(0.07).log())
 
     def forward(self, embedded: torch.Tensor) -> torch.Tensor:
-        """Return the (n, 128) unit places of (n, 384) sentence embeddings."""
+        """Project (n, 384) sentence embeddings to (n, 128) unit rows."""
         x = embedded - self.centre
-        return functional.normalize(x @ self.straight + self.bend(10 * x), dim=1)
+        return functional.normalize(x @ self.linear + self.residual(10 * x), dim=1)
 
     @property
     def classes(self) -> torch.Tensor:
@@ -68,17 +68,17 @@ class Companion(nn.Module):
 
     def loss(self, embedded: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Return the loss of a batch: (n, 384), target (n, 1000) summing to 1, weight (n,)."""
-        placed = self(embedded)
-        guess = functional.log_softmax(placed @ self.classes.T / self.log_heat.exp(), dim=1)
-        miss = functional.kl_div(guess, target, reduction="none").sum(1)
-        centred = functional.normalize(embedded - self.centre, dim=1)
-        bent = (placed @ placed.T - centred @ centred.T).square().mean()
+        projected = self(embedded)
+        predicted = functional.log_softmax(projected @ self.classes.T / self.log_temperature.exp(), dim=1)
+        divergence = functional.kl_div(predicted, target, reduction="none").sum(1)
+        centered = functional.normalize(embedded - self.centre, dim=1)
+        distortion = (projected @ projected.T - centered @ centered.T).square().mean()
         drift = (self.table - self.start).square().sum(1).mean()
-        return (miss * weight).sum() / weight.sum() + 50 * bent + drift
+        return (divergence * weight).sum() / weight.sum() + 50 * distortion + drift
 
 
 def targets(samples: list[Sample]) -> torch.Tensor:
-    """Return the (n, 1000) float32 distribution that each sample asks for."""
+    """Return the (n, 1000) float32 distribution of classes that each sample matches."""
     table = torch.zeros(len(samples), 1000)
     for row, sample in enumerate(samples):
         classes = torch.tensor(sample.classes)

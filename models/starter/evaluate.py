@@ -74,19 +74,19 @@ class Model:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Where the relevant pictures of one query came: `places`, best first, counted from 0."""
+    """Where the relevant pictures of one query came: `ranks`, best first, counted from 0."""
 
     query: str
-    places: tuple[int, ...]
+    ranks: tuple[int, ...]
 
     def recall(self, depth: int) -> float:
         """Return 1 when any relevant picture is among the first `depth`."""
-        return float(self.places[0] < depth)
+        return float(self.ranks[0] < depth)
 
     def precision(self, depth: int) -> float:
         """Return the share of relevant pictures among the first `depth` (or as many as there are)."""
-        depth = min(depth, len(self.places))
-        return sum(place < depth for place in self.places) / depth
+        depth = min(depth, len(self.ranks))
+        return sum(rank < depth for rank in self.ranks) / depth
 
 
 def rank(
@@ -97,9 +97,9 @@ def rank(
     found = []
     for query, relevant in wanted.items():
         order = np.argsort(-(rows @ model.text(query)), kind="stable")
-        place = np.empty(len(order), int)
-        place[order] = np.arange(len(order))
-        found.append(Ranking(query, tuple(sorted(int(place[number[name]]) for name in relevant))))
+        rank_of = np.empty(len(order), int)
+        rank_of[order] = np.arange(len(order))
+        found.append(Ranking(query, tuple(sorted(int(rank_of[number[name]]) for name in relevant))))
     return found
 
 
@@ -107,8 +107,8 @@ def report(rankings: list[Ranking], total: int) -> dict[str, float]:
     """Return the mean figures of rankings and what chance would give."""
     figures = {f"R@{depth}": _mean(r.recall(depth) for r in rankings) for depth in (1, 10)}
     figures |= {f"P@{depth}": _mean(r.precision(depth) for r in rankings) for depth in (5, 10)}
-    figures["R-precision"] = _mean(r.precision(len(r.places)) for r in rankings)
-    figures["chance P"] = _mean(len(r.places) / total for r in rankings)
+    figures["R-precision"] = _mean(r.precision(len(r.ranks)) for r in rankings)
+    figures["chance P"] = _mean(len(r.ranks) / total for r in rankings)
     return {name: round(value, 3) for name, value in figures.items()}
 
 
@@ -146,7 +146,7 @@ def main() -> None:
             rankings = rank(model, rows, labels["pictures"], wanted)
             print(f"{group}: n={len(rankings)} {report(rankings, len(rows))}")
             for r in sorted(rankings, key=lambda r: -r.precision(10)) if arguments.verbose else ():
-                print(f"  {r.precision(10):.2f} {r.query} (of {len(r.places)}; first at {r.places[0] + 1})")
+                print(f"  {r.precision(10):.2f} {r.query} (of {len(r.ranks)}; first at {r.ranks[0] + 1})")
     print(f"text {milliseconds(model.text, 'a photo of a red car'):.3f} ms with tokenizing, ", end="")
     print(f"image {milliseconds(model.image, tensors[0]):.1f} ms, one thread")
 

@@ -132,7 +132,7 @@ PICTURES = {
             "debian",
             "36c582eb93110f64f06c4e685c41e933ccba2fa68db12f79b10bfe840b21fc10",
             "MIT",
-            "backgrounds: rooms, streets, nature",
+            "backgrounds: interiors, streets, nature",
         ),
         Ingredient(
             "tuxpaint-stamps-default",

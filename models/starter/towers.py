@@ -16,7 +16,7 @@ from snapseek.distil.static import StaticWeights
 WIDTH = 396
 CONSE_SHARE, COLOUR_SEEN, COLOUR_SAID = 0.55, 0.35, 0.40
 # Softmax temperatures: word meaning wants the second and third guess, the learned table trusts the first.
-CONSE_HEAT, COMPANION_HEAT = 2.0, 1.0
+CONSE_TEMPERATURE, COMPANION_TEMPERATURE = 2.0, 1.0
 BATCH_NORM_EPSILON = 1e-3
 STRIDED = {1: 2, 4: 2, 7: 2, 15: 2}  # blocks of EfficientNet-Lite2 that halve the picture
 BLOCKS = 21
@@ -65,7 +65,7 @@ class Classifier:
         if f"{name}._expand_conv.weight" in self.weights:
             x = self._convolve(graph, x, f"{name}._expand_conv", f"{name}._bn0")
         x = self._convolve(graph, x, f"{name}._depthwise_conv", f"{name}._bn1", stride)
-        x = self._convolve(graph, x, f"{name}._project_conv", f"{name}._bn2", bend=False)
+        x = self._convolve(graph, x, f"{name}._project_conv", f"{name}._bn2", activate=False)
         return graph.op("Add", x, start) if self._keeps_shape(number, stride) else x
 
     def _keeps_shape(self, number: int, stride: int) -> bool:
@@ -74,7 +74,7 @@ class Classifier:
         return first is not None and stride == 1 and first.shape[1] == last.shape[0]
 
     def _convolve(
-        self, graph: Graph, x: str, name: str, norm: str, stride: int = 1, bend: bool = True
+        self, graph: Graph, x: str, name: str, norm: str, stride: int = 1, activate: bool = True
     ) -> str:
         weight, bias = self._folded(name, norm)
         groups = weight.shape[0] if "_depthwise" in name else 1
@@ -89,7 +89,7 @@ class Classifier:
             kernel_shape=list(weight.shape[2:]),
             auto_pad="SAME_UPPER",
         )
-        return graph.op("Clip", x, graph.constant(0.0), graph.constant(6.0)) if bend else x
+        return graph.op("Clip", x, graph.constant(0.0), graph.constant(6.0)) if activate else x
 
     def _folded(self, name: str, norm: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         scale, shift, mean, variance = (
@@ -116,8 +116,8 @@ def write_image_tower(
     pixels = graph.input("pixel_values", "float32", ["N", 3, colour.PICTURE_PX, colour.PICTURE_PX])
     logits = classifier.logits(graph, pixels)
     parts = [
-        graph.times(_mean_class(graph, logits, CONSE_HEAT, conse), CONSE_SHARE**0.5),
-        graph.times(_mean_class(graph, logits, COMPANION_HEAT, companion), (1 - CONSE_SHARE) ** 0.5),
+        graph.times(_mean_class(graph, logits, CONSE_TEMPERATURE, conse), CONSE_SHARE**0.5),
+        graph.times(_mean_class(graph, logits, COMPANION_TEMPERATURE, companion), (1 - CONSE_SHARE) ** 0.5),
         graph.times(colour.block(graph, pixels, standard), COLOUR_SEEN),
     ]
     whole = graph.unit(graph.op("Concat", *parts, axis=1))

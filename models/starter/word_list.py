@@ -52,11 +52,11 @@ def main() -> None:
     folder = INGREDIENTS["wordnet-base"].fetch(given.work) / "usr/share/wordnet"
     common = everyday(HERE / "concepts.txt")
     known = set(common)
-    rest = [
+    others = [
         word for word in things(WordNet.read(folder), met_in_text(folder / "index.noun")) if word not in known
     ]
     parts = [HEADER, "# everyday\n", *(f"{word}\n" for word in common), "# things\n"]
-    given.out.write_text("".join([*parts, *(f"{word}\n" for word in rest)]))
+    given.out.write_text("".join([*parts, *(f"{word}\n" for word in others)]))
 
 
 if __name__ == "__main__":

@@ -9,12 +9,17 @@ import pytest
 
 from snapseek import errors
 from snapseek.cli import distil, index
+from snapseek.distil import distillation
+from snapseek.images import open_image
 from snapseek.library.export import kind_of as export_kind
 from snapseek.library.paths import find_library
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.owned_files import check_directory
 from snapseek.library.watch import bursts
+from snapseek.models import Encoder
+from snapseek.models.hub.layout import choose_layout
 from snapseek.server import run
+from snapseek.sources.http.url_policy import checked_url
 from snapseek.threads import resolve_threads
 from snapseek.vectors.arguments import memory_limit
 from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
@@ -40,11 +45,47 @@ def foreign_filter():
     lists.search(ROWS, allow=flat().filter(np.ones(20, np.bool_)))
 
 
+def single_text():
+    Encoder.load("starter").embed_texts("a dog")
+
+
 def options(**given):
     return argparse.Namespace(**given)
 
 
 WORDING = [
+    (
+        single_text,
+        errors.ArrayError,
+        "expected a list of texts, got a single text; put it in a list, ['a dog']",
+    ),
+    (
+        lambda: Encoder.load("openclip-vit-b32"),
+        errors.ModelError,
+        "expected a model: 'starter' or a directory with one, a name that `snapseek models` lists, or "
+        "owner/name of the hub, got no directory 'openclip-vit-b32'; did you mean openclip-vit-b-32?",
+    ),
+    (
+        lambda: choose_layout(["pytorch_model.bin"]),
+        errors.ModelError,
+        "expected an ONNX graph, got pytorch_model.bin, a pickle that runs arbitrary code when it is loaded; "
+        "use an ONNX export of the model",
+    ),
+    (
+        lambda: checked_url("ftp://example.org/a.jpg"),
+        errors.InputError,
+        "expected a URL that begins with http:// or https://, got 'ftp://example.org/a.jpg'",
+    ),
+    (
+        lambda: open_image(Path(__file__).parent),
+        errors.PictureError,
+        "expected a file, got a folder",
+    ),
+    (
+        lambda: distillation.Plan(layers=9).check(),
+        errors.OutOfRangeError,
+        "expected 2, 3 or 4 layers, got 9",
+    ),
     (
         lambda: resolve_effort(POINTS, "hihg"),
         errors.UnknownChoiceError,

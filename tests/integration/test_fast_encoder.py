@@ -98,7 +98,7 @@ def test_distil_needs_an_output_option(tiny_model, capsys):
 def test_distil_refuses_a_file_that_is_missing(tiny_model, tmp_path, capsys):
     command = ["distil", str(tiny_model), "--out", str(tmp_path / "s"), "--texts", str(tmp_path / "none.txt")]
     assert main(command) == 1
-    assert "one text a line" in capsys.readouterr().err
+    assert "one text per line" in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
 
 

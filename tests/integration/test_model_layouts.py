@@ -30,7 +30,7 @@ def pictures():
 
 def test_loads_as_the_layout_that_it_is(case):
     specimen, encoder = case
-    assert encoder.layout == specimen.kind
+    assert encoder.files.layout.kind == specimen.kind
 
 
 def test_text_vectors_are_right(case):
@@ -57,13 +57,13 @@ def test_image_vectors_are_right(case):
 
 def test_policy_is_found(case):
     specimen, encoder = case
-    policy = encoder.text_config
+    policy = encoder.text.config
     assert (policy.unpadded, policy.pad_id, policy.context_length) == (
         specimen.unpadded,
         specimen.pad_id,
         specimen.length,
     )
-    assert encoder.images_at_a_time == specimen.batch
+    assert encoder.image.batch_size == specimen.batch
     assert policy.dim == encoder.dim
 
 

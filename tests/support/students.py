@@ -32,12 +32,12 @@ def hearing_weights(seed=0, dim=DIM, wide=5):
 
 def transformer_weights(seed=0, dim=DIM, tokens=TOKENS, width=8, layers=2, length=6):
     normal = np.random.default_rng(seed).normal
-    shapes = {"rows": (tokens, dim), "places": (length, width)}
-    pairs = {"norm": (), "narrow": (width, dim), "out": (dim, width)}
-    pairs |= {"bend.inner": (7, dim), "bend.outer": (dim, 7)}
+    shapes = {"rows": (tokens, dim), "positions": (length, width)}
+    pairs = {"norm": (), "project_in": (width, dim), "out": (dim, width)}
+    pairs |= {"mlp.inner": (7, dim), "mlp.outer": (dim, 7)}
     for layer in range(layers):
-        pairs |= {f"{layer}.norm1": (), f"{layer}.norm2": (), f"{layer}.ask": (3 * width, width)}
-        pairs |= {f"{layer}.answer": (width, width), f"{layer}.inner": (4 * width, width)}
+        pairs |= {f"{layer}.norm1": (), f"{layer}.norm2": (), f"{layer}.qkv": (3 * width, width)}
+        pairs |= {f"{layer}.attention_out": (width, width), f"{layer}.inner": (4 * width, width)}
         pairs |= {f"{layer}.outer": (width, 4 * width)}
     for name, shape in pairs.items():
         shapes |= {f"{name}.weight": shape or (width,), f"{name}.bias": shape[:1] or (width,)}

@@ -38,6 +38,6 @@ def run(options: argparse.Namespace) -> None:
             threads=options.threads,
             progress=advance,
         )
-    if columns.absence and len(library):
-        print_status(printable(columns.absence))
+    if columns.missing_uri_note and len(library):
+        print_status(printable(columns.missing_uri_note))
     print_size(library)

@@ -1,12 +1,13 @@
-"""A small text tower that answers in a large one's space.
+"""Distil a small text tower that embeds into the vector space of a large one.
 
     distil(Encoder.load("openclip-vit-b-32"), Path("student"))    # minutes on a laptop, then
-    Encoder.load("student").embed_texts(["a dog"])                # the same space, far quicker
+    Encoder.load("student").embed_texts(["a dog"])                # the same space, much faster
 
-`distillation` is the whole way: texts, the teacher's answers, training, a folder. `ranking` is the loss and
-the figures in plain NumPy; `static`, `transformer` and `shortened` are the kinds of student that learn.
-`training` teaches them in PyTorch, where `replay` runs the teacher's graph; `rounded` is the teacher itself
-in 8 bits, `onnx_graph` writes graphs, `student` the folder that `Encoder.load` opens.
+`distillation` is the whole process: texts, the teacher's vectors, training, and the model folder. `ranking`
+has the loss and the metrics in NumPy. `static`, `transformer` and `prune_layers` are the students that learn;
+`torch_students` has them as PyTorch modules, `training` trains them, and `onnx_to_torch` runs the teacher's
+graph in PyTorch. `quantize_int8` writes the teacher itself in 8 bits, `onnx_graph` writes graphs, and
+`student` writes the folder that `Encoder.load` opens.
 """
 
 from snapseek.distil.distillation import Figures, Plan, distil, read_texts

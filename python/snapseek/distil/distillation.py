@@ -1,4 +1,4 @@
-"""From a model to its student: texts, the teacher's answers, training, a folder."""
+"""Distil a student from a model: texts, the teacher's vectors, training, and the model folder."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,29 +12,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.distil.ranking import cosines, overlap, temperature_of
-from snapseek.errors import InputError
+from snapseek.errors import InputError, OutOfRangeError, UnknownChoiceError
 from snapseek.models import Encoder
 from snapseek.models.queries.query_corpus import generate_queries, word_list
 
 if TYPE_CHECKING:
-    from snapseek.distil.training import PrunedStudent
+    from snapseek.distil.torch_students import PrunedStudent
 
 Floats = NDArray[np.float32]
-LARGEST_TABLE = 65_536  # tokens; of a larger vocabulary only those that occur in the texts are asked alone
+LARGEST_TABLE = 65_536  # in tokens; of a larger vocabulary, only tokens in the texts are embedded alone
 STUDENTS = ("static", "transformer", "shortened", "int8")
 LAYERS = (2, 3, 4)
 _HELD_OUT = 2_000
-_FEWEST = 64
-_LONGEST_CHARACTERS = 1_000
+_MIN_TEXTS = 64
+_MAX_CHARACTERS = 1_000
 _TEXT_ANCHORS = 4_096
 _TOP = 10
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make: the kind of student, its layers (unless static), how many shipped texts, how long.
+    """Options of a distillation.
 
-    The student `int8` is the teacher's own tower with its matrices in 8 bits; it learns nothing.
+    Attributes
+    ----------
+    student
+        Type of student. `int8` is the teacher's own tower in 8 bits, and needs no training.
+    layers
+        Number of layers of a `transformer` or `shortened` student.
+    shipped
+        Number of generated texts to train with.
+    epochs
+        Number of passes over the texts.
+    seed
+        Seed of all random choices.
     """
 
     student: Literal["static", "transformer", "shortened", "int8"] = "static"
@@ -44,19 +55,23 @@ class Plan:
     seed: int = 0
 
     def check(self) -> None:
-        """Raise InputError for what cannot be made."""
+        """Raise InputError for an invalid option."""
         if self.student not in STUDENTS:
-            raise InputError(f"expected a student of {', '.join(STUDENTS)}, found {self.student!r}")
+            raise UnknownChoiceError(expected=f"a student of {', '.join(STUDENTS)}", got=repr(self.student))
         if self.layers not in LAYERS:
-            raise InputError(f"expected 2, 3 or 4 layers, found {self.layers}")
+            raise OutOfRangeError(expected="2, 3 or 4 layers", got=str(self.layers))
         if self.epochs < 1 or self.shipped < 0:
-            raise InputError(f"expected at least 1 epoch and 0 texts, found {self.epochs} and {self.shipped}")
+            raise OutOfRangeError(
+                expected="at least 1 epoch and 0 texts", got=f"{self.epochs} and {self.shipped}"
+            )
 
 
 @dataclass(frozen=True)
 class Figures:
-    """How near the student is to its teacher on texts that it did not learn from; `overlap` of the ten best
-    is among the given vectors, None without them.
+    """Agreement of student and teacher on held-out texts.
+
+    `overlap` is the mean share of the teacher's ten nearest vectors that the student finds, None without
+    vectors. `asking_s` is the time of the teacher, `training_s` that of training, in seconds.
     """
 
     texts: int
@@ -70,8 +85,9 @@ class Figures:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the teacher said: `ids` and `wanted` (n, dim) of texts, `alone` (tokens, dim) of single tokens, of
-    none where it was not asked.
+    """Vectors of the teacher: `wanted` (n, dim) of `ids`, and `alone` (tokens, dim) of single tokens.
+
+    `alone` has no rows if single tokens were not embedded.
     """
 
     ids: list[list[int]]
@@ -80,63 +96,69 @@ class Answers:
 
 
 def read_texts(path: Path) -> list[str]:
-    """The texts of a file, one a line, each once. Raises InputError when it cannot be read or holds none."""
+    """Read a file of one text per line, without duplicates. Raises InputError if there is none."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"expected a file with one text a line in UTF-8, {path}: {error}") from error
-    texts = [" ".join(line.split())[:_LONGEST_CHARACTERS] for line in lines]
+        raise InputError(
+            expected=f"a file with one text per line in UTF-8 at {path}",
+            got=str(getattr(error, "strerror", None) or error),
+        ) from error
+    texts = [" ".join(line.split())[:_MAX_CHARACTERS] for line in lines]
     found = list(dict.fromkeys(text for text in texts if text))
     if not found:
-        raise InputError(f"expected one text a line in {path}, found none")
+        raise InputError(expected=f"one text per line in {path}", got="none")
     return found
 
 
 def gather_texts(encoder: Encoder, own: Sequence[str], plan: Plan) -> list[str]:
-    """The user's texts, then the shipped words and texts about them, without those that the model does not
-    know a word of. Raises InputError where fewer than 64 are left.
+    """Return the user's texts and generated ones, without texts of unknown words.
+
+    Raises InputError if fewer than 64 are left.
     """
     shipped = [*word_list().all, *generate_queries(plan.shipped, plan.seed)] if plan.shipped else []
     texts = list(dict.fromkeys([*own, *shipped]))
-    known = [text for text, knows in zip(texts, encoder.knows(texts), strict=True) if knows]
-    if len(known) < _FEWEST:
-        raise InputError(f"expected at least {_FEWEST} texts that the model understands, found {len(known)}")
+    known = [text for text, knows in zip(texts, encoder.text.knows(texts), strict=True) if knows]
+    if len(known) < _MIN_TEXTS:
+        raise InputError(
+            expected=f"at least {_MIN_TEXTS} texts that the model understands", got=str(len(known))
+        )
     return known
 
 
-def ask(encoder: Encoder, texts: Sequence[str], *, alone: bool = True) -> Answers:
-    """What the teacher says of each text and, if `alone`, of each token between the model's own marks.
+def embed_with_teacher(encoder: Encoder, texts: Sequence[str], *, alone: bool = True) -> Answers:
+    """Embed texts with the teacher and, if `alone`, also each token between special tokens.
 
-    Texts in which it finds nothing are left out; a token in which it finds nothing has a row of zeros.
+    Texts without a vector are left out. A token without a vector has a row of zeros.
     """
-    ids = encoder.token_ids(texts)
-    rows = _said_alone(encoder, ids) if alone else np.zeros((0, encoder.dim), np.float32)
-    wanted = _said(encoder, ids)
-    heard = np.abs(wanted).sum(axis=1) > 0
-    return Answers([row for row, is_heard in zip(ids, heard, strict=True) if is_heard], wanted[heard], rows)
+    ids = encoder.text.token_ids(texts)
+    rows = _embed_tokens(encoder, ids) if alone else np.zeros((0, encoder.dim), np.float32)
+    wanted = _embed_or_zero(encoder, ids)
+    is_known = np.abs(wanted).sum(axis=1) > 0
+    return Answers([row for row, known in zip(ids, is_known, strict=True) if known], wanted[is_known], rows)
 
 
-def _said_alone(encoder: Encoder, ids: Sequence[Sequence[int]]) -> Floats:
-    before, behind = encoder.tokens.special_ids("dog")
-    tokens = range(encoder.tokens.size)
+def _embed_tokens(encoder: Encoder, ids: Sequence[Sequence[int]]) -> Floats:
+    before, after = encoder.text.tokenizer.special_ids("dog")
+    tokens = range(encoder.text.tokenizer.size)
     if len(tokens) > LARGEST_TABLE:
-        asked = np.unique(np.concatenate([np.array(row) for row in ids]))
+        embedded = np.unique(np.concatenate([np.array(row) for row in ids]))
     else:
-        asked = np.arange(len(tokens))
+        embedded = np.arange(len(tokens))
     rows = np.zeros((len(tokens), encoder.dim), np.float32)
-    rows[asked] = _said(encoder, [[*before, int(token), *behind] for token in asked])
+    rows[embedded] = _embed_or_zero(encoder, [[*before, int(token), *after] for token in embedded])
     return rows
 
 
-def _said(encoder: Encoder, rows: Sequence[Sequence[int]]) -> Floats:
-    """(n, dim) float32, zeros where the teacher finds nothing in a row of ids."""
+def _embed_or_zero(encoder: Encoder, rows: Sequence[Sequence[int]]) -> Floats:
+    """Return vectors (n, dim), zeros for token ids without a vector."""
     try:
-        return encoder.embed_ids(rows)
+        return encoder.text.embed_ids(rows)
     except InputError:
         if len(rows) == 1:
             return np.zeros((1, encoder.dim), np.float32)
     half = len(rows) // 2
-    return np.concatenate([_said(encoder, rows[:half]), _said(encoder, rows[half:])])
+    return np.concatenate([_embed_or_zero(encoder, rows[:half]), _embed_or_zero(encoder, rows[half:])])
 
 
 def distil(
@@ -148,55 +170,77 @@ def distil(
     plan: Plan | None = None,
     report: Callable[[str], object] = print,
 ) -> Figures:
-    """Make a student of `encoder` and write it to the folder `out`; how near it came.
+    """Distil a student of `encoder`, and write it to the folder `out`.
 
-    `texts` are the user's own, beside the shipped ones; `vectors` (m, dim) are those of a library's pictures,
-    which the student then learns to rank as its teacher does. Every thirtieth text, at most 2,000, is kept
-    from it and measured with. Raises InputError for texts or places of no use and without PyTorch,
-    StorageError when the disk refuses.
+    Parameters
+    ----------
+    encoder
+        The teacher.
+    out
+        Folder of the student; an older student there is replaced.
+    texts
+        Texts to train with, in addition to generated ones. Every thirtieth text, at most 2,000, is held out.
+    vectors
+        Vectors of pictures, (m, dim), which the student learns to rank like the teacher.
+    plan
+        Type of student and training options.
+    report
+        Called with lines about the progress.
+
+    Returns
+    -------
+    Figures
+        Agreement of student and teacher on the held-out texts.
+
+    Raises
+    ------
+    InputError
+        If there are too few texts, `out` is something else than a student, or PyTorch is missing.
+    StorageError
+        If the folder cannot be written.
     """
     plan = plan or Plan()
     plan.check()
     require(*(("onnx",) if plan.student == "int8" else ("torch", "onnx")))
-    from snapseek.distil.student import check_place, note
+    from snapseek.distil.student import check_replaceable, update_metadata
 
-    check_place(out)
+    check_replaceable(out)
     known = gather_texts(encoder, texts, plan)
-    make = _rounded if plan.student == "int8" else partial(_taught, vectors=vectors, report=report)
-    made = make(encoder, out, known, plan)
-    guess = Encoder.load(out).embed_ids(made.unheard)
-    near = cosines(guess, made.wanted)
+    make = _quantize if plan.student == "int8" else partial(_teach, vectors=vectors, report=report)
+    result = make(encoder, out, known, plan)
+    predicted = Encoder.load(out).text.embed_ids(result.held_ids)
+    agreement = cosines(predicted, result.wanted)
     shared = None
     if vectors is not None and len(vectors) >= _TOP:
-        shared = round(overlap(guess, made.wanted, vectors, _TOP), 4)
+        shared = round(overlap(predicted, result.wanted, vectors, _TOP), 4)
     figures = Figures(
-        texts=made.learned,
-        held_out=len(made.unheard),
-        cosine_mean=round(float(near.mean()), 4),
-        cosine_p5=round(float(np.quantile(near, 0.05)), 4),
+        texts=result.learned,
+        held_out=len(result.held_ids),
+        cosine_mean=round(float(agreement.mean()), 4),
+        cosine_p5=round(float(np.quantile(agreement, 0.05)), 4),
         overlap=shared,
-        asking_s=round(made.asking_s, 1),
-        training_s=round(made.training_s, 1),
+        asking_s=round(result.asking_s, 1),
+        training_s=round(result.training_s, 1),
     )
-    note(out, {"figures": asdict(figures)})
+    update_metadata(out, {"figures": asdict(figures)})
     return figures
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What a student that was just made is measured with, and what making it took.
+class _Result:
+    """Held-out texts to measure a new student with, and the times of its making.
 
-    `unheard` texts as ids and what the teacher says of them, `wanted` (n, dim).
+    `held_ids` are their token ids, `wanted` (n, dim) the teacher's vectors.
     """
 
-    unheard: list[list[int]]
+    held_ids: list[list[int]]
     wanted: Floats
     learned: int
     asking_s: float
     training_s: float
 
 
-def _taught(
+def _teach(
     encoder: Encoder,
     out: Path,
     texts: list[str],
@@ -204,34 +248,34 @@ def _taught(
     *,
     vectors: Floats | None,
     report: Callable[[str], object],
-) -> _Made:
-    """Train a student on all texts but those held out."""
+) -> _Result:
+    """Train a student on all texts that are not held out."""
     from snapseek.distil.student import write_folder
 
-    begun = _begun(encoder, plan) if plan.student == "shortened" else None
-    report(f"{len(texts)} texts; asking {encoder.name}")
+    initial = _pruned_teacher(encoder, plan) if plan.student == "shortened" else None
+    report(f"{len(texts)} texts; embedding them with {encoder.name}")
     start = time.perf_counter()
-    answers = ask(encoder, texts, alone=begun is None)
-    asked = time.perf_counter()
+    answers = embed_with_teacher(encoder, texts, alone=initial is None)
+    embedded = time.perf_counter()
     held = _held_out(len(answers.ids), plan.seed)
-    write_tower = _train(answers, ~held, vectors, encoder, plan, begun, report)
+    write_tower = _train(answers, ~held, vectors, encoder, plan, initial, report)
     trained = time.perf_counter()
     write_folder(out, write_tower, encoder, {"kind": plan.student})
-    unheard = [ids for ids, is_held in zip(answers.ids, held, strict=True) if is_held]
-    return _Made(unheard, answers.wanted[held], int((~held).sum()), asked - start, trained - asked)
+    held_ids = [ids for ids, is_held in zip(answers.ids, held, strict=True) if is_held]
+    return _Result(held_ids, answers.wanted[held], int((~held).sum()), embedded - start, trained - embedded)
 
 
-def _rounded(encoder: Encoder, out: Path, texts: list[str], plan: Plan) -> _Made:
-    """Write the teacher's tower in 8 bits; only what it is measured with is asked."""
+def _quantize(encoder: Encoder, out: Path, texts: list[str], plan: Plan) -> _Result:
+    """Write the teacher's tower in 8 bits; the teacher embeds the held-out texts only."""
     from snapseek.distil.quantize_int8 import write_quantized
     from snapseek.distil.student import write_folder
 
     start = time.perf_counter()
     held = np.flatnonzero(_held_out(len(texts), plan.seed))
-    answers = ask(encoder, [texts[place] for place in held], alone=False)
-    asked = time.perf_counter()
-    write_folder(out, partial(write_quantized, *encoder.text_graph), encoder, {"kind": plan.student})
-    return _Made(answers.ids, answers.wanted, 0, asked - start, time.perf_counter() - asked)
+    answers = embed_with_teacher(encoder, [texts[index] for index in held], alone=False)
+    embedded = time.perf_counter()
+    write_folder(out, partial(write_quantized, *encoder.text.graph), encoder, {"kind": plan.student})
+    return _Result(answers.ids, answers.wanted, 0, embedded - start, time.perf_counter() - embedded)
 
 
 def _held_out(count: int, seed: int) -> NDArray[np.bool_]:
@@ -241,15 +285,18 @@ def _held_out(count: int, seed: int) -> NDArray[np.bool_]:
     return held
 
 
-def _begun(encoder: Encoder, plan: Plan) -> "PrunedStudent":
-    """A student that is some layers of its teacher. Raises InputError or ModelError where none can be."""
-    from snapseek.distil.prune_layers import read_text_graph
-    from snapseek.distil.training import PrunedStudent
+def _pruned_teacher(encoder: Encoder, plan: Plan) -> "PrunedStudent":
+    """Return an untrained student with a subset of the teacher's layers.
 
-    policy = encoder.text_config
-    teacher = read_text_graph(*encoder.text_graph)
-    length = None if policy.unpadded else policy.context_length
-    return PrunedStudent(teacher.pruned(plan.layers), policy.pad_id, length)
+    Raises InputError or ModelError if the teacher's graph is not suitable.
+    """
+    from snapseek.distil.prune_layers import read_text_graph
+    from snapseek.distil.torch_students import PrunedStudent
+
+    config = encoder.text.config
+    teacher = read_text_graph(*encoder.text.graph)
+    length = None if config.unpadded else config.context_length
+    return PrunedStudent(teacher.pruned(plan.layers), config.pad_id, length)
 
 
 def _train(
@@ -258,10 +305,10 @@ def _train(
     vectors: Floats | None,
     encoder: Encoder,
     plan: Plan,
-    begun: "PrunedStudent | None",
+    initial: "PrunedStudent | None",
     report: Callable[[str], object],
 ) -> Callable[[Path], object]:
-    """Teach a student, one that has `begun` or a new one; what writes its tower to a path."""
+    """Train the `initial` student or a new one; return the function that writes its tower to a path."""
     from snapseek.distil.prune_layers import write_pruned
     from snapseek.distil.student import write_text_tower
     from snapseek.distil.training import (
@@ -279,25 +326,27 @@ def _train(
     wanted = answers.wanted[kept]
     ids = [row for row, is_kept in zip(answers.ids, kept, strict=True) if is_kept]
     anchors = np.asarray(wanted[:_TEXT_ANCHORS] if vectors is None else vectors, np.float32)
-    lesson = TrainSet(ids, wanted, np.ones(len(ids), np.float32), anchors)
-    heat = temperature_of(wanted[:256], anchors[:_TEXT_ANCHORS])
-    course = TrainConfig(heat, epochs=plan.epochs, seed=plan.seed, bf16=bf16_is_faster())
-    if begun is not None:
-        train_pruned(begun, lesson, course, report)
-        return partial(write_pruned, graph=begun.weights(), dim=encoder.dim)
+    train_set = TrainSet(ids, wanted, np.ones(len(ids), np.float32), anchors)
+    temperature = temperature_of(wanted[:256], anchors[:_TEXT_ANCHORS])
+    config = TrainConfig(temperature, epochs=plan.epochs, seed=plan.seed, bf16=bf16_is_faster())
+    if initial is not None:
+        train_pruned(initial, train_set, config, report)
+        return partial(write_pruned, graph=initial.weights(), dim=encoder.dim)
     rows = downweight_frequent(answers.alone, ids)
     if plan.student == "static":
-        pupil = train_static(rows, lesson, course, report, hidden=HIDDEN, wide=WIDE)
-        return partial(write_text_tower, weights=pupil.weights(), dim=encoder.dim)
-    length = encoder.tokens.context_length
-    other = train_transformer(rows, lesson, course, report, layers=plan.layers, length=length)
-    return partial(write_text_tower, weights=other.weights(), dim=encoder.dim)
+        static = train_static(rows, train_set, config, report, hidden=HIDDEN, wide=WIDE)
+        return partial(write_text_tower, weights=static.weights(), dim=encoder.dim)
+    length = encoder.text.tokenizer.context_length
+    transformer = train_transformer(rows, train_set, config, report, layers=plan.layers, length=length)
+    return partial(write_text_tower, weights=transformer.weights(), dim=encoder.dim)
 
 
 def require(*packages: str) -> None:
-    """Raise InputError where one of these packages is not installed."""
+    """Raise InputError if one of these packages is not installed."""
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise InputError(
-            f"distilling needs {' and '.join(missing)}; install with: pip install 'snapseek[distil]'"
+            expected=f"the packages {' and '.join(packages)}",
+            got=f"no {' and no '.join(missing)}",
+            hint="install them with: pip install 'snapseek[distil]'",
         )

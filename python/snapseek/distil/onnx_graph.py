@@ -49,7 +49,7 @@ class Graph:
     def ops(self, kind: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
         """Add a node with several outputs."""
         name = f"{kind.lower()}_{len(self._nodes)}"
-        made = [name, *(f"{name}_{place}" for place in range(1, outputs))]
+        made = [name, *(f"{name}_{index}" for index in range(1, outputs))]
         self._nodes.append(helper.make_node(kind, list(inputs), made, name=name, **attributes))
         return made
 
@@ -94,7 +94,7 @@ class Graph:
 
 def quantize_rows(value: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Return int8 codes of the same shape and float32 scales (rows, 1, …) with value ≈ codes · scales."""
-    rest = tuple(range(1, value.ndim))
-    scales = np.abs(value).max(axis=rest, keepdims=True) / 127
+    axes = tuple(range(1, value.ndim))
+    scales = np.abs(value).max(axis=axes, keepdims=True) / 127
     codes = np.rint(value / np.maximum(scales, 1e-12)).astype(np.int8)
     return codes, scales.astype(np.float32)

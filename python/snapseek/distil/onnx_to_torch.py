@@ -1,4 +1,4 @@
-"""An ONNX graph in PyTorch, so that its weights can be taught. Operators are as the standard defines them."""
+"""Run an ONNX graph in PyTorch, to train its weights. Operators follow the ONNX standard."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -22,19 +22,20 @@ _KINDS = {
     TensorProto.INT32: torch.int32,
     TensorProto.BOOL: torch.bool,
 }
-_END = 2**31  # exports write "to the end" as a very large number
+_END = 2**31  # exports write a very large number for "to the end"
 
 
 class Replay:
     """A text graph whose weights are parameters, by name in `weights`."""
 
     def __init__(self, graph: TextGraph) -> None:
-        """Raises ModelError for an operator that is not known here."""
-        strange = sorted({node.op_type for node in graph.nodes if node.domain or node.op_type not in _KNOWN})
-        if strange:
+        """Prepare the graph. Raises ModelError for an unsupported operator."""
+        unknown = sorted({node.op_type for node in graph.nodes if node.domain or node.op_type not in _KNOWN})
+        if unknown:
             raise ModelError(
-                f"expected a text tower in float32 of ONNX's own operators, found {', '.join(strange)}; "
-                "take such an export of the teacher, or another --student"
+                expected="a text tower in float32 of ONNX's own operators",
+                got=", ".join(unknown),
+                hint="take such an export of the teacher, or another --student",
             )
         self._graph = graph
         self.weights = {
@@ -53,7 +54,7 @@ class Replay:
         ]
 
     def __call__(self, feeds: Mapping[str, Any]) -> Any:
-        """The graph's output of inputs by name, as a tensor that can be gone down."""
+        """Return the output for inputs by name, as a differentiable tensor."""
         values = {"": None, **self._constants, **self.weights, **feeds}
         for operator, inputs, outputs, given in self._steps:
             made = operator([values[name] for name in inputs], given)
@@ -73,21 +74,21 @@ def _divide(first: Any, second: Any) -> Any:
 def _cast(inputs: list[Any], given: Attributes) -> Any:
     if given["to"] not in _KINDS:
         name = TensorProto.DataType.Name(given["to"])
-        raise ModelError(f"expected a text tower in float32, found numbers of the type {name} in it")
+        raise ModelError(expected="a text tower in float32", got=f"numbers of the type {name} in it")
     return inputs[0].to(_KINDS[given["to"]])
 
 
 def _rows(inputs: list[Any], _: Attributes) -> Any:
-    """Rows of a table, so that a step down changes no others."""
-    table, places = inputs
-    return functional.embedding(places % len(table), table, sparse=True)
+    """Return rows of a table, with sparse gradients."""
+    table, indices = inputs
+    return functional.embedding(indices % len(table), table, sparse=True)
 
 
 def _gather(inputs: list[Any], given: Attributes) -> Any:
-    rows, places = inputs
+    rows, indices = inputs
     axis = given.get("axis", 0)
-    chosen = rows.index_select(axis, places.reshape(-1) % rows.shape[axis])
-    return chosen.reshape((*rows.shape[:axis], *places.shape, *rows.shape[axis:][1:]))
+    gathered = rows.index_select(axis, indices.reshape(-1) % rows.shape[axis])
+    return gathered.reshape((*rows.shape[:axis], *indices.shape, *rows.shape[axis:][1:]))
 
 
 def _reshape(inputs: list[Any], given: Attributes) -> Any:
@@ -125,17 +126,17 @@ def _squeeze(inputs: list[Any], given: Attributes) -> Any:
 
 
 def _slice(inputs: list[Any], _: Attributes) -> Any:
-    value, starts, ends, *rest = inputs
-    axes = rest[0].tolist() if rest and rest[0] is not None else range(len(starts))
-    steps = rest[1].tolist() if len(rest) > 1 else [1] * len(starts)
+    value, starts, ends, *optional = inputs
+    axes = optional[0].tolist() if optional and optional[0] is not None else range(len(starts))
+    steps = optional[1].tolist() if len(optional) > 1 else [1] * len(starts)
     for start, end, axis, step in zip(starts.tolist(), ends.tolist(), axes, steps, strict=True):
-        places = range(value.shape[axis])[_near(start) : _near(end) : step]
-        value = value.index_select(axis, torch.tensor(list(places), dtype=torch.int64))
+        indices = range(value.shape[axis])[_bound(start) : _bound(end) : step]
+        value = value.index_select(axis, torch.tensor(list(indices), dtype=torch.int64))
     return value
 
 
-def _near(place: int) -> int | None:
-    return None if abs(place) >= _END else place
+def _bound(index: int) -> int | None:
+    return None if abs(index) >= _END else index
 
 
 def _split(inputs: list[Any], given: Attributes) -> Any:

@@ -1,7 +1,7 @@
-"""The shortened student: the teacher's own graph with most of its layers taken out.
+"""The shortened student: the teacher's own graph with a subset of its layers.
 
-What is left already knows the teacher's words and how it ends, so it has less to learn than layers that begin
-with nothing. Layers are found by how values flow, not by names: any stack of attention layers will do.
+It keeps the teacher's embeddings and output layers, so it needs less training than new layers. Layers are
+found by data flow, not by name, so any stack of attention layers is supported.
 """
 
 from collections import Counter
@@ -22,19 +22,19 @@ from snapseek.distil.student import STUDENT_OUTPUT, write_text_tower
 from snapseek.errors import ModelError
 
 Floats = NDArray[np.float32]
-_OLDEST_OPSET = 13  # since then the operators used here mean the same
-_ATTENTION = "Softmax"  # once a layer
-_FEWEST_NUMBERS = 16  # what is smaller is an epsilon, a half or the like
-_LARGEST_NUMBER = 1e3  # a mask hides with more
-_WAY_OUT = "take an export in float32 that is not optimised for a runtime, or another --student"
+_MIN_OPSET = 13  # the operators used here have not changed since
+_ATTENTION = "Softmax"  # one per layer
+_MIN_WEIGHTS = 16  # smaller tensors are constants such as an epsilon
+_MAX_WEIGHT = 1e3  # the values of masks are larger
+_HINT = "take an export in float32 that is not optimized for a runtime, or another --student"
 
 
 @dataclass(frozen=True)
 class TextGraph:
-    """A text tower as nodes in order; `output` is the value that it is asked for.
+    """A text tower as sorted nodes; `output` is the name of its result.
 
-    `inputs` are its inputs with their ONNX types. `weights` are what can be learned, by name; `constants`
-    are what stays: shapes, masks, single numbers.
+    `inputs` maps inputs to ONNX types. `weights` are trainable tensors by name; `constants` are fixed ones,
+    such as shapes and masks.
     """
 
     nodes: tuple[NodeProto, ...]
@@ -51,29 +51,29 @@ class TextGraph:
 
     @property
     def mask(self) -> str | None:
-        """The input for the mask of real tokens, where there is one."""
+        """The input for the attention mask, None if there is none."""
         return next((name for name in self.inputs if "mask" in name), None)
 
     @property
     def tables(self) -> set[str]:
-        """The weights that are read by rows alone, which ids or places choose."""
-        chosen = {node.input[0] for node in self.nodes if chooses_rows(node)} & set(self.weights)
-        return chosen - {name for node in self.nodes for name in _read_whole(node)}
+        """The weights that are only gathered by row: embedding tables."""
+        gathered = {node.input[0] for node in self.nodes if chooses_rows(node)} & set(self.weights)
+        return gathered - {name for node in self.nodes for name in _read_whole(node)}
 
     @property
     def layers(self) -> int:
-        """How many layers of attention a text goes through."""
+        """Number of attention layers."""
         return len(self._gates())
 
     def pruned(self, layers: int) -> "TextGraph":
-        """The same with so many of its layers: the first, the last, and others evenly between.
+        """Return the graph with that number of layers: the first, the last, and evenly spaced ones between.
 
-        Raises ModelError where there are not more than `layers`.
+        Raises ModelError if it does not have more than `layers`.
         """
         gates = self._gates()
         if not 1 < layers < len(gates):
             raise ModelError(
-                f"expected a teacher of more than {layers} layers, found {len(gates)}; {_WAY_OUT}"
+                expected=f"a teacher of more than {layers} layers", got=str(len(gates)), hint=_HINT
             )
         kept = np.rint(np.linspace(0, len(gates) - 1, layers)).astype(int).tolist()
         bridged: dict[str, str] = {}
@@ -84,23 +84,21 @@ class TextGraph:
         return replace(self, nodes=tuple(_rewired(node, bridged) for node in self.nodes))._pruned()
 
     def _gates(self) -> list[str]:
-        """The value that enters each layer: the last one before it that everything said so far is in."""
+        """Return the value that enters each layer: the last bottleneck before its attention."""
         found = {depth: value for value, depth in self._bottlenecks()}
         gates = [found[depth] for depth in sorted(found)[:-1]]
         if sorted(found) != list(range(len(found))) or not gates:
-            raise ModelError(f"expected a stack of attention layers, found none; {_WAY_OUT}")
+            raise ModelError(expected="a stack of attention layers", got="none", hint=_HINT)
         return gates
 
     def _bottlenecks(self) -> Iterator[tuple[str, int]]:
-        """The values that every way from the tokens' rows to the output goes through, in order, with how
-        many attentions lie before each.
-        """
+        """Yield the values on every path from token rows to output, with the number of attentions before."""
         depths = self._depths()
-        on_way = [node for node in self.nodes if node.output[0] in depths]
-        users = Counter(name for node in on_way for name in set(node.input) & set(depths))
+        on_path = [node for node in self.nodes if node.output[0] in depths]
+        users = Counter(name for node in on_path for name in set(node.input) & set(depths))
         users[self.output] += 1
         waiting: set[str] = set()
-        for node in on_way:
+        for node in on_path:
             for name in set(node.input) & set(depths):
                 users[name] -= 1
             waiting = {name for name in waiting | set(node.output) if users[name]}
@@ -109,11 +107,11 @@ class TextGraph:
                 yield value, depths[value]
 
     def _depths(self) -> dict[str, int]:
-        """How many attentions lie before each value that the tokens' rows are in.
+        """Return the number of attentions before each value that depends on token rows.
 
-        What depends on the number of tokens or on their ids alone is none of these: masks, places, the end.
+        Values that depend only on shapes or ids, such as masks and positions, are not included.
         """
-        chosen, depths = {self.ids}, dict[str, int]()
+        from_ids, depths = {self.ids}, dict[str, int]()
         tables = self.tables
         for node in self.nodes:
             if node.op_type == "Shape":
@@ -121,15 +119,15 @@ class TextGraph:
             before = [depths[name] for name in node.input if name in depths]
             if before:
                 depths |= dict.fromkeys(node.output, max(before) + (node.op_type == _ATTENTION))
-            elif chosen & set(node.input):
+            elif from_ids & set(node.input):
                 if chooses_rows(node) and node.input[0] in tables:
                     depths[node.output[0]] = 0
                 else:
-                    chosen |= set(node.output)
+                    from_ids |= set(node.output)
         return depths
 
     def _pruned(self) -> "TextGraph":
-        """Without what the output does not need."""
+        """Return the graph without nodes that the output does not need."""
         used, nodes = {self.output}, []
         for node in reversed(self.nodes):
             if used & set(node.output):
@@ -140,7 +138,7 @@ class TextGraph:
         return replace(self, nodes=tuple(reversed(nodes)), weights=weights, constants=constants)
 
     def add_to(self, graph: Graph, ids: str, mask: str) -> str:
-        """Add it to a graph, in float32: `ids` int64 (N, L), `mask` float32 (N, L) → unit rows (N, dim)."""
+        """Add the tower in float32 to a graph: `ids` int64 (N, L), `mask` float32 (N, L) → rows (N, dim)."""
         graph.opset = max(graph.opset, self.opset)
         named = {"": ""}
         for name, kind in self.inputs.items():
@@ -156,7 +154,7 @@ class TextGraph:
 
 
 def write_pruned(path: Path, graph: TextGraph, dim: int) -> int:
-    """Write it as a student's text tower, in 8 bits as `rounded` does; its bytes."""
+    """Write it as the text tower of a student, in 8 bits; return its size in bytes."""
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.onnx"
         write_text_tower(whole, graph, dim)
@@ -164,21 +162,21 @@ def write_pruned(path: Path, graph: TextGraph, dim: int) -> int:
 
 
 def read_text_graph(path: Path, output: str) -> TextGraph:
-    """The part of the ONNX graph at `path` that `output` needs.
+    """Read the part of an ONNX graph that `output` needs.
 
-    Raises ModelError where it cannot be read, or is made for one runtime alone.
+    Raises ModelError if it cannot be read, or has a fixed batch size.
     """
     try:
         model = onnx.load(path)
-    except Exception as error:  # the parser of protocol buffers raises what it likes
+    except Exception as error:  # the parser of protocol buffers may raise anything
         raise ModelError(f"{path} is not a graph in the ONNX format: {error}") from error
     opset = next((each.version for each in model.opset_import if not each.domain), 0)
-    if opset < _OLDEST_OPSET:
+    if opset < _MIN_OPSET:
         model = version_converter.convert_version(model, OPSET)
     nodes, held = _folded(model.graph)
     if any(_is_fixed(port) for port in model.graph.input if port.name not in held):
         raise ModelError(
-            f"expected a text tower for any number of texts, {path} takes a fixed one; {_WAY_OUT}"
+            expected="a text tower with a dynamic batch size", got=f"a fixed one in {path}", hint=_HINT
         )
     weights = {name: value for name, value in held.items() if _is_weight(value)}
     inputs = {
@@ -198,12 +196,13 @@ def read_text_graph(path: Path, output: str) -> TextGraph:
 
 def _is_fixed(port: onnx.ValueInfoProto) -> bool:
     axes = port.type.tensor_type.shape.dim
-    return len(axes) == 2 and axes[0].HasField("dim_value")  # ids and masks are tables, pictures are not
+    return len(axes) == 2 and axes[0].HasField("dim_value")  # ids and masks have two axes
 
 
 def _folded(graph: onnx.GraphProto) -> tuple[tuple[NodeProto, ...], dict[str, NDArray[Any]]]:
-    """Nodes, and arrays by name: those of `Constant` nodes too, and a copy for each `Identity` of one, since
-    exports keep equal weights once that are to be learned apart.
+    """Return nodes, and arrays by name, with `Constant` and `Identity` nodes folded.
+
+    An `Identity` of an array becomes a copy: exports share equal weights, which are trained separately.
     """
     held: dict[str, NDArray[Any]] = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     nodes = []
@@ -224,9 +223,7 @@ def _plain(kind: str, value: object) -> NDArray[Any]:
 
 def _is_weight(value: NDArray[Any]) -> bool:
     return (
-        value.dtype == np.float32
-        and value.size >= _FEWEST_NUMBERS
-        and bool(np.abs(value).max() < _LARGEST_NUMBER)
+        value.dtype == np.float32 and value.size >= _MIN_WEIGHTS and bool(np.abs(value).max() < _MAX_WEIGHT)
     )
 
 
@@ -238,15 +235,15 @@ def _rewired(node: NodeProto, bridged: Mapping[str, str]) -> NodeProto:
 
 
 def chooses_rows(node: NodeProto) -> bool:
-    """Whether a node takes rows of its first input by numbers."""
+    """Return whether a node gathers rows of its first input."""
     return node.op_type == "Gather" and attributes(node).get("axis", 0) == 0
 
 
 def _read_whole(node: NodeProto) -> list[str]:
-    """The inputs of which a node reads more than some rows."""
+    """Return the inputs that a node reads in full."""
     return list(node.input)[1 if chooses_rows(node) else 0 :]
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:
-    """The attributes of a node as plain values."""
+    """Return the attributes of a node as plain values."""
     return {each.name: helper.get_attribute_value(each) for each in node.attribute}

@@ -1,9 +1,8 @@
-"""The teacher's own text tower with its matrices in 8 bits: nothing is learned, and little is lost.
+"""Quantize the teacher's own text tower to 8 bits, without training.
 
-Each matrix is cut into blocks of 64 weights along its inner axis, each block has its own scale, and ONNX
-Runtime multiplies it as it lies (`MatMulNBits`). What a text is multiplied with is rounded as well, for each
-block of each token by itself. So, unlike in a dynamically quantised graph, no text changes another's answer,
-and texts that wait at the same time can share a run.
+Each matrix is split into blocks of 64 weights along its inner axis, with one scale per block, and multiplied
+by ONNX Runtime's `MatMulNBits`. Activations are quantized per block of each token. Unlike in a dynamically
+quantized graph, a text's vector does not depend on the other texts of its batch, so texts can share a run.
 """
 
 from collections import Counter
@@ -23,24 +22,24 @@ from snapseek.models.onnx.subgraph import cut_tower
 _DOMAIN = "com.microsoft"
 _BLOCK = 64
 _HALF = 128
-_ROUNDED_INPUTS = 4  # accuracy_level: both sides of a product as 8-bit integers
-_FEWEST_ROWS = 1024  # of a table of words; smaller ones are not worth a further step
+_ACCURACY_LEVEL = 4  # both operands of a product as 8-bit integers
+_MIN_TABLE_ROWS = 1024  # smaller tables are not worth a dequantization
 
 Floats = NDArray[np.float32]
 
 
 def write_quantized(graph: Path, output: str, path: Path) -> int:
-    """Write the tower of `graph` that answers with `output` to `path`, in 8 bits; the bytes it takes.
+    """Write the tower that computes `output` to `path` in 8 bits, and return the size in bytes.
 
-    Raises InputError for a tower without matrices of float32, such as one that is quantised already, and
-    StorageError when a file beside the graph cannot be read.
+    Raises InputError for a tower without float32 matrices, such as a quantized one, and StorageError if its
+    external weights cannot be read.
     """
     model = onnx.load_model_from_string(cut_tower(graph, [output]))
     try:
         load_external_data_for_model(model, str(graph.parent))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise StorageError(f"the weights beside {graph} cannot be read: {error}") from error
-    _Rounding(model.graph).round_all(graph)
+        raise StorageError(f"the external weights of {graph} cannot be read: {error}") from error
+    _Quantizer(model.graph).quantize(graph)
     if all(opset.domain != _DOMAIN for opset in model.opset_import):
         model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
     model.producer_name = "snapseek"
@@ -48,9 +47,9 @@ def write_quantized(graph: Path, output: str, path: Path) -> int:
 
 
 def round_blocks(matrix: Floats) -> tuple[NDArray[np.uint8], Floats]:
-    """Codes (outer, blocks, 64), scales (outer, blocks) of a matrix (inner, outer): code - 128 times scale.
+    """Return codes (outer, blocks, 64) and scales (outer, blocks) of a matrix (inner, outer).
 
-    The weight of the largest size in a block gets the code 0, so that none has to be cut off.
+    A weight is (code - 128) * scale. The largest magnitude of a block has code 0, so that none is clipped.
     """
     inner, outer = matrix.shape
     blocks = np.ascontiguousarray(matrix.T).reshape(outer, inner // _BLOCK, _BLOCK)
@@ -60,21 +59,23 @@ def round_blocks(matrix: Floats) -> tuple[NDArray[np.uint8], Floats]:
     return codes, scales[..., 0]
 
 
-class _Rounding:
-    """Replaces the products and the tables of one graph."""
+class _Quantizer:
+    """Quantizes the products and embedding tables of one graph."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self._graph = graph
         self._weights = {weight.name: weight for weight in graph.initializer}
         self._added: dict[str, onnx.TensorProto] = {}
-        self._products = 0  # that were rounded
+        self._products = 0  # quantized ones
 
-    def round_all(self, path: Path) -> None:
-        """Raises InputError where there is nothing to round."""
-        nodes = [made for node in self._graph.node for made in self._rounded(node)]
+    def quantize(self, path: Path) -> None:
+        """Quantize the graph in place. Raises InputError if there is nothing to quantize."""
+        nodes = [made for node in self._graph.node for made in self._quantized(node)]
         if not self._products:
             raise InputError(
-                f"expected matrices of float32 in {path}, found none; round the export that is not quantised"
+                expected=f"matrices of float32 in {path}",
+                got="none",
+                hint="use the export that is not quantized",
             )
         used = Counter(name for node in nodes for name in node.input)
         used.update(value.name for value in self._graph.output)
@@ -90,7 +91,7 @@ class _Rounding:
             del field[:]
             field.extend(values)
 
-    def _rounded(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    def _quantized(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
         match node.op_type:
             case "MatMul":
                 return self._product(node, list(node.output)) or [node]
@@ -102,21 +103,21 @@ class _Rounding:
                 return [node]
 
     def _product(
-        self, node: onnx.NodeProto, output: list[str], *, turned: bool = False
+        self, node: onnx.NodeProto, output: list[str], *, transposed: bool = False
     ) -> list[onnx.NodeProto]:
-        """The product as one of blocks; nothing where its right side is no matrix that can be rounded."""
+        """Return the product with quantized blocks; empty if its right operand is not a suitable matrix."""
         matrix = self._floats(node.input[1])
         if matrix is None or matrix.ndim != 2:
             return []
-        matrix = matrix.T if turned else matrix
+        matrix = matrix.T if transposed else matrix
         inner, outer = matrix.shape
         if inner % _BLOCK:
             return []
         self._products += 1
         codes, scales = round_blocks(matrix)
         names = (
-            self._add(f"{node.input[1]}_codes{'_t' * turned}", codes),
-            self._add(f"{node.input[1]}_scales{'_t' * turned}", scales.reshape(-1)),
+            self._add(f"{node.input[1]}_codes{'_t' * transposed}", codes),
+            self._add(f"{node.input[1]}_scales{'_t' * transposed}", scales.reshape(-1)),
         )
         sizes: dict[str, Any] = {"K": inner, "N": outer, "bits": 8, "block_size": _BLOCK}
         return [
@@ -126,27 +127,27 @@ class _Rounding:
                 output,
                 name=node.name,
                 domain=_DOMAIN,
-                accuracy_level=_ROUNDED_INPUTS,
+                accuracy_level=_ACCURACY_LEVEL,
                 **sizes,
             )
         ]
 
     def _gemm(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
-        how = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-        if how.get("transA", 0) or how.get("alpha", 1.0) != 1.0 or how.get("beta", 1.0) != 1.0:
+        options = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+        if options.get("transA", 0) or options.get("alpha", 1.0) != 1.0 or options.get("beta", 1.0) != 1.0:
             return []
         has_bias = len(node.input) > 2 and node.input[2] != ""
         product = f"{node.output[0]}_product" if has_bias else node.output[0]
-        made = self._product(node, [product], turned=bool(how.get("transB", 0)))
+        made = self._product(node, [product], transposed=bool(options.get("transB", 0)))
         if made and has_bias:
             made.append(helper.make_node("Add", [product, node.input[2]], list(node.output)))
         return made
 
     def _table(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
-        """Rows out of a table of words, each with its own scale."""
+        """Return the gather of rows from a quantized table, with one scale per row."""
         table = self._floats(node.input[0])
         axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
-        if table is None or table.ndim != 2 or len(table) < _FEWEST_ROWS or axis != 0:
+        if table is None or table.ndim != 2 or len(table) < _MIN_TABLE_ROWS or axis != 0:
             return []
         codes, scales = quantize_rows(table)
         sources = (self._add(f"{node.input[0]}_codes", codes), self._add(f"{node.input[0]}_scales", scales))

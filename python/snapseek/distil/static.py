@@ -1,6 +1,6 @@
-"""The static student: a row for each token, their mean, one residual layer.
+"""The static student: mean of token rows, then one residual layer.
 
-Without `Neighbours` it does not hear the order of words; with them it hears which token stands beside which.
+Without `Neighbours` it ignores the order of words; with them it sees the neighbours of each token.
 """
 
 import math
@@ -14,15 +14,15 @@ from onnx import TensorProto
 from snapseek.distil.onnx_graph import Graph, quantize_rows
 
 Floats = NDArray[np.float32]
-STEEPNESS = 8.0  # unit vectors have small entries: without it the bend would see almost nothing
+STEEPNESS = 8.0  # scales the small entries of unit vectors to the working range of GELU
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What a token adds because of the tokens beside it: a convolution over three places.
+    """A convolution over three tokens, added to the sum of token rows.
 
-    `kernel` (wide, dim, 3) and `bias` (wide,) read the rows before, at and behind a place, and
-    `back` (dim, wide) turns what was found at all places into a part of the sum; float32.
+    `kernel` (wide, dim, 3) and `bias` (wide,) compute features of a token and its two neighbours. `back`
+    (dim, wide) projects the sum of all features; float32.
     """
 
     kernel: Floats
@@ -30,19 +30,19 @@ class Neighbours:
     back: Floats
 
     def of(self, rows: Floats) -> Floats:
-        """(dim,) of the rows (n, dim) of one text: the obvious version of what the graph does."""
-        silence = np.zeros_like(rows[:1])
-        line = np.concatenate([silence, rows, silence])
-        beside = (line[place : place + len(rows)] @ self.kernel[:, :, place].T for place in range(3))
-        return np.asarray(gelu(sum(beside, self.bias)).sum(axis=0) @ self.back.T, np.float32)
+        """Return (dim,) for the rows (n, dim) of one text: the reference for the graph."""
+        padding = np.zeros_like(rows[:1])
+        padded = np.concatenate([padding, rows, padding])
+        taps = (padded[tap : tap + len(rows)] @ self.kernel[:, :, tap].T for tap in range(3))
+        return np.asarray(gelu(sum(taps, self.bias)).sum(axis=0) @ self.back.T, np.float32)
 
     def add_to(self, graph: Graph, rows: str, mask: str) -> str:
-        """Add them to a graph: `rows` float32 (N, L, dim), zeros at padding, `mask` (N, L) → (N, dim)."""
-        line = graph.op("Transpose", rows, perm=[0, 2, 1])
+        """Add it to a graph: `rows` float32 (N, L, dim), zeros at padding, `mask` (N, L) → (N, dim)."""
+        channels_first = graph.op("Transpose", rows, perm=[0, 2, 1])
         kernel, bias = graph.weight(self.kernel), graph.constant(self.bias)
-        found = graph.gelu(graph.op("Conv", line, kernel, bias, kernel_shape=[3], pads=[1, 1]))
-        heard = graph.op("Mul", found, graph.op("Unsqueeze", mask, graph.constant([1], np.int64)))
-        total = graph.op("ReduceSum", heard, graph.constant([2], np.int64), keepdims=0)
+        features = graph.gelu(graph.op("Conv", channels_first, kernel, bias, kernel_shape=[3], pads=[1, 1]))
+        masked = graph.op("Mul", features, graph.op("Unsqueeze", mask, graph.constant([1], np.int64)))
+        total = graph.op("ReduceSum", masked, graph.constant([2], np.int64), keepdims=0)
         return graph.op("Gemm", total, graph.weight(self.back), transB=1)
 
 
@@ -50,7 +50,7 @@ class Neighbours:
 class StaticWeights:
     """`rows` (tokens, dim), `inner` (hidden, dim), `outer` (dim, hidden) and their biases, float32.
 
-    A row of zeros is a token that is not heard.
+    A row of zeros is a token that is ignored.
     """
 
     rows: Floats
@@ -61,7 +61,7 @@ class StaticWeights:
     neighbours: Neighbours | None = None
 
     def embed(self, ids: Sequence[Sequence[int]]) -> Floats:
-        """(n, dim) unit rows of n texts as ids: the obvious version of what the graph does."""
+        """Return unit rows (n, dim) of n texts as token ids: the reference for the graph."""
         words = unit(np.stack([self._sum(self.rows[list(row)]) for row in ids]))
         inner = gelu(np.asarray(STEEPNESS * words @ self.inner.T + self.inner_bias, np.float32))
         return unit(words + inner @ self.outer.T + self.outer_bias)
@@ -74,20 +74,20 @@ class StaticWeights:
         """Add the student to a graph: `ids` int64 (N, L), `mask` float32 (N, L) → unit rows (N, dim)."""
         words = graph.unit(self._sum_of_rows(graph, ids, mask))
         inner = _linear(graph, graph.times(words, STEEPNESS), self.inner, self.inner_bias)
-        bend = _linear(graph, graph.gelu(inner), self.outer, self.outer_bias)
-        return graph.unit(graph.op("Add", words, bend))
+        residual = _linear(graph, graph.gelu(inner), self.outer, self.outer_bias)
+        return graph.unit(graph.op("Add", words, residual))
 
     def _sum_of_rows(self, graph: Graph, ids: str, mask: str) -> str:
         codes, scales = quantize_rows(self.rows)
         gathered = graph.op("Gather", graph.constant(codes, np.int8), ids)
         rows = graph.op("Cast", gathered, to=TensorProto.FLOAT)
-        heard = graph.op("Mul", graph.op("Gather", graph.constant(scales.ravel()), ids), mask)
+        weights = graph.op("Mul", graph.op("Gather", graph.constant(scales.ravel()), ids), mask)
         one = graph.constant([1], np.int64)
-        total = graph.op("Squeeze", graph.op("MatMul", graph.op("Unsqueeze", heard, one), rows), one)
+        total = graph.op("Squeeze", graph.op("MatMul", graph.op("Unsqueeze", weights, one), rows), one)
         if self.neighbours is None:
             return total
-        line = graph.op("Mul", rows, graph.op("Unsqueeze", heard, graph.constant([2], np.int64)))
-        return graph.op("Add", total, self.neighbours.add_to(graph, line, mask))
+        scaled = graph.op("Mul", rows, graph.op("Unsqueeze", weights, graph.constant([2], np.int64)))
+        return graph.op("Add", total, self.neighbours.add_to(graph, scaled, mask))
 
 
 def _linear(graph: Graph, value: str, weight: Floats, bias: Floats) -> str:
@@ -95,7 +95,7 @@ def _linear(graph: Graph, value: str, weight: Floats, bias: Floats) -> str:
 
 
 def unit(rows: Floats) -> Floats:
-    """Rows scaled to length 1; a row of zeros stays one."""
+    """Return rows scaled to length 1; a row of zeros stays zero."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-6), np.float32)
 
 
@@ -103,5 +103,5 @@ _ERF = np.frompyfunc(math.erf, 1, 1)
 
 
 def gelu(values: Floats) -> Floats:
-    """x · Φ(x), elementwise."""
+    """Return the Gaussian error linear unit, x * Φ(x)."""
     return np.asarray(values / 2 * (1 + _ERF(values * 0.5**0.5).astype(np.float32)), np.float32)

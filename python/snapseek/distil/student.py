@@ -1,4 +1,4 @@
-"""The folder of a student: a text tower with the names of the CLIP exports, and who its teacher is."""
+"""Write the folder of a student: a text tower in the layout of CLIP exports, and its teacher."""
 
 import json
 import os
@@ -15,27 +15,27 @@ from snapseek.distil.onnx_graph import Graph
 from snapseek.errors import InputError, ModelError, StorageError
 from snapseek.models import Encoder
 from snapseek.models.hub.layout import STUDENT
-from snapseek.models.hub.teacher import Teacher
+from snapseek.models.hub.model_files import Teacher
 
 STUDENT_OUTPUT = "text_embeds"
 _FILES = ("onnx/text_model.onnx", "tokenizer.json", "config.json", "tokenizer_config.json", STUDENT)
-"""All that a student's folder holds."""
+"""All files of a student's folder."""
 _CLEANING = {"canonical": "canonicalize", "lower": "lower"}
 
 
 class Weights(Protocol):
-    """What was learned, as a part of a graph."""
+    """Trained weights that can be added to a graph."""
 
     def add_to(self, graph: Graph, ids: str, mask: str) -> str:
         """Add the student: ids int64 (N, L), mask float32 (N, L) → unit rows (N, dim)."""
 
 
-def check_place(out: Path) -> None:
-    """Raise InputError where `out` is something else than a student that may be replaced."""
+def check_replaceable(out: Path) -> None:
+    """Raise InputError if `out` is neither free nor a student that may be replaced."""
     if not os.path.lexists(out):
         return
     if out.is_symlink() or not out.is_dir():
-        raise InputError(f"expected an empty place or an older student, found something else at {out}")
+        raise InputError(expected="a free path or an older student", got=f"something else at {out}")
     if not any(out.iterdir()):
         return
     files = (path for path in out.rglob("*") if path.is_symlink() or not path.is_dir())
@@ -44,34 +44,35 @@ def check_place(out: Path) -> None:
         Teacher.read(out / STUDENT)
     except ModelError as error:
         raise InputError(
-            f"expected an empty place or an older student, found something else at {out}"
+            expected="a free path or an older student", got=f"something else at {out}"
         ) from error
-    strangers = sorted(found - set(_FILES)) + [name for name in _FILES if (out / name).is_symlink()]
-    if strangers:
+    foreign = sorted(found - set(_FILES)) + [name for name in _FILES if (out / name).is_symlink()]
+    if foreign:
         raise InputError(
-            f"expected an older student and nothing else in {out}, found {', '.join(strangers[:3])}; "
-            "move it away, or name another place"
+            expected=f"an older student and nothing else in {out}",
+            got=", ".join(foreign[:3]),
+            hint="move it away, or name another path",
         )
 
 
 def write_folder(
-    out: Path, write_tower: Callable[[Path], object], teacher: Encoder, told: Mapping[str, object]
+    out: Path, write_tower: Callable[[Path], object], teacher: Encoder, metadata: Mapping[str, object]
 ) -> None:
-    """Write the folder `out`, replacing an older student there; `told` are further facts to keep in it.
+    """Write the folder `out`, replacing an older student; `metadata` is added to its `student.json`.
 
-    `write_tower` writes the text tower to the path that it is given. Raises whatever it raises, InputError
-    where something else is at `out`, StorageError when the disk refuses; what was there stays then.
+    `write_tower` writes the text tower to a path. Raises its errors, InputError if `out` is something else,
+    and StorageError if the folder cannot be written; after an error, the older student is still there.
     """
-    check_place(out)
+    check_replaceable(out)
     draft, old = (out.with_name(f".{out.name}.{secrets.token_hex(8)}.tmp") for _ in range(2))
     try:
         draft.mkdir(parents=True)
         (draft / "onnx").mkdir()
         write_tower(draft / "onnx/text_model.onnx")
-        teacher.tokens.save(draft / "tokenizer.json")
-        for name, content in _settings(teacher, told).items():
+        teacher.text.tokenizer.save(draft / "tokenizer.json")
+        for name, content in _settings(teacher, metadata).items():
             (draft / name).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-        check_place(out)
+        check_replaceable(out)
         if out.exists():
             out.rename(old)
         draft.rename(out)
@@ -89,15 +90,15 @@ def _remove_student(folder: Path) -> None:
     with suppress(OSError):
         for name in _FILES:
             (folder / name).unlink(missing_ok=True)
-        for place in (folder / "onnx", folder):
-            place.rmdir()
+        for directory in (folder / "onnx", folder):
+            directory.rmdir()
 
 
-def note(out: Path, told: Mapping[str, object]) -> None:
-    """Keep further facts in the `student.json` of a student. Raises StorageError when the disk refuses."""
+def update_metadata(out: Path, metadata: Mapping[str, object]) -> None:
+    """Add fields to the `student.json` of a student. Raises StorageError if it cannot be written."""
     path = out / STUDENT
     try:
-        content = json.dumps({**json.loads(path.read_text("utf-8")), **told}, indent=1) + "\n"
+        content = json.dumps({**json.loads(path.read_text("utf-8")), **metadata}, indent=1) + "\n"
         with atomic_file(path) as file:
             file.write(content.encode())
     except OSError as error:
@@ -105,25 +106,32 @@ def note(out: Path, told: Mapping[str, object]) -> None:
 
 
 def write_text_tower(path: Path, weights: Weights, dim: int) -> int:
-    """Write `input_ids`, `attention_mask` int64 (N, L) → `text_embeds` float32 (N, dim); its bytes."""
+    """Write `input_ids`, `attention_mask` int64 (N, L) → `text_embeds` float32 (N, dim).
+
+    Returns the size in bytes.
+    """
     graph = Graph("snapseek student: text tower")
     ids = graph.input("input_ids", "int64", ["N", "L"])
     mask = graph.op("Cast", graph.input("attention_mask", "int64", ["N", "L"]), to=TensorProto.FLOAT)
     return graph.write(path, weights.add_to(graph, ids, mask), STUDENT_OUTPUT, dim, "see student.json")
 
 
-def _settings(teacher: Encoder, told: Mapping[str, object]) -> dict[str, dict[str, object]]:
-    tokens = teacher.tokens
-    wording: dict[str, object] = {"context_length": tokens.context_length, "vocab_size": tokens.size}
+def _settings(teacher: Encoder, metadata: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    tokens = teacher.text.tokenizer
+    text_config: dict[str, object] = {"context_length": tokens.context_length, "vocab_size": tokens.size}
     if tokens.clean in _CLEANING:
-        wording["tokenizer_kwargs"] = {"clean": _CLEANING[tokens.clean]}
-    source = teacher.teacher  # a student's student answers in the first teacher's space
-    named = {
+        text_config["tokenizer_kwargs"] = {"clean": _CLEANING[tokens.clean]}
+    source = teacher.teacher  # the student of a student shares the first teacher's space
+    origin = {
         "name": source.name if source else teacher.name,
         "fingerprint": source.fingerprint if source else teacher.fingerprint,
     }
     return {
-        STUDENT: {"teacher": named, **told},
-        "config.json": {"model_type": "snapseek_student", "projection_dim": teacher.dim, "text_cfg": wording},
-        "tokenizer_config.json": tokens.marks(),
+        STUDENT: {"teacher": origin, **metadata},
+        "config.json": {
+            "model_type": "snapseek_student",
+            "projection_dim": teacher.dim,
+            "text_cfg": text_config,
+        },
+        "tokenizer_config.json": tokens.special_tokens(),
     }

@@ -1,4 +1,4 @@
-"""Pictures: opened, turned upright, made small.
+"""Decode pictures, resize them, and make previews.
 
 `formats` detects a format from the first bytes of a file, `decode` reads it, `color_modes` converts every
 pixel layout to RGB, `resize` makes it smaller, `preview` encodes it in at most 500 bytes.

@@ -1,7 +1,7 @@
-"""A file or bytes made into an upright RGB picture, or into one sentence that says why not.
+"""Decode a file or bytes to an upright RGB picture.
 
-`open_image` is the only door: nothing that a decoder raises passes it except as `PictureError`. The size
-is checked from the header before any pixel is decoded, and Pillow's process-wide settings are left alone.
+`open_image` turns every error of a decoder into a `PictureError`. It checks the size in the header before it
+decodes pixels, and leaves the process-wide settings of Pillow alone.
 """
 
 import io
@@ -22,19 +22,18 @@ from snapseek.images.formats import HEAD_BYTES, ImageFormat, describe_unknown, f
 from snapseek.metadata import ImageMetadata, MetadataBlocks, embedded_metadata
 
 MAX_FILE_BYTES = 512 * 2**20
-"""Files above this are refused unread."""
+"""Larger files are rejected before they are read."""
 
 MAX_DECODED_PIXELS = 200_000_000
-"""Pictures that would be larger than this in memory (600 MB as RGB) are refused; the largest phone
-sensors give 200 megapixels. TIFF and GIF meet a bound of Pillow's own, at 179 megapixels."""
+"""Maximum size in memory (600 MB as RGB); the largest phone sensors have 200 megapixels. For TIFF and GIF,
+Pillow has a bound of its own at 179 megapixels."""
 
 MAX_HEADER_PIXELS = 1_000_000_000
-"""A JPEG that is shrunk while it is read may be larger than MAX_DECODED_PIXELS, but not than this:
-every one of its blocks is still visited."""
+"""Maximum size of a JPEG that is downscaled while it is decoded: all its blocks are still read."""
 
 DRAFT_FACTOR = 2
-"""How much larger than asked a JPEG stays when it is shrunk while it is read, so that the resize that
-follows decides what the picture looks like."""
+"""A JPEG is downscaled during decoding to no less than this multiple of the target size, so that the resize
+afterwards determines the quality."""
 
 _ORIENTATION_TAG = 0x0112
 _IPTC_RESOURCE = 0x0404
@@ -48,17 +47,27 @@ _UPRIGHT_BY = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_LYING = frozenset({5, 6, 7, 8})
+_SWAPS_SIDES = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
-    """A picture in memory.
+    """A decoded picture.
 
-    `image` is RGB, upright and without metadata; it may be smaller than the original when `min_side` was
-    given. `width` and `height` are those of the upright original in pixels, `size_bytes` is the length of
-    the file, `media_type` what a server calls it ("image/jpeg"), `kind` the word for it ("jpeg"). `facts` is
-    what the file says of itself.
+    Attributes
+    ----------
+    image
+        The upright RGB picture, without metadata; smaller than the original if `min_side` was passed.
+    width, height
+        Size of the upright original, in pixels.
+    media_type
+        The media type, such as `image/jpeg`.
+    size_bytes
+        Size of the file.
+    kind
+        Lower-case name of the format, such as `jpeg`.
+    metadata
+        The embedded metadata.
     """
 
     image: Image.Image
@@ -71,14 +80,25 @@ class DecodedImage:
 
 
 def open_image(source: Path | bytes, *, min_side: int | None = None) -> DecodedImage:
-    """The picture in a file, or in bytes that were one.
+    """Decode a picture. Transparent pixels become white, and color profiles are ignored.
 
-    With `min_side` (pixels, at least 1), a JPEG is shrunk by 2, 4 or 8 while it is read, as long as both its
-    sides stay at least DRAFT_FACTOR times that; other kinds are always read whole. Of an animation the first
-    frame is taken. Transparent pixels become white; colour profiles are ignored.
+    Parameters
+    ----------
+    source
+        A path, or the content of a file. Of an animation, the first frame is decoded.
+    min_side
+        Side in pixels, at least 1. A JPEG is downscaled by 2, 4 or 8 during decoding as long as both sides
+        keep DRAFT_FACTOR times that; other formats are decoded in full size.
 
-    Raises:
-        PictureError: the reason why the picture cannot be read, without its name.
+    Returns
+    -------
+    DecodedImage
+        The picture and its metadata.
+
+    Raises
+    ------
+    PictureError
+        If the picture cannot be read; the message does not contain its name.
     """
     if isinstance(source, bytes):
         return _decode(io.BytesIO(source), _checked_size(len(source)), min_side)
@@ -88,16 +108,16 @@ def open_image(source: Path | bytes, *, min_side: int | None = None) -> DecodedI
             return _decode(file, size_bytes, min_side)
     except OSError as error:
         raise PictureError(_file_reason(error)) from error
-    except ValueError as error:  # a path with a NUL in it
-        raise PictureError("the file's name is not one that this system can open") from error
+    except ValueError as error:  # a path with a NUL character
+        raise PictureError("the name of the file is not valid on this system") from error
 
 
 def _regular_file_size(path: Path) -> int:
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
-        raise PictureError("expected a file, found a folder")
+        raise PictureError(expected="a file", got="a folder")
     if not stat.S_ISREG(status.st_mode):
-        raise PictureError("expected an ordinary file, found a device, a socket or a pipe")
+        raise PictureError(expected="a regular file", got="a device, a socket or a pipe")
     return status.st_size
 
 
@@ -106,36 +126,38 @@ def _checked_size(size_bytes: int) -> int:
         raise PictureError("the file is empty")
     if size_bytes > MAX_FILE_BYTES:
         found, bound = size_bytes / 2**20, MAX_FILE_BYTES // 2**20
-        raise PictureError(f"the file has {found:.0f} MiB, and pictures of at most {bound} MiB are read")
+        raise PictureError(f"the file has {found:.0f} MiB, and the limit is {bound} MiB")
     return size_bytes
 
 
 def _decode(file: IO[bytes], size_bytes: int, min_side: int | None) -> DecodedImage:
-    kind = _kind_of(file)
+    image_format = _detect_format(file)
     try:
-        opened = kind.open(file)
+        opened = image_format.open(file)
         picture, (width, height) = _load(opened, min_side)
-        facts = embedded_metadata(_metadata(opened))
+        metadata = embedded_metadata(_metadata_blocks(opened))
         image = to_rgb(picture)
     except PictureError:
         raise
     except Exception as error:
-        # Decoders raise whatever their C code or a bad offset leads to. One bad file must not stop an index.
-        raise PictureError(_damage_reason(error, kind)) from error
-    return DecodedImage(image, width, height, kind.media_type, size_bytes, kind.name.lower(), facts)
+        # A decoder may raise anything. One bad file must not stop indexing.
+        raise PictureError(_damage_reason(error, image_format)) from error
+    return DecodedImage(
+        image, width, height, image_format.media_type, size_bytes, image_format.name.lower(), metadata
+    )
 
 
-def _kind_of(file: IO[bytes]) -> ImageFormat:
+def _detect_format(file: IO[bytes]) -> ImageFormat:
     head = file.read(HEAD_BYTES)
     file.seek(0)
-    kind = find_format(head)
-    if kind is None:
-        raise PictureError(f"expected {format_names()}, found {describe_unknown(head)}")
-    return kind
+    image_format = find_format(head)
+    if image_format is None:
+        raise PictureError(expected=format_names(), got=describe_unknown(head))
+    return image_format
 
 
 def _load(picture: ImageFile, min_side: int | None) -> tuple[Image.Image, tuple[int, int]]:
-    """The decoded upright picture and the (width, height) of its upright original."""
+    """Return the upright picture, and the (width, height) of the upright original."""
     width, height = picture.size
     _check_pixels(width * height, MAX_HEADER_PIXELS)
     if min_side is not None and isinstance(picture, JpegImageFile):
@@ -143,14 +165,14 @@ def _load(picture: ImageFile, min_side: int | None) -> tuple[Image.Image, tuple[
     _check_pixels(_pixels_in_memory(picture, width * height), MAX_DECODED_PIXELS)
     picture.load()
     orientation = _orientation(picture)
-    if orientation in _LYING:
+    if orientation in _SWAPS_SIDES:
         width, height = height, width
     upright = picture.transpose(_UPRIGHT_BY[orientation]) if orientation in _UPRIGHT_BY else picture
     return upright, (width, height)
 
 
 def _pixels_in_memory(picture: ImageFile, header_pixels: int) -> int:
-    """Pixels that reading will hold; a progressive JPEG is held whole however much it is shrunk."""
+    """Return the pixels that decoding holds; a progressive JPEG is held in full size."""
     progressive = "progressive" in picture.info
     return header_pixels if progressive else picture.width * picture.height
 
@@ -158,14 +180,14 @@ def _pixels_in_memory(picture: ImageFile, header_pixels: int) -> int:
 def _check_pixels(pixels: int, bound: int) -> None:
     if pixels > bound:
         raise PictureError(
-            f"the picture has {pixels / 1e6:.0f} megapixels, and at most {bound / 1e6:.0f} are read"
+            f"the picture has {pixels / 1e6:.0f} megapixels, and the limit is {bound / 1e6:.0f}"
         )
 
 
 def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation, 1 (upright) when there is none or it cannot be read.
+    """Return the EXIF orientation, 1 (upright) if it is missing or damaged.
 
-    Asked for after the pixels are loaded: Pillow turns TIFF itself and then removes the tag.
+    Call it after the pixels are loaded: Pillow rotates TIFF itself, and then removes the tag.
     """
     try:
         value = picture.getexif().get(_ORIENTATION_TAG, 1)
@@ -174,8 +196,8 @@ def _orientation(picture: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _metadata(picture: ImageFile) -> MetadataBlocks:
-    """The blocks of metadata in an opened file; asked for after the pixels, where PNG may keep them."""
+def _metadata_blocks(picture: ImageFile) -> MetadataBlocks:
+    """Return the metadata blocks of a file. Call it after the pixels are loaded, which PNG may precede."""
     xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp")
     photoshop = picture.info.get("photoshop")
     iptc = photoshop.get(_IPTC_RESOURCE) if isinstance(photoshop, dict) else None
@@ -188,26 +210,26 @@ def _metadata(picture: ImageFile) -> MetadataBlocks:
 
 def _file_reason(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "the file is not there any more"
+        return "the file does not exist any more"
     if isinstance(error, PermissionError):
-        return "permission to read the file was refused"
+        return "the file cannot be read: permission denied"
     return f"the file cannot be read: {os.strerror(error.errno) if error.errno else error}"
 
 
-def _damage_reason(error: Exception, kind: ImageFormat) -> str:
-    """What went wrong inside a decoder, in plain words."""
+def _damage_reason(error: Exception, image_format: ImageFormat) -> str:
+    """Return the reason for an error of a decoder, in plain words."""
     if isinstance(error, MemoryError):
         return "there is not enough memory to decode the picture"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return "the picture has more pixels than Pillow agrees to decode"
+        return "the picture has more pixels than Pillow decodes"
     if isinstance(error, OSError) and error.errno:
         return f"the file cannot be read: {os.strerror(error.errno)}"
-    if _is_cut_short(error):
-        return f"the {kind.name} file ends before the picture does: it was not copied or saved completely"
-    return f"the {kind.name} data is damaged or of an unusual kind: {_first_line(error)}"
+    if _is_truncated(error):
+        return f"the {image_format.name} file is truncated: it was not copied or saved completely"
+    return f"the {image_format.name} data is damaged or not supported: {_first_line(error)}"
 
 
-def _is_cut_short(error: Exception) -> bool:
+def _is_truncated(error: Exception) -> bool:
     words = str(error).lower()
     return isinstance(error, EOFError) or "truncated" in words or _is_unfinished_stream(error)
 

@@ -1,8 +1,8 @@
-"""Which kind of picture a file is, told from its first bytes and never from its name.
+"""Detect the format of a picture by its first bytes; its name does not count.
 
-Only the kinds listed here are opened: each further decoder is one more piece of C code that a hostile
-file could reach. Classes are called directly instead of `Image.open`, because that looks at process-wide
-settings (registered plugins, `MAX_IMAGE_PIXELS`) which belong to the host program.
+Only these formats are opened, because each decoder is C code that a malicious file could attack. The plugin
+classes of Pillow are called directly: `Image.open` depends on process-wide settings (registered plugins,
+`MAX_IMAGE_PIXELS`), which belong to the host program.
 """
 
 from collections.abc import Callable
@@ -21,16 +21,16 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 HEAD_BYTES = 64
-"""How much of a file is enough to tell its kind."""
+"""Number of bytes at the start of a file that detection needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFormat:
-    """One kind of picture: its name, its media type, how it begins, and the class that opens it."""
+    """A picture format: name, media type, test of the first bytes, and function that opens a file."""
 
     name: str
     media_type: str
-    begins: Callable[[bytes], bool]
+    matches: Callable[[bytes], bool]
     open: Callable[[IO[bytes]], ImageFile]
 
 
@@ -43,7 +43,7 @@ def _is_webp(head: bytes) -> bool:
 
 
 def _brands(head: bytes) -> set[bytes]:
-    """The brands of an ISO media file's first box; empty when it is not one."""
+    """Return the brands in the first box of an ISO media file; empty for other files."""
     if head[4:8] != b"ftyp":
         return set()
     box = head[: int.from_bytes(head[:4], "big")]
@@ -59,13 +59,13 @@ def _is_heic(head: bytes) -> bool:
 
 
 def _open_heic(file: IO[bytes]) -> ImageFile:
-    from pillow_heif import HeifImageFile  # optional, and only those who have such pictures wait for it
+    from pillow_heif import HeifImageFile  # optional and slow to import
 
     opened: ImageFile = HeifImageFile(file)  # type: ignore[no-untyped-call]
     return opened
 
 
-_ALL_KINDS = (
+_ALL_FORMATS = (
     ImageFormat("JPEG", "image/jpeg", _starts(b"\xff\xd8\xff"), JpegImageFile),
     ImageFormat("PNG", "image/png", _starts(b"\x89PNG\r\n\x1a\n"), PngImageFile),
     ImageFormat("GIF", "image/gif", _starts(b"GIF87a", b"GIF89a"), GifImageFile),
@@ -77,19 +77,19 @@ _ALL_KINDS = (
 )
 
 
-def _can_be_opened(kind: ImageFormat) -> bool:
-    if kind.name == "HEIC":
+def _can_be_opened(image_format: ImageFormat) -> bool:
+    if image_format.name == "HEIC":
         return find_spec("pillow_heif") is not None
-    return kind.name not in {"WebP", "AVIF"} or bool(features.check(kind.name.lower()))
+    return image_format.name not in {"WebP", "AVIF"} or bool(features.check(image_format.name.lower()))
 
 
-FORMATS = tuple(kind for kind in _ALL_KINDS if _can_be_opened(kind))
-"""The kinds that are opened: JPEG, PNG, GIF, TIFF, BMP, WebP and AVIF when Pillow was built with them, and
-HEIC when pillow-heif is installed."""
+FORMATS = tuple(image_format for image_format in _ALL_FORMATS if _can_be_opened(image_format))
+"""The supported formats: JPEG, PNG, GIF, TIFF, BMP; WebP and AVIF if Pillow was built with them; HEIC if
+pillow-heif is installed."""
 
-_STRANGERS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
+_UNSUPPORTED: tuple[tuple[Callable[[bytes], bool], str], ...] = (
     (lambda head: b"<svg" in head or head.lstrip().startswith(b"<?xml"), "an SVG or XML drawing"),
-    (_is_heic, 'a HEIC photograph, which pip install "snapseek[heic]" lets you read'),
+    (_is_heic, 'a HEIC photograph (install support with: pip install "snapseek[heic]")'),
     (_starts(b"\xff\x0a", b"\0\0\0\x0cJXL "), "a JPEG XL picture"),
     (_starts(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000 picture"),
     (_starts(b"8BPS"), "a Photoshop document"),
@@ -105,16 +105,16 @@ def _looks_like_text(head: bytes) -> bool:
 
 
 def find_format(head: bytes) -> ImageFormat | None:
-    """The kind of the file that begins with `head` (its first HEAD_BYTES bytes), None for an unknown one."""
-    return next((kind for kind in FORMATS if kind.begins(head)), None)
+    """Return the format of a file by its first HEAD_BYTES bytes, None if it is not supported."""
+    return next((image_format for image_format in FORMATS if image_format.matches(head)), None)
 
 
 def describe_unknown(head: bytes) -> str:
-    """What the user will recognise a file of no supported kind as, for example "a PDF document"."""
-    return next((name for matches, name in _STRANGERS if matches(head)), "an unknown kind of file")
+    """Return what an unsupported file is, such as "a PDF document"."""
+    return next((name for matches, name in _UNSUPPORTED if matches(head)), "an unknown type of file")
 
 
 def format_names() -> str:
-    """The supported kinds as a list for a sentence: "JPEG, PNG, GIF, TIFF or BMP"."""
-    *others, last = (kind.name for kind in FORMATS)
+    """Return the supported formats as part of a sentence: "JPEG, PNG, GIF, TIFF or BMP"."""
+    *others, last = (image_format.name for image_format in FORMATS)
     return f"{', '.join(others)} or {last}"

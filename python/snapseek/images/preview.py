@@ -1,13 +1,13 @@
-"""A recognisable picture in at most 500 bytes, and the one colour it begins with.
+"""Make previews: WebP pictures of at most 500 bytes, and a mean color.
 
-A preview is a lossy WebP. Its bytes are shared between many pixels and faithful ones. What is best was
-measured on the demo pictures as structural similarity (see tests/support/structural_similarity.py) to the
-original at 256 pixels:
+A preview trades resolution against compression quality. The settings were chosen on the demo pictures by the
+structural similarity (see tests/support/structural_similarity.py) to the original at 256 pixels:
 
-* the side depends on the picture: a calm one carries 144 pixels, a busy one 64. One trial encoding tells
-  which (`_SIDE_BY_TRIAL`): 0.681 on average, against 0.674 for the best fixed side, 80, and 0.668 for 64;
-* light sharpening undoes part of the blur of enlarging and is worth 0.005;
-* libwebp's method 4 beats 6 here: 6 saves bytes, but more likeness than bytes.
+* The side depends on the picture: 144 pixels for a smooth one, 64 for a detailed one. The size of a trial
+  encoding decides (`_SIDE_BY_TRIAL`): 0.681 on average, against 0.674 for the best fixed side, 80, and 0.668
+  for 64.
+* Light sharpening compensates part of the blur of upscaling, and gains 0.005.
+* Method 4 of libwebp beats method 6 here: 6 saves bytes, but loses more similarity than these bytes buy.
 """
 
 import io
@@ -19,12 +19,12 @@ from PIL import Image, ImageFilter
 from snapseek.images.resize import fit_side
 
 MAX_PREVIEW_BYTES = 500
-"""The whole file, RIFF header included."""
+"""Maximum size of the file, with its RIFF header."""
 
-_ENOUGH_BYTES = 488
-"""A preview that fits is not searched further once it is this long."""
+_GOOD_BYTES = 488
+"""The search for a higher quality stops at a preview of this size."""
 
-_AIM_BYTES = 492
+_TARGET_BYTES = 492
 
 _WORK_SIDE = 256
 _TRIAL_SIDE = 64
@@ -35,30 +35,30 @@ _METHOD = 4
 _SHARPEN = ImageFilter.UnsharpMask(radius=0.7, percent=60, threshold=0)
 _BEST_QUALITY = 100
 
-# How long a preview becomes, fitted on the demo pictures: bytes ~ side ** 1.14 * (quality + 4) ** 0.43,
-# and 1.16 times that because the trial is not sharpened.
+# Size of a preview, fitted on the demo pictures: bytes ~ side ** 1.14 * (quality + 4) ** 0.43, and 1.16
+# times that because the trial is not sharpened.
 _SIDE_POWER, _QUALITY_POWER, _QUALITY_SHIFT, _SHARPENED = 1.14, 0.43, 4.0, 1.16
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A WebP file of at most MAX_PREVIEW_BYTES, and the picture's mean colour as "#rrggbb"."""
+    """A WebP file of at most MAX_PREVIEW_BYTES, and the mean color as "#rrggbb"."""
 
     data: bytes
     color: str
 
 
 def make_preview(image: Image.Image) -> Preview:
-    """The preview of an RGB picture of any size and shape; it is never larger than the picture itself."""
+    """Return the preview of an RGB picture of any size; it is never enlarged."""
     work = image.reduce(max(1, max(image.size) // _WORK_SIDE))
     return Preview(_best_webp(work), mean_color(work))
 
 
 def mean_color(image: Image.Image) -> str:
-    """The plain mean of an RGB picture's stored values as "#rrggbb".
+    """Return the mean of the stored values of an RGB picture as "#rrggbb".
 
-    Not the mean of light: browsers shrink pictures by their stored values too, so this is the colour that the
-    preview has from far away, and nothing flashes when the one replaces the other.
+    It is not the mean in linear light: browsers downscale stored values too, so that the preview replaces a
+    tile of this color without a flash.
     """
     red, green, blue = image.resize((1, 1), Image.Resampling.BOX).tobytes()
     return f"#{red:02x}{green:02x}{blue:02x}"
@@ -75,39 +75,39 @@ def _best_webp(work: Image.Image) -> bytes:
 
 
 def _sides(trial_bytes: int) -> Iterator[int]:
-    """The long sides to try: first the best guess, then smaller ones for pictures that are all noise."""
+    """Yield the long sides to try: the best estimate, then smaller ones for very noisy pictures."""
     first = next((side for bound, side in _SIDE_BY_TRIAL if trial_bytes <= bound), _LAST_SIDES[0])
     yield first
     yield from (side for side in _LAST_SIDES if side < first)
 
 
 def _first_quality(trial_bytes: int, side: int) -> float:
-    """The quality at which a picture with this trial should take _AIM_BYTES at this side."""
+    """Return the quality that should give _TARGET_BYTES at this side, by the trial."""
     expected = trial_bytes * _SHARPENED * (side / _TRIAL_SIDE) ** _SIDE_POWER
-    return _quality_for_aim(_TRIAL_QUALITY, expected)
+    return _quality_for_target(_TRIAL_QUALITY, expected)
 
 
-def _quality_for_aim(quality: float, size_bytes: float) -> float:
-    """The quality that should give _AIM_BYTES when `quality` gives `size_bytes`."""
-    growth: float = (_AIM_BYTES / size_bytes) ** (1 / _QUALITY_POWER)
+def _quality_for_target(quality: float, size_bytes: float) -> float:
+    """Return the quality that should give _TARGET_BYTES when `quality` gives `size_bytes`."""
+    growth: float = (_TARGET_BYTES / size_bytes) ** (1 / _QUALITY_POWER)
     return (quality + _QUALITY_SHIFT) * growth - _QUALITY_SHIFT
 
 
 def _largest_fitting(small: Image.Image, guess: float) -> bytes | None:
-    """The WebP of the highest quality that fits, or nearly that; None when not even quality 0 fits.
+    """Return the WebP of nearly the highest quality that fits; None if not even quality 0 fits.
 
-    Each try narrows the range and says where to look next; two or three do.
+    Each encoding narrows the range and refines the estimate; two or three are enough.
     """
     fits: bytes | None = None
     low, high = -1, _BEST_QUALITY + 1
-    while high - low > 1 and len(fits or b"") < _ENOUGH_BYTES:
+    while high - low > 1 and len(fits or b"") < _GOOD_BYTES:
         quality = round(min(max(guess, low + 1), high - 1))
         data = _webp(small, quality)
         if len(data) <= MAX_PREVIEW_BYTES:
             fits, low = data, quality
         else:
             high = quality
-        guess = _quality_for_aim(quality, len(data))
+        guess = _quality_for_target(quality, len(data))
     return fits
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from snapseek.errors import InputError, LibraryBusyError, StorageError
 from snapseek.library.indexing.sync import SyncReport
 from snapseek.library.library import Library
-from snapseek.sources.folder import is_passed_over
+from snapseek.sources.folder import is_skipped
 
 _QUIET_MS = 500
 """A burst ends after so long without a change ..."""
@@ -158,4 +158,4 @@ def _matters(path: Path, folders: Sequence[Path], library: Path) -> bool:
     if path.is_relative_to(library):
         return False
     within = [path.relative_to(folder) for folder in folders if path.is_relative_to(folder)]
-    return any(not any(map(is_passed_over, parts.parts)) for parts in within)
+    return any(not any(map(is_skipped, parts.parts)) for parts in within)

@@ -1,13 +1,13 @@
-"""What is known of a picture besides its pixels: when, where and with what it was taken, and its words.
+"""Metadata of a picture: when, where and with which camera it was taken, title, caption and tags.
 
-    from snapseek.metadata import Facts, Metadata, read_metadata
+    from snapseek.metadata import MetadataBlocks, embedded_metadata
 
-    facts = read_metadata(Metadata(exif=picture.getexif(), xmp=b"<x:xmpmeta ...", iptc=b"..."))
-    facts.taken, facts.camera, facts.latitude, facts.tags
+    metadata = embedded_metadata(MetadataBlocks(exif=picture.getexif(), xmp=b"<x:xmpmeta ...", iptc=b"..."))
+    metadata.taken, metadata.camera, metadata.latitude, metadata.tags
 
-`exif` reads the camera's numbers, `xmp` the XML that programs write (hardened: no document type, no entity,
-bounded), `iptc` the older block that press programs write. Each takes what is there and says nothing of what
-is broken: no picture is lost for its metadata. Nothing here opens a file.
+`exif` reads the fields of the camera, `xmp` the XML of photo programs (untrusted, so bounded, and without
+document types and entities), `iptc` the older binary block of press programs. Each skips damaged fields, so
+that bad metadata never makes a picture unreadable. Nothing here opens a file.
 """
 
 from snapseek.metadata.embedded import MetadataBlocks, embedded_metadata

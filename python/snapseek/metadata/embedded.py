@@ -1,4 +1,4 @@
-"""All that a picture's own file says of it, the blocks brought together."""
+"""Metadata embedded in a picture file: EXIF, XMP and IPTC merged."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TypeVar
 from PIL import Image
 
 from snapseek.metadata.exif import read_exif
-from snapseek.metadata.image_metadata import NOTHING, ImageMetadata
+from snapseek.metadata.image_metadata import NO_METADATA, ImageMetadata
 from snapseek.metadata.iptc import read_iptc
 from snapseek.metadata.xmp import read_xmp
 
@@ -24,29 +24,30 @@ class MetadataBlocks:
 
 
 def embedded_metadata(metadata: MetadataBlocks) -> ImageMetadata:
-    """The facts in all blocks: people's words before the camera's, the camera's numbers before programs'."""
-    exif = _or_nothing(read_exif, metadata.exif)
-    xmp = _or_nothing(read_xmp, metadata.xmp)
-    iptc = _or_nothing(read_iptc, metadata.iptc)
-    words = xmp.merged_with(iptc).merged_with(exif)
-    numbers = exif.merged_with(xmp)
+    """Merge the metadata of all blocks.
+
+    Texts of XMP and IPTC override those of EXIF; time, camera and location of EXIF override those of XMP.
+    """
+    exif = _read_or_skip(read_exif, metadata.exif)
+    xmp = _read_or_skip(read_xmp, metadata.xmp)
+    iptc = _read_or_skip(read_iptc, metadata.iptc)
+    texts = xmp.merged_with(iptc).merged_with(exif)
+    fields = exif.merged_with(xmp)
     return ImageMetadata(
-        taken=numbers.taken,
-        camera=numbers.camera,
-        latitude=numbers.latitude,
-        longitude=numbers.longitude,
-        title=words.title,
-        caption=words.caption,
-        tags=words.tags,
+        taken=fields.taken,
+        camera=fields.camera,
+        latitude=fields.latitude,
+        longitude=fields.longitude,
+        title=texts.title,
+        caption=texts.caption,
+        tags=texts.tags,
     )
 
 
-def _or_nothing(read: Callable[[_In], ImageMetadata], block: _In | None) -> ImageMetadata:
+def _read_or_skip(read: Callable[[_In], ImageMetadata], block: _In | None) -> ImageMetadata:
     if not block:
-        return NOTHING
+        return NO_METADATA
     try:
         return read(block)
-    except (
-        Exception
-    ):  # metadata is of any program's making, and damaged metadata does not make a picture unreadable
-        return NOTHING
+    except Exception:  # damaged metadata of any program must not make a picture unreadable
+        return NO_METADATA

@@ -1,4 +1,4 @@
-"""What the camera wrote. Field names and numbers after CIPA DC-008 (Exif 2.32)."""
+"""Read EXIF, the metadata of the camera. Tag numbers are those of CIPA DC-008 (Exif 2.32)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from snapseek.metadata.image_metadata import ImageMetadata, parse_date
 _EXIF, _GPS = 0x8769, 0x8825
 _MAKE, _MODEL, _DATE = 0x010F, 0x0110, 0x0132
 _XP_TITLE, _XP_COMMENT, _XP_KEYWORDS = 0x9C9B, 0x9C9C, 0x9C9E
-# Each time with its zone and its fraction of a second: taken, digitized.
+# Tags of time, time zone and fraction of a second: of taking and of digitizing.
 _TIMES = ((0x9003, 0x9011, 0x9291), (0x9004, 0x9012, 0x9292))
 _DATE_ZONE = 0x9010
 _NOT_MODELS = frozenset({"", "unknown", "none", "n/a"})
@@ -21,12 +21,12 @@ Tags = Mapping[int, Any]
 
 
 def read_exif(exif: Image.Exif) -> ImageMetadata:
-    """The facts in EXIF; what is damaged is left out."""
+    """Return the metadata in EXIF; damaged fields are skipped."""
     main, details, gps = dict(exif), _directory(exif, _EXIF), _directory(exif, _GPS)
     return ImageMetadata.of(
         taken=_taken(main, details),
         camera=_camera(main),
-        place=_place(gps),
+        location=_location(gps),
         title=_wide(main.get(_XP_TITLE)),
         caption=_wide(main.get(_XP_COMMENT)),
         tags=(_wide(main.get(_XP_KEYWORDS)) or "").split(";"),
@@ -36,7 +36,7 @@ def read_exif(exif: Image.Exif) -> ImageMetadata:
 def _directory(exif: Image.Exif, number: int) -> Tags:
     try:
         return dict(exif.get_ifd(number))
-    except Exception:  # a wrong offset raises whatever it meets there
+    except Exception:  # a wrong offset raises any error
         return {}
 
 
@@ -48,7 +48,7 @@ def _taken(main: Tags, details: Tags) -> datetime | None:
 
 
 def _stamp(time: object, fraction: object, zone: object) -> str | None:
-    """One text of the three fields that a time has; a zone or fraction that cannot be read is left out."""
+    """Join time, fraction and zone to one text; an invalid fraction or zone is skipped."""
     text, part, offset = _text(time), _text(fraction), _text(zone)
     if not text:
         return None
@@ -58,7 +58,7 @@ def _stamp(time: object, fraction: object, zone: object) -> str | None:
 
 
 def _camera(main: Tags) -> str | None:
-    """Maker and model as one name: the model often begins with the maker already."""
+    """Return make and model as one name; the model often starts with the make already."""
     make, model = _text(main.get(_MAKE)), _text(main.get(_MODEL))
     if model.casefold() in _NOT_MODELS:
         model = ""
@@ -67,7 +67,7 @@ def _camera(main: Tags) -> str | None:
     return f"{make} {model}".strip() or None
 
 
-def _place(gps: Tags) -> tuple[float, float] | None:
+def _location(gps: Tags) -> tuple[float, float] | None:
     latitude, longitude = _degrees(gps.get(2)), _degrees(gps.get(4))
     if latitude is None or longitude is None:
         return None
@@ -76,14 +76,14 @@ def _place(gps: Tags) -> tuple[float, float] | None:
 
 
 def _degrees(value: object) -> float | None:
-    """Degrees, minutes and seconds, of which the last may be missing, as one number."""
+    """Return degrees from [degrees, minutes, seconds]; minutes and seconds are optional."""
     if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not 1 <= len(value) <= 3:
         return None
     try:
         parts = [float(part) for part in value]
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
-    total = sum(part / 60**place for place, part in enumerate(parts))
+    total = sum(part / 60**index for index, part in enumerate(parts))
     return total if math.isfinite(total) else None
 
 
@@ -94,7 +94,7 @@ def _text(value: object) -> str:
 
 
 def _wide(value: object) -> str | None:
-    """The texts that Windows writes are UTF-16."""
+    """Return a text of the XP tags, which Windows writes in UTF-16."""
     if isinstance(value, tuple) and all(isinstance(entry, int) and 0 <= entry < 256 for entry in value):
         value = bytes(value)
     return value.decode("utf-16-le", "replace").partition("\0")[0] if isinstance(value, bytes) else None

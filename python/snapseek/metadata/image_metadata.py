@@ -1,4 +1,4 @@
-"""The facts themselves, and the bounds that every one of them keeps."""
+"""Metadata of a picture, validated and bounded in size."""
 
 import math
 import re
@@ -23,10 +23,10 @@ _ISO_DATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ImageMetadata:
-    """What is known of a picture; None and () where nothing is.
+    """Metadata of a picture; None and () for unknown fields.
 
-    `taken` is in UTC: a clock without a time zone counts as if it showed UTC. `latitude` and `longitude` are
-    degrees, and there are both or none. Texts are short and on one line.
+    `taken` is in UTC; a time without a zone is read as UTC. `latitude` and `longitude` are degrees, and
+    either both known or both None. Texts have one line and a maximum length.
     """
 
     taken: datetime | None = None
@@ -38,7 +38,7 @@ class ImageMetadata:
     tags: tuple[str, ...] = ()
 
     def merged_with(self, other: "ImageMetadata") -> "ImageMetadata":
-        """These facts, and the other's where there is none; the tags of both."""
+        """Return this metadata with unknown fields taken from `other`, and the tags of both."""
         missing = {
             field.name: getattr(other, field.name)
             for field in fields(self)
@@ -52,13 +52,13 @@ class ImageMetadata:
         *,
         taken: datetime | None = None,
         camera: str | None = None,
-        place: tuple[float, float] | None = None,
+        location: tuple[float, float] | None = None,
         title: object = None,
         caption: object = None,
         tags: Iterable[object] = (),
     ) -> Self:
-        """Facts within their bounds from whatever was found; what cannot be one is left out."""
-        latitude, longitude = place if place and is_place(*place) else (None, None)
+        """Validate and truncate raw values; invalid ones become unknown fields."""
+        latitude, longitude = location if location and is_location(*location) else (None, None)
         return cls(
             taken=in_utc(taken),
             camera=clean_text(camera, MAX_CAMERA),
@@ -70,19 +70,19 @@ class ImageMetadata:
         )
 
 
-NOTHING = ImageMetadata()
+NO_METADATA = ImageMetadata()
 
 
-def clean_text(text: object, longest: int) -> str | None:
-    """A text on one line, cut at `longest` characters; None when nothing is left or it is no text."""
+def clean_text(text: object, max_length: int) -> str | None:
+    """Return the text on one line, truncated to `max_length`; None if it is empty or not a text."""
     if not isinstance(text, str):
         return None
-    plain = text[: 4 * longest].encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
-    return _BLANKS.sub(" ", plain).strip()[:longest].rstrip() or None
+    plain = text[: 4 * max_length].encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
+    return _BLANKS.sub(" ", plain).strip()[:max_length].rstrip() or None
 
 
 def clean_tags(tags: Iterable[object]) -> tuple[str, ...]:
-    """Each tag once, in order; whatever differs by case only is one."""
+    """Return the tags without duplicates, in order; case is ignored for comparison."""
     found: dict[str, str] = {}
     for tag in tags:
         text = clean_text(tag, MAX_TAG)
@@ -93,21 +93,21 @@ def clean_tags(tags: Iterable[object]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def is_place(latitude: float, longitude: float) -> bool:
-    """Whether these degrees are somewhere on the earth; both zero is how a place is said to be unknown."""
+def is_location(latitude: float, longitude: float) -> bool:
+    """Return whether the degrees are valid. (0, 0) is not, since programs write it for unknown."""
     are_numbers = math.isfinite(latitude) and math.isfinite(longitude)
     return are_numbers and abs(latitude) <= 90 and abs(longitude) <= 180 and (latitude, longitude) != (0, 0)
 
 
 def in_utc(when: datetime | None) -> datetime | None:
-    """The time in UTC; None for a year that no picture is of."""
+    """Return the time in UTC, None for a year outside of 1800 to 2199."""
     if when is None or when.year not in _YEARS:
         return None
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
 def parse_date(text: object) -> datetime | None:
-    """A date as EXIF, XMP and JSON write it: year and month at least, then as much as is there.
+    """Parse a date of EXIF, XMP or JSON: year and month, then any further parts.
 
     `2019:07:21 10:11:12`, `2019-07-21T10:11:12.5+02:00`, `2019-07`.
     """
@@ -125,7 +125,7 @@ def parse_date(text: object) -> datetime | None:
 
 
 def from_epoch(seconds: object) -> datetime | None:
-    """Seconds since 1970, as number or digits."""
+    """Return the time of seconds since 1970, passed as a number or a text."""
     try:
         return datetime.fromtimestamp(float(seconds), UTC)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""The block that press programs write: IPTC Information Interchange Model 4.2, records 1 and 2."""
+"""Read IPTC, the metadata of press programs: Information Interchange Model 4.2, records 1 and 2."""
 
 from collections import defaultdict
 
@@ -12,7 +12,7 @@ _UTF8 = b"\x1b%G"
 
 
 def read_iptc(block: bytes) -> ImageMetadata:
-    """Title, caption and keywords; reading ends where the block is damaged."""
+    """Return title, caption and keywords up to the first damaged field."""
     fields = _fields(block[:MAX_IPTC_BYTES])
     is_utf8 = _UTF8 in fields.get(_CHARSET, [])
     text = {
@@ -28,13 +28,13 @@ def read_iptc(block: bytes) -> ImageMetadata:
 
 def _fields(block: bytes) -> dict[tuple[int, int], list[bytes]]:
     found: defaultdict[tuple[int, int], list[bytes]] = defaultdict(list)
-    at = 0
-    while at + 5 <= len(block) and block[at] == _MARK:
-        size = int.from_bytes(block[at + 3 : at + 5], "big")
-        if size > 0x7FFF:  # a longer length follows; no text needs one
+    start = 0
+    while start + 5 <= len(block) and block[start] == _MARK:
+        size = int.from_bytes(block[start + 3 : start + 5], "big")
+        if size > 0x7FFF:  # an extended length, which no text needs
             break
-        found[block[at + 1], block[at + 2]].append(block[at + 5 : at + 5 + size])
-        at += 5 + size
+        found[block[start + 1], block[start + 2]].append(block[start + 5 : start + 5 + size])
+        start += 5 + size
     return found
 
 

@@ -1,8 +1,7 @@
-"""XMP: title, caption, keywords, time, camera and place out of XML that nobody vouches for.
+"""Read XMP: title, caption, keywords, time, camera and location from untrusted XML.
 
-Read by expat as it comes, element by element: nothing is built but the few texts that are wanted. A document
-type or an entity (with which a kilobyte becomes gigabytes) is refused, and so are blocks above MAX_XMP_BYTES
-and elements deeper than MAX_DEPTH.
+The XML is parsed as a stream by expat, and only the wanted texts are kept. Rejected are document types and
+entities (which expand a kilobyte to gigabytes), blocks above MAX_XMP_BYTES, and nesting above MAX_DEPTH.
 """
 
 import re
@@ -29,12 +28,12 @@ _DEGREES = re.compile(r"(\d{1,3})(?:,(\d{1,2}(?:\.\d{1,12})?))?(?:,(\d{1,2}(?:\.
 
 
 def read_xmp(block: bytes) -> ImageMetadata:
-    """The facts in a block of XMP. Raises ValueError when it is refused or is not XML."""
+    """Return the metadata in an XMP block. Raises ValueError if it is rejected or not XML."""
     values = _Reader().read(block)
     return ImageMetadata.of(
         taken=next((when for name in _TIMES for text in values[name] if (when := parse_date(text))), None),
         camera=_camera(values),
-        place=_place(values),
+        location=_location(values),
         title=next(iter(values[_TITLE]), None),
         caption=next(iter(values[_CAPTION]), None),
         tags=values[_TAGS],
@@ -42,7 +41,7 @@ def read_xmp(block: bytes) -> ImageMetadata:
 
 
 class _Reader:
-    """The texts of the wanted properties, whether written as attributes, as elements or as lists."""
+    """Collects the texts of wanted properties from attributes, elements and lists."""
 
     def __init__(self) -> None:
         self._values: defaultdict[str, list[str]] = defaultdict(list)
@@ -70,7 +69,7 @@ class _Reader:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._path) >= MAX_DEPTH:
-            raise ValueError("the XMP has elements within elements without end")
+            raise ValueError(f"the XMP is nested deeper than {MAX_DEPTH} elements")
         self._path.append(name)
         self._text.clear()
         self._is_default = attributes.get(f"{_XML} lang") == "x-default"
@@ -94,13 +93,13 @@ class _Reader:
 
 
 def _without_padding(block: bytes) -> bytes:
-    """Programs leave room for later changes behind the XML, which expat would call junk."""
+    """Remove padding after the XML, which programs write for later edits and expat rejects."""
     is_wide = block[:2] in (b"\xff\xfe", b"\xfe\xff")
     return block if is_wide else block.strip(b"\0 \t\r\n")
 
 
 def _refuse(*_: object) -> None:
-    raise ValueError("the XMP declares a document type or an entity, which no XMP needs: it is not read")
+    raise ValueError("the XMP declares a document type or an entity, which is not allowed")
 
 
 def _camera(values: dict[str, list[str]]) -> str | None:
@@ -110,15 +109,15 @@ def _camera(values: dict[str, list[str]]) -> str | None:
     return f"{make} {model}".strip() or None
 
 
-def _place(values: dict[str, list[str]]) -> tuple[float, float] | None:
+def _location(values: dict[str, list[str]]) -> tuple[float, float] | None:
     latitude, longitude = (_degrees(values.get(name, [])) for name in (_LATITUDE, _LONGITUDE))
     return None if latitude is None or longitude is None else (latitude, longitude)
 
 
 def _degrees(texts: list[str]) -> float | None:
-    """`48,51.39N` or `48,51,23.4N`."""
+    """Return degrees from `48,51.39N` or `48,51,23.4N`."""
     match = _DEGREES.fullmatch(texts[0].strip().replace(" ", "")) if texts else None
     if match is None:
         return None
-    total: float = sum(float(part or 0) / 60**place for place, part in enumerate(match.groups()[:3]))
+    total: float = sum(float(part or 0) / 60**index for index, part in enumerate(match.groups()[:3]))
     return -total if match[4] in "SW" else total

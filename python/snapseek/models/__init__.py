@@ -12,7 +12,7 @@ sample queries that an index is trained with. The starter model is in `starter/`
 
 import os
 
-# Before it is loaded, or ONNX Runtime tells its makers of every session: nothing leaves the machine.
+# Set before ONNX Runtime is loaded: it disables telemetry, so nothing leaves the machine.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from snapseek.models.encoder import Encoder

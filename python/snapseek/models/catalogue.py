@@ -1,7 +1,7 @@
-"""Models worth having, pinned: which files of which revision, and what each is good for.
+"""The catalogue of recommended models, with pinned files and revisions.
 
-Accuracy is that of the published weights: zero-shot ImageNet top-1, and COCO text-to-image recall at 1, both
-in per cent, as the makers or OpenCLIP give them. An int8 export is a little below its model.
+Accuracy is that of the published weights, as the authors or OpenCLIP report it: zero-shot ImageNet top-1 and
+COCO text-to-image recall at 1, both in percent. An int8 export is slightly below its model.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _CONFIGS = ("config.json", "tokenizer.json", "tokenizer_config.json", "preproces
 
 @dataclass(frozen=True)
 class Pin:
-    """One file of a repository, as far as it is known beforehand."""
+    """One file of a repository, with its size and checksum if they are pinned."""
 
     path: str
     size_bytes: int | None = None
@@ -22,7 +22,7 @@ class Pin:
 
 @dataclass(frozen=True)
 class Companion:
-    """Files that come from another repository: (place in the model's folder, file of the repository)."""
+    """Files from another repository: (path in the model's folder, file in the repository)."""
 
     repo: str
     revision: str
@@ -31,7 +31,7 @@ class Companion:
 
 @dataclass(frozen=True)
 class Entry:
-    """One model. `files` names files otherwise than its layout would, by the fields of `Layout`."""
+    """One model. `files` overrides the files of its layout, by the fields of `Layout`."""
 
     name: str
     repo: str
@@ -57,7 +57,7 @@ CATALOGUE = (
         "English",
         66.6,
         39.3,
-        "recommended: everyday photographs, quick on a CPU",
+        "recommended: everyday photographs, fast on a CPU",
         (
             Pin(
                 "text_model.onnx",
@@ -100,7 +100,7 @@ CATALOGUE = (
         "English",
         63.3,
         30.4,
-        "OpenAI's CLIP, for libraries that others made with it",
+        "OpenAI's CLIP, for existing libraries of that model",
         (Pin("onnx/text_model.onnx", 254_058_553), Pin("onnx/vision_model.onnx", 351_685_709)),
         files={"text_graph": "onnx/text_model.onnx", "image_graph": "onnx/vision_model.onnx"},
     ),
@@ -140,7 +140,7 @@ CATALOGUE = (
         "English",
         72.8,
         39.9,
-        "kinds of things, told apart finely; a text always costs 77 tokens",
+        "fine-grained categories; every text takes 77 tokens",
         (
             Pin("ViT-B-32-256-datacomp_s34b_b86k/textual.onnx"),
             Pin("ViT-B-32-256-datacomp_s34b_b86k/visual.onnx"),
@@ -226,5 +226,5 @@ CATALOGUE = (
 
 
 def find_entry(name: str) -> Entry | None:
-    """The entry of that name, or None."""
+    """Return the entry of that name, or None."""
     return next((entry for entry in CATALOGUE if entry.name == name), None)

@@ -1,10 +1,12 @@
-"""Where pictures come from. Each source is one file; none opens a picture, none knows a model or a library.
+"""Sources of pictures: folders, lists of URLs, archives, tables, and ready-made vectors.
 
-source = open_source(Path("holiday"))                   # a folder, a list of urls, an archive, a table
-for picture in source.read(source.find()):              # to embed, one by one; `find` alone only looks
-    picture.uri, picture.data or picture.path, picture.facts, picture.columns
+A source lists and reads pictures, and does not decode them.
 
-for file, blocks in find_embeddings(Path("laion")):     # vectors made elsewhere, some thousand rows at a time
+source = open_source(Path("holiday"))                   # a folder, a list of URLs, an archive or a table
+for picture in source.read(source.find()):              # `find` lists, `read` adds bytes and metadata
+    picture.uri, picture.data or picture.path, picture.metadata, picture.columns
+
+for file, blocks in find_embeddings(Path("laion")):     # vectors of another program, in blocks of 8,192 rows
     for block in blocks:
         block.vectors, block.records
 """

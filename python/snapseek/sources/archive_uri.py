@@ -1,9 +1,9 @@
-"""Addresses of pictures that are parts of a file, and the way back from an address to the bytes.
+"""URIs of pictures inside an archive or table, and reading the bytes that such a URI names.
 
     tar:///data/00000.tar!000000001.jpg         a member of an archive, by its name
     parquet:///data/train.parquet!image/17      a row of a table, from 0, in a column
 
-Only the two endings are looked into, so that no address leads to any other file.
+Only files with the suffixes .tar and .parquet are opened, so a URI cannot name any other file.
 """
 
 import os
@@ -20,22 +20,22 @@ TAR, PARQUET = "tar", "parquet"
 
 
 def member_uri(kind: str, path: Path, member: str) -> str:
-    """The address of a part of a file."""
+    """Return the URI of a member of an archive or table."""
     return f"{kind}://{_escaped(os.fsencode(path.absolute()))}!{_escaped(member.encode('utf-8', 'replace'))}"
 
 
 def is_member(uri: str) -> bool:
-    """Whether the address is one of a part of a file."""
+    """Return whether the URI names a member of an archive or table."""
     return uri.startswith((f"{TAR}:///", f"{PARQUET}:///"))
 
 
 def file_of(uri: str) -> Path:
-    """The file that an address leads into."""
+    """Return the archive or table that a URI names."""
     return Path(os.fsdecode(unquote_to_bytes(uri.partition("://")[2].partition("!")[0])))
 
 
 def read_member(uri: str) -> bytes:
-    """The bytes of a part of a file. Raises ItemNotFoundError when it is not there any more."""
+    """Return the bytes of a member. Raises ItemNotFoundError if it does not exist any more."""
     kind, path = uri.partition("://")[0], file_of(uri)
     name = unquote_to_bytes(uri.partition("!")[2]).decode("utf-8", "replace")
     try:
@@ -44,7 +44,7 @@ def read_member(uri: str) -> bytes:
         return _from_tar(path, name) if kind == TAR else _from_parquet(path, name)
     except (KeyError, IndexError, ValueError, OSError, tarfile.TarError, pa.ArrowException) as error:
         raise ItemNotFoundError(
-            f"'{name}' is not in {path.name} any more; only its preview is left"
+            expected=f"'{name}' in {path.name}", got="a changed or missing file", hint="use its preview"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Ready vectors with a table beside them: npy and parquet, as clip-retrieval and LAION lay them out."""
+"""Ready-made vectors with a table of metadata: npy and parquet, laid out like clip-retrieval and LAION."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows: vectors (n, dim) as they are in the file, and the record of each."""
+    """Vectors of shape (n, dim) in the dtype of the file, and the records of the same rows."""
 
     vectors: NDArray[np.float16] | NDArray[np.float32]
     records: pa.RecordBatch
@@ -34,7 +34,7 @@ class Block:
 
 @dataclass(frozen=True)
 class EmbeddingFile:
-    """A file of vectors with the table of the same rows."""
+    """A file of vectors, and the table of the same rows."""
 
     vectors: Path
     table: Path
@@ -44,18 +44,19 @@ class EmbeddingFile:
 
     @classmethod
     def open(cls, vectors: Path, table: Path) -> "EmbeddingFile":
-        """Look at the head of both. Raises InputError when one cannot be read or they do not fit."""
+        """Read both headers. Raises InputError if one is invalid or the numbers of rows differ."""
         rows, dim = _shape(vectors)
         parquet = _parquet(table)
         if parquet.metadata.num_rows != rows:
             raise InputError(
-                f"expected as many rows in {table} as in {vectors}, found {parquet.metadata.num_rows} and "
-                f"{rows}; one of them is not whole, or they do not belong together"
+                expected=f"as many rows in {table} as in {vectors}",
+                got=f"{parquet.metadata.num_rows} and {rows}",
+                hint="one of them is not whole, or they do not belong together",
             )
         return cls(vectors, table, rows, dim, _without_dictionaries(parquet.schema_arrow))
 
     def blocks(self, columns: TableColumns) -> Iterator[Block]:
-        """All rows, some thousands at a time. Raises InputError for damage."""
+        """Yield all rows in blocks of at most 8,192. Raises InputError for a damaged table."""
         if self.rows == 0:
             return
         vectors = np.load(self.vectors, mmap_mode="r", allow_pickle=False)
@@ -71,7 +72,7 @@ class EmbeddingFile:
 
 @dataclass(frozen=True)
 class Embeddings:
-    """The vectors of one folder, file by file."""
+    """All files of vectors in one folder."""
 
     folder: Path
     files: tuple[EmbeddingFile, ...]
@@ -83,12 +84,12 @@ class Embeddings:
 
     @property
     def dim(self) -> int:
-        """Dimension of a vector."""
+        """Number of dimensions of a vector."""
         return self.files[0].dim
 
     @cached_property
     def columns(self) -> TableColumns:
-        """The columns of all tables together. Raises InputError when one has two types that do not agree."""
+        """The columns of all tables. Raises InputError if a column has incompatible types."""
         merged = self.files[0].schema
         for file in self.files[1:]:
             try:
@@ -100,35 +101,48 @@ class Embeddings:
         try:
             return TableColumns.of(merged)
         except InputError as error:
-            raise InputError(f"{self.files[0].table} cannot be taken in: {error}") from error
+            raise InputError(f"{self.files[0].table} cannot be imported: {error}") from error
 
     def __iter__(self) -> Iterator[tuple[EmbeddingFile, Iterator[Block]]]:
-        """Each file with its rows."""
+        """Yield each file with its blocks."""
         for file in self.files:
             yield file, file.blocks(self.columns)
 
 
 def find_embeddings(folder: Path) -> Embeddings:
-    """The vectors in `folder`: `img_emb/*.npy`, or `*_emb_*.npy` of pictures, float16 or float32, (n, dim),
-    each with the parquet file of the same number in `metadata/` or beside it.
+    """Find the files of vectors in a folder. Only headers are read.
 
-    Raises InputError when there are none, a file has no partner or another number of rows, or the dimensions
-    differ; nothing but the heads of the files is read.
+    Parameters
+    ----------
+    folder
+        A folder with `img_emb/*.npy` or `*_emb_*.npy`, float16 or float32 of shape (n, dim). The parquet file
+        of the same number, in `metadata/` or in the folder itself, has one row per vector.
+
+    Returns
+    -------
+    Embeddings
+        The files in the order of their numbers.
+
+    Raises
+    ------
+    InputError
+        If there are none, a file has no counterpart, or the numbers of rows or dimensions differ.
     """
     root = folder.absolute()
     vectors = [path for path in _first(root, _VECTOR_PATTERNS) if not path.name.startswith("text")]
     if not vectors:
         raise InputError(
-            f"expected vectors in {folder}, such as img_emb/img_emb_0.npy with metadata/metadata_0.parquet; "
-            f"found {_found_instead(root)}"
+            expected=f"vectors in {folder}, such as img_emb/img_emb_0.npy with metadata/metadata_0.parquet",
+            got=_found_instead(root),
         )
     pairs = _pairs(vectors, _first(root, _TABLE_PATTERNS))
     files = tuple(EmbeddingFile.open(*pair) for pair in pairs)
     for file in files:
         if file.dim != files[0].dim:
             raise InputError(
-                f"expected vectors of {files[0].dim} numbers as in {files[0].vectors}, "
-                f"found {file.dim} in {file.vectors}; they are of different models"
+                expected=f"vectors of {files[0].dim} dimensions as in {files[0].vectors}",
+                got=f"{file.dim} in {file.vectors}",
+                hint="import vectors of one model at a time",
             )
     return Embeddings(root, files)
 
@@ -137,11 +151,11 @@ def _found_instead(root: Path) -> str:
     if not root.is_dir():
         return "a file; name the folder above img_emb and metadata" if root.exists() else "no such folder"
     others = sorted(path.relative_to(root).as_posix() for path in root.glob("**/*.npy"))[:3]
-    return f"none, only {', '.join(others)}: rename what is of pictures" if others else "none"
+    return f"none, only {', '.join(others)}: rename the vectors of pictures" if others else "none"
 
 
 def _first(root: Path, patterns: Sequence[str]) -> list[Path]:
-    """The files of the first pattern that has any."""
+    """Return the files of the first pattern that matches any."""
     for pattern in patterns:
         if found := sorted(path for path in root.glob(pattern) if path.is_file()):
             return found
@@ -149,7 +163,7 @@ def _first(root: Path, patterns: Sequence[str]) -> list[Path]:
 
 
 def _pairs(vectors: list[Path], tables: list[Path]) -> list[tuple[Path, Path]]:
-    """Each file of vectors with its table: by the last number in their names, or the only two there are."""
+    """Pair files of vectors and tables by the last number in their names, or as the only two files."""
     if len(vectors) == len(tables) == 1:
         return [(vectors[0], tables[0])]
     by_number, table_by_number = _by_number(vectors), _by_number(tables)
@@ -161,7 +175,7 @@ def _pairs(vectors: list[Path], tables: list[Path]) -> list[tuple[Path, Path]]:
 def _check_partners(paths: dict[int, Path], partners: dict[int, Path], what: str) -> None:
     for number, path in paths.items():
         if number not in partners:
-            raise InputError(f"expected a {what} with the number {number} to go with {path}, found none")
+            raise InputError(expected=f"a {what} with the number {number} to go with {path}", got="none")
 
 
 def _by_number(paths: list[Path]) -> dict[int, Path]:
@@ -169,34 +183,37 @@ def _by_number(paths: list[Path]) -> dict[int, Path]:
     for path in paths:
         match = _LAST_NUMBER.search(path.stem)
         if match is None:
-            raise InputError(f"expected a number in the name of each file, such as _0, found none in {path}")
+            raise InputError(expected="a number in the name of each file, such as _0", got=f"none in {path}")
         number = int(match[1])
         if number in found:
             raise InputError(
-                f"expected one file for each number, found {found[number]} and {path} for {number}"
+                expected="one file for each number", got=f"{found[number]} and {path} for {number}"
             )
         found[number] = path
     return found
 
 
 def _shape(path: Path) -> tuple[int, int]:
-    """Rows and dim of an npy file. Raises InputError unless all of (n, dim) float16 or float32 is there."""
+    """Return (n, dim) of an npy file. Raises InputError if it is truncated or not float16 or float32."""
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
             shape, _, dtype = _HEADERS[version](file)
             body_bytes = path.stat().st_size - file.tell()
-    except Exception as error:  # a head is Python source, and NumPy raises what its parser raises
+    except Exception as error:  # NumPy parses the header as Python, and raises any error of that
         raise InputError(
-            f"expected an npy file, found something else in {path}: {first_line(error)}"
+            expected="an npy file", got=f"something else in {path}: {first_line(error)}"
         ) from error
     if len(shape) != 2 or dtype.newbyteorder("=") not in (np.float16, np.float32):
         raise InputError(
-            f"expected float16 or float32 of shape (n, dim) in {path}, found {dtype} of {shape}; "
-            "write it anew with numpy.save(path, array.astype(numpy.float16))"
+            expected=f"float16 or float32 of shape (n, dim) in {path}",
+            got=f"{dtype} of {shape}",
+            hint="write it again with numpy.save(path, array.astype(numpy.float16))",
         )
     if body_bytes < shape[0] * shape[1] * dtype.itemsize:
-        raise InputError(f"{path} is cut short: {shape[0]} rows were promised, {body_bytes} bytes are there")
+        raise InputError(
+            f"{path} is truncated: its header says {shape[0]} rows, and it holds {body_bytes} bytes"
+        )
     return shape[0], shape[1]
 
 
@@ -204,11 +221,11 @@ def _parquet(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, memory_map=True)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"expected a parquet file, found something else in {path}: {error}") from error
+        raise InputError(expected="a parquet file", got=f"something else in {path}: {error}") from error
 
 
 def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
-    """The same columns with their values in full: dictionaries of several files do not fit each other."""
+    """Return the schema without dictionary encoding, because dictionaries differ between files."""
     fields = [
         field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
         for field in schema
@@ -217,7 +234,7 @@ def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
 
 
 def _as_table(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch with just the columns of `schema`: what it lacks is null."""
+    """Return the batch with exactly the columns of `schema`; missing ones are null."""
 
     def column(field: "pa.Field[Any]") -> "pa.Array[Any]":
         index = batch.schema.get_field_index(field.name)

@@ -25,31 +25,32 @@ PICTURE_SUFFIXES = frozenset(
         ".heif",
     }
 )
-_PASSED_OVER = frozenset({"@eaDir", "node_modules", "__pycache__"})
+_SKIPPED = frozenset({"@eaDir", "node_modules", "__pycache__"})
 
 
 def find_pictures(folder: Path) -> Iterator[Picture]:
-    """Every file below `folder` that is named like a picture, in order of name.
+    """Return every file below `folder` with the suffix of a picture, sorted by name.
 
-    Left out: what is hidden (a leading dot), `@eaDir`, `node_modules`, and links to folders. A folder or file
-    that cannot be read comes as a Picture with a `problem`. Raises InputError when `folder` is not a folder.
+    Skipped are hidden names (a leading dot), `@eaDir`, `node_modules`, `__pycache__`, and links to folders. A
+    folder or file that cannot be read becomes a Picture with a `problem`. Raises InputError if `folder` is
+    not a folder.
     """
     root = Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
     if not root.is_dir():
         raise InputError(
-            f"expected a folder with pictures, found {'a file' if root.exists() else 'nothing'} at {folder}"
+            expected="a folder with pictures", got=f"{'a file' if root.exists() else 'nothing'} at {folder}"
         )
     return _walk(root)
 
 
 def is_picture_name(path: Path) -> bool:
-    """Whether a file is named like a picture."""
+    """Return whether a file has the suffix of a picture."""
     return path.suffix.lower() in PICTURE_SUFFIXES
 
 
-def is_passed_over(name: str) -> bool:
-    """Whether files and folders of that name are left out, with all that is in them."""
-    return name.startswith(".") or name in _PASSED_OVER
+def is_skipped(name: str) -> bool:
+    """Return whether files and folders of that name are skipped, with their content."""
+    return name.startswith(".") or name in _SKIPPED
 
 
 def _walk(root: Path) -> Iterator[Picture]:
@@ -65,7 +66,7 @@ def _walk(root: Path) -> Iterator[Picture]:
 
 
 def _list_folder(root: Path, within: str) -> Iterator[Picture | str]:
-    """What one folder holds: pictures, and folders to go into as their path inside `root`."""
+    """Yield the pictures of one folder, and its subfolders as paths relative to `root`."""
     try:
         with os.scandir(root / within) as entries:
             found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
@@ -74,7 +75,7 @@ def _list_folder(root: Path, within: str) -> Iterator[Picture | str]:
         return
     for entry in found:
         inside = f"{within}/{entry.name}" if within else entry.name
-        if is_passed_over(entry.name):
+        if is_skipped(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield inside
@@ -85,7 +86,7 @@ def _list_folder(root: Path, within: str) -> Iterator[Picture | str]:
 def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads back to itself: `_picture` tells
+    except OSError:  # a link to itself, which `_picture` reports
         return False
 
 
@@ -95,5 +96,5 @@ def _picture(root: Path, within: str, entry: os.DirEntry[str]) -> Picture:
     except OSError as error:
         return Picture(root, within, problem=f"the file cannot be read: {error.strerror}")
     if not stat.S_ISREG(status.st_mode):
-        return Picture(root, within, problem="expected a regular file, found a device, pipe or socket")
+        return Picture(root, within, problem="expected a regular file, got a device, pipe or socket")
     return Picture(root, within, status.st_size, status.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""A path of the user's made a source: what lies there says which."""
+"""Open a path as a source: a folder, archive, table or list, by its content and suffix."""
 
 import os
 from pathlib import Path
@@ -17,53 +17,69 @@ FOLDER = "folder"
 
 
 def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSource:
-    """The source at a path: a folder of pictures; an archive (.tar), a table with pictures (.parquet), or a
-    folder of these; a list of urls (.txt .csv .tsv .jsonl .parquet). `limits` say how urls are fetched.
+    """Open a source. Only the headers of files are read.
 
-    Nothing is read but heads. Raises InputError when nothing is there, or nothing of these.
+    Parameters
+    ----------
+    path
+        A folder of pictures; an archive (.tar) or a table with pictures (.parquet), or a folder of these; or
+        a list of URLs (.txt .csv .tsv .jsonl .parquet).
+    limits
+        Limits for fetching the pictures of a list.
+
+    Returns
+    -------
+    PictureSource
+        The source at that path.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or folder, or it is of another type.
     """
-    place = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
-    if place.is_dir():
-        return _open_folder(place)
-    if not place.is_file():
-        raise InputError(f"expected a folder with pictures, found {_what_is(place)} at {path}")
-    suffix = place.suffix.lower()
+    root = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
+    if root.is_dir():
+        return _open_folder(root)
+    if not root.is_file():
+        raise InputError(expected="a folder with pictures", got=f"{_what_is(root)} at {path}")
+    suffix = root.suffix.lower()
     if suffix == ".tar":
-        return TarImages(place)
-    if suffix == ".parquet" and parquet.has_pictures(place):
-        return ParquetImages(place)
+        return TarImages(root)
+    if suffix == ".parquet" and parquet.has_pictures(root):
+        return ParquetImages(root)
     if suffix in LIST_SUFFIXES:
-        return UrlList(place, limits)
-    if is_picture_name(place):
+        return UrlList(root, limits)
+    if is_picture_name(root):
         raise InputError(
-            f"expected a folder with pictures, found a single picture at {path}; index the folder that it is "
-            "in, or take it into a library with: snapseek add"
+            expected="a folder with pictures",
+            got=f"a single picture at {path}",
+            hint="index the folder that it is in, or add it to a library with: snapseek add",
         )
     raise InputError(
-        f"expected a folder with pictures, an archive (.tar) or a list ({' '.join(LIST_SUFFIXES)}), found a "
-        f"file at {path}"
+        expected=f"a folder with pictures, an archive (.tar) or a list ({' '.join(LIST_SUFFIXES)})",
+        got=f"a file at {path}",
     )
 
 
-def reopen(kind: str, place: Path, *, limits: FetchLimits | None = None) -> PictureSource | None:
-    """The source of a kind at a place; None for a kind that is none of these."""
+def reopen(kind: str, root: Path, *, limits: FetchLimits | None = None) -> PictureSource | None:
+    """Open a source again by its `kind` and `path`; None for an unknown kind."""
     if kind == FOLDER:
-        return PlainFiles(FOLDER, place, lambda: find_pictures(place))
+        return PlainFiles(FOLDER, root, lambda: find_pictures(root))
     if kind == urls.KIND:
-        return UrlList(place, limits)
+        return UrlList(root, limits)
     if kind == tar.KIND:
-        return TarImages(place)
-    return ParquetImages(place) if kind == parquet.KIND else None
+        return TarImages(root)
+    return ParquetImages(root) if kind == parquet.KIND else None
 
 
-def _open_folder(place: Path) -> PictureSource:
-    """Loose pictures come before what is packed: a photo folder may have an archive in it."""
-    if next(find_pictures(place), None) is None:
-        if any(path.is_file() for path in place.glob("*.tar")):
-            return TarImages(place)
-        if any(path.is_file() and _has_pictures(path) for path in sorted(place.rglob("*.parquet"))[:3]):
-            return ParquetImages(place)
-    return PlainFiles(FOLDER, place, lambda: find_pictures(place))
+def _open_folder(root: Path) -> PictureSource:
+    """Prefer picture files to archives, because a photo folder may contain an archive."""
+    if next(find_pictures(root), None) is None:
+        if any(path.is_file() for path in root.glob("*.tar")):
+            return TarImages(root)
+        if any(path.is_file() and _has_pictures(path) for path in sorted(root.rglob("*.parquet"))[:3]):
+            return ParquetImages(root)
+    return PlainFiles(FOLDER, root, lambda: find_pictures(root))
 
 
 def _has_pictures(path: Path) -> bool:
@@ -73,5 +89,5 @@ def _has_pictures(path: Path) -> bool:
         return False
 
 
-def _what_is(place: Path) -> str:
-    return "something that is no file" if place.exists() else "nothing"
+def _what_is(root: Path) -> str:
+    return "something that is not a file" if root.exists() else "nothing"

@@ -1,4 +1,4 @@
-"""Pictures inside parquet: a column of bytes as of img2dataset, or of `{bytes, path}` as of Hugging Face."""
+"""Pictures in parquet tables: a column of bytes (img2dataset) or of `{bytes, path}` (Hugging Face)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -40,43 +40,46 @@ class ParquetImages:
 
     kind = KIND
 
-    def __init__(self, place: Path) -> None:
-        """`place` is looked at when it is asked for something."""
-        self.place = place
-        self._own = CustomColumns()
+    def __init__(self, path: Path) -> None:
+        """Nothing is read yet."""
+        self.path = path
+        self._custom = CustomColumns()
 
     def find(self) -> Iterator[Picture]:
-        """Each row by its table and its number, from 0. Raises InputError for tables without pictures."""
-        self._own = CustomColumns()
-        for path in tables(self.place):
+        """Yield one picture per row. The key is the table and the row number from 0.
+
+        Raises InputError if there is no table.
+        """
+        self._custom = CustomColumns()
+        for path in tables(self.path):
             try:
                 table = _Table.open(path)
             except InputError as error:
-                yield Picture(self.place, self._key(path, None), problem=str(error))
+                yield Picture(self.path, self._key(path, None), problem=str(error))
                 continue
             self._declare(table)
             modified_ns = path.stat().st_mtime_ns
             for row in range(table.rows):
                 yield Picture(
-                    self.place,
+                    self.path,
                     self._key(path, row),
                     modified_ns=modified_ns,
                     address=member_uri(PARQUET, path, f"{table.column}/{row}"),
                 )
 
     def _declare(self, table: "_Table") -> None:
-        self._own.declare(pa.schema([field for field in table.own if field.name not in CAPTIONS]))
+        self._custom.declare(pa.schema([field for field in table.custom if field.name not in CAPTIONS]))
 
     def _key(self, path: Path, row: int | None) -> str:
-        name = "" if path == self.place else path.name
+        name = "" if path == self.path else path.name
         return "/".join(part for part in (name, "" if row is None else str(row)) if part) or path.name
 
     def columns(self) -> pa.Schema:
-        """As the protocol has it: all columns without bytes, as they are in the table."""
-        return self._own.schema()
+        """Return all columns that hold no bytes, with their types in the table."""
+        return self._custom.schema()
 
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        """As the protocol has it: with their bytes."""
+        """Return the pictures with their bytes, metadata and custom columns."""
         for picture, found in matched(pictures, self._rows(), lambda row: row[0]):
             if found is None:
                 yield changed(picture)
@@ -92,18 +95,18 @@ class ParquetImages:
         data, name = _content(values[column])
         if data is None:
             return replace(picture, problem=f"the row has no bytes in its column {column!r}")
-        told = {key: value for key, value in values.items() if key != column}
+        others = {key: value for key, value in values.items() if key != column}
         return replace(
             picture,
             data=data,
-            label=name or _text(told.get("key")),
-            metadata=metadata_in(told),
-            columns=self._own.values(told),
+            label=name or _text(others.get("key")),
+            metadata=metadata_in(others),
+            columns=self._custom.values(others),
         )
 
     def _rows(self) -> Iterator[tuple[str, Path, str, "dict[str, Any] | str"]]:
-        """Each row: its key, its table, the column with the picture, and its values or why there are none."""
-        for path in tables(self.place):
+        """Yield key, table, picture column, and the values or the problem of each row."""
+        for path in tables(self.path):
             try:
                 table = _Table.open(path)
             except InputError:
@@ -112,19 +115,17 @@ class ParquetImages:
                 yield self._key(path, number), path, table.column, values
 
 
-def tables(place: Path) -> list[Path]:
-    """The tables at a place, in order of name. Raises InputError when there is none."""
-    found = sorted(place.rglob("*.parquet")) if place.is_dir() else [place]
-    files = [path for path in found if path.is_file()]
+def tables(path: Path) -> list[Path]:
+    """Return the table at a path, or those of a folder by name. Raises InputError if there is none."""
+    found = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    files = [file for file in found if file.is_file()]
     if not files:
-        raise InputError(
-            f"expected a parquet file at {place}, found {'none' if place.exists() else 'nothing'}"
-        )
+        raise InputError(expected=f"a parquet file at {path}", got="none" if path.exists() else "nothing")
     return files
 
 
 def has_pictures(path: Path) -> bool:
-    """Whether a table has a column of pictures. Raises InputError when it is no table."""
+    """Return whether a table has a column of pictures. Raises InputError if it is not a table."""
     return _picture_column(open_parquet(path).schema_arrow) is not None
 
 
@@ -134,45 +135,47 @@ class _Table:
 
     file: pq.ParquetFile
     column: str
-    own: pa.Schema
+    custom: pa.Schema
 
     @classmethod
     def open(cls, path: Path) -> "_Table":
-        """Raises InputError when it is no table or has no picture."""
+        """Open a table. Raises InputError if it is not a table or has no column of pictures."""
         file = open_parquet(path)
         column = _picture_column(file.schema_arrow)
         if column is None:
             found = ", ".join(file.schema_arrow.names)
             raise InputError(
-                f"expected a column with the bytes of pictures, such as image, found {found:.200}"
+                expected="a column with the bytes of pictures, such as image", got=f"{found:.200}"
             )
-        own = [file.schema_arrow.field(name) for name in plain_columns(file.schema_arrow) if name != column]
-        return cls(file, column, pa.schema(own))
+        custom = [
+            file.schema_arrow.field(name) for name in plain_columns(file.schema_arrow) if name != column
+        ]
+        return cls(file, column, pa.schema(custom))
 
     @property
     def rows(self) -> int:
         return int(self.file.metadata.num_rows)
 
     def values(self) -> Iterator[dict[str, Any] | str]:
-        """Each row, or why it cannot be read: damage costs a row group, never the table."""
-        wanted = [self.column, *self.own.names]
+        """Yield each row, or the reason why it cannot be read: damage is limited to its row group."""
+        wanted = [self.column, *self.custom.names]
         for group in range(self.file.num_row_groups):
-            left = self.file.metadata.row_group(group).num_rows
+            unread = self.file.metadata.row_group(group).num_rows
             try:
                 for batch in self.file.iter_batches(_BATCH_ROWS, [group], columns=wanted):
                     for values in rows_in(batch):
-                        left -= 1
+                        unread -= 1
                         yield values
             except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-                yield from [f"the table cannot be read here: {first_line(error)}"] * left
+                yield from [f"the table cannot be read here: {first_line(error)}"] * unread
 
 
 def _picture_column(schema: pa.Schema) -> str | None:
-    """The column with pictures: `{bytes, path}` under any name, or bytes under a usual one."""
+    """Return the column with pictures: `{bytes, path}` of any name, or bytes of a common name."""
     for field in schema:
         if pa.types.is_struct(field.type) and any(
-            field.type.field(place).name == "bytes" and _is_bytes(field.type.field(place).type)
-            for place in range(field.type.num_fields)
+            field.type.field(index).name == "bytes" and _is_bytes(field.type.field(index).type)
+            for index in range(field.type.num_fields)
         ):
             return field.name
     names = {field.name.lower(): field.name for field in reversed(list(schema)) if _is_bytes(field.type)}
@@ -184,7 +187,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def _content(value: Any) -> tuple[bytes | None, str | None]:
-    """The bytes, and the name that Hugging Face keeps beside them."""
+    """Return the bytes, and the file name if the value is `{bytes, path}`."""
     data = value.get("bytes") if isinstance(value, dict) else value
     name = value.get("path") if isinstance(value, dict) else None
     return (data or None) if isinstance(data, bytes) else None, _text(name)

@@ -1,6 +1,6 @@
-"""Rows of a list: a url a line, csv, tsv, jsonl or parquet, one after the other and never all at once.
+"""Read the rows of a list as a stream: one URL per line, csv, tsv, jsonl or parquet.
 
-A row that cannot be read is told with its number, and the next one is read.
+A row that cannot be read becomes a `Row` with a problem, and reading continues with the next one.
 """
 
 import csv
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from snapseek.errors import InputError
 
 MAX_LINE = 1 << 20
-"""Characters of a line; longer ones are left out, whatever they are."""
+"""Maximum length of a line in characters; longer lines are reported and skipped."""
 
 _BATCH_ROWS = 4096
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -26,9 +26,9 @@ _URL = re.compile(r"\s*https?://", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row by its number, from 1: its values by column, or the `problem` that it has.
+    """One row: its number from 1, and its values by column or its `problem`.
 
-    `is_gap` says that the problem is of this row and unknown ones behind it.
+    `is_gap` marks a problem that also affects an unknown number of rows after this one.
     """
 
     number: int
@@ -38,12 +38,15 @@ class Row:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a list, by the ending of its name. Raises InputError when it is none or not readable."""
+    """Yield the rows of a list; the suffix decides on the format.
+
+    Raises InputError if it has another suffix or cannot be read.
+    """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise InputError(f"expected a list ({' '.join(LIST_SUFFIXES)}), found {path}")
+        raise InputError(expected=f"a list ({' '.join(LIST_SUFFIXES)})", got=str(path))
     if not path.is_file():
-        raise InputError(f"expected a list at {path}, found {'no file' if path.exists() else 'nothing'}")
+        raise InputError(expected=f"a list at {path}", got="no file" if path.exists() else "nothing")
     try:
         yield from reader(path)
     except OSError as error:
@@ -51,11 +54,11 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def _lines(file: TextIO) -> Iterator[str | None]:
-    """The lines; None for one that is longer than MAX_LINE."""
+    """Yield the lines, None for one longer than MAX_LINE."""
     while line := file.readline(MAX_LINE):
         is_whole = len(line) < MAX_LINE or line.endswith(("\n", "\r"))
-        while not is_whole and (rest := file.readline(MAX_LINE)):
-            is_whole = rest.endswith(("\n", "\r"))
+        while not is_whole and (chunk := file.readline(MAX_LINE)):
+            is_whole = chunk.endswith(("\n", "\r"))
             line = ""
         yield line or None
 
@@ -97,7 +100,7 @@ def _json_row(number: int, line: str) -> Row:
     if isinstance(found, str):
         return Row(number, {"url": found})
     if not isinstance(found, dict):
-        return Row(number, problem=f"expected an object in line {number}, found something else")
+        return Row(number, problem=f"expected a JSON object in line {number}, got another value")
     return Row(number, found)
 
 
@@ -108,7 +111,7 @@ def _read_csv(path: Path) -> Iterator[Row]:
         delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
         records = csv.reader((line or "" for line in _lines(file)), delimiter=delimiter)
         names: list[str] | None = None
-        for number, cells in enumerate(_survivors(records), start=1):
+        for number, cells in enumerate(_records_or_errors(records), start=1):
             if isinstance(cells, csv.Error):
                 yield Row(number, problem=f"row {number} cannot be read: {cells}")
             elif names is None and not any(map(_URL.match, cells)):
@@ -118,8 +121,8 @@ def _read_csv(path: Path) -> Iterator[Row]:
                 yield _csv_row(number, names, cells)
 
 
-def _survivors(records: Iterator[list[str]]) -> Iterator[list[str] | csv.Error]:
-    """The records, or the errors in their place: the reader goes on with the next line."""
+def _records_or_errors(records: Iterator[list[str]]) -> Iterator[list[str] | csv.Error]:
+    """Yield each record, or the error of the reader, which then continues with the next line."""
     while True:
         try:
             yield next(records)
@@ -130,9 +133,9 @@ def _survivors(records: Iterator[list[str]]) -> Iterator[list[str] | csv.Error]:
 
 
 def _unnamed(cells: list[str]) -> list[str]:
-    """Names for a table without a head: the first url is the url, a text behind it the caption."""
-    names = [f"column_{place}" for place in range(1, len(cells) + 1)]
-    url = next(place for place, cell in enumerate(cells) if _URL.match(cell))
+    """Return column names for a table without a header: the first URL, and in two columns the caption."""
+    names = [f"column_{number}" for number in range(1, len(cells) + 1)]
+    url = next(index for index, cell in enumerate(cells) if _URL.match(cell))
     names[url] = "url"
     if len(cells) == 2:
         names[1 - url] = "caption"
@@ -141,7 +144,7 @@ def _unnamed(cells: list[str]) -> list[str]:
 
 def _csv_row(number: int, names: list[str], cells: list[str]) -> Row:
     if len(cells) != len(names):
-        return Row(number, problem=f"row {number} has {len(cells)} cells, and the head has {len(names)}")
+        return Row(number, problem=f"row {number} has {len(cells)} cells, and the header has {len(names)}")
     return Row(number, dict(zip(names, cells, strict=True)))
 
 
@@ -162,17 +165,17 @@ def _read_parquet(path: Path) -> Iterator[Row]:
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """The table. Raises InputError when it is none."""
+    """Open a table. Raises InputError if it is not a parquet file."""
     try:
         return pq.ParquetFile(path, memory_map=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
-            f"expected a parquet file, found something else in {path}: {first_line(error)}"
+            expected="a parquet file", got=f"something else in {path}: {first_line(error)}"
         ) from error
 
 
 def plain_columns(schema: pa.Schema) -> list[str]:
-    """The columns that a record can have as the user's own: all but raw bytes, at any depth."""
+    """Return the names of all columns without raw bytes at any depth: those that a record can hold."""
     return [field.name for field in schema if not _has_bytes(field.type)]
 
 
@@ -180,11 +183,11 @@ def _has_bytes(kind: pa.DataType) -> bool:
     types = pa.types
     if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
         return True
-    return any(_has_bytes(kind.field(place).type) for place in range(kind.num_fields))
+    return any(_has_bytes(kind.field(index).type) for index in range(kind.num_fields))
 
 
 def rows_in(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    """The rows as Python has them, times to the microsecond; a value that is none of its type is null."""
+    """Return the rows as Python values, times in microseconds; an invalid value becomes None."""
     columns = [_values(_to_microseconds(column)) for column in batch.columns]
     return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
 
@@ -210,7 +213,7 @@ def _value(entry: Any) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, as far as it fits a sentence."""
+    """Return the first line of an error's message, at most 200 characters."""
     return (next(iter(str(error).splitlines()), "") or type(error).__name__)[:200]
 
 
@@ -223,4 +226,4 @@ _READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
     ".parquet": _read_parquet,
 }
 LIST_SUFFIXES = tuple(_READERS)
-"""What the names of lists end in."""
+"""Suffixes of lists."""

@@ -1,4 +1,4 @@
-"""What every source of pictures is. A new one is a file with such a class, and a line in `opening`."""
+"""The interface of a source of pictures. A new source is such a class, and a line in `open`."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -13,70 +13,73 @@ _Offered = TypeVar("_Offered")
 
 
 class PictureSource(Protocol):
-    """A place with pictures. It is looked through first, and then only what is new is read."""
+    """A folder, archive, table or list with pictures.
+
+    A caller lists all pictures with `find` first, and then reads the new ones with `read`.
+    """
 
     @property
     def kind(self) -> str:
-        """What it is, in a word that stays: with it and the place the source is opened again."""
+        """Stable name of the type of source; `reopen` takes it, with `path`."""
 
     @property
-    def place(self) -> Path:
-        """The file or folder; the `folder` of its pictures."""
+    def path(self) -> Path:
+        """The file or folder, which is the `folder` of its pictures."""
 
     def find(self) -> Iterator[Picture]:
-        """All pictures without their bytes, always in the same order, as cheaply as can be.
+        """Return all pictures without their bytes, always in the same order.
 
-        What cannot be looked at comes with a `problem`. Raises InputError for a place of another kind.
+        A picture that cannot be listed has a `problem`. Raises InputError if `path` is of another type.
         """
 
     def columns(self) -> pa.Schema:
-        """The user's own columns; known when `find` has come to its end."""
+        """Return the custom columns. They are complete once `find` is exhausted."""
 
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        """Some of the pictures that `find` gave, in that order, now with all that is known of them.
+        """Return pictures that `find` returned, passed in the same order, with bytes and metadata.
 
-        They may come back in another order. One that cannot be read comes with a `problem`.
+        The result may be in another order. A picture that cannot be read has a `problem`.
         """
 
 
 class PlainFiles:
-    """Pictures that are files of their own: nothing is left to read but what the decoder reads."""
+    """Pictures that are files: `read` has nothing to add, because the decoder opens them."""
 
-    def __init__(self, kind: str, place: Path, pictures: Callable[[], Iterable[Picture]]) -> None:
+    def __init__(self, kind: str, path: Path, pictures: Callable[[], Iterable[Picture]]) -> None:
         self.kind = kind
-        self.place = place
+        self.path = path
         self._pictures = pictures
 
     def find(self) -> Iterator[Picture]:
-        """As the protocol has it."""
+        """See `PictureSource.find`."""
         return iter(self._pictures())
 
     def columns(self) -> pa.Schema:
-        """As the protocol has it: none."""
+        """Return no columns."""
         return pa.schema([])
 
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        """As the protocol has it: as they are."""
+        """Return the pictures unchanged."""
         return iter(pictures)
 
 
 def matched(
     wanted: Iterable[Picture], offered: Iterable[_Offered], key: Callable[[_Offered], str]
 ) -> Iterator[tuple[Picture, _Offered | None]]:
-    """Each wanted picture with what is offered under its key; both come in the same order.
+    """Yield each wanted picture with the offered item of the same key; both are in the same order.
 
-    None for one that already has a problem, and for all from the first that is not offered any more.
+    The item is None for a picture with a problem, and for all pictures after the first missing one.
     """
-    left = iter(offered)
+    remaining = iter(offered)
     for picture in wanted:
         if picture.problem is not None:
             yield picture, None
             continue
-        yield picture, next((item for item in left if key(item) == picture.within), None)
+        yield picture, next((item for item in remaining if key(item) == picture.within), None)
 
 
 def changed(picture: Picture) -> Picture:
-    """The picture that is not where it was a moment ago."""
+    """Return the picture with the problem that it is no longer where `find` saw it."""
     if picture.problem is not None:
         return picture
-    return replace(picture, problem=f"{picture.folder.name} was changed while it was read; index it again")
+    return replace(picture, problem=f"{picture.folder.name} changed while it was read; index it again")

@@ -1,6 +1,6 @@
-"""Pictures in tar archives as of webdataset and img2dataset: `0001.jpg` with `0001.txt` and `0001.json`.
+"""Pictures in tar archives (webdataset, img2dataset): `0001.jpg` with `0001.txt` and `0001.json`.
 
-Nothing is unpacked to the disk: a member is read where it lies, so its name can be whatever it likes.
+Members are read in place and never extracted, so their names cannot lead outside of the archive.
 """
 
 import tarfile
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from snapseek.errors import InputError
 from snapseek.metadata import ImageMetadata
-from snapseek.metadata.image_metadata import NOTHING
+from snapseek.metadata.image_metadata import NO_METADATA
 from snapseek.sources.archive_uri import TAR, member_uri
 from snapseek.sources.fields.sidecar import MAX_SIDECAR_BYTES, read_caption, read_json, read_url
 from snapseek.sources.folder import PICTURE_SUFFIXES
@@ -34,31 +34,31 @@ class TarImages:
 
     kind = KIND
 
-    def __init__(self, place: Path) -> None:
-        """`place` is looked at when it is asked for something."""
-        self.place = place
+    def __init__(self, path: Path) -> None:
+        """Nothing is read yet."""
+        self.path = path
 
     def find(self) -> Iterator[Picture]:
-        """Each picture by the path of its archive and its own name, in the order in which they lie there."""
-        for path in archives(self.place):
+        """Yield the pictures in the order of the archive. The key is the archive and the member's name."""
+        for path in archives(self.path):
             yield from (self._picture(path, member) for member in _members(path) if member.is_picture)
 
     def columns(self) -> pa.Schema:
-        """As the protocol has it: where a picture was fetched from, if the archive tells."""
+        """Return the column `url`: where a picture was fetched from, if the archive says so."""
         return pa.schema([("url", pa.string())])
 
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        """As the protocol has it: with their bytes, and what the members beside them tell."""
+        """Return the pictures with their bytes, and the metadata in the other members of their sample."""
         for picture, sample in matched(pictures, self._samples(), lambda sample: sample[0]):
             if sample is None:
                 yield changed(picture)
             else:
-                _, path, member, beside = sample
-                yield _with_bytes(picture, path, member, beside)
+                _, path, member, members = sample
+                yield _with_bytes(picture, path, member, members)
 
     def _samples(self) -> Iterator[tuple[str, Path, "_Member", list["_Member"]]]:
-        """Each picture with its key, its archive, and the members of its own name beside it."""
-        for path in archives(self.place):
+        """Yield key, archive, member and all members of the same sample, for each picture."""
+        for path in archives(self.path):
             for _, group in groupby(_members(path), key=lambda member: member.sample):
                 members = list(group)
                 for member in members:
@@ -66,13 +66,13 @@ class TarImages:
                         yield self._key(path, member), path, member, members
 
     def _key(self, path: Path, member: "_Member") -> str:
-        if member.problem is not None and member.name == "":  # all that lies in the archive is meant
-            return "." if path == self.place else path.name
-        return member.key if path == self.place else f"{path.name}/{member.key}"
+        if member.problem is not None and member.name == "":  # the problem is of the whole archive
+            return "." if path == self.path else path.name
+        return member.key if path == self.path else f"{path.name}/{member.key}"
 
     def _picture(self, path: Path, member: "_Member") -> Picture:
         return Picture(
-            self.place,
+            self.path,
             self._key(path, member),
             member.size_bytes,
             member.modified_ns,
@@ -81,20 +81,18 @@ class TarImages:
         )
 
 
-def archives(place: Path) -> list[Path]:
-    """The archives at a place, in order of name. Raises InputError when there is none."""
-    found = sorted(place.glob("*.tar")) if place.is_dir() else [place]
-    files = [path for path in found if path.is_file()]
+def archives(path: Path) -> list[Path]:
+    """Return the archive at a path, or those of a folder by name. Raises InputError if there is none."""
+    found = sorted(path.glob("*.tar")) if path.is_dir() else [path]
+    files = [file for file in found if file.is_file()]
     if not files:
-        raise InputError(
-            f"expected a tar archive at {place}, found {'none' if place.exists() else 'nothing'}"
-        )
+        raise InputError(expected=f"a tar archive at {path}", got="none" if path.exists() else "nothing")
     return files
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A file in an archive. `key` is its name, or that with its number where a name comes twice."""
+    """A file in an archive. `key` is its name, with a number if the name occurs more than once."""
 
     name: str
     key: str
@@ -105,7 +103,7 @@ class _Member:
 
     @property
     def sample(self) -> str:
-        """What the files of one sample have in common: all up to the first dot of the last part."""
+        """The part of the name that all files of one sample share: up to the first dot of the file name."""
         folder, _, last = self.name.rpartition("/")
         return f"{folder}/{last.partition('.')[0]}"
 
@@ -119,13 +117,13 @@ class _Member:
 
 
 def _members(path: Path) -> Iterator[_Member]:
-    """The ordinary files in an archive; where it is damaged, a last one with the `problem`."""
+    """Yield the regular files of an archive; if it is damaged, then a last member with the `problem`."""
     names: dict[str, int] = {}
     try:
         with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
             end = path.stat().st_size
             while (info := archive.next()) is not None:
-                archive.members.clear()  # type: ignore[attr-defined]  # which would grow with the archive
+                archive.members.clear()  # type: ignore[attr-defined]  # bounds memory
                 if info.isreg() and not info.issparse():
                     names[info.name] = count = names.get(info.name, 0) + 1
                     yield _member(info, count, end)
@@ -140,7 +138,7 @@ def _member(info: tarfile.TarInfo, count: int, end: int) -> _Member:
     name = storable(info.name)
     problem = None
     if info.size > MAX_MEMBER_BYTES or info.offset_data + info.size > end:
-        problem = f"the archive says that the picture has {info.size} bytes, which it cannot have"
+        problem = f"the archive says that the picture has {info.size} bytes, which is not possible"
     return _Member(
         name,
         name if count == 1 else f"{name} ({count})",
@@ -156,25 +154,25 @@ def _nanoseconds(seconds: float) -> int:
 
 
 def _early_end(file: BinaryIO, offset: int, end: int) -> str | None:
-    """Why reading stopped, unless it was at the two empty blocks that an archive ends with, or at its end."""
+    """Return why reading stopped, None at the two empty blocks that end an archive or at its last byte."""
     file.seek(offset)
     block = file.read(_BLOCK_BYTES)
-    # The offset may be at the empty block that was read, or behind it.
+    # The offset is either at the empty block that was read, or after it.
     if offset >= end and not block:
         file.seek(max(0, end - _BLOCK_BYTES))
         return None if offset == end else "ends within a member"
-    return None if not block.strip(b"\0") else "is damaged: what comes behind cannot be read"
+    return None if not block.strip(b"\0") else "is damaged: nothing after this point can be read"
 
 
-def _with_bytes(picture: Picture, path: Path, member: _Member, beside: list[_Member]) -> Picture:
+def _with_bytes(picture: Picture, path: Path, member: _Member, members: list[_Member]) -> Picture:
     try:
         with path.open("rb") as file:
             data = _content(file, member)
-            facts, url = _told(file, beside)
+            metadata, url = _sample_metadata(file, members)
     except OSError as error:
         return replace(picture, problem=f"the archive cannot be read: {error.strerror or error}")
     return replace(
-        picture, address=member_uri(TAR, path, member.name), data=data, metadata=facts, columns=url
+        picture, address=member_uri(TAR, path, member.name), data=data, metadata=metadata, columns=url
     )
 
 
@@ -183,16 +181,16 @@ def _content(file: BinaryIO, member: _Member) -> bytes:
     return file.read(member.size_bytes)
 
 
-def _told(file: BinaryIO, beside: list[_Member]) -> tuple[ImageMetadata, dict[str, str]]:
-    """The facts in the texts beside a picture, and the url that it came from; broken ones tell nothing."""
-    facts, columns = NOTHING, dict[str, str]()
+def _sample_metadata(file: BinaryIO, members: list[_Member]) -> tuple[ImageMetadata, dict[str, str]]:
+    """Return the metadata and the URL in the text and JSON members of a sample; invalid ones are skipped."""
+    metadata, columns = NO_METADATA, dict[str, str]()
     for suffix, read in ((".txt", read_caption), (".json", read_json)):
-        for member in beside:
+        for member in members:
             if member.suffix == suffix and member.size_bytes <= MAX_SIDECAR_BYTES:
                 data = _content(file, member)
                 try:
-                    facts = facts.merged_with(read(data))
+                    metadata = metadata.merged_with(read(data))
                     columns |= read_url(data) if suffix == ".json" else {}
                 except ValueError:
                     continue
-    return facts, columns
+    return metadata, columns

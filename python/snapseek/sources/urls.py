@@ -1,4 +1,4 @@
-"""Lists of urls: txt, csv, tsv, jsonl or parquet, with captions and whatever columns the user has."""
+"""Lists of URLs (txt, csv, tsv, jsonl or parquet), with captions and custom columns."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,89 +25,91 @@ Fetch = Callable[[Iterable[Picture], FetchLimits], Iterator[Picture]]
 
 
 class UrlList:
-    """The pictures that a list names, fetched when they are read."""
+    """The pictures of a list of URLs, fetched by `read`."""
 
     kind = KIND
 
-    def __init__(self, place: Path, limits: FetchLimits | None = None, fetch: Fetch | None = None) -> None:
-        """`limits` say how politely; `fetch` does it, `fetched` by default."""
-        self.place = place
+    def __init__(self, path: Path, limits: FetchLimits | None = None, fetch: Fetch | None = None) -> None:
+        """Nothing is read yet. `fetch` fetches pictures within `limits`; it is `fetch_all` by default."""
+        self.path = path
         self._limits = limits or FetchLimits()
         self._fetch = fetch
         self._url_name: str | None = None
-        self._own = CustomColumns()
+        self._custom = CustomColumns()
 
     def find(self) -> Iterator[Picture]:
-        """Each url once, by itself as the key. Raises InputError when the list has no column with urls."""
-        self._own = CustomColumns()
+        """Yield one picture per URL, which is its key. Raises InputError if no column holds URLs."""
+        self._custom = CustomColumns()
         self._url_name = None
-        is_typed = self.place.suffix.lower() == ".parquet"
-        for row in read_rows(self.place):
+        is_typed = self.path.suffix.lower() == ".parquet"
+        for row in read_rows(self.path):
             if row.problem is not None:
-                # A source that cannot be seen in full keeps what the library has of it.
-                yield Picture(self.place, "." if row.is_gap else f"row {row.number}", problem=row.problem)
+                # With a gap in the list, the library keeps all pictures that it has of this source.
+                yield Picture(self.path, "." if row.is_gap else f"row {row.number}", problem=row.problem)
                 continue
             if self._url_name is None:
                 self._begin(row.values, is_typed=is_typed)
             if not is_typed:
-                self._own.see(row.values)
+                self._custom.observe(row.values)
             yield self._picture(row)
 
     def _begin(self, first: Mapping[str, Any], *, is_typed: bool) -> None:
-        self._url_name = _url_name(first, self.place)
+        self._url_name = _url_name(first, self.path)
         caption = next((name for name in CAPTIONS if name in _lowered(first)), "")
-        self._own = CustomColumns(self._url_name, _lowered(first).get(caption, ""))
+        self._custom = CustomColumns(self._url_name, _lowered(first).get(caption, ""))
         if is_typed:
-            schema = open_parquet(self.place).schema_arrow
-            self._own.declare(pa.schema([schema.field(name) for name in plain_columns(schema)]))
+            schema = open_parquet(self.path).schema_arrow
+            self._custom.declare(pa.schema([schema.field(name) for name in plain_columns(schema)]))
 
     def _picture(self, row: Row) -> Picture:
         url = row.values.get(self._url_name or "")
         if not isinstance(url, str) or not url.strip():
-            return Picture(self.place, f"row {row.number}", problem=f"row {row.number} has no url")
+            return Picture(self.path, f"row {row.number}", problem=f"row {row.number} has no URL")
         key = storable(url.strip()[: 2 * MAX_URL])
         try:
             address = checked_url(url, allow_private=self._limits.allow_private)
         except InputError as error:
-            return Picture(self.place, key, problem=str(error))
-        return Picture(self.place, key, address=address)
+            return Picture(self.path, key, problem=str(error))
+        return Picture(self.path, key, address=address)
 
     def columns(self) -> pa.Schema:
-        """As the protocol has it: all columns but the url and what every record has."""
-        return self._own.schema()
+        """Return all columns but the URL and those of every record."""
+        return self._custom.schema()
 
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        """As the protocol has it: fetched, many at once, in the order in which they arrive."""
+        """Fetch many pictures at a time, and return them in the order of arrival."""
         fetch = self._fetch or default_fetch()
         return fetch(self._with_rows(pictures), self._limits)
 
     def _with_rows(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        rows = ((row, self._picture(row)) for row in read_rows(self.place) if row.problem is None)
+        rows = ((row, self._picture(row)) for row in read_rows(self.path) if row.problem is None)
         for picture, found in matched(pictures, rows, lambda pair: pair[1].within):
             if found is None:
                 yield changed(picture)
                 continue
             row, offered = found
-            facts = metadata_in(_lowered_values(row.values))
-            columns = self._own.values(row.values)
+            metadata = metadata_in(_lowered_values(row.values))
+            columns = self._custom.values(row.values)
             yield replace(
-                picture, address=offered.address, problem=offered.problem, metadata=facts, columns=columns
+                picture, address=offered.address, problem=offered.problem, metadata=metadata, columns=columns
             )
 
 
 def default_fetch() -> Fetch:
-    """What fetches. Raises InputError when nothing is installed that can."""
+    """Return `prefetch.fetch_all`. Raises InputError if aiohttp is not installed."""
     try:
-        from snapseek.sources.http.prefetch import fetched
+        from snapseek.sources.http.prefetch import fetch_all
     except ImportError as error:
         raise InputError(
-            'expected aiohttp, which fetches pictures, found none; install it: pip install "snapseek[fetch]"'
+            expected="the package aiohttp to fetch pictures",
+            got="it is not installed",
+            hint='install it: pip install "snapseek[fetch]"',
         ) from error
-    return fetched
+    return fetch_all
 
 
 def _lowered(values: Mapping[str, Any]) -> dict[str, str]:
-    """The names of columns by their lower case."""
+    """Return the names of columns by their lower-case form."""
     return {name.lower(): name for name in reversed(list(values)) if isinstance(name, str)}
 
 
@@ -115,8 +117,8 @@ def _lowered_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[column] for name, column in _lowered(values).items()}
 
 
-def _url_name(first: Mapping[str, Any], place: Path) -> str:
-    """The column with urls: by its name, or by what the first row has in it."""
+def _url_name(first: Mapping[str, Any], path: Path) -> str:
+    """Return the column with URLs, by its name or by its value in the first row."""
     names = _lowered(first)
     found = next((names[name] for name in URL_NAMES if name in names), None)
     if found is None:
@@ -124,5 +126,5 @@ def _url_name(first: Mapping[str, Any], place: Path) -> str:
         found = next((name for name, value in texts if _URL.match(value)), None)
     if found is None:
         listed = ", ".join(map(str, first)) or "none"
-        raise InputError(f"expected a column with urls, such as url, in {place}, found {listed:.200}")
+        raise InputError(expected=f"a column with URLs, such as url, in {path}", got=f"{listed:.200}")
     return found

@@ -1,4 +1,4 @@
-"""From a model to its student. What needs no PyTorch is tried always; the rest where PyTorch is installed."""
+"""Distillation of a student. Tests of training need PyTorch."""
 
 import importlib.util
 import json
@@ -9,7 +9,7 @@ import pytest
 
 import snapseek.distil.distillation as distillation
 from snapseek.distil import Plan, distil, read_texts
-from snapseek.distil.distillation import ask, gather_texts
+from snapseek.distil.distillation import embed_with_teacher, gather_texts
 from snapseek.distil.ranking import loss
 from snapseek.distil.static import unit
 from snapseek.errors import InputError, ModelError
@@ -36,13 +36,13 @@ def test_texts_of_a_file(tmp_path):
 def test_a_file_without_texts_is_refused(tmp_path, content):
     path = tmp_path / "texts.txt"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="one text a line"):
+    with pytest.raises(InputError, match="one text per line"):
         read_texts(path)
-    with pytest.raises(InputError, match="one text a line"):
+    with pytest.raises(InputError, match="one text per line"):
         read_texts(tmp_path / "missing.txt")
 
 
-def test_ones_own_texts_come_first_and_unknown_words_are_left_out(encoder):
+def test_user_texts_come_first_and_unknown_words_are_left_out(encoder):
     texts = gather_texts(encoder, [*TRIPLES, "qqq"], Plan(shipped=50))
     assert texts[: len(TRIPLES)] == TRIPLES
     assert "qqq" not in texts
@@ -50,42 +50,42 @@ def test_ones_own_texts_come_first_and_unknown_words_are_left_out(encoder):
 
 
 def test_too_few_texts_are_refused(encoder):
-    with pytest.raises(InputError, match="at least 64 texts that the model understands, found 1"):
+    with pytest.raises(InputError, match="at least 64 texts that the model understands, got 1"):
         gather_texts(encoder, ["red"], Plan(shipped=0))
 
 
-def test_the_teacher_is_asked_texts_and_single_tokens(encoder):
-    answers = ask(encoder, ["red", "red cyan", "blue green"])
+def test_the_teacher_embeds_texts_and_single_tokens(encoder):
+    answers = embed_with_teacher(encoder, ["red", "red cyan", "blue green"])
     # Red and cyan cancel each other out: the teacher finds nothing there, and the text is left out.
     np.testing.assert_allclose(answers.wanted, encoder.embed_texts(["red", "blue green"]), atol=1e-6)
-    assert answers.ids == encoder.token_ids(["red", "blue green"])
-    assert answers.alone.shape == (encoder.tokens.size, 3)
-    red = encoder.token_ids(["red"])[0][0]
+    assert answers.ids == encoder.text.token_ids(["red", "blue green"])
+    assert answers.alone.shape == (encoder.text.tokenizer.size, 3)
+    red = encoder.text.token_ids(["red"])[0][0]
     np.testing.assert_allclose(answers.alone[red], encoder.embed_texts(["red"])[0], atol=1e-6)
 
 
-def test_tokens_are_asked_between_the_marks_of_the_model():
+def test_single_tokens_are_embedded_between_special_tokens():
     starter = Encoder.load("starter")
-    assert starter.tokens.special_ids("dog") == ([101], [102])
+    assert starter.text.tokenizer.special_ids("dog") == ([101], [102])
 
 
-def test_tokens_alone_need_not_be_asked(encoder):
-    assert ask(encoder, ["red"], alone=False).alone.shape == (0, 3)
+def test_single_tokens_can_be_left_out(encoder):
+    assert embed_with_teacher(encoder, ["red"], alone=False).alone.shape == (0, 3)
 
 
-def test_of_a_large_vocabulary_only_what_occurs_is_asked(encoder, monkeypatch):
+def test_of_a_large_vocabulary_only_occurring_tokens_are_embedded(encoder, monkeypatch):
     monkeypatch.setattr(distillation, "LARGEST_TABLE", 4)
-    alone = ask(encoder, ["red", "blue"]).alone
+    alone = embed_with_teacher(encoder, ["red", "blue"]).alone
     assert np.flatnonzero(np.abs(alone).sum(axis=1)).tolist() == sorted(
-        ids[0] for ids in encoder.token_ids(["red", "blue"])
+        ids[0] for ids in encoder.text.token_ids(["red", "blue"])
     )
 
 
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
-        (Plan(student="large"), "static, transformer, shortened, int8, found 'large'"),
-        (Plan(layers=9), "2, 3 or 4 layers, found 9"),
+        (Plan(student="large"), "static, transformer, shortened, int8, got 'large'"),
+        (Plan(layers=9), "2, 3 or 4 layers, got 9"),
         (Plan(epochs=0), "at least 1 epoch"),
     ],
 )
@@ -94,9 +94,9 @@ def test_a_plan_of_no_use_is_refused(encoder, tmp_path, plan, reason):
         distil(encoder, tmp_path / "student", plan=plan)
 
 
-def test_without_torch_it_says_what_to_install(encoder, tmp_path, monkeypatch):
+def test_missing_torch_is_reported_with_a_hint(encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(distillation, "find_spec", lambda name: None if name == "torch" else object())
-    with pytest.raises(InputError, match=r"distilling needs torch; .*snapseek\[distil\]"):
+    with pytest.raises(InputError, match=r"got no torch; .*snapseek\[distil\]"):
         distil(encoder, tmp_path / "student")
 
 
@@ -115,40 +115,40 @@ def test_the_loss_in_torch_is_that_of_numpy():
 
 @needs_torch
 @pytest.mark.parametrize("kind", ["static", "neighbours", "transformer"])
-def test_a_pupil_says_what_its_weights_say(kind):
+def test_a_student_matches_its_exported_weights(kind):
     import torch
 
-    from snapseek.distil.training import StaticStudent, TransformerStudent
+    from snapseek.distil.torch_students import StaticStudent, TransformerStudent
 
     torch.manual_seed(1)
     alone = unit(np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32))
-    pupil = {
+    student = {
         "static": lambda: StaticStudent(alone, 16),
         "neighbours": lambda: StaticStudent(alone, 16, 5),
         "transformer": lambda: TransformerStudent(alone, 9, 16, 2, 7),
     }[kind]()
     with torch.no_grad():
-        for parameter in pupil.dense:
+        for parameter in student.dense:
             parameter += 0.1 * torch.randn(parameter.shape)
         ids = [[1, 2, 3], [4], [5, 6, 7, 8, 9]]
-        said = pupil(ids).numpy()
-    np.testing.assert_allclose(said, pupil.weights().embed(ids), atol=1e-5)
+        said = student(ids).numpy()
+    np.testing.assert_allclose(said, student.weights().embed(ids), atol=1e-5)
 
 
 @needs_torch
 @pytest.mark.parametrize(("texts", "batch"), [(20, 20), (272, 32), (4_096, 128), (156_000, 512)])
-def test_few_texts_are_taken_in_small_batches(texts, batch):
+def test_a_small_training_set_has_small_batches(texts, batch):
     from snapseek.distil.training import _batch
 
     assert _batch(512, texts) == batch
 
 
 @needs_torch
-def test_texts_of_like_length_go_together():
-    from snapseek.distil.training import _alike
+def test_texts_of_similar_length_are_grouped():
+    from snapseek.distil.torch_students import _length_groups
 
     lengths = np.random.default_rng(0).integers(1, 40, 700).tolist()
-    order, parts = _alike([[0] * length for length in lengths])
+    order, parts = _length_groups([[0] * length for length in lengths])
     assert [row for part in parts for row in part] == order
     assert sorted(order) == list(range(700))
     padded = sum(len(part) * max(lengths[row] for row in part) for part in parts)
@@ -156,18 +156,18 @@ def test_texts_of_like_length_go_together():
 
 
 @needs_torch
-def test_a_lesson_in_bfloat16_makes_nearly_the_same_student():
+def test_training_in_bfloat16_gives_nearly_the_same_student():
     from snapseek.distil.training import TrainConfig, TrainSet, train_static
 
     rng = np.random.default_rng(0)
     rows = unit(rng.normal(size=(30, 8)).astype(np.float32))
     ids = rng.integers(0, 30, (256, 3)).tolist()
     wanted = unit((rows[ids] * [[3], [1], [1]]).sum(axis=1).astype(np.float32))  # the first counts most
-    lesson = TrainSet(ids, wanted, np.ones(256, np.float32), rows)
+    train_set = TrainSet(ids, wanted, np.ones(256, np.float32), rows)
     full, half = (
         train_static(
             rows,
-            lesson,
+            train_set,
             TrainConfig(0.2, epochs=60, batch=64, bf16=halves),
             lambda _: None,
             hidden=16,
@@ -212,21 +212,23 @@ def test_a_student_learns(encoder, library, tmp_path, kind):
 @pytest.mark.parametrize("unpadded", [True, False])
 def test_a_shortened_student_comes_near_its_teacher(tmp_path, monkeypatch, unpadded):
     teacher = Encoder.load(write_stacked_model(tmp_path / "teacher"))
-    monkeypatch.setattr(teacher, "_policy", replace(teacher.text_config, unpadded=unpadded))
+    monkeypatch.setattr(teacher.text, "config", replace(teacher.text.config, unpadded=unpadded))
     said = []
     for epochs in (1, 80):
         plan = Plan(student="shortened", layers=2, shipped=0, epochs=epochs)
         distil(teacher, tmp_path / "student", texts=TRIPLES, plan=plan, report=lambda _: None)
-        ids = teacher.token_ids(TRIPLES)
-        said.append((Encoder.load(tmp_path / "student").embed_ids(ids) * teacher.embed_ids(ids)).sum(axis=1))
+        ids = teacher.text.token_ids(TRIPLES)
+        said.append(
+            (Encoder.load(tmp_path / "student").text.embed_ids(ids) * teacher.text.embed_ids(ids)).sum(axis=1)
+        )
     begun, taught = (float(cosines.mean()) for cosines in said)
     assert 1 - taught < (1 - begun) / 3
     assert json.loads((tmp_path / "student" / STUDENT).read_text())["kind"] == "shortened"
 
 
 @needs_torch
-def test_a_teacher_that_cannot_be_shortened_is_refused_before_it_is_asked(encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr(distillation, "ask", lambda *_, **__: pytest.fail("it was asked"))
+def test_a_teacher_that_cannot_be_shortened_is_rejected_first(encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(distillation, "embed_with_teacher", lambda *_, **__: pytest.fail("it embedded"))
     with pytest.raises(ModelError, match="stack of attention layers"):
         distil(encoder, tmp_path / "student", texts=TRIPLES, plan=Plan(student="shortened", shipped=0))
 

@@ -1,4 +1,4 @@
-"""An ONNX graph in PyTorch says what ONNX Runtime says, operator by operator and as a whole."""
+"""An ONNX graph in PyTorch matches ONNX Runtime, per operator and as a whole."""
 
 import importlib.util
 
@@ -89,7 +89,7 @@ CASES = [
 
 @pytest.mark.parametrize(("kind", "inputs", "given"), CASES, ids=[case[0] for case in CASES])
 def test_an_operator_is_that_of_the_runtime(kind, inputs, given):
-    names = [f"x{place}" for place in range(len(inputs))]
+    names = [f"x{index}" for index in range(len(inputs))]
     outputs = ["y", "z"] if kind == "Split" else ["y"]
     node = helper.make_node(kind, names, outputs, **given)
     ports = [
@@ -143,7 +143,7 @@ FIRST, PADDED, END = 3, 98, 99
 
 
 def architecture(name):
-    """A text encoder of Hugging Face with four layers and random weights, and the output to be asked."""
+    """A text encoder of Hugging Face with four layers and random weights, and the name of its output."""
     import transformers as t
 
     if name == "CLIP":
@@ -188,7 +188,7 @@ def test_exports_of_known_architectures_are_understood(tmp_path, name, opset):
     rows = [torch.randint(FIRST, PADDED, shape) for shape in ((2, 7), (3, 5))]
     for ids in rows:
         ids[:, -1] = END
-    example, asked = ([ids, torch.ones_like(ids)][: len(names)] for ids in rows)
+    example, inputs = ([ids, torch.ones_like(ids)][: len(names)] for ids in rows)
     torch.onnx.export(
         Exported(model, output),
         tuple(example),
@@ -200,7 +200,7 @@ def test_exports_of_known_architectures_are_understood(tmp_path, name, opset):
         dynamic_axes={key: {0: "n", 1: "length"} for key in names} | {"text_embeds": {0: "n"}},
     )
     graph = read_text_graph(tmp_path / "text.onnx", "text_embeds")
-    feeds = dict(zip(names, asked, strict=True))
+    feeds = dict(zip(names, inputs, strict=True))
     session = onnxruntime.InferenceSession(tmp_path / "text.onnx")
     (expected,) = session.run(None, {key: value.numpy() for key, value in feeds.items()})
     assert graph.layers == 4
@@ -208,7 +208,7 @@ def test_exports_of_known_architectures_are_understood(tmp_path, name, opset):
         np.testing.assert_allclose(Replay(graph)(feeds).numpy(), expected, atol=1e-5)
         said = functional.normalize(Replay(graph.pruned(2))(feeds), dim=1).numpy()
     write_text_tower(tmp_path / "short.onnx", graph.pruned(2), expected.shape[1])
-    whole = {"input_ids": asked[0].numpy(), "attention_mask": np.ones_like(asked[0].numpy())}
+    whole = {"input_ids": inputs[0].numpy(), "attention_mask": np.ones_like(inputs[0].numpy())}
     (short,) = onnxruntime.InferenceSession(tmp_path / "short.onnx").run(None, whole)
     assert (short * said).sum(axis=1).min() > 0.999
 
@@ -220,7 +220,7 @@ def test_operators_of_one_runtime_are_refused(tmp_path):
     scaled = graph.op("DequantizeLinear", rows, graph.tensor(np.array(0.1, np.float32)))
     out = graph.op("ReduceSum", scaled, graph.constant([1], np.int64), keepdims=0)
     graph.write(tmp_path / "g.onnx", out, "text_embeds", 4, "")
-    with pytest.raises(ModelError, match="found DequantizeLinear; take such an export"):
+    with pytest.raises(ModelError, match="got DequantizeLinear; take such an export"):
         Replay(read_text_graph(tmp_path / "g.onnx", "text_embeds"))
 
 
@@ -231,5 +231,5 @@ def test_half_precision_inside_is_refused(tmp_path):
     half = graph.op("Cast", graph.op("Cast", rows, to=TensorProto.FLOAT16), to=TensorProto.FLOAT)
     out = graph.op("ReduceSum", half, graph.constant([1], np.int64), keepdims=0)
     graph.write(tmp_path / "g.onnx", out, "text_embeds", 4, "")
-    with pytest.raises(ModelError, match="found numbers of the type FLOAT16"):
+    with pytest.raises(ModelError, match="got numbers of the type FLOAT16"):
         Replay(read_text_graph(tmp_path / "g.onnx", "text_embeds"))({"input_ids": torch.ones(1, 2).long()})

@@ -1,4 +1,4 @@
-"""The teacher's graph without most of its layers. Nothing here is trained."""
+"""The teacher's graph with a subset of its layers, without training."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from snapseek.distil.prune_layers import read_text_graph, write_pruned
 from snapseek.distil.student import write_folder, write_text_tower
 from snapseek.errors import ModelError
 from snapseek.models import Encoder
-from snapseek.models.onnx.tower import Tower
+from snapseek.models.onnx.session import OnnxSession
 from tests.support.stacked_model import DIM, write_stack, write_stacked_model
 
 IDS = np.array([[4, 5, 6, 7], [8, 9, 10, 0]])
@@ -19,7 +19,7 @@ MASK = np.array([[1, 1, 1, 1], [1, 1, 1, 0]])
 
 
 def said(path, ids=IDS, mask=MASK):
-    answer = Tower(path).run({"input_ids": ids, "attention_mask": mask}, ["text_embeds"])[0]
+    answer = OnnxSession(path).run({"input_ids": ids, "attention_mask": mask}, ["text_embeds"])[0]
     return answer / np.linalg.norm(answer, axis=1, keepdims=True)
 
 
@@ -77,11 +77,11 @@ def test_what_hides_is_no_weight(tmp_path):
 
 def test_the_loader_takes_it(tmp_path):
     teacher = Encoder.load(write_stacked_model(tmp_path / "teacher"))
-    short = read_text_graph(*teacher.text_graph).pruned(2)
+    short = read_text_graph(*teacher.text.graph).pruned(2)
     write = partial(write_pruned, graph=short, dim=teacher.dim)
     write_folder(tmp_path / "student", write, teacher, {"kind": "shortened"})
     loaded = Encoder.load(tmp_path / "student")
-    assert loaded.text_config.unpadded
+    assert loaded.text.config.unpadded
     assert loaded.space == teacher.fingerprint
     assert loaded.embed_texts(["red", "a photo blue"]).shape == (2, 3)
 
@@ -99,13 +99,13 @@ def test_the_last_layer_may_be_the_end(tmp_path):
 
 def test_a_teacher_without_layers_is_refused(tiny_model):
     graph = read_text_graph(tiny_model / "onnx/text_model.onnx", "text_embeds")
-    with pytest.raises(ModelError, match="expected a stack of attention layers, found none"):
+    with pytest.raises(ModelError, match="expected a stack of attention layers, got none"):
         graph.pruned(2)
 
 
 def test_a_teacher_with_too_few_layers_is_refused(tmp_path):
     graph = read_text_graph(write_stack(tmp_path / "stack.onnx", range(3)), "text_embeds")
-    with pytest.raises(ModelError, match="more than 3 layers, found 3"):
+    with pytest.raises(ModelError, match="more than 3 layers, got 3"):
         graph.pruned(3)
 
 
@@ -116,15 +116,15 @@ def test_layers_that_are_passed_by_are_refused(tmp_path):
     sides = [graph.op("Softmax", graph.times(rows, factor), axis=-1) for factor in (1, 2)]
     out = graph.op("ReduceSum", graph.op("Add", *sides), graph.constant([1], np.int64), keepdims=0)
     graph.write(tmp_path / "g.onnx", out, "text_embeds", 4, "")
-    with pytest.raises(ModelError, match="more than 2 layers, found 1"):
+    with pytest.raises(ModelError, match="more than 2 layers, got 1"):
         read_text_graph(tmp_path / "g.onnx", "text_embeds").pruned(2)
 
 
-def test_a_fixed_number_of_texts_is_refused(tmp_path):
+def test_a_fixed_batch_size_is_rejected(tmp_path):
     graph = Graph("one")
     ids = graph.op("Cast", graph.input("input_ids", "int64", [1, "L"]), to=TensorProto.FLOAT)
     graph.write(tmp_path / "g.onnx", ids, "text_embeds", 4, "")
-    with pytest.raises(ModelError, match="takes a fixed one"):
+    with pytest.raises(ModelError, match="got a fixed one"):
         read_text_graph(tmp_path / "g.onnx", "text_embeds")
 
 

@@ -1,4 +1,4 @@
-"""The teacher itself in 8 bits: `snapseek distil --student int8`."""
+"""The teacher quantized to 8 bits: `snapseek distil --student int8`."""
 
 import json
 
@@ -43,7 +43,7 @@ def node(op, inputs, output, **how):
 
 
 def text_and_image_graph():
-    """ids → table → up → down + bias → odd → few; and a picture's part, which shares nothing with it."""
+    """ids → table → up → down + bias → odd → few; and a picture's part, which shares no node with it."""
     nodes = [
         node("Gather", "table ids", "words"),
         node("ReduceSum", "words axis", "sum", keepdims=0),
@@ -123,40 +123,40 @@ def test_only_what_reads_texts_is_kept_and_in_8_bits(graphs):
     assert graphs[1].stat().st_size < graphs[0].stat().st_size / 3.5
 
 
-def test_weights_beside_the_graph_are_read(graphs, tmp_path):
+def test_external_weights_are_read(graphs, tmp_path):
     onnx.save(text_and_image_graph(), tmp_path / "both.onnx", save_as_external_data=True, location="both.bin")
     write_quantized(tmp_path / "both.onnx", "text_embeds", tmp_path / "small.onnx")
     ids = RNG.integers(0, WORDS, (20, 6))
     np.testing.assert_array_equal(answers(tmp_path / "small.onnx", ids), answers(graphs[1], ids))
     (tmp_path / "both.bin").unlink()
-    with pytest.raises(StorageError, match=r"the weights beside .*both\.onnx cannot be read"):
+    with pytest.raises(StorageError, match=r"the external weights of .*both\.onnx cannot be read"):
         write_quantized(tmp_path / "both.onnx", "text_embeds", tmp_path / "small.onnx")
 
 
-def test_what_is_rounded_already_is_refused(graphs, tmp_path):
-    with pytest.raises(InputError, match=r"expected matrices of float32 in .*small\.onnx, found none"):
+def test_a_quantized_tower_is_rejected(graphs, tmp_path):
+    with pytest.raises(InputError, match=r"expected matrices of float32 in .*small\.onnx, got none"):
         write_quantized(graphs[1], "text_embeds", tmp_path / "smaller.onnx")
 
 
 @pytest.fixture(scope="module")
 def wide_model(tmp_path_factory):
-    """The tiny model, whose text tower goes through matrices that are wide enough and says the same."""
+    """The tiny model, whose text tower has wide enough matrices and gives the same vectors."""
     folder = write_tiny_model(tmp_path_factory.mktemp("wide") / "model")
     path = folder / "onnx" / "text_model.onnx"
     tower = onnx.load(path)
     for made in tower.graph.node:
         made.output[:] = ["tiny" if name == "text_embeds" else name for name in made.output]
     up = floats(3, WIDTH)
-    turn = np.linalg.qr(floats(WIDTH, WIDTH))[0].astype(np.float32)
-    down = np.linalg.pinv(up @ turn).astype(np.float32)
+    rotation = np.linalg.qr(floats(WIDTH, WIDTH))[0].astype(np.float32)
+    down = np.linalg.pinv(up @ rotation).astype(np.float32)
     tower.graph.node.extend(
         [
             node("MatMul", "tiny up", "wide"),
-            node("MatMul", "wide turn", "turned"),
-            node("MatMul", "turned down", "text_embeds"),
+            node("MatMul", "wide rotation", "rotated"),
+            node("MatMul", "rotated down", "text_embeds"),
         ]
     )
-    for name, value in (("up", up), ("turn", turn), ("down", down)):
+    for name, value in (("up", up), ("rotation", rotation), ("down", down)):
         tower.graph.initializer.append(numpy_helper.from_array(value, name))
     onnx.save(tower, path)
     return folder
@@ -171,11 +171,11 @@ def test_a_library_of_the_teacher_takes_it_without_training(wide_model, tmp_path
     assert figures.texts == 0
     assert figures.held_out > 5
     assert figures.cosine_p5 > 0.999
-    told = json.loads((tmp_path / "library" / "student" / "student.json").read_text())
-    assert (told["kind"], told["teacher"]["fingerprint"]) == ("int8", teacher.fingerprint)
+    report = json.loads((tmp_path / "library" / "student" / "student.json").read_text())
+    assert (report["kind"], report["teacher"]["fingerprint"]) == ("int8", teacher.fingerprint)
     student = library.encoder_of("fast")
     assert student is not library.encoder_of("full")
-    assert student.text_config.batch_safe
+    assert student.text.config.batch_safe
     found = student.embed_texts(COLORS)
     assert (found * teacher.embed_texts(COLORS)).sum(axis=1).min() > 0.999
     assert [hit.id for hit in library.search("red", 3, tower="fast")] == [

@@ -1,4 +1,4 @@
-"""The folder of a student: what it holds, who loads it, which libraries take it. Nothing here is trained."""
+"""The folder of a student: files, loading, and libraries that accept it, without training."""
 
 import json
 import shutil
@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from snapseek.distil.student import note, write_folder, write_text_tower
+from snapseek.distil.student import update_metadata, write_folder, write_text_tower
 from snapseek.errors import InputError, ModelError, ModelMismatchError, StorageError
 from snapseek.library import Library
 from snapseek.models import Encoder
 from snapseek.models.hub.check import check_model
-from snapseek.models.onnx.tower import Tower
+from snapseek.models.onnx.session import OnnxSession
 from tests.conftest import write_pictures
 from tests.support.students import DIM, hearing_weights, static_weights, transformer_weights, write_student
 from tests.support.tiny_model import write_tiny_model
@@ -31,16 +31,16 @@ def student(tmp_path, encoder):
     [static_weights(), hearing_weights(), transformer_weights()],
     ids=["static", "neighbours", "transformer"],
 )
-def test_the_loader_says_what_the_obvious_version_says(tmp_path, encoder, weights):
+def test_the_exported_graph_matches_the_reference(tmp_path, encoder, weights):
     write_student(tmp_path / "student", weights, encoder, {})
     loaded = Encoder.load(tmp_path / "student")
-    expected = weights.embed(encoder.token_ids(TEXTS))
+    expected = weights.embed(encoder.text.token_ids(TEXTS))
     assert ((loaded.embed_texts(TEXTS) * expected).sum(axis=1) > 0.999).all()  # its rows are int8
     np.testing.assert_allclose(
-        loaded.embed_ids(loaded.token_ids(TEXTS)), loaded.embed_texts(TEXTS), atol=1e-5
+        loaded.text.embed_ids(loaded.text.token_ids(TEXTS)), loaded.embed_texts(TEXTS), atol=1e-5
     )
-    assert loaded.text_config.unpadded
-    assert loaded.text_config.batch_safe
+    assert loaded.text.config.unpadded
+    assert loaded.text.config.batch_safe
 
 
 def test_neighbours_hear_the_order_of_tokens_and_rows_alone_do_not():
@@ -54,7 +54,7 @@ def test_neighbours_hear_the_order_of_tokens_and_rows_alone_do_not():
 )
 def test_padding_changes_nothing(tmp_path, weights):
     write_text_tower(tmp_path / "text.onnx", weights, DIM)
-    tower = Tower(tmp_path / "text.onnx")
+    tower = OnnxSession(tmp_path / "text.onnx")
     said = [
         tower.run({"input_ids": np.array([ids]), "attention_mask": np.array([mask])}, ["text_embeds"])[0]
         for ids, mask in (([4, 5, 6], [1, 1, 1]), ([4, 5, 6, 7, 8], [1, 1, 1, 0, 0]))
@@ -67,7 +67,7 @@ def test_it_names_its_teacher(student, encoder, tiny_model):
     assert (loaded.teacher.name, loaded.teacher.fingerprint) == (str(tiny_model), encoder.fingerprint)
     assert loaded.space == encoder.space == encoder.fingerprint
     assert loaded.fingerprint != encoder.fingerprint
-    assert loaded.layout == "student"
+    assert loaded.files.layout.kind == "student"
     assert encoder.teacher is None
     assert not list(student.rglob("*vision*"))
 
@@ -77,7 +77,7 @@ def test_pictures_are_its_teachers(student, encoder, folder):
         pictures = [image.convert("RGB")]
     loaded = Encoder.load(student)
     np.testing.assert_array_equal(loaded.embed_images(pictures), encoder.embed_images(pictures))
-    assert loaded.picture_side_px == encoder.picture_side_px
+    assert loaded.image.picture_side_px == encoder.image.picture_side_px
 
 
 def test_a_library_of_the_teacher_takes_the_student(student, library):
@@ -109,28 +109,30 @@ def test_a_teacher_that_has_changed_is_noticed(tmp_path):
     write_student(tmp_path / "student", static_weights(), Encoder.load(teacher), {})
     write_tiny_model(teacher, mean=(0.1,) * 3)
     loaded = Encoder.load(tmp_path / "student")
-    with pytest.raises(ModelMismatchError, match="distil it anew"):
+    with pytest.raises(ModelMismatchError, match="distil the student again"):
         loaded.embed_images([Image.new("RGB", (8, 8))])
     assert loaded.embed_texts(["red"]).shape == (1, 3)
 
 
 def test_the_rules_for_words_come_along(tmp_path):
     encoder = Encoder.load("starter")
-    write_student(tmp_path / "student", static_weights(0, encoder.dim, encoder.tokens.size), encoder, {})
+    write_student(
+        tmp_path / "student", static_weights(0, encoder.dim, encoder.text.tokenizer.size), encoder, {}
+    )
     loaded = Encoder.load(tmp_path / "student")
-    assert loaded.tokens.context_length == encoder.tokens.context_length
-    assert loaded.token_ids(["a red dog"]) == encoder.token_ids(["a red dog"])
-    assert loaded.tokens.pad_id == encoder.tokens.pad_id
+    assert loaded.text.tokenizer.context_length == encoder.text.tokenizer.context_length
+    assert loaded.text.token_ids(["a red dog"]) == encoder.text.token_ids(["a red dog"])
+    assert loaded.text.tokenizer.pad_id == encoder.text.tokenizer.pad_id
     with pytest.raises(InputError, match="knows no word"):
         loaded.embed_texts(["\U0001f9ff"])
 
 
-def test_a_check_tells_who_the_teacher_is(student, tiny_model):
+def test_the_report_names_the_teacher(student, tiny_model):
     assert check_model(str(student))["teacher"].startswith(str(tiny_model))
 
 
-def test_facts_are_noted(student):
-    note(student, {"figures": {"cosine_mean": 0.9}})
+def test_metadata_is_added_to_a_student(student):
+    update_metadata(student, {"figures": {"cosine_mean": 0.9}})
     content = json.loads((student / "student.json").read_text())
     assert content["figures"] == {"cosine_mean": 0.9}
     assert content["kind"] == "static"
@@ -142,12 +144,12 @@ def test_an_older_student_is_replaced_and_nothing_else(student, encoder, tmp_pat
     assert json.loads((student / "student.json").read_text())["kind"] == "transformer"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    with pytest.raises(InputError, match="found something else"):
+    with pytest.raises(InputError, match="got something else"):
         write_student(tmp_path / "mine", static_weights(), encoder, {})
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
-def test_a_disk_that_refuses_is_a_sentence(encoder, tmp_path):
+def test_a_folder_that_cannot_be_written_is_an_error(encoder, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="cannot be written"):
         write_student(tmp_path / "file" / "student", static_weights(), encoder, {})
@@ -156,7 +158,7 @@ def test_a_disk_that_refuses_is_a_sentence(encoder, tmp_path):
 @pytest.mark.parametrize("name", ["onnx/text_model.onnx", "tokenizer.json", "config.json"])
 def test_a_student_with_a_missing_file_is_refused(student, name):
     (student / name).unlink()
-    with pytest.raises(ModelError, match="needs the file"):
+    with pytest.raises(ModelError, match="has no file"):
         Encoder.load(student)
 
 

@@ -1,4 +1,4 @@
-"""Every pixel layout becomes RGB: transparent is white, deep grey is scaled, the first frame is taken."""
+"""Conversion to RGB: transparency becomes white, deep gray is scaled, the first frame is used."""
 
 import numpy as np
 import pytest

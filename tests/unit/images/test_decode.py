@@ -1,4 +1,4 @@
-"""Opening pictures: upright, shrunk while read, within bounds; everything else is a PictureError."""
+"""Decoding pictures: upright, downscaled, within bounds; every failure is a PictureError."""
 
 import contextlib
 import os
@@ -34,7 +34,7 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_senseless_orientations_are_ignored(orientation: int) -> None:
+def test_invalid_orientations_are_ignored(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     assert corner_names(open_image(encoded(quarters(), "JPEG", exif=exif)).image)[0] == "red"
@@ -60,14 +60,14 @@ def test_metadata_does_not_travel_with_the_pixels() -> None:
     ("min_side", "expected"),
     [(None, (1600, 1200)), (600, (1600, 1200)), (300, (800, 600)), (100, (400, 300))],
 )
-def test_a_jpeg_is_shrunk_to_twice_the_side(min_side: int | None, expected: tuple[int, int]) -> None:
+def test_a_jpeg_is_downscaled_to_twice_the_side(min_side: int | None, expected: tuple[int, int]) -> None:
     found = open_image(encoded(quarters(1600, 1200), "JPEG"), min_side=min_side)
     assert found.image.size == expected
     assert (found.width, found.height) == (1600, 1200)
     assert corner_names(found.image) == ["red", "green", "blue", "white"]
 
 
-def test_a_lying_jpeg_is_shrunk_and_turned() -> None:
+def test_a_rotated_jpeg_is_downscaled_and_rotated() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     found = open_image(encoded(quarters(1600, 1200), "JPEG", exif=exif), min_side=100)
@@ -75,7 +75,7 @@ def test_a_lying_jpeg_is_shrunk_and_turned() -> None:
     assert (found.width, found.height) == (1200, 1600)
 
 
-def test_other_kinds_are_read_whole() -> None:
+def test_other_formats_are_decoded_in_full_size() -> None:
     assert open_image(encoded(quarters(1600, 1200)), min_side=10).image.size == (1600, 1200)
 
 
@@ -83,7 +83,7 @@ def test_other_kinds_are_read_whole() -> None:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that promises width x height grey pixels and holds none."""
+    """A PNG with a header of width x height gray pixels and no data."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     end = b"IEND"
     chunks = (header, b"IDAT" + zlib.compress(b""), end)
@@ -104,7 +104,7 @@ def test_a_huge_png_is_refused_from_its_header() -> None:
 
 
 def test_a_png_just_above_the_bound_is_refused() -> None:
-    assert "at most 200 are read" in reason_for(png_header(20_000, 10_001))
+    assert "the limit is 200" in reason_for(png_header(20_000, 10_001))
 
 
 def test_a_png_just_below_the_bound_is_not_refused_for_its_size() -> None:
@@ -149,7 +149,7 @@ def test_decompression_bombs_of_other_kinds(kind: str) -> None:
 
 def test_pillows_own_bomb_check_becomes_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    assert "more pixels than Pillow agrees" in reason_for(encoded(quarters(), "TIFF"))
+    assert "more pixels than Pillow decodes" in reason_for(encoded(quarters(), "TIFF"))
 
 
 def test_a_file_above_the_bound_is_refused_unread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_file_above_the_bound_is_refused_unread(monkeypatch: pytest.MonkeyPatc
     path = tmp_path / "big.png"
     with path.open("wb") as file:
         file.truncate(3 * 2**20)
-    assert reason_for(path) == "the file has 3 MiB, and pictures of at most 1 MiB are read"
+    assert reason_for(path) == "the file has 3 MiB, and the limit is 1 MiB"
 
 
 def test_pillows_settings_stay_as_the_host_left_them() -> None:
@@ -184,9 +184,9 @@ def test_a_lone_signature_is_refused(kind: str) -> None:
     assert kind in reason_for(encoded(quarters(), kind)[:16].ljust(16, b"\0"))
 
 
-def test_a_cut_jpeg_is_called_cut() -> None:
+def test_a_truncated_jpeg_is_called_truncated() -> None:
     data = encoded(quarters(800, 600), "JPEG")
-    assert "ends before the picture does" in reason_for(data[: len(data) // 2])
+    assert "is truncated" in reason_for(data[: len(data) // 2])
 
 
 SAMPLES = {kind: encoded(quarters(24, 18), kind) for kind in KIND_NAMES}
@@ -204,8 +204,8 @@ def test_damage_gives_a_picture_or_a_reason(
     kind: str, edits: list[tuple[int, bytes]], cut: int | None
 ) -> None:
     data = bytearray(SAMPLES[kind])
-    for place, change in edits:
-        start = place % len(data)
+    for position, change in edits:
+        start = position % len(data)
         data[start : start + len(change)] = change
     end = len(data) if cut is None else cut % len(data)
     with contextlib.suppress(PictureError):
@@ -230,11 +230,11 @@ def test_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    assert "not there any more" in reason_for(tmp_path / "gone.jpg")
+    assert "does not exist any more" in reason_for(tmp_path / "gone.jpg")
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert reason_for(tmp_path) == "expected a file, found a folder"
+    assert reason_for(tmp_path) == "expected a file, got a folder"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
@@ -253,7 +253,7 @@ def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(Path, "open", refuse)
-    assert reason_for(path) == "permission to read the file was refused"
+    assert reason_for(path) == "the file cannot be read: permission denied"
 
 
 def test_a_disk_error_while_opening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Which files are opened: told from their first bytes, never from their names."""
+"""Formats are detected by first bytes, not by name."""
 
 import os
 import sys
@@ -70,11 +70,11 @@ def test_other_files_are_named(data: bytes, found: str, tmp_path: Path) -> None:
 
 
 def test_heic_with_its_plugin() -> None:
-    told = Image.Exif()
-    told[0x010F], told[0x0112] = "Apple", 6
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Apple", 6
     plain, lying = (
         open_image(encoded(quarters(), "HEIC")),
-        open_image(encoded(quarters(), "HEIC", exif=told.tobytes())),
+        open_image(encoded(quarters(), "HEIC", exif=exif.tobytes())),
     )
     assert (plain.width, plain.height, plain.kind, plain.media_type) == (80, 60, "heic", "image/heic")
     assert corner_names(plain.image) == ["red", "green", "blue", "white"]

@@ -1,4 +1,4 @@
-"""Previews: never above 500 bytes, whatever the picture, and recognisable."""
+"""Previews have at most 500 bytes and resemble their picture."""
 
 import io
 
@@ -18,7 +18,7 @@ def noise(width: int, height: int) -> Image.Image:
 
 
 def blocks(width: int, height: int, *, block: int, contrast: int, seed: int) -> Image.Image:
-    """Squares of `block` pixels in random colours."""
+    """Squares of `block` pixels of random colors."""
     shape = (-(-height // block), -(-width // block), 3)
     rough = np.random.default_rng(seed).integers(0, contrast + 1, shape, dtype=np.uint8)
     return Image.fromarray(rough.repeat(block, axis=0).repeat(block, axis=1)[:height, :width])
@@ -89,7 +89,7 @@ def test_the_same_picture_gives_the_same_bytes() -> None:
     assert make_preview(scene()) == make_preview(scene())
 
 
-def test_calm_pictures_get_more_pixels_than_busy_ones() -> None:
+def test_smooth_pictures_get_more_pixels_than_detailed_ones() -> None:
     calm = open_preview(make_preview(scene()).data)
     busy = open_preview(make_preview(blocks(640, 480, block=8, contrast=255, seed=7)).data)
     assert max(calm.size) > max(busy.size)

@@ -1,4 +1,4 @@
-"""Pictures made smaller for the server and the preview."""
+"""Downscaling for the server and the preview."""
 
 import io
 

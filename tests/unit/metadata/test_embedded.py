@@ -5,7 +5,7 @@ from tests.unit.metadata.test_iptc import BLOCK
 from tests.unit.metadata.test_xmp import block
 
 
-def test_words_of_people_before_the_cameras_and_numbers_of_the_camera_first():
+def test_texts_of_xmp_and_fields_of_exif_take_precedence():
     exif = Image.Exif()
     exif[0x0110] = "X100V"
     exif[0x9C9B] = "by Windows".encode("utf-16-le")
@@ -14,11 +14,11 @@ def test_words_of_people_before_the_cameras_and_numbers_of_the_camera_first():
         MetadataBlocks(exif, block(' tiff:Model="Other"><dc:title>by hand</dc:title>'), BLOCK)
     )
     assert found == ImageMetadata(
-        camera="X100V", title="by hand", caption="A red door", tags=("red", "Tür", "fog")
+        camera="X100V", title="by hand", caption="A red gate", tags=("red", "Tür", "fog")
     )
 
 
-def test_one_broken_block_costs_no_other():
-    assert embedded_metadata(MetadataBlocks(None, b"<broken", BLOCK)).title == "Door"
+def test_a_damaged_block_does_not_affect_others():
+    assert embedded_metadata(MetadataBlocks(None, b"<broken", BLOCK)).title == "Gate"
     assert embedded_metadata(MetadataBlocks(None, 5, "text")) == ImageMetadata()
     assert embedded_metadata(MetadataBlocks()) == ImageMetadata()

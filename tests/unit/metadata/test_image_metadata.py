@@ -29,11 +29,11 @@ def test_dates(text, expected):
 
 
 @pytest.mark.parametrize("seconds", ["nan", float("inf"), 1e300, None, [], "x"])
-def test_what_is_no_time_since_1970(seconds):
+def test_invalid_epoch_seconds(seconds):
     assert from_epoch(seconds) is None
 
 
-def test_a_year_that_no_picture_is_of():
+def test_a_year_out_of_range_is_skipped():
     assert ImageMetadata.of(taken=datetime(9999, 12, 31)).taken is None
 
 
@@ -48,15 +48,15 @@ def test_texts_are_on_one_line_and_bounded():
     assert len(ImageMetadata.of(tags=map(str, range(10**6))).tags) == MAX_TAGS
 
 
-@pytest.mark.parametrize("place", [(0, 0), (91, 0), (0, 181), (float("nan"), 1), (1, float("inf")), None])
-def test_what_is_nowhere(place):
-    assert ImageMetadata.of(place=place).latitude is None
-    assert ImageMetadata.of(place=place).longitude is None
+@pytest.mark.parametrize("location", [(0, 0), (91, 0), (0, 181), (float("nan"), 1), (1, float("inf")), None])
+def test_invalid_locations_are_skipped(location):
+    assert ImageMetadata.of(location=location).latitude is None
+    assert ImageMetadata.of(location=location).longitude is None
 
 
-def test_one_after_the_other():
-    first = ImageMetadata.of(title="first", place=(1, 2), tags=["a"])
-    second = ImageMetadata.of(title="second", caption="c", place=(3, 4), tags=["A", "b"])
+def test_metadata_is_merged_field_by_field():
+    first = ImageMetadata.of(title="first", location=(1, 2), tags=["a"])
+    second = ImageMetadata.of(title="second", caption="c", location=(3, 4), tags=["A", "b"])
     assert first.merged_with(second) == ImageMetadata(
         title="first", caption="c", latitude=1, longitude=2, tags=("a", "b")
     )

@@ -12,9 +12,9 @@ def field(record, number, value):
     return bytes([0x1C, record, number]) + len(value).to_bytes(2, "big") + value
 
 
-WORDS = [(5, b"Door"), (25, b"red"), (25, "Tür".encode()), (120, b"A red door")]
+WORDS = [(5, b"Gate"), (25, b"red"), (25, "Tür".encode()), (120, b"A red gate")]
 BLOCK = field(1, 90, b"\x1b%G") + b"".join(field(2, number, value) for number, value in WORDS)
-EXPECTED = ImageMetadata(title="Door", caption="A red door", tags=("red", "Tür"))
+EXPECTED = ImageMetadata(title="Gate", caption="A red gate", tags=("red", "Tür"))
 
 
 def test_title_caption_and_keywords():

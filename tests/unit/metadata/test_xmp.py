@@ -16,10 +16,10 @@ OPEN = (
 CLOSE = "</rdf:Description></rdf:RDF></x:xmpmeta>"
 WORDS = """ photoshop:DateCreated="2020-05-01T09:30:00+02:00" tiff:Make="Canon" tiff:Model="Canon EOS R">
 <dc:title><rdf:Alt><rdf:li xml:lang="de">Tür</rdf:li>
-<rdf:li xml:lang="x-default">Door</rdf:li></rdf:Alt></dc:title>
+<rdf:li xml:lang="x-default">Gate</rdf:li></rdf:Alt></dc:title>
 <dc:description><rdf:Alt><rdf:li xml:lang="x-default">A red
- door &amp; a wall</rdf:li></rdf:Alt></dc:description>
-<dc:subject><rdf:Bag><rdf:li>red</rdf:li><rdf:li>door</rdf:li></rdf:Bag></dc:subject>
+ gate &amp; a wall</rdf:li></rdf:Alt></dc:description>
+<dc:subject><rdf:Bag><rdf:li>red</rdf:li><rdf:li>gate</rdf:li></rdf:Bag></dc:subject>
 <exif:GPSLatitude>48,51.39N</exif:GPSLatitude><exif:GPSLongitude>2,21,7.2W</exif:GPSLongitude>"""
 
 
@@ -32,9 +32,9 @@ EXPECTED = ImageMetadata(
     camera="Canon EOS R",
     latitude=pytest.approx(48.8565),
     longitude=pytest.approx(-2.352),
-    title="Door",
-    caption="A red door & a wall",
-    tags=("red", "door"),
+    title="Gate",
+    caption="A red gate & a wall",
+    tags=("red", "gate"),
 )
 
 
@@ -57,9 +57,9 @@ def test_inside_a_picture(kind):
     elif kind == "PNG":
         from PIL.PngImagePlugin import PngInfo
 
-        told = PngInfo()
-        told.add_itxt("XML:com.adobe.xmp", block().decode())
-        picture.save(data, kind, pnginfo=told)
+        metadata = PngInfo()
+        metadata.add_itxt("XML:com.adobe.xmp", block().decode())
+        picture.save(data, kind, pnginfo=metadata)
     else:
         picture.save(data, kind, xmp=block())
     assert open_image(data.getvalue()).metadata == EXPECTED
@@ -79,8 +79,8 @@ REFUSED = {
         "document type",
     ),
     "an entity that is not declared": (b"<x>&p;</x>", "not well-formed"),
-    "too deep": (b"<a>" * (MAX_DEPTH + 1) + b"</a>" * (MAX_DEPTH + 1), "without end"),
-    "too deep by a million": (b"<a>" * 300_000, "without end"),
+    "too deep": (b"<a>" * (MAX_DEPTH + 1) + b"</a>" * (MAX_DEPTH + 1), "nested deeper"),
+    "too deep by a million": (b"<a>" * 300_000, "nested deeper"),
     "too long": (b"<a>" + b" " * MAX_XMP_BYTES + b"</a>", "KiB"),
     "cut": (block()[:-30], "not well-formed"),
     "nothing": (b"", "not well-formed"),

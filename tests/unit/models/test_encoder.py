@@ -14,10 +14,10 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from snapseek.errors import RENEW, InputError, ModelError, PictureError
+from snapseek.errors import RENEW, ArrayError, InputError, ModelError, PictureError
 from snapseek.models import Encoder
 from snapseek.models.hub.resolve import pull_model
-from snapseek.models.text.text_encoder import TextEncoder
+from snapseek.models.text.text_tower import TextTower
 from tests.support.tiny_model import write_tiny_model
 
 
@@ -41,16 +41,18 @@ def test_rows_are_unit_and_independent_of_the_batch(encoder):
 
 
 def counted(monkeypatch):
-    """The runs of the tower from now on, each as the number of its texts."""
+    """Record the number of texts of each run of the tower."""
     runs = []
-    vectors = TextEncoder.vectors
+    vectors = TextTower.vectors
     monkeypatch.setattr(
-        TextEncoder, "vectors", lambda side, rows, **how: runs.append(len(rows)) or vectors(side, rows, **how)
+        TextTower,
+        "vectors",
+        lambda tower, rows, **options: runs.append(len(rows)) or vectors(tower, rows, **options),
     )
     return runs
 
 
-def test_a_text_asked_before_does_not_reach_the_tower(tiny_model, monkeypatch):
+def test_a_cached_text_does_not_reach_the_tower(tiny_model, monkeypatch):
     model = Encoder.load(tiny_model)
     runs = counted(monkeypatch)
     first = model.embed_texts(["a red photo", "blue", "blue"])
@@ -61,7 +63,7 @@ def test_a_text_asked_before_does_not_reach_the_tower(tiny_model, monkeypatch):
     assert len(runs) == 3
 
 
-def test_texts_embedded_ahead_share_a_run_and_are_found(tiny_model, monkeypatch):
+def test_texts_embedded_ahead_share_a_run_and_are_cached(tiny_model, monkeypatch):
     model = Encoder.load(tiny_model)
     texts = [f"{'red ' * number}blue" for number in range(11)]
     alone = np.concatenate([model.embed_texts([text]) for text in texts[:10]])
@@ -76,16 +78,16 @@ def test_texts_embedded_ahead_share_a_run_and_are_found(tiny_model, monkeypatch)
         model.embed_texts(["zyx"])
 
 
-def test_one_text_or_a_model_that_mixes_texts_is_not_asked_ahead(tiny_model, monkeypatch):
+def test_single_texts_and_batch_dependent_models_are_not_embedded_ahead(tiny_model, monkeypatch):
     model, mixing = Encoder.load(tiny_model), Encoder.load(tiny_model)
-    mixing._policy = replace(mixing._policy, batch_safe=False)
+    mixing.text.config = replace(mixing.text.config, batch_safe=False)
     runs = counted(monkeypatch)
     model.embed_ahead(["red", "red"])
     mixing.embed_ahead(["red", "blue"])
     assert runs == []
 
 
-def test_what_is_remembered_cannot_be_changed_from_outside(tiny_model):
+def test_cached_vectors_cannot_be_modified_by_callers(tiny_model):
     model = Encoder.load(tiny_model)
     first = model.embed_texts(["red"])
     expected = first.copy()
@@ -93,7 +95,7 @@ def test_what_is_remembered_cannot_be_changed_from_outside(tiny_model):
     np.testing.assert_array_equal(model.embed_texts(["red"]), expected)
 
 
-def test_only_so_much_is_remembered(tiny_model, monkeypatch):
+def test_the_cache_is_bounded(tiny_model, monkeypatch):
     model = Encoder.load(tiny_model)
     runs = counted(monkeypatch)
     model.embed_texts([f"red {number}" for number in range(1025)])
@@ -103,7 +105,7 @@ def test_only_so_much_is_remembered(tiny_model, monkeypatch):
     assert len(runs) == 1025 + 3
 
 
-def test_a_refusal_is_not_remembered_as_an_answer(tiny_model):
+def test_an_error_is_not_cached(tiny_model):
     model = Encoder.load(tiny_model)
     for _ in range(2):
         with pytest.raises(InputError, match="knows no word"):
@@ -119,7 +121,7 @@ def test_many_threads_get_the_same_vectors(tiny_model):
     np.testing.assert_array_equal(found, np.concatenate([expected, expected]))
 
 
-def test_an_encoder_is_let_go_with_its_last_user(tiny_model):
+def test_an_encoder_is_freed_without_reference_cycles(tiny_model):
     gc.collect()
     gc.disable()
     try:
@@ -136,10 +138,10 @@ def test_each_tower_has_its_own_threads_and_none_spins(tiny_model, monkeypatch):
     made = []
     session = onnxruntime.InferenceSession
 
-    def note(model, options, **rest):
+    def note(model, options, **kwargs):
         spinning = options.get_session_config_entry("session.intra_op.allow_spinning")
         made.append((Path(model).name, options.intra_op_num_threads, spinning))
-        return session(model, options, **rest)
+        return session(model, options, **kwargs)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", note)
     Encoder.load(tiny_model, threads=1, text_threads=2).embed_images([picture("red")])
@@ -147,7 +149,7 @@ def test_each_tower_has_its_own_threads_and_none_spins(tiny_model, monkeypatch):
     assert made == [("text_model.onnx", 2, "0"), ("vision_model.onnx", 1, "0"), ("text_model.onnx", 3, "0")]
 
 
-def test_nothing_in_nothing_out(encoder):
+def test_no_texts_and_no_pictures_give_no_rows(encoder):
     assert encoder.embed_texts([]).shape == (0, 3)
     assert encoder.embed_images([]).shape == (0, 3)
 
@@ -156,7 +158,7 @@ def test_more_pictures_than_one_batch(encoder):
     assert encoder.embed_images([picture("red")] * 37).shape == (37, 3)
 
 
-def test_words_beyond_the_context_are_cut(encoder):
+def test_texts_are_truncated_at_the_context_length(encoder):
     long = "red " * 6 + "blue " * 100
     np.testing.assert_array_equal(encoder.embed_texts([long]), encoder.embed_texts(["red " * 6]))
 
@@ -173,17 +175,17 @@ def test_a_graph_of_fixed_length_is_fed_that_length(tmp_path, encoder):
 
 
 def test_padding_is_dropped_only_where_it_changes_nothing(encoder, tmp_path):
-    assert encoder.text_config.unpadded
+    assert encoder.text.config.unpadded
     model = write_tiny_model(tmp_path)
     config = {"pad_token": "white", "unk_token": "[UNK]"}
     (model / "tokenizer_config.json").write_text(json.dumps(config))
-    assert Encoder.load(model).text_config.unpadded  # the mask hides the padding, whatever it is
+    assert Encoder.load(model).text.config.unpadded  # the mask hides the padding, whatever it is
     _ignore_mask(model / "onnx" / "text_model.onnx")
-    assert not Encoder.load(model).text_config.unpadded
+    assert not Encoder.load(model).text.config.unpadded
 
 
 def _ignore_mask(path):
-    """A graph that looks at the padding: every token counts."""
+    """Change the graph to use padding: every token counts."""
     import onnx
 
     model = onnx.load(path)
@@ -210,8 +212,11 @@ def test_fingerprint_names_graphs_tokenizer_and_policy(tiny_model, encoder, tmp_
 
 def test_towers_of_different_models_are_refused(tmp_path):
     strange = Encoder.load(write_tiny_model(tmp_path, image_dim=4))
-    with pytest.raises(ModelError, match=r"3 numbers.*gives 4.*different models; take both from one export"):
+    with pytest.raises(ModelError) as refused:
         strange.embed_images([picture("red")])
+    assert refused.value.expected == "vectors of 3 dimensions from both towers"
+    assert refused.value.got.startswith("4 from ")
+    assert refused.value.hint == "take both towers from one export"
 
 
 @pytest.mark.parametrize(
@@ -227,7 +232,7 @@ def test_towers_of_different_models_are_refused(tmp_path):
 def test_a_missing_file_is_named(tmp_path, name):
     model = write_tiny_model(tmp_path / "model")
     (model / name).unlink()
-    with pytest.raises(ModelError, match=name.rpartition("/")[2] + ".*: fetch it or copy it there"):
+    with pytest.raises(ModelError, match=name.rpartition("/")[2] + ".*; fetch it or copy it there"):
         Encoder.load(model)
 
 
@@ -243,11 +248,11 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path, name, content):
         return
     with pytest.raises(ModelError, match=name.rpartition("/")[2]) as refused:
         Encoder.load(model)
-    assert str(refused.value).endswith(mended_by(name, content))
+    assert str(refused.value).endswith(hint_for(name, content))
 
 
-def mended_by(name, content):
-    """How the sentence about such a file ends."""
+def hint_for(name, content):
+    """Return the hint for a damaged file."""
     if name.endswith(".onnx") and content.startswith(b"\x80"):
         return "use an ONNX export of the model"
     return RENEW
@@ -267,7 +272,7 @@ def test_an_unknown_name_says_what_is_known():
         Encoder.load("clip-of-my-dreams")
 
 
-def test_what_the_model_finds_nothing_in_is_refused(tmp_path):
+def test_a_zero_vector_is_an_error(tmp_path):
     model = Encoder.load(write_tiny_model(tmp_path, mean=[1.0, 0.0, 0.0]))
     with pytest.raises(PictureError, match="finds nothing in this picture"):
         model.embed_images([picture("blue"), picture("red")])
@@ -275,21 +280,21 @@ def test_what_the_model_finds_nothing_in_is_refused(tmp_path):
         model.embed_texts(["red cyan"])
 
 
-def test_nothing_is_told_to_the_makers_of_the_runtime(tmp_path):
+def test_telemetry_of_the_runtime_is_disabled(tmp_path):
     environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     environment.pop("ORT_DISABLE_TELEMETRY", None)
     code = "from snapseek.models import Encoder; Encoder.load('starter').embed_texts(['a dog'])"
-    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
-    assert told.stderr == b""
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    assert result.stderr == b""
     assert not [path for path in tmp_path.rglob("*") if "Microsoft" in path.parts]
 
 
-def test_a_misspelt_or_empty_name_is_told(tmp_path):
+def test_a_misspelled_or_empty_model_name_is_an_error(tmp_path):
     with pytest.raises(
-        ModelError, match="found no directory 'openclip-vit-b32'; did you mean openclip-vit-b-32"
+        ModelError, match="got no directory 'openclip-vit-b32'; did you mean openclip-vit-b-32"
     ):
         Encoder.load("openclip-vit-b32", model_dir=tmp_path)
-    with pytest.raises(InputError, match="found an empty text"):
+    with pytest.raises(InputError, match="got an empty text"):
         Encoder.load("")
     with pytest.raises(InputError, match="did you mean clip-multilingual"):
         pull_model("clip-multilingua", tmp_path)
@@ -297,29 +302,33 @@ def test_a_misspelt_or_empty_name_is_told(tmp_path):
         pull_model("starter", tmp_path)
 
 
-def test_what_is_no_list_of_texts_is_refused(encoder):
-    for texts, said in [
-        ("red", r"found a text alone: put it in a list, \['red'\]"),
-        (b"red", "found a text alone"),
-        ([1], "expected texts, found int"),
-        (["red", None], "expected texts, found NoneType"),
+def test_other_than_a_list_of_texts_is_rejected(encoder):
+    for texts, got, hint in [
+        ("red", "a single text", "put it in a list, ['red']"),
+        (b"red", "a single text", "put it in a list, [b'red']"),
+        ([1], "int in the list", None),
+        (["red", None], "NoneType in the list", None),
     ]:
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(ArrayError) as refused:
             encoder.embed_texts(texts)
+        assert (refused.value.expected, refused.value.got) == ("a list of texts", got)
+        assert refused.value.hint == hint
 
 
-def test_what_is_no_list_of_rgb_pictures_is_refused(encoder):
-    for pictures, said in [
-        (picture("red"), "found a picture alone"),
-        (["red.jpg"], "expected pictures of PIL, found str"),
-        ([np.zeros((3, 3, 3), np.uint8)], "expected pictures of PIL, found ndarray"),
-        ([picture("red").convert("RGBA")], r"found RGBA: picture\.convert"),
+def test_other_than_a_list_of_rgb_pictures_is_rejected(encoder):
+    for pictures, expected, got in [
+        (picture("red"), "a list of pictures", "a single picture"),
+        (["red.jpg"], "pictures of PIL", "str"),
+        ([np.zeros((3, 3, 3), np.uint8)], "pictures of PIL", "ndarray"),
+        ([picture("red").convert("RGBA")], "RGB pictures", "RGBA"),
     ]:
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(ArrayError) as refused:
             encoder.embed_images(pictures)
+        assert (refused.value.expected, refused.value.got) == (expected, got)
+        assert refused.value.hint
 
 
-def test_bytes_that_are_no_text_are_not_heard():
+def test_invalid_utf8_in_a_text_is_ignored():
     starter = Encoder.load("starter")
     expected = starter.embed_texts(["a dog"])
     np.testing.assert_allclose(starter.embed_texts(["a \udcff dog"]), expected, atol=1e-6)

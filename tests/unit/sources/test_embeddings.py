@@ -28,7 +28,7 @@ def test_own_columns_keep_their_types(tmp_path):
 
 
 def test_no_vectors(tmp_path):
-    with pytest.raises(InputError, match="found none"):
+    with pytest.raises(InputError, match="got none"):
         find_embeddings(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         find_embeddings(tmp_path / "nowhere")
@@ -37,7 +37,7 @@ def test_no_vectors(tmp_path):
 def test_other_numbers_of_rows_are_refused(tmp_path):
     write_embeddings(tmp_path, unit_rows(3))
     np.save(tmp_path / "img_emb" / "img_emb_0.npy", unit_rows(4))
-    with pytest.raises(InputError, match="found 3 and 4"):
+    with pytest.raises(InputError, match="got 3 and 4"):
         find_embeddings(tmp_path)
 
 
@@ -51,16 +51,16 @@ def test_a_file_without_partner_is_refused(tmp_path, gone):
 
 def test_other_dimensions_are_refused(tmp_path):
     write_embeddings(tmp_path, unit_rows(2), unit_rows(2, dim=8))
-    with pytest.raises(InputError, match="expected vectors of 24 numbers"):
+    with pytest.raises(InputError, match="expected vectors of 24 dimensions"):
         find_embeddings(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((2, 4), np.float64), "found float64"),
+        (np.zeros((2, 4), np.float64), "got float64"),
         (np.zeros(4, np.float32), "shape"),
-        (np.zeros((2, 4), object), "found object"),
+        (np.zeros((2, 4), object), "got object"),
     ],
 )
 def test_other_arrays_are_refused(tmp_path, array, message):
@@ -79,15 +79,15 @@ def test_damaged_files_are_named(tmp_path, name, damage):
         find_embeddings(tmp_path)
 
 
-def test_what_is_there_instead_is_named(tmp_path):
+def test_the_error_lists_other_vector_files(tmp_path):
     np.save(tmp_path / "features.npy", unit_rows(2))
-    with pytest.raises(InputError, match=r"found none, only features\.npy"):
+    with pytest.raises(InputError, match=r"got none, only features\.npy"):
         find_embeddings(tmp_path)
-    with pytest.raises(InputError, match="found a file; name the folder above"):
+    with pytest.raises(InputError, match="got a file; name the folder above"):
         find_embeddings(tmp_path / "features.npy")
 
 
-def test_doubles_are_refused_with_the_way_to_mend_them(tmp_path):
+def test_float64_is_rejected_with_a_hint(tmp_path):
     write_embeddings(tmp_path, unit_rows(3).astype(np.float64))
-    with pytest.raises(InputError, match=r"found float64 of \(3, 24\); write it anew with numpy\.save"):
+    with pytest.raises(InputError, match=r"got float64 of \(3, 24\); write it again with numpy\.save"):
         find_embeddings(tmp_path)

@@ -25,7 +25,7 @@ def test_pictures_at_any_depth_in_order_of_name(tmp_path):
     assert found(tmp_path) == ["a.png", "b.JPG", "c/a.gif", "c/d/e.webp"]
 
 
-def test_what_is_hidden_or_not_the_users_is_left_out(tmp_path):
+def test_hidden_and_generated_folders_are_skipped(tmp_path):
     write(
         tmp_path,
         ".hidden.jpg",
@@ -38,7 +38,7 @@ def test_what_is_hidden_or_not_the_users_is_left_out(tmp_path):
     assert found(tmp_path) == ["a.jpg"]
 
 
-def test_a_picture_knows_its_place(tmp_path):
+def test_name_parent_and_uri_of_a_picture(tmp_path):
     write(tmp_path, "deep/er/my dog #1.jpg")
     (picture,) = find_pictures(tmp_path)
     assert (picture.name, picture.parent, picture.size_bytes) == ("my dog #1.jpg", "deep/er", 1)
@@ -55,7 +55,7 @@ def test_a_name_that_is_not_utf8(tmp_path):
     assert picture.name == "caf\N{REPLACEMENT CHARACTER}.jpg"
 
 
-def test_links_to_folders_are_not_followed_and_broken_links_are_told(tmp_path):
+def test_links_to_folders_are_skipped_and_broken_links_reported(tmp_path):
     write(tmp_path, "a/b.jpg")
     (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "a" / "loop.jpg").symlink_to(tmp_path, target_is_directory=True)
@@ -88,7 +88,7 @@ open("a.jpg", "w").close()
 """
 
 
-def test_a_folder_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_read_is_reported(tmp_path, monkeypatch):
     write(tmp_path, "locked/a.jpg", "open/b.jpg")
     scandir = os.scandir
 
@@ -107,5 +107,5 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("name", "what"), [("nowhere", "nothing"), ("file.jpg", "a file")])
 def test_what_is_not_a_folder_is_refused(tmp_path, name, what):
     write(tmp_path, "file.jpg")
-    with pytest.raises(InputError, match=f"found {what}"):
+    with pytest.raises(InputError, match=f"got {what}"):
         find_pictures(tmp_path / name)

@@ -20,11 +20,11 @@ from tests.support.vector_rows import unit_rows
 
 def kind_at(path):
     source = open_source(path)
-    assert reopen(source.kind, source.place).kind == source.kind
+    assert reopen(source.kind, source.path).kind == source.kind
     return source.kind
 
 
-def test_what_lies_there_says_which(tmp_path):
+def test_the_type_of_source_is_detected(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(picture())
     write_webdataset(tmp_path / "photos" / "backup.tar")
@@ -40,11 +40,11 @@ def test_what_lies_there_says_which(tmp_path):
     assert kind_at(tmp_path / "tables") == kind_at(tmp_path / "tables" / "0.parquet") == "parquet"
     assert kind_at(tmp_path / "urls.parquet") == kind_at(tmp_path / "urls.csv") == "urls"
     assert reopen("import", tmp_path) is None
-    assert open_source(tmp_path / "none" / ".." / "tars").place == tmp_path / "tars"
+    assert open_source(tmp_path / "none" / ".." / "tars").path == tmp_path / "tars"
 
 
 @pytest.mark.parametrize("name", ["gone", "a.doc"])
-def test_what_is_no_source(tmp_path, name):
+def test_other_paths_are_not_sources(tmp_path, name):
     (tmp_path / "a.doc").write_bytes(b"x")
     with pytest.raises(InputError, match="expected a folder with pictures"):
         open_source(tmp_path / name)
@@ -52,9 +52,9 @@ def test_what_is_no_source(tmp_path, name):
 
 @pytest.mark.parametrize("packed", ["tar", "parquet"])
 def test_packed_pictures_are_found_and_shown(tmp_path, packed, encoder):
-    place = tmp_path / f"café #1!.{packed}"
-    (write_webdataset if packed == "tar" else write_hugging_face)(place)
-    library = Library.build(place, tmp_path / "l", encoder=encoder)
+    path = tmp_path / f"café #1!.{packed}"
+    (write_webdataset if packed == "tar" else write_hugging_face)(path)
+    library = Library.build(path, tmp_path / "l", encoder=encoder)
     assert library.report.added == 4
     hit = next(iter(library.search("blue", k=1)))
     assert hit.caption == "a blue card"
@@ -74,10 +74,10 @@ def test_packed_pictures_are_found_and_shown(tmp_path, packed, encoder):
     smaller = client.get(f"/api/image/{hit.id}?w=20")
     assert Image.open(io.BytesIO(smaller.content)).width == 20
     assert library.sync().unchanged == 4
-    place.unlink()
+    path.unlink()
     assert client.get(f"/api/image/{hit.id}").status_code == 404
-    assert library.sync().missing == (place,)
-    with pytest.raises(ItemNotFoundError, match="only its preview is left"):
+    assert library.sync().missing == (path,)
+    with pytest.raises(ItemNotFoundError, match="use its preview"):
         read_member(hit.uri)
 
 
@@ -92,12 +92,12 @@ def test_packed_pictures_are_found_and_shown(tmp_path, packed, encoder):
         "",
     ],
 )
-def test_an_address_leads_to_nothing_else(uri):
+def test_a_uri_cannot_name_another_file(uri):
     with pytest.raises(ItemNotFoundError):
         read_member(uri)
 
 
-def test_members_that_are_not_there(tmp_path):
+def test_missing_members_are_an_error(tmp_path):
     write_webdataset(tmp_path / "a.tar")
     write_hugging_face(tmp_path / "a.parquet")
     with tarfile.open(tmp_path / "link.tar", "w") as archive:
@@ -112,7 +112,7 @@ def test_members_that_are_not_there(tmp_path):
 
 
 def test_an_imported_address_of_a_part_is_not_followed(tmp_path, encoder):
-    """Who wrote the table is not to choose files of this machine."""
+    """An imported table must not select files of this machine."""
     write_webdataset(tmp_path / "private.tar")
     uri = member_uri("tar", tmp_path / "private.tar", "000000000.jpg")
     folder = write_embeddings(tmp_path / "laion", unit_rows(1, dim=3), URL=pa.array([uri]))
@@ -124,15 +124,15 @@ def test_an_imported_address_of_a_part_is_not_followed(tmp_path, encoder):
     assert client.get(f"/api/image/{hit.id}").status_code == 404
 
 
-def test_the_library_of_a_file_lies_beside_it(tmp_path, encoder):
+def test_the_library_of_a_file_is_next_to_it(tmp_path, encoder):
     write_webdataset(tmp_path / "a.tar")
-    place = library_of(tmp_path / "a.tar")
-    assert place == tmp_path / "a.tar.snapseek"
-    Library.build(tmp_path / "a.tar", place, encoder=encoder)
-    assert find_library(tmp_path / "a.tar") == place
+    path = library_of(tmp_path / "a.tar")
+    assert path == tmp_path / "a.tar.snapseek"
+    Library.build(tmp_path / "a.tar", path, encoder=encoder)
+    assert find_library(tmp_path / "a.tar") == path
 
 
-def test_a_single_picture_is_told_where_it_goes(tmp_path):
+def test_a_single_picture_is_rejected_with_a_hint(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
-    with pytest.raises(InputError, match=r"found a single picture at .*snapseek add"):
+    with pytest.raises(InputError, match=r"got a single picture at .*snapseek add"):
         open_source(tmp_path / "a.jpg")

@@ -7,8 +7,8 @@ from snapseek.sources.parquet import ParquetImages, has_pictures
 from tests.support.picture_sources import picture, write_hugging_face, write_img2dataset_table
 
 
-def read(place):
-    source = ParquetImages(place)
+def read(path):
+    source = ParquetImages(path)
     wanted = list(source.find())
     return source, list(source.read(wanted))
 
@@ -53,8 +53,8 @@ def test_a_folder_of_tables(tmp_path):
 def test_only_some_are_read_whatever_the_row_groups(tmp_path):
     write_hugging_face(tmp_path / "a.parquet", ("red", "green", "blue", "white") * 30, row_group_size=7)
     source = ParquetImages(tmp_path / "a.parquet")
-    some = [one for one in source.find() if int(one.within) % 50 == 2]
-    assert [one.name for one in source.read(some)] == ["blue.png", "red.png", "blue.png"]
+    subset = [one for one in source.find() if int(one.within) % 50 == 2]
+    assert [one.name for one in source.read(subset)] == ["blue.png", "red.png", "blue.png"]
 
 
 def test_rows_without_a_picture(tmp_path):
@@ -82,7 +82,7 @@ def test_columns_that_do_not_agree(tmp_path):
     assert [one.columns["label"] for one in found] == ["1", "2.5", "x"]
 
 
-def test_damage_costs_a_row_group(tmp_path):
+def test_damage_is_limited_to_a_row_group(tmp_path):
     path = tmp_path / "a.parquet"
     table = pa.table({"image": [picture()] * 30, "n": list(range(30))})
     pq.write_table(table, path, row_group_size=10, compression="none", use_dictionary=False)

@@ -36,7 +36,7 @@ def test_csv_with_a_head(tmp_path, encoding):
 @pytest.mark.parametrize(
     ("name", "between"), [("l.csv", ";"), ("l.tsv", "\t"), ("l.csv", "\t"), ("l.csv", ",")]
 )
-def test_what_stands_between_cells(tmp_path, name, between):
+def test_csv_delimiters(tmp_path, name, between):
     found = read(tmp_path, name, f"caption{between}url\na{between}{A}\n")
     assert found == [Row(2, {"caption": "a", "url": A})]
 
@@ -50,10 +50,10 @@ def test_csv_without_a_head(tmp_path):
     assert row.values == {"column_1": "5", "url": A, "column_3": "x"}
 
 
-def test_a_broken_row_costs_no_other(tmp_path):
+def test_a_damaged_row_is_skipped(tmp_path):
     found = read(tmp_path, "l.csv", f"url,n\n{A},1\n{B}\n{A},1,2\n{B},2\n")
     assert [row.problem is None for row in found] == [True, False, False, True]
-    assert found[1].problem == "row 3 has 1 cells, and the head has 2"
+    assert found[1].problem == "row 3 has 1 cells, and the header has 2"
 
 
 def test_a_quote_that_is_never_closed(tmp_path):
@@ -89,7 +89,7 @@ def test_parquet_without_bytes(tmp_path):
     ]
 
 
-def test_values_that_are_none_of_their_type(tmp_path):
+def test_invalid_values_become_null(tmp_path):
     bad = pa.Array.from_buffers(
         pa.string(), 2, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0\2\0\0\0"), pa.py_buffer(b"a\xff")]
     )
@@ -101,7 +101,7 @@ def test_values_that_are_none_of_their_type(tmp_path):
     assert second.values["at"].year == 1970
 
 
-def test_a_damaged_part_of_a_table_is_told(tmp_path):
+def test_a_damaged_row_group_is_reported(tmp_path):
     path = tmp_path / "l.parquet"
     urls = [f"{A}{number}" for number in range(3000)]
     pq.write_table(
@@ -120,14 +120,14 @@ def test_a_damaged_part_of_a_table_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("l.doc", "expected a list"), ("gone.csv", "found nothing"), ("folder.csv", "no file")],
+    [("l.doc", "expected a list"), ("gone.csv", "got nothing"), ("folder.csv", "no file")],
 )
-def test_what_is_no_list(tmp_path, name, message):
+def test_other_files_are_not_lists(tmp_path, name, message):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputError, match=message):
         list(read_rows(tmp_path / name))
 
 
-def test_what_is_no_parquet(tmp_path):
+def test_other_files_are_not_parquet(tmp_path):
     with pytest.raises(InputError, match="expected a parquet file"):
         read(tmp_path, "l.parquet", b"PAR1 nothing PAR1")

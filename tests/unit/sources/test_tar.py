@@ -8,8 +8,8 @@ from snapseek.sources.tar import TarImages
 from tests.support.picture_sources import add, picture, write_webdataset
 
 
-def read(place):
-    source = TarImages(place)
+def read(path):
+    source = TarImages(path)
     return list(source.read(source.find()))
 
 
@@ -40,8 +40,8 @@ def test_a_folder_of_archives(tmp_path):
 def test_only_some_are_read(tmp_path):
     write_webdataset(tmp_path / "a.tar")
     source = TarImages(tmp_path / "a.tar")
-    some = [one for one in source.find() if one.name[8] in "13"]
-    assert [one.data for one in source.read(some)] == [picture("green"), picture("white")]
+    subset = [one for one in source.find() if one.name[8] in "13"]
+    assert [one.data for one in source.read(subset)] == [picture("green"), picture("white")]
 
 
 def test_names_of_any_kind(tmp_path):
@@ -70,7 +70,7 @@ def test_names_of_any_kind(tmp_path):
     assert not (tmp_path.parent / "etc").exists()
 
 
-def test_a_changed_archive_is_told(tmp_path):
+def test_a_changed_archive_is_reported(tmp_path):
     write_webdataset(tmp_path / "a.tar")
     source = TarImages(tmp_path / "a.tar")
     before = list(source.find())
@@ -82,7 +82,7 @@ def test_a_changed_archive_is_told(tmp_path):
 
 @pytest.mark.parametrize("keep", [0, 100, 511, 700, 1200, 2048])
 def test_a_cut_archive(tmp_path, keep):
-    """What is whole is read, the rest is one problem of the whole archive."""
+    """Complete members are read; the truncation is one problem of the archive."""
     write_webdataset(tmp_path / "whole.tar")
     data = (tmp_path / "whole.tar").read_bytes()
     (tmp_path / "a.tar").write_bytes(data[:keep])
@@ -95,7 +95,7 @@ def test_a_cut_archive(tmp_path, keep):
     assert all(one.problem.startswith("the archive") for one in problems)
 
 
-def test_damage_in_the_middle_is_told_and_keeps_what_came_before(tmp_path):
+def test_damage_is_reported_and_earlier_members_are_kept(tmp_path):
     write_webdataset(tmp_path / "a.tar")
     data = bytearray((tmp_path / "a.tar").read_bytes())
     start = data.index(b"000000002.jpg")
@@ -107,7 +107,7 @@ def test_damage_in_the_middle_is_told_and_keeps_what_came_before(tmp_path):
 
 
 @pytest.mark.parametrize("size", ["77777777777", "00000200000"])
-def test_a_size_that_cannot_be(tmp_path, size):
+def test_an_impossible_member_size_is_reported(tmp_path, size):
     write_webdataset(tmp_path / "a.tar", ("red",))
     data = bytearray((tmp_path / "a.tar").read_bytes())
     data[124:135] = size.encode()
@@ -115,13 +115,13 @@ def test_a_size_that_cannot_be(tmp_path, size):
     data[148:156] = b"%06o\0 " % sum(data[:512])
     (tmp_path / "a.tar").write_bytes(data)
     found = read(tmp_path / "a.tar")
-    assert "which it cannot have" in found[0].problem
+    assert "which is not possible" in found[0].problem
 
 
 def test_no_archive(tmp_path):
-    for place in (tmp_path, tmp_path / "gone.tar"):
+    for path in (tmp_path, tmp_path / "gone.tar"):
         with pytest.raises(InputError, match="expected a tar archive"):
-            list(TarImages(place).find())
+            list(TarImages(path).find())
     (tmp_path / "a.tar").write_bytes(b"not an archive" * 100)
     (problem,) = read(tmp_path / "a.tar")
     assert problem.within == "."

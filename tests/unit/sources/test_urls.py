@@ -34,7 +34,7 @@ def echo(pictures, limits):
     return iter(pictures)
 
 
-def test_each_url_once_with_what_the_row_tells(tmp_path):
+def test_each_url_once_with_metadata_of_its_row(tmp_path):
     rows = [
         {
             "URL": "https://a.example/x/cat%20one.jpg?w=1",
@@ -69,7 +69,7 @@ def test_a_table_keeps_its_types(tmp_path):
     assert (found.metadata.caption, found.columns) == ("a", {"score": 0.5})
 
 
-def test_rows_that_cannot_be_asked_for_are_told(tmp_path):
+def test_rows_without_a_valid_url_are_reported(tmp_path):
     rows = [
         {"url": "http://a.example/1"},
         {"url": None},
@@ -79,14 +79,14 @@ def test_rows_that_cannot_be_asked_for_are_told(tmp_path):
     ]
     problems = {one.within: one.problem for one in UrlList(listed(tmp_path, rows)).find()}
     assert problems["http://a.example/1"] is None
-    assert problems["row 2"] == "row 2 has no url"
+    assert problems["row 2"] == "row 2 has no URL"
     assert "begins with http" in problems["file:///etc/passwd"]
     assert "of this machine" in problems["http://127.0.0.1/"]
 
 
 def test_a_list_without_urls(tmp_path):
     (tmp_path / "l.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"expected a column with urls.*found a, b"):
+    with pytest.raises(InputError, match=r"expected a column with URLs.*got a, b"):
         list(UrlList(tmp_path / "l.csv").find())
 
 
@@ -106,7 +106,8 @@ def test_a_list_becomes_a_library_and_goes_on_where_it_was(tmp_path, encoder, we
     web.routes["page.jpg"] = answer(body=b"<html>", Content_Type="text/plain")
     names = [*(f"{color}.jpg" for color in COLORS), "gone.jpg", "busy.jpg", "page.jpg"]
     rows = [
-        {"url": web.url(name), "caption": f"about {name}", "stars": place} for place, name in enumerate(names)
+        {"url": web.url(name), "caption": f"about {name}", "stars": number}
+        for number, name in enumerate(names)
     ]
     path = listed(tmp_path, rows)
     library = Library.build(path, tmp_path / "l", encoder=encoder, limits=HERE)
@@ -115,7 +116,7 @@ def test_a_list_becomes_a_library_and_goes_on_where_it_was(tmp_path, encoder, we
     reasons = {str(failure.path).rpartition("/")[2]: failure.reason for failure in library.failures()}
     assert reasons["gone.jpg"] == "the server answers 404 (Not Found)"
     assert reasons["busy.jpg"] == "the server answers 503 (Service Unavailable)"
-    assert "found text" in reasons["page.jpg"]
+    assert "got text" in reasons["page.jpg"]
     hit = next(iter(library.search("red", k=1)))
     assert (hit.uri, hit.caption, hit.meta["stars"]) == (web.url("red.jpg"), "about red.jpg", 0)
     assert hit.meta["name"] == "red.jpg"
@@ -137,7 +138,7 @@ def test_a_list_becomes_a_library_and_goes_on_where_it_was(tmp_path, encoder, we
     assert len(library) == 4
 
 
-def test_a_list_that_is_gone_takes_nothing_with_it(tmp_path, encoder, web):
+def test_a_missing_list_keeps_its_pictures(tmp_path, encoder, web):
     path = listed(tmp_path, [{"url": web.url("red.jpg")}])
     library = Library.build(path, tmp_path / "l", encoder=encoder, limits=HERE)
     path.unlink()
@@ -146,7 +147,7 @@ def test_a_list_that_is_gone_takes_nothing_with_it(tmp_path, encoder, web):
     assert len(library) == 1
 
 
-def test_bad_servers_hold_up_nobody(tmp_path, encoder, web):
+def test_bad_servers_do_not_delay_others(tmp_path, encoder, web):
     web.routes |= {"silent.jpg": silent, "huge.jpg": endless()}
     names = ["silent.jpg", "huge.jpg", *(f"{color}.jpg" for color in COLORS)] + [f"{n}" for n in range(50)]
     library = Library.build(

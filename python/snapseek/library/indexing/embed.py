@@ -23,7 +23,7 @@ from snapseek.library.records.arrow_file import Record
 from snapseek.metadata import ImageMetadata
 from snapseek.models import Batch, Encoder
 from snapseek.sources import Picture, Sidecar, read_sidecars
-from snapseek.sources.hashing import content_hash
+from snapseek.sources.picture import content_hash
 
 _BATCHES_AHEAD = 3
 """Batches submitted per thread; a slow picture delays the others only after that many."""
@@ -65,7 +65,7 @@ def embed_pictures(pictures: Iterable[Picture], encoder: Encoder, threads: int) 
     ModelError
         If the encoder fails.
     """
-    batches = _batched(pictures, min(_MAX_BATCH, encoder.images_at_a_time))
+    batches = _batched(pictures, min(_MAX_BATCH, encoder.image.batch_size))
     with ThreadPoolExecutor(threads, thread_name_prefix="index") as pool:
         work = partial(_embed, encoder=encoder)
         for outcomes in bounded_map(pool, work, batches, threads * _BATCHES_AHEAD):
@@ -79,13 +79,13 @@ def _batched(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
 
 
 def _embed(pictures: Sequence[Picture], encoder: Encoder) -> list[Outcome]:
-    batch = encoder.new_batch(len(pictures))
+    batch = encoder.image.new_batch(len(pictures))
     outcomes = [_prepare(picture, encoder, batch) for picture in pictures]
     readable = [index for index, outcome in enumerate(outcomes) if outcome.reason is None]
     if not readable:
         return outcomes
     try:
-        rows = encoder.embed_batch(batch)
+        rows = encoder.image.embed_batch(batch)
     except PictureError as error:
         if len(pictures) > 1:  # one of them fails the batch: embed each by itself
             return [outcome for picture in pictures for outcome in _embed([picture], encoder)]
@@ -101,7 +101,7 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
         return Outcome(picture, reason=picture.problem)
     content = _content(picture)
     try:
-        decoded = open_image(picture.data or picture.path, min_side=encoder.picture_side_px)
+        decoded = open_image(picture.data or picture.path, min_side=encoder.image.picture_side_px)
         preview = make_preview(decoded.image)
     except PictureError as error:
         return Outcome(picture, reason=str(error), content=content)

@@ -13,7 +13,7 @@ from typing import Any
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.source_table import Source
 from snapseek.sources import Picture
-from snapseek.sources.hashing import content_hash
+from snapseek.sources.picture import content_hash
 
 _PAGE_ROWS = 1000
 _TABLES = """

@@ -190,7 +190,7 @@ class _SyncRun:
         if paths is not None:
             for path in paths:
                 reader = open_source(path, limits=self.options.limits)
-                yield _get_or_create(self.database, reader.kind, reader.place), reader
+                yield _get_or_create(self.database, reader.kind, reader.path), reader
             return
         for source in self.database.sources.all():
             if source.kind == FILES:

@@ -94,7 +94,7 @@ def _read(path: Path, encoder: Encoder) -> Image.Image:
         path = path.expanduser()
     except RuntimeError as error:
         raise PictureError("there is no user of the name after ~") from error
-    return open_image(path, min_side=encoder.picture_side_px).image
+    return open_image(path, min_side=encoder.image.picture_side_px).image
 
 
 def _upright(picture: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""From the hub into a model's folder: only what is needed, checked before it gets its name."""
+"""Download the files of a model from the hub, verify their checksums, then publish them."""
 
 import errno
 import os
@@ -15,113 +15,127 @@ from snapseek.models.hub.manifest import Manifest, Source, is_inside
 from snapseek.models.hub.probe_cache import sha256_of
 from snapseek.models.hub.ref import ModelRef
 
-_PARTS = ".snapseek-parts"  # unfinished files: hidden, so that nobody takes them for the model's
+_PARTS = ".snapseek-parts"  # incomplete downloads, hidden from the search for model files
 _MARK = "made-by-snapseek"
 _HUB_FILES = {".gitignore", "CACHEDIR.TAG"}
 _HUB_SUFFIXES = {".metadata", ".lock", ".incomplete"}
-"""What the hub's client keeps below `.cache` next to the files that it fetches."""
+"""Files of the hub's client in `.cache`, next to the downloads."""
 _PUBLIC_HUB = "https://huggingface.co"
 _YES = {"1", "on", "yes", "true"}
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 _REFUSED = {
     401: "it does not exist, or needs permission: set HF_TOKEN, or log in with `hf auth login`",
-    403: "it needs permission: ask for it on the repository's page and set HF_TOKEN",
+    403: "it needs permission: request access on the repository's page and set HF_TOKEN",
     404: "the hub has no such repository, revision or file",
-    429: "the hub asks to wait (429); try again in some minutes",
+    429: "the hub limits requests (429); try again in a few minutes",
 }
 _Listing = dict[str, tuple[int | None, str | None]]
 
 
-def pull(wanted: ModelRef, folder: Path, *, towers: tuple[str, ...] = ("text", "image")) -> None:
-    """Fetch the files of some towers into `folder`, and write its manifest.
+def pull(ref: ModelRef, folder: Path, *, towers: tuple[str, ...] = ("text", "image")) -> None:
+    """Download the missing files of a model into `folder`, and write its manifest.
 
-    What is there already is kept. Raises ModelError when the hub cannot be reached, does not have it, or
-    sends something else than was pinned; StorageError when the disk is full or refuses.
+    Parameters
+    ----------
+    ref
+        The model.
+    folder
+        The folder of the model. Existing files are kept.
+    towers
+        Towers to download: `text`, `image` or both.
+
+    Raises
+    ------
+    ModelError
+        If the hub cannot be reached, has no such file, or sends a file with another checksum.
+    StorageError
+        If the disk is full or cannot be written.
     """
     manifest = Manifest.read(folder)
     if not manifest.sources:
-        with _told(f"the model {wanted.name}", by_hand(wanted, folder)):
-            manifest = _plan(wanted)
-        _make(folder)
+        with _translated_errors(f"the model {ref.name}", by_hand(ref, folder)):
+            manifest = _plan(ref)
+        _make_folder(folder)
         manifest.write(folder)
     for tower in towers:
         fetch(folder, manifest, tower)
 
 
 def fetch(folder: Path, manifest: Manifest, tower: str) -> None:
-    """Fetch what is missing of the files of one tower, `text` or `image`. Raises as `pull`."""
+    """Download the missing files of one tower, `text` or `image`. Raises as `pull`."""
     missing = [source for source in manifest.sources_for(tower) if not (folder / source.place).is_file()]
     _check_space(folder, missing)
     for source in missing:
-        by_hand = f"to bring it by hand, put {source.url(_endpoint())} at {folder / source.place}"
-        with _told(source.path, by_hand):
+        by_hand = f"to download it by hand, save {source.url(_endpoint())} as {folder / source.place}"
+        with _translated_errors(source.path, by_hand):
             _fetch_file(folder, source)
     if missing:
-        _tidy(folder / _PARTS)
+        _remove_leftovers(folder / _PARTS)
 
 
 def verify(folder: Path, manifest: Manifest) -> int:
-    """Compare the files of a folder with what the manifest pins; the number compared. Raises ModelError."""
-    here = [source for source in manifest.sources if (folder / source.place).is_file()]
-    for source in here:
+    """Compare the files of a folder with the pinned checksums; return how many were compared.
+
+    Raises ModelError for a file that differs.
+    """
+    present = [source for source in manifest.sources if (folder / source.place).is_file()]
+    for source in present:
         _check_content(folder / source.place, source)
-    return len(here)
+    return len(present)
 
 
-def by_hand(wanted: ModelRef, folder: Path) -> str:
-    """How to do without the network: which files go where."""
-    files = ", ".join(wanted.paths())
+def by_hand(ref: ModelRef, folder: Path) -> str:
+    """Return the hint how to download a model without snapseek: which files go where."""
+    files = ", ".join(ref.paths())
     what = files or "its ONNX graphs, tokenizer.json, config.json and preprocessor_config.json"
-    more = (
-        f" (those of {', '.join(item.repo for item in wanted.companions)} too)" if wanted.companions else ""
-    )
-    where = f"{_endpoint()}/{wanted.repo}/tree/{wanted.revision}"
-    return f"to bring it by hand, put {what} with its configuration from {where}{more} into {folder}"
+    more = f" (those of {', '.join(item.repo for item in ref.companions)} too)" if ref.companions else ""
+    where = f"{_endpoint()}/{ref.repo}/tree/{ref.revision}"
+    return f"to download it by hand, put {what} with its configuration from {where}{more} into {folder}"
 
 
-def _plan(wanted: ModelRef) -> Manifest:
-    """Ask the repository what it has, and choose what the model needs."""
-    revision, listing = _listing(wanted.repo, wanted.revision)
-    pins = {pin.path: pin for pin in wanted.pins}
-    places: dict[str, Source] = {}
+def _plan(ref: ModelRef) -> Manifest:
+    """List the files of the repository, and choose those that the model needs."""
+    revision, listing = _listing(ref.repo, ref.revision)
+    pins = {pin.path: pin for pin in ref.pins}
+    sources: dict[str, Source] = {}
     for path, (size_bytes, sha256) in listing.items():
         pin = pins.get(path)
         pinned = pin.sha256 if pin and pin.sha256 else sha256
-        places[path] = Source(path, wanted.repo, revision, path, "text", size_bytes, pinned)
-    for companion in wanted.companions:
+        sources[path] = Source(path, ref.repo, revision, path, "text", size_bytes, pinned)
+    for companion in ref.companions:
         revision, listing = _listing(companion.repo, companion.revision)
-        for place, pin in companion.files:
+        for path, pin in companion.files:
             size_bytes, sha256 = listing.get(pin.path, (None, None))
             source = Source(
-                place, companion.repo, revision, pin.path, "text", size_bytes, pin.sha256 or sha256
+                path, companion.repo, revision, pin.path, "text", size_bytes, pin.sha256 or sha256
             )
-            places.setdefault(place, source)
-    layout = choose_layout(places.keys(), size=wanted.size, named=wanted.files)
-    return Manifest(wanted.files, tuple(_sources(places, layout)))
+            sources.setdefault(path, source)
+    layout = choose_layout(sources.keys(), size=ref.size, named=ref.files)
+    return Manifest(ref.files, tuple(_sources(sources, layout)))
 
 
-def _sources(places: dict[str, Source], layout: Layout) -> Iterator[Source]:
-    text = _with_weights(places, layout.text_graph) | layout.text_files()
-    image = _with_weights(places, layout.image_graph) - text
-    for tower, chosen in (("text", text), ("image", image)):
-        for place in sorted(chosen):
-            if place not in places:
-                raise ModelError(f"the repository has no file {place}")
-            source = places[place]
+def _sources(sources: dict[str, Source], layout: Layout) -> Iterator[Source]:
+    text = _with_weights(sources, layout.text_graph) | layout.text_files()
+    image = _with_weights(sources, layout.image_graph) - text
+    for tower, paths in (("text", text), ("image", image)):
+        for path in sorted(paths):
+            if path not in sources:
+                raise ModelError(f"the repository has no file {path}")
+            source = sources[path]
             yield Source(
-                place, source.repo, source.revision, source.path, tower, source.size_bytes, source.sha256
+                path, source.repo, source.revision, source.path, tower, source.size_bytes, source.sha256
             )
 
 
-def _with_weights(places: dict[str, Source], graph: str | None) -> set[str]:
-    """The graph, and the files beside it that hold its weights."""
+def _with_weights(sources: dict[str, Source], graph: str | None) -> set[str]:
+    """Return the graph and the files with its external weights."""
     if graph is None:
         return set()
-    return {graph} | {place for place in places if place.startswith((f"{graph}_data", f"{graph}.data"))}
+    return {graph} | {path for path in sources if path.startswith((f"{graph}_data", f"{graph}.data"))}
 
 
 def _listing(repo: str, revision: str) -> tuple[str, _Listing]:
-    """The commit that a revision is, and the size and sha256 of its files where the hub tells them."""
+    """Return the commit of a revision, and size and SHA-256 of its files as far as the hub knows them."""
     info = _hub().HfApi(endpoint=_endpoint()).model_info(repo, revision=revision, files_metadata=True)
     files: _Listing = {}
     for sibling in info.siblings or ():
@@ -131,7 +145,7 @@ def _listing(repo: str, revision: str) -> tuple[str, _Listing]:
 
 
 def _parts(folder: Path) -> Path:
-    """The folder of unfinished files, marked as ours. Raises StorageError where another has its name."""
+    """Create the marked folder of incomplete downloads. Raises StorageError if the name is taken."""
     parts = folder / _PARTS
     parts.mkdir(exist_ok=True)
     mark = parts / _MARK
@@ -140,17 +154,18 @@ def _parts(folder: Path) -> Path:
             pass
     if parts.is_symlink() or not is_plain_file(mark):
         raise StorageError(
-            f"expected unfinished downloads in {parts}, found something else; "
-            "move it away, or name another folder with --model-dir"
+            expected=f"incomplete downloads in {parts}",
+            got="something else",
+            hint="move it away, or name another folder with --model-dir",
         )
     return parts
 
 
-def _tidy(parts: Path) -> None:
-    """Remove what the hub's client left in our folder of unfinished files, and the folder when empty."""
+def _remove_leftovers(parts: Path) -> None:
+    """Remove files of the hub's client from the folder of incomplete downloads, and the folder if empty."""
     with suppress(OSError):
-        for place, _, names in os.walk(parts, topdown=False):
-            here = Path(place)
+        for folder, _, names in os.walk(parts, topdown=False):
+            here = Path(folder)
             for name in names if ".cache" in here.relative_to(parts).parts else ():
                 if (name in _HUB_FILES or Path(name).suffix in _HUB_SUFFIXES) and is_plain_file(here / name):
                     (here / name).unlink()
@@ -181,12 +196,13 @@ def _check_content(path: Path, source: Source) -> None:
     size_bytes = path.stat().st_size
     if source.size_bytes is not None and size_bytes != source.size_bytes:
         raise ModelError(
-            f"expected {source.size_bytes} bytes in {source.path}, found {size_bytes}; fetch it again"
+            expected=f"{source.size_bytes} bytes in {source.path}", got=str(size_bytes), hint="fetch it again"
         )
     if source.sha256 and (found := sha256_of(path)) != source.sha256:
         raise ModelError(
-            f"expected the sha256 {source.sha256[:12]}… of {source.path}, found {found[:12]}…: "
-            "the file is damaged or was exchanged; delete it and fetch it again"
+            expected=f"the sha256 {source.sha256[:12]}… of {source.path}",
+            got=f"{found[:12]}…: the file is damaged or was replaced",
+            hint="delete it and fetch it again",
         )
 
 
@@ -195,20 +211,21 @@ def _check_space(folder: Path, missing: list[Source]) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise StorageError(
-            f"the model needs {needed / 1e6:.0f} MB in {folder}, {free / 1e6:.0f} MB are free; "
-            "make room, or name another folder with --model-dir"
+            expected=f"{needed / 1e6:.0f} MB of free disk space for the model in {folder}",
+            got=f"{free / 1e6:.0f} MB",
+            hint="delete files, or name another folder with --model-dir",
         )
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"the folder {folder} cannot be made: {error.strerror}") from error
+        raise StorageError(f"the folder {folder} cannot be created: {error.strerror}") from error
 
 
 def _endpoint() -> str:
-    # Read at each call: the hub's client reads it once, at its import.
+    # Read at each call, because the hub's client reads it only at import.
     return (os.environ.get("HF_ENDPOINT") or _PUBLIC_HUB).rstrip("/")
 
 
@@ -217,35 +234,35 @@ def _hub() -> Any:
         import huggingface_hub
     except ImportError as error:
         raise ModelError(
-            "huggingface_hub is not installed; install it with: pip install 'snapseek[hub]'"
+            "huggingface_hub is not installed", hint="install it with: pip install 'snapseek[hub]'"
         ) from error
     return huggingface_hub
 
 
 @contextmanager
-def _told(what: str, by_hand: str) -> Iterator[None]:
-    """Turn what the hub's client raises into one sentence with a way out."""
+def _translated_errors(what: str, by_hand: str) -> Iterator[None]:
+    """Convert errors of the hub's client to ModelError or StorageError, with a hint."""
     if any(os.environ.get(name, "").lower() in _YES for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")):
-        raise ModelError(f"{what} is not on this machine, and HF_HUB_OFFLINE is set; {by_hand}")
+        raise ModelError(f"{what} is not on this machine, and HF_HUB_OFFLINE is set", hint=by_hand)
     try:
         yield
     except SnapseekError:
         raise
-    except Exception as error:  # the client raises its own, those of its transport, and plain OSError
+    except Exception as error:  # of the client, of its HTTP library, or OSError
         if isinstance(error, OSError) and error.errno in _DISK:
             raise StorageError(
-                f"{what} cannot be kept: {error.strerror}; files that are complete stay for the next try"
+                f"{what} cannot be saved: {error.strerror}", hint="try again; complete files are kept"
             ) from error
-        raise ModelError(f"{what} cannot be fetched: {_reason(error)}; {by_hand}") from error
+        raise ModelError(f"{what} cannot be downloaded: {_reason(error)}", hint=by_hand) from error
 
 
 def _reason(error: BaseException) -> str:
-    while error.__cause__ is not None:  # the client wraps what it met
+    while error.__cause__ is not None:  # the client wraps the original error
         error = error.__cause__
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in _REFUSED:
         return _REFUSED[status]
     if status is not None:
-        return f"the hub answers with the error {status}"
+        return f"the hub responds with status {status}"
     text = str(error).partition("\n")[0] or type(error).__name__
-    return f"the hub cannot be reached or broke off ({text})"
+    return f"the hub cannot be reached, or closed the connection ({text})"

@@ -1,6 +1,6 @@
-"""Where the files of a model lie: the seven ways in which exports of CLIP are laid out.
+"""Detect the layout of a model's files: the seven layouts of CLIP exports.
 
-The rules go over names alone, so they serve a folder on the disk and the listing of a repository alike.
+The rules look at file names only, so they work for a folder and for the listing of a repository.
 """
 
 import json
@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from snapseek.errors import RENEW, ModelError
+from snapseek.models.onnx.graph import pickle_error
 
 _MAX_CONFIG_BYTES = 4 << 20
 _PRECISIONS = ("", "_quantized", "_int8", "_uint8", "_quint8_avx2", "_qint8_avx512_vnni", "_qint8_arm64")
@@ -17,14 +18,14 @@ _REFUSED_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _BPE = "bpe_simple_vocab_16e6.txt.gz"
 IMAGE_CONFIG = "preprocessor_config.json"
 STUDENT = "student.json"
-_ENOUGH = {"text_graph", "image_graph", "tokenizer", "image_config"}
+_REQUIRED = {"text_graph", "image_graph", "tokenizer", "image_config"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of one model, as paths from its folder with `/`; None for what the model does not have.
+    """The files of one model, as relative paths with `/`; None for files that the model does not have.
 
-    Both graphs are the same file where one graph holds both towers. `pooling` and `dense` are folders.
+    Both graphs are the same file if one graph holds both towers. `pooling` and `dense` are folders.
     """
 
     kind: str
@@ -39,7 +40,7 @@ class Layout:
     length_config: str | None = None
 
     def text_files(self) -> set[str]:
-        """What the text tower needs."""
+        """Return the files that the text tower needs."""
         named = (
             self.text_graph,
             self.tokenizer,
@@ -57,23 +58,39 @@ class Layout:
 def choose_layout(
     paths: Collection[str], *, size: str | None = None, named: Mapping[str, str] | None = None
 ) -> Layout:
-    """The layout of a model with these files. `size` names a folder where a model comes in several sizes;
-    `named` are files that are called otherwise, by the fields of `Layout`.
+    """Detect the layout of a model.
 
-    Raises ModelError when the files are of no known layout; the message says what is missing.
+    Parameters
+    ----------
+    paths
+        The files of the model, relative to its folder.
+    size
+        Name of a subfolder, for a model in several sizes.
+    named
+        Files with other names than the layout's, by the fields of `Layout`.
+
+    Returns
+    -------
+    Layout
+        The layout.
+
+    Raises
+    ------
+    ModelError
+        If no layout matches; the message says which file is missing.
     """
     files = frozenset(paths)
     named = named or {}
-    if set(named) >= _ENOUGH:
+    if set(named) >= _REQUIRED:
         return _renamed(Layout("named", "", None, None, None, None, None), named)
     for rule in (_student, _immich, _sentence_transformers, _split, _static_pair, _fused):
         if layout := rule(files, size):
             return _renamed(layout, named)
-    raise ModelError(_why_none(files))
+    raise _no_layout(files)
 
 
 def _student(files: frozenset[str], _: str | None) -> Layout | None:
-    """A text tower that was distilled: it has a teacher in place of an image tower."""
+    """Match a distilled text tower, which has a teacher instead of an image tower."""
     if STUDENT not in files:
         return None
     return Layout(
@@ -130,14 +147,14 @@ def _split(files: frozenset[str], size: str | None) -> Layout | None:
     plain: list[str] = [folder for folder in ("onnx", "") if folder in folders]
     sizes = sorted(folders - {"onnx", ""})
     if size is not None:
-        chosen = [folder for folder in sizes if folder.rpartition("/")[2] == size]
+        candidates = [folder for folder in sizes if folder.rpartition("/")[2] == size]
     else:
-        chosen = plain or sizes
-    if not chosen:
+        candidates = plain or sizes
+    if not candidates:
         return None
-    if not plain and len(chosen) > 1:
+    if not plain and len(candidates) > 1:
         raise ModelError(f"this model comes in the sizes {_listed(sizes)}; name one of these folders")
-    folder = chosen[0]
+    folder = candidates[0]
     within = f"{folder}/" if folder else ""
     return Layout(
         "size folder" if folder not in ("onnx", "") else "split" if folder else "root",
@@ -148,7 +165,7 @@ def _split(files: frozenset[str], size: str | None) -> Layout | None:
 
 
 def _static_pair(files: frozenset[str], _: str | None) -> Layout | None:
-    """Two graphs `textual` and `visual` side by side, with the word pieces of CLIP in a text file."""
+    """Match two graphs `textual` and `visual` in one folder, with CLIP's merges in a text file."""
     text = next((path for path in sorted(files) if PurePosixPath(path).name == "textual.onnx"), None)
     if text is None:
         return None
@@ -172,7 +189,7 @@ def _fused(files: frozenset[str], _: str | None) -> Layout | None:
 
 
 def _root_files(files: frozenset[str], folder: str) -> tuple[str, str | None, str, str]:
-    """Tokenizer and configurations: beside the graphs, or in the nearest folder above them."""
+    """Find tokenizer and configurations in the folder of the graphs or the nearest one above."""
 
     def near(*names: str) -> str | None:
         return _nearest(files, folder, list(names))
@@ -185,9 +202,9 @@ def _root_files(files: frozenset[str], folder: str) -> tuple[str, str | None, st
     )
 
 
-def _nearest(files: frozenset[str], folder: str, names: list[str]) -> str | None:
-    places = [PurePosixPath(folder), *PurePosixPath(folder).parents] if folder else [PurePosixPath()]
-    return _first(files, [str(place / name) for place in places for name in names])
+def _nearest(files: frozenset[str], start: str, names: list[str]) -> str | None:
+    folders = [PurePosixPath(start), *PurePosixPath(start).parents] if start else [PurePosixPath()]
+    return _first(files, [str(folder / name) for folder in folders for name in names])
 
 
 def _first(files: frozenset[str], paths: Iterable[str]) -> str | None:
@@ -197,9 +214,8 @@ def _first(files: frozenset[str], paths: Iterable[str]) -> str | None:
 def _needed(files: frozenset[str], path: str) -> str:
     if path not in files:
         folder, _, name = path.rpartition("/")
-        place = folder or "its folder"
         raise ModelError(
-            f"a model needs the file {name}; there is none in {place}: fetch it or copy it there"
+            f"the model has no file {name} in {folder or 'its folder'}", hint="fetch it or copy it there"
         )
     return path
 
@@ -209,52 +225,51 @@ def _needed_graph(files: frozenset[str], stem: str) -> str:
 
 
 def _graph(files: frozenset[str], stems: Iterable[str]) -> str | None:
-    """The graph of that stem in the precision we like best; ModelError where only half precision is there."""
+    """Return the graph of that stem in the preferred precision. Raises ModelError for float16 only."""
     for stem in stems:
         if found := _first(files, [f"{stem}{precision}.onnx" for precision in _PRECISIONS]):
             return found
         if f"{stem}_fp16.onnx" in files:
             raise ModelError(
-                f"{stem}_fp16.onnx stores half-precision numbers (fp16), which the CPU cannot run; "
-                f"put {stem}.onnx beside it"
+                f"{stem}_fp16.onnx has float16 weights, which the CPU cannot run",
+                hint=f"add {stem}.onnx to the folder",
             )
     return None
 
 
-def _why_none(files: frozenset[str]) -> str:
+def _no_layout(files: frozenset[str]) -> ModelError:
     if pickles := sorted(path for path in files if path.endswith(_REFUSED_PICKLES)):
-        return (
-            f"{pickles[0]} is a pickle, which can run any program when it is opened; snapseek opens none: "
-            "use an ONNX export of the model"
-        )
+        return pickle_error(pickles[0])
     known = "onnx/text_model.onnx with onnx/vision_model.onnx, onnx/model.onnx, or textual/ with visual/"
-    return f"expected the graphs of a model, such as {known}; found {_listed(sorted(files)) or 'nothing'}"
+    return ModelError(
+        expected=f"the graphs of a model, such as {known}", got=_listed(sorted(files)) or "nothing"
+    )
 
 
-def _listed(names: list[str], most: int = 6) -> str:
-    return ", ".join(names[:most]) + (" …" if len(names) > most else "")
+def _listed(names: list[str], max_names: int = 6) -> str:
+    return ", ".join(names[:max_names]) + (" …" if len(names) > max_names else "")
 
 
 def _renamed(layout: Layout, named: Mapping[str, str]) -> Layout:
     known = set(Layout.__dataclass_fields__) - {"kind"}
     if unknown := sorted(set(named) - known):
-        raise ModelError(f"expected the names {_listed(sorted(known), 20)}; found {_listed(unknown)}")
+        raise ModelError(expected=f"the names {_listed(sorted(known), 20)}", got=f"{_listed(unknown)}")
     return replace(layout, **named)
 
 
 def read_config(path: Path | None) -> dict[str, Any]:
-    """A JSON object from a configuration file of at most 4 MB; empty for None.
+    """Read a JSON object from a configuration file of at most 4 MB; empty for None.
 
-    Raises ModelError for anything else.
+    Raises ModelError if the file is larger or is not a JSON object.
     """
     if path is None:
         return {}
     try:
         if path.stat().st_size > _MAX_CONFIG_BYTES:
-            raise ModelError(f"expected a configuration file under 4 MB; {path} is larger")
+            raise ModelError(expected="a configuration file of at most 4 MB", got=f"a larger one, {path}")
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"expected JSON in {path}: {error}; {RENEW}") from error
+        raise ModelError(f"{path} is not JSON: {error}", hint=RENEW) from error
     if not isinstance(value, dict):
-        raise ModelError(f"expected a JSON object in {path}, found a {type(value).__name__}; {RENEW}")
+        raise ModelError(expected=f"a JSON object in {path}", got=f"a {type(value).__name__}", hint=RENEW)
     return value

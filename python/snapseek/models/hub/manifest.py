@@ -1,12 +1,12 @@
-"""`snapseek.json`: what a model's folder says about itself, where its own files do not.
+"""`snapseek.json`, the manifest of a model's folder: file names and their origins.
 
     {
       "files": {"image_graph": "../clip/vision_model.onnx", "image_config": "preprocess_cfg.json"},
       "sources": [{"path": "onnx/text_model.onnx", "repo": "owner/name", "revision": "…", …}]
     }
 
-`files` names files otherwise than the layout would, and may be written by hand. `sources` is written by a
-download: where each file came from, or will come from when it is needed.
+`files` overrides the file names of the layout, and may be written by hand. A download writes `sources`: the
+origin of each file, also of those that are not downloaded yet.
 """
 
 import json
@@ -19,12 +19,12 @@ from snapseek.errors import ModelError, StorageError
 from snapseek.models.hub.layout import read_config
 
 MANIFEST = "snapseek.json"
-_ROOMS = ("text", "image")
+_TOWERS = ("text", "image")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file of a repository: `place` is where it goes in the model's folder, `tower` who needs it."""
+    """A file of a repository, its `place` in the model's folder, and the `tower` that needs it."""
 
     place: str
     repo: str
@@ -35,20 +35,20 @@ class Source:
     sha256: str | None = None
 
     def url(self, endpoint: str = "https://huggingface.co") -> str:
-        """Where a browser can fetch the file."""
+        """Return the URL of the file."""
         return f"{endpoint}/{self.repo}/resolve/{self.revision}/{self.path}"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Files named otherwise, by the fields of `Layout`; and the sources of files."""
+    """File names that override the layout, by the fields of `Layout`, and the sources of files."""
 
     files: dict[str, str]
     sources: tuple[Source, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The manifest of a folder; an empty one where it has none. Raises ModelError when it is damaged."""
+        """Read the manifest of a folder, empty if there is none. Raises ModelError if it is damaged."""
         path = folder / MANIFEST
         if not path.is_file():
             return cls({})
@@ -61,9 +61,9 @@ class Manifest:
         return cls(files, sources)
 
     def write(self, folder: Path) -> None:
-        """Put the manifest into a folder; one that was written by hand or is a link is not replaced.
+        """Write the manifest to a folder. One that was written by hand or is a link is not replaced.
 
-        Raises StorageError for that, and when the disk refuses.
+        Raises StorageError in that case, or if the folder cannot be written.
         """
         path = folder / MANIFEST
         try:
@@ -71,8 +71,9 @@ class Manifest:
                 file.write(self._text().encode())
         except FileExistsError as error:
             raise StorageError(
-                f"expected no {MANIFEST}, or one that a download wrote, found another at {path}; "
-                "move it away, or name another folder with --model-dir"
+                expected=f"no {MANIFEST}, or one that a download wrote",
+                got=f"another at {path}",
+                hint="move it away, or name another folder with --model-dir",
             ) from error
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror}") from error
@@ -81,17 +82,13 @@ class Manifest:
         content = {"files": self.files, "sources": [asdict(source) for source in self.sources]}
         return json.dumps(content, indent=1)
 
-    def source_of(self, place: str) -> Source | None:
-        """Where the file at `place` comes from, if that is known."""
-        return next((source for source in self.sources if source.place == place), None)
-
     def sources_for(self, tower: str) -> tuple[Source, ...]:
-        """The files that one tower needs: `text` or `image`."""
+        """Return the sources of one tower, `text` or `image`."""
         return tuple(source for source in self.sources if source.tower == tower)
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether the manifest is one that `write` wrote: it is exactly as `write` would write it."""
+    """Return whether `write` wrote the file: its text is exactly what `write` produces."""
     try:
         return is_plain_file(path) and path.read_text("utf-8") == Manifest.read(path.parent)._text()
     except (ModelError, OSError, ValueError):
@@ -100,14 +97,14 @@ def _is_ours(path: Path) -> bool:
 
 def _source(entry: dict[str, Any]) -> Source:
     source = Source(**entry)
-    if source.tower not in _ROOMS:
-        raise ValueError(f"a tower called text or image, not {source.tower!r}")
+    if source.tower not in _TOWERS:
+        raise ValueError(f"the tower text or image, not {source.tower!r}")
     if not is_inside(source.place):
-        raise ValueError(f"a place inside the folder, not {source.place!r}")
+        raise ValueError(f"a path inside the folder, not {source.place!r}")
     return source
 
 
-def is_inside(place: str) -> bool:
-    """Whether a path with `/` stays in the folder that it starts from."""
-    parts = place.split("/")
-    return bool(place) and "\\" not in place and ":" not in place and not {"", ".", ".."} & set(parts)
+def is_inside(path: str) -> bool:
+    """Return whether a relative path with `/` stays inside its folder."""
+    parts = path.split("/")
+    return bool(path) and "\\" not in path and ":" not in path and not {"", ".", ".."} & set(parts)

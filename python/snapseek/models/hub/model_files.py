@@ -4,12 +4,12 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 from snapseek.errors import ModelError
-from snapseek.models.hub.layout import STUDENT, Layout, choose_layout
+from snapseek.models.hub.layout import STUDENT, Layout, choose_layout, read_config
 from snapseek.models.hub.manifest import Manifest
 from snapseek.models.hub.probe_cache import sha256_of
-from snapseek.models.hub.teacher import Teacher
 from snapseek.models.onnx.graph import Graph, refuse_pickle
 
 _MAX_DEPTH = 3
@@ -18,9 +18,29 @@ _EXTERNAL_ENDINGS = ("_data", ".data")
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """The model whose vector space a distilled student shares; `name` is what `Encoder.load` takes."""
+
+    name: str
+    fingerprint: str
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a `student.json`. Raises ModelError if it names no teacher."""
+        named = read_config(path).get("teacher")
+        fields: dict[str, Any] = named if isinstance(named, dict) else {}
+        name, fingerprint = fields.get("name"), fields.get("fingerprint")
+        if not (isinstance(name, str) and name and isinstance(fingerprint, str) and fingerprint):
+            raise ModelError(
+                expected=f'{{"teacher": {{"name": …, "fingerprint": …}}}} in {path}', got=repr(named)
+            )
+        return cls(name, fingerprint)
+
+
+@dataclass(frozen=True)
 class ModelFiles:
-    """A model's folder, understood. Every file is there, except those of the image tower that a download
-    left for later: see `image_is_here`.
+    """The files of a model. All exist, except those of an image tower that is not downloaded yet: see
+    `image_is_here`.
     """
 
     name: str
@@ -30,12 +50,12 @@ class ModelFiles:
 
     @classmethod
     def in_folder(cls, name: str, folder: Path) -> "ModelFiles":
-        """Understand the folder. Raises ModelError when a file is missing, or all are of no known layout."""
+        """Detect the layout of a folder. Raises ModelError if it is unknown or a file is missing."""
         absolute = Path(os.path.abspath(folder))  # noqa: PTH100  (links stay as the user named them)
         root, size = _root_and_size(absolute)
         manifest = Manifest.read(root)
-        places = {source.place for source in manifest.sources}
-        layout = choose_layout(_files_in(root) | places, size=size, named=manifest.files)
+        pending = {source.place for source in manifest.sources}
+        layout = choose_layout(_files_in(root) | pending, size=size, named=manifest.files)
         files = cls(name, root, layout, manifest)
         files._check()
         return files
@@ -43,24 +63,27 @@ class ModelFiles:
     def _check(self) -> None:
         if self.layout.image_graph is None and self.teacher is None:
             raise ModelError(
-                f"{self.root} holds no image tower; name one in {self.root / 'snapseek.json'}: "
-                '{"files": {"image_graph": "FILE.onnx", "image_config": "preprocessor_config.json"}}'
+                f"{self.root} has no image tower",
+                hint=f"name one in {self.root / 'snapseek.json'}: "
+                '{"files": {"image_graph": "FILE.onnx", "image_config": "preprocessor_config.json"}}',
             )
         optional = {source.place for source in self.manifest.sources_for("image")}
         image = {self.layout.image_graph} if self.layout.image_graph else set()
         needed = self.layout.text_files() | image
-        for place in sorted(needed - optional):
-            if not (self.root / place).is_file():
-                raise ModelError(f"a model needs the file {place}; there is none in {self.root}")
+        for path in sorted(needed - optional):
+            if not (self.root / path).is_file():
+                raise ModelError(
+                    f"the model has no file {path} in {self.root}", hint="fetch it or copy it there"
+                )
 
     @cached_property
     def teacher(self) -> Teacher | None:
-        """The model in whose space a student answers; None for a model of its own."""
+        """The teacher of a distilled student, else None."""
         return Teacher.read(self.root / STUDENT) if self.layout.kind == "student" else None
 
-    def path(self, place: str | None) -> Path | None:
-        """The path of a file that the layout names."""
-        return None if place is None else self.root / place
+    def path(self, name: str | None) -> Path | None:
+        """Return the path of a file of the layout, None for None."""
+        return None if name is None else self.root / name
 
     @property
     def text_graph(self) -> Path:
@@ -73,30 +96,35 @@ class ModelFiles:
         return self.root / str(self.layout.image_graph)
 
     @property
+    def has_combined_graph(self) -> bool:
+        """Whether one graph holds both towers."""
+        return self.text_graph == self.image_graph
+
+    @property
     def tokenizer(self) -> Path:
-        """`tokenizer.json`, or CLIP's list of merges."""
+        """`tokenizer.json`, or the list of merges of CLIP."""
         return self.root / str(self.layout.tokenizer)
 
     @property
     def examples(self) -> Path:
-        """A list of queries that the model answers well; a model may lack it."""
+        """A list of queries that the model answers well; optional."""
         return self.root / "examples.json"
 
     @property
     def image_is_here(self) -> bool:
-        """Whether the image tower has been fetched."""
-        places = [str(self.layout.image_graph), *(item.place for item in self.manifest.sources_for("image"))]
-        return all((self.root / place).is_file() for place in places)
+        """Whether the image tower is downloaded."""
+        paths = [str(self.layout.image_graph), *(item.place for item in self.manifest.sources_for("image"))]
+        return all((self.root / path).is_file() for path in paths)
 
     def of_text(self) -> list[Path]:
-        """Everything that the text tower's behaviour comes from."""
-        files = {self.root / place for place in self.layout.text_files()}
+        """Return all files that determine the vectors of texts."""
+        files = {self.root / path for path in self.layout.text_files()}
         return sorted(files | set(self._external(self.text_graph)))
 
     def digests(self) -> list[str]:
-        """The sha256 of the text graph, the image graph, the tokenizer and the dense layer, in that order.
+        """Return the SHA-256 of text graph, image graph, tokenizer and dense layer, in that order.
 
-        The image graph's is taken from the manifest where it has not been fetched.
+        The manifest provides that of an image graph that is not downloaded.
         """
         parts = [self.text_graph, *self._external(self.text_graph)]
         found = [sha256_of(path) for path in parts] + self._image_digests() + [sha256_of(self.tokenizer)]
@@ -105,7 +133,7 @@ class ModelFiles:
         return found
 
     def image_digest_is_known(self) -> bool:
-        """Whether `digests` needs no further file."""
+        """Return whether `digests` works without a download."""
         if self.teacher:
             return True
         pending = self.manifest.sources_for("image")
@@ -121,24 +149,25 @@ class ModelFiles:
         return [str(item.sha256) for item in sorted(pending, key=lambda item: item.place)]
 
     def _external(self, graph: Path) -> list[Path]:
-        """Files with weights that the graph keeps beside itself."""
-        beside = [graph.parent / name for name in sorted(Graph.read(graph).external)]
-        for path in beside:
+        """Return the files with the external weights of a graph."""
+        weights = [graph.parent / name for name in sorted(Graph.read(graph).external)]
+        for path in weights:
             if not path.is_file():
                 raise ModelError(
-                    f"{graph} keeps its weights in {path.name}; there is none in {path.parent}: "
-                    "fetch it or copy it there"
+                    expected=f"the weights of {graph} in {path.name}",
+                    got=f"no such file in {path.parent}",
+                    hint="fetch it or copy it there",
                 )
-        return beside
+        return weights
 
 
 def _root_and_size(folder: Path) -> tuple[Path, str | None]:
-    """The folder of the model, and the size where `folder` is that of one size among several."""
+    """Return the folder of the model, and the size if `folder` holds one size of several."""
     if folder.is_file():
         with folder.open("rb") as file:
             refuse_pickle(folder, file.read(4))
         raise ModelError(
-            f"expected the folder of a model, found the file {folder}; name the folder it lies in"
+            expected="the folder of a model", got=f"the file {folder}", hint="name the folder it lies in"
         )
     is_size = any(folder.glob("text_model*.onnx")) and not (folder / "tokenizer.json").is_file()
     for parent in list(folder.resolve().parents)[:2] if is_size else ():
@@ -157,6 +186,6 @@ def _files_in(root: Path) -> set[str]:
         found |= {(here / name).as_posix() for name in names}
         if len(found) > _MAX_FILES:
             raise ModelError(
-                f"expected the folder of one model, found more than {_MAX_FILES} files in {root}"
+                expected="the folder of one model", got=f"more than {_MAX_FILES} files in {root}"
             )
     return found

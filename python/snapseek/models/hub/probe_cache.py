@@ -1,8 +1,8 @@
-"""What was found out about files, kept between runs: hashes of big graphs, answers to probes.
+"""Cache of results computed from model files: checksums and probes of text towers.
 
-Facts lie in the user's cache folder, never beside the model, so that a model on a read-only disk works. They
-are believed only while size and time of change of every file stay the same; where the folder cannot be
-written, everything is found out anew each time.
+Entries are in the user's cache folder, so that a model may be on a read-only disk. An entry is valid while
+size and modification time of all its files are unchanged. If the folder cannot be written, results are
+computed in every process.
 """
 
 import contextlib
@@ -18,47 +18,47 @@ from snapseek.atomic_file import atomic_file, first_bytes
 from snapseek.user_dirs import cache_dir
 
 _EDITION = 1
-_BEGINNING = b'{"edition": '
-_SETTLED_NS = 2_000_000_000  # a file younger than this may change again without a new time of change
+_FIRST_BYTES = b'{"edition": '
+_SETTLED_NS = 2_000_000_000  # a file younger than this may change without a new modification time
 _MAX_BYTES = 1 << 20
 
 
 def load_probe(topic: str, files: Sequence[Path]) -> dict[str, Any] | None:
-    """What `remember` kept about these files, or None when it kept nothing or one of them changed."""
+    """Return the stored result for these files, None if there is none or a file has changed."""
     try:
-        place = _place(topic, files)
-        if place.stat().st_size > _MAX_BYTES:
+        path = _entry_path(topic, files)
+        if path.stat().st_size > _MAX_BYTES:
             return None
-        kept = json.loads(place.read_text("utf-8"))
-        if kept["edition"] == _EDITION and kept["stamps"] == _stamps(files):
-            return dict(kept["facts"])
+        entry = json.loads(path.read_text("utf-8"))
+        if entry["edition"] == _EDITION and entry["stamps"] == _stamps(files):
+            return dict(entry["facts"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass  # nothing kept, or nothing that can be read: the same to who asks
+        pass  # a damaged entry counts as missing
     return None
 
 
-def store_probe(topic: str, files: Sequence[Path], facts: dict[str, Any]) -> None:
-    """Keep facts about these files, unless one has only just been written or the folder refuses."""
+def store_probe(topic: str, files: Sequence[Path], result: dict[str, Any]) -> None:
+    """Store a result for these files, unless one was just modified or the cache cannot be written."""
     with contextlib.suppress(OSError):
         stamps = _stamps(files)
         if any(time.time_ns() - changed_ns < _SETTLED_NS for _, _, changed_ns in stamps):
             return
-        place = _place(topic, files)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        content = json.dumps({"edition": _EDITION, "stamps": stamps, "facts": facts})
-        with atomic_file(place, may_replace=_is_ours, sync=False) as file:
+        path = _entry_path(topic, files)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = json.dumps({"edition": _EDITION, "stamps": stamps, "facts": result})
+        with atomic_file(path, may_replace=_is_entry, sync=False) as file:
             file.write(content.encode())
 
 
-def _is_ours(place: Path) -> bool:
-    """Whether `remember` wrote the file: it begins as all of them do."""
-    return first_bytes(place, len(_BEGINNING)) == _BEGINNING
+def _is_entry(path: Path) -> bool:
+    """Return whether `store_probe` wrote the file, by its first bytes."""
+    return first_bytes(path, len(_FIRST_BYTES)) == _FIRST_BYTES
 
 
 def sha256_of(path: Path) -> str:
-    """64 hex digits of the file's content, computed once as long as the file does not change."""
-    if kept := load_probe("sha256", [path]):
-        return str(kept["sha256"])
+    """Return the SHA-256 of a file as 64 hex digits, cached while the file does not change."""
+    if cached := load_probe("sha256", [path]):
+        return str(cached["sha256"])
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     store_probe("sha256", [path], {"sha256": digest})
@@ -70,11 +70,11 @@ def _stamps(files: Sequence[Path]) -> list[list[Any]]:
     return [[_name(path), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
 
 
-def _place(topic: str, files: Sequence[Path]) -> Path:
+def _entry_path(topic: str, files: Sequence[Path]) -> Path:
     key = hashlib.sha256("\0".join([topic, *(_name(path) for path in files)]).encode())
     return cache_dir() / "facts" / f"{key.hexdigest()[:32]}.json"
 
 
 def _name(path: Path) -> str:
-    # Names need not be text; ASCII with escapes always is.
+    # A file name need not be valid UTF-8, so other bytes are escaped.
     return os.fsencode(path.resolve()).decode("ascii", "backslashreplace")

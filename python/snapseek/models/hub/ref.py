@@ -1,4 +1,4 @@
-"""A model that is asked for by name: an entry of the catalogue, or any repository of the hub."""
+"""A reference to a model by name: an entry of the catalogue, or a repository of the hub."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _HUB_ID = re.compile(
 
 @dataclass(frozen=True)
 class ModelRef:
-    """Which files, of which revision of which repository. `size` names a folder among several sizes."""
+    """Repository, revision and files of a model; `size` names a subfolder, for a model in several sizes."""
 
     name: str
     repo: str
@@ -25,9 +25,9 @@ class ModelRef:
 
     @classmethod
     def parse(cls, name: str) -> Self | None:
-        """Read `NAME` of the catalogue, or `owner/name`, `owner/name@revision`, `owner/name:size`.
+        """Parse a name of the catalogue, or `owner/name`, `owner/name@revision`, `owner/name:size`.
 
-        None for anything else.
+        Returns None for other texts.
         """
         if entry := find_entry(name):
             return cls(name, entry.repo, entry.revision, None, entry.pins, entry.files, entry.companions)
@@ -37,10 +37,10 @@ class ModelRef:
 
     @property
     def folder(self) -> str:
-        """The name of the folder that it lies in."""
+        """The name of the model's folder."""
         return re.sub(r"[/@:]", "--", self.name)
 
     def paths(self) -> list[str]:
-        """The files that are known beforehand, as places in the model's folder."""
+        """Return the pinned files, as paths in the model's folder."""
         known = [pin.path for pin in self.pins]
-        return known + [place for companion in self.companions for place, _ in companion.files]
+        return known + [path for companion in self.companions for path, _ in companion.files]

@@ -1,9 +1,9 @@
-"""Which model a name means, and in which folder it lies."""
+"""Resolve the name of a model to its files, and download missing ones."""
 
 import contextlib
 from pathlib import Path
 
-from snapseek.errors import InputError, ModelError, StorageError, near_name
+from snapseek.errors import InputError, ModelError, StorageError, similar_name
 from snapseek.models.catalogue import CATALOGUE
 from snapseek.models.hub.download import pull
 from snapseek.models.hub.manifest import MANIFEST, Manifest
@@ -16,77 +16,111 @@ _STARTER_FOLDER = Path(__file__).parents[1] / "starter"
 
 
 def models_dir() -> Path:
-    """The folder with a folder for each model that was fetched."""
+    """Return the folder of downloaded models, with one folder per model."""
     return cache_dir() / "models"
 
 
 def resolve_model(model: str | Path, model_dir: str | Path | None = None) -> ModelFiles:
-    """The files of a model: `starter`, an entry of the catalogue, a repository of the hub, or a folder.
+    """Return the files of a model, and download its text tower if it is missing.
 
-    A model of the catalogue or the hub lies in a folder of `model_dir` (default: `models_dir()`); its text
-    tower is fetched when it is not there. Raises ModelError when there is no such model, when it is damaged,
-    or when it cannot be fetched.
+    Parameters
+    ----------
+    model
+        `starter`, a name of the catalogue, `owner/name` of the hub, or a folder.
+    model_dir
+        Folder of downloaded models, `models_dir()` by default.
+
+    Returns
+    -------
+    ModelFiles
+        The files of the model.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, it is damaged, or it cannot be downloaded.
+    InputError
+        If `model` is empty.
     """
     if model == STARTER:
         return ModelFiles.in_folder(STARTER, _STARTER_FOLDER)
     if not str(model):
-        raise InputError("expected the name or the directory of a model, found an empty text")
-    wanted = None if isinstance(model, Path) else ModelRef.parse(model)
+        raise InputError(expected="the name or the directory of a model", got="an empty text")
+    ref = None if isinstance(model, Path) else ModelRef.parse(model)
     path = Path(model).expanduser()
-    if wanted is not None and ("/" not in wanted.name or not path.exists()):
-        return _on_shelf(wanted, model_dir)
+    if ref is not None and ("/" not in ref.name or not path.exists()):
+        return _downloaded(ref, model_dir)
     if not path.exists():
         raise ModelError(
-            f"expected a model: '{STARTER}' or a directory with one, a name that `snapseek models` lists, or "
-            f"owner/name of the hub; found no directory {str(model)!r}{_near(str(model))}"
+            expected=f"a model: '{STARTER}' or a directory with one, a name that `snapseek models` "
+            "lists, or owner/name of the hub",
+            got=f"no directory {str(model)!r}",
+            hint=_similar(str(model)),
         )
     return ModelFiles.in_folder(str(path.resolve()), path)
 
 
 def pull_model(model: str, model_dir: str | Path | None = None, *, text_only: bool = False) -> Path:
-    """Fetch a model of the catalogue or the hub; the folder it lies in.
+    """Download a model of the catalogue or the hub, and return its folder.
 
-    Raises InputError for anything else, ModelError when it cannot be fetched, StorageError when the disk
-    refuses.
+    Parameters
+    ----------
+    model
+        A name of the catalogue, or `owner/name` of the hub.
+    model_dir
+        Folder of downloaded models, `models_dir()` by default.
+    text_only
+        Whether to leave out the image tower.
+
+    Raises
+    ------
+    InputError
+        If `model` is not such a name.
+    ModelError
+        If it cannot be downloaded.
+    StorageError
+        If the disk is full or cannot be written.
     """
     if model == STARTER:
-        raise InputError(f"{STARTER!r} comes with snapseek: there is nothing to fetch")
-    wanted = ModelRef.parse(model)
-    if wanted is None:
+        raise InputError(f"{STARTER!r} comes with snapseek: there is nothing to download")
+    ref = ModelRef.parse(model)
+    if ref is None:
         raise InputError(
-            f"expected a name that `snapseek models` lists, or owner/name of the hub; found {model!r}"
-            f"{_near(model)}"
+            expected="a name that `snapseek models` lists, or owner/name of the hub",
+            got=repr(model),
+            hint=_similar(model),
         )
-    folder = folder_of(wanted, model_dir)
-    pull(wanted, folder, towers=("text",) if text_only else ("text", "image"))
+    folder = folder_of(ref, model_dir)
+    pull(ref, folder, towers=("text",) if text_only else ("text", "image"))
     return ModelFiles.in_folder(model, folder).root
 
 
-def folder_of(wanted: ModelRef, model_dir: str | Path | None) -> Path:
-    """Where a model that is asked for by name lies, or will lie."""
-    return Path(model_dir or models_dir()).expanduser() / wanted.folder
+def folder_of(ref: ModelRef, model_dir: str | Path | None) -> Path:
+    """Return the folder of a model, which need not exist yet."""
+    return Path(model_dir or models_dir()).expanduser() / ref.folder
 
 
-def _near(name: str) -> str:
-    return near_name(name, [STARTER, *(entry.name for entry in CATALOGUE)])
+def _similar(name: str) -> str | None:
+    similar = similar_name(name, [STARTER, *(entry.name for entry in CATALOGUE)])
+    return f"did you mean {similar}?" if similar else None
 
 
-def _on_shelf(wanted: ModelRef, model_dir: str | Path | None) -> ModelFiles:
-    folder = folder_of(wanted, model_dir)
-    name = wanted.name if model_dir is None else str(folder.resolve())
-    if found := _brought(wanted, name, folder):
+def _downloaded(ref: ModelRef, model_dir: str | Path | None) -> ModelFiles:
+    folder = folder_of(ref, model_dir)
+    name = ref.name if model_dir is None else str(folder.resolve())
+    if found := _complete(ref, name, folder):
         return found
-    pull(wanted, folder, towers=("text",))
+    pull(ref, folder, towers=("text",))
     return ModelFiles.in_folder(name, folder)
 
 
-def _brought(wanted: ModelRef, name: str, folder: Path) -> ModelFiles | None:
-    """The model as it lies there, fetched or brought by hand; None where something is missing."""
+def _complete(ref: ModelRef, name: str, folder: Path) -> ModelFiles | None:
+    """Return the files of a folder, downloaded or copied by hand; None if a file is missing."""
     if not folder.is_dir():
         return None
-    if wanted.files and not (folder / MANIFEST).is_file() and (folder / wanted.files["text_graph"]).is_file():
+    if ref.files and not (folder / MANIFEST).is_file() and (folder / ref.files["text_graph"]).is_file():
         with contextlib.suppress(StorageError):
-            Manifest(wanted.files).write(folder)
+            Manifest(ref.files).write(folder)
     with contextlib.suppress(ModelError):
         return ModelFiles.in_folder(name, folder)
     return None

@@ -1,99 +1,132 @@
-"""The pictures' side of a model: pixels through the image tower, unit vectors out."""
+"""The image encoder: preprocessing, and an image tower that is fetched and loaded on first use."""
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from snapseek.errors import ModelError, PictureError
-from snapseek.models.image.batch import Batch, is_channels_last
+from snapseek.errors import ArrayError, ModelError
+from snapseek.models.hub.download import fetch
+from snapseek.models.hub.layout import read_config
+from snapseek.models.hub.model_files import ModelFiles
+from snapseek.models.image.batch import Batch
 from snapseek.models.image.image_processor import ImageProcessor
-from snapseek.models.normalize import normalize_rows
-from snapseek.models.onnx.tower import Tower, no_output
-
-IMAGE_OUTPUTS = (
-    "image_embeds",
-    "image_embedding",
-    "image_embeddings",
-    "embedding",
-    "pooler_output",
-    "output",
-)
-_BATCH = 16
+from snapseek.models.image.image_tower import IMAGE_OUTPUTS, ImageTower
+from snapseek.models.image.provider import choose_provider
+from snapseek.models.onnx.graph import Graph
+from snapseek.models.onnx.session import OnnxSession
 
 
 class ImageEncoder:
-    """An image tower that is fed a few pictures at a time. Safe to use from many threads."""
+    """Embeds pictures as unit vectors. Thread-safe.
 
-    def __init__(self, tower: Tower, pixels: ImageProcessor, dim: int) -> None:
-        """Find the ports, and the output that is as wide as the text tower's answer, `dim`.
+    Parameters
+    ----------
+    files
+        The files of the model.
+    dim
+        Number of dimensions of the text vectors, which those of pictures must have too.
+    threads
+        Threads that one run of the tower uses.
 
-        Raises ModelError when there is none: then the towers are of different models.
-        """
-        self.tower = tower
-        self._pixels = pixels
-        self._port = tower.pixels_port()
-        self._check_sides()
-        # A dynamically quantised graph answers otherwise for each company that a picture is in.
-        self._batch = self._port.shape[0] or (1 if tower.graph.dynamic else _BATCH)
-        self._output = self._choose_output(dim)
+    Raises
+    ------
+    ModelError
+        If the preprocessing settings are missing or invalid.
+    """
+
+    def __init__(self, files: ModelFiles, dim: int, threads: int = 1) -> None:
+        self._files = files
+        self._dim = dim
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._tower: ImageTower | None = None
+        self.processor = _load_processor(files)
 
     @property
-    def batch(self) -> int:
-        """How many pictures go through the tower at a time."""
-        return self._batch
+    def tower(self) -> ImageTower:
+        """The image tower, fetched and loaded on first use.
 
-    def _check_sides(self) -> None:
-        shape = self._port.shape[1:3] if is_channels_last(self._port) else self._port.shape[2:]
-        if any(side not in (None, self._pixels.crop_px) for side in shape):
-            raise ModelError(
-                f"{self.tower.path} takes pictures of {shape[1]} x {shape[0]} pixels; its configuration "
-                f"makes squares of {self._pixels.crop_px}: they are of different models; "
-                "take both from one export"
-            )
+        Raises
+        ------
+        ModelError
+            If it cannot be fetched or run, or does not belong to the text tower.
+        """
+        with self._lock:
+            if self._tower is None:
+                fetch_image_tower(self._files)
+                self._tower = choose_provider(self._load_tower)
+            return self._tower
 
-    def _choose_output(self, dim: int) -> str:
-        candidates = [name for name in IMAGE_OUTPUTS if name in self.tower.outputs]
-        if not candidates:
-            raise ModelError(no_output(self.tower.path, IMAGE_OUTPUTS, self.tower.outputs))
-        batch = self.new_batch(1)
-        batch.add(Image.new("RGB", (self._pixels.crop_px, self._pixels.crop_px)))
-        answers = self._answers(batch, candidates)
-        for name, answer in zip(candidates, answers, strict=True):
-            if answer.ndim == 2 and answer.shape[1] == dim:
-                return name
-        widths = " or ".join(dict.fromkeys(str(answer.shape[-1]) for answer in answers))
+    def _load_tower(self, provider: str) -> ImageTower:
+        outputs = IMAGE_OUTPUTS if self._files.has_combined_graph else ()
+        session = OnnxSession(self._files.image_graph, threads=self._threads, only=outputs, provider=provider)
+        return ImageTower(session, self.processor, self._dim)
+
+    @property
+    def provider(self) -> str:
+        """The ONNX Runtime execution provider, such as `CPU` or `CUDA`. Loads the tower."""
+        return self.tower.session.provider
+
+    @property
+    def batch_size(self) -> int:
+        """Number of pictures in one run of the tower. Loads the tower."""
+        return self.tower.batch_size
+
+    @property
+    def picture_side_px(self) -> int:
+        """The shorter side, in pixels, that a picture is resized to: finer detail is lost."""
+        return self.processor.resize_px
+
+    def embed(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Return unit rows (n, dim); see `Encoder.embed_images`."""
+        _check_images(images)
+        tower = self.tower
+        return tower.vectors(images) if images else np.zeros((0, self._dim), np.float32)
+
+    def new_batch(self, max_size: int | None = None) -> Batch:
+        """Return an empty batch of `batch_size` pictures, or of `max_size` if that is fewer."""
+        return self.tower.new_batch(max_size)
+
+    def embed_batch(self, batch: Batch) -> NDArray[np.float32]:
+        """Embed the pictures of a batch, at least one; returns and raises as `embed`."""
+        return self.tower.vectors_of(batch)
+
+
+def fetch_image_tower(files: ModelFiles) -> None:
+    """Download the image tower of a model if it is missing. Raises ModelError if that fails."""
+    if not files.image_is_here:
+        fetch(files.root, files.manifest, "image")
+
+
+def _load_processor(files: ModelFiles) -> ImageProcessor:
+    path = files.path(files.layout.image_config)
+    if path is not None:
+        return ImageProcessor.from_config(read_config(path))
+    fetch_image_tower(files)
+    side_px = Graph.read(files.image_graph).picture_side_px
+    if side_px is None:
         raise ModelError(
-            f"expected both towers to answer with {dim} numbers; {self.tower.path} "
-            f"gives {widths}: they are of different models; take both from one export"
+            expected=f"preprocessor_config.json or a fixed input size in {files.image_graph}",
+            got="neither",
+            hint="add the preprocessor_config.json of the model",
         )
+    return ImageProcessor.of_clip(side_px)
 
-    def new_batch(self, most: int | None = None) -> Batch:
-        """Room for as many pictures as go through the tower at a time, or for `most` if that is fewer."""
-        size = self._port.shape[0] or min(self._batch, most or self._batch)
-        return Batch(self._port, self._pixels, size)
 
-    def vectors(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """(n, dim) float32 unit rows, one a picture; n is at least 1.
-
-        Raises PictureError when the model's answer to one of them has no direction.
-        """
-        batch, rows = self.new_batch(len(images)), []
-        for place, image in enumerate(images, start=1):
-            batch.add(image)
-            if batch.is_full or place == len(images):
-                rows.append(self.vectors_of(batch))
-                batch.clear()
-        return np.concatenate(rows)
-
-    def vectors_of(self, batch: Batch) -> NDArray[np.float32]:
-        """(n, dim) float32 unit rows, one for each picture in the batch; n is at least 1.
-
-        Raises PictureError when the model's answer to one of them has no direction.
-        """
-        answer = self._answers(batch, [self._output])[0][: len(batch)]
-        return normalize_rows(answer, PictureError("the model finds nothing in this picture"))
-
-    def _answers(self, batch: Batch, outputs: Sequence[str]) -> list[NDArray[np.float32]]:
-        return self.tower.run({self._port.name: batch.feed()}, outputs)
+def _check_images(images: Sequence[Image.Image]) -> None:
+    if isinstance(images, Image.Image):
+        raise ArrayError(
+            expected="a list of pictures", got="a single picture", hint="put it in a list, [picture]"
+        )
+    for image in images:
+        if not isinstance(image, Image.Image):
+            raise ArrayError(
+                expected="pictures of PIL", got=type(image).__name__, hint="open files with PIL.Image.open"
+            )
+        if image.mode != "RGB":
+            raise ArrayError(
+                expected="RGB pictures", got=image.mode, hint="convert it with picture.convert('RGB')"
+            )

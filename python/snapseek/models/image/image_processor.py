@@ -1,4 +1,4 @@
-"""A picture into the tensor that an image tower asks for."""
+"""Preprocess pictures for an image tower: resize, crop, rescale, normalize."""
 
 import reprlib
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ _FILTERS = {
 }
 _FILTER_NAMES = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 _BYTE = 1 / 255
-_ASKED = ("size", "image_mean", "image_std", "mean", "std", "resize_mode", "interpolation")
+_REPORTED = ("size", "image_mean", "image_std", "mean", "std", "resize_mode", "interpolation")
 _CLIP = {
     "mean": [0.48145466, 0.4578275, 0.40821073],
     "std": [0.26862954, 0.26130258, 0.27577711],
@@ -30,13 +30,29 @@ _CLIP = {
 
 @dataclass(frozen=True)
 class ImageProcessor:
-    """How pixels reach the graph: scaled, cropped, then (x · rescale - mean) / std.
+    """Preprocessing settings: resize, crop, then (x * rescale - mean) / std.
 
-    The shorter side becomes `resize_px` and the middle square of `crop_px` is kept; or, with `squeezed`, the
-    whole picture is made a square of `resize_px`, which is then also `crop_px`; or, with a `fill`, the longer
-    side becomes `resize_px` and the rest of the square is of that grey. A `rescale` of None is 1 / 255. Where
-    the middle lies between two pixels, the published pipelines differ: Hugging Face's takes the first
-    (`floored`), OpenCLIP's the even one. A shift of one pixel costs up to 0.002 of cosine.
+    The field names are part of fingerprints.
+
+    Attributes
+    ----------
+    resize_px
+        Target of the shorter side; of the longer side with `fill`.
+    crop_px
+        Side of the center crop.
+    squeezed
+        Whether both sides become `resize_px`, without a crop.
+    resample
+        Resampling filter, by Pillow's number.
+    mean, std
+        Normalization per channel.
+    rescale
+        Factor of byte values, 1 / 255 if None.
+    fill
+        Gray level that pads a picture to a square, None to crop instead.
+    floored
+        How to round a center between two pixels: down like Hugging Face, or else to even like OpenCLIP. A
+        shift of one pixel changes the cosine by up to 0.002.
     """
 
     resize_px: int
@@ -51,25 +67,25 @@ class ImageProcessor:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Read a `preprocessor_config.json` or a `preprocess_cfg.json`, which word the same otherwise.
+        """Read `preprocessor_config.json` (Hugging Face) or `preprocess_cfg.json` (OpenCLIP).
 
-        Raises ModelError for a value that is missing or of no use.
+        Raises ModelError for a missing or invalid value.
         """
         of_open_clip = "mean" in config or "resize_mode" in config
-        name = "size, mean and std in preprocess_cfg.json"
+        expected = "size, mean and std in preprocess_cfg.json"
         if not of_open_clip:
-            name = "size, image_mean and image_std in preprocessor_config.json"
+            expected = "size, image_mean and image_std in preprocessor_config.json"
         try:
-            policy = cls._from_open_clip(config) if of_open_clip else cls._from_hugging_face(config)
+            processor = cls._from_open_clip(config) if of_open_clip else cls._from_hugging_face(config)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            found = reprlib.repr({key: config[key] for key in _ASKED if key in config})
-            raise ModelError(f"expected {name}, found {found}: {error!r}; {RENEW}") from error
-        policy._check()
-        return policy
+            found = reprlib.repr({key: config[key] for key in _REPORTED if key in config})
+            raise ModelError(expected=expected, got=f"{found}: {error!r}", hint=RENEW) from error
+        processor._check()
+        return processor
 
     @classmethod
     def of_clip(cls, side_px: int) -> Self:
-        """How CLIP itself prepares pictures, for an export that says nothing but the size of its input."""
+        """Return the preprocessing of CLIP, for an export that only specifies its input size."""
         return cls.from_config(_CLIP | {"size": side_px})
 
     @classmethod
@@ -77,15 +93,15 @@ class ImageProcessor:
         squeezed = isinstance(config["size"], dict) and "height" in config["size"]
         resize_px = _side(config["size"])
         cropped = not squeezed and config.get("do_center_crop", True)
-        normalised = bool(config.get("do_normalize", True))
+        normalized = bool(config.get("do_normalize", True))
         rescale = float(config.get("rescale_factor", _BYTE)) if config.get("do_rescale", True) else 1.0
         return cls(
             resize_px=resize_px,
             crop_px=_side(config.get("crop_size", resize_px)) if cropped else resize_px,
             squeezed=squeezed,
             resample=int(config.get("resample", 3)),
-            mean=_triple(config["image_mean"]) if normalised else (0.0, 0.0, 0.0),
-            std=_triple(config["image_std"]) if normalised else (1.0, 1.0, 1.0),
+            mean=_triple(config["image_mean"]) if normalized else (0.0, 0.0, 0.0),
+            std=_triple(config["image_std"]) if normalized else (1.0, 1.0, 1.0),
             rescale=None if abs(rescale - _BYTE) < 1e-9 else rescale,
             floored=True if cropped else None,
         )
@@ -96,7 +112,7 @@ class ImageProcessor:
         side_px = _side(size if isinstance(size, int) else dict(zip(("height", "width"), size, strict=True)))
         mode = config.get("resize_mode", "shortest")
         if mode not in ("shortest", "squash", "longest"):
-            raise ValueError(f"a resize_mode of shortest, squash or longest, not {mode!r}")
+            raise ValueError(f"the resize_mode shortest, squash or longest, not {mode!r}")
         return cls(
             resize_px=side_px,
             crop_px=side_px,
@@ -110,29 +126,28 @@ class ImageProcessor:
     def _check(self) -> None:
         if not 1 <= self.crop_px <= self.resize_px <= _MAX_SIDE:
             raise ModelError(
-                f"expected 1 <= crop <= resize <= {_MAX_SIDE} pixels, "
-                f"found {self.crop_px} and {self.resize_px}"
+                expected=f"1 <= crop <= resize <= {_MAX_SIDE} pixels",
+                got=f"{self.crop_px} and {self.resize_px}",
             )
         if self.resample not in _FILTERS:
-            raise ModelError(f"expected a resample of 0, 1, 2 or 3, found {self.resample}")
+            raise ModelError(expected="a resample of 0, 1, 2 or 3", got=str(self.resample))
         if not all(value > 0 for value in self.std):
-            raise ModelError(f"expected an image_std above 0, found {self.std}")
+            raise ModelError(expected="an image_std above 0", got=str(self.std))
 
-    def facts(self) -> dict[str, Any]:
-        """What belongs into a model's fingerprint."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that are part of a model's fingerprint."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def tensor(self, image: Image.Image) -> NDArray[np.float32]:
-        """(3, crop_px, crop_px) float32 from an upright RGB picture."""
+        """Preprocess an upright RGB picture to (3, crop_px, crop_px) float32."""
         planes = np.empty((3, self.crop_px, self.crop_px), np.float32)
         self.write(image, planes)
         return planes
 
     def write(self, image: Image.Image, planes: NDArray[Any]) -> None:
-        """Put an upright RGB picture into `planes`, (3, crop_px, crop_px), in one pass.
+        """Preprocess an upright RGB picture into `planes`, (3, crop_px, crop_px).
 
-        Bytes are written as they are, since a graph that takes bytes normalises them itself; float32 is
-        normalised.
+        Float32 planes are normalized. A graph that takes uint8 normalizes itself.
         """
         pixels = self.squared(image).transpose(2, 0, 1)
         if planes.dtype == np.uint8:
@@ -144,24 +159,24 @@ class ImageProcessor:
 
     @cached_property
     def _scale_and_shift(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Both (3, 1, 1): a byte times the one, less the other, is what the graph wants."""
+        """Scale and shift, both (3, 1, 1): the normalized value is byte * scale - shift."""
         std = np.asarray(self.std, np.float32)
         scale = np.float32(self.rescale or _BYTE) / std
         shift = np.asarray(self.mean, np.float32) / std
         return scale[:, None, None], shift[:, None, None]
 
     def squared(self, image: Image.Image) -> NDArray[np.uint8]:
-        """(crop_px, crop_px, 3) uint8 from an upright RGB picture.
+        """Resize and crop an upright RGB picture to (crop_px, crop_px, 3) uint8.
 
-        The resize and the crop are one call: only pixels that are kept are computed, so that a strip of
-        1 x 5,000 pixels costs what a square costs. The result is that of a resize followed by a crop.
+        Both are one call that computes the cropped pixels only, so that a picture of 1 x 5,000 pixels costs
+        no more than a square one.
         """
         if self.fill is not None:
-            return self._framed(image, self.fill)
+            return self._padded(image, self.fill)
         side = (self.crop_px, self.crop_px)
         return np.asarray(image.resize(side, _FILTERS[self.resample], box=self._box(image.size)))
 
-    def _framed(self, image: Image.Image, fill: int) -> NDArray[np.uint8]:
+    def _padded(self, image: Image.Image, fill: int) -> NDArray[np.uint8]:
         longer = max(image.size)
         width, height = (max(1, round(self.resize_px * side / longer)) for side in image.size)
         frame = Image.new("RGB", (self.resize_px, self.resize_px), (fill, fill, fill))
@@ -170,7 +185,7 @@ class ImageProcessor:
         return np.asarray(frame)
 
     def _box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
-        """The part of the picture that the tensor shows, in the picture's own pixels."""
+        """Return the crop (left, top, right, bottom) in pixels of the original picture."""
         if self.squeezed:
             return 0, 0, size[0], size[1]
         shorter = min(size)
@@ -181,9 +196,9 @@ class ImageProcessor:
         right, bottom = ((start + self.crop_px) * ratio for start, ratio in zip(starts, ratios, strict=True))
         return left, top, min(right, size[0]), min(bottom, size[1])
 
-    def _start(self, spare: int) -> int:
-        """Where the middle begins, in scaled pixels, when `spare` of them are cut off."""
-        return spare // 2 if self.floored else round(spare / 2)
+    def _start(self, removed: int) -> int:
+        """Return the start of a center crop that removes `removed` pixels."""
+        return removed // 2 if self.floored else round(removed / 2)
 
 
 def _side(size: int | dict[str, int]) -> int:

@@ -1,67 +1,96 @@
-"""What runs the image tower: the CPU, or an accelerator that was seen to give the same answers, faster.
+"""Choose the execution provider of the image tower: the CPU, or a verified accelerator that is faster.
 
-ONNX Runtime has a build for each kind of accelerator, and the one that is installed says which it can use.
-None is believed: eight pictures go through it and through the CPU before the first one counts. The text tower
-always runs on the CPU, where a typed query costs a few milliseconds.
+ONNX Runtime lists the accelerators that its build supports. Each is verified first: its vectors of eight
+pictures are compared with those of the CPU. The text tower always runs on the CPU, where a query takes a few
+milliseconds.
 """
 
 import logging
 import time
 from collections.abc import Callable
 
+import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
+from PIL import Image
 
 from snapseek.errors import SnapseekError
-from snapseek.models.image.agreement import fixed_pictures, lowest_cosine
-from snapseek.models.image.image_encoder import ImageEncoder
-from snapseek.models.onnx.tower import CPU
+from snapseek.models.image.image_tower import ImageTower
+from snapseek.models.onnx.session import CPU
 
 ACCELERATORS = {"CUDA": "CUDA", "CoreML": "CoreML", "OpenVINO": "OpenVINO", "Dml": "DirectML"}
-"""What ONNX Runtime calls an accelerator, and what its makers do; the first that is there is tried first."""
+"""Execution providers in the order in which they are tried, and their product names."""
 
 PICTURES = 8
-PARITY = 0.999
+MIN_COSINE = 0.999
+"""Lowest cosine between an accelerator's vectors and the CPU's."""
 
 _log = logging.getLogger("snapseek.models")
 
 
-def choose_provider(load: Callable[[str], ImageEncoder]) -> ImageEncoder:
-    """The image side on the best provider of this machine, the CPU where no accelerator proves itself.
+def choose_provider(load: Callable[[str], ImageTower]) -> ImageTower:
+    """Load the image tower on the first accelerator that is correct and faster, else on the CPU.
 
-    `load` loads the image side for a provider by name. One sentence is logged for each accelerator that is
-    there and is not taken. Raises ModelError when the CPU cannot run the tower either.
+    Logs a warning for each available accelerator that is not used.
+
+    Parameters
+    ----------
+    load
+        Loads the tower on the execution provider of that name.
+
+    Returns
+    -------
+    ImageTower
+        The loaded tower.
+
+    Raises
+    ------
+    ModelError
+        If the CPU cannot run the tower either.
     """
-    present = [name for name in ACCELERATORS if f"{name}ExecutionProvider" in ort.get_available_providers()]
+    available = [name for name in ACCELERATORS if f"{name}ExecutionProvider" in ort.get_available_providers()]
     on_cpu = load(CPU)
-    for name in present:
+    for name in available:
         try:
-            side = load(name)
-            reason = _objection(name, side, on_cpu)
+            tower = load(name)
+            reason = _objection(name, tower, on_cpu)
         except SnapseekError as error:
             reason = f"it failed: {error}"
         if reason is None:
-            return side
+            return tower
         _log.warning("%s is not used for pictures, the CPU is: %s", ACCELERATORS[name], reason)
     return on_cpu
 
 
-def _objection(name: str, side: ImageEncoder, on_cpu: ImageEncoder) -> str | None:
-    """Why not to use it, or None."""
-    if side.tower.provider != name:
+def sample_pictures(count: int) -> list[Image.Image]:
+    """Return `count` different blurred noise pictures of 256 x 256 pixels, the same at every call."""
+    rng = np.random.default_rng(7)
+    noise = [rng.integers(0, 256, (4, 4, 3), np.uint8) for _ in range(count)]
+    return [Image.fromarray(pixels).resize((256, 256), Image.Resampling.BICUBIC) for pixels in noise]
+
+
+def lowest_cosine(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    """Return the lowest cosine between corresponding unit rows of two (n, dim) arrays."""
+    return float((first * second).sum(axis=1).min())
+
+
+def _objection(name: str, tower: ImageTower, on_cpu: ImageTower) -> str | None:
+    """Return why the accelerator is not used, or None."""
+    if tower.session.provider != name:
         return "ONNX Runtime could not start it; its libraries may be missing or of another version"
-    pictures = fixed_pictures(PICTURES)
-    cosine = lowest_cosine(side.vectors(pictures), on_cpu.vectors(pictures))
-    if not cosine >= PARITY:
-        return f"expected the CPU's vectors, cosine {PARITY} or more, found {cosine:.4f}"
-    there_ms, here_ms = (1000 * _seconds(which) for which in (side, on_cpu))
-    if there_ms >= here_ms:
-        return f"it is slower here, {there_ms:.0f} ms for {PICTURES} pictures against {here_ms:.0f}"
+    pictures = sample_pictures(PICTURES)
+    cosine = lowest_cosine(tower.vectors(pictures), on_cpu.vectors(pictures))
+    if not cosine >= MIN_COSINE:
+        return f"expected a cosine of {MIN_COSINE} or more to the CPU's vectors, got {cosine:.4f}"
+    accelerator_ms, cpu_ms = (1000 * _seconds(each) for each in (tower, on_cpu))
+    if accelerator_ms >= cpu_ms:
+        return f"it is slower here, {accelerator_ms:.0f} ms for {PICTURES} pictures against {cpu_ms:.0f}"
     return None
 
 
-def _seconds(side: ImageEncoder) -> float:
-    """The time for the pictures, after a run that warmed it up."""
-    pictures = fixed_pictures(PICTURES)
+def _seconds(tower: ImageTower) -> float:
+    """Return the time of one run; `_objection` has warmed up the tower."""
+    pictures = sample_pictures(PICTURES)
     start = time.perf_counter()
-    side.vectors(pictures)
+    tower.vectors(pictures)
     return time.perf_counter() - start

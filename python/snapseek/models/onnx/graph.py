@@ -1,7 +1,6 @@
-"""What an ONNX file says about itself, read without loading it.
+"""Inspect an ONNX file without loading it.
 
-Only the skeleton is read: names, operators, types. Weights are stepped over, so a graph of a gigabyte costs a
-few pages of it.
+Only names, operators and types are read. Weights are skipped, so a graph of a gigabyte costs a few pages.
 """
 
 from collections.abc import Iterator
@@ -27,11 +26,20 @@ _INPUT_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE, _SHAPE_AXIS, _AXIS_SIZE = 2, 1, 2, 1, 
 
 @dataclass(frozen=True)
 class Graph:
-    """The facts of one ONNX file.
+    """Properties of an ONNX file.
 
-    `half` is true where matrices are stored as float16; `dynamic` where the scale of a number depends on the
-    whole batch that it came in; `external` are the files beside the graph that hold its weights; `inputs` are
-    the shapes of its inputs, None for an open axis; `outputs` are the names of its outputs.
+    Attributes
+    ----------
+    half
+        Whether it has float16 matrices.
+    dynamic
+        Whether it is dynamically quantized: then the scale of a value depends on the whole batch.
+    external
+        Names of the files with its external weights.
+    inputs
+        Shapes of the inputs; a dynamic axis is None.
+    outputs
+        Names of the outputs.
     """
 
     half: bool
@@ -42,31 +50,37 @@ class Graph:
 
     @property
     def picture_side_px(self) -> int | None:
-        """The side of the pictures that it takes, where the graph fixes that."""
+        """The fixed side of the pictures that it takes, None if it is dynamic."""
         pictures = (shape for shape in self.inputs if len(shape) == 4)
         return next((shape[2] for shape in pictures), None)
 
     @classmethod
     def read(cls, path: Path) -> "Graph":
-        """The facts of the ONNX file at `path`. Raises ModelError when it is damaged, or not ONNX."""
+        """Inspect the file at `path`. Raises ModelError if it is damaged or not ONNX."""
         try:
             content = mapped(path)
             refuse_pickle(path, bytes(content[:4]))
-            return _facts(content)
+            return _inspect(content)
         except (OSError, ValueError, IndexError) as error:
-            raise ModelError(f"{path} is not a graph in the ONNX format: {error}; {RENEW}") from error
+            raise ModelError(f"{path} is not a graph in the ONNX format: {error}", hint=RENEW) from error
 
 
 def refuse_pickle(path: Path, start: bytes) -> None:
-    """Raise ModelError for a file that begins like a pickle: opening one runs what its author wrote."""
+    """Raise ModelError for a file that starts like a pickle: loading one runs arbitrary code."""
     if start.startswith(_PICKLES):
-        raise ModelError(
-            f"{path} is a pickle, which can run any program when it is opened; snapseek opens none: "
-            "use an ONNX export of the model"
-        )
+        raise pickle_error(path)
 
 
-def _facts(model: memoryview) -> Graph:
+def pickle_error(path: Path | str) -> ModelError:
+    """Return the error for a pickle in place of a model."""
+    return ModelError(
+        expected="an ONNX graph",
+        got=f"{path}, a pickle that runs arbitrary code when it is loaded",
+        hint="use an ONNX export of the model",
+    )
+
+
+def _inspect(model: memoryview) -> Graph:
     operators: set[str] = set()
     half, external, inputs = False, dict[str, None](), []
     outputs: list[str] = []
@@ -98,9 +112,9 @@ def _shape(declared: memoryview) -> tuple[int | None, ...]:
 
 
 def _is_half_matrix(tensor: list[tuple[int, Value]]) -> bool:
-    """A float16 tensor of two axes or more; single numbers of that type are harmless."""
+    """Return whether a tensor is float16 with two axes or more; float16 scalars can be run."""
     axes = sum(
-        1 if isinstance(value, int) else sum(byte < 0x80 for byte in value)  # packed: each ends so
+        1 if isinstance(value, int) else sum(byte < 0x80 for byte in value)  # packed varints
         for field, value in tensor
         if field == _TENSOR_DIMS
     )

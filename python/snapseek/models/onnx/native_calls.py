@@ -1,10 +1,10 @@
-"""Keeps threads out of ONNX Runtime while the interpreter ends.
+"""Keep threads out of ONNX Runtime while the interpreter shuts down.
 
-A thread that comes back from native code while Python finalizes is ended inside it (`pthread_exit`). The
-bindings of ONNX Runtime take the interpreter's lock again in a destructor, which may not be left so: the C++
-runtime then aborts the process with "terminate called without an active exception". Joining threads is not
-enough: a second Ctrl-C interrupts that, and daemon threads are never joined. So every call is counted. The
-end of the interpreter waits for those under way and admits no other.
+Python ends a thread that returns from native code during finalization (`pthread_exit`). The bindings of ONNX
+Runtime acquire the GIL in a destructor, and the C++ runtime aborts the process if a thread ends there
+("terminate called without an active exception"). Joining threads is not enough, because a second Ctrl-C
+interrupts it and daemon threads are never joined. Therefore calls are counted: the interpreter waits at exit
+for running calls, and blocks new ones.
 """
 
 import atexit
@@ -14,18 +14,18 @@ import threading
 from contextlib import suppress
 from types import TracebackType
 
-_PATIENCE_S = 20.0
-"""More than any single run takes; then the process ends as it may."""
+_MAX_WAIT_S = 20.0
+"""Longer than any single run; afterwards the process exits anyway."""
 
 
 class NativeCalls:
-    """A context manager for calls from any thread; after `close` only the main thread passes."""
+    """Context manager for native calls; after `close`, it blocks all threads but the main thread."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all calls, as in a forked child, which has none of the other threads."""
+        """Reset the counter, in a forked child that has no other threads."""
         self._changed = threading.Condition()
         self._running = 0
         self._is_closed = False
@@ -33,7 +33,7 @@ class NativeCalls:
     def __enter__(self) -> None:
         with self._changed:
             while self._is_closed and threading.current_thread() is not threading.main_thread():
-                self._changed.wait()  # for ever: the process is about to end
+                self._changed.wait()  # forever: the process is about to exit
             self._running += 1
 
     def __exit__(
@@ -44,12 +44,12 @@ class NativeCalls:
             self._changed.notify_all()
 
     def close(self) -> bool:
-        """Admit no more calls of other threads and wait for those under way; False if they take too long."""
-        with suppress(ValueError):  # not in the main thread; there is no signal to ignore then
+        """Block new calls of other threads, and wait for running ones; False if that takes too long."""
+        with suppress(ValueError):  # only the main thread may set signal handlers
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         with self._changed:
             self._is_closed = True
-            return self._changed.wait_for(lambda: self._running == 0, _PATIENCE_S)
+            return self._changed.wait_for(lambda: self._running == 0, _MAX_WAIT_S)
 
 
 NATIVE_CALLS = NativeCalls()

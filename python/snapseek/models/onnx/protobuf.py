@@ -1,4 +1,4 @@
-"""Protocol buffers, the format that ONNX files are written in: just enough to walk one and to copy parts."""
+"""Minimal reader and writer of protocol buffers, the encoding of ONNX files."""
 
 import mmap
 from collections.abc import Iterator
@@ -11,63 +11,63 @@ Value = int | memoryview
 
 
 def mapped(path: Path) -> memoryview:
-    """The bytes of a file, read when they are looked at. Raises OSError, or ValueError for an empty file."""
+    """Map a file into memory. Raises OSError, or ValueError for an empty file."""
     with path.open("rb") as file:
-        # Not closed here: parts of it may be in use as long as a traceback names them.
+        # Not closed here: views of it may outlive this call.
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, Value]]:
-    """The fields of a message, in order: (number, value). Raises ValueError or IndexError for damage."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
+    """Yield (number, value) of each field of a message. Raises ValueError or IndexError if it is damaged."""
+    offset = 0
+    while offset < len(message):
+        key, offset = _varint(message, offset)
         kind = key & 7
         if kind == _VARINT:
-            number, at = _varint(message, at)
+            number, offset = _varint(message, offset)
             yield key >> 3, number
             continue
         if kind == _BYTES:
-            length, at = _varint(message, at)
+            length, offset = _varint(message, offset)
         elif kind in (_FIXED32, _FIXED64):
             length = 4 if kind == _FIXED32 else 8
         else:
-            raise ValueError(f"a field of the unknown kind {kind}")
-        if length > len(message) - at:
-            raise ValueError(f"it ends {length - len(message) + at} bytes too early")
-        yield key >> 3, message[at : at + length]
-        at += length
+            raise ValueError(f"a field of the unknown wire type {kind}")
+        if length > len(message) - offset:
+            raise ValueError(f"it ends {length - len(message) + offset} bytes too early")
+        yield key >> 3, message[offset : offset + length]
+        offset += length
 
 
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
+def _varint(message: memoryview, offset: int) -> tuple[int, int]:
     value = 0
     for shift in range(_MAX_VARINT_BYTES):
-        byte = message[at + shift]
+        byte = message[offset + shift]
         value |= (byte & 0x7F) << (7 * shift)
         if byte < 0x80:
-            return value, at + shift + 1
-    raise ValueError("a number that never ends")
+            return value, offset + shift + 1
+    raise ValueError("a varint of more than 10 bytes")
 
 
 def part(value: Value) -> memoryview:
-    """The value as a message of its own. Raises ValueError for a number."""
+    """Return a nested message. Raises ValueError for a number."""
     if isinstance(value, int):
-        raise ValueError("a number where a part belongs")
+        raise ValueError("a number in place of a message")
     return value
 
 
 def text(value: Value) -> str:
-    """The value as text. Raises ValueError for anything else."""
+    """Return the value as text. Raises ValueError for other values."""
     return bytes(part(value)).decode()
 
 
 def encoded(field: int, content: bytes | bytearray | memoryview) -> bytes:
-    """One field of bytes, as it stands in a message."""
+    """Encode a field of bytes."""
     return _encoded_varint(field << 3 | _BYTES) + _encoded_varint(len(content)) + bytes(content)
 
 
 def encoded_number(field: int, number: int) -> bytes:
-    """One field of a number, as it stands in a message."""
+    """Encode a field of a number."""
     return _encoded_varint(field << 3 | _VARINT) + _encoded_varint(number)
 
 

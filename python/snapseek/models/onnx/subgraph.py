@@ -1,7 +1,6 @@
-"""One tower out of a graph that holds both: the nodes that its answer comes from, and nothing else.
+"""Extract one tower from a graph that holds both.
 
-ONNX Runtime runs every node of a graph, whichever output is asked for, so a typed query would pay for the
-image tower too.
+ONNX Runtime runs every node of a graph for any output, so a text query would run the image tower too.
 """
 
 from collections.abc import Iterable
@@ -18,11 +17,11 @@ _PORT_NAME, _TENSOR_NAME = 1, 8
 
 
 def cut_tower(path: Path, outputs: Iterable[str]) -> bytes:
-    """The ONNX model at `path` without what none of these outputs needs. Raises ModelError for damage."""
+    """Return the ONNX model with the nodes that these outputs need. Raises ModelError if it is damaged."""
     try:
         return b"".join(_model_field(field, value, set(outputs)) for field, value in fields(mapped(path)))
     except (OSError, ValueError, IndexError) as error:
-        raise ModelError(f"{path} is not a graph in the ONNX format: {error}; {RENEW}") from error
+        raise ModelError(f"{path} is not a graph in the ONNX format: {error}", hint=RENEW) from error
 
 
 def _model_field(field: int, value: Value, outputs: set[str]) -> bytes:
@@ -32,26 +31,26 @@ def _model_field(field: int, value: Value, outputs: set[str]) -> bytes:
 
 
 def _cut_graph(graph: memoryview, outputs: set[str]) -> bytes:
-    every = [(field, part(value)) for field, value in fields(graph) if not isinstance(value, int)]
-    kept, used = _reached([value for field, value in every if field == _NODE], outputs)
+    parts = [(field, part(value)) for field, value in fields(graph) if not isinstance(value, int)]
+    kept, used = _reached([value for field, value in parts if field == _NODE], outputs)
     names = {_INITIALIZER: _TENSOR_NAME, _INPUT: _PORT_NAME}
-    parts = []
-    for field, value in every:
+    kept_parts = []
+    for field, value in parts:
         if (
             (field == _NODE and id(value) in kept)
             or field in (_NAME, _SPARSE)
             or (field == _OUTPUT and _names(value, _PORT_NAME) <= outputs)
             or (field in names and _names(value, names[field]) <= used)
         ):
-            parts.append(encoded(field, value))
-    return b"".join(parts)
+            kept_parts.append(encoded(field, value))
+    return b"".join(kept_parts)
 
 
 def _reached(nodes: list[memoryview], outputs: set[str]) -> tuple[set[int], set[str]]:
-    """The nodes that the outputs come from, and the names of everything that they use."""
+    """Return the nodes that the outputs depend on, and the names of all values that these use."""
     kept: set[int] = set()
     used = set(outputs)
-    for node in reversed(nodes):  # ONNX lists a node after all that it uses
+    for node in reversed(nodes):  # ONNX sorts nodes topologically
         if _names(node, _NODE_OUTPUT) & used:
             kept.add(id(node))
             used |= _needs(node)
@@ -59,7 +58,7 @@ def _reached(nodes: list[memoryview], outputs: set[str]) -> tuple[set[int], set[
 
 
 def _needs(node: memoryview) -> set[str]:
-    """The inputs of a node, and what the graphs inside it take from outside."""
+    """Return the inputs of a node, and the outer values that its subgraphs use."""
     needed = _names(node, _NODE_INPUT)
     for field, value in fields(node):
         if field == _NODE_ATTRIBUTE:

@@ -1,8 +1,8 @@
-"""Texts as people type them, made of a list of words that ships: no caption of anybody's is in them.
+"""Generate synthetic queries from the word list of the package; no captions are used.
 
-    shipped_texts(3)     # ['a red bicycle', 'two dogs on the beach', 'kitchen']
+    generate_queries(3)     # ['a red bicycle', 'two dogs on the beach', 'kitchen']
 
-The same count and seed give the same texts on every machine.
+The result depends on count and seed only.
 """
 
 import random
@@ -45,25 +45,25 @@ _PLACES = (
     "at sunset",
     "on a white background",
 )
-_MOST_BARREN = 200_000  # draws in a row that bring nothing new: the list is used up
+_MAX_REPEATS = 200_000  # repeated texts in a row after which the word list counts as exhausted
 
 
 @dataclass(frozen=True)
 class Words:
-    """`everyday` words come first to people's minds; `things` are the other nouns a camera can see."""
+    """`everyday` words are common in queries; `things` are other visible nouns."""
 
     everyday: tuple[str, ...]
     things: tuple[str, ...]
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Both, the everyday ones first."""
+        """All words, everyday ones first."""
         return self.everyday + self.things
 
 
 @cache
 def word_list() -> Words:
-    """The words that come with the package."""
+    """Return the word list of the package."""
     everyday, _, things = _WORDS.read_text("utf-8").partition("# things\n")
     return Words(
         *(tuple(line for line in part.splitlines() if line[:1] != "#") for part in (everyday, things))
@@ -71,53 +71,69 @@ def word_list() -> Words:
 
 
 def generate_queries(count: int, seed: int = 0, words: Words | None = None) -> list[str]:
-    """`count` different texts of the shipped words, or of `words`; fewer where these give no more.
+    """Generate distinct queries.
 
-    Half of the texts are about everyday words. A fifth is a bare word; the others are phrases, descriptions,
-    things in places, and two things together.
+    Half of them are about everyday words. A fifth are single words; the others are phrases, descriptions,
+    scenes, and combinations of two words.
+
+    Parameters
+    ----------
+    count
+        Number of queries.
+    seed
+        Seed of the random generator.
+    words
+        Word list, that of the package by default.
+
+    Returns
+    -------
+    list[str]
+        `count` queries, or fewer if the word list is exhausted.
     """
     found: dict[str, None] = {}
-    barren = 0
-    for text in _drawn(words or word_list(), random.Random(seed)):  # noqa: S311 (no secret)
-        if len(found) >= count or barren > _MOST_BARREN:
+    repeats = 0
+    for text in _random_queries(words or word_list(), random.Random(seed)):  # noqa: S311 (no secret)
+        if len(found) >= count or repeats > _MAX_REPEATS:
             break
-        barren = barren + 1 if text in found else 0
+        repeats = repeats + 1 if text in found else 0
         found[text] = None
     return list(found)
 
 
-def _drawn(words: Words, rng: random.Random) -> Iterator[str]:
-    phrasing = QueryTemplates(IRREGULAR, rng)
+def _random_queries(words: Words, rng: random.Random) -> Iterator[str]:
+    templates = QueryTemplates(IRREGULAR, rng)
     while True:
-        yield _text(phrasing, [_word(words, rng), _word(words, rng)], rng.random())
+        yield _text(templates, [_word(words, rng), _word(words, rng)], rng.random())
 
 
 def _word(words: Words, rng: random.Random) -> str:
     common = rng.random() < _EVERYDAY_SHARE
     return rng.choice(
-        _either(words.everyday, words.things) if common else _either(words.things, words.everyday)
+        _first_nonempty(words.everyday, words.things)
+        if common
+        else _first_nonempty(words.things, words.everyday)
     )
 
 
-def _either(first: Sequence[str], second: Sequence[str]) -> Sequence[str]:
+def _first_nonempty(first: Sequence[str], second: Sequence[str]) -> Sequence[str]:
     return first or second
 
 
-def _text(phrasing: QueryTemplates, words: Sequence[str], kind: float) -> str:
+def _text(templates: QueryTemplates, words: Sequence[str], kind: float) -> str:
     word, other = words
     if kind < 0.2:
         return word
     if kind < 0.45:
-        return phrasing.framed(word, 1)[0]
+        return templates.framed(word, 1)[0]
     if kind < 0.65:
-        return phrasing.described(word, 1)[0]
+        return templates.described(word, 1)[0]
     if kind < 0.8:
-        return phrasing.joined(word, other)
-    return _scene(phrasing, word)
+        return templates.joined(word, other)
+    return _scene(templates, word)
 
 
-def _scene(phrasing: QueryTemplates, word: str) -> str:
-    rng = phrasing.rng
-    subject = rng.choice((article(word), phrasing.plural(word), f"two {phrasing.plural(word)}"))
+def _scene(templates: QueryTemplates, word: str) -> str:
+    rng = templates.rng
+    subject = rng.choice((article(word), templates.plural(word), f"two {templates.plural(word)}"))
     doing = f" {rng.choice(_DOING)}" if rng.random() < 0.4 else ""
     return f"{subject}{doing} {rng.choice(_PLACES)}"

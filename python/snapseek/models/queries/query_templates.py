@@ -1,4 +1,4 @@
-"""How people word a search: plurals, articles, photo phrases, adjectives, colours."""
+"""Templates of queries: plurals, articles, photo phrases, adjectives, colors."""
 
 import random
 from collections.abc import Mapping
@@ -134,16 +134,16 @@ def article(word: str) -> str:
 
 @dataclass(frozen=True)
 class QueryTemplates:
-    """Makes phrases of nouns; `rng` decides which, so one seed gives one corpus.
+    """Generates random phrases about nouns.
 
-    `plurals` are the irregular ones, such as `{"mouse": "mice"}`.
+    `plurals` are irregular ones, such as `{"mouse": "mice"}`; `rng` is the random generator.
     """
 
     plurals: Mapping[str, str]
     rng: random.Random
 
     def plural(self, phrase: str) -> str:
-        """Return the plural of a noun phrase, irregular ones by the list."""
+        """Return the plural of a noun phrase."""
         head, _, word = phrase.rpartition(" ")
         return f"{head} {self._plural_word(word)}".strip()
 
@@ -157,17 +157,17 @@ class QueryTemplates:
         return word + "s"
 
     def framed(self, noun: str, count: int) -> list[str]:
-        """Return `count` different phrases around a noun."""
+        """Return `count` distinct phrases about a noun."""
         frames = self.rng.sample(FRAMES, min(count, len(FRAMES)))
         return [frame.format(one=noun, many=self.plural(noun), a=article(noun)) for frame in frames]
 
     def described(self, noun: str, count: int) -> list[str]:
-        """Return `count` phrases of an adjective or a colour before a noun, every third one framed too."""
+        """Return `count` phrases of an adjective or color and a noun; every third one is framed too."""
         phrases = []
-        for place in range(count):
+        for index in range(count):
             source = COLOUR_WORDS if self.rng.random() < 0.4 else ADJECTIVES
             phrase = f"{self.rng.choice(source)} {noun}"
-            phrases.append(self.framed(phrase, 1)[0] if place % 3 == 0 else phrase)
+            phrases.append(self.framed(phrase, 1)[0] if index % 3 == 0 else phrase)
         return phrases
 
     def joined(self, first: str, second: str) -> str:

@@ -1,4 +1,4 @@
-"""CLIP's tokenizer, built from its list of merges where no `tokenizer.json` is there."""
+"""Build CLIP's byte-pair encoding (BPE) from its list of merges, for a model without `tokenizer.json`."""
 
 import gzip
 import zlib
@@ -10,21 +10,21 @@ from snapseek.errors import RENEW, ModelError
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 _WORD_END = "</w>"
-_MERGES = 49_408 - 512 - 2  # the vocabulary less two alphabets and the two marks
+_MERGES = 49_408 - 512 - 2  # the vocabulary without two alphabets and two special tokens
 _MAX_BYTES = 32 << 20
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
 
 
 def clip_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer of `bpe_simple_vocab_16e6.txt.gz`. Raises ModelError when the file is damaged."""
+    """Load `bpe_simple_vocab_16e6.txt.gz`. Raises ModelError if the file is damaged."""
     alphabet = _alphabet()
     pairs = _merges(path)
     words = [*alphabet, *(letter + _WORD_END for letter in alphabet), *("".join(pair) for pair in pairs)]
     vocabulary = {word: index for index, word in enumerate([*words, START, END])}
     try:
         model = models.BPE(vocabulary, pairs, end_of_word_suffix=_WORD_END, unk_token=END)
-    except Exception as error:  # the library raises bare Exception
-        raise ModelError(f"{path} is not the list of merges of CLIP: {error}; {RENEW}") from error
+    except Exception as error:  # the library raises plain Exception
+        raise ModelError(f"{path} is not the list of merges of CLIP: {error}", hint=RENEW) from error
     tokenizer = Tokenizer(model)
     tokenizer.add_special_tokens([START, END])
     tokenizer.normalizer = normalizers.Sequence(
@@ -44,14 +44,14 @@ def clip_tokenizer(path: Path) -> Tokenizer:
 
 
 def _alphabet() -> list[str]:
-    """The 256 letters that stand for bytes, in CLIP's order: printable ones first, then the rest."""
+    """Return the 256 characters for bytes, in CLIP's order: printable bytes first."""
     printable = [
         *range(ord("!"), ord("~") + 1),
         *range(ord("¡"), ord("¬") + 1),
         *range(ord("®"), ord("ÿ") + 1),
     ]
     hidden = [byte for byte in range(256) if byte not in printable]
-    return [chr(byte) for byte in printable] + [chr(256 + place) for place in range(len(hidden))]
+    return [chr(byte) for byte in printable] + [chr(256 + index) for index in range(len(hidden))]
 
 
 def _merges(path: Path) -> list[tuple[str, str]]:
@@ -65,7 +65,7 @@ def _merges(path: Path) -> list[tuple[str, str]]:
             raise ValueError("it lists none")
         return [_pair(line) for line in lines if line]
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise ModelError(f"{path} is not the list of merges of CLIP: {error}; {RENEW}") from error
+        raise ModelError(f"{path} is not the list of merges of CLIP: {error}", hint=RENEW) from error
 
 
 def _pair(line: str) -> tuple[str, str]:

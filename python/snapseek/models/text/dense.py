@@ -1,4 +1,4 @@
-"""The last layers of a sentence-transformers model, which lie outside its graph: pool, then a dense layer."""
+"""Pooling and dense layer of a sentence-transformers model, which are not part of its graph."""
 
 import json
 import math
@@ -24,7 +24,7 @@ _ACTIVATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = 
 
 @dataclass(frozen=True)
 class Dense:
-    """From one vector a token to one vector a text."""
+    """Pools token vectors, and projects them to a text vector."""
 
     mean: bool
     weight: NDArray[np.float32]
@@ -33,27 +33,27 @@ class Dense:
 
     @classmethod
     def load(cls, pooling: Path, dense: Path) -> Self:
-        """Read the folders `1_Pooling` and `2_Dense`. Raises ModelError for kinds that are not known."""
+        """Read the folders `1_Pooling` and `2_Dense`. Raises ModelError for unsupported settings."""
         config = read_config(dense / "config.json")
         tensors = read_safetensors(dense / "model.safetensors")
         weight = tensors.get("linear.weight")
         if weight is None or weight.ndim != 2:
             raise ModelError(
-                f"expected a matrix linear.weight in {dense}, found {', '.join(tensors) or 'nothing'}"
+                expected=f"a matrix linear.weight in {dense}", got=", ".join(tensors) or "nothing"
             )
         bias = tensors.get("linear.bias", np.zeros(len(weight), np.float32))
         if bias.shape != weight.shape[:1]:
-            raise ModelError(f"expected {len(weight)} numbers as linear.bias in {dense}, found {bias.shape}")
+            raise ModelError(expected=f"{len(weight)} numbers as linear.bias in {dense}", got=str(bias.shape))
         activation = str(config.get("activation_function", "Identity")).rpartition(".")[2]
         if activation not in _ACTIVATIONS:
-            raise ModelError(f"expected one of {', '.join(_ACTIVATIONS)} in {dense}, found {activation}")
+            raise ModelError(expected=f"one of {', '.join(_ACTIVATIONS)} in {dense}", got=str(activation))
         return cls(_pools_by_mean(pooling), weight, bias, activation)
 
     def vector(self, states: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """(n, dim) float32 from (n, length, width) states and the (n, length) mask of real tokens."""
+        """Pool hidden states (n, length, width) by the mask (n, length), and project them to (n, dim)."""
         if states.ndim != 3 or states.shape[2] != self.weight.shape[1]:
             raise ModelError(
-                f"expected (n, length, {self.weight.shape[1]}) before the dense layer, found {states.shape}"
+                expected=f"(n, length, {self.weight.shape[1]}) before the dense layer", got=str(states.shape)
             )
         pooled = states[:, 0]
         if self.mean:
@@ -70,14 +70,14 @@ def _pools_by_mean(pooling: Path) -> bool:
     if modes == ["pooling_mode_cls_token"]:
         return False
     raise ModelError(
-        f"expected pooling by mean or by the first token in {pooling}, found {modes or 'neither'}"
+        expected=f"pooling by mean or by the first token in {pooling}", got=f"{modes or 'neither'}"
     )
 
 
 def read_safetensors(path: Path) -> dict[str, NDArray[np.float32]]:
-    """The tensors of a safetensors file of at most 256 MB, as float32.
+    """Read the tensors of a safetensors file of at most 256 MB, as float32.
 
-    Every offset is checked against the file before a byte of it is used. Raises ModelError.
+    All offsets are validated before use. Raises ModelError if the file is damaged.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -90,7 +90,7 @@ def read_safetensors(path: Path) -> dict[str, NDArray[np.float32]]:
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
         return {name: _tensor(entry, content[8 + length :]) for name, entry in entries.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{path} is not a file in the safetensors format: {error}; {RENEW}") from error
+        raise ModelError(f"{path} is not a file in the safetensors format: {error}", hint=RENEW) from error
 
 
 def _tensor(entry: dict[str, Any], data: bytes) -> NDArray[np.float32]:

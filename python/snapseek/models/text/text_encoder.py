@@ -1,111 +1,192 @@
-"""The words' side of a model: ids through the text tower, a unit vector out."""
+"""The text encoder: tokenizer, text tower, batches, and an LRU cache of recent queries."""
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import InputError, ModelError
-from snapseek.models.normalize import normalize_rows
-from snapseek.models.onnx.tower import Tower, no_output
+from snapseek.errors import ArrayError, InputError
+from snapseek.lru import LruCache
+from snapseek.models.hub.layout import read_config
+from snapseek.models.hub.model_files import ModelFiles
+from snapseek.models.hub.probe_cache import load_probe, store_probe
+from snapseek.models.onnx.session import OnnxSession
 from snapseek.models.text.dense import Dense
+from snapseek.models.text.text_probe import TextConfig, probe_text_tower
+from snapseek.models.text.text_tower import TEXT_OUTPUTS, TextTower
+from snapseek.models.text.tokenizer import Tokenizer
+from snapseek.models.text.tokenizer_config import TokenizerConfig
 
-TEXT_OUTPUTS = (
-    "text_embeds",
-    "text_embedding",
-    "text_embeddings",
-    "sentence_embedding",
-    "embedding",
-    "pooler_output",
-    "output",
-)
-_STATES = ("last_hidden_state", "token_embeddings")
+_MAX_BATCH = 64
+_QUERY_BATCH = 8  # the cost of a query stops falling with larger batches
+_CACHE_SIZE = 1024
+_MAX_CACHED_CHARACTERS = 1000  # longer texts are captions that are embedded once, not repeated queries
+_PROBE_TOPIC = "text policy"  # part of the names of cached probes
 
 
 class TextEncoder:
-    """A text tower that is fed one text at a time, as it is or padded. Safe to use from many threads."""
+    """Embeds texts as unit vectors. Thread-safe.
 
-    def __init__(self, tower: Tower, dense: Dense | None = None) -> None:
-        """Find the ports. Raises ModelError when the graph takes no ids or has no output of a known name."""
+    The cache needs no invalidation, because the tower, the tokenizer and the settings never change.
+
+    Parameters
+    ----------
+    tower
+        The text tower.
+    tokenizer
+        The tokenizer of the same model.
+    config
+        How the tower is fed; see `probe_text_tower`.
+    """
+
+    def __init__(self, tower: TextTower, tokenizer: Tokenizer, config: TextConfig) -> None:
         self.tower = tower
-        self._dense = dense
-        self._ids = tower.ids_port()
-        self._mask = tower.mask_port()
-        self._check_ports()
-        known = _STATES if dense else TEXT_OUTPUTS
-        self._candidates = [name for name in known if name in tower.outputs]
-        if not self._candidates:
-            raise ModelError(no_output(tower.path, known, tower.outputs))
+        self.tokenizer = tokenizer
+        self.config = config
+        self._cache: LruCache[str, NDArray[np.float32]] = LruCache(_CACHE_SIZE)
 
-    def _check_ports(self) -> None:
-        fed = {self._ids, self._mask}
-        strange = [port.name for port in self.tower.inputs if port not in fed and "type" not in port.name]
-        if strange:
-            raise ModelError(f"{self.tower.path} asks for {', '.join(strange)}, which is not known here")
+    @classmethod
+    def load(cls, files: ModelFiles, threads: int = 1) -> Self:
+        """Load the text tower and the tokenizer of a model.
 
-    @property
-    def has_layer_outside(self) -> bool:
-        """Whether a dense layer beside the graph makes the answer."""
-        return self._dense is not None
-
-    @property
-    def fixed_length(self) -> int | None:
-        """The number of ids that the graph insists on, or None where it takes any."""
-        return self._ids.shape[1]
-
-    def choose_output(self, ids: Sequence[int], *, length: int, pad_id: int) -> str:
-        """The first output of a known name that holds one vector a text. Raises ModelError for none."""
-        answers = self._run(ids, length, pad_id, self._candidates)
-        rank = 3 if self._dense else 2
-        for name, answer in zip(self._candidates, answers, strict=True):
-            if answer.ndim == rank:
-                return name
-        shapes = ", ".join(str(answer.shape) for answer in answers)
-        raise ModelError(f"expected (n, dim) from {self.tower.path}, found the shape {shapes}")
-
-    @property
-    def fixed_batch(self) -> int | None:
-        """The number of texts that the graph insists on, or None where it takes any."""
-        return self._ids.shape[0]
-
-    def vector(self, ids: Sequence[int], *, length: int, pad_id: int, output: str) -> NDArray[np.float32]:
-        """(1, dim) float32, unit length, of ids that are padded to `length` with `pad_id`.
-
-        Raises InputError where the answer has no direction.
+        Raises
+        ------
+        ModelError
+            If one of the files is damaged, or the tower cannot be run.
         """
-        return self.vectors([ids], length=length, pad_id=pad_id, output=output)
-
-    def vectors(
-        self, rows: Sequence[Sequence[int]], *, length: int, pad_id: int, output: str
-    ) -> NDArray[np.float32]:
-        """(n, dim) float32 unit rows of n texts as ids, run together; one alone where the batch is fixed.
-
-        Raises InputError where an answer has no direction.
-        """
-        (answer,) = self._run_rows(rows, length, pad_id, [output])
-        if self._dense:
-            lengths = np.array([[len(ids)] for ids in rows])
-            answer = self._dense.vector(answer[: len(rows)], np.arange(answer.shape[1])[None] < lengths)
-        if answer.ndim != 2:
-            raise ModelError(f"expected (n, dim) from {self.tower.path}, found the shape {answer.shape}")
-        return normalize_rows(
-            answer[: len(rows)], InputError("the model finds nothing in these words; try others")
+        layout = files.layout
+        outputs = TEXT_OUTPUTS if files.has_combined_graph else ()
+        tower = TextTower(OnnxSession(files.text_graph, threads=threads, only=outputs), _dense_layer(files))
+        config = TokenizerConfig.of(
+            read_config(files.path(layout.config)), read_config(files.path(layout.length_config))
         )
+        tokenizer = Tokenizer(
+            files.tokenizer,
+            read_config(files.path(layout.tokenizer_config)),
+            tower.fixed_length or config.context_length,
+            config.clean,
+        )
+        return cls(tower, tokenizer, _text_config(files, tower, tokenizer))
 
-    def _run(
-        self, ids: Sequence[int], length: int, pad_id: int, outputs: Sequence[str]
-    ) -> list[NDArray[np.float32]]:
-        return self._run_rows([ids], length, pad_id, outputs)
+    @property
+    def dim(self) -> int:
+        """Number of dimensions of a vector."""
+        return self.config.dim
 
-    def _run_rows(
-        self, rows: Sequence[Sequence[int]], length: int, pad_id: int, outputs: Sequence[str]
-    ) -> list[NDArray[np.float32]]:
-        times = self.fixed_batch or 1  # a graph of a fixed batch gets the same text in every row
-        width = max(length, *(len(ids) for ids in rows))
-        padded = [[*ids, *[pad_id] * (width - len(ids))] for ids in rows] * times
-        feeds: dict[str, NDArray[Any]] = {self._ids.name: np.array(padded, self._ids.dtype)}
-        if self._mask is not None:
-            masks = [[1] * len(ids) + [0] * (width - len(ids)) for ids in rows] * times
-            feeds[self._mask.name] = np.array(masks, self._mask.dtype)
-        return self.tower.run(feeds, outputs)
+    @property
+    def graph(self) -> tuple[Path, str]:
+        """The ONNX file of the text tower, and the name of its output.
+
+        Raises
+        ------
+        InputError
+            If the last layer of the model is not part of the graph.
+        """
+        path = self.tower.session.path
+        if self.tower.has_dense_layer:
+            raise InputError(
+                expected=f"the whole text tower in {path}", got="a dense layer in a file of its own"
+            )
+        return path, self.config.output
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return unit rows (n, dim); see `Encoder.embed_texts`."""
+        rows = [self._embed_one(text) for text in _checked_texts(texts)]
+        return np.concatenate(rows) if rows else np.zeros((0, self.dim), np.float32)
+
+    def embed_ahead(self, texts: Sequence[str]) -> None:
+        """Embed the texts that are not cached, in batches, so that `embed` finds them.
+
+        Eight queries in one batch take at most half the time of eight runs. A tower whose output depends on
+        the rest of the batch is left alone. Texts that cannot be embedded are skipped: `embed` reports them.
+        """
+        new = [text for text in dict.fromkeys(texts) if len(text) <= _MAX_CACHED_CHARACTERS]
+        new = [text for text in new if text not in self._cache]
+        if len(new) < 2 or not self._can_batch:
+            return
+        pairs = [(ids, text) for ids, text in zip(self.tokenizer.known(new), new, strict=True) if ids]
+        pairs.sort(key=lambda pair: len(pair[0]))
+        for start in range(0, len(pairs), _QUERY_BATCH):
+            batch = pairs[start : start + _QUERY_BATCH]
+            with suppress(InputError):  # `embed` raises it for the text that causes it
+                rows = self._run([ids for ids, _ in batch], self.config.length_of(batch[-1][0]))
+                for (_, text), row in zip(batch, rows, strict=True):
+                    self._store(text, row[None].copy())
+
+    def knows(self, texts: Sequence[str]) -> list[bool]:
+        """Return, for each text, whether the tokenizer knows a word of it; `embed` rejects the others."""
+        return [ids is not None for ids in self.tokenizer.known(texts)]
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text with special tokens, truncated and not padded."""
+        return self.tokenizer.ids(texts)
+
+    def embed_ids(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """Embed texts that `token_ids` returned, in batches of equal length; nothing is cached.
+
+        Returns unit rows (n, dim). Raises InputError if a vector is zero or not finite.
+        """
+        vectors = np.zeros((len(rows), self.dim), np.float32)
+        lengths = np.array([self.config.length_of(list(ids)) for ids in rows], np.int64)
+        batch_size = _MAX_BATCH if self._can_batch else 1
+        for length in np.unique(lengths).tolist():
+            indices = np.flatnonzero(lengths == length)
+            for start in range(0, len(indices), batch_size):
+                batch = indices[start : start + batch_size]
+                vectors[batch] = self._run([rows[index] for index in batch], length)
+        return vectors
+
+    @property
+    def _can_batch(self) -> bool:
+        """Whether several texts may share a run without changing each other's vector."""
+        return self.config.batch_safe and self.tower.fixed_batch is None
+
+    def _run(self, rows: Sequence[Sequence[int]], length: int) -> NDArray[np.float32]:
+        config = self.config
+        return self.tower.vectors(rows, length=length, pad_id=config.pad_id, output=config.output)
+
+    def _embed_one(self, text: str) -> NDArray[np.float32]:
+        """Return a read-only unit row, shape (1, dim)."""
+        row = self._cache.get(text)
+        if row is None:
+            ids = self.tokenizer.known_ids(text)
+            row = self._run([ids], self.config.length_of(ids))
+            if len(text) <= _MAX_CACHED_CHARACTERS:
+                self._store(text, row)
+        return row
+
+    def _store(self, text: str, row: NDArray[np.float32]) -> None:
+        row.flags.writeable = False
+        self._cache.put(text, row)
+
+
+def _text_config(files: ModelFiles, tower: TextTower, tokenizer: Tokenizer) -> TextConfig:
+    """Return the cached result of an earlier probe of these files, or probe the tower now."""
+    paths = files.of_text()
+    cached = load_probe(_PROBE_TOPIC, paths)
+    if cached and (config := TextConfig.from_dict(cached)):
+        return config
+    config = probe_text_tower(tower, tokenizer)
+    store_probe(_PROBE_TOPIC, paths, config.to_dict())
+    return config
+
+
+def _dense_layer(files: ModelFiles) -> Dense | None:
+    pooling, dense = files.path(files.layout.pooling), files.path(files.layout.dense)
+    return Dense.load(pooling, dense) if pooling and dense else None
+
+
+def _checked_texts(texts: Sequence[str]) -> list[str]:
+    """Return the texts as a list. A single text is an error: it would be read as a list of letters."""
+    if isinstance(texts, str | bytes):
+        raise ArrayError(
+            expected="a list of texts", got="a single text", hint=f"put it in a list, [{texts[:40]!r}]"
+        )
+    checked = list(texts)
+    for text in checked:
+        if not isinstance(text, str):
+            raise ArrayError(expected="a list of texts", got=f"{type(text).__name__} in the list")
+    return checked

@@ -1,4 +1,4 @@
-"""How a text tower wants its ids: found by asking it, not by believing a configuration."""
+"""Probe a text tower: measure how it must be padded and batched, instead of trusting its configuration."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import ModelError
-from snapseek.models.text.text_encoder import TextEncoder
+from snapseek.models.text.text_tower import TextTower
 from snapseek.models.text.tokenizer import Tokenizer
 
 _PROBES = ("a photo of a dog", "snow", "two old red cars beside a house by the sea")
-_SAME_DIRECTION = 0.9999
-_SAME_DIRECTION_QUANTIZED = 0.99  # padding shifts the scales of a dynamically quantised graph a little
+_MIN_COSINE = 0.9999
+_MIN_COSINE_QUANTIZED = 0.99  # padding shifts the scales of a dynamically quantized graph a little
 _CLIP_PAD_ID = 0
-_KINDS = {
+_FIELD_TYPES = {
     "context_length": int,
     "pad_id": int,
     "unpadded": bool,
@@ -27,9 +27,22 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class TextConfig:
-    """What was found: may a short text stay short, which id pads, which output answers, how wide it is.
+    """How a text tower is fed, as `probe_text_tower` measured it.
 
-    `batch_safe` is false for a tower whose answer depends on what else is in the batch.
+    Attributes
+    ----------
+    context_length
+        Maximum number of token ids.
+    pad_id
+        The padding token.
+    unpadded
+        Whether a short text gives the same vector without padding.
+    batch_safe
+        Whether a text's vector is independent of the other texts in its batch.
+    output
+        Name of the output with the vectors.
+    dim
+        Number of dimensions of a vector.
     """
 
     context_length: int
@@ -40,68 +53,83 @@ class TextConfig:
     dim: int
 
     @classmethod
-    def from_facts(cls, facts: dict[str, Any]) -> Self | None:
-        """The policy that `facts` gave before, or None for facts of another shape."""
-        kinds = {name: type(value) for name, value in facts.items()}
-        return cls(**facts) if kinds == _KINDS else None
+    def from_dict(cls, values: dict[str, Any]) -> Self | None:
+        """Return the config with these fields, or None if a field is missing or of another type."""
+        types = {name: type(value) for name, value in values.items()}
+        return cls(**values) if types == _FIELD_TYPES else None
 
-    def facts(self) -> dict[str, Any]:
-        """The same as plain values."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
         return asdict(self)
 
     def length_of(self, ids: list[int]) -> int:
-        """To how many ids a text is filled up."""
+        """Return the length that a text is padded to."""
         return len(ids) if self.unpadded else self.context_length
 
 
-def probe_text_tower(side: TextEncoder, tokens: Tokenizer) -> TextConfig:
-    """Embed three texts at their own length and padded, and see what makes a difference.
+def probe_text_tower(tower: TextTower, tokenizer: Tokenizer) -> TextConfig:
+    """Embed three texts with and without padding, and compare the vectors.
 
-    Raises ModelError when the graph cannot be run even at its full length.
+    Parameters
+    ----------
+    tower
+        The text tower.
+    tokenizer
+        The tokenizer of the same model.
+
+    Returns
+    -------
+    TextConfig
+        The cheapest way to feed the tower that does not change its vectors.
+
+    Raises
+    ------
+    ModelError
+        If the graph cannot be run at its full length.
     """
-    return _Probe(side, tokens).policy()
+    return _Probe(tower, tokenizer).config()
 
 
 class _Probe:
-    def __init__(self, side: TextEncoder, tokens: Tokenizer) -> None:
-        self._side = side
-        self._tokens = tokens
-        self._texts = tokens.ids(_PROBES)
-        self._full = tokens.context_length
-        self._output = side.choose_output(self._texts[0], length=self._full, pad_id=tokens.pad_id)
-        dynamic = side.tower.graph.dynamic
-        self._threshold = _SAME_DIRECTION_QUANTIZED if dynamic else _SAME_DIRECTION
+    def __init__(self, tower: TextTower, tokenizer: Tokenizer) -> None:
+        self._tower = tower
+        self._tokenizer = tokenizer
+        self._texts = tokenizer.ids(_PROBES)
+        self._full_length = tokenizer.context_length
+        self._output = tower.choose_output(self._texts[0], length=self._full_length, pad_id=tokenizer.pad_id)
+        self._is_quantized = tower.session.graph.dynamic
+        self._min_cosine = _MIN_COSINE_QUANTIZED if self._is_quantized else _MIN_COSINE
 
-    def policy(self) -> TextConfig:
-        unpadded = self._side.fixed_length is None and self._padding_changes_nothing()
+    def config(self) -> TextConfig:
+        unpadded = self._tower.fixed_length is None and self._works_unpadded()
         return TextConfig(
-            context_length=self._full,
-            pad_id=self._tokens.pad_id if unpadded else self._pad_id(),
+            context_length=self._full_length,
+            pad_id=self._tokenizer.pad_id if unpadded else self._pad_id(),
             unpadded=unpadded,
-            batch_safe=not self._side.tower.graph.dynamic,
+            batch_safe=not self._is_quantized,
             output=self._output,
-            dim=self._vector(self._texts[0], self._full, self._tokens.pad_id).shape[1],
+            dim=self._vector(self._texts[0], self._full_length, self._tokenizer.pad_id).shape[1],
         )
 
-    def _padding_changes_nothing(self) -> bool:
+    def _works_unpadded(self) -> bool:
         try:
-            short = [self._vector(ids, len(ids), self._tokens.pad_id) for ids in self._texts]
+            short = [self._vector(ids, len(ids), self._tokenizer.pad_id) for ids in self._texts]
         except ModelError:
-            return False  # a graph that leaves the length open and yet fails on a short text
-        return self._agree(short, self._padded(self._tokens.pad_id))
+            return False  # the graph leaves the length open, and yet fails on a short text
+        return self._agree(short, self._padded(self._tokenizer.pad_id))
 
     def _pad_id(self) -> int:
         """CLIP's own code pads with 0; its published files name another token, which seldom matters."""
-        named = self._tokens.pad_id
-        if self._tokens.is_clip and not self._agree(self._padded(named), self._padded(_CLIP_PAD_ID)):
+        named = self._tokenizer.pad_id
+        if self._tokenizer.is_clip and not self._agree(self._padded(named), self._padded(_CLIP_PAD_ID)):
             return _CLIP_PAD_ID
         return named
 
     def _padded(self, pad_id: int) -> Iterator[NDArray[np.float32]]:
-        return (self._vector(ids, self._full, pad_id) for ids in self._texts)
+        return (self._vector(ids, self._full_length, pad_id) for ids in self._texts)
 
     def _vector(self, ids: list[int], length: int, pad_id: int) -> NDArray[np.float32]:
-        return self._side.vector(ids, length=length, pad_id=pad_id, output=self._output)
+        return self._tower.vectors([ids], length=length, pad_id=pad_id, output=self._output)
 
     def _agree(self, first: Any, second: Any) -> bool:
-        return all(float(a[0] @ b[0]) >= self._threshold for a, b in zip(first, second, strict=True))
+        return all(float(a[0] @ b[0]) >= self._min_cosine for a, b in zip(first, second, strict=True))

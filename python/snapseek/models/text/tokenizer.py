@@ -1,4 +1,4 @@
-"""Words into the ids that a text tower asks for."""
+"""Tokenize texts for a text tower."""
 
 import string
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def canonical(text: str) -> str:
-    """The text as SigLIP was taught: without punctuation, lower case, single spaces."""
+    """Return the text as SigLIP's training data: lower case, no punctuation, single spaces."""
     return " ".join(text.replace("_", " ").translate(_NO_PUNCTUATION).lower().split())
 
 
@@ -23,13 +23,26 @@ CLEANERS: dict[str, Callable[[str], str]] = {"none": str, "lower": str.lower, "c
 
 
 class Tokenizer:
-    """A tokenizer that never gives a graph more ids than it has positions for."""
+    """A tokenizer that truncates texts at the context length of the model.
+
+    Parameters
+    ----------
+    path
+        `tokenizer.json`, or the list of merges of CLIP (.gz).
+    config
+        The content of `tokenizer_config.json`.
+    context_length
+        Maximum number of token ids.
+    clean
+        How texts are normalized first, a key of `CLEANERS`.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged.
+    """
 
     def __init__(self, path: Path, config: dict[str, Any], context_length: int, clean: str = "none") -> None:
-        """Read `tokenizer.json`, or CLIP's list of merges. `clean` is a key of `CLEANERS`.
-
-        Raises ModelError when the file is damaged.
-        """
         self._tokenizer = _open(path)
         self._clean = CLEANERS[clean]
         self.clean = clean
@@ -42,31 +55,31 @@ class Tokenizer:
 
     @property
     def is_clip(self) -> bool:
-        """The word pieces of CLIP, which its own code pads with 0, whatever a configuration says."""
-        return all(self._tokenizer.token_to_id(mark) is not None for mark in (START, END))
+        """Whether it has CLIP's special tokens; CLIP's own code pads with 0, despite its configuration."""
+        return all(self._tokenizer.token_to_id(token) is not None for token in (START, END))
 
     def _id_of(self, token: str | dict[str, Any] | None, default: int) -> int:
         content = token.get("content") if isinstance(token, dict) else token
         found = self._tokenizer.token_to_id(content) if content else None
         return default if found is None else found
 
-    def marks(self) -> dict[str, object]:
-        """The tokens that pad and stand for the unknown, as `tokenizer_config.json` names them."""
+    def special_tokens(self) -> dict[str, object]:
+        """Return the padding and unknown tokens under their keys of `tokenizer_config.json`."""
         return {name: self._config[name] for name in ("pad_token", "unk_token") if name in self._config}
 
     @property
     def size(self) -> int:
-        """How many ids there are: the largest is below."""
+        """Size of the vocabulary."""
         return int(self._tokenizer.get_vocab_size())
 
     def save(self, path: Path) -> None:
-        """Write it as `tokenizer.json`, neither cutting nor padding: both are the loader's."""
+        """Write `tokenizer.json` without truncation and padding, which the loader sets."""
         plain = tokenizers.Tokenizer.from_str(self._tokenizer.to_str())
         plain.no_truncation()
         plain.save(str(path), pretty=False)
 
     def special_ids(self, text: str) -> tuple[list[int], list[int]]:
-        """The ids of marks that are put before and behind the ids of `text`."""
+        """Return the ids of the special tokens before and after those of `text`."""
         (encoding,) = self._encode([text])
         mask = encoding.special_tokens_mask
         first = mask.index(0) if 0 in mask else len(mask)
@@ -74,28 +87,29 @@ class Tokenizer:
         return list(encoding.ids[:first]), list(encoding.ids[last:])
 
     def _encode(self, texts: Sequence[str]) -> list[Encoding]:
-        # A shell hands over bytes that are no UTF-8 as lone surrogates, which the tokenizer refuses.
+        # The shell passes invalid UTF-8 as lone surrogates, which the tokenizer rejects.
         valid = [text.encode("utf-8", "ignore").decode() for text in texts]
         return list(self._tokenizer.encode_batch([self._clean(text) for text in valid]))
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text, true length, cut at the context length."""
+        """Return the ids of each text, truncated and not padded."""
         return [list(encoding.ids) for encoding in self._encode(texts)]
 
     def known_ids(self, text: str) -> list[int]:
-        """The ids of one text, as `ids` gives them. Raises InputError if the model knows no word of it."""
+        """Return the ids of one text. Raises InputError if all its words are unknown."""
         (ids,) = self.known([text])
         if ids is None:
-            raise InputError(f"the model knows no word in {shorten(text)}; try other words")
+            raise InputError(f"the model knows no word in {shorten(text)}", hint="try other words")
         return ids
 
     def known(self, texts: Sequence[str]) -> list[list[int] | None]:
-        """The ids of each text, as `ids` gives them; None for one of which the model knows no word."""
+        """Return the ids of each text, None for a text of unknown words only."""
         return [
-            list(encoding.ids) if self._says_something(encoding) else None for encoding in self._encode(texts)
+            list(encoding.ids) if self._has_known_token(encoding) else None
+            for encoding in self._encode(texts)
         ]
 
-    def _says_something(self, encoding: Encoding) -> bool:
+    def _has_known_token(self, encoding: Encoding) -> bool:
         pairs = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
         return any(not special and token != self._unknown_id for token, special in pairs)
 
@@ -105,10 +119,10 @@ def _open(path: Path) -> tokenizers.Tokenizer:
         return clip_tokenizer(path)
     try:
         return tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises bare Exception
-        raise ModelError(f"{path} is not a tokenizer: {error}; {RENEW}") from error
+    except Exception as error:  # the library raises plain Exception
+        raise ModelError(f"{path} is not a tokenizer: {error}", hint=RENEW) from error
 
 
 def shorten(text: str, characters: int = 40) -> str:
-    """The text in quotes, cut for an error message."""
+    """Return the text in quotes, truncated for an error message."""
     return repr(text if len(text) <= characters else text[:characters] + "…")

@@ -1,1 +1,1 @@
-"""Fields of records beside pictures: tables, rows, sidecars."""
+"""Metadata of pictures in tables, JSON objects and sidecar files."""

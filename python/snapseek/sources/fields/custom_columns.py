@@ -1,7 +1,7 @@
-"""The user's own columns of a list: which they are, and of which types.
+"""Custom columns of a list: their names, and types that are declared or inferred.
 
-A table that has types keeps them. In csv everything is text: a column is of whole numbers, of numbers, of yes
-and no or of times if all its values are, and otherwise of text. What JSON nests stays JSON.
+A typed table keeps its types. In csv all values are text, so a type is inferred: whole number, number,
+boolean or time if all values of the column are of that type, else text. Nested JSON stays JSON text.
 """
 
 import json
@@ -16,14 +16,14 @@ import pyarrow as pa
 from snapseek.metadata.image_metadata import in_utc, parse_date
 from snapseek.sources.picture import storable
 
-MEASURED = frozenset(
+BUILT_IN = frozenset(
     {"id", "uri", "width", "height", "color", "preview", "name", "folder", "size_bytes", "modified"}
     | {"kind", "camera"}
 )
-"""Columns that every record has of its own: a user's gets a `_` behind its name."""
+"""Built-in columns of a record. A custom column of the same name gets a trailing underscore."""
 
-TOLD = frozenset({"caption", "taken", "latitude", "longitude", "tags", "title"})
-"""Columns that the user's values go into: see `told`."""
+METADATA_COLUMNS = frozenset({"caption", "taken", "latitude", "longitude", "tags", "title"})
+"""Built-in columns that take the user's values: see `record_fields`."""
 
 _TIME = pa.timestamp("us", tz="UTC")
 _WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})")
@@ -33,60 +33,62 @@ _MAX_COLUMNS = 1000
 
 
 class CustomColumns:
-    """Types that narrow down while values are seen, then values of just these types."""
+    """Infers the types of columns from all values, then converts values to these types."""
 
     def __init__(self, *without: str) -> None:
-        """`without` are columns that go elsewhere, such as the url."""
-        self._without = {*without, *TOLD}
-        self._kinds: dict[str, str] = {}
+        """`without` are columns with another purpose, such as the URL."""
+        self._without = {*without, *METADATA_COLUMNS}
+        self._inferred: dict[str, str] = {}
         self._types: dict[str, pa.DataType] = {}
 
     def declare(self, schema: pa.Schema) -> None:
-        """Take the types as they are declared; nothing needs to be seen then."""
+        """Use the declared types of a table, without inference."""
         for field in schema:
             if field.name not in self._without and field.name:
                 self._declare(field.name, _without_dictionary(field.type))
 
     def _declare(self, name: str, kind: pa.DataType) -> None:
-        """One type, wide enough for both where a further table has another; text where none is."""
+        """Widen a column to a type of all tables that declare it; to text if there is none."""
         pair = [pa.schema([(name, known)]) for known in (self._types.get(name, kind), kind)]
         try:
-            if name not in self._kinds:
+            if name not in self._inferred:
                 self._types[name] = pa.unify_schemas(pair, promote_options="permissive").field(0).type
         except pa.ArrowException:
             del self._types[name]
-            self._kinds[name] = "text"
+            self._inferred[name] = "text"
 
-    def see(self, values: Mapping[str, Any]) -> None:
-        """Note which types the values of a row could have."""
+    def observe(self, values: Mapping[str, Any]) -> None:
+        """Narrow the inferred types by the values of a row."""
         for name, value in values.items():
             if name in self._without or name in self._types or not isinstance(name, str) or not name:
                 continue
-            kind = _kind_of(value)
-            before = self._kinds.get(name, "null")
-            if before == "null" and len(self._kinds) >= _MAX_COLUMNS and name not in self._kinds:
+            kind = _type_of(value)
+            before = self._inferred.get(name, "null")
+            if before == "null" and len(self._inferred) >= _MAX_COLUMNS and name not in self._inferred:
                 continue
-            self._kinds[name] = _common(before, kind)
+            self._inferred[name] = _common(before, kind)
 
     def schema(self) -> pa.Schema:
-        """The columns as records have them."""
+        """Return the columns under their names in records."""
         return pa.schema([(self._renamed(name), kind) for name, kind in self._all().items()])
 
     def values(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of a row as records have them; what does not fit its column any more is null."""
+        """Return the converted values of a row; a value that is not of its column's type is left out."""
         return {
-            self._renamed(name): row[name] if name in self._types else _as(self._kinds[name], row[name])
+            self._renamed(name): row[name]
+            if name in self._types
+            else _convert(self._inferred[name], row[name])
             for name in self._all()
             if row.get(name) is not None
         }
 
     def _all(self) -> dict[str, pa.DataType]:
-        return self._types | {name: _ARROW[kind] for name, kind in self._kinds.items() if kind != "null"}
+        return self._types | {name: _ARROW[kind] for name, kind in self._inferred.items() if kind != "null"}
 
     def _renamed(self, name: str) -> str:
         plain = storable(name)
-        taken = {*self._types, *self._kinds, *MEASURED} - {name}
-        while plain in MEASURED or plain in taken:
+        taken = {*self._types, *self._inferred, *BUILT_IN} - {name}
+        while plain in BUILT_IN or plain in taken:
             plain += "_"
         return plain
 
@@ -101,7 +103,7 @@ _ARROW: dict[str, pa.DataType] = {
 }
 
 
-def _kind_of(value: Any) -> str:
+def _type_of(value: Any) -> str:
     if value is None or value == "":
         return "null"
     if isinstance(value, bool):
@@ -112,10 +114,10 @@ def _kind_of(value: Any) -> str:
         return "number"
     if isinstance(value, datetime):
         return "time"
-    return _kind_of_text(value.strip()) if isinstance(value, str) else "json"
+    return _type_of_text(value.strip()) if isinstance(value, str) else "json"
 
 
-def _kind_of_text(text: str) -> str:
+def _type_of_text(text: str) -> str:
     if text.lower() in _YES_NO:
         return "yes"
     if len(text) > 40 or not (text[-1:].isalnum() or text[-1:] == "."):
@@ -133,9 +135,9 @@ def _common(one: str, other: str) -> str:
     return "number" if {one, other} == {"whole", "number"} else "text"
 
 
-def _as(kind: str, value: Any) -> Any:
-    """The value as that kind, None where it is none."""
-    if _kind_of(value) == "null":
+def _convert(kind: str, value: Any) -> Any:
+    """Return the value converted to that type, None if it is not of it."""
+    if _type_of(value) == "null":
         return None
     if kind in ("text", "json"):
         return storable(value if isinstance(value, str) else json.dumps(value, default=str))

@@ -1,4 +1,4 @@
-"""Facts in a row of a table or an object of JSON, by the names that they usually have."""
+"""Metadata in a table row or JSON object, by common field names."""
 
 import math
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ _LATITUDES, _LONGITUDES = ("latitude", "lat"), ("longitude", "lon", "lng")
 
 
 def metadata_in(found: Mapping[str, Any], *, name: str = "") -> ImageMetadata:
-    """What img2dataset, Google Takeout and people's own tables tell; what cannot be a fact is left out.
+    """Return the metadata in a record of img2dataset, Google Takeout or a user's table.
 
-    `name` is the picture's: Takeout repeats it as the title.
+    Invalid values are skipped. `name` is the file name of the picture, which Takeout repeats as the title.
     """
     title = found.get("title")
     return ImageMetadata.of(
         taken=_taken(found),
-        place=_place(found),
+        location=_location(found),
         title=None if title == name else title,
         caption=_first(found, CAPTIONS),
         tags=_tags(found),
@@ -52,7 +52,7 @@ def _date(value: object) -> datetime | None:
 
 
 def _tags(found: Mapping[str, Any]) -> list[object]:
-    """Lists of texts, or texts with commas between; the people that Takeout names."""
+    """Return tags from lists or comma-separated texts, and the people that Takeout names."""
     tags: list[object] = []
     for name in _TAGS:
         value = found.get(name)
@@ -63,10 +63,10 @@ def _tags(found: Mapping[str, Any]) -> list[object]:
     return tags
 
 
-def _place(found: Mapping[str, Any]) -> tuple[float, float] | None:
-    for place in (found, found.get("geoData"), found.get("geoDataExif")):
-        if isinstance(place, Mapping):
-            latitude, longitude = _number(place, _LATITUDES), _number(place, _LONGITUDES)
+def _location(found: Mapping[str, Any]) -> tuple[float, float] | None:
+    for entry in (found, found.get("geoData"), found.get("geoDataExif")):
+        if isinstance(entry, Mapping):
+            latitude, longitude = _number(entry, _LATITUDES), _number(entry, _LONGITUDES)
             if math.isfinite(latitude) and math.isfinite(longitude) and (latitude, longitude) != (0, 0):
                 return latitude, longitude
     return None

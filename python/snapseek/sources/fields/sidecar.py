@@ -1,7 +1,7 @@
-"""What lies beside a picture: `.txt` captions, `.json` of img2dataset and Google Takeout, `.xmp`.
+"""Sidecar files of a picture: `.txt` captions, `.json` of img2dataset and Google Takeout, `.xmp`.
 
-For `cat.jpg` these are `cat.txt` or `cat.jpg.txt`, and so on; Takeout has names of its own. A sidecar that is
-broken, too large or no ordinary file is a note, and the picture comes without it.
+For `cat.jpg` these are `cat.txt` or `cat.jpg.txt`, and so on; Takeout has naming rules of its own. A sidecar
+that is damaged, too large or not a regular file is skipped with a note.
 """
 
 import json
@@ -14,59 +14,59 @@ from pathlib import Path
 from typing import Any
 
 from snapseek.metadata import ImageMetadata
-from snapseek.metadata.image_metadata import NOTHING
+from snapseek.metadata.image_metadata import NO_METADATA
 from snapseek.metadata.xmp import read_xmp
 from snapseek.sources.fields.record_fields import metadata_in
 from snapseek.sources.picture import storable
 
 MAX_SIDECAR_BYTES = 1 << 20
 
-_TAKEOUT_LETTERS = 46  # Takeout cuts the names of its files to at most this many before ".json"
-_COPY = re.compile(r"(.*)(\(\d+\))(\.[^.]+)")  # "cat(1).jpg" is told of by "cat.jpg(1).json"
+_TAKEOUT_LETTERS = 46  # Takeout truncates the part of a name before ".json" to this length
+_COPY = re.compile(r"(.*)(\(\d+\))(\.[^.]+)")  # the sidecar of "cat(1).jpg" is "cat.jpg(1).json"
 
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """The facts that lie beside a picture, and what could not be read of them."""
+    """The metadata in the sidecar files of a picture, and notes about files that could not be read."""
 
-    metadata: ImageMetadata = NOTHING
+    metadata: ImageMetadata = NO_METADATA
     notes: tuple[str, ...] = ()
 
 
 def read_sidecars(picture: Path) -> Sidecar:
-    """All that lies beside a picture; a caption of its own file first, then JSON, then XMP."""
-    facts, notes = NOTHING, []
+    """Read all sidecar files of a picture. A `.txt` file overrides JSON, which overrides XMP."""
+    metadata, notes = NO_METADATA, []
     for path, read in _candidates(picture):
         try:
             data = _content(path)
             if data is not None:
-                facts = facts.merged_with(read(data, picture.name))
+                metadata = metadata.merged_with(read(data, picture.name))
         except ValueError as error:
-            notes.append(f"{path.name} was left out: {error}")
-    return Sidecar(facts, tuple(notes))
+            notes.append(f"{path.name} was skipped: {error}")
+    return Sidecar(metadata, tuple(notes))
 
 
 def read_caption(data: bytes, name: str = "") -> ImageMetadata:
-    """A `.txt` as the caption. Raises ValueError when it is no text."""
+    """Return a `.txt` file as the caption. Raises ValueError if it is not text."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = data.decode("utf-16", "replace")
     else:
         text = data.decode("utf-8-sig", "replace")
     if "\0" in text:
-        raise ValueError("expected text, found bytes")
+        raise ValueError("expected text, got binary data")
     return ImageMetadata.of(caption=text)
 
 
 def read_json(data: bytes, name: str = "") -> ImageMetadata:
-    """The facts in a JSON object by their usual names. Raises ValueError when it is none.
+    """Return the metadata in a JSON object. Raises ValueError if it is not one.
 
-    `name` is the picture's: Takeout repeats it as the title.
+    `name` is the file name of the picture, which Takeout repeats as the title.
     """
     return metadata_in(_object(data), name=name)
 
 
 def read_url(data: bytes) -> dict[str, str]:
-    """The `url` in a JSON object, where it has one. Raises ValueError when it is none."""
+    """Return the `url` of a JSON object, if it has one. Raises ValueError if it is not an object."""
     url = _object(data).get("url")
     return {"url": storable(url)} if isinstance(url, str) else {}
 
@@ -89,7 +89,7 @@ _Reader = Callable[[bytes, str], ImageMetadata]
 
 
 def _candidates(picture: Path) -> Iterator[tuple[Path, _Reader]]:
-    """Where sidecars would be, in the order in which they count."""
+    """Yield the paths of possible sidecar files with their readers, those that override first."""
     name, stem = picture.name, picture.stem
     takeout = f"{name}.supplemental-metadata"[:_TAKEOUT_LETTERS]
     jsons = [stem, name, name[:_TAKEOUT_LETTERS], takeout]
@@ -101,13 +101,13 @@ def _candidates(picture: Path) -> Iterator[tuple[Path, _Reader]]:
         (read_json, ".json", jsons),
         (_read_xmp, ".xmp", [stem, name]),
     ):
-        for before in dict.fromkeys(names):
-            yield picture.with_name(before + suffix), reader
+        for start in dict.fromkeys(names):
+            yield picture.with_name(start + suffix), reader
 
 
 def _content(path: Path) -> bytes | None:
-    """The bytes of an ordinary file; None when there is none. Raises ValueError for one that is not read."""
-    # Non-blocking, so that a named pipe put there cannot hold the thread for ever.
+    """Return the bytes of a regular file, None if there is none. Raises ValueError if it cannot be read."""
+    # Non-blocking, so that opening a named pipe cannot block the thread forever.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
@@ -116,11 +116,11 @@ def _content(path: Path) -> bytes | None:
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
     try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             return None
-        if facts.st_size > MAX_SIDECAR_BYTES:
-            found, bound = facts.st_size >> 10, MAX_SIDECAR_BYTES >> 10
+        if status.st_size > MAX_SIDECAR_BYTES:
+            found, bound = status.st_size >> 10, MAX_SIDECAR_BYTES >> 10
             raise ValueError(f"it has {found} KiB, and at most {bound} are read")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_SIDECAR_BYTES)

@@ -1,4 +1,4 @@
-"""Columns of a user's table, by the names that they usually have."""
+"""Map the columns of a user's table to record columns, by common names."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,15 @@ UNKNOWN_COLOR = "#808080"
 _Column = Any
 _compute: Any = pyarrow.compute
 _MAX_SIDE_PX = 2**31 - 1
-# The first that is there and of a fitting type is taken; upper case counts as lower.
-_USUAL_NAMES: dict[str, tuple[str, ...]] = {
-    "uri": ("url", "uri", "image_url", "img_url", "image_path"),  # the last is clip-retrieval's of folders
+# The first name that exists with a suitable type is used; case is ignored.
+_COMMON_NAMES: dict[str, tuple[str, ...]] = {
+    "uri": (
+        "url",
+        "uri",
+        "image_url",
+        "img_url",
+        "image_path",
+    ),  # image_path is clip-retrieval's name for files
     "width": ("original_width", "width", "image_width"),
     "height": ("original_height", "height", "image_height"),
     "color": ("color",),
@@ -34,68 +40,74 @@ _TYPES: dict[str, pa.DataType] = {
     "caption": pa.string(),
 }
 _RESERVED = frozenset({"id", *_TYPES})
-_LEFT_OUT = frozenset({"__index_level_0__"})  # row numbers, put there by pandas
+_SKIPPED = frozenset({"__index_level_0__"})  # row numbers, added by pandas
 
 
 @dataclass(frozen=True)
 class TableColumns:
-    """How a table becomes records: which of its columns is which, and which are the user's own.
+    """How the columns of a table become columns of records.
 
-    `taken` has the table's name for those of `uri width height color preview caption` that were found, `own`
-    the table's name for each further column under the name that it gets.
+    Attributes
+    ----------
+    table
+        The schema of the table.
+    matched
+        Name in the table of each found column of `uri width height color preview caption`.
+    custom
+        Name in the table of each other column, by its name in records.
     """
 
     table: pa.Schema
-    taken: dict[str, str]
-    own: dict[str, str]
+    matched: dict[str, str]
+    custom: dict[str, str]
 
     @classmethod
     def of(cls, table: pa.Schema) -> "TableColumns":
-        """Find them by their usual names, whatever their case. Raises InputError for a name used twice."""
+        """Match columns by name, ignoring case. Raises InputError for a repeated name."""
         for name in table.names:
             if table.names.count(name) > 1:
-                raise InputError(f"expected columns of different names, found {name!r} twice")
-        taken = {wanted: found for wanted in _USUAL_NAMES if (found := _find(table, wanted))}
-        rest = [name for name in table.names if name not in taken.values() and name not in _LEFT_OUT]
-        own: dict[str, str] = {}
-        for name in rest:
-            own[_free_name(name, [*own, *rest])] = name
-        return cls(table, taken, own)
+                raise InputError(expected="columns with distinct names", got=f"{name!r} twice")
+        matched = {wanted: found for wanted in _COMMON_NAMES if (found := _find(table, wanted))}
+        others = [name for name in table.names if name not in matched.values() and name not in _SKIPPED]
+        custom: dict[str, str] = {}
+        for name in others:
+            custom[_free_name(name, [*custom, *others])] = name
+        return cls(table, matched, custom)
 
     @property
-    def absence(self) -> str | None:
-        """What is said of a table that tells no place of its pictures; None of one that does."""
-        if "uri" in self.taken:
+    def missing_uri_note(self) -> str | None:
+        """A note about a table without the addresses of its pictures, None for one that has them."""
+        if "uri" in self.matched:
             return None
         found = ", ".join(f"{field.name} ({field.type})" for field in self.table)
         return (
-            f"expected a column of addresses, such as {', '.join(_USUAL_NAMES['uri'])}, found "
-            f"{found or 'none'}: the pictures can be found, and not be shown"
+            f"expected a column of addresses, such as {', '.join(_COMMON_NAMES['uri'])}, got "
+            f"{found or 'none'}: search works, but the pictures cannot be shown"
         )
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns of what `records` returns."""
-        own = [self.table.field(name).with_name(new) for new, name in self.own.items()]
+        """The schema of the batches that `records` returns."""
+        own = [self.table.field(name).with_name(new) for new, name in self.custom.items()]
         return pa.schema([*(pa.field(name, kind) for name, kind in _TYPES.items()), *own])
 
     def records(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The rows of a batch of the table as records of `schema`.
+        """Convert a batch of the table to records of `schema`.
 
-        What is missing or senseless: a size is 0, a colour grey, preview and `uri` are empty, a caption null.
+        Defaults for missing or invalid values: size 0, gray color, empty preview and `uri`, null caption.
         """
         known = [
-            _READERS[name](batch.column(self.taken[name]))
-            if name in self.taken
-            else _absent(name, batch.num_rows)
+            _READERS[name](batch.column(self.matched[name]))
+            if name in self.matched
+            else _default(name, batch.num_rows)
             for name in _TYPES
         ]
-        own = [batch.column(name) for name in self.own.values()]
+        own = [batch.column(name) for name in self.custom.values()]
         return pa.RecordBatch.from_arrays([*known, *own], schema=self.schema)
 
 
 def _find(table: pa.Schema, wanted: str) -> str | None:
-    for usual in _USUAL_NAMES[wanted]:
+    for usual in _COMMON_NAMES[wanted]:
         for name in table.names:
             if name.lower() == usual and _fits(wanted, table.field(name).type):
                 return name
@@ -111,7 +123,7 @@ def _fits(wanted: str, kind: pa.DataType) -> bool:
 
 
 def _free_name(name: str, others: Sequence[str]) -> str:
-    """The name itself, or with `_` where a record has a column of that name already."""
+    """Return the name, with trailing underscores if it clashes with another column."""
     if name not in _RESERVED:
         return name
     new = name + "_"
@@ -129,7 +141,7 @@ def _uri(column: _Column) -> _Column:
 
 
 def _side_px(column: _Column) -> _Column:
-    """Whole pixels; 0 for what cannot be the side of a picture."""
+    """Return whole pixels, 0 for an invalid size."""
     values = _compute.fill_null(column.cast(pa.float64()), 0.0)
     is_side = _compute.and_(
         _compute.greater_equal(values, 1.0), _compute.less_equal(values, float(_MAX_SIDE_PX))
@@ -143,7 +155,7 @@ def _color(column: _Column) -> _Column:
 
 
 def _preview(column: _Column) -> _Column:
-    """WebP pictures of at most 500 bytes; all else is left out."""
+    """Return WebP data of at most 500 bytes, else empty bytes."""
     data = _compute.fill_null(column.cast(pa.binary()), b"")
     is_small = _compute.less_equal(_compute.binary_length(data), MAX_PREVIEW_BYTES)
     is_riff = _compute.equal(_compute.binary_slice(data, 0, 4), b"RIFF")
@@ -159,7 +171,7 @@ _READERS: dict[str, Callable[[_Column], _Column]] = {
     "preview": _preview,
     "caption": _text,
 }
-_ABSENT: dict[str, object] = {
+_DEFAULTS: dict[str, object] = {
     "uri": "",
     "width": 0,
     "height": 0,
@@ -169,5 +181,5 @@ _ABSENT: dict[str, object] = {
 }
 
 
-def _absent(name: str, rows: int) -> _Column:
-    return pa.array([_ABSENT[name]] * rows, _TYPES[name])
+def _default(name: str, rows: int) -> _Column:
+    return pa.array([_DEFAULTS[name]] * rows, _TYPES[name])

@@ -1,10 +1,10 @@
-"""Pictures from the web, politely: few connections to a host, waiting when it says so, and never for ever.
+"""Fetch pictures over HTTP: few connections per host, `Retry-After`, retries with backoff, deadlines.
 
     async with Fetcher() as fetcher:
         data = await fetcher.get("https://example.org/cat.jpg")     # or PictureError with the reason
 
-Everything is bounded: a picture by `FetchLimits`, redirects, retries, what is held in memory. Addresses of
-this machine and its network are refused (see `addresses`), at every redirect anew.
+Size, time, redirects, retries and memory are bounded; see `FetchLimits`. Addresses of this machine and its
+network are rejected (see `url_policy`), also in redirects.
 """
 
 import asyncio
@@ -31,25 +31,25 @@ MAX_REDIRECTS = 5
 
 _CHUNK_BYTES = 1 << 16
 _LARGE_BYTES = 4 << 20
-_LARGE_AT_A_TIME = 8
-"""So many pictures may be larger than _LARGE_BYTES while they arrive: with 64 connections, 0.5 GB at most."""
+_MAX_LARGE = 8
+"""Number of concurrent downloads above _LARGE_BYTES; bounds memory to 0.5 GB with 64 connections."""
 
 _LOOKUP_THREADS = 32
-_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-_MOVED = frozenset({301, 302, 303, 307, 308})
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_PICTURES = ("text/html", "application/xhtml", "application/json", "application/pdf", "video/", "audio/")
 _REFUSED_BY_ROBOTS = frozenset({"none", "noindex", "noimageindex", "noai", "noimageai"})
 _HEADERS = {
     "User-Agent": "snapseek (image search; fetches the pictures of a list)",
     "Accept": "image/*,*/*;q=0.5",
-    "Accept-Encoding": "identity",  # unpacking is how a kilobyte becomes a gigabyte
+    "Accept-Encoding": "identity",  # no decompression bombs
 }
 
 
-class _PassingError(Exception):
-    """An attempt that failed in a way that may pass; `wait_s` is what the server asked for.
+class _TransientError(Exception):
+    """A failure that a retry may fix. `wait_s` is the server's `Retry-After`.
 
-    `is_of_host` says that another picture of the same host would probably have failed too.
+    `is_of_host` marks a failure that other pictures of the same host probably share.
     """
 
     def __init__(self, reason: str, wait_s: float = 0.0, *, is_of_host: bool = False) -> None:
@@ -59,13 +59,13 @@ class _PassingError(Exception):
 
 
 class Fetcher:
-    """Many pictures at once. Use it in `async with`; `get` may be called from many tasks."""
+    """Fetches many pictures concurrently. Use it in `async with`, and call `get` from many tasks."""
 
     def __init__(self, limits: FetchLimits | None = None) -> None:
-        """Nothing is opened yet."""
+        """No connection is opened yet."""
         self._limits = limits or FetchLimits()
         self._hosts: dict[str, HostThrottle] = {}
-        self._large = asyncio.Semaphore(_LARGE_AT_A_TIME)
+        self._large = asyncio.Semaphore(_MAX_LARGE)
         self._open = asyncio.Semaphore(self._limits.connections)
 
     async def __aenter__(self) -> Self:
@@ -92,39 +92,39 @@ class Fetcher:
         self._lookups.shutdown(wait=False, cancel_futures=True)
 
     async def get(self, url: str) -> bytes:
-        """The bytes at a url, which may or may not be a picture. Raises PictureError with the reason."""
+        """Return the body at a URL, which need not be a picture. Raises PictureError with the reason."""
         limits = self._limits
-        budget = Deadline(limits.deadline_s)
+        deadline = Deadline(limits.deadline_s)
         for attempt in range(1, limits.attempts + 1):
             try:
-                return await self._following(url, budget)
-            except InputError as error:  # what the url or a redirect named
+                return await self._follow_redirects(url, deadline)
+            except InputError as error:  # the URL or the target of a redirect
                 raise PictureError(str(error)) from error
-            except _PassingError as failure:
+            except _TransientError as failure:
                 wait_s = max(failure.wait_s, limits.pause_s * 2 ** (attempt - 1) * random.uniform(0.75, 1.25))  # noqa: S311
                 if attempt == limits.attempts:
                     raise PictureError(str(failure)) from failure
-                if wait_s >= budget.left_s:
+                if wait_s >= deadline.left_s:
                     raise PictureError(f"{failure}, and there is no time left to try again") from failure
-                budget.left_s -= wait_s
+                deadline.left_s -= wait_s
                 await asyncio.sleep(wait_s)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _following(self, url: str, budget: Deadline) -> bytes:
+    async def _follow_redirects(self, url: str, deadline: Deadline) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
-            asked = checked_url(url, allow_private=self._limits.allow_private)
-            found = await self._once(asked, budget)
+            checked = checked_url(url, allow_private=self._limits.allow_private)
+            found = await self._request(checked, deadline)
             if isinstance(found, bytes):
                 return found
-            url = _joined(asked, found)
+            url = _joined(checked, found)
         raise PictureError(f"the server redirects more than {MAX_REDIRECTS} times")
 
-    async def _once(self, url: str, budget: Deadline) -> bytes | str:
-        """The bytes, or where they have moved to."""
+    async def _request(self, url: str, deadline: Deadline) -> bytes | str:
+        """Return the body, or the target of a redirect."""
         async with self._turn(urlsplit(url).netloc) as host:
             try:
-                found = await self._asked(url, host, budget)
-            except _PassingError as failure:
+                found = await self._send(url, host, deadline)
+            except _TransientError as failure:
                 host.misses = host.misses + 1 if failure.is_of_host else 0
                 raise
             except PictureError:
@@ -133,30 +133,30 @@ class Fetcher:
             host.misses = 0
             return found
 
-    async def _asked(self, url: str, host: HostThrottle, budget: Deadline) -> bytes | str:
+    async def _send(self, url: str, host: HostThrottle, deadline: Deadline) -> bytes | str:
         try:
             async with (
-                budget.spending(self._limits.timeout_s),
+                deadline.spending(self._limits.timeout_s),
                 self._session.get(URL(url, encoded=True), allow_redirects=False) as response,
             ):
-                return await self._received(response, host)
+                return await self._receive(response, host)
         except TimeoutError as error:
             seconds = self._limits.timeout_s
             reason = f"the server did not answer in full within {seconds:g} seconds"
-            raise _PassingError(reason, is_of_host=True) from error
+            raise _TransientError(reason, is_of_host=True) from error
         except aiohttp.ClientError as error:
             raise _failure(error) from error
 
-    async def _received(self, response: aiohttp.ClientResponse, host: HostThrottle) -> bytes | str:
+    async def _receive(self, response: aiohttp.ClientResponse, host: HostThrottle) -> bytes | str:
         status = response.status
-        if status in _MOVED and "Location" in response.headers:
+        if status in _REDIRECTS and "Location" in response.headers:
             return response.headers["Location"]
-        if status in _AGAIN:
+        if status in _RETRIED:
             wait_s = retry_after_s(response.headers)
             is_of_host = status in (429, 503)
             if is_of_host:
                 host.pause(min(wait_s, self._limits.deadline_s))
-            raise _PassingError(f"the server answers {described(status)}", wait_s, is_of_host=is_of_host)
+            raise _TransientError(f"the server answers {described(status)}", wait_s, is_of_host=is_of_host)
         if status != HTTPStatus.OK:
             raise PictureError(f"the server answers {described(status)}")
         self._check_headers(response)
@@ -165,7 +165,7 @@ class Fetcher:
     def _check_headers(self, response: aiohttp.ClientResponse) -> None:
         kind = response.headers.get("Content-Type", "").strip().lower()
         if kind.startswith(_NOT_PICTURES):
-            raise PictureError(f"expected a picture, found {kind.partition(';')[0]!r:.60}")
+            raise PictureError(expected="a picture", got=f"{kind.partition(';')[0]!r:.60}")
         said = ",".join(response.headers.getall("X-Robots-Tag", [])).lower()
         refused = _REFUSED_BY_ROBOTS.intersection(word.strip() for word in said.split(","))
         if self._limits.respect_robots and refused:
@@ -190,14 +190,14 @@ class Fetcher:
 
     @asynccontextmanager
     async def _turn(self, name: str) -> AsyncIterator[HostThrottle]:
-        """Wait until this host may be asked, and a connection is free."""
+        """Wait until the host is not paused, and a connection is free."""
         host = self._hosts.setdefault(name, HostThrottle(self._limits.connections_per_host))
         host.waiting += 1
         try:
             async with host.turns:
-                await host.rest()
+                await host.wait_for_pause()
                 if host.is_given_up:
-                    raise PictureError(f"not asked: the host failed {host.misses} times in a row before")
+                    raise PictureError(f"skipped: the host failed {host.misses} times in a row before")
                 async with self._open:
                     yield host
         finally:
@@ -207,7 +207,7 @@ class Fetcher:
 
 
 class _CheckedResolver(AbstractResolver):
-    """Looks names up in threads, and lets through only addresses that may be asked."""
+    """Resolves names in threads, and rejects names with an address that is not public."""
 
     def __init__(self, threads: ThreadPoolExecutor, *, allow_private: bool) -> None:
         self._threads = threads
@@ -234,26 +234,26 @@ class _CheckedResolver(AbstractResolver):
         """Nothing is open."""
 
 
-def _joined(asked: str, location: str) -> str:
+def _joined(base: str, location: str) -> str:
     try:
-        return urljoin(asked, location)
+        return urljoin(base, location)
     except ValueError as error:
-        raise InputError("expected a url to be redirected to, found something else") from error
+        raise InputError(expected="a valid URL as the target of a redirect", got=location) from error
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
-    """What `Retry-After` says, in seconds from now; 0 when it says nothing that can be read."""
-    said = headers.get("Retry-After", "").strip()
-    if said.isdecimal() and len(said) < 10:
-        return float(said)
+    """Return `Retry-After` as seconds from now, 0 if it is missing or invalid."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isdecimal() and len(value) < 10:
+        return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (TypeError, ValueError, IndexError, OverflowError):
         return 0.0
 
 
 def described(status: int) -> str:
-    """A status with its name: "404 (Not Found)"."""
+    """Return a status with its name: "404 (Not Found)"."""
     try:
         return f"{status} ({HTTPStatus(status).phrase})"
     except ValueError:
@@ -261,22 +261,22 @@ def described(status: int) -> str:
 
 
 def _failure(error: aiohttp.ClientError) -> Exception:
-    """What went wrong on the way, and whether to try again."""
+    """Return the error as a PictureError, an InputError, or a _TransientError that is retried."""
     refused = _cause(error, InputError)
     if refused is not None:
         return refused
     if isinstance(error, aiohttp.ClientPayloadError):
-        return _PassingError("the answer ends before the picture does")
-    if isinstance(error, aiohttp.ClientConnectorDNSError) and not _is_passing(error.os_error):
+        return _TransientError("the response ends before the picture does")
+    if isinstance(error, aiohttp.ClientConnectorDNSError) and not _is_transient(error.os_error):
         return PictureError(f"there is no host named {error.host}")
     if isinstance(error, aiohttp.ClientSSLError):
-        return PictureError(f"the host does not prove who it is: {_first_line(error)}")
+        return PictureError(f"the certificate of the host is not valid: {_first_line(error)}")
     if isinstance(error, aiohttp.InvalidURL):
-        return PictureError("the url cannot be asked for")
-    return _PassingError(f"the server cannot be reached: {_first_line(error)}", is_of_host=True)
+        return PictureError("the URL is not valid")
+    return _TransientError(f"the server cannot be reached: {_first_line(error)}", is_of_host=True)
 
 
-def _is_passing(error: OSError) -> bool:
+def _is_transient(error: OSError) -> bool:
     return isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
 
 

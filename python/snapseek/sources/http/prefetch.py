@@ -1,4 +1,4 @@
-"""Many pictures fetched at once for somebody who takes them one after the other."""
+"""Fetch many pictures concurrently for a synchronous caller, who takes one at a time."""
 
 import asyncio
 import threading
@@ -14,34 +14,38 @@ from snapseek.sources.http.fetch_limits import FetchLimits
 from snapseek.sources.picture import Picture
 from snapseek.sources.row_reader import first_line
 
-_AHEAD = 4
-"""Pictures begun for each connection: those of a host that is busy wait without holding up others."""
+_PREFETCH_PER_CONNECTION = 4
+"""Pictures in flight per connection, so that those of a busy host do not delay others."""
 
 _MAX_WAITING_BYTES = 256 << 20
-"""No further picture is begun while those that nobody has taken yet are larger than this."""
+"""No further download starts while the fetched pictures in the queue are larger than this."""
 
 
-def fetched(pictures: Iterable[Picture], limits: FetchLimits) -> Iterator[Picture]:
-    """The pictures with their bytes, or with a `problem`, in the order in which they arrive.
+def fetch_all(pictures: Iterable[Picture], limits: FetchLimits) -> Iterator[Picture]:
+    """Yield the pictures with their bytes or a `problem`, in the order of arrival.
 
-    `pictures` is read in the caller's thread, only as far as there is something to do.
+    `pictures` is consumed lazily in the caller's thread.
     """
-    left = iter(pictures)
+    remaining = iter(pictures)
     with _running(limits) as (fetcher, loop):
-        arrivals = _Arrivals()
+        queue = _Queue()
         is_more = True
-        while is_more or arrivals.begun:
-            while is_more and arrivals.begun < _AHEAD * limits.connections and not arrivals.are_many:
-                picture = next(left, None)
+        while is_more or queue.in_flight:
+            while (
+                is_more
+                and queue.in_flight < _PREFETCH_PER_CONNECTION * limits.connections
+                and not queue.is_full
+            ):
+                picture = next(remaining, None)
                 if picture is None:
                     is_more = False
                 elif picture.problem is not None or picture.address is None:
                     yield picture
                 else:
                     work = _with_bytes(fetcher, picture)
-                    arrivals.add(asyncio.run_coroutine_threadsafe(work, loop))
-            if arrivals.begun:
-                yield arrivals.take()
+                    queue.add(asyncio.run_coroutine_threadsafe(work, loop))
+            if queue.in_flight:
+                yield queue.take()
 
 
 async def _with_bytes(fetcher: Fetcher, picture: Picture) -> Picture:
@@ -50,28 +54,26 @@ async def _with_bytes(fetcher: Fetcher, picture: Picture) -> Picture:
         return replace(picture, data=await fetcher.get(picture.address))
     except PictureError as error:
         return replace(picture, problem=str(error))
-    except (
-        Exception
-    ) as error:  # whatever a server makes the client raise: one picture must not stop the others
+    except Exception as error:  # a server may make the client raise anything
         return replace(picture, problem=f"the picture cannot be fetched: {first_line(error)}")
 
 
-class _Arrivals:
-    """Pictures under way or waiting to be taken."""
+class _Queue:
+    """Pictures in flight, and fetched pictures that the caller has not taken yet."""
 
     def __init__(self) -> None:
-        self.begun = 0
+        self.in_flight = 0
         self._done: SimpleQueue[Future[Picture]] = SimpleQueue()
         self._lock = threading.Lock()
         self._waiting_bytes = 0
 
     @property
-    def are_many(self) -> bool:
-        """Whether those that wait to be taken are large enough together."""
+    def is_full(self) -> bool:
+        """Whether the fetched pictures take too much memory."""
         return self._waiting_bytes > _MAX_WAITING_BYTES
 
     def add(self, future: Future[Picture]) -> None:
-        self.begun += 1
+        self.in_flight += 1
         future.add_done_callback(self._arrive)
 
     def _arrive(self, future: Future[Picture]) -> None:
@@ -80,9 +82,9 @@ class _Arrivals:
         self._done.put(future)
 
     def take(self) -> Picture:
-        """The next one to arrive."""
+        """Return the next picture to arrive."""
         picture = self._done.get().result()
-        self.begun -= 1
+        self.in_flight -= 1
         self._count(-_size(picture))
         return picture
 
@@ -97,7 +99,7 @@ def _size(picture: Picture) -> int:
 
 @contextmanager
 def _running(limits: FetchLimits) -> Iterator[tuple[Fetcher, asyncio.AbstractEventLoop]]:
-    """A fetcher in a loop in a thread of its own; what is under way at the end is dropped."""
+    """Run a fetcher on an event loop in a thread; downloads in flight are cancelled at the end."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="fetch", daemon=True)
     thread.start()

@@ -1,9 +1,8 @@
-"""Which addresses may be asked for a picture: those that anybody on the internet could ask.
+"""Protection against server-side request forgery (SSRF): which URLs and addresses may be fetched.
 
-A list of urls, or a query with one, is written by strangers. What answers only on this machine or in its
-network (a router, a metadata service) must not be reached through them. So each name is looked up first,
-every address that it stands for is checked, and only checked addresses are connected to: `fetch` does that,
-for redirects too. Here is the check.
+A list of URLs, or a query with one, is untrusted. It must not reach services that only this machine or its
+network can reach, such as a router or a metadata service. `fetch` resolves each host name, checks all its
+addresses with `is_public`, and connects to a checked address only; it does the same for redirects.
 """
 
 import re
@@ -16,7 +15,7 @@ MAX_URL = 4096
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _SAFE = "!$%&'()*+,/:;=@[]~"
-# Python counts these as open to everybody, or did in some version.
+# Some versions of Python call these networks global.
 _NOT_PUBLIC = tuple(
     ip_network(text)
     for text in ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4", "::/96")
@@ -25,10 +24,10 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet.
+    """Return whether an IP address is public.
 
-    Not loopback, private, link-local, shared (CGNAT), multicast, reserved or unspecified, also not as an IPv4
-    address inside an IPv6 one (mapped, 6to4, Teredo, NAT64). What is no address is not public.
+    Not public are loopback, private, link-local, shared (CGNAT), multicast, reserved and unspecified
+    addresses, IPv6 addresses that embed such an IPv4 address (mapped, 6to4, Teredo, NAT64), and other texts.
     """
     try:
         parsed = ip_address(address.partition("%")[0])
@@ -37,8 +36,8 @@ def is_public(address: str) -> bool:
     if "%" in address:
         return False
     if parsed in _NAT64:
-        return all(map(_is_open, _inside(parsed)))
-    return all(map(_is_open, (parsed, *_inside(parsed))))
+        return all(map(_is_open, _embedded_ipv4(parsed)))
+    return all(map(_is_open, (parsed, *_embedded_ipv4(parsed))))
 
 
 def _is_open(address: IPv4Address | IPv6Address) -> bool:
@@ -48,8 +47,8 @@ def _is_open(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not (is_special or is_near or is_listed)
 
 
-def _inside(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
-    """The IPv4 addresses that an IPv6 one leads to."""
+def _embedded_ipv4(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
+    """Return the IPv4 addresses that an IPv6 address embeds."""
     if isinstance(address, IPv4Address):
         return []
     teredo = address.teredo or ()
@@ -60,22 +59,26 @@ def _inside(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
 
 
 def checked_url(url: str, *, allow_private: bool = False) -> str:
-    """The url as it may be asked: http or https, escaped, without a password, not an address of this network.
+    """Return the URL escaped and without credentials.
 
-    A host that is a name still has to be looked up, and what it stands for checked with `is_public`. Raises
-    InputError.
+    A host that is a name is not resolved here: check its addresses with `is_public`.
+
+    Raises
+    ------
+    InputError
+        If the URL is not valid http or https, or its host is an address that is not public.
     """
     if len(url) > MAX_URL:
-        raise InputError(f"expected a url of at most {MAX_URL} characters, found {len(url)}")
+        raise InputError(expected=f"a URL of at most {MAX_URL} characters", got=str(len(url)))
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise InputError(f"expected a url, found '{_shown(url)}': {error}") from error
+        raise InputError(expected="a URL", got=f"'{_shown(url)}': {error}") from error
     if parts.scheme not in ("http", "https"):
-        raise InputError(f"expected a url that begins with http:// or https://, found '{_shown(url)}'")
+        raise InputError(expected="a URL that begins with http:// or https://", got=f"'{_shown(url)}'")
     if not host:
-        raise InputError(f"expected a url with a host, found '{_shown(url)}'")
+        raise InputError(expected="a URL with a host", got=f"'{_shown(url)}'")
     if not allow_private and is_address(host) and not is_public(host):
         raise InputError(refusal(host))
     name = f"[{host}]" if ":" in host else _ascii(host, url)
@@ -85,15 +88,15 @@ def checked_url(url: str, *, allow_private: bool = False) -> str:
 
 
 def refusal(host: str) -> str:
-    """Why a host is not asked."""
+    """Return why a host is rejected."""
     return (
-        f"{host} is an address of this machine or its network: pictures are fetched from there only where "
-        "that is allowed (index --allow-private)"
+        f"{host} is an address of this machine or its network; allow such addresses with "
+        "index --allow-private"
     )
 
 
 def is_address(host: str) -> bool:
-    """Whether the host of a url is an IP address, not a name."""
+    """Return whether the host of a URL is an IP address, not a name."""
     try:
         ip_address(host.partition("%")[0])
     except ValueError:
@@ -105,14 +108,14 @@ def _ascii(host: str, url: str) -> str:
     try:
         name = host.encode("idna").decode("ascii")
     except UnicodeError as error:
-        raise InputError(f"expected a url with a host, found '{_shown(url)}'") from error
+        raise InputError(expected="a URL with a host", got=f"'{_shown(url)}'") from error
     if _HOST.fullmatch(name) is None:
-        raise InputError(f"expected a url with a host, found '{_shown(url)}'")
+        raise InputError(expected="a URL with a host", got=f"'{_shown(url)}'")
     return name
 
 
 def _shown(url: str) -> str:
-    """As much of the url as fits a sentence, printable."""
+    """Return the URL printable, and at most 80 characters long."""
     plain = url.encode("ascii", "backslashreplace").decode("ascii")
     text = "".join(letter if letter.isprintable() else "?" for letter in plain)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -95,8 +95,8 @@ def test_a_photograph_shrunk_while_it_is_read_keeps_its_vector():
     small = Image.open(sorted(DEMO_PICTURES.rglob("*.jpg"))[0])
     small.resize((small.width * 6, small.height * 6), Image.Resampling.BICUBIC).save(data, "JPEG", quality=90)
     whole = open_image(data.getvalue()).image
-    shrunk = open_image(data.getvalue(), min_side=starter.picture_side_px).image
+    shrunk = open_image(data.getvalue(), min_side=starter.image.picture_side_px).image
     assert shrunk.width <= whole.width / 2
-    assert min(shrunk.size) >= 2 * starter.picture_side_px
+    assert min(shrunk.size) >= 2 * starter.image.picture_side_px
     first, second = starter.embed_images([whole]), starter.embed_images([shrunk])
     assert (first @ second.T)[0, 0] >= 0.995

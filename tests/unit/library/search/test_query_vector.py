@@ -92,11 +92,11 @@ def test_a_home_folder_is_understood(space, encoder, tmp_path, monkeypatch):
 
 
 def test_a_picture_that_cannot_be_read_is_named(space, tmp_path):
-    with pytest.raises(InputError, match=r"cannot search by .*none\.jpg: the file is not there"):
+    with pytest.raises(InputError, match=r"cannot search by .*none\.jpg: the file does not exist"):
         ask(space, tmp_path / "none.jpg")
     Image.new("RGB", (64, 64), "red").save(tmp_path / "whole.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:60])
-    with pytest.raises(InputError, match=r"cannot search by .*cut\.png: the PNG file ends"):
+    with pytest.raises(InputError, match=r"cannot search by .*cut\.png: the PNG file is truncated"):
         ask(space, tmp_path / "cut.png")
     with Image.open(tmp_path / "cut.png") as picture, pytest.raises(InputError, match="cannot be decoded"):
         ask(space, picture)

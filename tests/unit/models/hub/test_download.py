@@ -42,42 +42,42 @@ def hub(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    """The client keeps what it got in whole chunks; the files of the zoo are smaller than one of them."""
+    """Make chunks of the client smaller than the test files: it keeps whole chunks only."""
     from huggingface_hub import constants  # no attribute of the package before its first import
 
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1_000)
 
 
 @pytest.fixture
-def shelf(tmp_path):
-    return tmp_path / "shelf"
+def models(tmp_path):
+    return tmp_path / "models"
 
 
 def red():
     return Image.new("RGB", (20, 20), (200, 30, 30))
 
 
-def test_a_repository_by_name_serves_both_towers(hub, shelf, tmp_path):
-    encoder = Encoder.load(REPO, model_dir=shelf)
+def test_a_repository_by_name_serves_both_towers(hub, models, tmp_path):
+    encoder = Encoder.load(REPO, model_dir=models)
     local = Encoder.load(tmp_path / "repo")
     np.testing.assert_array_equal(encoder.embed_texts(["dog"]), local.embed_texts(["dog"]))
     np.testing.assert_array_equal(encoder.embed_images([red()]), local.embed_images([red()]))
-    assert encoder.name == str(shelf / "maker--clip")
+    assert encoder.name == str(models / "maker--clip")
 
 
-def test_the_image_tower_comes_when_the_first_picture_comes(hub, shelf):
-    encoder = Encoder.load(REPO, model_dir=shelf)
+def test_the_image_tower_is_downloaded_with_the_first_picture(hub, models):
+    encoder = Encoder.load(REPO, model_dir=models)
     encoder.embed_texts(["dog"])
     before = encoder.fingerprint
     assert TEXT in hub.fetched()
     assert IMAGE not in hub.fetched()
     encoder.embed_images([red()])
     assert hub.fetched()[-1] == IMAGE
-    assert Encoder.load(REPO, model_dir=shelf).fingerprint == before
+    assert Encoder.load(REPO, model_dir=models).fingerprint == before
 
 
-def test_only_what_is_needed_is_fetched_and_only_once(hub, shelf):
-    pull_model(REPO, shelf)
+def test_only_needed_files_are_downloaded_and_only_once(hub, models):
+    pull_model(REPO, models)
     assert sorted(hub.fetched()) == [
         "config.json",
         TEXT,
@@ -86,81 +86,83 @@ def test_only_what_is_needed_is_fetched_and_only_once(hub, shelf):
         "tokenizer.json",
         "tokenizer_config.json",
     ]
-    asked = len(hub.requests)
-    pull_model(REPO, shelf)
-    Encoder.load(REPO, model_dir=shelf).embed_images([red()])
-    assert len(hub.requests) == asked
-    here = {path.name for path in (shelf / "maker--clip").iterdir()}
+    requested = len(hub.requests)
+    pull_model(REPO, models)
+    Encoder.load(REPO, model_dir=models).embed_images([red()])
+    assert len(hub.requests) == requested
+    here = {path.name for path in (models / "maker--clip").iterdir()}
     assert here == {path.partition("/")[0] for path in hub.fetched()} | {"snapseek.json"}
 
 
-def test_the_revision_is_pinned_by_the_first_pull(hub, shelf):
-    pull_model(REPO, shelf, text_only=True)
-    manifest = json.loads((shelf / "maker--clip" / "snapseek.json").read_text())
+def test_the_revision_is_pinned_by_the_first_pull(hub, models):
+    pull_model(REPO, models, text_only=True)
+    manifest = json.loads((models / "maker--clip" / "snapseek.json").read_text())
     assert {source["revision"] for source in manifest["sources"]} == {COMMIT}
 
 
-def test_without_a_folder_of_models_the_cache_is_used(hub, tmp_path):
+def test_models_are_stored_in_the_cache_by_default(hub, tmp_path):
     assert Encoder.load(REPO).name == REPO
     assert (tmp_path / "cache" / "models" / "maker--clip" / TEXT).is_file()
 
 
-def test_redirects_are_followed(hub, shelf):
+def test_redirects_are_followed(hub, models):
     hub.redirects = True
-    pull_model(REPO, shelf)
-    assert Encoder.load(REPO, model_dir=shelf).dim == 4
+    pull_model(REPO, models)
+    assert Encoder.load(REPO, model_dir=models).dim == 4
 
 
-def test_a_broken_connection_is_taken_up_where_it_broke(hub, shelf, small_chunks):
+def test_an_interrupted_download_resumes(hub, models, small_chunks):
     hub.faults[TEXT] = [3_000]
-    pull_model(REPO, shelf, text_only=True)
+    pull_model(REPO, models, text_only=True)
     assert [wanted for _, path, wanted in hub.requests if path == TEXT] == [None, "bytes=3000-"]
 
 
-def test_the_next_pull_fetches_what_the_last_one_did_not(hub, shelf):
+def test_the_next_pull_downloads_the_missing_files(hub, models):
     hub.faults[TEXT] = [(500,)]
     with pytest.raises(
-        ModelError, match=r"text_model\.onnx cannot be fetched: .*error 500.*bring it by hand"
+        ModelError, match=r"text_model\.onnx cannot be downloaded: .*status 500.*download it by hand"
     ):
-        pull_model(REPO, shelf)
-    assert not list(shelf.rglob("text_model.onnx"))
+        pull_model(REPO, models)
+    assert not list(models.rglob("text_model.onnx"))
     first = len(hub.fetched())
-    pull_model(REPO, shelf)
+    pull_model(REPO, models)
     assert TEXT in hub.fetched()[first:]
     assert not set(hub.fetched()[:first]) & set(hub.fetched()[first:]) - {TEXT}
-    assert Encoder.load(REPO, model_dir=shelf).dim == 4
+    assert Encoder.load(REPO, model_dir=models).dim == 4
 
 
-def test_a_wait_that_the_hub_asks_for_is_kept(hub, shelf):
+def test_retry_after_of_the_hub_is_respected(hub, models):
     hub.faults[TEXT] = [(429,)]
-    pull_model(REPO, shelf)
+    pull_model(REPO, models)
     assert hub.fetched().count(TEXT) == 2
 
 
-def test_a_hub_that_keeps_asking_to_wait(hub, shelf):
+def test_a_hub_that_keeps_limiting_requests_is_an_error(hub, models):
     hub.listing_status = 429
-    with pytest.raises(ModelError, match=r"asks to wait \(429\)"):
-        pull_model(REPO, shelf)
+    with pytest.raises(ModelError, match=r"limits requests \(429\)"):
+        pull_model(REPO, models)
 
 
 @pytest.mark.parametrize("name", ["maker/nothing", f"{REPO}@v9"])
-def test_what_the_hub_does_not_have(hub, shelf, name):
-    with pytest.raises(ModelError, match=r"cannot be fetched: (the hub has no|it does not exist).*by hand"):
-        Encoder.load(name, model_dir=shelf)
-    assert not shelf.exists()
+def test_a_missing_repository_or_revision_is_an_error(hub, models, name):
+    with pytest.raises(
+        ModelError, match=r"cannot be downloaded: (the hub has no|it does not exist).*by hand"
+    ):
+        Encoder.load(name, model_dir=models)
+    assert not models.exists()
 
 
-def test_a_repository_of_pickles(hub, shelf):
+def test_a_repository_of_pickles(hub, models):
     hub.files[REPO] = {"pytorch_model.bin": b"\x80\x02", "config.json": b"{}"}
-    with pytest.raises(ModelError, match=r"pytorch_model\.bin is a pickle"):
-        pull_model(REPO, shelf)
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin, a pickle"):
+        pull_model(REPO, models)
 
 
-def test_a_file_that_vanished_since(hub, shelf):
-    pull_model(REPO, shelf, text_only=True)
+def test_a_file_that_was_deleted_on_the_hub_is_an_error(hub, models):
+    pull_model(REPO, models, text_only=True)
     del hub.files[REPO][IMAGE]
-    with pytest.raises(ModelError, match=r"the hub has no such .*put http.*vision_model\.onnx at "):
-        Encoder.load(REPO, model_dir=shelf).embed_images([red()])
+    with pytest.raises(ModelError, match=r"the hub has no such .*save http.*vision_model\.onnx as "):
+        Encoder.load(REPO, model_dir=models).embed_images([red()])
 
 
 def pinned(monkeypatch, **changes):
@@ -169,12 +171,12 @@ def pinned(monkeypatch, **changes):
     monkeypatch.setattr(catalogue, "CATALOGUE", (dataclasses.replace(entry, **changes),))
 
 
-def test_a_wrong_hash_is_refused_and_the_file_is_not_kept(hub, shelf, monkeypatch):
+def test_a_wrong_hash_is_refused_and_the_file_is_not_kept(hub, models, monkeypatch):
     pinned(monkeypatch, pins=(Pin(TEXT, None, "0" * 64),))
     with pytest.raises(ModelError, match=r"expected the sha256 000000000000… of onnx/text_model\.onnx"):
-        Encoder.load("zoo", model_dir=shelf)
-    assert not (shelf / "zoo" / TEXT).exists()
-    assert not list(shelf.rglob("text_model.onnx"))
+        Encoder.load("zoo", model_dir=models)
+    assert not (models / "zoo" / TEXT).exists()
+    assert not list(models.rglob("text_model.onnx"))
 
 
 def test_a_name_of_the_catalogue_keeps_its_name(hub, monkeypatch):
@@ -182,7 +184,7 @@ def test_a_name_of_the_catalogue_keeps_its_name(hub, monkeypatch):
     assert Encoder.load("zoo").name == "zoo"
 
 
-def test_files_of_a_second_repository(hub, shelf, monkeypatch, tmp_path):
+def test_files_of_a_second_repository(hub, models, monkeypatch, tmp_path):
     write_sentence_transformers(tmp_path / "st")
     shutil.rmtree(tmp_path / "st" / "vision")
     (tmp_path / "st" / "snapseek.json").unlink()
@@ -195,101 +197,101 @@ def test_files_of_a_second_repository(hub, shelf, monkeypatch, tmp_path):
         files={"image_graph": "vision/vision_model.onnx", "image_config": "vision/own.json"},
         companions=(Companion(REPO, COMMIT, second),),
     )
-    encoder = Encoder.load("zoo", model_dir=shelf)
-    assert encoder.layout == "sentence-transformers"
+    encoder = Encoder.load("zoo", model_dir=models)
+    assert encoder.files.layout.kind == "sentence-transformers"
     assert IMAGE not in hub.fetched()
-    again = Encoder.load(shelf / "zoo")
+    again = Encoder.load(models / "zoo")
     np.testing.assert_array_equal(encoder.embed_images([red()]), again.embed_images([red()]))
 
 
-def test_one_size_of_several(hub, shelf, tmp_path):
+def test_one_size_of_several(hub, models, tmp_path):
     write_sizes(tmp_path / "sizes")
     hub.add("maker/sizes", tmp_path / "sizes")
     with pytest.raises(ModelError, match="comes in the sizes onnx/b, onnx/s0"):
-        Encoder.load("maker/sizes", model_dir=shelf)
-    encoder = Encoder.load("maker/sizes:b", model_dir=shelf)
-    assert encoder.layout == "size folder"
+        Encoder.load("maker/sizes", model_dir=models)
+    encoder = Encoder.load("maker/sizes:b", model_dir=models)
+    assert encoder.files.layout.kind == "size folder"
     assert not [path for path in hub.fetched() if "/s0/" in path]
     np.testing.assert_array_equal(
-        encoder.embed_texts(["dog"]), Encoder.load(shelf / "maker--sizes--b").embed_texts(["dog"])
+        encoder.embed_texts(["dog"]), Encoder.load(models / "maker--sizes--b").embed_texts(["dog"])
     )
 
 
-def test_a_graph_with_both_towers_comes_at_once(hub, shelf, tmp_path):
+def test_a_graph_with_both_towers_comes_at_once(hub, models, tmp_path):
     write_fused(tmp_path / "fused")
     hub.add("maker/fused", tmp_path / "fused")
-    encoder = Encoder.load("maker/fused", model_dir=shelf)
-    asked = len(hub.requests)
+    encoder = Encoder.load("maker/fused", model_dir=models)
+    requested = len(hub.requests)
     encoder.embed_images([red()])
-    assert len(hub.requests) == asked
+    assert len(hub.requests) == requested
 
 
-def test_an_export_that_says_nothing_of_pixels(hub, shelf, tmp_path):
+def test_an_export_without_preprocessing_uses_that_of_clip(hub, models, tmp_path):
     write_static_pair(tmp_path / "pair")
     hub.add("maker/pair", tmp_path / "pair")
-    pull_model("maker/pair", shelf, text_only=True)
+    pull_model("maker/pair", models, text_only=True)
     assert not [path for path in hub.fetched() if path.endswith("visual.onnx")]
-    assert Encoder.load("maker/pair", model_dir=str(shelf)).picture_side_px == 16
+    assert Encoder.load("maker/pair", model_dir=str(models)).image.picture_side_px == 16
 
 
-@pytest.mark.parametrize("place", [[], ["--model-dir", "shelf"]])
-def test_from_the_command_to_an_answer(hub, folder, tmp_path, monkeypatch, capsys, place):
+@pytest.mark.parametrize("options", [[], ["--model-dir", "models"]])
+def test_from_the_command_to_an_answer(hub, folder, tmp_path, monkeypatch, capsys, options):
     monkeypatch.chdir(tmp_path)
-    assert main(["index", str(folder), "--model", REPO, *place]) == 0
+    assert main(["index", str(folder), "--model", REPO, *options]) == 0
     assert main(["search", "red", "--library", str(folder)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 6
 
 
-def test_pull_and_check_by_command(hub, shelf, capsys):
-    place = ["--model-dir", str(shelf)]
-    assert main(["models", "pull", REPO, "--text-only", *place]) == 0
-    assert main(["models", "check", REPO, *place]) == 0
+def test_pull_and_check_by_command(hub, models, capsys):
+    options = ["--model-dir", str(models)]
+    assert main(["models", "pull", REPO, "--text-only", *options]) == 0
+    assert main(["models", "check", REPO, *options]) == 0
     assert "image tower not fetched yet" in capsys.readouterr().out
-    assert main(["models", "pull", REPO, *place]) == 0
-    assert main(["models", "check", REPO, *place]) == 0
+    assert main(["models", "pull", REPO, *options]) == 0
+    assert main(["models", "check", REPO, *options]) == 0
     assert "6 files compared" in capsys.readouterr().out
-    (shelf / "maker--clip" / TEXT).write_bytes(b"x" * len(hub.files[REPO][TEXT]))
-    assert main(["models", "check", REPO, *place]) == 1
+    (models / "maker--clip" / TEXT).write_bytes(b"x" * len(hub.files[REPO][TEXT]))
+    assert main(["models", "check", REPO, *options]) == 1
     assert "expected the sha256" in capsys.readouterr().err
 
 
-def test_no_network(hub, shelf, monkeypatch):
+def test_no_network(hub, models, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(
         ModelError, match=r"the hub cannot be reached.*put onnx/text_model\.onnx.*into .*clip-vit"
     ):
-        Encoder.load("clip-vit-b-32", model_dir=shelf)
+        Encoder.load("clip-vit-b-32", model_dir=models)
 
 
-def test_offline_is_kept(hub, shelf, monkeypatch):
+def test_offline_is_kept(hub, models, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE is set; to bring it by hand"):
-        Encoder.load(REPO, model_dir=shelf)
+    with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE is set; to download it by hand"):
+        Encoder.load(REPO, model_dir=models)
     assert hub.requests == []
 
 
-def test_a_model_that_is_here_needs_no_network(hub, shelf, monkeypatch):
-    pull_model(REPO, shelf)
+def test_a_model_that_is_here_needs_no_network(hub, models, monkeypatch):
+    pull_model(REPO, models)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    Encoder.load(REPO, model_dir=shelf).embed_images([red()])
+    Encoder.load(REPO, model_dir=models).embed_images([red()])
 
 
-def test_files_brought_by_hand(hub, shelf, tmp_path, monkeypatch):
+def test_files_brought_by_hand(hub, models, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    shutil.copytree(tmp_path / "repo", shelf / "clip-vit-b-32")
-    encoder = Encoder.load("clip-vit-b-32", model_dir=shelf)
+    shutil.copytree(tmp_path / "repo", models / "clip-vit-b-32")
+    encoder = Encoder.load("clip-vit-b-32", model_dir=models)
     assert encoder.embed_images([red()]).shape == (1, encoder.dim)
 
 
-def test_too_little_room_is_seen_before(hub, shelf, monkeypatch):
+def test_insufficient_disk_space_is_reported_before_a_download(hub, models, monkeypatch):
     free = shutil._ntuple_diskusage(10_000, 9_999, 1)
     monkeypatch.setattr("snapseek.models.hub.download.shutil.disk_usage", lambda _: free)
-    with pytest.raises(StorageError, match=r"needs 0 MB in .*, 0 MB are free; make room"):
-        pull_model(REPO, shelf)
+    with pytest.raises(StorageError, match=r"expected 0 MB of free disk space .*, got 0 MB; delete files"):
+        pull_model(REPO, models)
     assert hub.fetched() == []
 
 
-def test_a_disk_that_fills_up_meanwhile(hub, shelf, monkeypatch):
+def test_a_disk_that_fills_up_during_a_download(hub, models, monkeypatch):
     import huggingface_hub
 
     def full(*_, **__):
@@ -297,18 +299,18 @@ def test_a_disk_that_fills_up_meanwhile(hub, shelf, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(huggingface_hub, "hf_hub_download", full)
-        with pytest.raises(StorageError, match="No space left on device; files that are complete stay"):
-            pull_model(REPO, shelf)
-    pull_model(REPO, shelf)
+        with pytest.raises(StorageError, match="No space left on device; try again; complete files are kept"):
+            pull_model(REPO, models)
+    pull_model(REPO, models)
 
 
 def test_a_folder_that_cannot_be_written(hub, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot be made"):
+    with pytest.raises(StorageError, match="cannot be created"):
         pull_model(REPO, tmp_path / "file")
 
 
-def test_without_the_client(hub, shelf, monkeypatch):
+def test_without_the_client(hub, models, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
     with pytest.raises(ModelError, match=r"pip install 'snapseek\[hub\]'"):
-        pull_model(REPO, shelf)
+        pull_model(REPO, models)

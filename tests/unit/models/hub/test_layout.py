@@ -7,7 +7,7 @@ CONFIGS = ["config.json", "tokenizer.json", "tokenizer_config.json", "preprocess
 SPLIT = ["onnx/text_model.onnx", "onnx/vision_model.onnx", *CONFIGS]
 
 
-def test_the_precision_we_like_best():
+def test_preferred_precision_of_a_graph():
     more = ["onnx/text_model_fp16.onnx", "onnx/text_model_q4.onnx", "onnx/vision_model_quantized.onnx"]
     layout = choose_layout([*SPLIT, *more, "onnx/model.onnx", "onnx/model_quantized.onnx"])
     assert (layout.kind, layout.text_graph, layout.image_graph) == ("split", SPLIT[0], SPLIT[1])
@@ -15,12 +15,12 @@ def test_the_precision_we_like_best():
     assert choose_layout(int8).image_graph == "onnx/vision_model_quantized.onnx"
 
 
-def test_root_files_may_lie_beside_the_graphs():
-    beside = ["onnx/tokenizer.json" if path == "tokenizer.json" else path for path in SPLIT]
-    assert choose_layout(beside).tokenizer == "onnx/tokenizer.json"
+def test_root_files_may_be_in_the_folder_of_the_graphs():
+    folder = ["onnx/tokenizer.json" if path == "tokenizer.json" else path for path in SPLIT]
+    assert choose_layout(folder).tokenizer == "onnx/tokenizer.json"
 
 
-def test_clips_own_word_pieces_do_for_a_tokenizer():
+def test_the_merges_of_clip_replace_a_tokenizer_file():
     paths = [*SPLIT, "bpe_simple_vocab_16e6.txt.gz"]
     paths.remove("tokenizer.json")
     assert choose_layout(paths).tokenizer == "bpe_simple_vocab_16e6.txt.gz"
@@ -58,18 +58,18 @@ def test_what_is_missing_is_named(missing):
         ["onnx/model_fp16.onnx", *CONFIGS],
     ],
 )
-def test_half_a_model_is_none(paths):
-    with pytest.raises(ModelError, match=r"a model needs the file|half-precision"):
+def test_an_incomplete_model_is_rejected(paths):
+    with pytest.raises(ModelError, match=r"the model has no file|float16"):
         choose_layout(paths)
 
 
-def test_what_the_text_tower_needs():
+def test_files_of_the_text_tower():
     assert choose_layout(SPLIT).text_files() == set(SPLIT) - {"onnx/vision_model.onnx"}
 
 
 @pytest.mark.parametrize("content", ["", "[]", "3", "[" * 100_000, "{" + " " * (5 << 20) + "}"])
-def test_a_configuration_of_no_use(tmp_path, content):
+def test_an_invalid_configuration_is_rejected(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(ModelError, match=r"expected .*config\.json"):
+    with pytest.raises(ModelError, match=r"config\.json"):
         read_config(tmp_path / "config.json")
     assert read_config(None) == {}

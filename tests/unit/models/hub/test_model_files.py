@@ -1,4 +1,4 @@
-"""What is no model, or not a whole one: each a sentence that names the file."""
+"""Damaged and incomplete models: each error names the file."""
 
 import json
 import os
@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from snapseek.errors import ModelError
-from snapseek.models import Encoder, encoder
+from snapseek.models import Encoder
 from snapseek.models.hub import probe_cache
+from snapseek.models.text import text_encoder
 from tests.support.model_specimens import (
     write_fused_outside,
     write_immich,
@@ -47,67 +48,67 @@ def red():
 
 
 def settle(folder):
-    """As if the files had been there for long."""
+    """Make the files old enough for the probe cache."""
     old_ns = time.time_ns() - 3600 * 10**9
     for path in folder.rglob("*"):
         os.utime(path, ns=(old_ns, old_ns))
 
 
-def test_what_was_found_is_kept_outside_the_folder(split, monkeypatch):
+def test_probe_and_checksums_are_cached_outside_of_the_model(split, monkeypatch):
     settle(split)
     before = sorted(split.rglob("*"))
     first = Encoder.load(split)
     fingerprint = first.fingerprint
-    monkeypatch.setattr(encoder, "probe_text_tower", lambda *_: pytest.fail("probed again"))
+    monkeypatch.setattr(text_encoder, "probe_text_tower", lambda *_: pytest.fail("probed again"))
     monkeypatch.setattr(probe_cache.hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
     again = Encoder.load(split)
-    assert (again.text_config, again.fingerprint) == (first.text_config, fingerprint)
+    assert (again.text.config, again.fingerprint) == (first.text.config, fingerprint)
     assert sorted(split.rglob("*")) == before
 
 
-def test_a_changed_configuration_is_probed_anew(split):
+def test_a_changed_configuration_is_probed_again(split):
     settle(split)
     Encoder.load(split)
     put(split / "config.json", {"text_config": {"max_position_embeddings": 9}})
-    assert Encoder.load(split).text_config.context_length == 9
+    assert Encoder.load(split).text.config.context_length == 9
 
 
-def test_notes_of_another_shape_are_not_believed(split, monkeypatch):
-    monkeypatch.setattr(encoder, "load_probe", lambda *_: {"dim": "4"})
+def test_a_cached_probe_with_other_fields_is_ignored(split, monkeypatch):
+    monkeypatch.setattr(text_encoder, "load_probe", lambda *_: {"dim": "4"})
     assert Encoder.load(split).dim == DIM
 
 
 def test_a_pickle_in_place_of_a_folder(tmp_path):
     path = tmp_path / "clip.pt"
     path.write_bytes(b"PK\x03\x04" + bytes(50))
-    with pytest.raises(ModelError, match=r"clip\.pt is a pickle"):
+    with pytest.raises(ModelError, match=r"clip\.pt, a pickle"):
         Encoder.load(path)
 
 
 def test_a_graph_in_place_of_a_folder(split):
-    with pytest.raises(ModelError, match="expected the folder of a model, found the file"):
+    with pytest.raises(ModelError, match="expected the folder of a model, got the file"):
         Encoder.load(split / "onnx" / "text_model.onnx")
 
 
 def test_a_folder_of_pickles(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x02")
-    with pytest.raises(ModelError, match=r"pytorch_model\.bin is a pickle"):
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin, a pickle"):
         Encoder.load(tmp_path)
 
 
-def test_a_folder_of_something_else(tmp_path):
-    with pytest.raises(ModelError, match="found nothing"):
+def test_a_folder_without_a_model_is_rejected(tmp_path):
+    with pytest.raises(ModelError, match="got nothing"):
         Encoder.load(tmp_path)
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(ModelError, match=r"expected the graphs of a model.*found notes\.txt"):
+    with pytest.raises(ModelError, match=r"expected the graphs of a model.*got notes\.txt"):
         Encoder.load(tmp_path)
 
 
-def test_a_folder_of_everything(tmp_path, monkeypatch):
+def test_a_folder_with_too_many_files_is_rejected(tmp_path, monkeypatch):
     monkeypatch.setattr("snapseek.models.hub.model_files._MAX_FILES", 3)
     for number in range(4):
         (tmp_path / str(number)).write_text("")
-    with pytest.raises(ModelError, match="expected the folder of one model, found more than 3 files"):
+    with pytest.raises(ModelError, match="expected the folder of one model, got more than 3 files"):
         Encoder.load(tmp_path)
 
 
@@ -115,21 +116,21 @@ def test_half_precision_by_name_by_ports_and_by_weights(split):
     graph = split / "onnx" / "text_model.onnx"
     graph.rename(split / "onnx" / "text_model_fp16.onnx")
     with pytest.raises(
-        ModelError, match=r"text_model_fp16\.onnx stores half-precision .* put .*text_model\.onnx"
+        ModelError, match=r"text_model_fp16\.onnx has float16 weights.* add .*text_model\.onnx"
     ):
         Encoder.load(split)
     half = weight("table", np.ones((3, DIM), np.float16))
     nodes = [node("Gather", "table input_ids", "rows"), node("Cast", "rows", "text_embeds", to=FLOAT)]
     inputs, outputs = [port("input_ids", INT64, "b", "s")], [port("text_embeds", FLOAT, "b", "s", DIM)]
     save(model(nodes, inputs, outputs, [half]), graph)
-    with pytest.raises(ModelError, match=r"text_model\.onnx stores half-precision numbers \(fp16\)"):
+    with pytest.raises(ModelError, match=r"text_model\.onnx has float16 weights"):
         Encoder.load(split)
     write_split(split)
     half_port = port("pixel_values", onnx.TensorProto.FLOAT16, "b", 3, SIDE_PX, SIDE_PX)
     nodes = [node("Cast", "pixel_values", "image_embeds", to=FLOAT)]
     outputs = [port("image_embeds", FLOAT, "b", 3, SIDE_PX, SIDE_PX)]
     save(model(nodes, [half_port], outputs, []), split / "onnx" / "vision_model.onnx")
-    with pytest.raises(ModelError, match=r"vision_model\.onnx stores half-precision"):
+    with pytest.raises(ModelError, match=r"vision_model\.onnx has float16 weights"):
         Encoder.load(split).embed_images([red()])
 
 
@@ -139,14 +140,14 @@ def test_quantized_is_taken_where_nothing_else_is(split):
     assert Encoder.load(split).dim == DIM
 
 
-def test_weights_outside_that_are_missing(tmp_path):
+def test_missing_external_weights_are_an_error(tmp_path):
     write_fused_outside(tmp_path)
     (tmp_path / "onnx" / "model.onnx_data").unlink()
     with pytest.raises(ModelError, match=r"keeps its weights in model\.onnx_data; there is none|can load"):
         Encoder.load(tmp_path)
 
 
-def test_weights_outside_are_in_the_fingerprint(tmp_path):
+def test_external_weights_are_part_of_the_fingerprint(tmp_path):
     write_fused_outside(tmp_path)
     before = Encoder.load(tmp_path).fingerprint
     data = tmp_path / "onnx" / "model.onnx_data"
@@ -156,7 +157,7 @@ def test_weights_outside_are_in_the_fingerprint(tmp_path):
     assert Encoder.load(tmp_path).fingerprint != before
 
 
-def test_several_sizes_ask_for_one(tmp_path):
+def test_a_model_in_several_sizes_needs_a_size(tmp_path):
     write_sizes(tmp_path)
     with pytest.raises(ModelError, match=r"comes in the sizes onnx/b, onnx/s0; name one"):
         Encoder.load(tmp_path)
@@ -165,7 +166,7 @@ def test_several_sizes_ask_for_one(tmp_path):
 def test_no_image_tower(tmp_path):
     write_sentence_transformers(tmp_path)
     (tmp_path / "snapseek.json").unlink()
-    with pytest.raises(ModelError, match=r"holds no image tower; name one in .*snapseek\.json"):
+    with pytest.raises(ModelError, match=r"has no image tower; name one in .*snapseek\.json"):
         Encoder.load(tmp_path)
 
 
@@ -188,7 +189,7 @@ def test_files_of_any_name_by_manifest(tmp_path):
     names |= {"tokenizer": "other/tokenizer.json", "image_config": "other/preprocessor_config.json"}
     put(tmp_path / "snapseek.json", {"files": names})
     loaded = Encoder.load(tmp_path)
-    assert loaded.layout == "named"
+    assert loaded.files.layout.kind == "named"
     other = Encoder.load(tmp_path / "other")
     np.testing.assert_array_equal(loaded.embed_images([red()]), other.embed_images([red()]))
 
@@ -196,33 +197,31 @@ def test_files_of_any_name_by_manifest(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"files": {"vision": "x.onnx"}}, "expected the names .* found vision"),
+        ({"files": {"vision": "x.onnx"}}, "expected the names .* got vision"),
         ({"files": 3}, "expected 'files' and 'sources'"),
         ({"sources": [{"path": "x"}]}, "expected 'files' and 'sources'"),
         ({"sources": [3]}, "expected 'files' and 'sources'"),
-        ({"files": {"image_graph": "gone.onnx"}}, r"needs the file gone\.onnx"),
+        ({"files": {"image_graph": "gone.onnx"}}, r"has no file gone\.onnx"),
     ],
 )
-def test_a_manifest_of_no_use(split, content, message):
+def test_an_invalid_manifest_is_rejected(split, content, message):
     put(split / "snapseek.json", content)
     with pytest.raises(ModelError, match=message):
         Encoder.load(split)
 
 
-@pytest.mark.parametrize("place", ["../evil", "/etc/passwd", "a//b", "", "C:\\x", "a/./b"])
-def test_a_source_outside_the_folder(split, place):
-    source = {"place": place, "repo": "a/b", "revision": "main", "path": "x", "tower": "text"}
+@pytest.mark.parametrize("path", ["../evil", "/etc/passwd", "a//b", "", "C:\\x", "a/./b"])
+def test_a_source_outside_the_folder(split, path):
+    source = {"place": path, "repo": "a/b", "revision": "main", "path": "x", "tower": "text"}
     put(split / "snapseek.json", {"sources": [source]})
-    with pytest.raises(ModelError, match="a place inside the folder"):
+    with pytest.raises(ModelError, match="a path inside the folder"):
         Encoder.load(split)
 
 
 def test_pictures_of_another_size_than_the_graph_takes(split):
     config = json.loads((split / "preprocessor_config.json").read_text()) | {"size": 8, "crop_size": 8}
     put(split / "preprocessor_config.json", config)
-    with pytest.raises(
-        ModelError, match="takes pictures of 16 x 16 pixels; its configuration makes squares of 8"
-    ):
+    with pytest.raises(ModelError, match=r"expected pictures of 16 x 16 pixels.*got squares of 8"):
         Encoder.load(split).embed_images([red()])
 
 
@@ -238,18 +237,18 @@ def test_a_fixed_batch_is_filled(split, batch):
     np.testing.assert_allclose(fixed.embed_texts(["dog", "snow"]), expected[1], atol=1e-6)
 
 
-def test_inputs_and_outputs_that_nobody_knows(split):
+def test_unknown_inputs_and_outputs_are_rejected(split):
     save(text_model(out="logits"), split / "onnx" / "text_model.onnx")
-    with pytest.raises(ModelError, match=r"expected one of the outputs text_embeds, .* found logits"):
+    with pytest.raises(ModelError, match=r"expected one of the outputs text_embeds, .* got logits"):
         Encoder.load(split)
     write_split(split)
     save(image_model(), split / "onnx" / "text_model.onnx")
     with pytest.raises(
-        ModelError, match=r"input for token ids of rank 2 in .*found pixel_values\[None, 3, 16, 16\]"
+        ModelError, match=r"input for token ids of rank 2 in .*got pixel_values\[None, 3, 16, 16\]"
     ):
         Encoder.load(split)
     save(text_model(mask="position_ids"), split / "onnx" / "text_model.onnx")
-    with pytest.raises(ModelError, match="asks for position_ids, which is not known"):
+    with pytest.raises(ModelError, match="got position_ids"):
         Encoder.load(split)
     write_split(split)
     save(text_model(), split / "onnx" / "vision_model.onnx")
@@ -261,7 +260,7 @@ def test_one_tower_alone_in_a_model_file(tmp_path):
     write_split(tmp_path)
     (tmp_path / "onnx" / "text_model.onnx").rename(tmp_path / "onnx" / "model.onnx")
     (tmp_path / "onnx" / "vision_model.onnx").unlink()
-    with pytest.raises(ModelError, match=r"expected one of the outputs image_embeds.* found text_embeds"):
+    with pytest.raises(ModelError, match=r"expected one of the outputs image_embeds.* got text_embeds"):
         Encoder.load(tmp_path).embed_images([red()])
 
 
@@ -280,5 +279,5 @@ def test_token_types_are_zeros(split):
 def test_immich_without_its_tokenizer(tmp_path):
     write_immich(tmp_path)
     (tmp_path / "textual" / "tokenizer.json").unlink()
-    with pytest.raises(ModelError, match=r"needs the file tokenizer\.json; there is none in textual"):
+    with pytest.raises(ModelError, match=r"has no file tokenizer\.json in textual"):
         Encoder.load(tmp_path)

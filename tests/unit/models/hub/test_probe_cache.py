@@ -18,7 +18,7 @@ def file(tmp_path, monkeypatch):
     return path
 
 
-def test_facts_are_kept_while_files_stay_the_same(file):
+def test_entries_are_valid_while_files_are_unchanged(file):
     assert probe_cache.load_probe("topic", [file]) is None
     probe_cache.store_probe("topic", [file], {"dim": 4})
     assert probe_cache.load_probe("topic", [file]) == {"dim": 4}
@@ -27,7 +27,7 @@ def test_facts_are_kept_while_files_stay_the_same(file):
 
 
 @pytest.mark.parametrize("change", ["size", "time", "gone"])
-def test_a_change_of_a_file_is_noticed(file, change):
+def test_a_changed_file_invalidates_the_entry(file, change):
     probe_cache.store_probe("topic", [file], {"dim": 4})
     if change == "size":
         file.write_bytes(b"four")
@@ -39,21 +39,21 @@ def test_a_change_of_a_file_is_noticed(file, change):
     assert probe_cache.load_probe("topic", [file]) is None
 
 
-def test_a_file_just_written_is_not_trusted(file):
+def test_a_just_modified_file_is_not_cached(file):
     os.utime(file)
     probe_cache.store_probe("topic", [file], {"dim": 4})
     assert probe_cache.load_probe("topic", [file]) is None
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"edition": 1}', "[" * 100_000, "x" * 2_000_000])
-def test_damaged_notes_count_as_none(file, content):
+def test_a_damaged_entry_counts_as_missing(file, content):
     probe_cache.store_probe("topic", [file], {"dim": 4})
     (note,) = (user_dirs.cache_dir() / "facts").iterdir()
     note.write_text(content)
     assert probe_cache.load_probe("topic", [file]) is None
 
 
-def test_a_folder_that_cannot_be_written_is_done_without(file, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_skipped(file, monkeypatch):
     monkeypatch.setenv("SNAPSEEK_CACHE", str(file / "below a file"))
     probe_cache.store_probe("topic", [file], {"dim": 4})
     assert probe_cache.load_probe("topic", [file]) is None
@@ -66,7 +66,7 @@ def test_a_hash_is_computed_once(file, monkeypatch):
     assert probe_cache.sha256_of(file) == first
 
 
-def test_names_that_are_not_text(tmp_path, file):
+def test_file_names_that_are_not_utf8(tmp_path, file):
     strange = tmp_path / os.fsdecode(b"\xff\xfe.onnx")
     file.rename(strange)
     probe_cache.store_probe("topic", [strange], {"dim": 4})

@@ -24,7 +24,7 @@ def test_repositories_by_name(name, repo, revision, size, folder):
 @pytest.mark.parametrize(
     "name", ["clip", "a/b/c", "../clip", "maker/..", "/abs", "a/b c", "", "./clip", "m/c@x/y"]
 )
-def test_what_is_no_name(name):
+def test_other_texts_are_not_model_references(name):
     assert ModelRef.parse(name) is None
 
 

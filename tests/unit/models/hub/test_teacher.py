@@ -3,7 +3,7 @@ import json
 import pytest
 
 from snapseek.errors import ModelError
-from snapseek.models.hub.teacher import Teacher
+from snapseek.models.hub.model_files import Teacher
 
 
 def test_a_teacher_is_named(tmp_path):

@@ -4,7 +4,7 @@ from PIL import Image
 
 from snapseek.models.image.batch import Batch
 from snapseek.models.image.image_processor import ImageProcessor
-from snapseek.models.onnx.tower import Port
+from snapseek.models.onnx.session import Port
 
 PIXELS = ImageProcessor.from_config(
     {"size": 8, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4], "resample": 3}
@@ -24,7 +24,7 @@ def filled(shape, dtype, size, count):
     return batch
 
 
-def test_each_picture_is_normalised_into_its_place():
+def test_each_picture_is_normalized_into_its_row():
     batch = filled(PLANES, np.float32, 3, 2)
     assert len(batch) == 2
     assert not batch.is_full
@@ -64,7 +64,7 @@ def test_the_same_memory_serves_again():
     np.testing.assert_array_equal(batch.feed()[0], PIXELS.tensor(picture(7)))
 
 
-def test_there_is_no_room_for_more():
+def test_a_full_batch_is_full():
     batch = filled(PLANES, np.float32, 2, 2)
     with pytest.raises(IndexError):
         batch.add(picture(3))

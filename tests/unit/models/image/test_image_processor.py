@@ -17,7 +17,7 @@ CONFIG = {
 
 
 def reference(image, policy):
-    """The order of the published pipelines: resize the shorter side, crop the centre, normalise."""
+    """The order of the published pipelines: resize the shorter side, crop the center, normalize."""
     shorter = min(image.size)
     size = [int(policy.resize_px * side / shorter) for side in image.size]
     resized = image.resize(size, Image.Resampling(policy.resample))
@@ -49,7 +49,7 @@ def test_one_call_gives_what_resize_and_crop_give(size, resize_px, dialect):
 
 
 @pytest.mark.parametrize(("dialect", "column"), [("hugging face", 1), ("open clip", 2)])
-def test_a_middle_between_two_pixels_is_where_the_dialect_has_it(dialect, column):
+def test_center_between_two_pixels_of_each_config_dialect(dialect, column):
     policy = ImageProcessor.from_config({"size": 8, "do_normalize": False})
     if dialect == "open clip":
         policy = ImageProcessor.from_config({"size": 8, "mean": [0, 0, 0], "std": [1, 1, 1]})
@@ -74,7 +74,7 @@ def test_a_size_of_height_and_width_squeezes_the_whole_picture():
     assert policy.crop_px == 8
 
 
-def test_a_model_that_wants_no_normalising():
+def test_normalization_can_be_disabled():
     policy = ImageProcessor.from_config(
         {"size": 8, "do_normalize": False, "crop_size": {"height": 8, "width": 8}}
     )
@@ -95,7 +95,7 @@ def test_a_model_that_wants_no_normalising():
         ({"image_mean": [0.5]}, "image_mean"),
     ],
 )
-def test_a_config_of_no_use_is_refused(change, message):
+def test_an_invalid_preprocessor_config_is_rejected(change, message):
     with pytest.raises(ModelError, match=message):
         ImageProcessor.from_config(CONFIG | change)
 
@@ -111,7 +111,7 @@ OPEN_CLIP = {
 }
 
 
-def test_the_other_dialect_says_the_same():
+def test_both_config_dialects_agree():
     of_hugging_face = CONFIG | {"size": 8, "crop_size": 8, "resample": 2}
     policy = ImageProcessor.from_config(OPEN_CLIP)
     assert policy == replace(ImageProcessor.from_config(of_hugging_face), floored=None)
@@ -122,7 +122,7 @@ def test_the_other_dialect_says_the_same():
     assert ImageProcessor.from_config(shorter) == replace(policy, resample=3)
 
 
-def test_the_longest_side_fits_and_the_rest_is_filled():
+def test_the_longest_side_fits_and_the_square_is_padded():
     policy = ImageProcessor.from_config(OPEN_CLIP | {"resize_mode": "longest", "fill_color": 128})
     pixels = policy.squared(Image.new("RGB", (80, 40), (255, 0, 0)))
     assert pixels.shape == (8, 8, 3)
@@ -164,6 +164,6 @@ def test_clip_itself():
         ({"std": [0, 1, 1]}, "above 0"),
     ],
 )
-def test_the_other_dialect_of_no_use(change, message):
+def test_an_invalid_preprocess_cfg_is_rejected(change, message):
     with pytest.raises(ModelError, match=message):
         ImageProcessor.from_config(OPEN_CLIP | change)

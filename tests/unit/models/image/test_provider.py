@@ -1,4 +1,4 @@
-"""Accelerators that are not here, played by the CPU under another name."""
+"""Accelerators, simulated by the CPU under another name."""
 
 import re
 
@@ -10,7 +10,7 @@ from PIL import Image
 from snapseek.errors import ModelError
 from snapseek.models import Encoder
 from snapseek.models.image import provider
-from snapseek.models.image.image_encoder import ImageEncoder
+from snapseek.models.image.image_tower import ImageTower
 from snapseek.models.image.provider import choose_provider
 
 REAL = ort.InferenceSession
@@ -18,7 +18,7 @@ CPU = "CPUExecutionProvider"
 
 
 class FakeSession:
-    """The CPU's session, which says that it is another and answers with `change` applied."""
+    """The CPU's session under another provider's name, with `change` applied to its outputs."""
 
     def __init__(self, model, options, providers):
         self._real = REAL(model, options, providers=[CPU])
@@ -40,7 +40,7 @@ class FakeSession:
 
 @pytest.fixture
 def machine(monkeypatch):
-    """A machine with the accelerators named; every one behaves as `session` says."""
+    """Simulate a machine with these accelerators, which behave like `session`."""
 
     def set_up(*names, session=FakeSession):
         present = [f"{name}ExecutionProvider" for name in names]
@@ -52,7 +52,7 @@ def machine(monkeypatch):
 
 @pytest.fixture
 def slow_cpu(monkeypatch):
-    monkeypatch.setattr(provider, "_seconds", lambda side: 2.0 if side.tower.provider == "CPU" else 1.0)
+    monkeypatch.setattr(provider, "_seconds", lambda tower: 2.0 if tower.session.provider == "CPU" else 1.0)
 
 
 def embedded(tiny_model):
@@ -62,23 +62,23 @@ def embedded(tiny_model):
 
 
 @pytest.mark.parametrize("name", ["CUDA", "CoreML", "OpenVINO", "Dml"])
-def test_an_accelerator_that_proves_itself_is_taken_for_pictures(name, machine, slow_cpu, tiny_model, caplog):
+def test_a_correct_and_faster_accelerator_runs_the_image_tower(name, machine, slow_cpu, tiny_model, caplog):
     machine(name)
     encoder, vectors = embedded(tiny_model)
-    assert (encoder.provider, encoder.image_provider) == ("CPU", name)
+    assert (encoder.provider, encoder.image.provider) == ("CPU", name)
     assert vectors.shape == (1, 3)
     assert caplog.messages == []
 
 
 def test_the_first_of_several_is_tried_first(machine, slow_cpu, tiny_model):
     machine("AzureSomething", "Dml", "OpenVINO", "CUDA")
-    assert embedded(tiny_model)[0].image_provider == "CUDA"
+    assert embedded(tiny_model)[0].image.provider == "CUDA"
 
 
 def test_without_an_accelerator_it_is_the_cpu_and_nothing_is_compared(machine, tiny_model, monkeypatch):
     machine("Azure")
-    monkeypatch.setattr(provider, "fixed_pictures", lambda count: pytest.fail("compared with what?"))
-    assert embedded(tiny_model)[0].image_provider == "CPU"
+    monkeypatch.setattr(provider, "sample_pictures", lambda count: pytest.fail("compared with what?"))
+    assert embedded(tiny_model)[0].image.provider == "CPU"
 
 
 class Straying(FakeSession):
@@ -111,18 +111,20 @@ class Failing(FakeSession):
 @pytest.mark.parametrize(
     ("session", "sentence"),
     [
-        (Straying, r"expected the CPU's vectors, cosine 0\.999 or more, found 0\.9\d"),
+        (Straying, r"expected a cosine of 0\.999 or more .*, got 0\.9\d"),
         (NotANumber, "it failed: the model finds nothing"),
         (NotStarting, "could not start it; its libraries may be missing"),
         (Refusing, "it failed: .*no driver"),
         (Failing, "it failed: .*out of device memory"),
     ],
 )
-def test_one_that_does_not_is_left_with_a_sentence(session, sentence, machine, slow_cpu, tiny_model, caplog):
+def test_an_accelerator_that_fails_is_not_used_with_a_warning(
+    session, sentence, machine, slow_cpu, tiny_model, caplog
+):
     plain = embedded(tiny_model)[1]
     machine("CUDA", session=session)
     encoder, vectors = embedded(tiny_model)
-    assert encoder.image_provider == "CPU"
+    assert encoder.image.provider == "CPU"
     np.testing.assert_array_equal(vectors, plain)
     (message,) = caplog.messages
     assert message.startswith("CUDA is not used for pictures, the CPU is: ")
@@ -130,26 +132,26 @@ def test_one_that_does_not_is_left_with_a_sentence(session, sentence, machine, s
     assert re.search(sentence, message)
 
 
-def test_a_slower_one_is_left(machine, tiny_model, caplog, monkeypatch):
+def test_a_slower_accelerator_is_not_used(machine, tiny_model, caplog, monkeypatch):
     machine("CoreML")
-    monkeypatch.setattr(provider, "_seconds", lambda side: 1.0 if side.tower.provider == "CPU" else 2.0)
-    assert embedded(tiny_model)[0].image_provider == "CPU"
+    monkeypatch.setattr(provider, "_seconds", lambda tower: 1.0 if tower.session.provider == "CPU" else 2.0)
+    assert embedded(tiny_model)[0].image.provider == "CPU"
     assert caplog.messages[0].endswith("it is slower here, 2000 ms for 8 pictures against 1000")
 
 
-def test_a_tower_that_nothing_can_run_is_an_error(machine):
+def test_a_tower_that_the_cpu_cannot_run_is_an_error(machine):
     machine("CUDA")
 
-    def load(name) -> ImageEncoder:
+    def load(name) -> ImageTower:
         raise ModelError("damaged")
 
     with pytest.raises(ModelError, match="damaged"):
         choose_provider(load)
 
 
-def test_one_run_at_a_time_where_that_is_asked_for(machine, slow_cpu, tiny_model):
+def test_runs_on_directml_are_serialized(machine, slow_cpu, tiny_model):
     machine("Dml")
     encoder, _ = embedded(tiny_model)
-    tower = encoder._image.tower
+    tower = encoder.image.tower.session
     with tower._turn:
         assert not tower._turn.acquire(blocking=False)

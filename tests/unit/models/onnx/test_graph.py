@@ -55,7 +55,7 @@ def test_axes_may_be_written_packed(tmp_path, axes, half):
     assert Graph.read(tmp_path / "model.onnx").half is half
 
 
-def test_weights_outside_are_named(tmp_path):
+def test_external_weights_are_listed(tmp_path):
     outside = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 100}
     save(text_model(), tmp_path / "model.onnx", **outside)
     assert Graph.read(tmp_path / "model.onnx").external == ("weights.bin",)
@@ -71,7 +71,7 @@ def test_every_cut_of_a_file_is_refused_or_harmless(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 40, b"\x3b", b"hello world", b"\x08\x07"])
-def test_what_is_no_graph(tmp_path, content):
+def test_other_files_are_not_graphs(tmp_path, content):
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
     with pytest.raises(ModelError, match=f"not a graph in the ONNX format: .*; {RENEW}"):
@@ -84,7 +84,7 @@ def test_what_is_no_graph(tmp_path, content):
 def test_pickles_are_refused(tmp_path, start):
     path = tmp_path / "model.onnx"
     path.write_bytes(start + bytes(100))
-    with pytest.raises(ModelError, match="is a pickle, which can run any program"):
+    with pytest.raises(ModelError, match="a pickle that runs arbitrary code"):
         Graph.read(path)
 
 

@@ -32,7 +32,7 @@ def test_a_process_with_threads_in_a_model_ends_in_order():
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_close_waits_for_calls_under_way_and_admits_no_more():
+def test_close_waits_for_running_calls_and_blocks_new_ones():
     calls = NativeCalls()
     entered, leave, second = threading.Event(), threading.Event(), threading.Event()
 

@@ -30,5 +30,5 @@ def test_half_of_the_texts_are_about_everyday_words():
 
 
 def test_few_words_give_few_texts():
-    few = generate_queries(10**6, words=Words(("owl",), ()))
-    assert 1000 < len(few) < 10**6
+    texts = generate_queries(10**6, words=Words(("owl",), ()))
+    assert 1000 < len(texts) < 10**6

@@ -15,14 +15,14 @@ def tokenizer(tmp_path):
     return clip_tokenizer(tmp_path / "bpe.txt.gz"), ids
 
 
-def test_words_between_marks(tokenizer):
+def test_text_is_encoded_between_special_tokens(tokenizer):
     clip, ids = tokenizer
     assert clip.encode("photo dog").ids == [ids[START], ids["photo"], ids["dog"], ids[END]]
     assert clip.encode("  Photo\n\nDOG ").ids == clip.encode("photo dog").ids
     assert clip.encode("").ids == [ids[START], ids[END]]
 
 
-def test_letters_are_numbered_as_in_clip(tokenizer):
+def test_byte_characters_have_the_ids_of_clip(tokenizer):
     clip, _ = tokenizer
     # "!" is 0, "a" 64, "a" at the end of a word 320, as in the published vocabulary
     assert clip.encode("a").ids[1:-1] == [320]
@@ -40,7 +40,7 @@ def test_letters_are_numbered_as_in_clip(tokenizer):
         ("🐶", ["ð", "Ł", "Ĳ", "¶</w>"]),
     ],
 )
-def test_how_words_are_split(tokenizer, text, pieces):
+def test_pre_tokenization_of_words(tokenizer, text, pieces):
     clip, _ = tokenizer
     found = clip.encode(text).tokens[1:-1]
     assert found == pieces

@@ -40,14 +40,14 @@ def test_bias_and_activation(tmp_path):
     ("change", "message"),
     [
         ({"pooling": MEAN | {"pooling_mode_max_tokens": True}}, "pooling by mean or by the first"),
-        ({"pooling": {}}, "found neither"),
+        ({"pooling": {}}, "got neither"),
         ({"activation": "torch.nn.ReLU"}, "one of Identity, Tanh"),
         ({"tensors": {"weight": WEIGHT}}, r"matrix linear\.weight"),
         ({"tensors": {"linear.weight": WEIGHT[0]}}, r"matrix linear\.weight"),
         ({"tensors": {"linear.weight": WEIGHT, "linear.bias": np.ones(3)}}, "2 numbers as linear.bias"),
     ],
 )
-def test_what_is_not_known_is_refused(tmp_path, change, message):
+def test_unsupported_settings_are_rejected(tmp_path, change, message):
     with pytest.raises(ModelError, match=message):
         write(tmp_path, **change)
 

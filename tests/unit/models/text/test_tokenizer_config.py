@@ -25,12 +25,12 @@ from snapseek.models.text.tokenizer_config import TokenizerConfig
         ({"text_cfg": [], "text_config": 3}, {}, 77, "none"),
     ],
 )
-def test_what_configurations_say(config, lengths, length, clean):
+def test_context_length_and_cleaning_of_each_config_dialect(config, lengths, length, clean):
     assert TokenizerConfig.of(config, lengths) == TokenizerConfig(length, clean)
 
 
 @pytest.mark.parametrize("length", [0, 1, 1e30, 9_000, "77", True])
-def test_a_length_of_no_use(length):
+def test_invalid_context_length_is_rejected(length):
     with pytest.raises(ModelError, match="between 2 and 8192"):
         TokenizerConfig.of({"text_config": {"max_position_embeddings": length}}, {})
 

@@ -4,14 +4,14 @@ import pyarrow as pa
 import pytest
 
 from snapseek.library.records.arrow_file import SCHEMA
-from snapseek.sources.fields.custom_columns import MEASURED, TOLD, CustomColumns
+from snapseek.sources.fields.custom_columns import BUILT_IN, METADATA_COLUMNS, CustomColumns
 
 
 def seen(*values):
     own = CustomColumns("url")
     rows = [{"url": "http://a", "x": value} for value in values]
     for row in rows:
-        own.see(row)
+        own.observe(row)
     names = own.schema().names
     return (own.schema().field("x").type if names else None), [own.values(row).get("x") for row in rows]
 
@@ -38,15 +38,15 @@ def seen(*values):
         (["", None], None, [None, None]),
     ],
 )
-def test_a_column_is_what_all_its_values_are(values, kind, expected):
+def test_the_type_of_a_column_is_inferred_from_all_values(values, kind, expected):
     assert seen(*values) == (kind, expected)
 
 
-def test_columns_that_every_record_has():
-    assert set(SCHEMA.names) == MEASURED | TOLD
+def test_built_in_columns_get_a_trailing_underscore():
+    assert set(SCHEMA.names) == BUILT_IN | METADATA_COLUMNS
     own = CustomColumns("url")
     row = {"url": "u", "width": "5", "width_": "6", "caption": "c", "tags": "t", "": "x", "size": "7"}
-    own.see(row)
+    own.observe(row)
     assert own.values(row) == {"width__": 5, "width_": 6, "size": 7}
     assert own.schema().names == ["width__", "width_", "size"]
 
@@ -64,6 +64,6 @@ def test_types_that_are_declared_stay():
 
 def test_columns_without_end():
     own = CustomColumns()
-    own.see({f"c{number}": 1 for number in range(5000)})
+    own.observe({f"c{number}": 1 for number in range(5000)})
     assert len(own.schema()) == 1000
     assert len(own.values({f"c{number}": 1 for number in range(5000)})) == 1000

@@ -12,7 +12,7 @@ from snapseek.sources.fields.sidecar import MAX_SIDECAR_BYTES
 from tests.unit.metadata.test_xmp import EXPECTED, block
 
 
-def beside(tmp_path, picture="cat.jpg", **files):
+def write_sidecar(tmp_path, picture="cat.jpg", **files):
     for name, content in files.items():
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         (tmp_path / name).write_bytes(data)
@@ -22,13 +22,13 @@ def beside(tmp_path, picture="cat.jpg", **files):
 @pytest.mark.parametrize("name", ["cat.txt", "cat.jpg.txt"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_caption_as_text(tmp_path, name, encoding):
-    found = beside(tmp_path, **{name: "Ein Kätzchen\n auf Gras\n".encode(encoding)})
+    found = write_sidecar(tmp_path, **{name: "Ein Kätzchen\n auf Gras\n".encode(encoding)})
     assert found.metadata == ImageMetadata(caption="Ein Kätzchen auf Gras")
     assert found.notes == ()
 
 
 def test_what_img2dataset_writes(tmp_path):
-    told = {
+    sidecar = {
         "caption": "a cat",
         "url": "https://example.org/cat.jpg",
         "key": "000000001",
@@ -39,7 +39,7 @@ def test_what_img2dataset_writes(tmp_path):
         "exif": "{}",
         "md5": "x",
     }
-    assert beside(tmp_path, **{"cat.json": told}).metadata == ImageMetadata(caption="a cat")
+    assert write_sidecar(tmp_path, **{"cat.json": sidecar}).metadata == ImageMetadata(caption="a cat")
 
 
 TAKEOUT = {
@@ -66,7 +66,7 @@ TAKEOUT = {
     ],
 )
 def test_what_google_takeout_writes(tmp_path, picture, sidecar):
-    found = beside(tmp_path, picture, **{sidecar: TAKEOUT | {"title": picture}})
+    found = write_sidecar(tmp_path, picture, **{sidecar: TAKEOUT | {"title": picture}})
     assert found.metadata == ImageMetadata(
         taken=datetime(2020, 5, 1, 7, 30, tzinfo=UTC),
         latitude=48.5,
@@ -76,15 +76,15 @@ def test_what_google_takeout_writes(tmp_path, picture, sidecar):
     )
 
 
-def test_a_place_that_takeout_does_not_know(tmp_path):
+def test_an_unknown_location_of_takeout(tmp_path):
     nowhere = {"latitude": 0.0, "longitude": 0.0}
-    told = TAKEOUT | {"geoData": nowhere, "geoDataExif": {"latitude": 1, "longitude": "2"}}
-    found = beside(tmp_path, **{"cat.json": told}).metadata
+    sidecar = TAKEOUT | {"geoData": nowhere, "geoDataExif": {"latitude": 1, "longitude": "2"}}
+    found = write_sidecar(tmp_path, **{"cat.json": sidecar}).metadata
     assert (found.latitude, found.longitude) == (1, 2)
 
 
-def test_json_of_ones_own(tmp_path):
-    told = {
+def test_json_with_common_field_names(tmp_path):
+    sidecar = {
         "title": "Tom",
         "alt": "a cat",
         "tags": "grass, cat",
@@ -93,7 +93,7 @@ def test_json_of_ones_own(tmp_path):
         "lat": 1,
         "lng": 2,
     }
-    assert beside(tmp_path, **{"cat.json": told}).metadata == ImageMetadata(
+    assert write_sidecar(tmp_path, **{"cat.json": sidecar}).metadata == ImageMetadata(
         taken=datetime(2020, 5, 1, tzinfo=UTC),
         latitude=1,
         longitude=2,
@@ -105,12 +105,12 @@ def test_json_of_ones_own(tmp_path):
 
 @pytest.mark.parametrize("name", ["cat.xmp", "cat.jpg.xmp"])
 def test_xmp(tmp_path, name):
-    assert beside(tmp_path, **{name: block()}).metadata == EXPECTED
+    assert write_sidecar(tmp_path, **{name: block()}).metadata == EXPECTED
 
 
 def test_a_text_counts_before_json_and_json_before_xmp(tmp_path):
     files = {"cat.txt": b"text", "cat.json": {"caption": "json", "title": "json"}, "cat.xmp": block()}
-    found = beside(tmp_path, **files).metadata
+    found = write_sidecar(tmp_path, **files).metadata
     assert (found.caption, found.title, found.camera) == ("text", "json", "Canon EOS R")
 
 
@@ -124,12 +124,12 @@ BROKEN = {
 }
 
 
-def test_a_broken_sidecar_is_a_note(tmp_path):
-    found = beside(tmp_path, **{name: data for name, (data, _) in BROKEN.items()})
+def test_a_damaged_sidecar_becomes_a_note(tmp_path):
+    found = write_sidecar(tmp_path, **{name: data for name, (data, _) in BROKEN.items()})
     assert found.metadata == ImageMetadata()
     assert len(found.notes) == len(BROKEN)
     for note, (name, (_, reason)) in zip(found.notes, BROKEN.items(), strict=True):
-        assert note.startswith(f"{name} was left out: ")
+        assert note.startswith(f"{name} was skipped: ")
         assert reason in note
 
 
@@ -146,18 +146,18 @@ def test_values_of_any_kind(tmp_path, value):
         "longitude",
         "date",
     ]
-    told = dict.fromkeys(names, value)
-    (tmp_path / "cat.json").write_text(json.dumps(told))
+    sidecar = dict.fromkeys(names, value)
+    (tmp_path / "cat.json").write_text(json.dumps(sidecar))
     assert read_sidecars(tmp_path / "cat.jpg").notes == ()
 
 
-def test_what_is_no_file_is_not_opened(tmp_path):
+def test_other_than_regular_files_are_not_opened(tmp_path):
     os.mkfifo(tmp_path / "cat.txt")
     (tmp_path / "cat.json").mkdir()
     (tmp_path / "cat.xmp").symlink_to(tmp_path / "cat.xmp")
     found = read_sidecars(tmp_path / "cat.jpg")
     assert found.metadata == ImageMetadata()
-    assert [note.partition(":")[0] for note in found.notes] == ["cat.xmp was left out"]
+    assert [note.partition(":")[0] for note in found.notes] == ["cat.xmp was skipped"]
 
 
 def test_the_record_has_it_all(tmp_path, encoder):

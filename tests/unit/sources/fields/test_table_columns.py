@@ -19,7 +19,7 @@ def test_usual_names_are_found_in_any_case():
     assert (found["width"], found["height"], found["width_"]) == ([9], [4], [3])
 
 
-def test_what_is_missing_has_a_value():
+def test_missing_values_have_defaults():
     assert records(key=["a"]) == {
         "uri": [""],
         "width": [0],
@@ -31,7 +31,7 @@ def test_what_is_missing_has_a_value():
     }
 
 
-def test_what_is_senseless_is_left_out():
+def test_invalid_values_are_replaced():
     found = records(
         width=[-1.0, float("nan"), None, 1e12, 7.9],
         color=["#ABCDEF", "red", None, "#12345", "#123456;x"],
@@ -42,7 +42,7 @@ def test_what_is_senseless_is_left_out():
     assert found["preview"] == [WEBP, b"", b"", b"", b""]
 
 
-def test_a_column_of_another_type_is_the_users_own():
+def test_a_column_of_another_type_becomes_custom():
     found = records(url=[1], caption=[[1.5]])
     assert (found["uri"], found["url"], found["caption"], found["caption_"]) == ([""], [1], [None], [[1.5]])
 
@@ -58,10 +58,10 @@ def test_pictures_of_a_folder_are_at_their_paths():
     assert (both["uri"], both["image_path"]) == (["https://a.example/1"], ["00001"])
 
 
-def test_a_table_without_places_is_told():
-    assert TableColumns.of(pa.schema([("url", pa.string())])).absence is None
-    told = TableColumns.of(pa.schema([("key", pa.string())])).absence
-    assert told == (
+def test_a_table_without_addresses_has_a_note():
+    assert TableColumns.of(pa.schema([("url", pa.string())])).missing_uri_note is None
+    note = TableColumns.of(pa.schema([("key", pa.string())])).missing_uri_note
+    assert note == (
         "expected a column of addresses, such as url, uri, image_url, img_url, image_path, "
-        "found key (string): the pictures can be found, and not be shown"
+        "got key (string): search works, but the pictures cannot be shown"
     )

@@ -1,4 +1,4 @@
-"""snapseek.sources.http.prefetch: many pictures at once for one who takes them in turn."""
+"""snapseek.sources.http.prefetch: many downloads at a time, results one by one."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ import pytest
 from snapseek.sources import FetchLimits, Picture
 from snapseek.sources.http import prefetch as module
 from snapseek.sources.http.fetch import Fetcher
-from snapseek.sources.http.prefetch import fetched
+from snapseek.sources.http.prefetch import fetch_all
 from tests.support.loopback import Loopback, answer, silent
 
 HERE = FetchLimits(allow_private=True, pause_s=0.01, connections=4)
@@ -26,56 +26,56 @@ def wanted(web, numbers=range(100)):
 
 
 def test_each_comes_once_with_its_own_bytes(web):
-    found = list(fetched(wanted(web), HERE))
+    found = list(fetch_all(wanted(web), HERE))
     assert sorted(int(one.within) for one in found) == list(range(100))
     assert all(one.data == bytes([int(one.within)]) * 1000 for one in found)
 
 
-def test_a_slow_one_holds_up_nobody(web):
-    """It answers when the others have."""
+def test_a_slow_picture_does_not_delay_others(web):
+    """Respond after the other pictures."""
 
-    async def after_others(writer, asked):
+    async def after_others(writer, request):
         while web.request_counts.total() < 90:
             await asyncio.sleep(0.01)
-        await answer(body=b"late")(writer, asked)
+        await answer(body=b"late")(writer, request)
 
     web.routes["0"] = after_others
-    found = [one.within for one in fetched(wanted(web), HERE)]
+    found = [one.within for one in fetch_all(wanted(web), HERE)]
     assert len(found) == 100
     assert found.index("0") > 50
 
 
-def test_what_has_a_problem_or_no_address_passes(web):
+def test_pictures_with_a_problem_or_without_address_pass_through(web):
     others = [Picture(Path("/list"), "a", problem="broken"), Picture(Path("/list"), "b")]
-    found = {one.within: one for one in fetched([others[0], *wanted(web, [1]), others[1]], HERE)}
+    found = {one.within: one for one in fetch_all([others[0], *wanted(web, [1]), others[1]], HERE)}
     assert (found["a"], found["b"]) == (others[0], others[1])
     assert found["1"].data == b"\1" * 1000
 
 
-def test_no_more_is_begun_than_there_is_room_for(web, monkeypatch):
+def test_downloads_are_bounded_by_waiting_bytes(web, monkeypatch):
     monkeypatch.setattr(module, "_MAX_WAITING_BYTES", 500)
     taken = []
 
-    def asked():
+    def pictures():
         for picture in wanted(web):
             taken.append(picture)
             yield picture
 
-    arriving = fetched(asked(), HERE)
+    arriving = fetch_all(pictures(), HERE)
     next(arriving)
-    assert len(taken) <= module._AHEAD * HERE.connections
+    assert len(taken) <= module._PREFETCH_PER_CONNECTION * HERE.connections
     assert len(list(arriving)) == 99
 
 
-def test_leaving_early_leaves_nothing_behind(web):
+def test_closing_early_stops_the_thread(web):
     web.routes["5"] = silent
-    arriving = fetched(wanted(web), HERE)
+    arriving = fetch_all(wanted(web), HERE)
     next(arriving)
     arriving.close()
     assert "fetch" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_what_nobody_expected_is_told_of_one_picture(web, monkeypatch):
+def test_an_unexpected_error_affects_one_picture(web, monkeypatch):
     get = Fetcher.get
 
     async def odd(self, url):
@@ -84,6 +84,6 @@ def test_what_nobody_expected_is_told_of_one_picture(web, monkeypatch):
         return await get(self, url)
 
     monkeypatch.setattr(Fetcher, "get", odd)
-    found = {one.within: one for one in fetched(wanted(web), HERE)}
+    found = {one.within: one for one in fetch_all(wanted(web), HERE)}
     assert found["7"].problem == "the picture cannot be fetched: odd"
     assert sum(one.data is not None for one in found.values()) == 99

@@ -21,24 +21,24 @@ NOT_PUBLIC, PUBLIC = LOCAL_TEXT.split(), PUBLIC_TEXT.split()
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
-def test_what_only_this_network_reaches(address):
+def test_addresses_that_are_not_public(address):
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_what_anybody_reaches(address):
+def test_public_addresses(address):
     assert is_public(address)
 
 
 @pytest.mark.parametrize(
     "text", ["", "localhost", "127.1", "0x7f000001", "1.2.3.4.5", "example.org", "1.1.1.1/8"]
 )
-def test_what_is_no_address(text):
+def test_other_texts_are_not_addresses(text):
     assert not is_public(text)
 
 
 @pytest.mark.parametrize(
-    ("url", "asked"),
+    ("url", "checked"),
     [
         ("http://example.org", "http://example.org/"),
         (" https://EXAMPLE.org:8080/a b?q=ü#part ", "https://example.org:8080/a%20b?q=%C3%BC"),
@@ -49,8 +49,8 @@ def test_what_is_no_address(text):
         ("http://example.org/\ud800", "http://example.org/%3F"),
     ],
 )
-def test_a_url_as_it_is_asked(url, asked):
-    assert checked_url(url) == asked
+def test_a_url_is_escaped_and_stripped_of_credentials(url, checked):
+    assert checked_url(url) == checked
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_url_as_it_is_asked(url, asked):
         "http://x/" + "a" * 5000,
     ],
 )
-def test_what_is_no_url_to_ask(url):
-    with pytest.raises(InputError, match="expected a url") as caught:
+def test_an_unsupported_url_is_rejected(url):
+    with pytest.raises(InputError, match="expected a URL") as caught:
         checked_url(url)
     assert str(caught.value).isprintable()
 
@@ -95,6 +95,6 @@ def test_line_ends_do_not_reach_the_wire():
     assert "\n" not in checked_url("http://example.org/a\r\nHost: evil")
 
 
-def test_the_way_to_private_addresses_is_told():
-    with pytest.raises(InputError, match=r"only where that is allowed \(index --allow-private\)"):
+def test_the_error_names_the_option_for_private_addresses():
+    with pytest.raises(InputError, match=r"allow such addresses with index --allow-private"):
         checked_url("http://127.0.0.1/a.jpg", allow_private=False)

@@ -1,4 +1,4 @@
-"""One ONNX graph, its ports found by rank and dtype."""
+"""Run an ONNX graph. Its inputs are recognized by rank and dtype."""
 
 import contextlib
 import threading
@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from snapseek.errors import RENEW, ModelError
+from snapseek.errors import RENEW, ModelError, SnapseekError
 from snapseek.models.onnx.graph import Graph
 from snapseek.models.onnx.native_calls import NATIVE_CALLS
 from snapseek.models.onnx.subgraph import cut_tower
@@ -29,12 +29,12 @@ CPU = "CPU"
 _EXECUTION = "ExecutionProvider"
 _DIRECT_ML = "Dml"
 _HALF = "tensor(float16)"
-_HALF_REFUSED = "stores half-precision numbers (fp16), which the CPU cannot run; use the export without _fp16"
+_HALF_HINT = "use the export without _fp16"
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of a graph. An axis of `shape` is None where the graph leaves it open."""
+    """An input of a graph. A dynamic axis of `shape` is None."""
 
     name: str
     shape: tuple[int | None, ...]
@@ -42,43 +42,53 @@ class Port:
 
     @property
     def is_ids(self) -> bool:
-        """A table of integers, (batch, length): token ids, their mask or their types."""
+        """Whether it takes integers of shape (batch, length): token ids, their mask or their types."""
         return len(self.shape) == 2 and self.dtype in _IDS
 
     @property
     def is_pixels(self) -> bool:
-        """A batch of pictures."""
+        """Whether it takes pictures of rank 4."""
         return len(self.shape) == 4 and self.dtype in _PIXELS
 
 
-class Tower:
-    """A loaded graph. Safe to call from many threads."""
+class OnnxSession:
+    """A loaded ONNX graph. Thread-safe.
+
+    Parameters
+    ----------
+    graph
+        Path of the ONNX file.
+    threads
+        Number of threads of one run.
+    only
+        Outputs to keep. Only the part of the graph that they need is loaded; at least one must exist.
+    provider
+        Execution provider, such as `CPU` or `CUDA`. Operators that it does not support run on the CPU.
+
+    Raises
+    ------
+    ModelError
+        If the graph cannot be loaded.
+    """
 
     def __init__(
         self, graph: Path, *, threads: int = 1, only: Sequence[str] = (), provider: str = CPU
     ) -> None:
-        """Load `graph` with `threads` threads. Raises ModelError when it cannot be loaded.
-
-        `provider` is what ONNX Runtime calls an execution provider, such as `CPU` or `CUDA`; what it cannot
-        run falls to the CPU.
-
-        With `only`, just the part that these outputs need is loaded; at least one of them must be there.
-        """
         self.path = graph
         self.graph = Graph.read(graph)
         if self.graph.half:
-            raise ModelError(f"{graph} {_HALF_REFUSED}")
+            raise ModelError(f"{graph} has float16 weights, which the CPU cannot run", hint=_HALF_HINT)
         if only and not set(only) & set(self.graph.outputs):
-            raise ModelError(no_output(graph, only, self.graph.outputs))
+            raise no_output(graph, only, self.graph.outputs)
         self._session = _open_session(graph, threads, only, provider)
         self.inputs = tuple(_port(node, graph) for node in self._session.get_inputs())
         self.outputs = tuple(node.name for node in self._session.get_outputs())
         self.provider: str = self._session.get_providers()[0].removesuffix(_EXECUTION)
-        # DirectML alone of all providers forbids two runs of a session at a time.
+        # DirectML is the only provider that forbids concurrent runs of one session.
         self._turn = threading.Lock() if self.provider == _DIRECT_ML else contextlib.nullcontext()
 
     def ids_port(self) -> Port:
-        """The input for token ids. Raises ModelError when there is none."""
+        """Return the input for token ids. Raises ModelError if there is none."""
         return self._port(
             [
                 port
@@ -89,32 +99,33 @@ class Tower:
         )
 
     def mask_port(self) -> Port | None:
-        """The attention mask, where the graph wants one."""
+        """Return the input for the attention mask, None if there is none."""
         return next((port for port in self.inputs if port.is_ids and "mask" in port.name), None)
 
     def pixels_port(self) -> Port:
-        """The input for pictures. Raises ModelError when there is none."""
+        """Return the input for pictures. Raises ModelError if there is none."""
         return self._port([port for port in self.inputs if port.is_pixels], "pictures of rank 4")
 
     def _port(self, found: list[Port], what: str) -> Port:
         if not found:
-            raise ModelError(f"expected an input for {what} in {self.path}, found {_names(self.inputs)}")
+            raise ModelError(expected=f"an input for {what} in {self.path}", got=f"{_names(self.inputs)}")
         return found[0]
 
     def run(self, feeds: dict[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
-        """The graph's answers as they are, one an output. Raises ModelError when the run fails.
+        """Run the graph, and return its outputs as float32.
 
-        Ids of a kind that is not fed, such as token types, are zeros.
+        Inputs of integers that are not fed, such as token types, are zeros. Raises ModelError if the run
+        fails.
         """
         ids = next((value for value in feeds.values() if value.ndim == 2), None)
         if ids is not None:
-            spare = (port for port in self.inputs if port.is_ids and port.name not in feeds)
-            feeds = feeds | {port.name: np.zeros(ids.shape, port.dtype) for port in spare}
+            unfed = (port for port in self.inputs if port.is_ids and port.name not in feeds)
+            feeds = feeds | {port.name: np.zeros(ids.shape, port.dtype) for port in unfed}
         try:
             with NATIVE_CALLS, self._turn:
                 answers = self._session.run(list(outputs), feeds)
-        except Exception as error:  # ONNX Runtime raises a class of its own for each status
-            raise ModelError(f"{self.path} could not be run: {error}") from error
+        except Exception as error:  # ONNX Runtime has an exception class for each status
+            raise ModelError(f"{self.path} cannot be run: {error}") from error
         return [np.asarray(answer, np.float32) for answer in answers]
 
 
@@ -123,8 +134,8 @@ def _open_session(graph: Path, threads: int, only: Sequence[str], provider: str)
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.enable_mem_pattern = provider != _DIRECT_ML  # which does not allow it
-    # Spinning saves microseconds a call and burns a core between calls; pictures are decoded on that core.
+    options.enable_mem_pattern = provider != _DIRECT_ML  # not supported
+    # Spinning saves microseconds per run, and occupies a core between runs that decodes pictures.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     model: str | bytes = str(graph)
     if only:
@@ -143,17 +154,28 @@ def _with_cpu(provider: str) -> list[str]:
 
 def _port(node: ort.NodeArg, graph: Path) -> Port:
     if node.type == _HALF:
-        raise ModelError(f"{graph} {_HALF_REFUSED}")
+        raise ModelError(f"{graph} has float16 weights, which the CPU cannot run", hint=_HALF_HINT)
     if node.type not in _DTYPES:
         raise ModelError(f"input {node.name} of {graph} is a {node.type}; known are {', '.join(_DTYPES)}")
     shape = tuple(axis if isinstance(axis, int) else None for axis in node.shape)
     return Port(node.name, shape, _DTYPES[node.type])
 
 
-def no_output(graph: Path, known: Sequence[str], found: Sequence[str]) -> str:
-    """The sentence for a graph without an output of a known name."""
-    expected = f"expected one of the outputs {', '.join(known)} in {graph}"
-    return f"{expected}, found {', '.join(found)}; use an export that has one"
+def no_output(graph: Path, known: Sequence[str], found: Sequence[str]) -> ModelError:
+    """Return the error for a graph without an output of a known name."""
+    return ModelError(
+        expected=f"one of the outputs {', '.join(known)} in {graph}",
+        got=", ".join(found),
+        hint="use an export that has one",
+    )
+
+
+def normalize_rows(vectors: NDArray[np.float32], error: SnapseekError) -> NDArray[np.float32]:
+    """Scale the rows of an (n, dim) array to length 1; raise `error` if one is zero or not finite."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(norms).all() or not norms.all():
+        raise error
+    return np.asarray(vectors / norms, np.float32)
 
 
 def _names(ports: tuple[Port, ...]) -> str:

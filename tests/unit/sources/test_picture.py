@@ -1,6 +1,6 @@
 import hashlib
 
-from snapseek.sources.hashing import content_hash
+from snapseek.sources.picture import content_hash
 
 
 def test_the_hash_is_of_the_content_alone(tmp_path):
