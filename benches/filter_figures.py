@@ -55,9 +55,9 @@ def main() -> None:
     everything = Selection(snapshot._shards.parts, None)
     query_rows = iter(queries)
     for query in queries:  # so that no filter pays for the first look into the files
-        snapshot._shards.search(query[None], K, matching=everything)
+        snapshot._shards.search(query[None], K, selection=everything)
     plain = _times(
-        lambda: snapshot._shards.search(next(query_rows)[None], K, matching=everything), len(queries)
+        lambda: snapshot._shards.search(next(query_rows)[None], K, selection=everything), len(queries)
     )
     print(f"without a filter: p50, p95 {_pair(plain)} ms")
     print("| filter | matching | first p50, p95 ms | filter + bitmap ms | again p50, p95 ms | recall@10 |")
@@ -101,13 +101,13 @@ def _row(snapshot: Snapshot, text: str, queries: np.ndarray) -> str:
         start = time.perf_counter()
         matching = _matching(snapshot, text)
         alone.append(1000 * (time.perf_counter() - start))
-        found = snapshot._shards.search(query[None], K, matching=matching)
+        found = snapshot._shards.search(query[None], K, selection=matching)
         first.append(1000 * (time.perf_counter() - start))
     for query in queries:
         start = time.perf_counter()
-        found = snapshot._shards.search(query[None], K, matching=matching)
+        found = snapshot._shards.search(query[None], K, selection=matching)
         again.append(1000 * (time.perf_counter() - start))
-        best = snapshot._shards.search(query[None], 10, exact=True, matching=matching)
+        best = snapshot._shards.search(query[None], 10, exact=True, selection=matching)
         recalls.append(len(_rows(found, 10) & _rows(best, 10)) / max(1, len(best.rows)))
     return (
         f"| `{text}` | {len(matching)} | {_pair(first)} | {statistics.median(alone):.1f} | {_pair(again)} "

@@ -57,14 +57,14 @@ def test_work_of_a_disconnected_client_stops():
 
 def test_a_filter_stops_between_its_conditions(library: Library, monkeypatch: pytest.MonkeyPatch):
     seen = 0
-    rows_of = selection.rows_of
+    mask_of = selection.mask_of
 
     def counted(*arguments: Any) -> Any:
         nonlocal seen
         seen += 1
-        return rows_of(*arguments)
+        return mask_of(*arguments)
 
-    monkeypatch.setattr(selection, "rows_of", counted)
+    monkeypatch.setattr(selection, "mask_of", counted)
     where = {"any": [{"id": number} for number in range(200)]}
     with cancelled_when(lambda: seen > 50), pytest.raises(OperationCancelledError):
         library.browse(5, where=where)
