@@ -23,7 +23,7 @@ def app(tmp_path: Path) -> Starlette:
     [
         ("unknown+words", 400, "the model knows no word in 'unknown words'; try other words"),
         ("other+model", 409, "the library was made by another model"),
-        ("damage", 500, "shards/0.snap is damaged; index the folder anew"),
+        ("damage", 500, "shards/0.snap is damaged; index the folder again"),
         ("defect", 500, "something failed inside the server; its log has the details"),
     ],
 )
