@@ -20,6 +20,7 @@ from snapseek.atomic_file import first_bytes, publish_new, remove_created
 from snapseek.errors import FormatError, StorageError
 from snapseek.library.storage.fsync import sync_directory
 from snapseek.library.storage.owned_files import OwnedDirectory
+from snapseek.library.storage.write_ahead_log import is_log_of, page_size_of
 
 _HEADER = b"SQLite format 3\0"
 _HEADER_BYTES = 100
@@ -38,9 +39,10 @@ def create_database(path: Path, statements: Sequence[str], application_id: int) 
     """Let a database with the tables of `statements` appear at `path`, in write-ahead mode.
 
     It appears whole or not at all, and in the place of nothing. Raises OSError when the disk refuses,
-    FileExistsError among them.
+    FileExistsError among them, and StorageError where another file has a name that SQLite would use.
     """
     image = _image(statements, application_id)
+    _check_side_files(path, image, {application_id}, writing=True)
     _remove_drafts(path, image)
     if not _publish_unnamed(path, image):
         _publish_named(path, image)
@@ -146,7 +148,7 @@ def prove_ours(path: Path, application_id: int, is_ours: IsOurs, *, writing: boo
         raise _not_ours(path, f"it is a database of another program, with the application id {found:#x}")
     if found == 0:
         _prove_tables(path, is_ours)
-    _check_side_files(path, writing=writing)
+    _check_side_files(path, header, {found, application_id}, writing=writing)
 
 
 def _prove_tables(path: Path, is_ours: IsOurs) -> None:
@@ -188,7 +190,7 @@ def _check_plain(path: Path) -> None:
     )
 
 
-def _check_side_files(path: Path, *, writing: bool) -> None:
+def _check_side_files(path: Path, header: bytes, application_ids: set[int], *, writing: bool) -> None:
     """SQLite writes into what has these names, and removes it: let it be nothing but its own."""
     log, shared, journal = (path.with_name(f"{path.name}-{suffix}") for suffix in ("wal", "shm", "journal"))
     _check_plain(shared)
@@ -196,6 +198,8 @@ def _check_side_files(path: Path, *, writing: bool) -> None:
     if any(beginning) and beginning != _SHM_VERSION:
         raise _foreign_side_file(shared)
     _check_plain(log)
+    if writing and not is_log_of(log, page_size_of(header), application_ids):
+        raise _foreign_side_file(log)
     if writing and os.path.lexists(journal):
         raise _foreign_side_file(journal)
 

@@ -15,6 +15,7 @@ from snapseek.errors import FormatError, InputError, LibraryNotFoundError, Snaps
 from snapseek.library import Library, repair, verify
 from snapseek.library.columns.column_file import write_arrays
 from snapseek.library.storage.database import Database
+from snapseek.library.storage.preview_queue import PreviewQueue
 from snapseek.models import Encoder
 from snapseek.models.hub import probe_cache
 from snapseek.models.hub.manifest import Manifest
@@ -169,6 +170,27 @@ def test_no_file_with_a_second_name_is_written(place, tmp_path, encoder, name, h
         Library.open(place, encoder=encoder).remove(1)
     assert user.read_bytes() == before
     assert path.samefile(user)
+
+
+@pytest.mark.parametrize("name", ["library.db-wal", "previews.db-wal"])
+@pytest.mark.parametrize("content", ["text", "log of another database"])
+def test_a_foreign_file_with_the_name_of_a_log_stays(place, tmp_path, encoder, name, content):
+    # SQLite would replay the one into our database, and overwrite the other.
+    foreign = tmp_path / "foreign.db"
+    with closing(sqlite3.connect(foreign, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE notes (text)")
+        log = foreign.with_name("foreign.db-wal").read_bytes()
+    for suffix in ("-wal", "-shm"):
+        (place / f"library.db{suffix}").unlink(missing_ok=True)
+    (place / name).write_bytes(log if content != "text" else b"my own notes\n" * 99)
+    before = files_of(place)
+    with pytest.raises(StorageError, match=rf"expected no {name} but that of SQLite"):
+        if name == "library.db-wal":
+            Library.build(images(tmp_path / "pictures"), place, encoder=encoder)
+        else:
+            PreviewQueue(place)
+    assert files_of(place) == before
 
 
 def test_a_broken_shard_that_others_wrote_over_is_left(place, encoder):
