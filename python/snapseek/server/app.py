@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from snapseek.server.auth import Access
+from snapseek.server.backpressure import Backpressure
 from snapseek.server.headers import REMOTE_PICTURE_HEADERS, SECURITY_HEADERS
 from snapseek.server.host_guard import LOOPBACK_HOSTS, HostGuard
 from snapseek.server.metrics import Measured, Metrics
@@ -52,6 +53,7 @@ def create_app(
     metrics = Metrics()
     headers = REMOTE_PICTURE_HEADERS if library.info().has_remote else SECURITY_HEADERS
     doors = [
+        Middleware(Backpressure, budget=service.budget),
         Middleware(Measured, metrics=metrics),
         Middleware(HostGuard, allowed_hosts=allowed_hosts, headers=headers),
         Middleware(OriginGuard, allowed_origins=allowed_origins),

@@ -185,11 +185,12 @@ def test_a_foreign_file_with_the_name_of_a_log_stays(place, tmp_path, encoder, n
         (place / f"library.db{suffix}").unlink(missing_ok=True)
     (place / name).write_bytes(log if content != "text" else b"my own notes\n" * 99)
     before = files_of(place)
+    pictures = images(tmp_path / "pictures")
+    writer = (
+        PreviewQueue if name == "previews.db-wal" else lambda at: Library.build(pictures, at, encoder=encoder)
+    )
     with pytest.raises(StorageError, match=rf"expected no {name} but that of SQLite"):
-        if name == "library.db-wal":
-            Library.build(images(tmp_path / "pictures"), place, encoder=encoder)
-        else:
-            PreviewQueue(place)
+        writer(place)
     assert files_of(place) == before
 
 
