@@ -78,6 +78,10 @@ class Reservation:
                 {"retry-after": str(_RETRY_AFTER_S)},
             )
 
+    def shrink(self, count: int) -> None:
+        """Free `count` of the bytes."""
+        self.resize(self._held - count)
+
     def resize(self, size: int) -> bool:
         """Hold exactly `size` bytes; False, and no change, where they do not fit."""
         if size > self._held and not self._budget._take(size - self._held, is_small=size <= SMALL_BYTES):
