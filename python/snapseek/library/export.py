@@ -13,6 +13,7 @@ csv such a text gets a ' in front, unless it is asked for as it is. Numbers are 
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,10 +24,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from snapseek.atomic_file import atomic_file
+from snapseek.atomic_file import atomic_file, is_replaceable
 from snapseek.errors import FormatError, InputError, StorageError
 from snapseek.library.records.arrow_file import Record, is_shown, plain_rows
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.storage import database, preview_queue
 from snapseek.library.storage.shards import RecordBlock
 
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
@@ -61,8 +63,8 @@ def export(
 
     `kind`: csv, json, jsonl, parquet or npy; without it the name of the file tells. A file appears when it is
     complete, in the place of what had its name. `keep_text` leaves texts in csv as they are: see above.
-    Raises InputError for another format, FormatError for values that the format does not have, StorageError
-    when the disk refuses.
+    Raises InputError for another format and for a file of the library itself, FormatError for values that the
+    format does not have, StorageError when the disk refuses or a folder, a device or a pipe has the name.
     """
     write = _FORMATS[kind_of(target, kind)]
     job = _Job(
@@ -74,6 +76,7 @@ def export(
     )
     try:
         if isinstance(target, str | Path):
+            _check_target(Path(target), snapshot.path)
             with _new_file(Path(target)) as stream:
                 write(job, stream)
         else:
@@ -202,6 +205,21 @@ _FORMATS: dict[str, Callable[[_Job, BinaryIO], None]] = {
     "npy": _write_npy,
 }
 KINDS = tuple(_FORMATS)
+
+
+def _check_target(path: Path, library: Path) -> None:
+    """Raise unless a file may appear at `path`, be it in the place of another one."""
+    parent, library = path.parent.resolve(), library.resolve()
+    own = (database.FILE_NAME, database.LOCK_NAME, database.SHARDS, preview_queue.FILE_NAME)
+    if parent.is_relative_to(library / database.SHARDS) or (parent == library and path.name.startswith(own)):
+        raise InputError(
+            f"expected a file that is not one of the library, found {path}; choose another place"
+        )
+    if os.path.lexists(path) and not is_replaceable(path):
+        raise StorageError(
+            f"cannot write {path}: expected a file or nothing there, found a folder, a device or a pipe; "
+            "name a file, or - for standard output"
+        )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ which is read in pieces and never copied whole. The score is the inner product: 
 
 import os
 import re
+import stat
 import struct
 import tempfile
 import weakref
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from snapseek._core import Filter, Index, Shard, build_flat, build_index
+from snapseek.atomic_file import first_bytes
 from snapseek.errors import (
     ArrayError,
     InputError,
@@ -43,6 +45,7 @@ FLAT_ROWS = 50_000
 """Below so many rows nothing is trained: all of them are scored for every query."""
 
 _INDEX_KIND = 2
+_MAGIC = b"\x89SNAP"
 _TEMPORARY_INDEX = "index.snap"
 _EVERY_ROW = (CalibrationPoint(1.0, 0, 0),)
 _TRANSFORMS = ("identity", "pca", "query-0.25", "query-0.5")
@@ -128,8 +131,8 @@ class VectorIndex:
         refining, the `transform`. Under 50,000 rows nothing is trained, unless one of these is given.
 
         Raises InputError for another dtype, shape or dim, NaN or infinity, ids that repeat or are too few,
-        settings out of range; StorageError if the disk refuses. Nothing half-written stays, and a file
-        already at `path` is only replaced by a finished one.
+        settings out of range, or a file at `path` that is no index; StorageError if the disk refuses. Nothing
+        half-written stays, and an index already at `path` is only replaced by a finished one.
         """
         target, keep = _target(path)
         limit = memory_limit(memory)
@@ -347,9 +350,28 @@ def _remove_temporary(directory: Path) -> None:
 def _target(path: str | os.PathLike[str] | None) -> tuple[Path, _TemporaryPlace | None]:
     """Where to write, and what keeps a temporary place alive."""
     if path is not None:
-        return _absolute(path), None
+        target = _absolute(path)
+        _check_replaceable(target)
+        return target, None
     place = _TemporaryPlace()
     return place.path / _TEMPORARY_INDEX, place
+
+
+def _check_replaceable(path: Path) -> None:
+    """Raise InputError where there is something else than an index or an empty file."""
+    try:
+        status = path.lstat()
+    except (OSError, ValueError):  # nothing is there, or writing tells why not
+        return
+    if stat.S_ISDIR(status.st_mode):
+        return
+    is_empty = stat.S_ISREG(status.st_mode) and status.st_size == 0
+    if not is_empty and first_bytes(path, len(_MAGIC)) != _MAGIC:
+        raise InputError(
+            expected="no file, or an index to replace",
+            got=f"another kind of file at {path}",
+            hint="choose another path, or move the file away",
+        )
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:

@@ -37,7 +37,8 @@ async def read_pictures(
     """The terms of these pictures, decoded a few at a time whoever asks; `reservation` holds their pixels.
 
     Raises InputError for what is no picture, for more than `MAX_PIXELS`, for a url that must not be asked,
-    and for any url where this server asks none; HTTPException, 503, where all requests together hold too many bytes.
+    and for any url where this server asks none; HTTPException, 503, where all requests together hold too
+    many bytes.
     """
     terms = []
     allowance = _Allowance(reservation)
