@@ -4,8 +4,15 @@ import asyncio
 
 import pytest
 
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import Response
+from starlette.routing import Route
+
 from snapseek.server.backpressure import PIECE_BYTES, Backpressure
 from snapseek.server.budget import ByteBudget
+from snapseek.server.problems import HANDLERS
+from tests.support.asgi_client import ask
 
 
 async def receive():
@@ -56,3 +63,17 @@ def test_one_that_does_not_fit_is_refused_before_its_head():
     assert (b"retry-after", b"2") in head["headers"]
     assert budget.used == 0
     assert messages_of(answering(bytes(2 * PIECE_BYTES)), budget)[0]["status"] == 200
+
+
+def test_a_refusal_passes_the_application_that_has_answered():
+    async def large(_request):
+        return Response(bytes(4 * PIECE_BYTES))
+
+    budget = ByteBudget(limit=3 * PIECE_BYTES, reserved=0)
+    app = Starlette(
+        routes=[Route("/", large)],
+        middleware=[Middleware(Backpressure, budget=budget)],
+        exception_handlers=HANDLERS,
+    )
+    found = ask(app, "/")
+    assert (found.status, found.headers["retry-after"]) == (503, "2")

@@ -36,14 +36,9 @@ class Backpressure:
             return
         with self._budget.reserve() as reservation:
             answer = _Answer(send, reservation)
-            try:
-                await self.app(scope, receive, answer.send)
-            except _TooManyBytesError as full:
+            await self.app(scope, receive, answer.send)
+            if (full := answer.refusal) is not None:
                 await problem(full.status_code, full.detail, full.headers)(scope, receive, send)
-
-
-class _TooManyBytesError(HTTPException):
-    """Raised instead of the begin of an answer that does not fit."""
 
 
 class _Answer:
@@ -53,6 +48,8 @@ class _Answer:
         self._send = send
         self._reservation = reservation
         self._head: Message | None = None
+        self.refusal: HTTPException | None = None
+        """Why nothing was sent; the application is not told, for it has answered."""
 
     async def send(self, message: Message) -> None:
         """Send a message of the answer."""
@@ -60,8 +57,8 @@ class _Answer:
             self._head = message
             return
         body = message.get("body", b"")
-        if len(body) > PIECE_BYTES:
-            self._reserve(len(body))
+        if self.refusal is not None or (len(body) > PIECE_BYTES and not self._fits(len(body))):
+            return
         if self._head is not None:
             head, self._head = self._head, None
             await self._send(head)
@@ -74,11 +71,14 @@ class _Answer:
             await self._send({**message, "body": body[start:stop], "more_body": more})
         self._reservation.resize(0)
 
-    def _reserve(self, size: int) -> None:
-        if self._head is None:  # its begin is sent: nothing can be refused any more
+    def _fits(self, size: int) -> bool:
+        """Reserve the bytes of a body; where its head is sent already, nothing can be refused any more."""
+        if self._head is None:
             self._reservation.resize(size)
-            return
+            return True
         try:
             self._reservation.grow(size)
         except HTTPException as full:
-            raise _TooManyBytesError(full.status_code, full.detail, full.headers) from full
+            self.refusal = full
+            return False
+        return True
