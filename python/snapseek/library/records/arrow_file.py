@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, InputError, StorageError
 from snapseek.library.records.arrow_gather import MappedBatches, Places, Values, iso_times
-from snapseek.library.records.ipc_layout import check_layout, check_schema, is_stored, stored_type
+from snapseek.library.records.ipc_layout import (
+    MAX_NAME_CHARACTERS,
+    check_layout,
+    check_schema,
+    is_stored,
+    stored_type,
+)
 
 _BATCH_ROWS = 1024
 _BATCHES_AT_A_TIME = 64
@@ -121,8 +127,13 @@ class RecordWriter:
 
 
 def _stored_schema(schema: pa.Schema) -> pa.Schema:
-    fields = [field.with_type(stored_type(field.type)) for field in schema]
+    fields = [field.remove_metadata().with_type(stored_type(field.type)) for field in schema]
     for field in fields:
+        if len(field.name) > MAX_NAME_CHARACTERS:
+            raise InputError(
+                f"expected names of columns of at most {MAX_NAME_CHARACTERS} characters, found one of "
+                f"{len(field.name)}; rename the column"
+            )
         if not is_stored(field.type):
             raise InputError(
                 f"expected column {field.name} of a type that records can have, found {field.type}; "
