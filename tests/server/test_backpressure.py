@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import Response

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, InputError, StorageError
@@ -55,6 +56,9 @@ SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
 before a column was there lack it: it counts as null."""
 
 _MAY_LACK = frozenset({"caption"})
+_MAX_STORED_PREVIEW_BYTES = 1 << 16
+"""Answers hold 200 previews, in base64. Ours have 500 bytes at most, which `verify` checks."""
+
 _MEND = "run: snapseek repair"
 _UNREADABLE = (OSError, ValueError, OverflowError, LookupError, pa.ArrowException)
 
@@ -277,10 +281,14 @@ class Records:
 
 
 def _check_present(batch: pa.RecordBatch) -> None:
-    """Raise ValueError where a column that all records have lacks a value."""
+    """Raise ValueError where a column that all records have lacks a value, or a preview is no small one."""
     for name in _CORE.keys() - _MAY_LACK:
         if batch.column(name).null_count:
             raise ValueError(f"column {name} lacks values")
+    previews: Any = batch.column("preview")
+    longest = pc.max(pc.binary_length(previews)).as_py() or 0
+    if longest > _MAX_STORED_PREVIEW_BYTES:
+        raise ValueError(f"a preview has {longest} bytes")
 
 
 def is_shown(kind: pa.DataType) -> bool:
