@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from snapseek.absolute_path import absolute_path
 from snapseek.atomic_file import atomic_file, is_replaceable
 from snapseek.errors import FormatError, InputError, StorageError
 from snapseek.library.records.arrow_file import Record, is_shown, plain_rows
@@ -209,7 +210,7 @@ KINDS = tuple(_FORMATS)
 
 def _check_target(path: Path, library: Path) -> None:
     """Raise unless a file may appear at `path`, be it in the place of another one."""
-    parent, library = path.parent.resolve(), library.resolve()
+    parent, library = absolute_path(path).parent.resolve(), library.resolve()
     own = (database.FILE_NAME, database.LOCK_NAME, database.SHARDS, preview_queue.FILE_NAME)
     if parent.is_relative_to(library / database.SHARDS) or (parent == library and path.name.startswith(own)):
         raise InputError(

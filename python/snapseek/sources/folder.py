@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
 from snapseek.sources.picture import Picture
 
@@ -34,7 +35,7 @@ def find_pictures(folder: Path) -> Iterator[Picture]:
     Left out: what is hidden (a leading dot), `@eaDir`, `node_modules`, and links to folders. A folder or file
     that cannot be read comes as a Picture with a `problem`. Raises InputError when `folder` is not a folder.
     """
-    root = Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
+    root = absolute_path(folder)
     if not root.is_dir():
         raise InputError(
             f"expected a folder with pictures, found {'a file' if root.exists() else 'nothing'} at {folder}"

@@ -1,8 +1,8 @@
 """A path of the user's made a source: what lies there says which."""
 
-import os
 from pathlib import Path
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
 from snapseek.sources import parquet, tar, urls
 from snapseek.sources.folder import find_pictures, is_picture_name
@@ -22,7 +22,7 @@ def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSour
 
     Nothing is read but heads. Raises InputError when nothing is there, or nothing of these.
     """
-    place = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
+    place = absolute_path(path)
     if place.is_dir():
         return _open_folder(place)
     if not place.is_file():

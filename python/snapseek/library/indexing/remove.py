@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError, ItemNotFoundError
 from snapseek.library.indexing.compact import CompactOptions, compact_if_space
 from snapseek.library.storage.database import IMPORT, Database, Source
@@ -26,7 +27,7 @@ def remove(directory: Path, what: Sequence[int | str | Path], how: CompactOption
         before = len(shards)
         with catalogue.transaction():
             _remove_items(catalogue, shards, [one for one in what if isinstance(one, int)])
-            for path in (Path(os.path.abspath(one)) for one in what if not isinstance(one, int)):  # noqa: PTH100
+            for path in (absolute_path(one) for one in what if not isinstance(one, int)):
                 _remove_path(catalogue, shards, path)
             catalogue.set_settings(fresh_version())
         remove_stray_files(catalogue, directory)

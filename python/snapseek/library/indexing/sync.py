@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError, ModelMismatchError
 from snapseek.library.indexing.batch_writer import BatchWriter
 from snapseek.library.indexing.compact import CompactOptions, compact_flat_only, compact_if_space
@@ -302,7 +303,7 @@ def _source(catalogue: Database, kind: str, place: Path) -> Source:
 
 def _home_of(catalogue: Database, file: Path) -> tuple[Source, PictureSource]:
     """The folder of the library that the file lies in, or else its own for single files; and the file."""
-    path = Path(os.path.abspath(file))  # noqa: PTH100  (as find_pictures has it)
+    path = absolute_path(file)
     inside = [s for s in catalogue.sources() if s.kind == FOLDER and path.is_relative_to(s.place)]
     source = inside[0] if inside else _source(catalogue, FILES, path.parent)
     status = path.stat()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import ModelError
 from snapseek.models.hub.layout import STUDENT, Layout, choose_layout
 from snapseek.models.hub.manifest import Manifest
@@ -31,7 +32,7 @@ class ModelFiles:
     @classmethod
     def in_folder(cls, name: str, folder: Path) -> "ModelFiles":
         """Understand the folder. Raises ModelError when a file is missing, or all are of no known layout."""
-        absolute = Path(os.path.abspath(folder))  # noqa: PTH100  (links stay as the user named them)
+        absolute = absolute_path(folder)
         root, size = _root_and_size(absolute)
         manifest = Manifest.read(root)
         places = {source.place for source in manifest.sources}
