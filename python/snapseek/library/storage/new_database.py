@@ -198,6 +198,7 @@ def _check_side_files(path: Path, header: bytes, application_ids: set[int], *, w
     if any(beginning) and beginning != _SHM_VERSION:
         raise _foreign_side_file(shared)
     _check_plain(log)
+    _check_plain(journal)  # a reader opens it, too, and would wait for the writer of a pipe
     if writing and not is_log_of(log, page_size_of(header), application_ids):
         raise _foreign_side_file(log)
     if writing and os.path.lexists(journal):

@@ -18,7 +18,8 @@ _PAGE_START_BYTES = 100
 _DATABASE_MAGIC = b"SQLite format 3\0"
 _APPLICATION_ID_AT = 68
 _MAX_PAGE_BYTES = 65536
-_BLOCK_BYTES = 1 << 20
+_MAX_LOST_BYTES = 16 << 20
+"""So much of a log that did not reach the disk is taken for one; more, as in a sparse file, is not read."""
 
 
 def is_log_of(log: Path, page_bytes: int, application_ids: Collection[int]) -> bool:
@@ -37,7 +38,7 @@ def is_log_of(log: Path, page_bytes: int, application_ids: Collection[int]) -> b
         with log.open("rb") as file:
             header = file.read(_HEADER.size)
             if not any(header):  # empty, or its bytes did not reach the disk before a power cut
-                return not any(any(block) for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
+                return not any(file.read(_MAX_LOST_BYTES)) and not file.read(1)
             if len(header) < _HEADER.size:
                 return False
             magic, version, size, _, salts = _HEADER.unpack(header)

@@ -347,3 +347,9 @@ def test_an_export_that_is_stopped_leaves_nothing_of_its_own(place, tmp_path, mo
         Library.open(place).export(tmp_path / "all.csv")
     assert {path.name for path in tmp_path.iterdir()} == before
     assert foreign.read_bytes() == b"mine"
+
+
+def test_a_pipe_in_place_of_a_journal_holds_no_reader(place):
+    os.mkfifo(place / "library.db-journal")
+    with pytest.raises(StorageError, match="another kind of file"):
+        Library.open(place)

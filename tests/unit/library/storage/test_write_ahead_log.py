@@ -56,6 +56,12 @@ def test_an_empty_log_and_none_are_fine(tmp_path):
         assert is_log_of(log, 4096, {OURS})
 
 
+def test_a_sparse_file_is_not_read_to_its_end(tmp_path):
+    with (tmp_path / "log").open("wb") as file:
+        file.truncate(1 << 40)
+    assert not is_log_of(tmp_path / "log", 4096, {OURS})
+
+
 def test_the_largest_page_is_written_as_one():
     header = bytearray(100)
     struct.pack_into(">H", header, 16, 1)
