@@ -35,7 +35,8 @@ def atomic_file(
     Raises
     ------
     FileExistsError
-        If the name is taken and `may_replace` returns False. That file is not touched.
+        If the name is taken and `may_replace` returns False, or by a device, a pipe or a directory. What has
+        the name is not touched.
     OSError
         If the disk refuses. No draft stays after any exception, KeyboardInterrupt included.
     """
@@ -47,7 +48,7 @@ def atomic_file(
             stream.flush()
             if sync:
                 os.fsync(stream.fileno())
-        if os.path.lexists(path) and may_replace(path):
+        if is_replaceable(path) and may_replace(path):
             draft.replace(path)
         else:
             publish_new(draft, path)
@@ -55,6 +56,24 @@ def atomic_file(
         if is_ours:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
+
+
+def is_replaceable(path: Path) -> bool:
+    """Whether there is a regular file or a link of that name, which another file may take the place of."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) or (stat.S_ISLNK(mode) and not _is_special(path))
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a link leads to a device, a pipe or the like, as /dev/stdout does."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def publish_new(draft: Path, path: Path) -> None:

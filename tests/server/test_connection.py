@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,6 +16,7 @@ from snapseek.server import connection, run
 
 DEADLINE_S = 0.3
 PATIENCE_S = 60.0
+LARGE_BYTES = 16 * 2**20
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -23,9 +25,13 @@ async def slow(_request: Request) -> PlainTextResponse:
     return PlainTextResponse("done")
 
 
+async def large(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("x" * LARGE_BYTES)
+
+
 @contextlib.asynccontextmanager
 async def opened() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    app = Starlette(routes=[Route("/", slow)])
+    app = Starlette(routes=[Route("/", slow), Route("/large", large)])
     server = run._Server(app, lambda: None)
     assert server.config.http is connection.Connection
     with run.open_port("127.0.0.1", 0) as listener:
@@ -146,6 +152,72 @@ def test_the_limit_per_address_closes_only_its_own_connections(monkeypatch: pyte
                 writer.close()
 
     asyncio.run(scenario())
+
+
+def unread(address: tuple[str, int]) -> socket.socket:
+    """A client that asks for a large answer and reads nothing of it."""
+    client = socket.create_connection(address)
+    client.sendall(REQUEST.replace(b"/ ", b"/large ", 1))
+    return client
+
+
+async def is_reset(client: socket.socket) -> bool:
+    """Whether the server drops what the client has not read, instead of waiting for it to be read."""
+    client.setblocking(False)
+    found = 0
+    try:
+        while part := await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 2**20), PATIENCE_S):
+            found += len(part)
+    except ConnectionResetError:
+        return True
+    return found < LARGE_BYTES
+
+
+def test_a_client_that_does_not_read_its_answer_is_let_go(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection, "READ_DEADLINE_S", DEADLINE_S)
+    monkeypatch.setattr(connection, "HEAD_DEADLINE_S", 2 * PATIENCE_S)
+
+    async def scene() -> None:
+        async with opened() as (_, writer):
+            with contextlib.closing(unread(writer.get_extra_info("peername"))) as client:
+                await asyncio.sleep(4 * DEADLINE_S)
+                assert await is_reset(client)
+
+    asyncio.run(scene())
+
+
+def test_a_connection_closed_for_a_new_one_keeps_no_answer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection, "MAX_OPEN", 2)
+    monkeypatch.setattr(connection, "HEAD_DEADLINE_S", 2 * PATIENCE_S)
+    monkeypatch.setattr(connection, "READ_DEADLINE_S", 2 * PATIENCE_S)
+
+    async def scene() -> None:
+        async with opened() as (reader, writer):
+            address = writer.get_extra_info("peername")
+            with contextlib.closing(unread(address)) as client:
+                assert await is_answered(reader, writer)  # the other one is now the longest silent one
+                _, new_writer = await asyncio.open_connection(*address)
+                await asyncio.sleep(DEADLINE_S)
+                assert await is_reset(client)
+                new_writer.close()
+
+    asyncio.run(scene())
+
+
+def test_a_slow_client_gets_all_of_its_answer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection, "HEAD_DEADLINE_S", DEADLINE_S)
+
+    async def scene() -> None:
+        async with opened() as (_, writer):
+            with contextlib.closing(unread(writer.get_extra_info("peername"))) as client:
+                await asyncio.sleep(3 * DEADLINE_S)
+                client.setblocking(False)
+                found = 0
+                while found < LARGE_BYTES:
+                    part = asyncio.get_running_loop().sock_recv(client, 2**20)
+                    found += len(await asyncio.wait_for(part, PATIENCE_S))
+
+    asyncio.run(scene())
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ import io
 import os
 import stat
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from PIL import Image
 from PIL.ImageFile import ImageFile
@@ -18,6 +20,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from snapseek.errors import PictureError
 from snapseek.images.color_modes import to_rgb
+from snapseek.images.counted_reads import CountedReads
 from snapseek.images.formats import HEAD_BYTES, ImageFormat, describe_unknown, find_format, format_names
 from snapseek.metadata import ImageMetadata, MetadataBlocks, embedded_metadata
 
@@ -132,19 +135,41 @@ def _checked_size(size_bytes: int) -> int:
 
 def _decode(file: IO[bytes], size_bytes: int, min_side: int | None) -> DecodedImage:
     image_format = _detect_format(file)
-    try:
-        opened = image_format.open(file)
+    with _translating(image_format):
+        opened = image_format.open(_counted(file, size_bytes))
         picture, (width, height) = _load(opened, min_side)
         metadata = embedded_metadata(_metadata_blocks(opened))
         image = to_rgb(picture)
+    return DecodedImage(
+        image, width, height, image_format.media_type, size_bytes, image_format.name.lower(), metadata
+    )
+
+
+def pixels_to_decode(data: bytes, *, min_side: int | None = None) -> int:
+    """Return how many pixels `open_image` would hold while it decodes these bytes; only the header is read.
+
+    Raises PictureError as `open_image` does.
+    """
+    file = io.BytesIO(data)
+    size_bytes = _checked_size(len(data))
+    image_format = _detect_format(file)
+    with _translating(image_format):
+        return _shrunk(image_format.open(_counted(file, size_bytes)), min_side)
+
+
+def _counted(file: IO[bytes], size_bytes: int) -> IO[bytes]:
+    return cast("IO[bytes]", CountedReads(file, size_bytes))
+
+
+@contextmanager
+def _translating(image_format: ImageFormat) -> Iterator[None]:
+    try:
+        yield
     except PictureError:
         raise
     except Exception as error:
         # A decoder may raise anything. One bad file must not stop indexing.
         raise PictureError(_damage_reason(error, image_format)) from error
-    return DecodedImage(
-        image, width, height, image_format.media_type, size_bytes, image_format.name.lower(), metadata
-    )
 
 
 def _detect_format(file: IO[bytes]) -> ImageFormat:
@@ -159,16 +184,24 @@ def _detect_format(file: IO[bytes]) -> ImageFormat:
 def _load(picture: ImageFile, min_side: int | None) -> tuple[Image.Image, tuple[int, int]]:
     """Return the upright picture, and the (width, height) of the upright original."""
     width, height = picture.size
-    _check_pixels(width * height, MAX_HEADER_PIXELS)
-    if min_side is not None and isinstance(picture, JpegImageFile):
-        picture.draft(None, (DRAFT_FACTOR * min_side, DRAFT_FACTOR * min_side))
-    _check_pixels(_pixels_in_memory(picture, width * height), MAX_DECODED_PIXELS)
+    _shrunk(picture, min_side)
     picture.load()
     orientation = _orientation(picture)
     if orientation in _SWAPS_SIDES:
         width, height = height, width
     upright = picture.transpose(_UPRIGHT_BY[orientation]) if orientation in _UPRIGHT_BY else picture
     return upright, (width, height)
+
+
+def _shrunk(picture: ImageFile, min_side: int | None) -> int:
+    """Let a JPEG be shrunk while it is read; return how many pixels reading will hold, within bounds."""
+    header_pixels = picture.width * picture.height
+    _check_pixels(header_pixels, MAX_HEADER_PIXELS)
+    if min_side is not None and isinstance(picture, JpegImageFile):
+        picture.draft(None, (DRAFT_FACTOR * min_side, DRAFT_FACTOR * min_side))
+    pixels = _pixels_in_memory(picture, header_pixels)
+    _check_pixels(pixels, MAX_DECODED_PIXELS)
+    return pixels
 
 
 def _pixels_in_memory(picture: ImageFile, header_pixels: int) -> int:

@@ -13,6 +13,7 @@ such texts with a ', unless `keep_text` is set. Numbers are never changed.
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,10 +24,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from snapseek.atomic_file import atomic_file
-from snapseek.errors import FormatError, StorageError, UnknownChoiceError
+from snapseek.absolute_path import absolute_path
+from snapseek.atomic_file import atomic_file, is_replaceable
+from snapseek.errors import FormatError, InputError, StorageError, UnknownChoiceError
 from snapseek.library.records.arrow_file import Record, is_shown, plain_rows
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.storage import preview_queue
+from snapseek.library.storage.schema import FILE_NAME, LOCK_NAME, SHARDS
 from snapseek.library.storage.shards import RecordBlock
 
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
@@ -73,11 +77,11 @@ def export(
     Raises
     ------
     InputError
-        For another format.
+        For another format, and for a file of the library itself.
     FormatError
         For values that the format does not have.
     StorageError
-        If the disk refuses.
+        If the disk refuses, or a folder, a device or a pipe has the name.
     """
     write = FORMATS[kind_of(target, kind)]
     job = _Export(
@@ -89,6 +93,7 @@ def export(
     )
     try:
         if isinstance(target, str | Path):
+            _check_target(Path(target), snapshot.path)
             with _new_file(Path(target)) as stream:
                 write(job, stream)
         else:
@@ -216,6 +221,21 @@ FORMATS: dict[str, Callable[[_Export, BinaryIO], None]] = {
     "parquet": _write_parquet,
     "npy": _write_npy,
 }
+
+
+def _check_target(path: Path, library: Path) -> None:
+    """Raise unless a file may appear at `path`, be it in the place of another one."""
+    parent, library = absolute_path(path).parent.resolve(), library.resolve()
+    own = (FILE_NAME, LOCK_NAME, SHARDS, preview_queue.FILE_NAME)
+    if parent.is_relative_to(library / SHARDS) or (parent == library and path.name.startswith(own)):
+        raise InputError(
+            f"expected a file that is not one of the library, found {path}; choose another place"
+        )
+    if os.path.lexists(path) and not is_replaceable(path):
+        raise StorageError(
+            f"cannot write {path}: expected a file or nothing there, found a folder, a device or a pipe; "
+            "name a file, or - for standard output"
+        )
 
 
 @contextmanager

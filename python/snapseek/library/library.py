@@ -1,6 +1,5 @@
 """A library, open: the object that everything on the left of it was made for."""
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError, StorageError
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import export
@@ -49,7 +49,7 @@ class Library:
 
     def __init__(self, path: Path, encoder: Encoder | None = None) -> None:
         """Use `Library.open`."""
-        path = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
+        path = absolute_path(path)
         self._path = path
         self._newest = SnapshotCache(path)
         self.report: SyncReport | None = None

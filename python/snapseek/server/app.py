@@ -15,6 +15,7 @@ from snapseek.server.api.docs_page import DocsPageEndpoints
 from snapseek.server.api.search import SearchEndpoints
 from snapseek.server.api.system import SystemEndpoints
 from snapseek.server.auth import TokenAuth
+from snapseek.server.backpressure import Backpressure
 from snapseek.server.headers import REMOTE_PICTURE_HEADERS, SECURITY_HEADERS, SecurityHeaders
 from snapseek.server.host_guard import LOOPBACK_HOSTS, HostGuard
 from snapseek.server.images.image_endpoints import ImageEndpoints
@@ -68,6 +69,7 @@ def create_app(
     app = Starlette(
         routes=_routes(state, Page(page_directory), metrics),
         middleware=_middleware(
+            state,
             metrics,
             REMOTE_PICTURE_HEADERS if library.info().has_remote else SECURITY_HEADERS,
             allowed_hosts,
@@ -93,6 +95,7 @@ def _routes(state: ServerState, page: Page, metrics: Metrics) -> list[Route]:
 
 
 def _middleware(
+    state: ServerState,
     metrics: Metrics,
     headers: dict[str, str],
     allowed_hosts: Collection[str] | None,
@@ -102,6 +105,7 @@ def _middleware(
     """Return the middleware, outermost first."""
     is_local = allowed_hosts is not None
     stack = [
+        Middleware(Backpressure, budget=state.budget),
         Middleware(MetricsMiddleware, metrics=metrics),
         Middleware(SecurityHeaders, headers=headers),
         Middleware(HostGuard, allowed_hosts=allowed_hosts),

@@ -91,6 +91,10 @@ class Reservation:
                 {"retry-after": str(_RETRY_AFTER_S)},
             )
 
+    def shrink(self, count: int) -> None:
+        """Free `count` of the bytes."""
+        self.resize(self._held - count)
+
     def resize(self, size: int) -> bool:
         """Hold exactly `size` bytes. Return False, without a change, if they exceed the budget."""
         if size > self._held and not self._budget._take(size - self._held, is_small=size <= SMALL_BYTES):

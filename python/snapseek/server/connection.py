@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import asyncio
 
 HEAD_DEADLINE_S = 15.0
+READ_DEADLINE_S = 30.0
+"""How long a client may take to read the next 48 KB of its answer."""
+
 MAX_OPEN = 1000
 MAX_PER_ADDRESS = 256
 _IPV6_PREFIX = 64  # one customer can use all addresses of such a network
@@ -29,6 +32,8 @@ class Connection(H11Protocol):
     """uvicorn's HTTP/1.1 protocol with the limits above."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _is_last_deadline = False
+    _read_deadline: asyncio.TimerHandle | None = None
     _last_active_s = 0.0
     _address = ""
     _buffers: Reservation
@@ -51,15 +56,29 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the deadline and free the buffered bytes."""
         self._cancel_deadline()
+        self.resume_writing()
         self._buffers.close()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait for the client, which has some time to read what is buffered."""
+        super().pause_writing()
+        if self._read_deadline is None:
+            self._read_deadline = self.loop.call_later(READ_DEADLINE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on, as the client has read most of what was buffered."""
+        super().resume_writing()
+        if self._read_deadline is not None:
+            self._read_deadline.cancel()
+            self._read_deadline = None
 
     def data_received(self, data: bytes) -> None:
         """Count the buffered bytes; close the connection if all connections together hold too many."""
         self._last_active_s = self.loop.time()
         super().data_received(data)
         if not self._buffers.resize(self._buffered_bytes()):
-            self.transport.close()
+            self._close()
 
     def on_response_complete(self) -> None:
         """Start the deadline of the next head."""
@@ -95,7 +114,14 @@ class Connection(H11Protocol):
         else:
             return
         idle = [peer for peer in candidates if isinstance(peer, Connection) and peer._waits_for_client()]
-        min(idle, key=lambda peer: peer._last_active_s, default=self).transport.close()
+        min(idle, key=lambda peer: peer._last_active_s, default=self)._close()
+
+    def _close(self) -> None:
+        """Close the connection now: what its client has not read would keep it open for ever."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def _waits_for_client(self) -> bool:
         """Return whether the client has to act: send a head, continue a body, or read the response."""
@@ -104,6 +130,7 @@ class Connection(H11Protocol):
 
     def _start_deadline(self) -> None:
         self._cancel_deadline()
+        self._is_last_deadline = False
         self._deadline = self.loop.call_later(HEAD_DEADLINE_S, self._close_if_idle)
 
     def _cancel_deadline(self) -> None:
@@ -113,8 +140,13 @@ class Connection(H11Protocol):
 
     def _close_if_idle(self) -> None:
         cycle: Any = self.cycle
-        if (cycle is None or cycle.response_complete) and not self.transport.is_closing():
-            self.transport.close()
+        if (cycle is not None and not cycle.response_complete) or self.transport.is_closing():
+            return
+        if self.transport.get_write_buffer_size() and not self._is_last_deadline:
+            self._is_last_deadline = True  # a slow client still reads the end of its answer
+            self._deadline = self.loop.call_later(READ_DEADLINE_S, self._close_if_idle)
+        else:
+            self._close()
 
 
 def network_of(address: str) -> str:

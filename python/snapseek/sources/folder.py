@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
 from snapseek.sources.picture import Picture
 
@@ -35,7 +36,7 @@ def find_pictures(folder: Path) -> Iterator[Picture]:
     folder or file that cannot be read becomes a Picture with a `problem`. Raises InputError if `folder` is
     not a folder.
     """
-    root = Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
+    root = absolute_path(folder)
     if not root.is_dir():
         raise InputError(
             expected="a folder with pictures", got=f"{'a file' if root.exists() else 'nothing'} at {folder}"

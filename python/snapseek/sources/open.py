@@ -1,8 +1,8 @@
 """Open a path as a source: a folder, archive, table or list, by its content and suffix."""
 
-import os
 from pathlib import Path
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
 from snapseek.sources import parquet, tar, urls
 from snapseek.sources.folder import find_pictures, is_picture_name
@@ -37,7 +37,7 @@ def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSour
     InputError
         If there is no such file or folder, or it is of another type.
     """
-    root = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
+    root = absolute_path(path)
     if root.is_dir():
         return _open_folder(root)
     if not root.is_file():

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from snapseek._core import FlatIndex, IvfIndex, RowBitmap, build_flat, build_ivf
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import (
     ArrayError,
     OutOfRangeError,
@@ -28,7 +29,7 @@ from snapseek.vectors import flat
 from snapseek.vectors.arguments import as_float32, as_int64, check_counts, check_queries, memory_limit
 from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
 from snapseek.vectors.flat import Allow, Ids, RowMask, Scores
-from snapseek.vectors.index_file import absolute, kind_of, size_of, target_of
+from snapseek.vectors.index_file import kind_of, size_of, target_of
 
 __all__ = ["Allow", "CalibrationPoint", "RowBitmap", "RowMask", "VectorIndex", "VectorIndexInfo"]
 
@@ -146,7 +147,8 @@ class VectorIndex:
         Raises
         ------
         InputError
-            For a wrong dtype, shape or dimension, NaN or infinity, repeated ids, or options out of range.
+            For a wrong dtype, shape or dimension, NaN or infinity, repeated ids, options out of range, or a
+            file at `path` that is no index.
         StorageError
             If the disk refuses.
         """
@@ -194,7 +196,7 @@ class VectorIndex:
         FormatError
             If it is damaged, not an index, or of a newer format.
         """
-        return cls._open(absolute(path), None, load)
+        return cls._open(absolute_path(path), None, load)
 
     @classmethod
     def _open(cls, path: Path, keep: object, load: Literal["map", "ram"] = "map") -> Self:

@@ -1,15 +1,19 @@
 """The file of a vector index: where it is written, and what its header says."""
 
 import os
+import stat
 import struct
 import tempfile
 import weakref
 from contextlib import suppress
 from pathlib import Path
 
+from snapseek.absolute_path import absolute_path
+from snapseek.atomic_file import first_bytes
 from snapseek.errors import InputError, StorageError
 
 _FILE_NAME = "index.snap"
+_MAGIC = b"\x89SNAP"
 
 
 class TemporaryDirectory:
@@ -17,7 +21,7 @@ class TemporaryDirectory:
 
     def __init__(self) -> None:
         try:
-            self.path = absolute(tempfile.mkdtemp(prefix="snapseek-"))
+            self.path = absolute_path(tempfile.mkdtemp(prefix="snapseek-"))
         except OSError as error:
             raise StorageError(
                 f"could not make a temporary directory: {error.strerror or error}",
@@ -36,19 +40,28 @@ def _remove_temporary(directory: Path) -> None:
 def target_of(path: str | os.PathLike[str] | None) -> tuple[Path, TemporaryDirectory | None]:
     """Return the path to write to, and for None a temporary directory that the index has to keep alive."""
     if path is not None:
-        return absolute(path), None
+        target = absolute_path(path)
+        _check_replaceable(target)
+        return target, None
     temporary = TemporaryDirectory()
     return temporary.path / _FILE_NAME, temporary
 
 
-def absolute(path: str | os.PathLike[str]) -> Path:
-    """Return `path` as an absolute one, so that a later `os.chdir` does not change which file it names."""
+def _check_replaceable(path: Path) -> None:
+    """Raise InputError if `path` has something other than an index or an empty file."""
     try:
-        return Path(path).absolute()
-    except OSError as error:
-        raise StorageError(
-            f"could not resolve {path}: the current directory is gone", hint="pass an absolute path"
-        ) from error
+        status = path.lstat()
+    except (OSError, ValueError):  # nothing is there, or writing reports why not
+        return
+    if stat.S_ISDIR(status.st_mode):
+        return
+    is_empty = stat.S_ISREG(status.st_mode) and status.st_size == 0
+    if not is_empty and first_bytes(path, len(_MAGIC)) != _MAGIC:
+        raise InputError(
+            expected="no file, or an index to replace",
+            got=f"another kind of file at {path}",
+            hint="choose another path, or move the file away",
+        )
 
 
 def size_of(path: Path) -> int:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,6 +17,30 @@ from snapseek.library.export import kind_of, unified
 from tests.conftest import PICTURES, write_pictures
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
+
+
+@pytest.mark.parametrize(
+    "name", ["library.db", "library.db-wal", "previews.db", "writer.lock", "shards/a.arrow"]
+)
+def test_no_file_of_the_library_is_written_over(folder, tmp_path, encoder, name):
+    library = Library.build(folder, tmp_path / "l", encoder=encoder)
+    (tmp_path / "link").symlink_to(tmp_path / "l", target_is_directory=True)
+    before = {path: path.read_bytes() for path in (tmp_path / "l").rglob("*") if path.is_file()}
+    for place in ("l", "link"):
+        with pytest.raises(InputError, match="expected a file that is not one of the library"):
+            library.export(tmp_path / place / name, "csv")
+    assert {path: path.read_bytes() for path in (tmp_path / "l").rglob("*") if path.is_file()} == before
+
+
+def test_a_pipe_a_device_and_a_folder_are_not_replaced(library, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "null").symlink_to(os.devnull)
+    for name in ("pipe", "folder", "null"):
+        before = (tmp_path / name).lstat()
+        with pytest.raises(StorageError, match="found a folder, a device or a pipe"):
+            library.export(tmp_path / name, "csv")
+        assert (tmp_path / name).lstat().st_ino == before.st_ino
 
 
 def exported(library, kind, **options) -> bytes:

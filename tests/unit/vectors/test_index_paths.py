@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from snapseek import VectorIndex
-from snapseek.errors import StorageError
+from snapseek.errors import InputError, StorageError
 from tests.support.vector_rows import LISTS, names, unit_rows
 
 KINDS = pytest.mark.parametrize("settings", [LISTS, {}], ids=["lists", "flat"])
@@ -90,3 +90,27 @@ def test_a_relative_path_in_a_directory_that_is_gone_is_refused(
     for use in (lambda: VectorIndex.open("a.snap"), lambda: VectorIndex.build(unit_rows(20), path="a.snap")):
         with pytest.raises(StorageError, match="the current directory is gone"):
             use()
+
+
+@KINDS
+@pytest.mark.parametrize("kind", ["text", "link", "pipe"])
+def test_a_build_replaces_an_index_and_nothing_else(
+    kind: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    path, other = tmp_path / "a.snap", tmp_path / "other"
+    other.write_bytes(b"my own notes")
+    if kind == "text":
+        path.write_bytes(b"my own notes")
+    elif kind == "link":
+        path.symlink_to(other)
+    else:
+        os.mkfifo(path)
+    before = path.lstat()
+    with pytest.raises(InputError, match="expected no file, or an index to replace"):
+        VectorIndex.build(unit_rows(500), path=path, **settings)
+    assert path.lstat() == before
+    assert other.read_bytes() == b"my own notes"
+    path.unlink()
+    path.touch()
+    for rows in (500, 400):
+        assert len(VectorIndex.build(unit_rows(rows), path=path, **settings)) == rows

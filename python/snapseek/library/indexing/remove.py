@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError, ItemNotFoundError
 from snapseek.library.indexing.compact import CompactOptions, compact_if_space
 from snapseek.library.storage.database import Database
@@ -48,7 +49,7 @@ def remove(directory: Path, pictures: Sequence[int | str | Path], options: Compa
         before = len(shards)
         with database.transaction():
             _remove_items(database, shards, [item for item in pictures if isinstance(item, int)])
-            paths = [Path(os.path.abspath(path)) for path in pictures if not isinstance(path, int)]  # noqa: PTH100
+            paths = [absolute_path(path) for path in pictures if not isinstance(path, int)]
             for path in paths:
                 _remove_path(database, shards, path)
             database.settings.update(fresh_version())

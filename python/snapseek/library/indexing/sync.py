@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
 from snapseek.library.indexing.batch_writer import BatchWriter
 from snapseek.library.indexing.compact import CompactOptions, compact_flat_only, compact_if_space
@@ -323,7 +324,7 @@ def _get_or_create(database: Database, kind: str, path: Path) -> Source:
 
 def _source_of(database: Database, file: Path) -> tuple[Source, PictureSource]:
     """Return the indexed folder that contains a file, or a source of single files, with only that file."""
-    path = Path(os.path.abspath(file))  # noqa: PTH100  (as find_pictures has it)
+    path = absolute_path(file)
     inside = [s for s in database.sources.all() if s.kind == FOLDER and path.is_relative_to(s.path)]
     source = inside[0] if inside else _get_or_create(database, FILES, path.parent)
     status = path.stat()

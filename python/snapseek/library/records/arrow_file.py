@@ -10,11 +10,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, InputError, StorageError
 from snapseek.library.records.arrow_gather import Indices, MappedBatches, ValueReader, iso_times
-from snapseek.library.records.ipc_layout import check_layout, check_schema, is_stored, stored_type
+from snapseek.library.records.ipc_layout import (
+    MAX_NAME_CHARACTERS,
+    check_layout,
+    check_schema,
+    is_stored,
+    stored_type,
+)
 
 _BATCH_ROWS = 1024
 _BATCHES_AT_A_TIME = 64
@@ -49,6 +56,9 @@ SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
 of an earlier version a column may be missing, which counts as null."""
 
 _MAY_LACK = frozenset({"caption"})
+_MAX_STORED_PREVIEW_BYTES = 1 << 16
+"""Bounds an answer of 200 previews in base64. Previews have 500 bytes at most, which `verify` checks."""
+
 _HINT = "run: snapseek repair"
 _UNREADABLE = (OSError, ValueError, OverflowError, LookupError, pa.ArrowException)
 
@@ -131,8 +141,13 @@ class RecordWriter:
 
 
 def _stored_schema(schema: pa.Schema) -> pa.Schema:
-    fields = [field.with_type(stored_type(field.type)) for field in schema]
+    fields = [field.remove_metadata().with_type(stored_type(field.type)) for field in schema]
     for field in fields:
+        if len(field.name) > MAX_NAME_CHARACTERS:
+            raise InputError(
+                f"expected names of columns of at most {MAX_NAME_CHARACTERS} characters, found one of "
+                f"{len(field.name)}; rename the column"
+            )
         if not is_stored(field.type):
             raise InputError(
                 expected=f"column {field.name} of a type that records can have",
@@ -282,10 +297,14 @@ class Records:
 
 
 def _check_present(batch: pa.RecordBatch) -> None:
-    """Raise ValueError if a required column lacks a value."""
+    """Raise ValueError if a required column lacks a value, or a preview is too large."""
     for name in _CORE.keys() - _MAY_LACK:
         if batch.column(name).null_count:
             raise ValueError(f"column {name} lacks values")
+    previews: Any = batch.column("preview")
+    longest = pc.max(pc.binary_length(previews)).as_py() or 0
+    if longest > _MAX_STORED_PREVIEW_BYTES:
+        raise ValueError(f"a preview has {longest} bytes")
 
 
 def is_shown(kind: pa.DataType) -> bool:

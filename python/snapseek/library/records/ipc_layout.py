@@ -25,6 +25,12 @@ _MAX_DEPTH = 8
 _MAX_VALUES_PER_BYTE = 8
 """Booleans are the smallest values that own bytes: eight of them lie in one."""
 
+MAX_NAME_CHARACTERS = 1000
+"""Every record of an answer repeats the names of its columns."""
+
+_MAX_SCHEMA_BYTES = 8 << 20
+"""Arrow copies a schema several times; thousands of columns need a megabyte."""
+
 _BLOCK = np.dtype(
     {
         "names": ["offset", "metadata", "body"],
@@ -99,7 +105,7 @@ def check_layout(content: memoryview) -> None:
     """
     try:
         footer_start, footer = _footer(content)
-        blocks = _blocks(footer, footer_start)
+        blocks = _blocks(footer, footer_start, len(content) - footer_start)
         bodies = blocks["body"]
         nodes, buffers = [], []
         for offset, metadata, body in blocks.tolist():
@@ -123,13 +129,15 @@ def _footer(content: memoryview) -> tuple[int, _Table]:
     return end - size, _Table.root(content[end - size : end])
 
 
-def _blocks(footer: _Table, stop: int) -> NDArray[Any]:
+def _blocks(footer: _Table, stop: int, footer_bytes: int) -> NDArray[Any]:
     """Return offset and sizes of each record batch; they are in sequence and end before `stop`."""
     if footer.number(0, "h") != _METADATA_V5 or footer.table(1).number(0, "h") != 0:
         raise LayoutError("it is not a little-endian Arrow file of metadata version 5")
     if len(footer.vector(2, _BLOCK)):
         raise LayoutError("it has dictionaries")
     blocks = footer.vector(3, _BLOCK)
+    if footer_bytes - blocks.nbytes > _MAX_SCHEMA_BYTES:
+        raise LayoutError(f"its schema has more than {_MAX_SCHEMA_BYTES} bytes")
     sizes = blocks["metadata"].astype(np.int64)
     starts, bodies = blocks["offset"], blocks["body"]
     if (sizes < _PREFIX.size).any() or not _follow(starts, sizes, _BODY_START, stop):
@@ -198,12 +206,15 @@ def check_schema(schema: pa.Schema, required: dict[str, pa.DataType]) -> None:
     Raises
     ------
     LayoutError
-        For a column of another type, two columns of one name, or a column of `required` with another type.
+        For a column of another type, two columns of one name, a name of more than `MAX_NAME_CHARACTERS`, or a
+        column of `required` with another type.
     UnicodeDecodeError
         For a name or a time zone that is not UTF-8.
     """
     if len(set(schema.names)) != len(schema.names):
         raise LayoutError("two of its columns have one name")
+    if any(len(name) > MAX_NAME_CHARACTERS for name in schema.names):
+        raise LayoutError(f"a column has a name of more than {MAX_NAME_CHARACTERS} characters")
     for field in schema:
         wanted = required.get(field.name, field.type)
         if field.type != wanted:

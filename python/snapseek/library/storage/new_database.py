@@ -19,6 +19,7 @@ from snapseek.atomic_file import first_bytes, publish_new, remove_created
 from snapseek.errors import FormatError, StorageError
 from snapseek.library.storage.fsync import sync_directory
 from snapseek.library.storage.owned_files import OwnedDirectory
+from snapseek.library.storage.write_ahead_log import is_log_of, page_size_of
 
 _HEADER = b"SQLite format 3\0"
 _HEADER_BYTES = 100
@@ -36,9 +37,11 @@ IsOurs = Callable[[sqlite3.Connection], bool]
 def create_database(path: Path, statements: Sequence[str], application_id: int) -> None:
     """Create a database with the tables of `statements` at `path`, in write-ahead mode.
 
-    It appears complete or not at all. Raises FileExistsError if the name is taken, or OSError.
+    It appears complete or not at all. Raises FileExistsError if the name is taken, OSError if the disk
+    refuses, StorageError if a foreign file has a name that SQLite would use.
     """
     image = _image(statements, application_id)
+    _check_side_files(path, image, {application_id}, writing=True)
     _remove_drafts(path, image)
     if not _publish_unnamed(path, image):
         _publish_named(path, image)
@@ -144,7 +147,7 @@ def prove_ours(path: Path, application_id: int, is_ours: IsOurs, *, writing: boo
         raise _not_ours(path, f"it is a database of another program, with the application id {found:#x}")
     if found == 0:
         _prove_tables(path, is_ours)
-    _check_side_files(path, writing=writing)
+    _check_side_files(path, header, {found, application_id}, writing=writing)
 
 
 def _prove_tables(path: Path, is_ours: IsOurs) -> None:
@@ -187,7 +190,7 @@ def _check_plain(path: Path) -> None:
     )
 
 
-def _check_side_files(path: Path, *, writing: bool) -> None:
+def _check_side_files(path: Path, header: bytes, application_ids: set[int], *, writing: bool) -> None:
     """Raise StorageError if SQLite would write to, or remove, a foreign file next to the database."""
     log, shared, journal = (path.with_name(f"{path.name}-{suffix}") for suffix in ("wal", "shm", "journal"))
     _check_plain(shared)
@@ -195,6 +198,9 @@ def _check_side_files(path: Path, *, writing: bool) -> None:
     if any(beginning) and beginning != _SHM_VERSION:
         raise _foreign_side_file(shared)
     _check_plain(log)
+    _check_plain(journal)  # a reader opens it, too, and would wait for the writer of a pipe
+    if writing and not is_log_of(log, page_size_of(header), application_ids):
+        raise _foreign_side_file(log)
     if writing and os.path.lexists(journal):
         raise _foreign_side_file(journal)
 

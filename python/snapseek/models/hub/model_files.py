@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import ModelError
 from snapseek.models.hub.layout import STUDENT, Layout, choose_layout, read_config
 from snapseek.models.hub.manifest import Manifest
@@ -51,7 +52,7 @@ class ModelFiles:
     @classmethod
     def in_folder(cls, name: str, folder: Path) -> "ModelFiles":
         """Detect the layout of a folder. Raises ModelError if it is unknown or a file is missing."""
-        absolute = Path(os.path.abspath(folder))  # noqa: PTH100  (links stay as the user named them)
+        absolute = absolute_path(folder)
         root, size = _root_and_size(absolute)
         manifest = Manifest.read(root)
         pending = {source.place for source in manifest.sources}

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from snapseek.errors import InputError, PictureError
-from snapseek.images import open_image
+from snapseek.images import open_image, pixels_to_decode
 from snapseek.images.decode import DRAFT_FACTOR
 from snapseek.library import Term
 
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 _MIN_SIDE_PX = 512
 """A large picture may be shrunk to twice this: no image tower sees more."""
 
+MAX_PIXELS = 40 * 10**6
+"""Pixels that the pictures of one request may have together. A JPEG, shrunk while it is read, counts as
+a few of them."""
+
+_BYTES_PER_PIXEL = 4
 _FETCH_S = 15.0
 
 
@@ -31,29 +36,53 @@ async def read_pictures(
 ) -> tuple[Term, ...]:
     """The terms of these pictures, decoded a few at a time whoever asks; `reservation` holds their pixels.
 
-    Raises InputError for what is no picture, for a url that must not be asked, and for any url where this
-    server asks none; HTTPException, 503, where all requests together hold too many bytes.
+    Raises InputError for what is no picture, for more than `MAX_PIXELS`, for a url that must not be asked,
+    and for any url where this server asks none; HTTPException, 503, where all requests together hold too
+    many bytes.
     """
     terms = []
+    allowance = _Allowance(reservation)
     for picture in pictures:
         data = picture.data
         if data is None:
             data = await _fetched(service, picture.url or "")
             reservation.grow(len(data))
-        image = await service.decoders.run(request, partial(_decoded, data))
-        reservation.grow(image.width * image.height * len(image.getbands()))
+        image = await service.decoders.run(request, partial(_decoded, data, allowance))
         terms.append(Term(image, picture.weight))
     return tuple(terms)
 
 
-def _decoded(data: bytes) -> Image.Image:
+class _Allowance:
+    """What the pictures of one request may still use."""
+
+    def __init__(self, reservation: Reservation) -> None:
+        self.reservation = reservation
+        self._pixels_left = MAX_PIXELS
+
+    def take(self, pixels: int) -> None:
+        """Reserve the memory of a picture that is decoded now. Raises InputError, or HTTPException, 503."""
+        self._pixels_left -= pixels
+        if self._pixels_left < 0:
+            raise InputError(
+                f"expected pictures of at most {MAX_PIXELS / 1e6:.0f} megapixels together, found more; "
+                "send smaller ones, or JPEG that is not progressive, which is shrunk while it is read"
+            )
+        self.reservation.grow(pixels * _BYTES_PER_PIXEL)
+
+
+def _decoded(data: bytes, allowance: _Allowance) -> Image.Image:
     try:
+        pixels = pixels_to_decode(data, min_side=_MIN_SIDE_PX)
+        allowance.take(pixels)
         image = open_image(data, min_side=_MIN_SIDE_PX).image
     except PictureError as error:
         raise InputError(f"cannot search by the picture: {error}") from error
     # Other kinds than JPEG are read whole; what waits for its search is small.
     factor = min(image.size) // (DRAFT_FACTOR * _MIN_SIDE_PX)
-    return image.reduce(factor) if factor >= 2 else image
+    image = image.reduce(factor) if factor >= 2 else image
+    kept_bytes = image.width * image.height * len(image.getbands())
+    allowance.reservation.shrink(max(0, pixels * _BYTES_PER_PIXEL - kept_bytes))
+    return image
 
 
 async def _fetched(service: ServerState, url: str) -> bytes:

@@ -13,6 +13,7 @@ from snapseek.library.indexing import batch_writer, compact
 from snapseek.library.records import arrow_file as module
 from snapseek.library.records.arrow_file import SCHEMA, Records, RecordWriter
 from tests.conftest import PICTURES, write_pictures
+from tests.support.record_files import write_records
 
 
 def record(number):
@@ -194,3 +195,9 @@ def test_values_that_python_lacks_are_text(tmp_path):
     assert "out of range" in own["day"]
     assert own["wait"] == str(2**62)
     assert own["mars"] == "1970-01-01T00:01:00Z"
+
+
+def test_a_preview_that_no_answer_can_hold_is_refused(tmp_path):
+    assert len(write_records(tmp_path / "a.arrow", [{"preview": bytes(1 << 16)}])) == 1
+    with pytest.raises(FormatError, match="a preview has 65537 bytes"):
+        write_records(tmp_path / "b.arrow", [{}, {"preview": bytes((1 << 16) + 1)}])

@@ -173,3 +173,23 @@ def test_a_name_or_a_time_zone_that_is_not_utf_8_is_refused(tmp_path, kind, foun
     path.write_bytes(path.read_bytes().replace(found, b"\xff" + found[1:]))
     with pytest.raises(FormatError, match="utf-8"):
         Records(path)
+
+
+def test_a_name_that_is_too_long_is_refused_on_the_way_in_and_out(tmp_path):
+    write_records(tmp_path / "r.arrow", [{}])
+    rows = pa.ipc.open_file(str(tmp_path / "r.arrow")).read_all()
+    table = rows.append_column("x" * 1001, pa.array([1]))
+    (tmp_path / "long.arrow").write_bytes(file_of(table.schema, *table.to_batches()))
+    with pytest.raises(FormatError, match="a name of more than 1000 characters"):
+        Records(tmp_path / "long.arrow")
+    with pytest.raises(InputError, match="at most 1000 characters, found one of 1001"):
+        RecordWriter(tmp_path / "new.arrow", table.schema)
+
+
+def test_a_schema_of_many_megabytes_is_refused(tmp_path):
+    schema = pa.schema([("a", pa.int64())], metadata={"k": "v" * (9 << 20)})
+    with pytest.raises(LayoutError, match="schema has more than"):
+        check_layout(memoryview(file_of(schema)))
+    field = pa.field("extra", pa.int64(), metadata={"k": "v" * (9 << 20)})
+    RecordWriter(tmp_path / "w.arrow", SCHEMA.append(field)).finish()  # which keeps no metadata
+    check_layout(memoryview((tmp_path / "w.arrow").read_bytes()))

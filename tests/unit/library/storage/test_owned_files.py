@@ -16,6 +16,7 @@ from snapseek.library import Library, repair, verify
 from snapseek.library.columns.column_file import write_arrays
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.owned_file_table import OwnedFileTable
+from snapseek.library.storage.preview_queue import PreviewQueue
 from snapseek.models import Encoder
 from snapseek.models.hub import probe_cache
 from snapseek.models.hub.manifest import Manifest
@@ -177,6 +178,28 @@ def test_hard_linked_files_are_never_written(library_path, tmp_path, encoder, na
     assert path.samefile(user)
 
 
+@pytest.mark.parametrize("name", ["library.db-wal", "previews.db-wal"])
+@pytest.mark.parametrize("content", ["text", "log of another database"])
+def test_a_foreign_file_with_the_name_of_a_log_stays(library_path, tmp_path, encoder, name, content):
+    # SQLite would replay the one into our database, and overwrite the other.
+    foreign = tmp_path / "foreign.db"
+    with closing(sqlite3.connect(foreign, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE notes (text)")
+        log = foreign.with_name("foreign.db-wal").read_bytes()
+    for suffix in ("-wal", "-shm"):
+        (library_path / f"library.db{suffix}").unlink(missing_ok=True)
+    (library_path / name).write_bytes(log if content != "text" else b"my own notes\n" * 99)
+    before = files_of(library_path)
+    pictures = images(tmp_path / "pictures")
+    writer = (
+        PreviewQueue if name == "previews.db-wal" else lambda at: Library.build(pictures, at, encoder=encoder)
+    )
+    with pytest.raises(StorageError, match=rf"expected no {name} but that of SQLite"):
+        writer(library_path)
+    assert files_of(library_path) == before
+
+
 def test_a_foreign_file_in_place_of_a_shard_stays(library_path, encoder):
     path = next((library_path / "shards").glob("*.arrow"))
     path.unlink()
@@ -330,3 +353,9 @@ def test_an_interrupted_export_leaves_no_draft(library_path, tmp_path, monkeypat
         Library.open(library_path).export(tmp_path / "all.csv")
     assert {path.name for path in tmp_path.iterdir()} == before
     assert foreign.read_bytes() == b"mine"
+
+
+def test_a_pipe_in_place_of_a_journal_holds_no_reader(library_path):
+    os.mkfifo(library_path / "library.db-journal")
+    with pytest.raises(StorageError, match="another kind of file"):
+        Library.open(library_path)
