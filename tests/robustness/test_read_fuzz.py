@@ -52,6 +52,13 @@ def _started(library, directory, number):
     )
 
 
+def test_every_counted_kernel_exists():
+    missing = [
+        name for name, (owner, attribute) in read_fuzz._KERNELS.items() if not hasattr(owner, attribute)
+    ]
+    assert missing == []
+
+
 def test_an_undamaged_library_is_read_to_the_end(outcomes):
     whole = [one for one in outcomes if one.kind == read_fuzz.UNDAMAGED]
     assert len(whole) == PROCESSES
