@@ -3,7 +3,7 @@
     from snapseek import Library
 
     library = Library.build("holiday/", "holiday.snapseek")
-    library.search("two dogs on a beach", k=20)     # a row of pictures in a notebook
+    library.search("two dogs on a beach", limit=20)     # a row of pictures in a notebook
 
 `Library` is a folder of pictures made searchable, `Term` a part of a query to it; `Encoder` is the model that
 puts words and pictures into one space; `VectorIndex` searches vectors of your own; `errors` holds everything

@@ -84,7 +84,7 @@ def test_near_duplicates_are_unfolded_by_the_keyboard_and_the_focus_stays(page, 
 def test_weak_matches_are_divided_off(page, server):
     def weak(route):
         answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "weak_from": 2})
+        route.fulfill(response=answer, json={**answer.json(), "relevant_count": 2})
 
     page.route("**/api/search?*", weak)
     page.goto(f"{server}/?q=red")

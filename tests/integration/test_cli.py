@@ -81,7 +81,7 @@ def test_search_is_narrowed_and_ordered(indexed, capsys):
     assert capsys.readouterr().out.startswith("       /")
     assert main(["search", "green", "--mode", "words", "--paths", *place]) == 0
     assert capsys.readouterr().out.splitlines()[0].endswith("green.png")
-    assert main(["search", "red", "--min-score", "2", "--fold", *place]) == 0
+    assert main(["search", "red", "--min-score", "2", "--dedup", *place]) == 0
     assert capsys.readouterr().out == ""
     assert main(["search", "red", "--where", "a dog", *place]) == 1
     assert "expected filters such as year:2020" in capsys.readouterr().err

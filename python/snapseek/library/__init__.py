@@ -1,7 +1,7 @@
 """A folder of pictures made searchable, kept in one directory.
 
     library = Library.build("holiday/", "holiday.snapseek")
-    for hit in library.search("two dogs", k=20):
+    for hit in library.search("two dogs", limit=20):
         print(hit.score, hit.uri)
 
 In the directory: `library.db` (SQLite; what it does not name does not exist), `shards/<stem>.snap`

@@ -1,4 +1,4 @@
-"""What a library says of itself and of the files that are not in it."""
+"""Facts about a library, and the files that it could not index."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Failure:
-    """A file that is not in the library, and why."""
+    """A file that could not be indexed, and the reason."""
 
     path: Path
     reason: str
@@ -14,7 +14,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class LibraryInfo:
-    """What a library is. `version` changes whenever its content does; `created` is ISO 8601 in UTC."""
+    """Facts about a library. `version` changes with its content; `created` is ISO 8601 in UTC."""
 
     path: Path
     name: str
@@ -30,4 +30,4 @@ class LibraryInfo:
     size_bytes: int
     folders: tuple[Path, ...]
     has_remote: bool = False
-    """Whether originals of some pictures are elsewhere, at an address of their own."""
+    """Whether the originals of pictures may be at remote URLs."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from snapseek.server.api.search_request import batch_embed
 from snapseek.server.budget import ByteBudget
 from snapseek.server.workers import Workers
 from snapseek.threads import available_cores
@@ -45,4 +44,4 @@ class ServerState:
     def searchers(self) -> Workers:
         """The threads that search; what waits for them has its words read together."""
         count = min(_MAX_SEARCHERS, available_cores())
-        return Workers(count, prepare=partial(batch_embed, self.library))
+        return Workers(count, prepare=self.library.embed_ahead)

@@ -156,7 +156,7 @@ def test_the_words_of_questions_that_wait_are_read_together(library: FakeLibrary
 
 def test_parameters_say_the_same(app: Starlette, library: FakeLibrary):
     query = (
-        "q=dog&sort=oldest&min_score=0.25&dedup=1&mode=both&exact=1&tower=fast&where=%7B%22year%22:2021%7D"
+        "q=dog&sort=oldest&min_score=0.25&dedup=1&mode=both&exact=1&model=fast&where=%7B%22year%22:2021%7D"
     )
     assert ask(app, "/api/search", query).status == 200
     assert library.options == {
@@ -165,7 +165,7 @@ def test_parameters_say_the_same(app: Starlette, library: FakeLibrary):
         "where": ({"year": 2021},),
         "sort": "oldest",
         "min_score": 0.25,
-        "fold": True,
+        "dedup": True,
         "mode": "both",
     }
 

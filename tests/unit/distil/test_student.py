@@ -82,7 +82,7 @@ def test_pictures_are_its_teachers(student, encoder, folder):
 
 def test_a_library_of_the_teacher_takes_the_student(student, library):
     opened = Library.open(library.info().path, encoder=Encoder.load(student))
-    assert len(opened.search("red", k=3)) == 3
+    assert len(opened.search("red", limit=3)) == 3
 
 
 def test_a_library_of_another_model_does_not(student, tmp_path):
@@ -95,8 +95,8 @@ def test_a_library_of_another_model_does_not(student, tmp_path):
 
 def test_a_library_made_with_the_student_is_one_of_the_teacher(student, folder, tmp_path, encoder):
     Library.build(folder, tmp_path / "library", encoder=Encoder.load(student))
-    assert len(Library.open(tmp_path / "library", encoder=encoder).search("red", k=1)) == 1
-    assert len(Library.open(tmp_path / "library").search("red", k=1)) == 1
+    assert len(Library.open(tmp_path / "library", encoder=encoder).search("red", limit=1)) == 1
+    assert len(Library.open(tmp_path / "library").search("red", limit=1)) == 1
 
 
 def test_the_student_of_a_student_has_the_same_teacher(student, tmp_path, encoder):

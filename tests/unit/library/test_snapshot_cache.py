@@ -42,7 +42,7 @@ def test_an_old_state_stays_as_it_was(folder, tmp_path, encoder, at_once):
     again = snapshot.search("red", 99, encoder=lambda: encoder)
     assert again == before
     assert again.version == before.version == snapshot.version
-    assert [snapshot.item(hit.id).uri for hit in before] == [hit.uri for hit in before]
+    assert [snapshot[hit.id].uri for hit in before] == [hit.uri for hit in before]
 
 
 def test_one_looks_a_few_times_a_second_at_most(folder, tmp_path, encoder, monkeypatch):

@@ -13,7 +13,7 @@ from snapseek.library.columns.dictionary import DictionaryIndex
 from snapseek.library.columns.label_list import LabelListIndex
 from snapseek.library.columns.numeric import NumericIndex
 from snapseek.library.filters.typecheck import Kinds
-from snapseek.library.search.bm25 import wanted_words
+from snapseek.library.search.bm25 import query_words
 from snapseek.library.storage.shard_view import ShardView
 
 _MOST_VALUES = 12
@@ -125,7 +125,7 @@ def _examples(parts: Sequence[ShardView], kinds: Kinds) -> list[str]:
     for part in parts:
         if part.shard.columns.kinds.get("caption") == "text":
             for text in part.shard.records.texts("caption", _spread(len(part.shard))).to_pylist():
-                counts.update(word for word in wanted_words(text or "") if _WORD.fullmatch(word))
+                counts.update(word for word in query_words(text or "") if _WORD.fullmatch(word))
     found = [word for word, count in counts.most_common(_MOST_EXAMPLES) if count > 1]
     if kinds.get("tags") == "list":
         found += [tag for tag, _ in _frequent(parts, "tags") if tag.lower() not in found]

@@ -74,7 +74,7 @@ class ImageEndpoints:
         check_names(request.query_params, ())
         item_id, library = read_id(request.path_params["id"]), self._service.library
         return await self._service.searchers.run(
-            request, lambda: json_answer(result(library.item(item_id), library.version))
+            request, lambda: json_answer(result(library[item_id], library.version))
         )
 
     async def preview(self, request: Request) -> Response:
@@ -101,7 +101,7 @@ class ImageEndpoints:
         return await self._smaller(request, original, width, headers)
 
     def _preview(self, item_id: int, version: str | None) -> Response:
-        data = self._service.library.item(item_id).preview
+        data = self._service.library[item_id].preview
         if not data:
             raise ItemNotFoundError(f"picture {item_id} was imported without a preview")
         return Response(data, headers={"cache-control": self._caching(version)}, media_type="image/webp")

@@ -62,7 +62,7 @@ class Original:
 
 def find_original(library: Library, item_id: int) -> Original:
     """The original of a picture. Raises ItemNotFoundError: no such id, or the file is gone or unreadable."""
-    width = library.item(item_id).width
+    width = library[item_id].width
     packed = library.archive_uri(item_id)
     if packed is not None:
         return _part(packed, item_id, width)

@@ -5,7 +5,7 @@ import pytest
 
 from snapseek.errors import InputError
 from snapseek.library import Library
-from snapseek.library.search.rank import FOLDED
+from snapseek.library.search.rank import DEDUP_DEPTH
 from snapseek.library.storage.shard import DEEPEST_PAGE
 from tests.conftest import write_pictures
 from tests.support.filtered_library import ROWS, filtered_library
@@ -54,7 +54,7 @@ def test_no_picture_matches(made):
     hits = library.search("red rating:>9")
     assert (hits, hits.total, hits.relevant_count) == ([], 0, None)
     assert library.search("rating:>9", sort="newest") == library.browse(where={"camera": "x"}) == []
-    assert library.search("red", fold=True, mode="both", min_score=0.1, where="rating:>9") == []
+    assert library.search("red", dedup=True, mode="both", min_score=0.1, where="rating:>9") == []
 
 
 def test_pages_fit_together_whatever_is_asked(made):
@@ -66,8 +66,8 @@ def test_pages_fit_together_whatever_is_asked(made):
         {"mode": "both"},
         {"mode": "words"},
         {"min_score": 0.5},
-        {"fold": True},
-        {"fold": True, "sort": "oldest", "mode": "both", "where": "-tag:draft"},
+        {"dedup": True},
+        {"dedup": True, "sort": "oldest", "mode": "both", "where": "-tag:draft"},
     ]
     for option in options:
         whole = library.search("red door", 300, **option)
@@ -179,12 +179,12 @@ def test_nearly_the_same_pictures_are_folded(tmp_path, encoder):
     library, _ = filtered_library(tmp_path, encoder, vectors=vectors.astype(np.float16))
     query = vectors[100] + 0.1  # so that the pictures that are one are among the first
     plain = library.search(query, 1000)
-    folded = library.search(query, 1000, fold=True)
+    folded = library.search(query, 1000, dedup=True)
     assert sorted(item for hit in folded for item in (hit.id, *hit.similar)) == sorted(ids(plain))
     (home,) = [hit for hit in folded if {hit.id, *hit.similar} & set(range(101, 111))]
     assert set(range(101, 111)) <= {home.id, *home.similar}
     stored = {hit.id: library.vector(hit.id) for hit in folded}
-    first = set(ids(plain)[:FOLDED])
+    first = set(ids(plain)[:DEDUP_DEPTH])
     assert all(first.issuperset(hit.similar) for hit in folded)
     leaders = np.stack([stored[hit.id] for hit in folded if hit.id in first])
     assert np.triu(leaders @ leaders.T, 1).max() < 0.96
@@ -195,7 +195,7 @@ def test_nearly_the_same_pictures_are_folded(tmp_path, encoder):
 
 def test_pictures_of_the_query_are_no_part_of_the_answer(library):
     (red,) = [hit.id for hit in library.browse(9) if hit.meta["name"] == "red.jpg"]
-    for option in ({}, {"where": "in:/"}, {"sort": "newest"}, {"mode": "both"}, {"fold": True}):
+    for option in ({}, {"where": "in:/"}, {"sort": "newest"}, {"mode": "both"}, {"dedup": True}):
         hits = library.search(f"id:{red} + green", 9, **option)
         assert red not in ids(hits)
         assert hits.total == len(hits) + sum(len(hit.similar) for hit in hits) == 5
