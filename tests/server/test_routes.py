@@ -47,7 +47,7 @@ def test_a_malformed_query_is_refused(app: Starlette, library: FakeLibrary, quer
 def test_a_query_by_an_id_of_no_picture_is_not_found(app: Starlette):
     reply = ask(app, "/api/search", "q=dog+%2B+id:99")
     assert reply.status == 404
-    assert "found 99" in reply.json()["detail"]
+    assert "got 99" in reply.json()["detail"]
 
 
 def test_sixty_pictures_are_the_default(app: Starlette, library: FakeLibrary):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import printable
@@ -13,11 +15,10 @@ from snapseek.errors import ItemNotFoundError
 from snapseek.search_request import PARAMETERS, Parameter, SearchRequest
 
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Callable
 
     from snapseek.library import Hit, Library
 
-_TYPES = {"integer": int, "number": float}
 _FIELDS = ("id", "score", "uri", "width", "height", "color", "caption", "meta", "similar")
 
 
@@ -50,12 +51,29 @@ def _add_flags(parser: argparse.ArgumentParser, parameter: Parameter) -> None:
     parser.add_argument(
         *parameter.flags,
         dest=parameter.name,
-        type=_TYPES.get(parameter.kind, str),
+        type=_converter(parameter),
         choices=parameter.choices or None,
         default=parameter.default,
         metavar=parameter.metavar,
         help=help_text,
     )
+
+
+def _converter(parameter: Parameter) -> Callable[[str], object]:
+    """Return what converts the text of a flag to the type of its field."""
+    if parameter.kind == "integer":
+        return partial(_bounded_integer, parameter.minimum)
+    return float if parameter.kind == "number" else str
+
+
+def _bounded_integer(minimum: int, text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = minimum - 1
+    if value < minimum:
+        raise argparse.ArgumentTypeError(f"expected a whole number of {minimum} or more, got {text!r}")
+    return value
 
 
 def _request(options: argparse.Namespace) -> SearchRequest:

@@ -201,10 +201,10 @@ class VectorIndex:
         """
         wide = _as_float32(queries)
         if isinstance(self._core, Shard):
-            resolve_effort(
-                _EVERY_ROW, effort
-            )  # one that is none is refused before there are rows enough to need it
-            return flat.search(self._core, wide, k, allow, threads=available_cores())
+            if effort is not None:
+                resolve_effort(_EVERY_ROW, effort)  # a wrong one is refused for an index of any size
+            threads = 1 if wide.ndim < 2 or len(wide) < 2 else available_cores()
+            return flat.search(self._core, wide, k, allow, threads=threads)
         if isinstance(allow, RowMask):
             raise WrongIndexError(
                 expected="a filter of this index as allow",

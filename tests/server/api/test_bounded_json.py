@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from snapseek.errors import InputError
 from snapseek.server.api import bounded_json
 from snapseek.server.api.bounded_json import MAX_JSON_BYTES, MAX_LEVELS, MAX_NODES, MAX_PICTURES, parse_object
-from snapseek.server.api.search_request import MAX_PICTURE_BYTES, picture_bytes
+from snapseek.server.api.terms import MAX_PICTURE_BYTES, picture_bytes
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,9 @@ def test_what_is_not_wanted_is_left_out(library: FakeLibrary):
 
 
 def test_the_state_that_answered_is_told(library: FakeLibrary):
-    hits = library.search("dog", 1)
+    hits = library.search("dog after:2023", 1)
     hits.version, hits.relevant_count, hits[0] = "newer", 3, replace(hits[0], similar=(4, 2))
-    body = json.loads(hits_answer(hits, "dog after:2023", library.info(), ("after:2023",)).body)
+    body = json.loads(hits_answer(hits, "dog after:2023", library.info()).body)
     assert (body["index"]["version"], body["relevant_count"], body["filters"]) == ("newer", 3, ["after:2023"])
     assert body["results"][0]["similar"] == [4, 2]
     assert body["results"][0]["url"].endswith("?v=newer")

@@ -89,7 +89,7 @@ def test_a_library_of_another_model_does_not(student, tmp_path):
     other = write_tiny_model(tmp_path / "other", mean=(0.4,) * 3)
     pictures = write_pictures(tmp_path / "pictures")
     built = Library.build(pictures, tmp_path / "library", encoder=Encoder.load(other))
-    with pytest.raises(ModelMismatchError, match="was made by"):
+    with pytest.raises(ModelMismatchError, match="which made the library"):
         Library.open(built.info().path, encoder=Encoder.load(student))
 
 

@@ -9,8 +9,7 @@ from PIL import Image
 from snapseek.errors import ModelError, PictureError
 from snapseek.models.image.batch import Batch, is_channels_last
 from snapseek.models.image.image_processor import ImageProcessor
-from snapseek.models.normalize import normalize_rows
-from snapseek.models.onnx.tower import Tower, no_output
+from snapseek.models.onnx.tower import Tower, no_output, unit_rows
 
 IMAGE_OUTPUTS = (
     "image_embeds",
@@ -93,7 +92,10 @@ class ImageEncoder:
         Raises PictureError when the model's answer to one of them has no direction.
         """
         answer = self._answers(batch, [self._output])[0][: len(batch)]
-        return normalize_rows(answer, PictureError("the model finds nothing in this picture"))
+        vectors = unit_rows(answer)
+        if vectors is None:
+            raise PictureError("the model finds nothing in this picture")
+        return vectors
 
     def _answers(self, batch: Batch, outputs: Sequence[str]) -> list[NDArray[np.float32]]:
         return self.tower.run({self._port.name: batch.feed()}, outputs)

@@ -158,3 +158,11 @@ def no_output(graph: Path, known: Sequence[str], found: Sequence[str]) -> str:
 
 def _names(ports: tuple[Port, ...]) -> str:
     return ", ".join(f"{port.name}{list(port.shape)}" for port in ports)
+
+
+def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Return (n, dim) float32 with rows scaled to length 1; None where a row is zero or not finite."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(norms).all() or not norms.all():
+        return None
+    return np.asarray(vectors / norms, np.float32)

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import InputError, ModelError
-from snapseek.models.normalize import normalize_rows
-from snapseek.models.onnx.tower import Tower, no_output
+from snapseek.models.onnx.tower import Tower, no_output, unit_rows
 from snapseek.models.text.dense import Dense
 
 TEXT_OUTPUTS = (
@@ -89,9 +88,10 @@ class TextEncoder:
             answer = self._dense.vector(answer[: len(rows)], np.arange(answer.shape[1])[None] < lengths)
         if answer.ndim != 2:
             raise ModelError(f"expected (n, dim) from {self.tower.path}, found the shape {answer.shape}")
-        return normalize_rows(
-            answer[: len(rows)], InputError("the model finds nothing in these words; try others")
-        )
+        vectors = unit_rows(answer[: len(rows)])
+        if vectors is None:
+            raise InputError("the model finds nothing in these words", hint="try other words")
+        return vectors
 
     def _run(
         self, ids: Sequence[int], length: int, pad_id: int, outputs: Sequence[str]

@@ -159,7 +159,7 @@ def test_both_kinds_of_finding_join(made):
 
 def test_modes_without_words(made):
     library, _ = made
-    with pytest.raises(InputError, match="words to look for"):
+    with pytest.raises(InputError, match="words to search for"):
         library.search("-red", mode="words")
     assert ids(library.search("-red", 9, mode="both")) == ids(library.search("-red", 9))
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from snapseek.library.search.relevance import threshold_of, relevant_count
+from snapseek.library.search.relevance import relevant_count, threshold_of
 
 
 def test_the_first_place_below_the_threshold():
