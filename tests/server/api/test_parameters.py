@@ -65,7 +65,7 @@ def test_thousands_of_digits_are_no_id():
 
 def test_unknown_and_repeated_names_are_refused():
     check_names(QueryParams("q=a&limit=3"), ("q", "limit"))
-    with pytest.raises(InputError, match='"limt" is not known here; known: q, limit'):
+    with pytest.raises(InputError, match='expected a known parameter, got "limt"; known: q, limit'):
         check_names(QueryParams("limt=3"), ("q", "limit"))
     with pytest.raises(InputError, match="the parameter q once, got 2 times"):
         check_names(QueryParams("q=a&q=b"), ("q",))

@@ -104,7 +104,7 @@ def test_took_adds_up(library):
     [
         ("", "enter at least one word"),
         (" \n\t", "enter at least one word"),
-        ("x" * 10_000, "at most 1000 characters, found 10000"),
+        ("x" * 10_000, "at most 1000 characters, got 10000"),
         ("🐶", "knows no word"),
     ],
     ids=["empty", "blank", "long", "emoji"],

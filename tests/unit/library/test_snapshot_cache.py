@@ -1,4 +1,4 @@
-"""snapseek.library.snapshot_cache: how newer states are taken up, while old ones stay what they are."""
+"""snapseek.library.snapshot_cache: newer states are read, while older ones stay unchanged."""
 
 import threading
 import time

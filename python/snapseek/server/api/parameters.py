@@ -39,7 +39,8 @@ def check_names(params: QueryParams, known: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
             raise ParseError(
-                f"the parameter {excerpt(name)} is not known here",
+                expected="a known parameter",
+                got=excerpt(name),
                 hint=f"known: {', '.join(known) or 'none'}",
             )
         if names.count(name) > 1:

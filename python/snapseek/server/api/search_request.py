@@ -71,7 +71,7 @@ def request_from_body(body: Mapping[str, Any]) -> SearchRequest:
     unknown = [name for name in body if name not in _BY_WIRE_NAME]
     if unknown:
         raise ParseError(
-            f"the field {excerpt(unknown[0])} is not known here", hint=f"known: {', '.join(BODY_NAMES)}"
+            expected="a known field", got=excerpt(unknown[0]), hint=f"known: {', '.join(BODY_NAMES)}"
         )
     values = {}
     for name, value in body.items():

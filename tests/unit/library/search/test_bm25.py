@@ -19,8 +19,8 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory):
-    place = tmp_path_factory.mktemp("words")
-    return [ColumnStore(write_records(place / f"{part}.arrow", ROWS[part::2])) for part in (0, 1)]
+    path = tmp_path_factory.mktemp("words")
+    return [ColumnStore(write_records(path / f"{part}.arrow", ROWS[part::2])) for part in (0, 1)]
 
 
 def found(stores, text, allowed=(None, None)):

@@ -77,7 +77,7 @@ def test_a_picture_is_turned_upright(space, encoder, tmp_path):
     picture = Image.new("RGB", (60, 20), "red")
     picture.paste("blue", (0, 0, 20, 20))
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned a quarter clockwise
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
     picture.save(tmp_path / "lying.png", exif=exif)
     expected = encoder.embed_images([picture.transpose(Image.Transpose.ROTATE_270)])[0]
     for subject in (tmp_path / "lying.png", Image.open(tmp_path / "lying.png")):

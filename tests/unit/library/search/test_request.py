@@ -9,12 +9,12 @@ from snapseek.search_request import SearchRequest
 KINDS = {"tags": "list", "rating": "number"}
 
 
-def test_words_and_filters_are_told_apart():
-    asked = ResolvedRequest.of(SearchRequest("horse tag:a + 2:stripes - snow"), KINDS)
-    assert asked.terms == (Term("horse"), Term("stripes", 2), Term("snow", -1))
-    assert asked.filters == ("tag:a",)
-    assert asked.tree == Condition("tags", "=", "a")
-    assert asked.words == "horse stripes"
+def test_words_and_filters_are_separated():
+    resolved = ResolvedRequest.of(SearchRequest("horse tag:a + 2:stripes - snow"), KINDS)
+    assert resolved.terms == (Term("horse"), Term("stripes", 2), Term("snow", -1))
+    assert resolved.filters == ("tag:a",)
+    assert resolved.tree == Condition("tags", "=", "a")
+    assert resolved.words == "horse stripes"
 
 
 def test_filters_of_the_query_and_of_where_hold_both():
@@ -42,9 +42,9 @@ def test_filters_alone_list_what_matches(query):
         ({}, "got none; enter at least one word"),
         ({"query": ""}, "got none; enter at least one word"),
         ({"query": [], "where": "tag:a"}, "expected 1 to 16 terms"),
-        ({"query": "x" * 1001}, "at most 1000 characters, found 1001"),
+        ({"query": "x" * 1001}, "at most 1000 characters, got 1001"),
         ({"query": "dog", "where": 5}, "filter as text or as a mapping, got int"),
-        ({"query": "dog", "where": "a cat"}, "found 'a cat'"),
+        ({"query": "dog", "where": "a cat"}, "got 'a cat'"),
         ({"query": "dog", "where": {"nothing": 1}}, "expected a column"),
         ({"query": "dog", "limit": 0}, "limit to be an integer of 1 or more, got 0"),
         ({"query": "dog", "limit": "3"}, "limit to be an integer of 1 or more, got '3'"),
@@ -55,6 +55,6 @@ def test_filters_alone_list_what_matches(query):
         ({"query": "dog", "min_score": 0.1, "mode": "words"}, "min_score with mode clip or both"),
     ],
 )
-def test_what_is_refused(arguments, message):
+def test_a_malformed_request_is_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         ResolvedRequest.of(SearchRequest(**arguments), KINDS)
