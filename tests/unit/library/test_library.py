@@ -440,3 +440,10 @@ def test_a_warm_library_answers_as_before(library):
     before = library.search("red", 9)
     library.warm()
     assert library.search("red", 9) == before
+
+
+def test_ids_are_no_positions_to_iterate_over(library):
+    with pytest.raises(TypeError, match="not iterable"):
+        list(library)
+    with pytest.raises(TypeError, match="not iterable"):
+        list(library.snapshot())
