@@ -39,8 +39,10 @@ def main() -> None:
         _print_ms("embed one text", lambda text: encoder.embed_texts([text]), n=300)
         _print_ms("embed it again", lambda text: encoder.embed_texts([text]), n=300)
         new = (f", {number}" for number in count())
-        _print_ms("Library.search, k = 60", lambda text: library.search(text + next(new), k=60), n=300)
-        _print_ms("Library.search again", lambda text: library.search(text, k=60), n=300)
+        _print_ms(
+            "Library.search, limit = 60", lambda text: library.search(text + next(new), limit=60), n=300
+        )
+        _print_ms("Library.search again", lambda text: library.search(text, limit=60), n=300)
         _print_http(library)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from snapseek.server.api.bounded_json import MAX_JSON_BYTES, MAX_LEVELS, MAX_NODES
 from snapseek.server.api.request_body import MAX_BODY_BYTES
-from snapseek.server.api.search_request import MAX_PICTURE_BYTES
+from snapseek.server.api.terms import MAX_PICTURE_BYTES
 
 JSON = {"content-type": "application/json"}
 REFUSED = (400, 413)

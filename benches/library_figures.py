@@ -41,8 +41,8 @@ def print_answers(path: Path, vectors: Path) -> None:
     library.search("q0", 60)
     print(f"open {opened_s:.2f} s, with the model and the first answer {time.perf_counter() - started:.2f} s")
     words = [f"q{number}" for number in range(1, ASKED + 1)]
-    print_ms("Library.search, k = 60, first time", [timed(library.search, word, 60) for word in words])
-    print_ms("Library.search, k = 60, again", [timed(library.search, word, 60) for word in words])
+    print_ms("Library.search, limit = 60, first time", [timed(library.search, word, 60) for word in words])
+    print_ms("Library.search, limit = 60, again", [timed(library.search, word, 60) for word in words])
     took = [library.search(word, 60).took for word in words]
     parts = {
         part: statistics.median(getattr(t, f"{part}_ms") for t in took)

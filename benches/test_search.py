@@ -56,7 +56,7 @@ def test_embed_a_query_asked_before(benchmark, encoder):
 def test_search_the_demo(benchmark, encoder, tmp_path_factory):
     """Cached query to 60 hits with previews, over the pictures of the package."""
     library = Library.build(DEMO_PICTURES, tmp_path_factory.mktemp("bench") / "l", encoder=encoder)
-    assert len(benchmark(library.search, "a dog", k=60)) == 60
+    assert len(benchmark(library.search, "a dog", limit=60)) == 60
 
 
 def test_parse_a_query(benchmark):

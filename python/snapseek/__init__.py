@@ -5,7 +5,7 @@ pictures in a library on disk, and finds those that are closest to the vector of
 
 >>> from snapseek import Library
 >>> library = Library.build("holiday/", "holiday.snapseek")       # index a folder
->>> for hit in library.search("two dogs on a beach", 5):        # best first
+>>> for hit in library.search("two dogs on a beach", limit=5):  # best first
 ...     print(hit.score, hit.uri)
 
 In a notebook the result of `search` is displayed as a row of thumbnails. `Library.open("holiday.snapseek")`

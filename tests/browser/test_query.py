@@ -135,12 +135,12 @@ def test_the_fast_encoder_answers_while_typing_and_the_full_model_after_a_pause(
     assert sent == []
     page.clock.run_for(1)
     expect_first(page, "red")
-    assert ["tower=fast" in request.url for request in sent] == [True]
+    assert ["model=fast" in request.url for request in sent] == [True]
     page.clock.run_for(349)
     assert len(sent) == 1
     page.clock.run_for(1)
     wait_until(page, lambda: len(sent) == 2)
-    assert "tower=fast" not in sent[1].url
+    assert "model=fast" not in sent[1].url
 
 
 @pytest.mark.parametrize("color", ["red", "blue"])

@@ -86,7 +86,7 @@ def test_near_duplicates_expand_by_keyboard_and_keep_the_focus(page, server):
 def test_weak_matches_are_separated(page, server):
     def weak(route):
         answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "weak_from": 2})
+        route.fulfill(response=answer, json={**answer.json(), "relevant_count": 2})
 
     page.route("**/api/search?*", weak)
     page.goto(f"{server}/?q=red")

@@ -59,5 +59,5 @@ def test_the_examples_in_python_run(library):
     assert [hit.id for hit in answers[0]] == [hit.id for hit in answers[1]]
     assert all(answers[:5])
     assert all(
-        name in TEXT for name in ("newest", "oldest", "size", "fold=True", "min_score", '"both"', '"words"')
+        name in TEXT for name in ("newest", "oldest", "size", "dedup=True", "min_score", '"both"', '"words"')
     )

@@ -82,7 +82,7 @@ def test_search_filters_and_sorts(indexed, capsys):
     assert capsys.readouterr().out.startswith("       /")
     assert main(["search", "green", "--mode", "words", "--paths", *library_option]) == 0
     assert capsys.readouterr().out.splitlines()[0].endswith("green.png")
-    assert main(["search", "red", "--min-score", "2", "--fold", *library_option]) == 0
+    assert main(["search", "red", "--min-score", "2", "--dedup", *library_option]) == 0
     assert capsys.readouterr().out == ""
     assert main(["search", "red", "--where", "a dog", *library_option]) == 1
     assert "expected filters" in capsys.readouterr().err

@@ -3,16 +3,13 @@
 import os
 import subprocess
 import sys
-from typing import get_args
 
 import pytest
 
 from snapseek.cli.commands import COMMAND_NAMES, COMMANDS
 from snapseek.cli.export import FORMATS
 from snapseek.cli.main import main
-from snapseek.cli.search import MODES, SORTS
 from snapseek.library import export
-from snapseek.library.search import request
 
 HEAVY = {
     "numpy",
@@ -107,6 +104,4 @@ def test_version_takes_little_processor_time():
 
 
 def test_choices_are_those_of_the_library():
-    assert get_args(request.Sort) == SORTS
-    assert get_args(request.Mode) == MODES
     assert tuple(export.FORMATS) == FORMATS

@@ -6,19 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from starlette.datastructures import QueryParams
 
 from snapseek import errors
 from snapseek.cli import distil, index
 from snapseek.distil import distillation
 from snapseek.images import open_image
 from snapseek.library.export import kind_of as export_kind
+from snapseek.library.filters.from_mapping import from_mapping
+from snapseek.library.filters.parser import parse_filter
 from snapseek.library.paths import find_library
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.owned_files import check_directory
 from snapseek.library.watch import bursts
 from snapseek.models import Encoder
 from snapseek.models.hub.layout import choose_layout
+from snapseek.search_request import SearchRequest
 from snapseek.server import run
+from snapseek.server.api.search_request import request_from_body, request_from_url
 from snapseek.sources.http.url_policy import checked_url
 from snapseek.threads import resolve_threads
 from snapseek.vectors.arguments import memory_limit
@@ -100,6 +105,38 @@ WORDING = [
         lambda: resolve_effort(POINTS, 1.1),
         errors.OutOfRangeError,
         "expected effort as a recall above 0, up to 1, got 1.1",
+    ),
+    (
+        lambda: SearchRequest("dog", sort="newst"),
+        errors.UnknownChoiceError,
+        "expected sort to be one of relevance, newest, oldest, size, got 'newst'; did you mean newest?",
+    ),
+    (
+        lambda: SearchRequest("dog", limit=0),
+        errors.OutOfRangeError,
+        "expected limit to be an integer of 1 or more, got 0",
+    ),
+    (
+        lambda: request_from_url(QueryParams("limit=1000")),
+        errors.OutOfRangeError,
+        "expected limit to be an integer from 1 to 200, got 1000",
+    ),
+    (
+        lambda: request_from_body({"limt": 5}),
+        errors.ParseError,
+        'expected a known field, got "limt"; known: q, terms, where, sort, limit, offset, min_score, '
+        "dedup, mode, exact, model, include",
+    ),
+    (
+        lambda: parse_filter("year:2020 dogs", ()),
+        errors.ParseError,
+        "expected filters such as year:2020 or -tag:draft, got 'dogs'; known: after, before, camera, "
+        "caption, date, has, in, megapixels, name, near, orientation, size, tag, title, type, year",
+    ),
+    (
+        lambda: from_mapping({"year": {"~": 3}}),
+        errors.UnknownChoiceError,
+        "expected one of = != < <= > >= in contains prefix within exists after the column 'year', got '~'",
     ),
     (
         lambda: resolve_threads(0),

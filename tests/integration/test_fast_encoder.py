@@ -1,10 +1,10 @@
-"""`tower=fast` uses the student, `full` the model itself: in Python, over HTTP, in the command."""
+"""`model=fast` uses the student, `full` the model itself: in Python, over HTTP, in the command."""
 
 import pytest
 from starlette.testclient import TestClient
 
 from snapseek.cli import main
-from snapseek.errors import InputError, ModelMismatchError
+from snapseek.errors import ModelMismatchError, UnknownChoiceError
 from snapseek.library import Library
 from snapseek.models import Encoder
 from snapseek.server import create_app
@@ -27,42 +27,42 @@ def scores(hits):
 
 def test_fast_uses_the_student_and_full_the_model(taught, tmp_path, encoder):
     student = Library.open(tmp_path / "library", encoder=Encoder.load(tmp_path / "library" / "student"))
-    assert scores(taught.search("red", tower="fast")) == scores(student.search("red"))
-    assert scores(taught.search("red")) == scores(taught.search("red", tower="full"))
-    assert scores(taught.search("red")) != scores(taught.search("red", tower="fast"))
+    assert scores(taught.search("red", model="fast")) == scores(student.search("red"))
+    assert scores(taught.search("red")) == scores(taught.search("red", model="full"))
+    assert scores(taught.search("red")) != scores(taught.search("red", model="fast"))
 
 
 def test_without_a_student_fast_is_full(library):
     assert library.fast_encoder is None
-    assert scores(library.search("red", tower="fast")) == scores(library.search("red"))
+    assert scores(library.search("red", model="fast")) == scores(library.search("red"))
 
 
-def test_another_tower_is_refused(library):
-    with pytest.raises(InputError, match="full or fast, found 'slow'"):
-        library.search("red", tower="slow")
+def test_an_unknown_model_is_refused(library):
+    with pytest.raises(UnknownChoiceError, match="one of full, fast, got 'slow'"):
+        library.search("red", model="slow")
 
 
 def test_a_student_of_another_model_is_refused(library, tmp_path):
     other = Encoder.load(write_tiny_model(tmp_path / "other", mean=(0.4,) * 3))
     write_student(tmp_path / "student", static_weights(), other, {})
-    with pytest.raises(ModelMismatchError, match="was made by"):
+    with pytest.raises(ModelMismatchError, match="which made the library"):
         Library.open(library.info().path).set_fast_encoder(tmp_path / "student")
 
 
 def test_over_http(taught):
     client = TestClient(create_app(taught), base_url="http://127.0.0.1")
-    full, fast = (client.get(f"/api/search?q=red&tower={tower}").json() for tower in ("full", "fast"))
+    full, fast = (client.get(f"/api/search?q=red&model={model}").json() for model in ("full", "fast"))
     assert [r["score"] for r in full["results"]] != [r["score"] for r in fast["results"]]
     assert client.get("/api/search?q=red").json()["results"] == full["results"]
-    answer = client.get("/api/search?q=red&tower=slow")
+    answer = client.get("/api/search?q=red&model=slow")
     assert answer.status_code == 400
-    assert answer.json()["detail"] == "tower must be full or fast; found 'slow'"
+    assert answer.json()["expected"] == "model to be one of full, fast"
 
 
 def test_in_the_command(taught, tmp_path, capsys):
     answers = []
-    for tower in ("full", "fast"):
-        assert main(["search", "red", "--library", str(tmp_path / "library"), "--tower", tower]) == 0
+    for model in ("full", "fast"):
+        assert main(["search", "red", "--library", str(tmp_path / "library"), "--model", model]) == 0
         answers.append(capsys.readouterr().out)
     assert answers[0] != answers[1]
 
@@ -87,7 +87,7 @@ def test_serve_takes_a_student_in_place_of_the_model(library, tmp_path, encoder,
     other = Encoder.load(write_tiny_model(tmp_path / "other", mean=(0.4,) * 3))
     write_student(tmp_path / "stranger", static_weights(), other, {})
     assert main(["serve", str(library.info().path), "--model", str(tmp_path / "stranger")]) == 1
-    assert "was made by" in capsys.readouterr().err
+    assert "which made the library" in capsys.readouterr().err
 
 
 def test_distil_needs_an_output_option(tiny_model, capsys):
@@ -103,5 +103,5 @@ def test_distil_refuses_a_file_that_is_missing(tiny_model, tmp_path, capsys):
 
 
 def test_vectors_are_those_of_the_pictures(library):
-    assert library.sample_vectors().shape == (6, 3)
-    assert library.sample_vectors(2).shape == (2, 3)
+    assert library.snapshot().sample_vectors().shape == (6, 3)
+    assert library.snapshot().sample_vectors(2).shape == (2, 3)

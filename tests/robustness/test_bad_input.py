@@ -109,7 +109,7 @@ def bad_library(directory, encoder) -> Library:
 @pytest.mark.parametrize("name", PICTURES, ids=lambda name: os.fsencode(name).decode("ascii", "replace"))
 def test_a_folder_with_one_bad_picture(name, bad_library):
     expected = PICTURES[name][1]
-    hits = {library_name(bad_library, hit.id): hit for hit in bad_library.search("red", k=100)}
+    hits = {library_name(bad_library, hit.id): hit for hit in bad_library.search("red", limit=100)}
     reasons = {failure.path.name: failure.reason for failure in bad_library.failures()}
     if isinstance(expected, str):
         assert name not in hits

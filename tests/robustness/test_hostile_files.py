@@ -92,7 +92,7 @@ def test_broken_files_are_reported(tmp_path, encoder, counted):
     library = Library.build(source, tmp_path / "l", encoder=encoder)
     assert library.report.added + library.report.failed >= len(inputs) + len(good)
     Tally().of(library, source).check({item.name: item.fate for item in inputs} | good)
-    assert len(library.search("red", k=10)) == 10
+    assert len(library.search("red", limit=10)) == 10
     again = library.sync()
     assert (again.added, again.updated, again.removed) == (0, 0, 0)
     counted["files"] = len(inputs)

@@ -47,7 +47,7 @@ def test_a_malformed_query_is_rejected(app: Starlette, library: FakeLibrary, que
 def test_a_query_by_an_unknown_id_is_a_404(app: Starlette):
     reply = ask(app, "/api/search", "q=dog+%2B+id:99")
     assert reply.status == 404
-    assert "found 99" in reply.json()["detail"]
+    assert "got 99" in reply.json()["detail"]
 
 
 def test_the_default_limit_is_sixty(app: Starlette, library: FakeLibrary):

@@ -11,9 +11,10 @@ from PIL import Image
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
 from snapseek.library import Hit, Hits, LibraryInfo, Timings
-from snapseek.library.filters.parser import ParsedQuery, parse_query
+from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.suggestions import ColumnSuggestion, Suggestions
-from snapseek.library.search.terms import Query, terms_of, written
+from snapseek.library.search.terms import Query, written
+from snapseek.search_request import SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,8 @@ class FakeLibrary:
         self.encoder = SimpleNamespace(examples=("a dog", "two boats"))
         self.before_search: Callable[[], object] = lambda: None
         self.searches: list[tuple[str, int, int]] = []
-        self.options: dict[str, object] = {}
+        self.request = SearchRequest()
+        self.embedded_ahead: list[list[SearchRequest]] = []
         self.fast_encoder: object = None
         self.is_warm = threading.Event()
 
@@ -77,31 +79,32 @@ class FakeLibrary:
     def warm(self) -> None:
         self.is_warm.set()
 
-    def parse_query(self, query: str) -> ParsedQuery:
-        return parse_query(query, ())
+    def embed_ahead(self, requests: Sequence[SearchRequest]) -> None:
+        self.embedded_ahead.append(list(requests))
 
-    def search(self, query: Query | None = None, k: int = 20, *, offset: int = 0, **options: object) -> Hits:
-        self.options = options
-        if query is None:
-            return self._page(k, offset, Timings(0.0, 0.3, 0.2, 0.5), scored=False)
-        terms = terms_of(query)
-        for term in terms:
+    def search(self, query: Query | SearchRequest | None = None, limit: int = 20, **options: object) -> Hits:
+        request = query if isinstance(query, SearchRequest) else SearchRequest(query, limit=limit, **options)
+        self.request = request
+        resolved = ResolvedRequest.of(request, {})
+        if not resolved.terms:
+            return self._page(request, Timings(0.0, 0.3, 0.2, 0.5), resolved.filters, scored=False)
+        for term in resolved.terms:
             if isinstance(term.subject, int):
-                self.item(term.subject)
-        text = written(terms)
-        self.searches.append((text, k, offset))
+                _ = self[term.subject]
+        text = written(resolved.terms)
+        self.searches.append((text, request.limit, request.offset))
         self.before_search()
         if text in TROUBLE:
             raise TROUBLE[text].with_traceback(None)
-        return self._page(k, offset, Timings(1.2345, 0.3, 0.2, 1.9), scored=True)
+        return self._page(request, Timings(1.2345, 0.3, 0.2, 1.9), resolved.filters, scored=True)
 
-    def browse(self, k: int = 20, *, offset: int = 0, **options: object) -> Hits:
-        self.options = options
-        return self._page(k, offset, Timings(0.0, 0.0, 0.2, 0.2), scored=False)
+    def browse(self, limit: int = 20, *, sort: str | None = None, **options: object) -> Hits:
+        self.request = SearchRequest(limit=limit, sort=sort or "relevance", **options)
+        return self._page(self.request, Timings(0.0, 0.0, 0.2, 0.2), (), scored=False)
 
-    def item(self, item: int) -> Hit:
+    def __getitem__(self, item: int) -> Hit:
         if not 1 <= item <= len(self.paths):
-            raise ItemNotFoundError(f"expected the id of a picture of this library, found {item}")
+            raise ItemNotFoundError(expected="the id of a picture of this library", got=str(item))
         return self._hit(item, None)
 
     def get_many(self, items: Sequence[int]) -> Hits:
@@ -109,11 +112,11 @@ class FakeLibrary:
         return Hits(hits, total=len(hits))
 
     def archive_uri(self, item: int) -> str | None:
-        self.item(item)
+        _ = self[item]
         return None
 
     def original_path(self, item: int) -> Path:
-        self.item(item)
+        _ = self[item]
         return self.paths[item - 1]
 
     @property
@@ -141,10 +144,17 @@ class FakeLibrary:
             folders=(self.paths[0].parent,),
         )
 
-    def _page(self, k: int, offset: int, took: Timings, *, scored: bool) -> Hits:
-        ids = range(1, len(self.paths) + 1)[offset : offset + k]
+    def _page(self, request: SearchRequest, took: Timings, filters: Sequence[str], *, scored: bool) -> Hits:
+        ids = range(1, len(self.paths) + 1)[request.offset : request.end]
         hits = [self._hit(item, 0.3123456789 / item if scored else None) for item in ids]
-        return Hits(hits, total=len(self.paths), took=took, version=VERSION, library_count=len(self.paths))
+        return Hits(
+            hits,
+            total=len(self.paths),
+            took=took,
+            version=VERSION,
+            filters=filters,
+            library_count=len(self.paths),
+        )
 
     def _hit(self, item: int, score: float | None) -> Hit:
         path = self.paths[item - 1]

@@ -243,7 +243,7 @@ def _steps(directory: Path) -> Iterator[tuple[str, Callable[[], object]]]:
 
     yield "open", library
     yield "search by vector", lambda: library().search(np.ones(3, np.float32), 50, exact=True)
-    yield "search by id", lambda: library().search(7, 20, where="rating:>=1", fold=True)
+    yield "search by id", lambda: library().search(7, 20, where="rating:>=1", dedup=True)
     yield "search words", lambda: library().search("red dog", 50, mode="words")
     yield "search sorted", lambda: library().search(7, 20, sort="newest")
     yield "browse", lambda: library().browse(500)

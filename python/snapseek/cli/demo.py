@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> None:
 
     library = build_library([DEMO_PICTURES, *options.folders], options.library or demo_library(), options)
     for query in library.encoder.examples[:_EXAMPLES]:
-        names = ", ".join(str(hit.meta["name"]) for hit in library.search(query, k=3))
+        names = ", ".join(str(hit.meta["name"]) for hit in library.search(query, limit=3))
         print_status(f"  {query} → {names}")
     if options.serve:
         serve_library(library, options)

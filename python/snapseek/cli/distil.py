@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
         encoder,
         out,
         texts=own,
-        vectors=library.sample_vectors() if library else None,
+        vectors=library.snapshot().sample_vectors() if library else None,
         plan=Plan(options.student, options.layers, options.shipped, options.epochs),
         report=print_status,
     )

@@ -104,7 +104,7 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
         "--fast-model",
         type=nonempty_path,
         metavar="DIR",
-        help="a student of the library's model, for ?tower=fast",
+        help="a student of the library's model, for ?model=fast",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import printable
-from snapseek.cli.options import add_library, count
+from snapseek.cli.options import add_library
 from snapseek.errors import ItemNotFoundError
+from snapseek.search_request import PARAMETERS, Parameter, SearchRequest
 
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Callable
 
     from snapseek.library import Hit, Library
 
-SORTS = ("relevance", "newest", "oldest", "size")
-MODES = ("clip", "words", "both")
 _FIELDS = ("id", "score", "uri", "width", "height", "color", "caption", "meta", "similar")
 
 
@@ -30,25 +31,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="two dogs on a beach; horse + stripes - 2:snow; image:dog.jpg + night; id:17; "
         '"red car after:2023 -tag:draft"; put -- before a query that begins with -',
     )
-    parser.add_argument("-k", type=count, default=20, metavar="N", help="number of results (default: 20)")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
     shape.add_argument("--paths", action="store_true", help="print only paths, one per line")
     add_library(parser)
-    parser.add_argument("--where", metavar="FILTER", help="further filters: year:2019..2021 in:holiday")
-    parser.add_argument("--sort", choices=SORTS, default="relevance", help="default: relevance")
-    parser.add_argument("--min-score", type=float, metavar="S", help="omit results with a lower score")
-    parser.add_argument("--fold", action="store_true", help="show near-duplicates as one result")
+    for parameter in PARAMETERS.values():
+        if parameter.flags:
+            _add_flags(parser, parameter)
+
+
+def _add_flags(parser: argparse.ArgumentParser, parameter: Parameter) -> None:
+    """Add the flags of a parameter of the search request."""
+    help_text = parameter.help[0].lower() + parameter.help[1:].rstrip(".")
+    if parameter.kind == "flag":
+        parser.add_argument(*parameter.flags, dest=parameter.name, action="store_true", help=help_text)
+        return
+    if parameter.default is not None:
+        help_text += f" (default: {parameter.default})"
     parser.add_argument(
-        "--mode",
-        choices=MODES,
-        default="clip",
-        help="clip: compare pictures with the query (default); words: search captions, titles, names and "
-        "tags; both: join the two",
+        *parameter.flags,
+        dest=parameter.name,
+        type=_converter(parameter),
+        choices=parameter.choices or None,
+        default=parameter.default,
+        metavar=parameter.metavar,
+        help=help_text,
     )
-    parser.add_argument(
-        "--tower", choices=("full", "fast"), default="full", help="text tower; fast is the distilled one"
-    )
+
+
+def _converter(parameter: Parameter) -> Callable[[str], object]:
+    """Return what converts the text of a flag to the type of its field."""
+    if parameter.kind == "integer":
+        return partial(_bounded_integer, parameter.minimum)
+    return float if parameter.kind == "number" else str
+
+
+def _bounded_integer(minimum: int, text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = minimum - 1
+    if value < minimum:
+        raise argparse.ArgumentTypeError(f"expected a whole number of {minimum} or more, got {text!r}")
+    return value
+
+
+def _request(options: argparse.Namespace) -> SearchRequest:
+    named = {name: getattr(options, name) for name, parameter in PARAMETERS.items() if parameter.flags}
+    return SearchRequest(" ".join(options.query), **named)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -57,16 +87,7 @@ def run(options: argparse.Namespace) -> None:
     from snapseek.library.paths import find_library
 
     library = Library.open(find_library(options.library))
-    hits = library.search(
-        " ".join(options.query),
-        k=options.k,
-        tower=options.tower,
-        where=options.where,
-        sort=options.sort,
-        min_score=options.min_score,
-        fold=options.fold,
-        mode=options.mode,
-    )
+    hits = library.search(_request(options))
     if options.paths:
         for hit in hits:
             sys.stdout.buffer.write(os.fsencode(_location(library, hit)) + b"\n")

@@ -1,17 +1,17 @@
-"""A folder of pictures made searchable, kept in one directory.
+"""A library: pictures that can be searched, in one directory.
 
     library = Library.build("holiday/", "holiday.snapseek")
-    for hit in library.search("two dogs", k=20):
+    for hit in library.search("two dogs", limit=20):
         print(hit.score, hit.uri)
 
-In the directory: `library.db` (SQLite; what it does not name does not exist), `shards/<stem>.snap`
-(vectors; docs/FORMAT.md) and `shards/<stem>.arrow` (records, an Arrow file that anyone can open). Row
-number is scan position in both.
+The directory holds `library.db` (SQLite; a file that it does not name is not part of the library),
+`shards/<stem>.snap` (vectors; docs/FORMAT.md) and `shards/<stem>.arrow` (records, an ordinary Arrow file).
+The row number is the scan position in both.
 
-`library` has the public class. It searches the `snapshot`, the state of one commit, that `snapshot_cache`
-keeps up to date; `encoders` are the models. Each of these packages imports only from those before it:
-`records` and `filters`, `columns`, `storage`, and then `search` and `indexing`. `results` are the answers,
-`paths` says where libraries are.
+`library` has the public class `Library`: what reads is in `reader`, what writes in `library`. Both use the
+`snapshot`, the state of one commit, which `snapshot_cache` keeps up to date; `encoders` holds the models.
+Each of these packages imports only from those before it: `records` and `filters`, `columns`, `storage`, then
+`search` and `indexing`. `results` are the results of a search, `paths` finds libraries.
 """
 
 from snapseek.library.indexing.compact import CompactReport

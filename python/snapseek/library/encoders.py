@@ -1,22 +1,31 @@
-"""The models that answer for a library: its own, and a student of it for every keystroke."""
+"""The encoders that answer for a library: its own model, and a distilled student for every keystroke."""
 
 import threading
+from functools import cached_property
 from pathlib import Path
 
-from snapseek.errors import InputError, ModelMismatchError
+from snapseek.errors import ModelMismatchError
 from snapseek.library.snapshot import Snapshot
 from snapseek.models import Encoder
 from snapseek.models.hub.layout import STUDENT
+from snapseek.search_request import MODELS, check_choice
 
-FAST_MODEL = "student"  # the folder in a library where its student is looked for
-TOWERS = ("full", "fast")
+FAST_MODEL = "student"
+"""The folder in a library that holds its student."""
 
 
 class EncoderPool:
-    """Loads the models of the library at a path when they are asked for. Safe to use from many threads."""
+    """Loads the encoders of the library at a path when they are needed. Safe to use from many threads.
+
+    Parameters
+    ----------
+    path
+        The directory of the library.
+    encoder
+        The library's model, if it is loaded already.
+    """
 
     def __init__(self, path: Path, encoder: Encoder | None = None) -> None:
-        """`encoder` is the library's model, if it is loaded already."""
         self._path = path
         self._lock = threading.Lock()
         self._full = encoder
@@ -24,11 +33,11 @@ class EncoderPool:
 
     @property
     def provider(self) -> str:
-        """The execution provider of the library's model, or that it is not loaded."""
+        """The execution provider of the library's model, or `not loaded`."""
         return self._full.provider if self._full else "not loaded"
 
     def full(self, snapshot: Snapshot) -> Encoder:
-        """The model of that state of the library. Raises ModelMismatchError when it is not what it was."""
+        """Return the model of that state of the library. Raises ModelMismatchError when it has changed."""
         with self._lock:
             if self._full is None or self._full.space != snapshot.settings["fingerprint"]:
                 encoder = Encoder.load(snapshot.settings["model"])
@@ -37,37 +46,74 @@ class EncoderPool:
             return self._full
 
     def fast(self, snapshot: Snapshot) -> Encoder | None:
-        """The student: the one that was named, or that in the library. Raises ModelMismatchError."""
+        """Return the student: the one that was set, else that in the library. Raises ModelMismatchError."""
         with self._lock:
-            beside = self._path / FAST_MODEL
-            if self._fast is None and (beside / STUDENT).is_file():
-                self._fast = Encoder.load(beside)
+            own = self._path / FAST_MODEL
+            if self._fast is None and (own / STUDENT).is_file():
+                self._fast = Encoder.load(own)
             if self._fast is not None:
                 self.check(self._fast, snapshot)
             return self._fast
 
     def set_fast(self, model: str | Path, snapshot: Snapshot) -> None:
-        """Take that model for the student. Raises ModelMismatchError for another's."""
+        """Use that model as the student. Raises ModelMismatchError for a student of another model."""
         encoder = Encoder.load(model)
         self.check(encoder, snapshot)
         self._fast = encoder
 
-    def of(self, tower: str, snapshot: Snapshot) -> Encoder:
-        """The model that answers for `full` or `fast`; without a student the full one does for both.
+    def get(self, model: str, snapshot: Snapshot) -> Encoder:
+        """Return the encoder for `full` or `fast`; without a student, `fast` is the full one.
 
-        Raises InputError for another tower, ModelMismatchError as `full` and `fast` do.
+        Raises
+        ------
+        UnknownChoiceError
+            `model` is neither.
+        ModelMismatchError
+            The model on the disk is not the one that made the library.
         """
-        if tower not in TOWERS:
-            raise InputError(f"expected the tower full or fast, found {tower!r}")
-        student = self.fast(snapshot) if tower == "fast" else None
+        check_choice("model", model, MODELS)
+        student = self.fast(snapshot) if model == "fast" else None
         return student or self.full(snapshot)
 
+    def lazy(self, model: str, snapshot: Snapshot) -> "PooledEncoder":
+        """Return the encoder for `full` or `fast`, not loaded yet."""
+        return PooledEncoder(self, model, snapshot)
+
     def check(self, encoder: Encoder, snapshot: Snapshot) -> None:
-        """Raises ModelMismatchError if vectors of that state are not in the space of `encoder`."""
-        needed = snapshot.settings["fingerprint"]
-        if encoder.space != needed:
+        """Raise ModelMismatchError if the vectors of that state are not in the space of `encoder`."""
+        fingerprint = snapshot.settings["fingerprint"]
+        if encoder.space != fingerprint:
             raise ModelMismatchError(
-                f"the library {self._path} was made by '{snapshot.settings['model']}' ({needed[:12]}); "
-                f"asked with '{encoder.name}' ({encoder.space[:12]}): "
-                "use that model, or index the folder anew"
+                expected=f"'{snapshot.settings['model']}' ({fingerprint[:12]}), which made the library "
+                f"{self._path}",
+                got=f"'{encoder.name}' ({encoder.space[:12]})",
+                hint="use that model, or index the folder again",
             )
+
+
+class PooledEncoder:
+    """An encoder of a pool for one search, loaded when a term of the query needs it."""
+
+    def __init__(self, pool: EncoderPool, model: str, snapshot: Snapshot) -> None:
+        self._pool = pool
+        self._model = model
+        self._snapshot = snapshot
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder. Raises ModelMismatchError."""
+        return self._pool.get(self._model, self._snapshot)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the search needed the encoder so far."""
+        return "encoder" in vars(self)
+
+
+class LoadedEncoder:
+    """An encoder that is loaded already, where a lazy one is expected."""
+
+    is_loaded = True
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder

@@ -1,4 +1,4 @@
-"""What a library answers."""
+"""The results of a search: `Hits`, a list of `Hit`."""
 
 import base64
 import html
@@ -15,12 +15,28 @@ _GREY = "#808080"
 
 @dataclass(frozen=True)
 class Hit:
-    """One picture of an answer.
+    """One picture of a result list.
 
-    `score` is the cosine of query and picture, higher is better; None where nothing was asked.
-    `width` and `height` are those of the upright original in pixels, `color` its mean as `#rrggbb`,
-    `preview` a WebP picture of at most 500 bytes, `meta` the columns that a source adds. For an imported
-    picture `width` and `height` may be 0 and `preview` and `uri` empty.
+    Attributes
+    ----------
+    id
+        The id of the picture in its library.
+    score
+        The cosine of query and picture, higher is better; None without a query.
+    uri
+        Where the original is; may be empty for an imported picture.
+    width, height
+        The size of the upright original in pixels; 0 if unknown.
+    color
+        The mean color as `#rrggbb`.
+    preview
+        A WebP picture of at most 500 bytes; may be empty for an imported picture.
+    caption
+        The caption, if there is one.
+    meta
+        The columns that the source adds.
+    similar
+        The ids of near-duplicates grouped under this picture, best first.
     """
 
     id: int
@@ -33,14 +49,13 @@ class Hit:
     caption: str | None
     meta: dict[str, Any]
     similar: tuple[int, ...] = ()
-    """Ids of nearly the same pictures that are folded under this one, best first."""
 
     def preview_url(self) -> str:
-        """The preview as a `data:` address that a page can show."""
+        """Return the preview as a `data:` URL that a page can show."""
         return "data:image/webp;base64," + base64.b64encode(self.preview).decode("ascii")
 
     def _repr_html_(self) -> str:
-        # Every field comes from files that others may have made, and a notebook runs what it is given.
+        # Every field comes from untrusted files, and a notebook runs the HTML that it gets.
         title = html.escape(f"{self.caption or self.meta.get('name') or self.uri}", quote=True)
         color = self.color if _COLOR.fullmatch(str(self.color)) else _GREY
         return (
@@ -49,7 +64,7 @@ class Hit:
         )
 
     def _row_width_px(self) -> int:
-        """The width at the height of a row; that of a square for sizes that no picture has."""
+        """Return the width at the height of a row; that of a square for impossible sizes."""
         is_known = isinstance(self.width, int) and isinstance(self.height, int)
         if not is_known or self.width <= 0 or self.height <= 0:
             return _ROW_HEIGHT_PX
@@ -58,7 +73,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Timings:
-    """Where the time of an answer went, in milliseconds."""
+    """The time of a search in milliseconds: embedding, searching, fetching records, all together."""
 
     embed_ms: float = 0.0
     search_ms: float = 0.0
@@ -67,7 +82,24 @@ class Timings:
 
 
 class Hits(list[Hit]):
-    """An answer, best first. In a notebook it shows itself as a row of pictures."""
+    """Search results, best first. In a notebook they render as a row of thumbnails.
+
+    Parameters
+    ----------
+    hits
+        The results of this page.
+    total
+        The number of pictures that can be paged to.
+    took
+        Where the time went.
+    version, library_count
+        The version and the number of pictures of the state that answered. The library may have changed since.
+    filters
+        The filters that were parsed out of the query.
+    relevant_count
+        The number of leading results, over all pages, that are relevant; None if no result so far is
+        irrelevant.
+    """
 
     def __init__(
         self,
@@ -80,13 +112,6 @@ class Hits(list[Hit]):
         relevant_count: int | None = None,
         library_count: int = 0,
     ) -> None:
-        """`total` is how many pictures could be paged to.
-
-        `version` and `library_count` are those of the library that answered, which may be another one by now.
-
-        `filters` are the operators that were read out of the query. `weak_from` is the place in the whole
-        ranking from which on pictures hardly fit the query, None where that is not among those looked at.
-        """
         super().__init__(hits)
         self.total = total
         self.library_count = library_count

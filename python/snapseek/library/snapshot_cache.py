@@ -1,4 +1,4 @@
-"""The newest state of a library, for who asks it while others write."""
+"""Keeps the newest snapshot of a library up to date while another process writes."""
 
 import threading
 import time
@@ -10,67 +10,69 @@ from snapseek.errors import SnapseekError
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.database import Database
 
-_LOOK_EVERY_S = 0.25
-_PATIENCE_S = 0.05
-"""A new state of a few pictures is there by then; no query waits longer for that of a million."""
+_CHECK_INTERVAL_S = 0.25
+_MAX_WAIT_S = 0.05
+"""A new state of a few pictures is read within this time. No search waits longer for a large one."""
 
 
 class SnapshotCache:
-    """Keeps the newest `Snapshot`. Safe to use from many threads."""
+    """Holds the newest `Snapshot`. Safe to use from many threads.
+
+    Raises as `Library.open` does.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Read the state that is committed. Raises as `Library.open` does."""
         self._path = path
-        self._reading = threading.Lock()
-        self._catalogue = Database.open(path)
-        weakref.finalize(self, self._catalogue.close)
-        self._changes = self._catalogue.changes()
-        self._looked_s = time.monotonic()
-        self._snapshot = Snapshot.read(path, self._catalogue)
+        self._lock = threading.Lock()
+        self._database = Database.open(path)
+        weakref.finalize(self, self._database.close)
+        self._changes = self._database.changes()
+        self._checked_s = time.monotonic()
+        self._snapshot = Snapshot.read(path, self._database)
 
     def now(self) -> Snapshot:
-        """The state for one query; looks for a newer one, a few times a second at most.
+        """Return the snapshot for one search; checks for a newer one a few times a second at most.
 
-        One thread takes it up beside the queries, and who finds it waits only a moment for it: until it is
-        there all go on with the old one.
+        A thread reads the newer one in the background. The search that found it waits only a moment for it;
+        until it is read, all searches use the old one.
         """
-        is_due = time.monotonic() - self._looked_s >= _LOOK_EVERY_S
-        if is_due and self._reading.acquire(blocking=False):
-            self._looked_s = time.monotonic()
+        is_due = time.monotonic() - self._checked_s >= _CHECK_INTERVAL_S
+        if is_due and self._lock.acquire(blocking=False):
+            self._checked_s = time.monotonic()
             if not self._has_changed():
-                self._reading.release()
+                self._lock.release()
             else:
-                reader = threading.Thread(target=self._read_beside, name="refresh", daemon=True)
+                reader = threading.Thread(target=self._read_in_background, name="refresh", daemon=True)
                 reader.start()
-                reader.join(_PATIENCE_S)
+                reader.join(_MAX_WAIT_S)
         return self._snapshot
 
     def _has_changed(self) -> bool:
-        with suppress(SnapseekError):  # a state that cannot be read is no reason to stop answering
-            return self._catalogue.changes() != self._changes
+        with suppress(SnapseekError):  # searches go on while a new state cannot be read
+            return self._database.changes() != self._changes
         return False
 
-    def _read_beside(self) -> None:
+    def _read_in_background(self) -> None:
         try:
             with suppress(SnapseekError):
                 self._read()
         finally:
-            self._reading.release()
+            self._lock.release()
 
     def refresh(self) -> bool:
-        """Take up what was committed since; whether there was anything.
+        """Read what was committed since the last check, and return whether there was anything.
 
         Raises FormatError when the new state is damaged; the old one is kept then.
         """
-        with self._reading:
-            self._looked_s = time.monotonic()
+        with self._lock:
+            self._checked_s = time.monotonic()
             return self._read()
 
     def _read(self) -> bool:
-        changes = self._catalogue.changes()
+        changes = self._database.changes()
         if changes == self._changes:
             return False
-        snapshot = Snapshot.read(self._path, self._catalogue, self._snapshot)
+        snapshot = Snapshot.read(self._path, self._database, self._snapshot)
         is_new = snapshot.version != self._snapshot.version
         self._snapshot, self._changes = snapshot, changes
         return is_new

@@ -1,4 +1,4 @@
-"""Entity tags: how a browser asks whether the file it keeps is still the one on the disk."""
+"""Entity tags, with which a browser checks whether its cached copy is current."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from starlette.datastructures import Headers
 
 
-def etag_of(facts: os.stat_result, variant: str = "") -> str:
-    """A strong tag for one file as it is now; `variant` tells representations of the same file apart."""
-    identity = (facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size)
+def etag_of(status: os.stat_result, variant: str = "") -> str:
+    """Return a strong tag of a file as it is now; `variant` distinguishes its representations."""
+    identity = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
     return '"' + "-".join(f"{number:x}" for number in identity) + variant + '"'
 
 
 def is_held(headers: Headers, etag: str) -> bool:
-    """Whether the client says (If-None-Match) that it holds exactly this representation."""
+    """Return whether the client holds exactly this representation (If-None-Match)."""
     held = headers.get("if-none-match", "")
     return held.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in held.split(",")]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from snapseek.server.api.search_request import batch_embed
 from snapseek.server.budget import ByteBudget
 from snapseek.server.workers import Workers
 from snapseek.threads import available_cores
@@ -37,4 +36,4 @@ class ServerState:
     def searchers(self) -> Workers:
         """The threads that search. Queries that wait for one are embedded in batches."""
         count = min(_MAX_SEARCHERS, available_cores())
-        return Workers(count, prepare=partial(batch_embed, self.library))
+        return Workers(count, prepare=self.library.embed_ahead)

@@ -246,8 +246,10 @@ class VectorIndex:
         """
         vectors = as_float32(queries)
         if isinstance(self._core, FlatIndex):
-            resolve_effort(_EVERY_ROW, effort)  # checks `effort`, which a flat index does not need
-            return flat.search(self._core, vectors, k, allow, threads=available_cores())
+            if effort is not None:
+                resolve_effort(_EVERY_ROW, effort)  # checks `effort`, which a flat index does not need
+            threads = 1 if vectors.ndim < 2 or len(vectors) < 2 else available_cores()
+            return flat.search(self._core, vectors, k, allow, threads=threads)
         if isinstance(allow, RowMask):
             raise WrongIndexError(
                 expected="a filter of this index as allow",

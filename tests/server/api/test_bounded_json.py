@@ -13,11 +13,11 @@ from starlette.exceptions import HTTPException
 from snapseek.errors import InputError
 from snapseek.server.api import bounded_json
 from snapseek.server.api.bounded_json import MAX_JSON_BYTES, MAX_LEVELS, MAX_NODES, MAX_PICTURES, parse_object
-from snapseek.server.api.search_request import MAX_PICTURE_BYTES, picture_bytes
+from snapseek.server.api.terms import MAX_PICTURE_BYTES, picture_bytes
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "got"),
     [
         (b"", "something else at character 1"),
         (b"[1]", "a list"),
@@ -25,19 +25,19 @@ from snapseek.server.api.search_request import MAX_PICTURE_BYTES, picture_bytes
         (b"true", "true or false"),
         (b"7", "a number"),
         (b'"a"', "a string"),
-        (b'{"a": NaN}', "NaN, which is no JSON"),
-        (b'{"a": -Infinity}', "-Infinity, which is no JSON"),
+        (b'{"a": NaN}', "NaN, which is not JSON"),
+        (b'{"a": -Infinity}', "-Infinity, which is not JSON"),
         (b'{"a": 1' + b"0" * 5000 + b"}", "limit"),
-        (b"\xff\xfe\xfd", "bytes that are no text"),
-        ('{"a": 1}'.encode("utf-16"), "bytes that are no text"),
+        (b"\xff\xfe\xfd", "bytes that are not UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "bytes that are not UTF-8"),
         ('{"a": 1}'.encode("utf-16-le"), "something else at character"),
-        (b'{"a": "\\ud800"}', "half a character"),
-        (b'{"a": ' * 100_000, "nested too deeply"),
-        (b'{"a":' + b"[" * MAX_LEVELS, "nested too deeply"),
+        (b'{"a": "\\ud800"}', "a lone surrogate"),
+        (b'{"a": ' * 100_000, "one with more"),
+        (b'{"a":' + b"[" * MAX_LEVELS, "one with more"),
     ],
 )
-def test_what_is_no_object_is_refused(data: bytes, found: str):
-    with pytest.raises(InputError, match=f"expected a JSON object .*in the body, found .*{found}"):
+def test_anything_but_an_object_is_refused(data: bytes, got: str):
+    with pytest.raises(InputError, match=f"expected a JSON object .*in the body, got .*{got}"):
         parse_object(data)
 
 

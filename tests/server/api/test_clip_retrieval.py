@@ -48,7 +48,7 @@ def knn(app: Starlette, **fields: object) -> Any:
 def test_a_text_has_neighbours(app: Starlette, library: FakeLibrary):
     found = knn(app, text="two dogs - 5").json()
     assert library.searches == [('"two dogs - 5"', 3, 0)]
-    assert library.options["fold"] is True
+    assert library.request.dedup is True
     assert [entry["id"] for entry in found] == [1, 2, 3]
     assert found[0]["similarity"] == pytest.approx(0.3123456789)
     assert (found[0]["caption"], found[0]["name"]) == ("a.jpg", "a.jpg")

@@ -36,20 +36,20 @@ JSON_TYPES = {
 }
 
 
-def check(value: Any, shape: dict[str, Any], at: str = "body") -> None:
-    """`value` has the described type, and every object the described members, those required at least."""
+def check(value: Any, shape: dict[str, Any], path: str = "body") -> None:
+    """`value` has the described type, and every object the described members, those required path least."""
     shape = resolved(shape)
     if "const" in shape:
-        assert value == shape["const"], at
+        assert value == shape["const"], path
         return
     types = [shape["type"]] if isinstance(shape["type"], str) else shape["type"]
-    assert any(isinstance(value, JSON_TYPES[name]) for name in types), (at, value, types)
+    assert any(isinstance(value, JSON_TYPES[name]) for name in types), (path, value, types)
     if "properties" in shape:
-        assert set(shape["required"]) <= set(value) <= set(shape["properties"]), at
+        assert set(shape["required"]) <= set(value) <= set(shape["properties"]), path
         for name, inner in value.items():
-            check(inner, shape["properties"][name], f"{at}.{name}")
+            check(inner, shape["properties"][name], f"{path}.{name}")
     for index, entry in enumerate(value if "items" in shape else ()):
-        check(entry, shape["items"], f"{at}[{index}]")
+        check(entry, shape["items"], f"{path}[{index}]")
 
 
 def test_every_address_is_described_and_every_description_has_an_address(app: Starlette):

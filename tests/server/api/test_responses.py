@@ -20,8 +20,8 @@ def library(tmp_path: Path) -> FakeLibrary:
 def test_an_answer_to_words(library: FakeLibrary):
     answer = hits_answer(library.search("two dogs", 2), "two dogs", library.info())
     body = json.loads(answer.body)
-    assert list(body) == ["query", "took_ms", "index", "total", "weak_from", "filters", "results"]
-    assert (body["weak_from"], body["filters"]) == (None, [])
+    assert list(body) == ["query", "took_ms", "index", "total", "relevant_count", "filters", "results"]
+    assert (body["relevant_count"], body["filters"]) == (None, [])
     assert body["query"] == "two dogs"
     assert body["took_ms"] == {"embed": 1.23, "search": 0.3, "fetch": 0.2, "total": 1.9}
     assert body["index"] == {
@@ -48,21 +48,21 @@ def test_one_picture(library: FakeLibrary):
         "height": 48,
         "color": "#c83c1e",
         "caption": None,
-        "meta": library.item(1).meta,
+        "meta": library[1].meta,
         "similar": [],
     }
 
 
 def test_what_is_not_wanted_is_left_out(library: FakeLibrary):
-    entry = result(library.item(1), "1", {"caption"})
+    entry = result(library[1], "1", {"caption"})
     assert list(entry) == ["id", "score", "url", "width", "height", "color", "caption", "similar"]
 
 
 def test_the_state_that_answered_is_told(library: FakeLibrary):
-    hits = library.search("dog", 1)
+    hits = library.search("dog after:2023", 1)
     hits.version, hits.relevant_count, hits[0] = "newer", 3, replace(hits[0], similar=(4, 2))
-    body = json.loads(hits_answer(hits, "dog after:2023", library.info(), ("after:2023",)).body)
-    assert (body["index"]["version"], body["weak_from"], body["filters"]) == ("newer", 3, ["after:2023"])
+    body = json.loads(hits_answer(hits, "dog after:2023", library.info()).body)
+    assert (body["index"]["version"], body["relevant_count"], body["filters"]) == ("newer", 3, ["after:2023"])
     assert body["results"][0]["similar"] == [4, 2]
     assert body["results"][0]["url"].endswith("?v=newer")
 
@@ -80,7 +80,7 @@ def test_the_state_that_answered_is_told(library: FakeLibrary):
     ],
 )
 def test_only_an_address_of_the_web_is_handed_on(library: FakeLibrary, uri: str, is_its_own: bool):
-    url = result(replace(library.item(1), uri=uri), "3f")["url"]
+    url = result(replace(library[1], uri=uri), "3f")["url"]
     assert url == (uri if is_its_own else "/api/image/1?v=3f")
 
 
@@ -137,12 +137,12 @@ def test_an_integer_of_any_size_travels(writer: str):
 
 
 def test_numbers_that_json_does_not_have_become_null(library: FakeLibrary, writer: str):
-    hit = replace(library.item(1), score=float("nan"), meta={"x": [float("inf"), {"y": -1.5}], "t": (1, 2)})
+    hit = replace(library[1], score=float("nan"), meta={"x": [float("inf"), {"y": -1.5}], "t": (1, 2)})
     body = json.loads(to_json(result(hit, "1")), parse_constant=pytest.fail)
     assert body["score"] is None
     assert body["meta"] == {"x": [None, {"y": -1.5}], "t": [1, 2]}
 
 
 def test_a_name_that_is_no_text_travels_escaped(library: FakeLibrary, writer: str):
-    hit = replace(library.item(1), meta={"name": "a\udcff.jpg"})
+    hit = replace(library[1], meta={"name": "a\udcff.jpg"})
     assert b"a\\udcff.jpg" in to_json(result(hit, "1"))

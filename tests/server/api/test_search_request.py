@@ -1,5 +1,4 @@
-"""snapseek.server.api.search_request: bodies and parameters as questions, and how they are put to a
-library."""
+"""snapseek.server.api.search_request: URLs and JSON bodies decoded to search requests."""
 
 import base64
 import json
@@ -12,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 
-from snapseek.errors import InputError, ModelMismatchError
+from snapseek.errors import InputError
 from snapseek.library import Term
+from snapseek.search_request import SearchRequest
 from snapseek.server import create_app
-from snapseek.server.api.parameters import Window
-from snapseek.server.api.search_request import Asking, PictureTerm, Question, batch_embed, question_of
+from snapseek.server.api.search_request import request_from_body, request_from_url
+from snapseek.server.api.terms import PictureTerm
 from tests.support.asgi_client import ask
 from tests.support.fake_library import FILES, FakeLibrary
 
@@ -38,7 +39,7 @@ def post(app: Starlette, body: object) -> Any:
 
 def test_a_body_can_say_everything():
     picture = base64.b64encode(FILES["b.png"]).decode()
-    found = question_of(
+    found = request_from_body(
         {
             "q": " a dog ",
             "terms": [
@@ -54,50 +55,49 @@ def test_a_body_can_say_everything():
             "dedup": True,
             "mode": "both",
             "exact": True,
-            "tower": "fast",
+            "model": "fast",
             "limit": 7,
             "offset": 3,
             "include": ["caption"],
         }
     )
-    pictures = (
-        PictureTerm(FILES["b.png"], None, 1.0),
-        PictureTerm(FILES["b.png"], None, 2.0),
-        PictureTerm(None, "https://a.example/b.png", 1.0),
-    )
-    assert found == Question(
-        Window(7, 3),
-        "a dog",
-        (Term("night"), Term(7, -0.5)),
-        pictures,
-        {"year": 2021},
-        "newest",
-        0.2,
-        True,
-        "both",
-        True,
-        "fast",
-        frozenset({"caption"}),
+    assert found == SearchRequest(
+        query="a dog",
+        terms=(
+            Term("night"),
+            Term(7, -0.5),
+            PictureTerm(FILES["b.png"], None, 1.0),
+            PictureTerm(FILES["b.png"], None, 2.0),
+            PictureTerm(None, "https://a.example/b.png", 1.0),
+        ),
+        where={"year": 2021},
+        sort="newest",
+        limit=7,
+        offset=3,
+        min_score=0.2,
+        dedup=True,
+        mode="both",
+        exact=True,
+        model="fast",
+        include=("caption",),
+        local_files=False,
     )
 
 
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ({}, "found none"),
-        ({"limit": 5}, "found none"),
-        ({"q": " "}, "the query is empty"),
         ({"q": 5}, "expected q to be a text"),
         ({"q": "a", "limt": 5}, "limt"),
-        ({"q": "a", "limit": 0}, "limit must be"),
-        ({"q": "a", "limit": True}, "a whole number"),
+        ({"q": "a", "limit": 0}, "limit to be an integer from 1 to 200"),
+        ({"q": "a", "limit": True}, "limit to be an integer"),
         ({"q": "a", "limit": 200, "offset": 900}, "1100"),
         ({"q": "a", "exact": 1}, "true or false"),
         ({"q": "a", "min_score": "x"}, "a number"),
         ({"q": "a", "include": ["all"]}, "include"),
         ({"q": "a", "where": 5}, "where"),
-        ({"terms": "a"}, "a list of at most 16"),
-        ({"terms": [{"text": "a"}] * 17}, "a list of at most 16"),
+        ({"terms": "a"}, "a list of up to 16"),
+        ({"terms": [{"text": "a"}] * 17}, "a list of up to 16"),
         ({"terms": ["a"]}, "a term to be an object"),
         ({"terms": [{"text": "a", "id": 3}]}, "a term to be an object"),
         ({"terms": [{"path": "/etc/passwd"}]}, "a term to be an object"),
@@ -106,73 +106,100 @@ def test_a_body_can_say_everything():
         ({"terms": [{"id": "7"}]}, "64-bit integer"),
         ({"terms": [{"id": 2**63}]}, "64-bit integer"),
         ({"terms": [{"image": "no base64!"}]}, "a picture in base64"),
-        ({"terms": [{"image": ""}]}, "found no byte"),
-        ({"terms": [{"image": "A" * (23 << 20)}]}, "at most 16 MB"),
+        ({"terms": [{"image": ""}]}, "got no byte"),
+        ({"terms": [{"image": "A" * (23 << 20)}]}, "up to 16 MB"),
         ({"terms": [{"vector": []}]}, "a list of 1 to 4096 numbers"),
         ({"terms": [{"vector": [1, None]}]}, "a list of 1 to 4096 numbers"),
     ],
 )
 def test_a_body_that_makes_no_sense_is_refused(body: dict[str, Any], sentence: str):
     with pytest.raises(InputError, match=sentence):
-        question_of(body)
+        request_from_body(body)
 
 
 def test_a_vector_is_a_term():
-    (term,) = question_of({"terms": [{"vector": [1, 2.5, -3]}]}).terms
+    (term,) = request_from_body({"terms": [{"vector": [1, 2.5, -3]}]}).terms
     np.testing.assert_array_equal(term.subject, np.array([1, 2.5, -3], np.float32))
 
 
-def test_words_filters_and_terms_are_put_together(library: FakeLibrary):
-    question = question_of({"q": "dog year:2021", "terms": [{"id": 3}], "where": {"kind": "png"}})
-    _, filters = Asking(library, question, (Term("of a picture"),)).find()
-    assert library.searches == [("dog + id:3 + of a picture", 60, 0)]
-    assert filters == ("year:2021",)
-    assert isinstance(library.options["where"], tuple)
-    assert library.options["where"][0] == {"kind": "png"}
-    assert len(library.options["where"]) == 2
+@pytest.mark.parametrize("body", [{}, {"limit": 5}, {"q": " "}, {"where": {}}])
+def test_a_body_without_query_terms_and_filters_is_refused(app: Starlette, body: dict[str, Any]):
+    reply = post(app, body)
+    assert (reply.status, reply.json()["expected"]) == (400, "a query, terms or filters")
 
 
-def test_the_words_of_questions_that_wait_are_read_together(library: FakeLibrary):
-    read: list[tuple[str, list[str]]] = []
-
-    class FakeEncoder:
-        def __init__(self, tower: str) -> None:
-            self.tower = tower
-
-        def embed_ahead(self, texts: list[str]) -> None:
-            read.append((self.tower, texts))
-            raise ModelMismatchError("the model is another one now")
-
-    library.encoder_of = FakeEncoder  # type: ignore[attr-defined]
-    bodies: list[dict[str, Any]] = [
-        {"q": "dog + cat year:2021"},
-        {"q": "image:secret.jpg"},
-        {"terms": [{"text": "bird"}, {"id": 3}], "tower": "fast"},
-        {"q": "only in captions", "mode": "words"},
-    ]
-    batch_embed(library, [Asking(library, question_of(body)) for body in bodies])
-    assert read == [("full", ["dog", "cat"]), ("fast", ["bird"])]
+def test_query_terms_and_filters_are_combined(app: Starlette, library: FakeLibrary):
+    reply = post(app, {"q": "dog year:2021", "terms": [{"id": 3}], "where": {"kind": "png"}})
+    assert library.searches == [("dog + id:3", 60, 0)]
+    assert reply.json()["filters"] == ["year:2021"]
 
 
-def test_parameters_say_the_same(app: Starlette, library: FakeLibrary):
+@pytest.mark.parametrize("query", ["image:/etc/passwd", 'dog - 2:image:"a.jpg"', "image:x"])
+def test_no_request_names_a_file(app: Starlette, query: str):
+    for reply in (ask(app, "/api/search", f"q={query}"), post(app, {"q": query})):
+        assert (reply.status, reply.json()["expected"]) == (400, "a query that names no file")
+
+
+def test_the_word_image_can_be_searched_for(app: Starlette, library: FakeLibrary):
+    assert post(app, {"q": '"image:dog" + an image: a dog'}).status == 200
+    assert library.searches == [('"image:dog" + "an image: a dog"', 60, 0)]
+
+
+def test_a_url_says_the_same_as_a_body():
     query = (
-        "q=dog&sort=oldest&min_score=0.25&dedup=1&mode=both&exact=1&tower=fast&where=%7B%22year%22:2021%7D"
+        "q=dog&sort=oldest&min_score=0.25&dedup=1&mode=both&exact=1&model=fast&limit=1&offset=999"
+        "&where=%7B%22year%22:2021%7D&include=caption,meta"
     )
-    assert ask(app, "/api/search", query).status == 200
-    assert library.options == {
-        "exact": True,
-        "tower": "fast",
-        "where": ({"year": 2021},),
+    body = {
+        "q": "dog",
         "sort": "oldest",
         "min_score": 0.25,
-        "fold": True,
+        "dedup": True,
         "mode": "both",
+        "exact": True,
+        "model": "fast",
+        "limit": 1,
+        "offset": 999,
+        "where": {"year": 2021},
+        "include": ["caption", "meta"],
     }
+    assert request_from_url(QueryParams(query)) == request_from_body(body)
+    assert request_from_url(QueryParams("q=a")) == request_from_body({"q": "a"})
 
 
-def test_filters_alone_are_a_question(app: Starlette, library: FakeLibrary):
-    body = ask(app, "/api/search", "where=type:png").json()
-    assert (body["query"], library.options["where"]) == (None, ("type:png",))
+@pytest.mark.parametrize(
+    "query_string",
+    ["limit=0", "limit=201", "limit=-1", "limit=", "limit=1.5", "limit=1e1", "limit=%D9%A3", "limit=+5"],
+)
+def test_a_limit_out_of_bounds_is_refused(query_string: str):
+    with pytest.raises(InputError, match="limit to be an integer from 1 to 200, got"):
+        request_from_url(QueryParams(query_string))
+
+
+@pytest.mark.parametrize("query_string", ["limit=2&offset=999", "limit=200&offset=801"])
+def test_paging_ends_at_a_thousand(query_string: str):
+    with pytest.raises(InputError, match="of up to 1000"):
+        request_from_url(QueryParams(query_string))
+
+
+def test_a_negative_offset_is_refused():
+    with pytest.raises(InputError, match="offset to be an integer from 0 to 999, got -1"):
+        request_from_url(QueryParams("offset=-1"))
+
+
+def test_a_flag_is_0_or_1():
+    assert not request_from_url(QueryParams("")).exact
+    assert not request_from_url(QueryParams("exact=0")).exact
+    assert request_from_url(QueryParams("exact=1")).exact
+    for text in ("exact=2", "exact=yes", "exact="):
+        with pytest.raises(InputError, match="exact to be 0 or 1"):
+            request_from_url(QueryParams(text))
+
+
+@pytest.mark.parametrize("query", ["where=type:png", "where=type:png&q=", "where=type:png&q=+"])
+def test_filters_need_no_query(app: Starlette, library: FakeLibrary, query: str):
+    body = ask(app, "/api/search", query).json()
+    assert (body["query"], library.request.where, library.searches) == (None, "type:png", [])
 
 
 @pytest.mark.parametrize(
@@ -214,7 +241,7 @@ def test_nothing_inside_this_network_is_fetched(app: Starlette, url: str):
 
 def test_a_server_for_others_fetches_nothing(library: FakeLibrary):
     reply = post(create_app(library, allowed_hosts=None), {"terms": [{"image_url": "https://a.example/"}]})
-    assert "only fetched by a server for its own machine" in reply.json()["detail"]
+    assert reply.json()["hint"] == "send the picture as image"
 
 
 def test_a_client_that_holds_the_answer_is_told_so(app: Starlette, library: FakeLibrary):
@@ -228,4 +255,4 @@ def test_a_client_that_holds_the_answer_is_told_so(app: Starlette, library: Fake
 @given(st.dictionaries(st.text(max_size=8), st.recursive(st.none() | st.integers() | st.text(), st.lists)))
 def test_any_object_is_a_question_or_refused(body: dict[str, Any]):
     with suppress(InputError):
-        question_of(body)
+        request_from_body(body)

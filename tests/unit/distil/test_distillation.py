@@ -194,7 +194,7 @@ def test_a_student_learns(encoder, library, tmp_path, kind):
         encoder,
         tmp_path / "student",
         texts=[*PAIRS, *TRIPLES],
-        vectors=library.sample_vectors(),
+        vectors=library.snapshot().sample_vectors(),
         plan=plan,
         report=lines.append,
     )

@@ -173,12 +173,12 @@ def test_a_library_of_the_teacher_takes_it_without_training(wide_model, tmp_path
     assert figures.cosine_p5 > 0.999
     report = json.loads((tmp_path / "library" / "student" / "student.json").read_text())
     assert (report["kind"], report["teacher"]["fingerprint"]) == ("int8", teacher.fingerprint)
-    student = library.encoder_of("fast")
-    assert student is not library.encoder_of("full")
+    student = library.fast_encoder
+    assert student is not library.encoder
     assert student.text.config.batch_safe
     found = student.embed_texts(COLORS)
     assert (found * teacher.embed_texts(COLORS)).sum(axis=1).min() > 0.999
-    assert [hit.id for hit in library.search("red", 3, tower="fast")] == [
+    assert [hit.id for hit in library.search("red", 3, model="fast")] == [
         hit.id for hit in library.search("red", 3)
     ]
 

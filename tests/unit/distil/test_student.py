@@ -82,21 +82,21 @@ def test_pictures_are_its_teachers(student, encoder, folder):
 
 def test_a_library_of_the_teacher_takes_the_student(student, library):
     opened = Library.open(library.info().path, encoder=Encoder.load(student))
-    assert len(opened.search("red", k=3)) == 3
+    assert len(opened.search("red", limit=3)) == 3
 
 
 def test_a_library_of_another_model_does_not(student, tmp_path):
     other = write_tiny_model(tmp_path / "other", mean=(0.4,) * 3)
     pictures = write_pictures(tmp_path / "pictures")
     built = Library.build(pictures, tmp_path / "library", encoder=Encoder.load(other))
-    with pytest.raises(ModelMismatchError, match="was made by"):
+    with pytest.raises(ModelMismatchError, match="which made the library"):
         Library.open(built.info().path, encoder=Encoder.load(student))
 
 
 def test_a_library_made_with_the_student_is_one_of_the_teacher(student, folder, tmp_path, encoder):
     Library.build(folder, tmp_path / "library", encoder=Encoder.load(student))
-    assert len(Library.open(tmp_path / "library", encoder=encoder).search("red", k=1)) == 1
-    assert len(Library.open(tmp_path / "library").search("red", k=1)) == 1
+    assert len(Library.open(tmp_path / "library", encoder=encoder).search("red", limit=1)) == 1
+    assert len(Library.open(tmp_path / "library").search("red", limit=1)) == 1
 
 
 def test_the_student_of_a_student_has_the_same_teacher(student, tmp_path, encoder):

@@ -1,4 +1,4 @@
-"""snapseek.library.snapshot_cache: how newer states are taken up, while old ones stay what they are."""
+"""snapseek.library.snapshot_cache: newer states are read, while older ones stay unchanged."""
 
 import threading
 import time
@@ -8,6 +8,8 @@ from PIL import Image
 
 from snapseek.errors import FormatError
 from snapseek.library import Library, snapshot, snapshot_cache
+from snapseek.library.encoders import LoadedEncoder
+from snapseek.search_request import SearchRequest
 from tests.conftest import PICTURES
 from tests.support.databases import one_commit
 
@@ -15,8 +17,8 @@ from tests.support.databases import one_commit
 @pytest.fixture
 def at_once(monkeypatch):
     """Every query looks for a newer commit."""
-    monkeypatch.setattr(snapshot_cache, "_LOOK_EVERY_S", 0)
-    monkeypatch.setattr(snapshot_cache, "_PATIENCE_S", 10)
+    monkeypatch.setattr(snapshot_cache, "_CHECK_INTERVAL_S", 0)
+    monkeypatch.setattr(snapshot_cache, "_MAX_WAIT_S", 10)
 
 
 def changed(folder, name="more.png", color="red"):
@@ -36,17 +38,17 @@ def test_a_query_sees_what_was_committed_since(folder, tmp_path, encoder, at_onc
 def test_an_old_state_stays_as_it_was(folder, tmp_path, encoder, at_once):
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     snapshot = opened.snapshot()
-    before = snapshot.search("red", 99, encoder=lambda: encoder)
+    before = snapshot.search(SearchRequest("red", limit=99), LoadedEncoder(encoder))
     Library.build(changed(folder), tmp_path / "l", encoder=encoder)
     assert len(opened) == len(PICTURES) + 1
-    again = snapshot.search("red", 99, encoder=lambda: encoder)
+    again = snapshot.search(SearchRequest("red", limit=99), LoadedEncoder(encoder))
     assert again == before
     assert again.version == before.version == snapshot.version
-    assert [snapshot.item(hit.id).uri for hit in before] == [hit.uri for hit in before]
+    assert [snapshot[hit.id].uri for hit in before] == [hit.uri for hit in before]
 
 
 def test_one_looks_a_few_times_a_second_at_most(folder, tmp_path, encoder, monkeypatch):
-    monkeypatch.setattr(snapshot_cache, "_LOOK_EVERY_S", 3600)
+    monkeypatch.setattr(snapshot_cache, "_CHECK_INTERVAL_S", 3600)
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     Library.build(changed(folder), tmp_path / "l", encoder=encoder)
     assert len(opened) == len(PICTURES)
@@ -109,7 +111,7 @@ def wait_until_seen(version, seen):
 
 
 def test_no_query_waits_long_for_a_new_state(folder, tmp_path, encoder, monkeypatch):
-    monkeypatch.setattr(snapshot_cache, "_LOOK_EVERY_S", 0)
+    monkeypatch.setattr(snapshot_cache, "_CHECK_INTERVAL_S", 0)
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     Library.build(changed(folder), tmp_path / "l", encoder=encoder)
     read, go_on = snapshot_cache.Snapshot.read, threading.Event()

@@ -56,7 +56,7 @@ def test_packed_pictures_are_found_and_shown(tmp_path, packed, encoder):
     (write_webdataset if packed == "tar" else write_hugging_face)(path)
     library = Library.build(path, tmp_path / "l", encoder=encoder)
     assert library.report.added == 4
-    hit = next(iter(library.search("blue", k=1)))
+    hit = next(iter(library.search("blue", limit=1)))
     assert hit.caption == "a blue card"
     assert is_member(hit.uri)
     assert read_member(hit.uri) == picture("blue", "JPEG" if packed == "tar" else "PNG")

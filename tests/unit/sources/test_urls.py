@@ -117,7 +117,7 @@ def test_a_list_becomes_a_library_and_goes_on_where_it_was(tmp_path, encoder, we
     assert reasons["gone.jpg"] == "the server answers 404 (Not Found)"
     assert reasons["busy.jpg"] == "the server answers 503 (Service Unavailable)"
     assert "got text" in reasons["page.jpg"]
-    hit = next(iter(library.search("red", k=1)))
+    hit = next(iter(library.search("red", limit=1)))
     assert (hit.uri, hit.caption, hit.meta["stars"]) == (web.url("red.jpg"), "about red.jpg", 0)
     assert hit.meta["name"] == "red.jpg"
     assert hit.meta["modified"] is None

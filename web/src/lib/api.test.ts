@@ -33,14 +33,14 @@ describe('searchRequest', () => {
   });
 
   it('lists the library without a query', () => {
-    const { url } = searchRequest({ query: EMPTY_QUERY, limit: 40, offset: 960, dedup: true, tower: 'fast' });
+    const { url } = searchRequest({ query: EMPTY_QUERY, limit: 40, offset: 960, dedup: true, model: 'fast' });
     expect(url).toBe('/api/items?limit=40&offset=960');
   });
 
-  it('puts filters, the fast tower and dedup into the URL', () => {
+  it('puts filters, the fast model and dedup into the URL', () => {
     const query = { ...wordsQuery('dog'), filters: ['year:2022', 'year:2023'] };
-    expect(searchRequest({ query, limit: 60, offset: 0, tower: 'fast', dedup: true }).url).toBe(
-      '/api/search?q=dog&limit=60&offset=0&where=year%3A2022%2C2023&tower=fast&dedup=1',
+    expect(searchRequest({ query, limit: 60, offset: 0, model: 'fast', dedup: true }).url).toBe(
+      '/api/search?q=dog&limit=60&offset=0&where=year%3A2022%2C2023&model=fast&dedup=1',
     );
   });
 

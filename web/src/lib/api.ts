@@ -37,8 +37,8 @@ export interface ResultPage {
   /** Number of results over all pages. */
   readonly total: number;
   readonly pictures: readonly Picture[];
-  /** Rank of the first weak match over all pages; null if there is none. */
-  readonly weakFrom: number | null;
+  /** Number of leading results over all pages that are relevant; null if all so far are. */
+  readonly relevantCount: number | null;
   /** Filters that the server parsed from the typed words. */
   readonly filters: readonly string[];
 }
@@ -71,14 +71,14 @@ export interface Suggestions {
 }
 
 /** Text encoder of a search: the model of the library, or its faster student. */
-export type Tower = 'full' | 'fast';
+export type TextModel = 'full' | 'fast';
 
 export interface PageRequest {
   /** The empty query lists the library in stored order. */
   readonly query: SearchQuery;
   readonly limit: number;
   readonly offset: number;
-  readonly tower?: Tower;
+  readonly model?: TextModel;
   /** Group near-duplicates under the best of them. */
   readonly dedup?: boolean;
 }
@@ -124,14 +124,14 @@ export interface HttpRequest {
 
 /** Build the HTTP request of a page: a GET, or a POST if a term is an image that query syntax cannot express. */
 export function searchRequest(request: PageRequest): HttpRequest {
-  const { query, limit, offset, tower = 'full', dedup = false } = request;
+  const { query, limit, offset, model = 'full', dedup = false } = request;
   const text = queryText(query);
   const where = whereText(query);
   if (text === null) return { url: '/api/search', body: searchBody(request, where) };
   let url = text ? `/api/search?q=${encodeURIComponent(text)}&` : '/api/items?';
   url += `limit=${limit}&offset=${offset}`;
   if (where) url += `&where=${encodeURIComponent(where)}`;
-  if (isSearch(query) && tower !== 'full') url += `&tower=${tower}`;
+  if (isSearch(query) && model !== 'full') url += `&model=${model}`;
   if (isSearch(query) && dedup) url += '&dedup=1';
   return { url, body: null };
 }

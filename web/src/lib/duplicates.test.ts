@@ -3,11 +3,11 @@ import { samplePicture } from '../testing/samples';
 import { withDuplicates, withGroup } from './duplicates';
 
 const picturesOf = (...ids: number[]) => ids.map((id) => samplePicture({ id }));
-const expand = (rankedIds: number[], weakFrom: number | null, groups: [number, number[]][]) => {
+const expand = (rankedIds: number[], relevantCount: number | null, groups: [number, number[]][]) => {
   const groupsById = new Map(groups.map(([id, members]) => [id, picturesOf(...members)]));
-  const expanded = withDuplicates(picturesOf(...rankedIds), weakFrom, groupsById);
+  const expanded = withDuplicates(picturesOf(...rankedIds), relevantCount, groupsById);
   const ids = expanded.pictures.map(({ id }) => id);
-  return { ids, weakFrom: expanded.weakFrom, groupOf: [...expanded.groupOf] };
+  return { ids, relevantCount: expanded.relevantCount, groupOf: [...expanded.groupOf] };
 };
 
 describe('withDuplicates', () => {
@@ -15,7 +15,7 @@ describe('withDuplicates', () => {
     const ranking = picturesOf(1, 2);
     expect(withDuplicates(ranking, 1, new Map())).toEqual({
       pictures: ranking,
-      weakFrom: 1,
+      relevantCount: 1,
       groupOf: new Map(),
     });
     expect(withDuplicates(ranking, 1, new Map()).pictures).toBe(ranking);
@@ -29,7 +29,7 @@ describe('withDuplicates', () => {
       ]),
     ).toEqual({
       ids: [1, 7, 8, 2, 3, 9],
-      weakFrom: null,
+      relevantCount: null,
       groupOf: [
         [7, 1],
         [8, 1],
@@ -52,10 +52,10 @@ describe('withDuplicates', () => {
       [1, [7, 8]],
       [3, [9]],
     ];
-    expect(expand([1, 2, 3], 1, groups).weakFrom).toBe(3);
-    expect(expand([1, 2, 3], 2, groups).weakFrom).toBe(4);
-    expect(expand([1, 2, 3], 9, groups).weakFrom).toBe(12);
-    expect(expand([1, 2, 3], 0, groups).weakFrom).toBe(0);
+    expect(expand([1, 2, 3], 1, groups).relevantCount).toBe(3);
+    expect(expand([1, 2, 3], 2, groups).relevantCount).toBe(4);
+    expect(expand([1, 2, 3], 9, groups).relevantCount).toBe(12);
+    expect(expand([1, 2, 3], 0, groups).relevantCount).toBe(0);
   });
 });
 

@@ -6,8 +6,8 @@ export type ExpandedGroups = ReadonlyMap<number, readonly Picture[]>;
 /** Results with the expanded near-duplicates inserted after the picture they are grouped under. */
 export interface ExpandedResults {
   readonly pictures: readonly Picture[];
-  /** Index of the first weak match; null if there is none. */
-  readonly weakFrom: number | null;
+  /** Number of leading pictures that are relevant; null if all are. */
+  readonly relevantCount: number | null;
   /** Id of the group's picture for each inserted near-duplicate. */
   readonly groupOf: ReadonlyMap<number, number>;
 }
@@ -15,14 +15,14 @@ export interface ExpandedResults {
 /** Insert expanded near-duplicates into the ranking; one that is in the ranking itself is not repeated. */
 export function withDuplicates(
   ranking: readonly Picture[],
-  weakFrom: number | null,
+  relevantCount: number | null,
   groups: ExpandedGroups,
 ): ExpandedResults {
-  if (groups.size === 0) return { pictures: ranking, weakFrom, groupOf: new Map() };
+  if (groups.size === 0) return { pictures: ranking, relevantCount, groupOf: new Map() };
   const present = new Set(ranking.map(({ id }) => id));
   const groupOf = new Map<number, number>();
   const pictures: Picture[] = [];
-  let weakIndex = weakFrom;
+  let weakIndex = relevantCount;
   for (const [rank, picture] of ranking.entries()) {
     pictures.push(picture);
     for (const member of groups.get(picture.id) ?? []) {
@@ -30,10 +30,10 @@ export function withDuplicates(
       present.add(member.id);
       groupOf.set(member.id, picture.id);
       pictures.push(member);
-      if (weakIndex !== null && rank < weakFrom!) weakIndex += 1;
+      if (weakIndex !== null && rank < relevantCount!) weakIndex += 1;
     }
   }
-  return { pictures, weakFrom: weakIndex, groupOf };
+  return { pictures, relevantCount: weakIndex, groupOf };
 }
 
 /** Set the members of a group, or collapse it if `members` is null. */

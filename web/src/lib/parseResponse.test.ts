@@ -20,7 +20,7 @@ describe('parseResultPage', () => {
       index: { name: 'demo', count: 302, model: 'starter', version: '3f9a0c12' },
       total: 302,
       pictures: [{ ...PICTURE_JSON, similar: [] }],
-      weakFrom: null,
+      relevantCount: null,
       filters: [],
     });
   });

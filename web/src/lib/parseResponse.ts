@@ -50,10 +50,10 @@ const resultPage = object<ResultPage>(
     index: object({ name: string, count: number, model: string, version: string }),
     total: number,
     pictures: list(picture),
-    weakFrom: orDefault<number | null>(number, null),
+    relevantCount: orDefault<number | null>(number, null),
     filters: orDefault(list(string), []),
   },
-  { timings: 'took_ms', pictures: 'results', weakFrom: 'weak_from' },
+  { timings: 'took_ms', pictures: 'results', relevantCount: 'relevant_count' },
 );
 
 const info = object<Info>(

@@ -1,4 +1,4 @@
-import type { Picture, Tower } from '../lib/api';
+import type { Picture, TextModel } from '../lib/api';
 import { debounce } from '../lib/debounce';
 import {
   EMPTY_QUERY,
@@ -126,8 +126,8 @@ export class RequestState {
     if (queryKey(query) === queryKey(this.query)) this.#parts.history.replace(query);
   }
 
-  #isRequested(tower: Tower): boolean {
-    return this.#parts.results.isRequested(this.query, tower);
+  #isRequested(model: TextModel): boolean {
+    return this.#parts.results.isRequested(this.query, model);
   }
 
   async #sendNow(key: string): Promise<void> {
@@ -143,7 +143,7 @@ export class RequestState {
     await this.#send(isFast ? 'fast' : 'full');
   }
 
-  async #send(tower: Tower): Promise<void> {
-    await this.#parts.results.load(trimmed(this.query), tower);
+  async #send(model: TextModel): Promise<void> {
+    await this.#parts.results.load(trimmed(this.query), model);
   }
 }

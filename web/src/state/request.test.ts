@@ -163,6 +163,6 @@ describe('the fast text encoder', () => {
     await requests[0]!.respond(samplePage(samplePictures(0, 1)));
     app.request.type('dog');
     vi.advanceTimersByTime(10 * TYPING_PAUSE_MS);
-    expect(requests.slice(1).map(({ tower }) => tower)).toEqual(['fast', 'full']);
+    expect(requests.slice(1).map(({ model }) => model)).toEqual(['fast', 'full']);
   });
 });

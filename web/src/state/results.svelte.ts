@@ -1,4 +1,4 @@
-import type { Api, LibraryIndex, Picture, ResultPage, Tower } from '../lib/api';
+import type { Api, LibraryIndex, Picture, ResultPage, TextModel } from '../lib/api';
 import { debounce } from '../lib/debounce';
 import { withDuplicates, withGroup, type ExpandedGroups } from '../lib/duplicates';
 import { errorNotice, type ErrorNotice } from '../lib/errors';
@@ -25,7 +25,7 @@ export interface ResultsEvents {
 /** A search without its paging. */
 interface Search {
   readonly query: SearchQuery;
-  readonly tower: Tower;
+  readonly model: TextModel;
 }
 
 /**
@@ -59,8 +59,8 @@ export class ResultsState {
   /** The last error, until a request succeeds. */
   error = $state.raw<ErrorNotice | null>(null);
 
-  #weakRank = $state<number | null>(null);
-  readonly #expanded = $derived(withDuplicates(this.ranking, this.#weakRank, this.expandedGroups));
+  #relevantCount = $state<number | null>(null);
+  readonly #expanded = $derived(withDuplicates(this.ranking, this.#relevantCount, this.expandedGroups));
   /** The last displayed query that became idle. */
   #idleQuery = $state.raw<SearchQuery | null>(null);
   /** The displayed pictures have been on the screen for a moment: expensive work may begin. */
@@ -79,7 +79,7 @@ export class ResultsState {
   /** Key of the newest request, unless it failed: it need not be sent twice. */
   #requestedKey: string | null = null;
   /** The search of the displayed pictures, for further pages of the same. */
-  #displayed: Search = { query: EMPTY_QUERY, tower: 'full' };
+  #displayed: Search = { query: EMPTY_QUERY, model: 'full' };
   #displayedAt = 0;
   #retry: () => Promise<void> = async () => {};
 
@@ -94,9 +94,9 @@ export class ResultsState {
     return this.#expanded.pictures;
   }
 
-  /** Index of the first weak match among the displayed pictures; null if there is none. */
-  get weakFrom(): number | null {
-    return this.#expanded.weakFrom;
+  /** Number of leading displayed pictures that are relevant; null if all are. */
+  get relevantCount(): number | null {
+    return this.#expanded.relevantCount;
   }
 
   /** Id of the group's picture for each expanded near-duplicate. */
@@ -120,13 +120,13 @@ export class ResultsState {
   }
 
   /** Whether the newest request is this search and did not fail. */
-  isRequested(query: SearchQuery, tower: Tower): boolean {
-    return this.#requestedKey === searchKey({ query, tower });
+  isRequested(query: SearchQuery, model: TextModel): boolean {
+    return this.#requestedKey === searchKey({ query, model });
   }
 
   /** Load the first page of a query; an older request is aborted. */
-  async load(query: SearchQuery, tower: Tower): Promise<void> {
-    const search = { query, tower };
+  async load(query: SearchQuery, model: TextModel): Promise<void> {
+    const search = { query, model };
     this.#abort.abort();
     this.#abort = new AbortController();
     const sequence = ++this.#sequence;
@@ -144,7 +144,7 @@ export class ResultsState {
     } catch (cause) {
       if (sequence !== this.#sequence) return;
       this.#requestedKey = null;
-      this.#fail(cause, () => this.load(query, tower));
+      this.#fail(cause, () => this.load(query, model));
     }
     this.#slowTimer.cancel();
     this.isLoading = this.isSlow = false;
@@ -235,7 +235,7 @@ export class ResultsState {
   #countPage(page: ResultPage, offset: number): void {
     this.index = page.index;
     this.total = page.total;
-    this.#weakRank = page.weakFrom;
+    this.#relevantCount = page.relevantCount;
     this.#receivedCount = offset + page.pictures.length;
     this.#isExhausted = page.pictures.length === 0;
   }
@@ -251,8 +251,8 @@ export class ResultsState {
   }
 }
 
-function searchKey({ query, tower }: Search): string {
-  return tower + queryKey(query);
+function searchKey({ query, model }: Search): string {
+  return model + queryKey(query);
 }
 
 /** Drop repeated pictures: a library that changes between two pages can return one twice. */

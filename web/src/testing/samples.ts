@@ -30,7 +30,7 @@ export function samplePage(pictures: readonly Picture[], total = pictures.length
     index: { name: 'demo', count: 302, model: 'starter', version: 'v1' },
     total,
     pictures,
-    weakFrom: null,
+    relevantCount: null,
     filters: [],
   };
 }

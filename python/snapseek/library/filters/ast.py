@@ -1,7 +1,7 @@
-"""What a filter says, however it was written: a tree of conditions. Pure data.
+"""The syntax tree of a filter: conditions joined by and, or, not.
 
-A tree is asked of one picture and is true or false: a picture without the value that a condition is about
-does not fulfil it. So `Not` of a condition is true for all the others, also for those without a value.
+A tree is true or false for a picture. A condition is false for a picture without a value in its column, so
+`Not` of a condition is true for it.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from snapseek.errors import InputError
+from snapseek.errors import OutOfRangeError
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "contains", "prefix", "within", "exists"]
 OPERATORS: tuple[Operator, ...] = (
@@ -31,10 +31,10 @@ Value = Scalar | tuple[Scalar, ...]
 MAX_DEPTH = 16
 MAX_CONDITIONS = 256
 MAX_NODES = 1024
-"""Conditions, and the lists and negations that hold them; an empty list counts as well."""
+"""Conditions, lists and negations; an empty list counts as well."""
 
 LARGEST = 1e300
-"""No number of a filter is farther from 0."""
+"""The largest absolute value of a number in a filter."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class GeoWithin:
-    """Taken within `radius_km` of a place, on the sphere."""
+    """The picture was taken within `radius_km` of a point, by great-circle distance."""
 
     latitude: float
     longitude: float
@@ -57,21 +57,21 @@ class GeoWithin:
 
 @dataclass(frozen=True)
 class And:
-    """All of the parts hold; of none: always true."""
+    """All parts are true; without parts: always true."""
 
     parts: tuple["Tree", ...]
 
 
 @dataclass(frozen=True)
 class Or:
-    """At least one of the parts holds; of none: never true."""
+    """At least one part is true; without parts: never true."""
 
     parts: tuple["Tree", ...]
 
 
 @dataclass(frozen=True)
 class Not:
-    """The part does not hold."""
+    """The part is false."""
 
     part: "Tree"
 
@@ -80,14 +80,14 @@ Tree = Condition | GeoWithin | And | Or | Not
 
 
 def children(tree: Tree) -> tuple[Tree, ...]:
-    """The trees that a tree is made of."""
+    """Return the direct children of a tree."""
     if isinstance(tree, And | Or):
         return tree.parts
     return (tree.part,) if isinstance(tree, Not) else ()
 
 
 def leaves(tree: Tree) -> Iterator[Condition | GeoWithin]:
-    """Every condition in it."""
+    """Yield every condition of a tree."""
     if isinstance(tree, Condition | GeoWithin):
         yield tree
     for part in children(tree):
@@ -106,15 +106,15 @@ class SizeCheck:
         self._nodes += 1
         self._conditions += is_condition
         if depth > MAX_DEPTH:
-            raise InputError(f"expected a filter of at most {MAX_DEPTH} levels, found more")
+            raise OutOfRangeError(expected=f"a filter of at most {MAX_DEPTH} levels", got="more")
         if self._conditions > MAX_CONDITIONS:
-            raise InputError(f"expected a filter of at most {MAX_CONDITIONS} conditions, found more")
+            raise OutOfRangeError(expected=f"a filter of at most {MAX_CONDITIONS} conditions", got="more")
         if self._nodes > MAX_NODES:
-            raise InputError(f"expected a filter of at most {MAX_NODES} parts, found more")
+            raise OutOfRangeError(expected=f"a filter of at most {MAX_NODES} parts", got="more")
 
 
 def check_size(tree: Tree) -> None:
-    """Raises InputError for a tree of more than 16 levels, 256 conditions or 1024 nodes."""
+    """Raise InputError for a tree of more than 16 levels, 256 conditions or 1024 nodes."""
     size = SizeCheck()
     pending = [(tree, 1)]
     while pending:
@@ -123,25 +123,25 @@ def check_size(tree: Tree) -> None:
         pending += [(child, depth + 1) for child in children(part)]
 
 
-def normalised(tree: Tree) -> Tree:
-    """The tree in a form that is the same for many ways to write it; what it says is unchanged.
+def normalized(tree: Tree) -> Tree:
+    """Return an equivalent tree in normal form, which different spellings of a filter share.
 
-    Nested lists of a kind are one list, without repeats, in a fixed order; a list of one is that one; two
-    negations are none.
+    Nested lists of a kind become one list, sorted and without repeats; a list of one becomes its element; a
+    double negation becomes its part.
     """
     if isinstance(tree, Not):
-        return _turned(normalised(tree.part))
+        return _negated(normalized(tree.part))
     if not isinstance(tree, And | Or):
         return tree
     kind = type(tree)
     flat: dict[Tree, None] = {}
-    for part in map(normalised, tree.parts):
+    for part in map(normalized, tree.parts):
         flat |= dict.fromkeys(part.parts if isinstance(part, kind) else (part,))
     parts = tuple(sorted(flat, key=repr))
     return parts[0] if len(parts) == 1 else kind(parts)
 
 
-def _turned(tree: Tree) -> Tree:
+def _negated(tree: Tree) -> Tree:
     if isinstance(tree, Not):
         return tree.part
     if tree == Or(()):

@@ -1,6 +1,6 @@
-"""What a filter means in one library: its columns found, its values typed. Pure.
+"""Types a filter for one library: finds its columns and converts its values.
 
-The tree that `resolved` gives back has only real columns and these made ones, values as facets take them:
+A typed tree has only real columns and these computed ones, with values as column indexes store them:
 
     @date          microseconds since 1970 in UTC; only >= and < and exists
     @pixels        width times height
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from snapseek.errors import InputError
+from snapseek.errors import InputError, ParseError, UnknownChoiceError
 from snapseek.library.filters.ast import (
     LARGEST,
     And,
@@ -26,7 +26,7 @@ from snapseek.library.filters.ast import (
     Scalar,
     Tree,
     check_size,
-    normalised,
+    normalized,
 )
 from snapseek.library.filters.text_normalize import casefold_text, words_of
 
@@ -35,7 +35,7 @@ Kinds = Mapping[str, Kind]
 
 DATE, PIXELS, ORIENTATION = "@date", "@pixels", "@orientation"
 DATE_ROLES = ("taken", "date", "datetime", "timestamp", "created", "modified")
-"""Columns that tell when a picture was made; the first of them that has a value counts."""
+"""Columns with the date of a picture; the first that has a value counts."""
 
 ORIENTATIONS = ("portrait", "landscape", "square")
 STANDARD: Kinds = {
@@ -57,13 +57,13 @@ STANDARD: Kinds = {
     "tags": "list",
     "title": "text",
 }
-"""Columns that a library may have without a table of the user; where it has not, nobody has a value."""
+"""Columns that every library knows; where they are missing, no picture has a value."""
 
 _SYNONYMS = {"tag": "tags", "type": "kind"}
 _KINDS_OF_FILE = {"jpg": "jpeg", "tif": "tiff", "heif": "heic"}
 _NEVER, _ALWAYS = Or(()), And(())
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_MOST_DIGITS = 300
+_MAX_DIGITS = 300
 _PERIOD = re.compile(
     r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2})"
     r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?)?)?"
@@ -73,12 +73,12 @@ _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 
 
 def typecheck(tree: Tree, kinds: Kinds) -> Tree:
-    """The tree for a library with columns of these kinds, normalised.
+    """Return a tree typed for a library with columns of these kinds, in normal form.
 
-    Raises InputError for a column that it has not, a comparison or a value that does not fit the column.
+    Raises InputError for an unknown column, and for a comparison or a value that does not fit its column.
     """
     check_size(tree)
-    return normalised(_resolved(tree, kinds))
+    return normalized(_resolved(tree, kinds))
 
 
 def _resolved(tree: Tree, kinds: Kinds) -> Tree:
@@ -95,22 +95,22 @@ def _condition(condition: Condition, kinds: Kinds) -> Tree:
     if condition.operator == "exists" and not condition.value:
         return Not(_condition(Condition(condition.column, "exists", True), kinds))
     own = _found(condition.column, kinds)
-    made = _MADE.get(condition.column.lower())
-    if own is None and made is not None:
-        return made(condition, kinds)
+    computed = _COMPUTED.get(condition.column.lower())
+    if own is None and computed is not None:
+        return computed(condition, kinds)
     name = own or _SYNONYMS.get(condition.column.lower(), condition.column.lower())
     kind = kinds.get(name) or STANDARD.get(name)
     if kind is None:
-        known = ", ".join(sorted({*kinds, *_MADE}))
-        raise InputError(
-            f"expected a column of this library, found {condition.column!r:.60}; there are: {known}"
+        known = ", ".join(sorted({*kinds, *_COMPUTED}))
+        raise UnknownChoiceError(
+            expected="a column of this library", got=f"{condition.column!r:.60}", hint=f"known: {known}"
         )
     typed = _typed(Condition(name, condition.operator, condition.value), kind)
     return typed if name in kinds else _NEVER
 
 
 def _found(column: str, kinds: Kinds) -> str | None:
-    """The column of that name, or of that name but for case."""
+    """Return the column of that name, else one that differs in case only."""
     if column in kinds:
         return column
     return next((name for name in kinds if name.lower() == column.lower()), None)
@@ -123,8 +123,10 @@ def _typed(condition: Condition, kind: Kind) -> Tree:
 
 
 def _refusal(condition: Condition, expected: str) -> InputError:
-    found = f"{condition.operator} {condition.value!r:.60}"
-    return InputError(f"expected {expected} for the column {condition.column!r:.60}, found {found}")
+    return ParseError(
+        expected=f"{expected} for the column {condition.column!r:.60}",
+        got=f"{condition.operator} {condition.value!r:.60}",
+    )
 
 
 def _values(condition: Condition) -> tuple[Scalar, ...]:
@@ -132,7 +134,7 @@ def _values(condition: Condition) -> tuple[Scalar, ...]:
 
 
 def _with_value(condition: Condition, values: tuple[float, ...] | tuple[str, ...]) -> Tree:
-    """The condition with typed values; `in` in one order and without repeats."""
+    """Return the condition with typed values; those of `in` sorted and without repeats."""
     if condition.operator != "in":
         return Condition(condition.column, condition.operator, values[0])
     different: tuple[Any, ...] = tuple(dict.fromkeys(sorted(values)))
@@ -149,7 +151,7 @@ def _number(condition: Condition) -> Tree:
 
 def _as_number(condition: Condition, value: object) -> float:
     number: object = value
-    if isinstance(value, str) and len(value) <= _MOST_DIGITS and _NUMBER.fullmatch(value.strip()):
+    if isinstance(value, str) and len(value) <= _MAX_DIGITS and _NUMBER.fullmatch(value.strip()):
         number = float(value) if re.search(r"[.eE]", value) else int(value)
     if isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= LARGEST:
         return number  # neither infinite nor NaN
@@ -194,7 +196,7 @@ def _list(condition: Condition) -> Tree:
 
 
 def _date(condition: Condition) -> Tree:
-    """Every comparison of dates as a span of time: from its first moment to before its end."""
+    """Return a comparison of dates as bounds on microseconds; the upper one is exclusive."""
     if condition.operator not in {"=", "in", *_ORDERED}:
         raise _refusal(condition, "a comparison such as >= or in")
     spans = [_span(condition, value) for value in _values(condition)]
@@ -209,7 +211,7 @@ def _date(condition: Condition) -> Tree:
 
 
 def _span(condition: Condition, value: object) -> tuple[int, int]:
-    """The first microsecond of a period and the first after it."""
+    """Return the first microsecond of a period and the first after it."""
     if isinstance(value, datetime):
         moment = _microseconds(value)
         return moment, moment + 1
@@ -240,7 +242,7 @@ def _read(found: re.Match[str]) -> tuple[int, int]:
 
 
 def _period(year: int, month: int | None = None, day: int | None = None) -> tuple[int, int]:
-    datetime(year, month or 1, day or 1)  # raises ValueError for what is no date
+    datetime(year, month or 1, day or 1)  # raises ValueError for an impossible date
     parts = [f"{number:02}" for number in (month, day) if number is not None]
     first = np.datetime64("-".join([f"{year:04}", *parts]))
     return int(first.astype("datetime64[us]").astype(np.int64)), int(
@@ -254,23 +256,23 @@ def _microseconds(moment: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def _made_date(condition: Condition, kinds: Kinds) -> Tree:
+def _computed_date(condition: Condition, kinds: Kinds) -> Tree:
     tree = _typed(Condition(DATE, condition.operator, condition.value), "date")
     return tree if any(kinds.get(role) == "date" for role in DATE_ROLES) else _NEVER
 
 
-def _made_year(condition: Condition, kinds: Kinds) -> Tree:
+def _computed_year(condition: Condition, kinds: Kinds) -> Tree:
     if condition.operator == "exists":
-        return _made_date(condition, kinds)
+        return _computed_date(condition, kinds)
     years = [_as_number(condition, value) for value in _values(condition)]
     if any(year != int(year) or not 1 <= year <= 9999 for year in years):
         raise _refusal(condition, "a year from 1 to 9999")
     whole = tuple(int(year) for year in years)
     value = whole if condition.operator == "in" else whole[0]
-    return _made_date(Condition("date", condition.operator, value), kinds)
+    return _computed_date(Condition("date", condition.operator, value), kinds)
 
 
-def _made_pixels(condition: Condition, kinds: Kinds, *, unit: float) -> Tree:
+def _computed_pixels(condition: Condition, kinds: Kinds, *, unit: float) -> Tree:
     if condition.operator == "exists":
         return Condition(PIXELS, "exists", True)
     numbers = tuple(_as_number(condition, value) * unit for value in _values(condition))
@@ -279,7 +281,7 @@ def _made_pixels(condition: Condition, kinds: Kinds, *, unit: float) -> Tree:
     )
 
 
-def _made_orientation(condition: Condition, kinds: Kinds) -> Tree:
+def _computed_orientation(condition: Condition, kinds: Kinds) -> Tree:
     if condition.operator == "exists":
         return Condition(PIXELS, "exists", True)
     wanted = [str(value).lower() for value in _values(condition)]
@@ -295,10 +297,10 @@ _TYPED: dict[Kind, Callable[[Condition], Tree]] = {
     "text": _text,
     "list": _list,
 }
-_MADE: dict[str, Callable[[Condition, Kinds], Tree]] = {
-    "date": _made_date,
-    "year": _made_year,
-    "megapixels": partial(_made_pixels, unit=1e6),
-    "pixels": partial(_made_pixels, unit=1),
-    "orientation": _made_orientation,
+_COMPUTED: dict[str, Callable[[Condition, Kinds], Tree]] = {
+    "date": _computed_date,
+    "year": _computed_year,
+    "megapixels": partial(_computed_pixels, unit=1e6),
+    "pixels": partial(_computed_pixels, unit=1),
+    "orientation": _computed_orientation,
 }

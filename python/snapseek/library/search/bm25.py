@@ -1,7 +1,7 @@
-"""Pictures ranked by words: those of the query that stand in captions, titles, file names and tags.
+"""BM25 ranking: pictures whose captions, titles, file names and tags have the words of the query.
 
-Okapi BM25 (Robertson and Zaragoza 2009) with every word counted once a picture. A word also finds its plural
-and singular in -s. Words that are in every other sentence count only where there are no others.
+Okapi BM25 (Robertson and Zaragoza 2009), where every word counts once a picture. A word also matches its
+plural and singular in -s. Stop words count only in a query of nothing else.
 """
 
 import math
@@ -25,82 +25,99 @@ _STOP_WORDS = frozenset(
     )
 )
 _K1, _B = 1.2, 0.4
-_SHORTEST_PLURAL = 4
+_MIN_PLURAL_LENGTH = 4
 
 
 @dataclass(frozen=True)
 class WordScores:
-    """Rows of one shard with a word of the query, (n,) rising, and how well they fit, (n,) float32."""
+    """Rows of one shard with a word of the query, (n,) rising, and their BM25 scores, (n,) float32."""
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
 
 
-def wanted_words(text: str) -> list[str]:
-    """The different words of a text that are to be looked for."""
+def query_words(text: str) -> list[str]:
+    """Return the different words of a text that are searched for."""
     words = list(dict.fromkeys(words_of(text)))
     return [word for word in words if word not in _STOP_WORDS] or words
 
 
-def bm25_scores(
-    stores: Sequence[ColumnStore], allowed: Sequence[Flags | None], text: str
-) -> list[WordScores]:
-    """For each shard the allowed rows that have a word of `text`, with their scores."""
-    words = wanted_words(text)
-    having = [[_having(store, word) for word in words] for store in stores]
+def bm25_scores(stores: Sequence[ColumnStore], masks: Sequence[Flags | None], text: str) -> list[WordScores]:
+    """Score the pictures that have a word of a text.
+
+    score = sum over words of idf(word) * (k1 + 1) / (1 + k1 * (1 - b + b * length / mean length))
+
+    Parameters
+    ----------
+    stores
+        The columns of each shard.
+    masks
+        For each shard (rows,) bool, the rows that may be found; None for all.
+    text
+        The words.
+
+    Returns
+    -------
+    list of WordScores
+        For each shard the rows of the mask that have a word.
+    """
+    words = query_words(text)
+    matches = [[_rows_with(store, word) for word in words] for store in stores]
     total = sum(store.rows for store in stores)
     weights = [
-        _rarity(total, sum(int(np.count_nonzero(shard[place])) for shard in having))
-        for place in range(len(words))
+        _inverse_document_frequency(total, sum(int(np.count_nonzero(shard[number])) for shard in matches))
+        for number in range(len(words))
     ]
     lengths = [_lengths(store) for store in stores]
     mean = sum(float(part.sum()) for part in lengths) / max(1, total)
     return [
-        _summed(flags, weights, length / max(mean, 1.0), shown)
-        for flags, length, shown in zip(having, lengths, allowed, strict=True)
+        _scores(shard, weights, length / max(mean, 1.0), mask)
+        for shard, length, mask in zip(matches, lengths, masks, strict=True)
     ]
 
 
-def _having(store: ColumnStore, word: str) -> Flags:
-    """(rows,) which have the word in any field."""
+def _rows_with(store: ColumnStore, word: str) -> Flags:
+    """Return (rows,) flags of the rows with the word in any field."""
     parts: list[Flags] = []
-    for field in FIELDS:
-        facet = store.index(field)
+    for name in FIELDS:
+        index = store.index(name)
         for form in _forms(word):
-            if isinstance(facet, FullTextIndex):
-                parts.append(facet.flags_of(form))
-            elif isinstance(facet, LabelListIndex):
-                parts.append(facet.mask("contains", form))
+            if isinstance(index, FullTextIndex):
+                parts.append(index.flags_of(form))
+            elif isinstance(index, LabelListIndex):
+                parts.append(index.mask("contains", form))
     return any_of(parts, store.rows)
 
 
 def _forms(word: str) -> list[str]:
-    """The word, and with or without the -s of a plural."""
-    if len(word) < _SHORTEST_PLURAL - 1 or not word.isalpha():
+    """Return the word, and the word with or without the -s of a plural."""
+    if len(word) < _MIN_PLURAL_LENGTH - 1 or not word.isalpha():
         return [word]
-    return [word, word[:-1]] if word.endswith("s") and len(word) >= _SHORTEST_PLURAL else [word, word + "s"]
+    is_plural = word.endswith("s") and len(word) >= _MIN_PLURAL_LENGTH
+    return [word, word[:-1]] if is_plural else [word, word + "s"]
 
 
-def _rarity(total: int, having: int) -> float:
-    return math.log1p((total - having + 0.5) / (having + 0.5))
+def _inverse_document_frequency(total: int, count: int) -> float:
+    return math.log1p((total - count + 0.5) / (count + 0.5))
 
 
 def _lengths(store: ColumnStore) -> NDArray[np.float32]:
-    """(rows,) how many words are in the fields of each row that have words."""
+    """Return (rows,) the number of words in the full-text fields of each row."""
     length = np.zeros(store.rows, np.float32)
-    for field in FIELDS:
-        facet = store.index(field)
-        if isinstance(facet, FullTextIndex):
-            length += facet.lengths()
+    for name in FIELDS:
+        index = store.index(name)
+        if isinstance(index, FullTextIndex):
+            length += index.lengths()
     return length
 
 
-def _summed(
-    flags: Sequence[Flags], weights: Sequence[float], length: NDArray[np.float32], allowed: Flags | None
+def _scores(
+    matches: Sequence[Flags], weights: Sequence[float], length: NDArray[np.float32], mask: Flags | None
 ) -> WordScores:
-    found = any_of(flags, len(length))
-    rows = np.flatnonzero(found if allowed is None else found & allowed)
+    """Score one shard; `length` is relative to the mean."""
+    found = any_of(matches, len(length))
+    rows = np.flatnonzero(found if mask is None else found & mask)
     sums = np.zeros(len(rows), np.float32)
-    for mine, weight in zip(flags, weights, strict=True):
-        sums += np.float32(weight) * mine[rows]
+    for match, weight in zip(matches, weights, strict=True):
+        sums += np.float32(weight) * match[rows]
     return WordScores(rows, sums * (_K1 + 1) / (1 + _K1 * (1 - _B + _B * length[rows])))

@@ -1,55 +1,69 @@
-"""Pictures that are nearly the same shown as one: the best ranked, with the others under it."""
+"""Near-duplicates grouped under the best ranked of them."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-NEAR_COSINE = 0.96
-_ROWS = 16
-_MOST_OF_ONE_THREAD = 1 << 18
-"""Multiplications up to which OpenBLAS stays in one thread (GEMM_MULTITHREAD_THRESHOLD, as it is built)."""
+MIN_COSINE = 0.96
+"""Pictures of at least this cosine are near-duplicates."""
+
+_BLOCK_ROWS = 16
+_SINGLE_THREADED_PRODUCTS = 1 << 18
+"""Multiplications up to which OpenBLAS stays in one thread (GEMM_MULTITHREAD_THRESHOLD of its build)."""
 
 
 @dataclass(frozen=True)
 class DuplicateGroup:
-    """A place of the ranking that is shown, and the places after it that are nearly the same picture."""
+    """The rank of a picture that is shown, and the later ranks of its near-duplicates."""
 
-    place: int
+    first: int
     similar: tuple[int, ...]
 
 
-def duplicate_groups(vectors: NDArray[np.float32], least: float = NEAR_COSINE) -> list[DuplicateGroup]:
-    """The ranking of (n, dim) unit rows, folded: greedy from the best on.
+def duplicate_groups(vectors: NDArray[np.float32], min_cosine: float = MIN_COSINE) -> list[DuplicateGroup]:
+    """Group the near-duplicates of a ranking, greedily from the best rank on.
 
-    Each row goes under the first shown row to which its cosine is at least `least`, else it is shown. So what
-    is shown of the first places does not depend on how many come after them.
+    Each row joins the group of the first shown row with a cosine of at least `min_cosine`; without one it is
+    shown itself. So the groups of the first ranks do not depend on how many ranks follow.
+
+    Parameters
+    ----------
+    vectors
+        (n, dim) float32 unit rows, best first.
+    min_cosine
+        The smallest cosine of near-duplicates.
+
+    Returns
+    -------
+    list of DuplicateGroup
+        By rising rank; every rank is in one group.
     """
     count = len(vectors)
     near = np.zeros((count, count), np.bool_)
-    for start in range(0, count, _ROWS):
-        near[start : start + _ROWS, start:] = (
-            products(vectors[start : start + _ROWS], vectors[start:]) >= least
+    for start in range(0, count, _BLOCK_ROWS):
+        near[start : start + _BLOCK_ROWS, start:] = (
+            products(vectors[start : start + _BLOCK_ROWS], vectors[start:]) >= min_cosine
         )
     near = np.triu(near, 1)
     leader = np.full(count, -1, np.int64)
     similar: dict[int, tuple[int, ...]] = {}
-    for place in np.flatnonzero(near.any(axis=1)).tolist():  # few rows are near to a later one
-        if leader[place] < 0:
-            followers = np.flatnonzero(near[place] & (leader < 0))
-            leader[followers] = place
-            similar[place] = tuple(followers.tolist())
-    return [DuplicateGroup(place, similar.get(place, ())) for place in np.flatnonzero(leader < 0).tolist()]
+    for rank in np.flatnonzero(near.any(axis=1)).tolist():  # few rows are near to a later one
+        if leader[rank] < 0:
+            followers = np.flatnonzero(near[rank] & (leader < 0))
+            leader[followers] = rank
+            similar[rank] = tuple(followers.tolist())
+    return [DuplicateGroup(rank, similar.get(rank, ())) for rank in np.flatnonzero(leader < 0).tolist()]
 
 
 def products(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(m, n): every row of `left`, (m, dim) with m of at most 16, with every row of `right`, (n, dim).
+    """Return the products, (m, n), of the rows of `left`, (m, dim) with m up to 16, and `right`, (n, dim).
 
-    In blocks so small that OpenBLAS takes no second thread for them: beside a server its threads
-    wait for one another, which was measured to cost five times the work itself.
+    The blocks are so small that OpenBLAS uses a single thread for them. In a server its threads wait for one
+    another, which was measured to cost five times the work itself.
     """
     count, dim = right.shape
-    width = max(1, _MOST_OF_ONE_THREAD // (_ROWS * max(1, dim)))
+    width = max(1, _SINGLE_THREADED_PRODUCTS // (_BLOCK_ROWS * max(1, dim)))
     whole = count - count % width
     blocks = left @ right[:whole].reshape(-1, width, dim).swapaxes(1, 2)
     first = blocks.swapaxes(0, 1).reshape(len(left), whole)

@@ -1,6 +1,8 @@
-"""The terms of a query made into the one unit vector that is searched for."""
+"""The query vector: the unit vector that the terms of a query add up to."""
 
+import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -8,45 +10,112 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from snapseek.errors import InputError, PictureError
+from snapseek.errors import ArrayError, InputError, NonFiniteError, PictureError
 from snapseek.images import open_image
 from snapseek.images.color_modes import to_rgb
 from snapseek.library.search.terms import Term, written
 from snapseek.models import Encoder
 
-_CANCELLED = 1e-5  # of the sum of weights; float32 rows that are equal leave about 1e-7
+_CANCELLED = 1e-5
+"""Terms cancel each other out if their sum is shorter than this share of the sum of their absolute weights.
+
+The sum of equal float32 rows with opposite weights has a length of some 1e-7.
+"""
 
 
-class Space(Protocol):
-    """Where vectors come from: a `Library`."""
+class LazyEncoder(Protocol):
+    """An encoder that is loaded when a term first needs it."""
 
     @property
     def encoder(self) -> Encoder:
-        """The model for words and for pictures from elsewhere; asked for only when one comes."""
+        """The encoder, loaded now if it was not before."""
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether `encoder` was needed so far."""
+
+
+class StoredVectors(Protocol):
+    """The vectors of a library's own pictures: a `Snapshot`."""
 
     def vector(self, item: int) -> NDArray[np.float32]:
-        """(dim,) float32, unit length, of the stored picture with that id."""
+        """Return (dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
 
 
-def query_vector(terms: Sequence[Term], space: Space) -> NDArray[np.float32]:
-    """(dim,) float32, unit length: the direction of the sum of the terms' unit vectors times their weights.
+class QueryVector:
+    """The unit vector of a query, made when the ranking first needs it.
 
-    Raises InputError for words that the model does not know, for a picture that cannot be read, and for terms
-    that cancel each other out; ItemNotFoundError for an id of no picture.
+    Parameters
+    ----------
+    terms
+        The terms of the query, at least one.
+    encoder
+        What embeds words and pictures from outside of the library.
+    stored
+        The vectors of pictures by their ids.
     """
-    vectors = np.stack([_vector(term, space) for term in terms])
-    combined = combine(vectors, [term.weight for term in terms])
-    if combined is None:
-        raise InputError(
-            f"the terms of {written(terms)} cancel each other out; change a weight or add a term"
-        )
-    return combined
+
+    def __init__(self, terms: Sequence[Term], encoder: LazyEncoder, stored: StoredVectors) -> None:
+        self.terms = terms
+        self.encoder = encoder
+        self.embed_s = 0.0
+        """Seconds that it took to make the vector."""
+        self._stored = stored
+
+    @cached_property
+    def value(self) -> NDArray[np.float32]:
+        """(dim,) float32, unit length: the direction of the weighted sum of the terms' unit vectors.
+
+        Raises
+        ------
+        InputError
+            The model knows none of the words, a picture cannot be read, or the terms cancel each other out.
+        ItemNotFoundError
+            A term is an id that no picture has.
+        """
+        start = time.perf_counter()
+        try:
+            vectors = np.stack([self._embed(term) for term in self.terms])
+        finally:
+            self.embed_s += time.perf_counter() - start
+        combined = combine(vectors, [term.weight for term in self.terms])
+        if combined is None:
+            raise InputError(
+                expected="terms with a sum",
+                got=f"{written(self.terms)}, which cancel each other out",
+                hint="change a weight or add a term",
+            )
+        return combined
+
+    def _embed(self, term: Term) -> NDArray[np.float32]:
+        match term.subject:
+            case str(words):
+                return np.asarray(self.encoder.encoder.embed_texts([words])[0])
+            case int(item):
+                return self._stored.vector(item)
+            case np.ndarray() as vector:
+                return _normalized(vector, self.encoder.encoder.dim)
+            case Path() as path:
+                return _picture_vector(path, str(path), self.encoder.encoder)
+            case picture:
+                return _picture_vector(picture, "the picture", self.encoder.encoder)
 
 
 def combine(vectors: NDArray[np.float32], weights: Sequence[float]) -> NDArray[np.float32] | None:
-    """(dim,) float32, unit length: the direction of the weighted sum of (n, dim) float32 unit rows.
+    """Return the direction of a weighted sum of unit vectors.
 
-    None where the sum has no direction. A single row of a weight above 0 is given back bit by bit.
+    Parameters
+    ----------
+    vectors
+        (n, dim) float32, unit rows.
+    weights
+        One weight a row.
+
+    Returns
+    -------
+    NDArray or None
+        (dim,) float32, unit length; None where the sum has no direction. A single row with a positive weight
+        is returned bit by bit.
     """
     if len(weights) == 1 and weights[0] > 0:
         return np.asarray(vectors[0])
@@ -57,31 +126,21 @@ def combine(vectors: NDArray[np.float32], weights: Sequence[float]) -> NDArray[n
     return np.asarray(total / norm, np.float32)
 
 
-def _vector(term: Term, space: Space) -> NDArray[np.float32]:
-    match term.subject:
-        case str(words):
-            return np.asarray(space.encoder.embed_texts([words])[0])
-        case int(item):
-            return space.vector(item)
-        case np.ndarray() as vector:
-            return _unit(vector, space.encoder.dim)
-        case Path() as path:
-            return _picture_vector(path, str(path), space.encoder)
-        case picture:
-            return _picture_vector(picture, "the picture", space.encoder)
-
-
-def _unit(vector: NDArray[Any], dim: int) -> NDArray[np.float32]:
+def _normalized(vector: NDArray[Any], dim: int) -> NDArray[np.float32]:
     if vector.shape != (dim,) or not np.issubdtype(vector.dtype, np.floating):
-        raise InputError(f"expected a vector of shape ({dim},), found {vector.dtype} of {vector.shape}")
+        raise ArrayError(
+            expected=f"a vector of floats of shape ({dim},)", got=f"{vector.dtype} of shape {vector.shape}"
+        )
     norm = np.linalg.norm(vector.astype(np.float64))
     if not (np.isfinite(norm) and norm > 0):
-        raise InputError("expected a vector of finite numbers, not all of them 0")
+        raise NonFiniteError(
+            expected="a vector of finite numbers, not all of them 0", got=f"a vector of length {norm:g}"
+        )
     return np.asarray(vector / norm, np.float32)
 
 
 def _picture_vector(source: Path | Image.Image, name: str, encoder: Encoder) -> NDArray[np.float32]:
-    """The picture is read as an index reads it."""
+    """Return the vector of a picture that is read as the indexing reads pictures."""
     try:
         image = _upright(source) if isinstance(source, Image.Image) else _read(source, encoder)
         return np.asarray(encoder.embed_images([image])[0])
@@ -100,5 +159,5 @@ def _read(path: Path, encoder: Encoder) -> Image.Image:
 def _upright(picture: Image.Image) -> Image.Image:
     try:
         return to_rgb(ImageOps.exif_transpose(picture))
-    except Exception as error:  # a picture that PIL opened is decoded only now, by whatever its file leads to
+    except Exception as error:  # PIL decodes lazily, and its plugins raise errors of every kind
         raise PictureError(f"it cannot be decoded: {error}") from error

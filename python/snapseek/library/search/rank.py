@@ -1,44 +1,43 @@
-"""The order in which a request wants the pictures that match.
+"""The order of the pictures that match a request.
 
-The plain order is that of the scores, as deep as is paged to. Every other order is made of a pool: of the
-1,000 best by score, by words or by both, so that each page goes on where the last one ended.
+The plain order is by score, as deep as is paged to. Every other order is made from a pool: the 1,000 best by
+score, by words or by both, so that each page continues the one before.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import InputError
-from snapseek.library.search.bm25 import bm25_scores, wanted_words
+from snapseek.errors import InputError, MissingArgumentError
+from snapseek.library.search.bm25 import bm25_scores, query_words
 from snapseek.library.search.dedup import duplicate_groups
-from snapseek.library.search.relevance import Background, least_deviations
-from snapseek.library.search.request import ResolvedRequest, SearchRequest
+from snapseek.library.search.query_vector import QueryVector
+from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import reciprocal_rank_fusion
-from snapseek.library.search.sort import first_rows, keys_of
+from snapseek.library.search.sort import first_rows, sort_keys
 from snapseek.library.storage.selection import Selection, SelectionCache
 from snapseek.library.storage.shard import DEEPEST_PAGE
 from snapseek.library.storage.shards import RowHits, RowRef, Shards
 
 POOL = DEEPEST_PAGE
-FOLDED = 256
-"""So many of a ranking by score are folded: who looks further sees each picture by itself."""
+DEDUP_DEPTH = 256
+"""Near-duplicates are grouped among this many results of a ranking by score; later ones are shown singly."""
 
 
 class Entry(NamedTuple):
-    """A place of a ranking: a picture, its score if there is one, and those folded under it."""
+    """A rank of a ranking: a picture, its score if it has one, and its near-duplicates of lower rank."""
 
-    place: RowRef
+    row: RowRef
     score: float | None = None
     similar: tuple[RowRef, ...] = ()
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The first of the entries, as many as were asked for, and how many there are in all."""
+    """The first entries, as many as the request needs, and the number of all."""
 
     entries: Sequence[Entry]
     total: int
@@ -48,212 +47,179 @@ class Ranker:
     """Orders the pictures of one state of a library. Safe to use from many threads."""
 
     def __init__(self, shards: Shards) -> None:
-        """Of these shards."""
         self._shards = shards
-        self._matchings = SelectionCache(shards.parts)
+        self.selections = SelectionCache(shards.parts)
 
-    @cached_property
-    def background(self) -> Background:
-        """What queries score on any pictures."""
-        return Background(self._shards.parts, self._matchings.of(None))
+    def listed(self, resolved: ResolvedRequest) -> Ranking:
+        """Return the first pictures that match, in stored order or by the sort of the request."""
+        selection = self.selections.of(resolved.tree)
+        sort, end = resolved.request.sort, resolved.request.end
+        rows = self._by_id(selection, end) if sort == "relevance" else self._by_key(selection, sort, end)
+        return Ranking([Entry(row) for row in rows], len(selection))
 
-    def least_deviations(self, bank: NDArray[np.float32]) -> float | None:
-        """See `weak`; `bank`, (q, dim), are ordinary queries."""
-        everything = self._matchings.of(None)
-        best = [self._shards.search(query[None], 1, selection=everything).scores for query in bank]
-        moments = [self.background.moments(query) for query in bank]
-        scores = np.array([found[0] if len(found) else 0.0 for found in best], np.float32)
-        return least_deviations(scores, moments)
-
-    def listed(self, asked: ResolvedRequest, sort: str | None, end: int) -> Ranking:
-        """The first `end` pictures that match, by `sort`; without it, or by relevance, as they came."""
-        matching = self._matchings.of(asked.tree)
-        by_id = sort in (None, "relevance")
-        places = self._by_id(matching, end) if by_id else self._by_key(matching, str(sort), end)
-        return Ranking([Entry(place) for place in places], len(matching))
-
-    def ranked(
-        self,
-        asked: ResolvedRequest,
-        request: SearchRequest,
-        vector: Callable[[], NDArray[np.float32]],
-        without: Collection[RowRef],
-    ) -> Ranking:
-        """The first pictures that match, but for those `without`, in the order that the request wants.
-
-        `vector` gives that of the query, (dim,), when scores are needed.
-        """
-        matching = self._matchings.of(asked.tree)
-        if request.is_plain:
-            entries = self._best(vector(), request.end, matching, without, exact=request.exact)
-            excluded = sum(matching.has(place.shard, place.row) for place in without)
-            return Ranking(entries, len(matching) - excluded)
-        if request.is_only_folded:
-            return self._ranked_and_folded(request, vector(), matching, without)
-        entries = self._pool(asked, request, vector, matching, without)
+    def ranked(self, resolved: ResolvedRequest, vector: QueryVector, excluded: Collection[RowRef]) -> Ranking:
+        """Return the first pictures that match, without those excluded, in the order of the request."""
+        request = resolved.request
+        candidates = Candidates(
+            self._shards, self.selections.of(resolved.tree), excluded, exact=request.exact
+        )
+        if resolved.is_ranked_by_score:
+            if request.dedup:
+                return self._deduplicated_by_score(candidates, vector.value, request.end)
+            return Ranking(candidates.best(vector.value, request.end), candidates.total)
+        entries = self._pool(resolved, candidates, vector)
         if request.min_score is not None:
-            least = request.min_score
-            entries = [entry for entry in entries if entry.score is not None and entry.score >= least]
-        if request.fold:
-            entries = self._folded(entries)
+            threshold = request.min_score
+            entries = [entry for entry in entries if entry.score is not None and entry.score >= threshold]
+        if request.dedup:
+            entries = self._deduplicated(entries)
         if request.sort != "relevance":
             entries = self._sorted(entries, request.sort)
         return Ranking(entries[: request.end], len(entries))
 
-    def _ranked_and_folded(
-        self,
-        request: SearchRequest,
-        vector: NDArray[np.float32],
-        matching: Selection,
-        without: Collection[RowRef],
+    def _deduplicated_by_score(
+        self, candidates: "Candidates", vector: NDArray[np.float32], end: int
     ) -> Ranking:
-        """The ranking, in which the first `FOLDED` are folded, for every page alike."""
-        total = len(matching) - sum(matching.has(place.shard, place.row) for place in without)
-        reach = min(POOL, total)
-        if not reach:
+        """Return the ranking by score with the near-duplicates of the first `DEDUP_DEPTH` grouped."""
+        depth = min(POOL, candidates.total)
+        if not depth:
             return Ranking([], 0)
-        found = self._found(vector, min(FOLDED, reach), matching, without, exact=request.exact)
-        places, scores = found.refs(), found.scores.tolist()
+        found = candidates.search(vector, min(DEDUP_DEPTH, depth))
+        rows, scores = found.refs(), found.scores.tolist()
         entries = [
-            Entry(places[fold.place], scores[fold.place], tuple(places[place] for place in fold.similar))
-            for fold in duplicate_groups(self._shards.vectors_at(found.shards, found.rows))
+            Entry(rows[group.first], scores[group.first], tuple(rows[rank] for rank in group.similar))
+            for group in duplicate_groups(self._shards.vectors_at(found.shards, found.rows))
         ]
         hidden = len(found) - len(entries)
-        if len(entries) < request.end and reach > FOLDED:
-            entries += self._best(vector, reach, matching, without, exact=request.exact)[FOLDED:]
-        return Ranking(entries[: request.end], reach - hidden)
+        if len(entries) < end and depth > DEDUP_DEPTH:
+            entries += candidates.best(vector, depth)[DEDUP_DEPTH:]
+        return Ranking(entries[:end], depth - hidden)
 
-    def _pool(
-        self,
-        asked: ResolvedRequest,
-        request: SearchRequest,
-        vector: Callable[[], NDArray[np.float32]],
-        matching: Selection,
-        without: Collection[RowRef],
-    ) -> list[Entry]:
-        words = asked.words if wanted_words(asked.words) else ""
-        if request.mode == "words" and not words:
-            raise InputError("expected words to look for with mode words, found none")
-        by_words = self._by_words(words, matching, without) if words and request.mode != "clip" else []
-        if request.mode == "words":
-            return [Entry(place) for place in by_words]
+    def _pool(self, resolved: ResolvedRequest, candidates: "Candidates", vector: QueryVector) -> list[Entry]:
+        """Return the best by score, by words or by both."""
+        if resolved.mode == "clip":
+            return candidates.best(vector.value, POOL)
+        words = resolved.words if query_words(resolved.words) else ""
+        by_words = self._by_words(words, candidates) if words else []
+        if resolved.mode == "words":
+            if not words:
+                raise MissingArgumentError(expected="words to search for with mode words", got="none")
+            return [Entry(row) for row in by_words]
         try:
-            best = self._best(vector(), POOL, matching, without, exact=request.exact)
+            best = candidates.best(vector.value, POOL)
         except InputError:
             if not by_words:
                 raise
-            return [Entry(place) for place in by_words]  # captions have words that the model does not know
-        return self._joined(best, by_words, vector()) if by_words else best
+            return [Entry(row) for row in by_words]  # captions have words that the model does not know
+        return self._fused(best, by_words, vector.value) if by_words else best
 
-    def _joined(self, best: list[Entry], by_words: list[RowRef], vector: NDArray[np.float32]) -> list[Entry]:
-        """Both rankings as one; pictures that only words found get their score as well."""
-        known = {entry.place: entry for entry in best}
-        new = [place for place in by_words if place not in known]
-        for place, score in zip(new, self._shards.scores(new, vector), strict=True):
-            known[place] = Entry(place, score)
-        places = list(known)
-        numbers = {place: number for number, place in enumerate(places)}
-        order = reciprocal_rank_fusion([range(len(best)), [numbers[place] for place in by_words]])
-        return [known[places[number]] for number in order]
+    def _fused(self, best: list[Entry], by_words: list[RowRef], vector: NDArray[np.float32]) -> list[Entry]:
+        """Return the fusion of both rankings; pictures that only words found get their score as well."""
+        entries = {entry.row: entry for entry in best}
+        new = [row for row in by_words if row not in entries]
+        for row, score in zip(new, self._shards.scores(new, vector), strict=True):
+            entries[row] = Entry(row, score)
+        rows = list(entries)
+        numbers = {row: number for number, row in enumerate(rows)}
+        order = reciprocal_rank_fusion([range(len(best)), [numbers[row] for row in by_words]])
+        return [entries[rows[number]] for number in order]
 
-    def _best(
-        self,
-        vector: NDArray[np.float32],
-        count: int,
-        matching: Selection,
-        without: Collection[RowRef],
-        *,
-        exact: bool,
-    ) -> list[Entry]:
-        """The `count` best, but for some places."""
-        found = self._found(vector, count, matching, without, exact=exact)
-        return list(map(Entry, found.refs(), found.scores.tolist()))
-
-    def _found(
-        self,
-        vector: NDArray[np.float32],
-        count: int,
-        matching: Selection,
-        without: Collection[RowRef],
-        *,
-        exact: bool,
-    ) -> RowHits:
-        """As `_best`, as arrays: so many more are asked for as are left out then."""
-        found = self._shards.search(vector[None], count + len(without), exact=exact, selection=matching)
-        if without:
-            found = found[np.array([place not in without for place in found.refs()], np.bool_)]
-        return found[:count]
-
-    def _by_words(self, words: str, matching: Selection, without: Collection[RowRef]) -> list[RowRef]:
+    def _by_words(self, words: str, candidates: "Candidates") -> list[RowRef]:
+        """Return the best by BM25, ties by lower id."""
         stores = [part.shard.columns for part in self._shards.parts]
-        found = bm25_scores(stores, matching.masks, words)
+        found = bm25_scores(stores, candidates.selection.masks, words)
         numbers = np.repeat(np.arange(len(found)), [len(part.rows) for part in found])
         rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in found)])
         scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part in found)])
-        count = POOL + len(without)
+        count = POOL + len(candidates.excluded)
         if len(scores) > count:
             near = scores >= np.partition(scores, len(scores) - count)[len(scores) - count]
             numbers, rows, scores = numbers[near], rows[near], scores[near]
-        ids = self._ids(numbers, rows)
-        order = np.lexsort((ids, -scores))[:count].tolist()
-        places = [RowRef(int(numbers[at]), int(rows[at])) for at in order]
-        return [place for place in places if place not in without][:POOL]
+        order = np.lexsort((self._ids(numbers, rows), -scores))[:count]
+        best = map(RowRef, numbers[order].tolist(), rows[order].tolist())
+        return [row for row in best if row not in candidates.excluded][:POOL]
 
     def _ids(self, numbers: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the ids, (n,), of rows of shards with these numbers."""
         ids = np.zeros(len(rows), np.int64)
         for number in np.unique(numbers):
             here = numbers == number
             ids[here] = self._shards.parts[number].shard.ids_of(rows[here])
         return ids
 
-    def _folded(self, entries: list[Entry]) -> list[Entry]:
-        vectors = self._shards.vectors_at(*self._numbers_and_rows(entries))
+    def _deduplicated(self, entries: list[Entry]) -> list[Entry]:
+        vectors = self._shards.vectors_at(*_numbers_and_rows(entries))
         return [
-            entries[fold.place]._replace(similar=tuple(entries[place].place for place in fold.similar))
-            if fold.similar
-            else entries[fold.place]
-            for fold in duplicate_groups(vectors)
+            entries[group.first]._replace(similar=tuple(entries[rank].row for rank in group.similar))
+            for group in duplicate_groups(vectors)
         ]
 
     def _sorted(self, entries: list[Entry], sort: str) -> list[Entry]:
+        numbers, rows = _numbers_and_rows(entries)
         keys = {
-            number: keys_of(self._shards.parts[number].shard.columns, sort)
-            for number in {entry.place.shard for entry in entries}
+            number: sort_keys(self._shards.parts[number].shard.columns, sort)
+            for number in np.unique(numbers).tolist()
         }
-        numbers, rows = self._numbers_and_rows(entries)
-        order = np.lexsort(
-            (
-                self._ids(numbers, rows),
-                np.array([keys[entry.place.shard][entry.place.row] for entry in entries], np.int64),
-            )
-        )
-        return [entries[at] for at in order]
+        values = np.array([keys[entry.row.shard][entry.row.row] for entry in entries], np.int64)
+        return [entries[rank] for rank in np.lexsort((self._ids(numbers, rows), values))]
 
-    def _numbers_and_rows(self, entries: list[Entry]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        numbers = np.array([entry.place.shard for entry in entries], np.int64)
-        return numbers, np.array([entry.place.row for entry in entries], np.int64)
-
-    def _by_id(self, matching: Selection, end: int) -> list[RowRef]:
-        """Where shards follow one another, each in order of id."""
-        places: list[RowRef] = []
+    def _by_id(self, selection: Selection, end: int) -> list[RowRef]:
+        """Return rows shard by shard, each in order of id."""
+        found: list[RowRef] = []
         for number in range(len(self._shards.parts)):
-            rows = matching.rows_by_id(number, 0, end - len(places))
-            places += [RowRef(number, row) for row in rows]
-        return places
+            rows = selection.rows_by_id(number, 0, end - len(found))
+            found += [RowRef(number, row) for row in rows]
+        return found
 
-    def _by_key(self, matching: Selection, sort: str, end: int) -> list[RowRef]:
+    def _by_key(self, selection: Selection, sort: str, end: int) -> list[RowRef]:
         numbers, rows, keys, ids = [], [], [], []
         for number, part in enumerate(self._shards.parts):
-            mine = keys_of(part.shard.columns, sort)
-            first = first_rows(mine, part.shard.ids, matching.masks[number], end)
+            part_keys = sort_keys(part.shard.columns, sort)
+            first = first_rows(part_keys, part.shard.ids, selection.masks[number], end)
             numbers.append(np.full(len(first), number))
             rows.append(first)
-            keys.append(mine[first])
+            keys.append(part_keys[first])
             ids.append(part.shard.ids[first])
         if not rows:
             return []
         order = np.lexsort((np.concatenate(ids), np.concatenate(keys)))[:end]
-        pairs = zip(
-            np.concatenate(numbers)[order].tolist(), np.concatenate(rows)[order].tolist(), strict=True
+        return list(
+            map(RowRef, np.concatenate(numbers)[order].tolist(), np.concatenate(rows)[order].tolist())
         )
-        return [RowRef(number, row) for number, row in pairs]
+
+
+class Candidates:
+    """The pictures that a ranking may hold: those of a selection, without the excluded ones."""
+
+    def __init__(
+        self, shards: Shards, selection: Selection, excluded: Collection[RowRef], *, exact: bool
+    ) -> None:
+        self.selection = selection
+        self.excluded = excluded
+        self._shards = shards
+        self._exact = exact
+
+    @property
+    def total(self) -> int:
+        """The number of candidates."""
+        return len(self.selection) - sum(self.selection.has(row.shard, row.row) for row in self.excluded)
+
+    def search(self, vector: NDArray[np.float32], count: int) -> RowHits:
+        """Return the `count` best for a unit vector, (dim,), best first, ties by lower id."""
+        found = self._shards.search(
+            vector[None], count + len(self.excluded), exact=self._exact, selection=self.selection
+        )
+        if self.excluded:
+            found = found[np.array([row not in self.excluded for row in found.refs()], np.bool_)]
+        return found[:count]
+
+    def best(self, vector: NDArray[np.float32], count: int) -> list[Entry]:
+        """Return the same as entries."""
+        found = self.search(vector, count)
+        return list(map(Entry, found.refs(), found.scores.tolist()))
+
+
+def _numbers_and_rows(entries: list[Entry]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the shard numbers and the rows of entries, (n,) each."""
+    pairs = np.array([entry.row for entry in entries], np.int64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]

@@ -1,125 +1,95 @@
-"""What is asked of a library, checked before anything is looked at."""
+"""A search as one library understands it: `ResolvedRequest`, made from a `SearchRequest`."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from numbers import Integral
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
-from snapseek.errors import InputError
+from snapseek.errors import InputError, ParseError
 from snapseek.library.filters.ast import And, Condition, GeoWithin, Not, Or, Tree
 from snapseek.library.filters.from_mapping import from_mapping
 from snapseek.library.filters.parser import parse_filter, parse_query
 from snapseek.library.filters.typecheck import STANDARD, Kinds, typecheck
-from snapseek.library.search.terms import MAX_QUERY_CHARACTERS, Query, Term, terms_of
+from snapseek.library.search.terms import MAX_QUERY_CHARACTERS, MAX_TERMS, Query, Term, terms_of
+from snapseek.search_request import SearchRequest
 
 Where = str | Mapping[str, Any] | Tree | tuple[Any, ...]
-"""A filter as text, as a mapping or as a tree; a tuple of such is for pictures that match all of them."""
-
-Sort = Literal["relevance", "newest", "oldest", "size"]
-Mode = Literal["clip", "words", "both"]
+"""A filter as text, as a mapping or as a tree; a tuple of filters must all hold."""
 
 
 @dataclass(frozen=True)
 class ResolvedRequest:
-    """A request as one library understands it: `tree` is resolved, None where all pictures may be found."""
+    """A request parsed and typed against the columns of one library.
 
+    Parameters
+    ----------
+    request
+        The request itself: the options of ranking and paging.
+    terms
+        The terms of the query vector; empty where the matching pictures are only listed.
+    filters
+        The filters that were parsed out of a typed query, as text.
+    tree
+        All filters, typed and normalized; None where every picture matches.
+    """
+
+    request: SearchRequest
     terms: tuple[Term, ...]
     filters: tuple[str, ...]
     tree: Tree | None
 
+    @classmethod
+    def of(cls, request: SearchRequest, kinds: Kinds, *, may_be_empty: bool = False) -> Self:
+        """Resolve a request for a library with columns of these kinds.
+
+        Raises
+        ------
+        InputError
+            The query or a filter is malformed or does not fit the library; the query names a file that the
+            request may not open; or there is neither a term nor a filter and the request may not be empty.
+        """
+        terms, filters, typed = _split(request.query, kinds)
+        trees = [] if typed is None else [typed]
+        if request.where is not None:
+            trees.append(tree_from(request.where, {*STANDARD, *kinds}))
+        terms += request.terms
+        if not terms and not trees and not may_be_empty:
+            raise ParseError(expected="a query, terms or filters", got="none", hint="enter at least one word")
+        if len(terms) > MAX_TERMS:
+            raise ParseError(expected=f"1 to {MAX_TERMS} terms", got=str(len(terms)))
+        if not request.local_files and any(isinstance(term.subject, Path) for term in terms):
+            raise InputError(
+                expected="a query that names no file",
+                got="image:",
+                hint='use id: for a picture of the library, or quote the words, as in "image:dog"',
+            )
+        return cls(request, terms, filters, _typed(trees, kinds))
+
+    @property
+    def mode(self) -> str:
+        """What ranks the results: `clip`, `words` or `both`. `auto` is `clip` for now."""
+        return "clip" if self.request.mode == "auto" else self.request.mode
+
     @property
     def words(self) -> str:
-        """The words that are wanted, without those that are not."""
+        """The words of all terms with a positive weight."""
         return " ".join(
             term.subject for term in self.terms if isinstance(term.subject, str) and term.weight > 0
         )
 
-
-@dataclass(frozen=True)
-class SearchRequest:
-    """The arguments of `Library.search`, which describes them. Raises InputError for those out of bounds."""
-
-    query: Query | None = None
-    k: int = 20
-    offset: int = 0
-    exact: bool = False
-    where: Where | None = None
-    sort: str = "relevance"
-    min_score: float | None = None
-    fold: bool = False
-    mode: str = "clip"
-
-    def __post_init__(self) -> None:
-        _check_least("k", self.k, 1)
-        _check_least("offset", self.offset, 0)
-        _check_choice("sort", self.sort, get_args(Sort))
-        _check_choice("mode", self.mode, get_args(Mode))
-        if self.min_score is not None and not math.isfinite(self.min_score):
-            raise InputError(f"expected min_score to be a number such as 0.25, found {self.min_score}")
-        if self.min_score is not None and self.mode == "words":
-            raise InputError("expected min_score with mode clip or both: words alone have no such score")
+    @property
+    def encoded_texts(self) -> list[str]:
+        """The texts that the text tower must embed."""
+        return [] if self.mode == "words" else [t.subject for t in self.terms if isinstance(t.subject, str)]
 
     @property
-    def end(self) -> int:
-        """How many pictures of the ranking are needed."""
-        return self.offset + self.k
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the ranking by score is the answer as it is."""
-        plain = (self.sort, self.mode, self.min_score) == ("relevance", "clip", None)
-        return plain and not self.fold
-
-    @property
-    def is_only_folded(self) -> bool:
-        """Whether the answer is the ranking by score, folded."""
-        return self.fold and replace(self, fold=False).is_plain
-
-    def read(self, kinds: Kinds) -> ResolvedRequest:
-        """Terms and filters for a library with columns of these kinds.
-
-        Raises InputError for what is malformed or does not fit the library, and for a request without any
-        words, terms or filters.
-        """
-        trees: list[Tree] = []
-        filters: tuple[str, ...] = ()
-        query = self.query
-        if isinstance(query, str):
-            query, filters, typed = _typed(query, {*kinds})
-            trees += [typed] if typed is not None else []
-        if self.where is not None:
-            trees.append(tree_from(self.where, {*STANDARD, *kinds}))
-        is_empty = query is None or (isinstance(query, str) and not query.strip())
-        terms = () if is_empty and trees else tuple(terms_of("" if query is None else query))
-        return ResolvedRequest(terms, filters, _resolved(trees, kinds))
-
-    def read_filters(self, kinds: Kinds) -> ResolvedRequest:
-        """What `where` alone says: nothing is to be ranked."""
-        trees = [] if self.where is None else [tree_from(self.where, {*STANDARD, *kinds})]
-        return ResolvedRequest((), (), _resolved(trees, kinds))
-
-
-def _check_least(name: str, value: object, least: int) -> None:
-    if not isinstance(value, Integral) or value < least:
-        raise InputError(f"expected a whole {name} of at least {least}, found {value!r}")
-
-
-def _resolved(trees: list[Tree], kinds: Kinds) -> Tree | None:
-    tree = typecheck(And(tuple(trees)), kinds)
-    return None if tree == And(()) else tree
-
-
-def _typed(query: str, columns: set[str]) -> tuple[str, tuple[str, ...], Tree | None]:
-    """Words, filters as text, and as a tree. A query that is too long is left to the terms to refuse."""
-    if len(query.strip()) > MAX_QUERY_CHARACTERS:
-        return query, (), None
-    found = parse_query(query, columns)
-    return (found.words, found.filters, found.tree) if found.filters else (query, (), None)
+    def is_ranked_by_score(self) -> bool:
+        """Whether results come in the order of their scores, near-duplicates aside."""
+        return (self.request.sort, self.mode, self.request.min_score) == ("relevance", "clip", None)
 
 
 def tree_from(where: Where, columns: set[str]) -> Tree:
-    """The tree of a filter, however it is written. Raises InputError for a malformed one."""
+    """Return the tree of a filter, however it is written. Raises InputError for a malformed one."""
     if isinstance(where, str):
         return parse_filter(where, columns)
     if isinstance(where, Mapping):
@@ -128,9 +98,24 @@ def tree_from(where: Where, columns: set[str]) -> Tree:
         return where
     if isinstance(where, tuple):
         return And(tuple(tree_from(part, columns) for part in where))
-    raise InputError(f"expected a filter as text or as a mapping, found {type(where).__name__}")
+    raise ParseError(expected="a filter as text or as a mapping", got=type(where).__name__)
 
 
-def _check_choice(name: str, found: str, choices: tuple[str, ...]) -> None:
-    if found not in choices:
-        raise InputError(f"expected {name} to be one of {', '.join(choices)}, found {found!r:.40}")
+def _split(query: Query | None, kinds: Kinds) -> tuple[tuple[Term, ...], tuple[str, ...], Tree | None]:
+    """Return the terms of a query, its filters as text, and their tree."""
+    if query is None:
+        return (), (), None
+    if not isinstance(query, str):
+        return tuple(terms_of(query)), (), None
+    if len(query.strip()) > MAX_QUERY_CHARACTERS:
+        terms_of(query)  # which refuses it
+    found = parse_query(query, {*kinds})
+    words = found.words if found.filters else query
+    return (tuple(terms_of(words)) if words.strip() else ()), found.filters, found.tree
+
+
+def _typed(trees: list[Tree], kinds: Kinds) -> Tree | None:
+    if not trees:
+        return None
+    tree = typecheck(And(tuple(trees)), kinds)
+    return None if tree == And(()) else tree

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 
 def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]], constant: int = 60) -> list[int]:
-    """Reciprocal rank fusion of rankings of the same things; equal ones by their place in the first.
+    """Return the fusion of rankings by the sum of 1 / (constant + rank) over the rankings, ranks from 1.
 
-    Cormack, Clarke and Buettcher, SIGIR 2009; 60 is their constant.
+    Ties keep their order in the first ranking. See Cormack, Clarke and Buettcher, SIGIR 2009, whose constant
+    is 60.
     """
     scores: dict[int, float] = {}
     for ranking in rankings:
-        for place, thing in enumerate(ranking):
-            scores[thing] = scores.get(thing, 0.0) + 1 / (constant + 1 + place)
-    order = {thing: place for place, thing in enumerate(scores)}
-    return sorted(scores, key=lambda thing: (-scores[thing], order[thing]))
+        for rank, item in enumerate(ranking, start=1):
+            scores[item] = scores.get(item, 0.0) + 1 / (constant + rank)
+    return sorted(scores, key=lambda item: -scores[item])  # stable: `scores` is in order of first occurrence

@@ -1,4 +1,4 @@
-"""Pictures in the order of their date or size, without sorting those that are not shown."""
+"""Pictures in the order of their date or size, without sorting more than are shown."""
 
 from typing import TYPE_CHECKING
 
@@ -15,25 +15,28 @@ Keys = NDArray[np.int64]
 _NO_VALUE = np.iinfo(np.int64).max
 
 
-def keys_of(facets: ColumnStore, sort: str) -> Keys:
-    """(rows,) int64 for each row of a shard; rising is the order asked for, without a value comes last."""
-    facet: NumericIndex | None = facets.pixels if sort == "size" else facets.date
-    if facet is None:
-        return np.full(facets.rows, _NO_VALUE)
-    keys = facet.values.astype(np.int64)
+def sort_keys(columns: ColumnStore, sort: str) -> Keys:
+    """Return a key for each row of a shard, (rows,) int64: lower keys come first, rows without a value last.
+
+    `sort` is newest, oldest or size.
+    """
+    index: NumericIndex | None = columns.pixels if sort == "size" else columns.date
+    if index is None:
+        return np.full(columns.rows, _NO_VALUE)
+    keys = index.values.astype(np.int64)
     if sort != "oldest":
         np.negative(keys, out=keys)
-    if len(facet.valid):
-        keys[~facet.valid] = _NO_VALUE
+    if len(index.valid):
+        keys[~index.valid] = _NO_VALUE
     return keys
 
 
-def first_rows(keys: Keys, ids: NDArray[np.int64], flags: Flags | None, count: int) -> NDArray[np.int64]:
-    """The first `count` of the rows that have a flag, by rising key, equal keys by lower id."""
-    rows = np.arange(len(keys)) if flags is None else np.flatnonzero(flags)
-    mine = keys if flags is None else keys[rows]
+def first_rows(keys: Keys, ids: NDArray[np.int64], mask: Flags | None, count: int) -> NDArray[np.int64]:
+    """Return the first `count` rows of the mask by rising key, ties by lower id."""
+    rows = np.arange(len(keys)) if mask is None else np.flatnonzero(mask)
+    row_keys = keys if mask is None else keys[rows]
     if len(rows) > count:
-        last = np.partition(mine, count - 1)[count - 1]
-        is_near = mine <= last
-        rows, mine = rows[is_near], mine[is_near]
-    return rows[np.lexsort((ids[rows], mine))[:count]]
+        last = np.partition(row_keys, count - 1)[count - 1]
+        is_near = row_keys <= last
+        rows, row_keys = rows[is_near], row_keys[is_near]
+    return rows[np.lexsort((ids[rows], row_keys))[:count]]

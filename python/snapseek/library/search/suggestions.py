@@ -1,4 +1,4 @@
-"""What a library can be asked: filters with their most frequent values, and words that its pictures have."""
+"""Queries and filters worth offering: columns with their most frequent values, and frequent words."""
 
 import re
 from collections import Counter
@@ -13,19 +13,21 @@ from snapseek.library.columns.dictionary import DictionaryIndex
 from snapseek.library.columns.label_list import LabelListIndex
 from snapseek.library.columns.numeric import NumericIndex
 from snapseek.library.filters.typecheck import Kinds
-from snapseek.library.search.bm25 import wanted_words
+from snapseek.library.search.bm25 import query_words
 from snapseek.library.storage.shard_view import ShardView
 
-_MOST_VALUES = 12
-_MOST_EXAMPLES = 6
-_FEWEST_EXAMPLES = 3
-_LOOKED_AT = 50  # values of a shard, by frequency
-_MOST_DIFFERENT = 200  # a column of the user with more different values is no choice
+_MAX_VALUES = 12
+_MAX_EXAMPLES = 6
+_MIN_EXAMPLES = 3
+_VALUES_PER_SHARD = 50
+"""The most frequent values of each shard are counted over all shards."""
+_MAX_DISTINCT = 200
+"""A column of the user with more distinct values is not offered."""
 _SAMPLED_CAPTIONS = 4096
 _CALLABLE = re.compile(r"[^\W\d][\w.-]*")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _STANDARD = {"folder": "in", "kind": "type", "tags": "tag", "camera": "camera"}
-_NO_CHOICE = frozenset({"id", "uri", "color", "caption", "name", "title"})
+_NOT_OFFERED = frozenset({"id", "uri", "color", "caption", "name", "title"})
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class ColumnSuggestion:
     """The column."""
     operator: str
     values: list[tuple[str, int]]
-    """Each with the number of pictures that have it; years from the latest on."""
+    """Each with the number of pictures that have it; years in falling order."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,16 @@ class Suggestions:
 
 
 def suggestions(parts: Sequence[ShardView], kinds: Kinds) -> Suggestions:
-    """Of these shards; examples are empty where pictures have neither captions nor tags."""
+    """Return the suggestions for these shards; without captions and tags there are no examples."""
     found = [ColumnSuggestion("date", "year", _years(parts))]
     for column, operator in _STANDARD.items():
         if kinds.get(column) in ("text", "list"):
-            found.append(ColumnSuggestion(column, operator, _frequent(parts, column)[:_MOST_VALUES]))
+            found.append(ColumnSuggestion(column, operator, _frequent(parts, column)[:_MAX_VALUES]))
     for column, kind in kinds.items():
-        if column in _STANDARD or column in _NO_CHOICE or not _CALLABLE.fullmatch(column):
+        if column in _STANDARD or column in _NOT_OFFERED or not _CALLABLE.fullmatch(column):
             continue
         values = _flags(parts, column) if kind == "flag" else _own(parts, column)
-        found.append(ColumnSuggestion(column, column, values[:_MOST_VALUES]))
+        found.append(ColumnSuggestion(column, column, values[:_MAX_VALUES]))
     return Suggestions(_examples(parts, kinds), [entry for entry in found if entry.values])
 
 
@@ -73,32 +75,32 @@ def _years(parts: Sequence[ShardView]) -> list[tuple[str, int]]:
         counts.update(
             dict(zip(*(part.tolist() for part in np.unique(years, return_counts=True)), strict=True))
         )
-    return [(str(year), counts[year]) for year in sorted(counts, reverse=True)][:_MOST_VALUES]
+    return [(str(year), counts[year]) for year in sorted(counts, reverse=True)][:_MAX_VALUES]
 
 
 def _frequent(parts: Sequence[ShardView], column: str) -> list[tuple[str, int]]:
-    """The most frequent texts of a column with how many living pictures have them, the most first."""
+    """Return the most frequent texts of a column with their numbers of pictures, in falling order."""
     counts: Counter[bytes] = Counter()
     shown: dict[bytes, str] = {}
     for part in parts:
-        facet = part.shard.columns.index(column)
-        if isinstance(facet, DictionaryIndex | LabelListIndex):
-            numbers = facet.counts(part.alive)
-            for code in np.argsort(-numbers, kind="stable")[:_LOOKED_AT].tolist():
-                key = facet.vocabulary[code]
-                shown.setdefault(key, facet.shown[code].decode())
+        index = part.shard.columns.index(column)
+        if isinstance(index, DictionaryIndex | LabelListIndex):
+            numbers = index.counts(part.alive)
+            for code in np.argsort(-numbers, kind="stable")[:_VALUES_PER_SHARD].tolist():
+                key = index.vocabulary[code]
+                shown.setdefault(key, index.shown[code].decode())
                 counts[key] += int(numbers[code])
     ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     return [(shown[key], count) for key, count in ordered if count and key]
 
 
 def _own(parts: Sequence[ShardView], column: str) -> list[tuple[str, int]]:
-    """Of a column of the user, if few values are different and most of them are shared."""
-    facets = [
+    """Return those of a column of the user, if its distinct values are few and mostly shared."""
+    indexes = [
         part.shard.columns.index(column) for part in parts if part.shard.columns.kinds.get(column) == "text"
     ]
-    choices = [facet for facet in facets if isinstance(facet, DictionaryIndex)]
-    if len(choices) < len(facets) or any(len(facet.vocabulary) > _MOST_DIFFERENT for facet in choices):
+    choices = [index for index in indexes if isinstance(index, DictionaryIndex)]
+    if len(choices) < len(indexes) or any(len(index.vocabulary) > _MAX_DISTINCT for index in choices):
         return []
     found = _frequent(parts, column)
     rows = sum(count for _, count in found)
@@ -108,10 +110,10 @@ def _own(parts: Sequence[ShardView], column: str) -> list[tuple[str, int]]:
 def _flags(parts: Sequence[ShardView], column: str) -> list[tuple[str, int]]:
     counts = [0, 0]
     for part in parts:
-        facet = part.shard.columns.index(column)
-        if isinstance(facet, NumericIndex):
+        index = part.shard.columns.index(column)
+        if isinstance(index, NumericIndex):
             for value in (0, 1):
-                counts[value] += int(np.count_nonzero(_living(facet.mask("=", value), part.alive)))
+                counts[value] += int(np.count_nonzero(_living(index.mask("=", value), part.alive)))
     return [(name, count) for name, count in (("yes", counts[1]), ("no", counts[0])) if count]
 
 
@@ -120,18 +122,18 @@ def _living(flags: Flags, alive: Flags | None) -> Flags:
 
 
 def _examples(parts: Sequence[ShardView], kinds: Kinds) -> list[str]:
-    """Frequent words of captions, then tags."""
+    """Return frequent words of captions, then tags."""
     counts: Counter[str] = Counter()
     for part in parts:
         if part.shard.columns.kinds.get("caption") == "text":
             for text in part.shard.records.texts("caption", _spread(len(part.shard))).to_pylist():
-                counts.update(word for word in wanted_words(text or "") if _WORD.fullmatch(word))
-    found = [word for word, count in counts.most_common(_MOST_EXAMPLES) if count > 1]
+                counts.update(word for word in query_words(text or "") if _WORD.fullmatch(word))
+    found = [word for word, count in counts.most_common(_MAX_EXAMPLES) if count > 1]
     if kinds.get("tags") == "list":
         found += [tag for tag, _ in _frequent(parts, "tags") if tag.lower() not in found]
-    return found[:_MOST_EXAMPLES] if len(found) >= _FEWEST_EXAMPLES else []
+    return found[:_MAX_EXAMPLES] if len(found) >= _MIN_EXAMPLES else []
 
 
 def _spread(rows: int) -> NDArray[np.int32]:
-    """Some rows, from all over a shard."""
+    """Return evenly spread rows of a shard."""
     return np.unique(np.linspace(0, max(0, rows - 1), min(rows, _SAMPLED_CAPTIONS)).astype(np.int32))

@@ -1,9 +1,9 @@
-"""The query language: what a person types, as terms with weights. Pure: nothing is opened or looked up here.
+"""The query language: parses a typed query to terms with weights. Opens no file and no library.
 
-    two dogs on a beach           one term; a plain sentence means itself
-    horse + stripes - snow        terms that are added and taken away; -snow is - snow
-    2:horse + 0.5:stripes         weights; after a weighted term the + may be left out
-    "12 - 30 o'clock"             a phrase: + - and colons inside are words; "" stands for one quote
+    two dogs on a beach           one term: a plain sentence means itself
+    horse + stripes - snow        added and subtracted terms; -snow is - snow
+    2:horse + 0.5:stripes         weights; after a weighted term the + is optional
+    "12 - 30 o'clock"             a phrase: + - and colons inside are words; "" is one quote
     id:17 + at night              a picture of the library by its id
     image:dog.jpg, image:"a - b.jpg"   a picture file
 
@@ -11,8 +11,8 @@ A sign is an operator only where ordinary text seldom has it: `+` or `-` alone b
 start of a word right before a letter, a quote or a weight. T-shirt, black-and-white, C++, -5 degrees, `--`
 and the longer dashes are words. A weight is a number and a colon right before a letter or a quote, at the
 start of a term: 12:30, 16:9 and `note: a dog` are words. `id:` and `image:` count at the start of a term,
-too. For those used to the shell, a weight may stand just inside the quotes: "2:golden retriever". Quotes
-with further words around them belong to the sentence: a sign that says "stop".
+too. A weight may also stand just inside the quotes, as in a shell: "2:golden retriever". Quotes with words
+around them belong to the sentence: a sign that says "stop".
 """
 
 import math
@@ -26,13 +26,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from snapseek.errors import InputError
+from snapseek.errors import InputError, OutOfRangeError, ParseError
 
 MAX_QUERY_CHARACTERS = 1000
 MAX_TERMS = 16
 MAX_WEIGHT = 1000
 _ID_BITS = 64
-_SHOWN_CHARACTERS = 30
+_EXCERPT_CHARACTERS = 30
 
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _BEGINS = r"""(?=[^\W\d_]|")"""  # a letter or a quote
@@ -53,61 +53,82 @@ _SUBJECTS = (str, int, Path, Image.Image, np.ndarray)
 
 @dataclass(frozen=True)
 class Term:
-    """A part of a query: a subject, and how much of it is wanted; below 0, how much of it is not.
+    """A part of a query: a subject and its weight in the query vector.
 
-    The subject is words (str), a picture of the library by its id (int), any other picture (the path of its
-    file, or the PIL picture itself), or a vector of the model's space, (dim,) float, of any length but 0.
+    Parameters
+    ----------
+    subject
+        Words (str), a picture of the library by its id (int), another picture (the path of its file, or the
+        PIL picture), or a vector of the model's space, (dim,) float, of any length but 0.
+    weight
+        From -1000 to 1000; a negative weight subtracts the subject.
+
+    Raises
+    ------
+    InputError
+        The words are blank, the subject has another type, or the weight is out of range.
     """
 
     subject: Subject
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        """Raises InputError for empty words, a subject of no kind above, or a weight out of bounds."""
         if isinstance(self.subject, bool) or not isinstance(self.subject, _SUBJECTS):
-            found = type(self.subject).__name__
-            raise InputError(f"expected words, an id, a path or a picture to search by, found {found}")
+            raise InputError(
+                expected="words, an id, a path, a picture or a vector to search by",
+                got=type(self.subject).__name__,
+            )
         if isinstance(self.subject, str) and not self.subject.strip():
-            raise InputError("expected words to search for, found an empty term")
+            raise InputError(expected="words to search for", got="an empty term")
         if not (math.isfinite(self.weight) and abs(self.weight) <= MAX_WEIGHT):
-            raise InputError(f"expected a weight from -{MAX_WEIGHT} to {MAX_WEIGHT}, found {self.weight}")
+            raise OutOfRangeError(
+                expected=f"a weight from -{MAX_WEIGHT} to {MAX_WEIGHT}", got=str(self.weight)
+            )
 
 
 Query = Subject | Term | Sequence[Subject | Term]
 
 
 def terms_of(query: Query) -> list[Term]:
-    """The terms of a query: a text is parsed; in a list, a text stands for its words as they are.
+    """Return the terms of a query. A text is parsed; a text in a list means its words.
 
     Raises InputError for a query that is empty, malformed or has more than 16 terms.
     """
     if isinstance(query, str):
         return parse(query)
     if isinstance(query, bytes):
-        raise InputError("expected a text to search for, found bytes; decode them")
+        raise InputError(expected="a text to search for", got="bytes", hint="decode them")
     parts = query if isinstance(query, Sequence) else [query]
     terms = [part if isinstance(part, Term) else Term(part) for part in parts]
     if not 1 <= len(terms) <= MAX_TERMS:
-        raise InputError(f"expected 1 to {MAX_TERMS} terms to search for, found {len(terms)}")
+        raise InputError(expected=f"1 to {MAX_TERMS} terms to search for", got=str(len(terms)))
     return terms
 
 
 def parse(query: str) -> list[Term]:
-    """The terms of a typed query, at least one; subjects are words, ids and paths.
+    """Parse a typed query to one term or more; subjects are words, ids and paths.
 
-    Raises InputError with the place for a query that is malformed, and for one that is empty, longer than
-    1,000 characters or of more than 16 terms.
+    Raises
+    ------
+    InputError
+        The query is malformed, which the message locates, empty, longer than 1,000 characters, or has more
+        than 16 terms.
     """
     text = query.strip()
     if not text:
-        raise InputError("expected words to search for, found an empty query")
+        raise InputError(expected="words to search for", got="an empty query")
     if len(text) > MAX_QUERY_CHARACTERS:
-        raise InputError(f"expected a query of at most {MAX_QUERY_CHARACTERS} characters, found {len(text)}")
+        raise OutOfRangeError(
+            expected=f"a query of at most {MAX_QUERY_CHARACTERS} characters", got=str(len(text))
+        )
     return _Parser(text).terms()
 
 
 def written(terms: Sequence[Term]) -> str:
-    """A text that `parse` reads as these; `image:(picture)` for a PIL picture, `(vector)` for a vector."""
+    """Return a text that `parse` reads as these terms.
+
+    A PIL picture becomes `image:(picture)`, a vector `(vector)`.
+    """
     parts = [("- " if term.weight < 0 else "+ ") + _written_term(term) for term in terms]
     return " ".join(parts).removeprefix("+ ")
 
@@ -123,7 +144,9 @@ def _written_term(term: Term) -> str:
         case str() if _PLAIN.fullmatch(term.subject):
             return prefix + term.subject
         case str() if _WEIGHT.match(term.subject):
-            return (prefix or "1:") + _quoted(term.subject)  # so that the number inside is no weight
+            return (prefix or "1:") + _quoted(
+                term.subject
+            )  # so that the number inside is not read as a weight
         case str():
             return prefix + _quoted(term.subject)
         case np.ndarray():
@@ -141,34 +164,34 @@ def _quoted(text: str) -> str:
 
 
 class _Parser:
-    """A cursor over the text: `_at` is the place of what comes next."""
+    """A cursor over the text: `_position` is that of the next character."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._at = 0
+        self._position = 0
 
     def terms(self) -> list[Term]:
         found = [self._term(self._sign())]
-        while self._at < len(self._text):
+        while self._position < len(self._text):
             if len(found) == MAX_TERMS:
-                raise self._refusal(f"at most {MAX_TERMS} terms, found more", self._at)
+                raise self._refusal(f"at most {MAX_TERMS} terms", "more", self._position)
             found.append(self._term(self._sign()))
         return found
 
     def _sign(self) -> int:
-        """Step over an operator, where there is one; without it, a term is added."""
-        sign = _SIGN.match(self._text, self._at)
-        self._step_to(sign.end() if sign else self._at)
+        """Skip an operator and return its sign; 1 without an operator."""
+        sign = _SIGN.match(self._text, self._position)
+        self._step_to(sign.end() if sign else self._position)
         return -1 if sign and sign[1] == "-" else 1
 
     def _term(self, sign: int) -> Term:
         weight = self._weight()
-        if self._at == len(self._text):
-            raise self._refusal("a term after the operator, found the end", self._at)
-        if weight is None and _SIGN.match(self._text, self._at):
-            raise self._refusal("a term after the operator, found another operator", self._at)
-        kind = _KIND.match(self._text, self._at)
-        start = kind.end() if kind else self._at
+        if self._position == len(self._text):
+            raise self._refusal("a term after the operator", "the end", self._position)
+        if weight is None and _SIGN.match(self._text, self._position):
+            raise self._refusal("a term after the operator", "another operator", self._position)
+        kind = _KIND.match(self._text, self._position)
+        start = kind.end() if kind else self._position
         end = self._end_of_term(start, weight is not None)
         subject: Subject
         if kind and kind[1] == "id":
@@ -181,14 +204,14 @@ class _Parser:
         return Term(subject, sign * (1.0 if weight is None else weight))
 
     def _weight(self) -> float | None:
-        found = _WEIGHT.match(self._text, self._at)
+        found = _WEIGHT.match(self._text, self._position)
         if found is None:
             return None
-        self._at = found.end()
+        self._position = found.end()
         return self._checked_weight(found[1], found.start())
 
     def _words(self, start: int, end: int, weight: float | None) -> tuple[str, float | None]:
-        """The words of a term and its weight, which may stand just inside the quotes."""
+        """Return the words of a term and its weight, which may stand just inside the quotes."""
         text = self._unquoted(start, end)
         is_phrase = _QUOTED.fullmatch(self._text, start, end) is not None
         inner = _WEIGHT.match(text) if is_phrase and weight is None else None
@@ -196,55 +219,58 @@ class _Parser:
             return text, weight
         return text[inner.end() :], self._checked_weight(inner[1], start + 1)
 
-    def _checked_weight(self, number: str, at: int) -> float:
+    def _checked_weight(self, number: str, position: int) -> float:
         weight = float(number)
         if abs(weight) > MAX_WEIGHT:
-            raise self._refusal(f"a weight from -{MAX_WEIGHT} to {MAX_WEIGHT}, found {number[:20]}", at)
+            raise self._refusal(f"a weight from -{MAX_WEIGHT} to {MAX_WEIGHT}", f"{number[:20]}", position)
         return weight
 
     def _id(self, start: int, end: int) -> int:
         text = self._text[start:end]
         if _ID.fullmatch(text) and -(2 ** (_ID_BITS - 1)) <= int(text) < 2 ** (_ID_BITS - 1):
             return int(text)
-        raise self._refusal("the number of a picture after id:, then + or - or the end,", start)
+        raise self._refusal(
+            "the number of a picture after id:, then + or - or the end", "something else", start
+        )
 
     def _unquoted(self, start: int, end: int) -> str:
-        """The text of a term: what is in the quotes if all of it is, else everything as it is."""
+        """Return the text of a term, without quotes around all of it."""
         if self._text[start] == '"' and not _QUOTED.match(self._text, start):
-            raise self._refusal('a second " that closes this one, found none', start)
+            raise self._refusal('a second " that closes this one', "none", start)
         quoted = _QUOTED.fullmatch(self._text, start, end)
         text = quoted[1].replace('""', '"') if quoted else self._text[start:end]
         if not text.strip():
-            raise self._refusal("words between the quotes, found none", start)
+            raise self._refusal("words between the quotes", "none", start)
         return text
 
-    def _end_of_term(self, at: int, weighted: bool) -> int:
-        """Where the term ends: before the next operator, or after a weight before the next weight."""
+    def _end_of_term(self, position: int, weighted: bool) -> int:
+        """Return the end of a term: before the next operator or, after a weight, the next weight."""
         text = self._text
-        weighted = weighted or _WEIGHT_OR_QUOTED.match(text, at) is not None
+        weighted = weighted or _WEIGHT_OR_QUOTED.match(text, position) is not None
         while True:
-            quoted = _QUOTED.match(text, at)
-            end = _next(_WORD, text, quoted.end() if quoted else at)
-            at = _next(_SPACE, text, end)
-            if at == len(text) or _SIGN.match(text, at):
+            quoted = _QUOTED.match(text, position)
+            end = _next(_WORD, text, quoted.end() if quoted else position)
+            position = _next(_SPACE, text, end)
+            if position == len(text) or _SIGN.match(text, position):
                 return end
-            if weighted and _WEIGHT_OR_QUOTED.match(text, at):
+            if weighted and _WEIGHT_OR_QUOTED.match(text, position):
                 return end
 
-    def _step_to(self, at: int) -> None:
-        self._at = _next(_SPACE, self._text, at)
+    def _step_to(self, position: int) -> None:
+        self._position = _next(_SPACE, self._text, position)
 
-    def _refusal(self, expected: str, at: int) -> InputError:
-        before, after = self._text[:at], self._text[at:]
-        if len(before) > _SHOWN_CHARACTERS:
-            before = "…" + before[-_SHOWN_CHARACTERS:]
-        if len(after) > _SHOWN_CHARACTERS:
-            after = after[:_SHOWN_CHARACTERS] + "…"
-        return InputError(f"expected {expected} at character {at + 1} (→) of the query: {before}→{after}")
+    def _refusal(self, expected: str, got: str, position: int) -> InputError:
+        before, after = self._text[:position], self._text[position:]
+        if len(before) > _EXCERPT_CHARACTERS:
+            before = "…" + before[-_EXCERPT_CHARACTERS:]
+        if len(after) > _EXCERPT_CHARACTERS:
+            after = after[:_EXCERPT_CHARACTERS] + "…"
+        location = f"at character {position + 1} (→) of the query: {before}→{after}"
+        return ParseError(expected=expected, got=f"{got} {location}")
 
 
-def _next(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Where the match at this place ends; both patterns match everywhere, if only nothing."""
-    found = pattern.match(text, at)
+def _next(pattern: re.Pattern[str], text: str, position: int) -> int:
+    """Return the end of the match at a position; both patterns match everywhere, if only nothing."""
+    found = pattern.match(text, position)
     assert found is not None
     return found.end()

@@ -180,3 +180,11 @@ def normalize_rows(vectors: NDArray[np.float32], error: SnapseekError) -> NDArra
 
 def _names(ports: tuple[Port, ...]) -> str:
     return ", ".join(f"{port.name}{list(port.shape)}" for port in ports)
+
+
+def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Return (n, dim) float32 with rows scaled to length 1; None where a row is zero or not finite."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(norms).all() or not norms.all():
+        return None
+    return np.asarray(vectors / norms, np.float32)

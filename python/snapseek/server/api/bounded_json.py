@@ -1,8 +1,8 @@
-"""JSON with bounds that hold before anything is parsed: bytes, nodes and levels.
+"""Parses JSON within bounds on bytes, values and levels that are checked before anything is parsed.
 
 Pictures in base64 are cut out first, as views of the body: they may be large, and no parser copies them. The
-rest has at most `MAX_JSON_BYTES`. Its nodes and levels are counted in the bytes, so that a hostile text is
-refused before it becomes objects. No step holds the interpreter for longer than a parse of 1 MB takes.
+remaining text has at most `MAX_JSON_BYTES`. Its values and levels are counted in the bytes, so a hostile text
+is refused before it becomes objects. No step holds the interpreter's lock for longer than parsing 1 MB takes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from snapseek.errors import InputError
+from snapseek.errors import OutOfRangeError, ParseError
 
 MAX_JSON_BYTES = 2**20
 MAX_NODES = 100_000
@@ -58,26 +58,26 @@ def parse_object(data: bytes | bytearray, max_bytes: int = MAX_JSON_BYTES) -> di
     _check_shape(text)
     found = _parse(text)
     if not isinstance(found, dict):
-        raise InputError(f"expected a JSON object in the body, found {_kind(found)}")
+        raise ParseError(expected="a JSON object in the body", got=_kind(found))
     if pictures:
         _put_back(found, pictures)
     return found
 
 
 def _cut_pictures(data: bytes | bytearray, max_bytes: int) -> tuple[bytes, dict[str, memoryview | bytes]]:
-    """The text with a name in place of each long picture, and the pictures by these names.
+    """Return the text with each long picture replaced by a key, and the pictures by these keys.
 
-    A quote without a backslash before it always begins or ends a string of a valid text. So `"image"`, a
-    colon and a quote are always a key and the begin of its value; where they are not, the text is invalid,
-    and stays so with the value cut out.
+    In a valid text a quote without a backslash before it begins or ends a string. So `"image"`, a colon and a
+    quote are a key and the beginning of its value. Elsewhere the text is invalid, and stays invalid without
+    the value.
     """
     view = memoryview(data).toreadonly()
-    secret = secrets.token_hex(8)  # so that no text of the body is mistaken for a name
+    secret = secrets.token_hex(8)  # so that no text of the body equals a key
     kept: list[bytes] = []
     pictures: dict[str, memoryview | bytes] = {}
     size = begin = position = 0
     while True:
-        # Beyond this place the text is too long anyhow: no search goes on for 24 MB.
+        # Beyond this position the text is too long, so the search stops there and not after 24 MB.
         key = data.find(_KEY, position, begin + max_bytes - size + len(_KEY))
         if key < 0:
             break
@@ -87,7 +87,7 @@ def _cut_pictures(data: bytes | bytearray, max_bytes: int) -> tuple[bytes, dict[
         if picture is None:
             continue
         if len(pictures) == MAX_PICTURES:
-            raise InputError(f"expected at most {MAX_PICTURES} pictures in the body, found more")
+            raise OutOfRangeError(expected=f"at most {MAX_PICTURES} pictures in the body", got="more")
         name = f"{secret}{len(pictures)}"
         pictures[name] = picture
         kept += [bytes(view[begin:begin_value]), name.encode()]
@@ -104,36 +104,35 @@ def _cut_pictures(data: bytes | bytearray, max_bytes: int) -> tuple[bytes, dict[
 
 
 def _begin_of_value(data: bytes | bytearray, key: int) -> int:
-    """Where the text after the key at this place begins; 0 where there is no text."""
+    """Return where the text after the key at this position begins; 0 without a text."""
     before = _BEFORE_VALUE.match(data, key + len(_KEY))
     return before.end() if before and data[key - 1 : key] != b"\\" else 0
 
 
 def _picture(view: memoryview, data: bytes | bytearray, begin: int) -> tuple[memoryview | bytes | None, int]:
-    """The text that begins there and where it ends; None if it is short, or can be no picture."""
+    """Return the text that begins there and its end; None for one that is short or cannot be a picture."""
     end = data.find(b'"', begin)
     if end - begin < _MIN_PICTURE_BYTES:
         return None, 0
     if data.find(b"\\", begin, end) < 0:
         return view[begin:end], end
-    unescaped = bytes(view[begin:end]).replace(b"\\/", b"/")  # some writers of JSON escape slashes
+    unescaped = bytes(view[begin:end]).replace(b"\\/", b"/")  # some JSON encoders escape slashes
     return (None, 0) if b"\\" in unescaped else (unescaped, end)
 
 
 def _check_shape(text: bytes) -> None:
     """Raise InputError for too many values or levels."""
-    # A value has a key and itself as strings, of two quotes each. This much is known without a look at them.
+    # Each value has at most two strings, its key and itself, of two quotes each.
     has_too_many = text.count(b'"') - text.count(b'\\"') > 4 * MAX_NODES
     bare = b"" if has_too_many else _STRINGS.sub(b"", text)
     if has_too_many or bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MAX_NODES:
-        raise InputError(f"expected a JSON object of at most {MAX_NODES} values in the body, found more")
+        raise OutOfRangeError(expected=f"a JSON object of at most {MAX_NODES} values in the body", got="more")
     levels = 0
     for bracket in bare.translate(None, _NOT_BRACKETS):
         levels += 1 if bracket in b"[{" else -1
         if levels > MAX_LEVELS:
-            raise InputError(
-                f"expected a JSON object of at most {MAX_LEVELS} levels in the body, "
-                "found one nested too deeply"
+            raise OutOfRangeError(
+                expected=f"a JSON object of at most {MAX_LEVELS} levels in the body", got="one with more"
             )
 
 
@@ -141,15 +140,15 @@ def _parse(text: bytes) -> object:
     try:
         # Decoded here: json.loads would guess UTF-16 and UTF-32, whose brackets were not counted.
         found = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
-        if b"\\u" in text:  # an escape may name half a character, which no model can read
+        if b"\\u" in text:  # an escape may be a lone surrogate, which no model can read
             json.dumps(found, ensure_ascii=False).encode()
-    except ValueError as error:  # also bytes that are no text, and numbers of thousands of digits
-        raise InputError(f"expected a JSON object in the body, found {_reason(error)}") from error
+    except ValueError as error:  # also bytes that are not UTF-8, and numbers of thousands of digits
+        raise ParseError(expected="a JSON object in the body", got=_reason(error)) from error
     return found
 
 
 def _put_back(found: Any, pictures: dict[str, memoryview | bytes]) -> None:
-    """Replace each name by its picture, everywhere in the object."""
+    """Replace each key by its picture, everywhere in the object."""
     pending = [found]
     while pending:
         value = pending.pop()
@@ -163,15 +162,15 @@ def _put_back(found: Any, pictures: dict[str, memoryview | bytes]) -> None:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name}, which is no JSON")
+    raise ValueError(f"{name}, which is not JSON")
 
 
 def _reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"something else at character {error.pos + 1}: {error.msg}"
     if isinstance(error, UnicodeEncodeError):
-        return "half a character, a surrogate without its other half"
-    return "bytes that are no text" if isinstance(error, UnicodeError) else str(error)
+        return "a lone surrogate"
+    return "bytes that are not UTF-8" if isinstance(error, UnicodeError) else str(error)
 
 
 def _kind(found: object) -> str:

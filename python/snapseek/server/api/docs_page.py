@@ -1,4 +1,4 @@
-"""A page to try the interface with: a form for every operation of the served document, at `/api/docs`."""
+"""A page with a form for every operation of the OpenAPI document, at `/api/docs`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ DOCS_PAGE = Path(__file__).parent / "docs"
 
 
 class DocsPageEndpoints:
-    """The three files of that page, which come with the package and are not built."""
+    """The three files of that page, which are part of the package and need no build."""
 
     def __init__(self) -> None:
         self._page = Page(DOCS_PAGE)
 
     def routes(self) -> list[Route]:
-        """Their addresses, which are no part of the described interface."""
+        """Return the routes of these endpoints, which the OpenAPI document leaves out."""
         return [
             Route("/api/docs", self.show, include_in_schema=False),
             Route("/api/docs/{name}", self.show, include_in_schema=False),
         ]
 
     async def show(self, request: Request) -> Response:
-        """`index.html`, or one of the files that it names."""
+        """Answer with `index.html`, or with one of the files that it names."""
         check_names(request.query_params, ())
         return self._page.answer(request.path_params.get("name", "index.html"), request.headers)

@@ -1,16 +1,17 @@
-"""The shapes of what the server answers and takes, as JSON Schema for its OpenAPI document."""
+"""JSON Schemas of requests and answers, for the OpenAPI document."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from snapseek.errors import SnapseekError
-from snapseek.library.encoders import TOWERS
 from snapseek.library.search.terms import MAX_QUERY_CHARACTERS, MAX_TERMS, MAX_WEIGHT
-from snapseek.server.api.parameters import DEFAULT_LIMIT, INCLUDED, MAX_DEPTH, MAX_LIMIT, MODES, SORTS
+from snapseek.search_request import PARAMETERS, Parameter
+from snapseek.server.api.parameters import MAX_DEPTH, MAX_WHERE_CHARACTERS
+from snapseek.server.api.terms import MAX_DIM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Json = dict[str, object]
 
@@ -29,7 +30,7 @@ WORDS: Json = {
 
 
 def schemas() -> Json:
-    """Every named shape."""
+    """Return every named schema."""
     return {
         "Answer": _answer(),
         "Index": object_of(**_index()),
@@ -39,7 +40,7 @@ def schemas() -> Json:
         "Health": object_of(status={"const": "ok"}),
         "Readiness": object_of(status={"const": "ready"}),
         "Problem": _problem(),
-        "Question": _question(),
+        "SearchRequest": _search_request(),
         "Term": _term(),
         "Knn": _knn(),
         "Neighbours": list_of({"type": "object", "required": ["id", "similarity"]}),
@@ -50,17 +51,17 @@ def schemas() -> Json:
 
 
 def reference(name: str) -> Json:
-    """A named shape, by its name."""
+    """Return a reference to a named schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def object_of(**properties: Json) -> Json:
-    """An object that has all of these."""
+    """Return the schema of an object that has all of these properties."""
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def list_of(shape: Json) -> Json:
-    """A list of such."""
+    """Return the schema of a list."""
     return {"type": "array", "items": shape}
 
 
@@ -84,15 +85,18 @@ def _kinds_of(kind: type[SnapseekError]) -> Iterator[type[SnapseekError]]:
 
 def _answer() -> Json:
     return object_of(
-        query={"type": ["string", "null"], "description": "As typed, stripped; null where nothing was."},
+        query={
+            "type": ["string", "null"],
+            "description": "As typed, without surrounding white space; null without a query.",
+        },
         took_ms=object_of(embed=NUMBER, search=NUMBER, fetch=NUMBER, total=NUMBER),
         index=reference("Index"),
-        total={"type": "integer", "description": "How many pictures could be paged to."},
-        weak_from={
+        total={"type": "integer", "description": "Number of pictures that can be paged to."},
+        relevant_count={
             "type": ["integer", "null"],
-            "description": "The place in the whole ranking from which on pictures hardly fit.",
+            "description": "Number of leading results, over all pages, that are relevant; null if all are.",
         },
-        filters=list_of(STRING) | {"description": "The filters that were read out of q."},
+        filters=list_of(STRING) | {"description": "The filters that were parsed out of q."},
         results=list_of(reference("Result")),
     )
 
@@ -101,14 +105,14 @@ def _result() -> Json:
     shape = object_of(
         id=ID,
         score={"type": ["number", "null"], "description": "Higher is better; null in stored order."},
-        url={"type": "string", "description": "Where the original is, here or elsewhere."},
-        width={"type": "integer", "description": "Of the upright original, in pixels; 0 if not known."},
-        height={"type": "integer", "description": "Of the upright original, in pixels; 0 if not known."},
+        url={"type": "string", "description": "URL of the original, on this server or on the web."},
+        width={"type": "integer", "description": "Of the upright original, in pixels; 0 if unknown."},
+        height={"type": "integer", "description": "Of the upright original, in pixels; 0 if unknown."},
         color={"type": "string", "pattern": "^#[0-9a-f]{6}$", "description": "The mean colour."},
         preview={"type": "string", "contentEncoding": "base64", "contentMediaType": "image/webp"},
         caption={"type": ["string", "null"]},
-        meta={"type": "object", "description": "What the source knew, and the user's own columns."},
-        similar=list_of(ID) | {"description": "With dedup: pictures nearly the same, folded under this one."},
+        meta={"type": "object", "description": "Columns of the source and the user."},
+        similar=list_of(ID) | {"description": "With dedup: near-duplicates grouped under this picture."},
     )
     return shape | {"required": ["id", "score", "url", "width", "height", "color", "similar"]}
 
@@ -122,7 +126,7 @@ def _info() -> Json:
         kernel={"type": "string", "description": "What scores the vectors."},
         snapseek={"type": "string", "description": "The server's version."},
         examples={"type": "array", "items": STRING, "description": "Queries worth trying."},
-        has_fast={"type": "boolean", "description": "Whether a student answers tower=fast."},
+        has_fast={"type": "boolean", "description": "Whether a student answers model=fast."},
         accepts_image_url={"type": "boolean", "description": "Whether a term may be an image_url."},
         max_upload_bytes={"type": "integer", "description": "The largest body."},
     )
@@ -131,7 +135,7 @@ def _info() -> Json:
 def _index() -> dict[str, Json]:
     return {
         "name": STRING,
-        "count": {"type": "integer", "description": "How many pictures are in the library."},
+        "count": {"type": "integer", "description": "Number of pictures in the library."},
         "model": STRING,
         "dim": {"type": "integer", "description": "Numbers in one vector."},
         "version": {"type": "string", "description": "Changes whenever the library does."},
@@ -144,28 +148,56 @@ def _suggestions() -> Json:
     return object_of(examples=list_of(STRING), columns=list_of(column))
 
 
-def _question() -> Json:
+def _search_request() -> Json:
     return {
         "type": "object",
         "description": "At least one of q, terms and where.",
         "additionalProperties": False,
         "minProperties": 1,
-        "properties": {
-            "q": WORDS,
-            "terms": {"type": "array", "items": reference("Term"), "minItems": 1, "maxItems": MAX_TERMS},
-            "where": {"type": ["string", "object"], "description": "Filters as text or as an object."},
-            "sort": {"enum": list(SORTS), "default": SORTS[0]},
-            "min_score": {"type": ["number", "null"]},
-            "dedup": FLAG | {"default": False},
-            "mode": {"enum": list(MODES), "default": MODES[0]},
-            "exact": FLAG | {"default": False},
-            "tower": {"enum": list(TOWERS), "default": TOWERS[0]},
-            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-            "offset": {"type": "integer", "minimum": 0, "maximum": MAX_DEPTH - 1, "default": 0},
-            "include": {"type": "array", "items": {"enum": list(INCLUDED)}},
-        },
-        "anyOf": [{"required": [name]} for name in ("q", "terms", "where")],
+        "properties": {parameter.wire_name: body_schema(parameter) for parameter in PARAMETERS.values()},
+        "anyOf": [{"required": [PARAMETERS[name].wire_name]} for name in ("query", "terms", "where")],
     }
+
+
+def url_schema(parameter: Parameter) -> Json:
+    """Return the schema of a parameter in a URL."""
+    return _URL_SCHEMAS[parameter.kind](parameter)
+
+
+def body_schema(parameter: Parameter) -> Json:
+    """Return the schema of a parameter in a JSON body."""
+    return _BODY_SCHEMAS[parameter.kind](parameter) | {"description": parameter.help}
+
+
+def _integer_schema(parameter: Parameter) -> Json:
+    maximum: Json = {} if parameter.served_maximum is None else {"maximum": parameter.served_maximum}
+    default = parameter.default if parameter.served_default is None else parameter.served_default
+    return INTEGER | {"minimum": parameter.minimum, **maximum, "default": default}
+
+
+def _choice_schema(parameter: Parameter) -> Json:
+    return STRING | {"enum": list(parameter.choices), "default": parameter.default}
+
+
+_URL_SCHEMAS: dict[str, Callable[[Parameter], Json]] = {
+    "query": lambda parameter: WORDS,
+    "filter": lambda parameter: STRING | {"maxLength": MAX_WHERE_CHARACTERS},
+    "choice": _choice_schema,
+    "integer": _integer_schema,
+    "number": lambda parameter: STRING | {"pattern": r"^-?[0-9]{1,9}(\.[0-9]{1,17})?$"},
+    "flag": lambda parameter: INTEGER | {"minimum": 0, "maximum": 1, "default": int(parameter.default)},
+    "names": lambda parameter: STRING | {"pattern": f"^({'|'.join(parameter.choices)}|,)*$"},
+}
+_BODY_SCHEMAS: dict[str, Callable[[Parameter], Json]] = {
+    "query": lambda parameter: WORDS,
+    "terms": lambda parameter: list_of(reference("Term")) | {"minItems": 1, "maxItems": MAX_TERMS},
+    "filter": lambda parameter: {"type": ["string", "object"]},
+    "choice": _choice_schema,
+    "integer": _integer_schema,
+    "number": lambda parameter: {"type": ["number", "null"]},
+    "flag": lambda parameter: FLAG | {"default": parameter.default},
+    "names": lambda parameter: list_of({"enum": list(parameter.choices)}),
+}
 
 
 def _term() -> Json:
@@ -175,7 +207,7 @@ def _term() -> Json:
         "id": ID,
         "image": {"type": "string", "contentEncoding": "base64", "description": "A picture file."},
         "image_url": {"type": "string", "maxLength": 4096},
-        "vector": {"type": "array", "items": NUMBER, "minItems": 1, "maxItems": 4096},
+        "vector": {"type": "array", "items": NUMBER, "minItems": 1, "maxItems": MAX_DIM},
     }
     forms = [
         {

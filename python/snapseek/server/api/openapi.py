@@ -1,41 +1,36 @@
-"""The interface described for machines: OpenAPI 3.1, served at `/api/openapi.json`."""
+"""The OpenAPI 3.1 document, served at `/api/openapi.json`."""
 
 from __future__ import annotations
 
-from snapseek.library.encoders import TOWERS
-from snapseek.server.api.json_schemas import ID, STRING, WORDS, Json, reference, schemas
-from snapseek.server.api.parameters import (
-    DEFAULT_LIMIT,
-    INCLUDED,
-    MAX_DEPTH,
-    MAX_IDS,
-    MAX_LIMIT,
-    MAX_WHERE_CHARACTERS,
-    MAX_WIDTH,
-    MIN_WIDTH,
-    MODES,
-    SORTS,
-)
+from typing import TYPE_CHECKING
 
-_QUERY = "What to search for, such as: two dogs; horse + stripes - 2:snow; id:17 + night; beach after:2023."
+from snapseek.search_request import PARAMETERS, Parameter
+from snapseek.server.api.json_schemas import ID, STRING, Json, reference, schemas, url_schema
+from snapseek.server.api.parameters import MAX_DEPTH, MAX_IDS, MAX_WIDTH, MIN_WIDTH
+from snapseek.server.api.search import LIST_NAMES, SIMILAR_NAMES, STORED_SORTS
+from snapseek.server.api.search_request import URL_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _PROBLEMS = {
-    "400": "A parameter or a field is missing, malformed, out of bounds or not known.",
-    "401": "The server asks for its token.",
+    "400": "A parameter or a field is missing, malformed, out of bounds or unknown.",
+    "401": "The access token is missing or wrong.",
     "403": "A web page of an origin that is not allowed sent this.",
     "404": "No picture has that id, or its original is gone.",
     "408": "The body did not arrive in time.",
     "409": "The library was made with another model than the one loaded.",
     "413": "The body, or its JSON outside of pictures, is too large.",
     "415": "The original cannot be read as a picture, or the body is compressed or no JSON.",
-    "416": "The range begins behind the end of the file.",
-    "429": "This client asks too often.",
+    "416": "The range begins after the end of the file.",
+    "429": "This client sends requests too often.",
     "503": "Too many requests or bytes are in flight, or the model is not loaded yet; see Retry-After.",
 }
 _ANYWHERE = ("401", "403", "429", "503")
 
 
 def openapi(snapseek_version: str) -> Json:
-    """The OpenAPI document of this server."""
+    """Return the OpenAPI document of this server."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -53,25 +48,25 @@ def openapi(snapseek_version: str) -> Json:
 
 
 def _paths() -> Json:
-    page = [_limit(), _offset()]
-    search = [_q(), *page, _exact(), _tower(), _where(), _sort(), _min_score(), _dedup(), _mode(), _include()]
-    listed = [*page, _where(), _stored_sort(), _include(), _ids()]
-    like = [_id(), *page, _where(), _dedup(), _include()]
+    search = _search_parameters(URL_NAMES)
+    listed = [*_search_parameters(LIST_NAMES[:1]), _stored_sort(), *_search_parameters(LIST_NAMES[2:-1])]
+    listed.append(_ids())
+    similar = [_id(), *_search_parameters(SIMILAR_NAMES)]
     return {
         "/api/search": {
-            **_get("The pictures that answer a question, best first", "Answer", search, "400", "404", "409"),
-            **_post("The same, with pictures and vectors as terms", "Question", "Answer", "404", "409"),
+            **_get("The pictures that fit a query, best first", "Answer", search, "400", "404", "409"),
+            **_post("The same, with pictures and vectors as terms", "SearchRequest", "Answer", "404", "409"),
         },
-        "/api/items": _get("The pictures in stored order, or by a key, or by ids", "Answer", listed, "400"),
-        "/api/items/{id}/similar": _get("The pictures most like one", "Answer", like, "400", "404", "409"),
-        "/api/suggestions": _get("What can be asked of this library", "Suggestions", [], "400"),
+        "/api/items": _get("The pictures in stored order, by a sort, or by ids", "Answer", listed, "400"),
+        "/api/items/{id}/similar": _get("Similar pictures", "Answer", similar, "400", "404", "409"),
+        "/api/suggestions": _get("Queries and filters worth offering", "Suggestions", [], "400"),
         "/api/items/{id}": _get("One picture", "Result", [_id()], "400", "404"),
         "/api/preview/{id}": {"get": _preview()},
         "/api/image/{id}": {"get": _image()},
         "/api/info": _get("The library being served", "Info", [], "400"),
         "/api/openapi.json": _get("This document", None, [], "400"),
         "/healthz": _get("Whether the server is alive", "Health", []),
-        "/readyz": _get("Whether a query is answered at once", "Readiness", []),
+        "/readyz": _get("Whether the model is loaded", "Readiness", []),
         "/metrics": {"get": _metrics()},
         "/knn-service": _post(
             "Neighbours, as clip-retrieval's backend answers", "Knn", "Neighbours", "404", "409"
@@ -85,7 +80,7 @@ def _get(summary: str, schema: str | None, parameters: list[Json], *problems: st
     shape: Json = reference(schema) if schema else {"type": "object"}
     good: Json = {"200": _content(summary, shape)}
     if schema == "Answer":
-        good["304"] = {"description": "The answer with the tag in If-None-Match is still good"}
+        good["304"] = {"description": "The answer with the tag in If-None-Match is current"}
     return {"get": _operation(summary, parameters, good, problems)}
 
 
@@ -116,8 +111,8 @@ def _image() -> Json:
     picture: Json = {kind: {} for kind in kinds}
     good: Json = {
         "200": {"description": "The original, or a JPEG of it", "content": picture},
-        "206": {"description": "The asked range of the original", "content": picture},
-        "304": {"description": "The copy with the tag in If-None-Match is still good"},
+        "206": {"description": "The requested range of the original", "content": picture},
+        "304": {"description": "The copy with the tag in If-None-Match is current"},
     }
     summary = "One picture's original, or a smaller JPEG of it"
     return _operation(summary, [_id(), _w(), _v()], good, ("400", "404", "415", "416"))
@@ -141,59 +136,19 @@ def _problem(description: str) -> Json:
     }
 
 
-def _q() -> Json:
-    return _in_query("q", WORDS, _QUERY + " May be left out where there is a where.")
+def _search_parameters(wire_names: Iterable[str]) -> list[Json]:
+    by_wire_name = {parameter.wire_name: parameter for parameter in PARAMETERS.values()}
+    return [_search_parameter(by_wire_name[name]) for name in wire_names]
 
 
-def _limit() -> Json:
-    shape: Json = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
-    return _in_query("limit", shape, "How many pictures to answer with.")
-
-
-def _offset() -> Json:
-    shape: Json = {"type": "integer", "minimum": 0, "maximum": MAX_DEPTH - 1, "default": 0}
-    return _in_query("offset", shape, f"How many to skip; offset + limit is at most {MAX_DEPTH}.")
-
-
-def _exact() -> Json:
-    shape: Json = {"type": "integer", "minimum": 0, "maximum": 1, "default": 0}
-    return _in_query("exact", shape, "1: score every picture, in a large library too.")
-
-
-def _tower() -> Json:
-    return _in_query("tower", _choice(TOWERS), "fast: the library's student answers, where it has one.")
-
-
-def _where() -> Json:
-    shape: Json = {"type": "string", "maxLength": MAX_WHERE_CHARACTERS}
-    return _in_query("where", shape, "Filters as text, or a JSON object.")
-
-
-def _sort() -> Json:
-    return _in_query("sort", _choice(SORTS), "Another order than that of relevance, of the 1,000 best.")
+def _search_parameter(parameter: Parameter) -> Json:
+    bound = f" offset + limit is at most {MAX_DEPTH}." if parameter.name == "offset" else ""
+    return _in_query(parameter.wire_name, url_schema(parameter), parameter.help + bound)
 
 
 def _stored_sort() -> Json:
-    return _in_query("sort", _choice(("stored", *SORTS[1:])), "Another order than the stored one.")
-
-
-def _min_score() -> Json:
-    shape: Json = {"type": "string", "pattern": r"^-?[0-9]{1,9}(\.[0-9]{1,17})?$"}
-    return _in_query("min_score", shape, "The lowest score to show, a decimal number.")
-
-
-def _dedup() -> Json:
-    shape: Json = {"type": "integer", "minimum": 0, "maximum": 1, "default": 0}
-    return _in_query("dedup", shape, "1: fold pictures that are nearly the same under the best of them.")
-
-
-def _mode() -> Json:
-    return _in_query("mode", _choice(MODES), "Find by what is seen, by words in captions and names, or both.")
-
-
-def _include() -> Json:
-    shape: Json = {"type": "string", "pattern": f"^({'|'.join(INCLUDED)}|,)*$"}
-    return _in_query("include", shape, f"Which of {','.join(INCLUDED)} to answer with; all by default.")
+    shape: Json = {"type": "string", "enum": list(STORED_SORTS), "default": STORED_SORTS[0]}
+    return _in_query("sort", shape, "Another order than the stored one.")
 
 
 def _ids() -> Json:
@@ -211,10 +166,6 @@ def _v() -> Json:
     return _in_query(
         "v", STRING, "The library's version; with the current one the picture is kept for a day."
     )
-
-
-def _choice(names: tuple[str, ...]) -> Json:
-    return {"type": "string", "enum": list(names), "default": names[0]}
 
 
 def _in_query(name: str, shape: Json, description: str) -> Json:

@@ -1,4 +1,4 @@
-"""Bodies of requests: read while they arrive, within bounds of bytes and time."""
+"""Request bodies, read while they arrive, within bounds of bytes and time."""
 
 from __future__ import annotations
 
@@ -29,18 +29,16 @@ _SILENCE_S = 10.0
 
 
 async def read_object(
-    request: Request, service: ServerState, reservation: Reservation, convert: Callable[[dict[str, Any]], T]
+    request: Request, state: ServerState, reservation: Reservation, convert: Callable[[dict[str, Any]], T]
 ) -> T:
-    """Return `convert` of the JSON object in the body; parsed and converted in a thread.
+    """Return `convert` of the JSON object in the body, parsed and converted in a thread.
 
     Raises as `read_body`, `parse_object` and `convert` do.
     """
     data = await read_body(request, reservation)
-    if (
-        len(data) > MAX_JSON_BYTES
-    ):  # most of it is pictures, which are decoded while their base64 is still held
+    if len(data) > MAX_JSON_BYTES:  # pictures, which are decoded while their base64 is still in memory
         reservation.grow(len(data) * 3 // 4)
-    return await service.readers.run(request, lambda: convert(parse_object(data)))
+    return await state.readers.run(request, lambda: convert(parse_object(data)))
 
 
 async def read_body(request: Request, reservation: Reservation) -> bytearray:
@@ -94,7 +92,7 @@ def check_media_type(headers: Headers) -> None:
 
 
 async def _next_part(parts: AsyncGenerator[bytes]) -> bytes | None:
-    """The next bytes of the body; None at its end."""
+    """Return the next bytes of the body; None at its end."""
     with anyio.fail_after(_SILENCE_S):
         return await anext(parts, None)
 

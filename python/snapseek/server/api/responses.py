@@ -1,4 +1,4 @@
-"""Hits and facts as JSON answers, in the shape that docs/HTTP.md promises."""
+"""JSON responses, in the shape that docs/HTTP.md describes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from snapseek.server.api.parameters import INCLUDED
+from snapseek.search_request import INCLUDED
 from snapseek.server.api.request_body import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 try:
     import orjson
-except ImportError:  # optional: the same answers, a quarter of a millisecond later
+except ImportError:  # optional: answers are the same, a quarter of a millisecond slower
     orjson = None  # type: ignore[assignment]
 
 _MS_DIGITS = 2
@@ -34,14 +34,24 @@ def hits_answer(
     hits: Hits,
     query: str | None,
     info: LibraryInfo,
-    filters: Sequence[str] = (),
     include: Collection[str] = INCLUDED,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """A list of pictures with its timings; `query` is None for the pictures in stored order.
+    """Return a page of results as JSON.
 
-    `filters` are the operators that were read out of the query. A library may change between the hits and the
-    facts: the version and the count told are those of the state that answered.
+    Parameters
+    ----------
+    hits
+        The results. Their version and count are those of the state that answered; the library may have
+        changed since.
+    query
+        The query as typed; None where there was none.
+    info
+        The library.
+    include
+        The names of the optional fields that each result has.
+    headers
+        Further headers.
     """
     took = _took_ms(hits)
     version, count = (hits.version, hits.library_count) if hits.version else (info.version, info.count)
@@ -50,8 +60,8 @@ def hits_answer(
         "took_ms": took,
         "index": _index(info) | {"version": version, "count": count},
         "total": hits.total,
-        "weak_from": hits.relevant_count,
-        "filters": list(filters),
+        "relevant_count": hits.relevant_count,
+        "filters": list(hits.filters),
         "results": [result(hit, version, include) for hit in hits],
     }
     timing = ", ".join(f"{stage};dur={ms}" for stage, ms in took.items())
@@ -59,15 +69,15 @@ def hits_answer(
 
 
 def result(hit: Hit, version: str, include: Collection[str] = INCLUDED) -> dict[str, object]:
-    """One picture as the page needs it: its preview is inside, its original is one URL away.
+    """Return one picture as a JSON object with its preview inside and the URL of its original.
 
-    `version` is the library's: with it in the URL a browser may keep the original without asking again.
-    `include` names those of `INCLUDED` that are wanted.
+    `version` is that of the library: with it in the URL a browser may cache the original. `include` names the
+    optional fields.
     """
     entry: dict[str, object] = {
         "id": hit.id,
         "score": None if hit.score is None else round(hit.score, _SCORE_DIGITS),
-        "url": _address(hit, version),
+        "url": _original_url(hit, version),
         "width": hit.width,
         "height": hit.height,
         "color": hit.color,
@@ -82,14 +92,14 @@ def result(hit: Hit, version: str, include: Collection[str] = INCLUDED) -> dict[
     return entry
 
 
-def remote_address(hit: Hit) -> str | None:
-    """The picture's own address in the web, if it has one."""
+def remote_url(hit: Hit) -> str | None:
+    """Return the URL of an original on the web, or None."""
     return hit.uri if _REMOTE.fullmatch(hit.uri) else None
 
 
-def _address(hit: Hit, version: str) -> str:
-    """Where a browser gets the original: here, or at its own address, which this server never asks."""
-    return remote_address(hit) or f"/api/image/{hit.id}?v={version}"
+def _original_url(hit: Hit, version: str) -> str:
+    """Return where a browser gets the original: from this server, or from the web."""
+    return remote_url(hit) or f"/api/image/{hit.id}?v={version}"
 
 
 def info_answer(
@@ -100,9 +110,9 @@ def info_answer(
     has_fast: bool = False,
     fetches: bool = False,
 ) -> Response:
-    """The facts about the library being served, and queries worth trying with its model.
+    """Return facts about the library being served, and example queries of its model.
 
-    `has_fast` is whether a student answers `tower=fast`, `fetches` whether a question may name a url.
+    `has_fast` tells whether a student answers `model=fast`, `fetches` whether a term may be an `image_url`.
     """
     return json_answer(
         {
@@ -121,7 +131,7 @@ def info_answer(
 
 
 def suggestions_answer(suggestions: Suggestions) -> Response:
-    """Queries worth trying, and columns with their most frequent values."""
+    """Return queries worth trying, and columns with their most frequent values."""
     columns = [
         {
             "name": column.name,
@@ -134,7 +144,7 @@ def suggestions_answer(suggestions: Suggestions) -> Response:
 
 
 def json_answer(body: object, headers: dict[str, str] | None = None) -> Response:
-    """`body` as compact JSON, never kept by a cache without asking again."""
+    """Return `body` as compact JSON that caches must revalidate."""
     return Response(
         to_json(body),
         headers={"cache-control": "private, no-cache", **(headers or {})},
@@ -143,10 +153,10 @@ def json_answer(body: object, headers: dict[str, str] | None = None) -> Response
 
 
 def to_json(body: object) -> bytes:
-    """Compact JSON in UTF-8. Numbers that JSON does not have (a user's NaN) become null.
+    """Return compact JSON in UTF-8. NaN and infinity become null.
 
-    A file name may hold bytes that are no Unicode text, and a user's column an integer of any size: such a
-    body is escaped to ASCII, in which they still travel, and so is every one where orjson is not installed.
+    A body that orjson refuses, such as a file name with bytes that are not Unicode or an integer of more than
+    64 bits, is escaped to ASCII. So is every body where orjson is not installed.
     """
     if orjson is not None:
         with suppress(orjson.JSONEncodeError):

@@ -10,43 +10,40 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from snapseek.library import Term
-from snapseek.library.encoders import TOWERS
-from snapseek.server.api.parameters import (
-    MODES,
-    QUESTION_FIELDS,
-    SORTS,
-    check_names,
-    read_choice,
-    read_flag,
-    read_id,
-    read_ids,
-    read_include,
-    read_number,
-    read_query,
-    read_where,
-    read_window,
-)
+from snapseek.search_request import SORTS, check_choice
+from snapseek.server.api.parameters import check_names, read_id, read_ids
 from snapseek.server.api.request_body import read_object
 from snapseek.server.api.responses import hits_answer, suggestions_answer
-from snapseek.server.api.search_request import Asking, Question, question_of
+from snapseek.server.api.search_request import (
+    URL_NAMES,
+    entity_tag,
+    request_from_body,
+    request_from_url,
+)
 from snapseek.server.api.uploads import read_pictures
 from snapseek.server.etags import is_held
 
 if TYPE_CHECKING:
-    from starlette.datastructures import QueryParams
+    from collections.abc import Sequence
+
     from starlette.requests import Request
 
+    from snapseek.search_request import SearchRequest
     from snapseek.server.state import ServerState
+
+SIMILAR_NAMES = ("where", "limit", "offset", "dedup", "include")
+LIST_NAMES = ("where", "sort", "limit", "offset", "include", "ids")
+STORED_SORTS = ("stored", *SORTS[1:])
 
 
 class SearchEndpoints:
-    """Search by words, pictures and filters, the stored order, and the like of a picture."""
+    """Search, similar pictures, and pictures in stored order."""
 
-    def __init__(self, service: ServerState) -> None:
-        self._service = service
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
 
     def routes(self) -> list[Route]:
-        """Their addresses."""
+        """Return the routes of these endpoints."""
         return [
             Route("/api/search", self.search, methods=["GET", "POST"]),
             Route("/api/items", self.items),
@@ -55,95 +52,69 @@ class SearchEndpoints:
         ]
 
     async def search(self, request: Request) -> Response:
-        """The pictures that answer a question, best first."""
+        """Answer with the pictures that fit a query, best first."""
+        params = request.query_params
         if request.method == "POST":
-            check_names(request.query_params, ())
-            with self._service.budget.reserve() as reservation:
-                question = await read_object(request, self._service, reservation, question_of)
-                terms = await read_pictures(request, self._service, question.pictures, reservation)
-                return await self._run(request, question, terms)
-        return await self._cached(request, _question(request.query_params))
+            check_names(params, ())
+            with self._state.budget.reserve() as reservation:
+                search = await read_object(request, self._state, reservation, request_from_body)
+                terms = await read_pictures(request, self._state, search.terms, reservation)
+                return await self._run(request, replace(search, terms=terms))
+        check_names(params, URL_NAMES)
+        return await self._cached(request, request_from_url(params))
 
     async def similar(self, request: Request) -> Response:
-        """The pictures that are most like one of the library."""
+        """Answer with the pictures that are most similar to a picture of the library."""
         params = request.query_params
-        check_names(params, ("limit", "offset", "where", "dedup", "include"))
-        item_id = read_id(request.path_params["id"])
-        question = Question(
-            read_window(params),
-            terms=(Term(item_id),),
-            where=read_where(params),
-            fold=read_flag(params, "dedup"),
-            include=read_include(params),
-        )
-        return await self._cached(request, question)
+        check_names(params, SIMILAR_NAMES)
+        term = Term(read_id(request.path_params["id"]))
+        return await self._cached(request, request_from_url(params, SIMILAR_NAMES, terms=(term,)))
 
     async def items(self, request: Request) -> Response:
-        """The pictures in stored order, or in another; or those that are named."""
+        """Answer with the pictures in stored order or by a sort, or with those of the given ids."""
         params = request.query_params
         if "ids" in params:
-            check_names(params, ("ids", "include"))
-            named = partial(self._named, read_ids(params["ids"]), read_include(params))
-            return await self._service.searchers.run(request, named)
-        check_names(params, ("limit", "offset", "where", "sort", "include", "ids"))
-        sort = read_choice(params, "sort", ("stored", *SORTS[1:]))
-        question = Question(
-            read_window(params), where=read_where(params), sort=sort, include=read_include(params)
-        )
-        return await self._service.searchers.run(request, partial(self._list, question))
+            check_names(params, ("include", "ids"))
+            include = request_from_url(params, ("include",)).include
+            work = partial(self._get_many, read_ids(params["ids"]), include)
+            return await self._state.searchers.run(request, work)
+        check_names(params, LIST_NAMES)
+        sort = params.get("sort", "stored")
+        check_choice("sort", sort, STORED_SORTS)
+        names = [name for name in LIST_NAMES if name not in ("sort", "ids")]
+        search = request_from_url(params, names, sort=SORTS[0] if sort == "stored" else sort)
+        return await self._state.searchers.run(request, partial(self._browse, search))
 
     async def suggestions(self, request: Request) -> Response:
-        """What can be asked: queries worth trying, and columns with their most frequent values."""
+        """Answer with queries worth trying, and columns with their most frequent values."""
         check_names(request.query_params, ())
-        library = self._service.library
-        return await self._service.searchers.run(request, lambda: suggestions_answer(library.suggestions()))
+        library = self._state.library
+        return await self._state.searchers.run(request, lambda: suggestions_answer(library.suggestions()))
 
-    async def _cached(self, request: Request, question: Question) -> Response:
-        """The answer, or 304 where the client holds that of this library's version already."""
-        tag = question.tag(self._service.library.version)
+    async def _cached(self, request: Request, search: SearchRequest) -> Response:
+        """Search, or answer 304 where the client holds the answer of this library's version."""
+        tag = entity_tag(search, self._state.library.version)
         if is_held(request.headers, tag.removeprefix("W/")):
             return Response(status_code=304, headers={"etag": tag, "cache-control": "private, no-cache"})
-        return await self._run(request, question, tagged=True)
+        return await self._run(request, search, is_tagged=True)
 
-    async def _run(
-        self, request: Request, question: Question, pictures: tuple[Term, ...] = (), *, tagged: bool = False
-    ) -> Response:
-        asking = Asking(self._service.library, question, pictures)
-        work = partial(self._find, question, asking, tagged=tagged)
-        return await self._service.searchers.run(request, work, asking)
+    async def _run(self, request: Request, search: SearchRequest, *, is_tagged: bool = False) -> Response:
+        return await self._state.searchers.run(
+            request, partial(self._find, search, is_tagged=is_tagged), search
+        )
 
-    def _find(self, question: Question, asking: Asking, *, tagged: bool) -> Response:
-        hits, filters = asking.find()
-        # The tag is of the state that answered, which may be newer than the one that was looked at before.
-        headers = {"etag": question.tag(hits.version)} if tagged else {}
-        info = self._service.library.info()
-        return hits_answer(hits, question.typed, info, filters, question.include, headers)
+    def _find(self, search: SearchRequest, *, is_tagged: bool) -> Response:
+        library = self._state.library
+        hits = library.search(search)
+        # The tag is of the state that answered, which may be newer than the one that was compared before.
+        headers = {"etag": entity_tag(search, hits.version)} if is_tagged else {}
+        return hits_answer(hits, search.query, library.info(), search.include, headers)
 
-    def _named(self, ids: list[int], include: frozenset[str]) -> Response:
-        """The pictures of these ids, in their order; the library may have lost some since they were told."""
-        library = self._service.library
-        return hits_answer(library.get_many(ids), None, library.info(), (), include)
+    def _get_many(self, ids: list[int], include: Sequence[str]) -> Response:
+        library = self._state.library
+        return hits_answer(library.get_many(ids), None, library.info(), include)
 
-    def _list(self, question: Question) -> Response:
-        library, window = self._service.library, question.window
-        sort = None if question.sort == "stored" else question.sort
-        hits = library.browse(window.limit, offset=window.offset, where=question.where, sort=sort)
-        return hits_answer(hits, None, library.info(), (), question.include)
-
-
-def _question(params: QueryParams) -> Question:
-    check_names(params, QUESTION_FIELDS)
-    asked = Question(
-        read_window(params),
-        where=read_where(params),
-        sort=read_choice(params, "sort", SORTS),
-        min_score=read_number(params, "min_score"),
-        fold=read_flag(params, "dedup"),
-        mode=read_choice(params, "mode", MODES),
-        exact=read_flag(params, "exact"),
-        tower=read_choice(params, "tower", TOWERS),
-        include=read_include(params),
-    )
-    if asked.where is not None and not params.get("q", "").strip():
-        return asked
-    return replace(asked, typed=read_query(params))
+    def _browse(self, search: SearchRequest) -> Response:
+        library = self._state.library
+        hits = library.browse(search.limit, offset=search.offset, where=search.where, sort=search.sort)
+        return hits_answer(hits, None, library.info(), search.include)

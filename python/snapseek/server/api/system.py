@@ -1,4 +1,4 @@
-"""The endpoints about the server itself."""
+"""Endpoints about the library, the interface and the server."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class SystemEndpoints:
-    """What is served, how to ask it, and how it is doing."""
+    """Facts about the library, the OpenAPI document, health and metrics."""
 
-    def __init__(self, service: ServerState, metrics: Metrics) -> None:
-        self._service = service
+    def __init__(self, state: ServerState, metrics: Metrics) -> None:
+        self._state = state
         self._metrics = metrics
 
     def routes(self) -> list[Route]:
-        """Their addresses."""
+        """Return the routes of these endpoints."""
         return [
             Route("/api/info", self.info),
             Route("/api/openapi.json", self.describe),
@@ -37,38 +37,38 @@ class SystemEndpoints:
         ]
 
     async def info(self, request: Request) -> Response:
-        """The facts about the library."""
+        """Answer with facts about the library."""
         check_names(request.query_params, ())
-        return await self._service.searchers.run(request, self._tell)
+        return await self._state.searchers.run(request, self._info)
 
     async def describe(self, request: Request) -> Response:
-        """This interface, for machines."""
+        """Answer with the OpenAPI document."""
         check_names(request.query_params, ())
-        return json_answer(openapi(self._service.snapseek_version))
+        return json_answer(openapi(self._state.snapseek_version))
 
     async def health(self, _request: Request) -> Response:
-        """Whether the server is alive; whoever asks may send any parameter."""
+        """Answer that the server is alive; a probe may add any parameter."""
         return json_answer({"status": "ok"})
 
     async def readiness(self, _request: Request) -> Response:
-        """Whether the model is loaded, so that a query is answered at once."""
-        if self._service.library.info().provider == "not loaded":
+        """Answer whether the model is loaded, so that the first search does not wait for it."""
+        if self._state.library.info().provider == "not loaded":
             raise HTTPException(
-                503, "the model is not loaded yet; ask again in a moment", {"retry-after": "1"}
+                503, "the model is not loaded yet; try again in a moment", {"retry-after": "1"}
             )
         return json_answer({"status": "ready"})
 
     async def measure(self, _request: Request) -> Response:
-        """Counters and times, for Prometheus."""
-        return self._metrics.answer(self._service.library.info().count, self._service.searchers.waiting)
+        """Answer with counters and times in the format of Prometheus."""
+        return self._metrics.answer(self._state.library.info().count, self._state.searchers.waiting)
 
-    def _tell(self) -> Response:
-        library = self._service.library
-        examples = library.encoder.examples  # before info, which tells what the loaded model runs on
+    def _info(self) -> Response:
+        library = self._state.library
+        examples = library.encoder.examples  # before info: it loads the model, whose provider info names
         return info_answer(
             library.info(),
             examples,
-            self._service.snapseek_version,
+            self._state.snapseek_version,
             has_fast=library.fast_encoder is not None,
-            fetches=self._service.fetches,
+            fetches=self._state.fetches,
         )

@@ -1,4 +1,4 @@
-"""Pictures that come with a question, in its body or from a url, made terms of a search."""
+"""Pictures in a request, in its body or by URL, decoded to terms of a search."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from snapseek.errors import InputError, PictureError
 from snapseek.images import open_image, pixels_to_decode
 from snapseek.images.decode import DRAFT_FACTOR
 from snapseek.library import Term
+from snapseek.server.api.terms import PictureTerm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,12 +17,11 @@ if TYPE_CHECKING:
     from PIL import Image
     from starlette.requests import Request
 
-    from snapseek.server.api.search_request import PictureTerm
     from snapseek.server.budget import Reservation
     from snapseek.server.state import ServerState
 
 _MIN_SIDE_PX = 512
-"""A large picture may be shrunk to twice this: no image tower sees more."""
+"""A large picture may be reduced to twice this side: no image tower uses more."""
 
 MAX_PIXELS = 40 * 10**6
 """Pixels that the pictures of one request may have together. A JPEG, shrunk while it is read, counts as
@@ -32,24 +32,42 @@ _FETCH_S = 15.0
 
 
 async def read_pictures(
-    request: Request, service: ServerState, pictures: Sequence[PictureTerm], reservation: Reservation
+    request: Request, state: ServerState, terms: Sequence[Term | PictureTerm], reservation: Reservation
 ) -> tuple[Term, ...]:
-    """The terms of these pictures, decoded a few at a time whoever asks; `reservation` holds their pixels.
+    """Return the terms with pictures decoded, a few at a time over all requests.
 
-    Raises InputError for what is no picture, for more than `MAX_PIXELS`, for a url that must not be asked,
-    and for any url where this server asks none; HTTPException, 503, where all requests together hold too
-    many bytes.
+    Parameters
+    ----------
+    request
+        The request; its client may leave while it waits.
+    state
+        The server.
+    terms
+        The terms of the request.
+    reservation
+        Holds the bytes of the pixels.
+
+    Raises
+    ------
+    InputError
+        A picture cannot be decoded or fetched, its URL must not be fetched, or there are more pixels than
+        `MAX_PIXELS`.
+    HTTPException
+        503: all requests together hold too many bytes.
     """
-    terms = []
+    decoded = []
     allowance = _Allowance(reservation)
-    for picture in pictures:
-        data = picture.data
-        if data is None:
-            data = await _fetched(service, picture.url or "")
-            reservation.grow(len(data))
-        image = await service.decoders.run(request, partial(_decoded, data, allowance))
-        terms.append(Term(image, picture.weight))
-    return tuple(terms)
+    for term in terms:
+        if isinstance(term, PictureTerm):
+            data = term.data
+            if data is None:
+                data = await _fetched(state, term.url or "")
+                reservation.grow(len(data))
+            image = await state.decoders.run(request, partial(_decoded, data, allowance))
+            decoded.append(Term(image, term.weight))
+        else:
+            decoded.append(term)
+    return tuple(decoded)
 
 
 class _Allowance:
@@ -77,7 +95,7 @@ def _decoded(data: bytes, allowance: _Allowance) -> Image.Image:
         image = open_image(data, min_side=_MIN_SIDE_PX).image
     except PictureError as error:
         raise InputError(f"cannot search by the picture: {error}") from error
-    # Other kinds than JPEG are read whole; what waits for its search is small.
+    # Formats other than JPEG are decoded at full size; a smaller picture waits for its search.
     factor = min(image.size) // (DRAFT_FACTOR * _MIN_SIDE_PX)
     image = image.reduce(factor) if factor >= 2 else image
     kept_bytes = image.width * image.height * len(image.getbands())
@@ -85,11 +103,13 @@ def _decoded(data: bytes, allowance: _Allowance) -> Image.Image:
     return image
 
 
-async def _fetched(service: ServerState, url: str) -> bytes:
-    """The bytes at a url; addresses of this machine and its network are refused, in redirects too."""
-    if not service.fetches:
+async def _fetched(state: ServerState, url: str) -> bytes:
+    """Return the bytes at a URL. Addresses of this machine and its network are refused, in redirects too."""
+    if not state.fetches:
         raise InputError(
-            "image_url is only fetched by a server for its own machine; send the picture as image"
+            expected="a picture as image: this server fetches URLs for its own machine only",
+            got="image_url",
+            hint="send the picture as image",
         )
     try:
         from snapseek.sources.http.fetch import Fetcher

@@ -47,7 +47,7 @@ class ImageEndpoints:
         check_names(request.query_params, ())
         item_id, library = read_id(request.path_params["id"]), self._state.library
         return await self._state.searchers.run(
-            request, lambda: json_answer(result(library.item(item_id), library.version))
+            request, lambda: json_answer(result(library[item_id], library.version))
         )
 
     async def preview(self, request: Request) -> Response:
@@ -74,7 +74,7 @@ class ImageEndpoints:
         return await self._resize(request, original, width, headers)
 
     def _preview(self, item_id: int, version: str | None) -> Response:
-        data = self._state.library.item(item_id).preview
+        data = self._state.library[item_id].preview
         if not data:
             raise ItemNotFoundError(
                 expected=f"a preview of picture {item_id}",

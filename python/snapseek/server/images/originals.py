@@ -68,7 +68,7 @@ def find_original(library: Library, item_id: int) -> Original:
     ItemNotFoundError
         No picture has this id, or its file is missing or unreadable.
     """
-    width = library.item(item_id).width
+    width = library[item_id].width
     uri = library.archive_uri(item_id)
     if uri is not None:
         return _archive_member(uri, item_id, width)

@@ -11,23 +11,23 @@ from snapseek.library.filters.ast import (
     Or,
     check_size,
     leaves,
-    normalised,
+    normalized,
 )
 
 A, B, C = (Condition(name, "=", 1) for name in "abc")
 
 
 def test_many_ways_to_write_it_have_one_form():
-    expected = normalised(And((A, B, Not(C))))
+    expected = normalized(And((A, B, Not(C))))
     for tree in (
         And((Not(C), B, A, A)),
         And((And((A,)), Or((And((B, Not(Not(Not(C))))),)))),
         Not(Not(And((B, And((Not(C), A)), And(()))))),
     ):
-        assert normalised(tree) == expected
-    assert normalised(Or((A,))) == A
-    assert normalised(And(())) == And(())
-    assert normalised(And((A, B))) != normalised(Or((A, B)))
+        assert normalized(tree) == expected
+    assert normalized(Or((A,))) == A
+    assert normalized(And(())) == And(())
+    assert normalized(And((A, B))) != normalized(Or((A, B)))
 
 
 def test_every_condition_of_a_tree():

@@ -50,7 +50,7 @@ def nested(depth):
         ({"a": {"exists": 1}}, "true or false"),
         ({"a": ["x"] * 1001}, "at most 1000 values"),
         ({"a": "x" * 1001}, "at most 1000 characters"),
-        ({"a": b"x"}, "found bytes"),
+        ({"a": b"x"}, "got bytes"),
         ({1: 2}, "name of a column"),
         ({"any": {"a": 1}}, "expected a list of filters"),
         ({"all": "a"}, "expected a list of filters"),

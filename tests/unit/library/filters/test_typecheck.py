@@ -89,8 +89,8 @@ def test_values_are_typed_and_in_order():
 @pytest.mark.parametrize(
     ("column", "operator", "value", "message"),
     [
-        ("nothing", "=", 1, "expected a column of this library, found 'nothing'; there are: Artist"),
-        ("rating", "=", "x", "expected a number for the column 'rating', found = 'x'"),
+        ("nothing", "=", 1, "expected a column of this library, got 'nothing'; known: Artist"),
+        ("rating", "=", "x", "expected a number for the column 'rating', got = 'x'"),
         ("rating", "=", True, "a number"),
         ("rating", "<", "1e999", "a number"),
         ("rating", "<", float("nan"), "a number"),

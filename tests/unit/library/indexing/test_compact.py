@@ -10,9 +10,11 @@ from PIL import Image
 
 from snapseek.errors import LibraryBusyError
 from snapseek.library import Library, verify
+from snapseek.library.encoders import LoadedEncoder
 from snapseek.library.indexing import batch_writer, compact
 from snapseek.library.indexing.compact import compact_flat_only, compact_if_due
 from snapseek.library.storage.database import Database
+from snapseek.search_request import SearchRequest
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
 
@@ -142,9 +144,9 @@ def test_compaction_keeps_results(worn, monkeypatch, flat_rows):
 
 def test_a_snapshot_outlives_its_files(worn):
     snapshot = worn.snapshot()
-    before = snapshot.search(2, 99, encoder=lambda: worn.encoder)
+    before = snapshot.search(SearchRequest(2, limit=99), LoadedEncoder(worn.encoder))
     worn.compact()
-    assert snapshot.search(2, 99, encoder=lambda: worn.encoder) == before
+    assert snapshot.search(SearchRequest(2, limit=99), LoadedEncoder(worn.encoder)) == before
 
 
 def test_each_source_is_merged_by_itself(worn, tmp_path):

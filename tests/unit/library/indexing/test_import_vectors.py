@@ -40,7 +40,7 @@ def check_answers(library, encoder, vectors):
             row = int(hit.uri.rpartition("-")[2].removesuffix(".jpg"))
             assert hit.score == pytest.approx(float(vectors[row] @ query), abs=0.02)
             assert hit.caption == f"caption 0-{row}"
-            assert library.item(hit.id).uri == hit.uri
+            assert library[hit.id].uri == hit.uri
 
 
 def test_a_flat_import(tmp_path, encoder):

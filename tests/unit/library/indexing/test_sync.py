@@ -84,7 +84,7 @@ def test_a_gone_file_is_not_found(opened, folder, embedded):
     assert embedded == []
     assert set(ids(opened)) == set(before) - {"red.jpg"}
     with pytest.raises(ItemNotFoundError):
-        opened.item(before["red.jpg"])
+        opened[before["red.jpg"]]
     paint(folder / "red2.png")
     opened.sync()
     assert ids(opened)["red2.png"] > max(before.values())
@@ -97,7 +97,7 @@ def test_a_moved_file_keeps_id_and_vector(opened, folder, embedded):
     (folder / "red.jpg").rename(folder / "new" / "rouge.jpg")
     assert counts(opened.sync()) == (0, 0, 1, 0, len(PICTURES) - 1, 0)
     assert embedded == []
-    hit = opened.item(before["red.jpg"])
+    hit = opened[before["red.jpg"]]
     assert (hit.meta["folder"], hit.meta["name"]) == ("new", "rouge.jpg")
     assert opened.original_path(hit.id) == folder / "new" / "rouge.jpg"
     assert opened.vector(hit.id) == pytest.approx(vector, abs=1e-3)
@@ -127,7 +127,7 @@ def test_a_new_modification_time_alone_embeds_nothing(opened, folder, embedded):
     assert counts(opened.sync()) == (0, 0, 0, 0, len(PICTURES), 0)
     assert embedded == []
     assert ids(opened) == before
-    assert opened.item(before["red.jpg"]).meta["modified"].startswith("2001-09-09")
+    assert opened[before["red.jpg"]].meta["modified"].startswith("2001-09-09")
     version = opened.version
     opened.sync()
     assert opened.version == version

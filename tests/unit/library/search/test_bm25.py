@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from snapseek.library.columns.column_store import ColumnStore
-from snapseek.library.search.bm25 import bm25_scores, wanted_words
+from snapseek.library.search.bm25 import bm25_scores, query_words
 from tests.support.record_files import write_records
 
 ROWS = [
@@ -19,8 +19,8 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory):
-    place = tmp_path_factory.mktemp("words")
-    return [ColumnStore(write_records(place / f"{part}.arrow", ROWS[part::2])) for part in (0, 1)]
+    path = tmp_path_factory.mktemp("words")
+    return [ColumnStore(write_records(path / f"{part}.arrow", ROWS[part::2])) for part in (0, 1)]
 
 
 def found(stores, text, allowed=(None, None)):
@@ -33,9 +33,9 @@ def found(stores, text, allowed=(None, None)):
 
 
 def test_words_that_say_nothing_are_left_out():
-    assert wanted_words("A photo of the red dogs, a Dog") == ["red", "dogs", "dog"]
-    assert wanted_words("the photo") == ["the", "photo"]
-    assert wanted_words("!") == []
+    assert query_words("A photo of the red dogs, a Dog") == ["red", "dogs", "dog"]
+    assert query_words("the photo") == ["the", "photo"]
+    assert query_words("!") == []
 
 
 def test_every_field_and_plural_is_found(stores):

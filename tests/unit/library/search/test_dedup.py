@@ -7,16 +7,16 @@ from snapseek.library.search.rrf import reciprocal_rank_fusion
 from tests.support.vector_rows import unit_rows
 
 
-def greedy(vectors, least):
-    """The obvious way."""
+def greedy(vectors, min_cosine):
+    """Group near-duplicates in the obvious way."""
     shown: dict[int, list[int]] = {}
-    for place, vector in enumerate(vectors):
-        above = next((first for first in shown if vectors[first] @ vector >= least), None)
-        if above is None:
-            shown[place] = []
+    for rank, vector in enumerate(vectors):
+        leader = next((first for first in shown if vectors[first] @ vector >= min_cosine), None)
+        if leader is None:
+            shown[rank] = []
         else:
-            shown[above].append(place)
-    return [DuplicateGroup(place, tuple(similar)) for place, similar in shown.items()]
+            shown[leader].append(rank)
+    return [DuplicateGroup(rank, tuple(similar)) for rank, similar in shown.items()]
 
 
 def unit(rng, rows):
@@ -24,19 +24,19 @@ def unit(rng, rows):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@given(seed=st.integers(0, 2**32), rows=st.integers(0, 400), least=st.sampled_from([0.5, 0.9, 0.99]))
-def test_folding_is_greedy_from_the_best_on(seed, rows, least):
+@given(seed=st.integers(0, 2**32), rows=st.integers(0, 400), cosine=st.sampled_from([0.5, 0.9, 0.99]))
+def test_groups_are_greedy_from_the_best_rank_on(seed, rows, cosine):
     vectors = unit(np.random.default_rng(seed), rows)
-    folds = duplicate_groups(vectors, least)
-    assert folds == greedy(vectors, least)
-    shorter = [fold.place for fold in duplicate_groups(vectors[: rows // 2], least)]
-    assert [fold.place for fold in folds][: len(shorter)] == shorter
+    groups = duplicate_groups(vectors, cosine)
+    assert groups == greedy(vectors, cosine)
+    shorter = [group.first for group in duplicate_groups(vectors[: rows // 2], cosine)]
+    assert [group.first for group in groups][: len(shorter)] == shorter
 
 
-def test_nothing_is_lost():
+def test_every_rank_is_in_one_group():
     vectors = unit(np.random.default_rng(0), 300)
-    folds = duplicate_groups(vectors, 0.9)
-    assert sorted(place for fold in folds for place in (fold.place, *fold.similar)) == list(range(300))
+    groups = duplicate_groups(vectors, 0.9)
+    assert sorted(rank for group in groups for rank in (group.first, *group.similar)) == list(range(300))
 
 
 def test_two_rankings_become_one():

@@ -1,11 +1,11 @@
-"""snapseek.library.search.rank: what is answered when narrowed, ordered, folded."""
+"""snapseek.library.search.rank: what is answered when narrowed, ordered, grouped."""
 
 import numpy as np
 import pytest
 
 from snapseek.errors import InputError
 from snapseek.library import Library
-from snapseek.library.search.rank import FOLDED
+from snapseek.library.search.rank import DEDUP_DEPTH
 from snapseek.library.storage.shard import DEEPEST_PAGE
 from tests.conftest import write_pictures
 from tests.support.filtered_library import ROWS, filtered_library
@@ -33,7 +33,7 @@ def ids(hits):
     return [hit.id for hit in hits]
 
 
-def test_a_filtered_answer_is_the_exact_one_without_the_others(made):
+def test_filtered_results_are_the_exact_ones_without_the_others(made):
     library, records = made
     whole = library.search("red", ROWS, exact=True)
     for text, holds in FILTERS.items():
@@ -54,10 +54,10 @@ def test_no_picture_matches(made):
     hits = library.search("red rating:>9")
     assert (hits, hits.total, hits.relevant_count) == ([], 0, None)
     assert library.search("rating:>9", sort="newest") == library.browse(where={"camera": "x"}) == []
-    assert library.search("red", fold=True, mode="both", min_score=0.1, where="rating:>9") == []
+    assert library.search("red", dedup=True, mode="both", min_score=0.1, where="rating:>9") == []
 
 
-def test_pages_fit_together_whatever_is_asked(made):
+def test_pages_continue_each_other_for_every_option(made):
     library, _ = made
     options = [
         {"where": "licence:cc0"},
@@ -66,8 +66,8 @@ def test_pages_fit_together_whatever_is_asked(made):
         {"mode": "both"},
         {"mode": "words"},
         {"min_score": 0.5},
-        {"fold": True},
-        {"fold": True, "sort": "oldest", "mode": "both", "where": "-tag:draft"},
+        {"dedup": True},
+        {"dedup": True, "sort": "oldest", "mode": "both", "where": "-tag:draft"},
     ]
     for option in options:
         whole = library.search("red gate", 300, **option)
@@ -117,13 +117,13 @@ def test_matching_pictures_by_date_and_size(made):
         ]
 
 
-def test_a_lowest_score(made):
+def test_results_below_min_score_are_omitted(made):
     library, _ = made
     whole = library.search("red", 1000)
-    least = whole[20].score
-    hits = library.search("red", 50, min_score=least)
+    lowest = whole[20].score
+    hits = library.search("red", 50, min_score=lowest)
     assert hits == whole[: len(hits)]
-    assert hits.total == len(hits) == sum(hit.score >= least for hit in whole)
+    assert hits.total == len(hits) == sum(hit.score >= lowest for hit in whole)
     assert library.search("red", min_score=1.01) == []
 
 
@@ -140,7 +140,7 @@ def test_words_are_found_in_captions_whatever_they_show(made):
     assert set(ids(narrowed)) == {1 + row for row in range(0, ROWS, 3)}
 
 
-def test_both_kinds_of_finding_join(made):
+def test_the_mode_both_fuses_the_two_rankings(made):
     library, _ = made
     clip, words = library.search("red 77", 1000), library.search("red 77", 1000, mode="words")
     both = library.search("red 77", 2000, mode="both")
@@ -159,12 +159,12 @@ def test_both_kinds_of_finding_join(made):
 
 def test_modes_without_words(made):
     library, _ = made
-    with pytest.raises(InputError, match="words to look for"):
+    with pytest.raises(InputError, match="words to search for"):
         library.search("-red", mode="words")
     assert ids(library.search("-red", 9, mode="both")) == ids(library.search("-red", 9))
 
 
-def test_words_that_the_model_does_not_know_are_found_all_the_same(made):
+def test_words_unknown_to_the_model_are_found_in_captions(made):
     library, _ = made
     with pytest.raises(InputError, match="knows no word"):
         library.search("barn 77")
@@ -173,29 +173,29 @@ def test_words_that_the_model_does_not_know_are_found_all_the_same(made):
         library.search("zebra", mode="both")
 
 
-def test_nearly_the_same_pictures_are_folded(tmp_path, encoder):
+def test_near_duplicates_are_grouped(tmp_path, encoder):
     vectors = unit_rows(1500, dim=3)
     vectors[100:110] = vectors[100]
     library, _ = filtered_library(tmp_path, encoder, vectors=vectors.astype(np.float16))
     query = vectors[100] + 0.1  # so that the pictures that are one are among the first
     plain = library.search(query, 1000)
-    folded = library.search(query, 1000, fold=True)
-    assert sorted(item for hit in folded for item in (hit.id, *hit.similar)) == sorted(ids(plain))
-    (home,) = [hit for hit in folded if {hit.id, *hit.similar} & set(range(101, 111))]
+    grouped = library.search(query, 1000, dedup=True)
+    assert sorted(item for hit in grouped for item in (hit.id, *hit.similar)) == sorted(ids(plain))
+    (home,) = [hit for hit in grouped if {hit.id, *hit.similar} & set(range(101, 111))]
     assert set(range(101, 111)) <= {home.id, *home.similar}
-    stored = {hit.id: library.vector(hit.id) for hit in folded}
-    first = set(ids(plain)[:FOLDED])
-    assert all(first.issuperset(hit.similar) for hit in folded)
-    leaders = np.stack([stored[hit.id] for hit in folded if hit.id in first])
+    stored = {hit.id: library.vector(hit.id) for hit in grouped}
+    first = set(ids(plain)[:DEDUP_DEPTH])
+    assert all(first.issuperset(hit.similar) for hit in grouped)
+    leaders = np.stack([stored[hit.id] for hit in grouped if hit.id in first])
     assert np.triu(leaders @ leaders.T, 1).max() < 0.96
-    for hit in folded[:20]:
+    for hit in grouped[:20]:
         for item in hit.similar:
             assert stored[hit.id] @ library.vector(item) >= 0.96 - 1e-6
 
 
-def test_pictures_of_the_query_are_no_part_of_the_answer(library):
+def test_pictures_named_by_the_query_are_excluded(library):
     (red,) = [hit.id for hit in library.browse(9) if hit.meta["name"] == "red.jpg"]
-    for option in ({}, {"where": "in:/"}, {"sort": "newest"}, {"mode": "both"}, {"fold": True}):
+    for option in ({}, {"where": "in:/"}, {"sort": "newest"}, {"mode": "both"}, {"dedup": True}):
         hits = library.search(f"id:{red} + green", 9, **option)
         assert red not in ids(hits)
         assert hits.total == len(hits) + sum(len(hit.similar) for hit in hits) == 5

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from snapseek.library.search.relevance import least_deviations, relevant_count
+from snapseek.library.search.relevance import relevant_count, threshold_of
 
 
 def test_the_first_place_below_the_threshold():
@@ -14,8 +14,8 @@ def test_the_first_place_below_the_threshold():
 
 def test_three_of_four_ordinary_queries_find_better():
     best = np.linspace(0.1, 0.5, 41).astype(np.float32)
-    assert least_deviations(best, [(0.1, 0.1)] * 41) == pytest.approx(1.0, abs=0.01)
-    assert least_deviations(best, [None] * 30 + [(0.0, 0.1)] * 11) is None
+    assert threshold_of(best, [(0.1, 0.1)] * 41) == pytest.approx(1.0, abs=0.01)
+    assert threshold_of(best, [None] * 30 + [(0.0, 0.1)] * 11) is None
 
 
 def test_a_library_of_few_pictures_has_no_mark(library):

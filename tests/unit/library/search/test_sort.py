@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapseek.library.columns.column_store import ColumnStore
-from snapseek.library.search.sort import first_rows, keys_of
+from snapseek.library.search.sort import first_rows, sort_keys
 from tests.support.record_files import write_records
 
 
@@ -31,7 +31,7 @@ def test_orders_of_records(tmp_path):
     facets = ColumnStore(write_records(tmp_path / "r.arrow", rows))
 
     def order(sort):
-        return first_rows(keys_of(facets, sort), np.arange(4), None, 4).tolist()
+        return first_rows(sort_keys(facets, sort), np.arange(4), None, 4).tolist()
 
     assert order("newest") == [0, 1, 3, 2]
     assert order("oldest") == [1, 3, 0, 2]

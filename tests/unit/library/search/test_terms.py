@@ -128,24 +128,27 @@ def test_pictures_are_terms(query: str, terms: list[tuple[object, float]]):
     [
         ("", "empty query"),
         (" \n\t", "empty query"),
-        ("x" * 10_000, "at most 1000 characters, found 10000"),
-        ("-", "a term after the operator, found the end at character 2 (→) of the query: -→"),
-        ("horse +  ", "found the end at character 8 (→) of the query: horse +→"),
-        ("horse - + snow", "found another operator at character 9 (→) of the query: horse - →+ snow"),
-        ("horse + -snow", "found another operator at character 9 (→) of the query: horse + →-snow"),
-        ('horse - "snow', 'found none at character 9 (→) of the query: horse - →"snow'),
-        ('"a""', 'a second " that closes this one, found none at character 1 '),
-        ('image:"dog.jpg', 'a second " that closes this one, found none at character 7 '),
-        ('horse + ""', "words between the quotes, found none at character 9 "),
-        ('horse + 2:" "', "words between the quotes, found none at character 11 "),
-        ("id:abc", "the number of a picture after id:, then + or - or the end, at character 4 "),
+        ("x" * 10_000, "at most 1000 characters, got 10000"),
+        ("-", "a term after the operator, got the end at character 2 (→) of the query: -→"),
+        ("horse +  ", "got the end at character 8 (→) of the query: horse +→"),
+        ("horse - + snow", "got another operator at character 9 (→) of the query: horse - →+ snow"),
+        ("horse + -snow", "got another operator at character 9 (→) of the query: horse + →-snow"),
+        ('horse - "snow', 'got none at character 9 (→) of the query: horse - →"snow'),
+        ('"a""', 'a second " that closes this one, got none at character 1 '),
+        ('image:"dog.jpg', 'a second " that closes this one, got none at character 7 '),
+        ('horse + ""', "words between the quotes, got none at character 9 "),
+        ('horse + 2:" "', "words between the quotes, got none at character 11 "),
+        (
+            "id:abc",
+            "the number of a picture after id:, then + or - or the end, got something else at character 4 ",
+        ),
         ("id:5 in the snow", "at character 4 (→) of the query: id:→5 in the snow"),
         ("id:9223372036854775808", "the number of a picture"),
         ("id:\u0663", "the number of a picture"),
-        ("1001:snow", "a weight from -1000 to 1000, found 1001 at character 1 "),
-        ('horse + "9999:snow"', "a weight from -1000 to 1000, found 9999 at character 10 "),
+        ("1001:snow", "a weight from -1000 to 1000, got 1001 at character 1 "),
+        ('horse + "9999:snow"', "a weight from -1000 to 1000, got 9999 at character 10 "),
         ("9" * 400 + ":snow", "a weight from -1000 to 1000"),
-        (" + ".join(["a"] * 17), "at most 16 terms, found more at character 63 "),
+        (" + ".join(["a"] * 17), "at most 16 terms, got more at character 63 "),
     ],
 )
 def test_a_malformed_query_is_refused_with_its_place(query: str, sentence: str):
@@ -216,5 +219,5 @@ def test_anything_else_is_refused(query):
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), 1001, -1001])
 def test_a_weight_has_bounds(weight: float):
-    with pytest.raises(InputError, match="a weight from -1000 to 1000, found"):
+    with pytest.raises(InputError, match="a weight from -1000 to 1000, got"):
         Term("snow", weight)

@@ -1,0 +1,288 @@
+"""Reading a library: search, browse, single pictures, export."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO, Self, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.errors import SnapseekError
+from snapseek.library.encoders import EncoderPool
+from snapseek.library.export import export
+from snapseek.library.filters.parser import ParsedQuery, parse_query
+from snapseek.library.info import Failure, LibraryInfo
+from snapseek.library.results import Hit, Hits
+from snapseek.library.search.request import ResolvedRequest, Where
+from snapseek.library.search.suggestions import Suggestions
+from snapseek.library.search.terms import Query
+from snapseek.library.snapshot import Snapshot
+from snapseek.library.snapshot_cache import SnapshotCache
+from snapseek.library.storage.database import Database
+from snapseek.models import Encoder
+from snapseek.search_request import PARAMETERS, SearchOptions, SearchRequest
+
+_DEFAULT_LIMIT: int = PARAMETERS["limit"].default
+
+
+class LibraryReader:
+    """The read interface of a library. `Library` adds what writes.
+
+    Safe to use from many threads. A commit of another process is seen within a fraction of a second: each
+    search uses the newest `Snapshot`, and only that one.
+    """
+
+    def __init__(self, path: Path, encoder: Encoder | None = None) -> None:
+        """Use `Library.open`."""
+        path = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
+        self._path = path
+        self._snapshots = SnapshotCache(path)
+        self.encoders = EncoderPool(path, encoder)
+        """The models that embed queries."""
+        if encoder is not None:
+            self.encoders.check(encoder, self.snapshot())
+
+    @classmethod
+    def open(cls, path: str | Path, *, encoder: Encoder | None = None) -> Self:
+        """Open the library at `path`. Its model is loaded when the first query needs it.
+
+        Parameters
+        ----------
+        path
+            The directory of the library.
+        encoder
+            The model that made the library, if it is loaded already.
+
+        Raises
+        ------
+        LibraryNotFoundError
+            There is no library.
+        FormatError
+            It is damaged.
+        ModelMismatchError
+            `encoder` is not the model that made it.
+        """
+        return cls(Path(path), encoder)
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest state, which never changes: for several reads that belong together."""
+        return self._snapshots.now()
+
+    def refresh(self) -> bool:
+        """Read what was committed since the last check, and return whether there was anything.
+
+        Searches do so by themselves, a few times a second at most. Searches under way finish on the state
+        that they began with. Raises FormatError when the new state is damaged; the old one is kept then.
+        """
+        return self._snapshots.refresh()
+
+    def warm(self) -> None:
+        """Read the library into memory, if it takes at most half of it, so that no search waits for the disk.
+
+        Takes some tenths of a second a gigabyte that the system has cached. Searches go on meanwhile.
+        """
+        self.snapshot().warm()
+
+    def __len__(self) -> int:
+        """The number of pictures."""
+        return len(self.snapshot())
+
+    @property
+    def version(self) -> str:
+        """Changes with every commit that changes an answer."""
+        return self.snapshot().version
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model of this library. Raises ModelMismatchError when it is not the one that made it."""
+        return self.encoders.full(self.snapshot())
+
+    @property
+    def fast_encoder(self) -> Encoder | None:
+        """The student that answers `model="fast"`: the one that was set, else that in the library."""
+        return self.encoders.fast(self.snapshot())
+
+    def set_fast_encoder(self, model: str | Path) -> None:
+        """Use a student of this library's model for `model="fast"`.
+
+        Raises ModelMismatchError for a student of another model.
+        """
+        self.encoders.set_fast(model, self.snapshot())
+
+    def search(
+        self,
+        query: Query | SearchRequest | None = None,
+        limit: int = _DEFAULT_LIMIT,
+        **options: Unpack[SearchOptions],
+    ) -> Hits:
+        """Return the pictures that fit a query best.
+
+        Parameters
+        ----------
+        query
+            A text is parsed as the query language of docs/SEARCH.md: `horse + stripes - 2:snow`, with filters
+            such as `red car after:2023 -tag:draft`. A path or a PIL picture finds similar pictures, an id
+            pictures similar to that one. A `Term`, or a list of all these, is embedded as it is: a text in a
+            list means its words. Pictures that are named by id are excluded. Without a query, or with filters
+            alone, the matching pictures are listed. A `SearchRequest` holds all arguments.
+        limit
+            The maximum number of results.
+        **options
+            The other fields of `SearchRequest`:
+
+            - `where`: a filter as text, or a mapping such as `{"year": {">=": 2020}, "folder": "holiday"}`.
+            - `offset`: the number of results to skip.
+            - `sort`: `relevance`, or the 1,000 best by `newest`, `oldest` or `size` (most pixels first);
+              without a query, all that match.
+            - `min_score`: omit results with a lower score.
+            - `dedup`: group near-duplicates under the best of them, as its `similar`.
+            - `mode`: `clip` ranks by the model, `words` by BM25 over captions, titles, file names and tags,
+              `both` fuses the two, `auto` lets the library choose.
+            - `exact`: score every picture; otherwise a large library scans only the most promising lists.
+            - `model`: `full`, or `fast` for the distilled student, if there is one.
+            - `terms`: further terms.
+            - `include`: which of `preview`, `meta` and `caption` the results have.
+
+        Returns
+        -------
+        Hits
+            Best first, ties by lower id.
+
+        Raises
+        ------
+        InputError
+            The query or a filter is malformed, does not fit the library, or has no word that the model knows;
+            a picture cannot be read; terms cancel each other out; or an argument is out of bounds.
+        ItemNotFoundError
+            The query names an id that no picture has.
+        ModelMismatchError
+            The model on the disk is not the one that made the library.
+        """
+        if not isinstance(query, SearchRequest):
+            query = SearchRequest(query, limit=limit, **options)
+        snapshot = self.snapshot()
+        return snapshot.search(query, self.encoders.lazy(query.model, snapshot))
+
+    def embed_ahead(self, requests: Sequence[SearchRequest]) -> None:
+        """Embed the texts of several requests together, so that their searches find them embedded.
+
+        Costs half of embedding them one by one, or less. A request that fails is skipped: its search raises
+        the error.
+        """
+        snapshot = self.snapshot()
+        texts: dict[str, list[str]] = {}
+        for request in requests:
+            try:
+                resolved = ResolvedRequest.of(request, snapshot.kinds)
+            except SnapseekError:
+                continue
+            texts.setdefault(request.model, []).extend(resolved.encoded_texts)
+        for model, together in texts.items():
+            try:
+                self.encoders.get(model, snapshot).embed_ahead(together)
+            except SnapseekError:
+                continue
+
+    def browse(
+        self,
+        limit: int = _DEFAULT_LIMIT,
+        *,
+        offset: int = 0,
+        where: Where | None = None,
+        sort: str | None = None,
+        include: Sequence[str] = PARAMETERS["include"].default,
+    ) -> Hits:
+        """List pictures in stored order, or by `sort`; the arguments are those of `search`.
+
+        Raises InputError as `search` does.
+        """
+        request = SearchRequest(
+            limit=limit, offset=offset, where=where, sort=sort or "relevance", include=tuple(include)
+        )
+        return self.snapshot().browse(request)
+
+    def parse_query(self, query: str) -> ParsedQuery:
+        """Split a typed query into its words and its filters, as `search` does."""
+        return parse_query(query, self.snapshot().kinds)
+
+    def suggestions(self) -> Suggestions:
+        """Return queries and filters worth offering for these pictures.
+
+        Where pictures have neither captions nor tags, the example queries are those of the model.
+        """
+        found = self.snapshot().suggestions
+        return found if found.examples else replace(found, examples=list(self.encoder.examples))
+
+    __iter__ = None  # ids are no positions, so Python must not count them up
+
+    def __getitem__(self, item: int) -> Hit:
+        """Return the picture with that id, without a score. Raises ItemNotFoundError."""
+        return self.snapshot()[item]
+
+    def get_many(self, items: Sequence[int]) -> Hits:
+        """Return the pictures with these ids in their order, without scores; unknown ids are skipped."""
+        return self.snapshot().get_many(items)
+
+    def vector(self, item: int) -> NDArray[np.float32]:
+        """Return (dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
+        return self.snapshot().vector(item)
+
+    def archive_uri(self, item: int) -> str | None:
+        """Return the URI of an original inside an archive or a table, for `archive_uri.read_member`.
+
+        None for any other picture. Raises ItemNotFoundError.
+        """
+        return self.snapshot().archive_uri(item)
+
+    def original_path(self, item: int) -> Path:
+        """Return the path that the original of a picture had when it was indexed.
+
+        Raises
+        ------
+        ItemNotFoundError
+            No picture has that id, or its original is no file of this machine. That of an imported picture is
+            at its `uri`, if that is known; its untrusted author must not choose files of this machine.
+        """
+        return self.snapshot().original_path(item)
+
+    def export(
+        self, target: str | Path | BinaryIO, kind: str | None = None, *, keep_text: bool = False
+    ) -> int:
+        """Write all pictures as csv, json, jsonl or parquet, or their vectors as npy; return their number.
+
+        Parameters
+        ----------
+        target
+            A file, whose name tells the format unless `kind` does, or an open stream of bytes.
+        kind
+            The format; see `snapseek.library.export`.
+        keep_text
+            Leave texts that a spreadsheet would read as formulas as they are.
+
+        Raises
+        ------
+        InputError
+            The format is not known.
+        StorageError
+            The disk refuses.
+        """
+        return export(self.snapshot(), target, kind, keep_text=keep_text)
+
+    def info(self) -> LibraryInfo:
+        """Return facts about the library."""
+        return self.snapshot().info(self.encoders.provider)
+
+    def failures(self) -> list[Failure]:
+        """Return every file that could not be indexed completely, with the reason, in order of path."""
+        with Database.open(self._path) as database, database.reading():
+            failed = [
+                Failure(row.folder / row.within, row.reason)
+                for row in database.files.all()
+                if row.reason and not row.is_removed
+            ]
+            failed += [
+                Failure(row.source / row.within, row.reason) for row in database.imports.all() if row.reason
+            ]
+            return failed
