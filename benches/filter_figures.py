@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from snapseek.library.search.request import SearchRequest
+from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shards import RowHits
+from snapseek.search_request import SearchRequest
 
 FILTERS = (
     "after:2022",
@@ -88,8 +89,8 @@ def _print_facets(snapshot: Snapshot, library: Path) -> None:
 
 
 def _matching(snapshot: Snapshot, text: str) -> Selection:
-    request = SearchRequest(where=text).read_filters(snapshot.kinds)
-    matching = Selection(snapshot._shards.parts, request.tree)
+    request = SearchRequest(where=text)
+    matching = Selection(snapshot._shards.parts, ResolvedRequest.of(request, snapshot.kinds).tree)
     for number in range(len(snapshot._shards.parts)):
         matching.allowed(number)
     return matching

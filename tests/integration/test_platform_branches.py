@@ -81,7 +81,7 @@ def test_cores_are_counted_without_processor_affinity(monkeypatch):
 
 def test_a_server_starts_without_limits_of_open_files(monkeypatch):
     monkeypatch.setitem(sys.modules, "resource", None)
-    run._allow_files()
+    run._raise_file_limit()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no resource limits")
@@ -94,5 +94,5 @@ def test_a_server_raises_the_limit_of_open_files(monkeypatch, soft, hard, raised
     limits = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
-    run._allow_files()
+    run._raise_file_limit()
     assert limits == ([] if raised is None else [(raised, hard)])

@@ -118,7 +118,7 @@ def test_a_malformed_cookie_is_refused_like_a_missing_token(tmp_path):
 def test_a_picture_without_a_preview_is_not_found(tmp_path, monkeypatch):
     library = FakeLibrary(tmp_path)
     without = SimpleNamespace(preview=b"")
-    monkeypatch.setattr(library, "item", lambda _: without)
+    monkeypatch.setattr(FakeLibrary, "__getitem__", lambda _, item: without)
     reply = ask(create_app(library), "/api/preview/1")
     assert reply.status == 404
     assert "without a preview" in reply.json()["detail"]

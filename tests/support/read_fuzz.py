@@ -27,7 +27,7 @@ import pytest
 import snapseek.vectors.index as vectors_module
 from snapseek.errors import InputError, SnapseekError
 from snapseek.library import Library, verify
-from snapseek.library.columns import column_builder, column_store, fulltext
+from snapseek.library.columns import column_builder, column_store, fulltext, index_files
 from snapseek.library.records.arrow_file import Records
 from snapseek.library.storage.preview_queue import PendingPreview, PreviewQueue
 from snapseek.library.storage.shard import Shard
@@ -312,9 +312,9 @@ _KERNELS: dict[str, tuple[object, str]] = {
     "column scan": (fulltext, "_holds"),
     "number index built": (column_store, "numeric_index"),
     "list index built": (column_store, "label_list_index"),
-    "choice index built": (column_builder, "_choices"),
-    "word index built": (column_builder, "_word_arrays"),
-    "column index read": (column_store, "check_arrays"),
+    "choice index built": (column_builder, "_dictionary_index"),
+    "word index built": (column_builder, "_full_text_arrays"),
+    "column index read": (index_files, "check_arrays"),
     "word scan": (fulltext.FullTextIndex, "flags_of"),
 }
 """What is counted as a kernel: functions that hand a file's bytes to Arrow, NumPy or the core."""

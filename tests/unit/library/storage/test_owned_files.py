@@ -318,7 +318,7 @@ def test_a_student_replaces_a_student_and_nothing_else(tmp_path, encoder, name):
     (tmp_path / "student.tmp").mkdir()
     (tmp_path / "student.tmp/keep").write_text("keep")
     before = files_of(tmp_path)
-    with pytest.raises(InputError, match="expected an"):
+    with pytest.raises(InputError, match="expected a"):
         write_student(out, static_weights(), encoder, {})
     assert files_of(tmp_path) == before
     (out / name).unlink()
