@@ -150,8 +150,10 @@ impl Calibrator<'_> {
     fn recalls(&self, points: &[OperatingPoint], workers: &mut ScopedWorkers<'_>) -> Result<Vec<f32>> {
         let shortlists: Vec<usize> = points.iter().map(|point| point.shortlist as usize).collect();
         let params = (NEIGHBOURS, points[0].nprobe as usize);
+        let interrupt = workers.interrupt();
         let search = |queries: &[f32]| {
             let find = |query| {
+                interrupt.check()?;
                 let depths = self.index.hits_by_depth(query, params, &shortlists)?;
                 self.index.release();
                 let rows = |hits: Vec<Hit>| hits.iter().map(|hit| self.order[hit.row as usize]).collect();

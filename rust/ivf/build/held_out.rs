@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::linalg::gemm::{dot, gemm_nt};
 use crate::linalg::rng::Rng;
 use crate::matrix::RowsView;
+use crate::parallel::Interrupt;
 use crate::topk::reservoir::{Hit, TopK};
 
 /// Neighbours of a query that recall counts.
@@ -89,16 +90,20 @@ impl QuerySplit {
     }
 
     /// Return the best of the rows numbered `numbers`, whose values are `rows`, for each held-out query.
-    pub fn best(&self, rows: &[f32], numbers: Range<u32>) -> TopKPerQuery {
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    pub fn best(&self, rows: &[f32], numbers: Range<u32>, interrupt: Interrupt<'_>) -> Result<TopKPerQuery> {
         let mut best = TopKPerQuery::new(self.len(), NEIGHBOURS);
         let mut scores = vec![0.0; self.len() * TILE.min(rows.len() / self.dim)];
         for (first, rows) in numbers.step_by(TILE).zip(rows.chunks(TILE * self.dim)) {
+            interrupt.check()?;
             let n = rows.len() / self.dim;
             let scores = &mut scores[..self.len() * n];
             gemm_nt(&self.held_out, rows, self.dim, scores);
             best.push(scores, n, first..first + n as u32);
         }
-        best
+        Ok(best)
     }
 }
 
@@ -218,8 +223,14 @@ mod tests {
     fn merged_parts_equal_the_whole() {
         let all = values(50);
         let split = QuerySplit::new(&RowsView::new(Values::F32(&all), 4).unwrap(), None, 1).unwrap();
-        let whole = TopKPerQuery::merged_rows(vec![split.best(&all, 0..50)], split.len(), NEIGHBOURS);
-        let parts = vec![split.best(&all[120..], 30..50), split.best(&all[..120], 0..30)];
+        let whole = TopKPerQuery::merged_rows(
+            vec![split.best(&all, 0..50, Interrupt::NEVER).unwrap()],
+            split.len(),
+            NEIGHBOURS,
+        );
+        let parts = [(&all[120..], 30..50), (&all[..120], 0..30)];
+        let best = |(rows, numbers)| split.best(rows, numbers, Interrupt::NEVER).unwrap();
+        let parts = parts.map(best).into();
         assert_eq!(whole, TopKPerQuery::merged_rows(parts, split.len(), NEIGHBOURS));
         assert_eq!(recall(&whole, &whole), 1.0);
         assert_eq!(recall(&[vec![1, 2]], &[vec![2, 3]]), 0.5);

@@ -3,9 +3,14 @@
 //! Rows and centroids are centred first, which changes no distance, and keeps the error of a product to about a thousandth of
 //! the lengths. Integer products are the same on every CPU.
 
+use crate::error::Result;
 use crate::ivf::build::argmax::argmax;
 use crate::kernels::gemm_i8::{GemmI8, Int8Matrix, PackedB};
 use crate::linalg::gemm::dot;
+use crate::parallel::Interrupt;
+
+/// Rows between two checks of the interrupt.
+const STEP_ROWS: usize = 1024;
 
 /// Centroids in int8 codes.
 #[derive(Debug)]
@@ -65,10 +70,17 @@ impl Int8Centroids {
     }
 
     /// Return the nearest centroid of each row; ties go to the first.
-    pub fn nearest(&self, rows: &Int8Matrix) -> Vec<u32> {
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    pub fn nearest(&self, rows: &Int8Matrix, interrupt: Interrupt<'_>) -> Result<Vec<u32>> {
         let mut nearest = vec![0; rows.len()];
-        self.score(rows, 0..rows.len(), |row, scores| nearest[row] = argmax(scores).0 as u32);
-        nearest
+        for start in (0..rows.len()).step_by(STEP_ROWS) {
+            interrupt.check()?;
+            let range = start..rows.len().min(start + STEP_ROWS);
+            self.score(rows, range, |row, scores| nearest[row] = argmax(scores).0 as u32);
+        }
+        Ok(nearest)
     }
 }
 
@@ -89,7 +101,7 @@ mod tests {
                 (Just(dim), rows(30), rows(40))
             })
         ) {
-            let found = Int8Centroids::new(&centroids, &vec![0.0; dim]).nearest(&Int8Matrix::new(&values, dim));
+            let found = Int8Centroids::new(&centroids, &vec![0.0; dim]).nearest(&Int8Matrix::new(&values, dim), Interrupt::NEVER).unwrap();
             prop_assert_eq!(found, nearest(&values, &centroids, dim));
         }
     }
@@ -98,7 +110,9 @@ mod tests {
     fn centering_separates_centroids_far_from_the_origin() {
         // Without it, both centroids would have the same codes.
         let (mean, rows) = ([1e4, -1e4], [1e4 + 1.0, -1e4, 1e4, -1e4 + 1.0]);
-        let nearest = Int8Centroids::new(&rows, &mean).nearest(&Int8Matrix::centered(&mean, &rows));
+        let nearest = Int8Centroids::new(&rows, &mean)
+            .nearest(&Int8Matrix::centered(&mean, &rows), Interrupt::NEVER)
+            .unwrap();
         assert_eq!(nearest, [0, 1]);
     }
 }

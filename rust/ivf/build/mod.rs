@@ -38,7 +38,7 @@ use crate::ivf::layout::{CalibrationPoint, CoarseCentroids, IvfLayout};
 use crate::kernels::gemm_i8::Int8Matrix;
 use crate::linalg::rng::Rng;
 use crate::matrix::{RowsView, check_ids};
-use crate::parallel::{ProgressCallback, ScopedWorkers};
+use crate::parallel::{Interrupt, ProgressCallback, ScopedWorkers};
 use crate::quantizer::ldlq::LdlqEncoder;
 use crate::quantizer::query_transform::TransformKind;
 use crate::quantizer::residual_table::CodewordTable;
@@ -69,7 +69,7 @@ pub struct Report {
 ///
 /// # Errors
 /// [`Error::Dim`], [`Error::NotFinite`], [`Error::IdsLength`], [`Error::IdsRepeated`], [`Error::OptionOutOfRange`] for bad
-/// input, [`Error::Storage`] if the disk refuses, or the progress callback's error. No file is left then.
+/// input, [`Error::Storage`] if the disk refuses, the progress callback's error, or [`Error::Stopped`]. No file is left then.
 pub fn build<'a>(
     rows: &RowsView<'_>,
     queries: Option<&RowsView<'_>>,
@@ -77,19 +77,20 @@ pub fn build<'a>(
     path: &Path,
     options: &BuildOptions,
     on_progress: &'a mut ProgressCallback<'a>,
+    interrupt: Interrupt<'a>,
 ) -> Result<Report> {
     check_queries(rows, queries)?;
     check_ids(rows.len(), ids)?;
     let resolved = ResolvedOptions::new(rows.len(), rows.dim(), options)?;
     let (dim, seed) = (rows.dim(), options.seed);
-    let mut workers = ScopedWorkers::new(options.threads, on_progress);
+    let mut workers = ScopedWorkers::new(options.threads, on_progress, interrupt);
     let split = QuerySplit::new(rows, queries, seed)?;
     let sample = Rng::new(seed, 5).sample(rows.len(), resolved.nlist * SAMPLE_ROWS_PER_LIST);
     let kmeans = two_level_kmeans::train(rows, &sample, resolved.nlist, seed, &mut workers)?;
     let (lists, truth) = assign(rows, &kmeans, &split, &mut workers)?;
     let assignment = Assignment::new(&lists, kmeans.len().max(1));
     let mut centroids = centroids(rows, &assignment, &mut workers)?;
-    probe_order::choose(&mut centroids, &assignment, &lists, &split, &truth);
+    probe_order::choose(&mut centroids, &assignment, &lists, &split, &truth, interrupt)?;
     let assigned = AssignedRows { rows, lists: &lists, centroids: &centroids };
     let (trained, transform_recalls) =
         transform_choice::train(assigned, &split, resolved.m, options.transform, seed, &mut workers)?;
@@ -107,7 +108,7 @@ pub fn build<'a>(
         ids,
         assignment: &assignment,
         codeword_table: CodewordTable::new(&trained.codebooks, &trained.b.decode(dim), dim),
-        ldlq: LdlqEncoder::new(&trained.query_second_moment, dim),
+        ldlq: LdlqEncoder::new(&trained.query_second_moment, dim, interrupt)?,
         trained: &trained,
         layout,
         transform_recalls,
@@ -137,6 +138,7 @@ fn assign(
     workers: &mut ScopedWorkers<'_>,
 ) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
     workers.begin_stage("assign", (0.0, 0.0));
+    let interrupt = workers.interrupt();
     let seeds = seed_neighbours(rows, split, workers)?;
     let pruned_scan = PrunedScan::new(split, kmeans.mean(), &seeds);
     workers.begin_stage("assign", (0.0, 1.0));
@@ -145,8 +147,8 @@ fn assign(
         let end = rows.len().min(start + BATCH_ROWS);
         let values = rows.read(start..end)?;
         let encoded = Int8Matrix::centered(kmeans.mean(), &values);
-        let best = pruned_scan.best(&values, &encoded, start as u32..end as u32);
-        Ok((kmeans.assign(&encoded), best))
+        let best = pruned_scan.best(&values, &encoded, start as u32..end as u32, interrupt)?;
+        Ok((kmeans.assign(&encoded, interrupt)?, best))
     };
     let (lists, parts): (Vec<Vec<u32>>, Vec<TopKPerQuery>) = workers.run(starts, work)?.into_iter().unzip();
     Ok((lists.concat(), TopKPerQuery::merged_rows(parts, split.len(), NEIGHBOURS)))
@@ -161,7 +163,8 @@ fn seed_neighbours(
     let step = rows.len().div_ceil(SEED_ROWS).max(1);
     let subset: Vec<u32> = (0..rows.len() as u32).step_by(step).collect();
     // Only the scores count: the row numbers are not used.
-    let best = |numbers: &[u32]| Ok(split.best(&rows.gather(numbers)?, 0..numbers.len() as u32));
+    let interrupt = workers.interrupt();
+    let best = |numbers: &[u32]| split.best(&rows.gather(numbers)?, 0..numbers.len() as u32, interrupt);
     let parts = workers.run(subset.chunks(BATCH_ROWS / 2), best)?;
     Ok(TopKPerQuery::merge(parts, split.len(), NEIGHBOURS))
 }
