@@ -9,7 +9,7 @@ use memmap2::Mmap;
 use crate::error::{Error, FilterUnit, Result};
 use crate::ivf::layout::{CalibrationPoint, IvfLayout, SECTIONS};
 use crate::ivf::rerank::Reranker;
-use crate::ivf::search::{SearchParams, SearchScratch};
+use crate::ivf::search::SearchScratch;
 use crate::ivf::sections::Sections;
 use crate::ivf::validate::{section, validate};
 use crate::kernels::dot_f16::DotF16;
@@ -100,18 +100,8 @@ impl IvfIndex {
         cast_slice(self.section(Tag::TRANSFORM_RECALLS))
     }
 
-    /// Return the rows, not the ids, that [`IvfIndex::search`] finds for one query, shape (dim,).
-    ///
-    /// # Errors
-    /// As [`IvfIndex::search`].
-    pub fn hits(&self, query: &[f32], params: SearchParams, filter: Option<&RowBitmap>) -> Result<Vec<Hit>> {
-        self.check(MatrixF32::new(query, self.layout.dim)?, filter)?;
-        self.with_scratch(|scratch, sections| {
-            Ok(scratch.search(sections, query, params, filter, Interrupt::NEVER)?.to_vec())
-        })
-    }
-
-    /// Return the rows that [`IvfIndex::hits`] finds with `nprobe` lists and each of these rising shortlists, by one scan.
+    /// Return the rows, not the ids, that [`IvfIndex::search`] finds for one query, shape (dim,), with `nprobe` lists and each of
+    /// these rising shortlists, by one scan.
     ///
     /// # Errors
     /// As [`IvfIndex::search`].

@@ -14,7 +14,7 @@ const STEP_ROWS: usize = 1024;
 
 /// Centroids in int8 codes.
 #[derive(Debug)]
-pub struct Int8Centroids {
+pub(crate) struct Int8Centroids {
     gemm: GemmI8,
     packed: PackedB,
     scales: Vec<f32>,
@@ -24,7 +24,7 @@ pub struct Int8Centroids {
 
 impl Int8Centroids {
     /// Encode centroids of shape (k, dim), less `mean`, shape (dim,).
-    pub fn new(centroids: &[f32], mean: &[f32]) -> Self {
+    pub(crate) fn new(centroids: &[f32], mean: &[f32]) -> Self {
         let encoded = Int8Matrix::centered(mean, centroids);
         let half_norm = |centroid: &[f32]| {
             let centered: Vec<f32> = centroid.iter().zip(mean).map(|(value, mean)| value - mean).collect();
@@ -39,18 +39,13 @@ impl Int8Centroids {
     }
 
     /// Number of centroids.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.half_norms.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.half_norms.is_empty()
     }
 
     /// Call `found` with the number of each `selected` row and its scores `x·c - |c|²/2`, shape (k,). The rows are centred
     /// with the same mean.
-    pub fn score(
+    pub(crate) fn score(
         &self,
         rows: &Int8Matrix,
         selected: impl Iterator<Item = usize>,
@@ -73,7 +68,7 @@ impl Int8Centroids {
     ///
     /// # Errors
     /// [`crate::Error::Stopped`].
-    pub fn nearest(&self, rows: &Int8Matrix, interrupt: Interrupt<'_>) -> Result<Vec<u32>> {
+    pub(crate) fn nearest(&self, rows: &Int8Matrix, interrupt: Interrupt<'_>) -> Result<Vec<u32>> {
         let mut nearest = vec![0; rows.len()];
         for start in (0..rows.len()).step_by(STEP_ROWS) {
             interrupt.check()?;

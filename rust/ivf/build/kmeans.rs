@@ -12,7 +12,7 @@ use crate::parallel::Interrupt;
 ///
 /// # Errors
 /// [`crate::Error::Stopped`].
-pub fn lloyd(
+pub(crate) fn lloyd(
     rows: &[f32],
     dim: usize,
     (k, iterations): (usize, usize),
@@ -33,7 +33,7 @@ pub fn lloyd(
 }
 
 /// Copy the rows of these numbers.
-pub fn gather(rows: &[f32], dim: usize, numbers: &[u32]) -> Vec<f32> {
+pub(crate) fn gather(rows: &[f32], dim: usize, numbers: &[u32]) -> Vec<f32> {
     let mut out = Vec::with_capacity(numbers.len() * dim);
     numbers.iter().for_each(|&row| out.extend_from_slice(&rows[row as usize * dim..][..dim]));
     out
@@ -59,7 +59,7 @@ fn update_centroids(
 }
 
 /// Set `mean` to the mean of `rows`; leave it unchanged if there are none.
-pub fn mean_into<'a>(mean: &mut [f32], rows: impl ExactSizeIterator<Item = &'a [f32]>) {
+pub(crate) fn mean_into<'a>(mean: &mut [f32], rows: impl ExactSizeIterator<Item = &'a [f32]>) {
     let count = rows.len();
     if count == 0 {
         return;
@@ -71,16 +71,16 @@ pub fn mean_into<'a>(mean: &mut [f32], rows: impl ExactSizeIterator<Item = &'a [
 
 /// The rows of each list, in compressed sparse row (CSR) form.
 #[derive(Debug)]
-pub struct Assignment {
+pub(crate) struct Assignment {
     /// First index of each list in `rows`, and the end: shape (lists + 1,).
-    pub offsets: Vec<usize>,
+    pub(crate) offsets: Vec<usize>,
     /// Row numbers in list order, rising within a list.
-    pub rows: Vec<u32>,
+    pub(crate) rows: Vec<u32>,
 }
 
 impl Assignment {
     /// Sort rows by list; `lists` has one list number for each row.
-    pub fn new(lists: &[u32], count: usize) -> Self {
+    pub(crate) fn new(lists: &[u32], count: usize) -> Self {
         let mut offsets = vec![0; count + 1];
         lists.iter().for_each(|&list| offsets[list as usize + 1] += 1);
         (0..count).for_each(|list| offsets[list + 1] += offsets[list]);
@@ -94,17 +94,17 @@ impl Assignment {
     }
 
     /// Number of lists.
-    pub fn lists(&self) -> usize {
+    pub(crate) fn lists(&self) -> usize {
         self.offsets.len() - 1
     }
 
     /// The rows of a list, rising.
-    pub fn rows_of(&self, list: usize) -> &[u32] {
+    pub(crate) fn rows_of(&self, list: usize) -> &[u32] {
         &self.rows[self.offsets[list]..self.offsets[list + 1]]
     }
 
     /// Return for each empty list a random row of one of the largest lists, to reseed it with.
-    pub fn reseed_empty(&self, rng: &mut Rng) -> Vec<(usize, u32)> {
+    pub(crate) fn reseed_empty(&self, rng: &mut Rng) -> Vec<(usize, u32)> {
         let size = |list: usize| self.offsets[list + 1] - self.offsets[list];
         let (empty, mut filled): (Vec<usize>, Vec<usize>) =
             (0..self.lists()).partition(|&list| size(list) == 0);

@@ -11,18 +11,18 @@
 //! | encode every row and write the file | `encode_rows` |
 //! | measure the calibration table | `calibrate` |
 
-pub mod calibrate;
-pub mod held_out;
-pub mod int8_centroids;
-pub mod kmeans;
 pub mod options;
-pub mod transform_choice;
-pub mod two_level_kmeans;
 
 mod argmax;
+mod calibrate;
 mod encode_rows;
 mod ground_truth;
+mod held_out;
+mod int8_centroids;
+mod kmeans;
 mod probe_order;
+mod transform_choice;
+mod two_level_kmeans;
 
 use std::path::Path;
 
@@ -32,15 +32,14 @@ use crate::ivf::build::ground_truth::PrunedScan;
 use crate::ivf::build::held_out::{NEIGHBOURS, QuerySplit, TopKPerQuery};
 use crate::ivf::build::kmeans::Assignment;
 use crate::ivf::build::options::{BuildOptions, ResolvedOptions};
-use crate::ivf::build::transform_choice::{AssignedRows, TransformRecalls};
+use crate::ivf::build::transform_choice::AssignedRows;
 use crate::ivf::build::two_level_kmeans::{BATCH_ROWS, TwoLevelKmeans, update_centroids};
-use crate::ivf::layout::{CalibrationPoint, CoarseCentroids, IvfLayout};
+use crate::ivf::layout::{CoarseCentroids, IvfLayout};
 use crate::kernels::gemm_i8::Int8Matrix;
 use crate::linalg::rng::Rng;
 use crate::matrix::{RowsView, check_ids};
 use crate::parallel::{Interrupt, ProgressCallback, ScopedWorkers};
 use crate::quantizer::ldlq::LdlqEncoder;
-use crate::quantizer::query_transform::TransformKind;
 use crate::quantizer::residual_table::CodewordTable;
 
 /// Sample rows for every list.
@@ -48,19 +47,6 @@ const SAMPLE_ROWS_PER_LIST: usize = 32;
 
 /// Rows whose scores bound those of the true neighbours.
 const SEED_ROWS: usize = 32_768;
-
-/// What was built.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// Layout of the index.
-    pub layout: IvfLayout,
-    /// The transform that was chosen.
-    pub transform: TransformKind,
-    /// Recall of each transform that was tried, on a sample; in the order of [`TransformKind::ALL`].
-    pub transform_recalls: TransformRecalls,
-    /// The calibration table.
-    pub calibration: Vec<CalibrationPoint>,
-}
 
 /// Build the index of `rows` at `path`. `queries` are samples of future queries, of the same dimension.
 ///
@@ -78,7 +64,7 @@ pub fn build<'a>(
     options: &BuildOptions,
     on_progress: &'a mut ProgressCallback<'a>,
     interrupt: Interrupt<'a>,
-) -> Result<Report> {
+) -> Result<()> {
     check_queries(rows, queries)?;
     check_ids(rows.len(), ids)?;
     let resolved = ResolvedOptions::new(rows.len(), rows.dim(), options)?;
@@ -114,11 +100,8 @@ pub fn build<'a>(
         transform_recalls,
     };
     let mut writer = encoder.write(path, &mut workers)?;
-    let calibration =
-        calibrate::measure(&mut writer, &layout, &split, &truth, &assignment.rows, &mut workers)?;
-    writer.persist()?;
-    let transform = TransformKind::ALL[trained.transform as usize];
-    Ok(Report { layout, transform, transform_recalls, calibration })
+    calibrate::measure(&mut writer, &layout, &split, &truth, &assignment.rows, &mut workers)?;
+    writer.persist()
 }
 
 fn check_queries(rows: &RowsView<'_>, queries: Option<&RowsView<'_>>) -> Result<()> {

@@ -32,7 +32,7 @@ const BATCH_ROWS: usize = 4096;
 const TILE: usize = 1024;
 
 /// Recall of each kind of transform, `None` for those not tried, in the order of [`TransformKind::ALL`].
-pub type TransformRecalls = [Option<f32>; TRANSFORMS];
+pub(crate) type TransformRecalls = [Option<f32>; TRANSFORMS];
 
 /// Rows, and the list and the centroid of each.
 #[derive(Clone, Copy, Debug)]
@@ -254,7 +254,6 @@ fn assemble(
     let routing_pq = TransformedPq::train(transform.clone(), &routing, dim, seed, workers)?;
     let (routing_codes, _) = encode(&transform.a, &routing_pq.codebooks, &routing, dim, workers.interrupt())?;
     Ok(TrainedParams {
-        dim,
         m: transform.a.len() / dim / DSUB,
         transform: kind.number(),
         b: QueryProjection::new(&transform.b, dim),

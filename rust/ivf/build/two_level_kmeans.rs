@@ -45,11 +45,11 @@ const MEAN_ROWS: usize = 8192;
 const LISTS_PER_PIECE: usize = 64;
 
 /// Rows of one piece of work.
-pub const BATCH_ROWS: usize = 8192;
+pub(crate) const BATCH_ROWS: usize = 8192;
 
 /// Centroids in groups: a row is compared with a centroid only if its group is near.
 #[derive(Debug)]
-pub struct TwoLevelKmeans {
+pub(crate) struct TwoLevelKmeans {
     /// Mean of the rows, shape (dim,).
     mean: Vec<f32>,
     super_centroids: Int8Centroids,
@@ -69,7 +69,7 @@ impl TwoLevelKmeans {
     ///
     /// # Errors
     /// [`crate::Error::Stopped`].
-    pub fn new(
+    pub(crate) fn new(
         centroids: &[f32],
         mean: Vec<f32>,
         group_probes: usize,
@@ -92,17 +92,12 @@ impl TwoLevelKmeans {
     }
 
     /// Number of centroids.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.groups.iter().map(|group| group.numbers.len()).sum()
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The mean that rows are centred with, shape (dim,).
-    pub fn mean(&self) -> &[f32] {
+    pub(crate) fn mean(&self) -> &[f32] {
         &self.mean
     }
 
@@ -110,7 +105,7 @@ impl TwoLevelKmeans {
     ///
     /// # Errors
     /// [`crate::Error::Stopped`].
-    pub fn assign(&self, rows: &Int8Matrix, interrupt: Interrupt<'_>) -> Result<Vec<u32>> {
+    pub(crate) fn assign(&self, rows: &Int8Matrix, interrupt: Interrupt<'_>) -> Result<Vec<u32>> {
         let mut best = vec![(f32::NEG_INFINITY, 0); rows.len()];
         for (group, rows_of_group) in self.groups.iter().zip(self.rows_by_group(rows)) {
             interrupt.check()?;
@@ -150,7 +145,7 @@ impl TwoLevelKmeans {
 ///
 /// # Errors
 /// [`crate::Error::NotFinite`] for a bad row, or the progress callback's error.
-pub fn train(
+pub(crate) fn train(
     rows: &RowsView<'_>,
     sample: &[u32],
     nlist: usize,
@@ -262,7 +257,7 @@ fn assign(
 ///
 /// # Errors
 /// [`crate::Error::NotFinite`] for a bad row, or the progress callback's error.
-pub fn update_centroids(
+pub(crate) fn update_centroids(
     rows: &RowsView<'_>,
     numbers: &[u32],
     assignment: &Assignment,

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::ivf::build::build;
 use crate::ivf::build::options::BuildOptions;
+use crate::ivf::search::SearchParams;
 use crate::matrix::{RowsView, Values};
 use crate::quantizer::refine_codec::RefineCodec;
 use crate::storage::mmap::LOAD_MODES;
@@ -39,6 +40,21 @@ pub(crate) fn open(bytes: &[u8]) -> Result<IvfIndex> {
     let mut copy = MmapMut::map_anon(bytes.len().max(1)).unwrap();
     copy[..bytes.len()].copy_from_slice(bytes);
     IvfIndex::from_bytes(copy.make_read_only().unwrap(), Path::new("a.snap"))
+}
+
+impl IvfIndex {
+    /// Return the rows, not the ids, that [`IvfIndex::search`] finds for one query, shape (dim,).
+    pub(crate) fn hits(
+        &self,
+        query: &[f32],
+        params: SearchParams,
+        filter: Option<&RowBitmap>,
+    ) -> Result<Vec<Hit>> {
+        self.check(MatrixF32::new(query, self.layout.dim)?, filter)?;
+        self.with_scratch(|scratch, sections| {
+            Ok(scratch.search(sections, query, params, filter, Interrupt::NEVER)?.to_vec())
+        })
+    }
 }
 
 fn index(codec: RefineCodec) -> IvfIndex {
