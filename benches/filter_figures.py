@@ -70,7 +70,7 @@ def main() -> None:
     print(f"suggestions: {1000 * (time.perf_counter() - start):.0f} ms; {found.examples}, ", end="")
     print(", ".join(f"{entry.operator} ({len(entry.values)})" for entry in found.columns))
     for sort in ("newest", "size"):
-        browsing = _times(lambda sort=sort: snapshot.browse(K, sort=sort), 10)
+        browsing = _times(lambda sort=sort: snapshot.browse(SearchRequest(limit=K, sort=sort)), 10)
         print(f"browse by {sort}, all pictures: p50 {statistics.median(browsing):.1f} ms")
 
 

@@ -7,7 +7,7 @@
 //! pictures, and only the `py` module knows Python.
 //!
 //! ```
-//! use snapseek::{Allow, BuildOptions, IvfIndex, LoadMode, MatrixF32, RowsView, SearchParams, Values, build_ivf};
+//! use snapseek::{Allow, BuildOptions, Interrupt, IvfIndex, LoadMode, MatrixF32, RowsView, SearchParams, Values, build_ivf};
 //!
 //! # fn main() -> snapseek::Result<()> {
 //! # let home = tempfile::tempdir().expect("a temporary directory");
@@ -17,7 +17,7 @@
 //! // Build: train, encode and calibrate; the file appears when it is complete.
 //! let rows = RowsView::new(Values::F32(&vectors), 8)?;
 //! let options = BuildOptions { nlist: Some(20), ..BuildOptions::default() };
-//! build_ivf(&rows, None, None, &path, &options, &mut |_| Ok(()))?;
+//! build_ivf(&rows, None, None, &path, &options, &mut |_| Ok(()), Interrupt::NEVER)?;
 //!
 //! // Open: mapped, and validated once.
 //! let index = IvfIndex::open(&path, LoadMode::Map)?;
@@ -92,6 +92,7 @@ pub use ivf::build::options::BuildOptions;
 pub use ivf::index::{Allow, IvfIndex};
 pub use ivf::search::SearchParams;
 pub use matrix::{MAX_DIM, MatrixF32, RowsView, Values};
+pub use parallel::Interrupt;
 pub use storage::mmap::LoadMode;
 pub use topk::bitmap::RowBitmap;
 pub use topk::reservoir::Hit;

@@ -12,13 +12,13 @@ use crate::error::{Error, Result};
 /// Largest dimension of a vector.
 pub const MAX_DIM: usize = 4096;
 
-/// Check that an index can hold vectors of `dim` dimensions.
-///
-/// # Errors
-/// [`Error::DimRange`] if `dim` is 0 or more than [`MAX_DIM`].
-pub fn check_dim(dim: usize) -> Result<()> {
-    if dim == 0 || dim > MAX_DIM {
+/// Check that `len` values are complete vectors of a dimension that an index can hold.
+fn check_shape(len: usize, dim: usize) -> Result<()> {
+    if !(1..=MAX_DIM).contains(&dim) {
         return Err(Error::DimRange { max: MAX_DIM, got: dim });
+    }
+    if !len.is_multiple_of(dim) {
+        return Err(Error::PartialRow { dim, got: len });
     }
     Ok(())
 }
@@ -58,10 +58,7 @@ impl<'a> MatrixF32<'a> {
     /// # Errors
     /// [`Error::DimRange`] if `dim` is 0 or more than [`MAX_DIM`]; [`Error::PartialRow`] if the last row is not complete.
     pub fn new(values: &'a [f32], dim: usize) -> Result<Self> {
-        check_dim(dim)?;
-        if !values.len().is_multiple_of(dim) {
-            return Err(Error::PartialRow { dim, got: values.len() });
-        }
+        check_shape(values.len(), dim)?;
         Ok(Self { values, dim })
     }
 
@@ -137,10 +134,7 @@ impl<'a> RowsView<'a> {
     /// # Errors
     /// [`Error::DimRange`] if `dim` is 0 or too large; [`Error::PartialRow`] if the last row is not complete.
     pub fn new(values: Values<'a>, dim: usize) -> Result<Self> {
-        check_dim(dim)?;
-        if !values.len().is_multiple_of(dim) {
-            return Err(Error::PartialRow { dim, got: values.len() });
-        }
+        check_shape(values.len(), dim)?;
         Ok(Self { values, dim })
     }
 

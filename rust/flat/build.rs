@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::error::{FormatError, Result};
 use crate::kernels::stride;
 use crate::matrix::{RowsView, check_ids};
-use crate::parallel::{ProgressCallback, ScopedWorkers};
+use crate::parallel::{Interrupt, ProgressCallback, ScopedWorkers};
 use crate::quantizer::sq8::encode_row;
 use crate::storage::format::{KIND_FLAT, Tag, chunk_count};
 use crate::storage::section_writer::SectionWriter;
@@ -41,12 +41,13 @@ pub(crate) fn check_id_order(ids: &[i64]) -> std::result::Result<(), FormatError
 ///
 /// # Errors
 /// [`crate::Error::NotFinite`], [`crate::Error::IdsLength`] or [`crate::Error::IdsRepeated`] for bad input,
-/// [`crate::Error::Storage`] if the disk refuses, or the progress callback's error. No file is left then.
+/// [`crate::Error::Storage`] if the disk refuses, the progress callback's error, or [`crate::Error::Stopped`]. No file is left then.
 pub fn build<'a>(
     rows: &RowsView<'_>,
     ids: Option<&[i64]>,
     path: &Path,
     on_progress: &'a mut ProgressCallback<'a>,
+    interrupt: Interrupt<'a>,
 ) -> Result<()> {
     check_ids(rows.len(), ids)?;
     let mut order: Vec<u32> = (0..rows.len() as u32).collect();
@@ -55,7 +56,7 @@ pub fn build<'a>(
     }
     let sections = sections(rows.len() as u64, rows.dim(), ids.is_some());
     let mut writer = SectionWriter::create(path, KIND_FLAT, rows.len() as u64, rows.dim() as u32, &sections)?;
-    let mut workers = ScopedWorkers::new(1, on_progress);
+    let mut workers = ScopedWorkers::new(1, on_progress, interrupt);
     for (batch, numbers) in order.chunks(BATCH_ROWS).enumerate() {
         let share = |batch: usize| ((batch * BATCH_ROWS) as f64 / order.len() as f64).min(1.0);
         workers.begin_stage("write", (share(batch), share(batch + 1)));
@@ -88,7 +89,7 @@ pub(crate) mod tests {
     use crate::matrix::Values;
 
     pub(crate) fn build_at(path: &Path, values: &[f32], dim: usize, ids: Option<&[i64]>) -> Result<()> {
-        build(&RowsView::new(Values::F32(values), dim)?, ids, path, &mut |_| Ok(()))
+        build(&RowsView::new(Values::F32(values), dim)?, ids, path, &mut |_| Ok(()), Interrupt::NEVER)
     }
 
     #[test]

@@ -70,8 +70,6 @@ impl CalibrationPoint {
 /// Everything of an index that is trained.
 #[derive(Clone, Debug)]
 pub struct TrainedParams {
-    /// Dimension of a vector.
-    pub dim: usize,
     /// Subquantizers of a code: a positive multiple of [`M_MULTIPLE`], at most [`MAX_M`].
     pub m: usize,
     /// Number of the transform, see [`IvfLayout::transform`].

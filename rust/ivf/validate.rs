@@ -214,13 +214,13 @@ mod tests {
             let valid: &Vec<u8> = if tcq { &TRELLIS } else { &BYTES };
             let mut bytes = valid.clone();
             edits.iter().for_each(|(offset, byte)| bytes[offset.index(valid.len())] = *byte);
-            for &(validation, value) in &fields {
+            for &(field, value) in &fields {
                 // Fields that are trusted when the file is opened: of the header, of the layout, and the list offsets.
-                let places = [[16, 20, 24, 28, 32, 40, 56, 64], [0, 4, 8, 12, 16, 20, 24, 28]];
-                let offset = match validation / 8 {
-                    0 => places[0][validation],
-                    1 => start_of(Tag::SHAPE) + places[1][validation % 8],
-                    _ => start_of(Tag::LIST_OFFSETS) + validation % 8 * 4,
+                let offsets = [[16, 20, 24, 28, 32, 40, 56, 64], [0, 4, 8, 12, 16, 20, 24, 28]];
+                let offset = match field / 8 {
+                    0 => offsets[0][field],
+                    1 => start_of(Tag::SHAPE) + offsets[1][field % 8],
+                    _ => start_of(Tag::LIST_OFFSETS) + field % 8 * 4,
                 };
                 put(&mut bytes, offset, value);
             }

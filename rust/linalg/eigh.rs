@@ -2,8 +2,8 @@
 //! shift (Golub and Van Loan, Matrix Computations, chapter 8). A few hundred rows take a fraction of a second.
 
 use crate::error::Result;
-use crate::linalg::Check;
 use crate::linalg::gemm::dot_f64;
+use crate::parallel::Interrupt;
 
 /// Eigenvalues, largest first, and their eigenvectors.
 #[derive(Debug)]
@@ -14,18 +14,18 @@ pub struct Eigen {
     pub vectors: Vec<f64>,
 }
 
-/// Decompose a symmetric matrix, shape (n, n). `check` is called once a row or more often.
+/// Decompose a symmetric matrix, shape (n, n). `interrupt` is checked once a row or more often.
 ///
 /// # Errors
-/// The error of `check`.
+/// [`crate::Error::Stopped`].
 ///
 /// # Panics
 /// If the matrix is not square.
-pub fn eigh(mut matrix: Vec<f64>, n: usize, check: &mut Check<'_>) -> Result<Eigen> {
+pub fn eigh(mut matrix: Vec<f64>, n: usize, interrupt: Interrupt<'_>) -> Result<Eigen> {
     assert_eq!(matrix.len(), n * n, "the matrix is not square");
-    let (mut diagonal, mut off_diagonal, reflections) = tridiagonalize(&mut matrix, n, check)?;
-    let mut vectors = product_of_reflections(&reflections, n, check)?;
-    diagonalize(&mut diagonal, &mut off_diagonal, &mut vectors, check)?;
+    let (mut diagonal, mut off_diagonal, reflections) = tridiagonalize(&mut matrix, n, interrupt)?;
+    let mut vectors = product_of_reflections(&reflections, n, interrupt)?;
+    diagonalize(&mut diagonal, &mut off_diagonal, &mut vectors, interrupt)?;
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| diagonal[b].total_cmp(&diagonal[a]));
     let values = order.iter().map(|&row| diagonal[row]).collect();
@@ -51,12 +51,12 @@ struct Reflection {
 fn tridiagonalize(
     a: &mut [f64],
     n: usize,
-    check: &mut Check<'_>,
+    interrupt: Interrupt<'_>,
 ) -> Result<(Vec<f64>, Vec<f64>, Vec<Reflection>)> {
     let mut off_diagonal = vec![0.0; n];
     let mut reflections = Vec::with_capacity(n);
     for k in 0..n.saturating_sub(1) {
-        check()?;
+        interrupt.check()?;
         // By symmetry the column below the diagonal equals the row right of it.
         let (reflection, head) = reflect(&a[k * n + k + 1..(k + 1) * n], k + 1);
         off_diagonal[k] = head;
@@ -91,11 +91,15 @@ fn apply_both_sides(rows: &mut [f64], n: usize, reflection: &Reflection) {
 }
 
 /// Return the transposed product of all reflections, shape (n, n).
-fn product_of_reflections(reflections: &[Reflection], n: usize, check: &mut Check<'_>) -> Result<Vec<f64>> {
+fn product_of_reflections(
+    reflections: &[Reflection],
+    n: usize,
+    interrupt: Interrupt<'_>,
+) -> Result<Vec<f64>> {
     let mut q = vec![0.0; n * n];
     (0..n).for_each(|k| q[k * n + k] = 1.0);
     for Reflection { first, v, beta } in reflections.iter().rev() {
-        check()?;
+        interrupt.check()?;
         // H Q = Q - beta v (vᵀ Q); kept transposed, so that rows of `q` are columns of Q.
         for row in q.chunks_exact_mut(n).skip(*first) {
             let scale = beta * dot_f64(&row[*first..], v);
@@ -110,12 +114,12 @@ fn diagonalize(
     diagonal: &mut [f64],
     off_diagonal: &mut [f64],
     vectors: &mut [f64],
-    check: &mut Check<'_>,
+    interrupt: Interrupt<'_>,
 ) -> Result<()> {
     for first in 0..diagonal.len() {
         // An eigenvalue nearly always converges in two or three steps; the limit only ends what NaN would make endless.
         for _ in 0..64 {
-            check()?;
+            interrupt.check()?;
             let last = unreduced_end(diagonal, off_diagonal, first);
             if last == first {
                 break;
@@ -192,7 +196,7 @@ mod tests {
     }
 
     fn check(matrix: &[f64], n: usize) {
-        let Eigen { values, vectors } = eigh(matrix.to_vec(), n, &mut || Ok(())).unwrap();
+        let Eigen { values, vectors } = eigh(matrix.to_vec(), n, Interrupt::NEVER).unwrap();
         let scale = matrix.iter().fold(1e-300_f64, |max, value| max.max(value.abs())) * n as f64;
         assert!(values.is_sorted_by(|a, b| a >= b));
         for (value, vector) in values.iter().zip(vectors.chunks_exact(n)) {

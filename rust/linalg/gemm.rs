@@ -2,7 +2,7 @@
 //! order, so results do not depend on the number of threads.
 
 use crate::error::Result;
-use crate::linalg::Check;
+use crate::parallel::Interrupt;
 
 /// A matrix in a slice: its values, and the distances of neighbouring rows and columns.
 type Strided<'a, T> = (&'a [T], usize, usize);
@@ -102,14 +102,14 @@ pub fn matmul_f64(a: &[f64], b: &[f64], k: usize) -> Vec<f64> {
 /// Return the second moment of rows: `xᵀ x / n` of `x` (n, dim), shape (dim, dim), in float64; zeros if there are no rows.
 ///
 /// # Errors
-/// The error of `check`.
-pub fn second_moment(x: &[f32], dim: usize, check: &mut Check<'_>) -> Result<Vec<f64>> {
+/// [`crate::Error::Stopped`].
+pub fn second_moment(x: &[f32], dim: usize, interrupt: Interrupt<'_>) -> Result<Vec<f64>> {
     /// Few enough rows that float32 sums of them stay accurate.
     const BLOCK_ROWS: usize = 2048;
     let mut sums = vec![0.0_f64; dim * dim];
     let mut block = vec![0.0_f32; dim * dim];
     for rows in x.chunks(BLOCK_ROWS * dim) {
-        check()?;
+        interrupt.check()?;
         sgemm((dim, rows.len() / dim, dim), (rows, 1, dim), (rows, dim, 1), 0.0, &mut block);
         sums.iter_mut().zip(&block).for_each(|(sum, &value)| *sum += f64::from(value));
     }
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(out, [-2.0, 12.0, -2.0, 30.0]);
         gemm_nn_acc(&a, &[1.0, 0.0, 0.0, 1.0, 0.0, 0.0], 2, &mut out);
         assert_eq!(out, [-1.0, 14.0, 2.0, 35.0]);
-        let moment = |x: &[f32]| second_moment(x, 2, &mut || Ok(())).unwrap();
+        let moment = |x: &[f32]| second_moment(x, 2, Interrupt::NEVER).unwrap();
         assert_eq!(moment(&a[..4]), [5.0, 7.0, 7.0, 10.0]);
         assert_eq!(moment(&[]), [0.0; 4]);
         assert_eq!(matmul_f64(&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], 2), [13.0, 16.0]);

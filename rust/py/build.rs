@@ -1,12 +1,11 @@
 //! Builds of both kinds of index, with progress reported to Python.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use pyo3::prelude::*;
 
 use super::arrays::{FloatArray, int64_array};
-use super::interrupt::PERIOD;
+use super::interrupt::interruptible;
 use crate::error::Error;
 use crate::flat::build as flat;
 use crate::ivf::build;
@@ -29,7 +28,9 @@ pub(super) fn build_flat(
     let ids = ids.map(|ids| int64_array("ids", ids)).transpose()?;
     let (rows, ids) = (vectors.rows()?, ids.as_ref().map(|ids| ids.as_slice()).transpose()?);
     let mut reporter = ProgressReporter::new(progress);
-    let built = py.detach(|| flat::build(&rows, ids, &path, &mut |progress| reporter.on_progress(progress)));
+    let built = interruptible(py, |interrupt| {
+        flat::build(&rows, ids, &path, &mut |progress| reporter.on_progress(progress), interrupt)
+    });
     reporter.finish(built)
 }
 
@@ -70,46 +71,34 @@ pub(super) fn build_ivf(
     let (rows, ids) = (vectors.rows()?, ids.as_ref().map(|ids| ids.as_slice()).transpose()?);
     let queries = queries.as_ref().map(FloatArray::rows).transpose()?;
     let mut reporter = ProgressReporter::new(progress);
-    let built = py.detach(|| {
+    let built = interruptible(py, |interrupt| {
         let mut on_progress = |progress| reporter.on_progress(progress);
-        build::build(&rows, queries.as_ref(), ids, &path, &options, &mut on_progress).map(drop)
+        build::build(&rows, queries.as_ref(), ids, &path, &options, &mut on_progress, interrupt).map(drop)
     });
     reporter.finish(built)
 }
 
-/// Calls Python with the progress of a build, runs signal handlers, and keeps the exception that either raises.
+/// Calls Python with the progress of a build, and keeps the exception that it raises.
 struct ProgressReporter {
     callback: Option<Py<PyAny>>,
     exception: Option<PyErr>,
-    last: Option<(Progress, Instant)>,
 }
 
 impl ProgressReporter {
     fn new(callback: Option<Py<PyAny>>) -> Self {
-        Self { callback, exception: None, last: None }
+        Self { callback, exception: None }
     }
 
     fn on_progress(&mut self, progress: Progress) -> Result<(), Error> {
-        // A long computation repeats the same progress, so that it can be stopped.
-        if self.last.is_some_and(|(last, called)| last == progress && called.elapsed() < PERIOD) {
-            return Ok(());
-        }
-        self.last = Some((progress, Instant::now()));
-        let called = Python::attach(|py| {
-            py.check_signals()?;
-            let arguments = (progress.stage, progress.share);
-            self.callback.as_ref().map(|callback| callback.call1(py, arguments)).transpose().map(drop)
-        });
+        let Some(callback) = &self.callback else { return Ok(()) };
+        let called = Python::attach(|py| callback.call1(py, (progress.stage, progress.share)).map(drop));
         called.map_err(|exception| {
             self.exception = Some(exception);
             Error::Stopped
         })
     }
 
-    fn finish(self, built: Result<(), Error>) -> PyResult<()> {
-        match self.exception {
-            Some(exception) => Err(exception),
-            None => Ok(built?),
-        }
+    fn finish(self, built: PyResult<()>) -> PyResult<()> {
+        self.exception.map_or(built, Err)
     }
 }

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::parallel::Interrupt;
 
 /// Time between two runs of the signal handlers. Each run takes the GIL, which another thread may hold for milliseconds.
-pub(super) const PERIOD: Duration = Duration::from_millis(50);
+const PERIOD: Duration = Duration::from_millis(50);
 
 /// Run `work` without the GIL. It ends early, with the exception of the signal handler, when one raises.
 pub(super) fn interruptible<T: Send>(

@@ -5,7 +5,9 @@
 //! errors: `code_i = round((x_i + Σ_{j>i} L_ji d_j) / scale)`. This is LDLQ (QuIP; Chee et al., 2023), which is equivalent
 //! to GPTQ (Frantar et al., 2022). On CLIP vectors it halves the error of a score and costs a search nothing.
 
+use crate::error::Result;
 use crate::kernels::stride;
+use crate::parallel::Interrupt;
 use crate::quantizer::refine_codec::RefineCodec;
 use crate::simd::multiversion;
 
@@ -34,8 +36,11 @@ pub struct LdlqEncoder {
 
 impl LdlqEncoder {
     /// Factor a query second moment, shape (dim, dim), which is regularised first.
-    pub fn new(query_second_moment: &[f64], dim: usize) -> Self {
-        let lower = ldl_factor(query_second_moment, dim);
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    pub fn new(query_second_moment: &[f64], dim: usize, interrupt: Interrupt<'_>) -> Result<Self> {
+        let lower = ldl_factor(query_second_moment, dim, interrupt)?;
         let steps = stride(dim) / TILE;
         let mut tiles = Vec::with_capacity(steps * (steps + 1) / 2);
         let entry = |row: usize, column: usize| {
@@ -47,15 +52,25 @@ impl LdlqEncoder {
                 tiles.push(std::array::from_fn(lanes));
             }
         }
-        Self { dim, tiles }
+        Ok(Self { dim, tiles })
     }
 
     /// Encode rows of finite values, shape (n, dim), into `codes` of [`RefineCodec::row_bytes`] each and `scales`, shape
     /// (n,).
     ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    ///
     /// # Panics
     /// If the shapes do not agree or the codec has no integer codes.
-    pub fn encode(&self, codec: RefineCodec, rows: &[f32], codes: &mut [u8], scales: &mut [f32]) {
+    pub fn encode(
+        &self,
+        codec: RefineCodec,
+        rows: &[f32],
+        codes: &mut [u8],
+        scales: &mut [f32],
+        interrupt: Interrupt<'_>,
+    ) -> Result<()> {
         let bytes = codec.row_bytes(self.dim);
         assert!(
             bytes > 0 && codes.len() == scales.len() * bytes,
@@ -66,6 +81,7 @@ impl LdlqEncoder {
         let mut row_codes = vec![0; stride(self.dim)];
         let groups = rows.chunks(BLOCK_ROWS * self.dim).zip(codes.chunks_mut(BLOCK_ROWS * bytes));
         for ((rows, codes), scales) in groups.zip(scales.chunks_mut(BLOCK_ROWS)) {
+            interrupt.check()?;
             block.load(rows, self.dim, codec);
             round_widest(&self.tiles, &mut block, codec.limit());
             for (lane, (codes, scale)) in codes.chunks_exact_mut(bytes).zip(scales).enumerate() {
@@ -75,6 +91,7 @@ impl LdlqEncoder {
                 codec.pack_row(&row_codes, codes);
             }
         }
+        Ok(())
     }
 }
 
@@ -205,7 +222,7 @@ fn round(value: f32) -> f32 {
 }
 
 /// Return the unit lower triangle `L` of `C = L D Lᵀ`, shape (dim, dim).
-fn ldl_factor(moment: &[f64], dim: usize) -> Vec<f64> {
+fn ldl_factor(moment: &[f64], dim: usize, interrupt: Interrupt<'_>) -> Result<Vec<f64>> {
     // A share of the identity keeps the factor bounded in directions without queries.
     const SHRINK: f64 = 0.02;
     let trace: f64 = (0..dim).map(|i| moment[i * dim + i]).sum();
@@ -213,6 +230,7 @@ fn ldl_factor(moment: &[f64], dim: usize) -> Vec<f64> {
     let mut lower = vec![0.0; dim * dim];
     let mut diagonal = vec![0.0; dim];
     for row in 0..dim {
+        interrupt.check()?;
         let (done, rows) = lower.split_at_mut(row * dim);
         let current = &mut rows[..dim];
         // `current` holds L_ij D_j while it is filled.
@@ -229,7 +247,7 @@ fn ldl_factor(moment: &[f64], dim: usize) -> Vec<f64> {
         }
         diagonal[row] = pivot.max(floor * 0.5);
     }
-    lower
+    Ok(lower)
 }
 
 #[cfg(test)]
@@ -240,6 +258,10 @@ mod tests {
     use crate::linalg::rng::Rng;
 
     const DIM: usize = 37;
+
+    fn encoder(query_second_moment: &[f64]) -> LdlqEncoder {
+        LdlqEncoder::new(query_second_moment, DIM, Interrupt::NEVER).unwrap()
+    }
 
     /// Pseudorandom values between -1 and 1.
     fn values(count: usize, seed: u32) -> Vec<f32> {
@@ -260,7 +282,7 @@ mod tests {
     fn cost(ldlq: &LdlqEncoder, rows: &[f32], queries: &[f32]) -> f64 {
         let (n, bytes) = (rows.len() / DIM, RefineCodec::Int8.row_bytes(DIM));
         let (mut codes, mut scales) = (vec![0; n * bytes], vec![0.0; n]);
-        ldlq.encode(RefineCodec::Int8, rows, &mut codes, &mut scales);
+        ldlq.encode(RefineCodec::Int8, rows, &mut codes, &mut scales, Interrupt::NEVER).unwrap();
         let mut sum = 0.0;
         for ((row, codes), scale) in rows.chunks_exact(DIM).zip(codes.chunks_exact(bytes)).zip(scales) {
             for query in queries.chunks_exact(DIM) {
@@ -285,7 +307,7 @@ mod tests {
         let mut identity = vec![0.0; DIM * DIM];
         (0..DIM).for_each(|i| identity[i * DIM + i] = 1.0);
         let rows = values(301 * DIM, 3);
-        let (identity, aware) = (LdlqEncoder::new(&identity, DIM), LdlqEncoder::new(&moment(&queries), DIM));
+        let (identity, aware) = (encoder(&identity), encoder(&moment(&queries)));
         assert!(cost(&aware, &rows, &queries) < 0.25 * cost(&identity, &rows, &queries));
     }
 
@@ -305,9 +327,9 @@ mod tests {
 
     #[test]
     fn zero_rows_and_zero_moments_are_encoded() {
-        let ldlq = LdlqEncoder::new(&[0.0; DIM * DIM], DIM);
+        let ldlq = encoder(&[0.0; DIM * DIM]);
         let (mut codes, mut scales) = (vec![7; 48], vec![7.0]);
-        ldlq.encode(RefineCodec::Int8, &[0.0; DIM], &mut codes, &mut scales);
+        ldlq.encode(RefineCodec::Int8, &[0.0; DIM], &mut codes, &mut scales, Interrupt::NEVER).unwrap();
         assert_eq!((codes, scales), (vec![0; 48], vec![0.0]));
     }
 
@@ -317,7 +339,7 @@ mod tests {
             let (mut codes, mut scales) = (vec![0; 5 * 48], vec![0.0; 5]);
             let mut identity = vec![0.0; DIM * DIM];
             (0..DIM).for_each(|i| identity[i * DIM + i] = 1.0);
-            LdlqEncoder::new(&identity, DIM).encode(RefineCodec::Int8, &rows, &mut codes, &mut scales);
+            let _ = encoder(&identity).encode(RefineCodec::Int8, &rows, &mut codes, &mut scales, Interrupt::NEVER);
             for ((row, codes), scale) in rows.chunks_exact(DIM).zip(codes.chunks_exact(48)).zip(scales) {
                 for (&value, &code) in row.iter().zip(codes) {
                     prop_assert!((value - f32::from(code as i8) * scale).abs() <= 0.501 * scale);
@@ -327,7 +349,7 @@ mod tests {
 
         #[test]
         fn every_cpu_rounds_the_same(rows in prop::collection::vec(-1_f32..1.0, BLOCK_ROWS * DIM)) {
-            let ldlq = LdlqEncoder::new(&moment(&values(90 * DIM, 5)), DIM);
+            let ldlq = encoder(&moment(&values(90 * DIM, 5)));
             let (mut fast, mut identity) = (RowBlock::new(DIM), RowBlock::new(DIM));
             for block in [&mut fast, &mut identity] {
                 block.load(&rows, DIM, RefineCodec::Int8);

@@ -38,7 +38,7 @@ pub fn length_corrections(columns: &[f32], reconstructed: &[f32], n: usize) -> V
 mod tests {
     use super::*;
     use crate::linalg::rng::Rng;
-    use crate::parallel::ScopedWorkers;
+    use crate::parallel::{Interrupt, ScopedWorkers};
     use crate::quantizer::pq::{self, DSUB};
 
     #[test]
@@ -54,7 +54,8 @@ mod tests {
         let mut rng = Rng::new(3, 0);
         let n = 500;
         let columns: Vec<f32> = (0..8 * DSUB * n).map(|_| rng.normal()).collect();
-        let codebooks = pq::train(&columns, 8, 1, &mut ScopedWorkers::new(1, &mut |_| Ok(()))).unwrap();
+        let codebooks =
+            pq::train(&columns, 8, 1, &mut ScopedWorkers::new(1, &mut |_| Ok(()), Interrupt::NEVER)).unwrap();
         let mut codes = vec![0; 8 * n];
         pq::encode(&columns, n, &codebooks, &mut codes);
         let reconstructed = pq::decode(&codes, n, &codebooks);

@@ -7,7 +7,7 @@
 use crate::error::Result;
 use crate::kernels::fastscan::{KSUB, M_MULTIPLE, MAX_M};
 use crate::linalg::rng::Rng;
-use crate::parallel::ScopedWorkers;
+use crate::parallel::{Interrupt, ScopedWorkers};
 use crate::simd::multiversion;
 
 /// Dimensions of one subquantizer.
@@ -33,23 +33,24 @@ pub const fn default_m(dim: usize) -> usize {
 /// # Errors
 /// The progress callback's error.
 pub fn train(columns: &[f32], m: usize, seed: u64, workers: &mut ScopedWorkers<'_>) -> Result<Vec<f32>> {
-    let n = columns.len() / (m * DSUB);
+    let (n, interrupt) = (columns.len() / (m * DSUB), workers.interrupt());
     let train_codebook = |group: usize| {
         let columns = &columns[group * DSUB * n..][..DSUB * n];
-        Ok(train_one(columns, n, &mut Rng::new(seed, 2000 + group as u64)))
+        train_one(columns, n, &mut Rng::new(seed, 2000 + group as u64), interrupt)
     };
     Ok(workers.run(0..m, train_codebook)?.concat())
 }
 
 /// Train one codebook, shape (16, 4), on columns of shape (4, n).
-fn train_one(columns: &[f32], n: usize, rng: &mut Rng) -> Vec<f32> {
+fn train_one(columns: &[f32], n: usize, rng: &mut Rng, interrupt: Interrupt<'_>) -> Result<Vec<f32>> {
     let mut codebook = init_codebook(columns, n, rng);
     let mut codes = vec![0; n];
     for _ in 0..ITERATIONS {
+        interrupt.check()?;
         encode_one(columns, n, &codebook, &mut codes);
         update_centroids(columns, n, &codes, &mut codebook, rng);
     }
-    codebook
+    Ok(codebook)
 }
 
 /// Sample sixteen rows; with fewer, some are repeated, and with none, all centroids are zero.
@@ -171,7 +172,8 @@ mod tests {
     use crate::linalg::rng::Rng;
 
     fn train(columns: &[f32], m: usize, threads: usize) -> Vec<f32> {
-        super::train(columns, m, 1, &mut ScopedWorkers::new(threads, &mut |_| Ok(()))).unwrap()
+        super::train(columns, m, 1, &mut ScopedWorkers::new(threads, &mut |_| Ok(()), Interrupt::NEVER))
+            .unwrap()
     }
 
     #[test]

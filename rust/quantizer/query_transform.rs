@@ -9,9 +9,9 @@
 //! "Optimized product quantization", 2013).
 
 use crate::error::Result;
-use crate::linalg::Check;
 use crate::linalg::eigh::{Eigen, eigh};
 use crate::linalg::gemm::matmul_f64;
+use crate::parallel::Interrupt;
 use crate::quantizer::pq::DSUB;
 
 /// Weight of the vectors' own second moment in `C`, so that queries by image do well too.
@@ -81,13 +81,13 @@ impl SecondMoments {
     /// Combine the second moments of sample queries (if there are any), of vectors and of their residuals.
     ///
     /// # Errors
-    /// The error of `check`.
+    /// [`crate::Error::Stopped`].
     pub fn new(
         queries: Option<&[f64]>,
         vectors: &[f64],
         residuals: Vec<f64>,
         dim: usize,
-        check: &mut Check<'_>,
+        interrupt: Interrupt<'_>,
     ) -> Result<Self> {
         let queries = queries.unwrap_or(vectors);
         let mixed = queries.iter().zip(vectors).map(|(q, x)| (1.0 - VECTOR_SHARE) * q + VECTOR_SHARE * x);
@@ -97,35 +97,35 @@ impl SecondMoments {
         let mean_eigenvalue = if mean_eigenvalue > 0.0 { mean_eigenvalue } else { 1.0 };
         mixed.iter_mut().for_each(|value| *value *= 1.0 - SHRINKAGE);
         (0..dim).for_each(|i| mixed[i * dim + i] += SHRINKAGE * mean_eigenvalue);
-        Ok(Self { dim, queries: eigh(mixed, dim, check)?, residuals })
+        Ok(Self { dim, queries: eigh(mixed, dim, interrupt)?, residuals })
     }
 
     /// Return the second moment of queries, mixed and shrunk, up to a factor: shape (dim, dim).
     ///
     /// # Errors
-    /// The error of `check`.
-    pub fn query_second_moment(&self, check: &mut Check<'_>) -> Result<Vec<f64>> {
+    /// [`crate::Error::Stopped`].
+    pub fn query_second_moment(&self, interrupt: Interrupt<'_>) -> Result<Vec<f64>> {
         let root = self.power(0.5);
-        matmul(&transposed(&root, self.dim), &root, self.dim, check)
+        matmul(&transposed(&root, self.dim), &root, self.dim, interrupt)
     }
 
     /// Fit the transform of a kind for `m` subquantizers. If dim < 4m, the last rows are zero; if dim > 4m, the axes of least
     /// energy are dropped.
     ///
     /// # Errors
-    /// The error of `check`.
-    pub fn fit(&self, kind: TransformKind, m: usize, check: &mut Check<'_>) -> Result<Transform> {
+    /// [`crate::Error::Stopped`].
+    pub fn fit(&self, kind: TransformKind, m: usize, interrupt: Interrupt<'_>) -> Result<Transform> {
         if kind == TransformKind::Identity {
             return Ok(self.identity(m));
         }
         let dim = self.dim;
         let (forward, inverse) = (self.power(kind.power()), self.power(-kind.power()));
-        let half = matmul(&forward, &self.residuals, dim, check)?;
-        let energy = matmul(&half, &transposed(&forward, dim), dim, check)?;
-        let axes = eigh(energy, dim, check)?;
+        let half = matmul(&forward, &self.residuals, dim, interrupt)?;
+        let energy = matmul(&half, &transposed(&forward, dim), dim, interrupt)?;
+        let axes = eigh(energy, dim, interrupt)?;
         let order = allocate_axes(&axes.values, m);
-        let mut side = |power: &[f64]| -> Result<Vec<f32>> {
-            let rotated = matmul(&axes.vectors, power, dim, check)?;
+        let side = |power: &[f64]| -> Result<Vec<f32>> {
+            let rotated = matmul(&axes.vectors, power, dim, interrupt)?;
             Ok(order.iter().flat_map(|&axis| row_or_zeros(&rotated, axis, dim)).collect())
         };
         Ok(Transform { a: side(&forward)?, b: side(&inverse)? })
@@ -149,11 +149,11 @@ impl SecondMoments {
 }
 
 /// [`matmul_f64`] of `a` (n, k) and `b` (k, m), with a check between blocks of rows.
-fn matmul(a: &[f64], b: &[f64], k: usize, check: &mut Check<'_>) -> Result<Vec<f64>> {
+fn matmul(a: &[f64], b: &[f64], k: usize, interrupt: Interrupt<'_>) -> Result<Vec<f64>> {
     const ROWS: usize = 32;
     let mut out = Vec::with_capacity(a.len() / k * (b.len() / k));
     for rows in a.chunks(ROWS * k) {
-        check()?;
+        interrupt.check()?;
         out.extend(matmul_f64(rows, b, k));
     }
     Ok(out)
@@ -202,8 +202,8 @@ mod tests {
     }
 
     fn moments(dim: usize) -> SecondMoments {
-        let of = |purpose| second_moment(&rows(500, dim, purpose), dim, &mut || Ok(())).unwrap();
-        SecondMoments::new(Some(&of(1)), &of(2), of(3), dim, &mut || Ok(())).unwrap()
+        let of = |purpose| second_moment(&rows(500, dim, purpose), dim, Interrupt::NEVER).unwrap();
+        SecondMoments::new(Some(&of(1)), &of(2), of(3), dim, Interrupt::NEVER).unwrap()
     }
 
     /// Return the largest deviation of `Bᵀ A` from the identity.
@@ -223,7 +223,7 @@ mod tests {
     fn transforms_preserve_inner_products() {
         for (dim, m) in [(8, 4), (18, 8), (1, 4)] {
             for kind in TransformKind::ALL {
-                let transform = moments(dim).fit(kind, m, &mut || Ok(())).unwrap();
+                let transform = moments(dim).fit(kind, m, Interrupt::NEVER).unwrap();
                 assert_eq!(transform.a.len(), m * DSUB * dim);
                 assert!(round_trip(&transform, dim) < 1e-5, "{kind:?} {dim}");
             }
@@ -232,9 +232,9 @@ mod tests {
 
     #[test]
     fn zero_moments_give_a_valid_transform() {
-        let moments = SecondMoments::new(None, &[0.0; 16], vec![0.0; 16], 4, &mut || Ok(())).unwrap();
+        let moments = SecondMoments::new(None, &[0.0; 16], vec![0.0; 16], 4, Interrupt::NEVER).unwrap();
         for kind in TransformKind::ALL {
-            assert!(round_trip(&moments.fit(kind, 4, &mut || Ok(())).unwrap(), 4) < 1e-6);
+            assert!(round_trip(&moments.fit(kind, 4, Interrupt::NEVER).unwrap(), 4) < 1e-6);
         }
     }
 

@@ -4,8 +4,10 @@
 //! subquantizer with its four rows of `B` are computed once, and a row costs one addition per subquantizer and dimension
 //! instead of four multiplications.
 
+use crate::error::Result;
 use crate::kernels::fastscan::KSUB;
 use crate::linalg::gemm::gemm_nn_acc;
+use crate::parallel::Interrupt;
 use crate::quantizer::pq::DSUB;
 use crate::simd::multiversion;
 
@@ -18,6 +20,9 @@ const GROUPS: usize = 8;
 /// Rows of a block: 12 KiB of [`WIDTH`] dimensions. They are copied, because rows at a power-of-two distance would compete for
 /// the same cache lines.
 const ROWS: usize = 96;
+
+/// Rows between two checks of the interrupt.
+const STEP_ROWS: usize = 10 * ROWS;
 
 type Strip = [f32; WIDTH];
 
@@ -51,27 +56,36 @@ impl CodewordTable {
 
     /// Subtract the reconstruction of codes of shape (m, n), values 0 to 15, from `rows`, shape (n, dim).
     ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    ///
     /// # Panics
     /// If the shapes do not agree.
-    pub(crate) fn subtract(&self, codes: &[u8], rows: &mut [f32]) {
+    pub(crate) fn subtract(&self, codes: &[u8], rows: &mut [f32], interrupt: Interrupt<'_>) -> Result<()> {
         let n = rows.len() / self.dim;
         assert!(rows.len() == n * self.dim && codes.len() == n * self.m, "shapes do not agree");
-        subtract_widest(self, codes, n, rows);
+        for (step, rows) in rows.chunks_mut(STEP_ROWS * self.dim).enumerate() {
+            interrupt.check()?;
+            subtract_widest(self, codes, n, step * STEP_ROWS, rows);
+        }
+        Ok(())
     }
 }
 
 multiversion! {
-    fn subtract_widest(table: &CodewordTable, codes: &[u8], n: usize, rows: &mut [f32]) = subtract_portable
+    /// Subtract from `rows`, the first of which has number `first` among the `n` rows of `codes`.
+    fn subtract_widest(table: &CodewordTable, codes: &[u8], n: usize, first: usize, rows: &mut [f32]) = subtract_portable
 }
 
 #[inline(always)]
-fn subtract_portable(table: &CodewordTable, codes: &[u8], n: usize, rows: &mut [f32]) {
+fn subtract_portable(table: &CodewordTable, codes: &[u8], n: usize, first: usize, rows: &mut [f32]) {
     let (dim, m) = (table.dim, table.m);
     let mut block_codes = vec![[0; ROWS]; m];
     let mut values = [[0.0; WIDTH]; ROWS];
     for (block, rows) in rows.chunks_mut(ROWS * dim).enumerate() {
         for (block_codes, codes) in block_codes.iter_mut().zip(codes.chunks_exact(n)) {
-            let codes = &codes[block * ROWS..n.min((block + 1) * ROWS)];
+            let start = first + block * ROWS;
+            let codes = &codes[start..n.min(start + ROWS)];
             block_codes[..codes.len()].copy_from_slice(codes);
         }
         for (strip, codewords) in table.codewords.chunks_exact(m).enumerate() {
@@ -137,7 +151,7 @@ mod tests {
             if n > 0 {
                 subtract_product(&pq::decode(&codes, n, &codebooks), &b, dim, &mut expected);
             }
-            CodewordTable::new(&codebooks, &b, dim).subtract(&codes, &mut rows);
+            CodewordTable::new(&codebooks, &b, dim).subtract(&codes, &mut rows, Interrupt::NEVER).unwrap();
             prop_assert_eq!(rows, expected);
         }
     }

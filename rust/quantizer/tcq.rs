@@ -11,8 +11,10 @@
 //! values at a time. The source is the residual in the projected space, `A r`, where the query covariance is close to
 //! isotropic, after a randomized Hadamard transform ([`crate::quantizer::hadamard`]), which makes it close to normal.
 
+use crate::error::Result;
 use crate::kernels::stride;
 use crate::matrix::MAX_DIM;
+use crate::parallel::Interrupt;
 use crate::quantizer::hadamard::{rotate, unrotate};
 use crate::quantizer::sq8::QuantizedQuery;
 use crate::simd::multiversion;
@@ -79,15 +81,26 @@ impl Tcq {
     ///
     /// Values beyond the [`stride`] of `dim` are ignored.
     ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    ///
     /// # Panics
     /// If the shapes do not agree.
-    pub fn encode(&self, columns: &[f32], dim: usize, rows: &mut [u8], scales: &mut [f32]) {
+    pub fn encode(
+        &self,
+        columns: &[f32],
+        dim: usize,
+        rows: &mut [u8],
+        scales: &mut [f32],
+        interrupt: Interrupt<'_>,
+    ) -> Result<()> {
         let (n, bytes) = (scales.len(), self.row_bytes(dim));
         assert_eq!(rows.len(), n * bytes, "rows are not one of {bytes} bytes per scale");
         assert!(n == 0 || columns.len().is_multiple_of(n), "columns are not one value per scale");
         let mut viterbi = Viterbi::new(stride(dim));
         let groups = rows.chunks_mut(LANES * bytes).zip(scales.chunks_mut(LANES)).enumerate();
         for (group, (rows, scales)) in groups {
+            interrupt.check()?;
             viterbi.load(columns, n, group * LANES..group * LANES + scales.len());
             rotate(&mut viterbi.values);
             let rms = viterbi.normalise(self.unit);
@@ -96,6 +109,7 @@ impl Tcq {
                 *scale = rms[lane] / self.unit * viterbi.traceback(self, lane, row);
             }
         }
+        Ok(())
     }
 
     /// Decode the levels of a row into as many complete words of `values` as it has.
@@ -338,131 +352,4 @@ mod avx2 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::linalg::rng::Rng;
-
-    fn normal(count: usize) -> Vec<f32> {
-        let mut rng = Rng::new(9, 0);
-        (0..count).map(|_| rng.normal()).collect()
-    }
-
-    /// Decode and unrotate rows to columns.
-    fn decoded(tcq: &Tcq, rows: &[u8], scales: &[f32], dim: usize) -> Vec<f32> {
-        let n = scales.len();
-        let mut columns = vec![0.0; stride(dim) * n];
-        for (index, (row, &scale)) in rows.chunks_exact(tcq.row_bytes(dim)).zip(scales).enumerate() {
-            let (mut levels, mut values) = ([0; MAX_DIM], vec![0.0; stride(dim)]);
-            tcq.decode(row, &mut levels);
-            accumulate_unrotated(&levels[..stride(dim)], scale, &mut values);
-            values.iter().enumerate().for_each(|(i, &value)| columns[i * n + index] = value);
-        }
-        columns
-    }
-
-    fn encoded(tcq: &Tcq, columns: &[f32], dim: usize, n: usize) -> (Vec<u8>, Vec<f32>) {
-        let (mut rows, mut scales) = (vec![7; n * tcq.row_bytes(dim)], vec![7.0; n]);
-        tcq.encode(columns, dim, &mut rows, &mut scales);
-        (rows, scales)
-    }
-
-    #[test]
-    fn the_distortion_of_normal_values_is_that_of_the_paper() {
-        for (tcq, decibels) in [(&TCQ2, 10.6), (&TCQ3, 16.1)] {
-            let (dim, n) = (512, 100);
-            let columns = normal(dim * n);
-            let (rows, scales) = encoded(tcq, &columns, dim, n);
-            let decoded = decoded(tcq, &rows, &scales, dim);
-            let energy: f32 = columns.iter().map(|value| value * value).sum();
-            let error: f32 = columns.iter().zip(decoded).map(|(a, b)| (a - b) * (a - b)).sum();
-            assert!(10.0 * (energy / error).log10() > decibels, "{}", 10.0 * (energy / error).log10());
-        }
-    }
-
-    #[test]
-    fn a_single_large_value_has_a_small_error() {
-        for dim in [48, 512, 768] {
-            let columns: Vec<f32> = (0..dim).map(|i| if i == 5 { 9.0 } else { 0.0 }).collect();
-            let (rows, scales) = encoded(&TCQ3, &columns, dim, 1);
-            let decoded = decoded(&TCQ3, &rows, &scales, dim);
-            let error: f32 = columns.iter().zip(decoded).map(|(a, b)| (a - b) * (a - b)).sum();
-            assert!(error < 0.08 * 81.0, "{dim}: {error}");
-        }
-    }
-
-    #[test]
-    fn rows_without_a_normal_mean_square_are_zeros() {
-        for value in [0.0, 1e-30, f32::MAX, -f32::MAX] {
-            let (rows, scales) = encoded(&TCQ2, &[value; 16], 16, 1);
-            assert_eq!((rows.len(), scales), (16, vec![0.0]));
-        }
-        assert_eq!(encoded(&TCQ2, &[], 16, 0), (vec![], vec![]));
-    }
-
-    #[test]
-    fn a_query_whose_rotation_overflows_has_no_refine_score() {
-        let mut query = QuantizedQuery::default();
-        prepare_query(&[f32::MAX; 16], 16, &mut query);
-        assert_eq!(query, QuantizedQuery::new(&[0.0; 16]));
-    }
-
-    proptest! {
-        #[test]
-        fn every_kernel_decodes_the_same_levels(row in prop::collection::vec(any::<u8>(), 48)) {
-            for tcq in [&TCQ2, &TCQ3] {
-                let (mut fast, mut scalar) = ([0; 192], [0; 192]);
-                tcq.decode(&row, &mut fast);
-                tcq.decode_scalar(&row, &mut scalar);
-                prop_assert_eq!(fast, scalar);
-            }
-        }
-
-        #[test]
-        fn every_kernel_finds_the_same_path(values in prop::collection::vec(-9_f32..9.0, 48 * LANES)) {
-            for tcq in [&TCQ2, &TCQ3] {
-                let (mut fast, mut scalar) = (Viterbi::new(48), Viterbi::new(48));
-                for viterbi in [&mut fast, &mut scalar] {
-                    viterbi.load(&values, LANES, 0..LANES);
-                    viterbi.normalise(tcq.unit);
-                }
-                fast.forward(tcq);
-                scalar.forward_scalar(tcq);
-                prop_assert_eq!((fast.backpointers, fast.nearest, fast.costs), (scalar.backpointers, scalar.nearest, scalar.costs));
-            }
-        }
-
-        /// Decoding value by value, as the code is defined, gives the same levels, and no other path has a smaller error.
-        #[test]
-        fn levels_follow_the_code_and_the_path_is_optimal(values in prop::collection::vec(-2_f32..2.0, 16)) {
-            let (rows, _) = encoded(&TCQ2, &values, 16, 1);
-            let input_bits = u16::from_le_bytes([rows[0], rows[1]]);
-            let others = u16::from_le_bytes([rows[8], rows[9]]);
-            let levels_of = |input_bits: u16, others: u16| -> Vec<f32> {
-                let mut window = 0;
-                let level = |i: u32| {
-                    window = (window << 1 | usize::from(input_bits >> i & 1)) & 15;
-                    f32::from(TCQ2.levels[LABELS * usize::from(others >> i & 1) + label(window)])
-                };
-                (0..16).map(level).collect()
-            };
-            let mut levels = [0; WORD];
-            TCQ2.decode(&rows, &mut levels);
-            let expected = levels_of(input_bits, others);
-            prop_assert!(expected.iter().zip(levels).all(|(&a, b)| a == f32::from(b)));
-            let mut viterbi = Viterbi::new(16);
-            viterbi.load(&values, 1, 0..1);
-            rotate(&mut viterbi.values);
-            viterbi.normalise(TCQ2.unit);
-            let cost = |levels: &[f32]| -> f32 {
-                levels.iter().zip(&viterbi.values).map(|(level, value)| (level - value[0]) * (level - value[0])).sum()
-            };
-            let found = cost(&expected);
-            for other in (0..=u16::MAX).step_by(7) {
-                prop_assert!(found <= 1.0001 * cost(&levels_of(other, others)));
-                prop_assert!(found <= 1.0001 * cost(&levels_of(input_bits, other)));
-            }
-        }
-    }
-}
+mod tests;

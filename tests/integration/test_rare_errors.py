@@ -121,7 +121,7 @@ def test_a_picture_without_a_preview_is_not_found(tmp_path, monkeypatch):
     monkeypatch.setattr(FakeLibrary, "__getitem__", lambda _, item: without)
     reply = ask(create_app(library), "/api/preview/1")
     assert reply.status == 404
-    assert "without a preview" in reply.json()["detail"]
+    assert reply.json()["expected"] == "a preview of picture 1"
 
 
 def test_a_folder_with_only_a_broken_table_is_opened_as_files(tmp_path):

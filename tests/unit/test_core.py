@@ -462,6 +462,42 @@ def test_ctrl_c_stops_a_long_call_within_a_second(tmp_path: Path, kind: str, cal
     assert until_stopped < 1.0, "the call went on after its handler had raised"
 
 
+STOP_A_BUILD = """
+    import signal, sys, time
+    import numpy as np
+    from snapseek import _core
+
+    path, stage = sys.argv[1:]
+    vectors = np.random.default_rng(0).standard_normal((12_000, 2048), np.float32)
+    sent = 0.0
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    def send(name, share):
+        global sent
+        if name == stage and not sent:
+            sent = time.monotonic() + 0.02
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+
+    signal.signal(signal.SIGALRM, interrupt)
+    try:
+        _core.build_ivf(path, vectors, nlist=100, refine="tcq2", threads=2, progress=send)
+    except KeyboardInterrupt:
+        print(time.monotonic() - sent)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a timer signal")
+@pytest.mark.parametrize("stage", ["lists", "assign", "codes"])
+def test_ctrl_c_ends_a_build_within_a_second(tmp_path: Path, stage: str) -> None:
+    """Pieces of work of 2048 dimensions take seconds, so workers must check inside them."""
+    command = [sys.executable, "-c", textwrap.dedent(STOP_A_BUILD), str(tmp_path / "a.snap"), stage]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    assert float(done.stdout) < 1.0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_kernel_and_the_version_are_named(shard: FlatIndex) -> None:
     assert shard.kernel in {"avx2", "neon", "scalar"}
     manifest = (FORMAT_PAGE.parent.parent / "Cargo.toml").read_text(encoding="utf-8")

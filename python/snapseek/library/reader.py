@@ -1,6 +1,5 @@
 """Reading a library: search, browse, single pictures, export."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import BinaryIO, Self, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import SnapseekError
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import export
@@ -36,7 +36,7 @@ class LibraryReader:
 
     def __init__(self, path: Path, encoder: Encoder | None = None) -> None:
         """Use `Library.open`."""
-        path = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links; the user's name stays)
+        path = absolute_path(path)
         self._path = path
         self._snapshots = SnapshotCache(path)
         self.encoders = EncoderPool(path, encoder)

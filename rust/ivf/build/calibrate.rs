@@ -18,7 +18,7 @@ use crate::storage::section_writer::SectionWriter;
 use crate::topk::reservoir::Hit;
 
 /// Points of the calibration table.
-pub const POINTS: usize = 16;
+pub(crate) const POINTS: usize = 16;
 
 /// Recalls that the table has a point for, as far as they can be reached.
 const TARGETS: [f32; POINTS] =
@@ -89,14 +89,13 @@ pub(crate) fn measure(
     truth: &[Vec<u32>],
     order: &[u32],
     workers: &mut ScopedWorkers<'_>,
-) -> Result<Vec<CalibrationPoint>> {
+) -> Result<()> {
     let index = IvfIndex::open(writer.temporary_path(), LoadMode::Map)?;
     let mut calibrator = Calibrator { index, layout, split, truth, order, measured: HashMap::new() };
     let path = if split.is_empty() { Vec::new() } else { calibrator.greedy_path(workers)? };
     let calibration = table(&path);
     let words: Vec<u32> = calibration.iter().flat_map(|point| point.encode()).collect();
-    writer.rewrite_section(Tag::CALIBRATION, bytemuck::cast_slice(&words))?;
-    Ok(calibration)
+    writer.rewrite_section(Tag::CALIBRATION, bytemuck::cast_slice(&words))
 }
 
 struct Calibrator<'a> {
@@ -150,8 +149,10 @@ impl Calibrator<'_> {
     fn recalls(&self, points: &[OperatingPoint], workers: &mut ScopedWorkers<'_>) -> Result<Vec<f32>> {
         let shortlists: Vec<usize> = points.iter().map(|point| point.shortlist as usize).collect();
         let params = (NEIGHBOURS, points[0].nprobe as usize);
+        let interrupt = workers.interrupt();
         let search = |queries: &[f32]| {
             let find = |query| {
+                interrupt.check()?;
                 let depths = self.index.hits_by_depth(query, params, &shortlists)?;
                 self.index.release();
                 let rows = |hits: Vec<Hit>| hits.iter().map(|hit| self.order[hit.row as usize]).collect();

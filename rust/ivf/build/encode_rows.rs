@@ -10,7 +10,7 @@ use crate::ivf::build::two_level_kmeans::BATCH_ROWS;
 use crate::ivf::layout::{IvfLayout, TrainedParams};
 use crate::kernels::fastscan::blocks::BLOCK_ROWS;
 use crate::linalg::gemm::gemm_nt;
-use crate::parallel::ScopedWorkers;
+use crate::parallel::{Interrupt, ScopedWorkers};
 use crate::quantizer::f16::encode_f16;
 use crate::quantizer::ldlq::LdlqEncoder;
 use crate::quantizer::pq::DSUB;
@@ -21,6 +21,9 @@ use crate::storage::section_writer::SectionWriter;
 
 /// Batches that are encoded before they are written: bounds the memory for encoded rows.
 const BATCHES_PER_WRITE: usize = 16;
+
+/// Axes that residuals are projected on between two checks of the interrupt.
+const STEP_AXES: usize = 64;
 
 // So that every batch begins a block.
 const _: () = assert!(BATCH_ROWS.is_multiple_of(BLOCK_ROWS));
@@ -55,11 +58,12 @@ impl RowEncoder<'_> {
         self.write_trained(&mut writer)?;
         let count = self.layout.rows;
         let share = |row: usize| row as f64 / count as f64;
+        let interrupt = workers.interrupt();
         for start in (0..count).step_by(BATCHES_PER_WRITE * BATCH_ROWS) {
             let end = count.min(start + BATCHES_PER_WRITE * BATCH_ROWS);
             workers.begin_stage("write", (share(start), share(end)));
             let batches = (start..end).step_by(BATCH_ROWS).map(|start| start..end.min(start + BATCH_ROWS));
-            for encoded in workers.run(batches, |rows| self.encode(rows))? {
+            for encoded in workers.run(batches, |rows| self.encode(rows, interrupt))? {
                 writer.append(Tag::BLOCKS, &encoded.blocks)?;
                 writer.append(Tag::IDS, bytemuck::cast_slice(&encoded.ids))?;
                 writer.append(Tag::REFINE, &encoded.refine_codes)?;
@@ -93,26 +97,33 @@ impl RowEncoder<'_> {
     }
 
     /// Encode one batch of rows in list order.
-    fn encode(&self, rows: Range<usize>) -> Result<EncodedRows> {
+    fn encode(&self, rows: Range<usize>, interrupt: Interrupt<'_>) -> Result<EncodedRows> {
         let numbers = &self.assignment.rows[rows];
         let residuals = self.assigned.residuals(numbers)?;
-        let (codes, _) = encode(&self.trained.a, &self.trained.codebooks, &residuals, self.layout.dim)?;
+        let (codes, _) =
+            encode(&self.trained.a, &self.trained.codebooks, &residuals, self.layout.dim, interrupt)?;
         let id = |&row: &u32| self.ids.map_or(i64::from(row), |ids| ids[row as usize]);
         let ids = numbers.iter().map(id).collect();
         let mut encoded = EncodedRows { blocks: codes.pack(self.layout.m), ids, ..EncodedRows::default() };
-        self.encode_refine(residuals, &codes.codes, &mut encoded);
+        self.encode_refine(residuals, &codes.codes, &mut encoded, interrupt)?;
         Ok(encoded)
     }
 
     /// Encode the second-level residual: the residuals, shape (n, dim), less the reconstruction of their PQ `codes`, shape
     /// (m, n).
-    fn encode_refine(&self, mut residuals: Vec<f32>, codes: &[u8], encoded: &mut EncodedRows) {
+    fn encode_refine(
+        &self,
+        mut residuals: Vec<f32>,
+        codes: &[u8],
+        encoded: &mut EncodedRows,
+        interrupt: Interrupt<'_>,
+    ) -> Result<()> {
         let IvfLayout { refine, dim, .. } = self.layout;
         if !refine.has_scales() {
-            return;
+            return Ok(());
         }
         let n = residuals.len() / dim;
-        self.codeword_table.subtract(codes, &mut residuals);
+        self.codeword_table.subtract(codes, &mut residuals, interrupt)?;
         let (mut refine_codes, mut scales) = (vec![0; n * refine.row_bytes(dim)], vec![0.0; n]);
         if refine == RefineCodec::Float16 {
             let encoded_rows = refine_codes.chunks_exact_mut(refine.row_bytes(dim));
@@ -120,11 +131,16 @@ impl RowEncoder<'_> {
             rows.for_each(|((row, encoded_row), scale)| *scale = encode_f16(row, encoded_row));
         } else if let Some(tcq) = refine.tcq() {
             let mut columns = vec![0.0; n * self.layout.m * DSUB];
-            gemm_nt(&self.trained.a, &residuals, dim, &mut columns);
-            tcq.encode(&columns, dim, &mut refine_codes, &mut scales);
+            let axes = self.trained.a.chunks(STEP_AXES * dim).zip(columns.chunks_mut((STEP_AXES * n).max(1)));
+            for (axes, columns) in axes {
+                interrupt.check()?;
+                gemm_nt(axes, &residuals, dim, columns);
+            }
+            tcq.encode(&columns, dim, &mut refine_codes, &mut scales, interrupt)?;
         } else {
-            self.ldlq.encode(refine, &residuals, &mut refine_codes, &mut scales);
+            self.ldlq.encode(refine, &residuals, &mut refine_codes, &mut scales, interrupt)?;
         }
         (encoded.refine_codes, encoded.scales) = (refine_codes, scales);
+        Ok(())
     }
 }

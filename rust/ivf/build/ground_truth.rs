@@ -7,13 +7,18 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use crate::error::Result;
 use crate::ivf::build::held_out::{NEIGHBOURS, QuerySplit, TopKPerQuery};
 use crate::kernels::gemm_i8::{GemmI8, Int8Matrix, PackedB};
 use crate::linalg::gemm::dot;
+use crate::parallel::Interrupt;
 
 /// Bound on the float32 rounding error of an inner product, relative to the product of the lengths: 16 interleaved sums of at
 /// most 4096 values round at most 272 times, each by 6e-8.
 const FLOAT_ERROR: f32 = 1e-4;
+
+/// Rows between two checks of the interrupt.
+const STEP_ROWS: usize = 1024;
 
 /// Queries whose bounds are compared at once.
 const CHUNK: usize = 16;
@@ -70,10 +75,19 @@ impl<'a> PrunedScan<'a> {
     /// Return for each held-out query the best of those rows that can be among the ten best of all rows.
     ///
     /// The rows are numbered `numbers`, their values are `rows` and their centred codes `encoded`.
-    pub(crate) fn best(&self, rows: &[f32], encoded: &Int8Matrix, numbers: Range<u32>) -> TopKPerQuery {
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    pub(crate) fn best(
+        &self,
+        rows: &[f32],
+        encoded: &Int8Matrix,
+        numbers: Range<u32>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<TopKPerQuery> {
         let mut best = TopKPerQuery::new(self.split.len(), NEIGHBOURS);
         let dim = self.split.dim();
-        self.gemm.products(encoded, 0..encoded.len(), &self.queries, |row, products| {
+        let mut push = |row: usize, products: &[i32]| {
             let row_bound = self.row_bound(encoded, row);
             let chunks = products.chunks(CHUNK).zip(self.bounds.chunks(CHUNK));
             for (chunk, (products, bounds)) in chunks.enumerate() {
@@ -89,8 +103,13 @@ impl<'a> PrunedScan<'a> {
                     best.push_one(query, numbers.start + row as u32, dot(values, &rows[row * dim..][..dim]));
                 }
             }
-        });
-        best
+        };
+        for start in (0..encoded.len()).step_by(STEP_ROWS) {
+            interrupt.check()?;
+            let range = start..encoded.len().min(start + STEP_ROWS);
+            self.gemm.products(encoded, range, &self.queries, &mut push);
+        }
+        Ok(best)
     }
 
     fn row_bound(&self, encoded: &Int8Matrix, row: usize) -> RowBound {
@@ -146,9 +165,10 @@ mod tests {
             let values: Vec<f32> = (0..150 * dim).map(|i| offset + deviation(i) * rng.normal()).collect();
             let split = split_of(&values, dim, seed);
             let mean = vec![offset; dim];
-            let seeds = split.best(&values[..40 * dim], 0..40);
+            let seeds = split.best(&values[..40 * dim], 0..40, Interrupt::NEVER).unwrap();
             let pruned_scan = PrunedScan::new(&split, &mean, &seeds);
-            let found = pruned_scan.best(&values, &Int8Matrix::centered(&mean, &values), 0..150);
+            let encoded = Int8Matrix::centered(&mean, &values);
+            let found = pruned_scan.best(&values, &encoded, 0..150, Interrupt::NEVER).unwrap();
             let found = TopKPerQuery::merged_rows(vec![found], split.len(), NEIGHBOURS);
             let mut exact = TopKPerQuery::new(split.len(), NEIGHBOURS);
             for (query, query_values) in split.held_out.chunks_exact(dim).enumerate() {
@@ -165,7 +185,8 @@ mod tests {
         let mut rng = Rng::new(2, 0);
         let values: Vec<f32> = (0..4000 * 32).map(|_| rng.normal()).collect();
         let split = split_of(&values, 32, 0);
-        let pruned_scan = PrunedScan::new(&split, &[0.0; 32], &split.best(&values, 0..4000));
+        let seeds = split.best(&values, 0..4000, Interrupt::NEVER).unwrap();
+        let pruned_scan = PrunedScan::new(&split, &[0.0; 32], &seeds);
         let encoded = Int8Matrix::new(&values, 32);
         let mut scored = 0;
         pruned_scan.gemm.products(&encoded, 0..encoded.len(), &pruned_scan.queries, |row, products| {

@@ -6,13 +6,14 @@ use crate::error::Result;
 use crate::linalg::gemm::{dot, gemm_nt};
 use crate::linalg::rng::Rng;
 use crate::matrix::RowsView;
+use crate::parallel::Interrupt;
 use crate::topk::reservoir::{Hit, TopK};
 
 /// Neighbours of a query that recall counts.
-pub const NEIGHBOURS: usize = 10;
+pub(crate) const NEIGHBOURS: usize = 10;
 
 /// Largest number of held-out queries: with 10 neighbours each, the standard error of a recall of 0.95 is about 0.003.
-pub const MAX_HELD_OUT: usize = 1024;
+pub(crate) const MAX_HELD_OUT: usize = 1024;
 
 /// Standard errors from the mean to its one-sided lower bound of 99 % confidence, by the normal distribution (Cochran,
 /// Sampling Techniques, 1977, chapter 2).
@@ -32,11 +33,11 @@ const CHUNK: usize = 64;
 
 /// Sample queries, split into a training set and a held-out set.
 #[derive(Debug)]
-pub struct QuerySplit {
+pub(crate) struct QuerySplit {
     /// Shape (count, dim).
-    pub held_out: Vec<f32>,
+    pub(crate) held_out: Vec<f32>,
     /// Shape (n, dim); empty if the caller gave no queries.
-    pub train: Vec<f32>,
+    pub(crate) train: Vec<f32>,
     dim: usize,
 }
 
@@ -45,7 +46,7 @@ impl QuerySplit {
     ///
     /// # Errors
     /// [`crate::Error::NotFinite`] for a bad query or row.
-    pub fn new(rows: &RowsView<'_>, queries: Option<&RowsView<'_>>, seed: u64) -> Result<Self> {
+    pub(crate) fn new(rows: &RowsView<'_>, queries: Option<&RowsView<'_>>, seed: u64) -> Result<Self> {
         let mut rng = Rng::new(seed, 3);
         match queries.filter(|queries| queries.len() > 1) {
             Some(queries) => Self::split(queries, &mut rng),
@@ -74,48 +75,57 @@ impl QuerySplit {
     }
 
     /// Dimension of a query.
-    pub fn dim(&self) -> usize {
+    pub(crate) fn dim(&self) -> usize {
         self.dim
     }
 
     /// Number of held-out queries.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.held_out.len() / self.dim
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.held_out.is_empty()
     }
 
     /// Return the best of the rows numbered `numbers`, whose values are `rows`, for each held-out query.
-    pub fn best(&self, rows: &[f32], numbers: Range<u32>) -> TopKPerQuery {
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    pub(crate) fn best(
+        &self,
+        rows: &[f32],
+        numbers: Range<u32>,
+        interrupt: Interrupt<'_>,
+    ) -> Result<TopKPerQuery> {
         let mut best = TopKPerQuery::new(self.len(), NEIGHBOURS);
         let mut scores = vec![0.0; self.len() * TILE.min(rows.len() / self.dim)];
         for (first, rows) in numbers.step_by(TILE).zip(rows.chunks(TILE * self.dim)) {
+            interrupt.check()?;
             let n = rows.len() / self.dim;
             let scores = &mut scores[..self.len() * n];
             gemm_nt(&self.held_out, rows, self.dim, scores);
             best.push(scores, n, first..first + n as u32);
         }
-        best
+        Ok(best)
     }
 }
 
 /// The best k rows of each query.
 #[derive(Debug)]
-pub struct TopKPerQuery {
+pub(crate) struct TopKPerQuery {
     queries: Vec<TopK>,
 }
 
 impl TopKPerQuery {
     /// Collect the best `k` rows for each of `queries` queries.
-    pub fn new(queries: usize, k: usize) -> Self {
+    pub(crate) fn new(queries: usize, k: usize) -> Self {
         Self { queries: (0..queries).map(|_| TopK::new(k)).collect() }
     }
 
     /// Push rows numbered `numbers`; `scores` has shape (queries, n).
-    pub fn push(&mut self, scores: &[f32], n: usize, numbers: Range<u32>) {
+    pub(crate) fn push(&mut self, scores: &[f32], n: usize, numbers: Range<u32>) {
         for (top, scores) in self.queries.iter_mut().zip(scores.chunks_exact(n.max(1))) {
             for (first, scores) in numbers.clone().step_by(CHUNK).zip(scores.chunks(CHUNK)) {
                 let max = scores
@@ -130,19 +140,19 @@ impl TopKPerQuery {
     }
 
     /// Push a row to one query.
-    pub fn push_one(&mut self, query: usize, row: u32, score: f32) {
+    pub(crate) fn push_one(&mut self, query: usize, row: u32, score: f32) {
         self.queries[query].push(row, score + 0.0);
     }
 
     /// Return the k-th best score of each query: a lower bound of the k-th best score among more rows. -∞ where there are
     /// fewer than k rows.
-    pub fn kth_scores(&self, k: usize) -> Vec<f32> {
+    pub(crate) fn kth_scores(&self, k: usize) -> Vec<f32> {
         let kth = |top: &TopK| top.clone().into_hits().get(k - 1).map_or(f32::NEG_INFINITY, |hit| hit.score);
         self.queries.iter().map(kth).collect()
     }
 
     /// Merge the best rows of all parts.
-    pub fn merge(parts: Vec<Self>, queries: usize, k: usize) -> Self {
+    pub(crate) fn merge(parts: Vec<Self>, queries: usize, k: usize) -> Self {
         let mut all = Self::new(queries, k);
         for part in parts {
             for (top, other) in all.queries.iter_mut().zip(part.queries) {
@@ -153,7 +163,7 @@ impl TopKPerQuery {
     }
 
     /// Merge the best rows of all parts and return their numbers, best first, for each query.
-    pub fn merged_rows(parts: Vec<Self>, queries: usize, k: usize) -> Vec<Vec<u32>> {
+    pub(crate) fn merged_rows(parts: Vec<Self>, queries: usize, k: usize) -> Vec<Vec<u32>> {
         let all = Self::merge(parts, queries, k);
         let rows = |top: TopK| top.into_hits().into_iter().map(|hit| hit.row).collect();
         all.queries.into_iter().map(rows).collect()
@@ -161,7 +171,7 @@ impl TopKPerQuery {
 }
 
 /// Return the share of the true neighbours that were found, over all queries; 1 if there are none.
-pub fn recall(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f32 {
+pub(crate) fn recall(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f32 {
     let total: usize = truth.iter().map(Vec::len).sum();
     let hit = |(truth, found): (&Vec<u32>, &Vec<u32>)| truth.iter().filter(|row| found.contains(row)).count();
     let hits: usize = truth.iter().zip(found).map(hit).sum();
@@ -172,7 +182,7 @@ pub fn recall(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f32 {
 ///
 /// The held-out queries are a sample, and users ask other queries: the bound is the mean less `STANDARD_ERRORS` standard
 /// errors. The mean itself for fewer than two queries.
-pub fn recall_lower_bound(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f32 {
+pub(crate) fn recall_lower_bound(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f32 {
     let n = truth.len() as f64;
     let mean = f64::from(recall(truth, found));
     if truth.len() < 2 {
@@ -218,8 +228,14 @@ mod tests {
     fn merged_parts_equal_the_whole() {
         let all = values(50);
         let split = QuerySplit::new(&RowsView::new(Values::F32(&all), 4).unwrap(), None, 1).unwrap();
-        let whole = TopKPerQuery::merged_rows(vec![split.best(&all, 0..50)], split.len(), NEIGHBOURS);
-        let parts = vec![split.best(&all[120..], 30..50), split.best(&all[..120], 0..30)];
+        let whole = TopKPerQuery::merged_rows(
+            vec![split.best(&all, 0..50, Interrupt::NEVER).unwrap()],
+            split.len(),
+            NEIGHBOURS,
+        );
+        let parts = [(&all[120..], 30..50), (&all[..120], 0..30)];
+        let best = |(rows, numbers)| split.best(rows, numbers, Interrupt::NEVER).unwrap();
+        let parts = parts.map(best).into();
         assert_eq!(whole, TopKPerQuery::merged_rows(parts, split.len(), NEIGHBOURS));
         assert_eq!(recall(&whole, &whole), 1.0);
         assert_eq!(recall(&[vec![1, 2]], &[vec![2, 3]]), 0.5);

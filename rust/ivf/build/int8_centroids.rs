@@ -3,13 +3,18 @@
 //! Rows and centroids are centred first, which changes no distance, and keeps the error of a product to about a thousandth of
 //! the lengths. Integer products are the same on every CPU.
 
+use crate::error::Result;
 use crate::ivf::build::argmax::argmax;
 use crate::kernels::gemm_i8::{GemmI8, Int8Matrix, PackedB};
 use crate::linalg::gemm::dot;
+use crate::parallel::Interrupt;
+
+/// Rows between two checks of the interrupt.
+const STEP_ROWS: usize = 1024;
 
 /// Centroids in int8 codes.
 #[derive(Debug)]
-pub struct Int8Centroids {
+pub(crate) struct Int8Centroids {
     gemm: GemmI8,
     packed: PackedB,
     scales: Vec<f32>,
@@ -19,7 +24,7 @@ pub struct Int8Centroids {
 
 impl Int8Centroids {
     /// Encode centroids of shape (k, dim), less `mean`, shape (dim,).
-    pub fn new(centroids: &[f32], mean: &[f32]) -> Self {
+    pub(crate) fn new(centroids: &[f32], mean: &[f32]) -> Self {
         let encoded = Int8Matrix::centered(mean, centroids);
         let half_norm = |centroid: &[f32]| {
             let centered: Vec<f32> = centroid.iter().zip(mean).map(|(value, mean)| value - mean).collect();
@@ -34,18 +39,13 @@ impl Int8Centroids {
     }
 
     /// Number of centroids.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.half_norms.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.half_norms.is_empty()
     }
 
     /// Call `found` with the number of each `selected` row and its scores `x·c - |c|²/2`, shape (k,). The rows are centred
     /// with the same mean.
-    pub fn score(
+    pub(crate) fn score(
         &self,
         rows: &Int8Matrix,
         selected: impl Iterator<Item = usize>,
@@ -65,10 +65,17 @@ impl Int8Centroids {
     }
 
     /// Return the nearest centroid of each row; ties go to the first.
-    pub fn nearest(&self, rows: &Int8Matrix) -> Vec<u32> {
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    pub(crate) fn nearest(&self, rows: &Int8Matrix, interrupt: Interrupt<'_>) -> Result<Vec<u32>> {
         let mut nearest = vec![0; rows.len()];
-        self.score(rows, 0..rows.len(), |row, scores| nearest[row] = argmax(scores).0 as u32);
-        nearest
+        for start in (0..rows.len()).step_by(STEP_ROWS) {
+            interrupt.check()?;
+            let range = start..rows.len().min(start + STEP_ROWS);
+            self.score(rows, range, |row, scores| nearest[row] = argmax(scores).0 as u32);
+        }
+        Ok(nearest)
     }
 }
 
@@ -89,7 +96,7 @@ mod tests {
                 (Just(dim), rows(30), rows(40))
             })
         ) {
-            let found = Int8Centroids::new(&centroids, &vec![0.0; dim]).nearest(&Int8Matrix::new(&values, dim));
+            let found = Int8Centroids::new(&centroids, &vec![0.0; dim]).nearest(&Int8Matrix::new(&values, dim), Interrupt::NEVER).unwrap();
             prop_assert_eq!(found, nearest(&values, &centroids, dim));
         }
     }
@@ -98,7 +105,9 @@ mod tests {
     fn centering_separates_centroids_far_from_the_origin() {
         // Without it, both centroids would have the same codes.
         let (mean, rows) = ([1e4, -1e4], [1e4 + 1.0, -1e4, 1e4, -1e4 + 1.0]);
-        let nearest = Int8Centroids::new(&rows, &mean).nearest(&Int8Matrix::centered(&mean, &rows));
+        let nearest = Int8Centroids::new(&rows, &mean)
+            .nearest(&Int8Matrix::centered(&mean, &rows), Interrupt::NEVER)
+            .unwrap();
         assert_eq!(nearest, [0, 1]);
     }
 }

@@ -1,13 +1,24 @@
 //! k-means by Lloyd's algorithm: assign every row to its nearest centroid, move every centroid to the mean of its rows, repeat.
 
+use crate::error::Result;
 use crate::ivf::build::int8_centroids::Int8Centroids;
 use crate::kernels::gemm_i8::Int8Matrix;
 use crate::linalg::rng::Rng;
+use crate::parallel::Interrupt;
 
 /// Return `k` centroids of `rows`, shape (n, dim), after some iterations that start from random rows.
 ///
 /// Rows are assigned by their int8 codes. With fewer rows than `k`, every row is a centroid.
-pub fn lloyd(rows: &[f32], dim: usize, k: usize, iterations: usize, rng: &mut Rng) -> Vec<f32> {
+///
+/// # Errors
+/// [`crate::Error::Stopped`].
+pub(crate) fn lloyd(
+    rows: &[f32],
+    dim: usize,
+    (k, iterations): (usize, usize),
+    rng: &mut Rng,
+    interrupt: Interrupt<'_>,
+) -> Result<Vec<f32>> {
     let n = rows.len() / dim;
     let seeds = rng.sample(n, k);
     let mut centroids = gather(rows, dim, &seeds);
@@ -15,14 +26,14 @@ pub fn lloyd(rows: &[f32], dim: usize, k: usize, iterations: usize, rng: &mut Rn
     mean_into(&mut mean, rows.chunks_exact(dim));
     let encoded = Int8Matrix::centered(&mean, rows);
     for _ in 0..iterations {
-        let lists = Int8Centroids::new(&centroids, &mean).nearest(&encoded);
+        let lists = Int8Centroids::new(&centroids, &mean).nearest(&encoded, interrupt)?;
         centroids = update_centroids(rows, dim, &lists, centroids, rng);
     }
-    centroids
+    Ok(centroids)
 }
 
 /// Copy the rows of these numbers.
-pub fn gather(rows: &[f32], dim: usize, numbers: &[u32]) -> Vec<f32> {
+pub(crate) fn gather(rows: &[f32], dim: usize, numbers: &[u32]) -> Vec<f32> {
     let mut out = Vec::with_capacity(numbers.len() * dim);
     numbers.iter().for_each(|&row| out.extend_from_slice(&rows[row as usize * dim..][..dim]));
     out
@@ -48,7 +59,7 @@ fn update_centroids(
 }
 
 /// Set `mean` to the mean of `rows`; leave it unchanged if there are none.
-pub fn mean_into<'a>(mean: &mut [f32], rows: impl ExactSizeIterator<Item = &'a [f32]>) {
+pub(crate) fn mean_into<'a>(mean: &mut [f32], rows: impl ExactSizeIterator<Item = &'a [f32]>) {
     let count = rows.len();
     if count == 0 {
         return;
@@ -60,16 +71,16 @@ pub fn mean_into<'a>(mean: &mut [f32], rows: impl ExactSizeIterator<Item = &'a [
 
 /// The rows of each list, in compressed sparse row (CSR) form.
 #[derive(Debug)]
-pub struct Assignment {
+pub(crate) struct Assignment {
     /// First index of each list in `rows`, and the end: shape (lists + 1,).
-    pub offsets: Vec<usize>,
+    pub(crate) offsets: Vec<usize>,
     /// Row numbers in list order, rising within a list.
-    pub rows: Vec<u32>,
+    pub(crate) rows: Vec<u32>,
 }
 
 impl Assignment {
     /// Sort rows by list; `lists` has one list number for each row.
-    pub fn new(lists: &[u32], count: usize) -> Self {
+    pub(crate) fn new(lists: &[u32], count: usize) -> Self {
         let mut offsets = vec![0; count + 1];
         lists.iter().for_each(|&list| offsets[list as usize + 1] += 1);
         (0..count).for_each(|list| offsets[list + 1] += offsets[list]);
@@ -83,17 +94,17 @@ impl Assignment {
     }
 
     /// Number of lists.
-    pub fn lists(&self) -> usize {
+    pub(crate) fn lists(&self) -> usize {
         self.offsets.len() - 1
     }
 
     /// The rows of a list, rising.
-    pub fn rows_of(&self, list: usize) -> &[u32] {
+    pub(crate) fn rows_of(&self, list: usize) -> &[u32] {
         &self.rows[self.offsets[list]..self.offsets[list + 1]]
     }
 
     /// Return for each empty list a random row of one of the largest lists, to reseed it with.
-    pub fn reseed_empty(&self, rng: &mut Rng) -> Vec<(usize, u32)> {
+    pub(crate) fn reseed_empty(&self, rng: &mut Rng) -> Vec<(usize, u32)> {
         let size = |list: usize| self.offsets[list + 1] - self.offsets[list];
         let (empty, mut filled): (Vec<usize>, Vec<usize>) =
             (0..self.lists()).partition(|&list| size(list) == 0);
@@ -122,6 +133,10 @@ pub(crate) mod tests {
         rows.chunks_exact(dim).map(nearest_of).collect()
     }
 
+    fn lloyd(rows: &[f32], dim: usize, k: usize, iterations: usize, seed: u64) -> Vec<f32> {
+        super::lloyd(rows, dim, (k, iterations), &mut Rng::new(seed, 0), Interrupt::NEVER).unwrap()
+    }
+
     fn blobs(count: usize, each: usize) -> Vec<f32> {
         let mut rng = Rng::new(3, 0);
         let row = |i: usize| [(i % count) as f32 * 10.0, (i % count % 3) as f32 * 7.0];
@@ -131,7 +146,7 @@ pub(crate) mod tests {
     #[test]
     fn separated_blobs_get_their_own_centroids() {
         let rows = blobs(6, 50);
-        let centroids = lloyd(&rows, 2, 12, 20, &mut Rng::new(1, 0));
+        let centroids = lloyd(&rows, 2, 12, 20, 1);
         for (row, &list) in nearest(&rows, &centroids, 2).iter().enumerate() {
             let centroid = &centroids[list as usize * 2..][..2];
             assert!((centroid[0] - (row % 6) as f32 * 10.0).abs() < 1.0, "row {row}");
@@ -140,9 +155,9 @@ pub(crate) mod tests {
 
     #[test]
     fn few_equal_and_no_rows_are_clustered() {
-        assert_eq!(lloyd(&[1.0, 2.0], 2, 5, 3, &mut Rng::new(0, 0)), [1.0, 2.0]);
-        assert_eq!(lloyd(&[7.0; 64], 1, 4, 5, &mut Rng::new(0, 0)), [7.0; 4]);
-        assert!(lloyd(&[], 3, 4, 5, &mut Rng::new(0, 0)).is_empty());
+        assert_eq!(lloyd(&[1.0, 2.0], 2, 5, 3, 0), [1.0, 2.0]);
+        assert_eq!(lloyd(&[7.0; 64], 1, 4, 5, 0), [7.0; 4]);
+        assert!(lloyd(&[], 3, 4, 5, 0).is_empty());
     }
 
     #[test]

@@ -11,18 +11,18 @@
 //! | encode every row and write the file | `encode_rows` |
 //! | measure the calibration table | `calibrate` |
 
-pub mod calibrate;
-pub mod held_out;
-pub mod int8_centroids;
-pub mod kmeans;
 pub mod options;
-pub mod transform_choice;
-pub mod two_level_kmeans;
 
 mod argmax;
+mod calibrate;
 mod encode_rows;
 mod ground_truth;
+mod held_out;
+mod int8_centroids;
+mod kmeans;
 mod probe_order;
+mod transform_choice;
+mod two_level_kmeans;
 
 use std::path::Path;
 
@@ -32,15 +32,14 @@ use crate::ivf::build::ground_truth::PrunedScan;
 use crate::ivf::build::held_out::{NEIGHBOURS, QuerySplit, TopKPerQuery};
 use crate::ivf::build::kmeans::Assignment;
 use crate::ivf::build::options::{BuildOptions, ResolvedOptions};
-use crate::ivf::build::transform_choice::{AssignedRows, TransformRecalls};
+use crate::ivf::build::transform_choice::AssignedRows;
 use crate::ivf::build::two_level_kmeans::{BATCH_ROWS, TwoLevelKmeans, update_centroids};
-use crate::ivf::layout::{CalibrationPoint, CoarseCentroids, IvfLayout};
+use crate::ivf::layout::{CoarseCentroids, IvfLayout};
 use crate::kernels::gemm_i8::Int8Matrix;
 use crate::linalg::rng::Rng;
 use crate::matrix::{RowsView, check_ids};
-use crate::parallel::{ProgressCallback, ScopedWorkers};
+use crate::parallel::{Interrupt, ProgressCallback, ScopedWorkers};
 use crate::quantizer::ldlq::LdlqEncoder;
-use crate::quantizer::query_transform::TransformKind;
 use crate::quantizer::residual_table::CodewordTable;
 
 /// Sample rows for every list.
@@ -49,19 +48,6 @@ const SAMPLE_ROWS_PER_LIST: usize = 32;
 /// Rows whose scores bound those of the true neighbours.
 const SEED_ROWS: usize = 32_768;
 
-/// What was built.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// Layout of the index.
-    pub layout: IvfLayout,
-    /// The transform that was chosen.
-    pub transform: TransformKind,
-    /// Recall of each transform that was tried, on a sample; in the order of [`TransformKind::ALL`].
-    pub transform_recalls: TransformRecalls,
-    /// The calibration table.
-    pub calibration: Vec<CalibrationPoint>,
-}
-
 /// Build the index of `rows` at `path`. `queries` are samples of future queries, of the same dimension.
 ///
 /// `ids` has one id for each row; without it they count from 0. The file depends on the input, the options and the seed, and
@@ -69,7 +55,7 @@ pub struct Report {
 ///
 /// # Errors
 /// [`Error::Dim`], [`Error::NotFinite`], [`Error::IdsLength`], [`Error::IdsRepeated`], [`Error::OptionOutOfRange`] for bad
-/// input, [`Error::Storage`] if the disk refuses, or the progress callback's error. No file is left then.
+/// input, [`Error::Storage`] if the disk refuses, the progress callback's error, or [`Error::Stopped`]. No file is left then.
 pub fn build<'a>(
     rows: &RowsView<'_>,
     queries: Option<&RowsView<'_>>,
@@ -77,19 +63,20 @@ pub fn build<'a>(
     path: &Path,
     options: &BuildOptions,
     on_progress: &'a mut ProgressCallback<'a>,
-) -> Result<Report> {
+    interrupt: Interrupt<'a>,
+) -> Result<()> {
     check_queries(rows, queries)?;
     check_ids(rows.len(), ids)?;
     let resolved = ResolvedOptions::new(rows.len(), rows.dim(), options)?;
     let (dim, seed) = (rows.dim(), options.seed);
-    let mut workers = ScopedWorkers::new(options.threads, on_progress);
+    let mut workers = ScopedWorkers::new(options.threads, on_progress, interrupt);
     let split = QuerySplit::new(rows, queries, seed)?;
     let sample = Rng::new(seed, 5).sample(rows.len(), resolved.nlist * SAMPLE_ROWS_PER_LIST);
     let kmeans = two_level_kmeans::train(rows, &sample, resolved.nlist, seed, &mut workers)?;
     let (lists, truth) = assign(rows, &kmeans, &split, &mut workers)?;
     let assignment = Assignment::new(&lists, kmeans.len().max(1));
     let mut centroids = centroids(rows, &assignment, &mut workers)?;
-    probe_order::choose(&mut centroids, &assignment, &lists, &split, &truth);
+    probe_order::choose(&mut centroids, &assignment, &lists, &split, &truth, interrupt)?;
     let assigned = AssignedRows { rows, lists: &lists, centroids: &centroids };
     let (trained, transform_recalls) =
         transform_choice::train(assigned, &split, resolved.m, options.transform, seed, &mut workers)?;
@@ -107,17 +94,14 @@ pub fn build<'a>(
         ids,
         assignment: &assignment,
         codeword_table: CodewordTable::new(&trained.codebooks, &trained.b.decode(dim), dim),
-        ldlq: LdlqEncoder::new(&trained.query_second_moment, dim),
+        ldlq: LdlqEncoder::new(&trained.query_second_moment, dim, interrupt)?,
         trained: &trained,
         layout,
         transform_recalls,
     };
     let mut writer = encoder.write(path, &mut workers)?;
-    let calibration =
-        calibrate::measure(&mut writer, &layout, &split, &truth, &assignment.rows, &mut workers)?;
-    writer.persist()?;
-    let transform = TransformKind::ALL[trained.transform as usize];
-    Ok(Report { layout, transform, transform_recalls, calibration })
+    calibrate::measure(&mut writer, &layout, &split, &truth, &assignment.rows, &mut workers)?;
+    writer.persist()
 }
 
 fn check_queries(rows: &RowsView<'_>, queries: Option<&RowsView<'_>>) -> Result<()> {
@@ -137,6 +121,7 @@ fn assign(
     workers: &mut ScopedWorkers<'_>,
 ) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
     workers.begin_stage("assign", (0.0, 0.0));
+    let interrupt = workers.interrupt();
     let seeds = seed_neighbours(rows, split, workers)?;
     let pruned_scan = PrunedScan::new(split, kmeans.mean(), &seeds);
     workers.begin_stage("assign", (0.0, 1.0));
@@ -145,8 +130,8 @@ fn assign(
         let end = rows.len().min(start + BATCH_ROWS);
         let values = rows.read(start..end)?;
         let encoded = Int8Matrix::centered(kmeans.mean(), &values);
-        let best = pruned_scan.best(&values, &encoded, start as u32..end as u32);
-        Ok((kmeans.assign(&encoded), best))
+        let best = pruned_scan.best(&values, &encoded, start as u32..end as u32, interrupt)?;
+        Ok((kmeans.assign(&encoded, interrupt)?, best))
     };
     let (lists, parts): (Vec<Vec<u32>>, Vec<TopKPerQuery>) = workers.run(starts, work)?.into_iter().unzip();
     Ok((lists.concat(), TopKPerQuery::merged_rows(parts, split.len(), NEIGHBOURS)))
@@ -161,7 +146,8 @@ fn seed_neighbours(
     let step = rows.len().div_ceil(SEED_ROWS).max(1);
     let subset: Vec<u32> = (0..rows.len() as u32).step_by(step).collect();
     // Only the scores count: the row numbers are not used.
-    let best = |numbers: &[u32]| Ok(split.best(&rows.gather(numbers)?, 0..numbers.len() as u32));
+    let interrupt = workers.interrupt();
+    let best = |numbers: &[u32]| split.best(&rows.gather(numbers)?, 0..numbers.len() as u32, interrupt);
     let parts = workers.run(subset.chunks(BATCH_ROWS / 2), best)?;
     Ok(TopKPerQuery::merge(parts, split.len(), NEIGHBOURS))
 }

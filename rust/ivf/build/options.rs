@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn less_memory_reduces_the_refine_codec_first_and_then_m() {
-        let chosen = [1_000, 600, 450, 350, 150, 100].map(|megabytes| within(megabytes * 1_000_000).unwrap());
+        let resolved =
+            [1_000, 600, 450, 350, 150, 100].map(|megabytes| within(megabytes * 1_000_000).unwrap());
         let codecs = [
             RefineCodec::Int8,
             RefineCodec::Int4,
@@ -155,9 +156,9 @@ mod tests {
             RefineCodec::None,
             RefineCodec::None,
         ];
-        assert_eq!(chosen.map(|resolved| resolved.refine), codecs);
-        assert!(chosen[4].m == 128 && (40..128).contains(&chosen[5].m), "{chosen:?}");
-        for (resolved, megabytes) in chosen.iter().zip([1_000, 600, 450, 350, 150, 100]) {
+        assert_eq!(resolved.map(|resolved| resolved.refine), codecs);
+        assert!(resolved[4].m == 128 && (40..128).contains(&resolved[5].m), "{resolved:?}");
+        for (resolved, megabytes) in resolved.iter().zip([1_000, 600, 450, 350, 150, 100]) {
             assert!(resolved.file_bytes(ROWS, 512) <= megabytes * 1_000_000);
         }
         let refused = within(1_000_000).unwrap_err().to_string();

@@ -3,10 +3,12 @@
 //! Spread-out lists have short means, so their mean understates their best row; dividing by `|c|^e` compensates. On CLIP
 //! vectors `e = 1.5` needs a third of the rows that `e = 0` needs for the same recall.
 
+use crate::error::Result;
 use crate::ivf::build::held_out::QuerySplit;
 use crate::ivf::build::kmeans::Assignment;
 use crate::ivf::layout::CoarseCentroids;
 use crate::linalg::gemm::gemm_nt;
+use crate::parallel::Interrupt;
 
 /// Exponents that are tried; the first is taken if there are no held-out queries.
 const EXPONENTS: [f32; 5] = [1.0, 0.0, 0.5, 1.5, 2.0];
@@ -23,18 +25,19 @@ pub(crate) fn choose(
     lists: &[u32],
     split: &QuerySplit,
     truth: &[Vec<u32>],
-) {
+    interrupt: Interrupt<'_>,
+) -> Result<()> {
     let scores = scores(centroids, split);
-    let cost = |exponent: f32| {
+    let mut best = (f64::INFINITY, EXPONENTS[0]);
+    for exponent in EXPONENTS {
         let list_weights = powers(&centroids.list_weights, exponent);
-        rows_scanned(&scores, &list_weights, assignment, lists, truth)
-    };
-    let best = EXPONENTS
-        .into_iter()
-        .map(|exponent| (cost(exponent), exponent))
-        .reduce(|best, next| if next.0 < best.0 { next } else { best });
-    let exponent = best.map_or(EXPONENTS[0], |(_, exponent)| exponent);
-    centroids.list_weights = powers(&centroids.list_weights, exponent);
+        let cost = rows_scanned(&scores, &list_weights, assignment, lists, truth, interrupt)?;
+        if cost < best.0 {
+            best = (cost, exponent);
+        }
+    }
+    centroids.list_weights = powers(&centroids.list_weights, best.1);
+    Ok(())
 }
 
 /// Return the inner product of each held-out query with each centroid, shape (queries, lists).
@@ -59,10 +62,12 @@ fn rows_scanned(
     assignment: &Assignment,
     lists: &[u32],
     truth: &[Vec<u32>],
-) -> f64 {
+    interrupt: Interrupt<'_>,
+) -> Result<f64> {
     let mut ranks = Vec::new();
     let mut scanned = vec![0.0; list_weights.len()];
     for (scores, truth) in scores.chunks_exact(list_weights.len()).zip(truth) {
+        interrupt.check()?;
         let mut rank_of = vec![0; list_weights.len()];
         let mut rows = 0;
         for (rank, &list) in order(scores, list_weights).iter().enumerate() {
@@ -74,7 +79,7 @@ fn rows_scanned(
     }
     ranks.sort_unstable();
     let quantile = |share: f64| ranks.get((share * ranks.len() as f64) as usize).or(ranks.last());
-    TARGET_RECALLS.iter().filter_map(|&share| quantile(share)).map(|&rank| scanned[rank].ln()).sum()
+    Ok(TARGET_RECALLS.iter().filter_map(|&share| quantile(share)).map(|&rank| scanned[rank].ln()).sum())
 }
 
 /// Return the lists in the order in which they are probed.
@@ -106,10 +111,26 @@ mod tests {
     fn the_exponent_that_scans_the_fewest_rows_is_chosen() {
         let (mut centroids, assignment, split) = setting();
         let before = centroids.list_weights.clone();
-        choose(&mut centroids, &assignment, &[0, 0, 1, 1], &split, &vec![vec![2]; split.len()]);
+        choose(
+            &mut centroids,
+            &assignment,
+            &[0, 0, 1, 1],
+            &split,
+            &vec![vec![2]; split.len()],
+            Interrupt::NEVER,
+        )
+        .unwrap();
         assert_eq!(centroids.list_weights, before);
         let (mut centroids, assignment, split) = setting();
-        choose(&mut centroids, &assignment, &[0, 0, 1, 1], &split, &vec![vec![0]; split.len()]);
+        choose(
+            &mut centroids,
+            &assignment,
+            &[0, 0, 1, 1],
+            &split,
+            &vec![vec![0]; split.len()],
+            Interrupt::NEVER,
+        )
+        .unwrap();
         assert_eq!(centroids.list_weights, powers(&before, 0.0));
     }
 
@@ -117,7 +138,7 @@ mod tests {
     fn without_held_out_queries_the_exponent_is_1() {
         let (mut centroids, assignment, split) = setting();
         let before = centroids.list_weights.clone();
-        choose(&mut centroids, &assignment, &[], &split, &[]);
+        choose(&mut centroids, &assignment, &[], &split, &[], Interrupt::NEVER).unwrap();
         assert_eq!(centroids.list_weights, before);
         assert_eq!(powers(&[0.0, 2.0], 0.0), [0.0, 1.0]);
     }

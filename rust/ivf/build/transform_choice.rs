@@ -8,11 +8,10 @@ use crate::ivf::build::held_out::{NEIGHBOURS, QuerySplit, TopKPerQuery, recall};
 use crate::ivf::build::kmeans::mean_into;
 use crate::ivf::layout::{CoarseCentroids, PqCodes, QueryProjection, TRANSFORMS, TrainedParams};
 use crate::kernels::gemm_i8::{GemmI8, Int8Matrix, PackedB};
-use crate::linalg::Check;
 use crate::linalg::gemm::{gemm_nn_acc, gemm_nt, second_moment};
 use crate::linalg::rng::Rng;
 use crate::matrix::RowsView;
-use crate::parallel::ScopedWorkers;
+use crate::parallel::{Interrupt, ScopedWorkers};
 use crate::quantizer::length_correction::{CORRECTION_ONE, length_corrections};
 use crate::quantizer::pq::{self, DSUB, default_m};
 use crate::quantizer::query_transform::{SecondMoments, Transform, TransformKind};
@@ -33,7 +32,7 @@ const BATCH_ROWS: usize = 4096;
 const TILE: usize = 1024;
 
 /// Recall of each kind of transform, `None` for those not tried, in the order of [`TransformKind::ALL`].
-pub type TransformRecalls = [Option<f32>; TRANSFORMS];
+pub(crate) type TransformRecalls = [Option<f32>; TRANSFORMS];
 
 /// Rows, and the list and the centroid of each.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +81,7 @@ pub(crate) fn train(
     for (index, &kind) in kinds.iter().enumerate() {
         let share = |index: usize| index as f64 / kinds.len() as f64;
         workers.begin_stage("codes", (share(index), share(index + 1)));
-        let transform = moments.fit(kind, m, &mut || workers.check())?;
+        let transform = moments.fit(kind, m, workers.interrupt())?;
         let pq = TransformedPq::train(transform, &residuals, rows.dim(), seed, workers)?;
         let recall = validation.recall(&pq, split, workers)?;
         recalls[kind.number() as usize] = Some(recall);
@@ -91,7 +90,7 @@ pub(crate) fn train(
         }
     }
     let Some((_, kind, pq)) = best else { unreachable!("at least one kind was tried") };
-    let query_second_moment = moments.query_second_moment(&mut || workers.check())?;
+    let query_second_moment = moments.query_second_moment(workers.interrupt())?;
     Ok((assemble(assigned, kind, pq, query_second_moment, seed, workers)?, recalls))
 }
 
@@ -110,11 +109,12 @@ fn second_moments(
     let dim = rows.dim();
     let step = numbers.len().div_ceil(TRAIN_ROWS / 2).max(1);
     let subset: Vec<u32> = numbers.iter().copied().step_by(step).collect();
-    let mut moment = |rows: &[f32]| second_moment(rows, dim, &mut || workers.check());
+    let interrupt = workers.interrupt();
+    let moment = |rows: &[f32]| second_moment(rows, dim, interrupt);
     let vectors = moment(&rows.gather(&subset)?)?;
     let queries = if split.train.is_empty() { None } else { Some(moment(&split.train)?) };
     let residuals = moment(residuals)?;
-    SecondMoments::new(queries.as_deref(), &vectors, residuals, dim, &mut || workers.check())
+    SecondMoments::new(queries.as_deref(), &vectors, residuals, dim, interrupt)
 }
 
 /// A transform and the codebooks for it.
@@ -133,14 +133,14 @@ impl TransformedPq {
         workers: &mut ScopedWorkers<'_>,
     ) -> Result<Self> {
         let a = Int8Matrix::new(&transform.a, dim);
-        let columns = project(&a, residuals, dim, &mut || workers.check())?;
+        let columns = project(&a, residuals, dim, workers.interrupt())?;
         let codebooks = pq::train(&columns, transform.a.len() / dim / DSUB, seed, workers)?;
         Ok(Self { transform, codebooks })
     }
 
     /// Return the length-corrected reconstructions of `residuals`, in columns of shape (4m, n).
-    fn reconstruct(&self, residuals: &[f32], dim: usize) -> Result<Vec<f32>> {
-        let (codes, mut columns) = encode(&self.transform.a, &self.codebooks, residuals, dim)?;
+    fn reconstruct(&self, residuals: &[f32], dim: usize, interrupt: Interrupt<'_>) -> Result<Vec<f32>> {
+        let (codes, mut columns) = encode(&self.transform.a, &self.codebooks, residuals, dim, interrupt)?;
         for column in columns.chunks_exact_mut(codes.corrections.len().max(1)) {
             let factor = |correction: u8| f32::from(correction) / f32::from(CORRECTION_ONE);
             let pairs = column.iter_mut().zip(&codes.corrections);
@@ -159,9 +159,10 @@ pub(crate) fn encode(
     codebooks: &[f32],
     residuals: &[f32],
     dim: usize,
+    interrupt: Interrupt<'_>,
 ) -> Result<(PqCodes, Vec<f32>)> {
     let n = residuals.len() / dim;
-    let columns = project(&Int8Matrix::new(a, dim), residuals, dim, &mut || Ok(()))?;
+    let columns = project(&Int8Matrix::new(a, dim), residuals, dim, interrupt)?;
     let mut codes = vec![0; columns.len() / DSUB];
     pq::encode(&columns, n, codebooks, &mut codes);
     let reconstructed = pq::decode(&codes, n, codebooks);
@@ -170,12 +171,12 @@ pub(crate) fn encode(
 }
 
 /// Project `residuals`, shape (n, dim), with `a` to columns of shape (4m, n).
-fn project(a: &Int8Matrix, residuals: &[f32], dim: usize, check: &mut Check<'_>) -> Result<Vec<f32>> {
+fn project(a: &Int8Matrix, residuals: &[f32], dim: usize, interrupt: Interrupt<'_>) -> Result<Vec<f32>> {
     let n = residuals.len() / dim;
     let mut columns = vec![0.0; a.len() * n];
     let gemm = GemmI8::fastest();
     for (tile, residuals) in residuals.chunks(TILE * dim).enumerate() {
-        check()?;
+        interrupt.check()?;
         let encoded = Int8Matrix::new(residuals, dim);
         gemm.products(a, 0..a.len(), &PackedB::new(&encoded), |axis, products| {
             let column = &mut columns[axis * n + tile * TILE..][..products.len()];
@@ -202,8 +203,9 @@ impl<'a> ValidationSet<'a> {
         numbers: Vec<u32>,
         workers: &mut ScopedWorkers<'_>,
     ) -> Result<Self> {
+        let interrupt = workers.interrupt();
         let best = |(start, numbers): (u32, &[u32])| {
-            Ok(split.best(&assigned.rows.gather(numbers)?, start..start + numbers.len() as u32))
+            split.best(&assigned.rows.gather(numbers)?, start..start + numbers.len() as u32, interrupt)
         };
         let parts = workers.run(batches(&numbers), best)?;
         let truth = TopKPerQuery::merged_rows(parts, split.len(), NEIGHBOURS);
@@ -215,13 +217,14 @@ impl<'a> ValidationSet<'a> {
         let dim = self.assigned.rows.dim();
         let mut projected = vec![0.0; split.len() * (pq.transform.b.len() / dim)];
         gemm_nt(&split.held_out, &pq.transform.b, dim, &mut projected);
+        let interrupt = workers.interrupt();
         let score = |(start, numbers): (u32, &[u32])| {
             let residuals = self.assigned.residuals(numbers)?;
             let mut centroids = self.assigned.rows.gather(numbers)?;
             centroids.iter_mut().zip(&residuals).for_each(|(value, residual)| *value -= residual);
             let mut scores = vec![0.0; split.len() * numbers.len()];
             gemm_nt(&split.held_out, &centroids, dim, &mut scores);
-            gemm_nn_acc(&projected, &pq.reconstruct(&residuals, dim)?, numbers.len(), &mut scores);
+            gemm_nn_acc(&projected, &pq.reconstruct(&residuals, dim, interrupt)?, numbers.len(), &mut scores);
             let mut best = TopKPerQuery::new(split.len(), SHORTLIST);
             best.push(&scores, numbers.len(), start..start + numbers.len() as u32);
             Ok(best)
@@ -249,9 +252,8 @@ fn assemble(
     let TransformedPq { transform, codebooks } = pq;
     let routing = centered_routing_centroids(assigned.centroids, dim);
     let routing_pq = TransformedPq::train(transform.clone(), &routing, dim, seed, workers)?;
-    let (routing_codes, _) = encode(&transform.a, &routing_pq.codebooks, &routing, dim)?;
+    let (routing_codes, _) = encode(&transform.a, &routing_pq.codebooks, &routing, dim, workers.interrupt())?;
     Ok(TrainedParams {
-        dim,
         m: transform.a.len() / dim / DSUB,
         transform: kind.number(),
         b: QueryProjection::new(&transform.b, dim),

@@ -12,7 +12,7 @@ use crate::ivf::build::kmeans::{Assignment, gather, lloyd, mean_into};
 use crate::kernels::gemm_i8::Int8Matrix;
 use crate::linalg::rng::Rng;
 use crate::matrix::RowsView;
-use crate::parallel::ScopedWorkers;
+use crate::parallel::{Interrupt, ScopedWorkers};
 
 /// Smallest average number of centroids in a group.
 const GROUP_CENTROIDS: usize = 16;
@@ -45,11 +45,11 @@ const MEAN_ROWS: usize = 8192;
 const LISTS_PER_PIECE: usize = 64;
 
 /// Rows of one piece of work.
-pub const BATCH_ROWS: usize = 8192;
+pub(crate) const BATCH_ROWS: usize = 8192;
 
 /// Centroids in groups: a row is compared with a centroid only if its group is near.
 #[derive(Debug)]
-pub struct TwoLevelKmeans {
+pub(crate) struct TwoLevelKmeans {
     /// Mean of the rows, shape (dim,).
     mean: Vec<f32>,
     super_centroids: Int8Centroids,
@@ -66,12 +66,21 @@ struct Group {
 
 impl TwoLevelKmeans {
     /// Group `centroids`, shape (k, dim), around super-centroids; all are centred with `mean`, shape (dim,).
-    pub fn new(centroids: &[f32], mean: Vec<f32>, group_probes: usize, rng: &mut Rng) -> Self {
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    pub(crate) fn new(
+        centroids: &[f32],
+        mean: Vec<f32>,
+        group_probes: usize,
+        rng: &mut Rng,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Self> {
         let dim = mean.len();
         let count = super_centroid_count(centroids.len() / dim);
-        let super_centroids = lloyd(centroids, dim, count, GROUPING_ITERATIONS, rng);
+        let super_centroids = lloyd(centroids, dim, (count, GROUPING_ITERATIONS), rng, interrupt)?;
         let super_centroids = Int8Centroids::new(&super_centroids, &mean);
-        let nearest = super_centroids.nearest(&Int8Matrix::centered(&mean, centroids));
+        let nearest = super_centroids.nearest(&Int8Matrix::centered(&mean, centroids), interrupt)?;
         let assignment = Assignment::new(&nearest, super_centroids.len());
         let group = |list| {
             let numbers = assignment.rows_of(list).to_vec();
@@ -79,28 +88,27 @@ impl TwoLevelKmeans {
             Group { numbers, centroids }
         };
         let groups = (0..super_centroids.len()).map(group).collect();
-        Self { mean, super_centroids, groups, group_probes }
+        Ok(Self { mean, super_centroids, groups, group_probes })
     }
 
     /// Number of centroids.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.groups.iter().map(|group| group.numbers.len()).sum()
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The mean that rows are centred with, shape (dim,).
-    pub fn mean(&self) -> &[f32] {
+    pub(crate) fn mean(&self) -> &[f32] {
         &self.mean
     }
 
     /// Return for each of `rows`, centred with [`TwoLevelKmeans::mean`], the nearest centroid of its nearest groups.
-    pub fn assign(&self, rows: &Int8Matrix) -> Vec<u32> {
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    pub(crate) fn assign(&self, rows: &Int8Matrix, interrupt: Interrupt<'_>) -> Result<Vec<u32>> {
         let mut best = vec![(f32::NEG_INFINITY, 0); rows.len()];
         for (group, rows_of_group) in self.groups.iter().zip(self.rows_by_group(rows)) {
+            interrupt.check()?;
             let selected = rows_of_group.into_iter().map(|row| row as usize);
             group.centroids.score(rows, selected, |row, scores| {
                 let (index, score) = argmax(scores);
@@ -110,7 +118,7 @@ impl TwoLevelKmeans {
                 }
             });
         }
-        best.into_iter().map(|(_, number)| number).collect()
+        Ok(best.into_iter().map(|(_, number)| number).collect())
     }
 
     /// Return the rows that are compared with each group: those that have it among their nearest groups that are not empty.
@@ -137,14 +145,14 @@ impl TwoLevelKmeans {
 ///
 /// # Errors
 /// [`crate::Error::NotFinite`] for a bad row, or the progress callback's error.
-pub fn train(
+pub(crate) fn train(
     rows: &RowsView<'_>,
     sample: &[u32],
     nlist: usize,
     seed: u64,
     workers: &mut ScopedWorkers<'_>,
 ) -> Result<TwoLevelKmeans> {
-    let dim = rows.dim();
+    let (dim, interrupt) = (rows.dim(), workers.interrupt());
     let mut rng = Rng::new(seed, 1);
     workers.begin_stage("lists", (0.0, 0.2));
     let mean = mean(rows, sample, seed)?;
@@ -152,7 +160,7 @@ pub fn train(
     for iteration in 0..REFINING_ITERATIONS {
         let share = |iteration: usize| 0.2 + 0.8 * iteration as f64 / REFINING_ITERATIONS as f64;
         workers.begin_stage("lists", (share(iteration), share(iteration + 1)));
-        let kmeans = TwoLevelKmeans::new(&centroids, mean.clone(), TRAIN_GROUP_PROBES, &mut rng);
+        let kmeans = TwoLevelKmeans::new(&centroids, mean.clone(), TRAIN_GROUP_PROBES, &mut rng, interrupt)?;
         let lists = assign(rows, sample, &kmeans, workers)?;
         let assignment = Assignment::new(&lists, centroids.len() / dim);
         update_centroids(rows, sample, &assignment, &mut centroids, workers)?;
@@ -161,7 +169,7 @@ pub fn train(
             centroids[empty * dim..][..dim].copy_from_slice(&row);
         }
     }
-    Ok(TwoLevelKmeans::new(&centroids, mean, GROUP_PROBES, &mut rng))
+    TwoLevelKmeans::new(&centroids, mean, GROUP_PROBES, &mut rng, interrupt)
 }
 
 /// Return the mean of a subsample of the rows numbered `sample`, shape (dim,).
@@ -181,13 +189,14 @@ fn split_clusters(
     seed: u64,
     workers: &mut ScopedWorkers<'_>,
 ) -> Result<Vec<f32>> {
-    let (dim, count) = (rows.dim(), super_centroid_count(nlist));
+    let (dim, count, interrupt) = (rows.dim(), super_centroid_count(nlist), workers.interrupt());
     let mut rng = Rng::new(seed, 2);
     let subset = subsample(sample, count * ROWS_PER_CENTROID, &mut rng);
-    let super_centroids = lloyd(&rows.gather(&subset)?, dim, count, SPLIT_ITERATIONS, &mut rng);
+    let super_centroids = lloyd(&rows.gather(&subset)?, dim, (count, SPLIT_ITERATIONS), &mut rng, interrupt)?;
     let super_centroids = Int8Centroids::new(&super_centroids, mean);
-    let nearest =
-        |numbers: &[u32]| Ok(super_centroids.nearest(&Int8Matrix::centered(mean, &rows.gather(numbers)?)));
+    let nearest = |numbers: &[u32]| {
+        super_centroids.nearest(&Int8Matrix::centered(mean, &rows.gather(numbers)?), interrupt)
+    };
     let lists = workers.run(sample.chunks(BATCH_ROWS), nearest)?.concat();
     let assignment = Assignment::new(&lists, super_centroids.len());
     let shares = apportion(nlist, &assignment);
@@ -196,7 +205,7 @@ fn split_clusters(
         let numbers: Vec<u32> =
             assignment.rows_of(group).iter().map(|&index| sample[index as usize]).collect();
         let values = rows.gather(&subsample(&numbers, share * ROWS_PER_CENTROID, &mut rng))?;
-        Ok(lloyd(&values, dim, share, SPLIT_ITERATIONS, &mut rng))
+        lloyd(&values, dim, (share, SPLIT_ITERATIONS), &mut rng, interrupt)
     };
     Ok(workers.run(shares.into_iter().enumerate(), split)?.concat())
 }
@@ -237,8 +246,10 @@ fn assign(
     kmeans: &TwoLevelKmeans,
     workers: &mut ScopedWorkers<'_>,
 ) -> Result<Vec<u32>> {
-    let nearest =
-        |numbers: &[u32]| Ok(kmeans.assign(&Int8Matrix::centered(kmeans.mean(), &rows.gather(numbers)?)));
+    let interrupt = workers.interrupt();
+    let nearest = |numbers: &[u32]| {
+        kmeans.assign(&Int8Matrix::centered(kmeans.mean(), &rows.gather(numbers)?), interrupt)
+    };
     Ok(workers.run(numbers.chunks(BATCH_ROWS), nearest)?.concat())
 }
 
@@ -246,17 +257,18 @@ fn assign(
 ///
 /// # Errors
 /// [`crate::Error::NotFinite`] for a bad row, or the progress callback's error.
-pub fn update_centroids(
+pub(crate) fn update_centroids(
     rows: &RowsView<'_>,
     numbers: &[u32],
     assignment: &Assignment,
     centroids: &mut [f32],
     workers: &mut ScopedWorkers<'_>,
 ) -> Result<()> {
-    let dim = rows.dim();
+    let (dim, interrupt) = (rows.dim(), workers.interrupt());
     let pieces = centroids.chunks_mut(LISTS_PER_PIECE * dim).enumerate();
     let update = |(piece, centroids): (usize, &mut [f32])| {
         for (index, centroid) in centroids.chunks_exact_mut(dim).enumerate() {
+            interrupt.check()?;
             let list = assignment.rows_of(piece * LISTS_PER_PIECE + index);
             let list: Vec<u32> = list.iter().map(|&index| numbers[index as usize]).collect();
             mean_into(centroid, rows.gather(&list)?.chunks_exact(dim));
@@ -283,11 +295,12 @@ mod tests {
         let rows = RowsView::new(Values::F32(values), DIM).unwrap();
         let sample: Vec<u32> = (0..rows.len() as u32).collect();
         let mut on_progress = |_: Progress| Ok(());
-        train(&rows, &sample, nlist, 5, &mut ScopedWorkers::new(threads, &mut on_progress)).unwrap()
+        train(&rows, &sample, nlist, 5, &mut ScopedWorkers::new(threads, &mut on_progress, Interrupt::NEVER))
+            .unwrap()
     }
 
     fn assigned(kmeans: &TwoLevelKmeans, values: &[f32]) -> Vec<u32> {
-        kmeans.assign(&Int8Matrix::centered(kmeans.mean(), values))
+        kmeans.assign(&Int8Matrix::centered(kmeans.mean(), values), Interrupt::NEVER).unwrap()
     }
 
     #[test]
@@ -297,9 +310,9 @@ mod tests {
         assert_eq!(kmeans.len(), 300);
         let rows = Int8Matrix::centered(kmeans.mean(), &values);
         let all = TwoLevelKmeans { group_probes: kmeans.groups.len(), ..kmeans };
-        let exact = all.assign(&rows);
+        let exact = all.assign(&rows, Interrupt::NEVER).unwrap();
         let subset = TwoLevelKmeans { group_probes: TRAIN_GROUP_PROBES, ..all };
-        let found = subset.assign(&rows);
+        let found = subset.assign(&rows, Interrupt::NEVER).unwrap();
         let same = exact.iter().zip(&found).filter(|(a, b)| a == b).count();
         assert!(same > 5400, "{same} of 6000");
     }

@@ -105,16 +105,6 @@ impl PackedB {
         }
         Self { stride, len, columns, row_sums }
     }
-
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
 }
 
 define_kernel! {

@@ -1,0 +1,248 @@
+use memmap2::MmapMut;
+use proptest::prelude::*;
+
+use super::*;
+use crate::ivf::build::build;
+use crate::ivf::build::options::BuildOptions;
+use crate::ivf::search::SearchParams;
+use crate::matrix::{RowsView, Values};
+use crate::quantizer::refine_codec::RefineCodec;
+use crate::storage::mmap::LOAD_MODES;
+
+pub(crate) const DIM: usize = 20;
+
+/// Clustered rows; every ninth is a copy of the previous one.
+pub(crate) fn rows(count: usize) -> Vec<f32> {
+    let value = |row: usize, column: usize| {
+        let center = ((row % 7 * 31 + column * 7) as f32).sin();
+        center + 0.4 * ((row * 97 + column * 13) as f32 * 0.731).sin()
+    };
+    let source = |row: usize| if row % 9 == 8 { row - 1 } else { row };
+    (0..count * DIM).map(|i| value(source(i / DIM), i % DIM)).collect()
+}
+
+/// Build an index of `count` rows and return its bytes.
+pub(crate) fn file(count: usize, codec: RefineCodec) -> Vec<u8> {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("a.snap");
+    let values = rows(count);
+    let options = BuildOptions {
+        nlist: Some(count.div_ceil(40).max(1)),
+        refine: Some(codec),
+        ..BuildOptions::default()
+    };
+    let rows = RowsView::new(Values::F32(&values), DIM).unwrap();
+    build(&rows, None, None, &path, &options, &mut |_| Ok(()), Interrupt::NEVER).unwrap();
+    std::fs::read(path).unwrap()
+}
+
+pub(crate) fn open(bytes: &[u8]) -> Result<IvfIndex> {
+    let mut copy = MmapMut::map_anon(bytes.len().max(1)).unwrap();
+    copy[..bytes.len()].copy_from_slice(bytes);
+    IvfIndex::from_bytes(copy.make_read_only().unwrap(), Path::new("a.snap"))
+}
+
+impl IvfIndex {
+    /// Return the rows, not the ids, that [`IvfIndex::search`] finds for one query, shape (dim,).
+    pub(crate) fn hits(
+        &self,
+        query: &[f32],
+        params: SearchParams,
+        filter: Option<&RowBitmap>,
+    ) -> Result<Vec<Hit>> {
+        self.check(MatrixF32::new(query, self.layout.dim)?, filter)?;
+        self.with_scratch(|scratch, sections| {
+            Ok(scratch.search(sections, query, params, filter, Interrupt::NEVER)?.to_vec())
+        })
+    }
+}
+
+fn index(codec: RefineCodec) -> IvfIndex {
+    static FILES: std::sync::LazyLock<Vec<Vec<u8>>> = std::sync::LazyLock::new(|| {
+        (0..=RefineCodec::LAST).filter_map(RefineCodec::of_number).map(|codec| file(900, codec)).collect()
+    });
+    open(&FILES[codec.number() as usize]).unwrap()
+}
+
+const EXACT: SearchParams = SearchParams { k: 10, nprobe: 1, shortlist: 1, exact: true };
+
+fn search(
+    index: &IvfIndex,
+    query: &[f32],
+    params: SearchParams,
+    filter: Option<&RowBitmap>,
+) -> Vec<(i64, f32)> {
+    let found = index.search(MatrixF32::new(query, DIM).unwrap(), params, filter, 1).unwrap();
+    found.ids.into_iter().zip(found.scores).collect()
+}
+
+#[test]
+fn scores_are_near_the_inner_products() {
+    let values = rows(900);
+    for (codec, error) in [
+        (RefineCodec::Float16, 0.001),
+        (RefineCodec::Int8, 0.002),
+        (RefineCodec::Int4, 0.05),
+        (RefineCodec::Tcq3, 0.09),
+        (RefineCodec::Tcq2, 0.17),
+        (RefineCodec::None, 0.7),
+    ] {
+        let found = search(&index(codec), &values[..DIM], SearchParams { k: 900, ..EXACT }, None);
+        for (id, score) in found {
+            let row = &values[id as usize * DIM..][..DIM];
+            let expected: f32 = row.iter().zip(&values).map(|(a, b)| a * b).sum();
+            assert!((score - expected).abs() < error, "{codec:?}: {score} for {expected}");
+        }
+    }
+}
+
+#[test]
+fn equal_scores_are_ordered_by_id() {
+    let found = search(
+        &index(RefineCodec::Int8),
+        &rows(900)[7 * DIM..8 * DIM],
+        SearchParams { k: 900, ..EXACT },
+        None,
+    );
+    let start_of = found.iter().position(|&(id, _)| id == 7).unwrap();
+    assert_eq!(found[start_of + 1], (8, found[start_of].1));
+    assert!(found.is_sorted_by(|a, b| a.1 > b.1 || (a.1 == b.1 && a.0 < b.0)));
+}
+
+#[test]
+fn batches_and_threads_do_not_change_the_results() {
+    let (index, values) = (index(RefineCodec::Int8), rows(300));
+    let queries = MatrixF32::new(&values, DIM).unwrap();
+    let params = SearchParams { k: 5, nprobe: 3, shortlist: 20, exact: false };
+    let one = index.search(queries, params, None, 1).unwrap();
+    assert_eq!(one.ids.len(), 300 * 5);
+    assert_eq!(one, index.search(queries, params, None, 3).unwrap());
+    let alone = values.chunks_exact(DIM).flat_map(|query| search(&index, query, params, None));
+    assert!(alone.eq(one.ids.into_iter().zip(one.scores)));
+}
+
+#[test]
+fn invalid_queries_and_filters_are_refused() {
+    let index = index(RefineCodec::Int8);
+    let clipped = index.search(MatrixF32::new(&[0.0; 3], 3).unwrap(), EXACT, None, 1);
+    assert!(matches!(clipped, Err(Error::Dim { expected: DIM, got: 3 })));
+    let nan = [f32::NAN; DIM];
+    assert!(matches!(index.hits(&nan, EXACT, None), Err(Error::NotFinite { row: 0, .. })));
+    for allow in [Allow::Rows(&[true; 3]), Allow::Flags(&[true; 901])] {
+        assert!(matches!(index.filter(allow), Err(Error::FilterLength { expected: 900, .. })));
+    }
+    let other = RowBitmap::new(3, |_| true);
+    assert!(matches!(index.hits(&[0.0; DIM], EXACT, Some(&other)), Err(Error::FilterLength { .. })));
+}
+
+#[test]
+fn an_index_of_0_or_1_rows_is_searched() {
+    for count in [0, 1] {
+        let index = open(&file(count, RefineCodec::Int8)).unwrap();
+        index.verify().unwrap();
+        for exact in [false, true] {
+            assert_eq!(search(&index, &[0.5; DIM], SearchParams { exact, ..EXACT }, None).len(), count);
+        }
+    }
+}
+
+#[test]
+fn both_load_modes_return_the_same_results() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("a.snap");
+    std::fs::write(&path, file(200, RefineCodec::Int8)).unwrap();
+    let [map, ram] = LOAD_MODES.map(|(_, load)| IvfIndex::open(&path, load).unwrap());
+    assert_eq!(search(&map, &[0.5; DIM], EXACT, None), search(&ram, &[0.5; DIM], EXACT, None));
+    assert_eq!(map.size_bytes(), ram.size_bytes());
+}
+
+#[test]
+fn every_long_call_ends_at_an_interrupt() {
+    let (index, values) = (index(RefineCodec::Int8), rows(40));
+    let queries = MatrixF32::new(&values, DIM).unwrap();
+    let params = SearchParams { k: 5, nprobe: 3, shortlist: 20, exact: false };
+    let interrupt = Interrupt::new(&|| true);
+    assert!(matches!(index.search_with(queries, params, None, 2, interrupt), Err(Error::Stopped)));
+    assert!(matches!(index.reconstruct_with(&[0], interrupt), Err(Error::Stopped)));
+    assert!(matches!(index.verify_with(interrupt), Err(Error::Stopped)));
+    assert!(matches!(index.warm_up(interrupt), Err(Error::Stopped)));
+}
+
+#[test]
+fn search_depths_agrees_with_one_search_per_shortlist() {
+    let shortlists = [10, 15, 30, 60, 900];
+    let (mut same, mut all) = (0, 0);
+    for codec in (0..=RefineCodec::LAST).filter_map(RefineCodec::of_number) {
+        let index = index(codec);
+        for (number, query) in rows(60).chunks(DIM).enumerate() {
+            let nprobe = [1, 5, 23][number % 3];
+            let by_depth = index.hits_by_depth(query, (10, nprobe), &shortlists).unwrap();
+            for (found, shortlist) in by_depth.into_iter().zip(shortlists) {
+                let params = SearchParams { k: 10, nprobe, shortlist, exact: false };
+                let expected = index.hits(query, params, None).unwrap();
+                // With all rows, or more lists, equal scores cannot be cut off at the end of the shortlist.
+                let strict = shortlist == 900 || nprobe == 1 && shortlist == 60;
+                assert!(!strict || found == expected, "{codec:?} {nprobe} {shortlist}");
+                same += expected.iter().filter(|hit| found.contains(hit)).count();
+                all += expected.len();
+            }
+        }
+    }
+    assert!(same * 200 >= all * 199, "{same} of {all}");
+}
+
+proptest! {
+    #[test]
+    fn every_hit_has_its_exact_score(
+        query in prop::collection::vec(-1_f32..1.0, DIM),
+        allowed in prop::collection::vec(prop::bool::weighted(0.3), 900),
+        k in 0_usize..40,
+    ) {
+        for codec in (0..=RefineCodec::LAST).filter_map(RefineCodec::of_number) {
+            let index = index(codec);
+            let filter = index.filter(Allow::Rows(&allowed)).unwrap();
+            let exact = search(&index, &query, SearchParams { k: 900, ..EXACT }, Some(&filter));
+            prop_assert_eq!(exact.len(), filter.allowed());
+            let first = search(&index, &query, SearchParams { k, ..EXACT }, Some(&filter));
+            prop_assert_eq!(&first[..], &exact[..k.min(exact.len())]);
+            let params = SearchParams { k, nprobe: 5, shortlist: 50, exact: false };
+            for hit in search(&index, &query, params, Some(&filter)) {
+                prop_assert!(exact.contains(&hit), "{hit:?} by {codec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_top_k_are_a_prefix_of_a_larger_top_k(
+        query in prop::collection::vec(-1_f32..1.0, DIM),
+        allowed in prop::option::of(prop::collection::vec(prop::bool::weighted(0.8), 900)),
+        k in 1_usize..200,
+    ) {
+        for codec in (0..=RefineCodec::LAST).filter_map(RefineCodec::of_number) {
+            let index = index(codec);
+            let filter = allowed.as_ref().map(|allowed| index.filter(Allow::Rows(allowed)).unwrap());
+            let params = SearchParams { k: 200, nprobe: 5, shortlist: 200, exact: false };
+            let whole = search(&index, &query, params, filter.as_ref());
+            let first = search(&index, &query, SearchParams { k, ..params }, filter.as_ref());
+            prop_assert_eq!(&first[..], &whole[..k], "{:?}", codec);
+        }
+    }
+
+    #[test]
+    fn a_filtered_search_returns_min_k_allowed_rows_and_no_others(
+        query in prop::collection::vec(-1_f32..1.0, DIM),
+        share in 0.0..0.2,
+        params in (1_usize..50, 1_usize..30, 1_usize..60),
+    ) {
+        let index = index(RefineCodec::None);
+        let filter = RowBitmap::new(900, |row| ((row * 7919) % 1000) as f64 <= share * 1000.0);
+        let (k, nprobe, shortlist) = params;
+        let hits = index.hits(&query, SearchParams { k, nprobe, shortlist, exact: false }, Some(&filter)).unwrap();
+        prop_assert_eq!(hits.len(), k.min(filter.allowed()));
+        prop_assert!(hits.iter().all(|hit| filter.mask(hit.row as usize) & 1 == 1));
+        let mut rows: Vec<u32> = hits.iter().map(|hit| hit.row).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        prop_assert_eq!(rows.len(), hits.len());
+    }
+}
