@@ -46,7 +46,7 @@ class ClipLike:
         self.image_weight = weight / weight.sum()
         self.text_weight = np.sqrt(weight) / np.sqrt(weight).sum()
         self.image_mean = self._spike()
-        self.text_mean = self._mean_beside(self.image_mean)
+        self.text_mean = self._mean_cosine_with(self.image_mean)
 
     def images(self, n: int) -> NDArray[np.float64]:
         """(n, dim) float64 unit rows."""
@@ -80,7 +80,7 @@ class ClipLike:
         vector[self.rng.choice(self.dim, 12)] = self.rng.standard_normal(12)
         return vector / np.linalg.norm(vector)
 
-    def _mean_beside(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _mean_cosine_with(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
         free = self._spike()
         free -= (free @ mean) * mean
         away = np.sqrt(1 - TEXT_ON_IMAGE_MEAN**2) * free / np.linalg.norm(free)

@@ -58,7 +58,7 @@ def _faded(picture: Image.Image) -> Image.Image:
     return Image.merge("RGBA", (*picture.split(), alpha))
 
 
-def _turned(picture: Image.Image, orientation: int) -> bytes:
+def _rotated(picture: Image.Image, orientation: int) -> bytes:
     exif = Image.Exif()
     exif[_ORIENTATION] = orientation
     return _saved(picture, "JPEG", quality=90, exif=exif)
@@ -69,8 +69,8 @@ _KINDS: list[tuple[str, Callable[[Image.Image], bytes]]] = [
     ("JPEG, progressive, 4:4:4", lambda p: _saved(p, "JPEG", quality=95, progressive=True, subsampling=0)),
     ("JPEG, gray", lambda picture: _saved(picture.convert("L"), "JPEG", quality=90)),
     ("JPEG, CMYK", lambda picture: _saved(picture.convert("CMYK"), "JPEG", quality=90)),
-    ("JPEG, rotated by EXIF", lambda picture: _turned(picture, 6)),
-    ("JPEG, mirrored by EXIF", lambda picture: _turned(picture, 5)),
+    ("JPEG, rotated by EXIF", lambda picture: _rotated(picture, 6)),
+    ("JPEG, mirrored by EXIF", lambda picture: _rotated(picture, 5)),
     ("PNG", lambda picture: _saved(picture, "PNG", compress_level=1)),
     ("PNG, palette", lambda picture: _saved(picture.quantize(64), "PNG", compress_level=1)),
     ("PNG, transparent", lambda picture: _saved(_faded(picture), "PNG", compress_level=1)),

@@ -49,7 +49,7 @@ def test_embed_a_query(benchmark, encoder):
     )
 
 
-def test_embed_a_query_asked_before(benchmark, encoder):
+def test_embed_a_cached_query(benchmark, encoder):
     assert benchmark(encoder.embed_texts, ["two dogs on a beach"]).shape == (1, encoder.dim)
 
 

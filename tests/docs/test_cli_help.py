@@ -28,8 +28,8 @@ def test_every_argument_is_explained():
     assert all(command.summary for command in COMMANDS)
     for words, parser in cli_help.parsers():
         for action in parser._actions:
-            is_told = action.help or isinstance(action, argparse._SubParsersAction)
-            assert is_told, (words, action.option_strings or action.dest)
+            is_documented = action.help or isinstance(action, argparse._SubParsersAction)
+            assert is_documented, (words, action.option_strings or action.dest)
 
 
 def test_rewriting_the_document_changes_nothing():

@@ -192,11 +192,11 @@ def test_a_host_that_resolves_to_loopback_is_refused(app: Starlette, name: bytes
     ids=ascii,
 )
 def test_no_header_makes_the_server_fail(app: Starlette, library: Library, header: tuple[bytes, bytes]):
-    behind_a_door = create_app(library, token="0123456789abcdef", allowed_hosts=None)
+    with_token = create_app(library, token="0123456789abcdef", allowed_hosts=None)
     for path in ("/api/image/1", "/api/search", "/api/info", "/"):
         check(ask(app, path, headers=[LOCALHOST, header]), path)
         check(ask(app, path, method="POST", headers=[LOCALHOST, header], body=b"{}"), path)
-        check(ask(behind_a_door, path, headers=[LOCALHOST, header], client="192.0.2.1"), path)
+        check(ask(with_token, path, headers=[LOCALHOST, header], client="192.0.2.1"), path)
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ async def is_reset(client: socket.socket) -> bool:
     return found < LARGE_BYTES
 
 
-def test_a_client_that_does_not_read_its_answer_is_let_go(monkeypatch: pytest.MonkeyPatch):
+def test_a_client_that_does_not_read_its_response_is_dropped(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(connection, "READ_DEADLINE_S", DEADLINE_S)
     monkeypatch.setattr(connection, "HEAD_DEADLINE_S", 2 * PATIENCE_S)
 

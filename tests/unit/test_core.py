@@ -92,7 +92,7 @@ def test_scores_are_close_to_the_inner_products(tmp_path: Path) -> None:
     assert np.abs(scores[0] - exact).max() < 6 * scale / np.sqrt(12)
 
 
-def test_vector_gives_back_what_the_oracle_stores(tmp_path: Path) -> None:
+def test_vector_returns_the_vector_of_the_oracle(tmp_path: Path) -> None:
     vectors = unit_rows(5, 21)
     shard = write(tmp_path / "a.snap", vectors)
     stored = np.stack([shard.vector(row) for row in range(5)])
@@ -339,7 +339,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes, message: str) -
         FlatIndex.open(tmp_path / "a.snap")
 
 
-def test_a_newer_version_is_told_from_damage(tmp_path: Path) -> None:
+def test_a_newer_version_is_not_reported_as_damage(tmp_path: Path) -> None:
     path = tmp_path / "a.snap"
     write(path, unit_rows(3, 4))
     data = bytearray(path.read_bytes())

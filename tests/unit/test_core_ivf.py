@@ -85,12 +85,12 @@ def test_a_row_is_the_sum_of_its_parts(files: dict[str, Path]) -> None:
     means = parts.parts["means"].reshape(-1, stride)[:, :DIM] * parts.parts["mscales"][:, None]
     books = parts.parts["books"].reshape(parts.m, 16, 4)
     y = books[np.arange(parts.m), parts.codes()].reshape(ROWS, -1)
-    rest = parts.tier()[:, :DIM] * parts.parts["scales"][:, None]
+    refined = parts.tier()[:, :DIM] * parts.parts["scales"][:, None]
     b = parts.parts["b"].reshape(-1, stride)[:, :DIM] * parts.parts["bscales"][:, None]
-    rebuilt = means[parts.lists()] + y @ b + rest
+    rebuilt = means[parts.lists()] + y @ b + refined
     # The rounding is shaped, so a value may be off by a few steps.
     assert np.abs(rebuilt - given).max() < 8 * parts.parts["scales"].max()
-    without = np.abs(rebuilt - rest - given).mean()
+    without = np.abs(rebuilt - refined - given).mean()
     assert np.abs(rebuilt - given).mean() < 0.05 * without
 
 
@@ -159,10 +159,10 @@ def test_an_index_is_shared_between_threads(index: IvfIndex) -> None:
     wrong: list[int] = []
 
     def work() -> None:
-        for at, query in enumerate(queries):
+        for row, query in enumerate(queries):
             ids, _ = index.search(query, 5, nprobe=4, shortlist=40)
-            if not np.array_equal(ids[0], expected[at]):
-                wrong.append(at)
+            if not np.array_equal(ids[0], expected[row]):
+                wrong.append(row)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -267,10 +267,10 @@ def test_files_that_are_no_index_are_refused(files: dict[str, Path], tmp_path: P
 def test_damage_is_found(files: dict[str, Path], tmp_path: Path) -> None:
     data = files["int8"].read_bytes()
     path = tmp_path / "a.snap"
-    for at in np.random.default_rng(11).integers(len(data), size=60):
+    for position in np.random.default_rng(11).integers(len(data), size=60):
         path.unlink(missing_ok=True)
         damaged = bytearray(data)
-        damaged[at] ^= 1 << (at % 8)
+        damaged[position] ^= 1 << (position % 8)
         path.write_bytes(damaged)
         with pytest.raises(FormatError):
             IvfIndex.open(path).verify()

@@ -1,4 +1,4 @@
-"""A file that may be read only so many times: against pictures that are nothing but markers.
+"""A file with a bounded number of reads, against pictures that are nothing but markers.
 
 Decoders walk through a header in Python, chunk by chunk or byte by byte. A few megabytes of empty chunks
 would hold the interpreter for many seconds.
@@ -9,7 +9,7 @@ from typing import IO, Any
 from snapseek.errors import PictureError
 
 MIN_READS = 100_000
-"""So many reads of any file take half a second or less; a large photograph needs some thousands."""
+"""As many reads take half a second or less; a large photograph needs some thousands."""
 
 _BYTES_PER_READ = 2048
 """Of a large file more reads are allowed, at this mean size: PNG has chunks of 8 KB and more."""

@@ -49,7 +49,7 @@ class _Answer:
         self._reservation = reservation
         self._head: Message | None = None
         self.refusal: HTTPException | None = None
-        """Why nothing was sent; the application is not told, for it has answered."""
+        """Why nothing was sent; the application has already answered and does not learn of it."""
 
     async def send(self, message: Message) -> None:
         """Send a message of the answer."""

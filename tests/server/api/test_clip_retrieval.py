@@ -84,7 +84,7 @@ def test_what_makes_no_sense_is_refused(app: Starlette, fields: dict[str, object
     assert knn(app, **fields).status == 400
 
 
-def test_columns_are_told_by_id(app: Starlette):
+def test_metadata_returns_columns_by_id(app: Starlette):
     body = json.dumps({"ids": [2, 99, 1], "indice_name": "demo"}).encode()
     found = ask(app, "/metadata", method="POST", body=body).json()
     assert [entry["id"] for entry in found] == [2, 1]

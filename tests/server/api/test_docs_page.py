@@ -51,7 +51,7 @@ def test_an_original_of_an_unknown_name_is_none_of_its_files(app: Starlette):
 
 
 @pytest.mark.browser
-def test_a_form_is_filled_and_asked_in_a_browser(library):
+def test_a_form_sends_its_request_in_a_browser(library):
     # Here, so that the others run without it.
     from playwright.sync_api import expect, sync_playwright
 

@@ -58,7 +58,7 @@ def test_what_is_not_wanted_is_left_out(library: FakeLibrary):
     assert list(entry) == ["id", "score", "url", "width", "height", "color", "caption", "similar"]
 
 
-def test_the_state_that_answered_is_told(library: FakeLibrary):
+def test_a_response_names_the_version_that_answered(library: FakeLibrary):
     hits = library.search("dog after:2023", 1)
     hits.version, hits.relevant_count, hits[0] = "newer", 3, replace(hits[0], similar=(4, 2))
     body = json.loads(hits_answer(hits, "dog after:2023", library.info()).body)
@@ -84,7 +84,7 @@ def test_only_an_address_of_the_web_is_handed_on(library: FakeLibrary, uri: str,
     assert url == (uri if is_its_own else "/api/image/1?v=3f")
 
 
-def test_the_place_of_a_picture_is_not_told(library: FakeLibrary):
+def test_a_response_contains_no_path(library: FakeLibrary):
     answer = hits_answer(library.browse(5), None, library.info())
     facts = info_answer(library.info(), [], "0.1.0")
     assert str(library.paths[0].parent).encode() not in bytes(answer.body) + bytes(facts.body)

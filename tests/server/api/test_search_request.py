@@ -244,7 +244,7 @@ def test_a_server_for_others_fetches_nothing(library: FakeLibrary):
     assert reply.json()["hint"] == "send the picture as image"
 
 
-def test_a_client_that_holds_the_answer_is_told_so(app: Starlette, library: FakeLibrary):
+def test_a_current_entity_tag_gets_a_304(app: Starlette, library: FakeLibrary):
     tag = ask(app, "/api/search", "q=dog").headers["etag"].encode()
     host = (b"host", b"localhost")
     again = ask(app, "/api/search", "q=dog", headers=[host, (b"if-none-match", tag)])

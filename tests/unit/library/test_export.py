@@ -26,9 +26,9 @@ def test_no_file_of_the_library_is_written_over(folder, tmp_path, encoder, name)
     library = Library.build(folder, tmp_path / "l", encoder=encoder)
     (tmp_path / "link").symlink_to(tmp_path / "l", target_is_directory=True)
     before = {path: path.read_bytes() for path in (tmp_path / "l").rglob("*") if path.is_file()}
-    for place in ("l", "link"):
+    for target in ("l", "link"):
         with pytest.raises(InputError, match="expected a file that is not one of the library"):
-            library.export(tmp_path / place / name, "csv")
+            library.export(tmp_path / target / name, "csv")
     assert {path: path.read_bytes() for path in (tmp_path / "l").rglob("*") if path.is_file()} == before
 
 
@@ -56,7 +56,7 @@ def names(folder) -> list[str]:
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory, encoder) -> Library:
     """Pictures of a folder, and imported rows with columns of their own."""
-    place = tmp_path_factory.mktemp("mixed")
+    target = tmp_path_factory.mktemp("mixed")
     rows = {
         "url": ["https://p.example/0", "https://p.example/1", None],
         "caption": ['=HYPERLINK("http://evil.example")', 'a "red", door\nand a line', "-5 degrees"],
@@ -67,16 +67,16 @@ def mixed(tmp_path_factory, encoder) -> Library:
         "size_bytes": ["12 KB", "?", None],
         "thumb": pa.array([b"\xff", b"", None], pa.binary()),
     }
-    Library.build(write_pictures(place / "pictures"), place / "l", encoder=encoder)
-    return imported(place, encoder, rows)
+    Library.build(write_pictures(target / "pictures"), target / "l", encoder=encoder)
+    return imported(target, encoder, rows)
 
 
-def imported(place, encoder, columns) -> Library:
+def imported(target, encoder, columns) -> Library:
     """A library of rows that have just these columns."""
     table = pa.table(columns)
-    folder = write_embeddings(place / "laion", unit_rows(len(table), dim=3))
+    folder = write_embeddings(target / "laion", unit_rows(len(table), dim=3))
     pq.write_table(table, folder / "metadata" / "metadata_0.parquet")
-    return Library.import_vectors(folder, place / "l", encoder=encoder)
+    return Library.import_vectors(folder, target / "l", encoder=encoder)
 
 
 def test_csv_has_a_line_a_picture(library):

@@ -153,7 +153,7 @@ def test_a_query_by_id_needs_no_model(library):
     assert alone.info().provider == "not loaded"
 
 
-def test_an_id_of_no_picture_is_told(library):
+def test_an_unknown_id_is_an_error(library):
     with pytest.raises(ItemNotFoundError, match="7000"):
         library.search("red + id:7000")
 
@@ -169,7 +169,7 @@ def test_vectors_are_those_of_the_pictures(library, encoder):
         library.vector(7000)
 
 
-def test_a_query_asked_before_is_not_embedded_again(folder, tmp_path):
+def test_a_repeated_query_is_not_embedded_again(folder, tmp_path):
     model = write_tiny_model(tmp_path / "model")
     library = Library.build(folder, tmp_path / "l", encoder=Encoder.load(model))
     first = library.search("a red photo")
@@ -359,7 +359,7 @@ def test_another_model_is_refused(library, tmp_path):
         Library.open(library.info().path, encoder=Encoder.load(other))
 
 
-def test_a_model_that_changed_is_refused_when_words_are_asked(folder, tmp_path):
+def test_a_changed_model_is_rejected_by_the_first_search(folder, tmp_path):
     model = write_tiny_model(tmp_path / "model")
     Library.build(folder, tmp_path / "l", encoder=Encoder.load(model))
     config = model / "preprocessor_config.json"

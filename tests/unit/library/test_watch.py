@@ -1,4 +1,4 @@
-"""snapseek.library.watch: a library follows a real folder, told by the system."""
+"""snapseek.library.watch: a library follows a real folder, by events of the system."""
 
 import os
 import signal
@@ -37,14 +37,14 @@ def own(folder, tmp_path, encoder) -> Library:
 @contextmanager
 def watching(library, folders=None, **options):
     """What `watch` tells, while it watches in a thread of its own."""
-    stop, told = threading.Event(), []
-    options.setdefault("on_sync", told.append)
+    stop, reports = threading.Event(), []
+    options.setdefault("on_sync", reports.append)
     thread = threading.Thread(
-        target=watch, args=(library, folders), kwargs={"stop": stop, "on_problem": told.append, **options}
+        target=watch, args=(library, folders), kwargs={"stop": stop, "on_problem": reports.append, **options}
     )
     thread.start()
     try:
-        yield told
+        yield reports
     finally:
         stop.set()
         thread.join(PATIENCE_S)
@@ -64,24 +64,24 @@ def picture(path: Path, color=(1, 2, 3)) -> None:
 
 
 def test_changes_in_a_folder_are_synced(own, folder):
-    with watching(own) as told:
-        wait_for(lambda: told)
-        assert (told[0].unchanged, told[0].has_changed) == (len(PICTURES), False)
+    with watching(own) as reports:
+        wait_for(lambda: reports)
+        assert (reports[0].unchanged, reports[0].has_changed) == (len(PICTURES), False)
         picture(folder / "new" / "one.png")
         wait_for(lambda: len(own) == len(PICTURES) + 1)
         (folder / "new" / "one.png").rename(folder / "moved.png")
-        wait_for(lambda: told[-1].moved == 1)
+        wait_for(lambda: reports[-1].moved == 1)
         (folder / "moved.png").unlink()
         wait_for(lambda: len(own) == len(PICTURES))
 
 
 def test_changes_of_the_library_and_skipped_files_start_no_sync(own, folder):
-    with watching(own) as told:
-        wait_for(lambda: told)
+    with watching(own) as reports:
+        wait_for(lambda: reports)
         picture(folder / ".hidden" / "one.png")
         (folder / ".snapseek" / "note.txt").write_text("x")
         time.sleep(0.5)
-        assert len(told) == 1
+        assert len(reports) == 1
 
 
 def test_a_new_folder_is_indexed_first(own, tmp_path):
@@ -95,10 +95,10 @@ def test_a_new_folder_is_indexed_first(own, tmp_path):
 def test_a_folder_that_goes_and_comes_back_loses_nothing(own, folder, encoder, tmp_path):
     library = Library.build(folder, tmp_path / "l", encoder=encoder)
     away = tmp_path / "away"
-    with watching(library) as told:
-        wait_for(lambda: told)
+    with watching(library) as reports:
+        wait_for(lambda: reports)
         folder.rename(away)
-        wait_for(lambda: told[-1].missing == (folder,))
+        wait_for(lambda: reports[-1].missing == (folder,))
         assert len(library) == len(PICTURES)
         picture(away / "one.png")
         away.rename(folder)
@@ -122,12 +122,12 @@ def test_a_folder_that_returns_during_a_sync_is_synced(own, folder, encoder, tmp
 
 
 def test_a_missing_folder_is_not_reported_every_second(folder, encoder, tmp_path):
-    with watching(Library.build(folder, tmp_path / "l", encoder=encoder)) as told:
-        wait_for(lambda: told)
+    with watching(Library.build(folder, tmp_path / "l", encoder=encoder)) as reports:
+        wait_for(lambda: reports)
         folder.rename(tmp_path / "away")
-        wait_for(lambda: told[-1].missing == (folder,))
+        wait_for(lambda: reports[-1].missing == (folder,))
         time.sleep(2.5)
-        assert len(told) <= 3  # at the start, when its files disappear, and when it is no longer watched
+        assert len(reports) <= 3  # at the start, when its files disappear, and when it is no longer watched
 
 
 def test_a_busy_library_is_retried(own, monkeypatch):
@@ -141,10 +141,10 @@ def test_a_busy_library_is_retried(own, monkeypatch):
         return sync(self, *arguments, **options)
 
     monkeypatch.setattr(Library, "sync", busy_at_first)
-    with watching(own) as told:
-        wait_for(lambda: len(told) == 2)
-    assert told[0] == "another process writes the library"
-    assert isinstance(told[1], SyncReport)
+    with watching(own) as reports:
+        wait_for(lambda: len(reports) == 2)
+    assert reports[0] == "another process writes the library"
+    assert isinstance(reports[1], SyncReport)
 
 
 @pytest.mark.parametrize("names", [[], ["nowhere"]])
@@ -171,7 +171,7 @@ def test_ctrl_c_ends_the_command_cleanly(tmp_path, encoder):
             assert process.stderr.readline() == "6 unchanged\n"
             time.sleep(0.3)  # CPython writes a line twice whose write is interrupted as it ends
             process.send_signal(signal.SIGINT)
-            _, rest = process.communicate(timeout=PATIENCE_S)
+            _, stderr = process.communicate(timeout=PATIENCE_S)
         finally:
             process.kill()
-    assert (process.returncode, rest) == (0, "stopped watching; what was indexed is kept\n")
+    assert (process.returncode, stderr) == (0, "stopped watching; what was indexed is kept\n")

@@ -65,7 +65,7 @@ def test_ids_need_no_model():
         ask(NoModel(), 7)
 
 
-def test_a_picture_is_asked_as_it_would_be_indexed(space, encoder, tmp_path):
+def test_a_query_picture_is_preprocessed_as_in_indexing(space, encoder, tmp_path):
     picture = Image.new("RGB", (40, 30), "cyan")
     picture.save(tmp_path / "a.png")
     expected = encoder.embed_images([picture])[0]
@@ -73,7 +73,7 @@ def test_a_picture_is_asked_as_it_would_be_indexed(space, encoder, tmp_path):
         np.testing.assert_allclose(ask(space, subject), expected, atol=1e-6)
 
 
-def test_a_picture_is_turned_upright(space, encoder, tmp_path):
+def test_a_query_picture_is_rotated_upright(space, encoder, tmp_path):
     picture = Image.new("RGB", (60, 20), "red")
     picture.paste("blue", (0, 0, 20, 20))
     exif = Image.Exif()

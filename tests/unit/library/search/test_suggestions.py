@@ -1,7 +1,7 @@
 from tests.support.filtered_library import ROWS, filtered_library
 
 
-def test_what_an_imported_library_can_be_asked(tmp_path, encoder):
+def test_suggestions_of_an_imported_library(tmp_path, encoder):
     library, _records = filtered_library(tmp_path, encoder)
     found = library.suggestions()
     columns = {entry.operator: entry for entry in found.columns}

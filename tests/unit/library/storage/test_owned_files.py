@@ -193,7 +193,9 @@ def test_a_foreign_file_with_the_name_of_a_log_stays(library_path, tmp_path, enc
     before = files_of(library_path)
     pictures = images(tmp_path / "pictures")
     writer = (
-        PreviewQueue if name == "previews.db-wal" else lambda at: Library.build(pictures, at, encoder=encoder)
+        PreviewQueue
+        if name == "previews.db-wal"
+        else lambda path: Library.build(pictures, path, encoder=encoder)
     )
     with pytest.raises(StorageError, match=rf"expected no {name} but that of SQLite"):
         writer(library_path)
