@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from snapseek.errors import InputError
-from snapseek.sources.fields.table_columns import TableColumns
+from snapseek.sources.fields.embedding_columns import TableColumns
 from snapseek.sources.row_reader import first_line
 
 BLOCK_ROWS = 8192

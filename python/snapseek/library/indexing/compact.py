@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from snapseek.errors import StorageError
-from snapseek.library.indexing.merge import living_rows, schema_of
+from snapseek.library.indexing.shard_rows import living_rows, schema_of
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.library_meta import fresh_version, queries_of

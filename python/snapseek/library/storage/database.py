@@ -33,9 +33,8 @@ from snapseek.library.storage.schema import (
 from snapseek.library.storage.settings_table import SettingsTable
 from snapseek.library.storage.shard_table import ShardTable
 from snapseek.library.storage.source_table import SourceTable
-from snapseek.library.storage.sqlite_connection import as_library_error, connect
+from snapseek.library.storage.sqlite_connection import BUSY_TIMEOUT_S, as_library_error, connect
 
-_BUSY_TIMEOUT_S = 5.0
 _HINT = "index the folder into another one"
 
 
@@ -88,7 +87,7 @@ class Database:
         mode = "mode=ro&immutable=1" if is_still else "mode=ro"
         uri = f"{path.absolute().as_uri()}?{mode}"
         with _library_errors(path):
-            database = cls(connect(uri, _BUSY_TIMEOUT_S), path)
+            database = cls(connect(uri), path)
         try:
             with _library_errors(path):
                 database._adapt_to_format()
@@ -116,7 +115,7 @@ class Database:
         path = directory / FILE_NAME
         check_writable(directory)
         is_new_directory = make_directory(directory)
-        with writer_lock(directory / LOCK_NAME, _BUSY_TIMEOUT_S) as is_new_lock:
+        with writer_lock(directory / LOCK_NAME, BUSY_TIMEOUT_S) as is_new_lock:
             check_writable(directory)
             database = None
             created = None
@@ -124,7 +123,7 @@ class Database:
                 with _library_errors(path):
                     if not os.path.lexists(path):
                         created = create_library_database(path)
-                    with closing(connect(path.absolute().as_uri(), _BUSY_TIMEOUT_S)) as connection:
+                    with closing(connect(path.absolute().as_uri())) as connection:
                         database = cls(connection, path)
                         database._prepare_for_writing()
                         yield database

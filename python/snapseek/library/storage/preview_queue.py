@@ -24,7 +24,6 @@ FILE_NAME = "previews.db"
 APPLICATION_ID = 0x534E5056
 """"SNPV": the application id in the header of a `previews.db`."""
 
-_BUSY_TIMEOUT_S = 5.0
 _COMMIT_ROWS = 256
 _COMMIT_S = 1.0
 _PAGE = 500
@@ -77,7 +76,7 @@ class PreviewQueue:
         self._status = self._create_or_check()
         uri = self._path.absolute().as_uri() + ("?mode=ro" if read_only else "?mode=rw")
         with self._library_errors():
-            self._connection = connect(uri, _BUSY_TIMEOUT_S)
+            self._connection = connect(uri)
             try:
                 if not read_only:
                     self._connection.execute("PRAGMA journal_mode = WAL")

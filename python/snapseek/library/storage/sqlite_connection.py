@@ -5,6 +5,9 @@ from pathlib import Path
 
 from snapseek.errors import FormatError, LibraryBusyError, StorageError
 
+BUSY_TIMEOUT_S = 5.0
+"""How long a statement, or a new writer, waits for a lock."""
+
 _MAX_VALUE_BYTES = 1 << 24
 _DISK_CODES = frozenset(
     {
@@ -18,7 +21,7 @@ _DISK_CODES = frozenset(
 )
 
 
-def connect(uri: str, timeout_s: float) -> sqlite3.Connection:
+def connect(uri: str) -> sqlite3.Connection:
     """Open a database without implicit transactions.
 
     Limits what a damaged or hostile schema can do, see https://sqlite.org/security.html.
@@ -27,8 +30,6 @@ def connect(uri: str, timeout_s: float) -> sqlite3.Connection:
     ----------
     uri
         A `file:` URI.
-    timeout_s
-        How long a statement waits for a lock.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def connect(uri: str, timeout_s: float) -> sqlite3.Connection:
     """
     try:
         connection = sqlite3.connect(
-            uri, uri=True, timeout=timeout_s, isolation_level=None, check_same_thread=False
+            uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
     except sqlite3.OperationalError as error:
         raise StorageError(f"cannot open the database {uri.partition('?')[0]}: {error}") from error

@@ -161,6 +161,6 @@ def test_each_source_is_merged_by_itself(worn, tmp_path):
 
 
 def test_one_writer_at_a_time(worn, monkeypatch):
-    monkeypatch.setattr("snapseek.library.storage.database._BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("snapseek.library.storage.database.BUSY_TIMEOUT_S", 0.05)
     with Database.open_for_writing(worn.info().path), pytest.raises(LibraryBusyError):
         worn.compact()

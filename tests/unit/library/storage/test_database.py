@@ -74,7 +74,7 @@ def test_an_error_in_the_first_write_leaves_no_folder(tmp_path):
 
 
 def test_one_writer_and_concurrent_readers(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(module, "BUSY_TIMEOUT_S", 0.05)
     with one_commit(tmp_path) as first:
         add_file(first, ROW)
     with one_commit(tmp_path) as first:

@@ -1,10 +1,10 @@
-"""snapseek.sources.fields.table_columns."""
+"""snapseek.sources.fields.embedding_columns."""
 
 import pyarrow as pa
 import pytest
 
 from snapseek.errors import InputError
-from snapseek.sources.fields.table_columns import TableColumns
+from snapseek.sources.fields.embedding_columns import TableColumns
 from tests.support.embedding_files import WEBP
 
 
