@@ -147,7 +147,7 @@ class _Answer:
         self._reservation = reservation
         self._head: Message | None = None
         self.refusal: HTTPException | None = None
-        """Why nothing was sent; the application is not told, for it has answered."""
+        """Why nothing was sent; the application does not know it, for it has answered."""
 
     async def send(self, message: Message) -> None:
         """Send a message of the answer."""
