@@ -107,7 +107,7 @@ def test_validated_records_are_readable(tmp_path):
         taken += 1
         for batch in records.batches:
             batch.validate(full=True)
-        assert len(records.get(range(len(records)))) == len(records)
+        assert len(records.gather.get(range(len(records)))) == len(records)
     sys.stdout.write(f"validator: {VALIDATOR_CASES} files, {taken} taken, the others refused\n")
     assert all(str(path) in message and "snapseek repair" in message for message in messages)
     assert 0 < taken < VALIDATOR_CASES

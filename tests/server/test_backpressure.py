@@ -1,4 +1,4 @@
-"""snapseek.server.backpressure: a large answer waits in pieces, and counts as bytes in flight."""
+"""snapseek.server.budget: a large answer waits in pieces, and counts as bytes in flight."""
 
 import asyncio
 
@@ -8,8 +8,7 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route
 
-from snapseek.server.backpressure import PIECE_BYTES, Backpressure
-from snapseek.server.budget import ByteBudget
+from snapseek.server.budget import PIECE_BYTES, Backpressure, ByteBudget
 from snapseek.server.problems import HANDLERS
 from tests.support.asgi_client import ask
 

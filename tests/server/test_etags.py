@@ -1,4 +1,4 @@
-"""snapseek.server.etags."""
+"""snapseek.server.headers: the entity tags of files."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import Headers
 
-from snapseek.server.etags import etag_of, is_held
+from snapseek.server.headers import etag_of, is_held
 
 
 def test_a_tag_follows_the_file_and_the_variant(tmp_path: Path):

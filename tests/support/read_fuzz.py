@@ -30,7 +30,7 @@ from snapseek.library import Library, verify
 from snapseek.library.columns import column_builder, column_store, fulltext, index_files
 from snapseek.library.records.arrow_file import Records
 from snapseek.library.storage.preview_queue import PendingPreview, PreviewQueue
-from snapseek.library.storage.shard import Shard
+from snapseek.library.storage.shards import Shard
 from snapseek.models import Encoder
 from snapseek.server.app import create_app
 from tests.support import read_mutations

@@ -29,20 +29,21 @@ class EncoderPool:
         self._path = path
         self._lock = threading.Lock()
         self._full = encoder
+        self._fingerprint: str | None = None  # of the state that the full model was last compared with
         self._fast: Encoder | None = None
-
-    @property
-    def provider(self) -> str:
+        self.provider = encoder.provider if encoder else "not loaded"
         """The execution provider of the library's model, or `not loaded`."""
-        return self._full.provider if self._full else "not loaded"
 
     def full(self, snapshot: Snapshot) -> Encoder:
         """Return the model of that state of the library. Raises ModelMismatchError when it has changed."""
         with self._lock:
-            if self._full is None or self._full.space != snapshot.settings["fingerprint"]:
-                encoder = Encoder.load(snapshot.settings["model"])
-                self.check(encoder, snapshot)
-                self._full = encoder
+            fingerprint = snapshot.settings["fingerprint"]
+            if self._full is None or self._fingerprint != fingerprint:
+                if self._full is None or self._full.space != fingerprint:
+                    encoder = Encoder.load(snapshot.settings["model"])
+                    self.check(encoder, snapshot)
+                    self._full, self.provider = encoder, encoder.provider
+                self._fingerprint = fingerprint
             return self._full
 
     def fast(self, snapshot: Snapshot) -> Encoder | None:

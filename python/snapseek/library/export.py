@@ -27,7 +27,8 @@ import pyarrow.parquet as pq
 from snapseek.absolute_path import absolute_path
 from snapseek.atomic_file import atomic_file, is_replaceable
 from snapseek.errors import FormatError, InputError, StorageError, UnknownChoiceError
-from snapseek.library.records.arrow_file import Record, is_shown, plain_rows
+from snapseek.library.records.arrow_file import is_shown, plain_rows
+from snapseek.library.records.arrow_gather import Record
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage import preview_queue
 from snapseek.library.storage.schema import FILE_NAME, LOCK_NAME, SHARDS

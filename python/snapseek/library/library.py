@@ -14,7 +14,7 @@ from snapseek.library.indexing.repair import RepairReport, repair
 from snapseek.library.indexing.sync import IndexOptions, Progress, SyncReport, add_files, sync, total
 from snapseek.library.indexing.verify import Problem, verify
 from snapseek.library.reader import LibraryReader
-from snapseek.library.storage.shard import ProgressCallback, Queries
+from snapseek.library.storage.shard_draft import ProgressCallback, Queries
 from snapseek.library.storage.shard_files import exclusive_writer
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits

@@ -15,7 +15,7 @@ from snapseek.server.api.docs_page import DocsPageEndpoints
 from snapseek.server.api.search import SearchEndpoints
 from snapseek.server.api.system import SystemEndpoints
 from snapseek.server.auth import TokenAuth
-from snapseek.server.backpressure import Backpressure
+from snapseek.server.budget import Backpressure
 from snapseek.server.headers import REMOTE_PICTURE_HEADERS, SECURITY_HEADERS, SecurityHeaders
 from snapseek.server.host_guard import LOOPBACK_HOSTS, HostGuard
 from snapseek.server.images.image_endpoints import ImageEndpoints

@@ -1,4 +1,8 @@
-"""Security headers of every response: only the page's own files may run, load or frame anything."""
+"""Headers: those that every response has for security, and the entity tags of files.
+
+Only the page's own files may run, load or frame anything. With an entity tag a browser checks whether its
+cached copy is current.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,10 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import MutableHeaders
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
+    from starlette.datastructures import Headers
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECURITY_HEADERS = {
@@ -44,3 +50,15 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def etag_of(status: os.stat_result, variant: str = "") -> str:
+    """Return a strong tag of a file as it is now; `variant` distinguishes its representations."""
+    identity = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+    return '"' + "-".join(f"{number:x}" for number in identity) + variant + '"'
+
+
+def is_held(headers: Headers, etag: str) -> bool:
+    """Return whether the client holds exactly this representation (If-None-Match)."""
+    held = headers.get("if-none-match", "")
+    return held.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in held.split(",")]

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from snapseek.server.etags import etag_of, is_held
+from snapseek.server.headers import etag_of, is_held
 
 if TYPE_CHECKING:
     import os

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from snapseek.server.budget import ByteBudget
@@ -18,7 +18,7 @@ _MAX_DECODERS = 2  # each may hold one whole picture, uncompressed
 _MAX_READERS = 1  # a second one would only wait for the interpreter's lock
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ServerState:
     """One library and what serves it."""
 
@@ -31,9 +31,9 @@ class ServerState:
     readers: Workers = field(default_factory=partial(Workers, _MAX_READERS))
     """The threads that parse bodies."""
     budget: ByteBudget = field(default_factory=ByteBudget)
+    searchers: Workers = field(init=False)
+    """The threads that search. Queries that wait for one are embedded in batches."""
 
-    @cached_property
-    def searchers(self) -> Workers:
-        """The threads that search. Queries that wait for one are embedded in batches."""
+    def __post_init__(self) -> None:
         count = min(_MAX_SEARCHERS, available_cores())
-        return Workers(count, prepare=self.library.embed_ahead)
+        self.searchers = Workers(count, prepare=self.library.embed_ahead)

@@ -1,7 +1,6 @@
 """Check and convert the arguments of a vector index."""
 
 import re
-from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,18 +33,13 @@ def check_queries(vectors: NDArray[np.generic], queries: NDArray[np.generic] | N
         )
 
 
-def as_float32(queries: NDArray[np.float16] | NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return float16 queries as float32; the core checks every other dtype.
-
-    Raises ArrayError if they are not an array.
-    """
-    if not isinstance(queries, np.ndarray):
-        raise ArrayError(
-            expected="queries to be a NumPy array of float16 or float32",
-            got=type(queries).__name__,
-            hint="convert them with numpy.asarray(x, dtype=numpy.float32)",
-        )
-    return cast("NDArray[np.float32]", queries.astype(np.float32) if queries.dtype == np.float16 else queries)
+def no_array(queries: object) -> ArrayError:
+    """Return the error for queries that are not an array; the core checks the dtype of one."""
+    return ArrayError(
+        expected="queries to be a NumPy array of float16 or float32",
+        got=type(queries).__name__,
+        hint="convert them with numpy.asarray(x, dtype=numpy.float32)",
+    )
 
 
 def as_int64(ids: ArrayLike) -> Ids:

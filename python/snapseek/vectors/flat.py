@@ -1,4 +1,4 @@
-"""Search of a flat index, which scores every row. Filters are masks over rows."""
+"""Filters of a flat index, which scores every row: masks over rows."""
 
 from dataclasses import dataclass
 
@@ -18,26 +18,6 @@ class RowMask:
     """The allowed rows of a flat index; made by `VectorIndex.filter`."""
 
     mask: NDArray[np.bool_]
-
-
-def search(
-    index: FlatIndex,
-    queries: NDArray[np.float32],
-    k: int,
-    allow: Allow | RowBitmap | RowMask | None,
-    *,
-    threads: int,
-) -> tuple[Ids, Scores]:
-    """Return ids and scores of the best `k` allowed rows for each query.
-
-    Many queries share `threads`. For the other parameters, the result and the errors see
-    `VectorIndex.search`.
-    """
-    mask = None if allow is None else row_mask(index, allow)
-    share = np.ndim(queries) == 2 and len(queries) >= 2 * threads
-    rows, scores = index.search(queries, k, allow=mask, threads=threads if share else 1)
-    ids = index.ids
-    return (rows if ids is None else ids[rows]), scores
 
 
 def row_mask(index: FlatIndex, allow: Allow | RowBitmap | RowMask) -> NDArray[np.bool_]:

@@ -9,9 +9,8 @@ which is read in chunks. The score is the inner product, which for unit rows is 
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,11 +24,10 @@ from snapseek.errors import (
     WrongIndexError,
 )
 from snapseek.threads import available_cores, resolve_threads
-from snapseek.vectors import flat
-from snapseek.vectors.arguments import as_float32, as_int64, check_counts, check_queries, memory_limit
+from snapseek.vectors.arguments import as_int64, check_counts, check_queries, memory_limit, no_array
 from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
-from snapseek.vectors.flat import Allow, Ids, RowMask, Scores
-from snapseek.vectors.index_file import kind_of, size_of, target_of
+from snapseek.vectors.flat import Allow, Ids, RowMask, Scores, row_mask
+from snapseek.vectors.index_file import VectorIndexInfo, kind_of, size_of, target_of
 
 __all__ = ["Allow", "CalibrationPoint", "RowBitmap", "RowMask", "VectorIndex", "VectorIndexInfo"]
 
@@ -47,28 +45,6 @@ _FLAT_BYTES = 4096
 
 ProgressCallback = Callable[[str, float], object]
 """Called with the name of a stage and the share of it that is done, from 0 to 1."""
-
-
-@dataclass(frozen=True)
-class VectorIndexInfo:
-    """The kind, sizes and parameters of an index, and what was measured when it was built.
-
-    `transform_recalls` has the recall of the codes on a sample, for each transform that was tried;
-    `calibration` the measured operating points of `effort`.
-    """
-
-    path: Path
-    kind: Literal["flat", "ivf"]
-    rows: int
-    dim: int
-    size_bytes: int
-    kernel: str
-    nlist: int = 0
-    m: int = 0
-    refine: str = "int8"
-    transform: str = "identity"
-    transform_recalls: dict[str, float] = field(default_factory=dict)
-    calibration: tuple[CalibrationPoint, ...] = ()
 
 
 class VectorIndex:
@@ -244,12 +220,21 @@ class VectorIndex:
         InputError
             For a wrong dtype, shape or dimension, NaN or infinity, a negative `k`, or a wrong `allow`.
         """
-        vectors = as_float32(queries)
+        if not isinstance(queries, np.ndarray):
+            raise no_array(queries)
+        half = queries.dtype == np.float16
+        vectors = cast("NDArray[np.float32]", queries.astype(np.float32) if half else queries)
         if isinstance(self._core, FlatIndex):
             if effort is not None:
                 resolve_effort(_EVERY_ROW, effort)  # checks `effort`, which a flat index does not need
-            threads = 1 if vectors.ndim < 2 or len(vectors) < 2 else available_cores()
-            return flat.search(self._core, vectors, k, allow, threads=threads)
+            mask = allow.mask if isinstance(allow, RowMask) else None
+            if mask is None and allow is not None:
+                mask = row_mask(self._core, allow)
+            cores = 1 if vectors.ndim < 2 or len(vectors) < 2 else available_cores()
+            share = vectors.ndim == 2 and len(vectors) >= 2 * cores
+            rows, scores = self._core.search(vectors, k, allow=mask, threads=cores if share else 1)
+            ids = self._core.ids
+            return (rows if ids is None else ids[rows]), scores
         if isinstance(allow, RowMask):
             raise WrongIndexError(
                 expected="a filter of this index as allow",
@@ -286,7 +271,7 @@ class VectorIndex:
         if not isinstance(self._core, FlatIndex):
             return self._core.filter(allow, by_row=by_row)
         if not by_row:
-            return RowMask(flat.row_mask(self._core, allow))
+            return RowMask(row_mask(self._core, allow))
         if not isinstance(allow, np.ndarray):
             raise ArrayError(expected="allow to be an array of flags by row", got=type(allow).__name__)
         if allow.dtype != np.bool_ or allow.shape != (self._core.rows,):

@@ -6,14 +6,39 @@ import struct
 import tempfile
 import weakref
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from snapseek.absolute_path import absolute_path
 from snapseek.atomic_file import first_bytes
 from snapseek.errors import InputError, StorageError
+from snapseek.vectors.calibration import CalibrationPoint
 
 _FILE_NAME = "index.snap"
 _MAGIC = b"\x89SNAP"
+
+
+@dataclass(frozen=True)
+class VectorIndexInfo:
+    """The kind, sizes and parameters of an index, and what was measured when it was built.
+
+    `transform_recalls` has the recall of the codes on a sample, for each transform that was tried;
+    `calibration` the measured operating points of `effort`.
+    """
+
+    path: Path
+    kind: Literal["flat", "ivf"]
+    rows: int
+    dim: int
+    size_bytes: int
+    kernel: str
+    nlist: int = 0
+    m: int = 0
+    refine: str = "int8"
+    transform: str = "identity"
+    transform_recalls: dict[str, float] = field(default_factory=dict)
+    calibration: tuple[CalibrationPoint, ...] = ()
 
 
 class TemporaryDirectory:

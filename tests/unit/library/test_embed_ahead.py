@@ -5,6 +5,8 @@ from snapseek.search_request import SearchRequest
 
 
 class RecordingEncoder:
+    provider = "CPU"
+
     def __init__(self, encoder):
         self.space = encoder.space
         self.batches = []

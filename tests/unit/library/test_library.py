@@ -429,7 +429,7 @@ def _refuse_red(image, make_preview):
 @pytest.mark.parametrize(("memory_share", "is_read"), [(2, True), (1.9, False)])
 def test_a_library_is_read_into_memory_if_it_fits_there_twice(library, monkeypatch, memory_share, is_read):
     read = []
-    monkeypatch.setattr("snapseek.library.storage.shard.Shard.warm", lambda shard: read.append(shard.stem))
+    monkeypatch.setattr("snapseek.library.storage.shards.Shard.warm", lambda shard: read.append(shard.stem))
     memory = int(memory_share * library.info().size_bytes)
     monkeypatch.setattr("snapseek.library.snapshot.memory_bytes", lambda: memory)
     library.warm()

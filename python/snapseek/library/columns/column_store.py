@@ -15,6 +15,7 @@ from snapseek.library.filters import typecheck
 from snapseek.library.filters.ast import Condition, GeoWithin
 from snapseek.library.filters.typecheck import DATE_ROLES, ORIENTATION, Kind
 from snapseek.library.records.arrow_file import Records
+from snapseek.library.records.arrow_gather import reading
 
 KEPT_ROWS = 100_000
 """Smaller shards store no indexes: they are rebuilt in milliseconds."""
@@ -131,7 +132,7 @@ class ColumnStore:
     def _build(self, column: str) -> ColumnIndex:
         kind = self.kinds[column]
         index: AnyIndex
-        with self._records.reading(f"column {column} cannot be read"):
+        with reading(self._records.path, f"column {column} cannot be read"):
             if kind == "text":
                 index = text_index(self._records, column)
             elif kind == "list":

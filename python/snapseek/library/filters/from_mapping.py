@@ -22,10 +22,9 @@ from snapseek.library.filters.ast import (
     Operator,
     Or,
     Scalar,
-    SizeCheck,
     Tree,
-    check_size,
 )
+from snapseek.library.filters.typecheck import SizeCheck, check_size
 
 MAX_VALUES = 1000
 MAX_VALUE_CHARACTERS = 1000

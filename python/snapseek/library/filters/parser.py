@@ -16,8 +16,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from snapseek.errors import InputError, OutOfRangeError, ParseError
-from snapseek.library.filters.ast import And, Condition, Not, Operator, Or, Tree, check_size
+from snapseek.library.filters.ast import And, Condition, Not, Operator, Or, Tree
 from snapseek.library.filters.from_mapping import near_of
+from snapseek.library.filters.typecheck import check_size
 
 MAX_FILTER_CHARACTERS = 4000
 

@@ -13,7 +13,7 @@ from snapseek.library.indexing.file_tracker import PendingImage
 from snapseek.library.records.arrow_file import SCHEMA
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.library_meta import library_meta, queries_of
-from snapseek.library.storage.shard import Queries, ShardDraft
+from snapseek.library.storage.shard_draft import Queries, ShardDraft
 from snapseek.library.storage.shard_files import ShardFiles, remove_stray_files
 from snapseek.library.storage.shards import Shards
 from snapseek.models import Encoder

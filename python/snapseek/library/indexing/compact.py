@@ -16,7 +16,7 @@ from snapseek.library.indexing.shard_rows import living_rows, schema_of
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.library_meta import fresh_version, queries_of
-from snapseek.library.storage.shard import ProgressCallback, Queries, ShardDraft
+from snapseek.library.storage.shard_draft import ProgressCallback, Queries, ShardDraft
 from snapseek.library.storage.shard_files import ShardFiles, remove_stray_files
 from snapseek.library.storage.shard_view import ShardView
 from snapseek.library.storage.shards import Shards

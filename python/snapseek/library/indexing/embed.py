@@ -19,7 +19,7 @@ from snapseek.errors import PictureError
 from snapseek.images import DecodedImage, Preview, make_preview, open_image
 from snapseek.images.decode import MAX_FILE_BYTES
 from snapseek.library.indexing.bounded_map import bounded_map
-from snapseek.library.records.arrow_file import Record
+from snapseek.library.records.arrow_gather import Record
 from snapseek.metadata import ImageMetadata
 from snapseek.models import Batch, Encoder
 from snapseek.sources import Picture, Sidecar, read_sidecars

@@ -13,7 +13,7 @@ from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.import_table import ImportRow
 from snapseek.library.storage.library_meta import check_sharing, library_meta, queries_of
-from snapseek.library.storage.shard import ProgressCallback, Queries, ShardDraft
+from snapseek.library.storage.shard_draft import ProgressCallback, Queries, ShardDraft
 from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer
 from snapseek.models import Encoder
 from snapseek.sources import EmbeddingFile, Embeddings, find_embeddings

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from snapseek.library.indexing.file_tracker import KnownFile
 from snapseek.library.indexing.shard_rows import rows_of, schema_of
-from snapseek.library.storage.shard import ShardDraft
+from snapseek.library.storage.shard_draft import ShardDraft
 from snapseek.library.storage.shard_files import ShardFiles
 from snapseek.library.storage.shards import Shards
 from snapseek.sources import Picture

@@ -24,9 +24,9 @@ from snapseek.library.indexing.sync import Progress
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.library_meta import fresh_version
 from snapseek.library.storage.preview_queue import PendingPreview, PreviewQueue
-from snapseek.library.storage.shard import Shard
 from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer, remove_stray_files
 from snapseek.library.storage.shard_table import ShardRow
+from snapseek.library.storage.shards import Shard
 from snapseek.sources import FetchLimits, Picture
 from snapseek.sources.http.url_policy import checked_url
 from snapseek.sources.urls import default_fetch

@@ -22,7 +22,7 @@ from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.library_meta import fresh_version, mixed_models
 from snapseek.library.storage.schema import FILES, FOLDER
-from snapseek.library.storage.shard import Queries
+from snapseek.library.storage.shard_draft import Queries
 from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer
 from snapseek.library.storage.shards import Shards
 from snapseek.library.storage.source_table import Source

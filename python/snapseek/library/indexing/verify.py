@@ -14,9 +14,9 @@ from snapseek.images import MAX_PREVIEW_BYTES
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.fsync import crc_of
 from snapseek.library.storage.schema import FILE_NAME, SHARDS
-from snapseek.library.storage.shard import Shard
 from snapseek.library.storage.shard_files import unknown_files
 from snapseek.library.storage.shard_table import ShardRow
+from snapseek.library.storage.shards import Shard
 
 _Ids = NDArray[np.int64]
 _NO_IDS = np.zeros(0, np.int64)

@@ -1,10 +1,8 @@
 """The records of a shard in an Arrow IPC file: one a row, in scan order."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import date, datetime, time
+from contextlib import suppress
 from functools import cached_property
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, InputError, StorageError
-from snapseek.library.records.arrow_gather import Indices, MappedBatches, ValueReader, iso_times
+from snapseek.library.records.arrow_gather import (
+    HINT,
+    MappedBatches,
+    Record,
+    RecordGather,
+    plain_values,
+    reading,
+)
 from snapseek.library.records.ipc_layout import (
     MAX_NAME_CHARACTERS,
     check_layout,
@@ -58,13 +63,6 @@ of an earlier version a column may be missing, which counts as null."""
 _MAY_LACK = frozenset({"caption"})
 _MAX_STORED_PREVIEW_BYTES = 1 << 16
 """Bounds an answer of 200 previews in base64. Previews have 500 bytes at most, which `verify` checks."""
-
-_HINT = "run: snapseek repair"
-_UNREADABLE = (OSError, ValueError, OverflowError, LookupError, pa.ArrowException)
-
-Record = dict[str, Any]
-Core = tuple[int, str, int, int, str, bytes, str | None]
-"""The values of the columns that every record has: id, uri, width, height, color, preview, caption."""
 
 
 class RecordWriter:
@@ -166,8 +164,8 @@ class Records:
 
     def __init__(self, path: Path) -> None:
         """Open and validate the file. Raises FormatError if it is damaged or lacks a required column."""
-        self._path = path
-        with self.reading("it is not a valid Arrow file"):
+        self.path = path
+        with reading(path, "it is not a valid Arrow file"):
             self._mapped = pa.memory_map(str(path)).read_buffer()
             check_layout(memoryview(self._mapped))
             reader = pa.ipc.open_file(self._mapped)
@@ -175,27 +173,18 @@ class Records:
             names = self.schema.names
         missing = [name for name in _CORE if name not in names]
         if missing:
-            raise FormatError(f"{path} lacks the columns {', '.join(missing)}; {_HINT}")
-        with self.reading("its records are not valid"):
+            raise FormatError(f"{path} lacks the columns {', '.join(missing)}; {HINT}")
+        with reading(path, "its records are not valid"):
             check_schema(self.schema, _CORE)
             self._batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
             for batch in self._batches:
                 batch.validate(full=True)
                 _check_present(batch)
         shown = [field for field in self.schema if field.name in _CORE or is_shown(field.type)]
-        self._shown = [field.name for field in shown]
-        self._extra = [name for name in self._shown if name not in _CORE]
+        self._extra = [field.name for field in shown if field.name not in _CORE]
         self._counts = np.array([batch.num_rows for batch in self._batches], np.int64)
         self._stops = np.cumsum(self._counts)
         self.size_bytes = self._mapped.size
-
-    @contextmanager
-    def reading(self, what: str) -> Iterator[None]:
-        """Replace what Arrow and Python raise about unreadable values in this block by a FormatError."""
-        try:
-            yield
-        except _UNREADABLE as error:
-            raise FormatError(f"{self._path} is damaged: {what} ({str(error)[:300]}); {_HINT}") from error
 
     def warm(self) -> None:
         """Read the whole file into the page cache, so that no answer waits for the disk."""
@@ -215,45 +204,10 @@ class Records:
         parts = [batch.column("id").to_numpy() for batch in self._batches]
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
-    def get(self, rows: Sequence[int]) -> list[tuple[Core, Record]]:
-        """Return for each row the required columns, and the others by name without columns of raw bytes.
-
-        Values that JSON lacks are text; times are ISO 8601.
-        """
-        if not rows:
-            return []
-        batch, offset = self._locate(np.asarray(rows, np.int64))
-        with self.reading("a record cannot be read"):
-            columns = {
-                name: read(batch, offset) if read else self._by_arrow(name, batch, offset)
-                for name, read in self._readers.items()
-            }
-        core = zip(*(columns[name] for name in _CORE), strict=True)
-        extra = (
-            zip(*(columns[name] for name in self._extra), strict=True)
-            if self._extra
-            else repeat((), len(rows))
-        )
-        return [
-            (known, dict(zip(self._extra, added, strict=True)))
-            for known, added in zip(core, extra, strict=True)
-        ]
-
     @cached_property
-    def _readers(self) -> dict[str, ValueReader | None]:
-        """The reader of each shown column; None where only Arrow can read it."""
-        file = MappedBatches(self._mapped, self._batches)
-        return {name: file.values_of(name) for name in self._shown}
-
-    def _by_arrow(self, name: str, batch: Indices, offset: Indices) -> list[Any]:
-        pairs = zip(batch.tolist(), offset.tolist(), strict=True)
-        parts = [self._batches[number].column(name).slice(index, 1) for number, index in pairs]
-        return _plain_values(pa.chunked_array([pa.concat_arrays(parts)]))
-
-    def _locate(self, rows: NDArray[np.int64]) -> tuple[Indices, Indices]:
-        """Return the batch of each row, and its index in the batch."""
-        batch = self._stops.searchsorted(rows, side="right")
-        return batch, rows - (self._stops - self._counts)[batch]
+    def gather(self) -> RecordGather:
+        """Reads the shown columns of scattered rows."""
+        return RecordGather(self.path, MappedBatches(self._mapped, self._batches), list(_CORE), self._extra)
 
     def column(self, name: str) -> "Iterator[pa.Array[Any]]":
         """Yield one column of all records in order, in arrays of some ten thousand rows."""
@@ -315,53 +269,6 @@ def is_shown(kind: pa.DataType) -> bool:
 
 def plain_rows(table: pa.Table) -> list[Record]:
     """Return the rows of a table. Values that JSON lacks are text, times ISO 8601; raw bytes stay."""
-    columns = [_plain_values(column) for column in table.columns]
+    columns = [plain_values(column) for column in table.columns]
     names = table.column_names
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _plain_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
-    kind = column.type
-    if pa.types.is_timestamp(kind):
-        return _times(column)
-    of_list = pa.types.is_list(kind) and _is_plain(kind.value_type)
-    try:
-        values = column.to_pylist()
-    except (ValueError, OverflowError, LookupError):  # Python has no such date or time zone, Arrow has
-        values = column.cast(pa.string()).to_pylist()
-    return values if of_list or _is_plain(kind) else [_json_value(value) for value in values]
-
-
-def _is_plain(kind: pa.DataType) -> bool:
-    """Return whether Arrow returns values of this type as answers have them."""
-    types = pa.types
-    return bool(
-        types.is_string(kind)
-        or types.is_integer(kind)
-        or types.is_binary(kind)
-        or types.is_floating(kind)
-        or types.is_boolean(kind)
-    )
-
-
-def _times(column: "pa.ChunkedArray[Any]") -> list[str | None]:
-    """Return times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
-    if column.type.tz in (None, "UTC"):
-        return [
-            None if time.startswith("NaT") else time for time in iso_times(column.to_numpy(), column.type.tz)
-        ]
-    try:
-        return [time and time.replace(" ", "T") for time in column.cast(pa.string()).to_pylist()]
-    except pa.ArrowInvalid:  # a time zone that this machine does not know
-        return _times(column.cast(pa.timestamp(column.type.unit, "UTC")))
-
-
-def _json_value(value: Any) -> Any:
-    """Return a value that JSON has: anything but texts, numbers, lists and objects becomes text."""
-    if value is None or isinstance(value, str | int | float | bytes):
-        return value
-    if isinstance(value, list | tuple):
-        return [_json_value(entry) for entry in value]
-    if isinstance(value, dict):
-        return {str(name): _json_value(entry) for name, entry in value.items()}
-    return value.isoformat() if isinstance(value, date | datetime | time) else str(value)

@@ -5,21 +5,101 @@ longer than the search itself. This module computes the addresses of all values 
 columnar format (https://arrow.apache.org/docs/format/Columnar.html).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import repeat
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from snapseek.errors import FormatError
+
 Indices = NDArray[np.int64]
 ValueReader = Callable[[Indices, Indices], list[Any]]
 """Returns the values of rows, by the numbers of their batches and their indices there, (n,) int64 each."""
 
+Record = dict[str, Any]
+Core = tuple[int, str, int, int, str, bytes, str | None]
+"""The values of the columns that every record has: id, uri, width, height, color, preview, caption."""
+
+HINT = "run: snapseek repair"
+_UNREADABLE = (OSError, ValueError, OverflowError, LookupError, pa.ArrowException)
 _OFFSET = np.dtype(np.int32)
 _NO_BUFFER = -1
 _BOTH = np.arange(2)
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Replace what Arrow and Python raise about unreadable values in this block by a FormatError."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise FormatError(f"{path} is damaged: {what} ({str(error)[:300]}); {HINT}") from error
+
+
+class RecordGather:
+    """Reads scattered records of a mapped file. Safe to use from many threads.
+
+    Parameters
+    ----------
+    path
+        The file, for error messages.
+    mapped
+        Its batches.
+    core
+        The columns of `Core`.
+    extra
+        The columns that the source added, without those of raw bytes.
+    """
+
+    def __init__(
+        self, path: Path, mapped: "MappedBatches", core: Sequence[str], extra: Sequence[str]
+    ) -> None:
+        self._path = path
+        self._batches = mapped.batches
+        self._core = core
+        self._extra = extra
+        self._counts = np.array([batch.num_rows for batch in self._batches], np.int64)
+        self._stops = np.cumsum(self._counts)
+        self._readers = {name: mapped.values_of(name) for name in (*core, *extra)}
+        """The reader of each column; None where only Arrow can read it."""
+
+    def get(self, rows: Sequence[int]) -> list[tuple[Core, Record]]:
+        """Return for each row the required columns, and the others by name without columns of raw bytes.
+
+        Values that JSON lacks are text; times are ISO 8601.
+        """
+        if not rows:
+            return []
+        wanted = np.asarray(rows, np.int64)
+        batch = self._stops.searchsorted(wanted, side="right")
+        offset = wanted - (self._stops - self._counts)[batch]
+        with reading(self._path, "a record cannot be read"):
+            columns = {
+                name: read(batch, offset) if read else self._by_arrow(name, batch, offset)
+                for name, read in self._readers.items()
+            }
+        core = zip(*(columns[name] for name in self._core), strict=True)
+        extra = (
+            zip(*(columns[name] for name in self._extra), strict=True)
+            if self._extra
+            else repeat((), len(rows))
+        )
+        return [
+            (known, dict(zip(self._extra, added, strict=True)))
+            for known, added in zip(core, extra, strict=True)
+        ]
+
+    def _by_arrow(self, name: str, batch: Indices, offset: Indices) -> list[Any]:
+        pairs = zip(batch.tolist(), offset.tolist(), strict=True)
+        parts = [self._batches[number].column(name).slice(index, 1) for number, index in pairs]
+        return plain_values(pa.chunked_array([pa.concat_arrays(parts)]))
 
 
 class MappedBatches:
@@ -27,14 +107,14 @@ class MappedBatches:
 
     def __init__(self, mapped: pa.Buffer, batches: Sequence[pa.RecordBatch]) -> None:
         """`mapped` is the whole file that contains the batches."""
-        self._batches = batches
+        self.batches = batches
         self._address = mapped.address
         self._bytes = np.frombuffer(memoryview(mapped), np.uint8)
         self.text = memoryview(mapped)
 
     def values_of(self, name: str) -> ValueReader | None:
         """Return the reader of a column; None for a type or layout that is not supported."""
-        columns = [batch.column(name) for batch in self._batches]
+        columns = [batch.column(name) for batch in self.batches]
         return self._reader(columns) if columns else None
 
     def _reader(self, columns: "Sequence[pa.Array[Any]]") -> ValueReader | None:
@@ -176,3 +256,51 @@ def iso_times(values: NDArray[Any], zone: str | None) -> list[str]:
     """
     end = "Z" if zone else ""
     return [written + end for written in np.datetime_as_string(values).tolist()]
+
+
+def plain_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
+    """Return the values of a column: those that JSON lacks as text, times as ISO 8601; raw bytes stay."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return _times(column)
+    of_list = pa.types.is_list(kind) and _is_plain(kind.value_type)
+    try:
+        values = column.to_pylist()
+    except (ValueError, OverflowError, LookupError):  # Python has no such date or time zone, Arrow has
+        values = column.cast(pa.string()).to_pylist()
+    return values if of_list or _is_plain(kind) else [_json_value(value) for value in values]
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Return whether Arrow returns values of this type as answers have them."""
+    types = pa.types
+    return bool(
+        types.is_string(kind)
+        or types.is_integer(kind)
+        or types.is_binary(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+    )
+
+
+def _times(column: "pa.ChunkedArray[Any]") -> list[str | None]:
+    """Return times as ISO 8601 text, such as 2026-05-01T09:30:00.000000Z."""
+    if column.type.tz in (None, "UTC"):
+        return [
+            None if time.startswith("NaT") else time for time in iso_times(column.to_numpy(), column.type.tz)
+        ]
+    try:
+        return [time and time.replace(" ", "T") for time in column.cast(pa.string()).to_pylist()]
+    except pa.ArrowInvalid:  # a time zone that this machine does not know
+        return _times(column.cast(pa.timestamp(column.type.unit, "UTC")))
+
+
+def _json_value(value: Any) -> Any:
+    """Return a value that JSON has: anything but texts, numbers, lists and objects becomes text."""
+    if value is None or isinstance(value, str | int | float | bytes):
+        return value
+    if isinstance(value, list | tuple):
+        return [_json_value(entry) for entry in value]
+    if isinstance(value, dict):
+        return {str(name): _json_value(entry) for name, entry in value.items()}
+    return value.isoformat() if isinstance(value, date | datetime | time) else str(value)

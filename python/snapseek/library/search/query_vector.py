@@ -90,7 +90,7 @@ class QueryVector:
     def _embed(self, term: Term) -> NDArray[np.float32]:
         match term.subject:
             case str(words):
-                return np.asarray(self.encoder.encoder.embed_texts([words])[0])
+                return np.asarray(self.encoder.encoder.text.embed([words])[0])
             case int(item):
                 return self._stored.vector(item)
             case np.ndarray() as vector:

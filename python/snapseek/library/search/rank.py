@@ -19,8 +19,7 @@ from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import reciprocal_rank_fusion
 from snapseek.library.search.sort import first_rows, sort_keys
 from snapseek.library.storage.selection import Selection, SelectionCache
-from snapseek.library.storage.shard import DEEPEST_PAGE
-from snapseek.library.storage.shards import RowHits, RowRef, Shards
+from snapseek.library.storage.shards import DEEPEST_PAGE, RowHits, RowRef, Shards
 
 POOL = DEEPEST_PAGE
 DEDUP_DEPTH = 256

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snapseek.errors import ModelMismatchError
 from snapseek.library.storage.database import Database
-from snapseek.library.storage.shard import Queries
+from snapseek.library.storage.shard_draft import Queries
 from snapseek.models import Encoder
 from snapseek.models.queries.sample_queries import sample_queries
 from snapseek.vectors.index import FLAT_ROWS

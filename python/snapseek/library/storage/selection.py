@@ -9,8 +9,7 @@ from snapseek.cancellation import check_cancelled
 from snapseek.library.columns.column_index import Flags
 from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.filters.ast import And, Not, Or, Tree
-from snapseek.library.storage.shard import Allowed
-from snapseek.library.storage.shard_view import Rows, ShardView
+from snapseek.library.storage.shard_view import Allowed, Rows, ShardView
 from snapseek.lru import LruCache
 
 

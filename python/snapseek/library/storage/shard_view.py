@@ -1,11 +1,20 @@
 """A shard as one commit sees it: without its deleted rows."""
 
+from __future__ import annotations
+
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.library.storage.shard import Allowed, Shard
+from snapseek.vectors.index import Allow, RowBitmap, RowMask
+
+if TYPE_CHECKING:
+    from snapseek.library.storage.shards import Shard
+
+Allowed = Allow | RowBitmap | RowMask | None
+"""The rows that a search may find; None for all."""
 
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.int64]

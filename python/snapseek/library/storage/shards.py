@@ -1,7 +1,11 @@
-"""All shards of a library, searched and read as one."""
+"""The open shards of a library, searched and read as one.
+
+A shard is a file of vectors and a file of records, with the same pictures row by row.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,12 +13,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.library.records.arrow_file import Core, Record
+from snapseek.errors import FormatError
+from snapseek.library.columns.column_store import ColumnStore
+from snapseek.library.records.arrow_file import Records
+from snapseek.library.records.arrow_gather import Core, Record
+from snapseek.library.storage.schema import SHARDS
 from snapseek.library.storage.selection import Selection
-from snapseek.library.storage.shard import Shard
 from snapseek.library.storage.shard_files import check_inside
 from snapseek.library.storage.shard_table import ShardRow
-from snapseek.library.storage.shard_view import ShardView
+from snapseek.library.storage.shard_view import Allowed, ShardView
+from snapseek.vectors.index import CalibrationPoint, VectorIndex
+
+DEEPEST_PAGE = 1000
+"""The minimum number of reranked candidates for any k, so that consecutive pages fit together."""
 
 BLOCK_ROWS = 8192
 """Bounds the records that `Shards.blocks` yields at once."""
@@ -49,6 +60,126 @@ class RowHits:
 
 
 NO_HITS = RowHits(_NO_IDS, _NO_IDS, np.zeros(0, np.float32))
+
+
+def _with_shortlist(params: CalibrationPoint | None, rows: int) -> CalibrationPoint | None:
+    """Return search parameters that rerank at least `rows` candidates."""
+    return params and replace(params, shortlist=max(params.shortlist, rows))
+
+
+def is_gapless(ids: NDArray[np.int64]) -> bool:
+    """Return whether distinct ids, (n,), are consecutive numbers in any order."""
+    return len(ids) > 0 and int(ids.max()) - int(ids.min()) == len(ids) - 1
+
+
+def order_of(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows in order of their distinct ids. Consecutive ids, as after an import, need no sort."""
+    if not is_gapless(ids):
+        return np.argsort(ids, kind="stable")
+    order = np.zeros(len(ids), np.int64)
+    order[ids - ids.min()] = np.arange(len(ids))
+    return order
+
+
+class Shard:
+    """An open shard. Searched by vector, read by row. Immutable; safe to use from many threads."""
+
+    def __init__(self, library: Path, stem: str) -> None:
+        """Open both files. Raises FormatError if one is missing or damaged, or they do not match."""
+        paths = [library / SHARDS / f"{stem}{suffix}" for suffix in (".snap", ".arrow")]
+        for path in paths:
+            if not path.is_file():
+                raise FormatError(
+                    f"{path} is missing",
+                    hint="if library.db was copied without library.db-wal, copy both; "
+                    "otherwise run: snapseek repair",
+                )
+        self.size_bytes = sum(path.stat().st_size for path in paths)
+        self.index = _opened(paths[0])
+        self.records = Records(paths[1])
+        ids = self.index.ids()
+        self._check_match(paths[0].name, paths[1].name, ids)
+        params = self.index.search_params()
+        self.is_flat = params is None
+        """Whether every query scores every row."""
+        self._effort = _with_shortlist(params, DEEPEST_PAGE)
+        self._filtered_effort = _with_shortlist(params, DEEPEST_PAGE // 2)  # the core doubles it
+        self.stem = stem
+        self.columns = ColumnStore(self.records, paths[1])
+        """The column indexes that filters read."""
+        self.order = order_of(ids)
+        """(rows,) int64: the rows in ascending order of id."""
+        self._sorted_ids = ids[self.order]
+
+    def _check_match(self, vectors: str, records: str, ids: NDArray[np.int64]) -> None:
+        """Raise FormatError unless both files have the same rows."""
+        rows = len(self.records)
+        if len(ids) != rows:
+            problem = f"{vectors} has {len(ids)} rows, {records} has {rows}"
+        elif not np.array_equal(self.records.ids(), ids):
+            problem = f"the ids in {vectors} differ from those in {records}"
+        else:
+            return
+        raise FormatError(f"{problem}: they belong to different shards", hint="run: snapseek repair")
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.order)
+
+    def warm(self) -> None:
+        """Read both files into the page cache."""
+        self.index.warm()
+        self.records.warm()
+
+    def search(
+        self, vector: NDArray[np.float32], k: int, *, allow: Allowed = None, exact: bool = False
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return ids and scores of the best `k` rows for the unit vector (1, dim), ties by lower id.
+
+        `allow` is a filter that `index.filter` returned.
+        """
+        effort = self._effort if allow is None else self._filtered_effort
+        ids, scores = self.index.search(vector, k, allow=allow, exact=exact, effort=effort)
+        return ids[0], scores[0]
+
+    @cached_property
+    def ids(self) -> NDArray[np.int64]:
+        """(rows,) int64: the id of each row."""
+        return self.index.ids()
+
+    def ids_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the ids of rows, (n,) int64."""
+        return self.ids[rows]
+
+    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the row of each id, (n,) int64. All ids must be in this shard."""
+        known = self._sorted_ids
+        return self.order[ids - known[0] if self._is_gapless else known.searchsorted(ids)]
+
+    @cached_property
+    def _is_gapless(self) -> bool:
+        """Whether ids are consecutive, as after an import: then a subtraction finds a row."""
+        return is_gapless(self._sorted_ids)
+
+    def known(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of `items`, (n,) int64, that are in this shard."""
+        positions = np.minimum(np.searchsorted(self._sorted_ids, items), max(0, len(self._sorted_ids) - 1))
+        return items[self._sorted_ids[positions] == items] if len(self._sorted_ids) else items[:0]
+
+    def row_of(self, item: int) -> int | None:
+        """Return the row of an id, or None."""
+        position = int(np.searchsorted(self._sorted_ids, item))
+        if position == len(self._sorted_ids) or self._sorted_ids[position] != item:
+            return None
+        return int(self.order[position])
+
+
+def _opened(path: Path) -> VectorIndex:
+    try:
+        return VectorIndex.open(path)
+    except FormatError as error:
+        is_newer = "newer" in str(error)
+        raise FormatError(str(error) if is_newer else f"{error}; run: snapseek repair") from error
 
 
 @dataclass(frozen=True)
@@ -194,7 +325,7 @@ class Shards:
         for number in {ref.shard for ref in refs}:
             indices = [index for index, ref in enumerate(refs) if ref.shard == number]
             rows = [refs[index].row for index in indices]
-            found |= zip(indices, self.parts[number].shard.records.get(rows), strict=True)
+            found |= zip(indices, self.parts[number].shard.records.gather.get(rows), strict=True)
         return [found[index] for index in range(len(refs))]
 
     def blocks(self) -> Iterator["RecordBlock"]:

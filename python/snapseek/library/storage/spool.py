@@ -8,7 +8,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import StorageError
-from snapseek.library.records.arrow_file import Record, Records, RecordWriter
+from snapseek.library.records.arrow_file import Records, RecordWriter
+from snapseek.library.records.arrow_gather import Record
 
 
 class Spool:

@@ -9,7 +9,7 @@ from PIL import Image
 from snapseek.errors import ModelError, PictureError
 from snapseek.models.image.batch import Batch, is_channels_last
 from snapseek.models.image.image_processor import ImageProcessor
-from snapseek.models.onnx.session import OnnxSession, no_output, normalize_rows
+from snapseek.models.onnx.session import OnnxSession, no_output, unit_rows
 
 IMAGE_OUTPUTS = (
     "image_embeds",
@@ -99,7 +99,10 @@ class ImageTower:
     def vectors_of(self, batch: Batch) -> NDArray[np.float32]:
         """Embed the pictures of a batch, at least one; returns and raises as `vectors`."""
         output = self._run(batch, [self._output])[0][: len(batch)]
-        return normalize_rows(output, PictureError("the model finds nothing in this picture"))
+        vectors = unit_rows(output)
+        if vectors is None:
+            raise PictureError("the model finds nothing in this picture")
+        return vectors
 
     def _run(self, batch: Batch, outputs: Sequence[str]) -> list[NDArray[np.float32]]:
         return self.session.run({self._port.name: batch.feed()}, outputs)

@@ -1,19 +1,22 @@
 """Run an ONNX graph. Its inputs are recognized by rank and dtype."""
 
+import atexit
 import contextlib
+import os
+import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from snapseek.errors import RENEW, ModelError, SnapseekError
+from snapseek.errors import RENEW, ModelError
 from snapseek.models.onnx.graph import Graph
-from snapseek.models.onnx.native_calls import NATIVE_CALLS
 from snapseek.models.onnx.subgraph import cut_tower
 
 _DTYPES: dict[str, type[np.generic]] = {
@@ -30,6 +33,57 @@ _EXECUTION = "ExecutionProvider"
 _DIRECT_ML = "Dml"
 _HALF = "tensor(float16)"
 _HALF_HINT = "use the export without _fp16"
+
+
+_MAX_WAIT_S = 20.0
+"""Longer than any single run; afterwards the process exits anyway."""
+
+
+class NativeCalls:
+    """Context manager for native calls; after `close`, it blocks all threads but the main thread.
+
+    Python ends a thread that returns from native code during finalization (`pthread_exit`). The bindings of
+    ONNX Runtime acquire the GIL in a destructor, and the C++ runtime aborts the process if a thread ends
+    there ("terminate called without an active exception"). Joining threads is not enough, because a second
+    Ctrl-C interrupts it and daemon threads are never joined. Therefore calls are counted: the interpreter
+    waits at exit for running calls, and blocks new ones.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Reset the counter, in a forked child that has no other threads."""
+        self._changed = threading.Condition()
+        self._running = 0
+        self._is_closed = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            while self._is_closed and threading.current_thread() is not threading.main_thread():
+                self._changed.wait()  # forever: the process is about to exit
+            self._running += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
+
+    def close(self) -> bool:
+        """Block new calls of other threads, and wait for running ones; False if that takes too long."""
+        with contextlib.suppress(ValueError):  # only the main thread may set signal handlers
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with self._changed:
+            self._is_closed = True
+            return self._changed.wait_for(lambda: self._running == 0, _MAX_WAIT_S)
+
+
+NATIVE_CALLS = NativeCalls()
+atexit.register(NATIVE_CALLS.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=NATIVE_CALLS.reset)
 
 
 @dataclass(frozen=True)
@@ -168,14 +222,6 @@ def no_output(graph: Path, known: Sequence[str], found: Sequence[str]) -> ModelE
         got=", ".join(found),
         hint="use an export that has one",
     )
-
-
-def normalize_rows(vectors: NDArray[np.float32], error: SnapseekError) -> NDArray[np.float32]:
-    """Scale the rows of an (n, dim) array to length 1; raise `error` if one is zero or not finite."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.isfinite(norms).all() or not norms.all():
-        raise error
-    return np.asarray(vectors / norms, np.float32)
 
 
 def _names(ports: tuple[Port, ...]) -> str:

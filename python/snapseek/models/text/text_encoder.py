@@ -15,8 +15,8 @@ from snapseek.models.hub.model_files import ModelFiles
 from snapseek.models.hub.probe_cache import load_probe, store_probe
 from snapseek.models.onnx.session import OnnxSession
 from snapseek.models.text.dense import Dense
-from snapseek.models.text.text_probe import TextConfig, probe_text_tower
-from snapseek.models.text.text_tower import TEXT_OUTPUTS, TextTower
+from snapseek.models.text.text_probe import probe_text_tower
+from snapseek.models.text.text_tower import TEXT_OUTPUTS, TextConfig, TextTower
 from snapseek.models.text.tokenizer import Tokenizer
 from snapseek.models.text.tokenizer_config import TokenizerConfig
 

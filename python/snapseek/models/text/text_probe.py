@@ -1,70 +1,19 @@
 """Probe a text tower: measure how it must be padded and batched, instead of trusting its configuration."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import ModelError
-from snapseek.models.text.text_tower import TextTower
+from snapseek.models.text.text_tower import TextConfig, TextTower
 from snapseek.models.text.tokenizer import Tokenizer
 
 _PROBES = ("a photo of a dog", "snow", "two old red cars beside a house by the sea")
 _MIN_COSINE = 0.9999
 _MIN_COSINE_QUANTIZED = 0.99  # padding shifts the scales of a dynamically quantized graph a little
 _CLIP_PAD_ID = 0
-_FIELD_TYPES = {
-    "context_length": int,
-    "pad_id": int,
-    "unpadded": bool,
-    "batch_safe": bool,
-    "output": str,
-    "dim": int,
-}
-
-
-@dataclass(frozen=True)
-class TextConfig:
-    """How a text tower is fed, as `probe_text_tower` measured it.
-
-    Attributes
-    ----------
-    context_length
-        Maximum number of token ids.
-    pad_id
-        The padding token.
-    unpadded
-        Whether a short text gives the same vector without padding.
-    batch_safe
-        Whether a text's vector is independent of the other texts in its batch.
-    output
-        Name of the output with the vectors.
-    dim
-        Number of dimensions of a vector.
-    """
-
-    context_length: int
-    pad_id: int
-    unpadded: bool
-    batch_safe: bool
-    output: str
-    dim: int
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self | None:
-        """Return the config with these fields, or None if a field is missing or of another type."""
-        types = {name: type(value) for name, value in values.items()}
-        return cls(**values) if types == _FIELD_TYPES else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values."""
-        return asdict(self)
-
-    def length_of(self, ids: list[int]) -> int:
-        """Return the length that a text is padded to."""
-        return len(ids) if self.unpadded else self.context_length
 
 
 def probe_text_tower(tower: TextTower, tokenizer: Tokenizer) -> TextConfig:

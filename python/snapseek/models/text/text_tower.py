@@ -1,13 +1,14 @@
 """The text tower: padded token ids in, unit vectors out."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import InputError, ModelError
-from snapseek.models.onnx.session import OnnxSession, no_output, normalize_rows
+from snapseek.models.onnx.session import OnnxSession, no_output, unit_rows
 from snapseek.models.text.dense import Dense
 
 TEXT_OUTPUTS = (
@@ -20,6 +21,56 @@ TEXT_OUTPUTS = (
     "output",
 )
 _HIDDEN_STATES = ("last_hidden_state", "token_embeddings")
+_FIELD_TYPES = {
+    "context_length": int,
+    "pad_id": int,
+    "unpadded": bool,
+    "batch_safe": bool,
+    "output": str,
+    "dim": int,
+}
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """How a text tower is fed, as `probe_text_tower` measured it.
+
+    Attributes
+    ----------
+    context_length
+        Maximum number of token ids.
+    pad_id
+        The padding token.
+    unpadded
+        Whether a short text gives the same vector without padding.
+    batch_safe
+        Whether a text's vector is independent of the other texts in its batch.
+    output
+        Name of the output with the vectors.
+    dim
+        Number of dimensions of a vector.
+    """
+
+    context_length: int
+    pad_id: int
+    unpadded: bool
+    batch_safe: bool
+    output: str
+    dim: int
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self | None:
+        """Return the config with these fields, or None if a field is missing or of another type."""
+        types = {name: type(value) for name, value in values.items()}
+        return cls(**values) if types == _FIELD_TYPES else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        return asdict(self)
+
+    def length_of(self, ids: list[int]) -> int:
+        """Return the length that a text is padded to."""
+        return len(ids) if self.unpadded else self.context_length
 
 
 class TextTower:
@@ -103,9 +154,10 @@ class TextTower:
             values = self._dense.vector(values[: len(rows)], np.arange(values.shape[1])[None] < lengths)
         if values.ndim != 2:
             raise self._wrong_shape(values)
-        return normalize_rows(
-            values[: len(rows)], InputError("the model finds nothing in these words", hint="try others")
-        )
+        vectors = unit_rows(values[: len(rows)])
+        if vectors is None:
+            raise InputError("the model finds nothing in these words", hint="try others")
+        return vectors
 
     def _wrong_shape(self, *outputs: NDArray[np.float32]) -> ModelError:
         shapes = ", ".join(str(output.shape) for output in outputs)

@@ -21,7 +21,7 @@ from snapseek.server.api.search_request import (
     request_from_url,
 )
 from snapseek.server.api.uploads import read_pictures
-from snapseek.server.etags import is_held
+from snapseek.server.headers import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

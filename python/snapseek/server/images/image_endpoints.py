@@ -12,7 +12,7 @@ from snapseek.errors import ItemNotFoundError
 from snapseek.lru import LruCache
 from snapseek.server.api.parameters import check_names, read_id, read_width
 from snapseek.server.api.responses import json_answer, result
-from snapseek.server.etags import is_held
+from snapseek.server.headers import is_held
 from snapseek.server.images.originals import OriginalFile, find_original, resized_jpeg
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse
 from snapseek.errors import ItemNotFoundError
 from snapseek.images import fit_width, open_image, to_jpeg
 from snapseek.images.formats import HEAD_BYTES, find_format
-from snapseek.server.etags import etag_of
+from snapseek.server.headers import etag_of
 from snapseek.server.problems import rejection
 from snapseek.sources.archive_uri import file_of, read_member
 

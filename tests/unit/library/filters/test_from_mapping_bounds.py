@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from snapseek.errors import InputError
-from snapseek.library.filters.ast import MAX_NODES
 from snapseek.library.filters.from_mapping import from_mapping
+from snapseek.library.filters.typecheck import MAX_NODES
 
 
 class Endless(Sequence[object]):

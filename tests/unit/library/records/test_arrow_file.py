@@ -56,14 +56,14 @@ def test_records_come_back_by_row(tmp_path, count):
     records = Records(written(tmp_path / "r.arrow", count))
     assert len(records) == count
     rows = [row for row in (count - 1, 0, 1024, 1023, 0) if 0 <= row < count]
-    for row, (core, own) in zip(rows, records.get(rows), strict=True):
+    for row, (core, own) in zip(rows, records.gather.get(rows), strict=True):
         assert dict(zip(CORE, core, strict=True)) | own == record(row) | {"modified": iso(row)}
         assert records.ids()[row] == 1000 - row
 
 
 def test_extra_columns_are_those_of_the_source(tmp_path):
     records = Records(written(tmp_path / "r.arrow", 1))
-    ((_, own),) = records.get([0])
+    ((_, own),) = records.gather.get([0])
     assert list(own) == [
         "name",
         "folder",
@@ -86,7 +86,7 @@ def test_a_file_without_newer_columns_opens(tmp_path):
     writer.append({name: value for name, value in record(3).items() if name not in NEWER})
     writer.finish()
     records = Records(tmp_path / "old.arrow")
-    ((_, own),) = records.get([0])
+    ((_, own),) = records.gather.get([0])
     assert set(own) == {"name", "folder", "size_bytes", "modified"}
 
 
@@ -151,7 +151,7 @@ def test_answers_have_json_values_and_no_raw_bytes(tmp_path):
     writer.extend(batch)
     writer.finish()
     records = Records(tmp_path / "r.arrow")
-    ((_, meta),) = records.get([0])
+    ((_, meta),) = records.gather.get([0])
     assert meta == {"day": "2020-01-02", "price": "1.50", "tags": [{"at": "2020-01-02T00:00:00"}]}
     assert json.dumps(meta)
 
@@ -191,7 +191,7 @@ def test_values_that_python_lacks_are_text(tmp_path):
     ]
     with pa.ipc.new_file(tmp_path / "r.arrow", schema) as writer:
         writer.write_batch(pa.RecordBatch.from_arrays([*base.columns, *own], schema=schema))
-    ((_, own),) = Records(tmp_path / "r.arrow").get([0])
+    ((_, own),) = Records(tmp_path / "r.arrow").gather.get([0])
     assert "out of range" in own["day"]
     assert own["wait"] == str(2**62)
     assert own["mars"] == "1970-01-01T00:01:00Z"

@@ -128,7 +128,7 @@ def test_a_column_of_a_dictionary_is_written_in_full(tmp_path):
     write_records(tmp_path / "r.arrow", [{"licence": "cc0"}], licence=schema.field("licence").type)
     records = Records(tmp_path / "r.arrow")
     assert records.schema.field("licence").type == pa.string()
-    assert records.get([0])[0][1]["licence"] == "cc0"
+    assert records.gather.get([0])[0][1]["licence"] == "cc0"
 
 
 def test_a_type_that_records_cannot_have_is_refused_when_it_is_written(tmp_path):

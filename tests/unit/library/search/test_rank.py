@@ -6,7 +6,7 @@ import pytest
 from snapseek.errors import InputError
 from snapseek.library import Library
 from snapseek.library.search.rank import DEDUP_DEPTH
-from snapseek.library.storage.shard import DEEPEST_PAGE
+from snapseek.library.storage.shards import DEEPEST_PAGE
 from tests.conftest import write_pictures
 from tests.support.filtered_library import ROWS, filtered_library
 from tests.support.vector_rows import unit_rows

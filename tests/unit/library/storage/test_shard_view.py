@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from snapseek.library.storage.database import Database
-from snapseek.library.storage.shard import Shard, ShardDraft, order_of
+from snapseek.library.storage.shard_draft import ShardDraft
 from snapseek.library.storage.shard_files import ShardFiles
 from snapseek.library.storage.shard_view import ShardView
+from snapseek.library.storage.shards import Shard, order_of
 from tests.support.record_files import EMPTY
 from tests.support.vector_rows import unit_rows
 

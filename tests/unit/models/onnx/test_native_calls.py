@@ -1,10 +1,10 @@
-"""snapseek.models.onnx.native_calls: no thread is inside ONNX Runtime when the interpreter ends."""
+"""snapseek.models.onnx.session: no thread is inside ONNX Runtime when the interpreter ends."""
 
 import subprocess
 import sys
 import threading
 
-from snapseek.models.onnx.native_calls import NativeCalls
+from snapseek.models.onnx.session import NativeCalls
 
 PROGRAM = """
 import threading
