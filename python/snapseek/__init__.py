@@ -30,9 +30,14 @@ SnapseekError
 this from a shell. Each name is imported when it is first used, so `import snapseek` is fast.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import sys
 
+if sys.argv[:1] == ["-m"] and "snapseek" in sys.orig_argv:  # `python -m snapseek` looks for `__main__`
+    from snapseek.startup import ExitOnInterrupt
+
+    ExitOnInterrupt().__enter__()
+
+TYPE_CHECKING = False  # of typing, which takes milliseconds to import
 if TYPE_CHECKING:
     from snapseek._core import __version__
     from snapseek.errors import SnapseekError
@@ -57,6 +62,8 @@ _MODULE_OF = {
 def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'snapseek' has no attribute {name!r}")
+    from importlib import import_module  # here, so that the command starts at once
+
     value = getattr(import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value

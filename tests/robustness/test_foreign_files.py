@@ -95,6 +95,8 @@ class Commands(RuleBasedStateMachine):
     def put(self, where, number, kind, content):
         names = LIBRARY_NAMES if where == "library" else SHARD_NAMES
         folder = self.folders()[where]
+        if folder.exists() and not folder.is_dir():
+            return  # another foreign file has its name
         folder.mkdir(exist_ok=True, parents=True)
         name = names[number % len(names)]
         if name == "library.db-wal" and kind == "file":

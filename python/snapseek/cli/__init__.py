@@ -6,12 +6,9 @@ imported only for its own command, and imports the library inside `run`, so that
 `options` has the arguments that several commands share, `console` prints on stderr.
 """
 
-try:
-    from snapseek.cli.interrupt import deferred_interrupt
+from snapseek.startup import ExitOnInterrupt
 
-    with deferred_interrupt():
-        from snapseek.cli.main import main
-except KeyboardInterrupt:  # before the signal was deferred
-    raise SystemExit(130) from None
+with ExitOnInterrupt():
+    from snapseek.cli.main import main
 
 __all__ = ["main"]

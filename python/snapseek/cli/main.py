@@ -14,6 +14,7 @@ from snapseek.cli.commands import COMMAND_NAMES, COMMANDS
 from snapseek.cli.console import print_error, print_status, printable
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, deferred_interrupt
 from snapseek.errors import SnapseekError, near_name
+from snapseek.startup import raise_on_interrupt
 
 _EXIT_FAILED = 1
 _EXIT_BROKEN_PIPE = 141
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     command_line = with_command(list(sys.argv[1:] if arguments is None else arguments))
     try:
+        raise_on_interrupt()
         options = _parse(command_line)
         with deferred_interrupt():
             import_module("snapseek.library")

@@ -73,11 +73,17 @@ class ByteBudget:
 
 
 class Reservation:
-    """The bytes of one request in a `ByteBudget`."""
+    """The bytes of one request in a `ByteBudget`. Thread-safe.
+
+    A client may leave while a thread still works for it. Once closed, a reservation holds nothing and
+    refuses to grow, so that the thread can neither keep bytes for ever nor free them twice.
+    """
 
     def __init__(self, budget: ByteBudget) -> None:
         self._budget = budget
+        self._lock = threading.Lock()
         self._held = 0
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +101,7 @@ class Reservation:
         HTTPException
             503 with Retry-After if they exceed the budget.
         """
-        if not self.resize(self._held + count):
+        if not self._change(count):
             raise HTTPException(
                 503,
                 "expected fewer bytes in flight, found as many as the server allows; try again in a moment",
@@ -104,20 +110,32 @@ class Reservation:
 
     def shrink(self, count: int) -> None:
         """Free `count` of the bytes."""
-        self.resize(self._held - count)
+        self._change(-count)
 
     def resize(self, size: int) -> bool:
         """Hold exactly `size` bytes. Return False, without a change, if they exceed the budget."""
+        with self._lock:
+            return self._set(size)
+
+    def close(self) -> None:
+        """Free all bytes, for good."""
+        with self._lock:
+            self._set(0)
+            self._is_closed = True
+
+    def _change(self, count: int) -> bool:
+        with self._lock:
+            return self._set(self._held + count)
+
+    def _set(self, size: int) -> bool:
+        if self._is_closed:
+            return size <= 0
         if size > self._held and not self._budget._take(size - self._held, is_small=size <= SMALL_BYTES):
             return False
         if size < self._held:
             self._budget._free(self._held - size)
         self._held = size
         return True
-
-    def close(self) -> None:
-        """Free all bytes."""
-        self.resize(0)
 
 
 class Backpressure:

@@ -24,6 +24,8 @@ _VALUES_PER_SHARD = 50
 _MAX_DISTINCT = 200
 """A column of the user with more distinct values is not offered."""
 _SAMPLED_CAPTIONS = 4096
+_SAMPLED_CHARACTERS = 1000
+"""Of each sampled caption, so that long ones cost no more than a sentence or two."""
 _CALLABLE = re.compile(r"[^\W\d][\w.-]*")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _STANDARD = {"folder": "in", "kind": "type", "tags": "tag", "camera": "camera"}
@@ -127,7 +129,8 @@ def _examples(parts: Sequence[ShardView], kinds: Kinds) -> list[str]:
     for part in parts:
         if part.shard.columns.kinds.get("caption") == "text":
             for text in part.shard.records.texts("caption", _spread(len(part.shard))).to_pylist():
-                counts.update(word for word in query_words(text or "") if _WORD.fullmatch(word))
+                words = query_words((text or "")[:_SAMPLED_CHARACTERS])
+                counts.update(word for word in words if _WORD.fullmatch(word))
     found = [word for word, count in counts.most_common(_MAX_EXAMPLES) if count > 1]
     if kinds.get("tags") == "list":
         found += [tag for tag, _ in _frequent(parts, "tags") if tag.lower() not in found]

@@ -6,15 +6,18 @@ it is read.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from snapseek.errors import FormatError
 
 MAX_WHOLE = 2**63 - 1
 MIN_TIME = -(2**63)
 MAX_DIM = 4096
+MAX_SETTING_CHARACTERS = 65_536
+"""Longer than any path."""
+
 _STEM = re.compile(r"[0-9a-f]{16}")
 _VERSION = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,18}")
@@ -38,6 +41,13 @@ class Checker:
             got=_excerpt(value),
             hint=self._hint,
         )
+
+    def at_most(self, limit: int, what: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query, and raise FormatError at the first beyond `limit`."""
+        for number, row in enumerate(rows):
+            if number == limit:
+                self.fail(f"at most {limit} {what}", limit + 1)
+            yield row
 
     def whole(self, value: object, what: str, low: int = 0, high: int = MAX_WHOLE) -> int:
         """Return a whole number within bounds."""
@@ -99,6 +109,8 @@ class Checker:
         settings = {
             self.text(name, "a setting"): self.text(value, str(name)) for name, value in found.items()
         }
+        if too_long := [text for text in settings.values() if len(text) > MAX_SETTING_CHARACTERS]:
+            self.fail(f"a setting of at most {MAX_SETTING_CHARACTERS} characters", too_long[0])
         for name, high in (("dim", MAX_DIM), ("next_id", MAX_WHOLE)):
             value = settings.get(name)
             if value is not None and not (_DIGITS.fullmatch(value) and 1 <= int(value) <= high):

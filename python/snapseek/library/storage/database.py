@@ -59,7 +59,7 @@ class Database:
         self.shards = ShardTable(connection, self._check, self.sources)
         self.imports = ImportTable(connection, self._check, self.sources)
         self.files = FileTable(connection, self._check)
-        self.owned_files = OwnedFileTable(connection)
+        self.owned_files = OwnedFileTable(connection, self._check)
         self._has_committed = False
         self._reads_old = False
 

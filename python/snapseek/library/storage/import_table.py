@@ -10,6 +10,9 @@ from snapseek.library.storage.checked_values import MIN_TIME, Checker
 from snapseek.library.storage.schema import IMPORT
 from snapseek.library.storage.source_table import SourceTable
 
+MAX_FILES = 1_000_000
+"""Imported files of vectors, each of some thousand rows."""
+
 
 @dataclass(frozen=True)
 class ImportRow:
@@ -49,7 +52,9 @@ class ImportTable:
                 check.whole(left_out, "the skipped rows of a file"),
                 check.text_or_none(reason, "a reason"),
             )
-            for source, within, size, time, count, left_out, reason in rows
+            for source, within, size, time, count, left_out, reason in check.at_most(
+                MAX_FILES, "imported files", rows
+            )
         ]
 
     def replace(self, source: Path, files: Iterable[ImportRow]) -> None:

@@ -194,8 +194,9 @@ def _check_side_files(path: Path, header: bytes, application_ids: set[int], *, w
     """Raise StorageError if SQLite would write to, or remove, a foreign file next to the database."""
     log, shared, journal = (path.with_name(f"{path.name}-{suffix}") for suffix in ("wal", "shm", "journal"))
     _check_plain(shared)
-    beginning = first_bytes(shared, 4)
-    if any(beginning) and beginning != _SHM_VERSION:
+    beginning = first_bytes(shared, len(_SHM_VERSION))
+    # SQLite cuts a stale file to three bytes while another process or thread opens the database.
+    if any(beginning) and not _SHM_VERSION.startswith(beginning):
         raise _foreign_side_file(shared)
     _check_plain(log)
     _check_plain(journal)  # a reader opens it, too, and would wait for the writer of a pipe

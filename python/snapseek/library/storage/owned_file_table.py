@@ -3,7 +3,12 @@
 import sqlite3
 from collections.abc import Iterable, Mapping
 
+from snapseek.library.storage.checked_values import Checker
 from snapseek.library.storage.schema import DRAFT
+
+_MAX_STEMS = 65_536
+_MAX_FILES = 65_536
+"""Stems without a shard, and files of one stem, which has one for each column of the user."""
 
 FileIdentity = tuple[int, int | None, int | None]
 """The inode of a file; of a finished one also its size and its modification time."""
@@ -12,8 +17,9 @@ FileIdentity = tuple[int, int | None, int | None]
 class OwnedFileTable:
     """The tables `own_stems`, `own_files` and `shard_files`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, check: Checker) -> None:
         self._connection = connection
+        self._check = check
         self.drafts: set[str] = set()
         """The stems of the shards that this process is writing."""
 
@@ -33,12 +39,17 @@ class OwnedFileTable:
             "SELECT name, inode, size_bytes, modified_ns FROM own_files WHERE stem = ?1 "
             "UNION ALL SELECT name, inode, size_bytes, modified_ns FROM shard_files WHERE stem = ?1"
         )
-        return {name: tuple(identity) for name, *identity in self._connection.execute(query, (stem,))}
+        rows = self._connection.execute(query, (stem,))
+        found: dict[str, FileIdentity] = {}
+        for name, inode, size_bytes, modified_ns in self._check.at_most(_MAX_FILES, "files of a shard", rows):
+            found[name] = (inode, size_bytes, modified_ns)
+        return found
 
     def stems(self) -> dict[str, str]:
         """Return the stems of files that belong to no shard, each with its state."""
         try:
-            return dict(self._connection.execute("SELECT stem, state FROM own_stems").fetchall())
+            rows = self._connection.execute("SELECT stem, state FROM own_stems")
+            return dict(self._check.at_most(_MAX_STEMS, "stems without a shard", rows))
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):
                 raise

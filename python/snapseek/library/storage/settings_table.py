@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 from snapseek.library.storage.checked_values import Checker
 
+_MAX_SETTINGS = 64
+"""Eight are known; later versions may add some."""
+
 
 class SettingsTable:
     """The table `settings`: texts by name."""
@@ -15,7 +18,8 @@ class SettingsTable:
 
     def all(self) -> dict[str, str]:
         """Return all settings. Raises FormatError for an invalid one."""
-        return self._check.settings(dict(self._connection.execute("SELECT name, value FROM settings")))
+        rows = self._connection.execute("SELECT name, value FROM settings")
+        return self._check.settings(dict(self._check.at_most(_MAX_SETTINGS, "settings", rows)))
 
     def update(self, values: Mapping[str, str]) -> None:
         """Store settings; others stay as they are."""

@@ -8,9 +8,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.errors import OutOfRangeError
 from snapseek.library.storage.checked_values import Checker
 from snapseek.library.storage.schema import DROPPED, IMPORT, MIN_ID, PICTURES
 from snapseek.library.storage.source_table import SourceTable
+
+MAX_SHARDS = 65_536
+"""Each is opened with the library. `sync` and `compact` merge shards long before."""
+
+_STALE_TOMBSTONES = 10_000
+"""How many tombstones of no row are read, for `repair` to remove."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +57,25 @@ class ShardTable:
                 check.whole(generation, "the generation of a shard"),
                 check.whole_or_none(crc, "the checksum of records", high=2**32 - 1),
             )
-            for stem, count, path, generation, crc in rows
+            for stem, count, path, generation, crc in check.at_most(MAX_SHARDS, "shards", rows)
         ]
 
     def add(self, shard: ShardRow) -> None:
-        """Add a shard, whose files are no longer those of a draft. Its generation is that of this commit."""
+        """Add a shard, whose files are no longer those of a draft. Its generation is that of this commit.
+
+        Raises OutOfRangeError if there are `MAX_SHARDS` already.
+        """
         source = PICTURES
         if shard.source is not None:
             source = self._sources.get_or_create(IMPORT, shard.source).number
-        query = "SELECT coalesce(max(generation), 0) + 1 FROM shards"
-        (generation,) = self._connection.execute(query).fetchone()
+        query = "SELECT coalesce(max(generation), 0) + 1, count(*) FROM shards"
+        generation, count = self._connection.execute(query).fetchone()
+        if count >= MAX_SHARDS:
+            raise OutOfRangeError(
+                expected=f"at most {MAX_SHARDS} shards in one library",
+                got=str(count + 1),
+                hint="run: snapseek compact",
+            )
         row = (shard.stem, shard.rows, source, generation, shard.records_crc)
         self._connection.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?)", row)
         key = (shard.stem,)
@@ -86,9 +102,15 @@ class ShardTable:
             self.add(replace(shard, source=source))
 
     def tombstones(self) -> dict[str, NDArray[np.int64]]:
-        """Return the ids of deleted rows by the stem of their shard, (n,) int64 ascending."""
+        """Return the ids of deleted rows by the stem of their shard, (n,) int64 ascending.
+
+        Raises FormatError if there are more than rows.
+        """
+        (count,) = self._connection.execute("SELECT total(rows) FROM shards").fetchone()
+        limit = int(count) + _STALE_TOMBSTONES
+        rows = self._connection.execute("SELECT stem, item FROM tombstones ORDER BY stem, item")
         found: dict[str, list[int]] = {}
-        for stem, item in self._connection.execute("SELECT stem, item FROM tombstones ORDER BY stem, item"):
+        for stem, item in self._check.at_most(limit, "tombstones", rows):
             found.setdefault(self._check.stem(stem), []).append(self._check.whole(item, "an id", MIN_ID))
         return {stem: np.array(items, np.int64) for stem, items in found.items()}
 

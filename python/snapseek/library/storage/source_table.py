@@ -5,7 +5,11 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from snapseek.errors import OutOfRangeError
 from snapseek.library.storage.checked_values import Checker
+
+MAX_SOURCES = 16_384
+"""Each is read whenever the library is opened."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,23 @@ class SourceTable:
         check = self._check
         return [
             Source(check.whole(number, "a source"), check.text(kind, "its kind"), check.path(path))
-            for number, kind, path in rows
+            for number, kind, path in check.at_most(MAX_SOURCES, "sources", rows)
         ]
 
     def get_or_create(self, kind: str, path: Path) -> Source:
-        """Return the source of that kind and path; add it if it is missing."""
+        """Return the source of that kind and path; add it if it is missing.
+
+        Raises OutOfRangeError if there are `MAX_SOURCES` already.
+        """
         key = (kind, os.fsencode(path))
         self._connection.execute("INSERT OR IGNORE INTO sources (kind, place) VALUES (?, ?)", key)
+        (count,) = self._connection.execute("SELECT count(*) FROM sources").fetchone()
+        if count > MAX_SOURCES:
+            raise OutOfRangeError(
+                expected=f"at most {MAX_SOURCES} folders, files and lists in one library",
+                got=str(count),
+                hint="index a folder above them",
+            )
         query = "SELECT number FROM sources WHERE kind = ? AND place = ?"
         return Source(self._connection.execute(query, key).fetchone()[0], kind, path)
 

@@ -1,3 +1,8 @@
+from types import SimpleNamespace
+
+import pyarrow as pa
+
+from snapseek.library.search import suggestions
 from tests.support.filtered_library import ROWS, filtered_library
 
 
@@ -34,3 +39,15 @@ def test_pictures_without_captions_have_the_examples_of_the_model(library):
     columns = {entry.operator: dict(entry.values) for entry in found.columns}
     assert set(columns["type"]) == {"jpeg", "png", "webp", "gif", "bmp", "tiff"}
     assert columns["in"] == {"deep": 1, "deep/er": 1}
+
+
+def test_of_a_long_caption_only_the_beginning_is_read():
+    captions = pa.array([f"red gate barn {'x' * 2000} \ufdfa hidden"] * 3)
+    shard = SimpleNamespace(
+        columns=SimpleNamespace(kinds={"caption": "text"}),
+        records=SimpleNamespace(texts=lambda _name, rows: captions.take(pa.array(rows))),
+    )
+    shard_type = type("FakeShard", (SimpleNamespace,), {"__len__": lambda _self: len(captions)})
+    part = SimpleNamespace(shard=shard_type(**vars(shard)))
+    assert sorted(suggestions._examples([part], {"caption": "text"}))[:2] == ["barn", "gate"]
+    assert "hidden" not in suggestions._examples([part], {"caption": "text"})

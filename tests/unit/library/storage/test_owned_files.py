@@ -178,6 +178,20 @@ def test_hard_linked_files_are_never_written(library_path, tmp_path, encoder, na
     assert path.samefile(user)
 
 
+def test_a_library_opens_while_sqlite_sets_up_its_shared_memory(library_path):
+    # The first connection to a database cuts a stale file to three bytes, and others may look just then.
+    shared = library_path / "library.db-shm"
+    with Database.open(library_path):
+        beginning = shared.read_bytes()[:3]
+    assert any(beginning)
+    for size in range(4):
+        shared.write_bytes(beginning[:size])
+        Database.open(library_path).close()
+    shared.write_bytes(b"my ")
+    with pytest.raises(StorageError, match=r"expected no library.db-shm but that of SQLite"):
+        Database.open(library_path)
+
+
 @pytest.mark.parametrize("name", ["library.db-wal", "previews.db-wal"])
 @pytest.mark.parametrize("content", ["text", "log of another database"])
 def test_a_foreign_file_with_the_name_of_a_log_stays(library_path, tmp_path, encoder, name, content):
