@@ -9,7 +9,7 @@ The directory holds `library.db` (SQLite; a file that it does not name is not pa
 The row number is the scan position in both.
 
 `library` has the public class `Library`: what reads is in `reader`, what writes in `library`. Both use the
-`snapshot`, the state of one commit, which `snapshot_cache` keeps up to date; `encoders` holds the models.
+`snapshot`, the state of one commit, which `reader` keeps up to date; `encoders` holds the models.
 Each of these packages imports only from those before it: `records` and `filters`, `columns`, `storage`, then
 `search` and `indexing`. `results` are the results of a search, `paths` finds libraries.
 """

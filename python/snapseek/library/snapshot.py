@@ -51,7 +51,7 @@ class Snapshot:
         self._failed = failed
         self._shards = shards
         self._ranker = Ranker(shards)
-        self._relevance = Relevance(shards, self._ranker.selections.of(None), {})
+        self._relevance = Relevance(shards, self._ranker.selection_of(None), {})
         self._size_bytes = shards.size_bytes + (path / FILE_NAME).stat().st_size
 
     @classmethod

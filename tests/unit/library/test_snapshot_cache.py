@@ -1,4 +1,4 @@
-"""snapseek.library.snapshot_cache: newer states are read, while older ones stay unchanged."""
+"""snapseek.library.reader: newer states are read, while older ones stay unchanged."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from snapseek.errors import FormatError
-from snapseek.library import Library, snapshot, snapshot_cache
+from snapseek.library import Library, reader, snapshot
 from snapseek.library.encoders import LoadedEncoder
 from snapseek.search_request import SearchRequest
 from tests.conftest import PICTURES
@@ -17,8 +17,8 @@ from tests.support.databases import one_commit
 @pytest.fixture
 def at_once(monkeypatch):
     """Every query looks for a newer commit."""
-    monkeypatch.setattr(snapshot_cache, "_CHECK_INTERVAL_S", 0)
-    monkeypatch.setattr(snapshot_cache, "_MAX_WAIT_S", 10)
+    monkeypatch.setattr(reader, "_CHECK_INTERVAL_S", 0)
+    monkeypatch.setattr(reader, "_MAX_WAIT_S", 10)
 
 
 def changed(folder, name="more.png", color="red"):
@@ -48,7 +48,7 @@ def test_an_old_state_stays_as_it_was(folder, tmp_path, encoder, at_once):
 
 
 def test_one_looks_a_few_times_a_second_at_most(folder, tmp_path, encoder, monkeypatch):
-    monkeypatch.setattr(snapshot_cache, "_CHECK_INTERVAL_S", 3600)
+    monkeypatch.setattr(reader, "_CHECK_INTERVAL_S", 3600)
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     Library.build(changed(folder), tmp_path / "l", encoder=encoder)
     assert len(opened) == len(PICTURES)
@@ -111,16 +111,16 @@ def wait_until_seen(version, seen):
 
 
 def test_no_query_waits_long_for_a_new_state(folder, tmp_path, encoder, monkeypatch):
-    monkeypatch.setattr(snapshot_cache, "_CHECK_INTERVAL_S", 0)
+    monkeypatch.setattr(reader, "_CHECK_INTERVAL_S", 0)
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     Library.build(changed(folder), tmp_path / "l", encoder=encoder)
-    read, go_on = snapshot_cache.Snapshot.read, threading.Event()
+    read, go_on = reader.Snapshot.read, threading.Event()
 
     def slowly(*arguments):
         assert go_on.wait(10)
         return read(*arguments)
 
-    monkeypatch.setattr(snapshot_cache.Snapshot, "read", slowly)
+    monkeypatch.setattr(reader.Snapshot, "read", slowly)
     for _ in range(3):
         assert len(opened.search("red", 99)) == len(PICTURES)
     go_on.set()

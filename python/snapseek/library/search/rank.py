@@ -6,21 +6,29 @@ score, by words or by both, so that each page continues the one before.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import InputError, MissingArgumentError
+from snapseek.library.columns.column_index import Flags
+from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.search.bm25 import bm25_scores, query_words
 from snapseek.library.search.dedup import duplicate_groups
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import reciprocal_rank_fusion
-from snapseek.library.search.sort import first_rows, sort_keys
-from snapseek.library.storage.selection import Selection, SelectionCache
+from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shards import DEEPEST_PAGE, RowHits, RowRef, Shards
 
+if TYPE_CHECKING:
+    from snapseek.library.columns.numeric import NumericIndex
+
+Keys = NDArray[np.int64]
+_MAX_SELECTIONS = 16
+_NO_VALUE = np.iinfo(np.int64).max
 POOL = DEEPEST_PAGE
 DEDUP_DEPTH = 256
 """Near-duplicates are grouped among this many results of a ranking by score; later ones are shown singly."""
@@ -47,21 +55,20 @@ class Ranker:
 
     def __init__(self, shards: Shards) -> None:
         self._shards = shards
-        self.selections = SelectionCache(shards.parts)
+        self.selection_of = lru_cache(_MAX_SELECTIONS)(partial(Selection, shards.parts))
+        """Returns the selection of a typechecked filter tree; those of recent filters are cached."""
 
     def listed(self, resolved: ResolvedRequest) -> Ranking:
         """Return the first pictures that match, in stored order or by the sort of the request."""
-        selection = self.selections.of(resolved.tree)
+        selection = self.selection_of(resolved.tree)
         sort, end = resolved.request.sort, resolved.request.end
         rows = self._by_id(selection, end) if sort == "relevance" else self._by_key(selection, sort, end)
-        return Ranking([Entry(row) for row in rows], len(selection))
+        return Ranking([Entry(row) for row in rows], selection.count)
 
     def ranked(self, resolved: ResolvedRequest, vector: QueryVector, excluded: Collection[RowRef]) -> Ranking:
         """Return the first pictures that match, without those excluded, in the order of the request."""
         request = resolved.request
-        candidates = Candidates(
-            self._shards, self.selections.of(resolved.tree), excluded, exact=request.exact
-        )
+        candidates = Candidates(self._shards, self.selection_of(resolved.tree), excluded, exact=request.exact)
         if resolved.is_ranked_by_score:
             if request.dedup:
                 return self._deduplicated_by_score(candidates, vector.value, request.end)
@@ -201,7 +208,7 @@ class Candidates:
     @property
     def total(self) -> int:
         """The number of candidates."""
-        return len(self.selection) - sum(self.selection.has(row.shard, row.row) for row in self.excluded)
+        return self.selection.count - sum(self.selection.has(row.shard, row.row) for row in self.excluded)
 
     def search(self, vector: NDArray[np.float32], count: int) -> RowHits:
         """Return the `count` best for a unit vector, (dim,), best first, ties by lower id."""
@@ -222,3 +229,30 @@ def _numbers_and_rows(entries: list[Entry]) -> tuple[NDArray[np.int64], NDArray[
     """Return the shard numbers and the rows of entries, (n,) each."""
     pairs = np.array([entry.row for entry in entries], np.int64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
+
+
+def sort_keys(columns: ColumnStore, sort: str) -> Keys:
+    """Return a key for each row of a shard, (rows,) int64: lower keys come first, rows without a value last.
+
+    `sort` is newest, oldest or size.
+    """
+    index: NumericIndex | None = columns.pixels if sort == "size" else columns.date
+    if index is None:
+        return np.full(columns.rows, _NO_VALUE)
+    keys = index.values.astype(np.int64)
+    if sort != "oldest":
+        np.negative(keys, out=keys)
+    if len(index.valid):
+        keys[~index.valid] = _NO_VALUE
+    return keys
+
+
+def first_rows(keys: Keys, ids: NDArray[np.int64], mask: Flags | None, count: int) -> NDArray[np.int64]:
+    """Return the first `count` rows of the mask by rising key, ties by lower id."""
+    rows = np.arange(len(keys)) if mask is None else np.flatnonzero(mask)
+    row_keys = keys if mask is None else keys[rows]
+    if len(rows) > count:
+        last = np.partition(row_keys, count - 1)[count - 1]
+        is_near = row_keys <= last
+        rows, row_keys = rows[is_near], row_keys[is_near]
+    return rows[np.lexsort((ids[rows], row_keys))[:count]]

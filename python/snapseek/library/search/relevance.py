@@ -109,7 +109,7 @@ def _sample(part: ShardView, number: int, everything: Selection) -> NDArray[np.i
     """Return random rows of a shard, rising: its share of the sample."""
     mask = everything.masks[number]
     rows = np.arange(len(part.shard)) if mask is None else np.flatnonzero(mask)
-    count = min(len(rows), int(np.ceil(_SAMPLE_PICTURES * len(rows) / max(1, len(everything)))))
+    count = min(len(rows), int(np.ceil(_SAMPLE_PICTURES * len(rows) / max(1, everything.count))))
     return np.sort(np.random.default_rng(0).permutation(rows)[:count])
 
 

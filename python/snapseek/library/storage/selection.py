@@ -1,7 +1,7 @@
 """The rows that a filter selects, shard by shard, prepared for searches."""
 
-import threading
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from snapseek.library.columns.column_index import Flags
 from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.filters.ast import And, Not, Or, Tree
 from snapseek.library.storage.shard_view import Allowed, Rows, ShardView
-from snapseek.lru import LruCache
 
 
 def mask_of(tree: Tree, columns: ColumnStore) -> Flags:
@@ -30,7 +29,6 @@ def mask_of(tree: Tree, columns: ColumnStore) -> Flags:
     return found
 
 
-_MAX_CACHED = 16
 _CHUNK_ROWS = 1 << 16
 
 
@@ -50,27 +48,21 @@ class Selection:
         self.masks: list[Flags | None] = [_living_mask(part, tree) for part in parts]
         """For each shard (rows,) bool in scan order; None if every row is selected."""
         self._has_no_filter = tree is None
-        self.counts = [
+        self.count = sum(
             len(part.shard) if mask is None else int(np.count_nonzero(mask))
             for part, mask in zip(parts, self.masks, strict=True)
-        ]
-        self._allowed: dict[int, Allowed] = {}
-        self._lock = threading.Lock()
+        )
+        """The number of selected rows."""
 
-    def __len__(self) -> int:
-        """Return the number of selected rows."""
-        return sum(self.counts)
-
-    def allowed(self, number: int) -> Allowed:
-        """Return the filter to pass to a search of that shard."""
+    @cached_property
+    def allowed(self) -> list[Allowed]:
+        """For each shard the filter to pass to a search of it."""
         if self._has_no_filter:
-            return self._parts[number].allowed
-        with self._lock:
-            if number not in self._allowed:
-                mask = self.masks[number]
-                index = self._parts[number].shard.index
-                self._allowed[number] = None if mask is None else index.filter(mask, by_row=True)
-            return self._allowed[number]
+            return [part.allowed for part in self._parts]
+        return [
+            None if mask is None else part.shard.index.filter(mask, by_row=True)
+            for part, mask in zip(self._parts, self.masks, strict=True)
+        ]
 
     def has(self, number: int, row: int) -> bool:
         """Return whether a row of a shard is selected."""
@@ -99,19 +91,3 @@ def _living_mask(part: ShardView, tree: Tree | None) -> Flags | None:
         return part.alive
     mask = mask_of(tree, part.shard.columns)
     return mask if part.alive is None else mask & part.alive
-
-
-class SelectionCache:
-    """The selections of recent filters. Safe to use from many threads."""
-
-    def __init__(self, parts: Sequence[ShardView]) -> None:
-        self._parts = parts
-        self._selections: LruCache[Tree | None, Selection] = LruCache(_MAX_CACHED)
-
-    def of(self, tree: Tree | None) -> Selection:
-        """Return the selection of a typechecked filter tree."""
-        selection = self._selections.get(tree)
-        if selection is None:
-            selection = Selection(self._parts, tree)
-            self._selections.put(tree, selection)
-        return selection

@@ -245,7 +245,7 @@ class Shards:
     ) -> RowHits:
         """Return the best `k` selected rows for the unit vector (1, dim), best first, ties by lower id."""
         found = [
-            part.shard.search(vector, k, allow=selection.allowed(number), exact=exact)
+            part.shard.search(vector, k, allow=selection.allowed[number], exact=exact)
             for number, part in enumerate(self.parts)
         ]
         if not found:
