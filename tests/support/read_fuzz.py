@@ -29,6 +29,7 @@ from snapseek.errors import InputError, SnapseekError
 from snapseek.library import Library, verify
 from snapseek.library.columns import column_builder, column_store, fulltext, index_files
 from snapseek.library.records.arrow_file import Records
+from snapseek.library.records.arrow_gather import RecordGather
 from snapseek.library.storage.preview_queue import PendingPreview, PreviewQueue
 from snapseek.library.storage.shards import Shard
 from snapseek.models import Encoder
@@ -307,7 +308,7 @@ def _go_through(directory: Path) -> dict[str, str]:
 _KERNELS: dict[str, tuple[object, str]] = {
     "records validated": (Shard, "_check_match"),
     "vector scan": (Shard, "search"),
-    "gather of records": (Records, "get"),
+    "gather of records": (RecordGather, "get"),
     "take in order": (Records, "_gather"),
     "column scan": (fulltext, "_holds"),
     "number index built": (column_store, "numeric_index"),
