@@ -27,8 +27,9 @@ import pytest
 import snapseek.vectors.index as vectors_module
 from snapseek.errors import InputError, SnapseekError
 from snapseek.library import Library, verify
-from snapseek.library.columns import column_builder, column_store, fulltext
+from snapseek.library.columns import column_builder, column_store, fulltext, index_files
 from snapseek.library.records.arrow_file import Records
+from snapseek.library.records.arrow_gather import RecordGather
 from snapseek.library.storage.preview_queue import PendingPreview, PreviewQueue
 from snapseek.library.storage.shards import Shard
 from snapseek.models import Encoder
@@ -307,14 +308,14 @@ def _go_through(directory: Path) -> dict[str, str]:
 _KERNELS: dict[str, tuple[object, str]] = {
     "records validated": (Shard, "_check_match"),
     "vector scan": (Shard, "search"),
-    "gather of records": (Records, "get"),
+    "gather of records": (RecordGather, "get"),
     "take in order": (Records, "_gather"),
     "column scan": (fulltext, "_holds"),
     "number index built": (column_store, "numeric_index"),
     "list index built": (column_store, "label_list_index"),
-    "choice index built": (column_builder, "_choices"),
-    "word index built": (column_builder, "_word_arrays"),
-    "column index read": (column_store, "check_arrays"),
+    "choice index built": (column_builder, "_dictionary_index"),
+    "word index built": (column_builder, "_full_text_arrays"),
+    "column index read": (index_files, "check_arrays"),
     "word scan": (fulltext.FullTextIndex, "flags_of"),
 }
 """What is counted as a kernel: functions that hand a file's bytes to Arrow, NumPy or the core."""
