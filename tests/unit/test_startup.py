@@ -69,3 +69,18 @@ def test_the_package_does_nothing_before_the_command_can_be_stopped():
     code = "import time, sys; n = len(sys.modules); import snapseek; print(len(sys.modules) - n)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(answer.stdout) == 1
+
+
+def test_a_second_interrupt_during_the_last_message_prints_no_traceback():
+    code = """
+import signal, sys
+from snapseek.cli import main
+module = sys.modules["snapseek.cli.main"]
+def interrupted(*_):
+    raise KeyboardInterrupt
+module._parse = interrupted
+module.print_status = lambda _text: signal.raise_signal(signal.SIGINT)
+sys.exit(main(["info"]))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "")

@@ -14,7 +14,7 @@ from snapseek.cli.commands import COMMAND_NAMES, COMMANDS
 from snapseek.cli.console import print_error, print_status, printable
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, deferred_interrupt
 from snapseek.errors import SnapseekError, near_name
-from snapseek.startup import raise_on_interrupt
+from snapseek.startup import ExitOnInterrupt, raise_on_interrupt
 
 _EXIT_FAILED = 1
 _EXIT_BROKEN_PIPE = 141
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_error(error)
         return _EXIT_FAILED
     except KeyboardInterrupt:
-        print_status("snapseek: stopped; nothing half-written stays")
+        with ExitOnInterrupt():  # a second Ctrl-C must not interrupt the message
+            print_status("snapseek: stopped; nothing half-written stays")
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
