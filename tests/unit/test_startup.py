@@ -10,7 +10,7 @@ from snapseek.startup import ExitOnInterrupt, raise_on_interrupt
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 
-# A finder that is asked for a module raises the signal there, as if Ctrl-C came at that moment.
+# A finder that looks for a module raises the signal there, as if Ctrl-C came at that moment.
 _INTERRUPTED_AT = """
 import runpy, signal, sys
 class Finder:
