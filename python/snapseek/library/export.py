@@ -14,6 +14,7 @@ import csv
 import io
 import json
 import os
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -165,7 +166,16 @@ def _cell(value: object, guard: Callable[[str], str]) -> object:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
+    if isinstance(value, str | bytes):
+        return _plain(value)
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> str:
+    """Return bytes as base64: their `repr` may take eight times the memory."""
+    if isinstance(value, bytes):
+        return b64encode(value).decode("ascii")
+    return value if isinstance(value, str) else repr(value)
 
 
 def _escaped(text: str) -> str:

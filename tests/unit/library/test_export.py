@@ -13,7 +13,7 @@ import pytest
 
 from snapseek.errors import InputError, StorageError, UnknownChoiceError
 from snapseek.library import Library
-from snapseek.library.export import kind_of, unified
+from snapseek.library.export import _column, kind_of, unified
 from tests.conftest import PICTURES, write_pictures
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
@@ -192,3 +192,8 @@ def test_the_format_is_the_argument_or_the_suffix(target):
 def test_types_widen_where_they_can():
     one, two = pa.schema({"a": pa.int32(), "b": pa.string()}), pa.schema({"a": pa.int64(), "b": pa.float64()})
     assert unified([one, two]) == pa.schema({"a": pa.int64(), "b": pa.string()})
+
+
+def test_bytes_in_a_column_of_texts_become_base64():
+    records = pa.RecordBatch.from_pydict({"a": [b"\0\xff", None]})
+    assert _column(records, pa.field("a", pa.string())).to_pylist() == ["AP8=", None]
