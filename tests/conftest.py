@@ -1,6 +1,7 @@
 """Fixtures of all tests: a tiny model, a folder of coloured pictures, a library of them."""
 
 import os
+import signal
 from pathlib import Path
 
 # Tests run on all cores already. Threads of BLAS that wait for one another in a spin take minutes of that.
@@ -17,6 +18,10 @@ from tests.support.tiny_model import write_tiny_model
 # No example of a property fails because the machine was busy with something else.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# A shell ignores Ctrl-C in what it starts in the background; child processes of the tests inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PICTURES = {
     "red.jpg": (220, 20, 20),

@@ -316,7 +316,6 @@ def test_a_missing_path_is_reported_before_a_model_is_fetched(tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("module", "printed"),
     [
-        ("snapseek.cli.commands", b""),
         ("snapseek.cli.info", b"snapseek: stopped; nothing half-written stays\n"),
         ("snapseek.library", b"snapseek: stopped; nothing half-written stays\n"),
     ],

@@ -28,7 +28,9 @@ _STARTS = {
 }
 
 
-@pytest.mark.parametrize("name", ["argparse", "snapseek.cli.main", "snapseek._core", "snapseek.errors"])
+@pytest.mark.parametrize(
+    "name", ["argparse", "snapseek.cli.commands", "snapseek.cli.main", "snapseek._core", "snapseek.errors"]
+)
 @pytest.mark.parametrize("start", _STARTS)
 def test_an_interrupt_while_modules_load_prints_nothing(start, name):
     code = _INTERRUPTED_AT.format(name=name, start=_STARTS[start])
