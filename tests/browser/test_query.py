@@ -313,6 +313,7 @@ def test_a_linked_picture_is_fetched_by_the_server_and_searched_with(page, linki
 def test_a_link_to_a_loopback_address_shows_an_error(page, server):
     page.goto(server)
     expect(page.get_by_test_id("latency")).to_contain_text("pictures")
+    expect(page.get_by_test_id("tile").first).to_be_visible()  # the first answer has arrived
     page.evaluate(HAND_OVER, ["paste", "http://127.0.0.1:9/red.png"])
     expect(page.get_by_test_id("error")).to_contain_text("cannot search by the picture at that url")
 
