@@ -16,9 +16,9 @@ from snapseek.server import create_app
 from tests.support.asgi_client import ask
 
 ROOT = Path(snapseek.__file__).parent
-MAX_FILES_PLAIN = 19
-MAX_FILES_FILTERED = 19
-MAX_FILES_OVER_HTTP = 30
+MAX_FILES_PLAIN = 18
+MAX_FILES_FILTERED = 18
+MAX_FILES_OVER_HTTP = 29
 
 
 def files_passed(work):

@@ -19,7 +19,7 @@ def test_the_number_of_remembered_clients_is_bounded():
     limiter = RateLimiter(burst=1, max_clients=10)
     for number in range(1000):
         assert limiter.admits(f"2001:db8::{number}", 0.0)
-    assert limiter._buckets.size == 10
+    assert len(limiter._buckets) == 10
 
 
 def test_a_client_beyond_the_limit_gets_a_429_with_retry_after(tmp_path: Path):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from snapseek.lru import LruCache
+from cachetools import LRUCache
+
 from snapseek.server.problems import rejection
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class RateLimiter:
     ) -> None:
         self._rate = rate
         self._burst = burst
-        self._buckets: LruCache[str, tuple[float, float]] = LruCache(max_clients)
+        self._buckets: LRUCache[str, tuple[float, float]] = LRUCache(max_clients)
 
     def admits(self, client: str, now_s: float | None = None) -> bool:
         """Take one token from the client's bucket. Return whether there was one.
@@ -77,5 +78,5 @@ class RateLimiter:
         tokens, filled_s = self._buckets.get(client) or (self._burst, now)
         tokens = min(self._burst, tokens + (now - filled_s) * self._rate)
         is_admitted = tokens >= 1
-        self._buckets.put(client, (tokens - is_admitted, now))
+        self._buckets[client] = (tokens - is_admitted, now)
         return is_admitted

@@ -1,15 +1,16 @@
 """The text encoder: tokenizer, text tower, batches, and an LRU cache of recent queries."""
 
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from snapseek.errors import ArrayError, InputError
-from snapseek.lru import LruCache
 from snapseek.models.hub.layout import read_config
 from snapseek.models.hub.model_files import ModelFiles
 from snapseek.models.hub.probe_cache import load_probe, store_probe
@@ -46,7 +47,8 @@ class TextEncoder:
         self.tower = tower
         self.tokenizer = tokenizer
         self.config = config
-        self._cache: LruCache[str, NDArray[np.float32]] = LruCache(_CACHE_SIZE)
+        self._cache: LRUCache[str, NDArray[np.float32]] = LRUCache(_CACHE_SIZE)
+        self._cache_lock = threading.Lock()
 
     @classmethod
     def load(cls, files: ModelFiles, threads: int = 1) -> Self:
@@ -150,7 +152,8 @@ class TextEncoder:
 
     def _embed_one(self, text: str) -> NDArray[np.float32]:
         """Return a read-only unit row, shape (1, dim)."""
-        row = self._cache.get(text)
+        with self._cache_lock:
+            row = self._cache.get(text)
         if row is None:
             ids = self.tokenizer.known_ids(text)
             row = self._run([ids], self.config.length_of(ids))
@@ -160,7 +163,8 @@ class TextEncoder:
 
     def _store(self, text: str, row: NDArray[np.float32]) -> None:
         row.flags.writeable = False
-        self._cache.put(text, row)
+        with self._cache_lock:
+            self._cache[text] = row
 
 
 def _text_config(files: ModelFiles, tower: TextTower, tokenizer: Tokenizer) -> TextConfig:

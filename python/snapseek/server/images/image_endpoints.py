@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
 from starlette.responses import Response
 from starlette.routing import Route
 
 from snapseek.errors import ItemNotFoundError
-from snapseek.lru import LruCache
 from snapseek.server.api.parameters import check_names, read_id, read_width
 from snapseek.server.api.responses import json_answer, result
 from snapseek.server.headers import is_held
@@ -32,7 +32,7 @@ class ImageEndpoints:
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
-        self._resized: LruCache[str, bytes] = LruCache(MAX_RESIZED_BYTES, size_of=len)  # by entity tag
+        self._resized: LRUCache[str, bytes] = LRUCache(MAX_RESIZED_BYTES, getsizeof=len)  # by entity tag
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -101,5 +101,6 @@ class ImageEndpoints:
             data = await self._state.decoders.run(
                 request, partial(resized_jpeg, original.data or original.path, width)
             )
-            self._resized.put(headers["etag"], data)
+            if len(data) <= MAX_RESIZED_BYTES:
+                self._resized[headers["etag"]] = data
         return Response(data, headers=headers, media_type="image/jpeg")
