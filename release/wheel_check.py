@@ -1,0 +1,176 @@
+"""Check wheels: `python -m release.wheel_check WHEEL...`.
+
+A wheel must have the tags, the contents and the exported symbol that it should, and its core must need nothing
+that a system may lack.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import lief
+
+from release.targets import GLIBC, TARGETS, Target
+
+ROOT = Path(__file__).parents[1]
+_MAX_BYTES = 40_000_000
+_MAX_MACOS = (14, 0)
+_INFO = ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "sboms/snapseek.cyclonedx.json")
+_LICENSES = ("LICENSE", "python/snapseek/models/starter/NOTICE.md", "python/snapseek/demo/NOTICE.md")
+_GLIBC_VERSION = re.compile(r"GLIBC_(\d+)\.(\d+)")
+_ENTRY = "PyInit__core"
+
+
+def target_of(wheel: Path) -> Target | None:
+    """Return the target of a wheel by its platform tag."""
+    tag = wheel.stem.rsplit("-", 1)[1]
+    return next((target for target in TARGETS if re.fullmatch(target.platform_tag, tag)), None)
+
+
+def problems(wheel: Path) -> list[str]:
+    """Return everything that is wrong with a wheel."""
+    target = target_of(wheel)
+    if target is None:
+        return [f"no target has the platform tag of {wheel.name}"]
+    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
+        cores = [name for name in archive.namelist() if _is_core(name)]
+        found = [*_tag_problems(wheel, archive), *_content_problems(wheel, archive)]
+        if len(cores) != 1:
+            return [*found, f"expected one core, got {cores}"]
+        return [*found, *_core_problems(Path(archive.extract(cores[0], folder)), target)]
+
+
+def _is_core(name: str) -> bool:
+    return name.startswith("snapseek/_core") and name.endswith((".so", ".pyd"))
+
+
+def _tag_problems(wheel: Path, archive: zipfile.ZipFile) -> Iterator[str]:
+    name, version, python, abi, platform = wheel.stem.split("-")
+    text = archive.read(f"{name}-{version}.dist-info/WHEEL").decode()
+    expected = {f"{python}-{abi}-{tag}" for tag in platform.split(".")}
+    if {line.removeprefix("Tag: ") for line in text.splitlines() if line.startswith("Tag: ")} != expected:
+        yield "the tags in WHEEL are not those of the name"
+    if (python, abi) != ("cp311", "abi3"):
+        yield f"expected cp311-abi3, got {python}-{abi}"
+
+
+def _content_problems(wheel: Path, archive: zipfile.ZipFile) -> Iterator[str]:
+    info = "-".join(wheel.stem.split("-")[:2]) + ".dist-info"
+    found = {name for name in archive.namelist() if not _is_core(name)}
+    page = {name for name in found if name.startswith("snapseek/server/static/")}
+    expected = (
+        _tracked() | {f"{info}/{name}" for name in _INFO} | {f"{info}/licenses/{name}" for name in _LICENSES}
+    )
+    for name in sorted(found - page - expected):
+        yield f"the wheel has {name}, which is not in the repository"
+    for name in sorted(expected - found):
+        yield f"the wheel has no {name}"
+    if "snapseek/server/static/index.html" not in page:
+        yield "the wheel has no page"
+    if any(PurePosixPath(name).suffix == ".map" for name in page):
+        yield "the page has source maps"
+    if wheel.stat().st_size > _MAX_BYTES:
+        yield f"the wheel has more than {_MAX_BYTES} bytes"
+    if archive.testzip() is not None:
+        yield "the archive is damaged"
+
+
+def _tracked() -> set[str]:
+    """Return the files of the package in the repository, named as in a wheel."""
+    command = ["git", "ls-files", "-z", "python/snapseek"]
+    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return {name.removeprefix("python/") for name in names.split("\0") if name}
+
+
+def _core_problems(core: Path, target: Target) -> Iterator[str]:
+    binary = lief.parse(core)
+    check = {lief.ELF.Binary: _elf, lief.MachO.Binary: _macho, lief.PE.Binary: _pe}.get(type(binary))
+    if check is None:
+        yield f"{core.name} is no library of a known system"
+        return
+    yield from check(binary, target)
+
+
+def _foreign(names: set[str], target: Target) -> Iterator[str]:
+    for name in sorted(names - target.libraries):
+        if not name.startswith("api-ms-win-"):
+            yield f"the core needs {name}, which not every system has"
+
+
+def _elf(binary: "lief.ELF.Binary", target: Target) -> Iterator[str]:
+    yield from _foreign(set(map(str, binary.libraries)), target)
+    needed = {
+        version.name
+        for entry in binary.symbols_version_requirement
+        for version in entry.get_auxiliary_symbols()
+    }
+    for name in sorted(needed):
+        match = _GLIBC_VERSION.match(name)
+        if match and tuple(map(int, match.groups())) > GLIBC:
+            yield f"the core needs {name}"
+    if {str(symbol.name) for symbol in binary.exported_symbols} != {_ENTRY}:
+        yield f"the core exports more than {_ENTRY}"
+
+
+def _macho(binary: "lief.MachO.Binary", target: Target) -> Iterator[str]:
+    own = {binary.libraries[0].name} if binary.has_dylib_id else set()
+    yield from _foreign({library.name for library in binary.libraries} - own, target)
+    minimum = minimum_macos(binary)
+    if minimum is None or minimum > _MAX_MACOS:
+        yield f"the core needs macOS {minimum}"
+    if f"_{_ENTRY}" not in {str(symbol.name) for symbol in binary.exported_symbols}:
+        yield f"the core does not export {_ENTRY}"
+
+
+def minimum_macos(binary: "lief.MachO.Binary") -> tuple[int, int] | None:
+    """Return the oldest macOS that loads the library, as major and minor version."""
+    command = binary.build_version if binary.has_build_version else binary.version_min
+    if command is None:
+        return None
+    version = command.minos if binary.has_build_version else command.version
+    return int(version[0]), int(version[1])
+
+
+def _pe(binary: "lief.PE.Binary", target: Target) -> Iterator[str]:
+    libraries = {entry.name.lower() for entry in binary.imports}
+    yield from _foreign(libraries, target)
+    if "python3.dll" not in libraries:
+        yield "the core does not use the stable ABI (python3.dll)"
+    if _ENTRY not in {entry.name for entry in binary.get_export().entries}:
+        yield f"the core does not export {_ENTRY}"
+
+
+def audit(wheel: Path) -> list[str]:
+    """Return what `abi3audit` and, for Linux, `auditwheel` find wrong."""
+    folder, found = Path(sys.executable).parent, []
+    commands = [[folder / "abi3audit", "--strict", wheel]]
+    if "linux" in wheel.name:
+        commands.append([folder / "auditwheel", "show", wheel])
+    for command in commands:
+        ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+        if ran.returncode:
+            found.append(f"{command[0].name} failed: {ran.stdout}{ran.stderr}")
+        elif "linux" in wheel.name and command[1] == "show":
+            tag = wheel.stem.rsplit("-", 1)[1].split(".")[0]
+            if f'"{tag}"' not in ran.stdout:
+                found.append(f"auditwheel does not confirm {tag}: {ran.stdout}")
+    return found
+
+
+def main() -> None:
+    """Check the wheels that the command line names; exit with 1 if one is faulty."""
+    faults = [
+        f"{path}: {problem}"
+        for path in sys.argv[1:]
+        for problem in [*problems(Path(path)), *audit(Path(path))]
+    ]
+    print("\n".join(faults) or f"{len(sys.argv) - 1} wheels are sound")
+    raise SystemExit(bool(faults))
+
+
+if __name__ == "__main__":
+    main()
