@@ -7,7 +7,7 @@ GLIBC = (2, 28)
 """The newest glibc whose symbols a wheel may need: RHEL 8, Debian 10, Ubuntu 20.04."""
 
 _LINUX = frozenset({"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "libgcc_s.so.1"})
-_MACOS = frozenset({"/usr/lib/libSystem.B.dylib", "/usr/lib/libiconv.2.dylib"})
+_MACOS = frozenset({"/usr/lib/libSystem.B.dylib", "/usr/lib/libiconv.2.dylib", "/usr/lib/libcharset.1.dylib"})
 _WINDOWS = frozenset(
     {"python3.dll", "kernel32.dll", "ntdll.dll", "msvcrt.dll", "userenv.dll", "ws2_32.dll", "bcrypt.dll"}
     | {"bcryptprimitives.dll", "advapi32.dll", "vcruntime140.dll"}

@@ -1,7 +1,7 @@
 """Check wheels: `python -m release.wheel_check WHEEL...`.
 
-A wheel must have the tags, the contents and the exported symbol that it should, and its core must need nothing
-that a system may lack.
+A wheel must have the tags, the contents and the exported symbol that it should, and its core must need
+nothing that a system may lack.
 """
 
 import re
@@ -87,6 +87,7 @@ def _tracked() -> set[str]:
 
 
 def _core_problems(core: Path, target: Target) -> Iterator[str]:
+    lief.logging.disable()
     binary = lief.parse(core)
     check = {lief.ELF.Binary: _elf, lief.MachO.Binary: _macho, lief.PE.Binary: _pe}.get(type(binary))
     if check is None:
@@ -117,8 +118,10 @@ def _elf(binary: "lief.ELF.Binary", target: Target) -> Iterator[str]:
 
 
 def _macho(binary: "lief.MachO.Binary", target: Target) -> Iterator[str]:
-    own = {binary.libraries[0].name} if binary.has_dylib_id else set()
-    yield from _foreign({library.name for library in binary.libraries} - own, target)
+    loaded = [entry for entry in binary.libraries if entry.command != lief.MachO.LoadCommand.TYPE.ID_DYLIB]
+    yield from _foreign({entry.name for entry in loaded}, target)
+    if not binary.has_code_signature and target.triple.startswith("aarch64"):
+        yield "the core has no signature, without which these processors load nothing"
     minimum = minimum_macos(binary)
     if minimum is None or minimum > _MAX_MACOS:
         yield f"the core needs macOS {minimum}"
