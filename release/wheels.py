@@ -3,6 +3,7 @@
 Prints a Markdown table. Exits with 1 if a wheel is faulty, not if this machine lacks a linker.
 """
 
+import os
 import platform
 import shutil
 import subprocess
@@ -33,8 +34,13 @@ def build(target: Target) -> Path | str:
     out = _OUT / target.triple
     shutil.rmtree(out, ignore_errors=True)
     subprocess.run(["rustup", "target", "add", target.triple], check=True)
-    maturin = Path(sys.executable).with_name("maturin")
-    if subprocess.run(target.command(maturin, out), cwd=ROOT, check=False).returncode:
+    scripts = Path(sys.executable).parent
+    variables = os.environ | {
+        "PATH": os.pathsep.join([str(scripts), os.environ["PATH"]])
+    }  # maturin finds zig there
+    if subprocess.run(
+        target.command(scripts / "maturin", out), cwd=ROOT, env=variables, check=False
+    ).returncode:
         return "no: maturin failed"
     (wheel,) = out.glob("*.whl")
     return wheel.rename(_OUT / wheel.name)

@@ -10,4 +10,4 @@ compile() { # OUT OPTION...
 }
 compile run.lock --group build --extra all pyproject.toml
 compile dev.lock --group check --extra all pyproject.toml
-compile wheels.lock --group wheels
+compile release.lock --group release

@@ -46,8 +46,8 @@ def emulate(system: str) -> list[int]:
 
         real = fcntl.fcntl
         fcntl.F_FULLFSYNC = 51  # type: ignore[attr-defined]
-        fcntl.fcntl = lambda fd, command, *rest: (  # type: ignore[assignment]
-            flushed.append(fd) if command == 51 else real(fd, command, *rest)
+        fcntl.fcntl = lambda fd, command, *arguments: (  # type: ignore[assignment]
+            flushed.append(fd) if command == 51 else real(fd, command, *arguments)
         )
         for name in _LINUX_ONLY:
             vars(os).pop(name, None)
