@@ -2,7 +2,7 @@
 
 PYTHON ?= python3.11
 PORT ?= 8000
-BIN := .venv/bin
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STATIC := python/snapseek/server/static/index.html
 CORE := target/core.stamp
 RUST_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust -name '*.rs')
@@ -13,7 +13,7 @@ WORKERS := -n auto --dist worksteal
 OUTPUT_APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm e2e docs cli-help lock deny clean chromium screenshots page-figures lighthouse stops fuzz-read
+.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm wheels sdist e2e docs cli-help lock deny lint-release clean chromium screenshots page-figures lighthouse stops fuzz-read
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -154,11 +154,25 @@ cli-help: .venv/dev.stamp $(CORE) ## Write the help of every command into docs/C
 wheel: .venv/run.stamp $(STATIC) ## Build the wheel into dist/
 	$(BIN)/maturin build --release --locked --out dist
 
+wheels: target/release-venv/.stamp $(STATIC) ## Build, check and try the wheels of five systems (needs Debian's gcc-mingw-w64-x86-64)
+	target/release-venv/bin/python -m release.wheels
+
+sdist: .venv/run.stamp $(STATIC) ## Build the source package into dist/
+	$(BIN)/maturin sdist --out dist
+
 lock: .venv/run.stamp ## Renew the lock files of the Python packages
 	$(BIN)/pip install --quiet uv && PATH=$(abspath $(BIN)):$$PATH requirements/lock.sh
 
-deny: ## Check licences and advisories of the Rust dependencies (needs cargo-deny)
-	cargo deny check
+CHECKS ?= bans licenses sources
+deny: ## Check licences and origins of the Rust dependencies (needs cargo-deny); CHECKS=advisories needs a network
+	cargo deny check $(CHECKS)
+
+ACTIONLINT := target/bin/actionlint
+lint-release: target/release-venv/.stamp ## Check workflows, container files and versions (needs Go)
+	test -x $(ACTIONLINT) || GOBIN=$(abspath target/bin) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	$(ACTIONLINT)
+	target/release-venv/bin/hadolint Dockerfile
+	$(PYTHON) -m release.version
 
 clean: ## Remove build products
 	rm -rf .venv target dist web/node_modules python/snapseek/server/static
@@ -174,6 +188,11 @@ chromium:
 
 .venv/dev.stamp: requirements/dev.lock .venv/run.stamp
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+target/release-venv/.stamp: requirements/release.lock
+	$(PYTHON) -m venv target/release-venv
+	target/release-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 $(CORE): $(RUST_SOURCES) .venv/run.stamp

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 # Tests run on all cores already. Threads of BLAS that wait for one another in a spin take minutes of that.
@@ -22,6 +23,9 @@ settings.load_profile("patient")
 # A shell ignores Ctrl-C in what it starts in the background; child processes of the tests inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests of killed processes and of limits need functions of Linux: LD_PRELOAD, /proc and setrlimit.
+collect_ignore_glob = [] if sys.platform == "linux" else ["robustness/*"]
 
 PICTURES = {
     "red.jpg": (220, 20, 20),

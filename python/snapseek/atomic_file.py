@@ -8,10 +8,14 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+if sys.platform == "darwin":
+    import fcntl
 
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 _NOT_FOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -47,7 +51,7 @@ def atomic_file(
             yield stream
             stream.flush()
             if sync:
-                os.fsync(stream.fileno())
+                flush_to_disk(stream.fileno())
         if is_replaceable(path) and may_replace(path):
             draft.replace(path)
         else:
@@ -56,6 +60,19 @@ def atomic_file(
         if is_ours:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
+
+
+def flush_to_disk(descriptor: int) -> None:
+    """Flush a file or directory to the disk.
+
+    On macOS `fsync` leaves the data in the cache of the drive, and F_FULLFSYNC flushes that, too. Network
+    drives may not have it.
+    """
+    if sys.platform == "darwin":
+        with suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
 
 
 def is_replaceable(path: Path) -> bool:
@@ -106,6 +123,12 @@ def is_plain_file(path: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+
+
+def is_junction(status: os.stat_result) -> bool:
+    """Return whether the status is that of a junction of Windows: a link between folders."""
+    mount_point = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
+    return mount_point is not None and getattr(status, "st_reparse_tag", 0) == mount_point
 
 
 def first_bytes(path: str | Path, count: int, *, dir_fd: int | None = None) -> bytes:

@@ -7,7 +7,7 @@ use bytemuck::cast_slice;
 use memmap2::Mmap;
 
 use crate::error::{Error, FilterUnit, Result};
-use crate::ivf::layout::{CalibrationPoint, IvfLayout, SECTIONS};
+use crate::ivf::layout::{CalibrationPoint, IvfLayout};
 use crate::ivf::rerank::Reranker;
 use crate::ivf::search::SearchScratch;
 use crate::ivf::sections::Sections;
@@ -185,7 +185,7 @@ impl IvfIndex {
     pub(crate) fn release(&self) {
         #[cfg(unix)]
         {
-            let index = SECTIONS.iter().position(|&tag| tag == Tag::REFINE).unwrap_or(0);
+            let index = crate::ivf::layout::SECTIONS.iter().position(|&tag| tag == Tag::REFINE).unwrap_or(0);
             let section = &self.header.sections[index];
             let (start, size) = (section.offset as usize, section.size as usize);
             // SAFETY: the mapping is shared, read-only and backed by the file, so the pages are read again unchanged. Only

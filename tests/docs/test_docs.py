@@ -14,7 +14,7 @@ from tests.conftest import write_pictures
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     ROOT / "README.md",
-    ROOT / "CHANGELOG.md",
+    *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "RELEASING.md", "CODE_OF_CONDUCT.md")),
     ROOT / "demo" / "README.md",
     *(ROOT / "docs").rglob("*.md"),
 ]

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("python", "rust", "web/src", "tests", "benches", "docs", "models", "demo", "")
+FOLDERS = ("python", "rust", "web/src", "tests", "benches", "docs", "models", "demo", "release", "")
 """Checked with everything below them; the last one is the files at the top."""
 SUFFIXES = frozenset({".py", ".pyi", ".rs", ".ts", ".svelte", ".md"})
 EXCLUDED = frozenset({"static", "golden", "__pycache__"})

@@ -138,6 +138,17 @@ def same_handler():
     signal.signal(signal.SIGINT, handler)
 
 
+@pytest.mark.parametrize("command", ["open", "demo"])
+def test_a_missing_token_is_reported_before_anything_is_indexed(
+    command, folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.delenv("SNAPSEEK_TOKEN", raising=False)
+    library = tmp_path / "new.snapseek"
+    assert main([command, str(folder), "--library", str(library), "--host", "0.0.0.0"]) == 1
+    assert "expected a token" in capsys.readouterr().err
+    assert not library.exists()
+
+
 def test_serve_opens_the_browser_only_with_its_option(indexed, monkeypatch):
     served = []
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""Branches for other systems: user directories, hard links, processor affinity, limits of open files."""
+"""Branches for other systems: directories, links, inodes, quoting, watched paths, cores, open files."""
 
 import errno
 import os
@@ -9,8 +9,13 @@ import pytest
 
 from snapseek import threads
 from snapseek.atomic_file import is_plain_file, publish_new
+from snapseek.cli import console
 from snapseek.library.paths import demo_library
+from snapseek.library.storage.shard_files import _identity
+from snapseek.library.watch import _matters
 from snapseek.server import run
+from snapseek.sources import folder
+from snapseek.sources.folder import find_pictures
 
 
 @pytest.mark.parametrize(
@@ -96,3 +101,53 @@ def test_a_server_raises_the_limit_of_open_files(monkeypatch, soft, hard, raised
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
     run._raise_file_limit()
     assert limits == ([] if raised is None else [(raised, hard)])
+
+
+@pytest.mark.parametrize(
+    ("system", "listed"),
+    [("linux", "'it'\"'\"'s here'"), ("darwin", "'it'\"'\"'s here'"), ("win32", '"it\'s here"')],
+)
+def test_a_hint_quotes_a_path_for_the_shell_of_the_system(monkeypatch, system, listed):
+    monkeypatch.setattr(sys, "platform", system)
+    assert console._quoted("it's here") == listed
+
+
+@pytest.mark.parametrize(
+    ("inode", "stored"), [(7, 7), ((1 << 64) - 1, -1), (1 << 63, -(1 << 63)), ((5 << 64) + 3, 3)]
+)
+def test_an_inode_fits_into_sqlite(inode, stored):
+    status = os.stat_result((0, inode, 0, 1, 0, 0, 0, 0, 0, 0))
+    assert _identity(status)[0] == stored
+
+
+def test_a_junction_to_a_folder_is_not_followed(monkeypatch, tmp_path):
+    (tmp_path / "junction").mkdir()
+    (tmp_path / "plain").mkdir()
+    for name in ("junction", "plain"):
+        (tmp_path / name / "a.jpg").touch()
+    monkeypatch.setattr(
+        folder, "is_junction", lambda status: status.st_ino == (tmp_path / "junction").stat().st_ino
+    )
+    assert [picture.within for picture in find_pictures(tmp_path)] == ["plain/a.jpg"]
+
+
+@pytest.mark.parametrize("system", ["darwin", "win32"])
+def test_a_change_is_noticed_however_the_system_spells_its_path(monkeypatch, system):
+    monkeypatch.setattr(sys, "platform", system)
+    folders, library = [Path("/home/me/Café")], Path("/home/me/Café/.snapseek")
+    assert _matters(Path("/home/ME/cafe\u0301/new.jpg"), folders, library)
+    assert not _matters(Path("/home/me/Cafe\u0301/.SNAPSEEK/library.db"), folders, library)
+    assert not _matters(Path("/home/me/other/new.jpg"), folders, library)
+
+
+def test_letters_of_either_case_are_two_folders_on_linux(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert not _matters(Path("/photos/a.jpg"), [Path("/Photos")], Path("/library"))
+
+
+def test_a_change_reported_by_its_real_path_is_noticed(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    folders, library = [tmp_path / "link"], tmp_path / "link" / ".snapseek"
+    assert _matters(tmp_path / "real" / "new.jpg", folders, library)
+    assert not _matters(tmp_path / "real" / ".snapseek" / "library.db", folders, library)

@@ -1,12 +1,15 @@
 """Files that are expensive to make, made once for all worker processes of a test run."""
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from snapseek.library.storage.lock import writer_lock
+
+_TIMEOUT_S = 1800
 
 
 def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
@@ -18,8 +21,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Pa
     if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a folder of its own within a common one
         base = base.parent
     done = base / f"{name}.done"
-    with (base / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with writer_lock(base / f"{name}.lock", _TIMEOUT_S):
         if not done.exists():
             folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=base))
             make(folder)

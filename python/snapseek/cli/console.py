@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import unicodedata
 from contextlib import contextmanager
 from functools import lru_cache
@@ -45,7 +46,7 @@ def print_error(error: SnapseekError) -> None:
 def print_size(library: Library) -> None:
     """Print the size of a library, and how many pictures could not be read."""
     info = library.info()
-    listing = f"snapseek info {shlex.quote(printable(str(info.path)))} --failed"
+    listing = f"snapseek info {_quoted(printable(str(info.path)))} --failed"
     failed = f", {info.failed} could not be read ({listing})" if info.failed else ""
     print_status(f"{info.count} pictures, {info.size_bytes / 1e6:.1f} MB{failed}")
 
@@ -107,6 +108,15 @@ def stage_bar() -> Iterator[Callable[[str, float], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda stage, share: bar.update(task, description=stage, completed=share)
+
+
+def _quoted(argument: str) -> str:
+    """Return an argument as the shell of this system expects it."""
+    if sys.platform == "win32":
+        from subprocess import list2cmdline  # here, because it takes milliseconds
+
+        return list2cmdline([argument])
+    return shlex.quote(argument)
 
 
 @lru_cache(maxsize=1)

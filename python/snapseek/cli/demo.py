@@ -5,7 +5,7 @@ import argparse
 from snapseek.cli.console import print_status
 from snapseek.cli.index import add_page_arguments, build_library
 from snapseek.cli.options import nonempty_path
-from snapseek.cli.serve import serve_library
+from snapseek.cli.serve import check_serving, serve_library
 
 _EXAMPLES = 3
 
@@ -22,6 +22,8 @@ def run(options: argparse.Namespace) -> None:
     """Index the pictures, print some searches, then serve the page until it is stopped."""
     from snapseek.library.paths import DEMO_PICTURES, demo_library
 
+    if options.serve:
+        check_serving(options)
     library = build_library([DEMO_PICTURES, *options.folders], options.library or demo_library(), options)
     for query in library.encoder.examples[:_EXAMPLES]:
         names = ", ".join(str(hit.meta["name"]) for hit in library.search(query, limit=3))

@@ -4,7 +4,7 @@ import argparse
 
 from snapseek.cli.index import add_page_arguments, build_library
 from snapseek.cli.options import add_folders
-from snapseek.cli.serve import serve_library
+from snapseek.cli.serve import check_serving, serve_library
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Index the folders, then serve the page until it is stopped."""
+    if options.serve:
+        check_serving(options)
     library = build_library(options.folders, options.library, options)
     if options.serve:
         serve_library(library, options)

@@ -39,6 +39,13 @@ def run(options: argparse.Namespace) -> None:
     serve_library(Library.open(find_library(options.library), encoder=encoder), options)
 
 
+def check_serving(options: argparse.Namespace) -> None:
+    """Raise InputError for a host or token that cannot be used, before minutes of indexing."""
+    from snapseek.server.run import check_access
+
+    check_access(options.host, _token(options), insecure=options.insecure)
+
+
 def serve_library(library: Library, options: argparse.Namespace) -> None:
     """Serve the page of an open library until it is stopped."""
     from snapseek.server import serve
@@ -55,9 +62,13 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
         port=options.port,
         open_browser=options.open,
         on_ready=lambda url: print_status(f"serving {url} (Ctrl-C stops)"),
-        token=options.token or os.environ.get("SNAPSEEK_TOKEN") or None,
+        token=_token(options),
         insecure=options.insecure,
         allowed_origins=options.allow_origin,
     )
     # Only threads are still running and nothing is being written, so another Ctrl-C may exit at once.
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(EXIT_INTERRUPTED))
+
+
+def _token(options: argparse.Namespace) -> str | None:
+    return options.token or os.environ.get("SNAPSEEK_TOKEN") or None

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote_to_bytes, urlsplit
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
+from snapseek.file_uri import path_of_uri
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import LibraryInfo
 from snapseek.library.results import Hit, Hits, Timings
@@ -274,7 +274,7 @@ class Snapshot:
             where = f"at {uri}" if uri else "not known"
             reason = "was imported" if self._shards.is_imported(row) else "is no file of its own"
             raise ItemNotFoundError(f"picture {item} {reason}: its original is {where}")
-        return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
+        return path_of_uri(uri)
 
     def _folders(self) -> tuple[Path, ...]:
         """Return the indexed folders, then the imported ones."""

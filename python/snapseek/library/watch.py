@@ -5,7 +5,9 @@ folders are synced as they are, whatever the events said, so no change during a 
 bursts retries a busy library and notices a disk that came back.
 """
 
+import sys
 import threading
+import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ _QUIET_MS = 500
 _LONGEST_BURST_MS = 10_000
 """... or after so long in all."""
 _TICK_MS = 1_000
+_IGNORE_CASE = ("darwin", "win32")
 
 
 def watch(
@@ -155,7 +158,26 @@ def _present(folders: Sequence[Path]) -> dict[Path, tuple[int, int]]:
 
 def _matters(path: Path, folders: Sequence[Path], library: Path) -> bool:
     """Return whether a change at that path can change the library."""
-    if path.is_relative_to(library):
+    if _within(path, library) is not None:
         return False
-    within = [path.relative_to(folder) for folder in folders if path.is_relative_to(folder)]
-    return any(not any(map(is_skipped, parts.parts)) for parts in within)
+    within = [_within(path, folder) for folder in folders]
+    return any(parts is not None and not any(map(is_skipped, parts)) for parts in within)
+
+
+def _within(path: Path, folder: Path) -> tuple[str, ...] | None:
+    """Return the parts of `path` below `folder`, None if it is elsewhere.
+
+    macOS reports a changed file by its real path, without links and spelled as on the disk: `/private/tmp`
+    for `/tmp`, `Photos` for `photos`.
+    """
+    for candidate in (folder, folder.resolve()):
+        parts, prefix = _comparable(path), _comparable(candidate)
+        if parts[: len(prefix)] == prefix:
+            return path.parts[len(prefix) :]
+    return None
+
+
+def _comparable(path: Path) -> tuple[str, ...]:
+    if sys.platform in _IGNORE_CASE:
+        return tuple(unicodedata.normalize("NFC", part).casefold() for part in path.parts)
+    return path.parts

@@ -6,7 +6,6 @@
 Only files with the suffixes .tar and .parquet are opened, so a URI cannot name any other file.
 """
 
-import os
 import tarfile
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
@@ -15,13 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snapseek.errors import ItemNotFoundError
+from snapseek.file_uri import path_of_uri
 
 TAR, PARQUET = "tar", "parquet"
 
 
 def member_uri(kind: str, path: Path, member: str) -> str:
     """Return the URI of a member of an archive or table."""
-    return f"{kind}://{_escaped(os.fsencode(path.absolute()))}!{_escaped(member.encode('utf-8', 'replace'))}"
+    file = path.absolute().as_uri().removeprefix("file")
+    return f"{kind}{file}!{quote(member.encode('utf-8', 'replace'), safe='/')}"
 
 
 def is_member(uri: str) -> bool:
@@ -31,7 +32,7 @@ def is_member(uri: str) -> bool:
 
 def file_of(uri: str) -> Path:
     """Return the archive or table that a URI names."""
-    return Path(os.fsdecode(unquote_to_bytes(uri.partition("://")[2].partition("!")[0])))
+    return path_of_uri(uri.partition("!")[0])
 
 
 def read_member(uri: str) -> bytes:
@@ -46,10 +47,6 @@ def read_member(uri: str) -> bytes:
         raise ItemNotFoundError(
             expected=f"'{name}' in {path.name}", got="a changed or missing file", hint="use its preview"
         ) from error
-
-
-def _escaped(text: bytes) -> str:
-    return quote(text, safe="/")
 
 
 def _from_tar(path: Path, name: str) -> bytes:

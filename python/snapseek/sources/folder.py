@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from snapseek.absolute_path import absolute_path
+from snapseek.atomic_file import is_junction
 from snapseek.errors import InputError
 from snapseek.sources.picture import Picture
 
@@ -32,9 +33,9 @@ _SKIPPED = frozenset({"@eaDir", "node_modules", "__pycache__"})
 def find_pictures(folder: Path) -> Iterator[Picture]:
     """Return every file below `folder` with the suffix of a picture, sorted by name.
 
-    Skipped are hidden names (a leading dot), `@eaDir`, `node_modules`, `__pycache__`, and links to folders. A
-    folder or file that cannot be read becomes a Picture with a `problem`. Raises InputError if `folder` is
-    not a folder.
+    Skipped are hidden names (a leading dot), `@eaDir`, `node_modules`, `__pycache__`, and links and
+    junctions to folders. A folder or file that cannot be read becomes a Picture with a `problem`. Raises
+    InputError if `folder` is not a folder.
     """
     root = absolute_path(folder)
     if not root.is_dir():
@@ -78,10 +79,18 @@ def _list_folder(root: Path, within: str) -> Iterator[Picture | str]:
         inside = f"{within}/{entry.name}" if within else entry.name
         if is_skipped(entry.name):
             continue
-        if entry.is_dir(follow_symlinks=False):
+        if _is_subfolder(entry):
             yield inside
         elif is_picture_name(Path(entry.name)) and not _leads_to_folder(entry):
             yield _picture(root, inside, entry)
+
+
+def _is_subfolder(entry: os.DirEntry[str]) -> bool:
+    """Return whether the entry is a folder and no link, which may lead to a folder above it."""
+    try:
+        return entry.is_dir(follow_symlinks=False) and not is_junction(entry.stat(follow_symlinks=False))
+    except OSError:  # it was removed meanwhile
+        return False
 
 
 def _leads_to_folder(entry: os.DirEntry[str]) -> bool:

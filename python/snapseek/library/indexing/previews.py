@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pyarrow.compute
 
 from snapseek.errors import InputError, PictureError
+from snapseek.file_uri import path_of_uri
 from snapseek.images import make_preview, open_image
 from snapseek.library.indexing.bounded_map import bounded_map
 from snapseek.library.indexing.rewrite_records import rewrite_records
@@ -206,7 +206,7 @@ def _without_preview(shard: Shard) -> Iterator[tuple[int, str]]:
 
 def _in_root(root: Path, uri: str, label: str) -> Picture:
     """Return the file at `uri`, if it lies below `root`."""
-    name = unquote(urlsplit(uri).path) if uri.startswith("file://") else uri
+    name = path_of_uri(uri) if uri.startswith("file://") else uri
     try:
         path = (root / name).resolve()
         within = path.relative_to(root.resolve()).as_posix()

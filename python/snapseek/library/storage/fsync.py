@@ -4,21 +4,23 @@ import os
 import zlib
 from pathlib import Path
 
+from snapseek.atomic_file import flush_to_disk
+
 _BLOCK_BYTES = 1 << 20
 
 
 def sync_file(path: Path) -> None:
     """Flush the content of a file."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    with path.open("r+b") as file:  # Windows flushes only what is open for writing
+        flush_to_disk(file.fileno())
 
 
 def sync_directory(path: Path) -> None:
     """Flush the names in a directory, if the system can."""
-    if os.name == "posix":
+    if hasattr(os, "O_DIRECTORY"):  # Windows opens no directory
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            flush_to_disk(descriptor)
         finally:
             os.close(descriptor)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from snapseek.atomic_file import first_bytes, publish_new, remove_created
+from snapseek.atomic_file import first_bytes, flush_to_disk, publish_new, remove_created
 from snapseek.errors import FormatError, StorageError
 from snapseek.library.storage.fsync import sync_directory
 from snapseek.library.storage.owned_files import OwnedDirectory
@@ -98,7 +98,7 @@ def _write(descriptor: int, image: bytes) -> None:
     remaining = memoryview(image)
     while remaining:
         remaining = remaining[os.write(descriptor, remaining) :]
-    os.fsync(descriptor)
+    flush_to_disk(descriptor)
 
 
 def is_draft_of(name: str, path: Path) -> bool:

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from snapseek.atomic_file import first_bytes
+from snapseek.atomic_file import first_bytes, is_junction
 from snapseek.errors import StorageError
 
-_HAS_DESCRIPTORS = os.name == "posix"
+_HAS_DESCRIPTORS = os.unlink in os.supports_dir_fd  # not on Windows
 
 
 class OwnedDirectory:
@@ -87,15 +87,10 @@ def check_directory(path: Path) -> None:
         status = path.lstat()
     except OSError as error:
         raise StorageError(f"cannot open {path}: {error.strerror}") from error
-    if not stat.S_ISDIR(status.st_mode) or _is_junction(status):
-        kind = "a link" if stat.S_ISLNK(status.st_mode) or _is_junction(status) else "another kind of file"
+    if not stat.S_ISDIR(status.st_mode) or is_junction(status):
+        kind = "a link" if stat.S_ISLNK(status.st_mode) or is_junction(status) else "another kind of file"
         raise StorageError(
             expected=f"{path} to be a directory of the library",
             got=kind,
             hint="nothing is written or removed there: move it away, or use another library",
         )
-
-
-def _is_junction(status: os.stat_result) -> bool:
-    mount_point = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
-    return mount_point is not None and getattr(status, "st_reparse_tag", 0) == mount_point

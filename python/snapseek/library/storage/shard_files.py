@@ -154,8 +154,11 @@ def _has_our_magic(directory: OwnedDirectory, name: str, kind: str) -> bool:
 
 
 def _identity(status: os.stat_result) -> FileIdentity:
-    """Return inode, size and modification time as signed 64-bit numbers, which SQLite can store."""
-    inode = status.st_ino - (1 << 64) if status.st_ino >= 1 << 63 else status.st_ino
+    """Return inode, size and modification time as signed 64-bit numbers, which SQLite can store.
+
+    File systems of Windows may have inodes of 128 bits: the lower half is taken.
+    """
+    inode = (status.st_ino + (1 << 63)) % (1 << 64) - (1 << 63)
     return inode, status.st_size, status.st_mtime_ns
 
 
