@@ -189,7 +189,7 @@ def _open_session(graph: Path, threads: int, only: Sequence[str], provider: str)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised, too
     options.enable_mem_pattern = provider != _DIRECT_ML  # not supported
     # Spinning saves microseconds per run, and occupies a core between runs that decodes pictures.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

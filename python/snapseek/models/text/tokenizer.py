@@ -140,13 +140,14 @@ def _open(path: Path) -> tokenizers.Tokenizer:
 
 
 def _truncate(path: Path, tokenizer: tokenizers.Tokenizer, context_length: int) -> None:
-    try:
-        tokenizer.enable_truncation(context_length)
-    except BaseException as error:  # the special tokens alone are longer
-        raise_interrupt(error)
+    marks = int(tokenizer.num_special_tokens_to_add(False))
+    if marks >= context_length:
         raise ModelError(
-            f"{path} does not fit {context_length} tokens: {first_line(error)}", hint=RENEW
-        ) from error
+            expected=f"fewer special tokens than the {context_length} of a text in {path}",
+            got=str(marks),
+            hint=RENEW,
+        )
+    tokenizer.enable_truncation(context_length)
 
 
 def raise_interrupt(error: BaseException) -> None:
