@@ -12,6 +12,7 @@ origin of each file, also of those that are not downloaded yet.
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, Self
 
 from snapseek.atomic_file import atomic_file, is_plain_file
@@ -99,8 +100,11 @@ def _source(entry: dict[str, Any]) -> Source:
     source = Source(**entry)
     if source.tower not in _TOWERS:
         raise ValueError(f"the tower text or image, not {source.tower!r}")
-    if not is_inside(source.place):
-        raise ValueError(f"a path inside the folder, not {source.place!r}")
+    names = (source.place, source.repo, source.revision, source.path, source.sha256 or "")
+    if not all(isinstance(name, str) for name in names) or type(source.size_bytes) not in (int, NoneType):
+        raise ValueError("texts, and a number as the size")
+    if not is_inside(source.place) or not is_inside(source.path):
+        raise ValueError(f"a path inside the folder, not {source.place!r} or {source.path!r}")
     return source
 
 
