@@ -153,8 +153,8 @@ def test_the_token_stays_with_the_hub(names, tmp_path, monkeypatch):
     async def record(reader, writer):
         heads.append(await reader.readuntil(b"\r\n\r\n"))
         path = heads[-1].split(b" ", 2)[1].decode()
-        place = f"http://other.example:{port}/y" if path.endswith("x") else None
-        await (answer(302, Location=place) if place else answer(body=b"file"))(writer, 1)
+        target = f"http://other.example:{port}/y" if path.endswith("x") else None
+        await (answer(302, Location=target) if target else answer(body=b"file"))(writer, 1)
         await writer.drain()
         writer.close()
 
@@ -228,3 +228,12 @@ def test_a_body_that_ends_early_again_and_again(web, tmp_path):
     found = fetch_file(web.url("x"), tmp_path)
     assert "again and again" in found
     assert web.request_counts[FILE] <= hub_client.ATTEMPTS + 1
+
+
+def test_a_proxy_is_used_for_the_hub(web, tmp_path, monkeypatch):
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", web.url("").rstrip("/"))
+    monkeypatch.setenv("HTTP_PROXY", web.url("").rstrip("/"))
+    web.routes["http://hub.invalid/" + FILE] = answer(body=b"through the proxy")
+    assert fetch_file("http://hub.invalid/x", tmp_path) == b"through the proxy"

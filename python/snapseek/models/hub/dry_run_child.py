@@ -15,7 +15,7 @@ from snapseek.models.image.provider import sample_pictures
 from snapseek.models.onnx.session import CPU
 from snapseek.models.text.text_encoder import TextEncoder
 
-_TEXTS = ("a dog", "two old red cars next to a house by the sea, photographed in the evening " * 8)
+_TEXTS = ("a dog", "two old red cars near a bridge by the sea, photographed in the evening " * 8)
 _ROWS = 8
 _PICTURES = 2
 _ODD = "\u00e9\u4e2d\U0001f600'.,-_ 12 " * 40
