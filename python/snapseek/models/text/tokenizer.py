@@ -10,6 +10,7 @@ from tokenizers import Encoding
 
 from snapseek.errors import RENEW, InputError, ModelError
 from snapseek.models.text.bpe import END, START, clip_tokenizer
+from snapseek.models.text.clean_text import clean_text
 from snapseek.models.text.tokenizer_rules import check_size, check_tokenizer
 
 MAX_CHARACTERS_PER_TOKEN = 64
@@ -53,6 +54,8 @@ class Tokenizer:
         self.context_length = context_length
         self._max_characters = MAX_CHARACTERS_PER_TOKEN * context_length
         self._tokenizer.no_padding()
+        self._tokenizer.encode_special_tokens = True  # a mark in a text is text
+        self._is_clip = all(self._tokenizer.token_to_id(token) is not None for token in (START, END))
         _truncate(path, self._tokenizer, context_length)
         self._config = config
         self.pad_id = self._id_of(config.get("pad_token"), default=0)
@@ -61,7 +64,7 @@ class Tokenizer:
     @property
     def is_clip(self) -> bool:
         """Whether it has CLIP's special tokens; CLIP's own code pads with 0, despite its configuration."""
-        return all(self._tokenizer.token_to_id(token) is not None for token in (START, END))
+        return self._is_clip
 
     def _id_of(self, token: str | dict[str, Any] | None, default: int) -> int:
         content = token.get("content") if isinstance(token, dict) else token
@@ -95,13 +98,18 @@ class Tokenizer:
         # The shell passes invalid UTF-8 as lone surrogates, which the tokenizer rejects.
         valid = [text.encode("utf-8", "ignore").decode()[: self._max_characters] for text in texts]
         try:
-            return list(self._tokenizer.encode_batch([self._clean(text) for text in valid]))
+            return list(self._tokenizer.encode_batch([self._cleaned(text) for text in valid]))
         except BaseException as error:  # a panic of the library is a BaseException
             raise_interrupt(error)
             raise InputError(
                 f"the tokenizer of the model cannot read {shorten(texts[0])}: {first_line(error)}",
                 hint="try other words",
             ) from error
+
+    def _cleaned(self, text: str) -> str:
+        """Return the text as the model's training texts. The tokenizer of CLIP was trained on lower case."""
+        cleaned = self._clean(clean_text(text))
+        return cleaned.lower() if self.is_clip else cleaned
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of each text, truncated and not padded."""
