@@ -79,3 +79,39 @@ def test_settings_that_say_nothing_are_ignored(model, edit):
     edit(model)
     use(model)
     assert set(Encoder.load(model).examples) <= {"a"}
+
+
+def test_the_trial_imports_nothing_of_the_current_directory(model, tmp_path, monkeypatch):
+    for name in ("json", "numpy", "onnxruntime", "snapseek", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nraise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    tokenizer = model / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text() + " ")  # a content that was never tried
+    use(model)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_trial_runs_once_for_each_content(model, tmp_path, monkeypatch):
+    runs = []
+    run = dry_run._run
+    monkeypatch.setattr(dry_run, "_run", lambda *arguments: runs.append(arguments[1]) or run(*arguments))
+    (model / "config.json").write_text('{"text_config": {"max_position_embeddings": 6}, "own": 1}')
+    use(model)
+    assert runs[:1] == ["text"]
+    tried = len(runs)
+    shutil.copytree(model, tmp_path / "copy")
+    use(model)
+    use(tmp_path / "copy")
+    assert len(runs) == tried
+    (model / "config.json").write_text('{"text_config": {"max_position_embeddings": 6}, "own": 2}')
+    use(model)
+    assert runs[tried:] == ["text"]
+
+
+def test_a_refusal_is_remembered(model, monkeypatch):
+    runs = []
+    monkeypatch.setattr(dry_run, "_run", lambda *_: runs.append(1) or "more memory than there is")
+    (model / "config.json").write_text('{"text_config": {"max_position_embeddings": 6}, "own": 3}')
+    for _ in range(2):
+        assert "more memory than there is, in a trial" in refused(model)
+    assert len(runs) == 1

@@ -20,14 +20,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 from snapseek.errors import InputError, ModelError
+from snapseek.models.hub.manifest import endpoint
 from snapseek.public_address import is_public
 
-PUBLIC_HUB = "https://huggingface.co"
 REPLY_S = 5.0
 """Time until the hub replies; an unreachable one costs no more."""
 
@@ -60,11 +61,6 @@ Listing = dict[str, tuple[int | None, str | None]]
 
 class HubError(Exception):
     """A request failed. The message is the reason, without the name of the file."""
-
-
-def endpoint() -> str:
-    """Return the URL of the hub, without a slash at its end."""
-    return (os.environ.get("HF_ENDPOINT") or PUBLIC_HUB).rstrip("/")
 
 
 class HubClient:
@@ -272,9 +268,10 @@ def _tls_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
     if not (paths.cafile or paths.capath):  # Python of python.org on macOS
-        import certifi
+        with suppress(ImportError):
+            import certifi
 
-        context.load_verify_locations(certifi.where())
+            context.load_verify_locations(certifi.where())
     return context
 
 

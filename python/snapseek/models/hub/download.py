@@ -5,14 +5,17 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from snapseek.atomic_file import is_plain_file, publish_new
 from snapseek.errors import ModelError, SnapseekError, StorageError
-from snapseek.models.hub.client import HubClient, HubError, Listing, endpoint
 from snapseek.models.hub.layout import Layout, choose_layout
-from snapseek.models.hub.manifest import Manifest, Source, is_inside
+from snapseek.models.hub.manifest import Manifest, Source, endpoint, is_inside
 from snapseek.models.hub.probe_cache import sha256_of
 from snapseek.models.hub.ref import ModelRef
+
+if TYPE_CHECKING:
+    from snapseek.models.hub.client import Listing
 
 _PARTS = ".snapseek-parts"  # incomplete downloads, hidden from the search for model files
 _MARK = "made-by-snapseek"
@@ -128,8 +131,10 @@ def _with_weights(sources: dict[str, Source], graph: str | None) -> set[str]:
     return {graph} | {path for path in sources if path.startswith((f"{graph}_data", f"{graph}.data"))}
 
 
-def _listing(repo: str, revision: str) -> tuple[str, Listing]:
+def _listing(repo: str, revision: str) -> "tuple[str, Listing]":
     """Return the commit of a revision, and size and SHA-256 of its files as far as the hub knows them."""
+    from snapseek.models.hub.client import HubClient  # HTTP and TLS are imported for a download only
+
     commit, files = HubClient().listing(repo, revision)
     return commit, {path: known for path, known in files.items() if is_inside(path)}
 
@@ -164,6 +169,8 @@ def _remove_leftovers(parts: Path) -> None:
 
 
 def _fetch_file(folder: Path, source: Source) -> None:
+    from snapseek.models.hub.client import HubClient
+
     part = _parts(folder) / f"{source.place}{_INCOMPLETE}"
     part.parent.mkdir(parents=True, exist_ok=True)
     if part.exists() and not is_plain_file(part):
@@ -216,6 +223,8 @@ def _translated_errors(what: str, by_hand: str) -> Iterator[None]:
     """Convert errors of the client and of the disk to ModelError or StorageError, with a hint."""
     if any(os.environ.get(name, "").lower() in _YES for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")):
         raise ModelError(f"{what} is not on this machine, and HF_HUB_OFFLINE is set", hint=by_hand)
+    from snapseek.models.hub.client import HubError
+
     try:
         yield
     except SnapseekError:

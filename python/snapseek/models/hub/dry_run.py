@@ -46,6 +46,7 @@ _SIGNALS_OF_TIME = (9, 24)
 """SIGKILL and SIGXCPU, which end a process at its limit of processor time."""
 _MAX_REPLY_CHARACTERS = 300
 _OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate", "MemoryError", "memory allocation of")
+_START = "import sys; sys.path[:] = sys.argv[1:]; from snapseek.models.hub.dry_run_child import main; main()"
 _UNUSABLE = "unusable"
 """The tower failed within the limits, with an error that loading it here raises, too."""
 
@@ -110,7 +111,8 @@ def _run(files: ModelFiles, tower: str, dim: int, size_bytes: int, max_bytes: in
         "memory_bytes": memory_bytes,
         "cpu_s": cpu_s,
     }
-    command = [sys.executable, "-m", "snapseek.models.hub.dry_run_child"]
+    # Not `-m`, which would import modules from the current directory: it may be that of a stranger.
+    command = [sys.executable, "-P", "-c", _START, *filter(None, sys.path)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "RUST_BACKTRACE": "0"}
     try:
         done = subprocess.run(  # noqa: S603
@@ -142,7 +144,8 @@ def _reason(done: "subprocess.CompletedProcess[bytes]", memory_bytes: int, cpu_s
         return "no reply"
     if -done.returncode in _SIGNALS_OF_TIME:
         return f"more than {cpu_s} seconds of processor time needed"
-    return f"a crash (exit code {done.returncode})"
+    last = (noise.strip().splitlines() or [""])[-1]
+    return f"a crash (exit code {done.returncode}) {last}"[:_MAX_REPLY_CHARACTERS].rstrip()
 
 
 def _machine_bytes() -> int:

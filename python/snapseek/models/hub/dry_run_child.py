@@ -61,13 +61,10 @@ def _limit(memory_bytes: int, cpu_s: int) -> None:
         import resource
     except ImportError:  # Windows: the parent limits the time
         return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
-    with contextlib.suppress(OSError, ValueError):
+    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: cpu_s}
+    with contextlib.suppress(OSError, ValueError):  # only Linux has this file
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        limit = pages * resource.getpagesize() + memory_bytes
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
-if __name__ == "__main__":
-    main()
+        limits[resource.RLIMIT_AS] = pages * resource.getpagesize() + memory_bytes
+    for kind, value in limits.items():
+        with contextlib.suppress(OSError, ValueError):  # a lower limit is set already
+            resource.setrlimit(kind, (value, value))

@@ -10,6 +10,7 @@ origin of each file, also of those that are not downloaded yet.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import NoneType
@@ -20,7 +21,13 @@ from snapseek.errors import ModelError, StorageError
 from snapseek.models.hub.layout import read_config
 
 MANIFEST = "snapseek.json"
+PUBLIC_HUB = "https://huggingface.co"
 _TOWERS = ("text", "image")
+
+
+def endpoint() -> str:
+    """Return the URL of the hub, without a slash at its end: `HF_ENDPOINT`, or the public one."""
+    return (os.environ.get("HF_ENDPOINT") or PUBLIC_HUB).rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -35,9 +42,9 @@ class Source:
     size_bytes: int | None = None
     sha256: str | None = None
 
-    def url(self, endpoint: str = "https://huggingface.co") -> str:
+    def url(self, hub: str = PUBLIC_HUB) -> str:
         """Return the URL of the file."""
-        return f"{endpoint}/{self.repo}/resolve/{self.revision}/{self.path}"
+        return f"{hub}/{self.repo}/resolve/{self.revision}/{self.path}"
 
 
 @dataclass(frozen=True)
