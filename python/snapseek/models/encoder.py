@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from snapseek.errors import ModelMismatchError
+from snapseek.models.hub.dry_run import admit
 from snapseek.models.hub.layout import read_config
 from snapseek.models.hub.model_files import ModelFiles, Teacher
 from snapseek.models.hub.resolve import STARTER, resolve_model
 from snapseek.models.identity import model_fingerprint
 from snapseek.models.image.image_encoder import ImageEncoder
 from snapseek.models.text.text_encoder import TextEncoder
+
+_MAX_EXAMPLES = 1000
 
 
 class Encoder:
@@ -44,6 +47,7 @@ class Encoder:
         self.files = files
         self._threads = threads
         self._lock = threading.Lock()
+        admit(files, "text")
         self.text = TextEncoder.load(files, text_threads or threads)
         # A damaged preprocessor_config.json is reported now, not at the first picture.
         self._image = None if files.teacher else ImageEncoder(files, self.text.dim, threads)
@@ -119,7 +123,9 @@ class Encoder:
     def examples(self) -> tuple[str, ...]:
         """Queries that this model answers well; may be empty."""
         path = self.files.examples
-        return tuple(map(str, read_config(path)["examples"])) if path.is_file() else ()
+        listed = read_config(path).get("examples") if path.is_file() else ()
+        texts = listed if isinstance(listed, list) else ()
+        return tuple(text for text in texts[:_MAX_EXAMPLES] if isinstance(text, str))
 
     @property
     def image(self) -> ImageEncoder:

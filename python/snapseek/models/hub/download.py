@@ -1,35 +1,26 @@
 """Download the files of a model from the hub, verify their checksums, then publish them."""
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from snapseek.atomic_file import is_plain_file, publish_new
 from snapseek.errors import ModelError, SnapseekError, StorageError
 from snapseek.models.hub.layout import Layout, choose_layout
-from snapseek.models.hub.manifest import Manifest, Source, is_inside
+from snapseek.models.hub.manifest import Manifest, Source, endpoint, is_inside
 from snapseek.models.hub.probe_cache import sha256_of
 from snapseek.models.hub.ref import ModelRef
 
+if TYPE_CHECKING:
+    from snapseek.models.hub.client import Listing
+
 _PARTS = ".snapseek-parts"  # incomplete downloads, hidden from the search for model files
 _MARK = "made-by-snapseek"
-_HUB_FILES = {".gitignore", "CACHEDIR.TAG"}
-_HUB_SUFFIXES = {".metadata", ".lock", ".incomplete"}
-"""Files of the hub's client in `.cache`, next to the downloads."""
-_PUBLIC_HUB = "https://huggingface.co"
+_INCOMPLETE = ".incomplete"
 _YES = {"1", "on", "yes", "true"}
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
-_REFUSED = {
-    401: "it does not exist, or needs permission: set HF_TOKEN, or log in with `hf auth login`",
-    403: "it needs permission: request access on the repository's page and set HF_TOKEN",
-    404: "the hub has no such repository, revision or file",
-    429: "the hub limits requests (429); try again in a few minutes",
-}
-_Listing = dict[str, tuple[int | None, str | None]]
 
 
 def pull(ref: ModelRef, folder: Path, *, towers: tuple[str, ...] = ("text", "image")) -> None:
@@ -66,7 +57,8 @@ def fetch(folder: Path, manifest: Manifest, tower: str) -> None:
     missing = [source for source in manifest.sources_for(tower) if not (folder / source.place).is_file()]
     _check_space(folder, missing)
     for source in missing:
-        by_hand = f"to download it by hand, save {source.url(_endpoint())} as {folder / source.place}"
+        size = _size(source.size_bytes)
+        by_hand = f"to download it by hand, save {source.url(endpoint())}{size} as {folder / source.place}"
         with _translated_errors(source.path, by_hand):
             _fetch_file(folder, source)
     if missing:
@@ -86,11 +78,16 @@ def verify(folder: Path, manifest: Manifest) -> int:
 
 def by_hand(ref: ModelRef, folder: Path) -> str:
     """Return the hint how to download a model without snapseek: which files go where."""
-    files = ", ".join(ref.paths())
+    sizes = {pin.path: _size(pin.size_bytes) for pin in ref.pins}
+    files = ", ".join(path + sizes.get(path, "") for path in ref.paths())
     what = files or "its ONNX graphs, tokenizer.json, config.json and preprocessor_config.json"
     more = f" (those of {', '.join(item.repo for item in ref.companions)} too)" if ref.companions else ""
-    where = f"{_endpoint()}/{ref.repo}/tree/{ref.revision}"
+    where = f"{endpoint()}/{ref.repo}/tree/{ref.revision}"
     return f"to download it by hand, put {what} with its configuration from {where}{more} into {folder}"
+
+
+def _size(size_bytes: int | None) -> str:
+    return "" if size_bytes is None else f" ({size_bytes / 1e6:.0f} MB)"
 
 
 def _plan(ref: ModelRef) -> Manifest:
@@ -134,14 +131,12 @@ def _with_weights(sources: dict[str, Source], graph: str | None) -> set[str]:
     return {graph} | {path for path in sources if path.startswith((f"{graph}_data", f"{graph}.data"))}
 
 
-def _listing(repo: str, revision: str) -> tuple[str, _Listing]:
+def _listing(repo: str, revision: str) -> "tuple[str, Listing]":
     """Return the commit of a revision, and size and SHA-256 of its files as far as the hub knows them."""
-    info = _hub().HfApi(endpoint=_endpoint()).model_info(repo, revision=revision, files_metadata=True)
-    files: _Listing = {}
-    for sibling in info.siblings or ():
-        if is_inside(sibling.rfilename):
-            files[sibling.rfilename] = (sibling.size, sibling.lfs.sha256 if sibling.lfs else None)
-    return str(info.sha or revision), files
+    from snapseek.models.hub.client import HubClient  # HTTP and TLS are imported for a download only
+
+    commit, files = HubClient().listing(repo, revision)
+    return commit, {path: known for path, known in files.items() if is_inside(path)}
 
 
 def _parts(folder: Path) -> Path:
@@ -162,13 +157,10 @@ def _parts(folder: Path) -> Path:
 
 
 def _remove_leftovers(parts: Path) -> None:
-    """Remove files of the hub's client from the folder of incomplete downloads, and the folder if empty."""
+    """Remove the folder of incomplete downloads if none is left in it."""
     with suppress(OSError):
-        for folder, _, names in os.walk(parts, topdown=False):
+        for folder, _, _ in os.walk(parts, topdown=False):
             here = Path(folder)
-            for name in names if ".cache" in here.relative_to(parts).parts else ():
-                if (name in _HUB_FILES or Path(name).suffix in _HUB_SUFFIXES) and is_plain_file(here / name):
-                    (here / name).unlink()
             if here != parts and not any(here.iterdir()):
                 here.rmdir()
         if [path.name for path in parts.iterdir()] == [_MARK]:
@@ -177,19 +169,21 @@ def _remove_leftovers(parts: Path) -> None:
 
 
 def _fetch_file(folder: Path, source: Source) -> None:
-    parts = _parts(folder) / source.repo.replace("/", "--")
-    fetched = _hub().hf_hub_download(
-        source.repo, source.path, revision=source.revision, local_dir=parts, endpoint=_endpoint()
-    )
-    path = Path(fetched)
+    from snapseek.models.hub.client import HubClient
+
+    part = _parts(folder) / f"{source.place}{_INCOMPLETE}"
+    part.parent.mkdir(parents=True, exist_ok=True)
+    if part.exists() and not is_plain_file(part):
+        raise StorageError(expected=f"an incomplete download at {part}", got="something else")
+    HubClient().download(source.repo, source.revision, source.path, part, source.size_bytes)
     try:
-        _check_content(path, source)
+        _check_content(part, source)
     except ModelError:
-        path.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
     target = folder / source.place
     target.parent.mkdir(parents=True, exist_ok=True)
-    publish_new(path, target)
+    publish_new(part, target)
 
 
 def _check_content(path: Path, source: Source) -> None:
@@ -224,45 +218,20 @@ def _make_folder(folder: Path) -> None:
         raise StorageError(f"the folder {folder} cannot be created: {error.strerror}") from error
 
 
-def _endpoint() -> str:
-    # Read at each call, because the hub's client reads it only at import.
-    return (os.environ.get("HF_ENDPOINT") or _PUBLIC_HUB).rstrip("/")
-
-
-def _hub() -> Any:
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise ModelError(
-            "huggingface_hub is not installed", hint="install it with: pip install 'snapseek[hub]'"
-        ) from error
-    return huggingface_hub
-
-
 @contextmanager
 def _translated_errors(what: str, by_hand: str) -> Iterator[None]:
-    """Convert errors of the hub's client to ModelError or StorageError, with a hint."""
+    """Convert errors of the client and of the disk to ModelError or StorageError, with a hint."""
     if any(os.environ.get(name, "").lower() in _YES for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")):
         raise ModelError(f"{what} is not on this machine, and HF_HUB_OFFLINE is set", hint=by_hand)
+    from snapseek.models.hub.client import HubError
+
     try:
         yield
     except SnapseekError:
         raise
-    except Exception as error:  # of the client, of its HTTP library, or OSError
-        if isinstance(error, OSError) and error.errno in _DISK:
-            raise StorageError(
-                f"{what} cannot be saved: {error.strerror}", hint="try again; complete files are kept"
-            ) from error
-        raise ModelError(f"{what} cannot be downloaded: {_reason(error)}", hint=by_hand) from error
-
-
-def _reason(error: BaseException) -> str:
-    while error.__cause__ is not None:  # the client wraps the original error
-        error = error.__cause__
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in _REFUSED:
-        return _REFUSED[status]
-    if status is not None:
-        return f"the hub responds with status {status}"
-    text = str(error).partition("\n")[0] or type(error).__name__
-    return f"the hub cannot be reached, or closed the connection ({text})"
+    except HubError as error:
+        raise ModelError(f"{what} cannot be downloaded: {error}", hint=by_hand) from error
+    except OSError as error:
+        raise StorageError(
+            f"{what} cannot be saved: {error.strerror}", hint="try again; complete files are kept"
+        ) from error

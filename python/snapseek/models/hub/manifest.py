@@ -10,8 +10,10 @@ origin of each file, also of those that are not downloaded yet.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, Self
 
 from snapseek.atomic_file import atomic_file, is_plain_file
@@ -19,7 +21,13 @@ from snapseek.errors import ModelError, StorageError
 from snapseek.models.hub.layout import read_config
 
 MANIFEST = "snapseek.json"
+PUBLIC_HUB = "https://huggingface.co"
 _TOWERS = ("text", "image")
+
+
+def endpoint() -> str:
+    """Return the URL of the hub, without a slash at its end: `HF_ENDPOINT`, or the public one."""
+    return (os.environ.get("HF_ENDPOINT") or PUBLIC_HUB).rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -34,9 +42,9 @@ class Source:
     size_bytes: int | None = None
     sha256: str | None = None
 
-    def url(self, endpoint: str = "https://huggingface.co") -> str:
+    def url(self, hub: str = PUBLIC_HUB) -> str:
         """Return the URL of the file."""
-        return f"{endpoint}/{self.repo}/resolve/{self.revision}/{self.path}"
+        return f"{hub}/{self.repo}/resolve/{self.revision}/{self.path}"
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,11 @@ def _source(entry: dict[str, Any]) -> Source:
     source = Source(**entry)
     if source.tower not in _TOWERS:
         raise ValueError(f"the tower text or image, not {source.tower!r}")
-    if not is_inside(source.place):
-        raise ValueError(f"a path inside the folder, not {source.place!r}")
+    names = (source.place, source.repo, source.revision, source.path, source.sha256 or "")
+    if not all(isinstance(name, str) for name in names) or type(source.size_bytes) not in (int, NoneType):
+        raise ValueError("texts, and a number as the size")
+    if not is_inside(source.place) or not is_inside(source.path):
+        raise ValueError(f"a path inside the folder, not {source.place!r} or {source.path!r}")
     return source
 
 

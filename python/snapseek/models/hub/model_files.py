@@ -12,6 +12,7 @@ from snapseek.models.hub.layout import STUDENT, Layout, choose_layout, read_conf
 from snapseek.models.hub.manifest import Manifest
 from snapseek.models.hub.probe_cache import sha256_of
 from snapseek.models.onnx.graph import Graph, refuse_pickle
+from snapseek.models.onnx.graph_rules import check_weights
 
 _MAX_DEPTH = 3
 _MAX_FILES = 5_000
@@ -122,6 +123,11 @@ class ModelFiles:
         files = {self.root / path for path in self.layout.text_files()}
         return sorted(files | set(self._external(self.text_graph)))
 
+    def of_images(self) -> list[Path]:
+        """Return all files that determine the vectors of pictures; the image tower must be here."""
+        config = self.path(self.layout.image_config)
+        return [self.image_graph, *([config] if config else []), *self._external(self.image_graph)]
+
     def digests(self) -> list[str]:
         """Return the SHA-256 of text graph, image graph, tokenizer and dense layer, in that order.
 
@@ -151,15 +157,7 @@ class ModelFiles:
 
     def _external(self, graph: Path) -> list[Path]:
         """Return the files with the external weights of a graph."""
-        weights = [graph.parent / name for name in sorted(Graph.read(graph).external)]
-        for path in weights:
-            if not path.is_file():
-                raise ModelError(
-                    expected=f"the weights of {graph} in {path.name}",
-                    got=f"no such file in {path.parent}",
-                    hint="fetch it or copy it there",
-                )
-        return weights
+        return [check_weights(graph, self.root, name) for name in sorted(Graph.read(graph).external)]
 
 
 def _root_and_size(folder: Path) -> tuple[Path, str | None]:

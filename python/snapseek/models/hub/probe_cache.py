@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from snapseek.atomic_file import atomic_file, first_bytes
+from snapseek.atomic_file import atomic_file, first_bytes, is_plain_file
 from snapseek.user_dirs import cache_dir
 
 _EDITION = 1
@@ -63,6 +63,26 @@ def sha256_of(path: Path) -> str:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     store_probe("sha256", [path], {"sha256": digest})
     return digest
+
+
+def has_verdict(topic: str, content: str) -> bool:
+    """Return whether `store_verdict` stored this content, whatever the names of the files are."""
+    path = _verdict_path(topic, content)
+    return is_plain_file(path) and _is_entry(path)
+
+
+def store_verdict(topic: str, content: str) -> None:
+    """Store that a check of this content was passed, unless the cache cannot be written."""
+    with contextlib.suppress(OSError):
+        path = _verdict_path(topic, content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(path, may_replace=_is_entry, sync=False) as file:
+            file.write(json.dumps({"edition": _EDITION, "passed": topic}).encode())
+
+
+def _verdict_path(topic: str, content: str) -> Path:
+    key = hashlib.sha256(f"{topic}\0{content}".encode()).hexdigest()
+    return cache_dir() / "facts" / f"{key[:32]}.json"
 
 
 def _stamps(files: Sequence[Path]) -> list[list[Any]]:

@@ -12,7 +12,7 @@ from snapseek.models.hub.ref import ModelRef
 from snapseek.user_dirs import cache_dir
 
 STARTER = "starter"
-_STARTER_FOLDER = Path(__file__).parents[1] / "starter"
+STARTER_FOLDER = Path(__file__).parents[1] / "starter"
 
 
 def models_dir() -> Path:
@@ -43,7 +43,7 @@ def resolve_model(model: str | Path, model_dir: str | Path | None = None) -> Mod
         If `model` is empty.
     """
     if model == STARTER:
-        return ModelFiles.in_folder(STARTER, _STARTER_FOLDER)
+        return ModelFiles.in_folder(STARTER, STARTER_FOLDER)
     if not str(model):
         raise InputError(expected="the name or the directory of a model", got="an empty text")
     ref = None if isinstance(model, Path) else ModelRef.parse(model)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from snapseek.errors import ArrayError, ModelError
 from snapseek.models.hub.download import fetch
+from snapseek.models.hub.dry_run import admit
 from snapseek.models.hub.layout import read_config
 from snapseek.models.hub.model_files import ModelFiles
 from snapseek.models.image.batch import Batch
@@ -57,10 +58,12 @@ class ImageEncoder:
         with self._lock:
             if self._tower is None:
                 fetch_image_tower(self._files)
-                self._tower = choose_provider(self._load_tower)
+                admit(self._files, "image", self._dim)
+                self._tower = choose_provider(self.load_tower)
             return self._tower
 
-    def _load_tower(self, provider: str) -> ImageTower:
+    def load_tower(self, provider: str) -> ImageTower:
+        """Load another instance of the tower on the execution provider of that name, such as `CPU`."""
         outputs = IMAGE_OUTPUTS if self._files.has_combined_graph else ()
         session = OnnxSession(self._files.image_graph, threads=self._threads, only=outputs, provider=provider)
         return ImageTower(session, self.processor, self._dim)

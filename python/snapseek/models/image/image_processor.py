@@ -12,6 +12,7 @@ from PIL import Image
 from snapseek.errors import RENEW, ModelError
 
 _MAX_SIDE = 2048
+_MAX_NUMBER = 1e6
 _FILTERS = {
     0: Image.Resampling.NEAREST,
     1: Image.Resampling.LANCZOS,
@@ -133,6 +134,14 @@ class ImageProcessor:
             raise ModelError(expected="a resample of 0, 1, 2 or 3", got=str(self.resample))
         if not all(value > 0 for value in self.std):
             raise ModelError(expected="an image_std above 0", got=str(self.std))
+        numbers = (*self.mean, *self.std, 1.0 if self.rescale is None else self.rescale)
+        if not all(abs(value) <= _MAX_NUMBER for value in numbers) or self.rescale == 0:
+            raise ModelError(
+                expected=f"image_mean, image_std and rescale_factor of at most {_MAX_NUMBER:g}",
+                got=str(numbers),
+            )
+        if self.fill is not None and not 0 <= self.fill <= 255:
+            raise ModelError(expected="a fill_color from 0 to 255", got=str(self.fill))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that are part of a model's fingerprint."""

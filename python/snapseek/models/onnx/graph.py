@@ -3,15 +3,14 @@
 Only names, operators and types are read. Weights are skipped, so a graph of a gigabyte costs a few pages.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from snapseek.errors import RENEW, ModelError
-from snapseek.models.onnx.protobuf import Value, fields, mapped, part, text
+from snapseek.models.onnx.graph_walk import Tensor, walk
+from snapseek.models.onnx.protobuf import Value, bounded, fields, mapped, part, text
 
 _FLOAT16 = 10
-_EXTERNAL = 1
 _DYNAMICALLY_QUANTIZED = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
 _PICKLES = (b"\x80", b"PK\x03\x04")
 
@@ -19,8 +18,7 @@ _MODEL_GRAPH = 7
 _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
 _PORT_NAME = 1
 _NODE_OP_TYPE = 4
-_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 2, 13, 14
-_ENTRY_KEY, _ENTRY_VALUE = 1, 2
+_TENSOR_DIMS, _TENSOR_TYPE = 1, 2
 _INPUT_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE, _SHAPE_AXIS, _AXIS_SIZE = 2, 1, 2, 1, 1
 
 
@@ -60,7 +58,8 @@ class Graph:
         try:
             content = mapped(path)
             refuse_pickle(path, bytes(content[:4]))
-            return _inspect(content)
+            with bounded():
+                return _inspect(content)
         except (OSError, ValueError, IndexError) as error:
             raise ModelError(f"{path} is not a graph in the ONNX format: {error}", hint=RENEW) from error
 
@@ -82,7 +81,7 @@ def pickle_error(path: Path | str) -> ModelError:
 
 def _inspect(model: memoryview) -> Graph:
     operators: set[str] = set()
-    half, external, inputs = False, dict[str, None](), []
+    half, inputs = False, []
     outputs: list[str] = []
     graphs = [value for field, value in fields(model) if field == _MODEL_GRAPH]
     if not graphs:
@@ -93,14 +92,18 @@ def _inspect(model: memoryview) -> Graph:
         elif field == _GRAPH_INITIALIZER:
             tensor = list(fields(part(value)))
             half = half or _is_half_matrix(tensor)
-            external.update(dict.fromkeys(_locations(tensor)))
         elif field == _GRAPH_INPUT:
             inputs.append(_shape(part(value)))
         elif field == _GRAPH_OUTPUT:
             outputs += [text(name) for number, name in fields(part(value)) if number == _PORT_NAME]
     return Graph(
-        half, bool(operators & _DYNAMICALLY_QUANTIZED), tuple(external), tuple(inputs), tuple(outputs)
+        half, bool(operators & _DYNAMICALLY_QUANTIZED), _external(model), tuple(inputs), tuple(outputs)
     )
+
+
+def _external(model: memoryview) -> tuple[str, ...]:
+    tensors = (item for item in walk(model) if isinstance(item, Tensor) and item.external)
+    return tuple(dict.fromkeys(tensor.external.get("location", "") for tensor in tensors))
 
 
 def _shape(declared: memoryview) -> tuple[int | None, ...]:
@@ -119,13 +122,3 @@ def _is_half_matrix(tensor: list[tuple[int, Value]]) -> bool:
         if field == _TENSOR_DIMS
     )
     return axes > 1 and (_TENSOR_TYPE, _FLOAT16) in tensor
-
-
-def _locations(tensor: list[tuple[int, Value]]) -> Iterator[str]:
-    if (_TENSOR_LOCATION, _EXTERNAL) not in tensor:
-        return
-    for field, value in tensor:
-        if field == _TENSOR_EXTERNAL:
-            entry = dict(fields(part(value)))
-            if text(entry.get(_ENTRY_KEY, 0)) == "location":
-                yield text(entry.get(_ENTRY_VALUE, 0))

@@ -1,13 +1,40 @@
 """Minimal reader and writer of protocol buffers, the encoding of ONNX files."""
 
 import mmap
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
+_MAX_NUMBERS = 1000
+
+MAX_FIELDS = 3_000_000
+"""Fields that `bounded` allows: some seconds. A graph of 24 layers has 100,000."""
 
 Value = int | memoryview
+
+
+class _Budget(threading.local):
+    left = float("inf")
+
+
+_BUDGET = _Budget()
+
+
+@contextmanager
+def bounded(max_fields: int = MAX_FIELDS) -> Iterator[None]:
+    """Let the block read at most `max_fields` fields; then `fields` raises ValueError.
+
+    A file of two gigabytes may hold a billion fields, which would take a quarter of an hour.
+    """
+    before = _BUDGET.left
+    _BUDGET.left = max_fields
+    try:
+        yield
+    finally:
+        _BUDGET.left = before
 
 
 def mapped(path: Path) -> memoryview:
@@ -21,6 +48,9 @@ def fields(message: memoryview) -> Iterator[tuple[int, Value]]:
     """Yield (number, value) of each field of a message. Raises ValueError or IndexError if it is damaged."""
     offset = 0
     while offset < len(message):
+        _BUDGET.left -= 1
+        if _BUDGET.left < 0:
+            raise ValueError("it has too many fields")
         key, offset = _varint(message, offset)
         kind = key & 7
         if kind == _VARINT:
@@ -54,6 +84,23 @@ def part(value: Value) -> memoryview:
     if isinstance(value, int):
         raise ValueError("a number in place of a message")
     return value
+
+
+def number_list(value: Value) -> list[int]:
+    """Return the numbers of a repeated field, one number or packed; negative ones as in two's complement."""
+    if isinstance(value, int):
+        return [_signed(value)]
+    numbers, offset = [], 0
+    while offset < len(value):
+        number, offset = _varint(value, offset)
+        numbers.append(_signed(number))
+        if len(numbers) > _MAX_NUMBERS:
+            raise ValueError(f"a list of more than {_MAX_NUMBERS} numbers")
+    return numbers
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >= 1 << 63 else number
 
 
 def text(value: Value) -> str:

@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import os
+import re
 import signal
 import threading
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ _HALF = "tensor(float16)"
 _HALF_HINT = "use the export without _fp16"
 
 
+_MAX_REASON_CHARACTERS = 300
 _MAX_WAIT_S = 20.0
 """Longer than any single run; afterwards the process exits anyway."""
 
@@ -179,7 +181,7 @@ class OnnxSession:
             with NATIVE_CALLS, self._turn:
                 answers = self._session.run(list(outputs), feeds)
         except Exception as error:  # ONNX Runtime has an exception class for each status
-            raise ModelError(f"{self.path} cannot be run: {error}") from error
+            raise ModelError(f"{self.path} cannot be run: {_reason(error)}") from error
         return [np.asarray(answer, np.float32) for answer in answers]
 
 
@@ -187,7 +189,7 @@ def _open_session(graph: Path, threads: int, only: Sequence[str], provider: str)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised, too
     options.enable_mem_pattern = provider != _DIRECT_ML  # not supported
     # Spinning saves microseconds per run, and occupies a core between runs that decodes pictures.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -199,7 +201,18 @@ def _open_session(graph: Path, threads: int, only: Sequence[str], provider: str)
         with NATIVE_CALLS:
             return ort.InferenceSession(model, options, providers=_with_cpu(provider))
     except Exception as error:  # as above
-        raise ModelError(f"{graph} is not a graph that ONNX Runtime can load: {error}; {RENEW}") from error
+        raise ModelError(
+            f"{graph} is not a graph that ONNX Runtime can load: {_reason(error)}", hint=RENEW
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error of ONNX Runtime, without the status and the path of its source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = re.sub(
+        r"^(\[ONNXRuntimeError\] : \d+ : \w+ : )?(\S*/onnxruntime/\S+ )?", "", lines[0] if lines else ""
+    )
+    return text[:_MAX_REASON_CHARACTERS] or type(error).__name__
 
 
 def _with_cpu(provider: str) -> list[str]:

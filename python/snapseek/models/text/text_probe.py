@@ -10,6 +10,9 @@ from snapseek.errors import ModelError
 from snapseek.models.text.text_tower import TextConfig, TextTower
 from snapseek.models.text.tokenizer import Tokenizer
 
+MAX_DIM = 16_384
+"""Dimensions of a vector; the largest published CLIP models have 1,280."""
+
 _PROBES = ("a photo of a dog", "snow", "two old red cars beside a house by the sea")
 _MIN_COSINE = 0.9999
 _MIN_COSINE_QUANTIZED = 0.99  # padding shifts the scales of a dynamically quantized graph a little
@@ -50,6 +53,12 @@ class _Probe:
         self._min_cosine = _MIN_COSINE_QUANTIZED if self._is_quantized else _MIN_COSINE
 
     def config(self) -> TextConfig:
+        dim = self._vector(self._texts[0], self._full_length, self._tokenizer.pad_id).shape[1]
+        if dim > MAX_DIM:
+            raise ModelError(
+                expected=f"vectors of at most {MAX_DIM} dimensions from {self._tower.session.path}",
+                got=str(dim),
+            )
         unpadded = self._tower.fixed_length is None and self._works_unpadded()
         return TextConfig(
             context_length=self._full_length,
@@ -57,7 +66,7 @@ class _Probe:
             unpadded=unpadded,
             batch_safe=not self._is_quantized,
             output=self._output,
-            dim=self._vector(self._texts[0], self._full_length, self._tokenizer.pad_id).shape[1],
+            dim=dim,
         )
 
     def _works_unpadded(self) -> bool:

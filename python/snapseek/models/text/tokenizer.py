@@ -10,6 +10,11 @@ from tokenizers import Encoding
 
 from snapseek.errors import RENEW, InputError, ModelError
 from snapseek.models.text.bpe import END, START, clip_tokenizer
+from snapseek.models.text.clean_text import clean_text
+from snapseek.models.text.tokenizer_rules import check_size, check_tokenizer
+
+MAX_CHARACTERS_PER_TOKEN = 64
+"""Characters of a text that are read, as a multiple of the context length; words have 5 for each token."""
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -47,8 +52,11 @@ class Tokenizer:
         self._clean = CLEANERS[clean]
         self.clean = clean
         self.context_length = context_length
+        self._max_characters = MAX_CHARACTERS_PER_TOKEN * context_length
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(context_length)
+        self._tokenizer.encode_special_tokens = True  # a mark in a text is text
+        self._is_clip = all(self._tokenizer.token_to_id(token) is not None for token in (START, END))
+        _truncate(path, self._tokenizer, context_length)
         self._config = config
         self.pad_id = self._id_of(config.get("pad_token"), default=0)
         self._unknown_id = self._id_of(config.get("unk_token"), default=-1)
@@ -56,11 +64,11 @@ class Tokenizer:
     @property
     def is_clip(self) -> bool:
         """Whether it has CLIP's special tokens; CLIP's own code pads with 0, despite its configuration."""
-        return all(self._tokenizer.token_to_id(token) is not None for token in (START, END))
+        return self._is_clip
 
     def _id_of(self, token: str | dict[str, Any] | None, default: int) -> int:
         content = token.get("content") if isinstance(token, dict) else token
-        found = self._tokenizer.token_to_id(content) if content else None
+        found = self._tokenizer.token_to_id(content) if content and isinstance(content, str) else None
         return default if found is None else found
 
     def special_tokens(self) -> dict[str, object]:
@@ -88,8 +96,20 @@ class Tokenizer:
 
     def _encode(self, texts: Sequence[str]) -> list[Encoding]:
         # The shell passes invalid UTF-8 as lone surrogates, which the tokenizer rejects.
-        valid = [text.encode("utf-8", "ignore").decode() for text in texts]
-        return list(self._tokenizer.encode_batch([self._clean(text) for text in valid]))
+        valid = [text.encode("utf-8", "ignore").decode()[: self._max_characters] for text in texts]
+        try:
+            return list(self._tokenizer.encode_batch([self._cleaned(text) for text in valid]))
+        except BaseException as error:  # a panic of the library is a BaseException
+            raise_interrupt(error)
+            raise InputError(
+                f"the tokenizer of the model cannot read {shorten(texts[0])}: {first_line(error)}",
+                hint="try other words",
+            ) from error
+
+    def _cleaned(self, text: str) -> str:
+        """Return the text as the model's training texts. The tokenizer of CLIP was trained on lower case."""
+        cleaned = self._clean(clean_text(text))
+        return cleaned.lower() if self.is_clip else cleaned
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of each text, truncated and not padded."""
@@ -117,10 +137,36 @@ class Tokenizer:
 def _open(path: Path) -> tokenizers.Tokenizer:
     if path.suffix == ".gz":
         return clip_tokenizer(path)
+    check_size(path)
     try:
-        return tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises plain Exception
-        raise ModelError(f"{path} is not a tokenizer: {error}", hint=RENEW) from error
+        tokenizer = tokenizers.Tokenizer.from_file(str(path))
+    except BaseException as error:  # the library raises plain Exception, or a BaseException for a panic
+        raise_interrupt(error)
+        raise ModelError(f"{path} is not a tokenizer: {first_line(error)}", hint=RENEW) from error
+    check_tokenizer(path, tokenizer)
+    return tokenizer
+
+
+def _truncate(path: Path, tokenizer: tokenizers.Tokenizer, context_length: int) -> None:
+    marks = int(tokenizer.num_special_tokens_to_add(False))
+    if marks >= context_length:
+        raise ModelError(
+            expected=f"fewer special tokens than the {context_length} of a text in {path}",
+            got=str(marks),
+            hint=RENEW,
+        )
+    tokenizer.enable_truncation(context_length)
+
+
+def raise_interrupt(error: BaseException) -> None:
+    """Raise the error again if it is not one of the library: Ctrl-C, or the end of the process."""
+    if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+        raise error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of a message, cut for an error message."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
 def shorten(text: str, characters: int = 40) -> str:

@@ -6,56 +6,18 @@ addresses with `is_public`, and connects to a checked address only; it does the 
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from snapseek.errors import InputError
+from snapseek.public_address import is_public
+
+__all__ = ["MAX_URL", "checked_url", "is_address", "is_public", "refusal"]
 
 MAX_URL = 4096
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _SAFE = "!$%&'()*+,/:;=@[]~"
-# Some versions of Python call these networks global.
-_NOT_PUBLIC = tuple(
-    ip_network(text)
-    for text in ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4", "::/96")
-)
-_NAT64 = ip_network("64:ff9b::/96")
-
-
-def is_public(address: str) -> bool:
-    """Return whether an IP address is public.
-
-    Not public are loopback, private, link-local, shared (CGNAT), multicast, reserved and unspecified
-    addresses, IPv6 addresses that embed such an IPv4 address (mapped, 6to4, Teredo, NAT64), and other texts.
-    """
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if "%" in address:
-        return False
-    if parsed in _NAT64:
-        return all(map(_is_open, _embedded_ipv4(parsed)))
-    return all(map(_is_open, (parsed, *_embedded_ipv4(parsed))))
-
-
-def _is_open(address: IPv4Address | IPv6Address) -> bool:
-    is_special = address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
-    is_near = address.is_private or address.is_link_local or getattr(address, "is_site_local", False)
-    is_listed = any(address in network for network in _NOT_PUBLIC if network.version == address.version)
-    return address.is_global and not (is_special or is_near or is_listed)
-
-
-def _embedded_ipv4(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
-    """Return the IPv4 addresses that an IPv6 address embeds."""
-    if isinstance(address, IPv4Address):
-        return []
-    teredo = address.teredo or ()
-    found = [address.ipv4_mapped, address.sixtofour, *teredo]
-    if address in _NAT64:
-        found.append(IPv4Address(int(address) & 0xFFFF_FFFF))
-    return [each for each in found if each is not None]
 
 
 def checked_url(url: str, *, allow_private: bool = False) -> str:
