@@ -45,6 +45,7 @@ LOOKS = 10
 WIDTHS = (320, 640, 1280)
 TURN_REQUESTS = 400
 INDEXED = 120
+_ATTEMPTS = 3
 _PER_100 = dict(SHARES)
 _ORDER = [kind for kind, share in SHARES for _ in range(share)]
 
@@ -79,10 +80,16 @@ class Client:
         order = random.Random(number // 100).sample(_ORDER, 100)
         kind = order[number % 100]
         rank = number // 100 * _PER_100[kind] + order[: number % 100].count(kind)
-        getattr(self, f"_{kind}")(rank, rng)
-        response = self._connection.getresponse()
-        response.read()
-        return response.status == 200
+        for _ in range(_ATTEMPTS):
+            try:
+                getattr(self, f"_{kind}")(rank, rng)
+                response = self._connection.getresponse()
+                response.read()
+            except ConnectionError:  # the server has closed the connection, which was idle too long
+                self._connection.close()
+            else:
+                return response.status == 200
+        return False
 
     def _upload(self, rank: int, _: random.Random) -> None:
         # After the pictures of the library, so that none is sent that the server has resized.

@@ -21,7 +21,6 @@ READS = {
     "many": lambda library: library.get_many([1, 2]),
     "vector": lambda library: library.vector(1),
     "path": lambda library: library.original_path(1),
-    "suggestions": lambda library: library.suggestions(),
     "warm": lambda library: library.warm(),
     "export": lambda library: library.export(io.BytesIO(), "csv"),
 }

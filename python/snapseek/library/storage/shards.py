@@ -137,6 +137,7 @@ class Shard:
 
     def warm(self) -> None:
         """Read both files into the page cache."""
+        self.check_length()
         self.index.warm()
         self.records.warm()
 
