@@ -7,8 +7,9 @@ With a fixed threshold larger blocks are mapped one by one, and returned to the 
 
 Source: mallopt(3) and the GNU C Library manual, "Malloc Tunable Parameters"
 (https://sourceware.org/glibc/manual/latest/html_node/Malloc-Tunable-Parameters.html), which define the two
-parameters and say that setting M_MMAP_THRESHOLD ends its dynamic adjustment. docs/LIMITS.md has the measured
-effect and its cost. Other C libraries (musl, macOS, Windows) have nothing of the kind and are left alone.
+parameters and say that setting M_MMAP_THRESHOLD ends its dynamic adjustment. docs/decisions/memory.md has the
+measured effect and its cost. Other C libraries (musl, macOS, Windows) have nothing of the kind and are left
+alone.
 """
 
 import ctypes
