@@ -23,7 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -73,6 +73,9 @@ class Client:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         self._pictures = pictures
         self._scale = scale
+
+    def close(self) -> None:
+        self._connection.close()
 
     def send(self, number: int) -> bool:
         """Send the request of that number. Return whether it was answered as it should be."""
@@ -159,8 +162,8 @@ def soak(port: int, pid: int, requests: int, pictures: int, scale: float = 1.0) 
     found = Soak(requests=requests)
     found.memory.append((0, *memory_mb(pid)))
     began = time.perf_counter()
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        clients = [Client(port, pictures, scale) for _ in range(CLIENTS)]
+    with ThreadPoolExecutor(CLIENTS) as pool, ExitStack() as stack:
+        clients = [stack.enter_context(closing(Client(port, pictures, scale))) for _ in range(CLIENTS)]
         for look in range(LOOKS):
             first, end = requests * look // LOOKS, requests * (look + 1) // LOOKS
             parts = [

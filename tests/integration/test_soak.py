@@ -12,8 +12,8 @@ from benches import soak
 from benches.large_pictures import BODIES, large_picture
 from snapseek.images import open_image
 
-REQUESTS = 600
-PICTURES = 30
+REQUESTS = 300
+PICTURES = 15
 MAX_MB = 350
 MAX_GROWTH = 0.05
 

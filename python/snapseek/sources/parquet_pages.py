@@ -167,7 +167,7 @@ class _Compact:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._at = 0
+        self._offset = 0
 
     def structure(self, depth: int = 0) -> tuple[dict[int, Any], int]:
         """Return the fields by number, and the offset of the end. Raises IndexError where the data ends."""
@@ -178,7 +178,7 @@ class _Compact:
         while (head := self._byte()) != 0:
             number = number + (head >> 4) if head >> 4 else self._integer()
             fields[number] = self._value(head & 15, depth)
-        return fields, self._at
+        return fields, self._offset
 
     def _value(self, kind: int, depth: int) -> Any:
         if kind in (_TRUE, _FALSE):
@@ -191,7 +191,7 @@ class _Compact:
             return self.structure(depth + 1)[0]
         if kind in (_DOUBLE, _BINARY):
             length = 8 if kind == _DOUBLE else self._varint()
-            self._at += length  # after the length itself
+            self._offset += length  # after the length itself
             return None
         if kind in (_LIST, _SET):
             return self._list(depth)
@@ -207,8 +207,8 @@ class _Compact:
                 self._value(head & 15, depth + 1)
 
     def _byte(self) -> int:
-        self._at += 1
-        return self._data[self._at - 1]
+        self._offset += 1
+        return self._data[self._offset - 1]
 
     def _varint(self) -> int:
         value = shift = 0

@@ -7,16 +7,16 @@ from snapseek.library.indexing.memory_budget import MemoryBudget
 
 
 def largest_sum(budget: MemoryBudget, sizes: list[int]) -> int:
-    """Return the most bytes that threads held together, one thread for each size."""
-    lock, held, most = threading.Lock(), 0, 0
+    """Return the largest sum of bytes that threads held together, one thread for each size."""
+    lock, held, peak = threading.Lock(), 0, 0
 
     def hold(size: int) -> None:
-        nonlocal held, most
+        nonlocal held, peak
         with budget.reservation() as reservation:
             reservation.take(size)
             with lock:
                 held += size
-                most = max(most, held)
+                peak = max(peak, held)
             time.sleep(0.01)
             with lock:
                 held -= size
@@ -27,7 +27,7 @@ def largest_sum(budget: MemoryBudget, sizes: list[int]) -> int:
     for thread in threads:
         thread.join(30)
     assert not any(thread.is_alive() for thread in threads)
-    return most
+    return peak
 
 
 def test_threads_hold_at_most_the_budget():
