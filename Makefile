@@ -13,7 +13,7 @@ WORKERS := -n auto --dist worksteal
 OUTPUT_APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm wheels sdist e2e docs cli-help lock deny lint-release clean chromium screenshots page-figures lighthouse stops fuzz-read
+.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm wheels sdist e2e docs cli-help lock deny lint-release clean chromium screenshots page-figures lighthouse stops fuzz-read soak asan
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -94,6 +94,14 @@ hostile-requests: .venv/dev.stamp install ## Send 10,000 random requests, hostil
 	SNAPSEEK_REQUESTS=10000 $(BIN)/pytest -q tests/robustness/test_hostile_requests.py
 	$(BIN)/snapseek index demo/pictures --library target/demo-library
 	$(BIN)/python -m benches.hostile_load target/demo-library
+
+soak: .venv/dev.stamp install ## Send 100,000 mixed requests with and without caches; the cost of the settings of malloc (an hour, 3 GB)
+	$(BIN)/python -m benches.soak target/soak
+	$(BIN)/python -m benches.soak target/soak --no-caches
+	$(BIN)/python -m benches.soak target/soak --throughput 9
+
+asan: ## Run the tests of the Rust crate with AddressSanitizer (needs: rustup toolchain install nightly; 15 minutes)
+	RUSTFLAGS=-Zsanitizer=address PROPTEST_CASES=16 cargo +nightly test --locked --lib --target $$(rustc -vV | sed -n 's/^host: //p') --target-dir target/asan
 
 stops: .venv/dev.stamp install ## Stop the server and the search 200 times at random moments (some minutes)
 	$(BIN)/snapseek index demo/pictures --library target/demo-library

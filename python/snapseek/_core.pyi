@@ -17,14 +17,19 @@ __version__: Final[str]
 
 @final
 class FlatIndex:
-    """An immutable flat index (SQ8 rows), mapped into memory. Safe to use from many threads."""
+    """An immutable flat index (SQ8 rows), mapped or loaded into memory. Safe to use from many threads.
+
+    Every method that reads a mapped file raises FormatError if it was truncated before.
+    """
 
     @staticmethod
-    def open(path: str | PathLike[str]) -> FlatIndex:
-        """Map the index and validate its structure, scales and ids; codes are not read.
+    def open(path: str | PathLike[str], *, load: str = "map") -> FlatIndex:
+        """Open the index and validate its structure, scales and ids: `load` is "map" or "ram".
 
-        Raises StorageError if the file cannot be opened; FormatError if it is damaged, of another kind or
-        too new.
+        The codes of a mapped index are not read.
+
+        Raises InputError for another `load`; StorageError if the file cannot be opened; FormatError if it is
+        damaged, of another kind or too new.
         """
 
     @property
@@ -72,7 +77,10 @@ class FlatIndex:
 
 @final
 class IvfIndex:
-    """An immutable IVF index, mapped or loaded into memory. Safe to use from many threads."""
+    """An immutable IVF index, mapped or loaded into memory. Safe to use from many threads.
+
+    Every method that reads a mapped file raises FormatError if it was truncated before.
+    """
 
     @staticmethod
     def open(path: str | PathLike[str], *, load: str = "map") -> IvfIndex:

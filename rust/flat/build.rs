@@ -87,6 +87,7 @@ pub(crate) mod tests {
     use crate::error::Error;
     use crate::flat::index::FlatIndex;
     use crate::matrix::Values;
+    use crate::storage::mmap::LoadMode;
 
     pub(crate) fn build_at(path: &Path, values: &[f32], dim: usize, ids: Option<&[i64]>) -> Result<()> {
         build(&RowsView::new(Values::F32(values), dim)?, ids, path, &mut |_| Ok(()), Interrupt::NEVER)
@@ -97,7 +98,7 @@ pub(crate) mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.snap");
         build_at(&path, &[1.0, 0.0, 0.0, 2.0, 3.0, 0.0], 2, Some(&[7, -5, 6])).unwrap();
-        let index = FlatIndex::open(&path).unwrap();
+        let index = FlatIndex::open(&path, LoadMode::Map).unwrap();
         assert_eq!(index.ids(), Some(&[-5, 6, 7][..]));
         assert_eq!(index.vector(0).unwrap(), [0.0, 2.0]);
         index.verify().unwrap();
@@ -109,7 +110,7 @@ pub(crate) mod tests {
         let path = home.path().join("a.snap");
         let values: Vec<f32> = (0..4 * BATCH_ROWS + 10).map(|i| (i as f32).sin() + 2.0).collect();
         build_at(&path, &values, 1, None).unwrap();
-        let index = FlatIndex::open(&path).unwrap();
+        let index = FlatIndex::open(&path, LoadMode::Map).unwrap();
         index.verify().unwrap();
         assert_eq!((index.rows(), index.ids()), (values.len(), None));
         for row in [0, BATCH_ROWS, 4 * BATCH_ROWS + 9] {

@@ -1,8 +1,6 @@
 //! An open flat index: mapped, validated once when it is opened, then searched without further checks.
 
-use std::path::{Path, PathBuf};
-
-use memmap2::Mmap;
+use std::path::Path;
 
 use crate::error::{Error, FilterUnit, FormatError, Result};
 use crate::flat::build::{SECTIONS_WITH_IDS, check_id_order, sections};
@@ -13,7 +11,7 @@ use crate::matrix::MatrixF32;
 use crate::parallel::{Interrupt, run_each};
 use crate::quantizer::sq8::{QuantizedQuery, decode_row};
 use crate::storage::format::{CHUNK_BYTES, Header, KIND_FLAT, Section, check_section};
-use crate::storage::mmap::{LoadMode, prefault};
+use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
 use crate::topk::reservoir::{Hit, TopK};
 
 /// Queries that are scanned together, so that codes are read from memory once for all of them.
@@ -22,27 +20,35 @@ pub const QUERY_GROUP: usize = 16;
 /// Products of a code with a query between two checks of the interrupt: tens of milliseconds with AVX2.
 const STEP_PRODUCTS: usize = 1 << 28;
 
-/// An immutable flat index, mapped into memory. Safe to search from many threads at once.
+/// An immutable flat index, mapped or loaded into memory. Safe to search from many threads at once.
 ///
 /// The file must not be changed or truncated while it is mapped: a new one is only ever renamed over it, which leaves the
-/// mapped one as it was.
+/// mapped one as it was. A truncated one is found when a search begins, see [`FlatIndex::check_length`].
 #[derive(Debug)]
 pub struct FlatIndex {
-    path: PathBuf,
-    file: Mmap,
+    file: IndexBytes,
     header: Header,
     kernel: DotI8,
 }
 
 impl FlatIndex {
-    /// Map the index at `path` and validate its structure, scales and ids; codes are not read.
+    /// Open the index at `path` and validate its structure, scales and ids; the codes of a mapped one are not read.
     ///
     /// # Errors
     /// [`Error::Storage`] if the file cannot be opened, [`Error::Format`] if it is no flat index or a damaged one.
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = LoadMode::Map.bytes(path)?;
+    pub fn open(path: &Path, load: LoadMode) -> Result<Self> {
+        let file = load.open(path)?;
         let header = validate(&file).map_err(Error::format(path))?;
-        Ok(Self { path: path.to_path_buf(), file, header, kernel: DotI8::fastest() })
+        Ok(Self { file, header, kernel: DotI8::fastest() })
+    }
+
+    /// Check that another program has not truncated the mapped file. Every method that reads it does, and returns this error;
+    /// only [`FlatIndex::ids`] does not.
+    ///
+    /// # Errors
+    /// [`FormatError::Truncated`], or [`Error::Storage`] if the system refuses.
+    pub fn check_length(&self) -> Result<()> {
+        self.file.check_length()
     }
 
     /// Number of rows.
@@ -82,6 +88,7 @@ impl FlatIndex {
         threads: usize,
         interrupt: Interrupt<'_>,
     ) -> Result<Vec<Vec<Hit>>> {
+        self.check_length()?;
         queries.check(self.dim())?;
         if let Some(flags) = allow.filter(|flags| flags.len() != self.rows()) {
             return Err(Error::FilterLength {
@@ -131,6 +138,7 @@ impl FlatIndex {
         if row >= self.rows() {
             return Err(Error::RowRange { rows: self.rows(), got: row });
         }
+        self.check_length()?;
         let stride = stride(self.dim());
         let mut values = vec![0.0; self.dim()];
         decode_row(&self.codes()[row * stride..], self.scales()[row], &mut values);
@@ -149,6 +157,7 @@ impl FlatIndex {
     /// # Errors
     /// [`Error::Stopped`] if `interrupt` says so.
     pub fn warm_up(&self, interrupt: Interrupt<'_>) -> Result<()> {
+        self.check_length()?;
         prefault(&self.file, interrupt)
     }
 
@@ -165,8 +174,9 @@ impl FlatIndex {
     /// # Errors
     /// As [`FlatIndex::verify`], and [`Error::Stopped`].
     pub fn verify_with(&self, interrupt: Interrupt<'_>) -> Result<()> {
-        let header = validate(&self.file).map_err(Error::format(&self.path))?;
-        header.verify(&self.file, &self.path, interrupt)
+        self.check_length()?;
+        let header = validate(&self.file).map_err(Error::format(self.file.path()))?;
+        header.verify(&self.file, self.file.path(), interrupt)
     }
 
     fn codes(&self) -> &[i8] {
@@ -211,4 +221,4 @@ fn check_scales(section: &Section, bytes: &[u8]) -> std::result::Result<(), Form
 const _: () = assert!(CHUNK_BYTES.is_multiple_of(size_of::<f32>()));
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

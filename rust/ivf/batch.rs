@@ -50,6 +50,7 @@ impl IvfIndex {
         threads: usize,
         interrupt: Interrupt<'_>,
     ) -> Result<SearchResults> {
+        self.check_length()?;
         self.check(queries, filter)?;
         let group = queries.len().div_ceil(threads.max(1)).clamp(1, QUERY_GROUP);
         let groups = queries.values().chunks(group * self.layout().dim);

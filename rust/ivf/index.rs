@@ -1,10 +1,9 @@
 //! An open IVF index: mapped or loaded, validated once when it is opened, then searched without further checks.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytemuck::cast_slice;
-use memmap2::Mmap;
 
 use crate::error::{Error, FilterUnit, Result};
 use crate::ivf::layout::{CalibrationPoint, IvfLayout};
@@ -19,7 +18,7 @@ use crate::matrix::MatrixF32;
 use crate::parallel::Interrupt;
 use crate::quantizer::codebook::Codebooks;
 use crate::storage::format::{Header, Tag};
-use crate::storage::mmap::{LoadMode, prefault};
+use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
 use crate::topk::bitmap::RowBitmap;
 use crate::topk::reservoir::Hit;
 
@@ -36,11 +35,11 @@ pub enum Allow<'a> {
 
 /// An immutable IVF index, safe to search from many threads at once.
 ///
-/// The file must not be changed or truncated while it is mapped: a new one is only ever renamed over it.
+/// The file must not be changed or truncated while it is mapped: a new one is only ever renamed over it. A truncated one is
+/// found when a search begins, see [`IvfIndex::check_length`].
 #[derive(Debug)]
 pub struct IvfIndex {
-    path: PathBuf,
-    file: Mmap,
+    file: IndexBytes,
     header: Header,
     layout: IvfLayout,
     codebooks: Codebooks,
@@ -56,17 +55,26 @@ impl IvfIndex {
     /// # Errors
     /// [`Error::Storage`] if the file cannot be opened, [`Error::Format`] if it is no IVF index or a damaged one.
     pub fn open(path: &Path, load: LoadMode) -> Result<Self> {
-        Self::from_bytes(load.bytes(path)?, path)
+        Self::from_bytes(load.open(path)?)
     }
 
-    /// Open the index in these bytes of the file at `path`.
-    fn from_bytes(file: Mmap, path: &Path) -> Result<Self> {
-        let (header, layout) = validate(&file).map_err(Error::format(path))?;
+    /// Open the index in these bytes.
+    fn from_bytes(file: IndexBytes) -> Result<Self> {
+        let (header, layout) = validate(&file).map_err(Error::format(file.path()))?;
         let codebooks = |tag| Codebooks::new(cast_slice(section(&header, &file, tag)));
         let (codebooks, routing_codebooks) = (codebooks(Tag::CODEBOOKS), codebooks(Tag::ROUTING_CODEBOOKS));
         let kernels = (DotI8::fastest(), DotF16::fastest(), FastScan::fastest());
-        let (idle, path) = (Mutex::default(), path.to_path_buf());
-        Ok(Self { path, file, header, layout, codebooks, routing_codebooks, kernels, idle })
+        let idle = Mutex::default();
+        Ok(Self { file, header, layout, codebooks, routing_codebooks, kernels, idle })
+    }
+
+    /// Check that another program has not truncated the mapped file. Every method that reads it and returns a [`Result`]
+    /// does; [`IvfIndex::ids`], [`IvfIndex::calibration`] and [`IvfIndex::transform_recalls`] do not.
+    ///
+    /// # Errors
+    /// [`FormatError::Truncated`](crate::error::FormatError::Truncated), or [`Error::Storage`] if the system refuses.
+    pub fn check_length(&self) -> Result<()> {
+        self.file.check_length()
     }
 
     /// Its layout: rows, dimensions, lists, codecs.
@@ -125,6 +133,7 @@ impl IvfIndex {
     /// # Errors
     /// As [`RowBitmap::by_id`], or [`Error::FilterLength`] for flags by row.
     pub fn filter(&self, allow: Allow<'_>) -> Result<RowBitmap> {
+        self.check_length()?;
         match allow {
             Allow::Flags(flags) => RowBitmap::by_id(self.ids(), flags),
             Allow::Ids(ids) => Ok(RowBitmap::of_ids(self.ids(), ids)),
@@ -144,6 +153,7 @@ impl IvfIndex {
     /// # Errors
     /// [`Error::Stopped`] if `interrupt` says so.
     pub fn warm_up(&self, interrupt: Interrupt<'_>) -> Result<()> {
+        self.check_length()?;
         prefault(&self.file, interrupt)
     }
 
@@ -160,8 +170,9 @@ impl IvfIndex {
     /// # Errors
     /// As [`IvfIndex::verify`], and [`Error::Stopped`].
     pub fn verify_with(&self, interrupt: Interrupt<'_>) -> Result<()> {
-        let (header, _) = validate(&self.file).map_err(Error::format(&self.path))?;
-        header.verify(&self.file, &self.path, interrupt)
+        self.check_length()?;
+        let (header, _) = validate(&self.file).map_err(Error::format(self.file.path()))?;
+        header.verify(&self.file, self.file.path(), interrupt)
     }
 
     /// Call `work` with a scratch buffer that is kept for the next search.
@@ -190,8 +201,10 @@ impl IvfIndex {
             let (start, size) = (section.offset as usize, section.size as usize);
             // SAFETY: the mapping is shared, read-only and backed by the file, so the pages are read again unchanged. Only
             // advice: everything works without it.
-            let _ =
-                unsafe { self.file.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, size) };
+            let _ = unsafe {
+                let memory = self.file.memory();
+                memory.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, size)
+            };
         }
     }
 

@@ -35,6 +35,7 @@ impl IvfIndex {
         if let Some(&got) = rows.iter().find(|&&row| row >= layout.rows) {
             return Err(Error::RowRange { rows: layout.rows, got });
         }
+        self.check_length()?;
         let (sections, mut values) = (self.sections(), vec![0.0; rows.len() * layout.dim]);
         let inverse = inverse_projection(&sections);
         let mut projected = vec![0.0; BATCH_ROWS * layout.m * DSUB];

@@ -8,8 +8,10 @@ use pyo3::prelude::*;
 use super::arrays::{Found, bool_array, count, matrix, readonly};
 use super::interrupt::interruptible;
 use crate::flat::index;
+use crate::ivf::build::options::parse_choice;
+use crate::storage::mmap::LOAD_MODES;
 
-/// An immutable flat index, mapped into memory.
+/// An immutable flat index, mapped or loaded into memory.
 #[pyclass(frozen, module = "snapseek._core")]
 pub(super) struct FlatIndex {
     index: index::FlatIndex,
@@ -17,10 +19,12 @@ pub(super) struct FlatIndex {
 
 #[pymethods]
 impl FlatIndex {
-    /// Map the index at path and validate its structure.
+    /// Open the index at path and validate its structure.
     #[staticmethod]
-    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        Ok(Self { index: py.detach(|| index::FlatIndex::open(&path))? })
+    #[pyo3(signature = (path, *, load="map"))]
+    fn open(py: Python<'_>, path: PathBuf, load: &str) -> PyResult<Self> {
+        let load = parse_choice("load", &LOAD_MODES, load)?;
+        Ok(Self { index: py.detach(|| index::FlatIndex::open(&path, load))? })
     }
 
     /// Number of rows.
@@ -72,8 +76,9 @@ impl FlatIndex {
 
     /// Ids of the rows, shape (rows,) int64, if the file has any.
     #[getter]
-    fn ids<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i64>>> {
-        self.index.ids().map(|ids| PyArray1::from_slice(py, ids))
+    fn ids<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray1<i64>>>> {
+        self.index.check_length()?;
+        Ok(self.index.ids().map(|ids| PyArray1::from_slice(py, ids)))
     }
 
     /// Prefault the whole file.

@@ -79,20 +79,23 @@ impl IvfIndex {
 
     /// Calibration table: (recall, nprobe, shortlist) for each point.
     #[getter]
-    fn calibration(&self) -> Vec<(f32, u32, u32)> {
+    fn calibration(&self) -> PyResult<Vec<(f32, u32, u32)>> {
+        self.index.check_length()?;
         let points = self.index.calibration();
-        points.iter().map(|point| (point.recall, point.nprobe, point.shortlist)).collect()
+        Ok(points.iter().map(|point| (point.recall, point.nprobe, point.shortlist)).collect())
     }
 
     /// Recall of each transform that was tried, by number.
     #[getter]
-    fn transform_recalls(&self) -> Vec<f32> {
-        self.index.transform_recalls().to_vec()
+    fn transform_recalls(&self) -> PyResult<Vec<f32>> {
+        self.index.check_length()?;
+        Ok(self.index.transform_recalls().to_vec())
     }
 
     /// Ids in row order, shape (rows,) int64.
-    fn ids<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
-        PyArray1::from_slice(py, self.index.ids())
+    fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        self.index.check_length()?;
+        Ok(PyArray1::from_slice(py, self.index.ids()))
     }
 
     /// Reconstruct the stored vectors of rows, shape (n, dim) float32.

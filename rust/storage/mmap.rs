@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
 
 use memmap2::{Mmap, MmapMut};
 
@@ -23,11 +24,61 @@ pub const LOAD_MODES: [(&str, LoadMode); 2] = [("map", LoadMode::Map), ("ram", L
 
 impl LoadMode {
     /// Return the bytes of the file at `path`, which must not be empty.
-    pub(crate) fn bytes(self, path: &Path) -> Result<Mmap> {
+    pub(crate) fn open(self, path: &Path) -> Result<IndexBytes> {
         match self {
             LoadMode::Map => map(path),
             LoadMode::Ram => read(path),
         }
+    }
+}
+
+/// The bytes of an index file: mapped, or a copy in memory.
+#[derive(Debug)]
+pub(crate) struct IndexBytes {
+    path: PathBuf,
+    bytes: Mmap,
+    /// The mapped file, open; [`None`] for a copy.
+    file: Option<File>,
+}
+
+impl IndexBytes {
+    /// Wrap bytes that no file backs.
+    pub(crate) fn copied(bytes: Mmap, path: &Path) -> Self {
+        Self { path: path.to_path_buf(), bytes, file: None }
+    }
+
+    /// The path of the file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The memory, for advice to the system.
+    #[cfg(unix)]
+    pub(crate) fn memory(&self) -> &Mmap {
+        &self.bytes
+    }
+
+    /// Check that another program has not truncated the mapped file: the system ends a process that reads a mapped page past
+    /// the end of its file. The file that was opened counts, not one that has been renamed over it since.
+    ///
+    /// # Errors
+    /// [`FormatError::Truncated`], or [`Error::Storage`] if the system refuses.
+    pub(crate) fn check_length(&self) -> Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let got = file.metadata().map_err(Error::storage("read the length of", &self.path))?.len();
+        let expected = self.bytes.len() as u64;
+        if got < expected {
+            return Err(Error::format(&self.path)(FormatError::Truncated { expected, got }));
+        }
+        Ok(())
+    }
+}
+
+impl Deref for IndexBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -47,7 +98,7 @@ pub(crate) fn prefault(bytes: &[u8], interrupt: Interrupt<'_>) -> Result<()> {
 }
 
 /// Map a file that is not empty.
-fn map(path: &Path) -> Result<Mmap> {
+fn map(path: &Path) -> Result<IndexBytes> {
     let refused = |action| Error::storage(action, path);
     let found = fs::metadata(path).map_err(refused("open"))?;
     if !found.is_file() {
@@ -58,12 +109,14 @@ fn map(path: &Path) -> Result<Mmap> {
         return Err(Error::format(path)(FormatError::Truncated { expected: 1, got: 0 }));
     }
     let file = File::open(path).map_err(refused("open"))?;
-    // SAFETY: such a file is never written in place (see `FlatIndex`), so the mapped bytes do not change under a reader.
-    unsafe { Mmap::map(&file) }.map_err(refused("map"))
+    // SAFETY: such a file is never written in place (see `FlatIndex`), so the mapped bytes do not change under a reader. Every
+    // query begins with `check_length`, for programs that truncate it all the same.
+    let bytes = unsafe { Mmap::map(&file) }.map_err(refused("map"))?;
+    Ok(IndexBytes { path: path.to_path_buf(), bytes, file: Some(file) })
 }
 
 /// Copy the file into anonymous memory.
-fn read(path: &Path) -> Result<Mmap> {
+fn read(path: &Path) -> Result<IndexBytes> {
     let mapped = map(path)?;
     let refused = |action| Error::storage(action, path);
     let mut copy = MmapMut::map_anon(mapped.len()).map_err(refused("allocate memory for"))?;
@@ -72,5 +125,5 @@ fn read(path: &Path) -> Result<Mmap> {
     let _ = copy.advise(memmap2::Advice::HugePage);
     let mut file = File::open(path).map_err(refused("open"))?;
     file.read_exact(&mut copy).map_err(refused("read"))?;
-    copy.make_read_only().map_err(refused("load"))
+    Ok(IndexBytes::copied(copy.make_read_only().map_err(refused("load"))?, path))
 }

@@ -9,7 +9,7 @@ use crate::flat::index::FlatIndex;
 use crate::ivf::index::IvfIndex;
 use crate::ivf::search::SearchParams;
 use crate::matrix::MatrixF32;
-use crate::storage::mmap::LOAD_MODES;
+use crate::storage::mmap::{LOAD_MODES, LoadMode};
 use crate::topk::bitmap::RowBitmap;
 
 const DIM: usize = 16;
@@ -47,7 +47,7 @@ fn ivf_line(index: &IvfIndex, query: MatrixF32<'_>, mode: &str) -> String {
 /// Search again for every line of `answers.txt` about a file, once for each load mode.
 fn lines_of(path: &Path, queries: &[f32], cases: &[(usize, &str)]) -> Vec<Vec<String>> {
     let query = |number: usize| MatrixF32::new(&queries[number * DIM..][..DIM], DIM).unwrap();
-    if let Ok(index) = FlatIndex::open(path) {
+    if let Ok(index) = FlatIndex::open(path, LoadMode::Map) {
         index.verify().unwrap();
         return vec![cases.iter().map(|&(number, mode)| flat_line(&index, query(number), mode)).collect()];
     }

@@ -8,7 +8,7 @@ import io
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,12 @@ MAX_HEADER_PIXELS = 1_000_000_000
 DRAFT_FACTOR = 2
 """A JPEG is downscaled during decoding to no less than this multiple of the target size, so that the resize
 afterwards determines the quality."""
+
+_BYTES_PER_PIXEL = 8
+"""Of a picture in memory and of its RGB copy."""
+
+Reserve = Callable[[int], object]
+"""Called with the bytes that decoding will hold, before any pixel is decoded."""
 
 _ORIENTATION_TAG = 0x0112
 _IPTC_RESOURCE = 0x0404
@@ -82,7 +88,9 @@ class DecodedImage:
     metadata: ImageMetadata
 
 
-def open_image(source: Path | bytes, *, min_side: int | None = None) -> DecodedImage:
+def open_image(
+    source: Path | bytes, *, min_side: int | None = None, reserve: Reserve | None = None
+) -> DecodedImage:
     """Decode a picture. Transparent pixels become white, and color profiles are ignored.
 
     Parameters
@@ -92,6 +100,8 @@ def open_image(source: Path | bytes, *, min_side: int | None = None) -> DecodedI
     min_side
         Side in pixels, at least 1. A JPEG is downscaled by 2, 4 or 8 during decoding as long as both sides
         keep DRAFT_FACTOR times that; other formats are decoded in full size.
+    reserve
+        Called once the size is known, with the bytes that the picture will take in memory. It may wait.
 
     Returns
     -------
@@ -104,11 +114,11 @@ def open_image(source: Path | bytes, *, min_side: int | None = None) -> DecodedI
         If the picture cannot be read; the message does not contain its name.
     """
     if isinstance(source, bytes):
-        return _decode(io.BytesIO(source), _checked_size(len(source)), min_side)
+        return _decode(io.BytesIO(source), _checked_size(len(source)), min_side, reserve)
     try:
         size_bytes = _checked_size(_regular_file_size(source))
         with source.open("rb") as file:
-            return _decode(file, size_bytes, min_side)
+            return _decode(file, size_bytes, min_side, reserve)
     except OSError as error:
         raise PictureError(_file_reason(error)) from error
     except ValueError as error:  # a path with a NUL character
@@ -133,11 +143,15 @@ def _checked_size(size_bytes: int) -> int:
     return size_bytes
 
 
-def _decode(file: IO[bytes], size_bytes: int, min_side: int | None) -> DecodedImage:
+def _decode(file: IO[bytes], size_bytes: int, min_side: int | None, reserve: Reserve | None) -> DecodedImage:
     image_format = _detect_format(file)
     with _translating(image_format):
         opened = image_format.open(_counted(file, size_bytes))
-        picture, (width, height) = _load(opened, min_side)
+        header_size = opened.size  # of the original, before it is shrunk
+        pixels = _shrunk(opened, min_side)
+        if reserve is not None:
+            reserve(pixels * _BYTES_PER_PIXEL + size_bytes)
+        picture, (width, height) = _load(opened, header_size)
         metadata = embedded_metadata(_metadata_blocks(opened))
         image = to_rgb(picture)
     return DecodedImage(
@@ -181,10 +195,9 @@ def _detect_format(file: IO[bytes]) -> ImageFormat:
     return image_format
 
 
-def _load(picture: ImageFile, min_side: int | None) -> tuple[Image.Image, tuple[int, int]]:
+def _load(picture: ImageFile, header_size: tuple[int, int]) -> tuple[Image.Image, tuple[int, int]]:
     """Return the upright picture, and the (width, height) of the upright original."""
-    width, height = picture.size
-    _shrunk(picture, min_side)
+    width, height = header_size
     picture.load()
     orientation = _orientation(picture)
     if orientation in _SWAPS_SIDES:

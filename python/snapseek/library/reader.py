@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.absolute_path import absolute_path
-from snapseek.errors import SnapseekError
+from snapseek.errors import SnapseekError, UnknownChoiceError
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import export
 from snapseek.library.filters.parser import ParsedQuery, parse_query
@@ -24,6 +24,7 @@ from snapseek.library.search.suggestions import Suggestions
 from snapseek.library.search.terms import Query
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.database import Database
+from snapseek.mapped_file import LoadMode
 from snapseek.models import Encoder
 from snapseek.search_request import PARAMETERS, SearchOptions, SearchRequest
 
@@ -41,14 +42,15 @@ class SnapshotCache:
     Raises as `Library.open` does.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, load: LoadMode = "map") -> None:
         self._path = path
+        self._load = load
         self._lock = threading.Lock()
         self._database = Database.open(path)
         weakref.finalize(self, self._database.close)
         self._changes = self._database.changes()
         self._checked_s = time.monotonic()
-        self._snapshot = Snapshot.read(path, self._database)
+        self._snapshot = Snapshot.read(path, self._database, load=load)
 
     def now(self) -> Snapshot:
         """Return the snapshot for one search; checks for a newer one a few times a second at most.
@@ -92,7 +94,7 @@ class SnapshotCache:
         changes = self._database.changes()
         if changes == self._changes:
             return False
-        snapshot = Snapshot.read(self._path, self._database, self._snapshot)
+        snapshot = Snapshot.read(self._path, self._database, self._snapshot, self._load)
         is_new = snapshot.version != self._snapshot.version
         self._snapshot, self._changes = snapshot, changes
         return is_new
@@ -105,18 +107,20 @@ class LibraryReader:
     search uses the newest `Snapshot`, and only that one.
     """
 
-    def __init__(self, path: Path, encoder: Encoder | None = None) -> None:
+    def __init__(self, path: Path, encoder: Encoder | None = None, load: LoadMode = "map") -> None:
         """Use `Library.open`."""
+        if load not in ("map", "ram"):
+            raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
         path = absolute_path(path)
         self._path = path
-        self._snapshots = SnapshotCache(path)
+        self._snapshots = SnapshotCache(path, load)
         self.encoders = EncoderPool(path, encoder)
         """The models that embed queries."""
         if encoder is not None:
             self.encoders.check(encoder, self.snapshot())
 
     @classmethod
-    def open(cls, path: str | Path, *, encoder: Encoder | None = None) -> Self:
+    def open(cls, path: str | Path, *, encoder: Encoder | None = None, load: LoadMode = "map") -> Self:
         """Open the library at `path`. Its model is loaded when the first query needs it.
 
         Parameters
@@ -125,6 +129,9 @@ class LibraryReader:
             The directory of the library.
         encoder
             The model that made the library, if it is loaded already.
+        load
+            "map" maps the files of the shards; "ram" reads them into memory, so that a program that truncates
+            one, or a disk that fails, cannot end this process. See `VectorIndex.open`.
 
         Raises
         ------
@@ -135,7 +142,7 @@ class LibraryReader:
         ModelMismatchError
             `encoder` is not the model that made it.
         """
-        return cls(Path(path), encoder)
+        return cls(Path(path), encoder, load)
 
     def snapshot(self) -> Snapshot:
         """Return the newest state, which never changes: for several reads that belong together."""

@@ -26,6 +26,7 @@ from snapseek.library.storage.disk_space import memory_bytes
 from snapseek.library.storage.schema import FILE_NAME, IMPORT, URLS
 from snapseek.library.storage.shards import RecordBlock, RowRef, Shards
 from snapseek.library.storage.source_table import Source
+from snapseek.mapped_file import LoadMode
 from snapseek.search_request import INCLUDED, SearchRequest
 from snapseek.sources.archive_uri import is_member
 
@@ -55,22 +56,22 @@ class Snapshot:
         self._size_bytes = shards.size_bytes + (path / FILE_NAME).stat().st_size
 
     @classmethod
-    def read(cls, path: Path, database: Database, before: Self | None = None) -> Self:
+    def read(cls, path: Path, database: Database, before: Self | None = None, load: LoadMode = "map") -> Self:
         """Read the state that is committed now in the library at `path`.
 
         Shards that `before` has open are shared with it. Raises FormatError for a damaged library.
         """
         seen = database.changes()
         try:
-            return cls._read(path, database, before)
+            return cls._read(path, database, before, load)
         except (FormatError, StorageError, FileNotFoundError):
             if database.changes() == seen:
                 raise
         # A commit replaced a shard after its name was read, and its files are gone: read again.
-        return cls.read(path, database, before)
+        return cls.read(path, database, before, load)
 
     @classmethod
-    def _read(cls, path: Path, database: Database, before: Self | None) -> Self:
+    def _read(cls, path: Path, database: Database, before: Self | None, load: LoadMode) -> Self:
         with database.reading():
             settings = database.settings.all()
             sources = database.sources.all()
@@ -83,7 +84,7 @@ class Snapshot:
                 got="one without any pictures yet",
                 hint=f"run: snapseek index FOLDER --library {path}",
             )
-        shards = Shards(path, rows, deleted, before._shards if before else None)
+        shards = Shards(path, rows, deleted, before._shards if before else None, load)
         for part in shards.parts:
             if part.shard.index.dim != int(settings["dim"]):
                 raise FormatError(
@@ -127,6 +128,7 @@ class Snapshot:
             What embeds the terms; loaded only if a term needs it.
         """
         start = time.perf_counter()
+        self._shards.check_length()
         resolved = ResolvedRequest.of(request, self.kinds)
         if not resolved.terms:
             return self._answer(resolved, self._ranker.listed(resolved), start)
@@ -142,6 +144,7 @@ class Snapshot:
     def browse(self, request: SearchRequest) -> Hits:
         """List the pictures that match the filter of a request without a query."""
         start = time.perf_counter()
+        self._shards.check_length()
         resolved = ResolvedRequest.of(request, self.kinds, may_be_empty=True)
         return self._answer(resolved, self._ranker.listed(resolved), start)
 
@@ -205,6 +208,7 @@ class Snapshot:
     @cached_property
     def suggestions(self) -> Suggestions:
         """Queries and filters worth offering for these pictures."""
+        self._shards.check_length()
         return suggestions(self._shards.parts, self.kinds)
 
     def _id_at(self, row: RowRef) -> int:
@@ -218,6 +222,7 @@ class Snapshot:
 
     def get_many(self, items: Sequence[int]) -> Hits:
         """Return the pictures with these ids in their order, without scores; unknown ids are skipped."""
+        self._shards.check_length()
         rows = [row for item in items if (row := self._shards.find(item)) is not None]
         hits = self._hits([Entry(row) for row in rows])
         return Hits(hits, total=len(hits), version=self.version, library_count=len(self))
@@ -239,13 +244,16 @@ class Snapshot:
 
     def blocks(self) -> Iterator[RecordBlock]:
         """Yield all pictures in the order of `browse`, some thousands at a time."""
-        return self._shards.blocks()
+        for block in self._shards.blocks():
+            self._shards.check_length()
+            yield block
 
     def schemas(self) -> list[pa.Schema]:
         """Return the Arrow schema of each shard's records."""
         return [part.shard.records.schema for part in self._shards.parts]
 
     def _row_of(self, item: int) -> RowRef:
+        self._shards.check_length()
         row = self._shards.find(item)
         if row is None:
             raise ItemNotFoundError(expected="the id of a picture of this library", got=str(item))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import ipaddress
 import logging
 import signal
 import socket
-import sys
 import threading
 import webbrowser
 from contextlib import contextmanager, suppress
@@ -19,6 +17,7 @@ import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
 from snapseek.errors import InputError, MissingArgumentError, OutOfRangeError
+from snapseek.malloc import bound_malloc
 from snapseek.server.app import create_app
 from snapseek.server.auth import MIN_TOKEN_CHARACTERS
 from snapseek.server.connection import Connection
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 _MAX_PORT = 65_535
 _BACKLOG = 128
-_M_MMAP_THRESHOLD = -3
-_MMAP_THRESHOLD_BYTES = 4 * 2**20
 _MAX_OPEN_FILES = 4096  # 1,000 connections, as many that are being closed, the files of a large library
 _WARM_UP_QUERIES = ("a photo",)
 _SHUTDOWN_S = 5  # for responses in progress at Ctrl-C
@@ -87,7 +84,7 @@ def serve(
     """
     check_access(host, token, insecure=insecure)
     _raise_file_limit()
-    _free_large_blocks()
+    bound_malloc()
     warm(library)
     app = create_app(library, allowed_hosts=allowed_hosts(host), token=token, allowed_origins=allowed_origins)
     with open_port(host, port) as listener:
@@ -115,16 +112,6 @@ def _raise_file_limit() -> None:
     if soft != resource.RLIM_INFINITY and soft < limit:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-
-
-def _free_large_blocks() -> None:
-    """Make the C library return the memory of large bodies and pictures to the system when it is freed.
-
-    glibc raises its threshold after the first such block, and then keeps hundreds of megabytes.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:  # musl has no such function
-        mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
 
 
 def check_access(host: str, token: str | None, *, insecure: bool = False) -> None:

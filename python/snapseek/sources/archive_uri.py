@@ -15,8 +15,11 @@ import pyarrow.parquet as pq
 
 from snapseek.errors import ItemNotFoundError
 from snapseek.file_uri import path_of_uri
+from snapseek.sources.parquet_batches import bounded_batches
 
 TAR, PARQUET = "tar", "parquet"
+
+_BATCH_ROWS = 64
 
 
 def member_uri(kind: str, path: Path, member: str) -> str:
@@ -62,22 +65,27 @@ def _from_parquet(path: Path, name: str) -> bytes:
     if not number.isdecimal():
         raise KeyError(name)
     row = int(number)
-    table = pq.ParquetFile(path, memory_map=True)
+    table = pq.ParquetFile(path)
     for group in range(table.num_row_groups):
         rows = table.metadata.row_group(group).num_rows
         if row < rows:
-            return _bytes_of(table, group, column, row)
+            return _bytes_of(path, group, column, row)
         row -= rows
     raise IndexError(name)
 
 
-def _bytes_of(table: pq.ParquetFile, group: int, column: str, row: int) -> bytes:
-    for batch in table.iter_batches(64, [group], columns=[column]):
-        if row < batch.num_rows:
+def _bytes_of(path: Path, group: int, column: str, row: int) -> bytes:
+    for batch in bounded_batches(path, group, [column], _BATCH_ROWS):
+        if batch is None:
+            if row == 0:
+                break
+            row -= 1
+        elif row < batch.num_rows:
             value = batch.column(0)[row].as_py()
             data = value.get("bytes") if isinstance(value, dict) else value
             if not isinstance(data, bytes):
                 raise ValueError("no bytes")
             return data
-        row -= batch.num_rows
+        else:
+            row -= batch.num_rows
     raise IndexError(row)

@@ -1,5 +1,6 @@
 """Ready-made vectors with a table of metadata: npy and parquet, laid out like clip-retrieval and LAION."""
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,14 +13,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from snapseek.errors import InputError
+from snapseek.errors import FormatError, InputError
+from snapseek.mapped_file import MappedFile
 from snapseek.sources.fields.embedding_columns import TableColumns
+from snapseek.sources.parquet_batches import MAX_ROW_BYTES, bounded_batches
 from snapseek.sources.row_reader import first_line
 
 BLOCK_ROWS = 8192
 
 _VECTOR_PATTERNS = ("img_emb/*.npy", "*img_emb*.npy", "*_emb_*.npy")
 _TABLE_PATTERNS = ("metadata/*.parquet", "*metadata*.parquet", "*.parquet")
+_MAX_HEADER_BYTES = 1 << 17
+"""Bounds the header of an npy file; NumPy reads at most 10,000 characters."""
+
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -59,14 +65,22 @@ class EmbeddingFile:
         """Yield all rows in blocks of at most 8,192. Raises InputError for a damaged table."""
         if self.rows == 0:
             return
-        vectors = np.load(self.vectors, mmap_mode="r", allow_pickle=False)
+        vectors = MappedFile(self.vectors)
+        rows = _rows(vectors)
         start = 0
         try:
-            for batch in _parquet(self.table).iter_batches(BLOCK_ROWS):
-                block = vectors[start : start + batch.num_rows]
+            for batch in _batches(self.table):
+                if batch is None:
+                    raise ValueError(f"row {start} has more than {MAX_ROW_BYTES >> 20} MiB")
+                vectors.check_length()
+                block = rows[start : start + batch.num_rows]
                 yield Block(block, columns.records(_as_table(batch, columns.table)))
                 start += batch.num_rows
-        except (pa.ArrowException, OSError) as error:
+        except FormatError as error:
+            raise InputError(str(error)) from error
+        except (pa.ArrowException, OSError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(f"{self.table} cannot be read: {error}") from error
 
 
@@ -217,11 +231,26 @@ def _shape(path: Path) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
+def _rows(file: MappedFile) -> NDArray[Any]:
+    """Return the rows of an npy file whose header `_shape` has checked, (n, dim)."""
+    start = io.BytesIO(file.view[:_MAX_HEADER_BYTES])
+    shape, is_by_column, dtype = _HEADERS[np.lib.format.read_magic(start)](start)
+    values = np.frombuffer(file.view, dtype, shape[0] * shape[1], start.tell())
+    return values.reshape(shape, order="F" if is_by_column else "C")
+
+
 def _parquet(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, memory_map=True)
+        return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(expected="a parquet file", got=f"something else in {path}: {error}") from error
+
+
+def _batches(table: Path) -> Iterator[pa.RecordBatch | None]:
+    """Yield all rows of a table in batches of bounded bytes; None for a row that is too large."""
+    parquet = _parquet(table)
+    for group in range(parquet.num_row_groups):
+        yield from bounded_batches(table, group, parquet.schema_arrow.names, BLOCK_ROWS)
 
 
 def _without_dictionaries(schema: pa.Schema) -> pa.Schema:

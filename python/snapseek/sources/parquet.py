@@ -12,6 +12,7 @@ from snapseek.errors import InputError
 from snapseek.sources.archive_uri import PARQUET, member_uri
 from snapseek.sources.fields.custom_columns import CustomColumns
 from snapseek.sources.fields.record_fields import CAPTIONS, metadata_in
+from snapseek.sources.parquet_batches import MAX_ROW_BYTES, bounded_batches
 from snapseek.sources.picture import Picture
 from snapseek.sources.row_reader import first_line, open_parquet, plain_columns, rows_in
 from snapseek.sources.source import changed, matched
@@ -31,7 +32,8 @@ _BYTES_NAMES = (
     "bytes",
     "content",
 )
-_BATCH_ROWS = 32  # pictures in memory at a time
+_BATCH_ROWS = 32
+_TOO_LARGE = f"the row has more than {MAX_ROW_BYTES >> 20} MiB"
 _ALSO_URL = "url"
 
 
@@ -133,6 +135,7 @@ def has_pictures(path: Path) -> bool:
 class _Table:
     """A table with a column of pictures."""
 
+    path: Path
     file: pq.ParquetFile
     column: str
     custom: pa.Schema
@@ -150,7 +153,7 @@ class _Table:
         custom = [
             file.schema_arrow.field(name) for name in plain_columns(file.schema_arrow) if name != column
         ]
-        return cls(file, column, pa.schema(custom))
+        return cls(path, file, column, pa.schema(custom))
 
     @property
     def rows(self) -> int:
@@ -162,8 +165,8 @@ class _Table:
         for group in range(self.file.num_row_groups):
             unread = self.file.metadata.row_group(group).num_rows
             try:
-                for batch in self.file.iter_batches(_BATCH_ROWS, [group], columns=wanted):
-                    for values in rows_in(batch):
+                for batch in bounded_batches(self.path, group, wanted, _BATCH_ROWS):
+                    for values in [_TOO_LARGE] if batch is None else rows_in(batch):
                         unread -= 1
                         yield values
             except (pa.ArrowException, OSError, ValueError, OverflowError) as error:

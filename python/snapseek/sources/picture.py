@@ -49,6 +49,11 @@ class Picture:
     columns: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
+    def held_bytes(self) -> int:
+        """How much memory its bytes and the texts of its columns take."""
+        return len(self.data or b"") + sum(map(held_bytes, self.columns.values()))
+
+    @property
     def path(self) -> Path:
         """The path of the file."""
         return self.folder / self.within
@@ -76,6 +81,15 @@ class Picture:
             return self.within
         parts = urlsplit(self.address)
         return f"{parts.hostname}{unquote(parts.path)}".rstrip("/")
+
+
+def held_bytes(value: object) -> int:
+    """Return the length of all texts and bytes in a value."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(map(held_bytes, value.values()))
+    return sum(map(held_bytes, value)) if isinstance(value, list | tuple) else 0
 
 
 def displayed(name: str) -> str:

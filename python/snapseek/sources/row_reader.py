@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snapseek.errors import InputError
+from snapseek.sources.parquet_batches import MAX_ROW_BYTES, bounded_batches
 
 MAX_LINE = 1 << 20
 """Maximum length of a line in characters; longer lines are reported and skipped."""
@@ -154,7 +155,11 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     for group in range(table.num_row_groups):
         end = number + table.metadata.row_group(group).num_rows
         try:
-            for batch in table.iter_batches(_BATCH_ROWS, [group], columns=plain_columns(table.schema_arrow)):
+            for batch in bounded_batches(path, group, plain_columns(table.schema_arrow), _BATCH_ROWS):
+                if batch is None:
+                    number += 1
+                    yield Row(number, problem=f"row {number} has more than {MAX_ROW_BYTES >> 20} MiB")
+                    continue
                 for values in rows_in(batch):
                     number += 1
                     yield Row(number, values)
@@ -167,7 +172,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
 def open_parquet(path: Path) -> pq.ParquetFile:
     """Open a table. Raises InputError if it is not a parquet file."""
     try:
-        return pq.ParquetFile(path, memory_map=True)
+        return pq.ParquetFile(path)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             expected="a parquet file", got=f"something else in {path}: {first_line(error)}"

@@ -9,6 +9,7 @@ which is read in chunks. The score is the inner product, which for unit rows is 
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal, Self, cast
 
@@ -23,6 +24,7 @@ from snapseek.errors import (
     UnknownChoiceError,
     WrongIndexError,
 )
+from snapseek.mapped_file import LoadMode
 from snapseek.threads import available_cores, resolve_threads
 from snapseek.vectors.arguments import as_int64, check_counts, check_queries, memory_limit, no_array
 from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
@@ -48,21 +50,24 @@ ProgressCallback = Callable[[str, float], object]
 
 
 class VectorIndex:
-    """Vectors in one immutable, memory-mapped file. Safe to use from many threads.
+    """Vectors in one immutable file, memory-mapped or loaded. Safe to use from many threads.
 
     Made by `build` or `open`. A search releases the GIL.
     """
 
-    def __init__(self, core: FlatIndex | IvfIndex, path: Path, keep: object = None) -> None:
+    def __init__(
+        self, core: FlatIndex | IvfIndex, path: Path, keep: object = None, load: LoadMode = "map"
+    ) -> None:
         self._core = core
         self._path = path
         self._keep = keep
+        self._load = load
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the path, so that worker processes share the mapped file."""
         if self._keep is not None:
             raise TypeError("cannot pickle a temporary index; build it with path=")
-        return type(self).open, (self._path,)
+        return partial(type(self).open, load=self._load), (self._path,)
 
     @classmethod
     def build(
@@ -155,15 +160,21 @@ class VectorIndex:
         return cls._open(target, keep)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, load: Literal["map", "ram"] = "map") -> Self:
+    def open(cls, path: str | os.PathLike[str], *, load: LoadMode = "map") -> Self:
         """Open the index at `path`.
+
+        Do not write into the file of an open index; put a new file in its place by renaming, as `build` does.
+        Every method first checks that a mapped file is as long as it was, and raises FormatError if another
+        program has truncated it. Two things cannot be caught: a file that is truncated *while* a method reads
+        it, or whose disk or network share fails then, ends the process (SIGBUS); and bytes that are
+        overwritten in place change results, which only `verify` finds. If that may happen, use `load="ram"`.
 
         Parameters
         ----------
         path
             A `.snap` file.
         load
-            "map" maps the file into memory, "ram" reads it.
+            "map" maps the file into memory, "ram" reads a copy that nothing outside can change.
 
         Raises
         ------
@@ -175,12 +186,12 @@ class VectorIndex:
         return cls._open(absolute_path(path), None, load)
 
     @classmethod
-    def _open(cls, path: Path, keep: object, load: Literal["map", "ram"] = "map") -> Self:
+    def _open(cls, path: Path, keep: object, load: LoadMode = "map") -> Self:
         if load not in ("map", "ram"):
             raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
         if kind_of(path) != _INDEX_KIND:
-            return cls(FlatIndex.open(path), path, keep)
-        return cls(IvfIndex.open(path, load=load), path, keep)
+            return cls(FlatIndex.open(path, load=load), path, keep, load)
+        return cls(IvfIndex.open(path, load=load), path, keep, load)
 
     def search(
         self,

@@ -38,7 +38,7 @@ fn open_bytes(home: &TempDir, bytes: &[u8]) -> Result<FlatIndex> {
     let path = home.path().join("edited.snap");
     let _ = fs::remove_file(&path);
     fs::write(&path, bytes).unwrap();
-    FlatIndex::open(&path)
+    FlatIndex::open(&path, LoadMode::Map)
 }
 
 fn put(bytes: &mut [u8], offset: usize, word: u32) {
@@ -208,5 +208,36 @@ proptest! {
         let hits = index.search(MatrixF32::new(&query, index.dim()).unwrap(), 3, None).unwrap().remove(0);
         prop_assert_eq!(hits.len(), index.rows().min(3));
         prop_assert!(hits.iter().all(|hit| index.vector(hit.row as usize).is_ok()));
+    }
+}
+
+/// Truncate the file at `path` as another program may, at once and in place.
+#[cfg(unix)]
+pub(crate) fn truncate(path: &Path, bytes: u64) {
+    fs::OpenOptions::new().write(true).open(path).unwrap().set_len(bytes).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_truncated_while_it_is_mapped_is_an_error_and_no_crash() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("a.snap");
+    for (load, is_found) in [(LoadMode::Map, true), (LoadMode::Ram, false)] {
+        build_at(&path, &values(), DIM, Some(&[1, 2, 3, 4, 5])).unwrap();
+        let index = FlatIndex::open(&path, load).unwrap();
+        truncate(&path, 0);
+        let query = vec![1.0; DIM];
+        let found = [
+            index.search(MatrixF32::new(&query, DIM).unwrap(), 3, None).err(),
+            index.vector(2).err(),
+            index.warm_up(Interrupt::NEVER).err(),
+            index.verify().err(),
+            index.check_length().err(),
+        ];
+        for error in found {
+            assert_eq!(error.is_some(), is_found, "{load:?}: {error:?}");
+            let violation = error.map(|error| error.to_string());
+            assert!(violation.is_none_or(|text| text.contains("it was truncated")));
+        }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn file(count: usize, codec: RefineCodec) -> Vec<u8> {
 pub(crate) fn open(bytes: &[u8]) -> Result<IvfIndex> {
     let mut copy = MmapMut::map_anon(bytes.len().max(1)).unwrap();
     copy[..bytes.len()].copy_from_slice(bytes);
-    IvfIndex::from_bytes(copy.make_read_only().unwrap(), Path::new("a.snap"))
+    IvfIndex::from_bytes(IndexBytes::copied(copy.make_read_only().unwrap(), Path::new("a.snap")))
 }
 
 impl IvfIndex {
@@ -244,5 +244,33 @@ proptest! {
         rows.sort_unstable();
         rows.dedup();
         prop_assert_eq!(rows.len(), hits.len());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_truncated_while_it_is_mapped_is_an_error_and_no_crash() {
+    use crate::flat::index::tests::truncate;
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("a.snap");
+    let params = SearchParams { k: 3, nprobe: 2, shortlist: 20, exact: false };
+    for (name, load) in LOAD_MODES {
+        std::fs::write(&path, file(90, RefineCodec::Int8)).unwrap();
+        let index = IvfIndex::open(&path, load).unwrap();
+        truncate(&path, 4096);
+        let query = vec![1.0; DIM];
+        let found = [
+            index.search(MatrixF32::new(&query, DIM).unwrap(), params, None, 1).err(),
+            index.reconstruct(&[2]).err(),
+            index.filter(Allow::Ids(&[1])).err(),
+            index.warm_up(Interrupt::NEVER).err(),
+            index.verify().err(),
+            index.check_length().err(),
+        ];
+        for error in found {
+            assert_eq!(error.is_some(), load == LoadMode::Map, "{name}: {error:?}");
+            let violation = error.map(|error| error.to_string());
+            assert!(violation.is_none_or(|text| text.contains("it was truncated")));
+        }
     }
 }

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from snapseek.atomic_file import atomic_file, first_bytes
 from snapseek.errors import FormatError
+from snapseek.mapped_file import LoadMode, MappedFile
 
 _MAGIC = b"SNAPFACE"
 _START = struct.Struct("<8sII")
@@ -87,8 +88,10 @@ def _aligned(size: int) -> int:
     return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
-def read_arrays(path: Path, stamp: Mapping[str, object]) -> dict[str, NDArray[Any]]:
-    """Map the arrays, and compare the checksum of each.
+def read_arrays(
+    path: Path, stamp: Mapping[str, object], load: LoadMode = "map"
+) -> tuple[dict[str, NDArray[Any]], MappedFile]:
+    """Map or load the arrays, and compare the checksum of each. Also return the file, to check its length.
 
     Raises
     ------
@@ -98,14 +101,16 @@ def read_arrays(path: Path, stamp: Mapping[str, object]) -> dict[str, NDArray[An
         If the file is missing or damaged.
     """
     try:
-        content = np.memmap(path, np.uint8, "r")
+        file = MappedFile(path, load)
+        content = np.frombuffer(file.view, np.uint8)
     except (OSError, ValueError) as error:
         raise FormatError(f"{path} cannot be read: {error}") from error
     begin, fields = _read_header(path, content)
     if fields.get("edition") != _EDITION or fields.get("stamp") != dict(stamp):
         raise StaleError(f"{path} was built from other records")
     try:
-        return {str(name): _array(content[begin:], *entry) for name, entry in dict(fields["arrays"]).items()}
+        entries = dict(fields["arrays"]).items()
+        return {str(name): _array(content[begin:], *entry) for name, entry in entries}, file
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise FormatError(f"{path} is damaged: {error}") from error
 

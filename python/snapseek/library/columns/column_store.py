@@ -16,6 +16,7 @@ from snapseek.library.filters.ast import Condition, GeoWithin
 from snapseek.library.filters.typecheck import DATE_ROLES, ORIENTATION, Kind
 from snapseek.library.records.arrow_file import Records
 from snapseek.library.records.arrow_gather import reading
+from snapseek.mapped_file import LoadMode
 
 KEPT_ROWS = 100_000
 """Smaller shards store no indexes: they are rebuilt in milliseconds."""
@@ -26,14 +27,14 @@ _EARTH_KM = 6371.0088
 class ColumnStore:
     """The column indexes of a shard. Safe to use from many threads."""
 
-    def __init__(self, records: Records, path: Path | None = None) -> None:
+    def __init__(self, records: Records, path: Path | None = None, load: LoadMode = "map") -> None:
         """`path` is the file of the records; with None nothing is stored."""
         self.kinds: dict[str, Kind] = {
             field.name: kind for field in records.schema if (kind := kind_of(field.type)) is not None
         }
         self.rows = len(records)
         self._records = records
-        self.files = IndexFiles(records, self.kinds, path if self.rows >= KEPT_ROWS else None)
+        self.files = IndexFiles(records, self.kinds, path if self.rows >= KEPT_ROWS else None, load)
         """The files of the indexes."""
         self._indexes: dict[str, ColumnIndex] = {}
         self._lock = threading.Lock()

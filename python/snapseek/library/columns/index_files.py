@@ -17,6 +17,7 @@ from snapseek.library.columns.label_list import LabelListIndex
 from snapseek.library.columns.numeric import NumericIndex
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.records.arrow_file import Records
+from snapseek.mapped_file import LoadMode, MappedFile
 
 AnyIndex = NumericIndex | DictionaryIndex | LabelListIndex | FullTextIndex | TextScan
 
@@ -53,12 +54,23 @@ class IndexFiles:
         The kind of each column.
     path
         The file of the records.
+    load
+        Whether arrays are mapped or loaded.
     """
 
-    def __init__(self, records: Records, kinds: Mapping[str, Kind], path: Path | None) -> None:
+    def __init__(
+        self, records: Records, kinds: Mapping[str, Kind], path: Path | None, load: LoadMode = "map"
+    ) -> None:
         self._records = records
         self._kinds = kinds
         self._record_path = path
+        self._load = load
+        self._open: dict[str, MappedFile] = {}
+
+    def check_length(self) -> None:
+        """Raise FormatError if a file that an index reads was truncated."""
+        for file in list(self._open.values()):
+            file.check_length()
 
     def find(self, column: str) -> Path | None:
         """Return the file of a column's index, or None if it has none."""
@@ -97,7 +109,7 @@ class IndexFiles:
         stale = StaleError(f"{path} was built from other records")
         for name in _STORED_NAMES_OF[self._kinds[column]]:
             try:
-                arrays = read_arrays(path, self._stamp(column, name))
+                arrays, file = read_arrays(path, self._stamp(column, name), self._load)
                 check_arrays(
                     name, arrays, len(self._records), is_whole=self._kinds[column] in ("date", "flag")
                 )
@@ -105,6 +117,7 @@ class IndexFiles:
                 continue
             except ValueError as error:
                 raise FormatError(f"{path} is damaged: {error}") from error
+            self._open[column] = file
             if name == "WordFacet":
                 return FullTextIndex(FullTextArrays.from_arrays(arrays), TextScan(self._records, column))
             index: ColumnIndex = _CLASSES[name](**arrays)

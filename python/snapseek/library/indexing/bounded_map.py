@@ -1,4 +1,4 @@
-"""A lazy map over threads that works ahead by a bounded number of items."""
+"""A lazy map over threads that works ahead by a bounded number of items and of bytes."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -9,8 +9,16 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
+MAX_BYTES_AHEAD = 128 << 20
+"""Bounds the encoded pictures in memory, unless one alone has more."""
+
+
 def bounded_map(
-    pool: ThreadPoolExecutor, work: Callable[[_In], _Out], items: Iterable[_In], max_pending: int
+    pool: ThreadPoolExecutor,
+    work: Callable[[_In], _Out],
+    items: Iterable[_In],
+    max_pending: int,
+    size_of: Callable[[_In], int] = lambda item: 0,
 ) -> Iterator[_Out]:
     """Yield the result of `work` for each item, in order.
 
@@ -26,15 +34,27 @@ def bounded_map(
         Its arguments.
     max_pending
         Bounds how many calls are submitted before their results are consumed.
+    size_of
+        The bytes of an item. The items of these calls have at most `MAX_BYTES_AHEAD`, or are one.
     """
-    pending: deque[Future[_Out]] = deque()
+    pending: deque[tuple[Future[_Out], int]] = deque()
+    ahead = 0
     try:
         for item in items:
-            pending.append(pool.submit(work, item))
+            size = size_of(item)
+            while pending and ahead + size > MAX_BYTES_AHEAD:
+                future, freed = pending.popleft()
+                yield future.result()
+                ahead -= freed
+            pending.append((pool.submit(work, item), size))
+            ahead += size
+            del item  # a large one is freed as soon as its call ends
             if len(pending) >= max_pending:
-                yield pending.popleft().result()
+                future, freed = pending.popleft()
+                yield future.result()
+                ahead -= freed
         while pending:
-            yield pending.popleft().result()
+            yield pending.popleft()[0].result()
     finally:
-        for future in pending:
+        for future, _ in pending:
             future.cancel()

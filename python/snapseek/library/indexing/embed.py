@@ -2,7 +2,8 @@
 
 Each thread processes a batch from file to vector: it decodes and previews each picture, then runs the image
 encoder on the batch with one ONNX thread. So every core is busy without a queue between the two steps, and
-few decoded pictures are in memory. docs/MODELS.md compares the alternatives.
+few decoded pictures are in memory. A budget bounds their bytes, whatever their size: see `MemoryBudget`.
+docs/MODELS.md compares the alternatives.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from snapseek.errors import PictureError
 from snapseek.images import DecodedImage, Preview, make_preview, open_image
 from snapseek.images.decode import MAX_FILE_BYTES
 from snapseek.library.indexing.bounded_map import bounded_map
+from snapseek.library.indexing.memory_budget import MemoryBudget
 from snapseek.library.records.arrow_gather import Record
 from snapseek.metadata import ImageMetadata
 from snapseek.models import Batch, Encoder
@@ -27,6 +28,9 @@ from snapseek.sources.picture import content_hash
 
 _BATCHES_AHEAD = 3
 """Batches submitted per thread; a slow picture delays the others only after that many."""
+
+_MAX_BATCH_BYTES = 16 << 20
+"""A batch of pictures that are in memory already ends here."""
 
 _MAX_BATCH = 8
 """The encoder's cost per picture falls up to this batch size; larger ones spread small folders unevenly."""
@@ -67,20 +71,40 @@ def embed_pictures(pictures: Iterable[Picture], encoder: Encoder, threads: int) 
     """
     batches = _batched(pictures, min(_MAX_BATCH, encoder.image.batch_size))
     with ThreadPoolExecutor(threads, thread_name_prefix="index") as pool:
-        work = partial(_embed, encoder=encoder)
-        for outcomes in bounded_map(pool, work, batches, threads * _BATCHES_AHEAD):
+        work = partial(_embed, encoder=encoder, budget=MemoryBudget.for_threads(threads))
+        for outcomes in bounded_map(pool, work, batches, threads * _BATCHES_AHEAD, _batch_bytes):
             yield from outcomes
 
 
 def _batched(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
-    remaining = iter(pictures)
-    while batch := list(islice(remaining, size)):
+    batch: list[Picture] = []
+    for picture in pictures:
+        batch.append(picture)
+        if len(batch) == size or _batch_bytes(batch) >= _MAX_BATCH_BYTES:
+            yield batch
+            batch = []  # not cleared: the receiver keeps it
+    if batch:
         yield batch
 
 
-def _embed(pictures: Sequence[Picture], encoder: Encoder) -> list[Outcome]:
+def _batch_bytes(batch: Sequence[Picture]) -> int:
+    return sum(picture.held_bytes for picture in batch)
+
+
+def _embed(pictures: Sequence[Picture], encoder: Encoder, budget: MemoryBudget) -> list[Outcome]:
+    return [_without_data(outcome) for outcome in _embed_batch(pictures, encoder, budget)]
+
+
+def _without_data(outcome: Outcome) -> Outcome:
+    """Return the outcome without the file of its picture, which nobody reads any more."""
+    if outcome.picture.data is None:
+        return outcome
+    return replace(outcome, picture=replace(outcome.picture, data=None))
+
+
+def _embed_batch(pictures: Sequence[Picture], encoder: Encoder, budget: MemoryBudget) -> list[Outcome]:
     batch = encoder.image.new_batch(len(pictures))
-    outcomes = [_prepare(picture, encoder, batch) for picture in pictures]
+    outcomes = [_prepare(picture, encoder, batch, budget) for picture in pictures]
     readable = [index for index, outcome in enumerate(outcomes) if outcome.reason is None]
     if not readable:
         return outcomes
@@ -88,26 +112,29 @@ def _embed(pictures: Sequence[Picture], encoder: Encoder) -> list[Outcome]:
         rows = encoder.image.embed_batch(batch)
     except PictureError as error:
         if len(pictures) > 1:  # one of them fails the batch: embed each by itself
-            return [outcome for picture in pictures for outcome in _embed([picture], encoder)]
+            return [outcome for picture in pictures for outcome in _embed_batch([picture], encoder, budget)]
         return [replace(outcomes[0], record=None, reason=str(error))]
     for index, row in zip(readable, rows, strict=True):
         outcomes[index] = replace(outcomes[index], vector=row[None])
     return outcomes
 
 
-def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
+def _prepare(picture: Picture, encoder: Encoder, batch: Batch, budget: MemoryBudget) -> Outcome:
     """Decode a picture into the batch. Return its outcome without a vector."""
     if picture.problem:
         return Outcome(picture, reason=picture.problem)
     content = _content(picture)
-    try:
-        decoded = open_image(picture.data or picture.path, min_side=encoder.image.picture_side_px)
-        preview = make_preview(decoded.image)
-    except PictureError as error:
-        return Outcome(picture, reason=str(error), content=content)
-    batch.add(decoded.image)
-    sidecar = read_sidecars(picture.path) if picture.data is None else Sidecar()
-    record = _record(picture, decoded, preview, picture.metadata.merged_with(sidecar.metadata))
+    source, min_side = picture.data or picture.path, encoder.image.picture_side_px
+    with budget.reservation() as reservation:
+        try:
+            decoded = open_image(source, min_side=min_side, reserve=reservation.take)
+            preview = make_preview(decoded.image)
+        except PictureError as error:
+            return Outcome(picture, reason=str(error), content=content)
+        batch.add(decoded.image)
+        sidecar = read_sidecars(picture.path) if picture.data is None else Sidecar()
+        record = _record(picture, decoded, preview, picture.metadata.merged_with(sidecar.metadata))
+        del decoded  # before the reservation ends
     return Outcome(picture, record=record, content=content, notes=sidecar.notes)
 
 

@@ -8,6 +8,7 @@ interruption loses the last second of work.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from snapseek.errors import InputError, PictureError
 from snapseek.file_uri import path_of_uri
 from snapseek.images import make_preview, open_image
 from snapseek.library.indexing.bounded_map import bounded_map
+from snapseek.library.indexing.memory_budget import MemoryBudget
 from snapseek.library.indexing.rewrite_records import rewrite_records
 from snapseek.library.indexing.sync import Progress
 from snapseek.library.storage.database import Database
@@ -177,7 +179,9 @@ class _PreviewRun:
         """Yield the preview of each original, in order."""
         pictures = _fetched(originals, self._options.limits or FetchLimits())
         with ThreadPoolExecutor(self._options.threads, thread_name_prefix="preview") as pool:
-            yield from bounded_map(pool, _make, pictures, _PICTURES_AHEAD * self._options.threads)
+            make = partial(_make, budget=MemoryBudget.for_threads(self._options.threads))
+            ahead = _PICTURES_AHEAD * self._options.threads
+            yield from bounded_map(pool, make, pictures, ahead, lambda picture: picture.held_bytes)
 
     def _apply(self, row: ShardRow) -> ShardRow:
         """Apply the queue to a shard, in one commit. Return the new shard."""
@@ -225,13 +229,17 @@ def _fetched(originals: Iterable[Picture], limits: FetchLimits) -> Iterator[Pict
             yield picture
 
 
-def _make(picture: Picture) -> PendingPreview:
+def _make(picture: Picture, budget: MemoryBudget) -> PendingPreview:
     item = int(picture.label or 0)
     if picture.problem is not None:
         return PendingPreview(item, reason=picture.problem)
-    try:
-        decoded = open_image(picture.data or picture.path, min_side=_SIDE_PX)
-    except PictureError as error:
-        return PendingPreview(item, reason=str(error))
-    preview = make_preview(decoded.image)
-    return PendingPreview(item, preview.data, preview.color, decoded.width, decoded.height)
+    source = picture.data or picture.path
+    with budget.reservation() as reservation:
+        try:
+            decoded = open_image(source, min_side=_SIDE_PX, reserve=reservation.take)
+        except PictureError as error:
+            return PendingPreview(item, reason=str(error))
+        preview = make_preview(decoded.image)
+        found = PendingPreview(item, preview.data, preview.color, decoded.width, decoded.height)
+        del decoded  # before the reservation ends
+    return found

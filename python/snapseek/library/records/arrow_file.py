@@ -27,8 +27,13 @@ from snapseek.library.records.ipc_layout import (
     is_stored,
     stored_type,
 )
+from snapseek.mapped_file import LoadMode, MappedFile
+from snapseek.sources.picture import held_bytes
 
 _BATCH_ROWS = 1024
+_MAX_BATCH_BYTES = 16 << 20
+"""Bounds the texts of the pending records, unless one alone has more."""
+
 _BATCHES_AT_A_TIME = 64
 _PAGE_BYTES = 4096
 _CHUNK_BYTES = 128 << 20
@@ -87,6 +92,7 @@ class RecordWriter:
         self._path = path
         self._schema = _stored_schema(schema)
         self._pending: list[Record] = []
+        self._pending_bytes = 0
         try:
             self._file = path.open("xb")
             self._writer = pa.ipc.new_file(self._file, self._schema)
@@ -96,7 +102,8 @@ class RecordWriter:
     def append(self, record: Record) -> None:
         """Add one record with the columns of the schema. Raises StorageError if the disk refuses."""
         self._pending.append(record)
-        if len(self._pending) == _BATCH_ROWS:
+        self._pending_bytes += held_bytes(record)
+        if len(self._pending) == _BATCH_ROWS or self._pending_bytes > _MAX_BATCH_BYTES:
             self._flush()
 
     def extend(self, records: pa.RecordBatch) -> None:
@@ -109,6 +116,7 @@ class RecordWriter:
         if self._pending:
             self._write(pa.RecordBatch.from_pylist(self._pending, schema=self._schema))
             self._pending.clear()
+            self._pending_bytes = 0
 
     def _write(self, batch: pa.RecordBatch) -> None:
         try:
@@ -156,17 +164,18 @@ def _stored_schema(schema: pa.Schema) -> pa.Schema:
 
 
 class Records:
-    """The memory-mapped records of a shard.
+    """The records of a shard, memory-mapped or loaded.
 
     Opening validates the layout of the file, then every offset, null count and UTF-8 text. Reading relies
     on it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, load: LoadMode = "map") -> None:
         """Open and validate the file. Raises FormatError if it is damaged or lacks a required column."""
         self.path = path
         with reading(path, "it is not a valid Arrow file"):
-            self._mapped = pa.memory_map(str(path)).read_buffer()
+            self._file = MappedFile(path, load)
+            self._mapped = pa.py_buffer(self._file.view)
             check_layout(memoryview(self._mapped))
             reader = pa.ipc.open_file(self._mapped)
             self.schema: pa.Schema = reader.schema
@@ -186,8 +195,13 @@ class Records:
         self._stops = np.cumsum(self._counts)
         self.size_bytes = self._mapped.size
 
+    def check_length(self) -> None:
+        """Raise FormatError if the mapped file was truncated; call it before each query."""
+        self._file.check_length()
+
     def warm(self) -> None:
         """Read the whole file into the page cache, so that no answer waits for the disk."""
+        self.check_length()
         np.bitwise_xor.reduce(np.frombuffer(memoryview(self._mapped), np.uint8)[::_PAGE_BYTES])
 
     def __len__(self) -> int:
@@ -231,7 +245,7 @@ class Records:
     def in_order(self, order: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
         """Yield the records of rows, (n,), in that order, in batches of some megabytes."""
         row_bytes = self.size_bytes // max(1, len(self))
-        chunk = max(_BATCH_ROWS, _CHUNK_BYTES // max(1, row_bytes))
+        chunk = max(1, _CHUNK_BYTES // max(1, row_bytes))
         for start in range(0, len(order), chunk):
             yield from self._gather(order[start : start + chunk])
 

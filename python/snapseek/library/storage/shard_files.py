@@ -20,6 +20,7 @@ from snapseek.library.storage.database import Database
 from snapseek.library.storage.owned_file_table import FileIdentity
 from snapseek.library.storage.owned_files import OwnedDirectory, check_directory
 from snapseek.library.storage.schema import DRAFT, DROPPED, SHARDS
+from snapseek.malloc import bound_malloc
 
 _STEM_LENGTH = 16
 _NAME = re.compile(
@@ -189,8 +190,11 @@ def check_inside(library: Path) -> None:
 def exclusive_writer(library: Path) -> Iterator[Database]:
     """Open the database of `library` for writing, without the stray files of a killed writer.
 
+    Here every index begins, so the memory of its pictures is bounded from here on.
+
     Raises as `Database.open_for_writing` does.
     """
+    bound_malloc()
     with Database.open_for_writing(library) as database:
         remove_stray_files(database, library)
         try:

@@ -22,6 +22,7 @@ from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shard_files import check_inside
 from snapseek.library.storage.shard_table import ShardRow
 from snapseek.library.storage.shard_view import Allowed, ShardView
+from snapseek.mapped_file import LoadMode
 from snapseek.vectors.index import CalibrationPoint, VectorIndex
 
 DEEPEST_PAGE = 1000
@@ -84,7 +85,7 @@ def order_of(ids: NDArray[np.int64]) -> NDArray[np.int64]:
 class Shard:
     """An open shard. Searched by vector, read by row. Immutable; safe to use from many threads."""
 
-    def __init__(self, library: Path, stem: str) -> None:
+    def __init__(self, library: Path, stem: str, load: LoadMode = "map") -> None:
         """Open both files. Raises FormatError if one is missing or damaged, or they do not match."""
         paths = [library / SHARDS / f"{stem}{suffix}" for suffix in (".snap", ".arrow")]
         for path in paths:
@@ -95,8 +96,8 @@ class Shard:
                     "otherwise run: snapseek repair",
                 )
         self.size_bytes = sum(path.stat().st_size for path in paths)
-        self.index = _opened(paths[0])
-        self.records = Records(paths[1])
+        self.index = _opened(paths[0], load)
+        self.records = Records(paths[1], load)
         ids = self.index.ids()
         self._check_match(paths[0].name, paths[1].name, ids)
         params = self.index.search_params()
@@ -105,7 +106,7 @@ class Shard:
         self._effort = _with_shortlist(params, DEEPEST_PAGE)
         self._filtered_effort = _with_shortlist(params, DEEPEST_PAGE // 2)  # the core doubles it
         self.stem = stem
-        self.columns = ColumnStore(self.records, paths[1])
+        self.columns = ColumnStore(self.records, paths[1], load)
         """The column indexes that filters read."""
         self.order = order_of(ids)
         """(rows,) int64: the rows in ascending order of id."""
@@ -126,8 +127,17 @@ class Shard:
         """Return the number of rows."""
         return len(self.order)
 
+    def check_length(self) -> None:
+        """Raise FormatError if another program has truncated a mapped file; call it before each query.
+
+        The index of the vectors checks its own file.
+        """
+        self.records.check_length()
+        self.columns.files.check_length()
+
     def warm(self) -> None:
         """Read both files into the page cache."""
+        self.check_length()
         self.index.warm()
         self.records.warm()
 
@@ -174,9 +184,9 @@ class Shard:
         return int(self.order[position])
 
 
-def _opened(path: Path) -> VectorIndex:
+def _opened(path: Path, load: LoadMode) -> VectorIndex:
     try:
-        return VectorIndex.open(path)
+        return VectorIndex.open(path, load=load)
     except FormatError as error:
         is_newer = "newer" in str(error)
         raise FormatError(str(error) if is_newer else f"{error}; run: snapseek repair") from error
@@ -208,6 +218,8 @@ class Shards:
         Ids of deleted rows, (n,) int64 by the stem of their shard.
     before
         Shards of an earlier commit; those that are still there are shared with it.
+    load
+        Whether files are mapped or loaded.
 
     Raises
     ------
@@ -221,12 +233,13 @@ class Shards:
         rows: Sequence[ShardRow],
         deleted: Mapping[str, NDArray[np.int64]],
         before: "Shards | None" = None,
+        load: LoadMode = "map",
     ) -> None:
         check_inside(library)
         is_open = {part.shard.stem: part.shard for part in before.parts} if before else {}
         self.parts: list[ShardView] = [
             ShardView(
-                is_open.get(row.stem) or Shard(library, row.stem),
+                is_open.get(row.stem) or Shard(library, row.stem, load),
                 deleted.get(row.stem, _NO_IDS),
                 is_imported=row.source is not None,
             )
@@ -235,6 +248,11 @@ class Shards:
         self._ends = np.cumsum([0, *map(len, self.parts)])[1:]
         self.size_bytes = sum(part.shard.size_bytes for part in self.parts)
         self.kernel = self.parts[0].shard.index.info().kernel if self.parts else "none"
+
+    def check_length(self) -> None:
+        """Raise FormatError if another program has truncated a mapped file; call it before each query."""
+        for part in self.parts:
+            part.shard.check_length()
 
     def __len__(self) -> int:
         """Return the number of pictures."""

@@ -11,7 +11,7 @@ import asyncio
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from email.utils import parsedate_to_datetime
@@ -61,9 +61,12 @@ class _TransientError(Exception):
 class Fetcher:
     """Fetches many pictures concurrently. Use it in `async with`, and call `get` from many tasks."""
 
-    def __init__(self, limits: FetchLimits | None = None) -> None:
-        """No connection is opened yet."""
+    def __init__(
+        self, limits: FetchLimits | None = None, wait_for_space: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
+        """No connection is opened yet. `wait_for_space` returns when there is memory for one more picture."""
         self._limits = limits or FetchLimits()
+        self._wait_for_space = wait_for_space
         self._hosts: dict[str, HostThrottle] = {}
         self._large = asyncio.Semaphore(_MAX_LARGE)
         self._open = asyncio.Semaphore(self._limits.connections)
@@ -184,9 +187,14 @@ class Fetcher:
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                 if len(data) <= _LARGE_BYTES < len(data) + len(chunk):
                     await stack.enter_async_context(self._large)
+                    await self._space()
                 data += chunk
                 self._check_size(len(data))
         return bytes(data)
+
+    async def _space(self) -> None:
+        if self._wait_for_space is not None:
+            await self._wait_for_space()
 
     @asynccontextmanager
     async def _turn(self, name: str) -> AsyncIterator[HostThrottle]:
@@ -199,6 +207,7 @@ class Fetcher:
                 if host.is_given_up:
                     raise PictureError(f"skipped: the host failed {host.misses} times in a row before")
                 async with self._open:
+                    await self._space()
                     yield host
         finally:
             host.waiting -= 1

@@ -18,7 +18,9 @@ _PREFETCH_PER_CONNECTION = 4
 """Pictures in flight per connection, so that those of a busy host do not delay others."""
 
 _MAX_WAITING_BYTES = 256 << 20
-"""No further download starts while the fetched pictures in the queue are larger than this."""
+"""No download starts, or grows large, while the fetched pictures in the queue are larger than this."""
+
+_POLL_S = 0.02
 
 
 def fetch_all(pictures: Iterable[Picture], limits: FetchLimits) -> Iterator[Picture]:
@@ -27,8 +29,8 @@ def fetch_all(pictures: Iterable[Picture], limits: FetchLimits) -> Iterator[Pict
     `pictures` is consumed lazily in the caller's thread.
     """
     remaining = iter(pictures)
-    with _running(limits) as (fetcher, loop):
-        queue = _Queue()
+    queue = _Queue()
+    with _running(limits, queue) as (fetcher, loop):
         is_more = True
         while is_more or queue.in_flight:
             while (
@@ -72,6 +74,11 @@ class _Queue:
         """Whether the fetched pictures take too much memory."""
         return self._waiting_bytes > _MAX_WAITING_BYTES
 
+    async def wait_for_space(self) -> None:
+        """Wait until the fetched pictures take less memory."""
+        while self.is_full:
+            await asyncio.sleep(_POLL_S)
+
     def add(self, future: Future[Picture]) -> None:
         self.in_flight += 1
         future.add_done_callback(self._arrive)
@@ -98,14 +105,14 @@ def _size(picture: Picture) -> int:
 
 
 @contextmanager
-def _running(limits: FetchLimits) -> Iterator[tuple[Fetcher, asyncio.AbstractEventLoop]]:
+def _running(limits: FetchLimits, queue: _Queue) -> Iterator[tuple[Fetcher, asyncio.AbstractEventLoop]]:
     """Run a fetcher on an event loop in a thread; downloads in flight are cancelled at the end."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="fetch", daemon=True)
     thread.start()
 
     async def start() -> Fetcher:
-        return await Fetcher(limits).__aenter__()
+        return await Fetcher(limits, queue.wait_for_space).__aenter__()
 
     async def stop(fetcher: Fetcher) -> None:
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

@@ -27,7 +27,7 @@ def arrays(tmp_path_factory):
         found = {}
         for column, name in COLUMNS.items():
             store.index(column)
-            found[name] = read_arrays(store.files.find(column), store.files._stamp(column, name))
+            found[name], _ = read_arrays(store.files.find(column), store.files._stamp(column, name))
         return found
 
 

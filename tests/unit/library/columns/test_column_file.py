@@ -18,7 +18,7 @@ ARRAYS = {
 def test_what_was_written_is_read(tmp_path):
     path = tmp_path / "x.facet"
     assert write_arrays(path, STAMP, ARRAYS)
-    found = read_arrays(path, STAMP)
+    found, _ = read_arrays(path, STAMP)
     assert list(found) == list(ARRAYS)
     for name, array in ARRAYS.items():
         assert found[name].dtype == array.dtype
@@ -74,7 +74,7 @@ def test_header_damage_raises_format_error(tmp_path_factory, cut, position, valu
     damaged[min(position, len(damaged) - 1)] = value
     path.write_bytes(bytes(damaged))
     try:
-        found = read_arrays(path, STAMP)
+        found, _ = read_arrays(path, STAMP)
     except FormatError:
         return
     assert {name: len(array) for name, array in found.items()} == {k: len(v) for k, v in ARRAYS.items()}

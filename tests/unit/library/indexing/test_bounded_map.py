@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from snapseek.library.indexing import bounded_map as module
 from snapseek.library.indexing.bounded_map import bounded_map
 
 
@@ -59,3 +60,17 @@ def test_closing_the_generator_cancels_pending_calls():
         results.close()
         go.set()
     assert len(done) <= 2
+
+
+def test_the_bytes_of_pending_calls_are_bounded(monkeypatch):
+    monkeypatch.setattr(module, "MAX_BYTES_AHEAD", 100)
+    sizes = [40, 40, 40, 500, 5, 90, 20]
+    read: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        items = (read.append(size) or size for size in sizes)
+        results = bounded_map(pool, lambda item: item, items, 50, lambda item: item)
+        for taken, result in enumerate(results, start=1):
+            assert result == sizes[taken - 1]
+            ahead = sizes[taken - 1 : len(read) - 1]  # the last one that was read is not submitted yet
+            assert sum(ahead) <= 100 or len(ahead) == 1 or len(read) == len(sizes)
+    assert read == sizes

@@ -1,5 +1,6 @@
 import io
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from snapseek.library.indexing import embed
 from snapseek.library.indexing.embed import embed_pictures
 from snapseek.library.paths import DEMO_PICTURES
 from snapseek.models import Encoder
-from snapseek.sources import find_pictures
+from snapseek.sources import Picture, find_pictures
 from tests.support.tiny_model import write_tiny_model
 
 COUNT = 37
@@ -100,3 +101,18 @@ def test_a_photograph_shrunk_while_it_is_read_keeps_its_vector():
     assert min(shrunk.size) >= 2 * starter.image.picture_side_px
     first, second = starter.embed_images([whole]), starter.embed_images([shrunk])
     assert (first @ second.T)[0, 0] >= 0.995
+
+
+def test_a_batch_ends_where_its_pictures_take_much_memory(tmp_path):
+    large = Picture(tmp_path, "a", data=bytes(embed._MAX_BATCH_BYTES))
+    texts = Picture(tmp_path, "a", data=b"a", columns={"note": ["a" * embed._MAX_BATCH_BYTES]})
+    small = Picture(tmp_path, "b")
+    batches = embed._batched([small, large, texts, *[small] * 5, large], 3)
+    assert [len(batch) for batch in batches] == [2, 1, 3, 3]
+
+
+def test_an_outcome_does_not_keep_the_file(folder, encoder):
+    pictures = [replace(picture, data=picture.path.read_bytes()) for picture in find_pictures(folder)]
+    outcomes = list(embed_pictures(pictures, encoder, threads=2))
+    assert len(outcomes) == COUNT
+    assert all(outcome.picture.data is None for outcome in outcomes)

@@ -61,6 +61,17 @@ def test_records_come_back_by_row(tmp_path, count):
         assert records.ids()[row] == 1000 - row
 
 
+def test_a_batch_ends_before_its_texts_take_much_memory(tmp_path):
+    writer = RecordWriter(tmp_path / "r.arrow")
+    for number in range(40):
+        writer.append(record(number) | {"caption": "a" * (1 << 20)})
+    writer.finish()
+    records = Records(tmp_path / "r.arrow")
+    assert len(records) == 40
+    assert max(batch.num_rows for batch in records.batches) <= 17
+    assert sum(batch.num_rows for batch in records.in_order(np.arange(40))) == 40
+
+
 def test_extra_columns_are_those_of_the_source(tmp_path):
     records = Records(written(tmp_path / "r.arrow", 1))
     ((_, own),) = records.gather.get([0])

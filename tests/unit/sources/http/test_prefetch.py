@@ -87,3 +87,12 @@ def test_an_unexpected_error_affects_one_picture(web, monkeypatch):
     found = {one.within: one for one in fetch_all(wanted(web), HERE)}
     assert found["7"].problem == "the picture cannot be fetched: odd"
     assert sum(one.data is not None for one in found.values()) == 99
+
+
+def test_downloads_that_began_wait_for_memory(web, monkeypatch):
+    """All requests are submitted before the first response: those without a connection wait for memory."""
+    monkeypatch.setattr(module, "_MAX_WAITING_BYTES", 500)
+    found = fetch_all(wanted(web, range(16)), HERE)
+    next(found)
+    assert web.request_counts.total() <= HERE.connections + 2
+    assert len(list(found)) == 15
