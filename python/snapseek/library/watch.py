@@ -61,7 +61,9 @@ def watch(
         On Ctrl-C.
     """
     info = library.info()
-    watched = [folder for folder in info.folders if folder.is_dir()] if folders is None else list(folders)
+    skipped = set(library.unconfirmed())
+    recorded = [folder for folder in info.folders if folder not in skipped and folder.is_dir()]
+    watched = recorded if folders is None else list(folders)
     ticks = bursts(watched, info.path, stop or threading.Event())
     on_start(watched)
     is_due, is_first, problem = True, True, ""
