@@ -3,6 +3,8 @@
 A library may come from a stranger, so nothing inside it says which folders of this machine it may show. A
 folder counts as confirmed when this user names it in a command or a call that writes the library. The file of
 a library in `config_dir()/libraries` has the name of its random id.
+"""
+
 import contextlib
 import json
 import os
