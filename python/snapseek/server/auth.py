@@ -1,9 +1,9 @@
 """Access token and cookie of a server that other machines can reach.
 
 The token comes in the header `Authorization: Bearer TOKEN`. A browser opens `/?token=TOKEN` once, gets a
-cookie and is redirected to the same address without the token. The cookie holds the time when it ends, signed with a
-key that is derived from the token: another token ends all cookies. Scripts cannot read it, other sites cannot
-send it, and over HTTPS it is `Secure`.
+cookie and is redirected to the same address without the token. The cookie holds the time when it ends, signed
+with a key that is derived from the token: another token ends all cookies. Scripts cannot read it, other sites
+cannot send it, and over HTTPS it is `Secure`.
 """
 
 from __future__ import annotations
