@@ -107,7 +107,8 @@ def test_no_address_shows_a_file_outside(stranger, encoder, trick):
 
 
 @pytest.mark.parametrize(
-    "uri", ["file://[", "file:///a%00b", "file://server/share/a.jpg", "file:relative.jpg", "file://", "", "x:/"]
+    "uri",
+    ["file://[", "file:///a%00b", "file://server/share/a.jpg", "file:relative.jpg", "file://", "", "x:/"],
 )
 def test_an_address_that_is_no_path_is_a_404(stranger, encoder, uri):
     stranger.set_uris(uri)
@@ -236,9 +237,7 @@ def test_single_files_lead_nowhere(stranger, encoder):
 
 
 def test_watch_does_not_watch_a_folder_outside(stranger, encoder):
-    stranger.execute(
-        "INSERT INTO sources (kind, place) VALUES ('folder', ?)", os.fsencode(stranger.outside)
-    )
+    stranger.execute("INSERT INTO sources (kind, place) VALUES ('folder', ?)", os.fsencode(stranger.outside))
     watched: list[Path] = []
     stop = threading.Event()
     library = opened(stranger, encoder)
@@ -348,7 +347,10 @@ def test_a_shard_that_is_a_link_is_refused(stranger, encoder, suffix):
     (path,) = (stranger.path / "shards").glob(f"*{suffix}")
     shutil.move(path, stranger.outside / path.name)
     path.symlink_to(stranger.outside / path.name)
-    with nothing_read_below(stranger.outside), pytest.raises(FormatError, match="a link that leads out of it"):
+    with (
+        nothing_read_below(stranger.outside),
+        pytest.raises(FormatError, match="a link that leads out of it"),
+    ):
         opened(stranger, encoder)
 
 
@@ -377,6 +379,30 @@ def test_what_one_library_may_show_another_may_not(stranger, encoder, tmp_path):
         assert client.get("/api/image/1").status_code == 404
     with client_of(Library.open(tmp_path / "mine", encoder=encoder)) as client:
         assert is_canary(client.get("/api/image/1").content)
+
+
+def test_a_changed_copy_of_my_library_is_not_mine(tmp_path, folder, encoder):
+    mine, copy = tmp_path / "mine" / "library", tmp_path / "downloads" / "library"
+    Library.build(folder, mine, encoder=encoder)
+    shutil.copytree(mine, copy)
+    assert Library.open(mine, encoder=encoder).unconfirmed() == ()
+    library = Library.open(copy, encoder=encoder)
+    assert library.unconfirmed() == (folder,)
+    with client_of(library) as client:
+        assert client.get("/api/image/1").status_code == 404
+    library.add(folder)
+    ids = [Library.open(path, encoder=encoder).snapshot().settings["id"] for path in (mine, copy)]
+    assert ids[0] != ids[1]
+    assert [Library.open(path, encoder=encoder).unconfirmed() for path in (mine, copy)] == [(), ()]
+
+
+def test_my_library_is_mine_after_a_move_and_through_a_link(tmp_path, folder, encoder):
+    Library.build(folder, tmp_path / "library", encoder=encoder)
+    (tmp_path / "far").mkdir()
+    shutil.move(tmp_path / "library", tmp_path / "far" / "moved")
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "moved")
+    for path in (tmp_path / "far" / "moved", tmp_path / "link"):
+        assert Library.open(path, encoder=encoder).unconfirmed() == ()
 
 
 def test_the_root_of_a_disk_is_not_the_folder_of_a_library(tmp_path):

@@ -161,6 +161,21 @@ def test_the_proxys_name_has_to_be_allowed(tmp_path: Path):
     assert ask(app, "/api/info", headers=[LOCALHOST, origin]).status == 403
 
 
+def test_a_page_behind_a_proxy_that_replaces_the_name_may_use_the_interface(tmp_path: Path):
+    app = create_app(FakeLibrary(tmp_path))
+    browser = [LOCALHOST, (b"origin", b"https://photos.example.org")]
+    proxied = [*browser, (b"x-forwarded-for", b"203.0.113.7")]
+    own, other = (b"sec-fetch-site", b"same-origin"), (b"sec-fetch-site", b"cross-site")
+    for headers, status in (
+        ([*proxied, own], 200),
+        ([*proxied, other], 403),
+        ([*proxied, own, other], 403),
+        (proxied, 403),
+        ([*browser, own], 403),
+    ):
+        assert ask(app, "/api/info", headers=headers).status == status
+
+
 def test_no_url_is_fetched_for_a_client_of_a_proxy(tmp_path: Path):
     app = create_app(FakeLibrary(tmp_path))
     assert ask(app, "/api/info").json()["accepts_image_url"]

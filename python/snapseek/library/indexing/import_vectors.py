@@ -74,8 +74,9 @@ def import_vectors(
             hint="name the model that made them",
         )
     with exclusive_writer(directory) as database:
+        named = Confirmed((found.folder,), urls=True, models=(encoder.name,))
         if _is_current(database, found, encoder):
-            confirm(database, Confirmed((found.folder,), urls=True, models=(encoder.name,)))
+            confirm(database, directory, named)
             return
         check_sharing(database, found.folder, encoder)
         check_disk_space(directory, found.rows, found.dim, _record_bytes(found))
@@ -89,7 +90,7 @@ def import_vectors(
             database.shards.replace(found.folder, [draft.row()])
             database.imports.replace(found.folder, rows.files)
             database.settings.update(library_meta(directory, encoder, rows.next_id))
-        confirm(database, Confirmed((found.folder,), urls=True, models=(encoder.name,)))
+        confirm(database, directory, named)
 
 
 def _is_current(database: Database, found: Embeddings, encoder: Encoder) -> bool:

@@ -159,7 +159,7 @@ def add_files(directory: Path, files: Sequence[Path], options: IndexOptions) -> 
     with exclusive_writer(directory) as database:
         run = _SyncRun(database, directory, replace(options, retry_failed=True))
         sources = [(*_source_of(database, file), False) for file in files]
-        confirm(database, Confirmed(tuple(map(absolute_path, files))))
+        confirm(database, directory, Confirmed(tuple(map(absolute_path, files))))
         return run.index(sources)
 
 
@@ -206,7 +206,8 @@ class _SyncRun:
                 reader = open_source(path, limits=self.options.limits)
                 source = _get_or_create(self.database, reader.kind, reader.path)
                 models = (self.options.encoder().name,) if self.options.model_is_named else ()
-                confirm(self.database, Confirmed((reader.path,), reader.kind == URLS, models))
+                named = Confirmed((reader.path,), reader.kind == URLS, models)
+                confirm(self.database, self.directory, named)
                 yield source, reader
             return
         trust = Trust(self.directory, self.database.settings.all().get(ID_SETTING), self.options.allowed)

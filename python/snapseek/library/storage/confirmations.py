@@ -2,7 +2,8 @@
 
 A library may come from a stranger, so nothing inside it says which folders of this machine it may show. A
 folder counts as confirmed when this user names it in a command or a call that writes the library. The file of
-a library in `config_dir()/libraries` has the name of its random id.
+a library in `config_dir()/libraries` has the name of its random id. It also has the path of the library: a
+copy with the same id, which a stranger may have changed, is another library as long as the first one exists.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from typing import Any
 
 from snapseek.atomic_file import atomic_file, first_bytes
 from snapseek.library.storage.database import Database
+from snapseek.library.storage.schema import FILE_NAME
 from snapseek.user_dirs import config_dir
 
 ID_SETTING = "id"
@@ -49,15 +51,20 @@ class Confirmed:
 NOTHING = Confirmed()
 
 
-def load_confirmed(library_id: str | None) -> Confirmed:
-    """Return what was confirmed for the library of that id; nothing if the file is missing or damaged."""
-    if library_id is None:
-        return NOTHING
+def load_confirmed(library: Path, library_id: str | None) -> Confirmed:
+    """Return what was confirmed for a library; nothing if the file is missing, damaged or of another one."""
+    return (_read(library, library_id) if library_id is not None else None) or NOTHING
+
+
+def _read(library: Path, library_id: str) -> Confirmed | None:
+    """Return what was confirmed. None if the id belongs to another library, which this one is a copy of."""
     path = confirmed_path(library_id)
     try:
         if path.stat().st_size > _MAX_BYTES:
             return NOTHING
         entry: dict[str, Any] = json.loads(path.read_bytes())
+        if _is_copy(library, Path(entry["library"])):
+            return None
         return Confirmed(
             tuple(Path(root) for root in _texts(entry["roots"]) if os.path.isabs(root)),  # noqa: PTH117
             entry["urls"] is True,
@@ -67,20 +74,35 @@ def load_confirmed(library_id: str | None) -> Confirmed:
         return NOTHING
 
 
-def confirm(database: Database, more: Confirmed) -> None:
-    """Record that the user named these for the library, which is open for writing.
+def _is_copy(library: Path, first: Path) -> bool:
+    """Return whether a library is not the one at the path `first`, and that one is still there."""
+    if os.path.realpath(library) == os.path.realpath(first):
+        return False
+    try:
+        return not (first / FILE_NAME).samefile(library / FILE_NAME)
+    except OSError:  # it was moved or deleted
+        return False
+
+
+def confirm(database: Database, library: Path, more: Confirmed) -> None:
+    """Record that the user named these for the library at a path, which is open for writing.
 
     A configuration that cannot be written is no error: the library asks for confirmation again later.
     """
-    library_id = _ensure_id(database)
+    library_id = _ensure_id(database, library)
     with _lock, contextlib.suppress(OSError):
-        before = load_confirmed(library_id)
+        before = load_confirmed(library, library_id)
         after = before.with_more(more)
         if after == before:
             return
         path = confirmed_path(library_id)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fields = {"roots": list(map(os.fspath, after.roots)), "urls": after.urls, "models": after.models}
+        fields = {
+            "library": os.path.realpath(library),
+            "roots": list(map(os.fspath, after.roots)),
+            "urls": after.urls,
+            "models": after.models,
+        }
         with atomic_file(path, may_replace=_is_ours, sync=False) as file:
             file.write(_FIRST_BYTES + json.dumps(fields)[1:].encode())
 
@@ -90,10 +112,10 @@ def confirmed_path(library_id: str) -> Path:
     return config_dir() / "libraries" / f"{library_id}.json"
 
 
-def _ensure_id(database: Database) -> str:
-    """Return the id of the library; make one if it has none."""
+def _ensure_id(database: Database, library: Path) -> str:
+    """Return the id of the library; make one if it has none, or that of the library it is a copy of."""
     found = database.settings.all().get(ID_SETTING)
-    if found is None:
+    if found is None or _read(library, found) is None:
         found = secrets.token_hex(_ID_BYTES)
         with database.transaction():
             database.settings.update({ID_SETTING: found})

@@ -50,6 +50,7 @@ class Trust:
 
     def __init__(self, library: Path, library_id: str | None, allowed: Confirmed = NOTHING) -> None:
         self._id = library_id
+        self._library = library
         self._allowed = allowed
         home = _real(library).parent
         self.home = None if home == Path(home.anchor) else home
@@ -118,7 +119,7 @@ class Trust:
         """Return what is confirmed now."""
         stamp = self._stamp()
         if stamp != self._roots.stamp:
-            confirmed = self._allowed.with_more(load_confirmed(self._id))
+            confirmed = self._allowed.with_more(load_confirmed(self._library, self._id))
             self._roots = _Roots(stamp, confirmed, _real_paths(confirmed.roots))
         return self._roots
 
