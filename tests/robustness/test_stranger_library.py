@@ -139,8 +139,8 @@ def test_no_archive_outside_is_opened(stranger, encoder, kind):
         tar.add(stranger.canary, "canary.jpg")
     (stranger.pictures / archive.name).symlink_to(archive)
     library = None
-    for place in (archive, stranger.pictures / archive.name):
-        stranger.set_uris(f"{kind}://{place}!canary.jpg")
+    for archive_path in (archive, stranger.pictures / archive.name):
+        stranger.set_uris(f"{kind}://{archive_path}!canary.jpg")
         library = opened(stranger, encoder)
         with client_of(library) as client, nothing_read_below(stranger.outside):
             reply = client.get("/api/image/1")
@@ -382,18 +382,18 @@ def test_what_one_library_may_show_another_may_not(stranger, encoder, tmp_path):
 
 
 def test_a_changed_copy_of_my_library_is_not_mine(tmp_path, folder, encoder):
-    mine, copy = tmp_path / "mine" / "library", tmp_path / "downloads" / "library"
-    Library.build(folder, mine, encoder=encoder)
-    shutil.copytree(mine, copy)
-    assert Library.open(mine, encoder=encoder).unconfirmed() == ()
+    first, copy = tmp_path / "mine" / "library", tmp_path / "downloads" / "library"
+    Library.build(folder, first, encoder=encoder)
+    shutil.copytree(first, copy)
+    assert Library.open(first, encoder=encoder).unconfirmed() == ()
     library = Library.open(copy, encoder=encoder)
     assert library.unconfirmed() == (folder,)
     with client_of(library) as client:
         assert client.get("/api/image/1").status_code == 404
     library.add(folder)
-    ids = [Library.open(path, encoder=encoder).snapshot().settings["id"] for path in (mine, copy)]
+    ids = [Library.open(path, encoder=encoder).snapshot().settings["id"] for path in (first, copy)]
     assert ids[0] != ids[1]
-    assert [Library.open(path, encoder=encoder).unconfirmed() for path in (mine, copy)] == [(), ()]
+    assert [Library.open(path, encoder=encoder).unconfirmed() for path in (first, copy)] == [(), ()]
 
 
 def test_my_library_is_mine_after_a_move_and_through_a_link(tmp_path, folder, encoder):
