@@ -147,17 +147,28 @@ class Guarded:
         self._source = source
         self._trust = trust
         self._stamp_of = stamp_of
+        self._checked: tuple[Path | str, bool] = ("", False)
 
     def find(self) -> Iterator[Picture]:
         """See `PictureSource.find`. A new picture that may not be read has a problem."""
         for picture in self._source.find():
-            if picture.problem is not None or self._trust.permits_picture(picture):
+            if picture.problem is not None or self._permits(picture):
                 yield picture
                 continue
             stamp = self._stamp_of(picture.within)
             size_bytes, modified_ns = stamp or (0, 0)
             problem = None if stamp else NOT_CONFIRMED
             yield replace(picture, problem=problem, size_bytes=size_bytes, modified_ns=modified_ns)
+
+    def _permits(self, picture: Picture) -> bool:
+        """Return whether a picture may be read; checks the links to a folder or an archive once."""
+        address = picture.address
+        where = picture.path.parent if address is None else address.partition("!")[0]
+        if address is None and picture.path.is_symlink():
+            return self._trust.permits_picture(picture)
+        if where != self._checked[0]:
+            self._checked = (where, self._trust.permits_picture(picture))
+        return self._checked[1]
 
     def columns(self) -> pa.Schema:
         """See `PictureSource.columns`."""
