@@ -17,7 +17,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from snapseek.cli import main
-from snapseek.errors import FormatError, ItemNotFoundError, ModelError, StorageError
+from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelError, StorageError
 from snapseek.library import Library
 from snapseek.library.watch import watch
 from snapseek.models import Encoder
@@ -244,6 +244,12 @@ def test_watch_does_not_watch_a_folder_outside(stranger, encoder):
     with nothing_read_below(stranger.outside):
         watch(library, on_start=watched.extend, on_sync=lambda report: stop.set(), stop=stop)
     assert watched == [stranger.pictures]
+
+
+def test_watch_says_how_to_confirm_if_nothing_else_is_left(stranger, encoder):
+    stranger.set_source(stranger.outside)
+    with nothing_read_below(stranger.outside), pytest.raises(InputError, match="snapseek add FOLDER"):
+        watch(opened(stranger, encoder))
 
 
 def test_no_url_is_fetched_shown_or_linked(stranger, encoder):

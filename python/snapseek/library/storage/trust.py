@@ -30,7 +30,7 @@ NOT_CONFIRMED = f"it is outside the folders that you have confirmed: {CONFIRM_HI
 class _Roots:
     """What was confirmed, with the real paths of its roots."""
 
-    stamp: tuple[int, int] | None
+    stamp: tuple[int, ...] | None
     confirmed: Confirmed
     paths: frozenset[Path]
 
@@ -123,14 +123,14 @@ class Trust:
             self._roots = _Roots(stamp, confirmed, _real_paths(confirmed.roots))
         return self._roots
 
-    def _stamp(self) -> tuple[int, int] | None:
+    def _stamp(self) -> tuple[int, ...] | None:
         if self._id is None:
             return None
         try:
             status = confirmed_path(self._id).stat()
         except OSError:
             return None
-        return status.st_mtime_ns, status.st_size
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 class Guarded:

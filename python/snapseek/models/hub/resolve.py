@@ -1,6 +1,7 @@
 """Resolve the name of a model to its files, and download missing ones."""
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 from snapseek.errors import InputError, ModelError, StorageError, similar_name
@@ -135,7 +136,7 @@ def _downloaded_before(model: str, ref: ModelRef | None) -> ModelFiles:
             else "if you trust it, name it with --allow-root DIR, or run: "
             "snapseek index FOLDER --library L --model DIR",
         )
-    return found
+    return replace(found, may_download=False)
 
 
 def _complete(ref: ModelRef, name: str, folder: Path) -> ModelFiles | None:
