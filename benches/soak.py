@@ -146,6 +146,7 @@ def served(library: Path, *, caches: bool = True, malloc: bool = True) -> Iterat
 def serve_here(library: Path, *, caches: bool) -> None:
     """Serve a library in this process, with or without the caches of resized pictures and of queries."""
     from snapseek.lru import LruCache
+
     from snapseek.server import serve
 
     if not caches:

@@ -39,9 +39,10 @@ PICTURES = {
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-    """Keep the caches and tokens of the user out of the tests."""
+    """Keep the caches, configuration and tokens of the user out of the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SNAPSEEK_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("SNAPSEEK_CONFIG", str(tmp_path_factory.mktemp("config")))
         patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))
         patch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
         patch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -34,6 +34,21 @@ def data_dir() -> Path:
     return _from_environment("XDG_DATA_HOME", ".local", "share") / _APP
 
 
+def config_dir() -> Path:
+    """Return the directory of what the user has confirmed: `SNAPSEEK_CONFIG`, or the system's.
+
+    Linux and BSD: `XDG_CONFIG_HOME` or `~/.config`. macOS: `~/Library/Application Support`. Windows:
+    `LOCALAPPDATA`.
+    """
+    if override := os.environ.get("SNAPSEEK_CONFIG"):
+        return Path(override)
+    if sys.platform == "win32":
+        return _local_app_data() / _APP / "config"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / _APP / "config"
+    return _from_environment("XDG_CONFIG_HOME", ".config") / _APP
+
+
 def _local_app_data() -> Path:
     return _from_environment("LOCALAPPDATA", "AppData", "Local")
 

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from snapseek.server import connection, run
+from snapseek.server.proxy import TrustedProxies
 
 DEADLINE_S = 0.3
 PATIENCE_S = 60.0
@@ -30,8 +31,9 @@ async def large(_request: Request) -> PlainTextResponse:
 
 
 @contextlib.asynccontextmanager
-async def opened() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def opened(*trusted: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     app = Starlette(routes=[Route("/", slow), Route("/large", large)])
+    app.state.trusted_proxies = TrustedProxies(trusted)
     server = run._Server(app, lambda: None)
     assert server.config.http is connection.Connection
     with run.open_port("127.0.0.1", 0) as listener:
@@ -149,6 +151,21 @@ def test_the_limit_per_address_closes_only_its_own_connections(monkeypatch: pyte
             assert await asyncio.wait_for(others[0][0].read(), PATIENCE_S) == b""
             assert await is_answered(honest, honest_writer)
             for _, writer in others:
+                writer.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_connections_of_a_trusted_proxy_are_those_of_many_clients(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection, "MAX_PER_ADDRESS", 2)
+    monkeypatch.setattr(connection, "HEAD_DEADLINE_S", 2 * PATIENCE_S)
+
+    async def scenario() -> None:
+        async with opened("127.0.0.9") as (_, own_writer):
+            address = own_writer.get_extra_info("peername")
+            others = [await asyncio.open_connection(*address, local_addr=("127.0.0.9", 0)) for _ in range(4)]
+            for reader, writer in others:
+                assert await is_answered(reader, writer)
                 writer.close()
 
     asyncio.run(scenario())

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,9 +22,9 @@ FLAGS = [
 
 
 @contextmanager
-def serving(library: Path, program: str = "snapseek") -> Iterator[str]:
+def serving(library: Path, program: str = "snapseek", options: Sequence[str] = ()) -> Iterator[str]:
     """Serve the library while the block runs; yield the address. `program` is a module like `snapseek`."""
-    command = [sys.executable, "-m", program, "serve", str(library), "--port", "0"]
+    command = [sys.executable, "-m", program, "serve", str(library), "--port", "0", *options]
     own = {
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     }  # tests have programs, too

@@ -47,3 +47,20 @@ def test_an_empty_variable_counts_as_unset(home, monkeypatch):
     monkeypatch.setattr(user_dirs.sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     assert user_dirs.cache_dir() == home / ".cache" / "snapseek"
+
+
+@pytest.mark.parametrize(
+    ("platform", "config"),
+    [
+        ("linux", ".config/snapseek"),
+        ("darwin", "Library/Application Support/snapseek/config"),
+        ("win32", "AppData/Local/snapseek/config"),
+    ],
+)
+def test_the_configuration_follows_each_system(home, monkeypatch, platform, config):
+    for name in ("SNAPSEEK_CONFIG", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(user_dirs.sys, "platform", platform)
+    assert user_dirs.config_dir() == home / config
+    monkeypatch.setenv("SNAPSEEK_CONFIG", str(home / "mine"))
+    assert user_dirs.config_dir() == home / "mine"

@@ -3,7 +3,15 @@
 import argparse
 
 from snapseek.cli.console import picture_bar, print_report, print_size
-from snapseek.cli.options import add_fetching, add_library, add_picture_threads, fetch_limits, nonempty_path
+from snapseek.cli.options import (
+    add_fetching,
+    add_library,
+    add_picture_threads,
+    add_trust,
+    fetch_limits,
+    nonempty_path,
+    open_library,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,19 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder, a picture, an archive, a list of urls",
     )
     add_library(parser)
+    add_trust(parser)
     add_picture_threads(parser)
     add_fetching(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Add the pictures, then print what changed."""
-    from snapseek.library import Library
-    from snapseek.library.paths import find_library
-
-    library = Library.open(find_library(options.library))
+    library = open_library(options)
     with picture_bar() as report:
         done = library.add(
             options.sources, threads=options.threads, limits=fetch_limits(options), progress=report
         )
-    print_report(done)
+    print_report(done, library.info().path)
     print_size(library)

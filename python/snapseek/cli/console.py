@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -51,8 +52,8 @@ def print_size(library: Library) -> None:
     print_status(f"{info.count} pictures, {info.size_bytes / 1e6:.1f} MB{failed}")
 
 
-def print_report(report: SyncReport) -> None:
-    """Print what a sync changed, and what it skipped."""
+def print_report(report: SyncReport, library: Path | None = None) -> None:
+    """Print what a sync of the library at a path changed, and what it skipped."""
     counts = {
         "added": report.added,
         "updated": report.updated,
@@ -65,10 +66,25 @@ def print_report(report: SyncReport) -> None:
     print_status(changes or "nothing to do")
     for folder in report.missing:
         print_status(f"{printable(str(folder))} is missing or empty; its pictures were kept{_MOVED}")
+    if library is not None:
+        print_unconfirmed(report.unconfirmed, library)
     for line in report.notes:
         print_status(printable(line))
     if report.compaction_skipped:
         print_status(f"small shards were not merged: {printable(report.compaction_skipped)}")
+
+
+def print_unconfirmed(sources: Sequence[Path], library: Path) -> None:
+    """Print which folders a library names that the user has not confirmed, and how to confirm them."""
+    if not sources:
+        return
+    first = printable(str(sources[0]))
+    more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
+    print_status(
+        f"this library names {first}{more}, which you have not added yourself: originals there are not shown "
+        f"and not synchronized; if you trust it, run: snapseek add {shlex.quote(first)} --library "
+        f"{shlex.quote(printable(str(library)))}"
+    )
 
 
 def print_missing_folders(library: Library) -> None:

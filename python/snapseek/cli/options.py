@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from snapseek.library import Library
+    from snapseek.models import Encoder
     from snapseek.sources import FetchLimits
 
 _FOLDER_HELP = "pictures at any depth; or a list of urls (.txt .csv .tsv .jsonl .parquet), a .tar, a .parquet"
@@ -62,6 +64,36 @@ def add_library_argument(parser: argparse.ArgumentParser) -> None:
 def add_library(parser: argparse.ArgumentParser) -> None:
     """Add --library, for a command with other positional arguments."""
     parser.add_argument("--library", type=nonempty_path, default=Path(), metavar="L", help=_LIBRARY_HELP)
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add --allow-root and --allow-urls, for a command that opens a library."""
+    parser.add_argument(
+        "--allow-root",
+        action="append",
+        default=[],
+        type=nonempty_path,
+        metavar="DIR",
+        help="let the library show and read what is below DIR, although you have not added it yourself",
+    )
+    parser.add_argument(
+        "--allow-urls",
+        action="store_true",
+        help="let the library show and fetch pictures at urls, although you have not added them yourself",
+    )
+
+
+def open_library(options: argparse.Namespace, encoder: Encoder | None = None) -> Library:
+    """Open the library that the options name."""
+    from snapseek.library import Library
+    from snapseek.library.paths import find_library
+
+    return Library.open(
+        find_library(options.library),
+        encoder=encoder,
+        allow_roots=options.allow_root,
+        allow_urls=options.allow_urls,
+    )
 
 
 def add_memory(parser: argparse.ArgumentParser) -> None:
@@ -126,4 +158,24 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="URL",
         help="allow web pages of this origin to send requests",
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer to this name too, such as the public name of a reverse proxy",
+    )
+    parser.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="believe X-Forwarded-For, -Proto, -Host and Forwarded of a reverse proxy at this IP address",
+    )
+    parser.add_argument(
+        "--root-path",
+        default="",
+        metavar="PATH",
+        help="path of the page at a reverse proxy, such as /pictures",
     )

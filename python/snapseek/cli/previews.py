@@ -4,7 +4,15 @@ import argparse
 from collections import Counter
 
 from snapseek.cli.console import picture_bar, print_status
-from snapseek.cli.options import add_fetching, add_library_argument, add_threads, fetch_limits, nonempty_path
+from snapseek.cli.options import (
+    add_fetching,
+    add_library_argument,
+    add_threads,
+    add_trust,
+    fetch_limits,
+    nonempty_path,
+    open_library,
+)
 
 _MAX_REASONS = 5
 
@@ -12,6 +20,7 @@ _MAX_REASONS = 5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare [LIBRARY] and the folder of its originals."""
     add_library_argument(parser)
+    add_trust(parser)
     parser.add_argument(
         "--originals",
         type=nonempty_path,
@@ -24,12 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make previews, then print how many failed and why."""
-    from snapseek.library import Library
     from snapseek.library.indexing.previews import preview_failures
-    from snapseek.library.paths import find_library
 
-    path = find_library(options.library)
-    library = Library.open(path)
+    library = open_library(options)
     with picture_bar() as report:
         done = library.previews(
             root=options.originals,
@@ -41,5 +47,10 @@ def run(options: argparse.Namespace) -> None:
     print_status(f"{done.made} previews made, {done.failed + done.tried} could not be made")
     if done.not_allowed:
         print_status(f"{done.not_allowed} originals are files: pass their folder with --originals DIR")
-    for reason, pictures in Counter(preview_failures(path).values()).most_common(_MAX_REASONS):
+    if done.unconfirmed:
+        print_status(
+            f"{done.unconfirmed} originals are at urls that the library names and you have not confirmed: "
+            "pass --allow-urls, or import their table again"
+        )
+    for reason, pictures in Counter(preview_failures(library.info().path).values()).most_common(_MAX_REASONS):
         print_status(f"  {pictures} x {reason}")

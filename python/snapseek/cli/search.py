@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import printable
-from snapseek.cli.options import add_library
+from snapseek.cli.options import add_library, add_trust, open_library
 from snapseek.errors import ItemNotFoundError
 from snapseek.search_request import PARAMETERS, Parameter, SearchRequest
 
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shape.add_argument("--json", action="store_true", help="print JSON")
     shape.add_argument("--paths", action="store_true", help="print only paths, one per line")
     add_library(parser)
+    add_trust(parser)
     for parameter in PARAMETERS.values():
         if parameter.flags:
             _add_flags(parser, parameter)
@@ -83,10 +84,7 @@ def _request(options: argparse.Namespace) -> SearchRequest:
 
 def run(options: argparse.Namespace) -> None:
     """Search, then print one line per result."""
-    from snapseek.library import Library
-    from snapseek.library.paths import find_library
-
-    library = Library.open(find_library(options.library))
+    library = open_library(options)
     hits = library.search(_request(options))
     if options.paths:
         for hit in hits:
@@ -105,6 +103,6 @@ def run(options: argparse.Namespace) -> None:
 def _location(library: Library, hit: Hit) -> str:
     """Return the path of an original, or the url of an imported one."""
     try:
-        return str(library.original_path(hit.id))
+        return str(library.snapshot().recorded_path(hit.id))
     except ItemNotFoundError:
         return hit.uri

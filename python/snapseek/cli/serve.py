@@ -6,9 +6,15 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from snapseek.cli.console import print_status
+from snapseek.cli.console import print_status, print_unconfirmed
 from snapseek.cli.interrupt import EXIT_INTERRUPTED
-from snapseek.cli.options import add_library_argument, add_serving, nonempty_path
+from snapseek.cli.options import (
+    add_library_argument,
+    add_serving,
+    add_trust,
+    nonempty_path,
+    open_library,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -26,17 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="a student that replaces the library's model, such as one of --student int8",
     )
+    add_trust(parser)
     parser.add_argument("--open", action="store_true", help="open the browser")
 
 
 def run(options: argparse.Namespace) -> None:
     """Serve the page until it is stopped."""
-    from snapseek.library import Library
-    from snapseek.library.paths import find_library
     from snapseek.models import Encoder
 
     encoder = Encoder.load(options.model) if options.model else None
-    serve_library(Library.open(find_library(options.library), encoder=encoder), options)
+    serve_library(open_library(options, encoder), options)
 
 
 def check_serving(options: argparse.Namespace) -> None:
@@ -55,6 +60,12 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
         library.set_fast_encoder(options.fast_model)
     if library.fast_encoder:
         print_status(f"fast model {library.fast_encoder.name}")
+    elif library.encoders.has_unknown_student():
+        print_status(
+            "the fast model in this library was not made here and is not used; if you trust it, pass "
+            "--fast-model with its folder"
+        )
+    print_unconfirmed(library.unconfirmed(), library.info().path)
     print_status(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures")
     serve(
         library,
@@ -65,6 +76,9 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
         token=_token(options),
         insecure=options.insecure,
         allowed_origins=options.allow_origin,
+        allow_hosts=options.allow_host,
+        trusted_proxies=options.trusted_proxy,
+        root_path=options.root_path,
     )
     # Only threads are still running and nothing is being written, so another Ctrl-C may exit at once.
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(EXIT_INTERRUPTED))

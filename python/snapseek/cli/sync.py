@@ -8,8 +8,10 @@ from snapseek.cli.options import (
     add_library,
     add_memory,
     add_picture_threads,
+    add_trust,
     fetch_limits,
     nonempty_path,
+    open_library,
 )
 
 
@@ -19,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "folders", nargs="*", type=nonempty_path, metavar="FOLDER", help="default: all folders of the library"
     )
     add_library(parser)
+    add_trust(parser)
     add_picture_threads(parser)
     add_fetching(parser)
     add_memory(parser)
@@ -26,10 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Sync, then print what changed."""
-    from snapseek.library import Library
-    from snapseek.library.paths import find_library
-
-    library = Library.open(find_library(options.library))
+    library = open_library(options)
     with picture_bar() as report:
         done = library.sync(
             options.folders or None,
@@ -39,5 +39,5 @@ def run(options: argparse.Namespace) -> None:
             limits=fetch_limits(options),
             progress=report,
         )
-    print_report(done)
+    print_report(done, library.info().path)
     print_size(library)

@@ -3,22 +3,21 @@
 import argparse
 
 from snapseek.cli.console import print_report, print_status, printable
-from snapseek.cli.options import add_library_argument, add_picture_threads
+from snapseek.cli.options import add_library_argument, add_picture_threads, add_trust, open_library
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare [LIBRARY] --threads."""
     add_library_argument(parser)
+    add_trust(parser)
     add_picture_threads(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Sync on every change until Ctrl-C."""
-    from snapseek.library import Library
-    from snapseek.library.paths import find_library
     from snapseek.library.watch import watch
 
-    library = Library.open(find_library(options.library))
+    library = open_library(options)
     try:
         watch(
             library,
@@ -26,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
             on_start=lambda watched: print_status(
                 f"watching {', '.join(printable(str(folder)) for folder in watched)} (Ctrl-C stops)"
             ),
-            on_sync=print_report,
+            on_sync=lambda report: print_report(report, library.info().path),
             on_problem=lambda message: print_status(printable(message)),
         )
     except KeyboardInterrupt:

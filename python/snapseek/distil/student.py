@@ -14,6 +14,7 @@ from snapseek.atomic_file import atomic_file
 from snapseek.distil.onnx_graph import Graph
 from snapseek.errors import InputError, ModelError, StorageError
 from snapseek.models import Encoder
+from snapseek.models.hub.known_models import remember_student
 from snapseek.models.hub.layout import STUDENT
 from snapseek.models.hub.model_files import Teacher
 
@@ -76,6 +77,7 @@ def write_folder(
         if out.exists():
             out.rename(old)
         draft.rename(out)
+        remember_student(out)
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror or error}") from error
     finally:
@@ -103,6 +105,7 @@ def update_metadata(out: Path, metadata: Mapping[str, object]) -> None:
             file.write(content.encode())
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+    remember_student(out)
 
 
 def write_text_tower(path: Path, weights: Weights, dim: int) -> int:

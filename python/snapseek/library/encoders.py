@@ -7,6 +7,7 @@ from pathlib import Path
 from snapseek.errors import ModelMismatchError
 from snapseek.library.snapshot import Snapshot
 from snapseek.models import Encoder
+from snapseek.models.hub.known_models import is_known_student, was_loaded_here
 from snapseek.models.hub.layout import STUDENT
 from snapseek.search_request import MODELS, check_choice
 
@@ -31,6 +32,7 @@ class EncoderPool:
         self._full = encoder
         self._fingerprint: str | None = None  # of the state that the full model was last compared with
         self._fast: Encoder | None = None
+        self._unknown_student: tuple[int, int] | None = None
         self.provider = encoder.provider if encoder else "not loaded"
         """The execution provider of the library's model, or `not loaded`."""
 
@@ -40,7 +42,7 @@ class EncoderPool:
             fingerprint = snapshot.settings["fingerprint"]
             if self._full is None or self._fingerprint != fingerprint:
                 if self._full is None or self._full.space != fingerprint:
-                    encoder = Encoder.load(snapshot.settings["model"])
+                    encoder = _load_recorded(snapshot)
                     self.check(encoder, snapshot)
                     self._full, self.provider = encoder, encoder.provider
                 self._fingerprint = fingerprint
@@ -50,11 +52,32 @@ class EncoderPool:
         """Return the student: the one that was set, else that in the library. Raises ModelMismatchError."""
         with self._lock:
             own = self._path / FAST_MODEL
-            if self._fast is None and (own / STUDENT).is_file():
+            if self._fast is None and self._has_known_student():
                 self._fast = Encoder.load(own)
             if self._fast is not None:
                 self.check(self._fast, snapshot)
             return self._fast
+
+    def has_unknown_student(self) -> bool:
+        """Return whether the library contains a student that was not made here, which is not loaded."""
+        return self._fast is None and self._student_stamp() is not None and not self._has_known_student()
+
+    def _has_known_student(self) -> bool:
+        """Return whether the library contains a student that was made here."""
+        stamp = self._student_stamp()
+        if stamp is None:
+            return False
+        if stamp != self._unknown_student and is_known_student(self._path / FAST_MODEL):
+            return True
+        self._unknown_student = stamp
+        return False
+
+    def _student_stamp(self) -> tuple[int, int] | None:
+        try:
+            status = (self._path / FAST_MODEL / STUDENT).stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino
 
     def set_fast(self, model: str | Path, snapshot: Snapshot) -> None:
         """Use that model as the student. Raises ModelMismatchError for a student of another model."""
@@ -90,6 +113,21 @@ class EncoderPool:
                 got=f"'{encoder.name}' ({encoder.space[:12]})",
                 hint="use that model, or index the folder again",
             )
+
+
+def _load_recorded(snapshot: Snapshot) -> Encoder:
+    """Load the model that a library names.
+
+    Nothing is downloaded, and no folder is loaded, unless the user has named that model for this library. A
+    folder outside the one that contains the library may also have been loaded here before.
+    """
+    model, trust = snapshot.settings["model"], snapshot.trust
+    if trust.permits_model(model):
+        return Encoder.load(model)
+    folder = Path(model)
+    if folder.is_absolute() and not trust.is_at_home(folder) and was_loaded_here(folder):
+        return Encoder.load(folder)
+    return Encoder.load(model, download=False)
 
 
 class PooledEncoder:

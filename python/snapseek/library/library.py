@@ -102,6 +102,7 @@ class Library(LibraryReader):
             retry_failed=retry_failed,
             may_replace=True,
             limits=limits,
+            model_is_named=True,
         )
         report = sync(Path(path), _paths(folders), options)
         library = cls._open_committed(path, model)
@@ -185,7 +186,8 @@ class Library(LibraryReader):
         """Index what has changed in these folders; by default in all folders of the library.
 
         The arguments are those of `build`. A folder of the library that is missing or empty stays as it is,
-        and the report names it; one that is passed here raises InputError.
+        and the report names it; one that is passed here raises InputError. A folder that the library names,
+        but you have not confirmed, is not read, and the report names it too: see `unconfirmed`.
         """
         options = self._index_options(
             threads, queries, memory, progress, retry_failed=retry_failed, limits=limits
@@ -264,7 +266,14 @@ class Library(LibraryReader):
             Another process writes.
         """
         folder = None if root is None else Path(root)
-        options = PreviewOptions(resolve_threads(threads), folder, limits, retry_failed, progress)
+        options = PreviewOptions(
+            resolve_threads(threads),
+            folder,
+            limits,
+            retry_failed,
+            progress,
+            fetches=self.snapshot().trust.permits_urls,
+        )
         report = make_previews(self._path, options)
         self._refresh_committed()
         return report
@@ -323,6 +332,7 @@ class Library(LibraryReader):
             progress=progress,
             retry_failed=retry_failed,
             limits=limits,
+            allowed=self._allowed,
         )
 
     def _load_encoder(self) -> Encoder:

@@ -23,6 +23,7 @@ from snapseek.library.search.request import ResolvedRequest, Where
 from snapseek.library.search.suggestions import Suggestions
 from snapseek.library.search.terms import Query
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.storage.confirmations import NOTHING, Confirmed
 from snapseek.library.storage.database import Database
 from snapseek.mapped_file import LoadMode
 from snapseek.models import Encoder
@@ -42,15 +43,16 @@ class SnapshotCache:
     Raises as `Library.open` does.
     """
 
-    def __init__(self, path: Path, load: LoadMode = "map") -> None:
+    def __init__(self, path: Path, allowed: Confirmed = NOTHING, load: LoadMode = "map") -> None:
         self._path = path
+        self._allowed = allowed
         self._load = load
         self._lock = threading.Lock()
         self._database = Database.open(path)
         weakref.finalize(self, self._database.close)
         self._changes = self._database.changes()
         self._checked_s = time.monotonic()
-        self._snapshot = Snapshot.read(path, self._database, load=load)
+        self._snapshot = Snapshot.read(path, self._database, allowed=allowed, load=load)
 
     def now(self) -> Snapshot:
         """Return the snapshot for one search; checks for a newer one a few times a second at most.
@@ -94,7 +96,7 @@ class SnapshotCache:
         changes = self._database.changes()
         if changes == self._changes:
             return False
-        snapshot = Snapshot.read(self._path, self._database, self._snapshot, self._load)
+        snapshot = Snapshot.read(self._path, self._database, self._snapshot, self._allowed, self._load)
         is_new = snapshot.version != self._snapshot.version
         self._snapshot, self._changes = snapshot, changes
         return is_new
@@ -107,20 +109,35 @@ class LibraryReader:
     search uses the newest `Snapshot`, and only that one.
     """
 
-    def __init__(self, path: Path, encoder: Encoder | None = None, load: LoadMode = "map") -> None:
+    def __init__(
+        self,
+        path: Path,
+        encoder: Encoder | None = None,
+        allowed: Confirmed = NOTHING,
+        load: LoadMode = "map",
+    ) -> None:
         """Use `Library.open`."""
         if load not in ("map", "ram"):
             raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
         path = absolute_path(path)
         self._path = path
-        self._snapshots = SnapshotCache(path, load)
+        self._allowed = allowed
+        self._snapshots = SnapshotCache(path, allowed, load)
         self.encoders = EncoderPool(path, encoder)
         """The models that embed queries."""
         if encoder is not None:
             self.encoders.check(encoder, self.snapshot())
 
     @classmethod
-    def open(cls, path: str | Path, *, encoder: Encoder | None = None, load: LoadMode = "map") -> Self:
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        encoder: Encoder | None = None,
+        load: LoadMode = "map",
+        allow_roots: Sequence[str | Path] = (),
+        allow_urls: bool = False,
+    ) -> Self:
         """Open the library at `path`. Its model is loaded when the first query needs it.
 
         Parameters
@@ -132,6 +149,12 @@ class LibraryReader:
         load
             "map" maps the files of the shards; "ram" reads them into memory, so that a program that truncates
             one, or a disk that fails, cannot end this process. See `VectorIndex.open`.
+        allow_roots
+            Folders whose pictures the library may show and read again, and whose models it may load, besides
+            those that you confirmed: a folder counts as confirmed once you have named it in `build`, `sync`
+            or `add`. The folder that contains the library needs no confirmation.
+        allow_urls
+            Whether it may show and fetch pictures at urls although you have not named their list.
 
         Raises
         ------
@@ -142,7 +165,8 @@ class LibraryReader:
         ModelMismatchError
             `encoder` is not the model that made it.
         """
-        return cls(Path(path), encoder, load)
+        roots = tuple(absolute_path(root) for root in allow_roots)
+        return cls(Path(path), encoder, Confirmed(roots, allow_urls), load)
 
     def snapshot(self) -> Snapshot:
         """Return the newest state, which never changes: for several reads that belong together."""
@@ -321,9 +345,17 @@ class LibraryReader:
         ------
         ItemNotFoundError
             No picture has that id, or its original is no file of this machine. That of an imported picture is
-            at its `uri`, if that is known; its untrusted author must not choose files of this machine.
+            at its `uri`, if that is known; its untrusted author must not choose files of this machine. Also
+            for a file outside the folder that contains the library, and outside those that you confirmed.
         """
         return self.snapshot().original_path(item)
+
+    def unconfirmed(self) -> tuple[Path, ...]:
+        """Return the folders and lists that the library names and you have not confirmed.
+
+        Their pictures are found, with their previews. Their originals are not shown, and `sync` skips them.
+        """
+        return self.snapshot().unconfirmed()
 
     def export(
         self, target: str | Path | BinaryIO, kind: str | None = None, *, keep_text: bool = False

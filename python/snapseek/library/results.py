@@ -37,6 +37,8 @@ class Hit:
         The columns that the source adds.
     similar
         The ids of near-duplicates grouped under this picture, best first.
+    may_load
+        Whether the original may be loaded from its `uri` on another machine: the user has confirmed that.
     """
 
     id: int
@@ -49,6 +51,7 @@ class Hit:
     caption: str | None
     meta: dict[str, Any]
     similar: tuple[int, ...] = ()
+    may_load: bool = True
 
     def preview_url(self) -> str:
         """Return the preview as a `data:` URL that a page can show."""

@@ -1,11 +1,14 @@
 """One state of a library: the pictures of a single commit."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -21,14 +24,16 @@ from snapseek.library.search.rank import Entry, Ranker, Ranking
 from snapseek.library.search.relevance import Relevance
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.suggestions import Suggestions, suggestions
+from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import memory_bytes
 from snapseek.library.storage.schema import FILE_NAME, IMPORT, URLS
 from snapseek.library.storage.shards import RecordBlock, RowRef, Shards
 from snapseek.library.storage.source_table import Source
+from snapseek.library.storage.trust import CONFIRM_HINT, Trust
 from snapseek.mapped_file import LoadMode
 from snapseek.search_request import INCLUDED, SearchRequest
-from snapseek.sources.archive_uri import is_member
+from snapseek.sources.archive_uri import file_of, is_member
 
 _MAX_CHANGE = 0.2
 """By this share of its size a library may change before its relevance threshold is measured again."""
@@ -44,9 +49,17 @@ class Snapshot:
     """
 
     def __init__(
-        self, path: Path, settings: dict[str, str], sources: Sequence[Source], failed: int, shards: Shards
+        self,
+        path: Path,
+        settings: dict[str, str],
+        sources: Sequence[Source],
+        failed: int,
+        shards: Shards,
+        trust: Trust,
     ) -> None:
         self.settings = settings
+        self.trust = trust
+        """What of this machine the library may show."""
         self._path = path
         self._sources = tuple(sources)
         self._failed = failed
@@ -56,22 +69,31 @@ class Snapshot:
         self._size_bytes = shards.size_bytes + (path / FILE_NAME).stat().st_size
 
     @classmethod
-    def read(cls, path: Path, database: Database, before: Self | None = None, load: LoadMode = "map") -> Self:
+    def read(
+        cls,
+        path: Path,
+        database: Database,
+        before: Self | None = None,
+        allowed: Confirmed = NOTHING,
+        load: LoadMode = "map",
+    ) -> Self:
         """Read the state that is committed now in the library at `path`.
 
         Shards that `before` has open are shared with it. Raises FormatError for a damaged library.
         """
         seen = database.changes()
         try:
-            return cls._read(path, database, before, load)
+            return cls._read(path, database, before, allowed, load)
         except (FormatError, StorageError, FileNotFoundError):
             if database.changes() == seen:
                 raise
         # A commit replaced a shard after its name was read, and its files are gone: read again.
-        return cls.read(path, database, before, load)
+        return cls.read(path, database, before, allowed, load)
 
     @classmethod
-    def _read(cls, path: Path, database: Database, before: Self | None, load: LoadMode) -> Self:
+    def _read(
+        cls, path: Path, database: Database, before: Self | None, allowed: Confirmed, load: LoadMode
+    ) -> Self:
         with database.reading():
             settings = database.settings.all()
             sources = database.sources.all()
@@ -92,7 +114,8 @@ class Snapshot:
                     got=str(part.shard.index.dim),
                     hint="run: snapseek repair",
                 )
-        snapshot = cls(path, settings, sources, failed, shards)
+        trust = Trust(path, settings.get(ID_SETTING), allowed)
+        snapshot = cls(path, settings, sources, failed, shards, trust)
         if before and abs(len(snapshot) - len(before)) <= _MAX_CHANGE * len(before):
             snapshot._relevance.thresholds = before._relevance.thresholds
         return snapshot
@@ -187,6 +210,7 @@ class Snapshot:
         """Return entries with their records; optional fields that are not included are empty."""
         records = self._shards.records([entry.row for entry in entries])
         hits = []
+        may_load = self.trust.permits_urls
         for (core, meta), entry in zip(records, entries, strict=True):
             id_, uri, width, height, color, preview, caption = core
             hits.append(
@@ -201,6 +225,7 @@ class Snapshot:
                     caption=caption if "caption" in include else None,
                     meta=meta if "meta" in include else {},
                     similar=tuple(self._id_at(row) for row in entry.similar),
+                    may_load=may_load,
                 )
             )
         return hits
@@ -262,11 +287,17 @@ class Snapshot:
     def archive_uri(self, item: int) -> str | None:
         """Return the URI of an original inside an archive or a table; None for any other original.
 
-        Also None for an imported picture, whose URI comes from an untrusted table. Raises ItemNotFoundError.
+        Also None for an imported picture, whose URI comes from an untrusted table.
+
+        Raises ItemNotFoundError for an unknown id, and for an archive that the library may not show.
         """
         row = self._row_of(item)
         uri = self._hits([Entry(row)])[0].uri
-        return uri if is_member(uri) and not self._shards.is_imported(row) else None
+        if not is_member(uri) or self._shards.is_imported(row):
+            return None
+        if not self.trust.permits(file_of(uri)):
+            raise _not_confirmed(item)
+        return uri
 
     def original_path(self, item: int) -> Path:
         """Return the path that the original of a picture had when it was indexed.
@@ -274,7 +305,17 @@ class Snapshot:
         Raises
         ------
         ItemNotFoundError
-            No picture has that id, or its original is no file of this machine.
+            No picture has that id, its original is no file of this machine, or the library may not show it.
+        """
+        path = self.recorded_path(item)
+        if not self.trust.permits(path):
+            raise _not_confirmed(item)
+        return path
+
+    def recorded_path(self, item: int) -> Path:
+        """Return the path in the record of a picture, to print it. Nothing says that it may be read.
+
+        Raises ItemNotFoundError as `original_path` does.
         """
         row = self._row_of(item)
         uri = self._hits([Entry(row)])[0].uri
@@ -282,7 +323,12 @@ class Snapshot:
             where = f"at {uri}" if uri else "not known"
             reason = "was imported" if self._shards.is_imported(row) else "is no file of its own"
             raise ItemNotFoundError(f"picture {item} {reason}: its original is {where}")
-        return path_of_uri(uri)
+        return _path_in(uri, item)
+
+    def unconfirmed(self) -> tuple[Path, ...]:
+        """Return the sources that the library names, but whose pictures it may not show or read again."""
+        paths = (source.path for source in self._sources if not self.trust.permits_source(source))
+        return tuple(dict.fromkeys(paths))
 
     def _folders(self) -> tuple[Path, ...]:
         """Return the indexed folders, then the imported ones."""
@@ -306,5 +352,29 @@ class Snapshot:
             created=settings["created"],
             size_bytes=self._size_bytes,
             folders=self._folders(),
-            has_remote=any(source.kind in (IMPORT, URLS) for source in self._sources),
+            has_remote=self.trust.permits_urls
+            and any(source.kind in (IMPORT, URLS) for source in self._sources),
         )
+
+
+def _path_in(uri: str, item: int) -> Path:
+    """Return the path of a `file://` URI. Raises ItemNotFoundError if it names no path of this machine."""
+    with suppress(ValueError):
+        path = path_of_uri(uri)
+        is_named = sys.platform == "win32" or urlsplit(uri).netloc in ("", "localhost")
+        if is_named and path.is_absolute() and "\0" not in str(path):
+            return path
+    raise ItemNotFoundError(
+        expected=f"the path of a file as the original of picture {item}",
+        got="something else in its record",
+        hint="only its preview is left",
+    )
+
+
+def _not_confirmed(item: int) -> ItemNotFoundError:
+    return ItemNotFoundError(
+        expected=f"the original of picture {item} in the folder that contains the library, or in one that "
+        "you have confirmed",
+        got="another place",
+        hint=CONFIRM_HINT,
+    )

@@ -15,6 +15,7 @@ from pathlib import Path
 from snapseek.errors import InputError, LibraryBusyError, StorageError
 from snapseek.library.indexing.sync import SyncReport
 from snapseek.library.library import Library
+from snapseek.library.storage.trust import CONFIRM_HINT
 from snapseek.sources.folder import is_skipped
 
 _QUIET_MS = 500
@@ -64,7 +65,15 @@ def watch(
         On Ctrl-C.
     """
     info = library.info()
-    watched = [folder for folder in info.folders if folder.is_dir()] if folders is None else list(folders)
+    skipped = set(library.unconfirmed())
+    recorded = [folder for folder in info.folders if folder not in skipped and folder.is_dir()]
+    watched = recorded if folders is None else list(folders)
+    if skipped and not watched:
+        raise InputError(
+            expected="a folder to watch that you have confirmed",
+            got="folders that only the library names",
+            hint=CONFIRM_HINT,
+        )
     ticks = bursts(watched, info.path, stop or threading.Event())
     on_start(watched)
     is_due, is_first, problem = True, True, ""

@@ -60,6 +60,7 @@ class Encoder:
         threads: int = 1,
         text_threads: int | None = None,
         model_dir: str | Path | None = None,
+        download: bool = True,
     ) -> Self:
         """Load a model by name or path, and download the files that its text tower needs.
 
@@ -74,6 +75,9 @@ class Encoder:
             Threads that one run of the text tower uses, `threads` by default.
         model_dir
             Folder of downloaded models, in the user's cache by default.
+        download
+            Whether a missing model may be downloaded. With False, `model` may only be the name of a
+            downloaded model, not a folder: for names that come from an untrusted file.
 
         Returns
         -------
@@ -87,7 +91,8 @@ class Encoder:
         InputError
             If `model` is empty.
         """
-        return cls(resolve_model(model, model_dir), threads=threads, text_threads=text_threads)
+        files = resolve_model(model, model_dir, download=download)
+        return cls(files, threads=threads, text_threads=text_threads)
 
     @property
     def name(self) -> str:

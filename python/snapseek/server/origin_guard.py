@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from snapseek.server.problems import rejection
+from snapseek.server.proxy import was_forwarded
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -52,9 +53,11 @@ class OriginGuard:
         """Return whether the sender of this request may use the API."""
         headers = Headers(scope=scope)
         origins = headers.getlist("origin")
+        sites = headers.getlist("sec-fetch-site")
+        if was_forwarded(scope) and sites == ["same-origin"]:
+            return True  # the proxy has replaced Host; the browser has compared the real names
         if origins:
             return all(self._is_trusted(origin, headers) for origin in origins)
-        sites = headers.getlist("sec-fetch-site")
         if all(site in ("same-origin", "none") for site in sites):
             return True
         return _is_navigation(scope, headers)

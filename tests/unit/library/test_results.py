@@ -34,6 +34,7 @@ VALUES: dict[str, Any] = {
     "caption": EVIL,
     "meta": {"name": EVIL, EVIL: EVIL},
     "similar": (EVIL,),
+    "may_load": EVIL,
 }
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import InputError
+from snapseek.library.storage.confirmations import Confirmed, confirm
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.import_table import ImportRow
@@ -73,7 +74,9 @@ def import_vectors(
             hint="name the model that made them",
         )
     with exclusive_writer(directory) as database:
+        named = Confirmed((found.folder,), urls=True, models=(encoder.name,))
         if _is_current(database, found, encoder):
+            confirm(database, directory, named)
             return
         check_sharing(database, found.folder, encoder)
         check_disk_space(directory, found.rows, found.dim, _record_bytes(found))
@@ -87,6 +90,7 @@ def import_vectors(
             database.shards.replace(found.folder, [draft.row()])
             database.imports.replace(found.folder, rows.files)
             database.settings.update(library_meta(directory, encoder, rows.next_id))
+        confirm(database, directory, named)
 
 
 def _is_current(database: Database, found: Embeddings, encoder: Encoder) -> bool:

@@ -50,13 +50,14 @@ class PreviewReport:
     """The numbers of pictures that got a preview, and that did not.
 
     `tried` failed before and were not tried again; `not_allowed` have a local file as original, and no folder
-    was named in which files may be read.
+    was named in which files may be read; `unconfirmed` are at urls that the user has not confirmed.
     """
 
     made: int = 0
     failed: int = 0
     tried: int = 0
     not_allowed: int = 0
+    unconfirmed: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class PreviewOptions:
     limits: FetchLimits | None = None
     retry_failed: bool = False
     progress: Callable[[Progress], None] | None = None
+    fetches: bool = True
+    """Whether originals at urls are fetched."""
 
 
 def make_previews(directory: Path, options: PreviewOptions) -> PreviewReport:
@@ -142,7 +145,7 @@ class _PreviewRun:
         self.report = replace(self.report, **sums)
         if self._options.progress is not None and "made" in more:
             done = self.report.made + self.report.failed
-            skipped = self.report.tried + self.report.not_allowed
+            skipped = self.report.tried + self.report.not_allowed + self.report.unconfirmed
             self._options.progress(Progress(done, self._total, self.report.failed, skipped))
 
     def _originals(self, shard: Shard, wanted: set[int]) -> Iterator[Picture]:
@@ -153,7 +156,7 @@ class _PreviewRun:
             picture = self._original(item, uri)
             if picture is None:
                 self._total -= 1
-                self._count(not_allowed=1)
+                self._count(**{"unconfirmed" if _is_url(uri) else "not_allowed": 1})
             else:
                 yield picture
 
@@ -161,7 +164,9 @@ class _PreviewRun:
         """Return the original of a picture; None for a file that may not be read."""
         label = str(item)
         limits = self._options.limits or FetchLimits()
-        if uri.lower().startswith(("http://", "https://")):
+        if _is_url(uri):
+            if not self._options.fetches:
+                return None
             try:
                 address = checked_url(uri, allow_private=limits.allow_private)
             except InputError as error:
@@ -206,6 +211,10 @@ def _without_preview(shard: Shard) -> Iterator[tuple[int, str]]:
     for batch in shard.records.batches:
         rows = batch.filter(_compute.equal(_compute.binary_length(batch.column("preview")), 0))
         yield from zip(rows.column("id").to_pylist(), rows.column("uri").to_pylist(), strict=True)
+
+
+def _is_url(uri: str) -> bool:
+    return uri.lower().startswith(("http://", "https://"))
 
 
 def _in_root(root: Path, uri: str, label: str) -> Picture:

@@ -18,14 +18,16 @@ from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
 from snapseek.library.indexing.move_records import move_records
 from snapseek.library.records.arrow_file import SCHEMA
+from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed, confirm
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.library_meta import fresh_version, mixed_models
-from snapseek.library.storage.schema import FILES, FOLDER
+from snapseek.library.storage.schema import FILES, FOLDER, IMPORT, URLS
 from snapseek.library.storage.shard_draft import Queries
 from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer
 from snapseek.library.storage.shards import Shards
 from snapseek.library.storage.source_table import Source
+from snapseek.library.storage.trust import Guarded, Trust
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits, Picture, PictureSource, PlainFiles, open_source, reopen
 
@@ -56,8 +58,9 @@ class Progress:
 class SyncReport:
     """The numbers of pictures that a sync added, updated, moved, removed, left alone, or could not read.
 
-    `missing` are sources that are gone or empty; their pictures stay. `compaction_skipped` is the reason why
-    small shards were not merged.
+    `missing` are sources that are gone or empty; their pictures stay. `unconfirmed` are sources that the
+    library names and the user has not confirmed: they are not read, their pictures stay.
+    `compaction_skipped` is the reason why small shards were not merged.
     """
 
     added: int = 0
@@ -67,6 +70,7 @@ class SyncReport:
     unchanged: int = 0
     failed: int = 0
     missing: tuple[Path, ...] = ()
+    unconfirmed: tuple[Path, ...] = ()
     compaction_skipped: str | None = None
     notes: tuple[str, ...] = ()
     """The first notes on sidecar data that was skipped."""
@@ -81,7 +85,10 @@ def total(reports: Iterable[SyncReport]) -> SyncReport:
     """Return the sum of several reports."""
     found = SyncReport()
     for report in reports:
-        counted = ("added", "updated", "moved", "removed", "unchanged", "failed", "missing", "notes")
+        counted = (
+            *("added", "updated", "moved", "removed", "unchanged", "failed"),
+            *("missing", "unconfirmed", "notes"),
+        )
         sums = {name: getattr(found, name) + getattr(report, name) for name in counted}
         found = SyncReport(**sums, compaction_skipped=report.compaction_skipped or found.compaction_skipped)
     return found
@@ -101,6 +108,10 @@ class IndexOptions:
     """Whether pictures of another model may be embedded again."""
     limits: FetchLimits | None = None
     """Bounds the fetching of pictures from the web."""
+    model_is_named: bool = False
+    """Whether the user has chosen the model, so that the library may load it again."""
+    allowed: Confirmed = NOTHING
+    """What the library may read besides what the user has confirmed."""
 
 
 def sync(directory: Path, folders: Sequence[Path] | None, options: IndexOptions) -> SyncReport:
@@ -147,7 +158,9 @@ def add_files(directory: Path, files: Sequence[Path], options: IndexOptions) -> 
             )
     with exclusive_writer(directory) as database:
         run = _SyncRun(database, directory, replace(options, retry_failed=True))
-        return run.index([(*_source_of(database, file), False) for file in files])
+        sources = [(*_source_of(database, file), False) for file in files]
+        confirm(database, directory, Confirmed(tuple(map(absolute_path, files))))
+        return run.index(sources)
 
 
 @dataclass
@@ -191,14 +204,26 @@ class _SyncRun:
         if paths is not None:
             for path in paths:
                 reader = open_source(path, limits=self.options.limits)
-                yield _get_or_create(self.database, reader.kind, reader.path), reader
+                source = _get_or_create(self.database, reader.kind, reader.path)
+                models = (self.options.encoder().name,) if self.options.model_is_named else ()
+                named = Confirmed((reader.path,), reader.kind == URLS, models)
+                confirm(self.database, self.directory, named)
+                yield source, reader
             return
+        trust = Trust(self.directory, self.database.settings.all().get(ID_SETTING), self.options.allowed)
         for source in self.database.sources.all():
-            if source.kind == FILES:
-                yield source, PlainFiles(FILES, source.path, partial(_single_files, self.database, source))
+            if source.kind == IMPORT:
+                continue
+            if not trust.permits_source(source):
+                self.report = replace(self.report, unconfirmed=(*self.report.unconfirmed, source.path))
+            elif source.kind == FILES:
+                files = PlainFiles(FILES, source.path, partial(_single_files, self.database, source))
+                yield source, Guarded(files, trust, partial(self.database.files.stamp, source))
             elif (known := reopen(source.kind, source.path, limits=self.options.limits)) is not None:
                 if _has_pictures(known):
-                    yield source, known
+                    stamp_of = partial(self.database.files.stamp, source)
+                    is_named = trust.names(source.path)
+                    yield source, known if is_named else Guarded(known, trust, stamp_of)
                 else:
                     self.report = replace(self.report, missing=(*self.report.missing, source.path))
 

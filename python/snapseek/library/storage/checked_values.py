@@ -20,6 +20,7 @@ MAX_SETTING_CHARACTERS = 65_536
 
 _STEM = re.compile(r"[0-9a-f]{16}")
 _VERSION = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_ID = re.compile(r"[0-9a-f]{32}")
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _NEEDED = ("name", "model", "dim", "created", "version")
 """Settings of a library that holds something, which is one with a fingerprint."""
@@ -95,7 +96,10 @@ class Checker:
 
     def path(self, value: object) -> Path:
         """Return the path of a source."""
-        return Path(self.name(value, "the path of a source"))
+        path = Path(self.name(value, "the path of a source"))
+        if ".." in path.parts:
+            self.fail("a path without .. as the path of a source", value)
+        return path
 
     def name_within(self, value: object, what: str) -> str:
         """Return the name of a file below a folder."""
@@ -115,6 +119,8 @@ class Checker:
             value = settings.get(name)
             if value is not None and not (_DIGITS.fullmatch(value) and 1 <= int(value) <= high):
                 self.fail(f"a whole number from 1 to {high} as {name}", value)
+        if "id" in settings and not _ID.fullmatch(settings["id"]):  # names a file of the configuration
+            self.fail("32 hexadecimal digits as id", settings["id"])
         if "fingerprint" in settings:
             missing = [name for name in _NEEDED if name not in settings]
             if missing:

@@ -63,6 +63,12 @@ class FileTable:
         query = "SELECT within FROM files WHERE source = ? ORDER BY within"
         return [os.fsdecode(within) for (within,) in self._connection.execute(query, (source.number,))]
 
+    def stamp(self, source: Source, within: str) -> tuple[int, int] | None:
+        """Return size and time of a file of a source as they were when it was indexed; None if it is new."""
+        query = "SELECT size_bytes, modified_ns FROM files WHERE source = ? AND within = ?"
+        row = self._connection.execute(query, (source.number, os.fsencode(within))).fetchone()
+        return None if row is None else (row[0], row[1])
+
     def items(self, source: Source) -> list[int]:
         """Return the ids of a source's pictures."""
         query = "SELECT item FROM files WHERE source = ? AND item IS NOT NULL"

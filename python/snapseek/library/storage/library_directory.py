@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snapseek.errors import InputError, StorageError
 from snapseek.library.storage.new_database import create_database, is_draft_of, prove_ours
-from snapseek.library.storage.owned_files import OwnedDirectory, check_directory
+from snapseek.library.storage.owned_files import OwnedDirectory, check_directory, check_no_link_out
 from snapseek.library.storage.schema import (
     APPLICATION_ID,
     FILE_NAME,
@@ -24,6 +24,7 @@ _MAX_SHOWN_NAMES = 3
 def check_readable(directory: Path) -> None:
     """Raise unless `directory` holds a database of ours."""
     _check_encodable(directory)
+    check_no_link_out(directory / FILE_NAME, directory)
     prove_ours(directory / FILE_NAME, APPLICATION_ID, _has_our_tables, writing=False)
 
 

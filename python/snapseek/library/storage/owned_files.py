@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from snapseek.atomic_file import first_bytes, is_junction
-from snapseek.errors import StorageError
+from snapseek.errors import FormatError, StorageError
 
 _HAS_DESCRIPTORS = os.unlink in os.supports_dir_fd  # not on Windows
 
@@ -93,4 +93,14 @@ def check_directory(path: Path) -> None:
             expected=f"{path} to be a directory of the library",
             got=kind,
             hint="nothing is written or removed there: move it away, or use another library",
+        )
+
+
+def check_no_link_out(path: Path, directory: Path) -> None:
+    """Raise FormatError if a file of the library in `directory` is a link to a place outside it."""
+    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory)):
+        raise FormatError(
+            expected=f"{path.name} to be a file of the library {directory}",
+            got="a link that leads out of it",
+            hint="nothing is read there: replace the link by the file, or use another library",
         )

@@ -17,6 +17,7 @@ from snapseek.errors import FormatError
 from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.records.arrow_file import Records
 from snapseek.library.records.arrow_gather import Core, Record
+from snapseek.library.storage.owned_files import check_no_link_out
 from snapseek.library.storage.schema import SHARDS
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shard_files import check_inside
@@ -89,6 +90,7 @@ class Shard:
         """Open both files. Raises FormatError if one is missing or damaged, or they do not match."""
         paths = [library / SHARDS / f"{stem}{suffix}" for suffix in (".snap", ".arrow")]
         for path in paths:
+            check_no_link_out(path, library)
             if not path.is_file():
                 raise FormatError(
                     f"{path} is missing",

@@ -20,8 +20,9 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
+from cachetools import LRUCache
+
 from snapseek.errors import ModelError
-from snapseek.lru import LruCache
 from snapseek.models.hub.model_files import ModelFiles
 from snapseek.models.hub.probe_cache import has_verdict, load_probe, sha256_of, store_probe, store_verdict
 from snapseek.models.hub.resolve import STARTER_FOLDER
@@ -51,7 +52,7 @@ _UNUSABLE = "unusable"
 """The tower failed within the limits, with an error that loading it here raises, too."""
 
 _LOCK = threading.Lock()
-_REFUSALS: LruCache[str, str] = LruCache(64)
+_REFUSALS: LRUCache[str, str] = LRUCache(64)
 
 
 def admit(files: ModelFiles, tower: str, dim: int = 0) -> None:
@@ -83,7 +84,7 @@ def admit(files: ModelFiles, tower: str, dim: int = 0) -> None:
             if result is _UNUSABLE:
                 return
             if result is not None:
-                _REFUSALS.put(content, result)
+                _REFUSALS[content] = result
                 raise ModelError(
                     expected=f"a model whose {tower} tower can be loaded and run",
                     got=f"{result}, in a trial of {files.root}",

@@ -49,6 +49,8 @@ class ModelFiles:
     root: Path
     layout: Layout
     manifest: Manifest
+    may_download: bool = True
+    """Whether a missing image tower may be downloaded."""
 
     @classmethod
     def in_folder(cls, name: str, folder: Path) -> "ModelFiles":

@@ -1,6 +1,7 @@
 """Resolve the name of a model to its files, and download missing ones."""
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 from snapseek.errors import InputError, ModelError, StorageError, similar_name
@@ -12,6 +13,7 @@ from snapseek.models.hub.ref import ModelRef
 from snapseek.user_dirs import cache_dir
 
 STARTER = "starter"
+_MAX_SHOWN = 200
 STARTER_FOLDER = Path(__file__).parents[1] / "starter"
 
 
@@ -20,7 +22,9 @@ def models_dir() -> Path:
     return cache_dir() / "models"
 
 
-def resolve_model(model: str | Path, model_dir: str | Path | None = None) -> ModelFiles:
+def resolve_model(
+    model: str | Path, model_dir: str | Path | None = None, *, download: bool = True
+) -> ModelFiles:
     """Return the files of a model, and download its text tower if it is missing.
 
     Parameters
@@ -29,6 +33,8 @@ def resolve_model(model: str | Path, model_dir: str | Path | None = None) -> Mod
         `starter`, a name of the catalogue, `owner/name` of the hub, or a folder.
     model_dir
         Folder of downloaded models, `models_dir()` by default.
+    download
+        Whether a missing model may be downloaded. With False, only a name of a model is accepted, no folder.
 
     Returns
     -------
@@ -48,6 +54,8 @@ def resolve_model(model: str | Path, model_dir: str | Path | None = None) -> Mod
         raise InputError(expected="the name or the directory of a model", got="an empty text")
     ref = None if isinstance(model, Path) else ModelRef.parse(model)
     path = Path(model).expanduser()
+    if not download:
+        return _downloaded_before(str(model), ref)
     if ref is not None and ("/" not in ref.name or not path.exists()):
         return _downloaded(ref, model_dir)
     if not path.exists():
@@ -112,6 +120,23 @@ def _downloaded(ref: ModelRef, model_dir: str | Path | None) -> ModelFiles:
         return found
     pull(ref, folder, towers=("text",))
     return ModelFiles.in_folder(name, folder)
+
+
+def _downloaded_before(model: str, ref: ModelRef | None) -> ModelFiles:
+    """Return the files of a model that the user has downloaded. Raises ModelError if there are none."""
+    found = None if ref is None else _complete(ref, ref.name, folder_of(ref, None))
+    if found is None:
+        is_name = ref is not None
+        raise ModelError(
+            expected=f"the model {model[:_MAX_SHOWN]!r}, which the library names, to be one that you have "
+            + ("downloaded" if is_name else "named or loaded before"),
+            got="no such model on this machine" if is_name else "a folder that you have not",
+            hint=f"if you trust it, run: snapseek models pull {model}"
+            if is_name
+            else "if you trust it, name it with --allow-root DIR, or run: "
+            "snapseek index FOLDER --library L --model DIR",
+        )
+    return replace(found, may_download=False)
 
 
 def _complete(ref: ModelRef, name: str, folder: Path) -> ModelFiles | None:

@@ -100,8 +100,15 @@ class ImageEncoder:
 
 def fetch_image_tower(files: ModelFiles) -> None:
     """Download the image tower of a model if it is missing. Raises ModelError if that fails."""
-    if not files.image_is_here:
-        fetch(files.root, files.manifest, "image")
+    if files.image_is_here:
+        return
+    if not files.may_download:
+        raise ModelError(
+            expected=f"the image tower of {files.name}, which the library names, on this machine",
+            got="only its text tower",
+            hint=f"if you trust it, run: snapseek models pull {files.name}",
+        )
+    fetch(files.root, files.manifest, "image")
 
 
 def _load_processor(files: ModelFiles) -> ImageProcessor:

@@ -94,7 +94,7 @@ def result(hit: Hit, version: str, include: Collection[str] = INCLUDED) -> dict[
 
 def remote_url(hit: Hit) -> str | None:
     """Return the URL of an original on the web, or None."""
-    return hit.uri if _REMOTE.fullmatch(hit.uri) else None
+    return hit.uri if hit.may_load and _REMOTE.fullmatch(hit.uri) else None
 
 
 def _original_url(hit: Hit, version: str) -> str:

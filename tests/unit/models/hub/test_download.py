@@ -69,6 +69,20 @@ def test_the_image_tower_is_downloaded_with_the_first_picture(hub, models):
     assert Encoder.load(REPO, model_dir=models).fingerprint == before
 
 
+def test_nothing_is_downloaded_for_a_name_that_a_library_names(hub):
+    with pytest.raises(ModelError, match=f"which the library names.*snapseek models pull {REPO}"):
+        Encoder.load(REPO, download=False)
+    assert hub.fetched() == []
+    pull_model(REPO, text_only=True)
+    before = hub.fetched()
+    encoder = Encoder.load(REPO, download=False)
+    assert encoder.embed_texts(["dog"]).shape[0] == 1
+    assert encoder.fingerprint == Encoder.load(REPO).fingerprint
+    with pytest.raises(ModelError, match="got only its text tower"):
+        encoder.embed_images([red()])
+    assert hub.fetched() == before
+
+
 def test_only_needed_files_are_downloaded_and_only_once(hub, models):
     pull_model(REPO, models)
     assert sorted(hub.fetched()) == [
