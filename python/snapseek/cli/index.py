@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from snapseek.library import Library
+    from snapseek.models import Encoder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,11 +42,28 @@ def add_page_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-serve", dest="serve", action="store_false", help="exit when the index is done")
 
 
+def _choose_model(path: Path, options: argparse.Namespace) -> Encoder:
+    """Return the model that the user names, else that of the library; say what a change of model costs."""
+    from snapseek.library.model_choice import RecordedModel, embedding_rate, encoder_for
+    from snapseek.models import Encoder
+
+    if options.model is None:
+        return encoder_for(path, options.model_dir)
+    encoder = Encoder.load(options.model, model_dir=options.model_dir)
+    recorded = RecordedModel.read(path)
+    if recorded is not None and recorded.fingerprint != encoder.space:
+        minutes = max(1, round(recorded.count / embedding_rate(encoder) / 60))
+        print_status(
+            f"the library has the model {recorded.name}. All {recorded.count:,} pictures are embedded again "
+            f"with {encoder.name}: about {minutes:,} minutes. Searches use the old vectors until then"
+        )
+    return encoder
+
+
 def build_library(folders: list[Path], path: Path | None, options: argparse.Namespace) -> Library:
     """Index the folders into the library at `path`, by default the one inside the folder."""
     from snapseek.library import Library
     from snapseek.library.paths import library_of
-    from snapseek.models import Encoder
     from snapseek.sources import open_source
 
     if path is None and len(folders) > 1:
@@ -57,7 +75,7 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
     for folder in folders:
         open_source(folder)  # fails for a missing folder before a model is downloaded
     target = path or library_of(folders[0])
-    encoder = Encoder.load(options.model, model_dir=options.model_dir)
+    encoder = _choose_model(target, options)
     print_status(f"model {encoder.name} on {encoder.provider}, library {printable(str(target))}")
     with picture_bar() as report:
         library = Library.build(

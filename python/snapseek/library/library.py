@@ -13,6 +13,7 @@ from snapseek.library.indexing.remove import remove
 from snapseek.library.indexing.repair import RepairReport, repair
 from snapseek.library.indexing.sync import IndexOptions, Progress, SyncReport, add_files, sync, total
 from snapseek.library.indexing.verify import Problem, verify
+from snapseek.library.model_choice import encoder_for
 from snapseek.library.reader import LibraryReader
 from snapseek.library.storage.shard_draft import ProgressCallback, Queries
 from snapseek.library.storage.shard_files import exclusive_writer
@@ -66,7 +67,7 @@ class Library(LibraryReader):
         path
             The directory of the library.
         encoder
-            The model; the built-in starter by default.
+            The model; by default that of the library, or for a new library `default_model()`.
         threads
             Pictures read at the same time; all cores by default.
         queries
@@ -92,7 +93,7 @@ class Library(LibraryReader):
         ModelMismatchError
             Pictures of other folders, or imported ones, are of another model.
         """
-        model = encoder or Encoder.load()
+        model = encoder or encoder_for(Path(path))
         options = IndexOptions(
             encoder=lambda: model,
             threads=resolve_threads(threads),
@@ -102,7 +103,7 @@ class Library(LibraryReader):
             retry_failed=retry_failed,
             may_replace=True,
             limits=limits,
-            model_is_named=True,
+            model_is_named=encoder is not None,
         )
         report = sync(Path(path), _paths(folders), options)
         library = cls._open_committed(path, model)
