@@ -64,6 +64,7 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
     """Index the folders into the library at `path`, by default the one inside the folder."""
     from snapseek.library import Library
     from snapseek.library.paths import library_of
+    from snapseek.library.recent import remember_library
     from snapseek.sources import open_source
 
     if path is None and len(folders) > 1:
@@ -88,6 +89,7 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
             limits=fetch_limits(options),
             progress=report,
         )
+    remember_library(target)
     if library.report:
         print_report(library.report)
     print_missing_folders(library)

@@ -46,8 +46,10 @@ def run(options: argparse.Namespace) -> None:
 
 def serve_library(library: Library, options: argparse.Namespace) -> None:
     """Serve the page of an open library until it is stopped."""
+    from snapseek.library.recent import remember_library
     from snapseek.server import serve
 
+    remember_library(library.info().path)
     encoder = library.encoder
     if options.fast_model:
         library.set_fast_encoder(options.fast_model)
