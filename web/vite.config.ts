@@ -6,6 +6,8 @@ const server = { target: 'http://127.0.0.1:8000', changeOrigin: false };
 
 export default defineConfig({
   plugins: [svelte()],
+  // Relative addresses, so that a reverse proxy may show the page below any path.
+  base: './',
   build: {
     outDir: '../python/snapseek/server/static',
     emptyOutDir: true,

@@ -162,3 +162,23 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="allow web pages of this origin to send requests",
     )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer to this name too, such as the public name of a reverse proxy",
+    )
+    parser.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="believe X-Forwarded-For, -Proto, -Host and Forwarded of a reverse proxy at this IP address",
+    )
+    parser.add_argument(
+        "--root-path",
+        default="",
+        metavar="PATH",
+        help="path of the page at a reverse proxy, such as /pictures",
+    )

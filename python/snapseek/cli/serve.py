@@ -71,6 +71,9 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
         token=options.token or os.environ.get("SNAPSEEK_TOKEN") or None,
         insecure=options.insecure,
         allowed_origins=options.allow_origin,
+        allow_hosts=options.allow_host,
+        trusted_proxies=options.trusted_proxy,
+        root_path=options.root_path,
     )
     # Only threads are still running and nothing is being written, so another Ctrl-C may exit at once.
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(EXIT_INTERRUPTED))

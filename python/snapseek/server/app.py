@@ -17,12 +17,13 @@ from snapseek.server.api.system import SystemEndpoints
 from snapseek.server.auth import TokenAuth
 from snapseek.server.budget import Backpressure
 from snapseek.server.headers import REMOTE_PICTURE_HEADERS, SECURITY_HEADERS, SecurityHeaders
-from snapseek.server.host_guard import LOOPBACK_HOSTS, HostGuard
+from snapseek.server.host_guard import LOOPBACK_HOSTS, HostGuard, is_loopback_name
 from snapseek.server.images.image_endpoints import ImageEndpoints
 from snapseek.server.metrics import Metrics, MetricsMiddleware
 from snapseek.server.origin_guard import OriginGuard
 from snapseek.server.page import BUILT_PAGE, Page, PageEndpoints
 from snapseek.server.problems import HANDLERS
+from snapseek.server.proxy import ProxyHeaders, TrustedProxies, checked_root_path
 from snapseek.server.rate_limit import RateLimit
 from snapseek.server.state import ServerState
 
@@ -45,6 +46,8 @@ def create_app(
     page_directory: Path = BUILT_PAGE,
     token: str | None = None,
     allowed_origins: Collection[str] = (),
+    trusted_proxies: Collection[str] = (),
+    root_path: str = "",
 ) -> Starlette:
     """Return the ASGI application that serves a library. It only reads.
 
@@ -53,17 +56,22 @@ def create_app(
     library
         The library to serve.
     allowed_hosts
-        Names that a `Host` header may have, without ports. None allows every name, for a server that other
-        machines can reach: such a server compresses responses, limits the rate of each client, and fetches
-        no picture from a url.
+        Names that a `Host` header may have, without ports. None allows every name. Other machines can reach a
+        server with None, with a name that is not of this machine, or with trusted proxies: such a server
+        compresses responses, limits the rate of each client, and fetches no picture from a url.
     page_directory
         The built page: `index.html` and `assets/`.
     token
         Every request needs this access token; None needs none.
     allowed_origins
         Origins of other web pages that may send requests, such as `https://example.org`.
+    trusted_proxies
+        Addresses of reverse proxies whose forwarded addresses count.
+    root_path
+        The path of the page at the proxy, such as `/pictures`.
     """
-    is_local = allowed_hosts is not None
+    proxies = TrustedProxies(trusted_proxies)
+    is_local = not proxies and allowed_hosts is not None and all(map(is_loopback_name, allowed_hosts))
     state = ServerState(library, __version__, fetches=is_local)
     metrics = Metrics()
     app = Starlette(
@@ -75,10 +83,13 @@ def create_app(
             allowed_hosts,
             allowed_origins,
             token,
+            proxy=Middleware(ProxyHeaders, trusted=proxies, root_path=checked_root_path(root_path)),
+            is_local=is_local,
         ),
         exception_handlers=HANDLERS,
     )
     app.state.budget = state.budget  # connections count their buffers in the same budget
+    app.state.trusted_proxies = proxies  # whose connections are those of many clients
     app.router.redirect_slashes = False  # each address has one spelling; any other is a 404
     return app
 
@@ -101,10 +112,13 @@ def _middleware(
     allowed_hosts: Collection[str] | None,
     allowed_origins: Collection[str],
     token: str | None,
+    *,
+    proxy: Middleware,
+    is_local: bool,
 ) -> list[Middleware]:
     """Return the middleware, outermost first."""
-    is_local = allowed_hosts is not None
     stack = [
+        proxy,
         Middleware(Backpressure, budget=state.budget),
         Middleware(MetricsMiddleware, metrics=metrics),
         Middleware(SecurityHeaders, headers=headers),

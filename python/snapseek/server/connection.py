@@ -15,6 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from snapseek.server.budget import ByteBudget, Reservation
 from snapseek.server.framing import Framing
+from snapseek.server.proxy import TrustedProxies
 
 if TYPE_CHECKING:
     import asyncio
@@ -44,6 +45,7 @@ class Connection(H11Protocol):
         state = getattr(self.config.app, "state", None)
         budget = getattr(state, "budget", None) or ByteBudget()
         self._buffers = budget.reserve()
+        self._trusted = getattr(state, "trusted_proxies", None) or TrustedProxies()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the deadline of the first head; close an idle connection if there are too many."""
@@ -107,7 +109,7 @@ class Connection(H11Protocol):
         """Close the connection that has been idle longest if this one exceeds a limit."""
         connections = [peer for peer in self.connections if not peer.transport.is_closing()]
         same_address = [peer for peer in connections if getattr(peer, "_address", None) == self._address]
-        if len(same_address) > MAX_PER_ADDRESS:
+        if len(same_address) > MAX_PER_ADDRESS and self._address not in self._trusted:
             candidates = same_address
         elif len(connections) > MAX_OPEN:
             candidates = connections

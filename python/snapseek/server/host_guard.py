@@ -7,6 +7,7 @@ carries the attacker's name in its `Host` header.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,14 @@ def host_name(authority: str) -> str | None:
     return match["name"].lower() if match else None
 
 
+def is_loopback_name(name: str) -> bool:
+    """Return whether only this machine reaches a server of that name or address, in brackets or not."""
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return name.lower() == "localhost"
+
+
 class HostGuard:
     """ASGI middleware: rejects requests with another `Host` header (421).
 
@@ -54,10 +63,13 @@ class HostGuard:
         if scope["type"] != "http" or self._is_allowed(Headers(scope=scope).get("host", "")):
             await self.app(scope, receive, send)
             return
+        name = host_name(Headers(scope=scope).get("host", ""))
         response = rejection(
             421,
             expected=f"one of the host names {', '.join(sorted(self.allowed_hosts or ()))}",
-            hint="open the server under one of them",
+            got=name,
+            hint="open the server under one of them; if this is the name of your own proxy, start the server "
+            f"with --allow-host {name or 'NAME'}",
         )
         await response(scope, receive, send)
 

@@ -6,7 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from snapseek.lru import LruCache
+from snapseek.server.connection import network_of
 from snapseek.server.problems import rejection
+from snapseek.server.proxy import is_local
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,11 +18,9 @@ BURST = 200.0
 MAX_CLIENTS = 10_000
 """Bounds the memory of the limiter. Beyond it, the client that has been silent longest is forgotten."""
 
-_LOOPBACK = ("127.", "::1")
-
 
 class RateLimit:
-    """ASGI middleware: rejects clients that exceed the rate limit (429)."""
+    """ASGI middleware: rejects clients that exceed the rate limit (429). This machine is not limited."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -29,7 +29,7 @@ class RateLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or reject it."""
         client = (scope.get("client") or ("unknown", 0))[0]
-        if scope["type"] != "http" or self._limiter.admits(client):
+        if scope["type"] != "http" or is_local(scope) or self._limiter.admits(network_of(client)):
             await self.app(scope, receive, send)
             return
         response = rejection(
@@ -42,7 +42,7 @@ class RateLimit:
 
 
 class RateLimiter:
-    """One token bucket for each client. Clients on this machine are not limited.
+    """One token bucket for each client.
 
     Parameters
     ----------
@@ -71,8 +71,6 @@ class RateLimiter:
         now_s
             The time; by default the monotonic clock.
         """
-        if client.startswith(_LOOPBACK):
-            return True
         now = time.monotonic() if now_s is None else now_s
         tokens, filled_s = self._buckets.get(client) or (self._burst, now)
         tokens = min(self._burst, tokens + (now - filled_s) * self._rate)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import errno
-import ipaddress
 import logging
 import signal
 import socket
@@ -22,7 +21,8 @@ from snapseek.errors import InputError, MissingArgumentError, OutOfRangeError
 from snapseek.server.app import create_app
 from snapseek.server.auth import MIN_TOKEN_CHARACTERS
 from snapseek.server.connection import Connection
-from snapseek.server.host_guard import LOOPBACK_HOSTS
+from snapseek.server.host_guard import LOOPBACK_HOSTS, host_name
+from snapseek.server.host_guard import is_loopback_name as is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +53,9 @@ def serve(
     token: str | None = None,
     insecure: bool = False,
     allowed_origins: Sequence[str] = (),
+    allow_hosts: Sequence[str] = (),
+    trusted_proxies: Sequence[str] = (),
+    root_path: str = "",
 ) -> None:
     """Serve a library at http://host:port/ until Ctrl-C. This call blocks.
 
@@ -77,6 +80,13 @@ def serve(
         Allow access without a token: anyone who can reach the server can view every picture.
     allowed_origins
         Origins of other web pages that may send requests.
+    allow_hosts
+        Further names that the server answers to, such as the public name of a reverse proxy.
+    trusted_proxies
+        Addresses or networks of reverse proxies. Only what these say of the client, its name for the server
+        and HTTPS is believed.
+    root_path
+        The path that the page has at the proxy, such as `/pictures`.
 
     Raises
     ------
@@ -85,11 +95,20 @@ def serve(
     SnapseekError
         The first search failed.
     """
-    check_access(host, token, insecure=insecure)
+    is_exposed = bool(trusted_proxies) or not all(map(is_loopback, allow_hosts))
+    check_access(host, token, insecure=insecure, is_exposed=is_exposed)
+    names = allowed_hosts(host, allow_hosts)
     _raise_file_limit()
     _free_large_blocks()
     warm(library)
-    app = create_app(library, allowed_hosts=allowed_hosts(host), token=token, allowed_origins=allowed_origins)
+    app = create_app(
+        library,
+        allowed_hosts=names,
+        token=token,
+        allowed_origins=allowed_origins,
+        trusted_proxies=trusted_proxies,
+        root_path=root_path,
+    )
     with open_port(host, port) as listener:
         url = url_of(listener)
         server = _Server(app, lambda: _announce(url, on_ready, open_browser))
@@ -127,17 +146,21 @@ def _free_large_blocks() -> None:
         mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
 
 
-def check_access(host: str, token: str | None, *, insecure: bool = False) -> None:
-    """Raise InputError for an unusable token, or for a host that other machines reach without one."""
+def check_access(host: str, token: str | None, *, insecure: bool = False, is_exposed: bool = False) -> None:
+    """Raise InputError for an unusable token, or for a host that other machines reach without one.
+
+    `is_exposed` says that a proxy makes the server reachable on every host.
+    """
     if token is not None and (len(token) < MIN_TOKEN_CHARACTERS or not token.isascii() or " " in token):
         raise InputError(
             expected=f"a token of at least {MIN_TOKEN_CHARACTERS} ASCII characters without spaces",
             got=f"{len(token)} characters",
             hint="create one with: python -c 'import secrets; print(secrets.token_urlsafe())'",
         )
-    if token is None and not insecure and not is_loopback(host):
+    if token is None and not insecure and (is_exposed or not is_loopback(host)):
+        through = " through the proxy" if is_loopback(host) else ""
         raise MissingArgumentError(
-            expected=f"a token, because other machines can reach {host or 'this server'}",
+            expected=f"a token, because other machines can reach {host or 'this server'}{through}",
             got="no token",
             hint="set SNAPSEEK_TOKEN or pass --token; with --insecure anyone can view every picture",
         )
@@ -161,22 +184,28 @@ def _warm_in_background(library: Library) -> None:
     threading.Thread(target=library.warm, name="warm", daemon=True).start()
 
 
-def allowed_hosts(host: str) -> frozenset[str] | None:
-    """Return the host names that a server on `host` accepts; None if other machines can reach it."""
-    if not is_loopback(host):
+def allowed_hosts(host: str, more: Sequence[str] = ()) -> frozenset[str] | None:
+    """Return the host names that a server on `host` accepts; None for every name.
+
+    `more` are names that the user allows. Without them a server that other machines can reach accepts every
+    name. Raises InputError for a malformed one.
+    """
+    names = frozenset(map(_checked_name, more))
+    if not is_loopback(host) and not names:
         _log.warning(
             "other machines can reach %s and view every picture of this library", host or "this server"
         )
         return None
-    return LOOPBACK_HOSTS | {f"[{host}]" if ":" in host else host.lower()}
+    own = {f"[{host}]" if ":" in host else host.lower()} if host else set()
+    return LOOPBACK_HOSTS | names | own
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach a server on `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+def _checked_name(name: str) -> str:
+    """Return a host name in lower case. Raises InputError if it is none, or has a port."""
+    bracketed = f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
+    if host_name(bracketed) != bracketed.lower():
+        raise InputError(expected="a host name without a port, such as photos.example.org", got=repr(name))
+    return bracketed.lower()
 
 
 def open_port(host: str, port: int) -> socket.socket:

@@ -27,20 +27,20 @@ const term = (kind: Term['kind'], value: string, weight: number): Term => ({
 describe('searchRequest', () => {
   it('requests a search with every character escaped', () => {
     expect(searchRequest({ query: wordsQuery('a&b=c d?'), limit: 60, offset: 120 })).toEqual({
-      url: '/api/search?q=a%26b%3Dc%20d%3F&limit=60&offset=120',
+      url: 'api/search?q=a%26b%3Dc%20d%3F&limit=60&offset=120',
       body: null,
     });
   });
 
   it('lists the library without a query', () => {
     const { url } = searchRequest({ query: EMPTY_QUERY, limit: 40, offset: 960, dedup: true, model: 'fast' });
-    expect(url).toBe('/api/items?limit=40&offset=960');
+    expect(url).toBe('api/items?limit=40&offset=960');
   });
 
   it('puts filters, the fast model and dedup into the URL', () => {
     const query = { ...wordsQuery('dog'), filters: ['year:2022', 'year:2023'] };
     expect(searchRequest({ query, limit: 60, offset: 0, model: 'fast', dedup: true }).url).toBe(
-      '/api/search?q=dog&limit=60&offset=0&where=year%3A2022%2C2023&model=fast&dedup=1',
+      'api/search?q=dog&limit=60&offset=0&where=year%3A2022%2C2023&model=fast&dedup=1',
     );
   });
 
@@ -54,7 +54,7 @@ describe('searchRequest', () => {
     const terms = [term('image', 'AAAA', 2), term('id', '17', -1), term('words', 'snow', 1)];
     const query = { words: ' at night ', terms, filters: ['type:png'] };
     const { url, body } = searchRequest({ query, limit: 60, offset: 60, dedup: true });
-    expect(url).toBe('/api/search');
+    expect(url).toBe('api/search');
     expect(JSON.parse(body!)).toEqual({
       q: 'at night',
       terms: [
@@ -76,14 +76,14 @@ describe('httpApi', () => {
     expect((await api.search(page, new AbortController().signal)).total).toBe(302);
     const facts = reply(JSON.stringify(INFO_JSON));
     expect((await facts.api.info()).examples).toEqual(['a dog']);
-    expect([...urls, ...facts.urls]).toEqual(['/api/search?q=two%20dogs&limit=60&offset=0', '/api/info']);
+    expect([...urls, ...facts.urls]).toEqual(['api/search?q=two%20dogs&limit=60&offset=0', 'api/info']);
   });
 
   it('requests at most as many ids as the server accepts', async () => {
     const { api, urls } = reply(JSON.stringify(RESULTS_JSON));
     const ids = Array.from({ length: 300 }, (_, i) => i);
     await api.byIds(ids, new AbortController().signal);
-    expect(urls).toEqual([`/api/items?ids=${ids.slice(0, 256).join(',')}`]);
+    expect(urls).toEqual([`api/items?ids=${ids.slice(0, 256).join(',')}`]);
   });
 
   it('passes the signal to fetch', async () => {

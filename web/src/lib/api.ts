@@ -107,12 +107,12 @@ export function httpApi(fetch: Fetch): Api {
       const { url, body } = searchRequest(request);
       return parseResultPage(await readJson(fetch, url, signal, body));
     },
-    info: async () => parseInfo(await readJson(fetch, '/api/info')),
-    suggestions: async () => parseSuggestions(await readJson(fetch, '/api/suggestions')),
+    info: async () => parseInfo(await readJson(fetch, 'api/info')),
+    suggestions: async () => parseSuggestions(await readJson(fetch, 'api/suggestions')),
     similar: async (id, limit, signal) =>
-      parseResultPage(await readJson(fetch, `/api/items/${id}/similar?limit=${limit}`, signal)),
+      parseResultPage(await readJson(fetch, `api/items/${id}/similar?limit=${limit}`, signal)),
     byIds: async (ids, signal) =>
-      parseResultPage(await readJson(fetch, `/api/items?ids=${ids.slice(0, MAX_IDS).join(',')}`, signal)),
+      parseResultPage(await readJson(fetch, `api/items?ids=${ids.slice(0, MAX_IDS).join(',')}`, signal)),
   };
 }
 
@@ -127,8 +127,8 @@ export function searchRequest(request: PageRequest): HttpRequest {
   const { query, limit, offset, model = 'full', dedup = false } = request;
   const text = queryText(query);
   const where = whereText(query);
-  if (text === null) return { url: '/api/search', body: searchBody(request, where) };
-  let url = text ? `/api/search?q=${encodeURIComponent(text)}&` : '/api/items?';
+  if (text === null) return { url: 'api/search', body: searchBody(request, where) };
+  let url = text ? `api/search?q=${encodeURIComponent(text)}&` : 'api/items?';
   url += `limit=${limit}&offset=${offset}`;
   if (where) url += `&where=${encodeURIComponent(where)}`;
   if (isSearch(query) && model !== 'full') url += `&model=${model}`;

@@ -41,8 +41,11 @@ export function previewBlur(preview: string, tile: Size): number {
   return Math.round((tile.width / previewWidth(preview)) * 5) / 10;
 }
 
+/** Return whether an original is on another server. */
+export const isWebUrl = (url: string): boolean => /^https?:/i.test(url);
+
 /** Return the URL of the original, resized by this server to a step of at least `widthPx`; web URLs stay as they are. */
 export function resizedUrl(url: string, widthPx: number): string {
-  if (!url.startsWith('/')) return url;
+  if (isWebUrl(url)) return url;
   return `${url}${url.includes('?') ? '&' : '?'}w=${widthStep(widthPx)}`;
 }

@@ -19,10 +19,19 @@ describe('parseResultPage', () => {
       timings: { embed: 1.21, search: 0.3, fetch: 0.2, total: 1.9 },
       index: { name: 'demo', count: 302, model: 'starter', version: '3f9a0c12' },
       total: 302,
-      pictures: [{ ...PICTURE_JSON, similar: [] }],
+      pictures: [{ ...PICTURE_JSON, url: 'api/image/17', similar: [] }],
       relevantCount: null,
       filters: [],
     });
+  });
+
+  it.each([
+    ['/api/image/17?v=3f', 'api/image/17?v=3f'],
+    ['/pictures/api/image/17', '/pictures/api/image/17'],
+    ['https://example.org/a.jpg', 'https://example.org/a.jpg'],
+  ])('resolves %s below the path of the page', (url, expected) => {
+    const { pictures } = parseResultPage({ ...RESULTS_JSON, results: [{ ...PICTURE_JSON, url }] });
+    expect(pictures[0]?.url).toBe(expected);
   });
 
   it('parses a picture without score, with caption and without metadata', () => {

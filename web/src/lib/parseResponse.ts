@@ -9,10 +9,15 @@ const string = ofType<string>('string', 'text');
 const flag: Parser<boolean> = (value) => value === true;
 const record = ofType<Record<string, unknown>>('object', 'an object');
 
-/** A path on this server or a web URL; anything else, such as `javascript:`, must not become a link. */
+/**
+ * A path on this server or a web URL; anything else, such as `javascript:`, must not become a link. A path of
+ * the API becomes relative to the page, which a reverse proxy may show below any path.
+ */
 const url: Parser<string> = (value, path) => {
-  const isSafe = /^(\/(?![/\\])|https?:\/\/)/i.test(string(value, path));
-  return isSafe ? (value as string) : reject('a path on this server or an http address', value, path);
+  const text = string(value, path);
+  const isSafe = /^(\/(?![/\\])|https?:\/\/)/i.test(text);
+  if (!isSafe) return reject('a path on this server or an http address', value, path);
+  return text.startsWith('/api/') ? text.slice(1) : text;
 };
 
 /** An invalid colour becomes grey: it is only decoration. */

@@ -13,7 +13,7 @@ it('writes a query to a URL and parses it back', () => {
   const term = { kind: 'id', value: '17', label: 'like picture 17', weight: -0.5 } as const;
   const query = {
     words: 'two dogs & ü',
-    terms: [{ ...term, thumbnail: '/api/preview/17' }],
+    terms: [{ ...term, thumbnail: 'api/preview/17' }],
     filters: ['in:a'],
   };
   const url = urlWithQuery('http://here/?x=1', query);

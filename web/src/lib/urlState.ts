@@ -25,7 +25,7 @@ function parseTerm(text: string): Term | null {
   const [, weight, kind, value] = /^(-?[\d.]+):(\w+):(.+)$/s.exec(text) ?? [];
   if (!value || !kind || !URL_KINDS.includes(kind) || !Number.isFinite(Number(weight))) return null;
   const label = kind === 'id' ? `like picture ${value}` : value;
-  const thumbnail = kind === 'id' ? `/api/preview/${encodeURIComponent(value)}` : '';
+  const thumbnail = kind === 'id' ? `api/preview/${encodeURIComponent(value)}` : '';
   return { kind: kind as Term['kind'], value, label, thumbnail, weight: Number(weight) };
 }
 

@@ -6,7 +6,7 @@ export function samplePicture(fields: Partial<Picture> = {}): Picture {
   return {
     id,
     score: 0.3,
-    url: `/api/image/${id}`,
+    url: `api/image/${id}`,
     width: 4,
     height: 3,
     color: '#000000',

@@ -98,7 +98,7 @@ def check_directory(path: Path) -> None:
 
 def check_no_link_out(path: Path, directory: Path) -> None:
     """Raise FormatError if a file of the library in `directory` is a link to a place outside it."""
-    if path.is_symlink() and not path.resolve().is_relative_to(directory.resolve()):
+    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory)):
         raise FormatError(
             expected=f"{path.name} to be a file of the library {directory}",
             got="a link that leads out of it",

@@ -29,9 +29,10 @@ _PROBLEMS = {
 _ANYWHERE = ("401", "403", "429", "503")
 
 
-def openapi(snapseek_version: str) -> Json:
-    """Return the OpenAPI document of this server."""
-    return {
+def openapi(snapseek_version: str, root_path: str = "") -> Json:
+    """Return the OpenAPI document of this server, which a proxy may show below `root_path`."""
+    servers = {"servers": [{"url": root_path}]} if root_path else {}
+    return servers | {
         "openapi": "3.1.0",
         "info": {
             "title": "snapseek",

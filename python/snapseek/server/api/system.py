@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
@@ -10,6 +11,7 @@ from starlette.routing import Route
 from snapseek.server.api.openapi import openapi
 from snapseek.server.api.parameters import check_names
 from snapseek.server.api.responses import info_answer, json_answer
+from snapseek.server.proxy import root_path_of, was_forwarded
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -39,12 +41,13 @@ class SystemEndpoints:
     async def info(self, request: Request) -> Response:
         """Answer with facts about the library."""
         check_names(request.query_params, ())
-        return await self._state.searchers.run(request, self._info)
+        fetches = self._state.fetches and not was_forwarded(request.scope)
+        return await self._state.searchers.run(request, partial(self._info, fetches))
 
     async def describe(self, request: Request) -> Response:
         """Answer with the OpenAPI document."""
         check_names(request.query_params, ())
-        return json_answer(openapi(self._state.snapseek_version))
+        return json_answer(openapi(self._state.snapseek_version, root_path_of(request.scope)))
 
     async def health(self, _request: Request) -> Response:
         """Answer that the server is alive; a probe may add any parameter."""
@@ -62,7 +65,7 @@ class SystemEndpoints:
         """Answer with counters and times in the format of Prometheus."""
         return self._metrics.answer(self._state.library.info().count, self._state.searchers.waiting)
 
-    def _info(self) -> Response:
+    def _info(self, fetches: bool) -> Response:
         library = self._state.library
         examples = library.encoder.examples  # before info: it loads the model, whose provider info names
         return info_answer(
@@ -70,5 +73,5 @@ class SystemEndpoints:
             examples,
             self._state.snapseek_version,
             has_fast=library.fast_encoder is not None,
-            fetches=self._state.fetches,
+            fetches=fetches,
         )

@@ -10,6 +10,7 @@ from snapseek.images import open_image, pixels_to_decode
 from snapseek.images.decode import DRAFT_FACTOR
 from snapseek.library import Term
 from snapseek.server.api.terms import PictureTerm
+from snapseek.server.proxy import was_forwarded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ async def read_pictures(
         if isinstance(term, PictureTerm):
             data = term.data
             if data is None:
-                data = await _fetched(state, term.url or "")
+                data = await _fetched(state.fetches and not was_forwarded(request.scope), term.url or "")
                 reservation.grow(len(data))
             image = await state.decoders.run(request, partial(_decoded, data, allowance))
             decoded.append(Term(image, term.weight))
@@ -103,9 +104,9 @@ def _decoded(data: bytes, allowance: _Allowance) -> Image.Image:
     return image
 
 
-async def _fetched(state: ServerState, url: str) -> bytes:
+async def _fetched(is_allowed: bool, url: str) -> bytes:
     """Return the bytes at a URL. Addresses of this machine and its network are refused, in redirects too."""
-    if not state.fetches:
+    if not is_allowed:
         raise InputError(
             expected="a picture as image: this server fetches URLs for its own machine only",
             got="image_url",

@@ -105,8 +105,15 @@ def _candidates(picture: Path) -> Iterator[tuple[Path, _Reader]]:
             yield picture.with_name(start + suffix), reader
 
 
+def _is_within(path: Path, folder: Path) -> bool:
+    """Return whether a path leads below a folder, after all links."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
 def _content(path: Path) -> bytes | None:
     """Return the bytes of a regular file, None if there is none. Raises ValueError if it cannot be read."""
+    if path.is_symlink() and not _is_within(path, path.parent):
+        raise ValueError("it is a link that leads out of its folder")
     # Non-blocking, so that opening a named pipe cannot block the thread forever.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:

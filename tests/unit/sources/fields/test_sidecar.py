@@ -177,3 +177,16 @@ def test_the_record_has_it_all(tmp_path, encoder):
     assert hit.meta["tags"] == ["x", "y"]
     assert hit.meta["title"] is hit.meta["latitude"] is None
     assert [picture.name for picture in find_pictures(folder)] == ["cat.jpg"]
+
+
+def test_a_link_out_of_the_folder_is_not_read(tmp_path):
+    (tmp_path / "secret.key").write_text("a secret")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "own.text").write_text("a dog")
+    (folder / "cat.txt").symlink_to(tmp_path / "secret.key")
+    (folder / "dog.txt").symlink_to(folder / "own.text")
+    found = read_sidecars(folder / "cat.jpg")
+    assert found.metadata.caption is None
+    assert found.notes == ("cat.txt was skipped: it is a link that leads out of its folder",)
+    assert read_sidecars(folder / "dog.jpg").metadata.caption == "a dog"

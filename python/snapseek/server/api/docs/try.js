@@ -1,6 +1,7 @@
 // A form for every operation of the served document, and what comes back. Whatever comes from the server is
 // shown as text, never as markup.
 
+// Addresses are relative to that of this page, /api/docs, so that a proxy may show all below another path.
 const MOST_CHARACTERS = 20_000;
 const BODIES = {
   "/api/search": { terms: [{ text: "a dog" }], limit: 3, include: ["caption", "meta"] },
@@ -8,7 +9,7 @@ const BODIES = {
   "/metadata": { ids: [1] },
 };
 
-const reply = await fetch("/api/openapi.json");
+const reply = await fetch("openapi.json");
 const description = await reply.json();
 const about = document.querySelector("#about");
 about.textContent = reply.ok
@@ -93,7 +94,7 @@ async function ask(form, path, method, operation) {
   form.querySelector(".asked").textContent = `${options.method} ${address}`;
   const begun = performance.now();
   try {
-    const answer = await fetch(address, options);
+    const answer = await fetch(`..${address}`, options);
     const content = await answer.blob();
     const timing = answer.headers.get("server-timing") ?? "";
     const took = `${Math.round(performance.now() - begun)} ms, ${content.size} bytes`;
