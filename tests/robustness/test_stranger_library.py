@@ -107,7 +107,8 @@ def test_no_address_shows_a_file_outside(stranger, encoder, trick):
 
 
 @pytest.mark.parametrize(
-    "uri", ["file://[", "file:///a%00b", "file://server/share/a.jpg", "file:relative.jpg", "file://", "", "x:/"]
+    "uri",
+    ["file://[", "file:///a%00b", "file://server/share/a.jpg", "file:relative.jpg", "file://", "", "x:/"],
 )
 def test_an_address_that_is_no_path_is_a_404(stranger, encoder, uri):
     stranger.set_uris(uri)
@@ -236,9 +237,7 @@ def test_single_files_lead_nowhere(stranger, encoder):
 
 
 def test_watch_does_not_watch_a_folder_outside(stranger, encoder):
-    stranger.execute(
-        "INSERT INTO sources (kind, place) VALUES ('folder', ?)", os.fsencode(stranger.outside)
-    )
+    stranger.execute("INSERT INTO sources (kind, place) VALUES ('folder', ?)", os.fsencode(stranger.outside))
     watched: list[Path] = []
     stop = threading.Event()
     library = opened(stranger, encoder)
@@ -348,7 +347,10 @@ def test_a_shard_that_is_a_link_is_refused(stranger, encoder, suffix):
     (path,) = (stranger.path / "shards").glob(f"*{suffix}")
     shutil.move(path, stranger.outside / path.name)
     path.symlink_to(stranger.outside / path.name)
-    with nothing_read_below(stranger.outside), pytest.raises(FormatError, match="a link that leads out of it"):
+    with (
+        nothing_read_below(stranger.outside),
+        pytest.raises(FormatError, match="a link that leads out of it"),
+    ):
         opened(stranger, encoder)
 
 

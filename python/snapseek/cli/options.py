@@ -131,6 +131,12 @@ def add_building(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help=_MODEL_HELP)
     add_memory(parser)
     add_fetching(parser)
+    add_progress(parser)
+
+
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """Add --progress, which servers pass to the jobs that they start."""
+    parser.add_argument("--progress", choices=("bar", "json"), default="bar", help=argparse.SUPPRESS)
 
 
 def add_serving(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,6 @@
 """The public `Library` class: a `LibraryReader` that can also be built, synchronized and maintained."""
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -52,6 +53,7 @@ class Library(LibraryReader):
         retry_failed: bool = False,
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
     ) -> Self:
         """Index folders of pictures into the library at `path`, and open it.
 
@@ -81,6 +83,8 @@ class Library(LibraryReader):
             How URLs are fetched.
         progress
             Called with the progress.
+        stop
+            Ends the indexing when it is set; what is embedded is committed.
 
         Raises
         ------
@@ -104,6 +108,7 @@ class Library(LibraryReader):
             may_replace=True,
             limits=limits,
             model_is_named=encoder is not None,
+            stop=stop,
         )
         report = sync(Path(path), _paths(folders), options)
         library = cls._open_committed(path, model)
@@ -183,6 +188,7 @@ class Library(LibraryReader):
         retry_failed: bool = False,
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
     ) -> SyncReport:
         """Index what has changed in these folders; by default in all folders of the library.
 
@@ -191,7 +197,7 @@ class Library(LibraryReader):
         but you have not confirmed, is not read, and the report names it too: see `unconfirmed`.
         """
         options = self._index_options(
-            threads, queries, memory, progress, retry_failed=retry_failed, limits=limits
+            threads, queries, memory, progress, retry_failed=retry_failed, limits=limits, stop=stop
         )
         report = sync(self._path, None if folders is None else _paths(folders), options)
         self._refresh_committed()
@@ -324,6 +330,7 @@ class Library(LibraryReader):
         *,
         retry_failed: bool = False,
         limits: FetchLimits | None = None,
+        stop: threading.Event | None = None,
     ) -> IndexOptions:
         return IndexOptions(
             encoder=self._load_encoder,
@@ -333,6 +340,7 @@ class Library(LibraryReader):
             progress=progress,
             retry_failed=retry_failed,
             limits=limits,
+            stop=stop,
             allowed=self._allowed,
         )
 
