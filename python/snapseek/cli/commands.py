@@ -60,6 +60,7 @@ COMMANDS = (
     Command("serve", "serve the page of a library"),
     Command("search", "print the pictures that match a query best"),
     Command("info", "print what a library holds"),
+    Command("libraries", "list the libraries that were opened here, most recent first"),
     Command(
         "watch",
         "sync a library whenever its folders change",

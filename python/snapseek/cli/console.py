@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
+import threading
 import unicodedata
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
     from snapseek.errors import SnapseekError
     from snapseek.library import Library, SyncReport
     from snapseek.library import Progress as IndexProgress
+    from snapseek.server.jobs import JobRunner
 
+_JOB_POLL_S = 0.25
 _MOVED = ". If it has moved: snapseek remove the old folder, then add the new one"
 
 
@@ -54,6 +59,8 @@ def print_size(library: Library) -> None:
 
 def print_report(report: SyncReport, library: Path | None = None) -> None:
     """Print what a sync of the library at a path changed, and what it skipped."""
+    if report.is_stopped:
+        print_status("stopped; what was embedded is in the library. Run the command again to go on")
     counts = {
         "added": report.added,
         "updated": report.updated,
@@ -112,6 +119,58 @@ def picture_bar() -> Iterator[Callable[[IndexProgress], None]]:
             bar.update(task, completed=progress.done, total=progress.total, rate=rate)
 
         yield report
+
+
+@contextmanager
+def picture_progress(form: str) -> Iterator[Callable[[IndexProgress], None]]:
+    """Show progress as a bar on stderr, or write it as JSON lines to stdout (`json`)."""
+    if form != "json":
+        with picture_bar() as report:
+            yield report
+        return
+
+    def write(progress: IndexProgress) -> None:
+        sys.stdout.write(json.dumps({"stage": "embed", **asdict(progress)}) + "\n")
+        sys.stdout.flush()
+
+    yield write
+
+
+@contextmanager
+def job_progress(jobs: JobRunner) -> Iterator[None]:
+    """Show the job that runs as a bar, if stderr is a terminal; print a line when a job ends."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = _console()
+    ended = threading.Event()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("", total=1, visible=False)
+
+        def follow() -> None:
+            shown: set[int] = set()
+            while not ended.wait(_JOB_POLL_S):
+                running = [job for job in jobs.jobs() if job.state == "running"]
+                for job in jobs.jobs():
+                    if not job.is_active and job.id not in shown and (job.done or job.message):
+                        shown.add(job.id)
+                        bar.console.print(job.summary, markup=False)
+                bar.update(task, visible=bool(running))
+                for job in running:
+                    bar.update(task, description=job.summary, completed=job.done, total=job.total or None)
+
+        thread = threading.Thread(target=follow, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(timeout=1)
 
 
 @contextmanager

@@ -4,8 +4,8 @@ import argparse
 
 from snapseek.cli.console import print_status
 from snapseek.cli.index import add_page_arguments, build_library
+from snapseek.cli.open import serve_while_indexing
 from snapseek.cli.options import nonempty_path
-from snapseek.cli.serve import check_serving, serve_library
 
 _EXAMPLES = 3
 
@@ -18,15 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_page_arguments(parser)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Index the pictures, print some searches, then serve the page until it is stopped."""
+def run(options: argparse.Namespace) -> int | None:
+    """Index the pictures and serve the page until it is stopped; without a page, print some searches."""
     from snapseek.library.paths import DEMO_PICTURES, demo_library
 
+    folders, path = [DEMO_PICTURES, *options.folders], options.library or demo_library()
     if options.serve:
-        check_serving(options)
-    library = build_library([DEMO_PICTURES, *options.folders], options.library or demo_library(), options)
+        return serve_while_indexing(folders, path, options)
+    library = build_library(folders, path, options)
     for query in library.encoder.examples[:_EXAMPLES]:
         names = ", ".join(str(hit.meta["name"]) for hit in library.search(query, limit=3))
         print_status(f"  {query} → {names}")
-    if options.serve:
-        serve_library(library, options)
+    return None

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import (
-    picture_bar,
+    picture_progress,
     print_missing_folders,
     print_report,
     print_size,
     print_status,
     printable,
 )
+from snapseek.cli.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
 from snapseek.cli.options import add_building, add_folders, add_serving, fetch_limits
 from snapseek.errors import MissingArgumentError
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from snapseek.library import Library
+    from snapseek.models import Encoder
+
+
+INDEX_OPTIONS = ("model", "model_dir", "threads", "memory", "retry_failed", "allow_private")
+"""The options of `index` that a command passes on when it indexes in a job."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_building(parser)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> int:
     """Index the folders."""
-    build_library(options.folders, options.library, options)
+    library = build_library(options.folders, options.library, options)
+    return EXIT_INTERRUPTED if library.report and library.report.is_stopped else 0
 
 
 def add_page_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,13 +46,17 @@ def add_page_arguments(parser: argparse.ArgumentParser) -> None:
     add_serving(parser)
     parser.add_argument("--no-open", dest="open", action="store_false", help="do not open the browser")
     parser.add_argument("--no-serve", dest="serve", action="store_false", help="exit when the index is done")
+    parser.add_argument(
+        "--no-watch", dest="watch", action="store_false", help="do not index what changes in the folders"
+    )
 
 
-def build_library(folders: list[Path], path: Path | None, options: argparse.Namespace) -> Library:
-    """Index the folders into the library at `path`, by default the one inside the folder."""
-    from snapseek.library import Library
+def library_path(folders: list[Path], path: Path | None) -> Path:
+    """Return where folders are indexed: `path`, by default the library inside the folder.
+
+    Raises InputError if a folder is missing, or if there are several and no path.
+    """
     from snapseek.library.paths import library_of
-    from snapseek.models import Encoder
     from snapseek.sources import open_source
 
     if path is None and len(folders) > 1:
@@ -56,10 +67,53 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
         )
     for folder in folders:
         open_source(folder)  # fails for a missing folder before a model is downloaded
-    target = path or library_of(folders[0])
+    return path or library_of(folders[0])
+
+
+def index_arguments(folders: list[Path], path: Path, options: argparse.Namespace) -> list[str]:
+    """Return the arguments of `snapseek` that index folders as these options say, with JSON progress."""
+    arguments = ["index", "--progress", "json", "--library", str(path)]
+    for name in INDEX_OPTIONS:
+        value = getattr(options, name)
+        if value is True:
+            arguments.append(_flag(name))
+        elif value is not None and value is not False:
+            for entry in value if isinstance(value, list) else [value]:
+                arguments += [_flag(name), str(entry)]
+    return [*arguments, "--", *map(str, folders)]
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _choose_model(path: Path, options: argparse.Namespace) -> Encoder:
+    """Return the model that the user names, else that of the library; say what a change of model costs."""
+    from snapseek.library.model_choice import RecordedModel, embedding_rate, encoder_for
+    from snapseek.models import Encoder
+
+    if options.model is None:
+        return encoder_for(path, options.model_dir)
     encoder = Encoder.load(options.model, model_dir=options.model_dir)
+    recorded = RecordedModel.read(path)
+    if recorded is not None and recorded.fingerprint != encoder.space:
+        minutes = max(1, round(recorded.count / embedding_rate(encoder) / 60))
+        print_status(
+            f"the library has the model {recorded.name}. All {recorded.count:,} pictures are embedded again "
+            f"with {encoder.name}: about {minutes:,} minutes. Searches use the old vectors until then"
+        )
+    return encoder
+
+
+def build_library(folders: list[Path], path: Path | None, options: argparse.Namespace) -> Library:
+    """Index the folders into the library at `path`, by default the one inside the folder."""
+    from snapseek.library import Library
+    from snapseek.library.recent import remember_library
+
+    target = library_path(folders, path)
+    encoder = _choose_model(target, options)
     print_status(f"model {encoder.name} on {encoder.provider}, library {printable(str(target))}")
-    with picture_bar() as report:
+    with picture_progress(options.progress) as report, stop_on_interrupt() as stop:
         library = Library.build(
             folders,
             target,
@@ -69,7 +123,9 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
             retry_failed=options.retry_failed,
             limits=fetch_limits(options),
             progress=report,
+            stop=stop,
         )
+    remember_library(target)
     if library.report:
         print_report(library.report)
     print_missing_folders(library)

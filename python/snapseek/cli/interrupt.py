@@ -13,6 +13,27 @@ EXIT_INTERRUPTED = 130
 
 
 @contextmanager
+def stop_on_interrupt() -> Iterator[threading.Event]:
+    """Yield an event that the first Ctrl-C in the block sets; the second one raises KeyboardInterrupt."""
+    event = threading.Event()
+    number = getattr(signal, "SIGBREAK", signal.SIGINT)  # what a job gets on Windows
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def stop(_number: int, _frame: object) -> None:
+        event.set()
+        signal.signal(number, previous)
+
+    previous = signal.signal(number, stop)
+    try:
+        yield event
+    finally:
+        if signal.getsignal(number) is stop:
+            signal.signal(number, previous)
+
+
+@contextmanager
 def deferred_interrupt() -> Iterator[None]:
     """Raise SystemExit(130) at the end of the block if Ctrl-C was pressed during it."""
     is_main = threading.current_thread() is threading.main_thread()

@@ -18,7 +18,15 @@ from snapseek.startup import ExitOnInterrupt, raise_on_interrupt
 
 _EXIT_FAILED = 1
 _EXIT_BROKEN_PIPE = 141
+_FIRST_STEPS = """\
+Search your pictures by words. Three first steps:
+
+  snapseek demo         try it with the pictures that come with snapseek
+  snapseek ~/Pictures   index a folder of your own and open the page
+  snapseek --help       list all commands
+"""
 _EPILOG = """\
+`snapseek` alone opens the library that was used last.
 `snapseek FOLDER` is `snapseek open FOLDER`: index it, serve the page, open the browser.
 Exit codes: 0 done, 1 failed or verify found damage, 2 wrong usage, 130 stopped by Ctrl-C.
 """
@@ -29,9 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", module="PIL")  # each unreadable picture gets a line of its own
     if isinstance(sys.stdout, io.TextIOWrapper):  # the encoding may lack letters of a name
         sys.stdout.reconfigure(errors="backslashreplace")
-    command_line = with_command(list(sys.argv[1:] if arguments is None else arguments))
     try:
         raise_on_interrupt()
+        command_line = with_command(list(sys.argv[1:] if arguments is None else arguments))
+        if not command_line:
+            sys.stdout.write(_FIRST_STEPS)
+            return 0
         options = _parse(command_line)
         with deferred_interrupt():
             import_module("snapseek.library")
@@ -61,7 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def with_command(arguments: list[str]) -> list[str]:
-    """Return the arguments, with `open` before them if they begin with a path."""
+    """Return the arguments, with `open` before them if they begin with a path.
+
+    Without arguments, return those that serve the library that was used last; none if there is none.
+    """
+    if not arguments:
+        from snapseek.library.recent import recent_libraries
+
+        return next((["serve", "--open", str(path)] for path in recent_libraries()), [])
     if not _begin_with_path(arguments) or is_unknown_command(arguments):
         return arguments
     return ["open", *arguments]

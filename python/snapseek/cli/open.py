@@ -1,10 +1,21 @@
-"""`snapseek open`: index a folder, serve and open the page."""
+"""`snapseek open`: serve the page of a folder at once, and index the folder meanwhile."""
 
-import argparse
+from __future__ import annotations
 
-from snapseek.cli.index import add_page_arguments, build_library
+from typing import TYPE_CHECKING
+
+from snapseek.cli.console import print_status
+from snapseek.cli.index import add_page_arguments, build_library, index_arguments, library_path
 from snapseek.cli.options import add_folders
-from snapseek.cli.serve import check_serving, serve_library
+from snapseek.cli.serve import check_serving, serve_library, sync_arguments
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from snapseek.server.jobs import Job, JobRunner
+
+_POLL_S = 0.05
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,10 +24,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_page_arguments(parser)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Index the folders, then serve the page until it is stopped."""
-    if options.serve:
-        check_serving(options)
-    library = build_library(options.folders, options.library, options)
-    if options.serve:
-        serve_library(library, options)
+def run(options: argparse.Namespace) -> int | None:
+    """Index the folders and serve the page until it is stopped."""
+    return serve_while_indexing(options.folders, options.library, options)
+
+
+def serve_while_indexing(folders: list[Path], path: Path | None, options: argparse.Namespace) -> int | None:
+    """Start to index, serve the page as soon as the library has a picture, and index the rest meanwhile."""
+    if not options.serve:
+        build_library(folders, path, options)
+        return None
+    from snapseek.library import Library
+    from snapseek.server.jobs import JobRunner
+
+    check_serving(options)
+    target = library_path(folders, path)
+    jobs = JobRunner()
+    try:
+        job = jobs.start("index", index_arguments(folders, target, options))
+        if not _has_pictures(target, jobs, job):
+            print_status(f"snapseek: {job.message or 'no picture was indexed'}", style="red")
+            return 1
+        library = Library.open(target)
+        serve_library(library, options, jobs, follow=sync_arguments(library), sync_first=False)
+    finally:
+        jobs.close()
+    return None
+
+
+def _has_pictures(path: Path, jobs: JobRunner, job: Job) -> bool:
+    """Wait until the library has a picture, or until the job has ended. Return whether it has one."""
+    import snapseek.server  # noqa: F401 (loaded while the job starts)
+    from snapseek.library.model_choice import RecordedModel
+
+    while RecordedModel.read(path) is None:
+        if jobs.wait(job, _POLL_S):
+            return RecordedModel.read(path) is not None
+    return True

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from snapseek.sources import FetchLimits
 
 _FOLDER_HELP = "pictures at any depth; or a list of urls (.txt .csv .tsv .jsonl .parquet), a .tar, a .parquet"
-_MODEL_HELP = "'starter', a name of `snapseek models`, owner/name on the hub, or a directory"
+_MODEL_HELP = (
+    "starter, a name of `snapseek models`, owner/name on the hub, or a directory; default: the model of the "
+    "library, for a new one SNAPSEEK_MODEL, the recommended model if it is downloaded, or the starter"
+)
 _LIBRARY_HELP = "default: the library of the current directory"
 
 
@@ -125,9 +128,15 @@ def add_building(parser: argparse.ArgumentParser) -> None:
     add_model_dir(parser)
     parser.add_argument("--library", type=nonempty_path, metavar="L", help="where to write the library")
     add_picture_threads(parser)
-    parser.add_argument("--model", default="starter", metavar="M", help=_MODEL_HELP)
+    parser.add_argument("--model", metavar="M", help=_MODEL_HELP)
     add_memory(parser)
     add_fetching(parser)
+    add_progress(parser)
+
+
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """Add --progress, which servers pass to the jobs that they start."""
+    parser.add_argument("--progress", choices=("bar", "json"), default="bar", help=argparse.SUPPRESS)
 
 
 def add_serving(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from snapseek.cli.console import print_status, print_unconfirmed
+from snapseek.cli.console import job_progress, print_status, print_unconfirmed
 from snapseek.cli.interrupt import EXIT_INTERRUPTED
 from snapseek.cli.options import (
     add_library_argument,
@@ -18,8 +18,10 @@ from snapseek.cli.options import (
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from snapseek.library import Library
+    from snapseek.server.jobs import JobRunner
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,28 +35,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a student that replaces the library's model, such as one of --student int8",
     )
     add_trust(parser)
+    parser.add_argument(
+        "--no-watch", dest="watch", action="store_false", help="do not index what changes in the folders"
+    )
     parser.add_argument("--open", action="store_true", help="open the browser")
 
 
 def run(options: argparse.Namespace) -> None:
     """Serve the page until it is stopped."""
     from snapseek.models import Encoder
+    from snapseek.server.jobs import JobRunner
 
     encoder = Encoder.load(options.model) if options.model else None
-    serve_library(open_library(options, encoder), options)
+    library = open_library(options, encoder)
+    trust = ["--allow-urls"] if options.allow_urls else []
+    for root in options.allow_root:
+        trust += ["--allow-root", str(root)]
+    serve_library(library, options, JobRunner(), follow=[*sync_arguments(library), *trust])
 
 
 def check_serving(options: argparse.Namespace) -> None:
-    """Raise InputError for a host or token that cannot be used, before minutes of indexing."""
-    from snapseek.server.run import check_access
+    """Raise InputError for a host or token that cannot be used, before pictures are indexed."""
+    from snapseek.server.run import check_access, is_loopback
 
-    check_access(options.host, _token(options), insecure=options.insecure)
+    is_exposed = bool(options.trusted_proxy) or not all(map(is_loopback, options.allow_host))
+    check_access(options.host, _token(options), insecure=options.insecure, is_exposed=is_exposed)
 
 
-def serve_library(library: Library, options: argparse.Namespace) -> None:
-    """Serve the page of an open library until it is stopped."""
-    from snapseek.server import serve
+def sync_arguments(library: Library) -> list[str]:
+    """Return the arguments of `snapseek` that sync a library, with JSON progress."""
+    return ["sync", "--progress", "json", "--library", str(library.info().path)]
 
+
+def serve_library(
+    library: Library,
+    options: argparse.Namespace,
+    jobs: JobRunner,
+    *,
+    follow: Sequence[str],
+    sync_first: bool = True,
+) -> None:
+    """Serve the page of an open library until it is stopped, and then stop the jobs.
+
+    Parameters
+    ----------
+    library
+        The library.
+    options
+        Those of `add_serving`.
+    jobs
+        Runs what writes to the library.
+    follow
+        The arguments of the command that syncs the library after changes, unless `--no-watch` is given.
+    sync_first
+        Whether it runs at the start too.
+    """
+    from snapseek.library.recent import remember_library
+    from snapseek.server.follow import Follower
+
+    remember_library(library.info().path)
     encoder = library.encoder
     if options.fast_model:
         library.set_fast_encoder(options.fast_model)
@@ -67,6 +106,22 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
         )
     print_unconfirmed(library.unconfirmed(), library.info().path)
     print_status(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures")
+    follower = Follower(library, jobs, follow, sync_first=sync_first)
+    if options.watch:
+        follower.start()
+    try:
+        with job_progress(jobs):
+            _serve(library, options, jobs)
+    finally:
+        follower.close()
+        jobs.close()
+    # Only threads are still running and nothing is being written, so another Ctrl-C may exit at once.
+    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(EXIT_INTERRUPTED))
+
+
+def _serve(library: Library, options: argparse.Namespace, jobs: JobRunner) -> None:
+    from snapseek.server import serve
+
     serve(
         library,
         host=options.host,
@@ -79,9 +134,8 @@ def serve_library(library: Library, options: argparse.Namespace) -> None:
         allow_hosts=options.allow_host,
         trusted_proxies=options.trusted_proxy,
         root_path=options.root_path,
+        jobs=jobs,
     )
-    # Only threads are still running and nothing is being written, so another Ctrl-C may exit at once.
-    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(EXIT_INTERRUPTED))
 
 
 def _token(options: argparse.Namespace) -> str | None:

@@ -2,12 +2,14 @@
 
 import argparse
 
-from snapseek.cli.console import picture_bar, print_report, print_size
+from snapseek.cli.console import picture_progress, print_report, print_size
+from snapseek.cli.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
 from snapseek.cli.options import (
     add_fetching,
     add_library,
     add_memory,
     add_picture_threads,
+    add_progress,
     add_trust,
     fetch_limits,
     nonempty_path,
@@ -25,12 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_picture_threads(parser)
     add_fetching(parser)
     add_memory(parser)
+    add_progress(parser)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> int:
     """Sync, then print what changed."""
     library = open_library(options)
-    with picture_bar() as report:
+    with picture_progress(options.progress) as report, stop_on_interrupt() as stop:
         done = library.sync(
             options.folders or None,
             threads=options.threads,
@@ -38,6 +41,8 @@ def run(options: argparse.Namespace) -> None:
             retry_failed=options.retry_failed,
             limits=fetch_limits(options),
             progress=report,
+            stop=stop,
         )
     print_report(done, library.info().path)
     print_size(library)
+    return EXIT_INTERRUPTED if done.is_stopped else 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snapseek.errors import ModelMismatchError
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.storage.trust import Trust
 from snapseek.models import Encoder
 from snapseek.models.hub.known_models import is_known_student, was_loaded_here
 from snapseek.models.hub.layout import STUDENT
@@ -42,7 +43,7 @@ class EncoderPool:
             fingerprint = snapshot.settings["fingerprint"]
             if self._full is None or self._fingerprint != fingerprint:
                 if self._full is None or self._full.space != fingerprint:
-                    encoder = _load_recorded(snapshot)
+                    encoder = load_recorded(snapshot.settings["model"], snapshot.trust)
                     self.check(encoder, snapshot)
                     self._full, self.provider = encoder, encoder.provider
                 self._fingerprint = fingerprint
@@ -115,13 +116,12 @@ class EncoderPool:
             )
 
 
-def _load_recorded(snapshot: Snapshot) -> Encoder:
+def load_recorded(model: str, trust: Trust) -> Encoder:
     """Load the model that a library names.
 
     Nothing is downloaded, and no folder is loaded, unless the user has named that model for this library. A
     folder outside the one that contains the library may also have been loaded here before.
     """
-    model, trust = snapshot.settings["model"], snapshot.trust
     if trust.permits_model(model):
         return Encoder.load(model)
     folder = Path(model)

@@ -1,5 +1,6 @@
 """The public `Library` class: a `LibraryReader` that can also be built, synchronized and maintained."""
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from snapseek.library.indexing.remove import remove
 from snapseek.library.indexing.repair import RepairReport, repair
 from snapseek.library.indexing.sync import IndexOptions, Progress, SyncReport, add_files, sync, total
 from snapseek.library.indexing.verify import Problem, verify
+from snapseek.library.model_choice import encoder_for
 from snapseek.library.reader import LibraryReader
 from snapseek.library.storage.shard_draft import ProgressCallback, Queries
 from snapseek.library.storage.shard_files import exclusive_writer
@@ -51,6 +53,7 @@ class Library(LibraryReader):
         retry_failed: bool = False,
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
     ) -> Self:
         """Index folders of pictures into the library at `path`, and open it.
 
@@ -66,7 +69,7 @@ class Library(LibraryReader):
         path
             The directory of the library.
         encoder
-            The model; the built-in starter by default.
+            The model; by default that of the library, or for a new library `default_model()`.
         threads
             Pictures read at the same time; all cores by default.
         queries
@@ -80,6 +83,8 @@ class Library(LibraryReader):
             How URLs are fetched.
         progress
             Called with the progress.
+        stop
+            Ends the indexing when it is set; what is embedded is committed.
 
         Raises
         ------
@@ -92,7 +97,7 @@ class Library(LibraryReader):
         ModelMismatchError
             Pictures of other folders, or imported ones, are of another model.
         """
-        model = encoder or Encoder.load()
+        model = encoder or encoder_for(Path(path))
         options = IndexOptions(
             encoder=lambda: model,
             threads=resolve_threads(threads),
@@ -102,7 +107,8 @@ class Library(LibraryReader):
             retry_failed=retry_failed,
             may_replace=True,
             limits=limits,
-            model_is_named=True,
+            model_is_named=encoder is not None,
+            stop=stop,
         )
         report = sync(Path(path), _paths(folders), options)
         library = cls._open_committed(path, model)
@@ -182,6 +188,7 @@ class Library(LibraryReader):
         retry_failed: bool = False,
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
     ) -> SyncReport:
         """Index what has changed in these folders; by default in all folders of the library.
 
@@ -190,7 +197,7 @@ class Library(LibraryReader):
         but you have not confirmed, is not read, and the report names it too: see `unconfirmed`.
         """
         options = self._index_options(
-            threads, queries, memory, progress, retry_failed=retry_failed, limits=limits
+            threads, queries, memory, progress, retry_failed=retry_failed, limits=limits, stop=stop
         )
         report = sync(self._path, None if folders is None else _paths(folders), options)
         self._refresh_committed()
@@ -323,6 +330,7 @@ class Library(LibraryReader):
         *,
         retry_failed: bool = False,
         limits: FetchLimits | None = None,
+        stop: threading.Event | None = None,
     ) -> IndexOptions:
         return IndexOptions(
             encoder=self._load_encoder,
@@ -332,6 +340,7 @@ class Library(LibraryReader):
             progress=progress,
             retry_failed=retry_failed,
             limits=limits,
+            stop=stop,
             allowed=self._allowed,
         )
 

@@ -47,6 +47,9 @@ class Entry:
     companions: tuple[Companion, ...] = ()
 
 
+RECOMMENDED = "openclip-vit-b-32"
+"""The entry that most people should use."""
+
 CATALOGUE = (
     Entry(
         "openclip-vit-b-32",

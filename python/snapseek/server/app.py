@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from snapseek._core import __version__
 from snapseek.server.api.clip_retrieval import ClipRetrievalEndpoints
 from snapseek.server.api.docs_page import DocsPageEndpoints
+from snapseek.server.api.jobs import JobEndpoints
 from snapseek.server.api.search import SearchEndpoints
 from snapseek.server.api.system import SystemEndpoints
 from snapseek.server.auth import TokenAuth
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
     from snapseek.library import Library
+    from snapseek.server.jobs import JobRunner
 
 _GZIP_MIN_BYTES = 1024
 _GZIP_LEVEL = 4  # previews are compressed already; the text around them shrinks at any level
@@ -48,6 +50,7 @@ def create_app(
     allowed_origins: Collection[str] = (),
     trusted_proxies: Collection[str] = (),
     root_path: str = "",
+    jobs: JobRunner | None = None,
 ) -> Starlette:
     """Return the ASGI application that serves a library. It only reads.
 
@@ -69,13 +72,15 @@ def create_app(
         Addresses of reverse proxies whose forwarded addresses count.
     root_path
         The path of the page at the proxy, such as `/pictures`.
+    jobs
+        What writes to the library meanwhile, for `/api/jobs`.
     """
     proxies = TrustedProxies(trusted_proxies)
     is_local = not proxies and allowed_hosts is not None and all(map(is_loopback_name, allowed_hosts))
     state = ServerState(library, __version__, fetches=is_local)
     metrics = Metrics()
     app = Starlette(
-        routes=_routes(state, Page(page_directory), metrics),
+        routes=_routes(state, Page(page_directory), metrics, jobs),
         middleware=_middleware(
             state,
             metrics,
@@ -94,11 +99,12 @@ def create_app(
     return app
 
 
-def _routes(state: ServerState, page: Page, metrics: Metrics) -> list[Route]:
+def _routes(state: ServerState, page: Page, metrics: Metrics, jobs: JobRunner | None) -> list[Route]:
     return [
         *SearchEndpoints(state).routes(),
         *ImageEndpoints(state).routes(),
         *SystemEndpoints(state, metrics).routes(),
+        *JobEndpoints(state, jobs).routes(),
         *ClipRetrievalEndpoints(state).routes(),
         *DocsPageEndpoints().routes(),
         *PageEndpoints(page).routes(),  # last, because it matches every name

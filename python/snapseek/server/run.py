@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from snapseek.library import Library
+    from snapseek.server.jobs import JobRunner
 
 _MAX_PORT = 65_535
 _BACKLOG = 128
@@ -53,6 +54,7 @@ def serve(
     allow_hosts: Sequence[str] = (),
     trusted_proxies: Sequence[str] = (),
     root_path: str = "",
+    jobs: JobRunner | None = None,
 ) -> None:
     """Serve a library at http://host:port/ until Ctrl-C. This call blocks.
 
@@ -84,6 +86,8 @@ def serve(
         and HTTPS is believed.
     root_path
         The path that the page has at the proxy, such as `/pictures`.
+    jobs
+        What writes to the library meanwhile. They are stopped when the server stops.
 
     Raises
     ------
@@ -105,6 +109,7 @@ def serve(
         allowed_origins=allowed_origins,
         trusted_proxies=trusted_proxies,
         root_path=root_path,
+        jobs=jobs,
     )
     with open_port(host, port) as listener:
         url = url_of(listener)

@@ -20,6 +20,8 @@ from snapseek.models import Encoder
 
 BATCH_ROWS = 4096
 BATCH_S = 30.0
+FIRST_BATCH_S = 1.0
+"""The first commit comes early, so that pictures can be searched. Later batches double up to `BATCH_S`."""
 """Bound the work that an interrupted index loses."""
 
 _DONE = """
@@ -73,6 +75,7 @@ class BatchWriter:
         self._queries = queries
         self._threads = threads
         self._after_commit = after_commit
+        self._batch_s = FIRST_BATCH_S
         self._next_id = int(database.settings.all().get("next_id", "1"))
         self._begin()
 
@@ -111,10 +114,11 @@ class BatchWriter:
         if not self._replace_all and self._is_full():
             self._commit()
             self._after_commit()
+            self._batch_s = min(BATCH_S, 2 * self._batch_s)
             self._begin()
 
     def _is_full(self) -> bool:
-        return self._count >= BATCH_ROWS or time.monotonic() - self._began_s >= BATCH_S
+        return self._count >= BATCH_ROWS or time.monotonic() - self._began_s >= self._batch_s
 
     def _id_of(self, pending: PendingImage) -> int:
         """Return the id of a known file, or an id that no picture ever had."""

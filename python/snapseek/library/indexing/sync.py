@@ -1,6 +1,7 @@
 """Sync a library with its sources: embed new pictures, recognize moved ones, remove gone ones."""
 
 import os
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -72,6 +73,8 @@ class SyncReport:
     missing: tuple[Path, ...] = ()
     unconfirmed: tuple[Path, ...] = ()
     compaction_skipped: str | None = None
+    is_stopped: bool = False
+    """Whether the sync was stopped before all pictures were embedded."""
     notes: tuple[str, ...] = ()
     """The first notes on sidecar data that was skipped."""
 
@@ -90,7 +93,8 @@ def total(reports: Iterable[SyncReport]) -> SyncReport:
             *("missing", "unconfirmed", "notes"),
         )
         sums = {name: getattr(found, name) + getattr(report, name) for name in counted}
-        found = SyncReport(**sums, compaction_skipped=report.compaction_skipped or found.compaction_skipped)
+        sums["compaction_skipped"] = report.compaction_skipped or found.compaction_skipped
+        found = SyncReport(**sums, is_stopped=report.is_stopped or found.is_stopped)
     return found
 
 
@@ -108,6 +112,8 @@ class IndexOptions:
     """Whether pictures of another model may be embedded again."""
     limits: FetchLimits | None = None
     """Bounds the fetching of pictures from the web."""
+    stop: threading.Event | None = None
+    """Ends the indexing when it is set; what is embedded is committed."""
     model_is_named: bool = False
     """Whether the user has chosen the model, so that the library may load it again."""
     allowed: Confirmed = NOTHING
@@ -290,7 +296,11 @@ class _SyncRun:
                 self._count(pending, outcome)
                 if options.progress is not None:
                     options.progress(Progress(done, total, self.report.failed, self.report.unchanged))
-            writer.finish()
+                if options.stop is not None and options.stop.is_set():
+                    self.report = replace(self.report, is_stopped=True)
+                    break
+            if not (replace_all and self.report.is_stopped):
+                writer.finish()
 
     def _read(self, pending: Iterable[PendingImage], waiting: _Waiting) -> Iterator[Picture]:
         """Yield the pictures as their sources read them; adds each to `waiting`."""

@@ -1,11 +1,12 @@
 """Resolve the name of a model to its files, and download missing ones."""
 
 import contextlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from snapseek.errors import InputError, ModelError, StorageError, similar_name
-from snapseek.models.catalogue import CATALOGUE
+from snapseek.models.catalogue import CATALOGUE, RECOMMENDED
 from snapseek.models.hub.download import pull
 from snapseek.models.hub.manifest import MANIFEST, Manifest
 from snapseek.models.hub.model_files import ModelFiles
@@ -20,6 +21,18 @@ STARTER_FOLDER = Path(__file__).parents[1] / "starter"
 def models_dir() -> Path:
     """Return the folder of downloaded models, with one folder per model."""
     return cache_dir() / "models"
+
+
+def default_model(model_dir: str | Path | None = None) -> str:
+    """Return the name of the model for a new library.
+
+    It is `SNAPSEEK_MODEL`, else the recommended model if it is downloaded, else the starter.
+    """
+    if named := os.environ.get("SNAPSEEK_MODEL"):
+        return named
+    ref = ModelRef.parse(RECOMMENDED)
+    files = ref and _complete(ref, ref.name, folder_of(ref, model_dir))
+    return RECOMMENDED if files and files.image_is_here else STARTER
 
 
 def resolve_model(

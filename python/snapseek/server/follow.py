@@ -1,0 +1,63 @@
+"""Follow the folders of a served library: a sync job starts after each burst of changes."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING
+
+from snapseek.errors import InputError
+from snapseek.library.watch import bursts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from snapseek.library import Library
+    from snapseek.server.jobs import JobRunner
+
+
+class Follower:
+    """Watches the folders of a library in a thread, from `start` until `close`.
+
+    Parameters
+    ----------
+    library
+        The library. Only folders that exist and that the user has confirmed are watched.
+    jobs
+        Runs the syncs.
+    arguments
+        What `snapseek` is called with to sync the library.
+    sync_first
+        Whether a sync starts at once.
+    """
+
+    def __init__(
+        self, library: Library, jobs: JobRunner, arguments: Sequence[str], *, sync_first: bool = True
+    ) -> None:
+        self._is_due = sync_first
+        self._library = library
+        self._jobs = jobs
+        self._arguments = list(arguments)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="follow", daemon=True)
+
+    def start(self) -> None:
+        """Start to watch."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop to watch. Jobs that wait or run are not stopped."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _follow(self) -> None:
+        info = self._library.info()
+        skipped = set(self._library.unconfirmed())
+        folders = [folder for folder in info.folders if folder not in skipped and folder.is_dir()]
+        if not folders:
+            return
+        with contextlib.suppress(InputError):  # a folder disappeared meanwhile
+            for has_changed in bursts(folders, info.path, self._stop):
+                if self._is_due or has_changed:
+                    self._jobs.start("sync", self._arguments)
+                self._is_due = False
