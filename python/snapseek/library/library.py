@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from snapseek.errors import MissingArgumentError, StorageError
+from snapseek.file_kinds import is_picture_name
 from snapseek.library.indexing.compact import CompactOptions, CompactReport, compact, compact_all
 from snapseek.library.indexing.import_vectors import import_vectors
 from snapseek.library.indexing.previews import PreviewOptions, PreviewReport, make_previews
@@ -18,7 +19,6 @@ from snapseek.library.storage.shard_draft import ProgressCallback, Queries
 from snapseek.library.storage.shard_files import exclusive_writer
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits
-from snapseek.sources.folder import is_picture_name
 from snapseek.threads import resolve_threads
 from snapseek.vectors.arguments import memory_limit
 

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -23,6 +24,7 @@ from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.suggestions import Suggestions, suggestions
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import memory_bytes
+from snapseek.library.storage.relocation import Relocation
 from snapseek.library.storage.schema import FILE_NAME, IMPORT, URLS
 from snapseek.library.storage.shards import RecordBlock, RowRef, Shards
 from snapseek.library.storage.source_table import Source
@@ -35,6 +37,14 @@ _MAX_CHANGE = 0.2
 MAX_SAMPLE_ROWS = 100_000
 
 
+@dataclass(frozen=True)
+class FileCounts:
+    """The numbers of files that are no pictures of a library: failed ones, and skipped ones by kind."""
+
+    failed: int
+    skipped: Mapping[str, int]
+
+
 class Snapshot:
     """The pictures of one commit. It never changes, and stays usable after later commits.
 
@@ -43,12 +53,19 @@ class Snapshot:
     """
 
     def __init__(
-        self, path: Path, settings: dict[str, str], sources: Sequence[Source], failed: int, shards: Shards
+        self,
+        path: Path,
+        settings: dict[str, str],
+        sources: Sequence[Source],
+        shards: Shards,
+        counts: FileCounts,
+        relocation: Relocation,
     ) -> None:
         self.settings = settings
+        self._relocation = relocation
         self._path = path
         self._sources = tuple(sources)
-        self._failed = failed
+        self._counts = counts
         self._shards = shards
         self._ranker = Ranker(shards)
         self._relevance = Relevance(shards, self._ranker.selection_of(None), {})
@@ -74,7 +91,8 @@ class Snapshot:
         with database.reading():
             settings = database.settings.all()
             sources = database.sources.all()
-            failed = database.count_failed()
+            counts = FileCounts(database.count_failed(), database.folders.skipped_counts())
+            relocation = database.relocation
             rows = database.shards.all()
             deleted = database.shards.tombstones()
         if "fingerprint" not in settings:
@@ -91,7 +109,7 @@ class Snapshot:
                     got=str(part.shard.index.dim),
                     hint="run: snapseek repair",
                 )
-        snapshot = cls(path, settings, sources, failed, shards)
+        snapshot = cls(path, settings, sources, shards, counts, relocation)
         if before and abs(len(snapshot) - len(before)) <= _MAX_CHANGE * len(before):
             snapshot._relevance.thresholds = before._relevance.thresholds
         return snapshot
@@ -190,7 +208,7 @@ class Snapshot:
                 Hit(
                     id=id_,
                     score=entry.score,
-                    uri=uri,
+                    uri=uri if self._shards.is_imported(entry.row) else self._relocation.uri(uri),
                     width=width,
                     height=height,
                     color=color,
@@ -239,7 +257,15 @@ class Snapshot:
 
     def blocks(self) -> Iterator[RecordBlock]:
         """Yield all pictures in the order of `browse`, some thousands at a time."""
-        return self._shards.blocks()
+        for block in self._shards.blocks():
+            is_moved = not block.is_imported and self._relocation.recorded is not None
+            yield replace(block, records=self._relocated(block.records)) if is_moved else block
+
+    def _relocated(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """Return records with the URIs that pictures have since their folder was moved."""
+        index = records.schema.get_field_index("uri")
+        uris = [self._relocation.uri(str(uri)) for uri in records.column(index).to_pylist()]
+        return records.set_column(index, records.schema.field(index), pa.array(uris, pa.string()))
 
     def schemas(self) -> list[pa.Schema]:
         """Return the Arrow schema of each shard's records."""
@@ -288,7 +314,8 @@ class Snapshot:
             path=self._path,
             name=settings["name"],
             count=len(self),
-            failed=self._failed,
+            failed=self._counts.failed,
+            skipped=dict(self._counts.skipped),
             dim=int(settings["dim"]),
             model=settings["model"],
             fingerprint=settings["fingerprint"],

@@ -1,10 +1,9 @@
 """Sync a library with its sources: embed new pictures, recognize moved ones, remove gone ones."""
 
 import os
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -17,17 +16,18 @@ from snapseek.library.indexing.compact import CompactOptions, compact_flat_only,
 from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
 from snapseek.library.indexing.move_records import move_records
+from snapseek.library.indexing.skipped import describe_skipped, install_hint
+from snapseek.library.indexing.source_selection import SourceSelection, source_of
 from snapseek.library.records.arrow_file import SCHEMA
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.library_meta import fresh_version, mixed_models
-from snapseek.library.storage.schema import FILES, FOLDER
 from snapseek.library.storage.shard_draft import Queries
 from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer
 from snapseek.library.storage.shards import Shards
 from snapseek.library.storage.source_table import Source
 from snapseek.models import Encoder
-from snapseek.sources import FetchLimits, Picture, PictureSource, PlainFiles, open_source, reopen
+from snapseek.sources import FetchLimits, FolderSource, Picture, PictureSource, open_source
 
 _RECORD_BYTES = 1000
 """Bounds a record: a preview of at most 500 bytes, and metadata."""
@@ -56,8 +56,10 @@ class Progress:
 class SyncReport:
     """The numbers of pictures that a sync added, updated, moved, removed, left alone, or could not read.
 
-    `missing` are sources that are gone or empty; their pictures stay. `compaction_skipped` is the reason why
-    small shards were not merged.
+    `missing` are sources that are gone or empty, and folders of a source that are empty now; their pictures
+    stay. `duplicates` are pictures that were reached twice and are in the library once. `skipped` counts the
+    files and folders that were not read as pictures, by kind. `compaction_skipped` is the reason why small
+    shards were not merged.
     """
 
     added: int = 0
@@ -67,9 +69,12 @@ class SyncReport:
     unchanged: int = 0
     failed: int = 0
     missing: tuple[Path, ...] = ()
+    duplicates: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
     compaction_skipped: str | None = None
     notes: tuple[str, ...] = ()
-    """The first notes on sidecar data that was skipped."""
+    """The first notes on files that were read in part, sidecars that were skipped, and folders that contain
+    each other."""
 
     @property
     def has_changed(self) -> bool:
@@ -77,12 +82,16 @@ class SyncReport:
         return any((self.added, self.updated, self.moved, self.removed, self.failed))
 
 
+_SUMMED = (
+    "added updated moved removed unchanged failed missing duplicates skipped notes"  # fields that add up
+).split()
+
+
 def total(reports: Iterable[SyncReport]) -> SyncReport:
     """Return the sum of several reports."""
     found = SyncReport()
     for report in reports:
-        counted = ("added", "updated", "moved", "removed", "unchanged", "failed", "missing", "notes")
-        sums = {name: getattr(found, name) + getattr(report, name) for name in counted}
+        sums = {name: getattr(found, name) + getattr(report, name) for name in _SUMMED}
         found = SyncReport(**sums, compaction_skipped=report.compaction_skipped or found.compaction_skipped)
     return found
 
@@ -101,6 +110,10 @@ class IndexOptions:
     """Whether pictures of another model may be embedded again."""
     limits: FetchLimits | None = None
     """Bounds the fetching of pictures from the web."""
+    exclude: Sequence[str] = ()
+    """Patterns of gitignore, added to those of the folders that are synced."""
+    accept_missing: Sequence[Path] = ()
+    """Folders whose pictures are removed although the folder may only be unmounted."""
 
 
 def sync(directory: Path, folders: Sequence[Path] | None, options: IndexOptions) -> SyncReport:
@@ -129,8 +142,7 @@ def sync(directory: Path, folders: Sequence[Path] | None, options: IndexOptions)
         If the library was made with another model.
     """
     for path in folders or ():
-        if next(open_source(path, limits=options.limits).find(), None) is None:
-            raise InputError(expected=f"pictures ({_KINDS}) in {path}", got="none")
+        _check_has_pictures(path, options)
     with exclusive_writer(directory) as database:
         return _SyncRun(database, directory, options).sync(folders)
 
@@ -147,7 +159,19 @@ def add_files(directory: Path, files: Sequence[Path], options: IndexOptions) -> 
             )
     with exclusive_writer(directory) as database:
         run = _SyncRun(database, directory, replace(options, retry_failed=True))
-        return run.index([(*_source_of(database, file), False) for file in files])
+        return run.index([(*source_of(database, file), False) for file in files])
+
+
+def _check_has_pictures(path: Path, options: IndexOptions) -> None:
+    """Raise InputError for a source without pictures, with what it has instead."""
+    reader = open_source(path, limits=options.limits, exclude=options.exclude)
+    if next(reader.find(), None) is None:
+        skipped = reader.skipped.counts if isinstance(reader, FolderSource) else Counter()
+        raise InputError(
+            expected=f"pictures ({_KINDS}) in {path}",
+            got=", ".join(describe_skipped(skipped)) or "none",
+            hint=install_hint(skipped) or None,
+        )
 
 
 @dataclass
@@ -161,17 +185,31 @@ class _SyncRun:
     readers: dict[int, PictureSource] = field(default_factory=dict)
 
     def sync(self, folders: Sequence[Path] | None) -> SyncReport:
-        return self.index((source, reader, True) for source, reader in self._sources(folders))
+        options = self.options
+        accepted = [absolute_path(path) for path in options.accept_missing]
+        selection = SourceSelection(self.database, options.limits, accepted)
+        if folders is None:
+            selection.add_all()
+        else:
+            selection.add(folders, options.exclude)
+        self.report = replace(self.report, missing=tuple(selection.missing), notes=tuple(selection.notes))
+        sources = [(source, reader, True) for source, reader in selection.sources.values()]
+        return self.index(sources, selection)
 
-    def index(self, sources: Iterable[tuple[Source, PictureSource, bool]]) -> SyncReport:
+    def index(
+        self, sources: Sequence[tuple[Source, PictureSource, bool]], selection: SourceSelection | None = None
+    ) -> SyncReport:
         """Index pictures of sources. The flag says that these are all pictures that the source has now."""
         tracker = FileTracker(self.database)
         for source, reader, is_whole in sources:
             tracker.scan(source, reader.find(), is_whole=is_whole)
             self.readers[source.number] = reader
+        self._record_scan()
+        if selection is not None:
+            self._merge_duplicates(tracker, selection)
         replace_all = self._replaces_model()
         moved, touched = ([], []) if replace_all else tracker.compare(threads=self.options.threads)
-        gone = [] if replace_all else tracker.gone()
+        gone = [] if replace_all else self._gone(tracker, selection)
         pending, unchanged = tracker.plan(retry_failed=self.options.retry_failed, everything=replace_all)
         moved_pictures = len(_items(moved))
         unchanged += len(touched) + len(moved) - moved_pictures
@@ -182,25 +220,63 @@ class _SyncRun:
             self._commit_known(moved, touched, gone)
         if pending:
             self._embed(tracker, pending, replace_all=replace_all)
+        if selection is not None:
+            self._remove_merged([covered.source for covered in selection.covered] + selection.absent)
         if self.report.has_changed or touched or moved:
             skipped = compact_if_space(self.database, self.directory, self._compaction())
             self.report = replace(self.report, compaction_skipped=skipped)
         return self.report
 
-    def _sources(self, paths: Sequence[Path] | None) -> Iterator[tuple[Source, PictureSource]]:
-        if paths is not None:
-            for path in paths:
-                reader = open_source(path, limits=self.options.limits)
-                yield _get_or_create(self.database, reader.kind, reader.path), reader
-            return
-        for source in self.database.sources.all():
-            if source.kind == FILES:
-                yield source, PlainFiles(FILES, source.path, partial(_single_files, self.database, source))
-            elif (known := reopen(source.kind, source.path, limits=self.options.limits)) is not None:
-                if _has_pictures(known):
-                    yield source, known
-                else:
-                    self.report = replace(self.report, missing=(*self.report.missing, source.path))
+    def _record_scan(self) -> None:
+        """Commit where the library is, and what the scan of each folder skipped."""
+        folders = self.database.folders
+        with self.database.transaction():
+            self.database.record_directory()
+            has_changed = False
+            for number, reader in self.readers.items():
+                if isinstance(reader, FolderSource):
+                    skipped = reader.skipped
+                    has_changed |= folders.set_skipped(number, skipped.counts, skipped.names)
+                    self.report = replace(self.report, skipped=self.report.skipped + skipped.counts)
+            if has_changed:
+                self.database.settings.update(fresh_version())
+
+    def _merge_duplicates(self, tracker: FileTracker, selection: SourceSelection) -> None:
+        """Let each picture be reached once: by the outermost folder, and by its file rather than by a link."""
+        duplicates = 0
+        for covered in selection.covered:
+            tracker.scan(covered.source, covered.reader.find())
+            self.readers[covered.source.number] = covered.reader
+            duplicates += tracker.merge(covered.source, covered.container, covered.prefix)
+        for number, reader in self.readers.items():
+            if isinstance(reader, FolderSource):
+                duplicates += tracker.drop_links(number, reader.links)
+        for source in selection.absent:
+            tracker.add_absent(source)
+        self.report = replace(self.report, duplicates=duplicates)
+
+    def _gone(
+        self, tracker: FileTracker, selection: SourceSelection | None
+    ) -> list[tuple[int, bytes, int | None]]:
+        """Return the files that are gone. Those of a folder that is empty now are kept: it may be unmounted."""
+        if selection is not None:
+            for number, reader in self.readers.items():
+                if not isinstance(reader, FolderSource):
+                    continue
+                for folder in filter(None, reader.empty_folders):
+                    path = reader.path / folder
+                    if not selection.is_accepted(path) and tracker.keep_below(number, folder):
+                        self.report = replace(self.report, missing=(*self.report.missing, path))
+        return tracker.gone()
+
+    def _remove_merged(self, sources: Sequence[Source]) -> None:
+        """Remove the sources whose pictures all belong to another one now."""
+        empty = [source for source in sources if not self.database.files.names(source)]
+        if empty:
+            with self.database.transaction():
+                for source in empty:
+                    self.database.sources.remove(source)
+                    self.database.folders.forget(source.number)
 
     def _replaces_model(self) -> bool:
         """Return whether another model replaces all pictures. Raises ModelMismatchError if others stay."""
@@ -228,11 +304,12 @@ class _SyncRun:
         known = [*moved, *touched]
         removed = [item for _, _, item in gone if item is not None]
         with (
-            move_records(ShardFiles(database, self.directory), shards, known) as draft,
+            move_records(ShardFiles(database, self.directory), shards, known, database.relocation) as draft,
             database.transaction(),
         ):
             for stem, items in shards.shards_of([*removed, *_items(known)]).items():
                 database.shards.add_tombstones(stem, items.tolist())
+            database.folders.remember_items(removed)
             rows = [(source, within) for source, within, _ in gone]
             connection.executemany("DELETE FROM main.files WHERE source = ? AND within = ?", rows)
             connection.executemany(
@@ -313,26 +390,6 @@ def _file_values(picture: Picture) -> tuple[bytes, int, int]:
     return os.fsencode(picture.within), picture.size_bytes, picture.modified_ns
 
 
-def _get_or_create(database: Database, kind: str, path: Path) -> Source:
-    """Return the source; a missing one is added in a commit of its own."""
-    for source in database.sources.all():
-        if (source.kind, source.path) == (kind, path):
-            return source
-    with database.transaction():
-        return database.sources.get_or_create(kind, path)
-
-
-def _source_of(database: Database, file: Path) -> tuple[Source, PictureSource]:
-    """Return the indexed folder that contains a file, or a source of single files, with only that file."""
-    path = absolute_path(file)
-    inside = [s for s in database.sources.all() if s.kind == FOLDER and path.is_relative_to(s.path)]
-    source = inside[0] if inside else _get_or_create(database, FILES, path.parent)
-    status = path.stat()
-    within = path.relative_to(source.path).as_posix()
-    pictures = [Picture(source.path, within, status.st_size, status.st_mtime_ns)]
-    return source, PlainFiles(source.kind, source.path, lambda: pictures)
-
-
 def _enqueued(pending: Iterable[PendingImage], waiting: _Waiting) -> Iterator[Picture]:
     for image in pending:
         waiting[image.picture.folder, image.picture.within].append(image)
@@ -346,21 +403,3 @@ def _pop(waiting: _Waiting, picture: Picture) -> PendingImage:
     if not waiting[key]:
         del waiting[key]
     return pending
-
-
-def _has_pictures(reader: PictureSource) -> bool:
-    """Return whether a source has any picture. It has none if its disk is not mounted."""
-    try:
-        return next(reader.find(), None) is not None
-    except InputError:
-        return False
-
-
-def _single_files(database: Database, source: Source) -> Iterator[Picture]:
-    """Yield the single files of a source that still exist."""
-    for within in database.files.names(source):
-        try:
-            status = (source.path / within).stat()
-        except OSError:
-            continue
-        yield Picture(source.path, within, status.st_size, status.st_mtime_ns)
