@@ -3,7 +3,14 @@
 import argparse
 
 from snapseek.cli.console import picture_bar, print_report, print_size
-from snapseek.cli.options import add_fetching, add_library, add_picture_threads, fetch_limits, nonempty_path
+from snapseek.cli.options import (
+    add_exclude,
+    add_fetching,
+    add_library,
+    add_picture_threads,
+    fetch_limits,
+    nonempty_path,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_library(parser)
     add_picture_threads(parser)
+    add_exclude(parser)
     add_fetching(parser)
 
 
@@ -28,7 +36,11 @@ def run(options: argparse.Namespace) -> None:
     library = Library.open(find_library(options.library))
     with picture_bar() as report:
         done = library.add(
-            options.sources, threads=options.threads, limits=fetch_limits(options), progress=report
+            options.sources,
+            threads=options.threads,
+            exclude=options.exclude,
+            limits=fetch_limits(options),
+            progress=report,
         )
     print_report(done)
     print_size(library)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from rich.console import Console
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from snapseek.library import Library, SyncReport
     from snapseek.library import Progress as IndexProgress
 
-_MOVED = ". If it has moved: snapseek remove the old folder, then add the new one"
+_MOVED = ". If it has moved: snapseek add the new folder, which is recognized by its pictures"
 
 
 def printable(text: str) -> str:
@@ -63,11 +63,26 @@ def print_report(report: SyncReport) -> None:
     changes = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     print_status(changes or "nothing to do")
     for folder in report.missing:
-        print_status(f"{printable(str(folder))} is missing or empty; its pictures were kept{_MOVED}")
+        print_status(f"{printable(str(folder))} is missing or empty; its pictures were kept")
+        accept = f"snapseek sync --accept-missing {shlex.quote(printable(str(folder)))}"
+        print_status(f"hint: mount the disk, or if they are gone for good, run: {accept}")
+    if report.duplicates:
+        print_status(f"{report.duplicates} pictures were reached by two ways, and are in the library once")
+    print_skipped(report.skipped)
     for line in report.notes:
         print_status(printable(line))
     if report.compaction_skipped:
         print_status(f"small shards were not merged: {printable(report.compaction_skipped)}")
+
+
+def print_skipped(counts: Mapping[str, int]) -> None:
+    """Print how many files of each kind were not read as pictures, and how to have them read."""
+    from snapseek.library.indexing.skipped import describe_skipped, install_hint
+
+    if found := describe_skipped(counts):
+        print_status(f"skipped: {', '.join(found)} (snapseek info --skipped)")
+    if hint := install_hint(counts):
+        print_status(f"hint: {hint}")
 
 
 def print_missing_folders(library: Library) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,7 @@ from snapseek.library.storage.shard_draft import ProgressCallback, Queries
 from snapseek.library.storage.shard_files import exclusive_writer
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits
+from snapseek.sources.exclusions import checked_patterns
 from snapseek.threads import resolve_threads
 from snapseek.vectors.arguments import memory_limit
 
@@ -49,6 +51,7 @@ class Library(LibraryReader):
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
+        exclude: Sequence[str] = (),
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Self:
@@ -76,6 +79,9 @@ class Library(LibraryReader):
             Bound of the vectors of a large library, as bytes or "800MB".
         retry_failed
             Retry pictures that failed before. A broken picture stops nothing: see `failures`.
+        exclude
+            Patterns of gitignore for what these folders exclude; remembered for later syncs. `!PATTERN`
+            includes again, also what is excluded by default: see `snapseek.sources.exclusions`.
         limits
             How URLs are fetched.
         progress
@@ -102,6 +108,7 @@ class Library(LibraryReader):
             retry_failed=retry_failed,
             may_replace=True,
             limits=limits,
+            exclude=_patterns(exclude),
         )
         report = sync(Path(path), _paths(folders), options)
         library = cls._open_committed(path, model)
@@ -179,16 +186,24 @@ class Library(LibraryReader):
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
+        exclude: Sequence[str] = (),
+        accept_missing: Paths = (),
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
         """Index what has changed in these folders; by default in all folders of the library.
 
-        The arguments are those of `build`. A folder of the library that is missing or empty stays as it is,
-        and the report names it; one that is passed here raises InputError.
+        The arguments are those of `build`. A folder that is missing or empty, and a folder inside it that is
+        empty now, keep their pictures, because a disk may not be mounted: the report names them. With
+        `accept_missing` these pictures are removed. Raises InputError for an empty folder of `folders`, and
+        if `exclude` is passed without folders.
         """
-        options = self._index_options(
-            threads, queries, memory, progress, retry_failed=retry_failed, limits=limits
+        if exclude and folders is None:
+            raise MissingArgumentError(expected="the folder that excludes the patterns", got="none")
+        options = replace(
+            self._index_options(threads, queries, memory, progress, retry_failed=retry_failed, limits=limits),
+            exclude=_patterns(exclude),
+            accept_missing=_paths(accept_missing) if accept_missing else (),
         )
         report = sync(self._path, None if folders is None else _paths(folders), options)
         self._refresh_committed()
@@ -199,6 +214,7 @@ class Library(LibraryReader):
         paths: Paths,
         *,
         threads: int | None = None,
+        exclude: Sequence[str] = (),
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
@@ -206,7 +222,9 @@ class Library(LibraryReader):
 
         Raises InputError for a missing path, otherwise as `sync` does.
         """
-        options = self._index_options(threads, None, None, progress, limits=limits)
+        options = replace(
+            self._index_options(threads, None, None, progress, limits=limits), exclude=_patterns(exclude)
+        )
         files = [path for path in _paths(paths) if is_picture_name(path)]
         folders = [path for path in _paths(paths) if path not in files]
         reports = [sync(self._path, folders, options)] if folders else []
@@ -332,6 +350,11 @@ class Library(LibraryReader):
         """Read what this object has committed. If the disk refuses, searches try again later."""
         with suppress(StorageError):
             self.refresh()
+
+
+def _patterns(exclude: Sequence[str]) -> tuple[str, ...]:
+    """Return the patterns. Raises InputError for an invalid one, before anything is read."""
+    return checked_patterns([exclude] if isinstance(exclude, str) else exclude)
 
 
 def _paths(paths: Paths) -> list[Path]:

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -113,40 +113,30 @@ class FolderSource:
             return
         if all(is_hidden(entry.name) for entry in found):
             self.empty_folders.append(within)
-        pictures = []
-        for entry in found:
-            inside = f"{within}/{entry.name}" if within else entry.name
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if entry.name.endswith(_LIBRARY_SUFFIX) and is_hidden(entry.name):
-                continue
-            if exclusions.excludes(inside, is_folder=is_folder):
-                self._skip_excluded(inside, is_folder=is_folder)
-            elif is_folder:
-                pictures.append((entry, inside, True))
-            elif _leads_to_folder(entry):
-                self.skipped.add(LINKED, inside)
-            elif is_picture_name(entry.name) or suffix_of(entry.name) in RAW_SUFFIXES | LIVE_PHOTO_SUFFIXES:
-                pictures.append((entry, inside, False))
-            elif (kind := unread_kind(entry.name)) is not None:
-                self.skipped.add(kind, inside)
-        stills = {_stem(entry.name) for entry, _, _ in pictures if suffix_of(entry.name) in PICTURE_SUFFIXES}
-        for entry, inside, is_folder in pictures:
-            if is_folder:
+        kept = [entry for entry in found if not self._is_excluded(entry, within, exclusions)]
+        stills = {_stem(entry.name) for entry in kept if suffix_of(entry.name) in PICTURE_SUFFIXES}
+        for entry in kept:
+            inside = _join(within, entry.name)
+            if entry.is_dir(follow_symlinks=False):
                 yield inside, exclusions
-            elif suffix_of(entry.name) not in PICTURE_SUFFIXES and _stem(entry.name) in stills:
-                self.skipped.add(PAIRED, inside)
+            elif (kind := _skipped_kind(entry, stills)) is not None:
+                self.skipped.add(kind, inside)
             elif is_picture_name(entry.name):
                 yield self._picture(inside, entry)
-            else:
-                self.skipped.add(unread_kind(entry.name) or "", inside)
 
-    def _skip_excluded(self, inside: str, *, is_folder: bool) -> None:
-        """Count what is excluded; of hidden files only those that have the name of a picture."""
-        name = inside.rpartition("/")[2]
+    def _is_excluded(self, entry: os.DirEntry[str], within: str, exclusions: Exclusions) -> bool:
+        """Return whether an entry is excluded, and count it. Of hidden files only pictures are counted."""
+        inside, name = _join(within, entry.name), entry.name
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if name.startswith(".") and name.endswith(_LIBRARY_SUFFIX):
+            return True
+        if not exclusions.excludes(inside, is_folder=is_folder):
+            return False
         if not is_hidden(name):
             self.skipped.add(EXCLUDED, inside)
         elif is_folder or (is_picture_name(name) and not name.startswith("._")):
             self.skipped.add(HIDDEN, inside)
+        return True
 
     def _picture(self, within: str, entry: os.DirEntry[str]) -> Picture:
         try:
@@ -164,6 +154,20 @@ class FolderSource:
 def find_pictures(folder: Path) -> Iterator[Picture]:
     """Return every picture below `folder`, sorted by name; see `FolderSource.find`."""
     return FolderSource(folder).find()
+
+
+def _skipped_kind(entry: os.DirEntry[str], stills: Container[str]) -> str | None:
+    """Return why a file is not read as a picture; None for a picture, and for one that nobody expects."""
+    suffix = suffix_of(entry.name)
+    if _leads_to_folder(entry):
+        return LINKED
+    if suffix in RAW_SUFFIXES | LIVE_PHOTO_SUFFIXES and _stem(entry.name) in stills:
+        return PAIRED
+    return None if is_picture_name(entry.name) else unread_kind(entry.name)
+
+
+def _join(within: str, name: str) -> str:
+    return f"{within}/{name}" if within else name
 
 
 def _stem(name: str) -> str:

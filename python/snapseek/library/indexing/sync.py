@@ -83,8 +83,10 @@ class SyncReport:
 
 
 _SUMMED = (
-    "added updated moved removed unchanged failed missing duplicates skipped notes"  # fields that add up
-).split()
+    *("added", "updated", "moved", "removed", "unchanged", "failed"),
+    *("missing", "duplicates", "skipped", "notes"),
+)
+"""The fields of a report that add up."""
 
 
 def total(reports: Iterable[SyncReport]) -> SyncReport:
@@ -242,7 +244,7 @@ class _SyncRun:
                 self.database.settings.update(fresh_version())
 
     def _merge_duplicates(self, tracker: FileTracker, selection: SourceSelection) -> None:
-        """Let each picture be reached once: by the outermost folder, and by its file rather than by a link."""
+        """Let each picture be reached once: by the outermost folder, and by its file, not by a link."""
         duplicates = 0
         for covered in selection.covered:
             tracker.scan(covered.source, covered.reader.find())
@@ -258,7 +260,7 @@ class _SyncRun:
     def _gone(
         self, tracker: FileTracker, selection: SourceSelection | None
     ) -> list[tuple[int, bytes, int | None]]:
-        """Return the files that are gone. Those of a folder that is empty now are kept: it may be unmounted."""
+        """Return the files that are gone, without those of a folder that is empty and may be unmounted."""
         if selection is not None:
             for number, reader in self.readers.items():
                 if not isinstance(reader, FolderSource):

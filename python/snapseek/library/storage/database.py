@@ -169,7 +169,7 @@ class Database:
 
     @property
     def relocation(self) -> Relocation:
-        """Where the folder that contains the library was and is. Recorded paths and URIs are of the former."""
+        """Where the folder that contains the library was, as in all recorded paths, and where it is."""
         return self._check.relocation
 
     def _find_relocation(self) -> None:
