@@ -66,7 +66,7 @@ def is_picture_name(name: str | PurePath) -> bool:
     )
 
 
-def unread_kind(name: str | PurePath) -> str | None:
-    """Return the kind of a file that is not read as a picture; None for one that nobody expects to be one."""
+def other_kind(name: str | PurePath) -> str | None:
+    """Return the kind of a file without the name of a picture; None for one that nobody takes for one."""
     suffix = suffix_of(name)
     return None if suffix in _NO_PICTURES else _KINDS.get(suffix, OTHER)

@@ -10,13 +10,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
     from snapseek.errors import SnapseekError
     from snapseek.library import Library, SyncReport
     from snapseek.library import Progress as IndexProgress
+    from snapseek.sources.folder import SkippedKind
 
 _MOVED = ". If it has moved: snapseek add the new folder, which is recognized by its pictures"
 
@@ -66,8 +67,12 @@ def print_report(report: SyncReport) -> None:
         print_status(f"{printable(str(folder))} is missing or empty; its pictures were kept")
         accept = f"snapseek sync --accept-missing {shlex.quote(printable(str(folder)))}"
         print_status(f"hint: mount the disk, or if they are gone for good, run: {accept}")
+    if report.raw:
+        print_status(f"RAW files, shown by the picture inside: {report.raw}")
+    if report.video:
+        print_status(f"videos, shown by one frame: {report.video}")
     if report.duplicates:
-        print_status(f"{report.duplicates} pictures were reached by two ways, and are in the library once")
+        print_status(f"pictures reached by two ways, in the library once: {report.duplicates}")
     print_skipped(report.skipped)
     for line in report.notes:
         print_status(printable(line))
@@ -75,13 +80,13 @@ def print_report(report: SyncReport) -> None:
         print_status(f"small shards were not merged: {printable(report.compaction_skipped)}")
 
 
-def print_skipped(counts: Mapping[str, int]) -> None:
+def print_skipped(skipped: Sequence[SkippedKind]) -> None:
     """Print how many files of each kind were not read as pictures, and how to have them read."""
     from snapseek.library.indexing.skipped import describe_skipped, install_hint
 
-    if found := describe_skipped(counts):
-        print_status(f"skipped: {', '.join(found)} (snapseek info --skipped)")
-    if hint := install_hint(counts):
+    if found := describe_skipped(skipped):
+        print_status(f"skipped: {printable(', '.join(found))}")
+    if hint := install_hint(skipped):
         print_status(f"hint: {hint}")
 
 

@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> None:
     from snapseek.library import Library
     from snapseek.library.indexing.skipped import describe_skipped
     from snapseek.library.paths import find_library
+    from snapseek.sources.folder import SkippedKind
 
     library = Library.open(find_library(options.library))
     if options.failed:
@@ -38,11 +39,12 @@ def run(options: argparse.Namespace) -> None:
         _print_skipped(library)
         return
     info = library.info()
+    skipped = [SkippedKind(kind, count) for kind, count in info.skipped.items()]
     rows = {
         "library": printable(str(info.path)),
         "folders": ", ".join(printable(str(folder)) for folder in info.folders),
         "pictures": f"{info.count} ({info.failed} could not be read)",
-        "skipped": ", ".join(describe_skipped(info.skipped)) or "none",
+        "skipped": ", ".join(describe_skipped(skipped)) or "none",
         "model": f"{info.model} {info.fingerprint[:12]}, {info.dim} dimensions",
         "kernel": info.kernel,
         "size": f"{info.size_bytes / 1e6:.1f} MB",

@@ -23,7 +23,7 @@ from snapseek.images.color_modes import to_rgb
 from snapseek.images.counted_reads import CountedReads
 from snapseek.images.cut_jpeg import CutJpeg
 from snapseek.images.formats import HEAD_BYTES, ImageFormat, describe_unknown, find_format, format_names
-from snapseek.images.raw import is_raw, raw_exif, read_raw, turned
+from snapseek.images.raw import is_raw, raw_exif, read_raw, upright
 from snapseek.images.video import is_video, read_frame
 from snapseek.metadata import ImageMetadata, MetadataBlocks, embedded_metadata
 
@@ -168,9 +168,9 @@ def _decode_raw(path: Path, size_bytes: int, min_side: int | None) -> DecodedIma
     if isinstance(embedded, bytes):
         decoded = _decode(io.BytesIO(embedded), _checked_size(len(embedded)), min_side)
         metadata = decoded.metadata.merged_with(metadata)
-        image = turned(decoded.image, flip)
+        image = upright(decoded.image, flip)
     else:
-        image = turned(to_rgb(embedded), flip)
+        image = upright(to_rgb(embedded), flip)
     return DecodedImage(image, width, height, "image/x-raw", size_bytes, "raw", metadata)
 
 

@@ -55,7 +55,7 @@ def read_raw(path: Path) -> tuple[bytes | Image.Image, int, tuple[int, int]]:
         raise PictureError(f"the RAW data is damaged or not supported: {_words(error)}") from error
 
 
-def turned(picture: Image.Image, flip: int) -> Image.Image:
+def upright(picture: Image.Image, flip: int) -> Image.Image:
     """Return a picture upright that does not say itself how it was taken."""
     return picture.transpose(_UPRIGHT_BY[flip]) if flip in _UPRIGHT_BY else picture
 

@@ -77,10 +77,10 @@ def _frame(container: Any) -> Any:
 
 def _metadata(tags: dict[str, str]) -> ImageMetadata:
     found = next((tags[key] for key in _LOCATION_KEYS if key in tags), "")
-    place = _ISO_6709.match(found)
+    position = _ISO_6709.match(found)
     return ImageMetadata.of(
         taken=_taken(tags.get("com.apple.quicktime.creationdate") or tags.get("creation_time")),
-        location=(float(place[1]), float(place[2])) if place else None,
+        location=(float(position[1]), float(position[2])) if position else None,
         camera=tags.get("com.apple.quicktime.model"),
         title=tags.get("title"),
     )

@@ -4,6 +4,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,8 +16,8 @@ from snapseek.file_kinds import (
     PICTURE_SUFFIXES,
     RAW_SUFFIXES,
     is_picture_name,
+    other_kind,
     suffix_of,
-    unread_kind,
 )
 from snapseek.sources.exclusions import Exclusions, is_hidden
 from snapseek.sources.picture import Picture
@@ -27,6 +28,18 @@ _LIBRARY_SUFFIX = ".snapseek"
 
 MAX_NAMES = 1000
 """Names of skipped files that are kept for each kind; the count covers all."""
+
+
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class SkippedKind:
+    """Files or folders of one kind that were not read as pictures: how many, and the first of them."""
+
+    kind: str
+    count: int
+    examples: tuple[str, ...] = ()
 
 
 class Skipped:
@@ -42,6 +55,13 @@ class Skipped:
         names = self.names.setdefault(kind, [])
         if len(names) < MAX_NAMES:
             names.append(within)
+
+    def examples(self) -> tuple[SkippedKind, ...]:
+        """Return each kind with its number and a few names."""
+        return tuple(
+            SkippedKind(kind, count, tuple(self.names[kind][:_EXAMPLES]))
+            for kind, count in sorted(self.counts.items())
+        )
 
 
 class FolderSource:
@@ -163,7 +183,7 @@ def _skipped_kind(entry: os.DirEntry[str], stills: Container[str]) -> str | None
         return LINKED
     if suffix in RAW_SUFFIXES | LIVE_PHOTO_SUFFIXES and _stem(entry.name) in stills:
         return PAIRED
-    return None if is_picture_name(entry.name) else unread_kind(entry.name)
+    return None if is_picture_name(entry.name) else other_kind(entry.name)
 
 
 def _join(within: str, name: str) -> str:

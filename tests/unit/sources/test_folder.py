@@ -21,7 +21,7 @@ def found(root):
 
 
 def test_pictures_at_any_depth_in_order_of_name(tmp_path):
-    write(tmp_path, "b.JPG", "a.png", "c/d/e.webp", "c/a.gif", "notes.txt", "c/movie.mp4")
+    write(tmp_path, "b.JPG", "a.png", "c/d/e.webp", "c/a.gif", "notes.txt", "c/song.mp3")
     assert found(tmp_path) == ["a.png", "b.JPG", "c/a.gif", "c/d/e.webp"]
 
 

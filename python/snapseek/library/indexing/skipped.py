@@ -1,8 +1,11 @@
 """Say in words what a scan skipped."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from snapseek.file_kinds import RAW, VIDEO, can_read_raw, can_read_video
+from snapseek.sources.folder import SkippedKind
+
+_SHOWN = 3
 
 _WORDS = {
     RAW: ("RAW file", "RAW files"),
@@ -20,15 +23,24 @@ _WORDS = {
 }
 
 
-def describe_skipped(counts: Mapping[str, int]) -> list[str]:
-    """Return a phrase for each kind of skipped files, such as "3 RAW files"."""
-    return [
-        f"{counts[kind]} {words[counts[kind] != 1]}" for kind, words in _WORDS.items() if counts.get(kind)
-    ]
+def describe_skipped(skipped: Iterable[SkippedKind]) -> list[str]:
+    """Return a phrase for each kind of skipped files, such as "2 RAW files (a.nef, b.nef)"."""
+    phrases = []
+    for kind, words in _WORDS.items():
+        found = [entry for entry in skipped if entry.kind == kind]
+        if count := sum(entry.count for entry in found):
+            names = [name for entry in found for name in entry.examples]
+            shown = ", ".join(names[:_SHOWN]) + (", …" if count > _SHOWN else "")
+            phrases.append(f"{count} {words[count != 1]}" + (f" ({shown})" if names else ""))
+    return phrases
 
 
-def install_hint(counts: Mapping[str, int]) -> str:
+def install_hint(skipped: Iterable[SkippedKind]) -> str:
     """Return how to have skipped RAW files and videos read; empty if there are none."""
-    wanted = [(RAW, can_read_raw), (VIDEO, can_read_video)]
-    extras = [kind for kind, can_read in wanted if counts.get(kind) and not can_read()]
+    kinds = {entry.kind for entry in skipped}
+    extras = [
+        kind
+        for kind, can_read in ((RAW, can_read_raw), (VIDEO, can_read_video))
+        if kind in kinds and not can_read()
+    ]
     return f'to read them, run: pip install "snapseek[{",".join(extras)}]"' if extras else ""

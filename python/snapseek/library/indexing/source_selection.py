@@ -1,13 +1,15 @@
 """Choose the sources of a sync: known or new ones, each picture reached by one source only."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
+from snapseek.library.indexing.file_tracker import FileTracker
+from snapseek.library.indexing.skipped import describe_skipped, install_hint
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.schema import FILES, FOLDER
 from snapseek.library.storage.source_table import Source
@@ -21,6 +23,8 @@ from snapseek.sources import (
     reopen,
 )
 from snapseek.sources.exclusions import checked_patterns, moved_into
+
+_KINDS = ".jpg .png .webp .gif .tif .bmp .avif .heic"
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,38 @@ class SourceSelection:
             ]
         self._find_covered()
 
+    def merge_duplicates(self, tracker: FileTracker, readers: dict[int, PictureSource]) -> int:
+        """Let each picture be reached once: by the outermost folder, and by its file, not by a link.
+
+        Call it after the sources were scanned. Adds what else is scanned to `readers`. Return the number of
+        pictures that were reached twice.
+        """
+        duplicates = 0
+        for covered in self.covered:
+            tracker.scan(covered.source, covered.reader.find())
+            readers[covered.source.number] = covered.reader
+            duplicates += tracker.merge(covered.source, covered.container, covered.prefix)
+        for number, reader in readers.items():
+            if (folder := as_folder(reader)) is not None:
+                duplicates += tracker.drop_links(number, folder.links)
+        for source in self.absent:
+            tracker.add_absent(source)
+        return duplicates
+
+    def keep_unmounted(self, tracker: FileTracker, readers: Mapping[int, PictureSource]) -> list[Path]:
+        """Keep the pictures of folders that are empty now, and return these: they may be unmounted.
+
+        Call it after the files were compared, so that what was moved elsewhere has moved.
+        """
+        kept = []
+        for number, reader in readers.items():
+            folder = as_folder(reader)
+            for within in filter(None, folder.empty_folders if folder is not None else ()):
+                path = reader.path / within
+                if not self.is_accepted(path) and tracker.keep_below(number, within):
+                    kept.append(path)
+        return kept
+
     def is_accepted(self, path: Path) -> bool:
         """Return whether it was confirmed that the pictures below a folder are gone."""
         return any(path.is_relative_to(accepted) for accepted in self.accepted)
@@ -129,7 +165,7 @@ class SourceSelection:
 
     def _find_covered(self) -> None:
         folders = sorted(
-            (source for source, reader in self.sources.values() if isinstance(reader, FolderSource)),
+            (source for source, reader in self.sources.values() if as_folder(reader) is not None),
             key=lambda source: len(source.path.parts),
         )
         for source in self.database.sources.all():
@@ -188,6 +224,25 @@ class SourceSelection:
     def _is_present(self, source: Source) -> bool:
         reader = self._reader(source)
         return reader is not None and has_pictures(reader)
+
+
+def as_folder(reader: PictureSource) -> FolderSource | None:
+    """Return a reader that lists a folder, which knows what it skipped; None for any other."""
+    return reader if isinstance(reader, FolderSource) else None
+
+
+def check_has_pictures(path: Path, limits: FetchLimits | None, exclude: Sequence[str]) -> None:
+    """Raise InputError for a source without pictures, with what it has instead."""
+    reader = open_source(path, limits=limits, exclude=exclude)
+    if next(reader.find(), None) is not None:
+        return
+    folder = as_folder(reader)
+    skipped = folder.skipped.examples() if folder is not None else ()
+    raise InputError(
+        expected=f"pictures ({_KINDS}) in {path}",
+        got=", ".join(describe_skipped(skipped)) or "none",
+        hint=install_hint(skipped) or None,
+    )
 
 
 def get_or_create(database: Database, kind: str, path: Path) -> Source:

@@ -1,7 +1,7 @@
 """Sync a library with its sources: embed new pictures, recognize moved ones, remove gone ones."""
 
 import os
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -11,13 +11,18 @@ import pyarrow as pa
 
 from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
+from snapseek.file_kinds import RAW, VIDEO, other_kind
 from snapseek.library.indexing.batch_writer import BatchWriter
 from snapseek.library.indexing.compact import CompactOptions, compact_flat_only, compact_if_space
 from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
 from snapseek.library.indexing.move_records import move_records
-from snapseek.library.indexing.skipped import describe_skipped, install_hint
-from snapseek.library.indexing.source_selection import SourceSelection, source_of
+from snapseek.library.indexing.source_selection import (
+    SourceSelection,
+    as_folder,
+    check_has_pictures,
+    source_of,
+)
 from snapseek.library.records.arrow_file import SCHEMA
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
@@ -27,7 +32,8 @@ from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer
 from snapseek.library.storage.shards import Shards
 from snapseek.library.storage.source_table import Source
 from snapseek.models import Encoder
-from snapseek.sources import FetchLimits, FolderSource, Picture, PictureSource, open_source
+from snapseek.sources import FetchLimits, Picture, PictureSource
+from snapseek.sources.folder import SkippedKind
 
 _RECORD_BYTES = 1000
 """Bounds a record: a preview of at most 500 bytes, and metadata."""
@@ -35,8 +41,6 @@ _RECORD_BYTES = 1000
 _MAX_NOTES = 100
 _Waiting = defaultdict[tuple[Path, str], deque[PendingImage]]
 """Pending images by folder and name; a name is twice if two sources have it."""
-
-_KINDS = ".jpg .png .webp .gif .tif .bmp .avif"
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,9 @@ class SyncReport:
     """The numbers of pictures that a sync added, updated, moved, removed, left alone, or could not read.
 
     `missing` are sources that are gone or empty, and folders of a source that are empty now; their pictures
-    stay. `duplicates` are pictures that were reached twice and are in the library once. `skipped` counts the
-    files and folders that were not read as pictures, by kind. `compaction_skipped` is the reason why small
-    shards were not merged.
+    stay. `duplicates` are pictures that were reached twice and are in the library once. `raw` and `video` are
+    how many of the added and updated ones are RAW files and videos. `compaction_skipped` is the reason why
+    small shards were not merged.
     """
 
     added: int = 0
@@ -70,7 +74,10 @@ class SyncReport:
     failed: int = 0
     missing: tuple[Path, ...] = ()
     duplicates: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
+    raw: int = 0
+    video: int = 0
+    skipped: tuple[SkippedKind, ...] = ()
+    """The files and folders that were not read as pictures, by folder and kind."""
     compaction_skipped: str | None = None
     notes: tuple[str, ...] = ()
     """The first notes on files that were read in part, sidecars that were skipped, and folders that contain
@@ -84,7 +91,7 @@ class SyncReport:
 
 _SUMMED = (
     *("added", "updated", "moved", "removed", "unchanged", "failed"),
-    *("missing", "duplicates", "skipped", "notes"),
+    *("missing", "duplicates", "raw", "video", "skipped", "notes"),
 )
 """The fields of a report that add up."""
 
@@ -144,7 +151,7 @@ def sync(directory: Path, folders: Sequence[Path] | None, options: IndexOptions)
         If the library was made with another model.
     """
     for path in folders or ():
-        _check_has_pictures(path, options)
+        check_has_pictures(path, options.limits, options.exclude)
     with exclusive_writer(directory) as database:
         return _SyncRun(database, directory, options).sync(folders)
 
@@ -162,18 +169,6 @@ def add_files(directory: Path, files: Sequence[Path], options: IndexOptions) -> 
     with exclusive_writer(directory) as database:
         run = _SyncRun(database, directory, replace(options, retry_failed=True))
         return run.index([(*source_of(database, file), False) for file in files])
-
-
-def _check_has_pictures(path: Path, options: IndexOptions) -> None:
-    """Raise InputError for a source without pictures, with what it has instead."""
-    reader = open_source(path, limits=options.limits, exclude=options.exclude)
-    if next(reader.find(), None) is None:
-        skipped = reader.skipped.counts if isinstance(reader, FolderSource) else Counter()
-        raise InputError(
-            expected=f"pictures ({_KINDS}) in {path}",
-            got=", ".join(describe_skipped(skipped)) or "none",
-            hint=install_hint(skipped) or None,
-        )
 
 
 @dataclass
@@ -208,10 +203,14 @@ class _SyncRun:
             self.readers[source.number] = reader
         self._record_scan()
         if selection is not None:
-            self._merge_duplicates(tracker, selection)
+            duplicates = selection.merge_duplicates(tracker, self.readers)
+            self.report = replace(self.report, duplicates=duplicates)
         replace_all = self._replaces_model()
         moved, touched = ([], []) if replace_all else tracker.compare(threads=self.options.threads)
-        gone = [] if replace_all else self._gone(tracker, selection)
+        if selection is not None and not replace_all:
+            kept = selection.keep_unmounted(tracker, self.readers)
+            self.report = replace(self.report, missing=(*self.report.missing, *kept))
+        gone = [] if replace_all else tracker.gone()
         pending, unchanged = tracker.plan(retry_failed=self.options.retry_failed, everything=replace_all)
         moved_pictures = len(_items(moved))
         unchanged += len(touched) + len(moved) - moved_pictures
@@ -236,40 +235,12 @@ class _SyncRun:
             self.database.record_directory()
             has_changed = False
             for number, reader in self.readers.items():
-                if isinstance(reader, FolderSource):
-                    skipped = reader.skipped
+                if (folder := as_folder(reader)) is not None:
+                    skipped = folder.skipped
                     has_changed |= folders.set_skipped(number, skipped.counts, skipped.names)
-                    self.report = replace(self.report, skipped=self.report.skipped + skipped.counts)
+                    self.report = replace(self.report, skipped=(*self.report.skipped, *skipped.examples()))
             if has_changed:
                 self.database.settings.update(fresh_version())
-
-    def _merge_duplicates(self, tracker: FileTracker, selection: SourceSelection) -> None:
-        """Let each picture be reached once: by the outermost folder, and by its file, not by a link."""
-        duplicates = 0
-        for covered in selection.covered:
-            tracker.scan(covered.source, covered.reader.find())
-            self.readers[covered.source.number] = covered.reader
-            duplicates += tracker.merge(covered.source, covered.container, covered.prefix)
-        for number, reader in self.readers.items():
-            if isinstance(reader, FolderSource):
-                duplicates += tracker.drop_links(number, reader.links)
-        for source in selection.absent:
-            tracker.add_absent(source)
-        self.report = replace(self.report, duplicates=duplicates)
-
-    def _gone(
-        self, tracker: FileTracker, selection: SourceSelection | None
-    ) -> list[tuple[int, bytes, int | None]]:
-        """Return the files that are gone, without those of a folder that is empty and may be unmounted."""
-        if selection is not None:
-            for number, reader in self.readers.items():
-                if not isinstance(reader, FolderSource):
-                    continue
-                for folder in filter(None, reader.empty_folders):
-                    path = reader.path / folder
-                    if not selection.is_accepted(path) and tracker.keep_below(number, folder):
-                        self.report = replace(self.report, missing=(*self.report.missing, path))
-        return tracker.gone()
 
     def _remove_merged(self, sources: Sequence[Source]) -> None:
         """Remove the sources whose pictures all belong to another one now."""
@@ -371,6 +342,9 @@ class _SyncRun:
     def _count(self, pending: PendingImage, outcome: Outcome) -> None:
         counted = "failed" if outcome.reason else "added" if pending.item is None else "updated"
         self.report = replace(self.report, **{counted: getattr(self.report, counted) + 1})
+        kind = other_kind(outcome.picture.within)
+        if outcome.record is not None and kind in (RAW, VIDEO):
+            self.report = replace(self.report, **{kind: getattr(self.report, kind) + 1})
         if outcome.notes and len(self.report.notes) < _MAX_NOTES:
             notes = [f"{outcome.picture.within}: {note}" for note in outcome.notes]
             self.report = replace(self.report, notes=(*self.report.notes, *notes))

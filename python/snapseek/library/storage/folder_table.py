@@ -57,9 +57,9 @@ class FolderTable:
         with _without_table():
             rows = self._connection.execute(query)
             check = self._check
-            for place, kind, count, names in check.at_most(_MAX_SKIPPED_ROWS, "kinds of files", rows):
+            for path, kind, count, names in check.at_most(_MAX_SKIPPED_ROWS, "kinds of files", rows):
                 yield SkippedRow(
-                    check.path(place),
+                    check.path(path),
                     check.text(kind, "a kind of files"),
                     check.whole(count, "a number of files"),
                     tuple(self._texts(names, "names of files")),

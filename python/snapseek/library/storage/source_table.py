@@ -59,8 +59,8 @@ class SourceTable:
         """Return number and recorded path of each folder of pictures."""
         rows = self._connection.execute("SELECT number, place FROM sources WHERE kind = ?", (FOLDER,))
         return [
-            (number, self._check.recorded_path(place))
-            for number, place in self._check.at_most(MAX_SOURCES, "sources", rows)
+            (number, self._check.recorded_path(path))
+            for number, path in self._check.at_most(MAX_SOURCES, "sources", rows)
         ]
 
     def remove(self, source: Source) -> None:
