@@ -66,7 +66,8 @@ def print_report(report: SyncReport) -> None:
     for folder in report.missing:
         print_status(f"{printable(str(folder))} is missing or empty; its pictures were kept")
         accept = f"snapseek sync --accept-missing {shlex.quote(printable(str(folder)))}"
-        print_status(f"hint: mount the disk, or if they are gone for good, run: {accept}")
+        print_status("hint: mount the disk, or if it has moved, add the new folder with: snapseek add")
+        print_status(f"hint: if its pictures are gone for good, run: {accept}")
     if report.raw:
         print_status(f"RAW files, shown by the picture inside: {report.raw}")
     if report.video:
