@@ -1,6 +1,8 @@
 """Folders that move, disappear and come back: nothing is embedded again, every id stays."""
 
+import errno
 import json
+import os
 import shutil
 import sqlite3
 import time
@@ -12,11 +14,14 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from snapseek.cli import main
+from snapseek.errors import ModelMismatchError
 from snapseek.library import Library
 from snapseek.library.indexing import sync
 from snapseek.library.storage import folder_table
+from snapseek.models import Encoder
 from snapseek.server import create_app
 from tests.conftest import PICTURES, write_pictures
+from tests.support.tiny_model import write_tiny_model
 
 
 @pytest.fixture
@@ -271,6 +276,37 @@ def test_pictures_moved_out_of_a_folder_that_is_empty_now_have_moved(folder, tmp
     report = library.sync()
     assert (report.moved, report.removed, report.missing) == (1, 0, ())
     assert (ids(library), embedded) == (before, [])
+
+
+def test_a_folder_that_cannot_be_read_is_reported_until_that_is_confirmed(
+    folder, tmp_path, encoder, monkeypatch
+):
+    library = Library.build(folder, tmp_path / "l", encoder=encoder)
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "deep":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for _ in range(2):
+        report = library.sync()
+        assert (report.removed, report.missing) == (0, (folder / "deep",))
+    assert library.sync(accept_missing=folder / "deep").removed == 2
+    monkeypatch.undo()
+    assert library.sync().added == 2
+
+
+def test_another_model_waits_for_a_folder_that_is_unmounted(folder, tmp_path, encoder):
+    library = Library.build(folder, tmp_path / "l", encoder=encoder)
+    before = ids(library)
+    other = Encoder.load(write_tiny_model(tmp_path / "other model", mean=(0.4,) * 3))
+    (folder / "deep").rename(tmp_path / "away")
+    (folder / "deep").mkdir()
+    with pytest.raises(ModelMismatchError):
+        Library.build(folder, tmp_path / "l", encoder=other)
+    assert ids(Library.open(tmp_path / "l")) == before
 
 
 def test_single_files_of_an_unmounted_folder_are_kept(tmp_path, encoder):

@@ -64,7 +64,7 @@ def print_report(report: SyncReport) -> None:
     changes = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     print_status(changes or "nothing to do")
     for folder in report.missing:
-        print_status(f"{printable(str(folder))} is missing or empty; its pictures were kept")
+        print_status(f"{printable(str(folder))} is missing, empty or unreadable; its pictures were kept")
         accept = f"snapseek sync --accept-missing {shlex.quote(printable(str(folder)))}"
         print_status("hint: mount the disk, or if it has moved, add the new folder with: snapseek add")
         print_status(f"hint: if its pictures are gone for good, run: {accept}")

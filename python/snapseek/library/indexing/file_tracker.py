@@ -74,6 +74,10 @@ class FileTracker:
     def __init__(self, database: Database) -> None:
         self._connection = database.connection
         self._connection.executescript(_TABLES)
+        self.accepted: set[tuple[int, bytes]] = set()
+        """Source and path of folders that may be unreadable for good."""
+        self.unreadable: list[tuple[int, str]] = []
+        """Source and path of folders that cannot be read, but have pictures in the library; see `compare`."""
         self._paths = {source.number: source.path for source in database.sources.all()}
 
     def scan(self, source: Source, pictures: Iterable[Picture], *, is_whole: bool = True) -> int:
@@ -159,10 +163,10 @@ class FileTracker:
         self._connection.execute("INSERT OR IGNORE INTO temp.absent VALUES (?)", (source.number,))
 
     def keep_below(self, source: int, folder: str) -> int:
-        """Take the files below a folder from those that are gone. Return the number of their pictures."""
-        prefix = os.fsencode(folder) + b"/"
-        below = "source = ? AND within >= ? AND within < ?"
-        key = (source, prefix, prefix[:-1] + b"0")  # the byte after the slash
+        """Take the files below a folder (or `.`) from those that are gone; return how many pictures."""
+        prefix = b"" if folder == "." else os.fsencode(folder) + b"/"
+        below = "source = ? AND within >= ? AND (within < ? OR ?)"
+        key = (source, prefix, prefix[:-1] + b"0", not prefix)  # 0 is the byte after the slash
         query = f"SELECT count(*) FROM temp.gone WHERE {below} AND item IS NOT NULL"  # noqa: S608
         (count,) = self._connection.execute(query, key).fetchone()
         self._connection.execute(f"DELETE FROM temp.gone WHERE {below}", key)  # noqa: S608
@@ -203,11 +207,8 @@ class FileTracker:
         )
         hidden = self._connection.execute("SELECT source, within FROM temp.seen WHERE problem IS NOT NULL")
         for source, within in hidden.fetchall():
-            prefix = b"" if within == b"." else within + b"/"
-            self._connection.execute(
-                "DELETE FROM temp.gone WHERE source = ? AND substr(within, 1, ?) = ?",
-                (source, len(prefix), prefix),
-            )
+            if (source, within) not in self.accepted and self.keep_below(source, os.fsdecode(within)):
+                self.unreadable.append((source, os.fsdecode(within)))
 
     def _moved(self, threads: int) -> list[KnownFile]:
         """Return the new files with size and hash of a gone one."""

@@ -133,7 +133,7 @@ class SourceSelection:
 
         Call it after the files were compared, so that what was moved elsewhere has moved.
         """
-        kept = []
+        kept = [readers[number].path / within for number, within in tracker.unreadable]
         for number, reader in readers.items():
             folder = as_folder(reader)
             for within in filter(None, folder.empty_folders if folder is not None else ()):
@@ -141,6 +141,28 @@ class SourceSelection:
                 if not self.is_accepted(path) and tracker.keep_below(number, within):
                     kept.append(path)
         return kept
+
+    def accept(self, tracker: FileTracker, readers: Mapping[int, PictureSource]) -> None:
+        """Let the comparison remove what is below accepted folders that cannot be read."""
+        for number, reader in readers.items():
+            for accepted in self.accepted:
+                if accepted.is_relative_to(reader.path):
+                    within = accepted.relative_to(reader.path).as_posix()
+                    tracker.accepted.add((number, os.fsencode(within)))
+
+    def unmounted(self, readers: Mapping[int, PictureSource]) -> bool:
+        """Return whether a folder is empty now that has pictures in the library."""
+        for number, reader in readers.items():
+            folder = as_folder(reader)
+            for within in filter(None, folder.empty_folders if folder is not None else ()):
+                if self.is_accepted(reader.path / within):
+                    continue
+                source = self.sources[number][0] if number in self.sources else None
+                if source and any(
+                    item is not None for _, item in self.database.files.below(source, os.fsencode(within))
+                ):
+                    return True
+        return False
 
     def is_accepted(self, path: Path) -> bool:
         """Return whether it was confirmed that the pictures below a folder are gone."""

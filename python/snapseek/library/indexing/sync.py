@@ -205,7 +205,8 @@ class _SyncRun:
         if selection is not None:
             duplicates = selection.merge_duplicates(tracker, self.readers)
             self.report = replace(self.report, duplicates=duplicates)
-        replace_all = self._replaces_model()
+            selection.accept(tracker, self.readers)
+        replace_all = self._replaces_model(selection)
         moved, touched = ([], []) if replace_all else tracker.compare(threads=self.options.threads)
         if selection is not None and not replace_all:
             kept = selection.keep_unmounted(tracker, self.readers)
@@ -251,7 +252,7 @@ class _SyncRun:
                     self.database.sources.remove(source)
                     self.database.folders.forget(source.number)
 
-    def _replaces_model(self) -> bool:
+    def _replaces_model(self, selection: SourceSelection | None) -> bool:
         """Return whether another model replaces all pictures. Raises ModelMismatchError if others stay."""
         fingerprint = self.database.settings.all().get("fingerprint")
         if not self.options.may_replace or fingerprint is None:
@@ -261,6 +262,7 @@ class _SyncRun:
             return False
         query = "SELECT count(*) FROM main.files WHERE source NOT IN (SELECT source FROM temp.scanned)"
         (others,) = self.database.connection.execute(query).fetchone()
+        others = others or (selection is not None and selection.unmounted(self.readers))
         if others or any(shard.rows and shard.source is not None for shard in self.database.shards.all()):
             raise mixed_models(self.database.settings.all()["model"], encoder)
         return True

@@ -62,11 +62,14 @@ def find_relocation(
     has_pictures
         Whether pictures of a folder, named by its recorded path, are in another folder.
     """
-    if recorded == os.fspath(directory):
+    in_order = sorted(folders, key=lambda path: len(path.parts))
+    directories = {
+        folder: folder / INSIDE_FOLDER if recorded is None else Path(recorded) for folder in in_order
+    }
+    if recorded == os.fspath(directory) or directory in directories.values():
         return NOT_MOVED
-    for folder in sorted(folders, key=lambda path: len(path.parts)):
-        was = Path(recorded) if recorded is not None else folder / INSIDE_FOLDER
-        if not was.is_relative_to(folder) or was == directory:
+    for folder, was in directories.items():
+        if not was.is_relative_to(folder):
             continue
         inside = was.relative_to(folder).parts
         if not inside or directory.parts[-len(inside) :] != inside:

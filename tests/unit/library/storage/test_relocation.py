@@ -53,6 +53,7 @@ def test_paths_move():
         ("/mnt/b/x/lib", "/disk1/a/x/lib", ["/disk1/a/x", "/disk1/a"], ("/disk1/a", "/mnt/b")),
         ("/mnt/b/.snapseek", None, ["/disk1/a"], ("/disk1/a", "/mnt/b")),
         ("/disk1/a/.snapseek", "/disk1/a/.snapseek", ["/disk1/a"], None),
+        ("/disk1/a/.snapseek", None, ["/backup", "/disk1/a"], None),
         ("/mnt/b/.snapseek", "/libs/.snapseek", ["/disk1/a"], None),
         ("/mnt/b/other", "/disk1/a/lib", ["/disk1/a"], None),
         ("/lib", "/lib2/lib", ["/lib2/lib/photos"], None),
