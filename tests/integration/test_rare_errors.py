@@ -37,7 +37,7 @@ def test_the_demo_prints_searches(monkeypatch, tmp_path, tiny_model, capsys):
 def test_a_report_prints_missing_folders_and_skipped_compaction(capsys):
     console.print_report(SyncReport(missing=(Path("/gone"),), compaction_skipped="the disk is full"))
     printed = capsys.readouterr().err
-    assert "/gone is missing or empty" in printed
+    assert "/gone is missing, empty or unreadable" in printed
     assert "the disk is full" in printed
 
 
