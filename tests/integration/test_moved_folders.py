@@ -217,14 +217,14 @@ def test_copies_of_some_pictures_of_an_unmounted_folder_are_new_pictures(folder,
 # --- mount points
 
 
-@pytest.mark.parametrize("rest", [(), (".DS_Store",), (".hidden/x.jpg", ".nomount")])
-def test_a_mount_point_that_is_emptied_and_filled_again(folder, tmp_path, encoder, embedded, rest):
+@pytest.mark.parametrize("left_there", [(), (".DS_Store",), (".hidden/x.jpg", ".nomount")])
+def test_a_mount_point_that_is_emptied_and_filled_again(folder, tmp_path, encoder, embedded, left_there):
     library = Library.build(folder, tmp_path / "l", encoder=encoder)
     before = ids(library)
     embedded.clear()
     (folder / "deep").rename(tmp_path / "away")
     (folder / "deep").mkdir()
-    for name in rest:
+    for name in left_there:
         paint_bytes(folder / "deep" / name)
     for _ in range(2):
         report = library.sync()
