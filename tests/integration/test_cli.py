@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from PIL import Image
 
+from snapseek import file_kinds
 from snapseek.cli import main
+from snapseek.library.indexing import skipped
 from tests.conftest import PICTURES
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
@@ -374,13 +377,74 @@ def test_an_output_encoding_without_a_letter_is_no_error(folder, tiny_model):
     assert json.loads(said[1].stdout)[0]["meta"]["name"] == "röt.jpg"
 
 
-def test_a_moved_folder_is_reported(indexed, tiny_model, capsys):
-    moved = indexed.rename(indexed.with_name("moved"))
-    assert main(["index", str(moved), "--model", str(tiny_model)]) == 0
-    said = capsys.readouterr().err
-    assert f"pictures of {indexed}, which is missing" in said
-    assert main(["remove", str(indexed), "--library", str(moved)]) == 0
+def test_a_missing_folder_is_reported(indexed, tiny_model, tmp_path, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("RGB", (20, 20), "pink").save(other / "pink.png")
+    line = ["index", str(other), "--library", str(indexed / ".snapseek"), "--model", str(tiny_model)]
+    assert main(line) == 0
+    shutil.rmtree(other)
+    assert main(["index", str(indexed), "--model", str(tiny_model)]) == 0
+    assert f"pictures of {other}, which is missing" in capsys.readouterr().err
+    assert main(["remove", str(other), "--library", str(indexed)]) == 0
     assert "6 pictures, " in capsys.readouterr().err
+
+
+def test_a_folder_that_moves_with_its_library_is_the_same(indexed, tiny_model, capsys):
+    moved = indexed.rename(indexed.with_name("moved"))
+    assert main(["search", "red", "-k", "1", "--paths", "--library", str(moved)]) == 0
+    assert capsys.readouterr().out == f"{moved / 'red.jpg'}\n"
+    assert main(["index", str(moved), "--model", str(tiny_model)]) == 0
+    assert capsys.readouterr().err.splitlines()[1] == "6 unchanged"
+
+
+def test_skipped_files_are_printed_and_listed(folder, tiny_model, capsys):
+    (folder / "a.jxl").write_bytes(b"x")
+    (folder / "deep" / "b.jxl").write_bytes(b"x")
+    (folder / "album").symlink_to(folder / "deep")
+    assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
+    said = capsys.readouterr().err
+    assert "skipped: 2 JPEG XL pictures (a.jxl, deep/b.jxl), 1 linked folder (album)\n" in said
+    assert main(["info", str(folder)]) == 0
+    assert "skipped   2 JPEG XL pictures, 1 linked folder\n" in capsys.readouterr().out
+    assert main(["info", str(folder), "--skipped"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{folder}/a.jxl: jpeg_xl",
+        f"{folder}/deep/b.jxl: jpeg_xl",
+        f"{folder}/album: linked_folder",
+    ]
+
+
+def test_a_folder_of_raw_files_alone_says_so(tmp_path, tiny_model, capsys, monkeypatch):
+    monkeypatch.setattr(file_kinds, "can_read_raw", lambda: False)
+    monkeypatch.setattr(skipped, "can_read_raw", lambda: False)
+    for name in ("IMG_1.CR2", "IMG_2.NEF"):
+        (tmp_path / name).write_bytes(b"x")
+    assert main(["index", str(tmp_path), "--model", str(tiny_model)]) == 1
+    said = capsys.readouterr().err
+    assert "got 2 RAW files (IMG_1.CR2, IMG_2.NEF)" in said
+    assert 'hint: to read them, run: pip install "snapseek[raw]"' in said
+
+
+def test_exclude_is_remembered(folder, tiny_model, capsys):
+    line = ["index", str(folder), "--model", str(tiny_model)]
+    assert main([*line, "--exclude", "*.bmp", "--exclude", "deep/er"]) == 0
+    assert "4 added\nskipped: 2 excluded files and folders (white.bmp, deep/er)" in capsys.readouterr().err
+    assert main(["sync", "--library", str(folder)]) == 0
+    assert "4 unchanged\n" in capsys.readouterr().err
+    assert main([*line, "--exclude", "!*.bmp"]) == 0
+    assert "1 added, 4 unchanged" in capsys.readouterr().err
+
+
+def test_a_truncated_jpeg_is_read_with_a_note_and_can_be_listed(folder, tiny_model, capsys):
+    noise = Image.effect_noise((200, 150), 90).convert("RGB")
+    noise.save(folder / "cut.jpg")
+    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:-500])
+    assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
+    assert "cut.jpg: the JPEG file is truncated" in capsys.readouterr().err
+    line = ["search", "is_truncated:true", "--paths", "--library", str(folder)]
+    assert main(line) == 0
+    assert capsys.readouterr().out == f"{folder / 'cut.jpg'}\n"
 
 
 def test_the_path_of_a_failure_is_complete(folder, tiny_model, capsys):

@@ -13,7 +13,8 @@ from snapseek.library import Library
 from snapseek.library.indexing.sync import SyncReport
 from snapseek.metadata import exif
 from snapseek.server import create_app
-from snapseek.sources.open import PlainFiles, open_source
+from snapseek.sources.folder import FolderSource
+from snapseek.sources.open import open_source
 from tests.conftest import write_pictures
 from tests.support.asgi_client import LOCALHOST, ask
 from tests.support.fake_library import FakeLibrary
@@ -36,7 +37,7 @@ def test_the_demo_prints_searches(monkeypatch, tmp_path, tiny_model, capsys):
 def test_a_report_prints_missing_folders_and_skipped_compaction(capsys):
     console.print_report(SyncReport(missing=(Path("/gone"),), compaction_skipped="the disk is full"))
     printed = capsys.readouterr().err
-    assert "/gone is missing or empty" in printed
+    assert "/gone is missing, empty or unreadable" in printed
     assert "the disk is full" in printed
 
 
@@ -126,4 +127,4 @@ def test_a_picture_without_a_preview_is_not_found(tmp_path, monkeypatch):
 
 def test_a_folder_with_only_a_broken_table_is_opened_as_files(tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 but nothing else")
-    assert isinstance(open_source(tmp_path), PlainFiles)
+    assert isinstance(open_source(tmp_path), FolderSource)

@@ -133,6 +133,7 @@ class FakeLibrary:
             name="demo",
             count=len(self.paths),
             failed=2,
+            skipped={"raw": 3, "hidden": 1},
             dim=396,
             model="starter",
             fingerprint="ab" * 32,

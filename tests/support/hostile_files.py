@@ -55,9 +55,12 @@ WHOLE = {kind: encoded(photograph(), kind) for kind in KIND_NAMES}
 def cut_pictures() -> Iterator[Input]:
     for kind, data in WHOLE.items():
         for percent in (1, 2, 3, 5, 10, 20, 30, 40, 50, 60, 75, 90):
-            # What GIF, TIFF and BMP lack at the end may be no pixel.
+            length = len(data) * percent // 100
+            # What GIF, TIFF and BMP lack at the end may be no pixel. A JPEG is read as far as it goes.
             fate = BAD if percent <= 50 else EITHER
-            yield of_bytes(f"cut-{kind}-{percent}.jpg", data[: len(data) * percent // 100], fate)
+            if kind == "JPEG" and length > data.index(b"\xff\xda"):
+                fate = GOOD if length > data.index(b"\xff\xda") + 64 else EITHER
+            yield of_bytes(f"cut-{kind}-{percent}.jpg", data[:length], fate)
 
 
 def damaged_pictures() -> Iterator[Input]:

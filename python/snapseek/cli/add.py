@@ -4,6 +4,7 @@ import argparse
 
 from snapseek.cli.console import picture_bar, print_report, print_size
 from snapseek.cli.options import (
+    add_exclude,
     add_fetching,
     add_library,
     add_picture_threads,
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_library(parser)
     add_trust(parser)
     add_picture_threads(parser)
+    add_exclude(parser)
     add_fetching(parser)
 
 
@@ -34,7 +36,11 @@ def run(options: argparse.Namespace) -> None:
     library = open_library(options)
     with picture_bar() as report:
         done = library.add(
-            options.sources, threads=options.threads, limits=fetch_limits(options), progress=report
+            options.sources,
+            threads=options.threads,
+            exclude=options.exclude,
+            limits=fetch_limits(options),
+            progress=report,
         )
     print_report(done, library.info().path)
     print_size(library)

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from snapseek.library import Library, SyncReport
     from snapseek.library import Progress as IndexProgress
     from snapseek.server.jobs import JobRunner
+    from snapseek.sources.folder import SkippedKind
 
 _JOB_POLL_S = 0.25
-_MOVED = ". If it has moved: snapseek remove the old folder, then add the new one"
+_MOVED = ". If it has moved: snapseek add the new folder, which is recognized by its pictures"
 
 
 def printable(text: str) -> str:
@@ -72,7 +73,17 @@ def print_report(report: SyncReport, library: Path | None = None) -> None:
     changes = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     print_status(changes or "nothing to do")
     for folder in report.missing:
-        print_status(f"{printable(str(folder))} is missing or empty; its pictures were kept{_MOVED}")
+        print_status(f"{printable(str(folder))} is missing, empty or unreadable; its pictures were kept")
+        accept = f"snapseek sync --accept-missing {shlex.quote(printable(str(folder)))}"
+        print_status("hint: mount the disk, or if it has moved, add the new folder with: snapseek add")
+        print_status(f"hint: if its pictures are gone for good, run: {accept}")
+    if report.raw:
+        print_status(f"RAW files, shown by the picture inside: {report.raw}")
+    if report.video:
+        print_status(f"videos, shown by one frame: {report.video}")
+    if report.duplicates:
+        print_status(f"pictures reached by two ways, in the library once: {report.duplicates}")
+    print_skipped(report.skipped)
     if library is not None:
         print_unconfirmed(report.unconfirmed, library)
     for line in report.notes:
@@ -92,6 +103,16 @@ def print_unconfirmed(sources: Sequence[Path], library: Path) -> None:
         f"and not synchronized; if you trust it, run: snapseek add {shlex.quote(first)} --library "
         f"{shlex.quote(printable(str(library)))}"
     )
+
+
+def print_skipped(skipped: Sequence[SkippedKind]) -> None:
+    """Print how many files of each kind were not read as pictures, and how to have them read."""
+    from snapseek.library.indexing.skipped import describe_skipped, install_hint
+
+    if found := describe_skipped(skipped):
+        print_status(f"skipped: {printable(', '.join(found))}")
+    if hint := install_hint(skipped):
+        print_status(f"hint: {hint}")
 
 
 def print_missing_folders(library: Library) -> None:

@@ -121,6 +121,7 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
             threads=options.threads,
             memory=options.memory,
             retry_failed=options.retry_failed,
+            exclude=options.exclude,
             limits=fetch_limits(options),
             progress=report,
             stop=stop,

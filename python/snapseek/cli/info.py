@@ -19,22 +19,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--failed", action="store_true", help="list the files that could not be read, with the reason"
     )
+    parser.add_argument(
+        "--skipped", action="store_true", help="list the files and folders that are not read as pictures"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print a table of facts, or the list of failures."""
+    """Print a table of facts, the list of failures, or the list of skipped files."""
     from snapseek.library import Library
+    from snapseek.library.indexing.skipped import describe_skipped
     from snapseek.library.paths import find_library
+    from snapseek.sources.folder import SkippedKind
 
     library = Library.open(find_library(options.library))
     if options.failed:
         _print_failures(library)
         return
+    if options.skipped:
+        _print_skipped(library)
+        return
     info = library.info()
+    skipped = [SkippedKind(kind, count) for kind, count in info.skipped.items()]
     rows = {
         "library": printable(str(info.path)),
         "folders": ", ".join(printable(str(folder)) for folder in info.folders),
         "pictures": f"{info.count} ({info.failed} could not be read)",
+        "skipped": ", ".join(describe_skipped(skipped)) or "none",
         "model": f"{info.model} {info.fingerprint[:12]}, {info.dim} dimensions",
         "kernel": info.kernel,
         "size": f"{info.size_bytes / 1e6:.1f} MB",
@@ -47,3 +57,8 @@ def run(options: argparse.Namespace) -> None:
 def _print_failures(library: Library) -> None:
     for failure in library.failures():
         print(f"{printable(str(failure.path))}: {failure.reason}")
+
+
+def _print_skipped(library: Library) -> None:
+    for file in library.skipped():
+        print(f"{printable(str(file.path))}: {file.kind}")

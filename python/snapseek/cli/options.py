@@ -42,6 +42,17 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", nargs="+", type=nonempty_path, metavar="FOLDER", help=_FOLDER_HELP)
 
 
+def add_exclude(parser: argparse.ArgumentParser) -> None:
+    """Add --exclude."""
+    parser.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="leave out files and folders by a pattern of gitignore, now and later; '!GLOB' includes again",
+    )
+
+
 def add_fetching(parser: argparse.ArgumentParser) -> None:
     """Add --retry-failed and --allow-private."""
     parser.add_argument("--retry-failed", action="store_true", help="retry pictures that failed before")
@@ -130,6 +141,7 @@ def add_building(parser: argparse.ArgumentParser) -> None:
     add_picture_threads(parser)
     parser.add_argument("--model", metavar="M", help=_MODEL_HELP)
     add_memory(parser)
+    add_exclude(parser)
     add_fetching(parser)
     add_progress(parser)
 

@@ -56,9 +56,10 @@ def run(options: argparse.Namespace) -> None:
 
 def check_serving(options: argparse.Namespace) -> None:
     """Raise InputError for a host or token that cannot be used, before pictures are indexed."""
-    from snapseek.server.run import check_access, is_loopback
+    from snapseek.server.host_guard import is_loopback_name
+    from snapseek.server.run import check_access
 
-    is_exposed = bool(options.trusted_proxy) or not all(map(is_loopback, options.allow_host))
+    is_exposed = bool(options.trusted_proxy) or not all(map(is_loopback_name, options.allow_host))
     check_access(options.host, _token(options), insecure=options.insecure, is_exposed=is_exposed)
 
 

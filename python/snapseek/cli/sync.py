@@ -5,6 +5,7 @@ import argparse
 from snapseek.cli.console import picture_progress, print_report, print_size
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
 from snapseek.cli.options import (
+    add_exclude,
     add_fetching,
     add_library,
     add_memory,
@@ -25,6 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_library(parser)
     add_trust(parser)
     add_picture_threads(parser)
+    add_exclude(parser)
+    parser.add_argument(
+        "--accept-missing",
+        action="append",
+        default=[],
+        type=nonempty_path,
+        metavar="PATH",
+        help="remove the pictures of a folder that is missing or empty, which are kept otherwise",
+    )
     add_fetching(parser)
     add_memory(parser)
     add_progress(parser)
@@ -39,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
             threads=options.threads,
             memory=options.memory,
             retry_failed=options.retry_failed,
+            exclude=options.exclude,
+            accept_missing=options.accept_missing,
             limits=fetch_limits(options),
             progress=report,
             stop=stop,

@@ -21,7 +21,10 @@ from PIL.JpegImagePlugin import JpegImageFile
 from snapseek.errors import PictureError
 from snapseek.images.color_modes import to_rgb
 from snapseek.images.counted_reads import CountedReads
+from snapseek.images.cut_jpeg import CutJpeg
 from snapseek.images.formats import HEAD_BYTES, ImageFormat, describe_unknown, find_format, format_names
+from snapseek.images.raw import is_raw, raw_exif, read_raw, upright
+from snapseek.images.video import is_video, read_frame
 from snapseek.metadata import ImageMetadata, MetadataBlocks, embedded_metadata
 
 MAX_FILE_BYTES = 512 * 2**20
@@ -77,6 +80,10 @@ class DecodedImage:
         Lower-case name of the format, such as `jpeg`.
     metadata
         The embedded metadata.
+    is_truncated
+        Whether the end of a JPEG is missing, so that a part of the picture is gray or blurred.
+    duration_s
+        Length of a video in seconds, of which `image` is one frame; None for a picture.
     """
 
     image: Image.Image
@@ -86,6 +93,8 @@ class DecodedImage:
     size_bytes: int
     kind: str
     metadata: ImageMetadata
+    is_truncated: bool = False
+    duration_s: float | None = None
 
 
 def open_image(
@@ -96,7 +105,8 @@ def open_image(
     Parameters
     ----------
     source
-        A path, or the content of a file. Of an animation, the first frame is decoded.
+        A path, or the content of a file. Of an animation, the first frame is decoded. By their names, paths
+        may also be RAW files and videos, if the packages that read them are installed.
     min_side
         Side in pixels, at least 1. A JPEG is downscaled by 2, 4 or 8 during decoding as long as both sides
         keep DRAFT_FACTOR times that; other formats are decoded in full size.
@@ -116,7 +126,12 @@ def open_image(
     if isinstance(source, bytes):
         return _decode(io.BytesIO(source), _checked_size(len(source)), min_side, reserve)
     try:
-        size_bytes = _checked_size(_regular_file_size(source))
+        size_bytes = _regular_file_size(source)
+        if size_bytes and is_video(source):
+            return _decode_video(source, size_bytes)
+        _checked_size(size_bytes)
+        if is_raw(source):
+            return _decode_raw(source, size_bytes, min_side, reserve)
         with source.open("rb") as file:
             return _decode(file, size_bytes, min_side, reserve)
     except OSError as error:
@@ -154,8 +169,37 @@ def _decode(file: IO[bytes], size_bytes: int, min_side: int | None, reserve: Res
         picture, (width, height) = _load(opened, header_size)
         metadata = embedded_metadata(_metadata_blocks(opened))
         image = to_rgb(picture)
+        is_truncated = isinstance(opened, CutJpeg) and opened.is_truncated
+    kind = image_format.name.lower()
     return DecodedImage(
-        image, width, height, image_format.media_type, size_bytes, image_format.name.lower(), metadata
+        image, width, height, image_format.media_type, size_bytes, kind, metadata, is_truncated
+    )
+
+
+def _decode_raw(path: Path, size_bytes: int, min_side: int | None, reserve: Reserve | None) -> DecodedImage:
+    embedded, flip, (width, height) = read_raw(path)
+    metadata = embedded_metadata(MetadataBlocks(raw_exif(path), None, None))
+    if isinstance(embedded, bytes):
+        decoded = _decode(io.BytesIO(embedded), _checked_size(len(embedded)), min_side, reserve)
+        metadata = decoded.metadata.merged_with(metadata)
+        image = upright(decoded.image, flip)
+    else:
+        image = upright(to_rgb(embedded), flip)
+    return DecodedImage(image, width, height, "image/x-raw", size_bytes, "raw", metadata)
+
+
+def _decode_video(path: Path, size_bytes: int) -> DecodedImage:
+    frame = read_frame(path)
+    width, height = frame.image.size
+    return DecodedImage(
+        to_rgb(frame.image),
+        width,
+        height,
+        "video/*",
+        size_bytes,
+        "video",
+        frame.metadata,
+        duration_s=frame.duration_s,
     )
 
 

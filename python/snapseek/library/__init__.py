@@ -18,7 +18,7 @@ from snapseek.library.indexing.compact import CompactReport
 from snapseek.library.indexing.repair import RepairReport, repair
 from snapseek.library.indexing.sync import Progress, SyncReport
 from snapseek.library.indexing.verify import Problem, verify
-from snapseek.library.info import Failure, LibraryInfo
+from snapseek.library.info import Failure, LibraryInfo, SkippedFile
 from snapseek.library.library import Library
 from snapseek.library.results import Hit, Hits, Timings
 from snapseek.library.search.suggestions import ColumnSuggestion, Suggestions
@@ -36,6 +36,7 @@ __all__ = [
     "Problem",
     "Progress",
     "RepairReport",
+    "SkippedFile",
     "Snapshot",
     "Suggestions",
     "SyncReport",

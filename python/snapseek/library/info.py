@@ -1,6 +1,7 @@
 """The description of a library, and of files that could not be indexed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -10,6 +11,14 @@ class Failure:
 
     path: Path
     reason: str
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """A file or folder that was not read as a picture, and its kind, such as `raw` or `hidden`."""
+
+    path: Path
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -35,3 +44,5 @@ class LibraryInfo:
     folders: tuple[Path, ...]
     has_remote: bool = False
     """Whether pictures have originals on other machines, at URLs."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """The numbers of files and folders that were not read as pictures, by kind."""

@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from snapseek.errors import MissingArgumentError, StorageError
+from snapseek.file_kinds import is_picture_name
 from snapseek.library.indexing.compact import CompactOptions, CompactReport, compact, compact_all
 from snapseek.library.indexing.import_vectors import import_vectors
 from snapseek.library.indexing.previews import PreviewOptions, PreviewReport, make_previews
@@ -20,7 +22,7 @@ from snapseek.library.storage.shard_draft import ProgressCallback, Queries
 from snapseek.library.storage.shard_files import exclusive_writer
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits
-from snapseek.sources.folder import is_picture_name
+from snapseek.sources.exclusions import checked_patterns
 from snapseek.threads import resolve_threads
 from snapseek.vectors.arguments import memory_limit
 
@@ -51,6 +53,7 @@ class Library(LibraryReader):
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
+        exclude: Sequence[str] = (),
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
@@ -79,6 +82,9 @@ class Library(LibraryReader):
             Bound of the vectors of a large library, as bytes or "800MB".
         retry_failed
             Retry pictures that failed before. A broken picture stops nothing: see `failures`.
+        exclude
+            Patterns of gitignore for what these folders exclude; remembered for later syncs. `!PATTERN`
+            includes again, also what is excluded by default: see `snapseek.sources.exclusions`.
         limits
             How URLs are fetched.
         progress
@@ -109,6 +115,7 @@ class Library(LibraryReader):
             limits=limits,
             model_is_named=encoder is not None,
             stop=stop,
+            exclude=_patterns(exclude),
         )
         report = sync(Path(path), _paths(folders), options)
         library = cls._open_committed(path, model)
@@ -186,18 +193,28 @@ class Library(LibraryReader):
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
+        exclude: Sequence[str] = (),
+        accept_missing: Paths = (),
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
     ) -> SyncReport:
         """Index what has changed in these folders; by default in all folders of the library.
 
-        The arguments are those of `build`. A folder of the library that is missing or empty stays as it is,
-        and the report names it; one that is passed here raises InputError. A folder that the library names,
-        but you have not confirmed, is not read, and the report names it too: see `unconfirmed`.
+        The arguments are those of `build`. A folder that is missing or empty, and a folder inside it that is
+        empty now, keep their pictures, because a disk may not be mounted: the report names them. With
+        `accept_missing` these pictures are removed. A folder that the library names, but you have not
+        confirmed, is not read, and the report names it too: see `unconfirmed`. Raises InputError for an empty
+        folder of `folders`, and if `exclude` is passed without folders.
         """
-        options = self._index_options(
-            threads, queries, memory, progress, retry_failed=retry_failed, limits=limits, stop=stop
+        if exclude and folders is None:
+            raise MissingArgumentError(expected="the folder that excludes the patterns", got="none")
+        options = replace(
+            self._index_options(
+                threads, queries, memory, progress, retry_failed=retry_failed, limits=limits, stop=stop
+            ),
+            exclude=_patterns(exclude),
+            accept_missing=_paths(accept_missing) if accept_missing else (),
         )
         report = sync(self._path, None if folders is None else _paths(folders), options)
         self._refresh_committed()
@@ -208,6 +225,7 @@ class Library(LibraryReader):
         paths: Paths,
         *,
         threads: int | None = None,
+        exclude: Sequence[str] = (),
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
@@ -215,7 +233,9 @@ class Library(LibraryReader):
 
         Raises InputError for a missing path, otherwise as `sync` does.
         """
-        options = self._index_options(threads, None, None, progress, limits=limits)
+        options = replace(
+            self._index_options(threads, None, None, progress, limits=limits), exclude=_patterns(exclude)
+        )
         files = [path for path in _paths(paths) if is_picture_name(path)]
         folders = [path for path in _paths(paths) if path not in files]
         reports = [sync(self._path, folders, options)] if folders else []
@@ -351,6 +371,11 @@ class Library(LibraryReader):
         """Read what this object has committed. If the disk refuses, searches try again later."""
         with suppress(StorageError):
             self.refresh()
+
+
+def _patterns(exclude: Sequence[str]) -> tuple[str, ...]:
+    """Return the patterns. Raises InputError for an invalid one, before anything is read."""
+    return checked_patterns([exclude] if isinstance(exclude, str) else exclude)
 
 
 def _paths(paths: Paths) -> list[Path]:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from snapseek.errors import LibraryNotFoundError
+from snapseek.library.storage.relocation import INSIDE_FOLDER
 from snapseek.library.storage.schema import FILE_NAME
 from snapseek.user_dirs import data_dir
 
-INSIDE_FOLDER = ".snapseek"
 DEMO_PICTURES = Path(__file__).parents[1] / "demo" / "pictures"
 
 

@@ -17,7 +17,7 @@ from snapseek.errors import SnapseekError, UnknownChoiceError
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import export
 from snapseek.library.filters.parser import ParsedQuery, parse_query
-from snapseek.library.info import Failure, LibraryInfo
+from snapseek.library.info import Failure, LibraryInfo, SkippedFile
 from snapseek.library.results import Hit, Hits
 from snapseek.library.search.request import ResolvedRequest, Where
 from snapseek.library.search.suggestions import Suggestions
@@ -396,3 +396,12 @@ class LibraryReader:
                 Failure(row.source / row.within, row.reason) for row in database.imports.all() if row.reason
             ]
             return failed
+
+    def skipped(self) -> list[SkippedFile]:
+        """Return the files and folders that were not read as pictures: the first ones of each kind."""
+        with Database.open(self._path) as database, database.reading():
+            return [
+                SkippedFile(row.folder / name, row.kind)
+                for row in database.folders.skipped()
+                for name in row.names
+            ]

@@ -3,8 +3,9 @@
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -27,6 +28,7 @@ from snapseek.library.search.suggestions import Suggestions, suggestions
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import memory_bytes
+from snapseek.library.storage.relocation import Relocation
 from snapseek.library.storage.schema import FILE_NAME, IMPORT, URLS
 from snapseek.library.storage.shards import RecordBlock, RowRef, Shards
 from snapseek.library.storage.source_table import Source
@@ -41,6 +43,14 @@ _MAX_CHANGE = 0.2
 MAX_SAMPLE_ROWS = 100_000
 
 
+@dataclass(frozen=True)
+class FileCounts:
+    """The numbers of files that are no pictures of a library: failed ones, and skipped ones by kind."""
+
+    failed: int
+    skipped: Mapping[str, int]
+
+
 class Snapshot:
     """The pictures of one commit. It never changes, and stays usable after later commits.
 
@@ -53,16 +63,18 @@ class Snapshot:
         path: Path,
         settings: dict[str, str],
         sources: Sequence[Source],
-        failed: int,
         shards: Shards,
+        counts: FileCounts,
+        relocation: Relocation,
         trust: Trust,
     ) -> None:
         self.settings = settings
         self.trust = trust
         """What of this machine the library may show."""
+        self._relocation = relocation
         self._path = path
         self._sources = tuple(sources)
-        self._failed = failed
+        self._counts = counts
         self._shards = shards
         self._ranker = Ranker(shards)
         self._relevance = Relevance(shards, self._ranker.selection_of(None), {})
@@ -97,7 +109,8 @@ class Snapshot:
         with database.reading():
             settings = database.settings.all()
             sources = database.sources.all()
-            failed = database.count_failed()
+            counts = FileCounts(database.count_failed(), database.folders.skipped_counts())
+            relocation = database.relocation
             rows = database.shards.all()
             deleted = database.shards.tombstones()
         if "fingerprint" not in settings:
@@ -115,7 +128,7 @@ class Snapshot:
                     hint="run: snapseek repair",
                 )
         trust = Trust(path, settings.get(ID_SETTING), allowed)
-        snapshot = cls(path, settings, sources, failed, shards, trust)
+        snapshot = cls(path, settings, sources, shards, counts, relocation, trust)
         if before and abs(len(snapshot) - len(before)) <= _MAX_CHANGE * len(before):
             snapshot._relevance.thresholds = before._relevance.thresholds
         return snapshot
@@ -217,7 +230,7 @@ class Snapshot:
                 Hit(
                     id=id_,
                     score=entry.score,
-                    uri=uri,
+                    uri=uri if self._shards.is_imported(entry.row) else self._relocation.uri(uri),
                     width=width,
                     height=height,
                     color=color,
@@ -271,7 +284,14 @@ class Snapshot:
         """Yield all pictures in the order of `browse`, some thousands at a time."""
         for block in self._shards.blocks():
             self._shards.check_length()
-            yield block
+            is_moved = not block.is_imported and self._relocation.recorded is not None
+            yield replace(block, records=self._relocated(block.records)) if is_moved else block
+
+    def _relocated(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """Return records with the URIs that pictures have since their folder was moved."""
+        index = records.schema.get_field_index("uri")
+        uris = [self._relocation.uri(str(uri)) for uri in records.column(index).to_pylist()]
+        return records.set_column(index, records.schema.field(index), pa.array(uris, pa.string()))
 
     def schemas(self) -> list[pa.Schema]:
         """Return the Arrow schema of each shard's records."""
@@ -342,7 +362,8 @@ class Snapshot:
             path=self._path,
             name=settings["name"],
             count=len(self),
-            failed=self._failed,
+            failed=self._counts.failed,
+            skipped=dict(self._counts.skipped),
             dim=int(settings["dim"]),
             model=settings["model"],
             fingerprint=settings["fingerprint"],

@@ -16,7 +16,7 @@ from snapseek.errors import InputError, LibraryBusyError, StorageError
 from snapseek.library.indexing.sync import SyncReport
 from snapseek.library.library import Library
 from snapseek.library.storage.trust import CONFIRM_HINT
-from snapseek.sources.folder import is_skipped
+from snapseek.sources.exclusions import is_skipped
 
 _QUIET_MS = 500
 """A burst ends after so long without a change ..."""

@@ -13,7 +13,7 @@ for file, blocks in find_embeddings(Path("laion")):     # vectors of another pro
 
 from snapseek.sources.embeddings import Block, EmbeddingFile, Embeddings, find_embeddings
 from snapseek.sources.fields.sidecar import Sidecar, read_sidecars
-from snapseek.sources.folder import find_pictures
+from snapseek.sources.folder import FolderSource, find_pictures
 from snapseek.sources.http.fetch_limits import FetchLimits
 from snapseek.sources.open import open_source, reopen
 from snapseek.sources.picture import Picture
@@ -24,6 +24,7 @@ __all__ = [
     "EmbeddingFile",
     "Embeddings",
     "FetchLimits",
+    "FolderSource",
     "Picture",
     "PictureSource",
     "PlainFiles",

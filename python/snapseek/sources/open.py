@@ -1,22 +1,24 @@
 """Open a path as a source: a folder, archive, table or list, by its content and suffix."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
-from snapseek.sources import parquet, tar, urls
-from snapseek.sources.folder import find_pictures, is_picture_name
+from snapseek.file_kinds import is_picture_name
+from snapseek.sources import folder, parquet, tar, urls
+from snapseek.sources.folder import FolderSource
 from snapseek.sources.http.fetch_limits import FetchLimits
 from snapseek.sources.parquet import ParquetImages
 from snapseek.sources.row_reader import LIST_SUFFIXES
-from snapseek.sources.source import PictureSource, PlainFiles
+from snapseek.sources.source import PictureSource
 from snapseek.sources.tar import TarImages
 from snapseek.sources.urls import UrlList
 
-FOLDER = "folder"
 
-
-def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSource:
+def open_source(
+    path: Path, *, limits: FetchLimits | None = None, exclude: Sequence[str] = ()
+) -> PictureSource:
     """Open a source. Only the headers of files are read.
 
     Parameters
@@ -26,6 +28,8 @@ def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSour
         a list of URLs (.txt .csv .tsv .jsonl .parquet).
     limits
         Limits for fetching the pictures of a list.
+    exclude
+        Patterns of gitignore for what is excluded from a folder.
 
     Returns
     -------
@@ -35,11 +39,11 @@ def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSour
     Raises
     ------
     InputError
-        If there is no such file or folder, or it is of another type.
+        If there is no such file or folder, it is of another type, or a pattern is not valid.
     """
     root = absolute_path(path)
     if root.is_dir():
-        return _open_folder(root)
+        return _open_folder(root, exclude)
     if not root.is_file():
         raise InputError(expected="a folder with pictures", got=f"{_what_is(root)} at {path}")
     suffix = root.suffix.lower()
@@ -61,10 +65,12 @@ def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSour
     )
 
 
-def reopen(kind: str, root: Path, *, limits: FetchLimits | None = None) -> PictureSource | None:
+def reopen(
+    kind: str, root: Path, *, limits: FetchLimits | None = None, exclude: Sequence[str] = ()
+) -> PictureSource | None:
     """Open a source again by its `kind` and `path`; None for an unknown kind."""
-    if kind == FOLDER:
-        return PlainFiles(FOLDER, root, lambda: find_pictures(root))
+    if kind == folder.KIND:
+        return FolderSource(root, exclude)
     if kind == urls.KIND:
         return UrlList(root, limits)
     if kind == tar.KIND:
@@ -72,14 +78,15 @@ def reopen(kind: str, root: Path, *, limits: FetchLimits | None = None) -> Pictu
     return ParquetImages(root) if kind == parquet.KIND else None
 
 
-def _open_folder(root: Path) -> PictureSource:
+def _open_folder(root: Path, exclude: Sequence[str]) -> PictureSource:
     """Prefer picture files to archives, because a photo folder may contain an archive."""
-    if next(find_pictures(root), None) is None:
+    source = FolderSource(root, exclude)
+    if next(source.find(), None) is None:
         if any(path.is_file() for path in root.glob("*.tar")):
             return TarImages(root)
         if any(path.is_file() and _has_pictures(path) for path in sorted(root.rglob("*.parquet"))[:3]):
             return ParquetImages(root)
-    return PlainFiles(FOLDER, root, lambda: find_pictures(root))
+    return source
 
 
 def _has_pictures(path: Path) -> bool:

@@ -13,11 +13,11 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from snapseek.errors import InputError
+from snapseek.file_kinds import PICTURE_SUFFIXES
 from snapseek.metadata import ImageMetadata
 from snapseek.metadata.image_metadata import NO_METADATA
 from snapseek.sources.archive_uri import TAR, member_uri
 from snapseek.sources.fields.sidecar import MAX_SIDECAR_BYTES, read_caption, read_json, read_url
-from snapseek.sources.folder import PICTURE_SUFFIXES
 from snapseek.sources.picture import Picture, storable
 from snapseek.sources.row_reader import first_line
 from snapseek.sources.source import changed, matched

@@ -104,6 +104,7 @@ def test_the_facts_of_a_library(library: FakeLibrary):
         "dim": 396,
         "version": "3f9a0c12",
         "failed": 2,
+        "skipped": {"raw": 3, "hidden": 1},
         "fingerprint": "ab" * 32,
         "provider": "CPU",
         "kernel": "avx2",

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from snapseek import file_kinds
 from snapseek.errors import InputError
-from snapseek.sources import find_pictures
+from snapseek.sources import FolderSource, find_pictures
 
 
 def write(root: Path, *names: str) -> None:
@@ -21,7 +22,7 @@ def found(root):
 
 
 def test_pictures_at_any_depth_in_order_of_name(tmp_path):
-    write(tmp_path, "b.JPG", "a.png", "c/d/e.webp", "c/a.gif", "notes.txt", "c/movie.mp4")
+    write(tmp_path, "b.JPG", "a.png", "c/d/e.webp", "c/a.gif", "notes.txt", "c/song.mp3")
     assert found(tmp_path) == ["a.png", "b.JPG", "c/a.gif", "c/d/e.webp"]
 
 
@@ -109,3 +110,84 @@ def test_what_is_not_a_folder_is_refused(tmp_path, name, what):
     write(tmp_path, "file.jpg")
     with pytest.raises(InputError, match=f"got {what}"):
         find_pictures(tmp_path / name)
+
+
+def skipped(root, *exclude):
+    source = FolderSource(root, exclude)
+    list(source.find())
+    return {entry.kind: (entry.count, entry.examples) for entry in source.skipped.examples()}
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """The optional packages for RAW files and videos are missing."""
+    monkeypatch.setattr(file_kinds, "can_read_raw", lambda: False)
+    monkeypatch.setattr(file_kinds, "can_read_video", lambda: False)
+
+
+def test_skipped_files_are_counted_by_kind_with_their_names(tmp_path, plain):
+    write(
+        tmp_path,
+        "a.jpg",
+        "IMG_1.CR2",
+        "b/IMG_2.nef",
+        "m.MOV",
+        "x.jxl",
+        "x.jp2",
+        "x.psd",
+        "x.svg",
+        "x.ico",
+        "x.doc",
+    )
+    write(tmp_path, ".hidden/c.jpg", ".d.jpg", "._a.jpg", ".DS_Store", "#recycle/e.jpg", "a.xmp", "notes.txt")
+    (tmp_path / "album").symlink_to(tmp_path / "b")
+    assert skipped(tmp_path) == {
+        "raw": (2, ("IMG_1.CR2", "b/IMG_2.nef")),
+        "video": (1, ("m.MOV",)),
+        "jpeg_xl": (1, ("x.jxl",)),
+        "jpeg_2000": (1, ("x.jp2",)),
+        "photoshop": (1, ("x.psd",)),
+        "svg": (1, ("x.svg",)),
+        "other_picture": (1, ("x.ico",)),
+        "other": (1, ("x.doc",)),
+        "hidden": (2, (".d.jpg", ".hidden")),
+        "excluded": (1, ("#recycle",)),
+        "linked_folder": (1, ("album",)),
+    }
+
+
+def test_raw_files_and_videos_are_read_if_their_packages_are_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_kinds, "can_read_raw", lambda: True)
+    monkeypatch.setattr(file_kinds, "can_read_video", lambda: True)
+    write(tmp_path, "a.CR2", "b.mp4", "c.jxl")
+    assert found(tmp_path) == ["a.CR2", "b.mp4"]
+
+
+@pytest.mark.parametrize("can_read", [False, True])
+def test_raw_and_jpeg_or_heic_and_video_of_one_stem_are_one_picture(tmp_path, monkeypatch, can_read):
+    monkeypatch.setattr(file_kinds, "can_read_raw", lambda: can_read)
+    monkeypatch.setattr(file_kinds, "can_read_video", lambda: can_read)
+    write(tmp_path, "IMG_1.JPG", "img_1.cr2", "b/IMG_2.HEIC", "b/IMG_2.MOV", "b/IMG_1.DNG", "c.mp4")
+    assert found(tmp_path) == [
+        "IMG_1.JPG",
+        *(["b/IMG_1.DNG"] if can_read else []),
+        "b/IMG_2.HEIC",
+        *(["c.mp4"] if can_read else []),
+    ]
+    assert skipped(tmp_path)["paired"] == (2, ("b/IMG_2.MOV", "img_1.cr2"))
+
+
+def test_a_raw_file_whose_jpeg_is_excluded_is_read_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_kinds, "can_read_raw", lambda: True)
+    write(tmp_path, "IMG_1.JPG", "IMG_1.CR2")
+    assert [p.within for p in FolderSource(tmp_path, ["*.jpg", "*.JPG"]).find()] == ["IMG_1.CR2"]
+
+
+def test_empty_folders_and_links_are_known_after_a_scan(tmp_path):
+    write(tmp_path, "a.jpg", "b/c.jpg", "e/.DS_Store")
+    (tmp_path / "d" / "f").mkdir(parents=True)
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "b" / "c.jpg")
+    source = FolderSource(tmp_path)
+    list(source.find())
+    assert sorted(source.empty_folders) == ["d/f", "e"]
+    assert source.links == [("link.jpg", (tmp_path / "b" / "c.jpg").resolve())]

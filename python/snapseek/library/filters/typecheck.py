@@ -59,6 +59,8 @@ STANDARD: Kinds = {
     "longitude": "number",
     "tags": "list",
     "title": "text",
+    "is_truncated": "flag",
+    "duration_s": "number",
 }
 """Columns that every library knows; where they are missing, no picture has a value."""
 

@@ -82,6 +82,7 @@ class BatchWriter:
     def _begin(self) -> None:
         self._draft: ShardDraft | None = None
         self._replaced: list[int] = []
+        self._returned: set[int] = set()
         self._count = 0
         self._began_s = time.monotonic()
         self._database.connection.executescript(_DONE)
@@ -99,11 +100,12 @@ class BatchWriter:
         if pending.item is not None:
             self._replaced.append(pending.item)
         if outcome.vector is not None and outcome.record is not None:
-            item = self._id_of(pending)
+            item = self._id_of(pending, outcome)
             self._draft = self._draft or ShardDraft(
                 ShardFiles(self._database, self._directory), self._encoder.dim, self._schema
             )
-            self._draft.append(outcome.vector, {"id": item} | outcome.record)
+            uri = self._database.relocation.recorded_uri(outcome.record["uri"])
+            self._draft.append(outcome.vector, {"id": item} | outcome.record | {"uri": uri})
         picture = pending.picture
         row = (picture.size_bytes, picture.modified_ns, outcome.content, item, outcome.reason, 0)
         self._database.connection.execute(
@@ -120,10 +122,15 @@ class BatchWriter:
     def _is_full(self) -> bool:
         return self._count >= BATCH_ROWS or time.monotonic() - self._began_s >= self._batch_s
 
-    def _id_of(self, pending: PendingImage) -> int:
-        """Return the id of a known file, or an id that no picture ever had."""
+    def _id_of(self, pending: PendingImage, outcome: Outcome) -> int:
+        """Return the id of a known file or of one that came back, or an id that no picture ever had."""
         if pending.item is not None:
             return pending.item
+        if outcome.content is not None and pending.picture.size_bytes:
+            former = self._database.folders.former_items(pending.picture.size_bytes, outcome.content)
+            if (item := next((item for item in former if item not in self._returned), None)) is not None:
+                self._returned.add(item)
+                return item
         self._next_id += 1
         return self._next_id - 1
 
@@ -146,6 +153,7 @@ class BatchWriter:
                 for stem, items in shards.shards_of(self._replaced).items():
                     database.shards.add_tombstones(stem, items.tolist())
             database.connection.execute("INSERT OR REPLACE INTO main.files SELECT * FROM temp.done")
+            database.folders.forget_items(self._returned)
             if draft is not None:
                 database.shards.add(draft.row())
             created = database.settings.all().get("created")

@@ -35,12 +35,15 @@ _MAX_BATCH_BYTES = 16 << 20
 _MAX_BATCH = 8
 """The encoder's cost per picture falls up to this batch size; larger ones spread small folders unevenly."""
 
+_TRUNCATED = "the JPEG file is truncated; the part that is there was read"
+
 
 @dataclass(frozen=True)
 class Outcome:
     """The outcome of a file: a vector (1, dim) with its record, or the reason why there is none.
 
-    `notes` name sidecar data that was skipped although the picture was embedded.
+    `notes` say that the end of the file is missing, and name sidecar data that was skipped, although the
+    picture was embedded.
     """
 
     picture: Picture
@@ -134,8 +137,9 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch, budget: MemoryBud
         batch.add(decoded.image)
         sidecar = read_sidecars(picture.path) if picture.data is None else Sidecar()
         record = _record(picture, decoded, preview, picture.metadata.merged_with(sidecar.metadata))
+        notes = (_TRUNCATED, *sidecar.notes) if decoded.is_truncated else sidecar.notes
         del decoded  # before the reservation ends
-    return Outcome(picture, record=record, content=content, notes=sidecar.notes)
+    return Outcome(picture, record=record, content=content, notes=notes)
 
 
 def _content(picture: Picture) -> bytes | None:
@@ -168,4 +172,6 @@ def _record(picture: Picture, decoded: DecodedImage, preview: Preview, sidecar: 
         "longitude": metadata.longitude,
         "tags": list(metadata.tags) or None,
         "title": metadata.title,
+        "is_truncated": decoded.is_truncated or None,
+        "duration_s": decoded.duration_s,
     }

@@ -4,10 +4,11 @@ The comparison is SQL over temporary tables: a folder may have a million files, 
 """
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from snapseek.library.storage.database import Database
@@ -29,6 +30,10 @@ CREATE TEMP TABLE seen (
 );
 DROP TABLE IF EXISTS temp.scanned;
 CREATE TEMP TABLE scanned (source INTEGER PRIMARY KEY);
+DROP TABLE IF EXISTS temp.absent;
+CREATE TEMP TABLE absent (source INTEGER PRIMARY KEY);
+DROP TABLE IF EXISTS temp.merged;
+CREATE TEMP TABLE merged (source INTEGER PRIMARY KEY, container INTEGER NOT NULL, prefix BLOB NOT NULL);
 DROP TABLE IF EXISTS temp.gone;
 CREATE TEMP TABLE gone (source INTEGER, within BLOB, size_bytes INTEGER, content BLOB, item INTEGER);
 DROP TABLE IF EXISTS temp.pending;
@@ -69,6 +74,10 @@ class FileTracker:
     def __init__(self, database: Database) -> None:
         self._connection = database.connection
         self._connection.executescript(_TABLES)
+        self.accepted: set[tuple[int, bytes]] = set()
+        """Source and path of folders that may be unreadable for good."""
+        self.unreadable: list[tuple[int, str]] = []
+        """Source and path of folders that cannot be read, but have pictures in the library; see `compare`."""
         self._paths = {source.number: source.path for source in database.sources.all()}
 
     def scan(self, source: Source, pictures: Iterable[Picture], *, is_whole: bool = True) -> int:
@@ -100,8 +109,16 @@ class FileTracker:
         `gone` and `plan` then cover the other files.
         """
         self._find_gone()
+        merged = self._merged()
+        self._forget(merged, [])
         moved = self._moved(threads)
         touched = self._touched(threads)
+        self._forget(moved, touched)
+        self._connection.execute("DELETE FROM temp.gone WHERE source IN (SELECT source FROM temp.absent)")
+        return [*merged, *moved], touched
+
+    def _forget(self, moved: Sequence[KnownFile], touched: Sequence[KnownFile]) -> None:
+        """Remove known files from what is gone and from what is to be embedded."""
         self._connection.execute("BEGIN")
         self._connection.executemany(
             "DELETE FROM temp.gone WHERE source = ? AND within = ?", [known.old for known in moved]
@@ -111,22 +128,87 @@ class FileTracker:
             [(known.source, os.fsencode(known.picture.within)) for known in [*moved, *touched]],
         )
         self._connection.execute("COMMIT")
-        return moved, touched
+
+    def merge(self, source: Source, container: Source, prefix: str) -> int:
+        """Let the scanned pictures of a source be those of its container, where that was scanned with them.
+
+        `prefix` is where the source is in its container. Return how many pictures both have.
+        """
+        key = (source.number, container.number, os.fsencode(prefix))
+        self._connection.execute("INSERT OR REPLACE INTO temp.merged VALUES (?, ?, ?)", key)
+        return self._connection.execute(
+            "DELETE FROM temp.seen WHERE source = ?1 AND EXISTS (SELECT 1 FROM temp.seen AS s "
+            "WHERE s.source = ?2 AND s.within = CAST(?3 || temp.seen.within AS BLOB))",
+            key,
+        ).rowcount
+
+    def drop_links(self, number: int, links: Iterable[tuple[str, Path]]) -> int:
+        """Drop scanned links to files that were scanned themselves. Return how many that are."""
+        (scanned,) = self._connection.execute("SELECT group_concat(source) FROM temp.scanned").fetchone()
+        roots = [(int(source), os.path.realpath(self._paths[int(source)])) for source in scanned.split(",")]
+        dropped = 0
+        for within, target in links:
+            for source, root in roots:
+                if target.is_relative_to(root):
+                    key = (number, os.fsencode(within), source, os.fsencode(target.relative_to(root)))
+                    dropped += self._connection.execute(
+                        "DELETE FROM temp.seen WHERE source = ?1 AND within = ?2 "
+                        "AND EXISTS (SELECT 1 FROM temp.seen WHERE source = ?3 AND within = ?4)",
+                        key,
+                    ).rowcount
+        return dropped
+
+    def add_absent(self, source: Source) -> None:
+        """Let the pictures of a folder that is not there be found elsewhere; what is not found stays."""
+        self._connection.execute("INSERT OR IGNORE INTO temp.absent VALUES (?)", (source.number,))
+
+    def keep_below(self, source: int, folder: str) -> int:
+        """Take the files below a folder (or `.`) from those that are gone; return how many pictures."""
+        prefix = b"" if folder == "." else os.fsencode(folder) + b"/"
+        below = "source = ? AND within >= ? AND (within < ? OR ?)"
+        key = (source, prefix, prefix[:-1] + b"0", not prefix)  # 0 is the byte after the slash
+        query = f"SELECT count(*) FROM temp.gone WHERE {below} AND item IS NOT NULL"  # noqa: S608
+        (count,) = self._connection.execute(query, key).fetchone()
+        self._connection.execute(f"DELETE FROM temp.gone WHERE {below}", key)  # noqa: S608
+        return int(count)
+
+    def _merged(self) -> list[KnownFile]:
+        """Return the files of merged sources that their container has now."""
+        rows = self._connection.execute(
+            "SELECT s.*, g.item, g.source, g.within FROM temp.gone AS g "
+            "JOIN temp.merged AS m ON m.source = g.source "
+            "JOIN temp.seen AS s ON s.source = m.container AND s.within = CAST(m.prefix || g.within AS BLOB) "
+            "JOIN main.files AS f ON f.source = g.source AND f.within = g.within "
+            "WHERE s.size_bytes = f.size_bytes AND s.modified_ns = f.modified_ns AND NOT EXISTS "
+            "(SELECT 1 FROM main.files AS k WHERE k.source = s.source AND k.within = s.within)"
+        ).fetchall()
+        files = [self._pending(row[:-2]) for row in rows]
+        return [
+            KnownFile(file.picture, file.source, (row[-2], row[-1]), file.item)
+            for file, row in zip(files, rows, strict=True)
+        ]
+
+    def _moved_as_a_whole(self, moved: Sequence[KnownFile]) -> list[KnownFile]:
+        """Leave out files of an absent folder unless half of it was found: copies of a few did not move."""
+        found = Counter(file.old[0] for file in moved)
+        query = (
+            "SELECT source, count(*) FROM main.files WHERE source IN (SELECT source FROM temp.absent) "
+            "GROUP BY source"
+        )
+        sizes = dict(self._connection.execute(query).fetchall())
+        return [file for file in moved if 2 * found[file.old[0]] >= sizes.get(file.old[0], 0)]
 
     def _find_gone(self) -> None:
         """Record the files that the scan lacks, except in folders that could not be read."""
         self._connection.execute(
             "INSERT INTO temp.gone SELECT source, within, size_bytes, content, item FROM main.files AS f "
-            "WHERE source IN (SELECT source FROM temp.scanned) AND NOT EXISTS "
-            "(SELECT 1 FROM temp.seen AS s WHERE s.source = f.source AND s.within = f.within)"
+            "WHERE source IN (SELECT source FROM temp.scanned UNION SELECT source FROM temp.absent) "
+            "AND NOT EXISTS (SELECT 1 FROM temp.seen AS s WHERE s.source = f.source AND s.within = f.within)"
         )
         hidden = self._connection.execute("SELECT source, within FROM temp.seen WHERE problem IS NOT NULL")
         for source, within in hidden.fetchall():
-            prefix = b"" if within == b"." else within + b"/"
-            self._connection.execute(
-                "DELETE FROM temp.gone WHERE source = ? AND substr(within, 1, ?) = ?",
-                (source, len(prefix), prefix),
-            )
+            if (source, within) not in self.accepted and self.keep_below(source, os.fsdecode(within)):
+                self.unreadable.append((source, os.fsdecode(within)))
 
     def _moved(self, threads: int) -> list[KnownFile]:
         """Return the new files with size and hash of a gone one."""
@@ -150,7 +232,7 @@ class FileTracker:
             if same:
                 source, within, item = same.pop()
                 moved.append(KnownFile(new.picture, new.source, (source, within), item))
-        return moved
+        return self._moved_as_a_whole(moved)
 
     def _touched(self, threads: int) -> list[KnownFile]:
         """Return the known files with another modification time and the same size and hash."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from snapseek.library.indexing.file_tracker import KnownFile
 from snapseek.library.indexing.shard_rows import rows_of, schema_of
+from snapseek.library.storage.relocation import Relocation
 from snapseek.library.storage.shard_draft import ShardDraft
 from snapseek.library.storage.shard_files import ShardFiles
 from snapseek.library.storage.shards import Shards
@@ -18,7 +19,7 @@ from snapseek.sources import Picture
 
 @contextmanager
 def move_records(
-    files: ShardFiles, shards: Shards, known: Sequence[KnownFile]
+    files: ShardFiles, shards: Shards, known: Sequence[KnownFile], relocation: Relocation
 ) -> Iterator[ShardDraft | None]:
     """Yield a finished shard of those pictures, to commit in the block; None if there is no picture."""
     pictures = {file.item: file.picture for file in known if file.item is not None}
@@ -32,15 +33,15 @@ def move_records(
             rows = part.shard.rows_of(ids_by_stem[part.shard.stem])
             for vectors, records in rows_of(part, np.sort(rows), draft.schema):
                 items = records.column("id").to_numpy().tolist()
-                draft.extend(vectors, _updated(records, [pictures[item] for item in items]))
+                draft.extend(vectors, _updated(records, [pictures[item] for item in items], relocation))
         draft.finish()
         yield draft
 
 
-def _updated(records: pa.RecordBatch, pictures: Sequence[Picture]) -> pa.RecordBatch:
+def _updated(records: pa.RecordBatch, pictures: Sequence[Picture], relocation: Relocation) -> pa.RecordBatch:
     """Return the records with the paths and times of `pictures`."""
     values: dict[str, list[Any]] = {
-        "uri": [picture.uri for picture in pictures],
+        "uri": [relocation.recorded_uri(picture.uri) for picture in pictures],
         "name": [picture.name for picture in pictures],
         "folder": [picture.parent for picture in pictures],
         "modified": [datetime.fromtimestamp(picture.modified_ns / 1e9, UTC) for picture in pictures],

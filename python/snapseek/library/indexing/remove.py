@@ -92,6 +92,7 @@ def _remove_source(database: Database, shards: Shards, source: Source) -> None:
     else:
         _add_tombstones(database, shards, database.files.items(source))
     database.sources.remove(source)
+    database.folders.forget(source.number)
 
 
 def _remove_below(database: Database, shards: Shards, source: Source, path: Path) -> int:

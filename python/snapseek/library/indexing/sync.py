@@ -5,7 +5,6 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -13,24 +12,32 @@ import pyarrow as pa
 
 from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
+from snapseek.file_kinds import RAW, VIDEO, other_kind
 from snapseek.library.indexing.batch_writer import BatchWriter
 from snapseek.library.indexing.compact import CompactOptions, compact_flat_only, compact_if_space
 from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
 from snapseek.library.indexing.move_records import move_records
+from snapseek.library.indexing.source_selection import (
+    SourceSelection,
+    as_folder,
+    check_has_pictures,
+    source_of,
+)
 from snapseek.library.records.arrow_file import SCHEMA
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed, confirm
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.library_meta import fresh_version, mixed_models
-from snapseek.library.storage.schema import FILES, FOLDER, IMPORT, URLS
+from snapseek.library.storage.schema import URLS
 from snapseek.library.storage.shard_draft import Queries
 from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer
 from snapseek.library.storage.shards import Shards
 from snapseek.library.storage.source_table import Source
-from snapseek.library.storage.trust import Guarded, Trust
+from snapseek.library.storage.trust import Trust
 from snapseek.models import Encoder
-from snapseek.sources import FetchLimits, Picture, PictureSource, PlainFiles, open_source, reopen
+from snapseek.sources import FetchLimits, Picture, PictureSource, open_source
+from snapseek.sources.folder import SkippedKind
 
 _RECORD_BYTES = 1000
 """Bounds a record: a preview of at most 500 bytes, and metadata."""
@@ -38,8 +45,6 @@ _RECORD_BYTES = 1000
 _MAX_NOTES = 100
 _Waiting = defaultdict[tuple[Path, str], deque[PendingImage]]
 """Pending images by folder and name; a name is twice if two sources have it."""
-
-_KINDS = ".jpg .png .webp .gif .tif .bmp .avif"
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,11 @@ class Progress:
 class SyncReport:
     """The numbers of pictures that a sync added, updated, moved, removed, left alone, or could not read.
 
-    `missing` are sources that are gone or empty; their pictures stay. `unconfirmed` are sources that the
-    library names and the user has not confirmed: they are not read, their pictures stay.
-    `compaction_skipped` is the reason why small shards were not merged.
+    `missing` are sources that are gone or empty, and folders of a source that are empty now; their pictures
+    stay. `unconfirmed` are sources that the library names and the user has not confirmed: they are not read,
+    their pictures stay. `duplicates` are pictures that were reached twice and are in the library once. `raw`
+    and `video` are how many of the added and updated ones are RAW files and videos. `compaction_skipped` is
+    the reason why small shards were not merged.
     """
 
     added: int = 0
@@ -72,11 +79,17 @@ class SyncReport:
     failed: int = 0
     missing: tuple[Path, ...] = ()
     unconfirmed: tuple[Path, ...] = ()
+    duplicates: int = 0
+    raw: int = 0
+    video: int = 0
+    skipped: tuple[SkippedKind, ...] = ()
+    """The files and folders that were not read as pictures, by folder and kind."""
     compaction_skipped: str | None = None
     is_stopped: bool = False
     """Whether the sync was stopped before all pictures were embedded."""
     notes: tuple[str, ...] = ()
-    """The first notes on sidecar data that was skipped."""
+    """The first notes on files that were read in part, sidecars that were skipped, and folders that contain
+    each other."""
 
     @property
     def has_changed(self) -> bool:
@@ -84,15 +97,18 @@ class SyncReport:
         return any((self.added, self.updated, self.moved, self.removed, self.failed))
 
 
+_SUMMED = (
+    *("added", "updated", "moved", "removed", "unchanged", "failed"),
+    *("missing", "unconfirmed", "duplicates", "raw", "video", "skipped", "notes"),
+)
+"""The fields of a report that add up."""
+
+
 def total(reports: Iterable[SyncReport]) -> SyncReport:
     """Return the sum of several reports."""
     found = SyncReport()
     for report in reports:
-        counted = (
-            *("added", "updated", "moved", "removed", "unchanged", "failed"),
-            *("missing", "unconfirmed", "notes"),
-        )
-        sums = {name: getattr(found, name) + getattr(report, name) for name in counted}
+        sums = {name: getattr(found, name) + getattr(report, name) for name in _SUMMED}
         sums["compaction_skipped"] = report.compaction_skipped or found.compaction_skipped
         found = SyncReport(**sums, is_stopped=report.is_stopped or found.is_stopped)
     return found
@@ -118,6 +134,10 @@ class IndexOptions:
     """Whether the user has chosen the model, so that the library may load it again."""
     allowed: Confirmed = NOTHING
     """What the library may read besides what the user has confirmed."""
+    exclude: Sequence[str] = ()
+    """Patterns of gitignore, added to those of the folders that are synced."""
+    accept_missing: Sequence[Path] = ()
+    """Folders whose pictures are removed although the folder may only be unmounted."""
 
 
 def sync(directory: Path, folders: Sequence[Path] | None, options: IndexOptions) -> SyncReport:
@@ -146,8 +166,7 @@ def sync(directory: Path, folders: Sequence[Path] | None, options: IndexOptions)
         If the library was made with another model.
     """
     for path in folders or ():
-        if next(open_source(path, limits=options.limits).find(), None) is None:
-            raise InputError(expected=f"pictures ({_KINDS}) in {path}", got="none")
+        check_has_pictures(path, options.limits, options.exclude)
     with exclusive_writer(directory) as database:
         return _SyncRun(database, directory, options).sync(folders)
 
@@ -164,7 +183,7 @@ def add_files(directory: Path, files: Sequence[Path], options: IndexOptions) -> 
             )
     with exclusive_writer(directory) as database:
         run = _SyncRun(database, directory, replace(options, retry_failed=True))
-        sources = [(*_source_of(database, file), False) for file in files]
+        sources = [(*source_of(database, file), False) for file in files]
         confirm(database, directory, Confirmed(tuple(map(absolute_path, files))))
         return run.index(sources)
 
@@ -180,16 +199,43 @@ class _SyncRun:
     readers: dict[int, PictureSource] = field(default_factory=dict)
 
     def sync(self, folders: Sequence[Path] | None) -> SyncReport:
-        return self.index((source, reader, True) for source, reader in self._sources(folders))
+        options = self.options
+        accepted = [absolute_path(path) for path in options.accept_missing]
+        if folders is not None:
+            self._confirm(folders)
+        trust = Trust(self.directory, self.database.settings.all().get(ID_SETTING), options.allowed)
+        selection = SourceSelection(self.database, options.limits, accepted, trust)
+        if folders is None:
+            selection.add_all()
+        else:
+            selection.add(folders, options.exclude)
+        self.report = replace(
+            self.report,
+            missing=tuple(selection.missing),
+            unconfirmed=tuple(selection.unconfirmed),
+            notes=tuple(selection.notes),
+        )
+        sources = [(source, reader, True) for source, reader in selection.sources.values()]
+        return self.index(sources, selection)
 
-    def index(self, sources: Iterable[tuple[Source, PictureSource, bool]]) -> SyncReport:
+    def index(
+        self, sources: Sequence[tuple[Source, PictureSource, bool]], selection: SourceSelection | None = None
+    ) -> SyncReport:
         """Index pictures of sources. The flag says that these are all pictures that the source has now."""
         tracker = FileTracker(self.database)
         for source, reader, is_whole in sources:
             tracker.scan(source, reader.find(), is_whole=is_whole)
             self.readers[source.number] = reader
-        replace_all = self._replaces_model()
+        self._record_scan()
+        if selection is not None:
+            duplicates = selection.merge_duplicates(tracker, self.readers)
+            self.report = replace(self.report, duplicates=duplicates)
+            selection.accept(tracker, self.readers)
+        replace_all = self._replaces_model(selection)
         moved, touched = ([], []) if replace_all else tracker.compare(threads=self.options.threads)
+        if selection is not None and not replace_all:
+            kept = selection.keep_unmounted(tracker, self.readers)
+            self.report = replace(self.report, missing=(*self.report.missing, *kept))
         gone = [] if replace_all else tracker.gone()
         pending, unchanged = tracker.plan(retry_failed=self.options.retry_failed, everything=replace_all)
         moved_pictures = len(_items(moved))
@@ -201,39 +247,44 @@ class _SyncRun:
             self._commit_known(moved, touched, gone)
         if pending:
             self._embed(tracker, pending, replace_all=replace_all)
+        if selection is not None:
+            self._remove_merged([covered.source for covered in selection.covered] + selection.absent)
         if self.report.has_changed or touched or moved:
             skipped = compact_if_space(self.database, self.directory, self._compaction())
             self.report = replace(self.report, compaction_skipped=skipped)
         return self.report
 
-    def _sources(self, paths: Sequence[Path] | None) -> Iterator[tuple[Source, PictureSource]]:
-        if paths is not None:
-            for path in paths:
-                reader = open_source(path, limits=self.options.limits)
-                source = _get_or_create(self.database, reader.kind, reader.path)
-                models = (self.options.encoder().name,) if self.options.model_is_named else ()
-                named = Confirmed((reader.path,), reader.kind == URLS, models)
-                confirm(self.database, self.directory, named)
-                yield source, reader
-            return
-        trust = Trust(self.directory, self.database.settings.all().get(ID_SETTING), self.options.allowed)
-        for source in self.database.sources.all():
-            if source.kind == IMPORT:
-                continue
-            if not trust.permits_source(source):
-                self.report = replace(self.report, unconfirmed=(*self.report.unconfirmed, source.path))
-            elif source.kind == FILES:
-                files = PlainFiles(FILES, source.path, partial(_single_files, self.database, source))
-                yield source, Guarded(files, trust, partial(self.database.files.stamp, source))
-            elif (known := reopen(source.kind, source.path, limits=self.options.limits)) is not None:
-                if _has_pictures(known):
-                    stamp_of = partial(self.database.files.stamp, source)
-                    is_named = trust.names(source.path)
-                    yield source, known if is_named else Guarded(known, trust, stamp_of)
-                else:
-                    self.report = replace(self.report, missing=(*self.report.missing, source.path))
+    def _confirm(self, paths: Sequence[Path]) -> None:
+        """Record that the user named these sources for the library, and the model if it was named too."""
+        models = (self.options.encoder().name,) if self.options.model_is_named else ()
+        for path in paths:
+            reader = open_source(path, limits=self.options.limits)
+            confirm(self.database, self.directory, Confirmed((reader.path,), reader.kind == URLS, models))
 
-    def _replaces_model(self) -> bool:
+    def _record_scan(self) -> None:
+        """Commit where the library is, and what the scan of each folder skipped."""
+        folders = self.database.folders
+        with self.database.transaction():
+            self.database.record_directory()
+            has_changed = False
+            for number, reader in self.readers.items():
+                if (folder := as_folder(reader)) is not None:
+                    skipped = folder.skipped
+                    has_changed |= folders.set_skipped(number, skipped.counts, skipped.names)
+                    self.report = replace(self.report, skipped=(*self.report.skipped, *skipped.examples()))
+            if has_changed:
+                self.database.settings.update(fresh_version())
+
+    def _remove_merged(self, sources: Sequence[Source]) -> None:
+        """Remove the sources whose pictures all belong to another one now."""
+        empty = [source for source in sources if not self.database.files.names(source)]
+        if empty:
+            with self.database.transaction():
+                for source in empty:
+                    self.database.sources.remove(source)
+                    self.database.folders.forget(source.number)
+
+    def _replaces_model(self, selection: SourceSelection | None) -> bool:
         """Return whether another model replaces all pictures. Raises ModelMismatchError if others stay."""
         fingerprint = self.database.settings.all().get("fingerprint")
         if not self.options.may_replace or fingerprint is None:
@@ -243,6 +294,7 @@ class _SyncRun:
             return False
         query = "SELECT count(*) FROM main.files WHERE source NOT IN (SELECT source FROM temp.scanned)"
         (others,) = self.database.connection.execute(query).fetchone()
+        others = others or (selection is not None and selection.unmounted(self.readers))
         if others or any(shard.rows and shard.source is not None for shard in self.database.shards.all()):
             raise mixed_models(self.database.settings.all()["model"], encoder)
         return True
@@ -259,11 +311,12 @@ class _SyncRun:
         known = [*moved, *touched]
         removed = [item for _, _, item in gone if item is not None]
         with (
-            move_records(ShardFiles(database, self.directory), shards, known) as draft,
+            move_records(ShardFiles(database, self.directory), shards, known, database.relocation) as draft,
             database.transaction(),
         ):
             for stem, items in shards.shards_of([*removed, *_items(known)]).items():
                 database.shards.add_tombstones(stem, items.tolist())
+            database.folders.remember_items(removed)
             rows = [(source, within) for source, within, _ in gone]
             connection.executemany("DELETE FROM main.files WHERE source = ? AND within = ?", rows)
             connection.executemany(
@@ -327,6 +380,9 @@ class _SyncRun:
     def _count(self, pending: PendingImage, outcome: Outcome) -> None:
         counted = "failed" if outcome.reason else "added" if pending.item is None else "updated"
         self.report = replace(self.report, **{counted: getattr(self.report, counted) + 1})
+        kind = other_kind(outcome.picture.within)
+        if outcome.record is not None and kind in (RAW, VIDEO):
+            self.report = replace(self.report, **{kind: getattr(self.report, kind) + 1})
         if outcome.notes and len(self.report.notes) < _MAX_NOTES:
             notes = [f"{outcome.picture.within}: {note}" for note in outcome.notes]
             self.report = replace(self.report, notes=(*self.report.notes, *notes))
@@ -348,26 +404,6 @@ def _file_values(picture: Picture) -> tuple[bytes, int, int]:
     return os.fsencode(picture.within), picture.size_bytes, picture.modified_ns
 
 
-def _get_or_create(database: Database, kind: str, path: Path) -> Source:
-    """Return the source; a missing one is added in a commit of its own."""
-    for source in database.sources.all():
-        if (source.kind, source.path) == (kind, path):
-            return source
-    with database.transaction():
-        return database.sources.get_or_create(kind, path)
-
-
-def _source_of(database: Database, file: Path) -> tuple[Source, PictureSource]:
-    """Return the indexed folder that contains a file, or a source of single files, with only that file."""
-    path = absolute_path(file)
-    inside = [s for s in database.sources.all() if s.kind == FOLDER and path.is_relative_to(s.path)]
-    source = inside[0] if inside else _get_or_create(database, FILES, path.parent)
-    status = path.stat()
-    within = path.relative_to(source.path).as_posix()
-    pictures = [Picture(source.path, within, status.st_size, status.st_mtime_ns)]
-    return source, PlainFiles(source.kind, source.path, lambda: pictures)
-
-
 def _enqueued(pending: Iterable[PendingImage], waiting: _Waiting) -> Iterator[Picture]:
     for image in pending:
         waiting[image.picture.folder, image.picture.within].append(image)
@@ -381,21 +417,3 @@ def _pop(waiting: _Waiting, picture: Picture) -> PendingImage:
     if not waiting[key]:
         del waiting[key]
     return pending
-
-
-def _has_pictures(reader: PictureSource) -> bool:
-    """Return whether a source has any picture. It has none if its disk is not mounted."""
-    try:
-        return next(reader.find(), None) is not None
-    except InputError:
-        return False
-
-
-def _single_files(database: Database, source: Source) -> Iterator[Picture]:
-    """Yield the single files of a source that still exist."""
-    for within in database.files.names(source):
-        try:
-            status = (source.path / within).stat()
-        except OSError:
-            continue
-        yield Picture(source.path, within, status.st_size, status.st_mtime_ns)

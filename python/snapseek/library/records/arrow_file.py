@@ -60,6 +60,8 @@ _FOLDER: dict[str, pa.DataType] = {
     "longitude": pa.float64(),
     "tags": pa.list_(pa.string()),
     "title": pa.string(),
+    "is_truncated": pa.bool_(),
+    "duration_s": pa.float64(),
 }
 SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
 """The columns of indexed pictures. Imported ones have the first seven, and those of their table. In libraries

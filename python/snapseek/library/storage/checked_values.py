@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 from snapseek.errors import FormatError
+from snapseek.library.storage.relocation import NOT_MOVED
 
 MAX_WHOLE = 2**63 - 1
 MIN_TIME = -(2**63)
@@ -33,6 +34,8 @@ class Checker:
         """Errors name the database `path` and have that `hint`."""
         self._path = path
         self._hint = hint
+        self.relocation = NOT_MOVED
+        """Translates the recorded paths of sources."""
 
     def fail(self, what: str, value: object) -> NoReturn:
         """Raise FormatError: expected `what`, got `value`."""
@@ -95,7 +98,11 @@ class Checker:
         return os.fsdecode(value)
 
     def path(self, value: object) -> Path:
-        """Return the path of a source."""
+        """Return the path of a source, where it is now."""
+        return self.relocation.path(self.recorded_path(value))
+
+    def recorded_path(self, value: object) -> Path:
+        """Return the path of a source as it was recorded."""
         path = Path(self.name(value, "the path of a source"))
         if ".." in path.parts:
             self.fail("a path without .. as the path of a source", value)

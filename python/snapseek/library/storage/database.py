@@ -7,9 +7,11 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import FormatError, LibraryNotFoundError
 from snapseek.library.storage.checked_values import Checker
 from snapseek.library.storage.file_table import FileTable
+from snapseek.library.storage.folder_table import FolderTable
 from snapseek.library.storage.import_table import ImportTable
 from snapseek.library.storage.library_directory import (
     check_readable,
@@ -22,9 +24,11 @@ from snapseek.library.storage.lock import writer_lock
 from snapseek.library.storage.migrations import OLD_FORMAT, read_as_new, read_as_stored, upgrade_tables
 from snapseek.library.storage.new_database import remove_database
 from snapseek.library.storage.owned_file_table import OwnedFileTable
+from snapseek.library.storage.relocation import INSIDE_FOLDER, Relocation, find_relocation
 from snapseek.library.storage.schema import (
     APPLICATION_ID,
     FILE_NAME,
+    FOLDER_TABLES,
     FORMAT,
     LOCK_NAME,
     OWNED_FILE_TABLES,
@@ -35,7 +39,11 @@ from snapseek.library.storage.shard_table import ShardTable
 from snapseek.library.storage.source_table import SourceTable
 from snapseek.library.storage.sqlite_connection import BUSY_TIMEOUT_S, as_library_error, connect
 
+_SAMPLES = 8
+"""Pictures at each end of a folder whose presence shows that the folder was moved with its library."""
+
 _HINT = "index the folder into another one"
+_HAS_FOLDER_TABLES = "SELECT 1 FROM main.sqlite_schema WHERE name = 'former_items_by_content'"
 
 
 class Database:
@@ -43,7 +51,7 @@ class Database:
 
     Attributes
     ----------
-    settings, sources, shards, files, imports, owned_files
+    settings, sources, folders, shards, files, imports, owned_files
         The tables. Writing to them needs `open_for_writing` and, but for `owned_files`, a `transaction`.
     connection
         The connection, for queries that join a table with temporary ones.
@@ -56,6 +64,7 @@ class Database:
         self._check = Checker(path, _HINT)
         self.settings = SettingsTable(connection, self._check)
         self.sources = SourceTable(connection, self._check)
+        self.folders = FolderTable(connection, self._check)
         self.shards = ShardTable(connection, self._check, self.sources)
         self.imports = ImportTable(connection, self._check, self.sources)
         self.files = FileTable(connection, self._check)
@@ -126,6 +135,7 @@ class Database:
                     with closing(connect(path.absolute().as_uri())) as connection:
                         database = cls(connection, path)
                         database._prepare_for_writing()
+                        database._find_relocation()
                         yield database
                         with suppress(
                             sqlite3.OperationalError
@@ -152,6 +162,40 @@ class Database:
                 for statement in OWNED_FILE_TABLES.split(";\n"):
                     self.connection.execute(statement)
 
+        if not self.connection.execute(_HAS_FOLDER_TABLES).fetchone():
+            with self.transaction():
+                for statement in FOLDER_TABLES.split(";\n"):
+                    self.connection.execute(statement)
+
+    @property
+    def relocation(self) -> Relocation:
+        """Where the folder that contains the library was, as in all recorded paths, and where it is."""
+        return self._check.relocation
+
+    def _find_relocation(self) -> None:
+        directory = absolute_path(self._path.parent)
+        recorded = self.settings.all().get("directory")
+        if recorded == str(directory) or (recorded is None and directory.name != INSIDE_FOLDER):
+            return
+        numbers = {path: number for number, path in self.sources.recorded_folders()}
+        self._check.relocation = find_relocation(
+            directory, recorded, numbers, lambda folder, now: self._has_pictures(numbers[folder], now)
+        )
+
+    def _has_pictures(self, source: int, folder: Path) -> bool:
+        for within, size_bytes in self.files.samples(source, _SAMPLES):
+            with suppress(OSError):
+                if (folder / within).stat().st_size == size_bytes:
+                    return True
+        return False
+
+    def record_directory(self) -> None:
+        """Record where the library is, once, within the open transaction: later moves are found by it."""
+        if "directory" not in self.settings.all():
+            moved = self.relocation.recorded
+            directory = absolute_path(self._path.parent) if moved is None else moved / INSIDE_FOLDER
+            self.settings.update({"directory": str(directory)})
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit everything that is written in the block, or nothing if it raises."""
@@ -171,6 +215,7 @@ class Database:
             self._adapt_to_format()
             self.connection.execute("BEGIN")
             try:
+                self._find_relocation()
                 yield
             finally:
                 self.connection.rollback()

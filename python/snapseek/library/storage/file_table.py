@@ -69,6 +69,18 @@ class FileTable:
         row = self._connection.execute(query, (source.number, os.fsencode(within))).fetchone()
         return None if row is None else (row[0], row[1])
 
+    def samples(self, source: int, count: int) -> list[tuple[str, int]]:
+        """Return name and size of the first and the last pictures of a source, at most `count` of each."""
+        found = []
+        for order in ("ASC", "DESC"):
+            query = (
+                "SELECT within, size_bytes FROM files WHERE source = ? AND item IS NOT NULL "  # noqa: S608
+                f"ORDER BY within {order} LIMIT ?"
+            )
+            rows = self._connection.execute(query, (source, count)).fetchall()
+            found += [(self._check.name_within(within, "the name of a file"), size) for within, size in rows]
+        return found
+
     def items(self, source: Source) -> list[int]:
         """Return the ids of a source's pictures."""
         query = "SELECT item FROM files WHERE source = ? AND item IS NOT NULL"

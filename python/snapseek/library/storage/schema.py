@@ -92,4 +92,24 @@ CREATE TABLE IF NOT EXISTS shard_files (
 """The stems of files that this library wrote and that belong to no shard, and the files that it created.
 Files of shards have a table of their own, so that an abandoned draft leaves no bytes in the database."""
 
+FOLDER_TABLES = """
+CREATE TABLE IF NOT EXISTS exclusions (source INTEGER PRIMARY KEY, patterns TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS skipped (
+    source INTEGER,
+    kind TEXT,
+    count INTEGER NOT NULL,
+    names TEXT NOT NULL,
+    PRIMARY KEY (source, kind)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS former_items (
+    item INTEGER PRIMARY KEY,
+    size_bytes INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    removed_s INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS former_items_by_content ON former_items (content);
+"""
+"""What is excluded from a source and what its scan skipped (JSON lists of texts), and the ids that pictures
+had whose files are gone. The writer adds these tables to a library of an earlier version."""
+
 FIRST_ROW = "INSERT INTO settings VALUES ('format', '3')"

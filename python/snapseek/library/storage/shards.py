@@ -196,11 +196,12 @@ def _opened(path: Path, load: LoadMode) -> VectorIndex:
 
 @dataclass(frozen=True)
 class RecordBlock:
-    """Pictures of one shard: their records, and their rows there, (n,) int64."""
+    """Pictures of one shard: their records, and their rows there, (n,) int64; whether they were imported."""
 
     records: pa.RecordBatch
     shard: Shard
     rows: NDArray[np.int64]
+    is_imported: bool = False
 
     def vectors(self) -> NDArray[np.float32]:
         """Return their stored vectors, (n, dim) float32."""
@@ -358,7 +359,7 @@ class Shards:
                     records = batch.slice(low, BLOCK_ROWS)
                     rows = order[start : start + records.num_rows]
                     start += records.num_rows
-                    yield RecordBlock(records, part.shard, rows)
+                    yield RecordBlock(records, part.shard, rows, part.is_imported)
 
     def is_imported(self, ref: RowRef) -> bool:
         """Return whether a picture was imported as a vector, not indexed from a file."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from snapseek.errors import OutOfRangeError
 from snapseek.library.storage.checked_values import Checker
+from snapseek.library.storage.schema import FOLDER
 
 MAX_SOURCES = 16_384
 """Each is read whenever the library is opened."""
@@ -42,7 +43,7 @@ class SourceTable:
 
         Raises OutOfRangeError if there are `MAX_SOURCES` already.
         """
-        key = (kind, os.fsencode(path))
+        key = (kind, os.fsencode(self._check.relocation.recorded_path(path)))
         self._connection.execute("INSERT OR IGNORE INTO sources (kind, place) VALUES (?, ?)", key)
         (count,) = self._connection.execute("SELECT count(*) FROM sources").fetchone()
         if count > MAX_SOURCES:
@@ -53,6 +54,14 @@ class SourceTable:
             )
         query = "SELECT number FROM sources WHERE kind = ? AND place = ?"
         return Source(self._connection.execute(query, key).fetchone()[0], kind, path)
+
+    def recorded_folders(self) -> list[tuple[int, Path]]:
+        """Return number and recorded path of each folder of pictures."""
+        rows = self._connection.execute("SELECT number, place FROM sources WHERE kind = ?", (FOLDER,))
+        return [
+            (number, self._check.recorded_path(path))
+            for number, path in self._check.at_most(MAX_SOURCES, "sources", rows)
+        ]
 
     def remove(self, source: Source) -> None:
         """Remove a source with the rows of its files. Its shards and tombstones stay."""

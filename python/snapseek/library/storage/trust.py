@@ -144,14 +144,15 @@ class Guarded:
     ) -> None:
         self.kind = source.kind
         self.path = source.path
-        self._source = source
+        self.source = source
+        """What is guarded."""
         self._trust = trust
         self._stamp_of = stamp_of
         self._checked: tuple[Path | str, bool] = ("", False)
 
     def find(self) -> Iterator[Picture]:
         """See `PictureSource.find`. A new picture that may not be read has a problem."""
-        for picture in self._source.find():
+        for picture in self.source.find():
             if picture.problem is not None or self._permits(picture):
                 yield picture
                 continue
@@ -172,11 +173,11 @@ class Guarded:
 
     def columns(self) -> pa.Schema:
         """See `PictureSource.columns`."""
-        return self._source.columns()
+        return self.source.columns()
 
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """See `PictureSource.read`."""
-        return self._source.read(pictures)
+        return self.source.read(pictures)
 
 
 def _links(folder: Path) -> Iterator[Path]:

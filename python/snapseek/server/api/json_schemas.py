@@ -121,6 +121,11 @@ def _info() -> Json:
     return object_of(
         **_index(),
         failed={"type": "integer", "description": "Files that could not be read as pictures."},
+        skipped={
+            "type": "object",
+            "additionalProperties": {"type": "integer"},
+            "description": "Files and folders that are not read as pictures, by kind.",
+        },
         fingerprint={"type": "string", "description": "Of the model's files and its preprocessing."},
         provider={"type": "string", "description": "What runs the model."},
         kernel={"type": "string", "description": "What scores the vectors."},

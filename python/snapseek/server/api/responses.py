@@ -118,6 +118,7 @@ def info_answer(
         {
             **_index(info),
             "failed": info.failed,
+            "skipped": dict(info.skipped),
             "fingerprint": info.fingerprint,
             "provider": info.provider,
             "kernel": info.kernel,

@@ -18,7 +18,7 @@ from snapseek.sources.picture import storable
 
 BUILT_IN = frozenset(
     {"id", "uri", "width", "height", "color", "preview", "name", "folder", "size_bytes", "modified"}
-    | {"kind", "camera"}
+    | {"kind", "camera", "is_truncated", "duration_s"}
 )
 """Built-in columns of a record. A custom column of the same name gets a trailing underscore."""
 

@@ -10,7 +10,7 @@ from snapseek.errors import InputError, ItemNotFoundError, ModelMismatchError
 from snapseek.library import Library
 from snapseek.library.indexing import batch_writer, sync
 from snapseek.models import Encoder
-from snapseek.sources import open
+from snapseek.sources import FolderSource
 from tests.conftest import PICTURES, write_pictures
 from tests.support.tiny_model import write_tiny_model
 
@@ -182,15 +182,15 @@ def test_an_unreadable_folder_removes_nothing(opened, folder):
 
 
 def test_pictures_of_an_unreadable_folder_stay(opened, folder, monkeypatch):
-    find = open.find_pictures
+    find = FolderSource.find
 
-    def hiding(root):
-        for picture in find(root):
+    def hiding(source):
+        for picture in find(source):
             if not picture.within.startswith("deep/"):
                 yield picture
-        yield sync.Picture(root, "deep", problem="the folder cannot be read: denied")
+        yield sync.Picture(source.path, "deep", problem="the folder cannot be read: denied")
 
-    monkeypatch.setattr(open, "find_pictures", hiding)
+    monkeypatch.setattr(FolderSource, "find", hiding)
     assert opened.sync().removed == 0
     assert len(opened) == len(PICTURES)
 

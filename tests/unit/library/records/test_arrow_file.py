@@ -34,6 +34,8 @@ def record(number):
         "camera": f"Camera {number}",
         "latitude": number / 2,
         "longitude": None,
+        "is_truncated": None,
+        "duration_s": None,
         "tags": ["one", str(number)],
         "title": None,
     }
@@ -87,6 +89,8 @@ def test_extra_columns_are_those_of_the_source(tmp_path):
         "longitude",
         "tags",
         "title",
+        "is_truncated",
+        "duration_s",
     ]
 
 
@@ -102,7 +106,7 @@ def test_a_file_without_newer_columns_opens(tmp_path):
 
 
 CORE = ("id", "uri", "width", "height", "color", "preview", "caption")
-NEWER = {"kind", "taken", "camera", "latitude", "longitude", "tags", "title"}
+NEWER = {"kind", "taken", "camera", "latitude", "longitude", "tags", "title", "is_truncated", "duration_s"}
 
 
 def test_anyone_can_open_the_file(tmp_path):
