@@ -56,6 +56,7 @@ def print_report(report: SyncReport) -> None:
         "added": report.added,
         "updated": report.updated,
         "moved": report.moved,
+        "with new metadata": report.described,
         "removed": report.removed,
         "unchanged": report.unchanged,
         "unreadable": report.failed,

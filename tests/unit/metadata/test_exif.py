@@ -94,6 +94,8 @@ def test_all_of_it_through_a_file(tmp_path):
         assert decoded.kind == kind.lower()
         assert decoded.metadata == ImageMetadata(
             taken=datetime(2021, 6, 1, 13, tzinfo=UTC),
+            taken_offset_minutes=-60,
+            taken_from="exif",
             camera="FUJIFILM X100V",
             latitude=-1.5,
             longitude=pytest.approx(-2.01),

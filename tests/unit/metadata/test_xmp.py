@@ -29,6 +29,8 @@ def block(inside=WORDS):
 
 EXPECTED = ImageMetadata(
     taken=datetime(2020, 5, 1, 7, 30, tzinfo=UTC),
+    taken_offset_minutes=120,
+    taken_from="xmp",
     camera="Canon EOS R",
     latitude=pytest.approx(48.8565),
     longitude=pytest.approx(-2.352),

@@ -8,9 +8,7 @@ few decoded pictures are in memory. docs/MODELS.md compares the alternatives.
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +16,8 @@ from numpy.typing import NDArray
 from snapseek.errors import PictureError
 from snapseek.images import DecodedImage, Preview, make_preview, open_image
 from snapseek.images.decode import MAX_FILE_BYTES
-from snapseek.library.indexing.bounded_map import bounded_map
+from snapseek.library.indexing.bounded_map import batched, bounded_map
+from snapseek.library.indexing.describe import location_columns, merged_metadata, metadata_columns
 from snapseek.library.records.arrow_gather import Record
 from snapseek.metadata import ImageMetadata
 from snapseek.models import Batch, Encoder
@@ -65,17 +64,11 @@ def embed_pictures(pictures: Iterable[Picture], encoder: Encoder, threads: int) 
     ModelError
         If the encoder fails.
     """
-    batches = _batched(pictures, min(_MAX_BATCH, encoder.image.batch_size))
+    batches = batched(pictures, min(_MAX_BATCH, encoder.image.batch_size))
     with ThreadPoolExecutor(threads, thread_name_prefix="index") as pool:
         work = partial(_embed, encoder=encoder)
         for outcomes in bounded_map(pool, work, batches, threads * _BATCHES_AHEAD):
             yield from outcomes
-
-
-def _batched(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
-    remaining = iter(pictures)
-    while batch := list(islice(remaining, size)):
-        yield batch
 
 
 def _embed(pictures: Sequence[Picture], encoder: Encoder) -> list[Outcome]:
@@ -106,8 +99,9 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
     except PictureError as error:
         return Outcome(picture, reason=str(error), content=content)
     batch.add(decoded.image)
-    sidecar = read_sidecars(picture.path) if picture.data is None else Sidecar()
-    record = _record(picture, decoded, preview, picture.metadata.merged_with(sidecar.metadata))
+    sidecar = read_sidecars(picture.path, picture.sidecars) if picture.data is None else Sidecar()
+    metadata = merged_metadata(picture.name, picture.metadata, sidecar.metadata, decoded.metadata)
+    record = _record(picture, decoded, preview, metadata)
     return Outcome(picture, record=record, content=content, notes=sidecar.notes)
 
 
@@ -118,27 +112,15 @@ def _content(picture: Picture) -> bytes | None:
     return content_hash(picture.path if picture.data is None else picture.data)
 
 
-def _record(picture: Picture, decoded: DecodedImage, preview: Preview, sidecar: ImageMetadata) -> Record:
-    """Return the record of a picture. Sidecar metadata overrides embedded metadata."""
-    metadata = sidecar.merged_with(decoded.metadata)
-    modified = datetime.fromtimestamp(picture.modified_ns / 1e9, UTC) if picture.modified_ns else None
+def _record(picture: Picture, decoded: DecodedImage, preview: Preview, metadata: ImageMetadata) -> Record:
     return {
+        **metadata_columns(metadata),
         **picture.columns,
-        "uri": picture.uri,
+        **location_columns(picture),
         "width": decoded.width,
         "height": decoded.height,
         "color": preview.color,
         "preview": preview.data,
-        "caption": metadata.caption,
-        "name": picture.name,
-        "folder": picture.parent,
         "size_bytes": decoded.size_bytes,
-        "modified": modified,
         "kind": decoded.kind,
-        "taken": metadata.taken,
-        "camera": metadata.camera,
-        "latitude": metadata.latitude,
-        "longitude": metadata.longitude,
-        "tags": list(metadata.tags) or None,
-        "title": metadata.title,
     }

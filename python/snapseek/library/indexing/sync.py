@@ -3,34 +3,50 @@
 import os
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
 from snapseek.library.indexing.batch_writer import BatchWriter
+from snapseek.library.indexing.bounded_map import batched
+from snapseek.library.indexing.change_records import changed_records
 from snapseek.library.indexing.compact import CompactOptions, compact_flat_only, compact_if_space
+from snapseek.library.indexing.describe import describe, location_columns
 from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
-from snapseek.library.indexing.move_records import move_records
 from snapseek.library.records.arrow_file import SCHEMA
+from snapseek.library.records.record_schema import record_schema
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.library_meta import fresh_version, mixed_models
 from snapseek.library.storage.schema import FILES, FOLDER
 from snapseek.library.storage.shard_draft import Queries
-from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer
+from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer, remove_stray_files
 from snapseek.library.storage.shards import Shards
 from snapseek.library.storage.source_table import Source
 from snapseek.models import Encoder
-from snapseek.sources import FetchLimits, Picture, PictureSource, PlainFiles, open_source, reopen
+from snapseek.sources import (
+    FetchLimits,
+    Picture,
+    PictureSource,
+    PlainFiles,
+    open_source,
+    reopen,
+    with_sidecars,
+)
 
 _RECORD_BYTES = 1000
 """Bounds a record: a preview of at most 500 bytes, and metadata."""
+
+_DESCRIBED_AT_ONCE = 32_768
+"""Bounds the metadata in memory, and how often a large shard is rewritten."""
 
 _MAX_NOTES = 100
 _Waiting = defaultdict[tuple[Path, str], deque[PendingImage]]
@@ -56,6 +72,7 @@ class Progress:
 class SyncReport:
     """The numbers of pictures that a sync added, updated, moved, removed, left alone, or could not read.
 
+    `described` are those with new metadata only, from a sidecar file: nothing was embedded.
     `missing` are sources that are gone or empty; their pictures stay. `compaction_skipped` is the reason why
     small shards were not merged.
     """
@@ -66,6 +83,7 @@ class SyncReport:
     removed: int = 0
     unchanged: int = 0
     failed: int = 0
+    described: int = 0
     missing: tuple[Path, ...] = ()
     compaction_skipped: str | None = None
     notes: tuple[str, ...] = ()
@@ -74,15 +92,15 @@ class SyncReport:
     @property
     def has_changed(self) -> bool:
         """Return whether the sync changed the library."""
-        return any((self.added, self.updated, self.moved, self.removed, self.failed))
+        return any((self.added, self.updated, self.moved, self.removed, self.failed, self.described))
 
 
 def total(reports: Iterable[SyncReport]) -> SyncReport:
     """Return the sum of several reports."""
     found = SyncReport()
     for report in reports:
-        counted = ("added", "updated", "moved", "removed", "unchanged", "failed", "missing", "notes")
-        sums = {name: getattr(found, name) + getattr(report, name) for name in counted}
+        counted = ("added", "updated", "moved", "removed", "unchanged", "failed", "described", "missing")
+        sums = {name: getattr(found, name) + getattr(report, name) for name in (*counted, "notes")}
         found = SyncReport(**sums, compaction_skipped=report.compaction_skipped or found.compaction_skipped)
     return found
 
@@ -167,22 +185,26 @@ class _SyncRun:
         """Index pictures of sources. The flag says that these are all pictures that the source has now."""
         tracker = FileTracker(self.database)
         for source, reader, is_whole in sources:
-            tracker.scan(source, reader.find(), is_whole=is_whole)
+            pictures = with_sidecars(reader.find()) if source.kind in (FOLDER, FILES) else reader.find()
+            tracker.scan(source, pictures, is_whole=is_whole)
             self.readers[source.number] = reader
         replace_all = self._replaces_model()
         moved, touched = ([], []) if replace_all else tracker.compare(threads=self.options.threads)
         gone = [] if replace_all else tracker.gone()
         pending, unchanged = tracker.plan(retry_failed=self.options.retry_failed, everything=replace_all)
         moved_pictures = len(_items(moved))
-        unchanged += len(touched) + len(moved) - moved_pictures
+        described = 0 if replace_all else tracker.sidecars.plan()
+        unchanged += len(touched) + len(moved) - moved_pictures - described
         self.report = replace(self.report, unchanged=unchanged, moved=moved_pictures)
         if pending:
             check_disk_space(self.directory, pending, self.options.encoder().dim, _RECORD_BYTES)
         if moved or touched or gone:
-            self._commit_known(moved, touched, gone)
+            self._commit_known(tracker, [*moved, *touched], gone)
+        if described:
+            self._describe(tracker)
         if pending:
             self._embed(tracker, pending, replace_all=replace_all)
-        if self.report.has_changed or touched or moved:
+        if self.report.has_changed or touched or moved or described:
             skipped = compact_if_space(self.database, self.directory, self._compaction())
             self.report = replace(self.report, compaction_skipped=skipped)
         return self.report
@@ -217,33 +239,67 @@ class _SyncRun:
         return True
 
     def _commit_known(
-        self,
-        moved: Sequence[KnownFile],
-        touched: Sequence[KnownFile],
-        gone: Sequence[tuple[int, bytes, int | None]],
+        self, tracker: FileTracker, known: Sequence[KnownFile], gone: Sequence[tuple[int, bytes, int | None]]
     ) -> None:
         """Commit the files that need no model: moved, touched and gone ones."""
-        database, connection = self.database, self.database.connection
-        shards = Shards(self.directory, database.shards.all(), database.shards.tombstones())
-        known = [*moved, *touched]
         removed = [item for _, _, item in gone if item is not None]
-        with (
-            move_records(ShardFiles(database, self.directory), shards, known) as draft,
-            database.transaction(),
-        ):
-            for stem, items in shards.shards_of([*removed, *_items(known)]).items():
-                database.shards.add_tombstones(stem, items.tolist())
-            rows = [(source, within) for source, within, _ in gone]
-            connection.executemany("DELETE FROM main.files WHERE source = ? AND within = ?", rows)
+        gone_keys = [(source, within) for source, within, _ in gone]
+        connection = self.database.connection
+        with self._changing_records([(file.picture, file.item) for file in known]) as (shards, _):
+            for stem, items in shards.shards_of(removed).items():
+                self.database.shards.add_tombstones(stem, items.tolist())
+            connection.executemany("DELETE FROM main.files WHERE source = ? AND within = ?", gone_keys)
             connection.executemany(
                 "UPDATE main.files SET source = ?, within = ?, size_bytes = ?, modified_ns = ? "
                 "WHERE source = ? AND within = ?",
                 [(file.source, *_file_values(file.picture), *file.old) for file in known],
             )
-            if draft is not None:
-                database.shards.add(draft.row())
-            database.settings.update(fresh_version())
+            tracker.sidecars.remove([*gone_keys, *(file.old for file in known)])
+            tracker.sidecars.store([(file.source, os.fsencode(file.picture.within)) for file in known])
         self.report = replace(self.report, removed=len(removed))
+
+    def _describe(self, tracker: FileTracker) -> None:
+        """Commit new records of pictures whose sidecar files were added, changed or removed."""
+        for batch in batched(tracker.described(), _DESCRIBED_AT_ONCE):
+            with self._changing_records([(image.picture, image.item) for image in batch]) as (_, unread):
+                read = [image for image in batch if image.item not in unread]
+                tracker.sidecars.store([(image.source, os.fsencode(image.picture.within)) for image in read])
+            self.report = replace(self.report, described=self.report.described + len(read))
+
+    @contextmanager
+    def _changing_records(
+        self, pictures: Sequence[tuple[Picture, int | None]]
+    ) -> Iterator[tuple[Shards, set[int]]]:
+        """Commit what the block writes, with new records of files whose ids are known.
+
+        Yields the shards, and the ids of files that cannot be read now: their metadata stays.
+        """
+        database = self.database
+        rows = database.shards.all()
+        shards = Shards(self.directory, rows, database.shards.tombstones())
+        known = [(picture, item) for picture, item in pictures if item is not None]
+        changes, unread = self._changes(known)
+        files = ShardFiles(database, self.directory)
+        by_stem = {row.stem: row for row in rows}
+        columns = record_schema(
+            [part.shard.records.schema for part in shards.parts if not part.is_imported], []
+        )
+        with changed_records(files, by_stem, shards, changes, columns) as changed, database.transaction():
+            yield shards, unread
+            changed.commit(database)
+            database.settings.update(fresh_version())
+        remove_stray_files(database, self.directory)
+
+    def _changes(self, known: Sequence[tuple[Picture, int]]) -> tuple[dict[int, dict[str, Any]], set[int]]:
+        """Return where files are and what their metadata is, as columns; and the ids of unreadable ones."""
+        pictures = [picture for picture, _ in known]
+        changes, unread = {}, set()
+        for (picture, item), description in zip(known, describe(pictures, self.options.threads), strict=True):
+            changes[item] = location_columns(picture) | (description.columns or {})
+            if description.columns is None:
+                unread.add(item)
+            self._note(picture, description.notes)
+        return changes, unread
 
     def _embed(self, tracker: FileTracker, total: int, *, replace_all: bool) -> None:
         options, encoder = self.options, self.options.encoder()
@@ -253,7 +309,7 @@ class _SyncRun:
             self.database,
             self.directory,
             encoder,
-            columns=self._columns(),
+            schema=self._schema(),
             replace_all=replace_all,
             queries=options.queries,
             threads=options.threads,
@@ -272,29 +328,25 @@ class _SyncRun:
         for number, group in groupby(pending, key=lambda image: image.source):
             yield from self.readers[number].read(_enqueued(group, waiting))
 
-    def _columns(self) -> pa.Schema:
-        """Return the users' own columns. Raises InputError if one has another type in the library."""
-        own = [reader.columns() for reader in self.readers.values()]
-        if not any(map(len, own)):
-            return pa.schema([])
+    def _schema(self) -> pa.Schema:
+        """Return the columns of new records. Raises InputError if one has another type in the library."""
+        own = [columns for reader in self.readers.values() if len(columns := reader.columns())]
+        if not own and all(source.kind in (FOLDER, FILES) for source in self.database.sources.all()):
+            return SCHEMA
         shards = [row for row in self.database.shards.all() if row.source is None]
-        known = [part.shard.records.schema for part in Shards(self.directory, shards, {}).parts]
-        try:
-            pa.unify_schemas([SCHEMA, *known, *own], promote_options="permissive")
-            return pa.unify_schemas(own, promote_options="permissive")
-        except pa.ArrowException as error:
-            raise InputError(
-                expected="columns of the types that they have in this library",
-                got=str(error),
-                hint="rename the column in the list",
-            ) from error
+        return record_schema(
+            [part.shard.records.schema for part in Shards(self.directory, shards, {}).parts], own
+        )
 
     def _count(self, pending: PendingImage, outcome: Outcome) -> None:
         counted = "failed" if outcome.reason else "added" if pending.item is None else "updated"
         self.report = replace(self.report, **{counted: getattr(self.report, counted) + 1})
-        if outcome.notes and len(self.report.notes) < _MAX_NOTES:
-            notes = [f"{outcome.picture.within}: {note}" for note in outcome.notes]
-            self.report = replace(self.report, notes=(*self.report.notes, *notes))
+        self._note(outcome.picture, outcome.notes)
+
+    def _note(self, picture: Picture, notes: Iterable[str]) -> None:
+        if notes and len(self.report.notes) < _MAX_NOTES:
+            found = [f"{picture.within}: {note}" for note in notes]
+            self.report = replace(self.report, notes=(*self.report.notes, *found))
 
     def _merge_small(self) -> None:
         """Merge flat shards between two commits of a long index, so that searches never scan many shards."""

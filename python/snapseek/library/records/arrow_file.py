@@ -55,6 +55,9 @@ _FOLDER: dict[str, pa.DataType] = {
     "longitude": pa.float64(),
     "tags": pa.list_(pa.string()),
     "title": pa.string(),
+    "taken_offset_minutes": pa.int16(),
+    "taken_from": pa.string(),
+    "rating": pa.int8(),
 }
 SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
 """The columns of indexed pictures. Imported ones have the first seven, and those of their table. In libraries

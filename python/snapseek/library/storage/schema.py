@@ -92,4 +92,17 @@ CREATE TABLE IF NOT EXISTS shard_files (
 """The stems of files that this library wrote and that belong to no shard, and the files that it created.
 Files of shards have a table of their own, so that an abandoned draft leaves no bytes in the database."""
 
+SIDECAR_TABLE = """
+CREATE TABLE sidecars (
+    source INTEGER,
+    within BLOB,
+    name BLOB,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    PRIMARY KEY (source, within, name)
+) STRICT, WITHOUT ROWID;
+"""
+"""The sidecar files that were read for pictures, by source and path of the picture. A library of an earlier
+version has none, and its next sync reads them all."""
+
 FIRST_ROW = "INSERT INTO settings VALUES ('format', '3')"
