@@ -5,7 +5,7 @@ import pyarrow as pa
 from snapseek.errors import InputError
 from snapseek.library.records.arrow_file import SCHEMA
 
-_LATER = frozenset({"taken_offset_minutes", "taken_from", "rating"})
+LATER_COLUMNS = frozenset({"taken_offset_minutes", "taken_from", "rating"})
 """Columns that `SCHEMA` got after users' tables could have columns of these names; theirs have precedence."""
 
 
@@ -25,7 +25,7 @@ def record_schema(known: list[pa.Schema], own: list[pa.Schema]) -> pa.Schema:
         If a column has types in them that do not fit.
     """
     others = [*known, *own]
-    built_in = pa.schema([f for f in SCHEMA if f.name not in _LATER or _fits(f, others)])
+    built_in = pa.schema([f for f in SCHEMA if f.name not in LATER_COLUMNS or _fits(f, others)])
     try:
         pa.unify_schemas([built_in, *others], promote_options="permissive")
         added = pa.unify_schemas(own, promote_options="permissive") if own else pa.schema([])
