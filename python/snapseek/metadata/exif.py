@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from snapseek.metadata.exif_texts import exif_text, told_by_people, user_comment, xp_text
+from snapseek.metadata.exif_texts import exif_text, text_of_people, user_comment, xp_text
 from snapseek.metadata.image_metadata import ImageMetadata, parse_date
 
 _EXIF, _GPS = 0x8769, 0x8825
@@ -63,7 +63,7 @@ def _captions(main: Tags, details: Tags, title: str | None, byte_order: str) -> 
         (xp_text(main.get(_XP_COMMENT)) or "").strip(),
         (xp_text(main.get(_XP_SUBJECT)) or "").strip(),
     )
-    known = [text for text in texts if told_by_people(text, make, model, f"{make} {model}")]
+    known = [text for text in texts if text_of_people(text, make, model, f"{make} {model}")]
     yield from (text for text in known if text != (title or "").strip())
     yield from known
 

@@ -16,7 +16,7 @@ _CAMERA_TEXTS = re.compile(
     r"|mde|binary|file written by .*|filter: ?-?\d.*;.*|\{\".*|<\?xml.*|maker:.*|unknown|\W*",
     re.IGNORECASE | re.DOTALL,
 )
-"""Texts that a camera or program writes without being asked: names of makes, filters, settings as JSON."""
+"""Texts that a camera or program writes into every picture: names of makes, filters, settings as JSON."""
 
 
 def exif_text(value: object) -> str:
@@ -68,7 +68,7 @@ def user_comment(value: object, byte_order: str = "<") -> str:
     return text.partition("\0")[0].strip()
 
 
-def told_by_people(text: str, *camera: str) -> str | None:
+def text_of_people(text: str, *camera: str) -> str | None:
     """Return the text, None if it is empty or one that the camera writes into every picture."""
     if not text or _CAMERA_TEXTS.fullmatch(text.strip()):
         return None

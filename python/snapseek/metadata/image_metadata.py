@@ -32,7 +32,7 @@ class ImageMetadata:
     """Metadata of a picture; None and () for unknown fields.
 
     `taken` is in UTC; a time without a zone is read as UTC. `taken_offset_minutes` is the offset of the local
-    time from UTC, None if `taken` had no zone, and `taken_from` says what told it: `exif`, `xmp`, `iptc`,
+    time from UTC, None if `taken` had no zone, and `taken_from` names its origin: `exif`, `xmp`, `iptc`,
     `json`, `table` or `file name`. `rating` is -1 (rejected) or 1 to 5 stars. `latitude` and
     `longitude` are degrees, and either both known or both None. Texts have one line and a maximum length.
     """

@@ -1,6 +1,6 @@
 import pytest
 
-from snapseek.metadata.exif_texts import exif_text, told_by_people, user_comment, xp_text
+from snapseek.metadata.exif_texts import exif_text, text_of_people, user_comment, xp_text
 
 WORDS = "Grandma on the pier"
 GERMAN = "Tür am Fluß"
@@ -84,7 +84,7 @@ def test_a_text_of_windows():
     ],
 )
 def test_what_cameras_write_is_no_caption(text):
-    assert told_by_people(text, "Canon EOS R") is None
+    assert text_of_people(text, "Canon EOS R") is None
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_what_cameras_write_is_no_caption(text):
     [WORDS, "My first digital camera", "A screenshot of the pier", "Norway", "Left: Ada; right: Tom", "Ω"],
 )
 def test_what_people_write_is_kept(text):
-    assert told_by_people(text, "Canon EOS R") == text
+    assert text_of_people(text, "Canon EOS R") == text

@@ -14,24 +14,24 @@ MOMENT = datetime(2023, 12, 31, 23, 30, tzinfo=UTC)
 LOCAL = datetime(2024, 1, 1, 0, 30)
 
 
-def at(when, origin="x"):
+def time_of(when, origin="x"):
     return ImageMetadata.of(taken=when, taken_from=origin)
 
 
 @pytest.mark.parametrize(
     ("first", "second", "moment", "offset"),
     [
-        (at(None), at(LOCAL.replace(tzinfo=BERLIN)), MOMENT, 60),
-        (at(LOCAL.replace(tzinfo=BERLIN)), at(None), MOMENT, 60),
-        (at(LOCAL), at(LOCAL.replace(tzinfo=BERLIN)), MOMENT, 60),
-        (at(MOMENT), at(LOCAL.replace(tzinfo=BERLIN)), MOMENT, 60),
-        (at(MOMENT), at(LOCAL), MOMENT, 60),
-        (at(from_epoch(MOMENT.timestamp())), at(LOCAL), MOMENT, 60),
-        (at(LOCAL), at(datetime(1999, 1, 1, tzinfo=BERLIN)), LOCAL.replace(tzinfo=UTC), None),
-        (at(MOMENT), at(datetime(1999, 1, 1)), MOMENT, 0),
-        (at(MOMENT), at(LOCAL + timedelta(minutes=7)), MOMENT, 0),
-        (at(LOCAL), at(datetime(1999, 1, 1)), LOCAL.replace(tzinfo=UTC), None),
-        (at(LOCAL.replace(tzinfo=BERLIN)), at(datetime(1999, 1, 1)), MOMENT, 60),
+        (time_of(None), time_of(LOCAL.replace(tzinfo=BERLIN)), MOMENT, 60),
+        (time_of(LOCAL.replace(tzinfo=BERLIN)), time_of(None), MOMENT, 60),
+        (time_of(LOCAL), time_of(LOCAL.replace(tzinfo=BERLIN)), MOMENT, 60),
+        (time_of(MOMENT), time_of(LOCAL.replace(tzinfo=BERLIN)), MOMENT, 60),
+        (time_of(MOMENT), time_of(LOCAL), MOMENT, 60),
+        (time_of(from_epoch(MOMENT.timestamp())), time_of(LOCAL), MOMENT, 60),
+        (time_of(LOCAL), time_of(datetime(1999, 1, 1, tzinfo=BERLIN)), LOCAL.replace(tzinfo=UTC), None),
+        (time_of(MOMENT), time_of(datetime(1999, 1, 1)), MOMENT, 0),
+        (time_of(MOMENT), time_of(LOCAL + timedelta(minutes=7)), MOMENT, 0),
+        (time_of(LOCAL), time_of(datetime(1999, 1, 1)), LOCAL.replace(tzinfo=UTC), None),
+        (time_of(LOCAL.replace(tzinfo=BERLIN)), time_of(datetime(1999, 1, 1)), MOMENT, 60),
     ],
 )
 def test_a_time_and_the_time_of_another_program(first, second, moment, offset):
@@ -40,9 +40,9 @@ def test_a_time_and_the_time_of_another_program(first, second, moment, offset):
 
 
 def test_where_a_time_comes_from():
-    assert at(LOCAL, "xmp").merged_with(at(MOMENT, "exif")).taken_from == "xmp"
-    assert at(None, "xmp").merged_with(at(MOMENT, "exif")).taken_from == "exif"
-    assert at(None, "xmp").taken_from is None
+    assert time_of(LOCAL, "xmp").merged_with(time_of(MOMENT, "exif")).taken_from == "xmp"
+    assert time_of(None, "xmp").merged_with(time_of(MOMENT, "exif")).taken_from == "exif"
+    assert time_of(None, "xmp").taken_from is None
 
 
 def test_blocks_of_one_file():

@@ -76,18 +76,18 @@ def changed_records(
     found = ChangedRecords()
     ids_by_stem = shards.shards_of(changes)
     parts = [part for part in shards.parts if part.shard.stem in ids_by_stem]
-    few = [part for part in parts if _moves(part, len(ids_by_stem[part.shard.stem]))]
+    split = [part for part in parts if _moves(part, len(ids_by_stem[part.shard.stem]))]
     with ExitStack() as stack:
         for part in parts:
-            if part not in few:
+            if part not in split:
                 schema = _with_columns(part.shard.records.schema, columns)
                 change = partial(with_changes, changes=changes, schema=schema)
                 new = rewrite_records(files, rows[part.shard.stem], change, schema)
                 found.rewritten[part.shard.stem] = stack.enter_context(new)
-        if few:
-            schema = _with_columns(schema_of(few), columns)
-            found.draft = stack.enter_context(ShardDraft(files, few[0].shard.index.dim, schema))
-            for part in few:
+        if split:
+            schema = _with_columns(schema_of(split), columns)
+            found.draft = stack.enter_context(ShardDraft(files, split[0].shard.index.dim, schema))
+            for part in split:
                 found.moved[part.shard.stem] = ids_by_stem[part.shard.stem]
                 wanted = np.sort(part.shard.rows_of(found.moved[part.shard.stem]))
                 for vectors, records in rows_of(part, wanted, schema):

@@ -7,7 +7,7 @@ from typing import Any
 
 from snapseek.metadata import ImageMetadata
 from snapseek.metadata.degrees import parse_degrees
-from snapseek.metadata.exif_texts import told_by_people
+from snapseek.metadata.exif_texts import text_of_people
 from snapseek.metadata.image_metadata import parse_date
 from snapseek.metadata.xmp import levels_of
 
@@ -42,7 +42,7 @@ def read_exiftool(entry: Mapping[str, Any]) -> ImageMetadata:
         camera=_camera(fields),
         location=_location(fields),
         title=next(_texts(fields, _TITLES), None),
-        caption=next((text for text in _texts(fields, _CAPTIONS) if told_by_people(text)), None),
+        caption=next((text for text in _texts(fields, _CAPTIONS) if text_of_people(text)), None),
         tags=_tags(fields),
     )
 
