@@ -5,7 +5,7 @@
 
 The model is the tests' tiny one: what is measured is all but the model. Pictures are 8 x 8 PNG files, 1,000
 to a folder. Each line tells what `Library.sync` did, in seconds, and how many pictures it embedded. With
-`--sidecars` each picture has an XMP sidecar, and of these so many are changed, then some removed and added.
+`--sidecars` each picture has an XMP sidecar, and that number of them is changed, then some removed and added.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def main() -> None:
     """Make the pictures, index them, sync them."""
     parser = argparse.ArgumentParser(description="Measure sync.")
     parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--sidecars", type=int, help="change so many sidecars instead of pictures")
+    parser.add_argument("--sidecars", type=int, help="change this number of sidecars instead of pictures")
     options = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="snapseek-sync-"))
     try:
