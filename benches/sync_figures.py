@@ -127,9 +127,7 @@ def measure_sidecars(directory: Path, count: int, changed: int) -> None:
         write_sidecar(folder, number, "third")
     timed(f"{changed // 5} sidecars added", library)
     is_same = ids_and_vectors(library) == before
-    print(
-        f"ids and vectors {'equal' if is_same else 'DIFFER'}; tag:second finds {found} pictures of at most 1000"
-    )
+    print(f"ids and vectors {'equal' if is_same else 'DIFFER'}; tag:second finds {found} of the first 1000")
     print(f"verify: {len(library.verify())} problems")
 
 

@@ -18,6 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folders", nargs="*", type=nonempty_path, metavar="FOLDER", help="default: all folders of the library"
     )
+    parser.add_argument(
+        "--metadata",
+        action="store_true",
+        help="read the metadata of all pictures again, without embedding them",
+    )
     add_library(parser)
     add_picture_threads(parser)
     add_fetching(parser)
@@ -36,6 +41,7 @@ def run(options: argparse.Namespace) -> None:
             threads=options.threads,
             memory=options.memory,
             retry_failed=options.retry_failed,
+            metadata=options.metadata,
             limits=fetch_limits(options),
             progress=report,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -179,17 +180,20 @@ class Library(LibraryReader):
         queries: Queries | None = None,
         memory: str | int | None = None,
         retry_failed: bool = False,
+        metadata: bool = False,
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
         """Index what has changed in these folders; by default in all folders of the library.
 
-        The arguments are those of `build`. A folder of the library that is missing or empty stays as it is,
+        The arguments are those of `build`; with `metadata` the metadata of all picture files is read again,
+        for a library of an earlier version. A folder of the library that is missing or empty stays as it is,
         and the report names it; one that is passed here raises InputError.
         """
         options = self._index_options(
             threads, queries, memory, progress, retry_failed=retry_failed, limits=limits
         )
+        options = replace(options, metadata=metadata)
         report = sync(self._path, None if folders is None else _paths(folders), options)
         self._refresh_committed()
         return report

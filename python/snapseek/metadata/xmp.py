@@ -44,6 +44,7 @@ _HIERARCHIES = {
     "http://ns.adobe.com/lightroom/1.0/ hierarchicalSubject": "|",
     "http://www.digikam.org/ns/1.0/ TagsList": "/",
     f"{_MICROSOFT} LastKeywordXMP": "/",
+    f"{_MICROSOFT.rstrip('/')} LastKeywordXMP": "/",
     "http://ns.iview-multimedia.com/mediapro/1.0/ CatalogSets": "|",
 }
 """Properties whose tags are paths, with the separator: `places|Norway`. Each level becomes a tag."""

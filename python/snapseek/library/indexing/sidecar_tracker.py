@@ -28,6 +28,7 @@ _DESCRIBED = """
 CREATE TEMP TABLE described AS SELECT s.*, f.item FROM temp.seen AS s
 JOIN main.files AS f ON f.source = s.source AND f.within = s.within
 WHERE f.item IS NOT NULL AND s.problem IS NULL
+    AND s.source IN (SELECT number FROM main.sources WHERE kind IN ('folder', 'files'))
     AND f.size_bytes = s.size_bytes AND f.modified_ns = s.modified_ns
     AND (:everything OR EXISTS (
         SELECT 1 FROM temp.seen_sidecars AS n
@@ -84,7 +85,7 @@ class SidecarTracker:
     def plan(self, *, everything: bool = False) -> int:
         """Plan to read the metadata of unchanged pictures again. Return how many pictures that is.
 
-        These are the pictures with new, changed or removed sidecar files; with `everything` all of them.
+        These are the pictures with new, changed or removed sidecar files; with `everything` all picture files.
         """
         self._connection.execute("DROP TABLE IF EXISTS temp.described")
         self._connection.execute(_DESCRIBED, {"everything": everything})

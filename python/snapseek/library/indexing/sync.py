@@ -22,7 +22,7 @@ from snapseek.library.indexing.describe import describe, location_columns
 from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
 from snapseek.library.records.arrow_file import SCHEMA
-from snapseek.library.records.record_schema import record_schema
+from snapseek.library.records.record_schema import built_in_columns, record_schema
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.library_meta import fresh_version, mixed_models
@@ -117,6 +117,8 @@ class IndexOptions:
     retry_failed: bool = False
     may_replace: bool = False
     """Whether pictures of another model may be embedded again."""
+    metadata: bool = False
+    """Whether the metadata of all picture files is read again."""
     limits: FetchLimits | None = None
     """Bounds the fetching of pictures from the web."""
 
@@ -193,7 +195,7 @@ class _SyncRun:
         gone = [] if replace_all else tracker.gone()
         pending, unchanged = tracker.plan(retry_failed=self.options.retry_failed, everything=replace_all)
         moved_pictures = len(_items(moved))
-        described = 0 if replace_all else tracker.sidecars.plan()
+        described = 0 if replace_all else tracker.sidecars.plan(everything=self.options.metadata)
         unchanged += len(touched) + len(moved) - moved_pictures - described
         self.report = replace(self.report, unchanged=unchanged, moved=moved_pictures)
         if pending:
@@ -281,9 +283,7 @@ class _SyncRun:
         changes, unread = self._changes(known)
         files = ShardFiles(database, self.directory)
         by_stem = {row.stem: row for row in rows}
-        columns = record_schema(
-            [part.shard.records.schema for part in shards.parts if not part.is_imported], []
-        )
+        columns = built_in_columns(part.shard.records.schema for part in shards.parts if not part.is_imported)
         with changed_records(files, by_stem, shards, changes, columns) as changed, database.transaction():
             yield shards, unread
             changed.commit(database)

@@ -1,5 +1,7 @@
 """The columns of new records: those of all pictures, and those that users' tables add."""
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 from snapseek.errors import InputError
@@ -25,7 +27,7 @@ def record_schema(known: list[pa.Schema], own: list[pa.Schema]) -> pa.Schema:
         If a column has types in them that do not fit.
     """
     others = [*known, *own]
-    built_in = pa.schema([f for f in SCHEMA if f.name not in LATER_COLUMNS or _fits(f, others)])
+    built_in = built_in_columns(others)
     try:
         pa.unify_schemas([built_in, *others], promote_options="permissive")
         added = pa.unify_schemas(own, promote_options="permissive") if own else pa.schema([])
@@ -36,6 +38,12 @@ def record_schema(known: list[pa.Schema], own: list[pa.Schema]) -> pa.Schema:
             hint="rename the column in the list",
         ) from error
     return pa.schema([*(field for field in built_in if field.name not in added.names), *added])
+
+
+def built_in_columns(others: Iterable[pa.Schema]) -> pa.Schema:
+    """Return `SCHEMA` without the later columns that have types in `others` that do not fit."""
+    schemas = list(others)
+    return pa.schema([f for f in SCHEMA if f.name not in LATER_COLUMNS or _fits(f, schemas)])
 
 
 def _fits(field: "pa.Field[pa.DataType]", others: list[pa.Schema]) -> bool:

@@ -68,6 +68,9 @@ class FolderSidecars:
     def __init__(self, folder: Path, names: Iterable[str]) -> None:
         self._folder = folder
         by_suffix: dict[str, list[str]] = {suffix: [] for suffix in SIDECAR_SUFFIXES}
+        names = list(names)
+        if not any(name.lower().endswith(SIDECAR_SUFFIXES) for name in names):
+            names = []
         owners = set()
         for name in names:
             stem, suffix = os.path.splitext(name)  # noqa: PTH122  # Path.suffix has other rules for "a..json"

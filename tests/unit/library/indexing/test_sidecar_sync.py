@@ -11,6 +11,7 @@ import pytest
 from snapseek.library import Library
 from snapseek.library.indexing import change_records, compact, sync
 from snapseek.library.storage.schema import FILE_NAME
+from snapseek.library.storage.shard_files import exclusive_writer
 from tests.conftest import PICTURES
 from tests.unit.metadata.test_xmp import block
 
@@ -235,3 +236,24 @@ def test_the_vectors_of_a_rewritten_shard_are_the_same_file(own, folder):
     (after,) = (own.info().path / "shards").glob("*.snap")
     assert np.array_equal(np.frombuffer(data, "u1"), np.frombuffer(after.read_bytes(), "u1"))
     assert (after.name != before.name, after.stat().st_ino) == (True, inode)
+
+
+def test_all_metadata_is_read_again_on_request(own, folder, no_embedding):
+    before = state(own)
+    with exclusive_writer(own.info().path) as database, database.transaction():
+        database.connection.execute("DELETE FROM sidecars")
+    report = own.sync(metadata=True)
+    assert (report.described, report.unchanged) == (len(PICTURES), 0)
+    assert found(own, "caption:first") == ["red.jpg"]
+    assert state(own) == before
+    assert own.sync().described == 0
+
+
+def test_metadata_of_archives_is_left_alone(tmp_path, folder, encoder, no_embedding, monkeypatch):
+    import tarfile
+
+    monkeypatch.undo()
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(folder / "red.jpg", "red.jpg")
+    library = Library.build(tmp_path / "a.tar", tmp_path / "l", encoder=encoder)
+    assert library.sync(metadata=True).described == 0
