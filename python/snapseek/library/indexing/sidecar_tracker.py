@@ -85,7 +85,7 @@ class SidecarTracker:
     def plan(self, *, everything: bool = False) -> int:
         """Plan to read the metadata of unchanged pictures again. Return how many pictures that is.
 
-        These are the pictures with new, changed or removed sidecar files; with `everything` all picture files.
+        These are pictures with new, changed or removed sidecar files; with `everything` all picture files.
         """
         self._connection.execute("DROP TABLE IF EXISTS temp.described")
         self._connection.execute(_DESCRIBED, {"everything": everything})

@@ -3,32 +3,28 @@
 import os
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
 from snapseek.library.indexing.batch_writer import BatchWriter
-from snapseek.library.indexing.bounded_map import batched
-from snapseek.library.indexing.change_records import changed_records
 from snapseek.library.indexing.compact import CompactOptions, compact_flat_only, compact_if_space
-from snapseek.library.indexing.describe import describe, location_columns
 from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
+from snapseek.library.indexing.update_records import RecordUpdate
 from snapseek.library.records.arrow_file import SCHEMA
-from snapseek.library.records.record_schema import built_in_columns, record_schema
+from snapseek.library.records.record_schema import record_schema
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
-from snapseek.library.storage.library_meta import fresh_version, mixed_models
+from snapseek.library.storage.library_meta import mixed_models
 from snapseek.library.storage.schema import FILES, FOLDER
 from snapseek.library.storage.shard_draft import Queries
-from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer, remove_stray_files
+from snapseek.library.storage.shard_files import exclusive_writer
 from snapseek.library.storage.shards import Shards
 from snapseek.library.storage.source_table import Source
 from snapseek.models import Encoder
@@ -44,9 +40,6 @@ from snapseek.sources import (
 
 _RECORD_BYTES = 1000
 """Bounds a record: a preview of at most 500 bytes, and metadata."""
-
-_DESCRIBED_AT_ONCE = 32_768
-"""Bounds the metadata in memory, and how often a large shard is rewritten."""
 
 _MAX_NOTES = 100
 _Waiting = defaultdict[tuple[Path, str], deque[PendingImage]]
@@ -180,6 +173,10 @@ class _SyncRun:
     report: SyncReport = field(default_factory=SyncReport)
     readers: dict[int, PictureSource] = field(default_factory=dict)
 
+    @property
+    def _update(self) -> RecordUpdate:
+        return RecordUpdate(self.database, self.directory, self.options.threads, self._note)
+
     def sync(self, folders: Sequence[Path] | None) -> SyncReport:
         return self.index((source, reader, True) for source, reader in self._sources(folders))
 
@@ -203,7 +200,7 @@ class _SyncRun:
         if moved or touched or gone:
             self._commit_known(tracker, [*moved, *touched], gone)
         if described:
-            self._describe(tracker)
+            self.report = replace(self.report, described=self._update.described(tracker))
         if pending:
             self._embed(tracker, pending, replace_all=replace_all)
         if self.report.has_changed or touched or moved or described:
@@ -247,7 +244,8 @@ class _SyncRun:
         removed = [item for _, _, item in gone if item is not None]
         gone_keys = [(source, within) for source, within, _ in gone]
         connection = self.database.connection
-        with self._changing_records([(file.picture, file.item) for file in known]) as (shards, _):
+        pictures = [(file.picture, file.item) for file in known]
+        with self._update.records(pictures) as (shards, _):
             for stem, items in shards.shards_of(removed).items():
                 self.database.shards.add_tombstones(stem, items.tolist())
             connection.executemany("DELETE FROM main.files WHERE source = ? AND within = ?", gone_keys)
@@ -259,47 +257,6 @@ class _SyncRun:
             tracker.sidecars.remove([*gone_keys, *(file.old for file in known)])
             tracker.sidecars.store([(file.source, os.fsencode(file.picture.within)) for file in known])
         self.report = replace(self.report, removed=len(removed))
-
-    def _describe(self, tracker: FileTracker) -> None:
-        """Commit new records of pictures whose sidecar files were added, changed or removed."""
-        for batch in batched(tracker.described(), _DESCRIBED_AT_ONCE):
-            with self._changing_records([(image.picture, image.item) for image in batch]) as (_, unread):
-                read = [image for image in batch if image.item not in unread]
-                tracker.sidecars.store([(image.source, os.fsencode(image.picture.within)) for image in read])
-            self.report = replace(self.report, described=self.report.described + len(read))
-
-    @contextmanager
-    def _changing_records(
-        self, pictures: Sequence[tuple[Picture, int | None]]
-    ) -> Iterator[tuple[Shards, set[int]]]:
-        """Commit what the block writes, with new records of files whose ids are known.
-
-        Yields the shards, and the ids of files that cannot be read now: their metadata stays.
-        """
-        database = self.database
-        rows = database.shards.all()
-        shards = Shards(self.directory, rows, database.shards.tombstones())
-        known = [(picture, item) for picture, item in pictures if item is not None]
-        changes, unread = self._changes(known)
-        files = ShardFiles(database, self.directory)
-        by_stem = {row.stem: row for row in rows}
-        columns = built_in_columns(part.shard.records.schema for part in shards.parts if not part.is_imported)
-        with changed_records(files, by_stem, shards, changes, columns) as changed, database.transaction():
-            yield shards, unread
-            changed.commit(database)
-            database.settings.update(fresh_version())
-        remove_stray_files(database, self.directory)
-
-    def _changes(self, known: Sequence[tuple[Picture, int]]) -> tuple[dict[int, dict[str, Any]], set[int]]:
-        """Return where files are and what their metadata is, as columns; and the ids of unreadable ones."""
-        pictures = [picture for picture, _ in known]
-        changes, unread = {}, set()
-        for (picture, item), description in zip(known, describe(pictures, self.options.threads), strict=True):
-            changes[item] = location_columns(picture) | (description.columns or {})
-            if description.columns is None:
-                unread.add(item)
-            self._note(picture, description.notes)
-        return changes, unread
 
     def _embed(self, tracker: FileTracker, total: int, *, replace_all: bool) -> None:
         options, encoder = self.options, self.options.encoder()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from snapseek.library import Library
-from snapseek.library.indexing import change_records, compact, sync
+from snapseek.library.indexing import change_records, compact, sync, update_records
 from snapseek.library.storage.schema import FILE_NAME
 from snapseek.library.storage.shard_files import exclusive_writer
 from tests.conftest import PICTURES
@@ -173,7 +173,7 @@ def _unreadable(path):
 
 
 def test_many_changes_are_committed_in_parts(own, folder, monkeypatch, no_embedding):
-    monkeypatch.setattr(sync, "_DESCRIBED_AT_ONCE", 2)
+    monkeypatch.setattr(update_records, "_DESCRIBED_AT_ONCE", 2)
     for name in PICTURES:
         (folder / f"{name}.txt").write_text("words")
     assert own.sync().described == len(PICTURES)
