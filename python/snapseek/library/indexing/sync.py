@@ -200,7 +200,8 @@ class _SyncRun:
         if moved or touched or gone:
             self._commit_known(tracker, [*moved, *touched], gone)
         if described:
-            self.report = replace(self.report, described=self._update.described(tracker))
+            described = self._update.described(tracker)
+            self.report = replace(self.report, described=described)
         if pending:
             self._embed(tracker, pending, replace_all=replace_all)
         if self.report.has_changed or touched or moved or described:

@@ -1,4 +1,4 @@
-"""Commit new records of known pictures that were moved, touched, or described anew by a sidecar."""
+"""Commit new records of known pictures that were moved or touched, or whose sidecar files changed."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
