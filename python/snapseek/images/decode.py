@@ -9,7 +9,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -264,15 +264,14 @@ def _metadata_blocks(picture: ImageFile) -> MetadataBlocks:
 
 
 def _iptc_of_tiff(picture: ImageFile) -> bytes | None:
-    """Return the IPTC block of a TIFF file, which some programs write as numbers of four bytes."""
+    """Return the IPTC block of a TIFF file. Some programs declare its bytes as numbers of four bytes each.
+
+    Pillow's public access to the tag warns about those, and keeps only the first one.
+    """
     if not isinstance(picture, TiffImageFile):
         return None
-    with suppress(Exception):  # as in `_orientation`
-        value = picture.tag_v2.get(_IPTC_TAG)
-        if isinstance(value, tuple) and all(isinstance(part, int) for part in value):
-            return b"".join(part.to_bytes(4, "little") for part in value)
-        return value if isinstance(value, bytes) else None
-    return None
+    block = picture.tag_v2._tagdata.get(_IPTC_TAG)
+    return block if isinstance(block, bytes) else None
 
 
 def _file_reason(error: OSError) -> str:

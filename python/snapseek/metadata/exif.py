@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,10 @@ _TIMES = (
     (0x9004, 0x9292, (_ZONE_DIGITIZED, _ZONE, _ZONE_ORIGINAL)),
     (_DATE, 0x9290, (_ZONE, _ZONE_ORIGINAL, _ZONE_DIGITIZED)),
 )
+_MAIN_TAGS = frozenset(
+    {_DESCRIPTION, _MAKE, _MODEL, _XP_TITLE, _XP_COMMENT, _XP_KEYWORDS, _XP_SUBJECT, _USER_COMMENT, _RATING}
+    | {_RATING_PERCENT, *_ZONES, *(tag for time, fraction, _ in _TIMES for tag in (time, fraction))}
+)
 _GPS_TIME, _GPS_DATE = 7, 29
 _NOT_MODELS = frozenset({"", "unknown", "none", "n/a"})
 
@@ -31,7 +36,7 @@ Tags = Mapping[int, Any]
 
 def read_exif(exif: Image.Exif) -> ImageMetadata:
     """Return the metadata in EXIF; damaged fields are skipped."""
-    main, details, gps = dict(exif), _directory(exif, _EXIF), _directory(exif, _GPS)
+    main, details, gps = _main_tags(exif), _directory(exif, _EXIF), _directory(exif, _GPS)
     title = xp_text(main.get(_XP_TITLE))
     byte_order = getattr(exif, "endian", "<") or "<"
     return ImageMetadata.of(
@@ -44,6 +49,16 @@ def read_exif(exif: Image.Exif) -> ImageMetadata:
         tags=(xp_text(main.get(_XP_KEYWORDS)) or "").split(";"),
         rating=_rating(main),
     )
+
+
+def _main_tags(exif: Image.Exif) -> Tags:
+    """Return the tags of the main directory that are read here; others may be damaged in any way."""
+    found = {}
+    for tag in _MAIN_TAGS:
+        with suppress(Exception):
+            if (value := exif.get(tag)) is not None:
+                found[tag] = value
+    return found
 
 
 def _directory(exif: Image.Exif, number: int) -> Tags:
