@@ -114,12 +114,16 @@ NAMESPACES = (
 
 def described(inside="", **attributes):
     """Read a block with properties as attributes and as elements."""
+    return read_xmp(described_block(inside, **attributes))
+
+
+def described_block(inside="", **attributes):
     written = " ".join(f'{name.replace("_", ":")}="{value}"' for name, value in attributes.items())
     text = (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         f'<rdf:Description rdf:about="" {NAMESPACES} {written}>{inside}{CLOSE}'
     )
-    return read_xmp(text.encode())
+    return text.encode()
 
 
 def entries(name, *values, kind="Bag"):

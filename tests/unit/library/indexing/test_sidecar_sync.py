@@ -257,3 +257,46 @@ def test_metadata_of_archives_is_left_alone(tmp_path, folder, encoder, no_embedd
         archive.add(folder / "red.jpg", "red.jpg")
     library = Library.build(tmp_path / "a.tar", tmp_path / "l", encoder=encoder)
     assert library.sync(metadata=True).described == 0
+
+
+def test_what_a_sidecar_says_counts_before_the_file(tmp_path, encoder):
+    from PIL import Image
+
+    from tests.unit.metadata.test_exif import exif
+    from tests.unit.metadata.test_xmp import described_block
+
+    folder = tmp_path / "p"
+    folder.mkdir()
+    made = exif(
+        details={0x9003: "1999:01:01 00:00:00"},
+        gps={1: "N", 2: (10.0, 0.0, 0.0), 3: "E", 4: (10.0, 0.0, 0.0)},
+    )
+    old = described_block("<dc:description>old words</dc:description>", xmp_Rating="1")
+    new = described_block(
+        "<dc:description>new words</dc:description>",
+        exif_DateTimeOriginal="2021-05-06T07:08:09",
+        exif_GPSLatitude="48,50N",
+        exif_GPSLongitude="2,20E",
+        xmp_Rating="5",
+    )
+    Image.new("RGB", (60, 40), "red").save(folder / "a.jpg", exif=made, xmp=old)
+    (folder / "a.jpg.xmp").write_bytes(new)
+    Image.new("RGB", (60, 40), "green").save(folder / "b.jpg", exif=made)
+    takeout = {
+        "title": "b.jpg",
+        "description": "",
+        "photoTakenTime": {"timestamp": "1620284889"},
+        "geoData": {"latitude": 48.8, "longitude": 2.3},
+    }
+    (folder / "b.jpg.supplemental-metadata.json").write_text(json.dumps(takeout))
+    Image.new("RGB", (60, 40), "blue").save(folder / "c.jpg", xmp=old)
+    (folder / "c.txt").write_text("typed words")
+    library = Library.build(folder, tmp_path / "l", encoder=encoder)
+    hits = {hit.meta["name"]: hit for hit in library.browse(9)}
+    assert [hits[name].caption for name in sorted(hits)] == ["new words", None, "typed words"]
+    assert hits["a.jpg"].meta["taken"].startswith("2021-05-06T07:08:09")
+    assert hits["a.jpg"].meta["latitude"] == pytest.approx(48.8333, abs=1e-3)
+    assert hits["b.jpg"].meta["taken"].startswith("2021-05-06T07:08:09")
+    assert hits["b.jpg"].meta["latitude"] == 48.8
+    assert found(library, "rating:>3") == ["a.jpg"]
+    assert found(library, "rating:1") == ["c.jpg"]
