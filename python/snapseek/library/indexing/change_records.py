@@ -82,7 +82,7 @@ def changed_records(
             if part not in split:
                 schema = _with_columns(part.shard.records.schema, columns)
                 change = partial(with_changes, changes=changes, schema=schema)
-                new = rewrite_records(files, rows[part.shard.stem], change, schema)
+                new = rewrite_records(files, rows[part.shard.stem], change, schema=schema)
                 found.rewritten[part.shard.stem] = stack.enter_context(new)
         if split:
             schema = _with_columns(schema_of(split), columns)

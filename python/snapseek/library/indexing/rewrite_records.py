@@ -21,6 +21,7 @@ def rewrite_records(
     files: ShardFiles,
     row: ShardRow,
     change: Callable[[pa.RecordBatch], pa.RecordBatch],
+    *,
     schema: pa.Schema | None = None,
 ) -> Iterator[ShardRow]:
     """Yield a shard of the same rows with the records that `change` returns, to commit in the block.
