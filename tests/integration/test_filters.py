@@ -13,6 +13,7 @@ from snapseek.library.filters.from_mapping import from_mapping
 from snapseek.library.filters.parser import _OPERATORS, parse_filter
 from snapseek.library.filters.typecheck import typecheck
 from snapseek.library.records.arrow_file import SCHEMA, Records, RecordWriter
+from snapseek.library.records.record_schema import record_schema
 from snapseek.library.storage.selection import mask_of
 from tests.support.filter_oracle import holds
 
@@ -57,6 +58,8 @@ RECORDS = st.fixed_dictionaries(
         "longitude": maybe(st.sampled_from([2.35, 2.36, 179.99, -179.99])),
         "tags": maybe(st.lists(maybe(st.sampled_from(TAGS)), max_size=3)),
         "title": maybe(st.sampled_from(TEXTS)),
+        "taken_offset_minutes": maybe(st.sampled_from([0, 60, -330, 840])),
+        "taken_from": maybe(st.sampled_from(["exif", "file name"])),
         "licence": maybe(st.sampled_from(LICENCES)),
         "rating": maybe(st.integers(-128, 127)),
         "aesthetic": maybe(st.sampled_from([0.5, -1.25, 7.0, float("nan")])),
@@ -122,7 +125,7 @@ TREES = st.recursive(
 @pytest.fixture(scope="module")
 def store_of(tmp_path_factory):
     directory = tmp_path_factory.mktemp("records")
-    schema = pa.schema([*SCHEMA, *(pa.field(name, kind) for name, kind in OWN.items())])
+    schema = record_schema([], [pa.schema(list(OWN.items()))])
 
     def write(records):
         path = directory / f"{len(list(directory.iterdir()))}.arrow"

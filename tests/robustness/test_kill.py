@@ -28,6 +28,7 @@ PICTURES = 23
 PIECES = {"batch_writer.BATCH_ROWS": 4}
 LISTS = {"core.FLAT_ROWS": 10}
 MANY_SHARDS = PIECES | {"compact._GROWTH": 1000, "compact._MAX_DELETED": 1, "compact.SMALL_ROWS": 0}
+MOVED_ROWS = {"change_records.SMALL_ROWS": 0, "change_records._REWRITTEN_SHARE": 0.5}
 FOREVER = 10**9
 
 pytestmark = [
@@ -92,14 +93,14 @@ def verified(directory):
 
 
 def content(directory):
-    """Every picture by its id: the path, or nothing where there is no library yet."""
+    """Every picture by its id: path and caption, or nothing where there is no library yet."""
     try:
         library = Library.open(directory)
     except LibraryNotFoundError:
         return {}
     hits = library.browse(999)
     assert len({hit.id for hit in hits}) == len(hits) == len(library)
-    return {hit.id: hit.uri for hit in hits}
+    return {hit.id: (hit.uri, hit.caption) for hit in hits}
 
 
 def paint(path, number, side=8):
@@ -108,7 +109,7 @@ def paint(path, number, side=8):
 
 
 def change(folder):
-    """Pictures added, changed, moved, touched, broken and removed."""
+    """Pictures added, changed, moved, touched, broken and removed; sidecars added, changed and removed."""
     for number in range(6):
         paint(folder / f"c/{number:02}.png", 100 + number)
     for name in ("a/04.png", "b/16.png"):
@@ -117,6 +118,9 @@ def change(folder):
     (folder / "b/15.png").rename(folder / "a/moved.png")
     os.utime(folder / "a/05.png", ns=(10**18, 10**18))
     (folder / "a/06.png").write_bytes(b"broken")
+    for name in ("a/08.txt", "a/10.png.txt", "b/19.txt", "c/moved.txt", "c/02.txt"):
+        (folder / name).write_text(f"second words of {name}")
+    (folder / "b/14.txt").unlink()
     for name in ("a/07.png", "b/17.png", "b/18.png"):
         (folder / name).unlink()
 
@@ -134,6 +138,8 @@ def scenes(crasher):
     folder, directory = crasher.directory / "pictures", crasher.directory
     for number in range(PICTURES):
         paint(folder / f"{'ab'[number > 12]}/{number:02}.png", number)
+    for name in ("a/08.txt", "a/09.txt", "b/14.txt"):
+        (folder / name).write_text(f"first words of {name}")
     crasher.run("index", directory / "base", folder, MANY_SHARDS)
     crasher.run("index", directory / "lists", folder, PIECES | LISTS)
     change(folder)
@@ -145,7 +151,7 @@ def scenes(crasher):
         "import": (directory / "base", PIECES),
         "index": (directory / "none", PIECES),
         "sync": (directory / "base", PIECES),
-        "sync lists": (directory / "lists", PIECES | LISTS),
+        "sync lists": (directory / "lists", PIECES | LISTS | MOVED_ROWS),
         "compact": (directory / "worn", PIECES | LISTS),
         "remove": (directory / "shards", PIECES),
     }

@@ -16,7 +16,7 @@ from pathlib import Path
 from snapseek.errors import SnapseekError, StorageError
 from snapseek.library import Library, repair, verify
 from snapseek.library.columns import column_store
-from snapseek.library.indexing import batch_writer, compact
+from snapseek.library.indexing import batch_writer, change_records, compact
 from snapseek.library.watch import watch
 from snapseek.models import Encoder
 from tests.support.foreign_files import swap_after_check
@@ -120,6 +120,7 @@ def configure(settings: dict[str, float]) -> None:
     """Let small libraries behave as large ones: names of settings, and what they are to be."""
     modules = {
         "batch_writer": batch_writer,
+        "change_records": change_records,
         "compact": compact,
         "core": compact.core,
         "column_store": column_store,

@@ -42,7 +42,7 @@ def holds(tree, record):
 def _value(column, record):
     column = {"tag": "tags", "type": "kind"}.get(column, column)
     if column in ("date", "year") and column not in record:
-        moments = [record[role] for role in ROLES if isinstance(record.get(role), date)]
+        moments = [_local(role, record) for role in ROLES if isinstance(record.get(role), date)]
         return None if not moments else moments[0] if column == "date" else moments[0].year
     if column in ("pixels", "megapixels", "orientation"):
         width, height = record["width"], record["height"]
@@ -56,6 +56,12 @@ def _value(column, record):
         entries = [entry for entry in value if entry is not None]
         return entries or None
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _local(role, record):
+    """Return a date, that of taking in local time."""
+    minutes = record.get("taken_offset_minutes") if role == "taken" else None
+    return record[role] + timedelta(minutes=minutes) if minutes else record[role]
 
 
 def _compare(operator, found, wanted):

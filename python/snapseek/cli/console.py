@@ -66,6 +66,7 @@ def print_report(report: SyncReport, library: Path | None = None) -> None:
         "added": report.added,
         "updated": report.updated,
         "moved": report.moved,
+        "with new metadata": report.described,
         "removed": report.removed,
         "unchanged": report.unchanged,
         "unreadable": report.failed,

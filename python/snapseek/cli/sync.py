@@ -23,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folders", nargs="*", type=nonempty_path, metavar="FOLDER", help="default: all folders of the library"
     )
+    parser.add_argument(
+        "--metadata",
+        action="store_true",
+        help="read the metadata of all pictures again, without embedding them",
+    )
     add_library(parser)
     add_trust(parser)
     add_picture_threads(parser)
@@ -51,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
             retry_failed=options.retry_failed,
             exclude=options.exclude,
             accept_missing=options.accept_missing,
+            metadata=options.metadata,
             limits=fetch_limits(options),
             progress=report,
             stop=stop,

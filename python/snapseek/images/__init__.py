@@ -4,7 +4,7 @@
 pixel layout to RGB, `resize` makes it smaller, `preview` encodes it in at most 500 bytes.
 """
 
-from snapseek.images.decode import DecodedImage, open_image, pixels_to_decode
+from snapseek.images.decode import DecodedImage, open_image, pixels_to_decode, read_metadata
 from snapseek.images.preview import MAX_PREVIEW_BYTES, Preview, make_preview
 from snapseek.images.resize import fit_side, fit_width, to_jpeg
 
@@ -17,5 +17,6 @@ __all__ = [
     "make_preview",
     "open_image",
     "pixels_to_decode",
+    "read_metadata",
     "to_jpeg",
 ]

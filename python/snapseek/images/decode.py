@@ -17,6 +17,8 @@ from typing import IO, cast
 from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from snapseek.errors import PictureError
 from snapseek.images.color_modes import to_rgb
@@ -49,6 +51,7 @@ Reserve = Callable[[int], object]
 
 _ORIENTATION_TAG = 0x0112
 _IPTC_RESOURCE = 0x0404
+_IPTC_TAG = 0x83BB
 
 _UPRIGHT_BY = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -203,6 +206,30 @@ def _decode_video(path: Path, size_bytes: int) -> DecodedImage:
     )
 
 
+def read_metadata(path: Path) -> ImageMetadata:
+    """Return the embedded metadata of a picture file without decoding it, where its format allows.
+
+    Raises PictureError as `open_image` does.
+    """
+    try:
+        size_bytes = _regular_file_size(path)
+        if size_bytes and is_video(path):
+            return read_frame(path).metadata
+        _checked_size(size_bytes)
+        if is_raw(path):
+            return _decode_raw(path, size_bytes, 1, None).metadata
+        with path.open("rb") as file:
+            image_format = _detect_format(file)
+            with _translating(image_format):
+                opened = image_format.open(_counted(file, size_bytes))
+                if isinstance(opened, PngImageFile):  # its texts may follow the pixels
+                    _shrunk(opened, None)
+                    opened.load()
+                return embedded_metadata(_metadata_blocks(opened))
+    except OSError as error:
+        raise PictureError(_file_reason(error)) from error
+
+
 def pixels_to_decode(data: bytes, *, min_side: int | None = None) -> int:
     """Return how many pixels `open_image` would hold while it decodes these bytes; only the header is read.
 
@@ -290,12 +317,23 @@ def _metadata_blocks(picture: ImageFile) -> MetadataBlocks:
     """Return the metadata blocks of a file. Call it after the pixels are loaded, which PNG may precede."""
     xmp = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp")
     photoshop = picture.info.get("photoshop")
-    iptc = photoshop.get(_IPTC_RESOURCE) if isinstance(photoshop, dict) else None
+    iptc = photoshop.get(_IPTC_RESOURCE) if isinstance(photoshop, dict) else _iptc_of_tiff(picture)
     try:
         exif = picture.getexif()
     except Exception:  # as in `_orientation`
         exif = None
     return MetadataBlocks(exif, xmp.encode() if isinstance(xmp, str) else xmp, iptc)
+
+
+def _iptc_of_tiff(picture: ImageFile) -> bytes | None:
+    """Return the IPTC block of a TIFF file. Some programs declare its bytes as numbers of four bytes each.
+
+    Pillow's public access to the tag warns about those, and keeps only the first one.
+    """
+    if not isinstance(picture, TiffImageFile):
+        return None
+    block = picture.tag_v2._tagdata.get(_IPTC_TAG)
+    return block if isinstance(block, bytes) else None
 
 
 def _file_reason(error: OSError) -> str:

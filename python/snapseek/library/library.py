@@ -195,13 +195,15 @@ class Library(LibraryReader):
         retry_failed: bool = False,
         exclude: Sequence[str] = (),
         accept_missing: Paths = (),
+        metadata: bool = False,
         limits: FetchLimits | None = None,
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
     ) -> SyncReport:
         """Index what has changed in these folders; by default in all folders of the library.
 
-        The arguments are those of `build`. A folder that is missing or empty, and a folder inside it that is
+        The arguments are those of `build`; with `metadata` the metadata of all picture files is read again,
+        for a library of an earlier version. A folder that is missing or empty, and a folder inside it that is
         empty now, keep their pictures, because a disk may not be mounted: the report names them. With
         `accept_missing` these pictures are removed. A folder that the library names, but you have not
         confirmed, is not read, and the report names it too: see `unconfirmed`. Raises InputError for an empty
@@ -216,6 +218,7 @@ class Library(LibraryReader):
             exclude=_patterns(exclude),
             accept_missing=_paths(accept_missing) if accept_missing else (),
         )
+        options = replace(options, metadata=metadata)
         report = sync(self._path, None if folders is None else _paths(folders), options)
         self._refresh_committed()
         return report

@@ -1,7 +1,7 @@
 """Metadata embedded in a picture file: EXIF, XMP and IPTC merged."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from PIL import Image
@@ -33,15 +33,8 @@ def embedded_metadata(metadata: MetadataBlocks) -> ImageMetadata:
     iptc = _read_or_skip(read_iptc, metadata.iptc)
     texts = xmp.merged_with(iptc).merged_with(exif)
     fields = exif.merged_with(xmp)
-    return ImageMetadata(
-        taken=fields.taken,
-        camera=fields.camera,
-        latitude=fields.latitude,
-        longitude=fields.longitude,
-        title=texts.title,
-        caption=texts.caption,
-        tags=texts.tags,
-    )
+    fields = fields.merged_with(iptc)
+    return replace(fields, rating=texts.rating, title=texts.title, caption=texts.caption, tags=texts.tags)
 
 
 def _read_or_skip(read: Callable[[_In], ImageMetadata], block: _In | None) -> ImageMetadata:

@@ -16,20 +16,31 @@ MAX_CAMERA = 100
 _YEARS = range(1800, 2200)
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 _ISO_DATE = re.compile(
-    r"\s*(\d{4})[-:/.](\d{1,2})(?:[-:/.](\d{1,2})(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?"
-    r"\s*(Z|[+-]\d{2}:?\d{2})?)?)?"
+    r"\s*(\d{4})[-:/.](\d{1,2})(?:[-:/.](\d{1,2})(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
+    r"\s*(Z|UTC|[+-]\d{1,2}(?::?\d{2})?)?)?)?"
 )
+_ZONE = re.compile(r"([+-])(\d{1,2}):?(\d{2})?")
+_RATINGS = range(-1, 6)
+
+_QUARTER_S = 15 * 60
+_MAX_OFFSET_S = 14 * 3600
+"""Offsets of time zones are multiples of a quarter of an hour, and at most 14 hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageMetadata:
     """Metadata of a picture; None and () for unknown fields.
 
-    `taken` is in UTC; a time without a zone is read as UTC. `latitude` and `longitude` are degrees, and
-    either both known or both None. Texts have one line and a maximum length.
+    `taken` is in UTC; a time without a zone is read as UTC. `taken_offset_minutes` is the offset of the local
+    time from UTC, None if `taken` had no zone, and `taken_from` names its origin: `exif`, `xmp`, `iptc`,
+    `json`, `table` or `file name`. `rating` is -1 (rejected) or 1 to 5 stars. `latitude` and
+    `longitude` are degrees, and either both known or both None. Texts have one line and a maximum length.
     """
 
     taken: datetime | None = None
+    taken_offset_minutes: int | None = None
+    taken_from: str | None = None
+    rating: int | None = None
     camera: str | None = None
     latitude: float | None = None
     longitude: float | None = None
@@ -42,15 +53,44 @@ class ImageMetadata:
         missing = {
             field.name: getattr(other, field.name)
             for field in fields(self)
-            if field.name != "tags" and getattr(self, field.name) is None
+            if field.name not in _MERGED and getattr(self, field.name) is None
         }
-        return replace(self, **missing, tags=clean_tags([*self.tags, *other.tags]))
+        tags = clean_tags([*self.tags, *other.tags])
+        return replace(self, **missing, tags=tags)._with_time_of(other)
+
+    def _with_time_of(self, other: "ImageMetadata") -> "ImageMetadata":
+        """Return this metadata with the time of `other` if it has none, else with its zone if that fits.
+
+        One program writes the local time without a zone, and another one the same moment in UTC.
+        """
+        if self.taken is None:
+            times = {name: getattr(other, name) for name in ("taken", "taken_offset_minutes", "taken_from")}
+            return replace(self, **times)
+        if other.taken is None:
+            return self
+        is_same = abs(self.taken - other.taken) < timedelta(seconds=1)
+        if self.taken_offset_minutes is None and other.taken_offset_minutes is not None:
+            is_same = abs(self.taken - _wall_clock(other.taken, other.taken_offset_minutes)) < timedelta(
+                seconds=1
+            )
+            return (
+                replace(self, taken=other.taken, taken_offset_minutes=other.taken_offset_minutes)
+                if is_same
+                else self
+            )
+        if self.taken_offset_minutes != 0:
+            return self
+        if other.taken_offset_minutes is not None:
+            return replace(self, taken_offset_minutes=other.taken_offset_minutes) if is_same else self
+        return replace(self, taken_offset_minutes=_offset_between(self.taken, other.taken))
 
     @classmethod
     def of(
         cls,
         *,
         taken: datetime | None = None,
+        taken_from: str | None = None,
+        rating: object = None,
         camera: str | None = None,
         location: tuple[float, float] | None = None,
         title: object = None,
@@ -59,8 +99,12 @@ class ImageMetadata:
     ) -> Self:
         """Validate and truncate raw values; invalid ones become unknown fields."""
         latitude, longitude = location if location and is_location(*location) else (None, None)
+        moment = in_utc(taken)
         return cls(
-            taken=in_utc(taken),
+            taken=moment,
+            taken_offset_minutes=_offset_minutes(taken) if moment else None,
+            taken_from=taken_from if moment else None,
+            rating=_stars(rating),
             camera=clean_text(camera, MAX_CAMERA),
             latitude=latitude,
             longitude=longitude,
@@ -70,6 +114,7 @@ class ImageMetadata:
         )
 
 
+_MERGED = frozenset({"tags", "taken", "taken_offset_minutes", "taken_from"})
 NO_METADATA = ImageMetadata()
 
 
@@ -118,16 +163,16 @@ def parse_date(text: object) -> datetime | None:
     try:
         plain = datetime(int(year), int(month), int(day or 1), int(hour or 0), int(minute or 0))
         seconds = min(int(second or 0), 59)
-        micro = int(float(fraction or 0) * 1_000_000)
+        micro = int((fraction or "0")[:6].ljust(6, "0"))
         return plain.replace(second=seconds, microsecond=micro, tzinfo=_zone(zone))
     except ValueError:
         return None
 
 
 def from_epoch(seconds: object) -> datetime | None:
-    """Return the time of seconds since 1970, passed as a number or a text."""
+    """Return the time of seconds since 1970, passed as a number or a text; None for 0, which is unknown."""
     try:
-        return datetime.fromtimestamp(float(seconds), UTC)  # type: ignore[arg-type]
+        return datetime.fromtimestamp(float(seconds), UTC) if float(seconds) else None  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, OSError):
         return None
 
@@ -135,8 +180,32 @@ def from_epoch(seconds: object) -> datetime | None:
 def _zone(text: str | None) -> tzinfo | None:
     if text is None:
         return None
-    if text == "Z":
+    match = _ZONE.fullmatch(text)
+    if match is None:
         return UTC
-    digits = text[1:].replace(":", "")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return timezone(-offset if text[0] == "-" else offset)
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
+    return timezone(-offset if match[1] == "-" else offset)
+
+
+def _offset_minutes(when: datetime | None) -> int | None:
+    offset = when.utcoffset() if when else None
+    return None if offset is None else round(offset / timedelta(minutes=1))
+
+
+def _wall_clock(moment: datetime, offset: int) -> datetime:
+    return moment + timedelta(minutes=offset)
+
+
+def _offset_between(moment: datetime, wall_clock: datetime) -> int:
+    """Return the offset in minutes of a wall-clock time at a moment; 0 if no time zone has it."""
+    seconds = round((wall_clock - moment).total_seconds())
+    return seconds // 60 if abs(seconds) <= _MAX_OFFSET_S and seconds % _QUARTER_S == 0 else 0
+
+
+def _stars(rating: object) -> int | None:
+    """Return a rating of XMP: -1 to 5, where 0 means that there is none."""
+    try:
+        stars = round(float(rating))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return stars if stars in _RATINGS and stars else None

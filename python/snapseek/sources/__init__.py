@@ -13,6 +13,7 @@ for file, blocks in find_embeddings(Path("laion")):     # vectors of another pro
 
 from snapseek.sources.embeddings import Block, EmbeddingFile, Embeddings, find_embeddings
 from snapseek.sources.fields.sidecar import Sidecar, read_sidecars
+from snapseek.sources.fields.sidecar_names import with_sidecars
 from snapseek.sources.folder import FolderSource, find_pictures
 from snapseek.sources.http.fetch_limits import FetchLimits
 from snapseek.sources.open import open_source, reopen
@@ -34,4 +35,5 @@ __all__ = [
     "open_source",
     "read_sidecars",
     "reopen",
+    "with_sidecars",
 ]

@@ -14,6 +14,15 @@ from snapseek.metadata.image_metadata import NO_METADATA
 _HASH_BYTES = 16
 
 
+@dataclass(frozen=True, slots=True)
+class SidecarFile:
+    """A file with metadata next to a picture: its name, and its size and time when it was listed."""
+
+    name: str
+    size_bytes: int
+    modified_ns: int
+
+
 @dataclass(frozen=True)
 class Picture:
     """A file, a part of a file, or a URL that should be a picture.
@@ -35,6 +44,8 @@ class Picture:
         The bytes of such a picture, once the source has read them.
     metadata, columns
         Metadata and custom columns that the source holds for the picture.
+    sidecars
+        The sidecar files of a picture that is a file, those that override first; None if nobody listed them.
     """
 
     folder: Path
@@ -47,6 +58,7 @@ class Picture:
     data: bytes | None = field(default=None, repr=False, compare=False)
     metadata: ImageMetadata = field(default=NO_METADATA, compare=False)
     columns: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    sidecars: tuple[SidecarFile, ...] | None = field(default=None, compare=False)
 
     @property
     def held_bytes(self) -> int:

@@ -175,3 +175,19 @@ def test_ctrl_c_ends_the_command_cleanly(tmp_path, encoder):
         finally:
             process.kill()
     assert (process.returncode, stderr) == (0, "stopped watching; what was indexed is kept\n")
+
+
+def test_sidecars_are_synced(own, folder):
+    def captions():
+        own.refresh()
+        return {hit.meta["name"]: hit.caption for hit in own.browse(20) if hit.caption}
+
+    with watching(own) as reports:
+        wait_for(lambda: reports)
+        (folder / "red.txt").write_text("a lighthouse")
+        wait_for(lambda: captions() == {"red.jpg": "a lighthouse"})
+        wait_for(lambda: reports[-1].described == 1)
+        (folder / "red.txt").write_text("a tower, at night")
+        wait_for(lambda: captions() == {"red.jpg": "a tower, at night"})
+        (folder / "red.txt").unlink()
+        wait_for(lambda: captions() == {})

@@ -1,6 +1,7 @@
 """The column indexes of a shard: built on first use, and stored next to the records of a large shard."""
 
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +23,8 @@ KEPT_ROWS = 100_000
 """Smaller shards store no indexes: they are rebuilt in milliseconds."""
 
 _EARTH_KM = 6371.0088
+_OFFSET = "taken_offset_minutes"
+_MINUTE_US = 60_000_000
 
 
 class ColumnStore:
@@ -80,15 +83,32 @@ class ColumnStore:
         return all(isinstance(value, str) == is_text for value in values)
 
     @cached_property
+    def moment(self) -> NumericIndex | None:
+        """When each picture was made, in UTC: the first value among the columns of `DATE_ROLES`."""
+        return self._first_date(self._numbers)
+
+    @cached_property
     def date(self) -> NumericIndex | None:
-        """When each picture was made: the first value among the columns of `DATE_ROLES`."""
+        """The local date and time at which each picture was made, by which people look for it."""
+        if self.kinds.get("taken") != "date" or self.kinds.get(_OFFSET) != "number":
+            return self.moment
+        return self._first_date(lambda role: self._local_taken if role == "taken" else self._numbers(role))
+
+    def _first_date(self, values: Callable[[str], NumericIndex]) -> NumericIndex | None:
         columns = [role for role in DATE_ROLES if self.kinds.get(role) == "date"]
         found = None
-        for column in map(self._numbers, columns):
+        for column in map(values, columns):
             found = column if found is None else _filled(found, column)
             if len(found.valid) == 0:
                 break
         return found
+
+    @cached_property
+    def _local_taken(self) -> NumericIndex:
+        """`taken`, and where its offset from UTC is known, the local time."""
+        taken, offset = self._numbers("taken"), self._numbers(_OFFSET)
+        minutes = np.where(offset.mask("exists", True), offset.values.astype(np.int64), 0)
+        return NumericIndex(taken.values.astype(np.int64) + minutes * _MINUTE_US, taken.valid)
 
     @cached_property
     def pixels(self) -> NumericIndex:

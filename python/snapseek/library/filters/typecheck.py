@@ -2,7 +2,7 @@
 
 A typed tree has only real columns and these computed ones, with values as column indexes store them:
 
-    @date          microseconds since 1970 in UTC; only >= and < and exists
+    @date          microseconds since 1970 of the local time; only >= and < and exists
     @pixels        width times height
     @orientation   portrait, landscape or square
 """
@@ -61,6 +61,9 @@ STANDARD: Kinds = {
     "title": "text",
     "is_truncated": "flag",
     "duration_s": "number",
+    "taken_offset_minutes": "number",
+    "taken_from": "text",
+    "rating": "number",
 }
 """Columns that every library knows; where they are missing, no picture has a value."""
 

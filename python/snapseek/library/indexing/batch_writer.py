@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from snapseek.library.indexing.embed import Outcome
 from snapseek.library.indexing.file_tracker import PendingImage
+from snapseek.library.indexing.sidecar_tracker import SidecarTracker
 from snapseek.library.records.arrow_file import SCHEMA
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.library_meta import library_meta, queries_of
@@ -43,8 +44,8 @@ class BatchWriter:
         The library.
     encoder
         The model that embedded the pictures.
-    columns
-        The columns of records besides `SCHEMA`.
+    schema
+        The columns of records.
     replace_all
         Commit only once, at the end, and replace all pictures: a library never holds vectors of two models.
     queries
@@ -61,7 +62,7 @@ class BatchWriter:
         directory: Path,
         encoder: Encoder,
         *,
-        columns: pa.Schema | None = None,
+        schema: pa.Schema = SCHEMA,
         replace_all: bool = False,
         queries: Queries | None = None,
         threads: int | None = None,
@@ -70,7 +71,8 @@ class BatchWriter:
         self._database = database
         self._directory = directory
         self._encoder = encoder
-        self._schema = pa.schema([*SCHEMA, *(columns or [])])
+        self._schema = schema
+        self._sidecars = SidecarTracker(database.connection)
         self._replace_all = replace_all
         self._queries = queries
         self._threads = threads
@@ -154,6 +156,8 @@ class BatchWriter:
                     database.shards.add_tombstones(stem, items.tolist())
             database.connection.execute("INSERT OR REPLACE INTO main.files SELECT * FROM temp.done")
             database.folders.forget_items(self._returned)
+            keys = database.connection.execute("SELECT source, within FROM temp.done").fetchall()
+            self._sidecars.store(keys)
             if draft is not None:
                 database.shards.add(draft.row())
             created = database.settings.all().get("created")

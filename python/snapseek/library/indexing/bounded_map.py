@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 _In = TypeVar("_In")
@@ -58,3 +59,10 @@ def bounded_map(
     finally:
         for future, _ in pending:
             future.cancel()
+
+
+def batched(items: Iterable[_In], size: int) -> Iterator[list[_In]]:
+    """Yield the items in lists of `size`; the last one may be shorter."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch

@@ -9,7 +9,6 @@ docs/MODELS.md compares the alternatives.
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
@@ -19,6 +18,7 @@ from snapseek.errors import PictureError
 from snapseek.images import DecodedImage, Preview, make_preview, open_image
 from snapseek.images.decode import MAX_FILE_BYTES
 from snapseek.library.indexing.bounded_map import bounded_map
+from snapseek.library.indexing.describe import location_columns, merged_metadata, metadata_columns
 from snapseek.library.indexing.memory_budget import MemoryBudget
 from snapseek.library.records.arrow_gather import Record
 from snapseek.metadata import ImageMetadata
@@ -135,8 +135,9 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch, budget: MemoryBud
         except PictureError as error:
             return Outcome(picture, reason=str(error), content=content)
         batch.add(decoded.image)
-        sidecar = read_sidecars(picture.path) if picture.data is None else Sidecar()
-        record = _record(picture, decoded, preview, picture.metadata.merged_with(sidecar.metadata))
+        sidecar = read_sidecars(picture.path, picture.sidecars) if picture.data is None else Sidecar()
+        metadata = merged_metadata(picture.name, picture.metadata, sidecar.metadata, decoded.metadata)
+        record = _record(picture, decoded, preview, metadata)
         notes = (_TRUNCATED, *sidecar.notes) if decoded.is_truncated else sidecar.notes
         del decoded  # before the reservation ends
     return Outcome(picture, record=record, content=content, notes=notes)
@@ -149,29 +150,17 @@ def _content(picture: Picture) -> bytes | None:
     return content_hash(picture.path if picture.data is None else picture.data)
 
 
-def _record(picture: Picture, decoded: DecodedImage, preview: Preview, sidecar: ImageMetadata) -> Record:
-    """Return the record of a picture. Sidecar metadata overrides embedded metadata."""
-    metadata = sidecar.merged_with(decoded.metadata)
-    modified = datetime.fromtimestamp(picture.modified_ns / 1e9, UTC) if picture.modified_ns else None
+def _record(picture: Picture, decoded: DecodedImage, preview: Preview, metadata: ImageMetadata) -> Record:
     return {
+        **metadata_columns(metadata),
         **picture.columns,
-        "uri": picture.uri,
+        **location_columns(picture),
         "width": decoded.width,
         "height": decoded.height,
         "color": preview.color,
         "preview": preview.data,
-        "caption": metadata.caption,
-        "name": picture.name,
-        "folder": picture.parent,
         "size_bytes": decoded.size_bytes,
-        "modified": modified,
         "kind": decoded.kind,
-        "taken": metadata.taken,
-        "camera": metadata.camera,
-        "latitude": metadata.latitude,
-        "longitude": metadata.longitude,
-        "tags": list(metadata.tags) or None,
-        "title": metadata.title,
         "is_truncated": decoded.is_truncated or None,
         "duration_s": decoded.duration_s,
     }

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snapseek.library.indexing.bounded_map import batched
+from snapseek.library.indexing.sidecar_tracker import SidecarTracker
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.source_table import Source
 from snapseek.sources import Picture
@@ -78,6 +80,8 @@ class FileTracker:
         """Source and path of folders that may be unreadable for good."""
         self.unreadable: list[tuple[int, str]] = []
         """Source and path of folders that cannot be read, but have pictures in the library; see `compare`."""
+        self.sidecars = SidecarTracker(database.connection)
+        self.sidecars.clear()
         self._paths = {source.number: source.path for source in database.sources.all()}
 
     def scan(self, source: Source, pictures: Iterable[Picture], *, is_whole: bool = True) -> int:
@@ -90,17 +94,17 @@ class FileTracker:
         try:
             if is_whole:
                 self._connection.execute("INSERT OR IGNORE INTO temp.scanned VALUES (?)", (source.number,))
-            rows = (
-                (source.number, os.fsencode(p.within), p.size_bytes, p.modified_ns, p.problem)
-                for p in pictures
-            )
-            cursor = self._connection.executemany(
-                "INSERT OR IGNORE INTO temp.seen (source, within, size_bytes, modified_ns, problem) "
-                "VALUES (?, ?, ?, ?, ?)",
-                rows,
-            )
+            return sum(self._record(source.number, page) for page in batched(pictures, _PAGE_ROWS))
         finally:
             self._connection.execute("COMMIT")
+
+    def _record(self, source: int, pictures: Sequence[Picture]) -> int:
+        cursor = self._connection.executemany(
+            "INSERT OR IGNORE INTO temp.seen (source, within, size_bytes, modified_ns, problem) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [(source, os.fsencode(p.within), p.size_bytes, p.modified_ns, p.problem) for p in pictures],
+        )
+        self.sidecars.scan(source, pictures)
         return cursor.rowcount
 
     def compare(self, *, threads: int) -> tuple[list[KnownFile], list[KnownFile]]:
@@ -272,11 +276,16 @@ class FileTracker:
 
     def pending(self) -> Iterator[PendingImage]:
         """Yield the planned pictures in the order of the scan. The caller may commit in between."""
+        return self._paged("SELECT rowid, * FROM temp.pending WHERE rowid > ? ORDER BY rowid LIMIT ?")
+
+    def described(self) -> Iterator[PendingImage]:
+        """Yield the pictures whose metadata `sidecars.plan` found changed, as `pending` does."""
+        return self._paged("SELECT rowid, * FROM temp.described WHERE rowid > ? ORDER BY rowid LIMIT ?")
+
+    def _paged(self, query: str) -> Iterator[PendingImage]:
         last = 0
         while True:
-            rows = self._connection.execute(
-                "SELECT rowid, * FROM temp.pending WHERE rowid > ? ORDER BY rowid LIMIT ?", (last, _PAGE_ROWS)
-            ).fetchall()
+            rows = self._connection.execute(query, (last, _PAGE_ROWS)).fetchall()
             if not rows:
                 return
             for row in rows:
@@ -288,7 +297,10 @@ class FileTracker:
 
     def _pending(self, row: Sequence[Any]) -> PendingImage:
         _, source, within, size_bytes, modified_ns, problem, item = row
-        picture = Picture(self._paths[source], os.fsdecode(within), size_bytes, modified_ns, problem)
+        sidecars = self.sidecars.of(source, within)
+        picture = Picture(
+            self._paths[source], os.fsdecode(within), size_bytes, modified_ns, problem, sidecars=sidecars
+        )
         return PendingImage(picture, source, item)
 
 

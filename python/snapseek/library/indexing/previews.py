@@ -193,10 +193,7 @@ class _PreviewRun:
         self._queue.commit()
         files = ShardFiles(self._database, self._directory)
         with rewrite_records(files, row, self._queue.applied) as new, self._database.transaction():
-            deleted = self._database.shards.tombstones().get(row.stem, _NO_IDS)
-            self._database.shards.drop([row.stem])
-            self._database.shards.add(new)
-            self._database.shards.add_tombstones(new.stem, deleted.tolist())
+            self._database.shards.supersede(row.stem, new)
             self._database.settings.update(fresh_version())
         remove_stray_files(self._database, self._directory)
         self._queue.remove_applied()

@@ -18,11 +18,16 @@ from snapseek.library.storage.shard_table import ShardRow
 
 @contextmanager
 def rewrite_records(
-    files: ShardFiles, row: ShardRow, change: Callable[[pa.RecordBatch], pa.RecordBatch]
+    files: ShardFiles,
+    row: ShardRow,
+    change: Callable[[pa.RecordBatch], pa.RecordBatch],
+    *,
+    schema: pa.Schema | None = None,
 ) -> Iterator[ShardRow]:
     """Yield a shard of the same rows with the records that `change` returns, to commit in the block.
 
-    Its files are removed if the block raises. Raises StorageError if the disk refuses.
+    These have the columns of `schema`, by default the same ones. Its files are removed if the block raises.
+    Raises StorageError if the disk refuses.
     """
     directory = files.directory
     stem = files.new_stem()
@@ -30,7 +35,7 @@ def rewrite_records(
     try:
         _link_or_copy(old.with_suffix(".snap"), new.with_suffix(".snap"))
         records = Records(old.with_suffix(".arrow"))
-        writer = RecordWriter(new.with_suffix(".arrow"), records.schema)
+        writer = RecordWriter(new.with_suffix(".arrow"), schema or records.schema)
         try:
             files.record(stem, "snap", "arrow")
             for batch in records.batches:

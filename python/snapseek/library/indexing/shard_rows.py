@@ -36,11 +36,11 @@ def rows_of(
     start = 0
     for batch in part.shard.records.in_order(rows):
         end = start + batch.num_rows
-        yield part.shard.index.vectors(rows[start:end]), _with_schema(batch, schema)
+        yield part.shard.index.vectors(rows[start:end]), with_schema(batch, schema)
         start = end
 
 
-def _with_schema(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def with_schema(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Return the batch with the columns of `schema`; missing ones are null."""
 
     def column(field: "pa.Field[Any]") -> "pa.Array[Any]":

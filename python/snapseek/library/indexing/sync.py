@@ -17,26 +17,27 @@ from snapseek.library.indexing.batch_writer import BatchWriter
 from snapseek.library.indexing.compact import CompactOptions, compact_flat_only, compact_if_space
 from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
-from snapseek.library.indexing.move_records import move_records
 from snapseek.library.indexing.source_selection import (
     SourceSelection,
     as_folder,
     check_has_pictures,
     source_of,
 )
+from snapseek.library.indexing.update_records import RecordUpdate
 from snapseek.library.records.arrow_file import SCHEMA
+from snapseek.library.records.record_schema import record_schema
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed, confirm
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.library_meta import fresh_version, mixed_models
-from snapseek.library.storage.schema import URLS
+from snapseek.library.storage.schema import FILES, FOLDER, URLS
 from snapseek.library.storage.shard_draft import Queries
-from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer
+from snapseek.library.storage.shard_files import exclusive_writer
 from snapseek.library.storage.shards import Shards
 from snapseek.library.storage.source_table import Source
 from snapseek.library.storage.trust import Trust
 from snapseek.models import Encoder
-from snapseek.sources import FetchLimits, Picture, PictureSource, open_source
+from snapseek.sources import FetchLimits, Picture, PictureSource, open_source, with_sidecars
 from snapseek.sources.folder import SkippedKind
 
 _RECORD_BYTES = 1000
@@ -64,6 +65,7 @@ class Progress:
 class SyncReport:
     """The numbers of pictures that a sync added, updated, moved, removed, left alone, or could not read.
 
+    `described` are those with new metadata only, from a sidecar file: nothing was embedded.
     `missing` are sources that are gone or empty, and folders of a source that are empty now; their pictures
     stay. `unconfirmed` are sources that the library names and the user has not confirmed: they are not read,
     their pictures stay. `duplicates` are pictures that were reached twice and are in the library once. `raw`
@@ -77,6 +79,7 @@ class SyncReport:
     removed: int = 0
     unchanged: int = 0
     failed: int = 0
+    described: int = 0
     missing: tuple[Path, ...] = ()
     unconfirmed: tuple[Path, ...] = ()
     duplicates: int = 0
@@ -94,11 +97,11 @@ class SyncReport:
     @property
     def has_changed(self) -> bool:
         """Return whether the sync changed the library."""
-        return any((self.added, self.updated, self.moved, self.removed, self.failed))
+        return any((self.added, self.updated, self.moved, self.removed, self.failed, self.described))
 
 
 _SUMMED = (
-    *("added", "updated", "moved", "removed", "unchanged", "failed"),
+    *("added", "updated", "moved", "removed", "unchanged", "failed", "described"),
     *("missing", "unconfirmed", "duplicates", "raw", "video", "skipped", "notes"),
 )
 """The fields of a report that add up."""
@@ -126,6 +129,8 @@ class IndexOptions:
     retry_failed: bool = False
     may_replace: bool = False
     """Whether pictures of another model may be embedded again."""
+    metadata: bool = False
+    """Whether the metadata of all picture files is read again."""
     limits: FetchLimits | None = None
     """Bounds the fetching of pictures from the web."""
     stop: threading.Event | None = None
@@ -198,6 +203,10 @@ class _SyncRun:
     report: SyncReport = field(default_factory=SyncReport)
     readers: dict[int, PictureSource] = field(default_factory=dict)
 
+    @property
+    def _update(self) -> RecordUpdate:
+        return RecordUpdate(self.database, self.directory, self.options.threads, self._note)
+
     def sync(self, folders: Sequence[Path] | None) -> SyncReport:
         options = self.options
         accepted = [absolute_path(path) for path in options.accept_missing]
@@ -224,7 +233,8 @@ class _SyncRun:
         """Index pictures of sources. The flag says that these are all pictures that the source has now."""
         tracker = FileTracker(self.database)
         for source, reader, is_whole in sources:
-            tracker.scan(source, reader.find(), is_whole=is_whole)
+            pictures = with_sidecars(reader.find()) if source.kind in (FOLDER, FILES) else reader.find()
+            tracker.scan(source, pictures, is_whole=is_whole)
             self.readers[source.number] = reader
         self._record_scan()
         if selection is not None:
@@ -239,17 +249,21 @@ class _SyncRun:
         gone = [] if replace_all else tracker.gone()
         pending, unchanged = tracker.plan(retry_failed=self.options.retry_failed, everything=replace_all)
         moved_pictures = len(_items(moved))
-        unchanged += len(touched) + len(moved) - moved_pictures
+        described = 0 if replace_all else tracker.sidecars.plan(everything=self.options.metadata)
+        unchanged += len(touched) + len(moved) - moved_pictures - described
         self.report = replace(self.report, unchanged=unchanged, moved=moved_pictures)
         if pending:
             check_disk_space(self.directory, pending, self.options.encoder().dim, _RECORD_BYTES)
         if moved or touched or gone:
-            self._commit_known(moved, touched, gone)
+            self._commit_known(tracker, [*moved, *touched], gone)
+        if described:
+            described = self._update.described(tracker)
+            self.report = replace(self.report, described=described)
         if pending:
             self._embed(tracker, pending, replace_all=replace_all)
         if selection is not None:
             self._remove_merged([covered.source for covered in selection.covered] + selection.absent)
-        if self.report.has_changed or touched or moved:
+        if self.report.has_changed or touched or moved or described:
             skipped = compact_if_space(self.database, self.directory, self._compaction())
             self.report = replace(self.report, compaction_skipped=skipped)
         return self.report
@@ -300,33 +314,25 @@ class _SyncRun:
         return True
 
     def _commit_known(
-        self,
-        moved: Sequence[KnownFile],
-        touched: Sequence[KnownFile],
-        gone: Sequence[tuple[int, bytes, int | None]],
+        self, tracker: FileTracker, known: Sequence[KnownFile], gone: Sequence[tuple[int, bytes, int | None]]
     ) -> None:
         """Commit the files that need no model: moved, touched and gone ones."""
-        database, connection = self.database, self.database.connection
-        shards = Shards(self.directory, database.shards.all(), database.shards.tombstones())
-        known = [*moved, *touched]
         removed = [item for _, _, item in gone if item is not None]
-        with (
-            move_records(ShardFiles(database, self.directory), shards, known, database.relocation) as draft,
-            database.transaction(),
-        ):
-            for stem, items in shards.shards_of([*removed, *_items(known)]).items():
-                database.shards.add_tombstones(stem, items.tolist())
-            database.folders.remember_items(removed)
-            rows = [(source, within) for source, within, _ in gone]
-            connection.executemany("DELETE FROM main.files WHERE source = ? AND within = ?", rows)
+        gone_keys = [(source, within) for source, within, _ in gone]
+        connection = self.database.connection
+        pictures = [(file.picture, file.item) for file in known]
+        with self._update.records(pictures) as (shards, _):
+            for stem, items in shards.shards_of(removed).items():
+                self.database.shards.add_tombstones(stem, items.tolist())
+            self.database.folders.remember_items(removed)
+            connection.executemany("DELETE FROM main.files WHERE source = ? AND within = ?", gone_keys)
             connection.executemany(
                 "UPDATE main.files SET source = ?, within = ?, size_bytes = ?, modified_ns = ? "
                 "WHERE source = ? AND within = ?",
                 [(file.source, *_file_values(file.picture), *file.old) for file in known],
             )
-            if draft is not None:
-                database.shards.add(draft.row())
-            database.settings.update(fresh_version())
+            tracker.sidecars.remove([*gone_keys, *(file.old for file in known)])
+            tracker.sidecars.store([(file.source, os.fsencode(file.picture.within)) for file in known])
         self.report = replace(self.report, removed=len(removed))
 
     def _embed(self, tracker: FileTracker, total: int, *, replace_all: bool) -> None:
@@ -337,7 +343,7 @@ class _SyncRun:
             self.database,
             self.directory,
             encoder,
-            columns=self._columns(),
+            schema=self._schema(),
             replace_all=replace_all,
             queries=options.queries,
             threads=options.threads,
@@ -360,22 +366,15 @@ class _SyncRun:
         for number, group in groupby(pending, key=lambda image: image.source):
             yield from self.readers[number].read(_enqueued(group, waiting))
 
-    def _columns(self) -> pa.Schema:
-        """Return the users' own columns. Raises InputError if one has another type in the library."""
-        own = [reader.columns() for reader in self.readers.values()]
-        if not any(map(len, own)):
-            return pa.schema([])
+    def _schema(self) -> pa.Schema:
+        """Return the columns of new records. Raises InputError if one has another type in the library."""
+        own = [columns for reader in self.readers.values() if len(columns := reader.columns())]
+        if not own and all(source.kind in (FOLDER, FILES) for source in self.database.sources.all()):
+            return SCHEMA
         shards = [row for row in self.database.shards.all() if row.source is None]
-        known = [part.shard.records.schema for part in Shards(self.directory, shards, {}).parts]
-        try:
-            pa.unify_schemas([SCHEMA, *known, *own], promote_options="permissive")
-            return pa.unify_schemas(own, promote_options="permissive")
-        except pa.ArrowException as error:
-            raise InputError(
-                expected="columns of the types that they have in this library",
-                got=str(error),
-                hint="rename the column in the list",
-            ) from error
+        return record_schema(
+            [part.shard.records.schema for part in Shards(self.directory, shards, {}).parts], own
+        )
 
     def _count(self, pending: PendingImage, outcome: Outcome) -> None:
         counted = "failed" if outcome.reason else "added" if pending.item is None else "updated"
@@ -383,9 +382,12 @@ class _SyncRun:
         kind = other_kind(outcome.picture.within)
         if outcome.record is not None and kind in (RAW, VIDEO):
             self.report = replace(self.report, **{kind: getattr(self.report, kind) + 1})
-        if outcome.notes and len(self.report.notes) < _MAX_NOTES:
-            notes = [f"{outcome.picture.within}: {note}" for note in outcome.notes]
-            self.report = replace(self.report, notes=(*self.report.notes, *notes))
+        self._note(outcome.picture, outcome.notes)
+
+    def _note(self, picture: Picture, notes: Iterable[str]) -> None:
+        if notes and len(self.report.notes) < _MAX_NOTES:
+            found = [f"{picture.within}: {note}" for note in notes]
+            self.report = replace(self.report, notes=(*self.report.notes, *found))
 
     def _merge_small(self) -> None:
         """Merge flat shards between two commits of a long index, so that searches never scan many shards."""

@@ -62,6 +62,9 @@ _FOLDER: dict[str, pa.DataType] = {
     "title": pa.string(),
     "is_truncated": pa.bool_(),
     "duration_s": pa.float64(),
+    "taken_offset_minutes": pa.int16(),
+    "taken_from": pa.string(),
+    "rating": pa.int8(),
 }
 SCHEMA = pa.schema(list((_CORE | _FOLDER).items()))
 """The columns of indexed pictures. Imported ones have the first seven, and those of their table. In libraries

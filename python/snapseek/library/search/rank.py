@@ -236,7 +236,7 @@ def sort_keys(columns: ColumnStore, sort: str) -> Keys:
 
     `sort` is newest, oldest or size.
     """
-    index: NumericIndex | None = columns.pixels if sort == "size" else columns.date
+    index: NumericIndex | None = columns.pixels if sort == "size" else columns.moment
     if index is None:
         return np.full(columns.rows, _NO_VALUE)
     keys = index.values.astype(np.int64)

@@ -32,6 +32,7 @@ from snapseek.library.storage.schema import (
     FORMAT,
     LOCK_NAME,
     OWNED_FILE_TABLES,
+    SIDECAR_TABLE,
     TABLES,
 )
 from snapseek.library.storage.settings_table import SettingsTable
@@ -39,6 +40,7 @@ from snapseek.library.storage.shard_table import ShardTable
 from snapseek.library.storage.source_table import SourceTable
 from snapseek.library.storage.sqlite_connection import BUSY_TIMEOUT_S, as_library_error, connect
 
+_HAS_SIDECARS = "SELECT 1 FROM main.sqlite_schema WHERE name = 'sidecars'"
 _SAMPLES = 8
 """Pictures at each end of a folder whose presence shows that the folder was moved with its library."""
 
@@ -161,6 +163,9 @@ class Database:
                 self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 for statement in OWNED_FILE_TABLES.split(";\n"):
                     self.connection.execute(statement)
+        if not self.connection.execute(_HAS_SIDECARS).fetchone():
+            with self.transaction():
+                self.connection.execute(SIDECAR_TABLE)
 
         if not self.connection.execute(_HAS_FOLDER_TABLES).fetchone():
             with self.transaction():

@@ -16,6 +16,7 @@ from snapseek.library.storage.schema import (
     LOCK_NAME,
     OWNED_FILE_TABLES,
     SHARDS,
+    SIDECAR_TABLE,
     TABLES,
 )
 
@@ -110,7 +111,9 @@ def make_directory(directory: Path) -> bool:
 def create_library_database(path: Path) -> os.stat_result:
     """Create a database with the tables of a library at `path`. Return its status on the disk."""
     try:
-        create_database(path, (TABLES, OWNED_FILE_TABLES, FOLDER_TABLES, FIRST_ROW), APPLICATION_ID)
+        create_database(
+            path, (TABLES, OWNED_FILE_TABLES, SIDECAR_TABLE, FOLDER_TABLES, FIRST_ROW), APPLICATION_ID
+        )
         return path.lstat()
     except OSError as error:
         raise StorageError(f"cannot create {path}: {error.strerror}") from error

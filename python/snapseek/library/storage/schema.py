@@ -111,5 +111,17 @@ CREATE INDEX IF NOT EXISTS former_items_by_content ON former_items (content);
 """
 """What is excluded from a source and what its scan skipped (JSON lists of texts), and the ids that pictures
 had whose files are gone. The writer adds these tables to a library of an earlier version."""
+SIDECAR_TABLE = """
+CREATE TABLE sidecars (
+    source INTEGER,
+    within BLOB,
+    name BLOB,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    PRIMARY KEY (source, within, name)
+) STRICT, WITHOUT ROWID;
+"""
+"""The sidecar files that were read for pictures, by source and path of the picture. A library of an earlier
+version has none, and its next sync reads them all."""
 
 FIRST_ROW = "INSERT INTO settings VALUES ('format', '3')"

@@ -95,6 +95,14 @@ class ShardTable:
         self._connection.executemany("INSERT OR REPLACE INTO own_stems VALUES (?, ?)", states)
         self._connection.executemany("DELETE FROM tombstones WHERE stem = ?", keys)
 
+    def supersede(self, stem: str, new: ShardRow) -> None:
+        """Put a shard of the same rows in the place of another one, whose tombstones it gets."""
+        query = "SELECT item FROM tombstones WHERE stem = ?"
+        deleted = [item for (item,) in self._connection.execute(query, (stem,))]
+        self.drop([stem])
+        self.add(new)
+        self.add_tombstones(new.stem, deleted)
+
     def replace(self, source: Path | None, shards: Iterable[ShardRow]) -> None:
         """Make `shards` all the shards of a source; None stands for indexed pictures."""
         self.drop([shard.stem for shard in self.all() if shard.source == source])

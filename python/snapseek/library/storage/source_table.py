@@ -67,5 +67,6 @@ class SourceTable:
         """Remove a source with the rows of its files. Its shards and tombstones stay."""
         key = (source.number,)
         self._connection.execute("DELETE FROM files WHERE source = ?", key)
+        self._connection.execute("DELETE FROM sidecars WHERE source = ?", key)
         self._connection.execute("DELETE FROM imports WHERE source = ?", key)
         self._connection.execute("DELETE FROM sources WHERE number = ?", key)

@@ -1,14 +1,13 @@
-"""Sidecar files of a picture: `.txt` captions, `.json` of img2dataset and Google Takeout, `.xmp`.
+"""Sidecar files of a picture: `.txt` captions, `.json` of img2dataset, Google Takeout and exiftool, `.xmp`.
 
-For `cat.jpg` these are `cat.txt` or `cat.jpg.txt`, and so on; Takeout has naming rules of its own. A sidecar
-that is damaged, too large or not a regular file is skipped with a note.
+`sidecar_names` says which files of a folder these are. A sidecar that is damaged, too large or not a regular
+file is skipped with a note.
 """
 
 import json
 import os
-import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,12 @@ from typing import Any
 from snapseek.metadata import ImageMetadata
 from snapseek.metadata.image_metadata import NO_METADATA
 from snapseek.metadata.xmp import read_xmp
+from snapseek.sources.fields.exiftool import entry_of_exiftool, read_exiftool
 from snapseek.sources.fields.record_fields import metadata_in
-from snapseek.sources.picture import storable
+from snapseek.sources.fields.sidecar_names import sidecars_of
+from snapseek.sources.picture import SidecarFile, storable
 
 MAX_SIDECAR_BYTES = 1 << 20
-
-_TAKEOUT_LETTERS = 46  # Takeout truncates the part of a name before ".json" to this length
-_COPY = re.compile(r"(.*)(\(\d+\))(\.[^.]+)")  # the sidecar of "cat(1).jpg" is "cat.jpg(1).json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +31,18 @@ class Sidecar:
     notes: tuple[str, ...] = ()
 
 
-def read_sidecars(picture: Path) -> Sidecar:
-    """Read all sidecar files of a picture. A `.txt` file overrides JSON, which overrides XMP."""
+def read_sidecars(picture: Path, files: Iterable[SidecarFile] | None = None) -> Sidecar:
+    """Read all sidecar files of a picture. A `.txt` file overrides JSON, which overrides XMP.
+
+    `files` are those that were listed before; by default the folder of the picture is listed.
+    """
     metadata, notes = NO_METADATA, []
-    for path, read in _candidates(picture):
+    for file in sidecars_of(picture) if files is None else files:
+        path = picture.with_name(file.name)
         try:
             data = _content(path)
             if data is not None:
-                metadata = metadata.merged_with(read(data, picture.name))
+                metadata = metadata.merged_with(_READERS[path.suffix.lower()](data, picture.name))
         except ValueError as error:
             notes.append(f"{path.name} was skipped: {error}")
     return Sidecar(metadata, tuple(notes))
@@ -58,24 +60,30 @@ def read_caption(data: bytes, name: str = "") -> ImageMetadata:
 
 
 def read_json(data: bytes, name: str = "") -> ImageMetadata:
-    """Return the metadata in a JSON object. Raises ValueError if it is not one.
+    """Return the metadata in a JSON object, or in what exiftool writes. Raises ValueError if it is neither.
 
     `name` is the file name of the picture, which Takeout repeats as the title.
     """
-    return metadata_in(_object(data), name=name)
+    found = _parsed(data)
+    if (entry := entry_of_exiftool(found, name)) is not None:
+        return read_exiftool(entry)
+    return metadata_in(_object(found), name=name, origin="json")
 
 
 def read_url(data: bytes) -> dict[str, str]:
     """Return the `url` of a JSON object, if it has one. Raises ValueError if it is not an object."""
-    url = _object(data).get("url")
+    url = _object(_parsed(data)).get("url")
     return {"url": storable(url)} if isinstance(url, str) else {}
 
 
-def _object(data: bytes) -> dict[str, Any]:
+def _parsed(data: bytes) -> Any:
     try:
-        found = json.loads(data)
+        return json.loads(data)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _object(found: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("expected a JSON object")
     return found
@@ -85,24 +93,11 @@ def _read_xmp(data: bytes, name: str) -> ImageMetadata:
     return read_xmp(data)
 
 
-_Reader = Callable[[bytes, str], ImageMetadata]
-
-
-def _candidates(picture: Path) -> Iterator[tuple[Path, _Reader]]:
-    """Yield the paths of possible sidecar files with their readers, those that override first."""
-    name, stem = picture.name, picture.stem
-    takeout = f"{name}.supplemental-metadata"[:_TAKEOUT_LETTERS]
-    jsons = [stem, name, name[:_TAKEOUT_LETTERS], takeout]
-    if copy := _COPY.fullmatch(name):
-        plain, number, suffix = copy.groups()
-        jsons += [f"{plain}{suffix}{number}", f"{plain}{suffix}.supplemental-metadata{number}"]
-    for reader, suffix, names in (
-        (read_caption, ".txt", [stem, name]),
-        (read_json, ".json", jsons),
-        (_read_xmp, ".xmp", [stem, name]),
-    ):
-        for start in dict.fromkeys(names):
-            yield picture.with_name(start + suffix), reader
+_READERS: dict[str, Callable[[bytes, str], ImageMetadata]] = {
+    ".txt": read_caption,
+    ".json": read_json,
+    ".xmp": _read_xmp,
+}
 
 
 def _is_within(path: Path, folder: Path) -> bool:

@@ -28,6 +28,8 @@ def grown(folder, tmp_path, encoder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("snapseek.library.indexing.compact.SMALL_ROWS", 0)
         patch.setattr("snapseek.library.indexing.compact._MAX_DELETED", 1)
+        patch.setattr("snapseek.library.indexing.change_records.SMALL_ROWS", 0)
+        patch.setattr("snapseek.library.indexing.change_records._REWRITTEN_SHARE", 1)
         library.sync()
         library.refresh()
         library.remove(library.search("green", 1)[0].id)

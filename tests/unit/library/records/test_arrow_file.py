@@ -9,9 +9,10 @@ from PIL import Image
 
 from snapseek.errors import FormatError, StorageError
 from snapseek.library import Library
-from snapseek.library.indexing import batch_writer, compact
+from snapseek.library.indexing import compact, sync
 from snapseek.library.records import arrow_file as module
 from snapseek.library.records.arrow_file import SCHEMA, Records, RecordWriter
+from snapseek.library.records.record_schema import LATER_COLUMNS
 from tests.conftest import PICTURES, write_pictures
 from tests.support.record_files import write_records
 
@@ -38,6 +39,9 @@ def record(number):
         "duration_s": None,
         "tags": ["one", str(number)],
         "title": None,
+        "taken_offset_minutes": None,
+        "taken_from": "exif",
+        "rating": number % 6,
     }
 
 
@@ -91,6 +95,9 @@ def test_extra_columns_are_those_of_the_source(tmp_path):
         "title",
         "is_truncated",
         "duration_s",
+        "taken_offset_minutes",
+        "taken_from",
+        "rating",
     ]
 
 
@@ -106,7 +113,8 @@ def test_a_file_without_newer_columns_opens(tmp_path):
 
 
 CORE = ("id", "uri", "width", "height", "color", "preview", "caption")
-NEWER = {"kind", "taken", "camera", "latitude", "longitude", "tags", "title", "is_truncated", "duration_s"}
+NEWER = {"kind", "taken", "camera", "latitude", "longitude", "tags", "title"} | LATER_COLUMNS
+NEWER |= {"is_truncated", "duration_s"}
 
 
 def test_anyone_can_open_the_file(tmp_path):
@@ -177,7 +185,7 @@ def test_a_library_of_an_earlier_version_is_synced(tmp_path, encoder, monkeypatc
     folder = write_pictures(tmp_path / "pictures")
     count = len(PICTURES)
     with monkeypatch.context() as before:
-        before.setattr(batch_writer, "SCHEMA", old)
+        before.setattr(sync, "SCHEMA", old)
         library = Library.build(folder, tmp_path / "l", encoder=encoder)
     assert "kind" not in next(iter(library.browse(1))).meta
     Image.new("RGB", (9, 9), "red").save(folder / "new.jpg")

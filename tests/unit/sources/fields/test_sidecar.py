@@ -69,6 +69,8 @@ def test_what_google_takeout_writes(tmp_path, picture, sidecar):
     found = write_sidecar(tmp_path, picture, **{sidecar: TAKEOUT | {"title": picture}})
     assert found.metadata == ImageMetadata(
         taken=datetime(2020, 5, 1, 7, 30, tzinfo=UTC),
+        taken_offset_minutes=0,
+        taken_from="json",
         latitude=48.5,
         longitude=2.25,
         caption="Our cat",
@@ -95,6 +97,7 @@ def test_json_with_common_field_names(tmp_path):
     }
     assert write_sidecar(tmp_path, **{"cat.json": sidecar}).metadata == ImageMetadata(
         taken=datetime(2020, 5, 1, tzinfo=UTC),
+        taken_from="json",
         latitude=1,
         longitude=2,
         title="Tom",
