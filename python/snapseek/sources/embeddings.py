@@ -9,26 +9,31 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from snapseek.errors import InputError
 from snapseek.sources.fields.embedding_columns import TableColumns
-from snapseek.sources.row_reader import first_line
+from snapseek.sources.fields.record_values import Losses, common_schema, record_column, record_schema
+from snapseek.sources.row_reader import first_line, open_parquet
 
 BLOCK_ROWS = 8192
 
 _VECTOR_PATTERNS = ("img_emb/*.npy", "*img_emb*.npy", "*_emb_*.npy")
 _TABLE_PATTERNS = ("metadata/*.parquet", "*metadata*.parquet", "*.parquet")
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    (3, 0): np.lib.format.read_array_header_2_0,  # the same, with names of fields in UTF-8
+}
+_DTYPES = (np.float16, np.float32, np.float64)
 
 
 @dataclass(frozen=True)
 class Block:
     """Vectors of shape (n, dim) in the dtype of the file, and the records of the same rows."""
 
-    vectors: NDArray[np.float16] | NDArray[np.float32]
+    vectors: NDArray[np.floating[Any]]
     records: pa.RecordBatch
 
 
@@ -46,28 +51,31 @@ class EmbeddingFile:
     def open(cls, vectors: Path, table: Path) -> "EmbeddingFile":
         """Read both headers. Raises InputError if one is invalid or the numbers of rows differ."""
         rows, dim = _shape(vectors)
-        parquet = _parquet(table)
+        parquet = open_parquet(table)
         if parquet.metadata.num_rows != rows:
             raise InputError(
                 expected=f"as many rows in {table} as in {vectors}",
                 got=f"{parquet.metadata.num_rows} and {rows}",
                 hint="one of them is not whole, or they do not belong together",
             )
-        return cls(vectors, table, rows, dim, _without_dictionaries(parquet.schema_arrow))
+        return cls(vectors, table, rows, dim, record_schema(parquet.schema_arrow))
 
-    def blocks(self, columns: TableColumns) -> Iterator[Block]:
-        """Yield all rows in blocks of at most 8,192. Raises InputError for a damaged table."""
+    def blocks(self, columns: TableColumns, losses: Losses) -> Iterator[Block]:
+        """Yield all rows in blocks of at most 8,192. Raises InputError for a damaged table.
+
+        `losses` counts the values of the table that changed.
+        """
         if self.rows == 0:
             return
         vectors = np.load(self.vectors, mmap_mode="r", allow_pickle=False)
         start = 0
         try:
-            for batch in _parquet(self.table).iter_batches(BLOCK_ROWS):
+            for batch in open_parquet(self.table).iter_batches(BLOCK_ROWS):
                 block = vectors[start : start + batch.num_rows]
-                yield Block(block, columns.records(_as_table(batch, columns.table)))
+                yield Block(block, columns.records(_as_table(batch, columns.table, losses)))
                 start += batch.num_rows
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{self.table} cannot be read: {error}") from error
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(f"{self.table} cannot be read: {first_line(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -89,15 +97,11 @@ class Embeddings:
 
     @cached_property
     def columns(self) -> TableColumns:
-        """The columns of all tables. Raises InputError if a column has incompatible types."""
-        merged = self.files[0].schema
-        for file in self.files[1:]:
-            try:
-                merged = pa.unify_schemas([merged, file.schema], promote_options="permissive")
-            except pa.ArrowException as error:
-                raise InputError(
-                    f"{file.table} has columns of other types than the tables before: {error}"
-                ) from error
+        """The columns of all tables, each with the common type of all."""
+        for file in self.files:
+            if len(set(file.schema.names)) < len(file.schema.names):
+                return TableColumns.of(file.schema)
+        merged = common_schema(file.schema for file in self.files)
         try:
             return TableColumns.of(merged)
         except InputError as error:
@@ -105,8 +109,12 @@ class Embeddings:
 
     def __iter__(self) -> Iterator[tuple[EmbeddingFile, Iterator[Block]]]:
         """Yield each file with its blocks."""
+        return self.read(Losses())
+
+    def read(self, losses: Losses) -> Iterator[tuple[EmbeddingFile, Iterator[Block]]]:
+        """Yield each file with its blocks. `losses` counts the values of the tables that changed."""
         for file in self.files:
-            yield file, file.blocks(self.columns)
+            yield file, file.blocks(self.columns, losses)
 
 
 def find_embeddings(folder: Path) -> Embeddings:
@@ -115,8 +123,8 @@ def find_embeddings(folder: Path) -> Embeddings:
     Parameters
     ----------
     folder
-        A folder with `img_emb/*.npy` or `*_emb_*.npy`, float16 or float32 of shape (n, dim). The parquet file
-        of the same number, in `metadata/` or in the folder itself, has one row per vector.
+        A folder with `img_emb/*.npy` or `*_emb_*.npy`: float16, float32 or float64 of shape (n, dim). The
+        parquet file of the same number, in `metadata/` or in the folder itself, has one row per vector.
 
     Returns
     -------
@@ -194,7 +202,7 @@ def _by_number(paths: list[Path]) -> dict[int, Path]:
 
 
 def _shape(path: Path) -> tuple[int, int]:
-    """Return (n, dim) of an npy file. Raises InputError if it is truncated or not float16 or float32."""
+    """Return (n, dim) of an npy file. Raises InputError if it is truncated or of another dtype."""
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
@@ -204,9 +212,9 @@ def _shape(path: Path) -> tuple[int, int]:
         raise InputError(
             expected="an npy file", got=f"something else in {path}: {first_line(error)}"
         ) from error
-    if len(shape) != 2 or dtype.newbyteorder("=") not in (np.float16, np.float32):
+    if len(shape) != 2 or dtype.newbyteorder("=") not in _DTYPES:
         raise InputError(
-            expected=f"float16 or float32 of shape (n, dim) in {path}",
+            expected=f"float16, float32 or float64 of shape (n, dim) in {path}",
             got=f"{dtype} of {shape}",
             hint="write it again with numpy.save(path, array.astype(numpy.float16))",
         )
@@ -217,29 +225,13 @@ def _shape(path: Path) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def _parquet(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path, memory_map=True)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(expected="a parquet file", got=f"something else in {path}: {error}") from error
+def _as_table(batch: pa.RecordBatch, schema: pa.Schema, losses: Losses) -> pa.RecordBatch:
+    """Return the batch with the columns of `schema`, of the types of records; missing ones are null."""
 
-
-def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
-    """Return the schema without dictionary encoding, because dictionaries differ between files."""
-    fields = [
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-        for field in schema
-    ]
-    return pa.schema([field.remove_metadata() for field in fields])
-
-
-def _as_table(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return the batch with exactly the columns of `schema`; missing ones are null."""
-
-    def column(field: "pa.Field[Any]") -> "pa.Array[Any]":
+    def column(field: "pa.Field[Any]") -> Any:
         index = batch.schema.get_field_index(field.name)
-        return (
-            batch.column(index).cast(field.type) if index >= 0 else pa.nulls(batch.num_rows, type=field.type)
-        )
+        if index < 0:
+            return pa.nulls(batch.num_rows, type=field.type)
+        return record_column(batch.column(index), field.name, losses, field.type)
 
     return pa.RecordBatch.from_arrays([column(field) for field in schema], schema=schema)

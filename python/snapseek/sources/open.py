@@ -4,16 +4,18 @@ from pathlib import Path
 
 from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
-from snapseek.sources import parquet, tar, urls
+from snapseek.sources import folder_table, parquet, tar, urls
+from snapseek.sources.compressed import check_not_compressed, check_not_only_compressed
 from snapseek.sources.folder import find_pictures, is_picture_name
+from snapseek.sources.folder_table import FolderImages
 from snapseek.sources.http.fetch_limits import FetchLimits
 from snapseek.sources.parquet import ParquetImages
 from snapseek.sources.row_reader import LIST_SUFFIXES
-from snapseek.sources.source import PictureSource, PlainFiles
+from snapseek.sources.source import PictureSource
 from snapseek.sources.tar import TarImages
 from snapseek.sources.urls import UrlList
 
-FOLDER = "folder"
+FOLDER = folder_table.KIND
 
 
 def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSource:
@@ -55,6 +57,7 @@ def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSour
             got=f"a single picture at {path}",
             hint="index the folder that it is in, or add it to a library with: snapseek add",
         )
+    check_not_compressed(root)
     raise InputError(
         expected=f"a folder with pictures, an archive (.tar) or a list ({' '.join(LIST_SUFFIXES)})",
         got=f"a file at {path}",
@@ -64,7 +67,7 @@ def open_source(path: Path, *, limits: FetchLimits | None = None) -> PictureSour
 def reopen(kind: str, root: Path, *, limits: FetchLimits | None = None) -> PictureSource | None:
     """Open a source again by its `kind` and `path`; None for an unknown kind."""
     if kind == FOLDER:
-        return PlainFiles(FOLDER, root, lambda: find_pictures(root))
+        return FolderImages(root)
     if kind == urls.KIND:
         return UrlList(root, limits)
     if kind == tar.KIND:
@@ -75,11 +78,12 @@ def reopen(kind: str, root: Path, *, limits: FetchLimits | None = None) -> Pictu
 def _open_folder(root: Path) -> PictureSource:
     """Prefer picture files to archives, because a photo folder may contain an archive."""
     if next(find_pictures(root), None) is None:
-        if any(path.is_file() for path in root.glob("*.tar")):
+        if tar.has_archives(root):
             return TarImages(root)
         if any(path.is_file() and _has_pictures(path) for path in sorted(root.rglob("*.parquet"))[:3]):
             return ParquetImages(root)
-    return PlainFiles(FOLDER, root, lambda: find_pictures(root))
+        check_not_only_compressed(root)
+    return FolderImages(root)
 
 
 def _has_pictures(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -17,7 +17,6 @@ from snapseek.library.indexing.compact import CompactOptions, compact_flat_only,
 from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
 from snapseek.library.indexing.move_records import move_records
-from snapseek.library.records.arrow_file import SCHEMA
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
 from snapseek.library.storage.library_meta import fresh_version, mixed_models
@@ -28,6 +27,7 @@ from snapseek.library.storage.shards import Shards
 from snapseek.library.storage.source_table import Source
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits, Picture, PictureSource, PlainFiles, open_source, reopen
+from snapseek.sources.fields.record_values import common_schema, converted_value
 
 _RECORD_BYTES = 1000
 """Bounds a record: a preview of at most 500 bytes, and metadata."""
@@ -69,7 +69,7 @@ class SyncReport:
     missing: tuple[Path, ...] = ()
     compaction_skipped: str | None = None
     notes: tuple[str, ...] = ()
-    """The first notes on sidecar data that was skipped."""
+    """The first notes on sidecar data that was skipped, and on values of tables that changed or were lost."""
 
     @property
     def has_changed(self) -> bool:
@@ -182,6 +182,8 @@ class _SyncRun:
             self._commit_known(moved, touched, gone)
         if pending:
             self._embed(tracker, pending, replace_all=replace_all)
+        notes = [note for reader in self.readers.values() for note in reader.notes()]
+        self.report = replace(self.report, notes=(*self.report.notes, *notes)[:_MAX_NOTES])
         if self.report.has_changed or touched or moved:
             skipped = compact_if_space(self.database, self.directory, self._compaction())
             self.report = replace(self.report, compaction_skipped=skipped)
@@ -269,25 +271,20 @@ class _SyncRun:
 
     def _read(self, pending: Iterable[PendingImage], waiting: _Waiting) -> Iterator[Picture]:
         """Yield the pictures as their sources read them; adds each to `waiting`."""
+        schema = self._columns()
         for number, group in groupby(pending, key=lambda image: image.source):
-            yield from self.readers[number].read(_enqueued(group, waiting))
+            reader = self.readers[number]
+            other = {
+                field.name: schema.field(field.name).type
+                for field in reader.columns()
+                if field.type != schema.field(field.name).type
+            }
+            for picture in reader.read(_enqueued(group, waiting)):
+                yield _converted(picture, other) if other else picture
 
     def _columns(self) -> pa.Schema:
-        """Return the users' own columns. Raises InputError if one has another type in the library."""
-        own = [reader.columns() for reader in self.readers.values()]
-        if not any(map(len, own)):
-            return pa.schema([])
-        shards = [row for row in self.database.shards.all() if row.source is None]
-        known = [part.shard.records.schema for part in Shards(self.directory, shards, {}).parts]
-        try:
-            pa.unify_schemas([SCHEMA, *known, *own], promote_options="permissive")
-            return pa.unify_schemas(own, promote_options="permissive")
-        except pa.ArrowException as error:
-            raise InputError(
-                expected="columns of the types that they have in this library",
-                got=str(error),
-                hint="rename the column in the list",
-            ) from error
+        """Return the users' own columns, each with the common type of all sources."""
+        return common_schema(reader.columns() for reader in self.readers.values())
 
     def _count(self, pending: PendingImage, outcome: Outcome) -> None:
         counted = "failed" if outcome.reason else "added" if pending.item is None else "updated"
@@ -303,6 +300,14 @@ class _SyncRun:
     def _compaction(self) -> CompactOptions:
         options = self.options
         return CompactOptions(options.encoder, options.queries, options.memory, options.threads)
+
+
+def _converted(picture: Picture, kinds: Mapping[str, pa.DataType]) -> Picture:
+    columns = {
+        name: converted_value(value, kinds[name]) if name in kinds else value
+        for name, value in picture.columns.items()
+    }
+    return replace(picture, columns=columns)
 
 
 def _items(known: Iterable[KnownFile]) -> list[int]:
