@@ -2,7 +2,7 @@
 
 import argparse
 
-from snapseek.cli.console import picture_bar, print_report, print_size
+from snapseek.cli.console import check_indexed, locate_library, picture_bar, print_report, print_size
 from snapseek.cli.options import add_fetching, add_library, add_picture_threads, fetch_limits, nonempty_path
 
 
@@ -23,12 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Add the pictures, then print what changed."""
     from snapseek.library import Library
-    from snapseek.library.paths import find_library
 
-    library = Library.open(find_library(options.library))
+    library = Library.open(locate_library(options.library))
     with picture_bar() as report:
         done = library.add(
             options.sources, threads=options.threads, limits=fetch_limits(options), progress=report
         )
     print_report(done)
     print_size(library)
+    check_indexed(library, done)

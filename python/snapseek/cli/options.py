@@ -109,7 +109,9 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000; 0 = any)")
+    parser.add_argument(
+        "--port", type=int, help="port to listen on; 0 = any (default: 8000, or the next free one)"
+    )
     parser.add_argument(
         "--token",
         metavar="T",

@@ -3,7 +3,7 @@
 import argparse
 from collections import Counter
 
-from snapseek.cli.console import picture_bar, print_status
+from snapseek.cli.console import locate_library, picture_bar, print_status
 from snapseek.cli.options import add_fetching, add_library_argument, add_threads, fetch_limits, nonempty_path
 
 _MAX_REASONS = 5
@@ -26,9 +26,8 @@ def run(options: argparse.Namespace) -> None:
     """Make previews, then print how many failed and why."""
     from snapseek.library import Library
     from snapseek.library.indexing.previews import preview_failures
-    from snapseek.library.paths import find_library
 
-    path = find_library(options.library)
+    path = locate_library(options.library)
     library = Library.open(path)
     with picture_bar() as report:
         done = library.previews(

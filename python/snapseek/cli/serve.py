@@ -6,7 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from snapseek.cli.console import print_status
+from snapseek.cli.console import locate_library, print_status
 from snapseek.cli.interrupt import EXIT_INTERRUPTED
 from snapseek.cli.options import add_library_argument, add_serving, nonempty_path
 
@@ -32,11 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Serve the page until it is stopped."""
     from snapseek.library import Library
-    from snapseek.library.paths import find_library
     from snapseek.models import Encoder
 
     encoder = Encoder.load(options.model) if options.model else None
-    serve_library(Library.open(find_library(options.library), encoder=encoder), options)
+    serve_library(Library.open(locate_library(options.library), encoder=encoder), options)
 
 
 def serve_library(library: Library, options: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from snapseek.cli.console import picture_bar, print_report, print_size
+from snapseek.cli.console import check_indexed, locate_library, picture_bar, print_report, print_size
 from snapseek.cli.options import (
     add_fetching,
     add_library,
@@ -27,9 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Sync, then print what changed."""
     from snapseek.library import Library
-    from snapseek.library.paths import find_library
 
-    library = Library.open(find_library(options.library))
+    library = Library.open(locate_library(options.library))
     with picture_bar() as report:
         done = library.sync(
             options.folders or None,
@@ -41,3 +40,4 @@ def run(options: argparse.Namespace) -> None:
         )
     print_report(done)
     print_size(library)
+    check_indexed(library, done)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from snapseek.cli.console import print_report, print_status, printable
+from snapseek.cli.console import locate_library, print_report, print_status, printable
 from snapseek.cli.options import add_library_argument, add_picture_threads
 
 
@@ -15,10 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Sync on every change until Ctrl-C."""
     from snapseek.library import Library
-    from snapseek.library.paths import find_library
     from snapseek.library.watch import watch
 
-    library = Library.open(find_library(options.library))
+    library = Library.open(locate_library(options.library))
     try:
         watch(
             library,
