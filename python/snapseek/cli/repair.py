@@ -17,6 +17,8 @@ def run(options: argparse.Namespace) -> None:
         print_status(printable(str(problem)))
     if not done.problems:
         print_status("no problems found")
+    if done.shards_rewritten:
+        print_status(f"{done.shards_rewritten} shards were rewritten without their invalid values")
     if done.to_embed:
         print_status(f"{done.to_embed} pictures are embedded again by: snapseek sync")
     for folder in done.to_import:

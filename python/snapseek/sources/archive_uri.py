@@ -9,6 +9,7 @@ Only files with the suffixes .tar and .parquet are opened, so a URI cannot name 
 import os
 import tarfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 import pyarrow as pa
@@ -77,8 +78,8 @@ def _from_parquet(path: Path, name: str) -> bytes:
 def _bytes_of(table: pq.ParquetFile, group: int, column: str, row: int) -> bytes:
     for batch in table.iter_batches(64, [group], columns=[column]):
         if row < batch.num_rows:
-            value = batch.column(0)[row].as_py()
-            data = value.get("bytes") if isinstance(value, dict) else value
+            value: Any = batch.column(0)[row]
+            data = (value["bytes"] if pa.types.is_struct(value.type) and value.is_valid else value).as_py()
             if not isinstance(data, bytes):
                 raise ValueError("no bytes")
             return data

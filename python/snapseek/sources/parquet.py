@@ -182,7 +182,7 @@ class _Table:
             unread = self.file.metadata.row_group(group).num_rows
             try:
                 for batch in self.file.iter_batches(_BATCH_ROWS, [group], columns=wanted):
-                    for values in rows_in(batch, losses, kinds, unchanged=self.column):
+                    for values in rows_in(batch, losses, kinds, pictures=self.column):
                         unread -= 1
                         yield values
             except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
@@ -191,14 +191,20 @@ class _Table:
 
 def _picture_column(schema: pa.Schema) -> str | None:
     """Return the column with pictures: `{bytes, path}` of any name, or bytes of a common name."""
-    for field in schema:
-        if pa.types.is_struct(field.type) and any(
-            field.type.field(index).name == "bytes" and _is_bytes(field.type.field(index).type)
-            for index in range(field.type.num_fields)
-        ):
-            return field.name
+    structs: dict[str, Any] = {field.name: field.type for field in schema if _has_content(field.type)}
+    usual = [name for name in structs if name.lower() in _BYTES_NAMES]
+    paired = [name for name, kind in structs.items() if kind.get_field_index("path") >= 0]
+    if usual or paired:
+        return [*usual, *paired][0]
     names = {field.name.lower(): field.name for field in reversed(list(schema)) if _is_bytes(field.type)}
     return next((names[name] for name in _BYTES_NAMES if name in names), None)
+
+
+def _has_content(kind: pa.DataType) -> bool:
+    if not pa.types.is_struct(kind):
+        return False
+    children = (kind.field(index) for index in range(kind.num_fields))
+    return any(child.name == "bytes" and _is_bytes(child.type) for child in children)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

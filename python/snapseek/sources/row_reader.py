@@ -178,7 +178,7 @@ def rows_in(
     losses: Losses,
     kinds: Mapping[str, pa.DataType] | None = None,
     *,
-    unchanged: str = "",
+    pictures: str = "",
 ) -> list[dict[str, Any]]:
     """Return the rows as Python values of the types of records.
 
@@ -190,15 +190,26 @@ def rows_in(
         Counts the values that changed.
     kinds
         The common types of the columns of several tables.
-    unchanged
-        The column that is not converted: that of the pictures.
+    pictures
+        The column of the pictures: bytes, or objects of which only `bytes` and `path` are returned.
     """
-    columns = [
-        column if name == unchanged else record_column(column, name, losses, (kinds or {}).get(name))
+    values = [
+        _pictures_in(column, name, losses)
+        if name == pictures
+        else record_column(column, name, losses, (kinds or {}).get(name)).to_pylist()
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
-    values = [column.to_pylist() for column in columns]
     return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _pictures_in(column: Any, name: str, losses: Losses) -> list[Any]:
+    if not pa.types.is_struct(column.type):
+        return list(column.to_pylist())
+    names = [column.type.field(index).name for index in range(column.type.num_fields)]
+    children = dict(zip(names, column.flatten(), strict=True))
+    data = children["bytes"].to_pylist()
+    paths = record_column(children["path"], name, losses).to_pylist() if "path" in children else data
+    return [{"bytes": each, "path": path} for each, path in zip(data, paths, strict=True)]
 
 
 def first_line(error: BaseException) -> str:

@@ -175,8 +175,10 @@ def test_a_column_of_another_type_than_in_the_library_is_text_in_all(tmp_path, e
 def test_the_command(tmp_path, tiny_model, web, capsys):
     path = listed(tmp_path, [{"url": web.url("red.jpg")}, {"url": web.url("late.jpg")}])
     words = ["index", str(path), "--model", str(tiny_model)]
-    assert main(words) == 0
-    assert "0 pictures" in capsys.readouterr().err
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert "0 pictures" in said
+    assert "nothing was indexed: 2 could not be read; for 2 of them the reason is: 127.0.0.1 is an" in said
     assert main([*words, "--allow-private", "--retry-failed"]) == 0
     assert "1 pictures" in capsys.readouterr().err
     web.routes["late.jpg"] = answer(body=picture("blue"))

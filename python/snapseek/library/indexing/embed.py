@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import PictureError
+from snapseek.errors import ModelError, PictureError
 from snapseek.images import DecodedImage, Preview, make_preview, open_image
 from snapseek.images.decode import MAX_FILE_BYTES
 from snapseek.library.indexing.bounded_map import bounded_map
@@ -24,6 +24,7 @@ from snapseek.metadata import ImageMetadata
 from snapseek.models import Batch, Encoder
 from snapseek.sources import Picture, Sidecar, read_sidecars
 from snapseek.sources.picture import content_hash
+from snapseek.sources.row_reader import first_line
 
 _BATCHES_AHEAD = 3
 """Batches submitted per thread; a slow picture delays the others only after that many."""
@@ -101,13 +102,22 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch) -> Outcome:
         return Outcome(picture, reason=picture.problem)
     content = _content(picture)
     try:
+        return _decode(picture, encoder, batch, content)
+    except (MemoryError, ModelError):
+        raise
+    except Exception as error:  # one odd file must not stop the others, whatever a decoder or a parser raises
+        return Outcome(picture, reason=f"it cannot be read: {first_line(error)}", content=content)
+
+
+def _decode(picture: Picture, encoder: Encoder, batch: Batch, content: bytes | None) -> Outcome:
+    try:
         decoded = open_image(picture.data or picture.path, min_side=encoder.image.picture_side_px)
         preview = make_preview(decoded.image)
     except PictureError as error:
         return Outcome(picture, reason=str(error), content=content)
-    batch.add(decoded.image)
     sidecar = read_sidecars(picture.path) if picture.data is None else Sidecar()
     record = _record(picture, decoded, preview, picture.metadata.merged_with(sidecar.metadata))
+    batch.add(decoded.image)
     return Outcome(picture, record=record, content=content, notes=sidecar.notes)
 
 

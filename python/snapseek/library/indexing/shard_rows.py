@@ -56,6 +56,8 @@ def _with_schema(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         index = batch.schema.get_field_index(field.name)
         if index < 0:
             return pa.nulls(batch.num_rows, field.type)
+        if batch.column(index).type == field.type:
+            return batch.column(index)
         try:
             return batch.column(index).cast(field.type)
         except pa.ArrowException:
