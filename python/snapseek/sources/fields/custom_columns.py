@@ -47,7 +47,8 @@ class CustomColumns:
         for field in schema:
             if field.name not in self._without and field.name:
                 kind = record_type(field.type)
-                self._types[field.name] = common_type(self._types.get(field.name, kind), kind)
+                known = self._types.get(field.name) or _ARROW[self._inferred.pop(field.name, "null")]
+                self._types[field.name] = common_type(known, kind)
 
     @property
     def declared(self) -> Mapping[str, pa.DataType]:
@@ -57,9 +58,12 @@ class CustomColumns:
     def observe(self, values: Mapping[str, Any]) -> None:
         """Narrow the inferred types by the values of a row."""
         for name, value in values.items():
-            if name in self._without or name in self._types or not isinstance(name, str) or not name:
+            if name in self._without or not isinstance(name, str) or not name:
                 continue
             kind = _type_of(value)
+            if name in self._types:
+                self._types[name] = common_type(self._types[name], _ARROW[kind])
+                continue
             before = self._inferred.get(name, "null")
             if before == "null" and len(self._inferred) >= _MAX_COLUMNS and name not in self._inferred:
                 continue
@@ -91,6 +95,7 @@ class CustomColumns:
 
 
 _ARROW: dict[str, pa.DataType] = {
+    "null": pa.null(),
     "whole": pa.int64(),
     "number": pa.float64(),
     "yes": pa.bool_(),
