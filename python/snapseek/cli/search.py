@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
     shape.add_argument("--paths", action="store_true", help="print only paths, one per line")
-    shape.add_argument(
+    parser.add_argument(
         "-0",
         "--null",
         action="store_true",

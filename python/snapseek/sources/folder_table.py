@@ -2,7 +2,7 @@
 
 `metadata.csv`, `metadata.jsonl` or `metadata.parquet` in a folder describes the pictures in that folder and
 below it: its column `file_name` is the path of a picture relative to the table. The table that is nearest to
-a picture counts.
+a picture counts, and counts before sidecar files.
 """
 
 import os
