@@ -131,7 +131,7 @@ def built(way, folder, parts, encoder):
 
 def use(library, rows, folder):
     hits = list(library.browse(rows + 1))
-    assert len(hits) == rows
+    assert len(hits) == rows, library.failures()
     for hit in hits:
         json.dumps(hit.meta)
     for column in library.snapshot().kinds:

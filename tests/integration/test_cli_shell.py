@@ -45,20 +45,22 @@ def indexed(tmp_path_factory, tiny_model):
     ],
 )
 def test_words_of_a_query_may_begin_with_a_minus(indexed, words, query, is_behind, monkeypatch):
-    asked = []
-    monkeypatch.setattr(Library, "search", lambda self, request: asked.append(request) or [])
+    requests = []
+    monkeypatch.setattr(Library, "search", lambda self, request: requests.append(request) or [])
     library = ["--library", str(indexed)]
     assert main(["search", *words, *library] if is_behind else ["search", *library, *words]) == 0
-    assert asked[0].query == query
-    assert asked[0].limit == (2 if any(word.startswith("-k") and word != "-kitten" for word in words) else 20)
+    assert requests[0].query == query
+    assert requests[0].limit == (
+        2 if any(word.startswith("-k") and word != "-kitten" for word in words) else 20
+    )
 
 
 def test_all_after_two_minuses_are_words(indexed, monkeypatch):
-    asked = []
-    monkeypatch.setattr(Library, "search", lambda self, request: asked.append(request.query) or [])
+    requests = []
+    monkeypatch.setattr(Library, "search", lambda self, request: requests.append(request.query) or [])
     for words in (["dog", "--", "-snow", "-k"], ["--", "dog", "-snow", "-k"]):
         assert main(["search", "--library", str(indexed), *words]) == 0
-    assert asked == ["dog -snow -k"] * 2
+    assert requests == ["dog -snow -k"] * 2
 
 
 @pytest.mark.parametrize(

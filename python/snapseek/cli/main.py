@@ -21,7 +21,7 @@ _EXIT_FAILED = 1
 _EXIT_BROKEN_PIPE = 141
 _EPILOG = """\
 `snapseek FOLDER` is `snapseek open FOLDER`: index it, serve the page, open the browser.
-Exit codes: 0 done, 1 failed or verify found damage, 2 wrong usage, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed or nothing indexed or verify found damage, 2 wrong usage, 130 stopped by Ctrl-C.
 """
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from snapseek.sources import FetchLimits
 
-_FOLDER_HELP = "pictures at any depth; or a list of urls (.txt .csv .tsv .jsonl .parquet), a .tar, a .parquet"
+_FOLDER_HELP = (
+    "pictures at any depth; or a list of urls or paths (.txt .csv .tsv .jsonl .parquet), a .tar, a .parquet"
+)
 _MODEL_HELP = "'starter', a name of `snapseek models`, owner/name on the hub, or a directory"
-_LIBRARY_HELP = "default: the library of the current directory"
+_LIBRARY_HELP = "default: the library of the current directory, or of the next one above"
 
 
 def count(text: str) -> int:

@@ -29,8 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="QUERY",
         help="two dogs on a beach; horse + stripes - 2:snow; image:dog.jpg + night; id:17; "
-        "red car after:2023 -tag:draft; a word may begin with -, but what is an option stays one: "
-        "put it after --, or in quotes with the words around it",
+        "red car after:2023 -tag:draft; put what is a word and looks like an option after --",
     )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")

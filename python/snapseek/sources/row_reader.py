@@ -178,7 +178,7 @@ def rows_in(
     losses: Losses,
     kinds: Mapping[str, pa.DataType] | None = None,
     *,
-    pictures: str = "",
+    pictures: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the rows as Python values of the types of records.
 
