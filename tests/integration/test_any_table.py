@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from snapseek.errors import InputError
 from snapseek.library import Library
 from tests.support.embedding_files import write_embeddings
 from tests.support.picture_sources import COLORS, picture
@@ -173,3 +174,19 @@ def test_values_that_became_null_are_in_the_report(way, tmp_path, encoder):
     library = built(way, tmp_path, [{"when": late}], encoder)
     note = "column 'when': 2 values outside the range of records (years 1 to 9999) became null"
     assert note in library.report.notes
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_table_that_repeats_a_name_is_refused_with_a_sentence(way, tmp_path, encoder, monkeypatch):
+    def write_twice(path, columns, **fixed):
+        arrays = [pa.array(values) for values in fixed.values()]
+        twice = [pa.array(range(ROWS))] * 2
+        pq.write_table(pa.Table.from_arrays([*arrays, *twice], [*fixed, "n", "n"]), path)
+
+    monkeypatch.setitem(globals(), "write", write_twice)
+    with pytest.raises(InputError, match=r"columns with distinct names in .*got 'n' twice"):
+        if way == "table":
+            (tmp_path / "t").mkdir()
+            write_twice(tmp_path / "t" / "0.parquet", {}, image=[picture()] * ROWS)
+            Library.build(tmp_path / "t" / "0.parquet", tmp_path / "l", encoder=encoder)
+        built(way, tmp_path, [{}], encoder)

@@ -98,9 +98,6 @@ class Embeddings:
     @cached_property
     def columns(self) -> TableColumns:
         """The columns of all tables, each with the common type of all."""
-        for file in self.files:
-            if len(set(file.schema.names)) < len(file.schema.names):
-                return TableColumns.of(file.schema)
         merged = common_schema(file.schema for file in self.files)
         try:
             return TableColumns.of(merged)

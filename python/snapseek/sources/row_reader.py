@@ -6,6 +6,7 @@ A row that cannot be read becomes a `Row` with a problem, and reading continues 
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,14 +151,21 @@ def _read_parquet(path: Path, losses: Losses) -> Iterator[Row]:
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """Open a table. Raises InputError if it is not a parquet file."""
+    """Open a table. Raises InputError if it is not a parquet file, or repeats the name of a column."""
     try:
         table = pq.ParquetFile(path, memory_map=True)
-        _ = table.schema_arrow.names  # a name that is not UTF-8 fails here
+        names = table.schema_arrow.names  # a name that is not UTF-8 fails here
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             expected="a parquet file", got=f"something else in {path}: {first_line(error)}"
         ) from error
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise InputError(
+            expected=f"columns with distinct names in {path}",
+            got=f"{repeated[0]!r:.100} twice",
+            hint="rename or drop one of them",
+        )
     return table
 
 
