@@ -183,10 +183,12 @@ def test_a_table_that_repeats_a_name_is_refused_with_a_sentence(way, tmp_path, e
         twice = [pa.array(range(ROWS))] * 2
         pq.write_table(pa.Table.from_arrays([*arrays, *twice], [*fixed, "n", "n"]), path)
 
+    def build():
+        if way != "table":
+            return built(way, tmp_path, [{}], encoder)
+        write_twice(tmp_path / "t.parquet", {}, image=[picture()] * ROWS)
+        return Library.build(tmp_path / "t.parquet", tmp_path / "l", encoder=encoder)
+
     monkeypatch.setitem(globals(), "write", write_twice)
     with pytest.raises(InputError, match=r"columns with distinct names in .*got 'n' twice"):
-        if way == "table":
-            (tmp_path / "t").mkdir()
-            write_twice(tmp_path / "t" / "0.parquet", {}, image=[picture()] * ROWS)
-            Library.build(tmp_path / "t" / "0.parquet", tmp_path / "l", encoder=encoder)
-        built(way, tmp_path, [{}], encoder)
+        build()
