@@ -159,6 +159,42 @@ def test_no_answer_fails_because_of_a_value(way, encoder, parts):
         use(library, ROWS * len(parts), folder)
 
 
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**25), 10**25)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.dates().map(str),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=timedelta(minutes=1), suppress_health_check=list(HealthCheck))
+@given(rows=st.lists(st.dictionaries(names, json_values, max_size=4), min_size=ROWS, max_size=ROWS))
+def test_no_answer_fails_because_of_a_value_in_jsonl(encoder, rows):
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for number, color in enumerate(COLORS):
+            (folder / f"{number}.png").write_bytes(picture(color, "PNG"))
+        lines = [json.dumps(row | {"url": f"{number}.png"}) for number, row in enumerate(rows)]
+        (folder / "l.jsonl").write_text("\n".join(lines))
+        use(Library.build(folder / "l.jsonl", folder / "library", encoder=encoder), ROWS, folder)
+
+
+@settings(max_examples=EXAMPLES, deadline=timedelta(minutes=1), suppress_health_check=list(HealthCheck))
+@given(data=st.binary(max_size=200), delimiter=st.sampled_from(",;\t|"))
+def test_no_answer_fails_because_of_a_byte_in_csv(encoder, data, delimiter):
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "a.png").write_bytes(picture())
+        head = f"url{delimiter}caption{delimiter}n\na.png{delimiter}x{delimiter}1\n"
+        (folder / "l.csv").write_bytes(head.encode() + data)
+        library = Library.build(folder / "l.csv", folder / "library", encoder=encoder)
+        assert library.browse(1)[0].caption == "x"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_column_that_is_text_in_one_table_is_text_in_all(way, tmp_path, encoder):
     parts = [{"n": pa.array([1, None, 3, 4])}, {"n": pa.array(["x", "2", None, ""])}]
