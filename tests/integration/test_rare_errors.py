@@ -9,11 +9,11 @@ import pytest
 from snapseek.cli import console, demo
 from snapseek.cli.main import main
 from snapseek.errors import FormatError
-from snapseek.library import Library
+from snapseek.library import Library, RepairReport
 from snapseek.library.indexing.sync import SyncReport
 from snapseek.metadata import exif, exif_texts
 from snapseek.server import create_app
-from snapseek.sources.folder import FolderSource
+from snapseek.sources.folder_table import FolderImages
 from snapseek.sources.open import open_source
 from tests.conftest import write_pictures
 from tests.support.asgi_client import LOCALHOST, ask
@@ -47,7 +47,7 @@ def test_repair_prints_that_there_is_no_problem(indexed, capsys):
 
 
 def test_repair_names_the_import_to_repeat(monkeypatch, indexed, capsys):
-    done = SimpleNamespace(problems=["shards/0.snap is damaged"], to_embed=0, to_import=[Path("/vectors")])
+    done = RepairReport(problems=("shards/0.snap is damaged",), to_import=(Path("/vectors"),))
     monkeypatch.setattr("snapseek.library.repair", lambda _: done)
     assert main(["repair", str(indexed)]) == 0
     printed = capsys.readouterr().err
@@ -127,4 +127,4 @@ def test_a_picture_without_a_preview_is_not_found(tmp_path, monkeypatch):
 
 def test_a_folder_with_only_a_broken_table_is_opened_as_files(tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 but nothing else")
-    assert isinstance(open_source(tmp_path), FolderSource)
+    assert isinstance(open_source(tmp_path), FolderImages)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from snapseek.cli.console import picture_bar, print_report, print_size
+from snapseek.cli.console import check_indexed, picture_bar, print_report, print_size
 from snapseek.cli.options import (
     add_exclude,
     add_fetching,
@@ -44,3 +44,4 @@ def run(options: argparse.Namespace) -> None:
         )
     print_report(done, library.info().path)
     print_size(library)
+    check_indexed(library, done)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from snapseek.cli.console import print_size, print_status, stage_bar
+from snapseek.cli.console import locate_library, print_size, print_status, stage_bar
 from snapseek.cli.options import add_library_argument, add_memory, add_threads
 
 
@@ -16,9 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Merge, then print how many shards are left."""
     from snapseek.library import Library
-    from snapseek.library.paths import find_library
 
-    library = Library.open(find_library(options.library))
+    library = Library.open(locate_library(options.library))
     with stage_bar() as report:
         done = library.compact(memory=options.memory, threads=options.threads, progress=report)
     print_status(f"shards: {done.before} before, {done.after} now; removed pictures deleted: {done.dropped}")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 import threading
 import unicodedata
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from snapseek.errors import InputError, LibraryNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from snapseek.sources.folder import SkippedKind
 
 _JOB_POLL_S = 0.25
+_NAMES_AND_NUMBERS = re.compile(r"'[^']*'|\S*[\d/]\S*")
 _MOVED = ". If it has moved: snapseek add the new folder, which is recognized by its pictures"
 
 
@@ -50,12 +55,58 @@ def print_error(error: SnapseekError) -> None:
         print_status(f"hint: {printable(error.hint)}")
 
 
+def locate_library(path: Path) -> Path:
+    """Return the library at `path`, or of the next folder above it; say which one if it is above.
+
+    Raises LibraryNotFoundError if there is none.
+    """
+    from snapseek.library.paths import find_library, find_library_above
+
+    try:
+        return find_library(path)
+    except LibraryNotFoundError:
+        found = find_library_above(path)
+        if found is None:
+            raise
+    owner = "" if _is_own(found) else ", which belongs to another user"
+    print_status(f"library {printable(str(found))}, found above{owner}")
+    return found
+
+
+def _is_own(path: Path) -> bool:
+    return not hasattr(os, "getuid") or path.stat().st_uid == os.getuid()
+
+
 def print_size(library: Library) -> None:
     """Print the size of a library, and how many pictures could not be read."""
     info = library.info()
     listing = f"snapseek info {_quoted(printable(str(info.path)))} --failed"
     failed = f", {info.failed} could not be read ({listing})" if info.failed else ""
     print_status(f"{info.count} pictures, {info.size_bytes / 1e6:.1f} MB{failed}")
+
+
+def check_indexed(library: Library, report: SyncReport) -> None:
+    """Raise InputError with the most frequent reason if there was something to index, and nothing was."""
+    done = report.added + report.updated + report.moved + report.unchanged + report.removed
+    if len(library) and (done or not report.failed):
+        return
+    failures = library.failures()
+    if not failures:
+        return
+    counts = Counter(_kind_of(failure.reason) for failure in failures)
+    kind, count = counts.most_common(1)[0]
+    example = next(failure for failure in failures if _kind_of(failure.reason) == kind)
+    where = shlex.quote(printable(str(library.info().path)))
+    raise InputError(
+        f"nothing was indexed: {len(failures)} could not be read; for {count} of them the reason is: "
+        f"{example.reason} ({printable(str(example.path))})",
+        hint=f"list all reasons with: snapseek info {where} --failed",
+    )
+
+
+def _kind_of(reason: str) -> str:
+    """Return a reason without the names and numbers in it."""
+    return _NAMES_AND_NUMBERS.sub("", reason)
 
 
 def print_report(report: SyncReport, library: Path | None = None) -> None:
@@ -196,15 +247,22 @@ def job_progress(jobs: JobRunner) -> Iterator[None]:
 
 
 @contextmanager
-def stage_bar() -> Iterator[Callable[[str, float], None]]:
-    """Show a progress bar of named stages, if stderr is a terminal."""
+def stage_bar(rows: int = 0) -> Iterator[Callable[[str, float], None]]:
+    """Show a progress bar of named stages, if stderr is a terminal; of `rows`, with their count and rate."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    count = TextColumn("{task.fields[count]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn())
     console = _console()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda stage, share: bar.update(task, description=stage, completed=share)
+        task = bar.add_task("", total=1.0, count="")
+
+        def report(stage: str, share: float) -> None:
+            speed = bar.tasks[0].speed or 0.0
+            count = f"{share * rows:.0f}/{rows}, {speed * rows:.0f}/s" if rows else ""
+            bar.update(task, description=stage, completed=share, count=count)
+
+        yield report
 
 
 def _quoted(argument: str) -> str:

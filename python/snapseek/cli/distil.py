@@ -2,7 +2,7 @@
 
 import argparse
 
-from snapseek.cli.console import print_status, printable
+from snapseek.cli.console import locate_library, print_status, printable
 from snapseek.cli.options import add_model_dir, add_threads, count, nonempty_path
 from snapseek.errors import MissingArgumentError
 
@@ -54,7 +54,6 @@ def run(options: argparse.Namespace) -> None:
     from snapseek.distil import Plan, distil, read_texts  # training is optional, and slow to load
     from snapseek.library import Library
     from snapseek.library.encoders import FAST_MODEL
-    from snapseek.library.paths import find_library
     from snapseek.models import Encoder
     from snapseek.threads import available_cores
 
@@ -62,8 +61,8 @@ def run(options: argparse.Namespace) -> None:
     encoder = Encoder.load(
         options.model, threads=options.threads or available_cores(), model_dir=options.model_dir
     )
-    library = Library.open(find_library(options.library), encoder=encoder) if options.library else None
-    out = options.out or find_library(options.library) / FAST_MODEL
+    library = Library.open(locate_library(options.library), encoder=encoder) if options.library else None
+    out = options.out or locate_library(options.library) / FAST_MODEL
     figures = distil(
         encoder,
         out,

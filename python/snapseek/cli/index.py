@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import (
+    check_indexed,
     picture_progress,
     print_missing_folders,
     print_report,
@@ -131,4 +132,6 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
         print_report(library.report)
     print_missing_folders(library)
     print_size(library)
+    if library.report:
+        check_indexed(library, library.report)
     return library

@@ -13,6 +13,7 @@ from snapseek import __version__
 from snapseek.cli.commands import COMMAND_NAMES, COMMANDS
 from snapseek.cli.console import print_error, print_status, printable
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, deferred_interrupt
+from snapseek.cli.parser import check_options, subparser_of, words_last
 from snapseek.errors import SnapseekError, near_name
 from snapseek.startup import ExitOnInterrupt, raise_on_interrupt
 
@@ -28,7 +29,7 @@ Search your pictures by words. Three first steps:
 _EPILOG = """\
 `snapseek` alone opens the library that was used last.
 `snapseek FOLDER` is `snapseek open FOLDER`: index it, serve the page, open the browser.
-Exit codes: 0 done, 1 failed or verify found damage, 2 wrong usage, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed or nothing indexed or verify found damage, 2 wrong usage, 130 stopped by Ctrl-C.
 """
 
 
@@ -69,6 +70,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         )
         return _EXIT_FAILED
+    except Exception as error:
+        if not _is_of_a_library(error):
+            raise
+        print_error(
+            SnapseekError(
+                f"{type(error).__name__}: {error}",
+                hint="run snapseek verify; if it finds nothing, report this",
+            )
+        )
+        return _EXIT_FAILED
+
+
+def _is_of_a_library(error: Exception) -> bool:
+    """Return whether an exception is one of the libraries that read files, which no user can interpret."""
+    return type(error).__module__.partition(".")[0] in ("pyarrow", "sqlite3", "PIL")
 
 
 def with_command(arguments: list[str]) -> list[str]:
@@ -122,7 +138,18 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
             f"expected a command or an existing folder, got {printable(found)!r}"
             f"{near_name(found, COMMAND_NAMES)}"
         )
-    return parser.parse_args(arguments)
+    return parser.parse_args(_prepared(parser, arguments))
+
+
+def _prepared(parser: argparse.ArgumentParser, arguments: list[str]) -> list[str]:
+    """Return the arguments as argparse takes them, or exit for an option that is misspelt."""
+    if not arguments or arguments[0] not in COMMAND_NAMES:
+        return arguments
+    command = subparser_of(parser, arguments[0])
+    check_options(command, arguments[1:])
+    if arguments[0] != "search":
+        return arguments
+    return [arguments[0], *words_last(command, arguments[1:])]
 
 
 def _begin_with_path(arguments: list[str]) -> bool:

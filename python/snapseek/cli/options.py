@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from snapseek.models import Encoder
     from snapseek.sources import FetchLimits
 
-_FOLDER_HELP = "pictures at any depth; or a list of urls (.txt .csv .tsv .jsonl .parquet), a .tar, a .parquet"
+_FOLDER_HELP = (
+    "pictures at any depth; or a list of urls or paths (.txt .csv .tsv .jsonl .parquet), a .tar, a .parquet"
+)
 _MODEL_HELP = (
     "starter, a name of `snapseek models`, owner/name on the hub, or a directory; default: the model of the "
     "library, for a new one SNAPSEEK_MODEL, the recommended model if it is downloaded, or the starter"
 )
-_LIBRARY_HELP = "default: the library of the current directory"
+_LIBRARY_HELP = "default: the library of the current directory, or of the next one above"
 
 
 def count(text: str) -> int:
@@ -99,11 +101,11 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
 
 def open_library(options: argparse.Namespace, encoder: Encoder | None = None) -> Library:
     """Open the library that the options name."""
+    from snapseek.cli.console import locate_library
     from snapseek.library import Library
-    from snapseek.library.paths import find_library
 
     return Library.open(
-        find_library(options.library),
+        locate_library(options.library),
         encoder=encoder,
         allow_roots=options.allow_root,
         allow_urls=options.allow_urls,
@@ -162,7 +164,9 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000; 0 = any)")
+    parser.add_argument(
+        "--port", type=int, help="port to listen on; 0 = any (default: 8000, or the next free one)"
+    )
     parser.add_argument(
         "--token",
         metavar="T",

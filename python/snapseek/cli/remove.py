@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from snapseek.cli.console import print_size, print_status
+from snapseek.cli.console import locate_library, print_size, print_status
 from snapseek.cli.options import add_library, nonempty_path
 
 
@@ -22,9 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Remove the pictures, then print how many are left."""
     from snapseek.library import Library
-    from snapseek.library.paths import find_library
 
-    library = Library.open(find_library(options.library))
+    library = Library.open(locate_library(options.library))
     print_status(f"{library.remove(options.pictures)} pictures removed; their files stay")
     print_size(library)
 

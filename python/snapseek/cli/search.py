@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from snapseek.cli.console import printable
+from snapseek.cli.console import print_status, printable
 from snapseek.cli.options import add_library, add_trust, open_library
 from snapseek.errors import ItemNotFoundError
 from snapseek.search_request import PARAMETERS, Parameter, SearchRequest
@@ -29,11 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="QUERY",
         help="two dogs on a beach; horse + stripes - 2:snow; image:dog.jpg + night; id:17; "
-        '"red car after:2023 -tag:draft"; put -- before a query that begins with -',
+        "red car after:2023 -tag:draft; put what is a word and looks like an option after --",
     )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
     shape.add_argument("--paths", action="store_true", help="print only paths, one per line")
+    parser.add_argument(
+        "-0",
+        "--null",
+        action="store_true",
+        help="print only paths, each with a null character behind, for xargs -0",
+    )
     add_library(parser)
     add_trust(parser)
     for parameter in PARAMETERS.values():
@@ -86,9 +92,12 @@ def run(options: argparse.Namespace) -> None:
     """Search, then print one line per result."""
     library = open_library(options)
     hits = library.search(_request(options))
-    if options.paths:
+    if not hits:
+        print_status("no picture matches this query")
+    if options.paths or options.null:
+        end = b"\0" if options.null else b"\n"
         for hit in hits:
-            sys.stdout.buffer.write(os.fsencode(_location(library, hit)) + b"\n")
+            sys.stdout.buffer.write(os.fsencode(_location(library, hit)) + end)
     elif options.json:
         found = [{name: getattr(hit, name) for name in _FIELDS} for hit in hits]
         narrow = not (sys.stdout.encoding or "").lower().startswith("utf")

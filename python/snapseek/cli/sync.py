@@ -2,7 +2,7 @@
 
 import argparse
 
-from snapseek.cli.console import picture_progress, print_report, print_size
+from snapseek.cli.console import check_indexed, picture_progress, print_report, print_size
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
 from snapseek.cli.options import (
     add_exclude,
@@ -63,4 +63,6 @@ def run(options: argparse.Namespace) -> int:
         )
     print_report(done, library.info().path)
     print_size(library)
+    if not done.is_stopped:
+        check_indexed(library, done)
     return EXIT_INTERRUPTED if done.is_stopped else 0

@@ -2,7 +2,7 @@
 
 import argparse
 
-from snapseek.cli.console import print_status, printable
+from snapseek.cli.console import locate_library, print_status, printable
 from snapseek.cli.options import add_library_argument
 
 _DAMAGED = 1
@@ -13,9 +13,8 @@ add_arguments = add_library_argument
 def run(options: argparse.Namespace) -> int:
     """Print one line a problem. Return 1 if there is any."""
     from snapseek.library import verify
-    from snapseek.library.paths import find_library
 
-    problems = verify(find_library(options.library))
+    problems = verify(locate_library(options.library))
     for problem in problems:
         print(printable(str(problem)))
     hint = "fix them with: snapseek repair (foreign files stay: move them away yourself)"

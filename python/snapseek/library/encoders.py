@@ -30,12 +30,17 @@ class EncoderPool:
     def __init__(self, path: Path, encoder: Encoder | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._full = encoder
+        self._full = self._passed = encoder
         self._fingerprint: str | None = None  # of the state that the full model was last compared with
         self._fast: Encoder | None = None
         self._unknown_student: tuple[int, int] | None = None
+        self._passed_fast: Encoder | None = None
         self.provider = encoder.provider if encoder else "not loaded"
         """The execution provider of the library's model, or `not loaded`."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the models that were passed; others are loaded again when they are needed."""
+        return _unpickled_pool, (self._path, self._passed, self._passed_fast)
 
     def full(self, snapshot: Snapshot) -> Encoder:
         """Return the model of that state of the library. Raises ModelMismatchError when it has changed."""
@@ -84,7 +89,7 @@ class EncoderPool:
         """Use that model as the student. Raises ModelMismatchError for a student of another model."""
         encoder = Encoder.load(model)
         self.check(encoder, snapshot)
-        self._fast = encoder
+        self._fast = self._passed_fast = encoder
 
     def get(self, model: str, snapshot: Snapshot) -> Encoder:
         """Return the encoder for `full` or `fast`; without a student, `fast` is the full one.
@@ -128,6 +133,12 @@ def load_recorded(model: str, trust: Trust) -> Encoder:
     if folder.is_absolute() and not trust.is_at_home(folder) and was_loaded_here(folder):
         return Encoder.load(folder)
     return Encoder.load(model, download=False)
+
+
+def _unpickled_pool(path: Path, full: Encoder | None, fast: Encoder | None) -> EncoderPool:
+    pool = EncoderPool(path, full)
+    pool._fast = pool._passed_fast = fast
+    return pool
 
 
 class PooledEncoder:

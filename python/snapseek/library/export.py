@@ -144,7 +144,7 @@ def _column(records: pa.RecordBatch, field: "pa.Field[Any]") -> Any:
     if field.type == pa.string() and column.type != pa.string():
         values = [row[field.name] for row in plain_rows(pa.table({field.name: column}))]
         return pa.array([value if value is None else _text(value) for value in values], pa.string())
-    return column.cast(field.type)
+    return column if column.type == field.type else column.cast(field.type, safe=False)
 
 
 def _write_csv(job: _Export, stream: BinaryIO) -> None:

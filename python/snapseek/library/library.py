@@ -37,7 +37,7 @@ class Library(LibraryReader):
     Attributes
     ----------
     report
-        What `build` did, where it made this object.
+        What `build` or `import_vectors` did, where it made this object.
     """
 
     report: SyncReport | None = None
@@ -163,7 +163,7 @@ class Library(LibraryReader):
         LibraryBusyError
             Another process writes.
         """
-        import_vectors(
+        report = import_vectors(
             Path(folder),
             Path(path),
             encoder,
@@ -172,7 +172,9 @@ class Library(LibraryReader):
             threads=resolve_threads(threads),
             progress=progress,
         )
-        return cls._open_committed(path, encoder)
+        library = cls._open_committed(path, encoder)
+        library.report = report
+        return library
 
     @classmethod
     def _open_committed(cls, path: str | Path, encoder: Encoder) -> Self:

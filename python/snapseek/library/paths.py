@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from snapseek.absolute_path import absolute_path
 from snapseek.errors import LibraryNotFoundError
 from snapseek.library.storage.relocation import INSIDE_FOLDER
 from snapseek.library.storage.schema import FILE_NAME
@@ -28,6 +29,23 @@ def find_library(path: Path) -> Path:
         got="none",
         hint=f"create one with: snapseek index FOLDER --library {path}",
     )
+
+
+def find_library_above(path: Path) -> Path | None:
+    """Return the library of the nearest folder above an existing one that is indexed.
+
+    The search ends at the root of the file system, so it never leaves a disk.
+    """
+    folder = absolute_path(path)
+    if not folder.is_dir():
+        return None
+    device = folder.stat().st_dev
+    for above in folder.parents:
+        if above.stat().st_dev != device:
+            return None
+        if (library_of(above) / FILE_NAME).is_file():
+            return library_of(above)
+    return None
 
 
 def demo_library() -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Self, Unpack
+from typing import BinaryIO, Self, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +127,17 @@ class LibraryReader:
         """The models that embed queries."""
         if encoder is not None:
             self.encoders.check(encoder, self.snapshot())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the path and the models that were passed, so that worker processes open the same library."""
+        return _unpickled, (type(self), self._path, self.encoders)
+
+    def __repr__(self) -> str:
+        snapshot = self.snapshot()
+        return (
+            f"<{type(self).__name__} {str(self._path)!r}: {len(snapshot)} pictures, "
+            f"model {snapshot.settings['model']}>"
+        )
 
     @classmethod
     def open(
@@ -405,3 +416,12 @@ class LibraryReader:
                 for row in database.folders.skipped()
                 for name in row.names
             ]
+
+
+_Reader = TypeVar("_Reader", bound=LibraryReader)
+
+
+def _unpickled(kind: type[_Reader], path: Path, encoders: EncoderPool) -> _Reader:
+    library = kind(path)
+    library.encoders = encoders
+    return library

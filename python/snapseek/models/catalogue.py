@@ -45,6 +45,8 @@ class Entry:
     pins: tuple[Pin, ...]
     files: dict[str, str] = field(default_factory=dict)
     companions: tuple[Companion, ...] = ()
+    dim: int = 512
+    """Number of dimensions of a vector."""
 
 
 RECOMMENDED = "openclip-vit-b-32"
@@ -170,6 +172,7 @@ CATALOGUE = (
             Pin("tokenizer.json", 34_363_039),
         ),
         files={"text_graph": "onnx/text_model_quantized.onnx", "image_graph": "onnx/vision_model.onnx"},
+        dim=768,
     ),
     Entry(
         "siglip2-vit-b-16-224",
@@ -190,6 +193,7 @@ CATALOGUE = (
             ),
         ),
         files={"text_graph": "onnx/text_model_quantized.onnx", "image_graph": "onnx/vision_model.onnx"},
+        dim=768,
     ),
     Entry(
         "clip-multilingual",
@@ -226,6 +230,11 @@ CATALOGUE = (
         ),
     ),
 )
+
+
+def names_of_width(dim: int) -> list[str]:
+    """Return the names of the models with vectors of that many dimensions, in the order of the catalogue."""
+    return [entry.name for entry in CATALOGUE if entry.dim == dim]
 
 
 def find_entry(name: str) -> Entry | None:

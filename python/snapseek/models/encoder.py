@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
@@ -46,6 +46,7 @@ class Encoder:
     def __init__(self, files: ModelFiles, *, threads: int = 1, text_threads: int | None = None) -> None:
         self.files = files
         self._threads = threads
+        self._text_threads = text_threads
         self._lock = threading.Lock()
         admit(files, "text")
         self.text = TextEncoder.load(files, text_threads or threads)
@@ -93,6 +94,10 @@ class Encoder:
         """
         files = resolve_model(model, model_dir, download=download)
         return cls(files, threads=threads, text_threads=text_threads)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the paths of the files, so that another process of this machine loads the same model."""
+        return partial(type(self), threads=self._threads, text_threads=self._text_threads), (self.files,)
 
     @property
     def name(self) -> str:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from snapseek.library import Library
     from snapseek.server.jobs import JobRunner
 
+DEFAULT_PORT = 8000
+_PORTS_TRIED = 100
 _MAX_PORT = 65_535
 _BACKLOG = 128
 _MAX_OPEN_FILES = 4096  # 1,000 connections, as many that are being closed, the files of a large library
@@ -45,7 +47,7 @@ def serve(
     library: Library,
     *,
     host: str = "127.0.0.1",
-    port: int = 8000,
+    port: int | None = None,
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
     token: str | None = None,
@@ -68,7 +70,7 @@ def serve(
         The address to listen on. By default only this machine can reach the server. Any other address needs
         `token` or `insecure`.
     port
-        The port to listen on; 0 takes a free one.
+        The port to listen on; 0 takes a free one. By default 8000, or the next free port after it.
     open_browser
         Open the page in the browser of this machine.
     on_ready
@@ -111,7 +113,7 @@ def serve(
         root_path=root_path,
         jobs=jobs,
     )
-    with open_port(host, port) as listener:
+    with open_free_port(host) if port is None else open_port(host, port) as listener:
         url = url_of(listener)
         server = _Server(app, lambda: _announce(url, on_ready, open_browser))
         on_interrupt = signal.getsignal(signal.SIGINT)
@@ -221,6 +223,17 @@ def open_port(host: str, port: int) -> socket.socket:
     # part of a response waits 40 ms for the browser to acknowledge the first.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def open_free_port(host: str, first: int = DEFAULT_PORT) -> socket.socket:
+    """Return a socket that listens on the first free port from `first` on. Raises as `open_port` does."""
+    for port in range(first, min(first + _PORTS_TRIED, _MAX_PORT)):
+        try:
+            return open_port(host, port)
+        except InputError as error:
+            if getattr(error.__cause__, "errno", None) != errno.EADDRINUSE:
+                raise
+    return open_port(host, 0)
 
 
 def url_of(listener: socket.socket) -> str:

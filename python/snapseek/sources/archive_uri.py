@@ -8,6 +8,7 @@ Only files with the suffixes .tar and .parquet are opened, so a URI cannot name 
 
 import tarfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 import pyarrow as pa
@@ -81,8 +82,8 @@ def _bytes_of(path: Path, group: int, column: str, row: int) -> bytes:
                 break
             row -= 1
         elif row < batch.num_rows:
-            value = batch.column(0)[row].as_py()
-            data = value.get("bytes") if isinstance(value, dict) else value
+            value: Any = batch.column(0)[row]
+            data = (value["bytes"] if pa.types.is_struct(value.type) and value.is_valid else value).as_py()
             if not isinstance(data, bytes):
                 raise ValueError("no bytes")
             return data

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, InputError
 from snapseek.mapped_file import MappedFile
 from snapseek.sources.fields.embedding_columns import TableColumns
+from snapseek.sources.fields.record_values import Losses, common_schema, record_column, record_schema
 from snapseek.sources.parquet_batches import MAX_ROW_BYTES, bounded_batches
-from snapseek.sources.row_reader import first_line
+from snapseek.sources.row_reader import first_line, open_parquet
 
 BLOCK_ROWS = 8192
 
@@ -27,14 +27,19 @@ _MAX_HEADER_BYTES = 1 << 17
 """Bounds the header of an npy file; NumPy reads at most 10,000 characters."""
 
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    (3, 0): np.lib.format.read_array_header_2_0,  # the same, with names of fields in UTF-8
+}
+_DTYPES = (np.float16, np.float32, np.float64)
 
 
 @dataclass(frozen=True)
 class Block:
     """Vectors of shape (n, dim) in the dtype of the file, and the records of the same rows."""
 
-    vectors: NDArray[np.float16] | NDArray[np.float32]
+    vectors: NDArray[np.floating[Any]]
     records: pa.RecordBatch
 
 
@@ -52,17 +57,20 @@ class EmbeddingFile:
     def open(cls, vectors: Path, table: Path) -> "EmbeddingFile":
         """Read both headers. Raises InputError if one is invalid or the numbers of rows differ."""
         rows, dim = _shape(vectors)
-        parquet = _parquet(table)
+        parquet = open_parquet(table)
         if parquet.metadata.num_rows != rows:
             raise InputError(
                 expected=f"as many rows in {table} as in {vectors}",
                 got=f"{parquet.metadata.num_rows} and {rows}",
                 hint="one of them is not whole, or they do not belong together",
             )
-        return cls(vectors, table, rows, dim, _without_dictionaries(parquet.schema_arrow))
+        return cls(vectors, table, rows, dim, record_schema(parquet.schema_arrow))
 
-    def blocks(self, columns: TableColumns) -> Iterator[Block]:
-        """Yield all rows in blocks of at most 8,192. Raises InputError for a damaged table."""
+    def blocks(self, columns: TableColumns, losses: Losses) -> Iterator[Block]:
+        """Yield all rows in blocks of at most 8,192. Raises InputError for a damaged table.
+
+        `losses` counts the values of the table that changed.
+        """
         if self.rows == 0:
             return
         vectors = MappedFile(self.vectors)
@@ -74,14 +82,14 @@ class EmbeddingFile:
                     raise ValueError(f"row {start} has more than {MAX_ROW_BYTES >> 20} MiB")
                 vectors.check_length()
                 block = rows[start : start + batch.num_rows]
-                yield Block(block, columns.records(_as_table(batch, columns.table)))
+                yield Block(block, columns.records(_as_table(batch, columns.table, losses)))
                 start += batch.num_rows
         except FormatError as error:
             raise InputError(str(error)) from error
         except (pa.ArrowException, OSError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"{self.table} cannot be read: {error}") from error
+            raise InputError(f"{self.table} cannot be read: {first_line(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -103,15 +111,8 @@ class Embeddings:
 
     @cached_property
     def columns(self) -> TableColumns:
-        """The columns of all tables. Raises InputError if a column has incompatible types."""
-        merged = self.files[0].schema
-        for file in self.files[1:]:
-            try:
-                merged = pa.unify_schemas([merged, file.schema], promote_options="permissive")
-            except pa.ArrowException as error:
-                raise InputError(
-                    f"{file.table} has columns of other types than the tables before: {error}"
-                ) from error
+        """The columns of all tables, each with the common type of all."""
+        merged = common_schema(file.schema for file in self.files)
         try:
             return TableColumns.of(merged)
         except InputError as error:
@@ -119,8 +120,12 @@ class Embeddings:
 
     def __iter__(self) -> Iterator[tuple[EmbeddingFile, Iterator[Block]]]:
         """Yield each file with its blocks."""
+        return self.read(Losses())
+
+    def read(self, losses: Losses) -> Iterator[tuple[EmbeddingFile, Iterator[Block]]]:
+        """Yield each file with its blocks. `losses` counts the values of the tables that changed."""
         for file in self.files:
-            yield file, file.blocks(self.columns)
+            yield file, file.blocks(self.columns, losses)
 
 
 def find_embeddings(folder: Path) -> Embeddings:
@@ -129,8 +134,8 @@ def find_embeddings(folder: Path) -> Embeddings:
     Parameters
     ----------
     folder
-        A folder with `img_emb/*.npy` or `*_emb_*.npy`, float16 or float32 of shape (n, dim). The parquet file
-        of the same number, in `metadata/` or in the folder itself, has one row per vector.
+        A folder with `img_emb/*.npy` or `*_emb_*.npy`: float16, float32 or float64 of shape (n, dim). The
+        parquet file of the same number, in `metadata/` or in the folder itself, has one row per vector.
 
     Returns
     -------
@@ -208,7 +213,7 @@ def _by_number(paths: list[Path]) -> dict[int, Path]:
 
 
 def _shape(path: Path) -> tuple[int, int]:
-    """Return (n, dim) of an npy file. Raises InputError if it is truncated or not float16 or float32."""
+    """Return (n, dim) of an npy file. Raises InputError if it is truncated or of another dtype."""
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
@@ -218,9 +223,9 @@ def _shape(path: Path) -> tuple[int, int]:
         raise InputError(
             expected="an npy file", got=f"something else in {path}: {first_line(error)}"
         ) from error
-    if len(shape) != 2 or dtype.newbyteorder("=") not in (np.float16, np.float32):
+    if len(shape) != 2 or dtype.newbyteorder("=") not in _DTYPES:
         raise InputError(
-            expected=f"float16 or float32 of shape (n, dim) in {path}",
+            expected=f"float16, float32 or float64 of shape (n, dim) in {path}",
             got=f"{dtype} of {shape}",
             hint="write it again with numpy.save(path, array.astype(numpy.float16))",
         )
@@ -239,36 +244,20 @@ def _rows(file: MappedFile) -> NDArray[Any]:
     return values.reshape(shape, order="F" if is_by_column else "C")
 
 
-def _parquet(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(expected="a parquet file", got=f"something else in {path}: {error}") from error
-
-
 def _batches(table: Path) -> Iterator[pa.RecordBatch | None]:
     """Yield all rows of a table in batches of bounded bytes; None for a row that is too large."""
-    parquet = _parquet(table)
+    parquet = open_parquet(table)
     for group in range(parquet.num_row_groups):
         yield from bounded_batches(table, group, parquet.schema_arrow.names, BLOCK_ROWS)
 
 
-def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
-    """Return the schema without dictionary encoding, because dictionaries differ between files."""
-    fields = [
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-        for field in schema
-    ]
-    return pa.schema([field.remove_metadata() for field in fields])
+def _as_table(batch: pa.RecordBatch, schema: pa.Schema, losses: Losses) -> pa.RecordBatch:
+    """Return the batch with the columns of `schema`, of the types of records; missing ones are null."""
 
-
-def _as_table(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return the batch with exactly the columns of `schema`; missing ones are null."""
-
-    def column(field: "pa.Field[Any]") -> "pa.Array[Any]":
+    def column(field: "pa.Field[Any]") -> Any:
         index = batch.schema.get_field_index(field.name)
-        return (
-            batch.column(index).cast(field.type) if index >= 0 else pa.nulls(batch.num_rows, type=field.type)
-        )
+        if index < 0:
+            return pa.nulls(batch.num_rows, type=field.type)
+        return record_column(batch.column(index), field.name, losses, field.type)
 
     return pa.RecordBatch.from_arrays([column(field) for field in schema], schema=schema)

@@ -107,6 +107,10 @@ class FolderSource:
         """Return no columns."""
         return pa.schema([])
 
+    def notes(self) -> tuple[str, ...]:
+        """Return no notes."""
+        return ()
+
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Return the pictures unchanged: the decoder opens the files."""
         return iter(pictures)

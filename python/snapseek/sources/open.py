@@ -7,13 +7,16 @@ from snapseek.absolute_path import absolute_path
 from snapseek.errors import InputError
 from snapseek.file_kinds import is_picture_name
 from snapseek.sources import folder, parquet, tar, urls
-from snapseek.sources.folder import FolderSource
+from snapseek.sources.compressed import check_not_compressed, check_not_only_compressed
+from snapseek.sources.folder_table import FolderImages
 from snapseek.sources.http.fetch_limits import FetchLimits
 from snapseek.sources.parquet import ParquetImages
 from snapseek.sources.row_reader import LIST_SUFFIXES
 from snapseek.sources.source import PictureSource
 from snapseek.sources.tar import TarImages
 from snapseek.sources.urls import UrlList
+
+FOLDER = folder.KIND
 
 
 def open_source(
@@ -59,6 +62,7 @@ def open_source(
             got=f"a single picture at {path}",
             hint="index the folder that it is in, or add it to a library with: snapseek add",
         )
+    check_not_compressed(root)
     raise InputError(
         expected=f"a folder with pictures, an archive (.tar) or a list ({' '.join(LIST_SUFFIXES)})",
         got=f"a file at {path}",
@@ -69,8 +73,8 @@ def reopen(
     kind: str, root: Path, *, limits: FetchLimits | None = None, exclude: Sequence[str] = ()
 ) -> PictureSource | None:
     """Open a source again by its `kind` and `path`; None for an unknown kind."""
-    if kind == folder.KIND:
-        return FolderSource(root, exclude)
+    if kind == FOLDER:
+        return FolderImages(root, exclude)
     if kind == urls.KIND:
         return UrlList(root, limits)
     if kind == tar.KIND:
@@ -80,12 +84,13 @@ def reopen(
 
 def _open_folder(root: Path, exclude: Sequence[str]) -> PictureSource:
     """Prefer picture files to archives, because a photo folder may contain an archive."""
-    source = FolderSource(root, exclude)
+    source = FolderImages(root, exclude)
     if next(source.find(), None) is None:
-        if any(path.is_file() for path in root.glob("*.tar")):
+        if tar.has_archives(root):
             return TarImages(root)
         if any(path.is_file() and _has_pictures(path) for path in sorted(root.rglob("*.parquet"))[:3]):
             return ParquetImages(root)
+        check_not_only_compressed(root)
     return source
 
 

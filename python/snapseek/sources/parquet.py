@@ -1,6 +1,6 @@
 """Pictures in parquet tables: a column of bytes (img2dataset) or of `{bytes, path}` (Hugging Face)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from snapseek.errors import InputError
 from snapseek.sources.archive_uri import PARQUET, member_uri
 from snapseek.sources.fields.custom_columns import CustomColumns
 from snapseek.sources.fields.record_fields import CAPTIONS, metadata_in
+from snapseek.sources.fields.record_values import Losses
 from snapseek.sources.parquet_batches import MAX_ROW_BYTES, bounded_batches
 from snapseek.sources.picture import Picture
 from snapseek.sources.row_reader import first_line, open_parquet, plain_columns, rows_in
@@ -46,6 +47,8 @@ class ParquetImages:
         """Nothing is read yet."""
         self.path = path
         self._custom = CustomColumns()
+        self._losses = Losses()
+        self._names: dict[Path, str] = {}
 
     def find(self) -> Iterator[Picture]:
         """Yield one picture per row. The key is the table and the row number from 0.
@@ -53,6 +56,7 @@ class ParquetImages:
         Raises InputError if there is no table.
         """
         self._custom = CustomColumns()
+        self._names = _distinct_names(self.path)
         for path in tables(self.path):
             try:
                 table = _Table.open(path)
@@ -73,7 +77,7 @@ class ParquetImages:
         self._custom.declare(pa.schema([field for field in table.custom if field.name not in CAPTIONS]))
 
     def _key(self, path: Path, row: int | None) -> str:
-        name = "" if path == self.path else path.name
+        name = "" if path == self.path else self._names.get(path, path.name)
         return "/".join(part for part in (name, "" if row is None else str(row)) if part) or path.name
 
     def columns(self) -> pa.Schema:
@@ -82,6 +86,7 @@ class ParquetImages:
 
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Return the pictures with their bytes, metadata and custom columns."""
+        self._losses = Losses()
         for picture, found in matched(pictures, self._rows(), lambda row: row[0]):
             if found is None:
                 yield changed(picture)
@@ -90,6 +95,10 @@ class ParquetImages:
             row = picture.within.rpartition("/")[2]
             address = member_uri(PARQUET, path, f"{column}/{row}")
             yield self._filled(replace(picture, address=address), column, values)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return which values changed or were lost."""
+        return self._losses.notes()
 
     def _filled(self, picture: Picture, column: str, values: "dict[str, Any] | str") -> Picture:
         if isinstance(values, str):
@@ -113,7 +122,7 @@ class ParquetImages:
                 table = _Table.open(path)
             except InputError:
                 continue
-            for number, values in enumerate(table.values()):
+            for number, values in enumerate(table.values(self._losses, self._custom.declared)):
                 yield self._key(path, number), path, table.column, values
 
 
@@ -124,6 +133,16 @@ def tables(path: Path) -> list[Path]:
     if not files:
         raise InputError(expected=f"a parquet file at {path}", got="none" if path.exists() else "nothing")
     return files
+
+
+def _distinct_names(folder: Path) -> dict[Path, str]:
+    """Return the name of each table below a folder, by its path; a name that was used before is a path."""
+    names: dict[str, Path] = {}
+    for path in tables(folder):
+        first = names.setdefault(path.name, path)
+        if first != path:
+            names[path.relative_to(folder).as_posix()] = path
+    return {path: name for name, path in names.items()}
 
 
 def has_pictures(path: Path) -> bool:
@@ -159,14 +178,17 @@ class _Table:
     def rows(self) -> int:
         return int(self.file.metadata.num_rows)
 
-    def values(self) -> Iterator[dict[str, Any] | str]:
+    def values(self, losses: Losses, kinds: Mapping[str, pa.DataType]) -> Iterator[dict[str, Any] | str]:
         """Yield each row, or the reason why it cannot be read: damage is limited to its row group."""
         wanted = [self.column, *self.custom.names]
         for group in range(self.file.num_row_groups):
             unread = self.file.metadata.row_group(group).num_rows
             try:
                 for batch in bounded_batches(self.path, group, wanted, _BATCH_ROWS):
-                    for values in [_TOO_LARGE] if batch is None else rows_in(batch):
+                    rows: Iterable[dict[str, Any] | str] = (
+                        [_TOO_LARGE] if batch is None else rows_in(batch, losses, kinds, pictures=self.column)
+                    )
+                    for values in rows:
                         unread -= 1
                         yield values
             except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
@@ -175,14 +197,20 @@ class _Table:
 
 def _picture_column(schema: pa.Schema) -> str | None:
     """Return the column with pictures: `{bytes, path}` of any name, or bytes of a common name."""
-    for field in schema:
-        if pa.types.is_struct(field.type) and any(
-            field.type.field(index).name == "bytes" and _is_bytes(field.type.field(index).type)
-            for index in range(field.type.num_fields)
-        ):
-            return field.name
+    structs: dict[str, Any] = {field.name: field.type for field in schema if _has_content(field.type)}
+    usual = [name for name in structs if name.lower() in _BYTES_NAMES]
+    paired = [name for name, kind in structs.items() if kind.get_field_index("path") >= 0]
+    if usual or paired:
+        return [*usual, *paired][0]
     names = {field.name.lower(): field.name for field in reversed(list(schema)) if _is_bytes(field.type)}
     return next((names[name] for name in _BYTES_NAMES if name in names), None)
+
+
+def _has_content(kind: pa.DataType) -> bool:
+    if not pa.types.is_struct(kind):
+        return False
+    children = (kind.field(index) for index in range(kind.num_fields))
+    return any(child.name == "bytes" and _is_bytes(child.type) for child in children)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

@@ -12,6 +12,7 @@ from snapseek.metadata import ImageMetadata
 from snapseek.metadata.image_metadata import NO_METADATA
 
 _HASH_BYTES = 16
+_MAX_TIME_NS = 2**63 - 2**56  # a float, which `modified` is made of, rounds no smaller one to 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Picture:
         The stable key: the source, and the path or key inside it. A name that is not UTF-8 keeps its bytes,
         as `os.fsdecode` returns them.
     size_bytes, modified_ns
-        Size and modification time of the file, 0 if unknown.
+        Size and modification time of the file, 0 if unknown: a time outside the years 1678 to 2261, which 64
+        bits do not hold, counts as unknown.
     problem
         Why the source could not list or read the picture.
     address
@@ -64,6 +66,10 @@ class Picture:
     def held_bytes(self) -> int:
         """How much memory its bytes and the texts of its columns take."""
         return len(self.data or b"") + sum(map(held_bytes, self.columns.values()))
+
+    def __post_init__(self) -> None:
+        if abs(self.modified_ns) >= _MAX_TIME_NS:
+            object.__setattr__(self, "modified_ns", 0)
 
     @property
     def path(self) -> Path:

@@ -6,23 +6,24 @@ A row that cannot be read becomes a `Row` with a problem, and reading continues 
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snapseek.errors import InputError
+from snapseek.file_kinds import is_picture_name
+from snapseek.sources.fields.record_values import Losses, record_column
+from snapseek.sources.list_text import MAX_LINE, csv_records, lines_of, open_text
 from snapseek.sources.parquet_batches import MAX_ROW_BYTES, bounded_batches
 
-MAX_LINE = 1 << 20
-"""Maximum length of a line in characters; longer lines are reported and skipped."""
-
 _BATCH_ROWS = 4096
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_URL = re.compile(r"\s*https?://", re.IGNORECASE)
+_URL = re.compile(r"\s*(https?|file)://", re.IGNORECASE)
+_MAX_SUFFIX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,36 +39,24 @@ class Row:
     is_gap: bool = False
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path, losses: Losses | None = None) -> Iterator[Row]:
     """Yield the rows of a list; the suffix decides on the format.
 
-    Raises InputError if it has another suffix or cannot be read.
+    `losses` counts the values of a table that changed. Raises InputError if the list has another suffix or
+    cannot be read.
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    suffix = path.suffix.lower()
+    if suffix not in LIST_SUFFIXES:
         raise InputError(expected=f"a list ({' '.join(LIST_SUFFIXES)})", got=str(path))
     if not path.is_file():
         raise InputError(expected=f"a list at {path}", got="no file" if path.exists() else "nothing")
     try:
-        yield from reader(path)
+        if suffix == _TABLE:
+            yield from _read_parquet(path, losses or Losses())
+        else:
+            yield from _READERS[suffix](path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-def _lines(file: TextIO) -> Iterator[str | None]:
-    """Yield the lines, None for one longer than MAX_LINE."""
-    while line := file.readline(MAX_LINE):
-        is_whole = len(line) < MAX_LINE or line.endswith(("\n", "\r"))
-        while not is_whole and (chunk := file.readline(MAX_LINE)):
-            is_whole = chunk.endswith(("\n", "\r"))
-            line = ""
-        yield line or None
-
-
-def _opened(path: Path) -> TextIO:
-    with path.open("rb") as file:
-        is_wide = file.read(2) in _UTF16
-    return path.open(encoding="utf-16" if is_wide else "utf-8-sig", errors="replace", newline="")
 
 
 def _too_long(number: int) -> Row:
@@ -75,8 +64,8 @@ def _too_long(number: int) -> Row:
 
 
 def _read_text(path: Path) -> Iterator[Row]:
-    with _opened(path) as file:
-        for number, line in enumerate(_lines(file), start=1):
+    with open_text(path) as file:
+        for number, line in enumerate(lines_of(file), start=1):
             if line is None:
                 yield _too_long(number)
             elif (text := line.strip()) and not text.startswith("#"):
@@ -84,59 +73,54 @@ def _read_text(path: Path) -> Iterator[Row]:
 
 
 def _read_json_lines(path: Path) -> Iterator[Row]:
-    with _opened(path) as file:
-        for number, line in enumerate(_lines(file), start=1):
+    with open_text(path) as file:
+        for number, line in enumerate(lines_of(file), start=1):
             if line is None:
                 yield _too_long(number)
             elif line.strip():
-                yield _json_row(number, line)
+                yield from _json_rows(number, line)
 
 
-def _json_row(number: int, line: str) -> Row:
+def _json_rows(number: int, line: str) -> Iterator[Row]:
+    """Yield the row of a line, or all rows of an array in it."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        return Row(number, problem=f"line {number} is not JSON: {reason}")
-    if isinstance(found, str):
-        return Row(number, {"url": found})
-    if not isinstance(found, dict):
-        return Row(number, problem=f"expected a JSON object in line {number}, got another value")
-    return Row(number, found)
+        yield Row(number, problem=f"line {number} is not JSON: {reason}")
+        return
+    for entry in found if isinstance(found, list) and found else [found]:
+        if isinstance(entry, str):
+            yield Row(number, {"url": entry})
+        elif isinstance(entry, dict):
+            yield Row(number, entry)
+        else:
+            yield Row(number, problem=f"expected a JSON object in line {number}, got another value")
 
 
 def _read_csv(path: Path) -> Iterator[Row]:
-    with _opened(path) as file:
-        first = file.readline(MAX_LINE)
-        file.seek(0)
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
-        records = csv.reader((line or "" for line in _lines(file)), delimiter=delimiter)
+    with open_text(path) as file:
         names: list[str] | None = None
-        for number, cells in enumerate(_records_or_errors(records), start=1):
+        records = csv_records(file, "\t" if path.suffix.lower() == ".tsv" else None)
+        for number, cells in enumerate(records, start=1):
             if isinstance(cells, csv.Error):
                 yield Row(number, problem=f"row {number} cannot be read: {cells}")
-            elif names is None and not any(map(_URL.match, cells)):
+            elif names is None and not any(map(is_address, cells)):
                 names = [cell.strip() for cell in cells]
             elif cells:
                 names = names or _unnamed(cells)
                 yield _csv_row(number, names, cells)
 
 
-def _records_or_errors(records: Iterator[list[str]]) -> Iterator[list[str] | csv.Error]:
-    """Yield each record, or the error of the reader, which then continues with the next line."""
-    while True:
-        try:
-            yield next(records)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield error
+def is_address(text: str) -> bool:
+    """Return whether a text is a URL, or the path of a picture."""
+    return _URL.match(text) is not None or is_picture_name(Path(text.strip()[-_MAX_SUFFIX:]))
 
 
 def _unnamed(cells: list[str]) -> list[str]:
-    """Return column names for a table without a header: the first URL, and in two columns the caption."""
+    """Return names of columns without a header: the first URL or path, and the caption in two columns."""
     names = [f"column_{number}" for number in range(1, len(cells) + 1)]
-    url = next(index for index, cell in enumerate(cells) if _URL.match(cell))
+    url = next(index for index, cell in enumerate(cells) if is_address(cell))
     names[url] = "url"
     if len(cells) == 2:
         names[1 - url] = "caption"
@@ -145,11 +129,13 @@ def _unnamed(cells: list[str]) -> list[str]:
 
 def _csv_row(number: int, names: list[str], cells: list[str]) -> Row:
     if len(cells) != len(names):
-        return Row(number, problem=f"row {number} has {len(cells)} cells, and the header has {len(names)}")
+        found = f"row {number} has {len(cells)} cells, and the header has {len(names)}"
+        is_more = len(cells) > len(names)
+        return Row(number, problem=f"{found}; put a value with the delimiter in quotes" if is_more else found)
     return Row(number, dict(zip(names, cells, strict=True)))
 
 
-def _read_parquet(path: Path) -> Iterator[Row]:
+def _read_parquet(path: Path, losses: Losses) -> Iterator[Row]:
     table = open_parquet(path)
     number = 0
     for group in range(table.num_row_groups):
@@ -160,7 +146,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
                     number += 1
                     yield Row(number, problem=f"row {number} has more than {MAX_ROW_BYTES >> 20} MiB")
                     continue
-                for values in rows_in(batch):
+                for values in rows_in(batch, losses):
                     number += 1
                     yield Row(number, values)
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
@@ -170,13 +156,22 @@ def _read_parquet(path: Path) -> Iterator[Row]:
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """Open a table. Raises InputError if it is not a parquet file."""
+    """Open a table. Raises InputError if it is not a parquet file, or repeats the name of a column."""
     try:
-        return pq.ParquetFile(path)
+        table = pq.ParquetFile(path)
+        names = table.schema_arrow.names  # a name that is not UTF-8 fails here
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             expected="a parquet file", got=f"something else in {path}: {first_line(error)}"
         ) from error
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise InputError(
+            expected=f"columns with distinct names in {path}",
+            got=f"{repeated[0]!r:.100} twice",
+            hint="rename or drop one of them",
+        )
+    return table
 
 
 def plain_columns(schema: pa.Schema) -> list[str]:
@@ -191,30 +186,43 @@ def _has_bytes(kind: pa.DataType) -> bool:
     return any(_has_bytes(kind.field(index).type) for index in range(kind.num_fields))
 
 
-def rows_in(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    """Return the rows as Python values, times in microseconds; an invalid value becomes None."""
-    columns = [_values(_to_microseconds(column)) for column in batch.columns]
-    return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+def rows_in(
+    batch: pa.RecordBatch,
+    losses: Losses,
+    kinds: Mapping[str, pa.DataType] | None = None,
+    *,
+    pictures: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return the rows as Python values of the types of records.
+
+    Parameters
+    ----------
+    batch
+        Rows of a table.
+    losses
+        Counts the values that changed.
+    kinds
+        The common types of the columns of several tables.
+    pictures
+        The column of the pictures: bytes, or objects of which only `bytes` and `path` are returned.
+    """
+    values = [
+        _pictures_in(column, name, losses)
+        if name == pictures
+        else record_column(column, name, losses, (kinds or {}).get(name)).to_pylist()
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*values, strict=True)]
 
 
-def _to_microseconds(column: Any) -> Any:
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    return column
-
-
-def _values(column: Any) -> list[Any]:
-    try:
+def _pictures_in(column: Any, name: str, losses: Losses) -> list[Any]:
+    if not pa.types.is_struct(column.type):
         return list(column.to_pylist())
-    except (ValueError, OverflowError):  # a text that is not UTF-8, a date beyond the year 9999
-        return [_value(entry) for entry in column]
-
-
-def _value(entry: Any) -> Any:
-    try:
-        return entry.as_py()
-    except (ValueError, OverflowError):
-        return None
+    names = [column.type.field(index).name for index in range(column.type.num_fields)]
+    children = dict(zip(names, column.flatten(), strict=True))
+    data = children["bytes"].to_pylist()
+    paths = record_column(children["path"], name, losses).to_pylist() if "path" in children else data
+    return [{"bytes": each, "path": path} for each, path in zip(data, paths, strict=True)]
 
 
 def first_line(error: BaseException) -> str:
@@ -228,7 +236,7 @@ _READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
     ".tsv": _read_csv,
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,
-    ".parquet": _read_parquet,
 }
-LIST_SUFFIXES = tuple(_READERS)
+_TABLE = ".parquet"
+LIST_SUFFIXES = (*_READERS, _TABLE)
 """Suffixes of lists."""

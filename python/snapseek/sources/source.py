@@ -35,6 +35,9 @@ class PictureSource(Protocol):
     def columns(self) -> pa.Schema:
         """Return the custom columns. They are complete once `find` is exhausted."""
 
+    def notes(self) -> tuple[str, ...]:
+        """Return sentences for the report: which values changed or were lost in `find` and `read`."""
+
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Return pictures that `find` returned, passed in the same order, with bytes and metadata.
 
@@ -57,6 +60,10 @@ class PlainFiles:
     def columns(self) -> pa.Schema:
         """Return no columns."""
         return pa.schema([])
+
+    def notes(self) -> tuple[str, ...]:
+        """Return no notes."""
+        return ()
 
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Return the pictures unchanged."""

@@ -6,7 +6,6 @@ Members are read in place and never extracted, so their names cannot lead outsid
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +16,7 @@ from snapseek.file_kinds import PICTURE_SUFFIXES
 from snapseek.metadata import ImageMetadata
 from snapseek.metadata.image_metadata import NO_METADATA
 from snapseek.sources.archive_uri import TAR, member_uri
+from snapseek.sources.exclusions import is_skipped
 from snapseek.sources.fields.sidecar import MAX_SIDECAR_BYTES, read_caption, read_json, read_url
 from snapseek.sources.picture import Picture, storable
 from snapseek.sources.row_reader import first_line
@@ -25,6 +25,7 @@ from snapseek.sources.source import changed, matched
 KIND = "tar"
 MAX_MEMBER_BYTES = 512 << 20
 
+_TEXT_SUFFIXES = (".txt", ".json")
 _BLOCK_BYTES = 512
 _MAX_SECONDS = 253_402_300_799  # the end of the year 9999
 
@@ -47,6 +48,10 @@ class TarImages:
         """Return the column `url`: where a picture was fetched from, if the archive says so."""
         return pa.schema([("url", pa.string())])
 
+    def notes(self) -> tuple[str, ...]:
+        """Return no notes."""
+        return ()
+
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Return the pictures with their bytes, and the metadata in the other members of their sample."""
         for picture, sample in matched(pictures, self._samples(), lambda sample: sample[0]):
@@ -57,18 +62,21 @@ class TarImages:
                 yield _with_bytes(picture, path, member, members)
 
     def _samples(self) -> Iterator[tuple[str, Path, "_Member", list["_Member"]]]:
-        """Yield key, archive, member and all members of the same sample, for each picture."""
+        """Yield key, archive, member and the texts of the same sample, for each picture."""
         for path in archives(self.path):
-            for _, group in groupby(_members(path), key=lambda member: member.sample):
-                members = list(group)
-                for member in members:
-                    if member.is_picture:
-                        yield self._key(path, member), path, member, members
+            texts: dict[str, list[_Member]] = {}
+            for member in _members(path):
+                if member.suffix in _TEXT_SUFFIXES and member.size_bytes <= MAX_SIDECAR_BYTES:
+                    texts.setdefault(member.sample, []).append(member)
+            for member in _members(path):
+                if member.is_picture:
+                    yield self._key(path, member), path, member, texts.get(member.sample, [])
 
     def _key(self, path: Path, member: "_Member") -> str:
+        archive = "" if path == self.path else path.relative_to(self.path).as_posix()
         if member.problem is not None and member.name == "":  # the problem is of the whole archive
-            return "." if path == self.path else path.name
-        return member.key if path == self.path else f"{path.name}/{member.key}"
+            return archive or "."
+        return f"{archive}/{member.key}" if archive else member.key
 
     def _picture(self, path: Path, member: "_Member") -> Picture:
         return Picture(
@@ -82,12 +90,23 @@ class TarImages:
 
 
 def archives(path: Path) -> list[Path]:
-    """Return the archive at a path, or those of a folder by name. Raises InputError if there is none."""
-    found = sorted(path.glob("*.tar")) if path.is_dir() else [path]
+    """Return the archive at a path, or those below a folder by name. Raises InputError if there is none."""
+    found = sorted(_archives_below(path)) if path.is_dir() else [path]
     files = [file for file in found if file.is_file()]
     if not files:
         raise InputError(expected=f"a tar archive at {path}", got="none" if path.exists() else "nothing")
     return files
+
+
+def has_archives(folder: Path) -> bool:
+    """Return whether there is an archive in a folder or below it."""
+    return any(path.is_file() for path in _archives_below(folder))
+
+
+def _archives_below(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*.tar"):
+        if not any(map(is_skipped, path.relative_to(folder).parts)):
+            yield path
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +205,7 @@ def _sample_metadata(file: BinaryIO, members: list[_Member]) -> tuple[ImageMetad
     metadata, columns = NO_METADATA, dict[str, str]()
     for suffix, read in ((".txt", read_caption), (".json", read_json)):
         for member in members:
-            if member.suffix == suffix and member.size_bytes <= MAX_SIDECAR_BYTES:
+            if member.suffix == suffix:
                 data = _content(file, member)
                 try:
                     metadata = metadata.merged_with(read(data))

@@ -4,6 +4,7 @@ import tarfile
 import pytest
 
 from snapseek.errors import InputError
+from snapseek.sources import open_source
 from snapseek.sources.tar import TarImages
 from tests.support.picture_sources import add, picture, write_webdataset
 
@@ -125,3 +126,30 @@ def test_no_archive(tmp_path):
     (tmp_path / "a.tar").write_bytes(b"not an archive" * 100)
     (problem,) = read(tmp_path / "a.tar")
     assert problem.within == "."
+
+
+@pytest.mark.parametrize("order", ["pictures first", "texts first", "reversed"])
+def test_captions_do_not_depend_on_the_order_of_members(tmp_path, order):
+    members = {f"{color}.jpg": picture(color) for color in ("red", "blue")}
+    members |= {f"{color}.txt": f"a {color} card".encode() for color in ("red", "blue")}
+    names = sorted(members, key=lambda name: name.endswith(".txt") == (order == "pictures first"))
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in reversed(names) if order == "reversed" else names:
+            add(archive, name, members[name])
+    assert {one.within: one.metadata.caption for one in read(tmp_path / "a.tar")} == {
+        "red.jpg": "a red card",
+        "blue.jpg": "a blue card",
+    }
+
+
+def test_archives_in_folders_below_are_found(tmp_path):
+    for name in ("a/0.tar", "b/c/0.tar", "0.tar", ".hidden/0.tar"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_webdataset(tmp_path / name, ("red",))
+    source = open_source(tmp_path)
+    assert source.kind == "tar"
+    assert [one.within for one in source.find()] == [
+        "0.tar/000000000.jpg",
+        "a/0.tar/000000000.jpg",
+        "b/c/0.tar/000000000.jpg",
+    ]

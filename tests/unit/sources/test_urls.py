@@ -80,7 +80,7 @@ def test_rows_without_a_valid_url_are_reported(tmp_path):
     problems = {one.within: one.problem for one in UrlList(listed(tmp_path, rows)).find()}
     assert problems["http://a.example/1"] is None
     assert problems["row 2"] == "row 2 has no URL"
-    assert "begins with http" in problems["file:///etc/passwd"]
+    assert "path of a picture" in problems["file:///etc/passwd"]
     assert "of this machine" in problems["http://127.0.0.1/"]
 
 
@@ -159,22 +159,26 @@ def test_bad_servers_do_not_delay_others(tmp_path, encoder, web):
     assert (library.report.added, library.report.failed) == (4, 52)
 
 
-def test_a_column_of_another_type_than_in_the_library(tmp_path, encoder, web):
+def test_a_column_of_another_type_than_in_the_library_is_text_in_all(tmp_path, encoder, web):
     library = Library.build(
         listed(tmp_path, [{"url": web.url("red.jpg"), "n": 1}]), tmp_path / "l", encoder=encoder, limits=HERE
     )
     other = listed(tmp_path, [{"url": web.url("blue.jpg"), "n": "x"}], "other.jsonl")
-    with pytest.raises(InputError, match="rename the column"):
-        library.add(other, limits=HERE)
-    assert len(library) == 1
+    library.add(other, limits=HERE)
+    assert [hit.meta["n"] for hit in library.browse()] == ["1", "x"]
+    library.export(tmp_path / "all.jsonl")
+    found = [json.loads(line)["n"] for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    assert found == ["1", "x"]
     assert module.KIND == "urls"
 
 
 def test_the_command(tmp_path, tiny_model, web, capsys):
     path = listed(tmp_path, [{"url": web.url("red.jpg")}, {"url": web.url("late.jpg")}])
     words = ["index", str(path), "--model", str(tiny_model)]
-    assert main(words) == 0
-    assert "0 pictures" in capsys.readouterr().err
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert "0 pictures" in said
+    assert "nothing was indexed: 2 could not be read; for 2 of them the reason is: 127.0.0.1 is an" in said
     assert main([*words, "--allow-private", "--retry-failed"]) == 0
     assert "1 pictures" in capsys.readouterr().err
     web.routes["late.jpg"] = answer(body=picture("blue"))

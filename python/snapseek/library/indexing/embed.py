@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import PictureError
+from snapseek.errors import ModelError, PictureError
 from snapseek.images import DecodedImage, Preview, make_preview, open_image
 from snapseek.images.decode import MAX_FILE_BYTES
 from snapseek.library.indexing.bounded_map import bounded_map
@@ -25,6 +25,7 @@ from snapseek.metadata import ImageMetadata
 from snapseek.models import Batch, Encoder
 from snapseek.sources import Picture, Sidecar, read_sidecars
 from snapseek.sources.picture import content_hash
+from snapseek.sources.row_reader import first_line
 
 _BATCHES_AHEAD = 3
 """Batches submitted per thread; a slow picture delays the others only after that many."""
@@ -127,6 +128,17 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch, budget: MemoryBud
     if picture.problem:
         return Outcome(picture, reason=picture.problem)
     content = _content(picture)
+    try:
+        return _decode(picture, encoder, batch, budget, content)
+    except (MemoryError, ModelError):
+        raise
+    except Exception as error:  # one odd file must not stop the others, whatever a decoder or a parser raises
+        return Outcome(picture, reason=f"it cannot be read: {first_line(error)}", content=content)
+
+
+def _decode(
+    picture: Picture, encoder: Encoder, batch: Batch, budget: MemoryBudget, content: bytes | None
+) -> Outcome:
     source, min_side = picture.data or picture.path, encoder.image.picture_side_px
     with budget.reservation() as reservation:
         try:
@@ -134,10 +146,10 @@ def _prepare(picture: Picture, encoder: Encoder, batch: Batch, budget: MemoryBud
             preview = make_preview(decoded.image)
         except PictureError as error:
             return Outcome(picture, reason=str(error), content=content)
-        batch.add(decoded.image)
         sidecar = read_sidecars(picture.path, picture.sidecars) if picture.data is None else Sidecar()
         metadata = merged_metadata(picture.name, picture.metadata, sidecar.metadata, decoded.metadata)
         record = _record(picture, decoded, preview, metadata)
+        batch.add(decoded.image)
         notes = (_TRUNCATED, *sidecar.notes) if decoded.is_truncated else sidecar.notes
         del decoded  # before the reservation ends
     return Outcome(picture, record=record, content=content, notes=notes)

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import InputError
+from snapseek.library.indexing.sync import SyncReport
 from snapseek.library.storage.confirmations import Confirmed, confirm
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
@@ -18,6 +20,7 @@ from snapseek.library.storage.shard_draft import ProgressCallback, Queries, Shar
 from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer
 from snapseek.models import Encoder
 from snapseek.sources import EmbeddingFile, Embeddings, find_embeddings
+from snapseek.sources.fields.record_values import Losses
 
 _MIN_NORM = 1e-6
 """Shorter vectors have no direction."""
@@ -32,8 +35,8 @@ def import_vectors(
     memory: str | int | None = None,
     threads: int,
     progress: ProgressCallback | None = None,
-) -> None:
-    """Import the vectors in `folder` into the library at `directory`, in one commit.
+) -> SyncReport:
+    """Import the vectors in `folder` into the library at `directory`, in one commit; return what was done.
 
     Replaces what was imported from that folder before; does nothing if the same files are imported already.
     Vectors are normalized; those without a direction are skipped and counted.
@@ -77,7 +80,7 @@ def import_vectors(
         named = Confirmed((found.folder,), urls=True, models=(encoder.name,))
         if _is_current(database, found, encoder):
             confirm(database, directory, named)
-            return
+            return SyncReport(unchanged=found.rows)
         check_sharing(database, found.folder, encoder)
         check_disk_space(directory, found.rows, found.dim, _record_bytes(found))
         rows = _ImportedRows(found, int(database.settings.all().get("next_id", "1")), progress)
@@ -91,6 +94,8 @@ def import_vectors(
             database.imports.replace(found.folder, rows.files)
             database.settings.update(library_meta(directory, encoder, rows.next_id))
         confirm(database, directory, named)
+    left_out = sum(row.left_out for row in rows.files)
+    return SyncReport(added=found.rows - left_out, failed=left_out, notes=rows.losses.notes())
 
 
 def _is_current(database: Database, found: Embeddings, encoder: Encoder) -> bool:
@@ -117,13 +122,14 @@ class _ImportedRows:
         self.schema = pa.schema([("id", pa.int64()), *found.columns.schema])
         self.next_id = next_id
         self.files: list[ImportRow] = []
+        self.losses = Losses()
         self._found = found
         self._progress = progress or (lambda stage, share: None)
 
     def blocks(self) -> Iterator[tuple[NDArray[np.float32], pa.RecordBatch]]:
         """Yield unit vectors (n, dim) and their records, block by block; fills `files` on the way."""
         done = 0
-        for file, blocks in self._found:
+        for file, blocks in self._found.read(self.losses):
             bad: list[int] = []
             start = 0
             for block in blocks:
@@ -144,15 +150,15 @@ class _ImportedRows:
 
 
 def _normalized(
-    vectors: NDArray[np.float16] | NDArray[np.float32],
+    vectors: NDArray[np.floating[Any]],
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the rows (n, dim) at unit length, and which of them have a direction, (n,) bool."""
-    rows = np.asarray(vectors, dtype=np.float32)
+    rows: NDArray[Any] = np.asarray(vectors, dtype=np.float64 if vectors.dtype.itemsize == 8 else np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    good = np.isfinite(lengths) & (lengths > _MIN_NORM)
-    lengths[~good] = 1
-    return rows / lengths[:, None], good
+        good = np.isfinite(lengths) & (lengths > _MIN_NORM)
+        lengths[~good] = 1
+        return (rows / lengths[:, None]).astype(np.float32, copy=False), good
 
 
 def _reason(bad: list[int]) -> str | None:
@@ -163,7 +169,7 @@ def _reason(bad: list[int]) -> str | None:
 
 def _record_bytes(found: Embeddings) -> int:
     """Return the bytes of a record, estimated from the first block."""
-    for _, blocks in found:
+    for _, blocks in found.read(Losses()):
         for block in blocks:
             return block.records.nbytes // max(1, block.records.num_rows)
     return 0

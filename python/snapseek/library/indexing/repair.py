@@ -1,9 +1,10 @@
 """Remove what is damaged from a library, so that the rest can be used."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snapseek.errors import FormatError
+from snapseek.library.indexing.salvage import salvage
 from snapseek.library.indexing.verify import Findings, Problem, inspect
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.library_meta import fresh_version
@@ -15,14 +16,16 @@ from snapseek.library.storage.shard_files import remove_stray_files
 class RepairReport:
     """What was damaged, and what has to be done again.
 
-    The next sync embeds `to_embed` pictures, under the ids that they had. `to_import` are folders of vectors
-    that have to be imported again.
+    `shards_rewritten` had single values that were not valid, and keep all their pictures. The next sync
+    embeds `to_embed` pictures, under the ids that they had. `to_import` are folders of vectors that have to
+    be imported again.
     """
 
     problems: tuple[Problem, ...] = ()
     shards_dropped: int = 0
     to_embed: int = 0
     to_import: tuple[Path, ...] = ()
+    shards_rewritten: int = 0
 
 
 def repair(directory: Path) -> RepairReport:
@@ -47,12 +50,16 @@ def repair(directory: Path) -> RepairReport:
         found = inspect(database, directory)
         if not found.problems:
             return RepairReport()
+        problems = found.problems
+        rewritten = salvage(database, directory, found.broken)
+        if rewritten:
+            found = inspect(database, directory)
         for shard, column in found.columns:
             shard.columns.rebuild(column)
         with database.transaction():
             report = _apply(database, found)
         remove_stray_files(database, directory)
-    return report
+    return replace(report, problems=tuple(problems), shards_rewritten=rewritten)
 
 
 def _check_integrity(database: Database, path: Path) -> None:

@@ -2,10 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -16,6 +17,16 @@ from snapseek.library.storage.shard_files import ShardFiles
 from snapseek.library.storage.shard_table import ShardRow
 
 
+class Readable(Protocol):
+    """Records that can be rewritten."""
+
+    schema: pa.Schema
+
+    @property
+    def batches(self) -> Sequence[pa.RecordBatch]:
+        """All records."""
+
+
 @contextmanager
 def rewrite_records(
     files: ShardFiles,
@@ -23,18 +34,19 @@ def rewrite_records(
     change: Callable[[pa.RecordBatch], pa.RecordBatch],
     *,
     schema: pa.Schema | None = None,
+    open_records: Callable[[Path], Readable] = Records,
 ) -> Iterator[ShardRow]:
     """Yield a shard of the same rows with the records that `change` returns, to commit in the block.
 
-    These have the columns of `schema`, by default the same ones. Its files are removed if the block raises.
-    Raises StorageError if the disk refuses.
+    These have the columns of `schema`, by default the same ones. `open_records` reads the old records. The
+    files of the new shard are removed if the block raises. Raises StorageError if the disk refuses.
     """
     directory = files.directory
     stem = files.new_stem()
     old, new = directory / row.stem, directory / stem
     try:
         _link_or_copy(old.with_suffix(".snap"), new.with_suffix(".snap"))
-        records = Records(old.with_suffix(".arrow"))
+        records = open_records(old.with_suffix(".arrow"))
         writer = RecordWriter(new.with_suffix(".arrow"), schema or records.schema)
         try:
             files.record(stem, "snap", "arrow")

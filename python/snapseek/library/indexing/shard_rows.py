@@ -7,19 +7,28 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError
 from snapseek.library.storage.shard_view import ShardView
+from snapseek.sources.fields.record_types import common_type, record_type
+from snapseek.sources.fields.record_values import Losses, record_column
 
 _BLOCK_ROWS = 8192
 
 
 def schema_of(parts: Sequence[ShardView]) -> pa.Schema:
-    """Return the columns of all shards. Raises FormatError if the types of one disagree."""
-    schemas = [part.shard.records.schema.remove_metadata() for part in parts]
+    """Return the columns of all shards. One whose types disagree gets a type that holds all, or is text."""
+    found: dict[str, pa.DataType] = {}
+    for field in (field for part in parts for field in part.shard.records.schema):
+        found[field.name] = _common(found.get(field.name, field.type), field.type)
+    return pa.schema(list(found.items()))
+
+
+def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    pair = [pa.schema([("value", kind)]) for kind in (one, other)]
     try:
-        return pa.unify_schemas(schemas, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise FormatError(expected="shards with columns of the same types", got=str(error)) from error
+        kind: pa.DataType = pa.unify_schemas(pair, promote_options="permissive").field(0).type
+    except pa.ArrowException:
+        return common_type(record_type(one), record_type(other))
+    return kind
 
 
 def living_rows(part: ShardView, schema: pa.Schema) -> Iterator[tuple[NDArray[np.float32], pa.RecordBatch]]:
@@ -43,8 +52,15 @@ def rows_of(
 def with_schema(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Return the batch with the columns of `schema`; missing ones are null."""
 
-    def column(field: "pa.Field[Any]") -> "pa.Array[Any]":
+    def column(field: "pa.Field[Any]") -> Any:
         index = batch.schema.get_field_index(field.name)
-        return batch.column(index).cast(field.type) if index >= 0 else pa.nulls(batch.num_rows, field.type)
+        if index < 0:
+            return pa.nulls(batch.num_rows, field.type)
+        if batch.column(index).type == field.type:
+            return batch.column(index)
+        try:
+            return batch.column(index).cast(field.type)
+        except pa.ArrowException:
+            return record_column(batch.column(index), field.name, Losses(), field.type)
 
     return pa.RecordBatch.from_arrays([column(field) for field in schema], schema=schema)

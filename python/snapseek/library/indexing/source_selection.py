@@ -16,6 +16,7 @@ from snapseek.library.storage.source_table import Source
 from snapseek.library.storage.trust import Guarded, Trust
 from snapseek.sources import (
     FetchLimits,
+    FolderImages,
     FolderSource,
     Picture,
     PictureSource,
@@ -247,7 +248,7 @@ class SourceSelection:
         return sorted(known, key=lambda source: len(source.path.parts))
 
     def _folder(self, source: Source) -> FolderSource:
-        return FolderSource(source.path, self.database.folders.exclusions(source.number))
+        return FolderImages(source.path, self.database.folders.exclusions(source.number))
 
     def _reader(self, source: Source) -> PictureSource | None:
         if source.kind == FILES:

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -38,6 +38,7 @@ from snapseek.library.storage.source_table import Source
 from snapseek.library.storage.trust import Trust
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits, Picture, PictureSource, open_source, with_sidecars
+from snapseek.sources.fields.record_values import common_schema, converted_value
 from snapseek.sources.folder import SkippedKind
 
 _RECORD_BYTES = 1000
@@ -91,8 +92,8 @@ class SyncReport:
     is_stopped: bool = False
     """Whether the sync was stopped before all pictures were embedded."""
     notes: tuple[str, ...] = ()
-    """The first notes on files that were read in part, sidecars that were skipped, and folders that contain
-    each other."""
+    """The first notes on files that were read in part, sidecars that were skipped, values of tables that
+    changed or were lost, and folders that contain each other."""
 
     @property
     def has_changed(self) -> bool:
@@ -263,6 +264,8 @@ class _SyncRun:
             self._embed(tracker, pending, replace_all=replace_all)
         if selection is not None:
             self._remove_merged([covered.source for covered in selection.covered] + selection.absent)
+        notes = [note for reader in self.readers.values() for note in reader.notes()]
+        self.report = replace(self.report, notes=(*self.report.notes, *notes)[:_MAX_NOTES])
         if self.report.has_changed or touched or moved or described:
             skipped = compact_if_space(self.database, self.directory, self._compaction())
             self.report = replace(self.report, compaction_skipped=skipped)
@@ -363,18 +366,30 @@ class _SyncRun:
 
     def _read(self, pending: Iterable[PendingImage], waiting: _Waiting) -> Iterator[Picture]:
         """Yield the pictures as their sources read them; adds each to `waiting`."""
+        schema = self._columns()
         for number, group in groupby(pending, key=lambda image: image.source):
-            yield from self.readers[number].read(_enqueued(group, waiting))
+            reader = self.readers[number]
+            other = {
+                field.name: schema.field(field.name).type
+                for field in reader.columns()
+                if field.type != schema.field(field.name).type
+            }
+            for picture in reader.read(_enqueued(group, waiting)):
+                yield _converted(picture, other) if other else picture
 
     def _schema(self) -> pa.Schema:
-        """Return the columns of new records. Raises InputError if one has another type in the library."""
-        own = [columns for reader in self.readers.values() if len(columns := reader.columns())]
-        if not own and all(source.kind in (FOLDER, FILES) for source in self.database.sources.all()):
+        """Return the columns of new records: those of all pictures, and the users' own."""
+        own = self._columns()
+        if not len(own) and all(source.kind in (FOLDER, FILES) for source in self.database.sources.all()):
             return SCHEMA
         shards = [row for row in self.database.shards.all() if row.source is None]
         return record_schema(
             [part.shard.records.schema for part in Shards(self.directory, shards, {}).parts], own
         )
+
+    def _columns(self) -> pa.Schema:
+        """Return the users' own columns, each with the common type of all sources."""
+        return common_schema(reader.columns() for reader in self.readers.values())
 
     def _count(self, pending: PendingImage, outcome: Outcome) -> None:
         counted = "failed" if outcome.reason else "added" if pending.item is None else "updated"
@@ -396,6 +411,14 @@ class _SyncRun:
     def _compaction(self) -> CompactOptions:
         options = self.options
         return CompactOptions(options.encoder, options.queries, options.memory, options.threads)
+
+
+def _converted(picture: Picture, kinds: Mapping[str, pa.DataType]) -> Picture:
+    columns = {
+        name: converted_value(value, kinds[name]) if name in kinds else value
+        for name, value in picture.columns.items()
+    }
+    return replace(picture, columns=columns)
 
 
 def _items(known: Iterable[KnownFile]) -> list[int]:

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from snapseek.errors import InputError
 from snapseek.library.records.arrow_file import SCHEMA
 
 LATER_COLUMNS = frozenset({"taken_offset_minutes", "taken_from", "rating"})
 """Columns that `SCHEMA` got after users' tables could have columns of these names; theirs have precedence."""
 
 
-def record_schema(known: list[pa.Schema], own: list[pa.Schema]) -> pa.Schema:
+def record_schema(known: Iterable[pa.Schema], own: pa.Schema) -> pa.Schema:
     """Return the columns of new records.
 
     Parameters
@@ -20,24 +19,9 @@ def record_schema(known: list[pa.Schema], own: list[pa.Schema]) -> pa.Schema:
         The columns of the records that the library has.
     own
         The columns of the users' tables.
-
-    Raises
-    ------
-    InputError
-        If a column has types in them that do not fit.
     """
-    others = [*known, *own]
-    built_in = built_in_columns(others)
-    try:
-        pa.unify_schemas([built_in, *others], promote_options="permissive")
-        added = pa.unify_schemas(own, promote_options="permissive") if own else pa.schema([])
-    except pa.ArrowException as error:
-        raise InputError(
-            expected="columns of the types that they have in this library",
-            got=str(error),
-            hint="rename the column in the list",
-        ) from error
-    return pa.schema([*(field for field in built_in if field.name not in added.names), *added])
+    built_in = built_in_columns([*known, own])
+    return pa.schema([*(field for field in built_in if field.name not in own.names), *own])
 
 
 def built_in_columns(others: Iterable[pa.Schema]) -> pa.Schema:

@@ -175,6 +175,10 @@ class Guarded:
         """See `PictureSource.columns`."""
         return self.source.columns()
 
+    def notes(self) -> tuple[str, ...]:
+        """See `PictureSource.notes`."""
+        return self.source.notes()
+
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """See `PictureSource.read`."""
         return self.source.read(pictures)

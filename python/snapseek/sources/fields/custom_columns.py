@@ -4,7 +4,6 @@ A typed table keeps its types. In csv all values are text, so a type is inferred
 boolean or time if all values of the column are of that type, else text. Nested JSON stays JSON text.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -14,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from snapseek.metadata.image_metadata import in_utc, parse_date
+from snapseek.sources.fields.record_types import common_type, record_type
+from snapseek.sources.fields.record_values import converted_value, text_of
 from snapseek.sources.picture import storable
 
 BUILT_IN = frozenset(
@@ -42,27 +43,27 @@ class CustomColumns:
         self._types: dict[str, pa.DataType] = {}
 
     def declare(self, schema: pa.Schema) -> None:
-        """Use the declared types of a table, without inference."""
+        """Use the declared types of a table, without inference; several tables get the common type."""
         for field in schema:
             if field.name not in self._without and field.name:
-                self._declare(field.name, _without_dictionary(field.type))
+                kind = record_type(field.type)
+                known = self._types.get(field.name) or _ARROW[self._inferred.pop(field.name, "null")]
+                self._types[field.name] = common_type(known, kind)
 
-    def _declare(self, name: str, kind: pa.DataType) -> None:
-        """Widen a column to a type of all tables that declare it; to text if there is none."""
-        pair = [pa.schema([(name, known)]) for known in (self._types.get(name, kind), kind)]
-        try:
-            if name not in self._inferred:
-                self._types[name] = pa.unify_schemas(pair, promote_options="permissive").field(0).type
-        except pa.ArrowException:
-            del self._types[name]
-            self._inferred[name] = "text"
+    @property
+    def declared(self) -> Mapping[str, pa.DataType]:
+        """The types of the declared columns, by their names in the tables."""
+        return self._types
 
     def observe(self, values: Mapping[str, Any]) -> None:
         """Narrow the inferred types by the values of a row."""
         for name, value in values.items():
-            if name in self._without or name in self._types or not isinstance(name, str) or not name:
+            if name in self._without or not isinstance(name, str) or not name:
                 continue
             kind = _type_of(value)
+            if name in self._types:
+                self._types[name] = common_type(self._types[name], _ARROW[kind])
+                continue
             before = self._inferred.get(name, "null")
             if before == "null" and len(self._inferred) >= _MAX_COLUMNS and name not in self._inferred:
                 continue
@@ -75,7 +76,7 @@ class CustomColumns:
     def values(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the converted values of a row; a value that is not of its column's type is left out."""
         return {
-            self._renamed(name): row[name]
+            self._renamed(name): converted_value(row[name], self._types[name])
             if name in self._types
             else _convert(self._inferred[name], row[name])
             for name in self._all()
@@ -94,6 +95,7 @@ class CustomColumns:
 
 
 _ARROW: dict[str, pa.DataType] = {
+    "null": pa.null(),
     "whole": pa.int64(),
     "number": pa.float64(),
     "yes": pa.bool_(),
@@ -140,7 +142,7 @@ def _convert(kind: str, value: Any) -> Any:
     if _type_of(value) == "null":
         return None
     if kind in ("text", "json"):
-        return storable(value if isinstance(value, str) else json.dumps(value, default=str))
+        return storable(text_of(value) or "")
     try:
         return _CONVERTERS[kind](value)
     except (TypeError, ValueError, OverflowError, KeyError):
@@ -158,7 +160,3 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "yes": lambda value: value if isinstance(value, bool) else _YES_NO[value.strip().lower()],
     "time": lambda value: in_utc(value if isinstance(value, datetime) else parse_date(value)),
 }
-
-
-def _without_dictionary(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if isinstance(kind, pa.DictionaryType) else kind

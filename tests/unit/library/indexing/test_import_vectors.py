@@ -9,6 +9,7 @@ import pytest
 
 from snapseek.errors import InputError, ItemNotFoundError, ModelMismatchError, StorageError
 from snapseek.library import Library
+from snapseek.library.indexing import import_vectors as module
 from snapseek.models import Encoder
 from tests.conftest import PICTURES, write_pictures
 from tests.support.embedding_files import WEBP, write_embeddings
@@ -188,3 +189,49 @@ def test_a_killed_import_leaves_the_old_library_or_the_new(tmp_path, tiny_model,
     library = Library.import_vectors(folder, tmp_path / "l", encoder=encoder)
     assert sorted(hit.id for hit in library.browse(6000)) == list(range(1, 5005))
     assert len(list((tmp_path / "l" / "shards").iterdir())) == 4
+
+
+def rewritten(path, array, **options):
+    with path.open("wb") as file:
+        np.lib.format.write_array(file, array, **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "options"),
+    [
+        (np.asfortranarray, {}),
+        (lambda rows: rows.astype(">f4"), {}),
+        (lambda rows: rows.astype(">f2"), {}),
+        (lambda rows: rows.astype("f8"), {}),
+        (lambda rows: np.asfortranarray(rows.astype(">f8")), {}),
+        (lambda rows: rows.astype("f8") * 1e100, {}),
+        (lambda rows: rows * 3, {}),
+        (lambda rows: rows, {"version": (2, 0)}),
+        pytest.param(lambda rows: rows, {"version": (3, 0)}, marks=pytest.mark.filterwarnings("ignore")),
+    ],
+)
+def test_vectors_as_programs_save_them(tmp_path, encoder, change, options):
+    vectors = unit_rows(50, dim=3)
+    folder = write_embeddings(tmp_path / "laion", vectors)
+    rewritten(folder / "img_emb" / "img_emb_0.npy", change(vectors), **options)
+    library = Library.import_vectors(folder, tmp_path / "l", encoder=encoder)
+    check_answers(library, encoder, vectors)
+    assert library.report.added == 50
+    assert Library.import_vectors(folder, tmp_path / "l", encoder=encoder).report.unchanged == 50
+
+
+def test_float64_is_converted_a_block_at_a_time(tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr("snapseek.sources.embeddings.BLOCK_ROWS", 64)
+    sizes = []
+    plain = module._normalized
+    monkeypatch.setattr(module, "_normalized", lambda rows: sizes.append(len(rows)) or plain(rows))
+    library = imported(tmp_path, encoder, unit_rows(200, dim=3).astype("f8"))
+    assert (len(library), max(sizes), sum(sizes)) == (200, 64, 200)
+
+
+@pytest.mark.parametrize("value", [0, np.nan, np.inf, 1e-9])
+def test_a_row_without_a_direction_is_left_out_and_counted(tmp_path, encoder, value):
+    vectors = unit_rows(20, dim=3).astype("f8")
+    vectors[3] = value
+    library = imported(tmp_path, encoder, vectors)
+    assert (library.report.added, library.report.failed) == (19, 1)
