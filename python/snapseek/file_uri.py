@@ -23,3 +23,13 @@ def path_of_uri(uri: str) -> Path:
         elif _DRIVE.match(path):
             path = path[1:]
     return Path(path)
+
+
+def local_path(uri: str) -> Path | None:
+    """Return the absolute path that a URI names on this machine; None if it names none."""
+    try:
+        is_here = sys.platform == "win32" or urlsplit(uri).netloc.lower() in _LOCAL
+        path = path_of_uri(uri)
+    except ValueError:
+        return None
+    return path if is_here and path.is_absolute() and "\0" not in str(path) else None

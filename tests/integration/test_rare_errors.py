@@ -10,7 +10,7 @@ from snapseek.cli import console, demo
 from snapseek.cli.main import main
 from snapseek.errors import FormatError
 from snapseek.library import Library, RepairReport
-from snapseek.library.indexing.sync import SyncReport
+from snapseek.library.indexing.sync_report import SyncReport
 from snapseek.metadata import exif, exif_texts
 from snapseek.server import create_app
 from snapseek.sources.folder_table import FolderImages

@@ -16,7 +16,7 @@ Each of these packages imports only from those before it: `records` and `filters
 
 from snapseek.library.indexing.compact import CompactReport
 from snapseek.library.indexing.repair import RepairReport, repair
-from snapseek.library.indexing.sync import Progress, SyncReport
+from snapseek.library.indexing.sync_report import Progress, SyncReport
 from snapseek.library.indexing.verify import Problem, verify
 from snapseek.library.info import Failure, LibraryInfo, SkippedFile
 from snapseek.library.library import Library

@@ -14,7 +14,8 @@ from snapseek.library.indexing.import_vectors import import_vectors
 from snapseek.library.indexing.previews import PreviewOptions, PreviewReport, make_previews
 from snapseek.library.indexing.remove import remove
 from snapseek.library.indexing.repair import RepairReport, repair
-from snapseek.library.indexing.sync import IndexOptions, Progress, SyncReport, add_files, sync, total
+from snapseek.library.indexing.sync import IndexOptions, add_files, sync
+from snapseek.library.indexing.sync_report import Progress, SyncReport, total
 from snapseek.library.indexing.verify import Problem, verify
 from snapseek.library.model_choice import encoder_for
 from snapseek.library.reader import LibraryReader

@@ -1,22 +1,19 @@
 """One state of a library: the pictures of a single commit."""
 
 import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
-from snapseek.file_uri import path_of_uri
+from snapseek.file_uri import local_path
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import LibraryInfo
 from snapseek.library.results import Hit, Hits, Timings
@@ -380,11 +377,8 @@ class Snapshot:
 
 def _path_in(uri: str, item: int) -> Path:
     """Return the path of a `file://` URI. Raises ItemNotFoundError if it names no path of this machine."""
-    with suppress(ValueError):
-        path = path_of_uri(uri)
-        is_named = sys.platform == "win32" or urlsplit(uri).netloc in ("", "localhost")
-        if is_named and path.is_absolute() and "\0" not in str(path):
-            return path
+    if (path := local_path(uri)) is not None:
+        return path
     raise ItemNotFoundError(
         expected=f"the path of a file as the original of picture {item}",
         got="something else in its record",

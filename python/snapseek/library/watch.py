@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from snapseek.errors import InputError, LibraryBusyError, StorageError
-from snapseek.library.indexing.sync import SyncReport
+from snapseek.library.indexing.sync_report import SyncReport
 from snapseek.library.library import Library
 from snapseek.library.storage.trust import CONFIRM_HINT
 from snapseek.sources.exclusions import is_skipped

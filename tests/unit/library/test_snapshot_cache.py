@@ -17,8 +17,8 @@ from tests.support.databases import one_commit
 @pytest.fixture
 def at_once(monkeypatch):
     """Every query looks for a newer commit."""
-    monkeypatch.setattr(reader, "_CHECK_INTERVAL_S", 0)
-    monkeypatch.setattr(reader, "_MAX_WAIT_S", 10)
+    monkeypatch.setattr(snapshot_cache, "_CHECK_INTERVAL_S", 0)
+    monkeypatch.setattr(snapshot_cache, "_MAX_WAIT_S", 10)
 
 
 def changed(folder, name="more.png", color="red"):
@@ -48,7 +48,7 @@ def test_an_old_state_stays_as_it_was(folder, tmp_path, encoder, at_once):
 
 
 def test_one_looks_a_few_times_a_second_at_most(folder, tmp_path, encoder, monkeypatch):
-    monkeypatch.setattr(reader, "_CHECK_INTERVAL_S", 3600)
+    monkeypatch.setattr(snapshot_cache, "_CHECK_INTERVAL_S", 3600)
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     Library.build(changed(folder), tmp_path / "l", encoder=encoder)
     assert len(opened) == len(PICTURES)
@@ -111,7 +111,7 @@ def wait_until_seen(version, seen):
 
 
 def test_no_query_waits_long_for_a_new_state(folder, tmp_path, encoder, monkeypatch):
-    monkeypatch.setattr(reader, "_CHECK_INTERVAL_S", 0)
+    monkeypatch.setattr(snapshot_cache, "_CHECK_INTERVAL_S", 0)
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     Library.build(changed(folder), tmp_path / "l", encoder=encoder)
     read, go_on = reader.Snapshot.read, threading.Event()

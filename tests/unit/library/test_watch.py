@@ -15,7 +15,7 @@ from PIL import Image
 from snapseek.errors import InputError, LibraryBusyError
 from snapseek.library import Library
 from snapseek.library import watch as module
-from snapseek.library.indexing.sync import SyncReport
+from snapseek.library.indexing.sync_report import SyncReport
 from snapseek.library.watch import bursts, watch
 from tests.conftest import PICTURES, write_pictures
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import InputError
-from snapseek.library.indexing.sync import SyncReport
+from snapseek.library.indexing.sync_report import SyncReport
 from snapseek.library.storage.confirmations import Confirmed, confirm
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space

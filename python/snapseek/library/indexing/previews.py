@@ -22,7 +22,7 @@ from snapseek.images import make_preview, open_image
 from snapseek.library.indexing.bounded_map import bounded_map
 from snapseek.library.indexing.memory_budget import MemoryBudget
 from snapseek.library.indexing.rewrite_records import rewrite_records
-from snapseek.library.indexing.sync import Progress
+from snapseek.library.indexing.sync_report import Progress
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.library_meta import fresh_version
 from snapseek.library.storage.preview_queue import PendingPreview, PreviewQueue

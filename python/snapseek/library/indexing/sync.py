@@ -23,6 +23,7 @@ from snapseek.library.indexing.source_selection import (
     check_has_pictures,
     source_of,
 )
+from snapseek.library.indexing.sync_report import Progress, SyncReport
 from snapseek.library.indexing.update_records import RecordUpdate
 from snapseek.library.records.arrow_file import SCHEMA
 from snapseek.library.records.record_schema import record_schema
@@ -39,7 +40,6 @@ from snapseek.library.storage.trust import Trust
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits, Picture, PictureSource, open_source, with_sidecars
 from snapseek.sources.fields.record_values import common_schema, converted_value
-from snapseek.sources.folder import SkippedKind
 
 _RECORD_BYTES = 1000
 """Bounds a record: a preview of at most 500 bytes, and metadata."""
@@ -47,75 +47,6 @@ _RECORD_BYTES = 1000
 _MAX_NOTES = 100
 _Waiting = defaultdict[tuple[Path, str], deque[PendingImage]]
 """Pending images by folder and name; a name is twice if two sources have it."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The progress of an index: `done` of `total` files, `failed` of them without success.
-
-    `skipped` files are unchanged and not part of the total.
-    """
-
-    done: int
-    total: int
-    failed: int
-    skipped: int = 0
-
-
-@dataclass(frozen=True)
-class SyncReport:
-    """The numbers of pictures that a sync added, updated, moved, removed, left alone, or could not read.
-
-    `described` are those with new metadata only, from a sidecar file: nothing was embedded.
-    `missing` are sources that are gone or empty, and folders of a source that are empty now; their pictures
-    stay. `unconfirmed` are sources that the library names and the user has not confirmed: they are not read,
-    their pictures stay. `duplicates` are pictures that were reached twice and are in the library once. `raw`
-    and `video` are how many of the added and updated ones are RAW files and videos. `compaction_skipped` is
-    the reason why small shards were not merged.
-    """
-
-    added: int = 0
-    updated: int = 0
-    moved: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    failed: int = 0
-    described: int = 0
-    missing: tuple[Path, ...] = ()
-    unconfirmed: tuple[Path, ...] = ()
-    duplicates: int = 0
-    raw: int = 0
-    video: int = 0
-    skipped: tuple[SkippedKind, ...] = ()
-    """The files and folders that were not read as pictures, by folder and kind."""
-    compaction_skipped: str | None = None
-    is_stopped: bool = False
-    """Whether the sync was stopped before all pictures were embedded."""
-    notes: tuple[str, ...] = ()
-    """The first notes on files that were read in part, sidecars that were skipped, values of tables that
-    changed or were lost, and folders that contain each other."""
-
-    @property
-    def has_changed(self) -> bool:
-        """Return whether the sync changed the library."""
-        return any((self.added, self.updated, self.moved, self.removed, self.failed, self.described))
-
-
-_SUMMED = (
-    *("added", "updated", "moved", "removed", "unchanged", "failed", "described"),
-    *("missing", "unconfirmed", "duplicates", "raw", "video", "skipped", "notes"),
-)
-"""The fields of a report that add up."""
-
-
-def total(reports: Iterable[SyncReport]) -> SyncReport:
-    """Return the sum of several reports."""
-    found = SyncReport()
-    for report in reports:
-        sums = {name: getattr(found, name) + getattr(report, name) for name in _SUMMED}
-        sums["compaction_skipped"] = report.compaction_skipped or found.compaction_skipped
-        found = SyncReport(**sums, is_stopped=report.is_stopped or found.is_stopped)
-    return found
 
 
 @dataclass(frozen=True)
