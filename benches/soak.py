@@ -193,12 +193,12 @@ def compare(folder: Path, library: Path, pictures: int, rounds: int) -> None:
         _print_rates("requests/s of a server", send, rounds)
         for on, (_, pid) in servers.items():
             print("  malloc {}: {:.0f} MB anonymous, {:.0f} MB in all".format(_name(on), *memory_mb(pid)))
-    few = folder / "few"
-    few.mkdir(exist_ok=True)
+    subset = folder / "subset"
+    subset.mkdir(exist_ok=True)
     for path in sorted((folder / "pictures").iterdir())[:INDEXED]:
-        (few / path.name).unlink(missing_ok=True)
-        (few / path.name).hardlink_to(path)
-    index = {on: partial(_index_rate, few, malloc=on) for on in (True, False)}
+        (subset / path.name).unlink(missing_ok=True)
+        (subset / path.name).hardlink_to(path)
+    index = {on: partial(_index_rate, subset, malloc=on) for on in (True, False)}
     _print_rates("pictures/s of an index", index, rounds)
 
 
@@ -225,7 +225,9 @@ def _print_rates(what: str, rates: dict[bool, Callable[[int], float]], rounds: i
             found[on].append(rates[on](turn))
     for on, values in found.items():
         print(f"{what}, malloc {_name(on)}: median {statistics.median(values):.1f} of {rounds} turns")
-    ratios = [on / off for on, off in zip(found[True], found[False], strict=True)]
+    ratios = [
+        with_settings / default for with_settings, default in zip(found[True], found[False], strict=True)
+    ]
     print(f"{what}: set / default {statistics.median(ratios):.3f}", flush=True)
 
 

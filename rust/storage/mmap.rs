@@ -1,7 +1,7 @@
 //! Maps a file into memory, or copies it there.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -64,8 +64,9 @@ impl IndexBytes {
     /// # Errors
     /// [`FormatError::Truncated`], or [`Error::Storage`] if the system refuses.
     pub(crate) fn check_length(&self) -> Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
-        let got = file.metadata().map_err(Error::storage("read the length of", &self.path))?.len();
+        let Some(mut file) = self.file.as_ref() else { return Ok(()) };
+        // A tenth of the time of `metadata`. Nobody else uses the position in this file.
+        let got = file.seek(SeekFrom::End(0)).map_err(Error::storage("read the length of", &self.path))?;
         let expected = self.bytes.len() as u64;
         if got < expected {
             return Err(Error::format(&self.path)(FormatError::Truncated { expected, got }));

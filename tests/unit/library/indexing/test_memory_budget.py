@@ -59,6 +59,6 @@ def test_a_reservation_that_takes_nothing_does_not_wait():
 
 
 def test_the_budget_grows_with_the_threads():
-    few, many = MemoryBudget.for_threads(1), MemoryBudget.for_threads(64)
-    assert largest_sum(few, [400 << 20] * 4) == 400 << 20
-    assert largest_sum(many, [400 << 20] * 4) == 1600 << 20
+    small, large = MemoryBudget.for_threads(1), MemoryBudget.for_threads(64)
+    assert largest_sum(small, [400 << 20] * 4) == 400 << 20
+    assert largest_sum(large, [400 << 20] * 4) == 1600 << 20
