@@ -14,6 +14,7 @@ from PIL import Image
 
 from snapseek.library import Library
 from snapseek.models import Encoder
+from tests.support.once import common_folder
 from tests.support.tiny_model import write_tiny_model
 
 # No example of a property fails because the machine was busy with something else.
@@ -42,7 +43,7 @@ def own_cache(tmp_path_factory):
     """Keep the caches, configuration and tokens of the user out of the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SNAPSEEK_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("SNAPSEEK_CONFIG", str(tmp_path_factory.mktemp("config")))
+        patch.setenv("SNAPSEEK_CONFIG", str(common_folder(tmp_path_factory) / "config"))
         patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))
         patch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
         patch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -233,7 +233,7 @@ def test_an_original_fades_in_only_if_it_is_late(page, server):
         page.clock.run_for(10)
 
     def release(tile):
-        path = urlsplit(tile.get_by_test_id("original").get_attribute("src")).path
+        path = urlsplit(tile.get_by_test_id("original").evaluate("image => image.src")).path
         for _ in range(250):
             if path in held:
                 return held.pop(path).continue_()

@@ -491,11 +491,12 @@ def test_a_damaged_configuration_confirms_nothing(tmp_path, folder, encoder, mon
         assert Library.open(tmp_path / "library", encoder=encoder).unconfirmed() in ((), (folder,))
 
 
-def test_a_configuration_that_cannot_be_written_stops_nothing(tmp_path, folder, encoder, monkeypatch):
+def test_a_configuration_that_cannot_be_written_stops_nothing(tmp_path, folder, encoder, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SNAPSEEK_CONFIG", str(tmp_path / "file" / "config"))
     library = Library.build(folder, tmp_path / "library", encoder=encoder)
     assert len(library) == 6
+    assert "pass them as --allow-root to serve and sync" in caplog.text
 
 
 def test_the_command_adds_and_confirms(tmp_path, folder, capfd, monkeypatch):

@@ -12,14 +12,19 @@ from snapseek.library.storage.lock import writer_lock
 _TIMEOUT_S = 1800
 
 
+def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the temporary folder of this test run, the same in all worker processes."""
+    base = tmp_path_factory.getbasetemp()
+    # Each worker has a folder of its own within a common one.
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """Return the folder `name`, filled by `make` in the first worker that needs it; the others wait.
 
     If `make` fails, the next worker tries again in a new folder.
     """
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a folder of its own within a common one
-        base = base.parent
+    base = common_folder(tmp_path_factory)
     done = base / f"{name}.done"
     with writer_lock(base / f"{name}.lock", _TIMEOUT_S):
         if not done.exists():

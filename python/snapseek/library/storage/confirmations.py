@@ -6,8 +6,8 @@ a library in `config_dir()/libraries` has the name of its random id. It also has
 copy with the same id, which a stranger may have changed, is another library as long as the first one exists.
 """
 
-import contextlib
 import json
+import logging
 import os
 import secrets
 import threading
@@ -28,6 +28,7 @@ _FIRST_BYTES = b'{"snapseek": 1, '
 _MAX_BYTES = 16 << 20
 _ID_BYTES = 16
 _lock = threading.Lock()
+_log = logging.getLogger("snapseek.library")
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,21 @@ def _is_copy(library: Path, first: Path) -> bool:
 def confirm(database: Database, library: Path, more: Confirmed) -> None:
     """Record that the user named these for the library at a path, which is open for writing.
 
-    A configuration that cannot be written is no error: the library asks for confirmation again later.
+    A configuration that cannot be written is no error, but a warning: later runs need --allow-root.
     """
     library_id = _ensure_id(database, library)
-    with _lock, contextlib.suppress(OSError):
+    try:
+        _record(library, library_id, more)
+    except OSError as error:
+        _log.warning(
+            "cannot record in %s which folders you named (%s): pass them as --allow-root to serve and sync",
+            config_dir(),
+            error.strerror,
+        )
+
+
+def _record(library: Path, library_id: str, more: Confirmed) -> None:
+    with _lock:
         before = load_confirmed(library, library_id)
         after = before.with_more(more)
         if after == before:
