@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     ROOT / "README.md",
     *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "RELEASING.md", "CODE_OF_CONDUCT.md")),
+    ROOT / "SECURITY.md",
     ROOT / "demo" / "README.md",
     *(ROOT / "docs").rglob("*.md"),
 ]

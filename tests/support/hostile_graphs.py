@@ -244,6 +244,23 @@ def nested(folder: Path) -> None:
     path.write_bytes(path.read_bytes() + encoded(7, content))
 
 
+def long_name(folder: Path) -> None:
+    """Append a node whose operator has a name of 1.5 GB, a hole in the file."""
+    size = 3 << 29
+    path = folder / GRAPH
+    starts = b""
+    for field in (4, 1, 7):  # the name of the operator, in a node, in the graph
+        length, left = bytearray(), size + len(starts)
+        while left > 0x7F:
+            length.append(left & 0x7F | 0x80)
+            left >>= 7
+        starts = bytes([field << 3 | 2]) + bytes(length) + bytes([left]) + starts
+    with path.open("ab") as file:
+        file.write(starts)
+        file.flush()
+        os.truncate(file.fileno(), file.tell() + size)
+
+
 def many_fields(folder: Path) -> None:
     path = folder / GRAPH
     path.write_bytes(path.read_bytes() + b"\x08\x07" * 10_000_000)
@@ -352,6 +369,7 @@ GRAPHS: dict[str, tuple[Edit, str]] = {
     "a missing input": (changed(without_input), "can load|token ids"),
     "an output twice": (changed(twice_the_output), "can load"),
     "graphs 5,000 deep": (nested, "deep|not a graph"),
+    "an operator with a name of 1.5 GB": (long_name, "a name of"),
     "ten million fields": (many_fields, "too many fields"),
     "a file that ends early": (truncated, "not a graph|can load"),
 }

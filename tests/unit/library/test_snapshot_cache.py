@@ -1,4 +1,4 @@
-"""snapseek.library.reader: newer states are read, while older ones stay unchanged."""
+"""snapseek.library.snapshot_cache: newer states are read, while older ones stay unchanged."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from snapseek.errors import FormatError
-from snapseek.library import Library, reader, snapshot
+from snapseek.library import Library, snapshot, snapshot_cache
 from snapseek.library.encoders import LoadedEncoder
 from snapseek.search_request import SearchRequest
 from tests.conftest import PICTURES
@@ -114,13 +114,13 @@ def test_no_query_waits_long_for_a_new_state(folder, tmp_path, encoder, monkeypa
     monkeypatch.setattr(snapshot_cache, "_CHECK_INTERVAL_S", 0)
     opened = Library.build(folder, tmp_path / "l", encoder=encoder)
     Library.build(changed(folder), tmp_path / "l", encoder=encoder)
-    read, go_on = reader.Snapshot.read, threading.Event()
+    read, go_on = snapshot_cache.Snapshot.read, threading.Event()
 
     def slowly(*arguments):
         assert go_on.wait(10)
         return read(*arguments)
 
-    monkeypatch.setattr(reader.Snapshot, "read", slowly)
+    monkeypatch.setattr(snapshot_cache.Snapshot, "read", slowly)
     for _ in range(3):
         assert len(opened.search("red", 99)) == len(PICTURES)
     go_on.set()

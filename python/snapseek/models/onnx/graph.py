@@ -80,15 +80,15 @@ def pickle_error(path: Path | str) -> ModelError:
 
 
 def _inspect(model: memoryview) -> Graph:
-    operators: set[str] = set()
-    half, inputs = False, []
+    half, dynamic, inputs = False, False, []
     outputs: list[str] = []
     graphs = [value for field, value in fields(model) if field == _MODEL_GRAPH]
     if not graphs:
         raise ValueError("it holds no graph")
     for field, value in (pair for graph in graphs for pair in fields(part(graph))):
         if field == _GRAPH_NODE:
-            operators |= {text(kind) for number, kind in fields(part(value)) if number == _NODE_OP_TYPE}
+            kinds = {text(kind) for number, kind in fields(part(value)) if number == _NODE_OP_TYPE}
+            dynamic = dynamic or bool(kinds & _DYNAMICALLY_QUANTIZED)
         elif field == _GRAPH_INITIALIZER:
             tensor = list(fields(part(value)))
             half = half or _is_half_matrix(tensor)
@@ -96,9 +96,7 @@ def _inspect(model: memoryview) -> Graph:
             inputs.append(_shape(part(value)))
         elif field == _GRAPH_OUTPUT:
             outputs += [text(name) for number, name in fields(part(value)) if number == _PORT_NAME]
-    return Graph(
-        half, bool(operators & _DYNAMICALLY_QUANTIZED), _external(model), tuple(inputs), tuple(outputs)
-    )
+    return Graph(half, dynamic, _external(model), tuple(inputs), tuple(outputs))
 
 
 def _external(model: memoryview) -> tuple[str, ...]:

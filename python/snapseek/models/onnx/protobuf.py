@@ -9,6 +9,7 @@ from pathlib import Path
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
 _MAX_NUMBERS = 1000
+_MAX_TEXT_BYTES = 4096
 
 MAX_FIELDS = 3_000_000
 """Fields that `bounded` allows: some seconds. A graph of 24 layers has 100,000."""
@@ -104,8 +105,11 @@ def _signed(number: int) -> int:
 
 
 def text(value: Value) -> str:
-    """Return the value as text. Raises ValueError for other values."""
-    return bytes(part(value)).decode()
+    """Return the value as text. Raises ValueError for other values, and for a text that is no name."""
+    content = part(value)
+    if len(content) > _MAX_TEXT_BYTES:
+        raise ValueError(f"a name of {len(content)} bytes")
+    return bytes(content).decode()
 
 
 def encoded(field: int, content: bytes | bytearray | memoryview) -> bytes:
