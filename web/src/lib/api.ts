@@ -51,6 +51,8 @@ export interface Info {
   readonly kernel: string;
   readonly snapseek: string;
   readonly examples: readonly string[];
+  /** Files and folders that are not read as pictures, by kind. */
+  readonly skipped: Readonly<Record<string, unknown>>;
   /** A faster text encoder answers while the user types. */
   readonly hasFast: boolean;
   readonly acceptsImageUrls: boolean;

@@ -7,6 +7,7 @@ import {
   pictureFacts,
   pictureLabel,
   pictureName,
+  formatCounts,
   formatPlural,
   formatBytes,
 } from './format';
@@ -43,6 +44,13 @@ it.each([
 it('formats a count with singular or plural', () => {
   expect(formatPlural(1, 'picture')).toBe('1 picture');
   expect(formatPlural(1_234_567, 'picture')).toBe('1,234,567 pictures');
+});
+
+it('lists counts by kind', () => {
+  expect(formatCounts({ raw: 3, linked_folder: 1200, video: 0, other: 'x' })).toBe(
+    '3 raw, 1,200 linked folder',
+  );
+  expect(formatCounts({})).toBe('');
 });
 
 describe('a picture', () => {

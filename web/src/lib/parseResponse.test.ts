@@ -84,9 +84,14 @@ describe('parseInfo', () => {
       kernel: 'avx2',
       snapseek: '0.1.0',
       examples: ['a dog'],
+      skipped: {},
       hasFast: false,
       acceptsImageUrls: false,
     });
+  });
+
+  it('keeps the counts of skipped files', () => {
+    expect(parseInfo({ ...INFO_JSON, skipped: { raw: 3 } }).skipped).toEqual({ raw: 3 });
   });
 
   it('rejects examples that are not text', () => {

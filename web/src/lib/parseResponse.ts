@@ -69,6 +69,7 @@ const info = object<Info>(
     kernel: string,
     snapseek: string,
     examples: list(string),
+    skipped: orDefault(record, {}),
     hasFast: flag,
     acceptsImageUrls: flag,
   },

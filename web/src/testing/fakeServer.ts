@@ -11,6 +11,7 @@ export const INFO: Info = {
   kernel: 'avx2',
   snapseek: '0',
   examples: ['a dog'],
+  skipped: {},
   hasFast: false,
   acceptsImageUrls: false,
 };
