@@ -30,39 +30,11 @@ JSON = st.recursive(
     lambda values: st.one_of(st.lists(values, max_size=4), st.dictionaries(TEXTS, values, max_size=3)),
     max_leaves=8,
 )
-NAMES = st.sampled_from(
-    [
-        "SourceFile",
-        "XMP:Subject",
-        "Rating",
-        "GPSLatitude",
-        "GPSLatitudeRef",
-        "GPSLongitude",
-        "DateTimeOriginal",
-    ]
-    + [
-        "OffsetTimeOriginal",
-        "Make",
-        "Model",
-        "HierarchicalSubject",
-        "Title",
-        "caption",
-        "tags",
-        "keywords",
-        "people",
-    ]
-    + [
-        "description",
-        "photoTakenTime",
-        "timestamp",
-        "geoData",
-        "latitude",
-        "longitude",
-        "rating",
-        "date",
-        "title",
-    ]
-)
+EXIFTOOL = ["SourceFile", "XMP:Subject", "Rating", "GPSLatitude", "GPSLatitudeRef", "GPSLongitude"]
+EXIFTOOL += ["DateTimeOriginal", "OffsetTimeOriginal", "Make", "Model", "HierarchicalSubject", "Title"]
+COMMON = ["caption", "tags", "keywords", "people", "description", "photoTakenTime", "timestamp", "geoData"]
+COMMON += ["latitude", "longitude", "rating", "date", "title"]
+NAMES = st.sampled_from([*EXIFTOOL, *COMMON])
 TAGS = st.sampled_from(
     [0x010E, 0x010F, 0x0110, 0x0132, 0x9C9B, 0x9C9C, 0x9C9E, 0x9C9F, 0x4746, 0x4749, 0x9003]
 )
