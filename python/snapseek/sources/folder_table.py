@@ -8,7 +8,7 @@ a picture counts, and counts before sidecar files.
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -48,14 +48,16 @@ class FolderImages:
         self._notes: list[str] = []
 
     def find(self) -> Iterator[Picture]:
-        """See `find_pictures`."""
+        """See `find_pictures`. The tables are read after the last picture."""
         self._begin()
-        folders: set[str] = set()
+        folders: dict[str, None] = {}
         for picture in find_pictures(self.path):
             parent = picture.within.rpartition("/")[0]
-            for folder in _with_parents(parent, folders):
-                self._read_table(folder)
+            if parent not in folders:
+                folders |= dict.fromkeys(_with_parents(parent))
             yield picture
+        for folder in folders:
+            self._read_table(folder)
 
     def columns(self) -> pa.Schema:
         """Return the columns of the tables besides the names of files and metadata."""
@@ -117,14 +119,10 @@ class FolderImages:
             self._notes.append(note)
 
 
-def _with_parents(folder: str, seen: set[str]) -> list[str]:
-    """Return the folder and its parents that were not seen before, from the top; adds them to `seen`."""
-    path = PurePosixPath(folder)
-    found = [folder, *(parent.as_posix() for parent in path.parents)] if folder else [""]
-    named = ["" if each == "." else each for each in found]
-    new = [each for each in dict.fromkeys(named) if each not in seen]
-    seen.update(new)
-    return new[::-1]
+def _with_parents(folder: str) -> list[str]:
+    """Return the folder and its parents, from the top."""
+    parts = folder.split("/") if folder else []
+    return ["/".join(parts[:count]) for count in range(len(parts) + 1)]
 
 
 def _within(folder: str, file: str) -> str:
