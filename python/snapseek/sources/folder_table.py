@@ -8,7 +8,7 @@ a picture counts, and counts before sidecar files.
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -45,18 +45,20 @@ class FolderImages(FolderSource):
         self._notes: list[str] = []
 
     def find(self) -> Iterator[Picture]:
-        """See `FolderSource.find`."""
+        """See `FolderSource.find`. The tables are read after the last picture."""
         pictures = super().find()
         self._begin_tables()
         return self._with_tables(pictures)
 
     def _with_tables(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        folders: set[str] = set()
+        folders: dict[str, None] = {}
         for picture in pictures:
             parent = picture.within.rpartition("/")[0]
-            for folder in _with_parents(parent, folders):
-                self._read_table(folder)
+            if parent not in folders:
+                folders |= dict.fromkeys(_with_parents(parent))
             yield picture
+        for folder in folders:
+            self._read_table(folder)
 
     def columns(self) -> pa.Schema:
         """Return the columns of the tables besides the names of files and metadata."""
@@ -118,14 +120,10 @@ class FolderImages(FolderSource):
             self._notes.append(note)
 
 
-def _with_parents(folder: str, seen: set[str]) -> list[str]:
-    """Return the folder and its parents that were not seen before, from the top; adds them to `seen`."""
-    path = PurePosixPath(folder)
-    found = [folder, *(parent.as_posix() for parent in path.parents)] if folder else [""]
-    named = ["" if each == "." else each for each in found]
-    new = [each for each in dict.fromkeys(named) if each not in seen]
-    seen.update(new)
-    return new[::-1]
+def _with_parents(folder: str) -> list[str]:
+    """Return the folder and its parents, from the top."""
+    parts = folder.split("/") if folder else []
+    return ["/".join(parts[:count]) for count in range(len(parts) + 1)]
 
 
 def _within(folder: str, file: str) -> str:
