@@ -192,7 +192,8 @@ def compare(folder: Path, library: Path, pictures: int, rounds: int) -> None:
         send = {on: partial(_rate_of_turn, Client(port, pictures, 1.0)) for on, (port, _) in servers.items()}
         _print_rates("requests/s of a server", send, rounds)
         for on, (_, pid) in servers.items():
-            print("  malloc {}: {:.0f} MB anonymous, {:.0f} MB in all".format(_name(on), *memory_mb(pid)))
+            memory = "{:.0f} MB anonymous, {:.0f} MB in all".format(*memory_mb(pid))
+            print(f"  malloc {_name(on)}: {memory}, {cpu_seconds(pid):.1f} s of processor time")
     subset = folder / "subset"
     subset.mkdir(exist_ok=True)
     for path in sorted((folder / "pictures").iterdir())[:INDEXED]:
@@ -200,6 +201,12 @@ def compare(folder: Path, library: Path, pictures: int, rounds: int) -> None:
         (subset / path.name).hardlink_to(path)
     index = {on: partial(_index_rate, subset, malloc=on) for on in (True, False)}
     _print_rates("pictures/s of an index", index, rounds)
+
+
+def cpu_seconds(process: int) -> float:
+    """Return the processor time of a process, which other programs on the machine hardly change."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _rate_of_turn(client: Client, turn: int) -> float:

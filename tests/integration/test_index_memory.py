@@ -135,10 +135,9 @@ def test_an_import_of_a_small_table_of_large_texts_takes_bounded_memory(
     (folder / "metadata").mkdir()
     dim = Encoder.load(tiny_model).dim
     np.save(folder / "img_emb" / "img_emb_0.npy", np.ones((16, dim), np.float16))
-    table = pa.table({"url": ["https://x.example/a.jpg"] * 64, "text": ["a" * (VALUE_MB << 20)] * 64})
-    pq.write_table(
-        table, folder / "metadata" / "metadata_0.parquet", compression="zstd", use_dictionary=False
-    )
+    urls = pa.array(["https://x.example/a.jpg"] * 16)
+    path = folder / "metadata" / "metadata_0.parquet"
+    write_repeated(path, "a" * (VALUE_MB << 20), 16, "text", "plain", url=urls)
     peak, printed = run_measured(IMPORT, folder, tmp_path / "library", tiny_model)
     assert "would take" in printed
     assert peak < BASE_MB + 5 * VALUE_MB
