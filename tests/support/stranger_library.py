@@ -1,5 +1,6 @@
 """Libraries as a stranger may send them, and a watch over what is read outside of them."""
 
+import io
 import os
 import shutil
 import sqlite3
@@ -11,9 +12,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
 
 from snapseek.library import Library
 from snapseek.models import Encoder
+from snapseek.server import create_app
 
 CANARY_COLOR = (11, 222, 133)
 _opened: list[str] = []
@@ -101,3 +104,20 @@ class Stranger:
         with pa.ipc.new_file(path, table.schema) as writer:
             writer.write_table(changed)
         self.execute("UPDATE shards SET records_crc = NULL")
+
+
+def opened(stranger: Stranger, encoder: Encoder | None, **options: object) -> Library:
+    return Library.open(stranger.path, encoder=encoder, **options)
+
+
+def client_of(library: Library) -> TestClient:
+    return TestClient(create_app(library), base_url="http://127.0.0.1")
+
+
+def is_canary(data: bytes) -> bool:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            pixel = image.convert("RGB").getpixel((5, 5))
+    except OSError:
+        return False
+    return all(abs(one - other) < 16 for one, other in zip(pixel, CANARY_COLOR, strict=True))
