@@ -64,10 +64,10 @@ def test_a_sidecar_of_any_values(folder, tmp_path, encoder, values):
 def test_whatever_a_parser_raises_is_the_reason_of_one_file(folder, tmp_path, encoder, monkeypatch, error):
     plain = embed.read_sidecars
 
-    def fail(path):
+    def fail(path, *sidecars):
         if path.name == "red.jpg":
             raise error
-        return plain(path)
+        return plain(path, *sidecars)
 
     monkeypatch.setattr(embed, "read_sidecars", fail)
     library = Library.build(folder, tmp_path / "l", encoder=encoder)
