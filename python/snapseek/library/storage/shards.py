@@ -354,12 +354,14 @@ class Shards:
         for part in self.parts:
             order = part.by_id
             start = 0
+            self.check_length()
             for batch in part.shard.records.in_order(order):
                 for low in range(0, batch.num_rows, BLOCK_ROWS):
                     records = batch.slice(low, BLOCK_ROWS)
                     rows = order[start : start + records.num_rows]
                     start += records.num_rows
                     yield RecordBlock(records, part.shard, rows, part.is_imported)
+                self.check_length()  # before the next batch is read
 
     def is_imported(self, ref: RowRef) -> bool:
         """Return whether a picture was imported as a vector, not indexed from a file."""
