@@ -179,7 +179,6 @@ def test_an_interrupt_prints_one_line(folder, tiny_model, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["--nonsense"],
         ["search"],
         ["index"],

@@ -24,7 +24,14 @@ FLAGS = [
 @contextmanager
 def serving(library: Path, program: str = "snapseek", options: Sequence[str] = ()) -> Iterator[str]:
     """Serve the library while the block runs; yield the address. `program` is a module like `snapseek`."""
-    command = [sys.executable, "-m", program, "serve", str(library), "--port", "0", *options]
+    with running([program, "serve", str(library), "--no-watch", *options]) as address:
+        yield address
+
+
+@contextmanager
+def running(arguments: Sequence[str]) -> Iterator[str]:
+    """Run a module with arguments that make it serve a page, while the block runs; yield the address."""
+    command = [sys.executable, "-m", *arguments, "--port", "0"]
     own = {
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     }  # tests have programs, too

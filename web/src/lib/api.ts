@@ -1,6 +1,6 @@
 import { ProblemError, ResponseError } from './errors';
 import type { ServerTimings } from './latency';
-import { parseInfo, parseResultPage, parseSuggestions } from './parseResponse';
+import { parseFailures, parseInfo, parseJobStatus, parseResultPage, parseSuggestions } from './parseResponse';
 import { isSearch, queryText, whereText, type SearchQuery } from './query';
 
 export interface Picture {
@@ -72,6 +72,32 @@ export interface Suggestions {
   readonly columns: readonly Column[];
 }
 
+/** What writes to the library meanwhile. */
+export interface Job {
+  readonly id: number;
+  /** `waiting`, `running`, `done`, `failed` or `stopped`. */
+  readonly state: string;
+  readonly done: number;
+  /** 0 until it is known. */
+  readonly total: number;
+  readonly failed: number;
+  /** One line for the user. */
+  readonly summary: string;
+}
+
+/** The jobs of the server, and the state of its library, from `/api/jobs`. */
+export interface JobStatus {
+  readonly jobs: readonly Job[];
+  readonly version: string;
+  readonly count: number;
+}
+
+/** Files that could not be read, from `/api/failures`. */
+export interface Failures {
+  readonly total: number;
+  readonly failures: readonly { readonly path: string; readonly reason: string }[];
+}
+
 /** Text encoder of a search: the model of the library, or its faster student. */
 export type TextModel = 'full' | 'fast';
 
@@ -91,6 +117,8 @@ export interface Api {
   search(request: PageRequest, signal: AbortSignal): Promise<ResultPage>;
   info(): Promise<Info>;
   suggestions(): Promise<Suggestions>;
+  jobs(): Promise<JobStatus>;
+  failures(): Promise<Failures>;
   /** Return the pictures most similar to a picture of the library. */
   similar(id: number, limit: number, signal: AbortSignal): Promise<ResultPage>;
   /** Return the pictures with these ids, in this order, without those that were removed. */
@@ -111,6 +139,8 @@ export function httpApi(fetch: Fetch): Api {
     },
     info: async () => parseInfo(await readJson(fetch, 'api/info')),
     suggestions: async () => parseSuggestions(await readJson(fetch, 'api/suggestions')),
+    jobs: async () => parseJobStatus(await readJson(fetch, 'api/jobs')),
+    failures: async () => parseFailures(await readJson(fetch, 'api/failures')),
     similar: async (id, limit, signal) =>
       parseResultPage(await readJson(fetch, `api/items/${id}/similar?limit=${limit}`, signal)),
     byIds: async (ids, signal) =>

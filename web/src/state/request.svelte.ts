@@ -71,6 +71,11 @@ export class RequestState {
     await this.#sendNow(key);
   }
 
+  /** Send the displayed query again, because the library has changed. */
+  async refresh(): Promise<void> {
+    if (this.#isRequested('full')) await this.#send('full');
+  }
+
   /** Replace the query and submit it. */
   async submitQuery(query: SearchQuery): Promise<void> {
     this.query = query;

@@ -36,6 +36,8 @@ export function fakeServer() {
       }),
     info: async () => INFO,
     suggestions: async () => ({ examples: ['a cat'], columns: [] }),
+    jobs: async () => ({ jobs: [], version: '1', count: INFO.count }),
+    failures: async () => ({ total: 0, failures: [] }),
     similar: async () => samplePage([]),
     byIds: async (ids) => samplePage(ids.map((id) => samplePicture({ id }))),
   };
