@@ -20,5 +20,10 @@ def run(options: argparse.Namespace) -> None:
     library = Library.open(locate_library(options.library))
     with stage_bar() as report:
         done = library.compact(memory=options.memory, threads=options.threads, progress=report)
-    print_status(f"shards: {done.before} before, {done.after} now; removed pictures deleted: {done.dropped}")
+    if done.before == done.after and not done.dropped:
+        print_status("nothing to compact")
+    else:
+        print_status(
+            f"merged {done.before} shards into {done.after}; deleted {done.dropped} removed pictures"
+        )
     print_size(library)

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
         "model": f"{info.model} {info.fingerprint[:12]}, {info.dim} dimensions",
         "kernel": info.kernel,
         "size": f"{info.size_bytes / 1e6:.1f} MB",
-        "made": f"{info.created}, version {info.version}",
+        "created": f"{info.created}, version {info.version}",
     }
     for name, value in rows.items():
         print(f"{name:9} {value}")

@@ -44,7 +44,11 @@ def run(options: argparse.Namespace) -> None:
             retry_failed=options.retry_failed,
             progress=report,
         )
-    print_status(f"{done.made} previews made, {done.failed + done.tried} could not be made")
+    failed = done.failed + done.tried
+    if done.made or failed:
+        print_status(f"{done.made} previews made" + (f", {failed} could not be made" if failed else ""))
+    else:
+        print_status("all previews are there")
     if done.not_allowed:
         print_status(f"{done.not_allowed} originals are files: pass their folder with --originals DIR")
     if done.unconfirmed:
