@@ -43,16 +43,16 @@ def test_pictures_appear_while_their_folder_is_indexed(page, folder, tmp_path):
 
 
 def test_a_new_file_appears_on_the_page(page, folder, tmp_path):
-    few = tmp_path / "few"
-    few.mkdir()
+    watched = tmp_path / "watched"
+    watched.mkdir()
     for name in ("0000.jpg", "0001.jpg"):
-        shutil.copy(folder / name, few)
+        shutil.copy(folder / name, watched)
     with running(
-        ["snapseek", "open", str(few), "--library", str(tmp_path / "library"), "--no-open"]
+        ["snapseek", "open", str(watched), "--library", str(tmp_path / "library"), "--no-open"]
     ) as address:
         page.goto(address)
         expect(page.get_by_test_id("tile")).to_have_count(2, timeout=30_000)
-        shutil.copy(folder / "0002.jpg", few)
+        shutil.copy(folder / "0002.jpg", watched)
         expect(page.get_by_test_id("tile")).to_have_count(3, timeout=60_000)
 
 

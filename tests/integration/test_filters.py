@@ -125,7 +125,7 @@ TREES = st.recursive(
 @pytest.fixture(scope="module")
 def store_of(tmp_path_factory):
     directory = tmp_path_factory.mktemp("records")
-    schema = record_schema([], [pa.schema(list(OWN.items()))])
+    schema = record_schema([], pa.schema(list(OWN.items())))
 
     def write(records):
         path = directory / f"{len(list(directory.iterdir()))}.arrow"

@@ -9,6 +9,7 @@ from snapseek.cli import main
 from snapseek.errors import ModelError
 from snapseek.library import Library
 from snapseek.models import Encoder
+from snapseek.server.jobs import JobRunner
 from tests.support.stranger_library import Stranger, client_of, is_canary, opened
 from tests.support.tiny_model import write_tiny_model
 
@@ -61,9 +62,11 @@ def test_serve_and_sync_say_how_to_confirm(stranger, encoder, capfd, monkeypatch
         host, port, open, insecure = "127.0.0.1", 0, False, False
         allow_origin = allow_host = trusted_proxy = ()
         root_path = ""
+        watch = False
 
     monkeypatch.setattr(command.signal, "signal", lambda *_: None)
-    command.serve_library(opened(stranger, encoder), Options())
+    library = opened(stranger, encoder)
+    command.serve_library(library, Options(), JobRunner(), follow=command.sync_arguments(library))
     said = capfd.readouterr().err
     assert said.count("which you have not added yourself") == 1
     assert f"snapseek add {stranger.outside} --library {stranger.path}" in said

@@ -58,10 +58,11 @@ def bounded_batches(
     plan = plan_group(path, footer.metadata, group, set(columns))
     if plan.value_bytes:
         max_rows = max(1, min(max_rows, MAX_BATCH_BYTES // plan.value_bytes))
+    views = {field.name for field in footer.schema_arrow if _is_view(field.type)}  # Arrow casts none to these
     table = pq.ParquetFile(
         path,
         metadata=footer.metadata,
-        read_dictionary=list(plan.dictionaries),
+        read_dictionary=[path for path in plan.dictionaries if path.partition(".")[0] not in views],
         buffer_size=_BUFFER_BYTES,  # without it, Arrow reads whole columns of a file that is not mapped
     )
     fields = [field for field in footer.schema_arrow if field.name in columns]
@@ -130,8 +131,17 @@ def _as_declared(batch: pa.RecordBatch, fields: "Sequence[pa.Field[Any]]") -> pa
     """Return the batch with the types of its table, without the dictionaries of this module."""
     if not fields:
         return batch  # arrays alone do not say how many rows there are
-    cast = [
-        column if column.type == field.type else column.cast(field.type)
-        for column, field in zip(batch.columns, fields, strict=True)
-    ]
+    cast = [_cast(column, field.type) for column, field in zip(batch.columns, fields, strict=True)]
     return pa.RecordBatch.from_arrays(cast, schema=pa.schema(fields))
+
+
+def _is_view(kind: pa.DataType) -> bool:
+    return pa.types.is_string_view(kind) or pa.types.is_binary_view(kind)
+
+
+def _cast(column: "pa.Array[Any]", kind: pa.DataType) -> "pa.Array[Any]":
+    if column.type == kind:
+        return column
+    if isinstance(column, pa.DictionaryArray) and not pa.types.is_dictionary(kind):
+        column = column.dictionary_decode()  # Arrow casts a dictionary to no view
+    return column.cast(kind)

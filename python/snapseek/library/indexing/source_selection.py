@@ -94,7 +94,7 @@ class SourceSelection:
                 continue
             if (reader := self._reader(source)) is None:
                 continue
-            if has_pictures(reader) or (source.kind == FILES and _has_entries(source.path)):
+            if has_pictures(reader) or (source.kind == FILES and self._has_entries(source.path)):
                 self.sources[source.number] = (source, reader)
             elif self.is_accepted(source.path):
                 self.sources[source.number] = (source, PlainFiles(source.kind, source.path, list))
@@ -116,8 +116,9 @@ class SourceSelection:
         if any(source.kind == FOLDER and number not in known for number, (source, _) in self.sources.items()):
             self.absent = [
                 source
-                for source in before
+                for source in self._permitted()
                 if source.kind == FOLDER
+                and source.number in known
                 and source.number not in self.sources
                 and not self._is_present(source)
             ]
@@ -203,7 +204,7 @@ class SourceSelection:
             (source for source, reader in self.sources.values() if as_folder(reader) is not None),
             key=lambda source: len(source.path.parts),
         )
-        for source in self.database.sources.all():
+        for source in self._permitted():
             if source.kind not in (FOLDER, FILES) or not self._is_present(source):
                 continue
             for container in folders:
@@ -244,8 +245,20 @@ class SourceSelection:
                 self.database.folders.set_exclusions(source.number, after)
 
     def _folders(self) -> list[Source]:
-        known = [source for source in self.database.sources.all() if source.kind == FOLDER]
+        known = [source for source in self._permitted() if source.kind == FOLDER]
         return sorted(known, key=lambda source: len(source.path.parts))
+
+    def _has_entries(self, folder: Path) -> bool:
+        """Return whether a folder is there and has anything in it that the library may see."""
+        return (self.trust is None or self.trust.permits(folder)) and _has_entries(folder)
+
+    def _permitted(self) -> list[Source]:
+        """Return the sources that the library may read."""
+        return [
+            source
+            for source in self.database.sources.all()
+            if self.trust is None or self.trust.permits_source(source)
+        ]
 
     def _folder(self, source: Source) -> FolderSource:
         return FolderImages(source.path, self.database.folders.exclusions(source.number))
