@@ -136,7 +136,12 @@ def _as_declared(batch: pa.RecordBatch, fields: "Sequence[pa.Field[Any]]") -> pa
 
 
 def _is_view(kind: pa.DataType) -> bool:
-    return pa.types.is_string_view(kind) or pa.types.is_binary_view(kind)
+    """Return whether a type is a view, or has one inside."""
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return True
+    if pa.types.is_dictionary(kind):
+        return _is_view(kind.value_type)
+    return any(_is_view(kind.field(index).type) for index in range(kind.num_fields))
 
 
 def _cast(column: "pa.Array[Any]", kind: pa.DataType) -> "pa.Array[Any]":
