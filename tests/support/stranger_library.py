@@ -43,7 +43,7 @@ def nothing_read_below(folder: Path) -> Iterator[None]:
         _watching = False
     real = folder.resolve()
     inside = [name for name in _opened if name and Path(os.path.realpath(name)).is_relative_to(real)]
-    assert inside == []
+    assert inside == [], inside
 
 
 class Stranger:

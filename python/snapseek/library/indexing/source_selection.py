@@ -277,7 +277,8 @@ class SourceSelection:
         """Return a reader that reads what the library may. A source that the user named is trusted."""
         if self.trust is None or (self.trust.names(source.path) if is_named is None else is_named):
             return reader
-        return Guarded(reader, self.trust, partial(self.database.files.stamp, source))
+        files = self.database.files
+        return Guarded(reader, self.trust, partial(files.stamp, source), partial(files.sidecars, source))
 
     def _is_present(self, source: Source) -> bool:
         reader = self._reader(source)

@@ -16,7 +16,7 @@ from snapseek.library.storage.confirmations import NOTHING, Confirmed, confirmed
 from snapseek.library.storage.schema import FILES, FOLDER, IMPORT, URLS
 from snapseek.library.storage.source_table import Source
 from snapseek.sources.archive_uri import file_of, is_member
-from snapseek.sources.picture import Picture
+from snapseek.sources.picture import Picture, SidecarFile
 from snapseek.sources.source import PictureSource
 
 CONFIRM_HINT = "confirm its folder with: snapseek add FOLDER --library L, or pass --allow-root FOLDER"
@@ -136,11 +136,16 @@ class Trust:
 class Guarded:
     """A source that the user has not named: its links lead only to what its library may read.
 
-    A picture that may not be read stays as it is in the library, if `stamp_of` knows its size and time.
+    A picture that may not be read stays as it is in the library, if `stamp_of` knows its size and time;
+    `sidecars_of` returns the sidecar files that were read for it.
     """
 
     def __init__(
-        self, source: PictureSource, trust: Trust, stamp_of: Callable[[str], tuple[int, int] | None]
+        self,
+        source: PictureSource,
+        trust: Trust,
+        stamp_of: Callable[[str], tuple[int, int] | None],
+        sidecars_of: Callable[[str], tuple[SidecarFile, ...]],
     ) -> None:
         self.kind = source.kind
         self.path = source.path
@@ -148,6 +153,7 @@ class Guarded:
         """What is guarded."""
         self._trust = trust
         self._stamp_of = stamp_of
+        self._sidecars_of = sidecars_of
         self._checked: tuple[Path | str, bool] = ("", False)
 
     def find(self) -> Iterator[Picture]:
@@ -159,7 +165,13 @@ class Guarded:
             stamp = self._stamp_of(picture.within)
             size_bytes, modified_ns = stamp or (0, 0)
             problem = None if stamp else NOT_CONFIRMED
-            yield replace(picture, problem=problem, size_bytes=size_bytes, modified_ns=modified_ns)
+            yield replace(
+                picture,
+                problem=problem,
+                size_bytes=size_bytes,
+                modified_ns=modified_ns,
+                sidecars=self._sidecars_of(picture.within),
+            )
 
     def _permits(self, picture: Picture) -> bool:
         """Return whether a picture may be read; checks the links to a folder or an archive once."""
