@@ -6,6 +6,8 @@ const server = { target: 'http://127.0.0.1:8000', changeOrigin: false };
 
 export default defineConfig({
   plugins: [svelte()],
+  // Relative addresses, so that the page also works below a sub-path.
+  base: './',
   build: {
     outDir: '../python/snapseek/server/static',
     emptyOutDir: true,

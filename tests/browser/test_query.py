@@ -116,6 +116,8 @@ def test_the_latency_panel_shows_all_parts(page, server):
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     details = page.get_by_test_id("latency-details")
+    expect(details).to_be_hidden()
+    page.get_by_test_id("latency").hover()
     for part in ("embed", "search", "fetch", "network", "paint"):
         expect(details).to_contain_text(part)
 
@@ -218,12 +220,13 @@ def test_words_become_a_chip(page, server):
 
 def test_filters_are_offered_by_the_library(page, server):
     page.goto(server)
-    page.get_by_test_id("filters").locator("summary").click()
+    page.get_by_test_id("filters").click()
     page.get_by_test_id("filter-value").filter(has_text="webp").click()
     expect(page.get_by_test_id("filter")).to_have_text("type:webp")
     expect(page.get_by_test_id("tile")).to_have_count(1)
     expect_first(page, "blue")
     assert "where=type%3Awebp" in page.url
+    page.keyboard.press("Escape")
     page.get_by_test_id("filter").get_by_role("button").click()
     expect(page.get_by_test_id("filter")).to_have_count(0)
 
@@ -269,6 +272,7 @@ def test_pasted_text_is_searched_without_a_pause(page, server):
 
 def test_speed_mode_searches_without_a_pause(page, server):
     still(page, server)
+    page.get_by_test_id("latency").click()
     page.get_by_test_id("preview-only").click()
     ask(page, "blue")
     expect_first(page, "blue")
@@ -342,7 +346,7 @@ def test_going_back_restores_chips_and_filters(page, server):
     expect(term).to_contain_text("red")
     term.get_by_role("button", name="weight 1").click()
     expect(term).to_contain_text("2")
-    page.get_by_test_id("filters").locator("summary").click()
+    page.get_by_test_id("filters").click()
     page.get_by_test_id("filter-value").filter(has_text="webp").click()
     expect_first(page, "blue")
     page.go_back()

@@ -2,12 +2,13 @@ import { ProblemError, ResponseError } from './errors';
 import type { ServerTimings } from './latency';
 import { parseInfo, parseResultPage, parseSuggestions } from './parseResponse';
 import { isSearch, queryText, whereText, type SearchQuery } from './query';
+import { serverUrl } from './serverUrl';
 
 export interface Picture {
   readonly id: number;
   /** Similarity to the query, higher is better; null for a picture that was not ranked. */
   readonly score: number | null;
-  /** URL of the original: a path on this server, or a web URL. */
+  /** URL of the original: an address of this server, or a web URL. */
   readonly url: string;
   /** Size of the upright original, px; 0 if unknown. */
   readonly width: number;
@@ -152,7 +153,7 @@ async function readJson(
   body: string | null = null,
 ): Promise<unknown> {
   const headers = { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) };
-  const response = await fetch(url, { signal, headers, ...(body && { method: 'POST', body }) });
+  const response = await fetch(serverUrl(url), { signal, headers, ...(body && { method: 'POST', body }) });
   if (!response.ok) throw await problemOf(response);
   try {
     return await response.json();

@@ -1,12 +1,13 @@
 import type { Picture } from './api';
-import { pictureName } from './format';
+import { pictureName } from './pictureText';
+import { isOnServer } from './serverUrl';
 
 export const EXPORT_FORMATS = ['paths', 'csv', 'json'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 /** Return the location of a picture for other programs: folder and name, or its web URL. */
 export function picturePath(picture: Picture): string {
-  if (!picture.url.startsWith('/')) return picture.url;
+  if (!isOnServer(picture.url)) return picture.url;
   const folder = picture.meta['folder'];
   return typeof folder === 'string' && folder ? `${folder}/${pictureName(picture)}` : pictureName(picture);
 }

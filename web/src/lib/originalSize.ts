@@ -1,4 +1,5 @@
 import type { Size } from './layout';
+import { isOnServer } from './serverUrl';
 
 /** Widths that originals are resized to. Few, so that one resized image serves many tiles and every cache. */
 export const WIDTH_STEPS: readonly number[] = [320, 480, 640, 960, 1280, 1920, 2560, 3840];
@@ -43,6 +44,6 @@ export function previewBlur(preview: string, tile: Size): number {
 
 /** Return the URL of the original, resized by this server to a step of at least `widthPx`; web URLs stay as they are. */
 export function resizedUrl(url: string, widthPx: number): string {
-  if (!url.startsWith('/')) return url;
+  if (!isOnServer(url)) return url;
   return `${url}${url.includes('?') ? '&' : '?'}w=${widthStep(widthPx)}`;
 }

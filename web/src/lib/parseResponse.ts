@@ -1,5 +1,6 @@
 import type { Column, Info, Picture, ResultPage, Suggestions } from './api';
 import { ResponseError } from './errors';
+import { serverUrl } from './serverUrl';
 
 /** Return the value with its type, or throw ResponseError that names the `path` of the wrong field. */
 type Parser<T> = (value: unknown, path: string) => T;
@@ -12,7 +13,9 @@ const record = ofType<Record<string, unknown>>('object', 'an object');
 /** A path on this server or a web URL; anything else, such as `javascript:`, must not become a link. */
 const url: Parser<string> = (value, path) => {
   const isSafe = /^(\/(?![/\\])|https?:\/\/)/i.test(string(value, path));
-  return isSafe ? (value as string) : reject('a path on this server or an http address', value, path);
+  return isSafe
+    ? serverUrl(value as string)
+    : reject('a path on this server or an http address', value, path);
 };
 
 /** An invalid colour becomes grey: it is only decoration. */

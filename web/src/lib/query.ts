@@ -1,3 +1,5 @@
+import type { Picture } from './api';
+
 /** A part of a query next to the typed words: a chip. */
 export interface Term {
   readonly kind: 'words' | 'id' | 'image' | 'image_url';
@@ -21,6 +23,9 @@ export interface SearchQuery {
 
 export const EMPTY_QUERY: SearchQuery = { words: '', terms: [], filters: [] };
 
+/** Maximum number of terms in a query: the server's limit. */
+export const MAX_TERMS = 16;
+
 /** The weights that clicks on a chip cycle through. */
 const WEIGHTS = [1, 2, 3, 0.5];
 
@@ -41,6 +46,12 @@ export function queryKey({ words, terms, filters }: SearchQuery): string {
 /** Whether the query ranks pictures; filters alone keep the library's own order. */
 export function isSearch({ words, terms }: SearchQuery): boolean {
   return words.trim() !== '' || terms.length > 0;
+}
+
+/** Return the term that searches for pictures similar to this one. */
+export function similarTerm({ id, preview }: Picture): Term {
+  const thumbnail = preview && `data:image/webp;base64,${preview}`;
+  return { kind: 'id', value: `${id}`, label: 'like this', thumbnail, weight: 1 };
 }
 
 /** Add a term; it replaces an equal one. */

@@ -1,8 +1,9 @@
 import { createContext } from 'svelte';
 import type { Api, Picture } from '../lib/api';
 import { fileTerm } from '../lib/imageInput';
-import type { SearchQuery } from '../lib/query';
-import type { HistorySync } from '../lib/urlState';
+import { answersFirst, OriginalQueue } from '../lib/originalQueue';
+import { trimmed } from '../lib/query';
+import type { HistorySync, PageEntry } from '../lib/urlState';
 import { LibraryState } from './library.svelte';
 import { RequestState } from './request.svelte';
 import { ResultsState } from './results.svelte';
@@ -12,7 +13,7 @@ export interface Environment {
   readonly api: Api;
   /** A clock in milliseconds. */
   readonly now: () => number;
-  readonly history: Pick<HistorySync, 'replace' | 'push'>;
+  readonly history: Pick<HistorySync, 'replace' | 'push' | 'openPicture' | 'closePicture'>;
 }
 
 /**
@@ -20,18 +21,19 @@ export interface Environment {
  * `request` (what is searched), `results` (what came back), `view` (how it is shown), `library` (its facts).
  */
 export class AppState {
+  readonly originals = new OriginalQueue();
   readonly library: LibraryState;
   readonly results: ResultsState;
   readonly view: ViewState;
   readonly request: RequestState;
+  readonly #history: Environment['history'];
 
-  constructor({ api, now, history }: Environment) {
+  constructor({ api: server, now, history }: Environment) {
+    this.#history = history;
+    const api = answersFirst(server, this.originals);
     this.library = new LibraryState(api);
     this.results = new ResultsState(api, now, {
-      onresponse: (query, isShown) => {
-        if (isShown) this.view.handleNewResults();
-        this.request.handleResponse(query, isShown);
-      },
+      onresponse: (query, isShown) => this.request.handleResponse(query, isShown),
       onidle: (query) => this.request.handleIdle(query),
     });
     this.view = new ViewState(api, this.results);
@@ -43,15 +45,45 @@ export class AppState {
     });
   }
 
-  /** Load the facts of the library and the first results, in parallel. */
-  async start(query: SearchQuery): Promise<void> {
-    await Promise.all([this.request.start(query), this.library.load()]);
+  /** Load the facts of the library, the first results and the opened picture, in parallel. */
+  async start({ query, picture }: PageEntry): Promise<void> {
+    const loading = [this.request.start(query), this.library.load()];
+    if (picture !== null) loading.push(this.#showPicture(picture));
+    await Promise.all(loading);
   }
 
-  /** Search for pictures similar to this one, and show them instead of an opened picture. */
-  async findSimilar(picture: Picture): Promise<void> {
+  /** Show what an entry of the browser history shows. */
+  async restore({ query, picture }: PageEntry): Promise<void> {
+    const searching = this.request.restore(query);
+    if (picture === null) this.view.lightbox.close();
+    else await this.#showPicture(picture);
+    await searching;
+  }
+
+  /** Open a result, or a picture similar to the opened one. */
+  openPicture(id: number): void {
+    this.view.open(id);
+    if (this.view.lightbox.picture) this.#history.openPicture(trimmed(this.request.query), id);
+  }
+
+  /** Open the next (1) or previous (-1) result; do nothing at the ends. */
+  stepPicture(by: 1 | -1): void {
+    const neighbour = this.view.lightbox.neighbour(by);
+    if (neighbour) this.openPicture(neighbour.id);
+  }
+
+  closePicture(): void {
     this.view.lightbox.close();
-    await this.request.findSimilar(picture);
+    this.#history.closePicture(trimmed(this.request.query));
+  }
+
+  /** Search for pictures similar to all of these, and show them instead of an opened picture. */
+  async findSimilar(...pictures: readonly Picture[]): Promise<void> {
+    this.view.lightbox.close();
+    const searching = this.request.findSimilar(pictures);
+    // A new search has left the opened picture; the same search again has not.
+    this.#history.closePicture(trimmed(this.request.query));
+    await searching;
   }
 
   /** Search with an image file; report one that the browser cannot decode. */
@@ -60,6 +92,12 @@ export class AppState {
       this.results.reportError(cause instanceof Error ? cause.message : String(cause));
     });
     if (term) await this.request.addTerm(term);
+  }
+
+  async #showPicture(id: number): Promise<void> {
+    if (await this.view.lightbox.openById(id)) return;
+    this.#history.closePicture(trimmed(this.request.query));
+    this.results.reportError('This picture is not in the library any more.');
   }
 }
 

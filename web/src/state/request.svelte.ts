@@ -3,7 +3,9 @@ import { debounce } from '../lib/debounce';
 import {
   EMPTY_QUERY,
   isSearch,
+  MAX_TERMS,
   queryKey,
+  similarTerm,
   trimmed,
   withTerm,
   withToggledFilter,
@@ -83,11 +85,10 @@ export class RequestState {
     await this.#sendNow(queryKey(query));
   }
 
-  /** Search for pictures similar to this one; the filters stay. */
-  async findSimilar(picture: Picture): Promise<void> {
-    const thumbnail = picture.preview && `data:image/webp;base64,${picture.preview}`;
-    const term = { kind: 'id', value: `${picture.id}`, label: 'like this', thumbnail, weight: 1 } as const;
-    await this.submitQuery({ ...EMPTY_QUERY, filters: this.query.filters, terms: [term] });
+  /** Search for pictures similar to all of these; the filters stay. */
+  async findSimilar(pictures: readonly Picture[]): Promise<void> {
+    const terms = pictures.slice(0, MAX_TERMS).map(similarTerm);
+    await this.submitQuery({ ...EMPTY_QUERY, filters: this.query.filters, terms });
   }
 
   async addTerm(term: Term): Promise<void> {
