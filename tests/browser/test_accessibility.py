@@ -118,6 +118,41 @@ def test_a_first_visit_offers_examples(page, server):
     expect(page.get_by_test_id("search-input")).to_have_value("")
 
 
+def test_an_example_without_a_good_match_is_not_offered(page, server):
+    def suggest(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "examples": ["blue", "green"]})
+
+    def weaken(route):
+        answer = route.fetch()
+        count = 0 if "q=blue" in route.request.url else 3
+        route.fulfill(response=answer, json={**answer.json(), "relevant_count": count})
+
+    page.route("**/api/suggestions", suggest)
+    page.route("**/api/search?*", weaken)
+    page.goto(server)
+    expect(page.get_by_test_id("example")).to_have_text(["green"])
+
+
+def test_the_results_have_a_heading_and_the_box_has_help(page, server):
+    page.goto(server)
+    expect(page.get_by_role("heading", name="Results")).to_be_attached()
+    page.get_by_role("button", name="Help").click()
+    help = page.get_by_role("dialog", name="Help")
+    expect(help).to_contain_text("Only pictures of this year")
+    expect(help).to_contain_text("Shift+S")
+
+
+def test_captions_are_not_covered(page, server):
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(f"{server}/?q=red")
+    page.get_by_test_id("captions").click()
+    tile = page.locator("li", has=page.get_by_test_id("duplicates")).first
+    pill = tile.get_by_test_id("duplicates").bounding_box()
+    score = tile.get_by_test_id("score").bounding_box()
+    assert pill["y"] + pill["height"] <= score["y"] + 4  # the padding of the button
+
+
 def test_an_empty_library_shows_how_to_fill_it(page, tmp_path, encoder):
     library = Library.build(write_pictures(tmp_path / "pictures"), tmp_path / "l", encoder=encoder)
     library.remove([hit.id for hit in library.browse(100)])
@@ -156,7 +191,7 @@ def test_the_help_lists_the_shortcuts_and_stops_them(page, server):
     expect_first(page, "red")
     page.get_by_test_id("tile").first.focus()
     page.keyboard.press("?")
-    help = page.get_by_role("dialog", name="Keyboard shortcuts")
+    help = page.get_by_role("dialog", name="Help")
     expect(help).to_contain_text("Select the picture")
     page.keyboard.press("c")
     page.keyboard.press("Escape")

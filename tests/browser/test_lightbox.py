@@ -241,7 +241,7 @@ def test_tab_comes_to_close_first(page, photos):
 def test_the_help_opens_above_a_picture_and_closes_alone(page, photos):
     box = opened(page, photos)
     page.keyboard.press("?")
-    help = page.get_by_role("dialog", name="Keyboard shortcuts")
+    help = page.get_by_role("dialog", name="Help")
     expect(help).to_contain_text("Zoom in")
     page.keyboard.press("Escape")
     expect(help).to_have_count(0)

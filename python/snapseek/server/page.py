@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from snapseek.server.headers import etag_of, is_held
@@ -46,6 +46,10 @@ _MEDIA_TYPES = {
     ".webp": "image/webp",
     ".woff2": "font/woff2",
 }
+
+
+_REDIRECTS = {"/docs": "api/docs", "/openapi.json": "api/openapi.json", "/favicon.ico": "favicon.svg"}
+"""Relative, so that they hold below a sub-path, too."""
 
 
 class Page:
@@ -93,6 +97,7 @@ class PageEndpoints:
         """Return the routes. They match every name, so they come last."""
         return [
             Route("/", self.show_page, include_in_schema=False),
+            *(Route(path, self.redirect, include_in_schema=False) for path in _REDIRECTS),
             Route("/{name}", self.show_page, include_in_schema=False),
             Route("/assets/{name:path}", self.show_asset, include_in_schema=False),
         ]
@@ -100,6 +105,10 @@ class PageEndpoints:
     async def show_page(self, request: Request) -> Response:
         """Return `index.html` or a file next to it. The page itself reads the query parameters."""
         return self._page.answer(request.path_params.get("name", "index.html"), request.headers)
+
+    async def redirect(self, request: Request) -> Response:
+        """Lead from an address that people and browsers try to the one that exists."""
+        return RedirectResponse(_REDIRECTS[request.url.path], status_code=308)
 
     async def show_asset(self, request: Request) -> Response:
         """Return a script, a style sheet or a font of the page."""

@@ -1,6 +1,6 @@
 import { ProblemError, ResponseError } from './errors';
 import type { ServerTimings } from './latency';
-import { parseInfo, parseResultPage, parseSuggestions } from './parseResponse';
+import { parseInfo, parseRelevantCount, parseResultPage, parseSuggestions } from './parseResponse';
 import { isSearch, queryText, whereText, type SearchQuery } from './query';
 import { serverUrl } from './serverUrl';
 
@@ -90,6 +90,8 @@ export interface Api {
   search(request: PageRequest, signal: AbortSignal): Promise<ResultPage>;
   info(): Promise<Info>;
   suggestions(): Promise<Suggestions>;
+  /** Return whether the library has a picture that these words describe well. */
+  hasGoodMatch(words: string): Promise<boolean>;
   /** Return the pictures most similar to a picture of the library. */
   similar(id: number, limit: number, signal: AbortSignal): Promise<ResultPage>;
   /** Return the pictures with these ids, in this order, without those that were removed. */
@@ -110,6 +112,10 @@ export function httpApi(fetch: Fetch): Api {
     },
     info: async () => parseInfo(await readJson(fetch, '/api/info')),
     suggestions: async () => parseSuggestions(await readJson(fetch, '/api/suggestions')),
+    hasGoodMatch: async (words) => {
+      const url = `/api/search?q=${encodeURIComponent(words)}&limit=1&include=`;
+      return parseRelevantCount(await readJson(fetch, url)) !== 0;
+    },
     similar: async (id, limit, signal) =>
       parseResultPage(await readJson(fetch, `/api/items/${id}/similar?limit=${limit}`, signal)),
     byIds: async (ids, signal) =>

@@ -78,6 +78,10 @@ const suggestions = object<Suggestions>({ examples: list(string), columns: list(
 /** Parse a page of results. Throws ResponseError. */
 export const parseResultPage = (json: unknown): ResultPage => resultPage(json, '');
 
+/** Parse the number of relevant results; null if all are. Throws ResponseError. */
+export const parseRelevantCount = (json: unknown): number | null =>
+  orDefault<number | null>(number, null)(record(json, '')['relevant_count'], 'relevant_count');
+
 /** Parse `/api/info`. Throws ResponseError. */
 export const parseInfo = (json: unknown): Info => info(json, '');
 

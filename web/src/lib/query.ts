@@ -26,8 +26,8 @@ export const EMPTY_QUERY: SearchQuery = { words: '', terms: [], filters: [] };
 /** Maximum number of terms in a query: the server's limit. */
 export const MAX_TERMS = 16;
 
-/** The weights that clicks on a chip cycle through. */
-const WEIGHTS = [1, 2, 3, 0.5];
+/** The weights of a chip, from less to more. */
+const WEIGHTS = [0.5, 1, 2, 3];
 
 /** Return the query without blanks around the words. */
 export function trimmed(query: SearchQuery): SearchQuery {
@@ -64,12 +64,18 @@ export function withoutTerm(query: SearchQuery, index: number): SearchQuery {
   return { ...query, terms: query.terms.filter((_, i) => i !== index) };
 }
 
-/** Give the term at `index` the next weight (1, 2, 3, ½, 1) and keep its sign. */
-export function withNextWeight(query: SearchQuery, index: number): SearchQuery {
-  return withWeight(query, index, ({ weight }) => {
-    const next = WEIGHTS[(WEIGHTS.indexOf(Math.abs(weight)) + 1) % WEIGHTS.length]!;
-    return weight < 0 ? -next : next;
-  });
+/** Return the next larger (1) or smaller (-1) weight with the same sign; null at the ends. */
+export function nextWeight(weight: number, step: 1 | -1): number | null {
+  const size = Math.abs(weight);
+  const larger = WEIGHTS.filter((other) => other > size);
+  const smaller = WEIGHTS.filter((other) => other < size);
+  const next = step > 0 ? larger[0] : smaller.at(-1);
+  return next === undefined ? null : Math.sign(weight) * next;
+}
+
+/** Give the term at `index` the next larger (1) or smaller (-1) weight. */
+export function withWeightStep(query: SearchQuery, index: number, step: 1 | -1): SearchQuery {
+  return withWeight(query, index, ({ weight }) => nextWeight(weight, step) ?? weight);
 }
 
 /** Flip the sign of the term at `index`. */

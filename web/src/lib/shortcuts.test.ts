@@ -88,5 +88,5 @@ describe('the table', () => {
 });
 
 it('adds the key to the tooltip of an action', () => {
-  expect(shortcutHint('lightbox', 'toggleFullScreen')).toBe('Full screen (f)');
+  expect(shortcutHint('lightbox', 'toggleFullScreen')).toBe('Full screen (F)');
 });

@@ -14,7 +14,7 @@ export const SHORTCUTS = [
   ['page', 'c', 'toggleCaptions', 'Captions and scores'],
   ['page', 'S', 'togglePreviewOnly', 'Speed mode: previews only, search on every key press'],
   ['page', 'Escape', 'clearSelection', 'Clear the selection'],
-  ['page', '?', 'showHelp', 'Keyboard shortcuts'],
+  ['page', '?', 'showHelp', 'Keyboard shortcuts and query signs'],
   ['panel', 'Escape', 'close', 'Close the panel'],
 
   ['input', 'ArrowDown', 'focusGrid', 'Go to the pictures'],
@@ -39,7 +39,7 @@ export const SHORTCUTS = [
   ['lightbox', 'f', 'toggleFullScreen', 'Full screen'],
   ['lightbox', 'd', 'download', 'Download'],
   ['lightbox', '/', 'focusInput', 'Go to the search box'],
-  ['lightbox', '?', 'showHelp', 'Keyboard shortcuts'],
+  ['lightbox', '?', 'showHelp', 'Keyboard shortcuts and query signs'],
   ['lightbox', 'Escape', null, 'Close the picture'],
 ] as const satisfies readonly Shortcut[];
 
@@ -75,10 +75,13 @@ const KEY_LABELS: Record<string, string> = {
   Escape: 'Esc',
 };
 
-/** Return the keys of a shortcut as the user knows them: `Shift+Enter`, `← →`. */
+/** Return the keys of a shortcut as they stand on a keyboard: `S`, `Shift+Enter`, `← →`. */
 export function keyLabel([, keys, , , shift]: Shortcut): string {
-  const labels = keys.split(' ').map((key) => KEY_LABELS[key] ?? key);
-  return (shift ? 'Shift+' : '') + labels.join(' ');
+  const isCapital = /^[A-Z]$/.test(keys);
+  const labels = keys
+    .split(' ')
+    .map((key) => KEY_LABELS[key] ?? (key.length === 1 ? key.toUpperCase() : key));
+  return (shift || isCapital ? 'Shift+' : '') + labels.join(' ');
 }
 
 /** Return the tooltip of an action: its help with the key. */
@@ -86,6 +89,16 @@ export function shortcutHint<S extends Scope>(scope: S, action: ActionOf<S>): st
   const shortcut = SHORTCUTS.find((other) => other[0] === scope && other[2] === action)!;
   return `${shortcut[3]} (${keyLabel(shortcut)})`;
 }
+
+/** What can be typed between the words of a query. */
+export const QUERY_SIGNS: readonly (readonly [sign: string, help: string])[] = [
+  ['horse + stripes', 'Both together'],
+  ['beach - people', 'The first without the second'],
+  ['2:snow', 'Twice as important'],
+  ['"red car"', 'These words as one term'],
+  ['year:2024', 'Only pictures of this year'],
+  ['-tag:draft', 'Only pictures without this tag'],
+];
 
 /** Sections of the help dialog. */
 const SECTIONS: Record<string, readonly Scope[]> = {

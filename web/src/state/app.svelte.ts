@@ -45,11 +45,12 @@ export class AppState {
     });
   }
 
-  /** Load the facts of the library, the first results and the opened picture, in parallel. */
+  /** Load the facts of the library, the first results and the opened picture in parallel; then the examples. */
   async start({ query, picture }: PageEntry): Promise<void> {
     const loading = [this.request.start(query), this.library.load()];
     if (picture !== null) loading.push(this.#showPicture(picture));
     await Promise.all(loading);
+    await this.library.loadExamples();
   }
 
   /** Show what an entry of the browser history shows. */
