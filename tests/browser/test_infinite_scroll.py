@@ -130,3 +130,43 @@ def test_values_of_one_column_are_alternatives_and_of_two_conditions(page, large
     expect(page.get_by_test_id("status")).to_contain_text("440 pictures")
     page.goto(f"{large}/?where=year:2021&where=tag:sunny")
     expect(page.get_by_test_id("status")).to_contain_text("110 pictures")
+
+
+def test_the_newest_pictures_come_first_below_the_names_of_their_months(page, large):
+    page.add_init_script(WATCH_SHIFT)
+    page.goto(large)
+    months = page.get_by_test_id("month")
+    expect(months.first).to_have_text("June 2023")
+    assert months.first.bounding_box()["y"] < page.get_by_test_id("tile").first.bounding_box()["y"]
+    for _ in range(100):
+        page.mouse.wheel(0, 3000)
+        page.wait_for_timeout(60)
+        if months.count() == 2:
+            break
+    expect(months).to_have_text(["June 2023", "June 2022"])
+    heading = months.nth(1).bounding_box()
+    tops = page.get_by_test_id("tile").evaluate_all("tiles => tiles.map(t => t.getBoundingClientRect().top)")
+    assert tops[219] < heading["y"] < tops[220]  # each year has 220 pictures
+    assert page.evaluate("window.shift") == 0
+
+
+def test_the_order_can_be_chosen_and_is_in_the_address(page, large):
+    page.goto(large)
+    order = page.get_by_label("Sort")
+    expect(page.get_by_test_id("month").first).to_have_text("June 2023")
+    assert order.locator("option").all_inner_texts() == ["Newest first", "Oldest first", "Largest first"]
+    order.select_option("Oldest first")
+    expect(page.get_by_test_id("month").first).to_have_text("June 2019")
+    page.wait_for_url("**/?sort=oldest")
+    page.reload()
+    expect(page.get_by_test_id("month").first).to_have_text("June 2019")
+    order.select_option("Largest first")
+    expect(page.get_by_test_id("month")).to_have_count(0)
+    page.go_back()
+    expect(page.get_by_test_id("month").first).to_have_text("June 2019")
+    page.goto(f"{large}/?q=red")
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+    expect(page.get_by_test_id("month")).to_have_count(0)
+    assert order.locator("option").first.inner_text() == "Best match"
+    order.select_option("Newest first")
+    expect(page.get_by_test_id("status")).to_contain_text("for red, newest first.")

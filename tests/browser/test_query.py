@@ -316,7 +316,12 @@ def test_a_dragged_picture_dims_the_whole_page(page, server):
     zone = page.get_by_test_id("drop")
     expect(zone).to_contain_text("Drop a picture to search with it")
     box = zone.bounding_box()
-    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, page.evaluate("document.documentElement.clientWidth"), 800)
+    assert (box["x"], box["y"], box["width"], box["height"]) == (
+        0,
+        0,
+        page.evaluate("document.documentElement.clientWidth"),
+        800,
+    )
 
 
 def test_pasted_text_is_searched_without_a_pause(page, server):

@@ -10,7 +10,7 @@ from snapseek.server.page import BUILT_PAGE
 MAX_BYTES = 40_000
 NAMED_BY_HTML = re.compile(r'(?:src|href)="([^"]+\.(?:js|css))"')
 NAMED_BY_SCRIPT = re.compile(r'(?:from|import)"([^"]+\.js)"')
-LOADED_WHEN_USED = ("Lightbox", "ShortcutHelp", "SelectionBar", "FilterPanel", "LatencyDetails")
+LOADED_WHEN_USED = ("Lightbox", "ShortcutHelp", "SelectionBar", "FilterPanel", "QueryChips")
 
 
 def first_load():

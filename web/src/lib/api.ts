@@ -75,7 +75,7 @@ export interface Suggestions {
 export type TextModel = 'full' | 'fast';
 
 export interface PageRequest {
-  /** The empty query lists the library in stored order. */
+  /** The empty query lists the library, the newest pictures first. */
   readonly query: SearchQuery;
   readonly limit: number;
   readonly offset: number;
@@ -140,7 +140,12 @@ export function searchRequest(request: PageRequest): HttpRequest {
   if (where) url += `&where=${encodeURIComponent(where)}`;
   if (isSearch(query) && model !== 'full') url += `&model=${model}`;
   if (isSearch(query) && dedup) url += '&dedup=1';
-  return { url, body: null };
+  return { url: url + sortParameter(query, text), body: null };
+}
+
+function sortParameter({ sort }: SearchQuery, text: string): string {
+  const order = sort || (text ? '' : 'newest');
+  return order && `&sort=${order}`;
 }
 
 function searchBody({ query, limit, offset, dedup = false }: PageRequest, where: string): string {
@@ -149,7 +154,16 @@ function searchBody({ query, limit, offset, dedup = false }: PageRequest, where:
     return { [kind]: kind === 'id' ? Number(value) : value, weight };
   });
   const q = query.words.trim();
-  return JSON.stringify({ ...(q && { q }), terms, ...(where && { where }), dedup, limit, offset });
+  const { sort } = query;
+  return JSON.stringify({
+    ...(q && { q }),
+    terms,
+    ...(where && { where }),
+    ...(sort && { sort }),
+    dedup,
+    limit,
+    offset,
+  });
 }
 
 async function readJson(

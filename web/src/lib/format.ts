@@ -10,11 +10,11 @@ export function formatPlural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** Describe the results to screen readers; `words` are '' for the whole library. */
-export function resultsAnnouncement(words: string, total: number, duplicates: number): string {
+/** Describe the results to screen readers; `words` are '' for the whole library, `order` is '' for best first. */
+export function resultsAnnouncement(words: string, total: number, duplicates: number, order = ''): string {
   const found = formatPlural(total, 'picture');
   const shown = duplicates ? ` ${formatPlural(duplicates, 'near-duplicate')} shown.` : '';
-  return (words ? `${found} for ${words}, best first.` : `${found} in the library.`) + shown;
+  return (words ? `${found} for ${words}, ${order || 'best'} first.` : `${found} in the library.`) + shown;
 }
 
 /** Describe the end of the results: all are shown, or as many as the server pages to. */
@@ -51,4 +51,9 @@ export function formatDate(text: string): string | null {
   const [, year, month, day, time] = /^(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d)/.exec(text) ?? [];
   const name = MONTHS[Number(month) - 1];
   return name ? `${Number(day)} ${name} ${year}, ${time}` : null;
+}
+
+/** "2023-06-12T16:54:10+00:00" -> "June 2023"; null if it is no date. */
+export function formatMonth(text: string): string | null {
+  return formatDate(text)?.replace(/^\d+ (.*), .*$/, '$1') ?? null;
 }

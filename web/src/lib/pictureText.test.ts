@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { samplePicture } from '../testing/samples';
-import { pictureDetails, pictureFacts, pictureLabel, pictureName } from './pictureText';
+import { pictureFacts, pictureLabel, pictureName } from './pictureText';
 
 const picture = samplePicture({
   id: 17,
@@ -22,28 +22,4 @@ it('is labelled by its caption, title, day or name, or id', () => {
 it('says first when, where and with which camera', () => {
   expect(pictureFacts(photo)).toEqual(['12 June 2023, 16:54', 'Grandma', 'Apple']);
   expect(pictureFacts({ ...picture, meta: { folder: 3, taken: null } })).toEqual([]);
-});
-
-it('keeps technical details for later, and the score for captions', () => {
-  const meta = {
-    ...photo.meta,
-    kind: 'jpeg',
-    tags: ['a', 'b'],
-    latitude: -1.5,
-    longitude: 2.25,
-    f_number: 2.8,
-  };
-  expect(pictureDetails({ ...photo, meta }, true)).toEqual([
-    ['Name', 'IMG_17.jpg'],
-    ['Place', '1.5000° S, 2.2500° E'],
-    ['Size', '5,120 × 341'],
-    ['File size', '51 kB'],
-    ['File type', 'jpeg'],
-    ['Tags', 'a, b'],
-    ['F number', '2.8'],
-    ['Score', '0.313'],
-  ]);
-  expect(pictureDetails(samplePicture({ width: 0, score: 1, meta: { note: null } }), false)).toEqual([
-    ['Name', 'picture 7'],
-  ]);
 });

@@ -19,9 +19,20 @@ export interface SearchQuery {
   readonly terms: readonly Term[];
   /** In filter syntax: `year:2023`, `-tag:draft`. Filters of one name are alternatives. */
   readonly filters: readonly string[];
+  readonly sort: Sort;
 }
 
-export const EMPTY_QUERY: SearchQuery = { words: '', terms: [], filters: [] };
+/** Order of the results; '' is best match for a search, and newest first otherwise. */
+export type Sort = '' | 'newest' | 'oldest' | 'size';
+
+export const SORTS: readonly (readonly [sort: Sort, label: string])[] = [
+  ['', 'Newest first'],
+  ['newest', 'Newest first'],
+  ['oldest', 'Oldest first'],
+  ['size', 'Largest first'],
+];
+
+export const EMPTY_QUERY: SearchQuery = { words: '', terms: [], filters: [], sort: '' };
 
 /** Maximum number of terms in a query: the server's limit. */
 export const MAX_TERMS = 16;
@@ -35,11 +46,12 @@ export function trimmed(query: SearchQuery): SearchQuery {
 }
 
 /** Return a key that is equal for queries with equal results. */
-export function queryKey({ words, terms, filters }: SearchQuery): string {
+export function queryKey({ words, terms, filters, sort }: SearchQuery): string {
   return JSON.stringify([
     words.trim(),
     terms.map(({ kind, value, weight }) => [kind, value, weight]),
     filters,
+    sort,
   ]);
 }
 
@@ -52,6 +64,15 @@ export function isSearch({ words, terms }: SearchQuery): boolean {
 export function similarTerm({ id, preview }: Picture): Term {
   const thumbnail = preview && `data:image/webp;base64,${preview}`;
   return { kind: 'id', value: `${id}`, label: 'like this', thumbnail, weight: 1 };
+}
+
+export function withSort(query: SearchQuery, sort: Sort): SearchQuery {
+  return { ...query, sort };
+}
+
+/** Whether the results are in the order of their dates. */
+export function isByDate(query: SearchQuery): boolean {
+  return query.sort === 'newest' || query.sort === 'oldest' || (query.sort === '' && !isSearch(query));
 }
 
 /** Add a term; it replaces an equal one. */

@@ -90,16 +90,6 @@ export function shortcutHint<S extends Scope>(scope: S, action: ActionOf<S>): st
   return `${shortcut[3]} (${keyLabel(shortcut)})`;
 }
 
-/** What can be typed between the words of a query. */
-export const QUERY_SIGNS: readonly (readonly [sign: string, help: string])[] = [
-  ['horse + stripes', 'Both together'],
-  ['beach - people', 'The first without the second'],
-  ['2:snow', 'Twice as important'],
-  ['"red car"', 'These words as one term'],
-  ['year:2024', 'Only pictures of this year'],
-  ['-tag:draft', 'Only pictures without this tag'],
-];
-
 /** Sections of the help dialog. */
 const SECTIONS: Record<string, readonly Scope[]> = {
   Anywhere: ['page', 'panel'],

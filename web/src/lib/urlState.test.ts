@@ -15,6 +15,7 @@ it('writes a query to a URL and parses it back', () => {
     words: 'two dogs & ü',
     terms: [{ ...term, thumbnail: 'api/preview/17' }],
     filters: ['in:a'],
+    sort: 'oldest' as const,
   };
   const url = urlWithQuery('http://here/?x=1', query);
   expect(queryFromUrl(url)).toEqual(query);

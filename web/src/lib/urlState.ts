@@ -1,4 +1,4 @@
-import { EMPTY_QUERY, type SearchQuery, type Term } from './query';
+import { SORTS, type SearchQuery, type Term } from './query';
 import { serverUrl } from './serverUrl';
 
 /** Kinds of terms that fit into a URL; images are kept in the history state only. */
@@ -8,21 +8,23 @@ const URL_KINDS: readonly string[] = ['words', 'id', 'image_url'];
 export function queryFromUrl(url: string): SearchQuery {
   const params = new URL(url).searchParams;
   const terms = params.getAll('term').flatMap((text) => parseTerm(text) ?? []);
-  return { ...EMPTY_QUERY, words: params.get('q') ?? '', terms, filters: params.getAll('where') };
+  const sort = SORTS.find(([name]) => name === params.get('sort'))?.[0] ?? '';
+  return { words: params.get('q') ?? '', terms, filters: params.getAll('where'), sort };
 }
 
 /** Return the page URL with another query and opened picture; the empty query adds no parameters. */
 export function urlWithQuery(
   pageUrl: string,
-  { words, terms, filters }: SearchQuery,
+  { words, terms, filters, sort }: SearchQuery,
   picture: number | null = null,
 ): string {
   const url = new URL(pageUrl);
-  for (const name of ['q', 'term', 'where', 'picture']) url.searchParams.delete(name);
+  for (const name of ['q', 'term', 'where', 'sort', 'picture']) url.searchParams.delete(name);
   if (words) url.searchParams.set('q', words);
   for (const { kind, value, weight } of terms)
     if (URL_KINDS.includes(kind)) url.searchParams.append('term', `${weight}:${kind}:${value}`);
   for (const filter of filters) url.searchParams.append('where', filter);
+  if (sort) url.searchParams.set('sort', sort);
   if (picture !== null) url.searchParams.set('picture', `${picture}`);
   return url.href;
 }
