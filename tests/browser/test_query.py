@@ -319,7 +319,7 @@ def test_a_dragged_picture_dims_the_whole_page(page, server):
     assert (box["x"], box["y"], box["width"], box["height"]) == (
         0,
         0,
-        page.evaluate("document.documentElement.clientWidth"),
+        1280,
         800,
     )
 

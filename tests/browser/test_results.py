@@ -5,6 +5,7 @@
 import json
 import re
 from urllib.parse import urlsplit
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import expect
@@ -198,6 +199,7 @@ def test_the_selection_is_exported(page, server, kind, tmp_path):
     page.get_by_test_id("select").first.click()
     expect(page.get_by_test_id("selection-bar")).to_contain_text("2 selected")
     with page.expect_download() as download:
+        page.get_by_test_id("selection-more").click()
         page.get_by_test_id(f"export-{kind}").click()
     text = download.value.path().read_text()
     if kind == "paths":
@@ -206,6 +208,59 @@ def test_the_selection_is_exported(page, server, kind, tmp_path):
         assert [line.split(",")[1] for line in text.splitlines()] == ["path", "red.jpg", "deep/blue.webp"]
     else:
         assert [entry["path"] for entry in json.loads(text)] == ["red.jpg", "deep/blue.webp"]
+
+
+def selected(page, address):
+    page.goto(address)
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+    page.get_by_test_id("tile").first.focus()
+    page.keyboard.press("x")
+    bar = page.get_by_test_id("selection-bar")
+    expect(bar).to_contain_text("1 selected")
+    return bar
+
+
+def test_paths_and_a_picture_are_copied(browser, server):
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    bar = selected(page, f"{server}/?q=blue")
+    bar.get_by_role("button", name="Copy paths").click()
+    expect(bar).to_contain_text("1 path copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "deep/blue.webp\n"
+    bar.get_by_role("button", name="Done").click()
+    page.get_by_test_id("tile").first.click()
+    page.get_by_role("button", name="Copy", exact=True).click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    size = page.evaluate(
+        """async () => {
+            const [item] = await navigator.clipboard.read();
+            const image = await createImageBitmap(await item.getType('image/png'));
+            return [image.width, image.height];
+        }"""
+    )
+    assert size == [60, 40]
+    context.close()
+
+
+def test_the_selection_is_downloaded_as_one_archive(page, server):
+    bar = selected(page, f"{server}/?q=red")
+    ask(page, "blue")
+    expect_first(page, "blue")
+    page.get_by_test_id("select").first.click()
+    with page.expect_download() as download:
+        bar.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "pictures.zip"
+    with ZipFile(download.value.path()) as archive:
+        assert archive.namelist() == ["red.jpg", "blue.webp"]
+        assert archive.testzip() is None
+
+
+def test_a_refused_archive_shows_the_reason(page, server):
+    problem = {"status": 400, "detail": "expected originals of at most 2 GB together, got 3.0 GB"}
+    page.route("**/api/zip?*", lambda route: route.fulfill(status=400, json=problem))
+    bar = selected(page, f"{server}/?q=red")
+    bar.get_by_role("button", name="Download").click()
+    expect(page.get_by_test_id("error")).to_contain_text("at most 2 GB together")
 
 
 def test_right_to_left_words_and_reduced_motion(page, server):

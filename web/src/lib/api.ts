@@ -94,6 +94,8 @@ export interface Api {
   hasGoodMatch(words: string): Promise<boolean>;
   /** Return the pictures most similar to a picture of the library. */
   similar(id: number, limit: number, signal: AbortSignal): Promise<ResultPage>;
+  /** Reject if the server would refuse this path. */
+  check(path: string): Promise<void>;
   /** Return the pictures with these ids, in this order, without those that were removed. */
   byIds(ids: readonly number[], signal: AbortSignal): Promise<ResultPage>;
 }
@@ -115,6 +117,10 @@ export function httpApi(fetch: Fetch): Api {
     hasGoodMatch: async (words) => {
       const url = `/api/search?q=${encodeURIComponent(words)}&limit=1&include=`;
       return parseRelevantCount(await readJson(fetch, url)) !== 0;
+    },
+    check: async (path) => {
+      const { ok } = await fetch(serverUrl(path), { method: 'HEAD' });
+      if (!ok) await readJson(fetch, path); // a HEAD has no reason in it
     },
     similar: async (id, limit, signal) =>
       parseResultPage(await readJson(fetch, `/api/items/${id}/similar?limit=${limit}`, signal)),

@@ -37,6 +37,7 @@ export const SHORTCUTS = [
   ['lightbox', 'r', 'rotate', 'Rotate'],
   ['lightbox', 'i', 'toggleDetails', 'Show or hide the details'],
   ['lightbox', 'f', 'toggleFullScreen', 'Full screen'],
+  ['lightbox', 'p', 'copy', 'Copy the picture'],
   ['lightbox', 'd', 'download', 'Download'],
   ['lightbox', '/', 'focusInput', 'Go to the search box'],
   ['lightbox', '?', 'showHelp', 'Keyboard shortcuts and query signs'],

@@ -1,5 +1,6 @@
 import { createContext } from 'svelte';
 import type { Api, Picture } from '../lib/api';
+import { errorNotice } from '../lib/errors';
 import { fileTerm } from '../lib/imageInput';
 import { answersFirst, OriginalQueue } from '../lib/originalQueue';
 import { trimmed } from '../lib/query';
@@ -27,10 +28,11 @@ export class AppState {
   readonly view: ViewState;
   readonly request: RequestState;
   readonly #history: Environment['history'];
+  readonly #api: Api;
 
   constructor({ api: server, now, history }: Environment) {
     this.#history = history;
-    const api = answersFirst(server, this.originals);
+    const api = (this.#api = answersFirst(server, this.originals));
     this.library = new LibraryState(api);
     this.results = new ResultsState(api, now, {
       onresponse: (query, isShown) => this.request.handleResponse(query, isShown),
@@ -85,6 +87,17 @@ export class AppState {
     // A new search has left the opened picture; the same search again has not.
     this.#history.closePicture(trimmed(this.request.query));
     await searching;
+  }
+
+  /** Return whether the server would answer this path; otherwise show why not. */
+  async check(path: string): Promise<boolean> {
+    try {
+      await this.#api.check(path);
+      return true;
+    } catch (cause) {
+      this.results.reportError(errorNotice(cause).message);
+      return false;
+    }
   }
 
   /** Search with an image file; report one that the browser cannot decode. */

@@ -37,6 +37,7 @@ export function fakeServer() {
     info: async () => INFO,
     suggestions: async () => ({ examples: ['a cat'], columns: [] }),
     hasGoodMatch: async () => true,
+    check: async () => undefined,
     similar: async () => samplePage([]),
     byIds: async (ids) => samplePage(ids.map((id) => samplePicture({ id }))),
   };

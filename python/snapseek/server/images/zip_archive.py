@@ -38,7 +38,7 @@ class Member:
     name: str
     original: Original
     size_bytes: int
-    """At most so many bytes are sent, even if the file grows."""
+    """The maximum number of bytes to send, even if the file grows."""
 
 
 @dataclass(frozen=True)
