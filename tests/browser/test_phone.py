@@ -13,7 +13,8 @@ pytestmark = pytest.mark.browser
 
 MIN_TARGET_PX = 44
 MAX_PARALLEL = 4
-TARGETS = """() => [...document.querySelectorAll('button, a:not(.unseen), input:not(.unseen), summary, select')]
+TARGETS = """() => [...document.querySelectorAll(
+        'button, a:not(.unseen), input:not(.unseen), summary, select')]
     .filter((one) => one.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
     .map((one) => [one.getBoundingClientRect(), one.ariaLabel || one.textContent.trim() || one.outerHTML])
     .filter(([box]) => box.width < %d || box.height < %d)

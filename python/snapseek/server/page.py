@@ -19,6 +19,7 @@ from snapseek.server.headers import etag_of, is_held
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Awaitable, Callable
 
     from starlette.datastructures import Headers
     from starlette.requests import Request
@@ -97,7 +98,7 @@ class PageEndpoints:
         """Return the routes. They match every name, so they come last."""
         return [
             Route("/", self.show_page, include_in_schema=False),
-            *(Route(path, self.redirect, include_in_schema=False) for path in _REDIRECTS),
+            *(Route(path, _redirect(to), include_in_schema=False) for path, to in _REDIRECTS.items()),
             Route("/{name}", self.show_page, include_in_schema=False),
             Route("/assets/{name:path}", self.show_asset, include_in_schema=False),
         ]
@@ -106,13 +107,18 @@ class PageEndpoints:
         """Return `index.html` or a file next to it. The page itself reads the query parameters."""
         return self._page.answer(request.path_params.get("name", "index.html"), request.headers)
 
-    async def redirect(self, request: Request) -> Response:
-        """Lead from an address that people and browsers try to the one that exists."""
-        return RedirectResponse(_REDIRECTS[request.url.path], status_code=308)
-
     async def show_asset(self, request: Request) -> Response:
         """Return a script, a style sheet or a font of the page."""
         return self._page.answer("assets/" + request.path_params["name"], request.headers)
+
+
+def _redirect(target: str) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that leads from an address that people and browsers try to the one that exists."""
+
+    async def redirect(_request: Request) -> Response:
+        return RedirectResponse(target, status_code=308)
+
+    return redirect
 
 
 class _WholeFile(FileResponse):

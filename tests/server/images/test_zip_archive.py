@@ -62,14 +62,14 @@ def test_a_file_that_grows_or_goes_away_meanwhile_does_not_break_the_archive(lib
     with library.paths[0].open("ab") as file:
         file.write(b"x" * 1_000_000)
     library.paths[1].unlink()
-    archive = opened(b"".join(archive_chunks(contents)))
+    archive = opened(b"".join(archive_chunks(library, contents)))
     assert archive.namelist() == ["a.jpg", "c.webp", MISSING_NAME]
     assert archive.getinfo("a.jpg").file_size == size
 
 
 def test_a_large_file_is_sent_in_pieces(library: FakeLibrary):
     library.paths[0].write_bytes(FILES["a.jpg"] + bytes(3_000_000))
-    chunks = list(archive_chunks(archive_contents(library, [1])))
+    chunks = list(archive_chunks(library, archive_contents(library, [1])))
     assert len(chunks) > 8
     assert max(map(len, chunks)) < 600_000
     assert len(opened(b"".join(chunks)).read("a.jpg")) == 3_000_000 + len(FILES["a.jpg"])

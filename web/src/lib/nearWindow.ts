@@ -14,5 +14,8 @@ export function watchNearWindow(element: Element, onchange: (isNear: boolean) =>
   );
   watched.set(element, onchange);
   observer.observe(element);
-  return () => observer?.unobserve(element);
+  return () => {
+    observer?.unobserve(element);
+    watched.delete(element); // a busy browser still reports what it saw before
+  };
 }

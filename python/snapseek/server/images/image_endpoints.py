@@ -89,7 +89,7 @@ class ImageEndpoints:
             "cache-control": "private, no-store",
             "content-disposition": 'attachment; filename="pictures.zip"',
         }
-        chunks = iter(()) if request.method == "HEAD" else archive_chunks(contents)
+        chunks = iter(()) if request.method == "HEAD" else archive_chunks(self._state.library, contents)
         return StreamingResponse(chunks, headers=headers, media_type="application/zip")
 
     def _preview(self, item_id: int, version: str | None) -> Response:

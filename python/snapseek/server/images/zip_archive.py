@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from snapseek.errors import ItemNotFoundError, OutOfRangeError
+from snapseek.errors import ItemNotFoundError, OutOfRangeError, SnapseekError
 from snapseek.images.formats import HEAD_BYTES, find_format
 from snapseek.server.images.originals import find_original
 
@@ -36,7 +36,7 @@ class Member:
     """One picture of an archive."""
 
     name: str
-    original: Original
+    item_id: int
     size_bytes: int
     """The maximum number of bytes to send, even if the file grows."""
 
@@ -66,11 +66,11 @@ def archive_contents(library: Library, ids: Sequence[int], max_bytes: int = MAX_
         name = _unique(_safe_name(library, item_id), taken)
         try:
             original = find_original(library, item_id)
-        except ItemNotFoundError as error:
-            missing.append(f"{name}: {error.got}")
+        except SnapseekError as error:
+            missing.append(f"{name}: {error.got or error}")
             continue
         size = len(original.data) if original.data is not None else original.file_stat.st_size
-        members.append(Member(name, original, size))
+        members.append(Member(name, item_id, size))
     if not members:
         raise ItemNotFoundError(expected="an original of the selected pictures", got="none that can be read")
     total = sum(member.size_bytes for member in members)
@@ -83,39 +83,39 @@ def archive_contents(library: Library, ids: Sequence[int], max_bytes: int = MAX_
     return Contents(members, missing)
 
 
-def archive_chunks(contents: Contents) -> Iterator[bytes]:
+def archive_chunks(library: Library, contents: Contents) -> Iterator[bytes]:
     """Yield the archive in pieces of some 256 KB. A file that went away meanwhile is listed as missing."""
     sink = _Sink()
     missing = list(contents.missing)
     with ZipFile(sink, "w", ZIP_STORED) as archive:
         for member in contents.members:
             try:
-                source = _opened(member)
-            except OSError as error:
-                missing.append(f"{member.name}: a file that cannot be opened ({error.strerror})")
+                original = find_original(library, member.item_id)
+                source = _opened(original)
+            except (SnapseekError, OSError) as error:
+                missing.append(f"{member.name}: {error}")
                 continue
             with source:
                 head = source.read(min(HEAD_BYTES, member.size_bytes))
                 if find_format(head) is None:
                     missing.append(f"{member.name}: not a picture")
                     continue
-                yield from _member_chunks(archive, sink, member, head, source)
+                info = ZipInfo(member.name, date_time=_zip_time(original.file_stat.st_mtime))
+                with archive.open(info, "w") as target:
+                    target.write(head)
+                    for chunk in _chunks(source, member.size_bytes - len(head)):
+                        target.write(chunk)
+                        yield sink.take()
         if missing:
             archive.writestr(MISSING_NAME, "".join(f"{line}\n" for line in missing))
     yield sink.take()
 
 
-def _member_chunks(
-    archive: ZipFile, sink: _Sink, member: Member, head: bytes, source: IO[bytes]
-) -> Iterator[bytes]:
-    info = ZipInfo(member.name, date_time=_zip_time(member.original.file_stat.st_mtime))
-    remaining = member.size_bytes - len(head)
-    with archive.open(info, "w") as target:
-        target.write(head)
-        while chunk := source.read(min(_CHUNK_BYTES, remaining)):
-            remaining -= len(chunk)
-            target.write(chunk)
-            yield sink.take()
+def _chunks(source: IO[bytes], size_bytes: int) -> Iterator[bytes]:
+    """Yield at most `size_bytes` of a file, in pieces."""
+    while chunk := source.read(min(_CHUNK_BYTES, size_bytes)):
+        size_bytes -= len(chunk)
+        yield chunk
 
 
 class _Sink(io.RawIOBase):
@@ -139,9 +139,8 @@ class _Sink(io.RawIOBase):
         return chunk
 
 
-def _opened(member: Member) -> IO[bytes]:
-    data = member.original.data
-    return member.original.path.open("rb") if data is None else io.BytesIO(data)
+def _opened(original: Original) -> IO[bytes]:
+    return original.path.open("rb") if original.data is None else io.BytesIO(original.data)
 
 
 def _safe_name(library: Library, item_id: int) -> str:
