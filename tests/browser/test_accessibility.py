@@ -153,6 +153,42 @@ def test_captions_are_not_covered(page, server):
     assert pill["y"] + pill["height"] <= score["y"] + 4  # the padding of the button
 
 
+def test_search_open_select_and_export_by_keyboard_alone(page, server):
+    page.goto(server)
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("blue")
+    expect_first(page, "blue")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("list", name="Pictures").get_by_role("link").first).to_be_focused()
+    page.keyboard.press("Enter")
+    picture = page.get_by_role("dialog")
+    expect(picture).to_have_accessible_name("blue.webp")
+    page.keyboard.press("Tab")
+    expect(picture.get_by_role("button", name="Close")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(picture).to_have_count(0)
+    expect(page.get_by_test_id("tile").first).to_be_focused()
+    page.keyboard.press("x")
+    bar = page.get_by_role("toolbar", name="Selected pictures")
+    expect(bar.get_by_role("status")).to_have_text("1 selected")
+    page.keyboard.press("e")
+    expect(bar.get_by_role("button", name="Similar")).to_be_focused()
+    more = bar.get_by_role("button", name="More")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    expect(more).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(more).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Tab")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "pictures.csv"
+    page.keyboard.press("Escape")
+    expect(more).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(bar).to_have_count(0)
+
+
 def test_an_empty_library_shows_how_to_fill_it(page, tmp_path, encoder):
     library = Library.build(write_pictures(tmp_path / "pictures"), tmp_path / "l", encoder=encoder)
     library.remove([hit.id for hit in library.browse(100)])

@@ -13,6 +13,7 @@ export const SHORTCUTS = [
   ['page', '/', 'focusInput', 'Go to the search box'],
   ['page', 'c', 'toggleCaptions', 'Captions and scores'],
   ['page', 'S', 'togglePreviewOnly', 'Speed mode: previews only, search on every key press'],
+  ['page', 'e', 'focusSelection', 'Go to the actions of the selection'],
   ['page', 'Escape', 'clearSelection', 'Clear the selection'],
   ['page', '?', 'showHelp', 'Keyboard shortcuts and query signs'],
   ['panel', 'Escape', 'close', 'Close the panel'],
