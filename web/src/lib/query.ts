@@ -26,10 +26,10 @@ export interface SearchQuery {
 export type Sort = '' | 'newest' | 'oldest' | 'size';
 
 export const SORTS: readonly (readonly [sort: Sort, label: string])[] = [
-  ['', 'Newest first'],
-  ['newest', 'Newest first'],
-  ['oldest', 'Oldest first'],
-  ['size', 'Largest first'],
+  ['', 'Newest'],
+  ['newest', 'Newest'],
+  ['oldest', 'Oldest'],
+  ['size', 'Largest'],
 ];
 
 export const EMPTY_QUERY: SearchQuery = { words: '', terms: [], filters: [], sort: '' };
