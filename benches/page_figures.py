@@ -120,7 +120,9 @@ def typed(page: Page, count: int) -> None:
 
 
 def speedy(page: Page) -> None:
+    page.get_by_test_id("latency").click()
     page.get_by_test_id("preview-only").click()
+    page.mouse.move(0, 0)
     box = page.get_by_test_id("search-input")
 
     def letters() -> None:

@@ -1,11 +1,12 @@
-"""Twelve pictures of the page, to be looked at: `make screenshots`.
+"""Pictures of the page in every state, to be looked at: `make screenshots`.
 
     python -m benches.screenshots LIBRARY OUT
 
-Phone, desktop and 4K, by turns light and dark, of results, an opened picture, an empty answer and an error.
+Phone, laptop and wide screen, light and dark. A phone has a finger instead of a mouse.
 """
 
 import argparse
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -14,45 +15,97 @@ from playwright.sync_api import Page, sync_playwright
 from tests.support.page_server import CHROMIUM, FLAGS, serving
 
 SIZES = {
-    "phone": ({"width": 390, "height": 844}, 2),
-    "desktop": ({"width": 1440, "height": 900}, 1),
-    "4k": ({"width": 3840, "height": 2160}, 1),
+    "390": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
+    "1280": {"viewport": {"width": 1280, "height": 800}},
+    "2560": {"viewport": {"width": 2560, "height": 1440}},
 }
 WORDS = "a sailing boat"
+QUERY = f"?q={WORDS}"
+
+
+def click(test_id: str) -> Callable[[Page], None]:
+    """Return what clicks on the first element with this test id."""
+    return lambda page: page.get_by_test_id(test_id).first.click()
+
+
+def press(*keys: str) -> Callable[[Page], None]:
+    """Return what opens the first picture and presses the keys."""
+
+    def act(page: Page) -> None:
+        page.get_by_test_id("tile").first.click()
+        page.get_by_test_id("lightbox").wait_for()
+        for key in keys:
+            page.keyboard.press(key)
+
+    return act
+
+
+def select(page: Page) -> None:
+    """Select two pictures."""
+    page.get_by_test_id("start-selection").click()
+    for index in (0, 2):
+        page.get_by_test_id("tile").nth(index).click()
+
+
+def fail(page: Page) -> None:
+    """Type what the server refuses."""
+    page.get_by_test_id("search-input").fill("horse + -")
+    page.get_by_test_id("error").wait_for()
+
+
+def drag(page: Page) -> None:
+    """Drag something over the page."""
+    page.evaluate(
+        "document.body.dispatchEvent(new DragEvent('dragover', { bubbles: true, cancelable: true }))"
+    )
+
+
+SCENES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
+    "library": ("", None),
+    "results": (QUERY, None),
+    "captions": (QUERY, click("captions")),
+    "filters": (QUERY, click("filters")),
+    "chips": (
+        "?term=1:words:red&term=-2:words:boat&term=1:id:5&where=type:jpeg",
+        lambda page: page.get_by_test_id("term").first.get_by_role("button").first.click(),
+    ),
+    "readout": (QUERY, click("latency")),
+    "selection": (QUERY, select),
+    "picture": (QUERY, press()),
+    "details": (QUERY, press("i")),
+    "enlarged": (QUERY, press("r", "+", "+")),
+    "help": ("", click("help")),
+    "empty": (f"{QUERY}&where=year:1900", None),
+    "error": (QUERY, fail),
+    "drop": (QUERY, drag),
+}
 
 
 def main() -> None:
+    """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("library", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--scenes", nargs="*", default=list(SCENES), choices=list(SCENES))
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     with serving(given.library) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        scenes = product(SIZES, ("results", "lightbox", "empty", "error"))
-        for turn, (size, scene) in enumerate(scenes):
-            scheme = ("light", "dark")[(turn + turn // 4) % 2]
-            viewport, scale = SIZES[size]
-            page = browser.new_page(viewport=viewport, device_scale_factor=scale, color_scheme=scheme)
+        for size, scheme, scene in product(SIZES, ("light", "dark"), given.scenes):
+            page = browser.new_page(**SIZES[size], color_scheme=scheme)
             show(page, address, scene)
-            page.screenshot(path=given.out / f"{size}-{scheme}-{scene}.png")
+            page.screenshot(path=given.out / f"{scene}-{size}-{scheme}.png")
             page.close()
         browser.close()
 
 
 def show(page: Page, address: str, scene: str) -> None:
-    """Bring the page to the scene and let it come to rest."""
-    page.goto(f"{address}/?q={WORDS}")
-    page.get_by_test_id("preview").first.wait_for()
-    box = page.get_by_test_id("search-input")
-    if scene == "lightbox":
-        page.get_by_test_id("tile").first.click()
-    elif scene == "empty":
-        page.goto(f"{address}/?q={WORDS}&where=year:1900")
-        page.get_by_test_id("empty").wait_for()
-    elif scene == "error":
-        box.fill("horse + -")
-        page.get_by_test_id("error").wait_for()
+    """Bring the page to the scene and let it come to a stop."""
+    query, act = SCENES[scene]
+    page.goto(f"{address}/{query}")
+    page.get_by_test_id("empty" if scene == "empty" else "preview").first.wait_for()
+    if act:
+        act(page)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(400)
 

@@ -6,7 +6,7 @@ const server = { target: 'http://127.0.0.1:8000', changeOrigin: false };
 
 export default defineConfig({
   plugins: [svelte()],
-  // Relative addresses, so that a reverse proxy may show the page below any path.
+  // Relative addresses, so that the page also works below a sub-path.
   base: './',
   build: {
     outDir: '../python/snapseek/server/static',

@@ -26,7 +26,7 @@ def test_everything_that_can_be_used_has_a_name_for_screen_readers(page, server)
     expect(page.get_by_test_id("tile").first).to_be_visible()
     page.get_by_test_id("tile").first.focus()
     page.keyboard.press("x")
-    page.get_by_test_id("filters").locator("summary").click()
+    page.get_by_test_id("filters").click()
     shown = page.locator("body").aria_snapshot()
     assert '"Search pictures by words"' in shown
     assert NAMELESS.findall(shown) == []
@@ -43,8 +43,8 @@ def test_everything_that_can_be_used_has_a_name_for_screen_readers(page, server)
 def test_the_filters_fit_a_narrow_window(page, large):
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(large)
-    page.get_by_test_id("filters").locator("summary").click()
-    panel = page.get_by_test_id("filters").locator(".panel").bounding_box()
+    page.get_by_test_id("filters").click()
+    panel = page.get_by_test_id("filter-panel").bounding_box()
     assert panel["x"] >= 0
     assert panel["x"] + panel["width"] <= 390
 
@@ -67,12 +67,12 @@ def test_the_focus_is_visible_everywhere(page, server):
             marked.some((look) => (look.outlineStyle !== 'none' && parseFloat(look.outlineWidth) >= 1))];
     }"""
     names = set()
-    for _ in range(12):
+    for _ in range(14):
         page.keyboard.press("Tab")
         name, is_seen = page.evaluate(seen)
         names.add(name)
         assert is_seen, name
-    assert {"choose-image", "preview-only", "captions", "tile"} <= names
+    assert {"choose-image", "latency", "captions", "tile"} <= names
 
 
 def test_light_and_dark_follow_the_system(page, server):
@@ -118,6 +118,77 @@ def test_a_first_visit_offers_examples(page, server):
     expect(page.get_by_test_id("search-input")).to_have_value("")
 
 
+def test_an_example_without_a_good_match_is_not_offered(page, server):
+    def suggest(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "examples": ["blue", "green"]})
+
+    def weaken(route):
+        answer = route.fetch()
+        count = 0 if "q=blue" in route.request.url else 3
+        route.fulfill(response=answer, json={**answer.json(), "relevant_count": count})
+
+    page.route("**/api/suggestions", suggest)
+    page.route("**/api/search?*", weaken)
+    page.goto(server)
+    expect(page.get_by_test_id("example")).to_have_text(["green"])
+
+
+def test_the_results_have_a_heading_and_the_box_has_help(page, server):
+    page.goto(server)
+    expect(page.get_by_role("heading", name="Results")).to_be_attached()
+    page.get_by_role("button", name="Help").click()
+    help = page.get_by_role("dialog", name="Help")
+    expect(help).to_contain_text("Only pictures of this year")
+    expect(help).to_contain_text("Shift+S")
+
+
+def test_captions_are_not_covered(page, server):
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(f"{server}/?q=red")
+    page.get_by_test_id("captions").click()
+    tile = page.locator("li", has=page.get_by_test_id("duplicates")).first
+    pill = tile.get_by_test_id("duplicates").bounding_box()
+    score = tile.get_by_test_id("score").bounding_box()
+    assert pill["y"] + pill["height"] <= score["y"] + 4  # the padding of the button
+
+
+def test_search_open_select_and_export_by_keyboard_alone(page, server):
+    page.goto(server)
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("blue")
+    expect_first(page, "blue")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("list", name="Pictures").get_by_role("link").first).to_be_focused()
+    page.keyboard.press("Enter")
+    picture = page.get_by_role("dialog")
+    expect(picture).to_have_accessible_name("blue.webp")
+    page.keyboard.press("Tab")
+    expect(picture.get_by_role("button", name="Close")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(picture).to_have_count(0)
+    expect(page.get_by_test_id("tile").first).to_be_focused()
+    page.keyboard.press("x")
+    bar = page.get_by_role("toolbar", name="Selected pictures")
+    expect(bar.get_by_role("status")).to_have_text("1 selected")
+    page.keyboard.press("e")
+    expect(bar.get_by_role("button", name="Similar")).to_be_focused()
+    more = bar.get_by_role("button", name="More")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    expect(more).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(more).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Tab")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "pictures.csv"
+    page.keyboard.press("Escape")
+    expect(more).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(bar).to_have_count(0)
+
+
 def test_an_empty_library_shows_how_to_fill_it(page, tmp_path, encoder):
     library = Library.build(write_pictures(tmp_path / "pictures"), tmp_path / "l", encoder=encoder)
     library.remove([hit.id for hit in library.browse(100)])
@@ -156,7 +227,7 @@ def test_the_help_lists_the_shortcuts_and_stops_them(page, server):
     expect_first(page, "red")
     page.get_by_test_id("tile").first.focus()
     page.keyboard.press("?")
-    help = page.get_by_role("dialog", name="Keyboard shortcuts")
+    help = page.get_by_role("dialog", name="Help")
     expect(help).to_contain_text("Select the picture")
     page.keyboard.press("c")
     page.keyboard.press("Escape")

@@ -43,8 +43,8 @@ def test_scrolling_loads_sixty_at_a_time_up_to_a_thousand_without_shifts(page, l
     expect(tail).to_have_text(f"The first 1,000 of {LARGE:,} pictures. Try other words to see others.")
     page.mouse.wheel(0, 9000)
     page.wait_for_timeout(300)
-    names = page.get_by_test_id("preview").evaluate_all("images => images.map((image) => image.alt)")
-    assert len(names) == len(set(names)) == 1000
+    ids = page.get_by_test_id("tile").evaluate_all("tiles => tiles.map((tile) => tile.dataset.id)")
+    assert len(ids) == len(set(ids)) == 1000
     requested = [(int(window["offset"][0]), int(window["limit"][0])) for window in windows]
     assert requested == [(offset, min(60, 1000 - offset)) for offset in range(0, 1000, 60)]
     assert page.evaluate("window.shift") == 0
@@ -105,16 +105,16 @@ def test_tiles_far_from_the_window_are_not_drawn(page, large):
 @pytest.mark.parametrize(
     ("column", "value", "filtered"),
     [
-        ("date", "2021", "year:2021"),
-        ("folder", "trip 07", 'in:"trip 07"'),
-        ("kind", "jpeg", "type:jpeg"),
-        ("tags", "sunny", "tag:sunny"),
+        ("Year", "2021", "year:2021"),
+        ("Folder", "trip 07", 'in:"trip 07"'),
+        ("File type", "jpeg", "type:jpeg"),
+        ("Tag", "sunny", "tag:sunny"),
     ],
 )
 def test_a_column_of_the_library_is_offered_with_its_values(page, large, column, value, filtered):
     page.goto(large)
-    panel = page.get_by_test_id("filters")
-    panel.locator("summary").click()
+    page.get_by_test_id("filters").click()
+    panel = page.get_by_test_id("filter-panel")
     choice = panel.get_by_role("group", name=column).get_by_role("button", name=re.compile(rf"^{value}\b"))
     count = choice.locator("small").inner_text()
     choice.click()
@@ -130,3 +130,43 @@ def test_values_of_one_column_are_alternatives_and_of_two_conditions(page, large
     expect(page.get_by_test_id("status")).to_contain_text("440 pictures")
     page.goto(f"{large}/?where=year:2021&where=tag:sunny")
     expect(page.get_by_test_id("status")).to_contain_text("110 pictures")
+
+
+def test_the_newest_pictures_come_first_below_the_names_of_their_months(page, large):
+    page.add_init_script(WATCH_SHIFT)
+    page.goto(large)
+    months = page.get_by_test_id("month")
+    expect(months.first).to_have_text("June 2023")
+    assert months.first.bounding_box()["y"] < page.get_by_test_id("tile").first.bounding_box()["y"]
+    for _ in range(100):
+        page.mouse.wheel(0, 3000)
+        page.wait_for_timeout(60)
+        if months.count() == 2:
+            break
+    expect(months).to_have_text(["June 2023", "June 2022"])
+    heading = months.nth(1).bounding_box()
+    tops = page.get_by_test_id("tile").evaluate_all("tiles => tiles.map(t => t.getBoundingClientRect().top)")
+    assert tops[219] < heading["y"] < tops[220]  # each year has 220 pictures
+    assert page.evaluate("window.shift") == 0
+
+
+def test_the_order_can_be_chosen_and_is_in_the_address(page, large):
+    page.goto(large)
+    order = page.get_by_label("Sort")
+    expect(page.get_by_test_id("month").first).to_have_text("June 2023")
+    assert order.locator("option").all_inner_texts() == ["Newest", "Oldest", "Largest"]
+    order.select_option("Oldest")
+    expect(page.get_by_test_id("month").first).to_have_text("June 2019")
+    page.wait_for_url("**/?sort=oldest")
+    page.reload()
+    expect(page.get_by_test_id("month").first).to_have_text("June 2019")
+    order.select_option("Largest")
+    expect(page.get_by_test_id("month")).to_have_count(0)
+    page.go_back()
+    expect(page.get_by_test_id("month").first).to_have_text("June 2019")
+    page.goto(f"{large}/?q=red")
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+    expect(page.get_by_test_id("month")).to_have_count(0)
+    assert order.locator("option").first.inner_text() == "Best match"
+    order.select_option("Newest")
+    expect(page.get_by_test_id("status")).to_contain_text("for red, newest first.")

@@ -48,8 +48,8 @@ def test_a_link_with_words_shows_their_results(page, server):
 
 
 def test_previews_are_painted_before_any_original_arrives(page, server):
-    held = []
-    page.route("**/api/image/**", lambda route: held.append(route))
+    held, is_held = [], True
+    page.route("**/api/image/**", lambda route: held.append(route) if is_held else route.continue_())
     # The greys are all alike: folded, they would not fill the page.
     page.route(
         "**/api/search?*", lambda route: route.continue_(url=route.request.url.replace("&dedup=1", ""))
@@ -62,6 +62,7 @@ def test_previews_are_painted_before_any_original_arrives(page, server):
     expect(page.get_by_test_id("original").first).to_be_attached()  # a moment after the previews
     wait_until(page, lambda: held)
     assert first.get_attribute("data-original") == "waiting"
+    is_held = False
     for route in held:
         route.continue_()
     expect(first).to_have_attribute("data-original", re.compile("shown|faded-in"))

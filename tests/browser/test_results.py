@@ -5,6 +5,7 @@
 import json
 import re
 from urllib.parse import urlsplit
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import expect
@@ -19,7 +20,7 @@ def test_speed_mode_requests_no_originals_and_counts_searches(page, server):
     expect(page.get_by_test_id("tile").first).to_be_visible()
     page.get_by_test_id("tile").first.focus()
     page.keyboard.press("S")
-    expect(page.get_by_test_id("preview-only")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("rate")).to_be_visible()
     page.wait_for_load_state("networkidle")
     originals = []
     page.on(
@@ -32,7 +33,7 @@ def test_speed_mode_requests_no_originals_and_counts_searches(page, server):
     page.wait_for_timeout(300)
     assert originals == []
     expect(page.get_by_test_id("original")).to_have_count(0)
-    assert float(page.get_by_test_id("rate").inner_text().split()[0]) > 0
+    assert float(page.get_by_test_id("rate").inner_text().split("/")[0]) > 0
 
 
 def test_near_duplicates_are_grouped(page, server):
@@ -140,6 +141,8 @@ def opened(page, server):
 
 def test_the_lightbox_shows_metadata_and_similar_pictures(page, server):
     box = opened(page, server)
+    expect(box.get_by_test_id("metadata")).to_be_hidden()
+    box.get_by_role("button", name="Details").click()
     expect(box.get_by_test_id("metadata")).to_contain_text("webp")
     neighbour = box.get_by_test_id("similar-pictures").get_by_role("button").first
     name = neighbour.get_attribute("aria-label")
@@ -194,8 +197,9 @@ def test_the_selection_is_exported(page, server, kind, tmp_path):
     ask(page, "blue")
     expect_first(page, "blue")
     page.get_by_test_id("select").first.click()
-    expect(page.get_by_test_id("selection-bar")).to_contain_text("2 pictures selected")
+    expect(page.get_by_test_id("selection-bar")).to_contain_text("2 selected")
     with page.expect_download() as download:
+        page.get_by_test_id("selection-more").click()
         page.get_by_test_id(f"export-{kind}").click()
     text = download.value.path().read_text()
     if kind == "paths":
@@ -204,6 +208,59 @@ def test_the_selection_is_exported(page, server, kind, tmp_path):
         assert [line.split(",")[1] for line in text.splitlines()] == ["path", "red.jpg", "deep/blue.webp"]
     else:
         assert [entry["path"] for entry in json.loads(text)] == ["red.jpg", "deep/blue.webp"]
+
+
+def selected(page, address):
+    page.goto(address)
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+    page.get_by_test_id("tile").first.focus()
+    page.keyboard.press("x")
+    bar = page.get_by_test_id("selection-bar")
+    expect(bar).to_contain_text("1 selected")
+    return bar
+
+
+def test_paths_and_a_picture_are_copied(browser, server):
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    bar = selected(page, f"{server}/?q=blue")
+    bar.get_by_role("button", name="Copy paths").click()
+    expect(bar).to_contain_text("1 path copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "deep/blue.webp\n"
+    bar.get_by_role("button", name="Done").click()
+    page.get_by_test_id("tile").first.click()
+    page.get_by_role("button", name="Copy", exact=True).click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    size = page.evaluate(
+        """async () => {
+            const [item] = await navigator.clipboard.read();
+            const image = await createImageBitmap(await item.getType('image/png'));
+            return [image.width, image.height];
+        }"""
+    )
+    assert size == [60, 40]
+    context.close()
+
+
+def test_the_selection_is_downloaded_as_one_archive(page, server):
+    bar = selected(page, f"{server}/?q=red")
+    ask(page, "blue")
+    expect_first(page, "blue")
+    page.get_by_test_id("select").first.click()
+    with page.expect_download() as download:
+        bar.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "pictures.zip"
+    with ZipFile(download.value.path()) as archive:
+        assert archive.namelist() == ["red.jpg", "blue.webp"]
+        assert archive.testzip() is None
+
+
+def test_a_refused_archive_shows_the_reason(page, server):
+    problem = {"status": 400, "detail": "expected originals of at most 2 GB together, got 3.0 GB"}
+    page.route("**/api/zip?*", lambda route: route.fulfill(status=400, json=problem))
+    bar = selected(page, f"{server}/?q=red")
+    bar.get_by_role("button", name="Download").click()
+    expect(page.get_by_test_id("error")).to_contain_text("at most 2 GB together")
 
 
 def test_right_to_left_words_and_reduced_motion(page, server):
@@ -251,13 +308,6 @@ def test_an_original_fades_in_only_if_it_is_late(page, server):
     page.unroute_all(behavior="ignoreErrors")
 
 
-def test_originals_load_lazily_and_last(page, server):
-    page.goto(f"{server}/?q=red")
-    original = page.get_by_test_id("original").first
-    expect(original).to_have_attribute("loading", "lazy")
-    expect(original).to_have_attribute("fetchpriority", "low")
-
-
 def test_speed_mode_shows_more_and_crisp_previews(page, server):
     page.route("**/api/image/**", lambda route: None)  # never answered
     page.goto(server)
@@ -302,9 +352,9 @@ def test_escape_clears_the_selection(page, server):
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
     page.get_by_test_id("tile").first.click(modifiers=["Shift"])
-    expect(page.get_by_test_id("selection-bar")).to_contain_text("1 picture selected")
+    expect(page.get_by_test_id("selection-bar")).to_contain_text("1 selected")
     page.get_by_test_id("tile").nth(1).click()  # while some are chosen, a click chooses
-    expect(page.get_by_test_id("selection-bar")).to_contain_text("2 pictures selected")
+    expect(page.get_by_test_id("selection-bar")).to_contain_text("2 selected")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("selection-bar")).to_have_count(0)
 

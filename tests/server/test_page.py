@@ -1,6 +1,7 @@
 """snapseek.server.page."""
 
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from starlette.applications import Starlette
@@ -50,6 +51,22 @@ def test_the_files_of_the_page(app: Starlette, path: str, media_type: str, cachi
     assert reply.headers["content-type"] == media_type
     assert reply.headers["cache-control"] == caching
     assert int(reply.headers["content-length"]) == len(reply.body)
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/docs", "/api/docs"),
+        ("/openapi.json", "/api/openapi.json"),
+        ("/favicon.ico", "/favicon.svg"),
+    ],
+)
+def test_common_addresses_lead_to_those_that_exist(app: Starlette, path: str, target: str):
+    reply = ask(app, path)
+    assert reply.status == 308
+    assert urljoin(f"http://here{path}", reply.headers["location"]) == f"http://here{target}"
+    assert not reply.headers["location"].startswith("/")  # holds below a sub-path, too
+    assert ask(app, target).status == 200
 
 
 def test_the_page_reads_its_own_parameters(app: Starlette):

@@ -70,10 +70,16 @@ def page(browser):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: problems.append(message.text) if is_problem(message) else None)
     yield page
     page.close()
-    assert [problem for problem in problems if "Failed to load resource" not in problem] == []
+    problems = [problem for problem in problems if "Failed to load resource" not in problem]
+    assert not problems, problems
+
+
+def is_problem(message):
+    """Return whether a message of the console is an error, or a warning of the framework."""
+    return message.type == "error" or (message.type == "warning" and "svelte.dev" in message.text)
 
 
 def wait_until(page, happens):

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from snapseek.server.headers import etag_of, is_held
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Awaitable, Callable
 
     from starlette.datastructures import Headers
     from starlette.requests import Request
@@ -46,6 +47,10 @@ _MEDIA_TYPES = {
     ".webp": "image/webp",
     ".woff2": "font/woff2",
 }
+
+
+_REDIRECTS = {"/docs": "api/docs", "/openapi.json": "api/openapi.json", "/favicon.ico": "favicon.svg"}
+"""Relative, so that they hold below a sub-path, too."""
 
 
 class Page:
@@ -93,6 +98,7 @@ class PageEndpoints:
         """Return the routes. They match every name, so they come last."""
         return [
             Route("/", self.show_page, include_in_schema=False),
+            *(Route(path, _redirect(to), include_in_schema=False) for path, to in _REDIRECTS.items()),
             Route("/{name}", self.show_page, include_in_schema=False),
             Route("/assets/{name:path}", self.show_asset, include_in_schema=False),
         ]
@@ -104,6 +110,15 @@ class PageEndpoints:
     async def show_asset(self, request: Request) -> Response:
         """Return a script, a style sheet or a font of the page."""
         return self._page.answer("assets/" + request.path_params["name"], request.headers)
+
+
+def _redirect(target: str) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that leads from an address that people and browsers try to the one that exists."""
+
+    async def redirect(_request: Request) -> Response:
+        return RedirectResponse(target, status_code=308)
+
+    return redirect
 
 
 class _WholeFile(FileResponse):

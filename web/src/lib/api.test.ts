@@ -34,7 +34,7 @@ describe('searchRequest', () => {
 
   it('lists the library without a query', () => {
     const { url } = searchRequest({ query: EMPTY_QUERY, limit: 40, offset: 960, dedup: true, model: 'fast' });
-    expect(url).toBe('api/items?limit=40&offset=960');
+    expect(url).toBe('api/items?limit=40&offset=960&sort=newest');
   });
 
   it('puts filters, the fast model and dedup into the URL', () => {
@@ -52,7 +52,7 @@ describe('searchRequest', () => {
 
   it('posts images', () => {
     const terms = [term('image', 'AAAA', 2), term('id', '17', -1), term('words', 'snow', 1)];
-    const query = { words: ' at night ', terms, filters: ['type:png'] };
+    const query = { words: ' at night ', terms, filters: ['type:png'], sort: '' } as const;
     const { url, body } = searchRequest({ query, limit: 60, offset: 60, dedup: true });
     expect(url).toBe('api/search');
     expect(JSON.parse(body!)).toEqual({

@@ -1,13 +1,21 @@
 import { ProblemError, ResponseError } from './errors';
 import type { ServerTimings } from './latency';
-import { parseFailures, parseInfo, parseJobStatus, parseResultPage, parseSuggestions } from './parseResponse';
+import {
+  parseFailures,
+  parseInfo,
+  parseJobStatus,
+  parseRelevantCount,
+  parseResultPage,
+  parseSuggestions,
+} from './parseResponse';
 import { isSearch, queryText, whereText, type SearchQuery } from './query';
+import { serverUrl } from './serverUrl';
 
 export interface Picture {
   readonly id: number;
   /** Similarity to the query, higher is better; null for a picture that was not ranked. */
   readonly score: number | null;
-  /** URL of the original: a path on this server, or a web URL. */
+  /** URL of the original: an address of this server, or a web URL. */
   readonly url: string;
   /** Size of the upright original, px; 0 if unknown. */
   readonly width: number;
@@ -102,7 +110,7 @@ export interface Failures {
 export type TextModel = 'full' | 'fast';
 
 export interface PageRequest {
-  /** The empty query lists the library in stored order. */
+  /** The empty query lists the library, the newest pictures first. */
   readonly query: SearchQuery;
   readonly limit: number;
   readonly offset: number;
@@ -119,8 +127,12 @@ export interface Api {
   suggestions(): Promise<Suggestions>;
   jobs(): Promise<JobStatus>;
   failures(): Promise<Failures>;
+  /** Return whether the library has a picture that these words describe well. */
+  hasGoodMatch(words: string): Promise<boolean>;
   /** Return the pictures most similar to a picture of the library. */
   similar(id: number, limit: number, signal: AbortSignal): Promise<ResultPage>;
+  /** Reject if the server would refuse this path. */
+  check(path: string): Promise<void>;
   /** Return the pictures with these ids, in this order, without those that were removed. */
   byIds(ids: readonly number[], signal: AbortSignal): Promise<ResultPage>;
 }
@@ -137,10 +149,18 @@ export function httpApi(fetch: Fetch): Api {
       const { url, body } = searchRequest(request);
       return parseResultPage(await readJson(fetch, url, signal, body));
     },
-    info: async () => parseInfo(await readJson(fetch, 'api/info')),
-    suggestions: async () => parseSuggestions(await readJson(fetch, 'api/suggestions')),
     jobs: async () => parseJobStatus(await readJson(fetch, 'api/jobs')),
     failures: async () => parseFailures(await readJson(fetch, 'api/failures')),
+    info: async () => parseInfo(await readJson(fetch, '/api/info')),
+    suggestions: async () => parseSuggestions(await readJson(fetch, '/api/suggestions')),
+    hasGoodMatch: async (words) => {
+      const url = `/api/search?q=${encodeURIComponent(words)}&limit=1&include=`;
+      return parseRelevantCount(await readJson(fetch, url)) !== 0;
+    },
+    check: async (path) => {
+      const { ok } = await fetch(serverUrl(path), { method: 'HEAD' });
+      if (!ok) await readJson(fetch, path); // a HEAD has no reason in it
+    },
     similar: async (id, limit, signal) =>
       parseResultPage(await readJson(fetch, `api/items/${id}/similar?limit=${limit}`, signal)),
     byIds: async (ids, signal) =>
@@ -165,7 +185,12 @@ export function searchRequest(request: PageRequest): HttpRequest {
   if (where) url += `&where=${encodeURIComponent(where)}`;
   if (isSearch(query) && model !== 'full') url += `&model=${model}`;
   if (isSearch(query) && dedup) url += '&dedup=1';
-  return { url, body: null };
+  return { url: url + sortParameter(query, text), body: null };
+}
+
+function sortParameter({ sort }: SearchQuery, text: string): string {
+  const order = sort || (text ? '' : 'newest');
+  return order && `&sort=${order}`;
 }
 
 function searchBody({ query, limit, offset, dedup = false }: PageRequest, where: string): string {
@@ -174,7 +199,16 @@ function searchBody({ query, limit, offset, dedup = false }: PageRequest, where:
     return { [kind]: kind === 'id' ? Number(value) : value, weight };
   });
   const q = query.words.trim();
-  return JSON.stringify({ ...(q && { q }), terms, ...(where && { where }), dedup, limit, offset });
+  const { sort } = query;
+  return JSON.stringify({
+    ...(q && { q }),
+    terms,
+    ...(where && { where }),
+    ...(sort && { sort }),
+    dedup,
+    limit,
+    offset,
+  });
 }
 
 async function readJson(
@@ -184,7 +218,7 @@ async function readJson(
   body: string | null = null,
 ): Promise<unknown> {
   const headers = { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) };
-  const response = await fetch(url, { signal, headers, ...(body && { method: 'POST', body }) });
+  const response = await fetch(serverUrl(url), { signal, headers, ...(body && { method: 'POST', body }) });
   if (!response.ok) throw await problemOf(response);
   try {
     return await response.json();

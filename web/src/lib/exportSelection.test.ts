@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { samplePicture } from '../testing/samples';
-import { exportText, picturePath } from './exportSelection';
+import { exportText, MAX_ARCHIVED, picturePath, zipPath } from './exportSelection';
 
 const picture = samplePicture({
   id: 7,
@@ -29,4 +29,11 @@ it('exports paths, CSV and JSON', () => {
 
 it('escapes formulas for spreadsheets', () => {
   expect(exportText([{ ...picture, caption: '=1+1' }], 'csv')).toContain(",'=1+1,");
+});
+
+it('names the pictures of an archive that the server has, up to its limit', () => {
+  expect(zipPath([picture, { ...picture, id: 8 }])).toBe('/api/zip?ids=7,8');
+  expect(zipPath([{ ...picture, url: 'https://there/x.jpg' }])).toBeNull();
+  const many = Array.from({ length: 300 }, (_, id) => ({ ...picture, id }));
+  expect(zipPath(many)!.split(',')).toHaveLength(MAX_ARCHIVED);
 });

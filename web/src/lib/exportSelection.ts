@@ -1,13 +1,49 @@
 import type { Picture } from './api';
-import { pictureName } from './format';
-import { isWebUrl } from './originalSize';
+import { pictureName } from './pictureText';
+import { isOnServer } from './serverUrl';
 
-export const EXPORT_FORMATS = ['paths', 'csv', 'json'] as const;
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+export type ExportFormat = 'paths' | 'csv' | 'json';
+
+/** Export files with their labels. */
+export const EXPORTS: readonly (readonly [format: ExportFormat, label: string])[] = [
+  ['csv', 'CSV'],
+  ['json', 'JSON'],
+  ['paths', 'List of paths'],
+];
+
+/** Maximum number of pictures in one archive: the server's limit. */
+export const MAX_ARCHIVED = 256;
+
+/** Return the path of the archive of these pictures; null if their originals are all on other servers. */
+export function zipPath(pictures: readonly Picture[]): string | null {
+  const ids = pictures.filter(({ url }) => isOnServer(url)).map(({ id }) => id);
+  return ids.length > 0 ? `/api/zip?ids=${ids.slice(0, MAX_ARCHIVED).join(',')}` : null;
+}
+
+/** Copy a text to the clipboard. Return whether the browser allowed it. */
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text); // a page without https may not use the clipboard directly
+  }
+}
+
+function copyBySelection(text: string): boolean {
+  const area = Object.assign(document.createElement('textarea'), { value: text });
+  const focused = document.activeElement;
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand('copy');
+  area.remove();
+  if (focused instanceof HTMLElement) focused.focus();
+  return isCopied;
+}
 
 /** Return the location of a picture for other programs: folder and name, or its web URL. */
 export function picturePath(picture: Picture): string {
-  if (isWebUrl(picture.url)) return picture.url;
+  if (!isOnServer(picture.url)) return picture.url;
   const folder = picture.meta['folder'];
   return typeof folder === 'string' && folder ? `${folder}/${pictureName(picture)}` : pictureName(picture);
 }

@@ -1,24 +1,13 @@
-import { describe, expect, it } from 'vitest';
-import { samplePicture } from '../testing/samples';
+import { expect, it } from 'vitest';
 import {
   resultsAnnouncement,
   formatDuration,
   endOfResults,
-  pictureFacts,
-  pictureLabel,
-  pictureName,
   formatCounts,
+  formatDate,
   formatPlural,
   formatBytes,
 } from './format';
-
-const picture = samplePicture({
-  id: 17,
-  score: 0.3125,
-  width: 5120,
-  height: 341,
-  meta: { name: 'tabby.jpg', folder: 'animals', size_bytes: 51_234 },
-});
 
 it.each([
   [0, '0.0 ms'],
@@ -53,19 +42,6 @@ it('lists counts by kind', () => {
   expect(formatCounts({})).toBe('');
 });
 
-describe('a picture', () => {
-  it('is labelled by its caption, name or id', () => {
-    expect(pictureLabel({ ...picture, caption: 'a cat asleep' })).toBe('a cat asleep');
-    expect(pictureLabel(picture)).toBe('tabby.jpg');
-    expect(pictureName({ ...picture, meta: {} })).toBe('picture 17');
-  });
-
-  it('lists the known facts', () => {
-    expect(pictureFacts(picture)).toEqual(['animals', '5,120 × 341', '51 kB', 'score 0.313']);
-    expect(pictureFacts({ ...picture, score: null, meta: { folder: 3 } })).toEqual(['5,120 × 341']);
-  });
-});
-
 it('announces the results', () => {
   expect(resultsAnnouncement('two dogs', 1200, 0)).toBe('1,200 pictures for two dogs, best first.');
   expect(resultsAnnouncement('', 1, 1)).toBe('1 picture in the library. 1 near-duplicate shown.');
@@ -74,4 +50,12 @@ it('announces the results', () => {
 it('describes the end of the results', () => {
   expect(endOfResults(1, 1, 1000)).toBe('End of results: 1 picture.');
   expect(endOfResults(1000, 2500, 1000)).toContain('The first 1,000 of 2,500 pictures.');
+});
+
+it.each([
+  ['2023-06-12T16:54:10+00:00', '12 June 2023, 16:54'],
+  ['2023-13-12T16:54', null],
+  ['12 June', null],
+])('formats the date %s as %s', (text, date) => {
+  expect(formatDate(text)).toBe(date);
 });

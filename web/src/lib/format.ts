@@ -1,5 +1,3 @@
-import type { Picture } from './api';
-
 const grouped = new Intl.NumberFormat('en');
 
 /** 1234567 -> "1,234,567". */
@@ -20,11 +18,11 @@ export function formatCounts(counts: Readonly<Record<string, unknown>>): string 
     .join(', ');
 }
 
-/** Describe the results to screen readers; `words` are '' for the whole library. */
-export function resultsAnnouncement(words: string, total: number, duplicates: number): string {
+/** Describe the results to screen readers; `words` are '' for the whole library, `order` is '' for best first. */
+export function resultsAnnouncement(words: string, total: number, duplicates: number, order = ''): string {
   const found = formatPlural(total, 'picture');
   const shown = duplicates ? ` ${formatPlural(duplicates, 'near-duplicate')} shown.` : '';
-  return (words ? `${found} for ${words}, best first.` : `${found} in the library.`) + shown;
+  return (words ? `${found} for ${words}, ${order || 'best'} first.` : `${found} in the library.`) + shown;
 }
 
 /** Describe the end of the results: all are shown, or as many as the server pages to. */
@@ -52,39 +50,18 @@ export function formatScore(score: number): string {
   return score.toFixed(3);
 }
 
-/** Return the file name of the picture, or its id if it has none. */
-export function pictureName(picture: Picture): string {
-  return metaText(picture, 'name') ?? `picture ${picture.id}`;
+const MONTHS = 'January February March April May June July August September October November December'.split(
+  ' ',
+);
+
+/** "2023-06-12T16:54:10+00:00" -> "12 June 2023, 16:54", as the camera wrote it; null if it is no date. */
+export function formatDate(text: string): string | null {
+  const [, year, month, day, time] = /^(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d)/.exec(text) ?? [];
+  const name = MONTHS[Number(month) - 1];
+  return name ? `${Number(day)} ${name} ${year}, ${time}` : null;
 }
 
-/** Return the alternative text of the picture: its caption, or else its name. */
-export function pictureLabel(picture: Picture): string {
-  return picture.caption || pictureName(picture);
-}
-
-/** Return the known facts below an opened picture: folder, width × height, file size, score. */
-export function pictureFacts(picture: Picture): string[] {
-  const bytes = picture.meta['size_bytes'];
-  return [
-    metaText(picture, 'folder'),
-    `${formatCount(picture.width)} × ${formatCount(picture.height)}`,
-    typeof bytes === 'number' ? formatBytes(bytes) : null,
-    picture.score === null ? null : `score ${formatScore(picture.score)}`,
-  ].filter((fact) => fact !== null);
-}
-
-/** Return all other metadata of the picture as pairs of name and text. */
-export function metadataRows(picture: Picture): [string, string][] {
-  return Object.entries(picture.meta).flatMap(([key, value]): [string, string][] => {
-    if (value === null || value === '' || key === 'name' || key === 'folder' || key === 'size_bytes')
-      return [];
-    const text = Array.isArray(value) ? value.join(', ') : String(value);
-    const minutes = /^\d{4}-\d\d-\d\dT/.test(text) ? text.slice(0, 16).replace('T', ' ') : text;
-    return minutes ? [[key.replaceAll('_', ' '), minutes]] : [];
-  });
-}
-
-function metaText(picture: Picture, key: string): string | null {
-  const value = picture.meta[key];
-  return typeof value === 'string' && value !== '' ? value : null;
+/** "2023-06-12T16:54:10+00:00" -> "June 2023"; null if it is no date. */
+export function formatMonth(text: string): string | null {
+  return formatDate(text)?.replace(/^\d+ (.*), .*$/, '$1') ?? null;
 }

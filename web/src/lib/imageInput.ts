@@ -1,8 +1,11 @@
 import type { Term } from './query';
-import { resizeForUpload } from './uploadResize';
+
+export const NOT_A_PICTURE =
+  'This is not a picture that the browser can decode. Use a JPEG, PNG, WebP, GIF or AVIF file.';
 
 /** Turn an image file into a term. Rejects with an Error if the browser cannot decode it. */
 export async function fileTerm(file: Blob): Promise<Term> {
+  const { resizeForUpload } = await import('./uploadResize');
   const value = await resizeForUpload(file);
   const label = file instanceof File && file.name ? file.name : 'a picture';
   return { kind: 'image', value, label, thumbnail: `data:image/jpeg;base64,${value}`, weight: 1 };

@@ -25,7 +25,7 @@ export interface LatencyPart {
 export function latencyParts({ server, roundTripMs, paintMs }: Latency): LatencyPart[] {
   const onServer = server.embed + server.search + server.fetch;
   return [
-    { name: 'embed', description: 'encode the query', ms: server.embed },
+    { name: 'embed', description: 'understand the query', ms: server.embed },
     { name: 'search', description: 'find the nearest pictures', ms: server.search },
     { name: 'fetch', description: 'load previews', ms: server.fetch },
     { name: 'network', description: 'request and response', ms: Math.max(0, roundTripMs - onServer) },

@@ -36,26 +36,25 @@ export const MAX_ASPECT = 3.6;
  *
  * Every full row fills `width` exactly, in whole pixels; the last row has `targetHeight` and is not
  * stretched. Rows are filled greedily from the front, so appended items never move an item of a full row.
- * At `sectionBreak` a new row begins after a space.
+ * At each of `breaks`, which are in rising order, a new row begins after a space.
  */
 export function layout(
   items: readonly Size[],
   width: number,
   targetHeight: number,
   gap: number,
-  sectionBreak: SectionBreak | null = null,
+  breaks: readonly SectionBreak[] = [],
 ): Layout {
   const rowWidth = Math.floor(width);
   if (rowWidth < 1) return { boxes: [], height: 0, stableCount: 0 };
   const aspects = items.map(aspectRatio);
-  const { index: breakIndex, space } = sectionBreak ?? { index: aspects.length, space: 0 };
   const boxes: Box[] = [];
   let stableCount = 0;
   let y = 0;
   while (boxes.length < aspects.length) {
     const start = boxes.length;
-    const limit = start < breakIndex ? breakIndex : aspects.length;
-    if (start === breakIndex) y += space;
+    const limit = nextBreak(breaks, start) ?? aspects.length;
+    y += spaceAt(breaks, start);
     const end = rowEnd(aspects.slice(0, limit), start, rowWidth, targetHeight, gap);
     const row = placeRow(aspects.slice(start, end ?? limit), y, rowWidth, end ? null : targetHeight, gap);
     boxes.push(...row);
@@ -63,6 +62,14 @@ export function layout(
     if (end ?? limit < aspects.length) stableCount = end ?? limit;
   }
   return { boxes, height: Math.max(0, y - gap), stableCount };
+}
+
+function nextBreak(breaks: readonly SectionBreak[], start: number): number | undefined {
+  return breaks.find(({ index }) => index > start)?.index;
+}
+
+function spaceAt(breaks: readonly SectionBreak[], start: number): number {
+  return breaks.find(({ index }) => index === start)?.space ?? 0;
 }
 
 /** Return width / height as the tile shows it: clamped, and 1 for a missing or invalid size. */

@@ -1,4 +1,5 @@
 import type { Size } from './layout';
+import { isOnServer } from './serverUrl';
 
 /** Widths that originals are resized to. Few, so that one resized image serves many tiles and every cache. */
 export const WIDTH_STEPS: readonly number[] = [320, 480, 640, 960, 1280, 1920, 2560, 3840];
@@ -41,11 +42,8 @@ export function previewBlur(preview: string, tile: Size): number {
   return Math.round((tile.width / previewWidth(preview)) * 5) / 10;
 }
 
-/** Return whether an original is on another server. */
-export const isWebUrl = (url: string): boolean => /^https?:/i.test(url);
-
 /** Return the URL of the original, resized by this server to a step of at least `widthPx`; web URLs stay as they are. */
 export function resizedUrl(url: string, widthPx: number): string {
-  if (isWebUrl(url)) return url;
+  if (!isOnServer(url)) return url;
   return `${url}${url.includes('?') ? '&' : '?'}w=${widthStep(widthPx)}`;
 }

@@ -1,5 +1,6 @@
 import type { Column, Failures, Info, Job, JobStatus, Picture, ResultPage, Suggestions } from './api';
 import { ResponseError } from './errors';
+import { serverUrl } from './serverUrl';
 
 /** Return the value with its type, or throw ResponseError that names the `path` of the wrong field. */
 type Parser<T> = (value: unknown, path: string) => T;
@@ -14,10 +15,10 @@ const record = ofType<Record<string, unknown>>('object', 'an object');
  * the API becomes relative to the page, which a reverse proxy may show below any path.
  */
 const url: Parser<string> = (value, path) => {
-  const text = string(value, path);
-  const isSafe = /^(\/(?![/\\])|https?:\/\/)/i.test(text);
-  if (!isSafe) return reject('a path on this server or an http address', value, path);
-  return text.startsWith('/api/') ? text.slice(1) : text;
+  const isSafe = /^(\/(?![/\\])|https?:\/\/)/i.test(string(value, path));
+  return isSafe
+    ? serverUrl(value as string)
+    : reject('a path on this server or an http address', value, path);
 };
 
 /** An invalid colour becomes grey: it is only decoration. */
@@ -96,6 +97,10 @@ const suggestions = object<Suggestions>({ examples: list(string), columns: list(
 
 /** Parse a page of results. Throws ResponseError. */
 export const parseResultPage = (json: unknown): ResultPage => resultPage(json, '');
+
+/** Parse the number of relevant results; null if all are. Throws ResponseError. */
+export const parseRelevantCount = (json: unknown): number | null =>
+  orDefault<number | null>(number, null)(record(json, '')['relevant_count'], 'relevant_count');
 
 /** Parse `/api/info`. Throws ResponseError. */
 export const parseInfo = (json: unknown): Info => info(json, '');

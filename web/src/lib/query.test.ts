@@ -6,7 +6,7 @@ import {
   negated,
   EMPTY_QUERY,
   queryText,
-  withNextWeight,
+  withWeightStep,
   whereText,
   withToggledFilter,
   withoutTerm,
@@ -28,9 +28,11 @@ describe('terms', () => {
   it('cycle through the weights and keep their sign', () => {
     let query = negated(withTerm(EMPTY_QUERY, similar), 0);
     const weights = [query.terms[0]!.weight];
-    for (let i = 0; i < 4; i++) weights.push((query = withNextWeight(query, 0)).terms[0]!.weight);
-    expect(weights).toEqual([-1, -2, -3, -0.5, -1]);
-    expect(negated(query, 0).terms[0]!.weight).toBe(1);
+    for (const step of [1, 1, 1, -1, -1, -1] as const)
+      weights.push((query = withWeightStep(query, 0, step)).terms[0]!.weight);
+    expect(weights).toEqual([-1, -2, -3, -3, -2, -1, -0.5]);
+    expect(withWeightStep(query, 0, -1).terms[0]!.weight).toBe(-0.5);
+    expect(negated(query, 0).terms[0]!.weight).toBe(0.5);
   });
 
   it('follow the words in query syntax, which cannot express images', () => {

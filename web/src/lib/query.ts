@@ -1,3 +1,5 @@
+import type { Picture } from './api';
+
 /** A part of a query next to the typed words: a chip. */
 export interface Term {
   readonly kind: 'words' | 'id' | 'image' | 'image_url';
@@ -17,12 +19,26 @@ export interface SearchQuery {
   readonly terms: readonly Term[];
   /** In filter syntax: `year:2023`, `-tag:draft`. Filters of one name are alternatives. */
   readonly filters: readonly string[];
+  readonly sort: Sort;
 }
 
-export const EMPTY_QUERY: SearchQuery = { words: '', terms: [], filters: [] };
+/** Order of the results; '' is best match for a search, and newest first otherwise. */
+export type Sort = '' | 'newest' | 'oldest' | 'size';
 
-/** The weights that clicks on a chip cycle through. */
-const WEIGHTS = [1, 2, 3, 0.5];
+export const SORTS: readonly (readonly [sort: Sort, label: string])[] = [
+  ['', 'Newest'],
+  ['newest', 'Newest'],
+  ['oldest', 'Oldest'],
+  ['size', 'Largest'],
+];
+
+export const EMPTY_QUERY: SearchQuery = { words: '', terms: [], filters: [], sort: '' };
+
+/** Maximum number of terms in a query: the server's limit. */
+export const MAX_TERMS = 16;
+
+/** The weights of a chip, from less to more. */
+const WEIGHTS = [0.5, 1, 2, 3];
 
 /** Return the query without blanks around the words. */
 export function trimmed(query: SearchQuery): SearchQuery {
@@ -30,17 +46,33 @@ export function trimmed(query: SearchQuery): SearchQuery {
 }
 
 /** Return a key that is equal for queries with equal results. */
-export function queryKey({ words, terms, filters }: SearchQuery): string {
+export function queryKey({ words, terms, filters, sort }: SearchQuery): string {
   return JSON.stringify([
     words.trim(),
     terms.map(({ kind, value, weight }) => [kind, value, weight]),
     filters,
+    sort,
   ]);
 }
 
 /** Whether the query ranks pictures; filters alone keep the library's own order. */
 export function isSearch({ words, terms }: SearchQuery): boolean {
   return words.trim() !== '' || terms.length > 0;
+}
+
+/** Return the term that searches for pictures similar to this one. */
+export function similarTerm({ id, preview }: Picture): Term {
+  const thumbnail = preview && `data:image/webp;base64,${preview}`;
+  return { kind: 'id', value: `${id}`, label: 'like this', thumbnail, weight: 1 };
+}
+
+export function withSort(query: SearchQuery, sort: Sort): SearchQuery {
+  return { ...query, sort };
+}
+
+/** Whether the results are in the order of their dates. */
+export function isByDate(query: SearchQuery): boolean {
+  return query.sort === 'newest' || query.sort === 'oldest' || (query.sort === '' && !isSearch(query));
 }
 
 /** Add a term; it replaces an equal one. */
@@ -53,12 +85,18 @@ export function withoutTerm(query: SearchQuery, index: number): SearchQuery {
   return { ...query, terms: query.terms.filter((_, i) => i !== index) };
 }
 
-/** Give the term at `index` the next weight (1, 2, 3, ½, 1) and keep its sign. */
-export function withNextWeight(query: SearchQuery, index: number): SearchQuery {
-  return withWeight(query, index, ({ weight }) => {
-    const next = WEIGHTS[(WEIGHTS.indexOf(Math.abs(weight)) + 1) % WEIGHTS.length]!;
-    return weight < 0 ? -next : next;
-  });
+/** Return the next larger (1) or smaller (-1) weight with the same sign; null at the ends. */
+export function nextWeight(weight: number, step: 1 | -1): number | null {
+  const size = Math.abs(weight);
+  const larger = WEIGHTS.filter((other) => other > size);
+  const smaller = WEIGHTS.filter((other) => other < size);
+  const next = step > 0 ? larger[0] : smaller.at(-1);
+  return next === undefined ? null : Math.sign(weight) * next;
+}
+
+/** Give the term at `index` the next larger (1) or smaller (-1) weight. */
+export function withWeightStep(query: SearchQuery, index: number, step: 1 | -1): SearchQuery {
+  return withWeight(query, index, ({ weight }) => nextWeight(weight, step) ?? weight);
 }
 
 /** Flip the sign of the term at `index`. */

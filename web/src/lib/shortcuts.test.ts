@@ -61,7 +61,9 @@ describe('handleShortcut', () => {
 
 describe('the table', () => {
   it.each(SCOPES)('has no key twice in scope %s', (scope) => {
-    const allKeys = SHORTCUTS.filter(([own]) => own === scope).flatMap(([, keys]) => keys.split(' '));
+    const allKeys = SHORTCUTS.filter(([own]) => own === scope).flatMap(([, keys, , , shift = false]) =>
+      keys.split(' ').map((key) => key + shift),
+    );
     expect(new Set(allKeys).size).toBe(allKeys.length);
   });
 
@@ -86,5 +88,5 @@ describe('the table', () => {
 });
 
 it('adds the key to the tooltip of an action', () => {
-  expect(shortcutHint('lightbox', 'toggleFullScreen')).toBe('Full screen (f)');
+  expect(shortcutHint('lightbox', 'toggleFullScreen')).toBe('Full screen (F)');
 });

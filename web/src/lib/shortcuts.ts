@@ -13,8 +13,9 @@ export const SHORTCUTS = [
   ['page', '/', 'focusInput', 'Go to the search box'],
   ['page', 'c', 'toggleCaptions', 'Captions and scores'],
   ['page', 'S', 'togglePreviewOnly', 'Speed mode: previews only, search on every key press'],
+  ['page', 'e', 'focusSelection', 'Go to the actions of the selection'],
   ['page', 'Escape', 'clearSelection', 'Clear the selection'],
-  ['page', '?', 'showHelp', 'Keyboard shortcuts'],
+  ['page', '?', 'showHelp', 'Keyboard shortcuts and query signs'],
   ['panel', 'Escape', 'close', 'Close the panel'],
 
   ['input', 'ArrowDown', 'focusGrid', 'Go to the pictures'],
@@ -26,12 +27,21 @@ export const SHORTCUTS = [
   ['tile', 'u', 'toggleDuplicates', 'Show or hide near-duplicates'],
   ['tile', 'x', 'toggleSelected', 'Select the picture'],
 
-  ['lightbox', 'ArrowLeft', 'previous', 'Previous picture'],
-  ['lightbox', 'ArrowRight', 'next', 'Next picture'],
+  ['lightbox', 'ArrowLeft ArrowRight ArrowUp ArrowDown', 'pan', 'Move the enlarged picture', true],
+  ['lightbox', 'ArrowLeft', 'previous', 'Previous picture', false],
+  ['lightbox', 'ArrowRight', 'next', 'Next picture', false],
   ['lightbox', 's', 'findSimilar', 'More like this'],
+  ['lightbox', 'x', 'toggleSelected', 'Select the picture'],
+  ['lightbox', '+ =', 'zoomIn', 'Zoom in'],
+  ['lightbox', '-', 'zoomOut', 'Zoom out'],
+  ['lightbox', '0', 'zoomToWhole', 'Show the whole picture'],
+  ['lightbox', 'r', 'rotate', 'Rotate'],
+  ['lightbox', 'i', 'toggleDetails', 'Show or hide the details'],
   ['lightbox', 'f', 'toggleFullScreen', 'Full screen'],
+  ['lightbox', 'p', 'copy', 'Copy the picture'],
   ['lightbox', 'd', 'download', 'Download'],
   ['lightbox', '/', 'focusInput', 'Go to the search box'],
+  ['lightbox', '?', 'showHelp', 'Keyboard shortcuts and query signs'],
   ['lightbox', 'Escape', null, 'Close the picture'],
 ] as const satisfies readonly Shortcut[];
 
@@ -67,10 +77,13 @@ const KEY_LABELS: Record<string, string> = {
   Escape: 'Esc',
 };
 
-/** Return the keys of a shortcut as the user knows them: `Shift+Enter`, `← →`. */
+/** Return the keys of a shortcut as they stand on a keyboard: `S`, `Shift+Enter`, `← →`. */
 export function keyLabel([, keys, , , shift]: Shortcut): string {
-  const labels = keys.split(' ').map((key) => KEY_LABELS[key] ?? key);
-  return (shift ? 'Shift+' : '') + labels.join(' ');
+  const isCapital = /^[A-Z]$/.test(keys);
+  const labels = keys
+    .split(' ')
+    .map((key) => KEY_LABELS[key] ?? (key.length === 1 ? key.toUpperCase() : key));
+  return (shift || isCapital ? 'Shift+' : '') + labels.join(' ');
 }
 
 /** Return the tooltip of an action: its help with the key. */

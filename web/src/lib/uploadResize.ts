@@ -1,3 +1,4 @@
+import { NOT_A_PICTURE } from './imageInput';
 import type { Size } from './layout';
 
 /** Maximum length of the shorter side, px: no supported model has a larger input. */
@@ -5,9 +6,6 @@ const MAX_SHORT_SIDE_PX = 384;
 /** Maximum length of the longer side, px, so that a panorama does not become a huge upload. */
 const MAX_LONG_SIDE_PX = 3 * MAX_SHORT_SIDE_PX;
 const JPEG_QUALITY = 0.9;
-
-export const NOT_A_PICTURE =
-  'This is not a picture that the browser can decode. Use a JPEG, PNG, WebP, GIF or AVIF file.';
 
 /** Return the size at which an image is uploaded. */
 export function uploadSize({ width, height }: Size): Size {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { HistorySync, queryFromHistory, queryFromUrl, urlWithQuery } from './urlState';
+import { entryFromHistory, HistorySync, queryFromUrl, urlWithQuery, type PageEntry } from './urlState';
 import { EMPTY_QUERY, type SearchQuery } from './query';
 
 const words = (text: string): SearchQuery => ({ ...EMPTY_QUERY, words: text });
@@ -15,6 +15,7 @@ it('writes a query to a URL and parses it back', () => {
     words: 'two dogs & ü',
     terms: [{ ...term, thumbnail: 'api/preview/17' }],
     filters: ['in:a'],
+    sort: 'oldest' as const,
   };
   const url = urlWithQuery('http://here/?x=1', query);
   expect(queryFromUrl(url)).toEqual(query);
@@ -25,29 +26,94 @@ it('ignores invalid terms', () => {
   expect(queryFromUrl('http://here/?term=x&term=1:image:AAAA&term=..:id:1').terms).toEqual([]);
 });
 
-it('replaces the entry while typing, and resets it to the submitted query before a push', () => {
-  const entries = ['http://here/'];
+/** A browser history that goes back when the test says so. */
+function fakeHistory(initial: Partial<PageEntry> = {}, url = 'http://here/') {
+  const entries = [{ url, state: null as unknown }];
+  const write = (state: unknown, url?: string | URL | null) => ({ url: String(url), state });
   const history = {
-    replaceState: (_: unknown, __: string, url?: string | URL | null) => {
-      entries[entries.length - 1] = String(url);
+    replaceState: (state: unknown, _: string, url?: string | URL | null) => {
+      entries[entries.length - 1] = write(state, url);
     },
-    pushState: (_: unknown, __: string, url?: string | URL | null) => void entries.push(String(url)),
+    pushState: (state: unknown, _: string, url?: string | URL | null) => void entries.push(write(state, url)),
+    back: () => void (backs.count += 1),
   };
-  const sync = new HistorySync({ href: () => entries.at(-1)!, history }, EMPTY_QUERY);
+  const backs = { count: 0 };
+  const entry = { query: EMPTY_QUERY, picture: null, isAfterResults: false, ...initial };
+  const sync = new HistorySync({ href: () => entries.at(-1)!.url, history }, entry);
+  const arrive = () => {
+    entries.pop();
+    return sync.restored(entryFromHistory(entries.at(-1)!.state, entries.at(-1)!.url));
+  };
+  return { sync, backs, arrive, entries, urls: () => entries.map((one) => one.url.slice(11)) };
+}
+
+it('replaces the entry while typing, and resets it to the submitted query before a push', () => {
+  const { sync, urls } = fakeHistory();
   sync.replace(words('do'));
   sync.replace(words('dog'));
-  expect(entries).toEqual(['http://here/?q=dog']);
+  expect(urls()).toEqual(['/?q=dog']);
   sync.push(words('dog'));
   sync.replace(words('cat'));
   sync.push(words('cats'));
-  expect(entries).toEqual(['http://here/', 'http://here/?q=dog', 'http://here/?q=cats']);
+  expect(urls()).toEqual(['/', '/?q=dog', '/?q=cats']);
 });
 
-it('restores images from the history state, and words from the URL without state', () => {
+it('gives an opened picture an entry, which the next one replaces and closing leaves', () => {
+  const { sync, backs, arrive, urls } = fakeHistory();
+  sync.openPicture(words('dog'), 7);
+  sync.openPicture(words('dog'), 8);
+  sync.replace(words('dog'));
+  expect(urls()).toEqual(['/?q=dog', '/?q=dog&picture=8']);
+  sync.closePicture(words('dog'));
+  sync.closePicture(words('dog'));
+  expect(backs.count).toBe(1);
+  expect(arrive()).toBe(true);
+  sync.closePicture(words('dog'));
+  expect([urls(), backs.count]).toEqual([['/?q=dog'], 1]);
+});
+
+it('writes nothing on its way back to the results', () => {
+  const { sync, arrive, urls } = fakeHistory();
+  sync.openPicture(words('dog'), 7);
+  sync.closePicture(words('dog'));
+  sync.replace(words('dogs'));
+  sync.openPicture(words('dogs'), 9);
+  expect(urls()).toEqual(['/?q=dog', '/?q=dog&picture=7']);
+  arrive();
+  expect(urls()).toEqual(['/?q=dogs', '/?q=dogs&picture=9']);
+});
+
+it('stays on the page when a picture is closed that a link opened', () => {
+  const { sync, backs, urls } = fakeHistory({ picture: 7 }, 'http://here/?picture=7');
+  sync.closePicture(words('dog'));
+  expect([urls(), backs.count]).toEqual([['/?q=dog'], 0]);
+});
+
+it('keeps the picture behind a search that was started from it', () => {
+  const { sync, arrive, urls } = fakeHistory();
+  sync.openPicture(EMPTY_QUERY, 7);
+  sync.push(words('dog'));
+  expect(urls()).toEqual(['/', '/?picture=7', '/?q=dog']);
+  expect(arrive()).toBe(false);
+  sync.closePicture(EMPTY_QUERY);
+  arrive();
+  expect(urls()).toEqual(['/']);
+});
+
+it('restores images from the history state, and words and the picture from the URL without state', () => {
   const query: SearchQuery = {
     ...EMPTY_QUERY,
     terms: [{ kind: 'image', value: 'AAAA', label: 'x', thumbnail: '', weight: 1 }],
   };
-  expect(queryFromHistory({ query: JSON.stringify(query) }, 'http://here/')).toEqual(query);
-  expect(queryFromHistory(null, 'http://here/?q=dog')).toEqual(words('dog'));
+  const state = { query: JSON.stringify(query), isAfterResults: true };
+  expect(entryFromHistory(state, 'http://here/?picture=7')).toEqual({
+    query,
+    picture: 7,
+    isAfterResults: true,
+  });
+  expect(entryFromHistory(null, 'http://here/?q=dog&picture=x')).toEqual({
+    query: words('dog'),
+    picture: null,
+    isAfterResults: false,
+  });
 });

@@ -1,8 +1,10 @@
 import { createContext } from 'svelte';
 import type { Api, Picture } from '../lib/api';
+import { errorNotice } from '../lib/errors';
 import { fileTerm } from '../lib/imageInput';
-import type { SearchQuery } from '../lib/query';
-import type { HistorySync } from '../lib/urlState';
+import { answersFirst, OriginalQueue } from '../lib/originalQueue';
+import { trimmed } from '../lib/query';
+import type { HistorySync, PageEntry } from '../lib/urlState';
 import { JobsState } from './jobs.svelte';
 import { LibraryState } from './library.svelte';
 import { RequestState } from './request.svelte';
@@ -16,7 +18,7 @@ export interface Environment {
   readonly api: Api;
   /** A clock in milliseconds. */
   readonly now: () => number;
-  readonly history: Pick<HistorySync, 'replace' | 'push'>;
+  readonly history: Pick<HistorySync, 'replace' | 'push' | 'openPicture' | 'closePicture'>;
 }
 
 /**
@@ -24,20 +26,22 @@ export interface Environment {
  * `request` (what is searched), `results` (what came back), `view` (how it is shown), `library` (its facts) and `jobs` (what is indexed).
  */
 export class AppState {
+  readonly originals = new OriginalQueue();
   readonly library: LibraryState;
   readonly jobs: JobsState;
   readonly results: ResultsState;
   readonly view: ViewState;
   readonly request: RequestState;
+  readonly #history: Environment['history'];
+  readonly #api: Api;
 
-  constructor({ api, now, history }: Environment) {
+  constructor({ api: server, now, history }: Environment) {
+    this.#history = history;
+    const api = (this.#api = answersFirst(server, this.originals));
     this.library = new LibraryState(api);
     this.jobs = new JobsState(api, now, () => void this.#refresh());
     this.results = new ResultsState(api, now, {
-      onresponse: (query, isShown) => {
-        if (isShown) this.view.handleNewResults();
-        this.request.handleResponse(query, isShown);
-      },
+      onresponse: (query, isShown) => this.request.handleResponse(query, isShown),
       onidle: (query) => this.request.handleIdle(query),
     });
     this.view = new ViewState(api, this.results);
@@ -49,9 +53,12 @@ export class AppState {
     });
   }
 
-  /** Load the facts of the library and the first results, in parallel. */
-  async start(query: SearchQuery): Promise<void> {
-    await Promise.all([this.request.start(query), this.library.load()]);
+  /** Load the facts of the library, the first results and the opened picture in parallel; then the examples. */
+  async start({ query, picture }: PageEntry): Promise<void> {
+    const loading = [this.request.start(query), this.library.load()];
+    if (picture !== null) loading.push(this.#showPicture(picture));
+    await Promise.all(loading);
+    await this.library.loadExamples();
   }
 
   /** Show new pictures of the library, unless the user is busy with the present ones. */
@@ -60,10 +67,49 @@ export class AppState {
     if (!isBusy && this.results.isIdle && globalThis.scrollY < SCROLLED_PX) await this.request.refresh();
   }
 
-  /** Search for pictures similar to this one, and show them instead of an opened picture. */
-  async findSimilar(picture: Picture): Promise<void> {
+  /** Show what an entry of the browser history shows. */
+  async restore({ query, picture }: PageEntry): Promise<void> {
+    const searching = this.request.restore(query);
+    if (picture === null) this.view.lightbox.close();
+    else await this.#showPicture(picture);
+    await searching;
+  }
+
+  /** Open a result, or a picture similar to the opened one. */
+  openPicture(id: number): void {
+    this.view.open(id);
+    if (this.view.lightbox.picture) this.#history.openPicture(trimmed(this.request.query), id);
+  }
+
+  /** Open the next (1) or previous (-1) result; do nothing at the ends. */
+  stepPicture(by: 1 | -1): void {
+    const neighbour = this.view.lightbox.neighbour(by);
+    if (neighbour) this.openPicture(neighbour.id);
+  }
+
+  closePicture(): void {
     this.view.lightbox.close();
-    await this.request.findSimilar(picture);
+    this.#history.closePicture(trimmed(this.request.query));
+  }
+
+  /** Search for pictures similar to all of these, and show them instead of an opened picture. */
+  async findSimilar(...pictures: readonly Picture[]): Promise<void> {
+    this.view.lightbox.close();
+    const searching = this.request.findSimilar(pictures);
+    // A new search has left the opened picture; the same search again has not.
+    this.#history.closePicture(trimmed(this.request.query));
+    await searching;
+  }
+
+  /** Return whether the server would answer this path; otherwise show why not. */
+  async check(path: string): Promise<boolean> {
+    try {
+      await this.#api.check(path);
+      return true;
+    } catch (cause) {
+      this.results.reportError(errorNotice(cause).message);
+      return false;
+    }
   }
 
   /** Search with an image file; report one that the browser cannot decode. */
@@ -72,6 +118,12 @@ export class AppState {
       this.results.reportError(cause instanceof Error ? cause.message : String(cause));
     });
     if (term) await this.request.addTerm(term);
+  }
+
+  async #showPicture(id: number): Promise<void> {
+    if (await this.view.lightbox.openById(id)) return;
+    this.#history.closePicture(trimmed(this.request.query));
+    this.results.reportError('This picture is not in the library any more.');
   }
 }
 

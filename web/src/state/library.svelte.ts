@@ -1,14 +1,20 @@
 import type { Api, Info, Suggestions } from '../lib/api';
 
+type LibraryApi = Pick<Api, 'info' | 'suggestions' | 'hasGoodMatch'>;
+
 /** What the server says about the library. The page searches without it, too. */
 export class LibraryState {
   info = $state.raw<Info | null>(null);
-  /** Example queries and filters; null until loaded. */
-  suggestions = $state.raw<Suggestions | null>(null);
+  /** Filters that the library offers; null until loaded. */
+  columns = $state.raw<Suggestions['columns'] | null>(null);
+  /** Queries that the library answers well. */
+  examples = $state.raw<readonly string[]>([]);
 
-  readonly #api: Pick<Api, 'info' | 'suggestions'>;
+  #candidates: readonly string[] = [];
 
-  constructor(api: Pick<Api, 'info' | 'suggestions'>) {
+  readonly #api: LibraryApi;
+
+  constructor(api: LibraryApi) {
     this.#api = api;
   }
 
@@ -22,13 +28,21 @@ export class LibraryState {
     return this.info?.acceptsImageUrls === true;
   }
 
-  /** Load both; a failure is not reported, because the first search reports a dead server. */
+  /** Load all but the examples; a failure is not reported, because the first search reports a dead server. */
   async load(): Promise<void> {
     const loading = this.#api.suggestions().catch(() => null);
     this.info = await this.#api.info().catch(() => null);
-    void loading.then((loaded) => {
-      const examples = loaded?.examples.length ? loaded.examples : (this.info?.examples ?? []);
-      this.suggestions = { examples, columns: loaded?.columns ?? [] };
-    });
+    const loaded = await loading;
+    this.#candidates = loaded?.examples.length ? loaded.examples : (this.info?.examples ?? []);
+    this.columns = loaded?.columns ?? [];
+  }
+
+  /** Offer the examples that have a good match: one that finds nothing would only disappoint. */
+  async loadExamples(): Promise<void> {
+    const examples: string[] = [];
+    for (const words of this.#candidates) {
+      if (await this.#api.hasGoodMatch(words).catch(() => false)) examples.push(words);
+    }
+    this.examples = examples;
   }
 }

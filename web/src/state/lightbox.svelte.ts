@@ -11,12 +11,12 @@ export class LightboxState {
   /** Index of the last opened result; -1 if there is none. */
   index = $derived.by(() => this.#results().findIndex(({ id }) => id === this.#resultId));
 
-  readonly #api: Pick<Api, 'similar'>;
+  readonly #api: Pick<Api, 'similar' | 'byIds'>;
   readonly #results: () => readonly Picture[];
   #resultId = $state<number | null>(null);
   #abort = new AbortController();
 
-  constructor(api: Pick<Api, 'similar'>, results: () => readonly Picture[]) {
+  constructor(api: Pick<Api, 'similar' | 'byIds'>, results: () => readonly Picture[]) {
     this.#api = api;
     this.#results = results;
   }
@@ -27,6 +27,18 @@ export class LightboxState {
     if (result) this.#resultId = id;
     this.picture = result ?? this.similar.find((picture) => picture.id === id) ?? null;
     void this.#loadSimilar(id);
+  }
+
+  /** Open any picture of the library. Return false if there is none with this id. */
+  async openById(id: number): Promise<boolean> {
+    this.open(id);
+    if (this.picture) return true;
+    const { signal } = this.#abort;
+    const page = await this.#api.byIds([id], signal).catch(() => null);
+    if (signal.aborted || page === null) return true; // the first search reports a dead server
+    this.picture = page.pictures[0] ?? null;
+    if (this.picture) this.#resultId = id;
+    return this.picture !== null;
   }
 
   /** Return the result after (1) or before (-1) the opened one; null at the ends. */

@@ -5,9 +5,13 @@ import { LightboxState } from './lightbox.svelte';
 const picture = (id: number) => ({ id }) as Picture;
 const results = [0, 1, 2].map(picture);
 
+const byIds = async (ids: readonly number[]) => {
+  return { pictures: ids.filter((id) => id < 99).map(picture) } as unknown as ResultPage;
+};
+
 function begin(similar: (id: number) => Promise<Picture[]>) {
   const loadSimilar = async (id: number) => ({ pictures: await similar(id) }) as unknown as ResultPage;
-  return new LightboxState({ similar: loadSimilar }, () => results);
+  return new LightboxState({ similar: loadSimilar, byIds }, () => results);
 }
 
 const settled = () => new Promise((done) => setTimeout(done));
@@ -40,4 +44,14 @@ it('opens without similar pictures, and never shows those of another picture', a
   lightbox.open(1);
   await settled();
   expect(lightbox).toMatchObject({ picture: results[1], similar: [] });
+});
+
+it('opens a picture of the library that is not among the results', async () => {
+  const lightbox = begin(async () => []);
+  expect(await lightbox.openById(50)).toBe(true);
+  expect(lightbox).toMatchObject({ picture: { id: 50 }, index: -1 });
+  expect(await lightbox.openById(99)).toBe(false);
+  expect(lightbox.picture).toBeNull();
+  expect(await lightbox.openById(2)).toBe(true);
+  expect(lightbox.index).toBe(2);
 });

@@ -3,7 +3,9 @@ import { debounce } from '../lib/debounce';
 import {
   EMPTY_QUERY,
   isSearch,
+  MAX_TERMS,
   queryKey,
+  similarTerm,
   trimmed,
   withTerm,
   withToggledFilter,
@@ -88,11 +90,10 @@ export class RequestState {
     await this.#sendNow(queryKey(query));
   }
 
-  /** Search for pictures similar to this one; the filters stay. */
-  async findSimilar(picture: Picture): Promise<void> {
-    const thumbnail = picture.preview && `data:image/webp;base64,${picture.preview}`;
-    const term = { kind: 'id', value: `${picture.id}`, label: 'like this', thumbnail, weight: 1 } as const;
-    await this.submitQuery({ ...EMPTY_QUERY, filters: this.query.filters, terms: [term] });
+  /** Search for pictures similar to all of these; the filters stay. */
+  async findSimilar(pictures: readonly Picture[]): Promise<void> {
+    const terms = pictures.slice(0, MAX_TERMS).map(similarTerm);
+    await this.submitQuery({ ...EMPTY_QUERY, filters: this.query.filters, terms });
   }
 
   async addTerm(term: Term): Promise<void> {
@@ -111,8 +112,10 @@ export class RequestState {
     await this.submitQuery(withToggledFilter(this.query, filter));
   }
 
+  /** Remove all filters, those between the typed words, too. */
   async clearFilters(): Promise<void> {
-    await this.submitQuery({ ...this.query, filters: [] });
+    const words = this.#parts.results.parsedFilters.reduce(wordsWithout, this.words);
+    await this.submitQuery({ ...this.query, words, filters: [] });
   }
 
   /** Remove a parsed filter from the words. */
@@ -122,13 +125,22 @@ export class RequestState {
 
   /** React to the response of a query: in preview-only mode, send what was typed in the meantime. */
   handleResponse(query: SearchQuery, isShown: boolean): void {
-    if (!isShown) this.#parts.history.replace(query);
+    if (!isShown) this.#handleFailure(query);
     if (this.#parts.view.isPreviewOnly && queryKey(query) !== queryKey(this.query)) void this.#sendTyped();
   }
 
   /** Write an idle query to the URL. Not earlier: the browser is busy with it, and the pictures come first. */
   handleIdle(query: SearchQuery): void {
     if (queryKey(query) === queryKey(this.query)) this.#parts.history.replace(query);
+  }
+
+  /** Drop pictures that the server cannot fetch: the query without them still works. */
+  #handleFailure(query: SearchQuery): void {
+    const isCurrent = queryKey(query) === queryKey(this.query);
+    const terms = query.terms.filter(({ kind }) => kind !== 'image_url');
+    if (isCurrent && this.#parts.results.error?.isRetryable === false && terms.length < query.terms.length)
+      this.query = { ...query, terms };
+    this.#parts.history.replace(trimmed(this.query));
   }
 
   #isRequested(model: TextModel): boolean {

@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ProblemError } from '../lib/errors';
 import { EMPTY_QUERY } from '../lib/query';
-import { displayedIds, fakeApp, INFO, loadedApp, summaries, wordsQuery } from '../testing/fakeServer';
+import {
+  INFO,
+  displayedIds,
+  entryOf,
+  fakeApp,
+  loadedApp,
+  summaries,
+  wordsQuery,
+} from '../testing/fakeServer';
 import { samplePage, samplePictures } from '../testing/samples';
 import { TYPING_PAUSE_MS } from './request.svelte';
 import { IDLE_MS, PAGE_SIZE } from './results.svelte';
@@ -21,14 +29,14 @@ describe('start', () => {
 
   it('sends the query of the URL at once', async () => {
     const { app, requests } = fakeApp();
-    void app.start(wordsQuery(' two dogs '));
+    void app.start(entryOf(wordsQuery(' two dogs ')));
     expect(app.request.words).toBe(' two dogs ');
     expect(summaries(requests)).toEqual([['two dogs', 0, PAGE_SIZE]]);
   });
 
   it('searches without the facts of the library', async () => {
     const { app, requests } = fakeApp({ info: () => Promise.reject(new TypeError('down')) });
-    void app.start(EMPTY_QUERY);
+    void app.start(entryOf(EMPTY_QUERY));
     await requests[0]!.respond(samplePage(samplePictures(0, 2)));
     expect(app.library.info).toBeNull();
     expect(app.results).toMatchObject({ total: 2, error: null });
@@ -159,7 +167,7 @@ describe('the URL', () => {
 describe('the fast text encoder', () => {
   it('answers while the user types, and the full model answers after a longer pause', async () => {
     const { app, requests } = fakeApp({ info: async () => ({ ...INFO, hasFast: true }) });
-    void app.start(EMPTY_QUERY);
+    void app.start(entryOf(EMPTY_QUERY));
     await requests[0]!.respond(samplePage(samplePictures(0, 1)));
     app.request.type('dog');
     vi.advanceTimersByTime(10 * TYPING_PAUSE_MS);

@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../lib/api';
 import { ProblemError } from '../lib/errors';
-import { displayedIds, fakeApp, fakeServer, loadedApp, summaries, wordsQuery } from '../testing/fakeServer';
+import {
+  displayedIds,
+  entryOf,
+  fakeApp,
+  fakeServer,
+  loadedApp,
+  summaries,
+  wordsQuery,
+} from '../testing/fakeServer';
 import { samplePage, samplePicture, samplePictures } from '../testing/samples';
 import { IDLE_MS, MAX_RESULTS, PAGE_SIZE, SLOW_MS } from './results.svelte';
 
@@ -204,7 +212,7 @@ describe('latency', () => {
 describe('near-duplicates', () => {
   async function groupedApp() {
     const page = fakeApp();
-    void page.app.start(wordsQuery('dog'));
+    void page.app.start(entryOf(wordsQuery('dog')));
     const [first, ...others] = samplePictures(0, 3);
     await page.requests[0]!.respond(samplePage([{ ...first!, similar: [10, 11] }, ...others], 3));
     return page;
@@ -216,7 +224,7 @@ describe('near-duplicates', () => {
     expect(displayedIds(app)).toEqual([0, 10, 11, 1, 2]);
     expect(app.results.groupOf.get(11)).toBe(0);
     app.view.open(0);
-    app.view.step(1);
+    app.stepPicture(1);
     expect(app.view.lightbox.picture?.id).toBe(10);
     await app.results.toggleDuplicates(0);
     expect(displayedIds(app)).toEqual([0, 1, 2]);
@@ -224,7 +232,7 @@ describe('near-duplicates', () => {
 
   it('do not change the offset of the next page', async () => {
     const { app, requests } = fakeApp();
-    void app.start(wordsQuery('dog'));
+    void app.start(entryOf(wordsQuery('dog')));
     const first = samplePictures(0, PAGE_SIZE).map((one) => ({ ...one, similar: one.id === 5 ? [500] : [] }));
     await requests[0]!.respond(samplePage(first, 200));
     await app.results.toggleDuplicates(5);
@@ -248,7 +256,7 @@ describe('near-duplicates', () => {
   it('are not requested for a picture without them', async () => {
     const byIds = vi.fn<Api['byIds']>();
     const { app, requests } = fakeApp({ byIds });
-    void app.start(wordsQuery('dog'));
+    void app.start(entryOf(wordsQuery('dog')));
     await requests[0]!.respond(samplePage(samplePictures(0, 1)));
     await app.results.toggleDuplicates(0);
     expect(byIds).not.toHaveBeenCalled();
@@ -260,7 +268,7 @@ describe('near-duplicates', () => {
     const byIds: Api['byIds'] = (ids, signal) =>
       isDown ? Promise.reject(new TypeError('down')) : server.api.byIds(ids, signal);
     const { app, requests } = fakeApp({ byIds });
-    void app.start(wordsQuery('dog'));
+    void app.start(entryOf(wordsQuery('dog')));
     await requests[0]!.respond(samplePage([samplePicture({ id: 0, similar: [10] })]));
     await app.results.toggleDuplicates(0);
     expect(app.results.error?.isRetryable).toBe(true);

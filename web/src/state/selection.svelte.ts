@@ -3,6 +3,8 @@ import type { Picture } from '../lib/api';
 /** The selected pictures. They stay selected when other results are shown. */
 export class SelectionState {
   ids = $state.raw<ReadonlySet<number>>(new Set());
+  /** The user began to select, so that a click selects. */
+  #isStarted = $state(false);
   /** In the order of selection. */
   pictures = $derived.by(() => this.#collect(this.ids));
 
@@ -15,13 +17,25 @@ export class SelectionState {
     this.#available = available;
   }
 
+  /** A click on a picture selects it instead of opening it. */
+  get isActive(): boolean {
+    return this.#isStarted || this.ids.size > 0;
+  }
+
+  /** Select by clicks from now on, before the first picture is selected. */
+  start(): void {
+    this.#isStarted = true;
+  }
+
   toggle(id: number): void {
     const next = new Set(this.ids);
     if (!next.delete(id)) next.add(id);
     this.ids = next;
   }
 
+  /** Clear the selection and end it. */
   clear(): void {
+    this.#isStarted = false;
     this.ids = new Set();
   }
 

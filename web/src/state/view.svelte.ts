@@ -12,6 +12,11 @@ export class ViewState {
   isPreviewOnly = $state(false);
   showCaptions = $state(false);
   isHelpOpen = $state(false);
+  isFilterOpen = $state(false);
+  /** The technical details of an opened picture are shown. */
+  showDetails = $state(false);
+  /** The pointer can hover, so that buttons may wait for it. False for a finger. */
+  canHover = $state(globalThis.matchMedia?.('(hover: hover)').matches ?? true);
   /** Device pixels per CSS pixel. */
   pixelRatio = $state(globalThis.devicePixelRatio ?? 1);
   readonly lightbox: LightboxState;
@@ -19,10 +24,15 @@ export class ViewState {
 
   readonly #results: ResultsState;
 
-  constructor(api: Pick<Api, 'similar'>, results: ResultsState) {
+  constructor(api: Pick<Api, 'similar' | 'byIds'>, results: ResultsState) {
     this.#results = results;
     this.lightbox = new LightboxState(api, () => results.pictures);
     this.selection = new SelectionState(() => [...results.pictures, ...this.lightbox.similar]);
+  }
+
+  /** Note the kind of pointer that was used last. */
+  handlePointer(pointerType: string): void {
+    this.canHover = pointerType !== 'touch';
   }
 
   togglePreviewOnly(): void {
@@ -33,20 +43,19 @@ export class ViewState {
     this.showCaptions = !this.showCaptions;
   }
 
+  toggleDetails(): void {
+    this.showDetails = !this.showDetails;
+  }
+
+  /** Begin a selection, or end it. */
+  toggleSelecting(): void {
+    if (this.selection.isActive) this.selection.clear();
+    else this.selection.start();
+  }
+
   /** Open a result in the lightbox, or a picture similar to the opened one. */
   open(id: number): void {
     this.lightbox.open(id);
     if (this.lightbox.index + PREFETCH_COUNT >= this.#results.pictures.length) void this.#results.loadMore();
-  }
-
-  /** Open the next (1) or previous (-1) result; do nothing at the ends. */
-  step(by: 1 | -1): void {
-    const neighbour = this.lightbox.neighbour(by);
-    if (neighbour) this.open(neighbour.id);
-  }
-
-  /** Close the lightbox if new results do not contain its picture. */
-  handleNewResults(): void {
-    if (this.lightbox.picture && this.lightbox.index < 0) this.lightbox.close();
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { loadedApp, summaries, wordsQuery } from '../testing/fakeServer';
+import { EMPTY_QUERY } from '../lib/query';
+import { fakeApp, loadedApp, summaries, wordsQuery } from '../testing/fakeServer';
 import { samplePage, samplePictures } from '../testing/samples';
 import { PAGE_SIZE } from './results.svelte';
 
@@ -7,19 +8,15 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 it('steps through the results and stops at the ends', async () => {
-  const { view } = (await loadedApp(3)).app;
-  view.open(1);
-  expect(view.lightbox.picture?.id).toBe(1);
-  view.step(1);
-  view.step(1);
-  expect(view.lightbox.picture?.id).toBe(2);
-  view.step(-1);
-  view.step(-1);
-  view.step(-1);
-  expect(view.lightbox.picture?.id).toBe(0);
-  view.lightbox.close();
-  view.step(1);
-  expect(view.lightbox.picture).toBeNull();
+  const { app, opened } = await loadedApp(3);
+  const { lightbox } = app.view;
+  app.openPicture(1);
+  for (const by of [1, 1, -1, -1, -1] as const) app.stepPicture(by);
+  expect(lightbox.picture?.id).toBe(0);
+  app.closePicture();
+  app.stepPicture(1);
+  expect(lightbox.picture).toBeNull();
+  expect(opened).toEqual([1, 2, 1, 0, null]);
 });
 
 it('loads the next page before the last picture is reached', async () => {
@@ -30,12 +27,30 @@ it('loads the next page before the last picture is reached', async () => {
   expect(summaries(requests.slice(1))).toEqual([['', 60, PAGE_SIZE]]);
 });
 
-it('closes the lightbox if new results do not contain its picture', async () => {
+it('keeps a picture open that new results do not contain, without a place among them', async () => {
   const { app, requests } = await loadedApp(3);
   void app.request.submitQuery(wordsQuery('dog'));
-  app.view.open(2);
+  app.openPicture(2);
   await requests[1]!.respond(samplePage(samplePictures(70, 2)));
+  expect(app.view.lightbox).toMatchObject({ picture: { id: 2 }, index: -1 });
+});
+
+it('opens and closes what an entry of the history shows', async () => {
+  const { app, requests } = await loadedApp(3);
+  const entry = { query: EMPTY_QUERY, picture: 50, isAfterResults: true };
+  await app.restore(entry);
+  expect(app.view.lightbox.picture?.id).toBe(50);
+  await app.restore({ ...entry, picture: null });
   expect(app.view.lightbox.picture).toBeNull();
+  expect(requests).toHaveLength(1);
+});
+
+it('reports a link to a picture that is gone', async () => {
+  const { app, opened } = fakeApp({ byIds: async () => samplePage([]) });
+  void app.start({ query: EMPTY_QUERY, picture: 50, isAfterResults: false });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(app.results.error?.message).toContain('not in the library');
+  expect(opened).toEqual([null]);
 });
 
 it('closes the lightbox for a search by similar pictures, which keeps the filters', async () => {

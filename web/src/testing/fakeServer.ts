@@ -1,6 +1,7 @@
 import { vi } from 'vitest';
 import type { Api, Info, PageRequest, ResultPage } from '../lib/api';
 import { EMPTY_QUERY, type SearchQuery } from '../lib/query';
+import type { PageEntry } from '../lib/urlState';
 import { AppState } from '../state/app.svelte';
 import { samplePage, samplePicture, samplePictures } from './samples';
 
@@ -38,6 +39,8 @@ export function fakeServer() {
     suggestions: async () => ({ examples: ['a cat'], columns: [] }),
     jobs: async () => ({ jobs: [], version: '1', count: INFO.count }),
     failures: async () => ({ total: 0, failures: [] }),
+    hasGoodMatch: async () => true,
+    check: async () => undefined,
     similar: async () => samplePage([]),
     byIds: async (ids) => samplePage(ids.map((id) => samplePicture({ id }))),
   };
@@ -49,22 +52,34 @@ export function fakeApp(overrides: Partial<Api> = {}) {
   const { api, requests } = fakeServer();
   /** The words of each query that was written to the history. */
   const history: string[] = [];
+  /** The picture of each entry that was opened; null if one was closed. */
+  const opened: (number | null)[] = [];
   const clock = { ms: 0 };
   const write = ({ words }: SearchQuery) => void history.push(words);
   const app = new AppState({
     api: { ...api, ...overrides },
     now: () => clock.ms,
-    history: { replace: write, push: write },
+    history: {
+      replace: write,
+      push: write,
+      openPicture: (_, id) => void opened.push(id),
+      closePicture: () => void opened.push(null),
+    },
   });
-  return { app, requests, history, clock };
+  return { app, requests, history, opened, clock };
 }
 
 /** A page that already shows `count` of `total` pictures of the library. */
 export async function loadedApp(count: number, total = count) {
   const page = fakeApp();
-  void page.app.start(EMPTY_QUERY);
+  void page.app.start(entryOf(EMPTY_QUERY));
   await page.requests[0]!.respond(samplePage(samplePictures(0, count), total));
   return page;
+}
+
+/** A history entry without an opened picture. */
+export function entryOf(query: SearchQuery): PageEntry {
+  return { query, picture: null, isAfterResults: false };
 }
 
 export function wordsQuery(words: string): SearchQuery {

@@ -137,6 +137,12 @@ def _refusal(condition: Condition, expected: str) -> InputError:
     )
 
 
+def _not_a(noun: str, value: object) -> InputError:
+    """Return the refusal of a date, which the user may have typed without knowing of any column."""
+    hint = "try 2024 or 2024-06" if noun == "date" else "try 2024"
+    return ParseError(f"{str(value)!r:.60} is not a {noun}", expected=f"a {noun}", got=str(value), hint=hint)
+
+
 def _values(condition: Condition) -> tuple[Scalar, ...]:
     return condition.value if isinstance(condition.value, tuple) else (condition.value,)
 
@@ -229,11 +235,11 @@ def _span(condition: Condition, value: object) -> tuple[int, int]:
         return _period(value)
     found = _PERIOD.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
-        raise _refusal(condition, "a date such as 2024, 2024-06 or 2024-06-01")
+        raise _not_a("date", value)
     try:
         return _read(found)
     except ValueError as error:
-        raise _refusal(condition, f"a date of the calendar ({error})") from error
+        raise _not_a("date", value) from error
 
 
 def _read(found: re.Match[str]) -> tuple[int, int]:
@@ -272,12 +278,19 @@ def _computed_date(condition: Condition, kinds: Kinds) -> Tree:
 def _computed_year(condition: Condition, kinds: Kinds) -> Tree:
     if condition.operator == "exists":
         return _computed_date(condition, kinds)
-    years = [_as_number(condition, value) for value in _values(condition)]
-    if any(year != int(year) or not 1 <= year <= 9999 for year in years):
-        raise _refusal(condition, "a year from 1 to 9999")
-    whole = tuple(int(year) for year in years)
+    whole = tuple(_as_year(condition, value) for value in _values(condition))
     value = whole if condition.operator == "in" else whole[0]
     return _computed_date(Condition("date", condition.operator, value), kinds)
+
+
+def _as_year(condition: Condition, value: object) -> int:
+    try:
+        year = _as_number(condition, value)
+    except InputError as error:
+        raise _not_a("year", value) from error
+    if year != int(year) or not 1 <= year <= 9999:
+        raise _not_a("year", value)
+    return int(year)
 
 
 def _computed_pixels(condition: Condition, kinds: Kinds, *, unit: float) -> Tree:

@@ -64,6 +64,7 @@ def _paths() -> Json:
         "/api/items/{id}": _get("One picture", "Result", [_id()], "400", "404"),
         "/api/preview/{id}": {"get": _preview()},
         "/api/image/{id}": {"get": _image()},
+        "/api/zip": {"get": _zip()},
         "/api/info": _get("The library being served", "Info", [], "400"),
         "/api/openapi.json": _get("This document", None, [], "400"),
         "/healthz": _get("Whether the server is alive", "Health", []),
@@ -117,6 +118,17 @@ def _image() -> Json:
     }
     summary = "One picture's original, or a smaller JPEG of it"
     return _operation(summary, [_id(), _w(), _v()], good, ("400", "404", "415", "416"))
+
+
+def _zip() -> Json:
+    good: Json = {
+        "200": {
+            "description": "A ZIP archive; pictures without a readable original are listed in it",
+            "content": {"application/zip": {}},
+        }
+    }
+    ids = {**_ids(), "required": True, "description": "The pictures, in the order of the archive."}
+    return _operation("Several pictures' originals as one archive", [ids], good, ("400", "404"))
 
 
 def _metrics() -> Json:

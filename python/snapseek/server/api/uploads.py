@@ -115,6 +115,7 @@ async def _fetched(is_allowed: bool, url: str) -> bytes:
     try:
         from snapseek.sources.http.fetch import Fetcher
         from snapseek.sources.http.fetch_limits import FetchLimits
+        from snapseek.sources.http.url_policy import PrivateAddressError
     except ImportError as error:
         raise InputError(
             'image_url needs aiohttp, which is not installed: pip install "snapseek[fetch]"'
@@ -126,4 +127,8 @@ async def _fetched(is_allowed: bool, url: str) -> bytes:
         async with Fetcher(limits) as fetcher:
             return await fetcher.get(url)
     except PictureError as error:
+        if isinstance(error.__cause__, PrivateAddressError):
+            raise InputError(
+                "that link points to this computer's own network, so it was not opened"
+            ) from error
         raise InputError(f"cannot search by the picture at that url: {error}") from error

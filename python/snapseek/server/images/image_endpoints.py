@@ -1,4 +1,4 @@
-"""The endpoints of one picture: its entry, its preview, its original or a smaller JPEG of it."""
+"""The endpoints of pictures by id: entry, preview, original or a smaller JPEG of it, archive of several."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from snapseek.errors import ItemNotFoundError
-from snapseek.server.api.parameters import check_names, read_id, read_width
+from snapseek.errors import ItemNotFoundError, MissingArgumentError
+from snapseek.server.api.parameters import check_names, read_id, read_ids, read_width
 from snapseek.server.api.responses import json_answer, result
 from snapseek.server.headers import is_held
 from snapseek.server.images.originals import OriginalFile, find_original, resized_jpeg
+from snapseek.server.images.zip_archive import archive_chunks, archive_contents
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -28,7 +29,7 @@ _MAX_AGE_S = 86_400
 
 
 class ImageEndpoints:
-    """The endpoints of one picture, which a request names by its id only."""
+    """The endpoints of pictures, which a request names by their ids only."""
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
@@ -40,6 +41,7 @@ class ImageEndpoints:
             Route("/api/items/{id}", self.item),
             Route("/api/preview/{id}", self.preview),
             Route("/api/image/{id}", self.image),
+            Route("/api/zip", self.zip),
         ]
 
     async def item(self, request: Request) -> Response:
@@ -72,6 +74,23 @@ class ImageEndpoints:
                 return Response(original.data, headers=headers, media_type=original.media_type)
             return OriginalFile(original, headers)
         return await self._resize(request, original, width, headers)
+
+    async def zip(self, request: Request) -> Response:
+        """Return the originals of several pictures as one archive, written while it is sent."""
+        params = request.query_params
+        check_names(params, ("ids",))
+        if "ids" not in params:
+            raise MissingArgumentError(expected="ids of pictures, separated by commas", got="none")
+        ids = read_ids(params["ids"])
+        contents = await self._state.searchers.run(
+            request, partial(archive_contents, self._state.library, ids)
+        )
+        headers = {
+            "cache-control": "private, no-store",
+            "content-disposition": 'attachment; filename="pictures.zip"',
+        }
+        chunks = iter(()) if request.method == "HEAD" else archive_chunks(self._state.library, contents)
+        return StreamingResponse(chunks, headers=headers, media_type="application/zip")
 
     def _preview(self, item_id: int, version: str | None) -> Response:
         data = self._state.library[item_id].preview

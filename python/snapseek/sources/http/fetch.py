@@ -25,7 +25,7 @@ from yarl import URL
 
 from snapseek.errors import InputError, PictureError
 from snapseek.sources.http.fetch_limits import Deadline, FetchLimits, HostThrottle
-from snapseek.sources.http.url_policy import checked_url, is_public, refusal
+from snapseek.sources.http.url_policy import PrivateAddressError, checked_url, is_public
 
 MAX_REDIRECTS = 5
 
@@ -231,7 +231,7 @@ class _CheckedResolver(AbstractResolver):
         )
         addresses = [info[4][0] for info in found]
         if not self._allow_private and not all(is_public(str(address)) for address in addresses):
-            raise InputError(refusal(host))
+            raise PrivateAddressError(host)
         return [
             ResolveResult(
                 hostname=host, host=str(info[4][0]), port=port, family=info[0], proto=info[2], flags=0

@@ -42,19 +42,21 @@ def checked_url(url: str, *, allow_private: bool = False) -> str:
     if not host:
         raise InputError(expected="a URL with a host", got=f"'{_shown(url)}'")
     if not allow_private and is_address(host) and not is_public(host):
-        raise InputError(refusal(host))
+        raise PrivateAddressError(host)
     name = f"[{host}]" if ":" in host else _ascii(host, url)
     where = name if port is None else f"{name}:{port}"
     path = quote(parts.path or "/", safe=_SAFE, errors="replace")
     return urlunsplit((parts.scheme, where, path, quote(parts.query, safe=_SAFE + "?", errors="replace"), ""))
 
 
-def refusal(host: str) -> str:
-    """Return why a host is rejected."""
-    return (
-        f"{host} is an address of this machine or its network; allow such addresses with "
-        "index --allow-private"
-    )
+class PrivateAddressError(InputError):
+    """A host is an address of this machine or its network."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"{host} is an address of this machine or its network; allow such addresses with "
+            "index --allow-private"
+        )
 
 
 def is_address(host: str) -> bool:

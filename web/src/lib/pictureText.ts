@@ -1,0 +1,34 @@
+import type { Picture } from './api';
+import { formatDate } from './format';
+
+/** Return the file name of the picture, or its id if it has none. */
+export function pictureName(picture: Picture): string {
+  return metaText(picture, 'name') ?? `picture ${picture.id}`;
+}
+
+/**
+ * Return the alternative text of the picture: its caption or title. Without them, the day says more about a
+ * photo than the name of its file; without a day, the name has to do.
+ */
+export function pictureLabel(picture: Picture): string {
+  const words = picture.caption || metaText(picture, 'title');
+  if (words) return words;
+  const taken = takenText(picture);
+  if (taken === null) return pictureName(picture);
+  return ['Photo', taken, metaText(picture, 'folder')].filter((part) => part !== null).join(', ');
+}
+
+/** Return what matters first about an opened picture: when, where, with which camera. */
+export function pictureFacts(picture: Picture): string[] {
+  const facts = [takenText(picture), metaText(picture, 'folder'), metaText(picture, 'camera')];
+  return facts.filter((fact) => fact !== null);
+}
+
+function takenText(picture: Picture): string | null {
+  return formatDate(metaText(picture, 'taken') ?? '');
+}
+
+function metaText(picture: Picture, key: string): string | null {
+  const value = picture.meta[key];
+  return typeof value === 'string' && value !== '' ? value : null;
+}
