@@ -98,6 +98,8 @@ def row_bytes(column: "pa.Array[Any]") -> NDArray[np.int64]:
         return _numbers(lengths.take(array.indices)) if lengths is not None else _zeros(array)
     if _is_text(kind):
         return _numbers(_compute.binary_length(array))
+    if types.is_string_view(kind) or types.is_binary_view(kind):
+        return _view_lengths(array)
     if types.is_struct(kind):
         return sum((row_bytes(child) for child in array.flatten()), _zeros(array))
     if types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
@@ -118,6 +120,13 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
+def _view_lengths(array: Any) -> NDArray[np.int64]:
+    """Return the lengths of views: a view has 16 bytes, and the first four hold the length of its value."""
+    views = np.frombuffer(array.buffers()[1], np.int32).reshape(-1, 4) if len(array) else np.zeros((0, 4))
+    lengths = views[array.offset : array.offset + len(array), 0].astype(np.int64)
+    return np.where(np.asarray(array.is_valid()), lengths, 0)
+
+
 def _numbers(lengths: Any) -> NDArray[np.int64]:
     return np.asarray(lengths.fill_null(0), np.int64)
 
@@ -130,8 +139,30 @@ def _as_declared(batch: pa.RecordBatch, fields: "Sequence[pa.Field[Any]]") -> pa
     """Return the batch with the types of its table, without the dictionaries of this module."""
     if not fields:
         return batch  # arrays alone do not say how many rows there are
-    cast = [
-        column if column.type == field.type else column.cast(field.type)
-        for column, field in zip(batch.columns, fields, strict=True)
-    ]
+    cast = [_cast(column, field.type) for column, field in zip(batch.columns, fields, strict=True)]
     return pa.RecordBatch.from_arrays(cast, schema=pa.schema(fields))
+
+
+def _cast(column: "pa.Array[Any]", kind: pa.DataType) -> "pa.Array[Any]":
+    if column.type == kind:
+        return column
+    return column.cast(_without_views(kind)).cast(kind)  # Arrow casts no dictionary to views
+
+
+def _without_views(kind: Any) -> pa.DataType:
+    """Return a type with plain texts and bytes in place of views."""
+    types = pa.types
+    if types.is_string_view(kind):
+        return pa.string()
+    if types.is_binary_view(kind):
+        return pa.binary()
+    if types.is_struct(kind):
+        return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
+    if types.is_map(kind):
+        return pa.map_(_without_views(kind.key_type), _without_views(kind.item_type))
+    if types.is_fixed_size_list(kind):
+        return pa.list_(_without_views(kind.value_type), kind.list_size)
+    if types.is_list(kind) or types.is_large_list(kind):
+        make = pa.list_ if types.is_list(kind) else pa.large_list
+        return make(_without_views(kind.value_type))
+    return kind
