@@ -79,8 +79,8 @@ def index_arguments(folders: list[Path], path: Path, options: argparse.Namespace
         if value is True:
             arguments.append(_flag(name))
         elif value is not None and value is not False:
-            for entry in value if isinstance(value, list) else [value]:
-                arguments.append(f"{_flag(name)}={entry}")  # a value may begin with a dash
+            entries = value if isinstance(value, list) else [value]
+            arguments += [f"{_flag(name)}={entry}" for entry in entries]  # a value may begin with a dash
     return [*arguments, "--", *map(str, folders)]
 
 

@@ -152,6 +152,7 @@ def _cast(column: "pa.Array[Any]", kind: pa.DataType) -> "pa.Array[Any]":
 def _without_views(kind: Any) -> pa.DataType:
     """Return a type with plain texts and bytes in place of views."""
     types = pa.types
+    plain: pa.DataType = kind
     if types.is_string_view(kind):
         return pa.string()
     if types.is_binary_view(kind):
@@ -163,6 +164,6 @@ def _without_views(kind: Any) -> pa.DataType:
     if types.is_fixed_size_list(kind):
         return pa.list_(_without_views(kind.value_type), kind.list_size)
     if types.is_list(kind) or types.is_large_list(kind):
-        make = pa.list_ if types.is_list(kind) else pa.large_list
-        return make(_without_views(kind.value_type))
-    return kind
+        values = _without_views(kind.value_type)
+        return pa.list_(values) if types.is_list(kind) else pa.large_list(values)
+    return plain
