@@ -19,7 +19,7 @@ from snapseek.sources.fields.custom_columns import CustomColumns
 from snapseek.sources.fields.record_fields import CAPTIONS, metadata_in
 from snapseek.sources.fields.record_values import Losses
 from snapseek.sources.folder import FolderSource
-from snapseek.sources.picture import Picture
+from snapseek.sources.picture import Picture, SidecarFile, row_stamp
 from snapseek.sources.row_reader import Row, open_parquet, plain_columns, read_rows
 
 _TABLES = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.ndjson", "metadata.parquet")
@@ -41,7 +41,7 @@ class FolderImages(FolderSource):
     def _begin_tables(self) -> None:
         self._custom = CustomColumns()
         self._losses = Losses()
-        self._rows: dict[str, _Values] = {}
+        self._rows: dict[str, tuple[Path, _Values]] = {}
         self._notes: list[str] = []
 
     def find(self) -> Iterator[Picture]:
@@ -60,6 +60,11 @@ class FolderImages(FolderSource):
         for folder in folders:
             self._read_table(folder)
 
+    def row_stamps(self) -> Iterator[tuple[str, SidecarFile]]:
+        """Yield the row of each picture of a table as a sidecar file, once `find` is exhausted."""
+        for within, (table, values) in self._rows.items():
+            yield within, row_stamp(table, values)
+
     def columns(self) -> pa.Schema:
         """Return the columns of the tables besides the names of files and metadata."""
         return self._custom.schema()
@@ -71,7 +76,7 @@ class FolderImages(FolderSource):
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Return the pictures with the metadata and the columns of their row; their bytes stay files."""
         for picture in pictures:
-            values = self._rows.get(picture.within)
+            _, values = self._rows.get(picture.within, (None, None))
             if values is None:
                 yield picture
             else:
@@ -97,7 +102,7 @@ class FolderImages(FolderSource):
             if name is None:
                 name = _name_column(row.values)
                 self._declare(table, name)
-            self._add_row(row, folder, name, is_typed=table.suffix == ".parquet")
+            self._add_row(row, table, folder, name)
 
     def _declare(self, table: Path, name: str) -> None:
         if table.suffix == ".parquet":
@@ -105,14 +110,14 @@ class FolderImages(FolderSource):
             kept = [column for column in plain_columns(schema) if column not in {name, *CAPTIONS}]
             self._custom.declare(pa.schema([schema.field(column) for column in kept]))
 
-    def _add_row(self, row: Row, folder: str, name: str, *, is_typed: bool) -> None:
+    def _add_row(self, row: Row, table: Path, folder: str, name: str) -> None:
         file = row.values.get(name)
         if not isinstance(file, str) or not file.strip():
             return
         values = {column: value for column, value in row.values.items() if column != name}
-        if not is_typed:
+        if table.suffix != ".parquet":
             self._custom.observe({key: value for key, value in values.items() if key.lower() not in CAPTIONS})
-        self._rows[_within(folder, file.strip())] = values
+        self._rows[_within(folder, file.strip())] = table, values
 
     def _note_once(self, table: Path, problem: str) -> None:
         note = f"{table.relative_to(self.path)}: {problem}"

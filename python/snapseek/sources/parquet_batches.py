@@ -146,13 +146,14 @@ def _as_declared(batch: pa.RecordBatch, fields: "Sequence[pa.Field[Any]]") -> pa
 def _cast(column: "pa.Array[Any]", kind: pa.DataType) -> "pa.Array[Any]":
     if column.type == kind:
         return column
-    return column.cast(_without_views(kind)).cast(kind)  # Arrow casts no dictionary to views
+    plain = column.cast(_without_views(kind))  # Arrow casts no dictionary to views
+    cast: pa.Array[Any] = plain.cast(kind)
+    return cast
 
 
 def _without_views(kind: Any) -> pa.DataType:
     """Return a type with plain texts and bytes in place of views."""
     types = pa.types
-    plain: pa.DataType = kind
     if types.is_string_view(kind):
         return pa.string()
     if types.is_binary_view(kind):
@@ -162,8 +163,11 @@ def _without_views(kind: Any) -> pa.DataType:
     if types.is_map(kind):
         return pa.map_(_without_views(kind.key_type), _without_views(kind.item_type))
     if types.is_fixed_size_list(kind):
-        return pa.list_(_without_views(kind.value_type), kind.list_size)
-    if types.is_list(kind) or types.is_large_list(kind):
-        values = _without_views(kind.value_type)
-        return pa.list_(values) if types.is_list(kind) else pa.large_list(values)
+        fixed: pa.DataType = pa.list_(_without_views(kind.value_type), kind.list_size)
+        return fixed
+    if types.is_list(kind):
+        return pa.list_(_without_views(kind.value_type))
+    if types.is_large_list(kind):
+        return pa.large_list(_without_views(kind.value_type))
+    plain: pa.DataType = kind
     return plain

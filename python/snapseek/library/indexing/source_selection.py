@@ -277,6 +277,20 @@ def as_folder(reader: PictureSource) -> FolderSource | None:
     return listed if isinstance(listed, FolderSource) else None
 
 
+def with_folders(pictures: Iterable[Picture], folders: set[Path]) -> Iterator[Picture]:
+    """Yield the pictures of a list; add the real folders of those that are files to `folders`."""
+    real: dict[Path, Path] = {}
+    for picture in pictures:
+        if picture.address is None and picture.problem is None:
+            parent = picture.path.parent
+            if picture.path.is_symlink():
+                folders.add(Path(os.path.realpath(picture.path)).parent)
+            elif parent not in real:
+                real[parent] = Path(os.path.realpath(parent))
+                folders.add(real[parent])
+        yield picture
+
+
 def check_has_pictures(path: Path, limits: FetchLimits | None, exclude: Sequence[str]) -> None:
     """Raise InputError for a source without pictures, with what it has instead."""
     reader = open_source(path, limits=limits, exclude=exclude)

@@ -25,7 +25,9 @@ ID_SETTING = "id"
 """The setting that holds the id of a library. Libraries of earlier versions get it with the next write."""
 
 _FIRST_BYTES = b'{"snapseek": 1, '
-_MAX_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
+"""Bounds the file of a library."""
+
 _ID_BYTES = 16
 _lock = threading.Lock()
 _log = logging.getLogger("snapseek.library")
@@ -33,19 +35,36 @@ _log = logging.getLogger("snapseek.library")
 
 @dataclass(frozen=True)
 class Confirmed:
-    """What a library may read: folders and files, urls, and models by name or folder."""
+    """What a library may read.
+
+    Attributes
+    ----------
+    roots
+        Files, and folders with all that is below them.
+    urls
+        Whether pictures on other machines may be fetched.
+    models
+        Models by name or folder.
+    folders
+        Folders with pictures that a list names: the files in them, but no folder below them.
+    """
 
     roots: tuple[Path, ...] = ()
     urls: bool = False
     models: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
 
     def with_more(self, other: "Confirmed") -> "Confirmed":
         """Return both together, without roots inside other roots."""
         named = list(dict.fromkeys((*self.roots, *other.roots)))
         known = set(named)
         roots = [root for root in named if known.isdisjoint(root.parents)]
+        folders = dict.fromkeys((*self.folders, *other.folders))
         return Confirmed(
-            tuple(roots), self.urls or other.urls, tuple(dict.fromkeys((*self.models, *other.models)))
+            tuple(roots),
+            self.urls or other.urls,
+            tuple(dict.fromkeys((*self.models, *other.models))),
+            tuple(folder for folder in folders if known.isdisjoint((folder, *folder.parents))),
         )
 
 
@@ -61,15 +80,16 @@ def _read(library: Path, library_id: str) -> Confirmed | None:
     """Return what was confirmed. None if the id belongs to another library, which this one is a copy of."""
     path = confirmed_path(library_id)
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        if path.stat().st_size > MAX_BYTES:
             return NOTHING
         entry: dict[str, Any] = json.loads(path.read_bytes())
         if _is_copy(library, Path(entry["library"])):
             return None
         return Confirmed(
-            tuple(Path(root) for root in _texts(entry["roots"]) if os.path.isabs(root)),  # noqa: PTH117
+            _paths(entry["roots"]),
             entry["urls"] is True,
             tuple(_texts(entry["models"])),
+            _paths(entry.get("folders", [])),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return NOTHING
@@ -114,7 +134,13 @@ def _record(library: Path, library_id: str, more: Confirmed) -> None:
             "roots": list(map(os.fspath, after.roots)),
             "urls": after.urls,
             "models": after.models,
+            "folders": list(map(os.fspath, after.folders)),
         }
+        if len(json.dumps(fields)) > MAX_BYTES // 2:
+            _log.warning(
+                "the list names pictures in too many folders: pass --allow-root FOLDER to serve them"
+            )
+            fields["folders"] = []
         with atomic_file(path, may_replace=_is_ours, sync=False) as file:
             file.write(_FIRST_BYTES + json.dumps(fields)[1:].encode())
 
@@ -136,6 +162,10 @@ def _ensure_id(database: Database, library: Path) -> str:
 
 def _is_ours(path: Path) -> bool:
     return first_bytes(path, len(_FIRST_BYTES)) == _FIRST_BYTES
+
+
+def _paths(values: Iterable[object]) -> tuple[Path, ...]:
+    return tuple(Path(text) for text in _texts(values) if os.path.isabs(text))  # noqa: PTH117
 
 
 def _texts(values: Iterable[object]) -> list[str]:
