@@ -55,15 +55,18 @@ def test_serve_and_sync_say_how_to_confirm(stranger, encoder, capfd, monkeypatch
     stranger.set_source(stranger.outside)
     monkeypatch.setattr("snapseek.server.serve", lambda *_, **__: None)
     from snapseek.cli import serve as command
+    from snapseek.server.jobs import JobRunner
 
     class Options:
         fast_model = token = None
         host, port, open, insecure = "127.0.0.1", 0, False, False
+        watch = False
         allow_origin = allow_host = trusted_proxy = ()
         root_path = ""
 
     monkeypatch.setattr(command.signal, "signal", lambda *_: None)
-    command.serve_library(opened(stranger, encoder), Options())
+    library = opened(stranger, encoder)
+    command.serve_library(library, Options(), JobRunner(), follow=["sync"], sync_first=False)
     said = capfd.readouterr().err
     assert said.count("which you have not added yourself") == 1
     assert f"snapseek add {stranger.outside} --library {stranger.path}" in said

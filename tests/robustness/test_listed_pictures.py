@@ -80,3 +80,33 @@ def test_a_configuration_of_an_earlier_version_is_read(library, tmp_path):
     path.write_text(json.dumps(fields))
     found = load_confirmed(library.info().path, library.snapshot().settings["id"])
     assert (found.roots, found.folders) == ((tmp_path / "lists" / "list.txt",), ())
+
+
+def test_what_was_confirmed_moves_with_the_folder_of_the_library(tmp_path, encoder):
+    root, elsewhere = tmp_path / "disk1" / "photos", tmp_path / "other"
+    for path in (root / "sub" / "a.jpg", elsewhere / "b.jpg"):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(picture("red" if path.name == "a.jpg" else "blue"))
+    (root / "list.txt").write_text("sub/a.jpg\n")
+    library = Library.build(root / "list.txt", root / "db" / "lib", encoder=encoder)
+    library.add(root, elsewhere)
+    (tmp_path / "disk1").rename(tmp_path / "disk2")
+    moved = Library.open(tmp_path / "disk2" / "photos" / "db" / "lib", encoder=encoder)
+    trust = moved.snapshot().trust
+    assert moved.unconfirmed() == ()
+    assert trust.permits(tmp_path / "disk2" / "photos" / "new.jpg")
+    assert trust.permits(elsewhere / "b.jpg")
+    assert not trust.permits(tmp_path / "disk2" / "secret.jpg")
+    assert {*served(moved).values()} == {200}
+
+
+def test_a_library_that_leaves_its_folder_confirms_no_other(tmp_path, encoder):
+    root = tmp_path / "photos"
+    (root / "db").mkdir(parents=True)
+    (root / "a.jpg").write_bytes(picture())
+    Library.build(root, root / "db" / "lib", encoder=encoder)
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (root / "db" / "lib").rename(tmp_path / "far" / "away" / "lib")
+    trust = Library.open(tmp_path / "far" / "away" / "lib", encoder=encoder).snapshot().trust
+    assert not trust.permits(tmp_path / "far" / "secret.jpg")
+    assert trust.permits(root / "a.jpg")

@@ -21,6 +21,7 @@ from snapseek.sources.fields.record_values import Losses
 from snapseek.sources.folder import FolderSource
 from snapseek.sources.picture import Picture, SidecarFile, row_stamp
 from snapseek.sources.row_reader import Row, open_parquet, plain_columns, read_rows
+from snapseek.sources.source import PlainFiles
 
 _TABLES = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.ndjson", "metadata.parquet")
 _FILE_NAMES = ("file_name", "filename", "file", "image_path", "path", "image")
@@ -48,9 +49,10 @@ class FolderImages(FolderSource):
         """See `FolderSource.find`. The tables are read after the last picture."""
         pictures = super().find()
         self._begin_tables()
-        return self._with_tables(pictures)
+        return self.with_tables(pictures)
 
-    def _with_tables(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+    def with_tables(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        """Yield pictures of the folder, and then read the tables next to them."""
         folders: dict[str, None] = {}
         for picture in pictures:
             parent = picture.within.rpartition("/")[0]
@@ -123,6 +125,35 @@ class FolderImages(FolderSource):
         note = f"{table.relative_to(self.path)}: {problem}"
         if len(self._notes) < len(_TABLES) * 2 and note not in self._notes:
             self._notes.append(note)
+
+
+class FolderFiles(PlainFiles):
+    """Single pictures of an indexed folder, with what the tables next to them say."""
+
+    def __init__(self, kind: str, path: Path, pictures: Sequence[Picture]) -> None:
+        """Nothing is read yet."""
+        super().__init__(kind, path, lambda: pictures)
+        self._folder = FolderImages(path)
+
+    def find(self) -> Iterator[Picture]:
+        """See `PictureSource.find`."""
+        return self._folder.with_tables(super().find())
+
+    def row_stamps(self) -> Iterator[tuple[str, SidecarFile]]:
+        """See `FolderImages.row_stamps`."""
+        return self._folder.row_stamps()
+
+    def columns(self) -> pa.Schema:
+        """See `FolderImages.columns`."""
+        return self._folder.columns()
+
+    def notes(self) -> tuple[str, ...]:
+        """See `FolderImages.notes`."""
+        return self._folder.notes()
+
+    def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        """See `FolderImages.read`."""
+        return self._folder.read(pictures)
 
 
 def _with_parents(folder: str) -> list[str]:

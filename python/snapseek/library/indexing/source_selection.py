@@ -16,6 +16,7 @@ from snapseek.library.storage.source_table import Source
 from snapseek.library.storage.trust import Guarded, Trust
 from snapseek.sources import (
     FetchLimits,
+    FolderFiles,
     FolderImages,
     FolderSource,
     Picture,
@@ -25,6 +26,7 @@ from snapseek.sources import (
     reopen,
 )
 from snapseek.sources.exclusions import checked_patterns, moved_into
+from snapseek.sources.picture import SidecarFile
 
 _KINDS = ".jpg .png .webp .gif .tif .bmp .avif .heic"
 
@@ -89,7 +91,7 @@ class SourceSelection:
         for source in known:
             if source.kind == IMPORT:
                 continue
-            if self.trust is not None and not self.trust.permits_source(source):
+            if not self._may_read(source):
                 self.unconfirmed.append(source.path)
                 continue
             if (reader := self._reader(source)) is None:
@@ -119,6 +121,7 @@ class SourceSelection:
                 for source in before
                 if source.kind == FOLDER
                 and source.number not in self.sources
+                and self._may_read(source)
                 and not self._is_present(source)
             ]
         self._find_covered()
@@ -204,7 +207,9 @@ class SourceSelection:
             key=lambda source: len(source.path.parts),
         )
         for source in self.database.sources.all():
-            if source.kind not in (FOLDER, FILES) or not self._is_present(source):
+            if source.kind not in (FOLDER, FILES) or not self._may_read(source):
+                continue
+            if not self._is_present(source):
                 continue
             for container in folders:
                 prefix = None if container.number == source.number else self._prefix(source.path, container)
@@ -266,6 +271,9 @@ class SourceSelection:
             return reader
         return Guarded(reader, self.trust, partial(self.database.files.stamp, source))
 
+    def _may_read(self, source: Source) -> bool:
+        return self.trust is None or self.trust.permits_source(source)
+
     def _is_present(self, source: Source) -> bool:
         reader = self._reader(source)
         return reader is not None and has_pictures(reader)
@@ -289,6 +297,12 @@ def with_folders(pictures: Iterable[Picture], folders: set[Path]) -> Iterator[Pi
                 real[parent] = Path(os.path.realpath(parent))
                 folders.add(real[parent])
         yield picture
+
+
+def row_stamps(reader: PictureSource) -> Iterator[tuple[str, SidecarFile]]:
+    """Yield the rows of tables in a folder that was scanned; see `FolderImages.row_stamps`."""
+    listed = reader.source if isinstance(reader, Guarded) else reader
+    return listed.row_stamps() if isinstance(listed, FolderImages | FolderFiles) else iter(())
 
 
 def check_has_pictures(path: Path, limits: FetchLimits | None, exclude: Sequence[str]) -> None:
@@ -320,6 +334,8 @@ def source_of(database: Database, file: Path) -> tuple[Source, PictureSource]:
     source, within = _folder_of(database, path)
     status = path.stat()
     pictures = [Picture(source.path, within, status.st_size, status.st_mtime_ns)]
+    if source.kind == FOLDER:
+        return source, FolderFiles(source.kind, source.path, pictures)
     return source, PlainFiles(source.kind, source.path, lambda: pictures)
 
 

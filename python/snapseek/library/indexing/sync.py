@@ -21,6 +21,7 @@ from snapseek.library.indexing.source_selection import (
     SourceSelection,
     as_folder,
     check_has_pictures,
+    row_stamps,
     source_of,
     with_folders,
 )
@@ -39,7 +40,7 @@ from snapseek.library.storage.shards import Shards
 from snapseek.library.storage.source_table import Source
 from snapseek.library.storage.trust import Trust
 from snapseek.models import Encoder
-from snapseek.sources import FetchLimits, FolderImages, Picture, PictureSource, open_source, with_sidecars
+from snapseek.sources import FetchLimits, Picture, PictureSource, open_source, with_sidecars
 from snapseek.sources.fields.record_values import common_schema, converted_value
 
 _RECORD_BYTES = 1000
@@ -210,8 +211,7 @@ class _SyncRun:
             if source.kind == URLS and named.names(source.path):
                 pictures = with_folders(pictures, folders)
             tracker.scan(source, pictures, is_whole=is_whole)
-            if isinstance(folder := as_folder(reader), FolderImages):
-                tracker.sidecars.scan_rows(source.number, folder.row_stamps())
+            tracker.sidecars.scan_rows(source.number, row_stamps(reader))
             self.readers[source.number] = reader
         if folders:
             confirm(self.database, self.directory, Confirmed(folders=tuple(sorted(folders))))

@@ -85,14 +85,38 @@ def _read(library: Path, library_id: str) -> Confirmed | None:
         entry: dict[str, Any] = json.loads(path.read_bytes())
         if _is_copy(library, Path(entry["library"])):
             return None
+        roots, folders = _paths(entry["roots"]), _paths(entry.get("folders", []))
+        move = _move_of(Path(entry["library"]), Path(os.path.realpath(library)), roots)
         return Confirmed(
-            _paths(entry["roots"]),
+            _with_moved(roots, move),
             entry["urls"] is True,
             tuple(_texts(entry["models"])),
-            _paths(entry.get("folders", [])),
+            _with_moved(folders, move),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return NOTHING
+
+
+def _move_of(was: Path, now: Path, roots: Iterable[Path]) -> tuple[Path, Path] | None:
+    """Return the confirmed folder that was moved with the library inside it, and where it is now."""
+    for root in sorted(map(_real, roots), key=lambda path: len(path.parts)):
+        inside = was.relative_to(root).parts if was.is_relative_to(root) else ()
+        if was != now and inside and now.parts[-len(inside) :] == inside:
+            return root, Path(*now.parts[: -len(inside)])
+    return None
+
+
+def _with_moved(paths: tuple[Path, ...], move: tuple[Path, Path] | None) -> tuple[Path, ...]:
+    """Return the paths, and where those are now that were in a folder that was moved."""
+    if move is None:
+        return paths
+    old, new = move
+    moved = (new / _real(path).relative_to(old) for path in paths if _real(path).is_relative_to(old))
+    return (*paths, *moved)
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _is_copy(library: Path, first: Path) -> bool:

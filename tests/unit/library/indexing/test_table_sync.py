@@ -111,3 +111,13 @@ def test_a_sidecar_next_to_a_picture_of_a_list(table, library, folder):
     table[0](TABLE.replace("a red door", ""))
     library.sync()
     assert described(library)["a.jpg"] == ("typed words", 5)
+
+
+def test_a_single_added_file_keeps_its_row(folder, tmp_path, encoder):
+    (folder / "metadata.csv").write_text(TABLE + "c.jpg,a grey door,7\n")
+    library = Library.build(folder, tmp_path / "l", encoder=encoder)
+    (folder / "c.jpg").write_bytes(picture("green"))
+    library.add(folder / "c.jpg")
+    library.add(folder / "a.jpg")
+    assert described(library) == BEFORE | {"c.jpg": ("a grey door", 7)}
+    assert library.sync().described == 0
