@@ -89,7 +89,8 @@ def test_what_was_confirmed_moves_with_the_folder_of_the_library(tmp_path, encod
         path.write_bytes(picture("red" if path.name == "a.jpg" else "blue"))
     (root / "list.txt").write_text("sub/a.jpg\n")
     library = Library.build(root / "list.txt", root / "db" / "lib", encoder=encoder)
-    library.add(root, elsewhere)
+    library.add(root)
+    library.add(elsewhere)
     (tmp_path / "disk1").rename(tmp_path / "disk2")
     moved = Library.open(tmp_path / "disk2" / "photos" / "db" / "lib", encoder=encoder)
     trust = moved.snapshot().trust

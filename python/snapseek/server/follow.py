@@ -48,7 +48,8 @@ class Follower:
     def close(self) -> None:
         """Stop to watch. Jobs that wait or run are not stopped."""
         self._stop.set()
-        self._thread.join(timeout=5)
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(timeout=5)
 
     def _follow(self) -> None:
         info = self._library.info()
