@@ -9,7 +9,7 @@ from tests.support.picture_sources import picture
 
 @pytest.fixture
 def library(folder, encoder):
-    return Library.build(folder, encoder=encoder)
+    return Library.build(folder, folder / ".snapseek", encoder=encoder)
 
 
 @pytest.mark.parametrize("below", ["", "deep"])

@@ -74,7 +74,7 @@ def _library_of(options: argparse.Namespace) -> Path:
     """Return --library, or else the library of the current directory or of the first FOLDER."""
     from snapseek.library.paths import find_library_above, library_at
 
-    here = options.library
+    here: Path = options.library
     if not options.folders or here != Path() or library_at(here) or find_library_above(here):
         return here
     return library_at(options.folders[0]) or find_library_above(options.folders[0]) or here
