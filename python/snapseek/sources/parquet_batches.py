@@ -55,6 +55,8 @@ def bounded_batches(
         If it cannot be read.
     """
     footer = pq.ParquetFile(path)
+    if not footer.metadata.row_group(group).num_rows:
+        return  # its columns may have no page
     plan = plan_group(path, footer.metadata, group, set(columns))
     if plan.value_bytes:
         max_rows = max(1, min(max_rows, MAX_BATCH_BYTES // plan.value_bytes))

@@ -161,9 +161,11 @@ def _is_local(address: str) -> bool:
 def local_picture(source: Path, address: str) -> Picture:
     """Return the picture at a path or `file://` URL of a list. Its key is the absolute path."""
     shown = storable(address[:MAX_URL])
-    if address.lower().startswith("file://"):
+    if address.lower().startswith("file:"):
         address = os.fsdecode(unquote_to_bytes(urlsplit(address).path))
     path = Path(os.path.normpath(source.parent / address))
+    if "\\" in address and not os.path.lexists(path):  # a relative path of a list from Windows
+        path = Path(os.path.normpath(source.parent / address.replace("\\", "/")))
     if not is_picture_name(path) or "\0" in address:
         suffixes = " ".join(sorted(PICTURE_SUFFIXES))
         return Picture(

@@ -33,3 +33,10 @@ def test_the_bytes_of_views_are_counted():
     assert row_bytes(views).tolist() == [3, 0, 0, 100]
     assert row_bytes(views[:0]).tolist() == []
     assert row_bytes(pa.array([["a" * 30, "b"], [], None], pa.list_(pa.string_view()))).tolist() == [31, 0, 0]
+
+
+def test_a_row_group_without_rows_has_no_batch(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"c": pa.array([], pa.string())}), path)
+    assert pq.ParquetFile(path).num_row_groups == 1
+    assert list(bounded_batches(path, 0, ["c"], 100)) == []
