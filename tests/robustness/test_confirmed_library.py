@@ -66,7 +66,7 @@ def test_serve_and_sync_say_how_to_confirm(stranger, encoder, capfd, monkeypatch
 
     monkeypatch.setattr(command.signal, "signal", lambda *_: None)
     library = opened(stranger, encoder)
-    command.serve_library(library, Options(), JobRunner(), follow=command.sync_arguments(library))
+    command.serve_library(library, Options(), JobRunner(), follow=["sync"], sync_first=False)
     said = capfd.readouterr().err
     assert said.count("which you have not added yourself") == 1
     assert f"snapseek add {stranger.outside} --library {stranger.path}" in said

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from snapseek.models import Encoder
 
 
-INDEX_OPTIONS = ("model", "model_dir", "threads", "memory", "retry_failed", "allow_private")
+INDEX_OPTIONS = ("model", "model_dir", "threads", "memory", "retry_failed", "allow_private", "exclude")
 """The options of `index` that a command passes on when it indexes in a job."""
 
 
@@ -73,14 +73,14 @@ def library_path(folders: list[Path], path: Path | None) -> Path:
 
 def index_arguments(folders: list[Path], path: Path, options: argparse.Namespace) -> list[str]:
     """Return the arguments of `snapseek` that index folders as these options say, with JSON progress."""
-    arguments = ["index", "--progress", "json", "--library", str(path)]
+    arguments = ["index", "--progress", "json", f"--library={path}"]
     for name in INDEX_OPTIONS:
         value = getattr(options, name)
         if value is True:
             arguments.append(_flag(name))
         elif value is not None and value is not False:
-            for entry in value if isinstance(value, list) else [value]:
-                arguments += [_flag(name), str(entry)]
+            entries = value if isinstance(value, list) else [value]
+            arguments += [f"{_flag(name)}={entry}" for entry in entries]  # a value may begin with a dash
     return [*arguments, "--", *map(str, folders)]
 
 

@@ -65,7 +65,7 @@ def check_serving(options: argparse.Namespace) -> None:
 
 def sync_arguments(library: Library) -> list[str]:
     """Return the arguments of `snapseek` that sync a library, with JSON progress."""
-    return ["sync", "--progress", "json", "--library", str(library.info().path)]
+    return ["sync", "--progress", "json", f"--library={library.info().path}"]
 
 
 def serve_library(

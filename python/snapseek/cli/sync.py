@@ -1,6 +1,7 @@
 """`snapseek sync`: update a library from its folders."""
 
 import argparse
+from pathlib import Path
 
 from snapseek.cli.console import check_indexed, picture_progress, print_report, print_size
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Sync, then print what changed."""
+    options.library = _library_of(options)
     library = open_library(options)
     with picture_progress(options.progress) as report, stop_on_interrupt() as stop:
         done = library.sync(
@@ -66,3 +68,13 @@ def run(options: argparse.Namespace) -> int:
     if not done.is_stopped:
         check_indexed(library, done)
     return EXIT_INTERRUPTED if done.is_stopped else 0
+
+
+def _library_of(options: argparse.Namespace) -> Path:
+    """Return --library, or else the library of the current directory or of the first FOLDER."""
+    from snapseek.library.paths import find_library_above, library_at
+
+    here: Path = options.library
+    if not options.folders or here != Path() or library_at(here) or find_library_above(here):
+        return here
+    return library_at(options.folders[0]) or find_library_above(options.folders[0]) or here

@@ -16,14 +16,19 @@ def library_of(source: Path) -> Path:
     return source.with_name(f"{source.name}{INSIDE_FOLDER}") if source.is_file() else source / INSIDE_FOLDER
 
 
+def library_at(path: Path) -> Path | None:
+    """Return the library at `path`: itself, or the one of an indexed folder; None if it is neither."""
+    candidates = (path, library_of(path))
+    return next((candidate for candidate in candidates if (candidate / FILE_NAME).is_file()), None)
+
+
 def find_library(path: Path) -> Path:
     """Return the library at `path`: itself, or the one of an indexed folder.
 
     Raises LibraryNotFoundError if it is neither.
     """
-    for candidate in (path, library_of(path)):
-        if (candidate / FILE_NAME).is_file():
-            return candidate
+    if (found := library_at(path)) is not None:
+        return found
     raise LibraryNotFoundError(
         expected=f"a library at {path}",
         got="none",

@@ -325,7 +325,7 @@ class Snapshot:
             No picture has that id, its original is no file of this machine, or the library may not show it.
         """
         path = self.recorded_path(item)
-        if not self.trust.permits(path):
+        if not self.trust.permits_file(path):
             raise _not_confirmed(item)
         return path
 

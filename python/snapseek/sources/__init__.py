@@ -15,7 +15,7 @@ from snapseek.sources.embeddings import Block, EmbeddingFile, Embeddings, find_e
 from snapseek.sources.fields.sidecar import Sidecar, read_sidecars
 from snapseek.sources.fields.sidecar_names import with_sidecars
 from snapseek.sources.folder import FolderSource, find_pictures
-from snapseek.sources.folder_table import FolderImages
+from snapseek.sources.folder_table import FolderFiles, FolderImages
 from snapseek.sources.http.fetch_limits import FetchLimits
 from snapseek.sources.open import open_source, reopen
 from snapseek.sources.picture import Picture
@@ -26,6 +26,7 @@ __all__ = [
     "EmbeddingFile",
     "Embeddings",
     "FetchLimits",
+    "FolderFiles",
     "FolderImages",
     "FolderSource",
     "Picture",

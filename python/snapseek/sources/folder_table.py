@@ -19,8 +19,9 @@ from snapseek.sources.fields.custom_columns import CustomColumns
 from snapseek.sources.fields.record_fields import CAPTIONS, metadata_in
 from snapseek.sources.fields.record_values import Losses
 from snapseek.sources.folder import FolderSource
-from snapseek.sources.picture import Picture
+from snapseek.sources.picture import Picture, SidecarFile, row_stamp
 from snapseek.sources.row_reader import Row, open_parquet, plain_columns, read_rows
+from snapseek.sources.source import PlainFiles
 
 _TABLES = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.ndjson", "metadata.parquet")
 _FILE_NAMES = ("file_name", "filename", "file", "image_path", "path", "image")
@@ -41,16 +42,17 @@ class FolderImages(FolderSource):
     def _begin_tables(self) -> None:
         self._custom = CustomColumns()
         self._losses = Losses()
-        self._rows: dict[str, _Values] = {}
+        self._rows: dict[str, tuple[Path, _Values]] = {}
         self._notes: list[str] = []
 
     def find(self) -> Iterator[Picture]:
         """See `FolderSource.find`. The tables are read after the last picture."""
         pictures = super().find()
         self._begin_tables()
-        return self._with_tables(pictures)
+        return self.with_tables(pictures)
 
-    def _with_tables(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+    def with_tables(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        """Yield pictures of the folder, and then read the tables next to them."""
         folders: dict[str, None] = {}
         for picture in pictures:
             parent = picture.within.rpartition("/")[0]
@@ -59,6 +61,11 @@ class FolderImages(FolderSource):
             yield picture
         for folder in folders:
             self._read_table(folder)
+
+    def row_stamps(self) -> Iterator[tuple[str, SidecarFile]]:
+        """Yield the row of each picture of a table as a sidecar file, once `find` is exhausted."""
+        for within, (table, values) in self._rows.items():
+            yield within, row_stamp(table, values)
 
     def columns(self) -> pa.Schema:
         """Return the columns of the tables besides the names of files and metadata."""
@@ -71,7 +78,7 @@ class FolderImages(FolderSource):
     def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Return the pictures with the metadata and the columns of their row; their bytes stay files."""
         for picture in pictures:
-            values = self._rows.get(picture.within)
+            _, values = self._rows.get(picture.within, (None, None))
             if values is None:
                 yield picture
             else:
@@ -97,7 +104,7 @@ class FolderImages(FolderSource):
             if name is None:
                 name = _name_column(row.values)
                 self._declare(table, name)
-            self._add_row(row, folder, name, is_typed=table.suffix == ".parquet")
+            self._add_row(row, table, folder, name)
 
     def _declare(self, table: Path, name: str) -> None:
         if table.suffix == ".parquet":
@@ -105,19 +112,48 @@ class FolderImages(FolderSource):
             kept = [column for column in plain_columns(schema) if column not in {name, *CAPTIONS}]
             self._custom.declare(pa.schema([schema.field(column) for column in kept]))
 
-    def _add_row(self, row: Row, folder: str, name: str, *, is_typed: bool) -> None:
+    def _add_row(self, row: Row, table: Path, folder: str, name: str) -> None:
         file = row.values.get(name)
         if not isinstance(file, str) or not file.strip():
             return
         values = {column: value for column, value in row.values.items() if column != name}
-        if not is_typed:
+        if table.suffix != ".parquet":
             self._custom.observe({key: value for key, value in values.items() if key.lower() not in CAPTIONS})
-        self._rows[_within(folder, file.strip())] = values
+        self._rows[_within(folder, file.strip())] = table, values
 
     def _note_once(self, table: Path, problem: str) -> None:
         note = f"{table.relative_to(self.path)}: {problem}"
         if len(self._notes) < len(_TABLES) * 2 and note not in self._notes:
             self._notes.append(note)
+
+
+class FolderFiles(PlainFiles):
+    """Single pictures of an indexed folder, with what the tables next to them say."""
+
+    def __init__(self, kind: str, path: Path, pictures: Sequence[Picture]) -> None:
+        """Nothing is read yet."""
+        super().__init__(kind, path, lambda: pictures)
+        self._folder = FolderImages(path)
+
+    def find(self) -> Iterator[Picture]:
+        """See `PictureSource.find`."""
+        return self._folder.with_tables(super().find())
+
+    def row_stamps(self) -> Iterator[tuple[str, SidecarFile]]:
+        """See `FolderImages.row_stamps`."""
+        return self._folder.row_stamps()
+
+    def columns(self) -> pa.Schema:
+        """See `FolderImages.columns`."""
+        return self._folder.columns()
+
+    def notes(self) -> tuple[str, ...]:
+        """See `FolderImages.notes`."""
+        return self._folder.notes()
+
+    def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        """See `FolderImages.read`."""
+        return self._folder.read(pictures)
 
 
 def _with_parents(folder: str) -> list[str]:

@@ -55,14 +55,15 @@ def bounded_batches(
         If it cannot be read.
     """
     footer = pq.ParquetFile(path)
+    if not footer.metadata.row_group(group).num_rows:
+        return  # its columns may have no page
     plan = plan_group(path, footer.metadata, group, set(columns))
     if plan.value_bytes:
         max_rows = max(1, min(max_rows, MAX_BATCH_BYTES // plan.value_bytes))
-    views = {field.name for field in footer.schema_arrow if _is_view(field.type)}  # Arrow casts none to these
     table = pq.ParquetFile(
         path,
         metadata=footer.metadata,
-        read_dictionary=[path for path in plan.dictionaries if path.partition(".")[0] not in views],
+        read_dictionary=list(plan.dictionaries),
         buffer_size=_BUFFER_BYTES,  # without it, Arrow reads whole columns of a file that is not mapped
     )
     fields = [field for field in footer.schema_arrow if field.name in columns]
@@ -99,6 +100,8 @@ def row_bytes(column: "pa.Array[Any]") -> NDArray[np.int64]:
         return _numbers(lengths.take(array.indices)) if lengths is not None else _zeros(array)
     if _is_text(kind):
         return _numbers(_compute.binary_length(array))
+    if types.is_string_view(kind) or types.is_binary_view(kind):
+        return _view_lengths(array)
     if types.is_struct(kind):
         return sum((row_bytes(child) for child in array.flatten()), _zeros(array))
     if types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
@@ -119,6 +122,13 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
+def _view_lengths(array: Any) -> NDArray[np.int64]:
+    """Return the lengths of views: a view has 16 bytes, and the first four hold the length of its value."""
+    views = np.frombuffer(array.buffers()[1], np.int32).reshape(-1, 4) if len(array) else np.zeros((0, 4))
+    lengths = views[array.offset : array.offset + len(array), 0].astype(np.int64)
+    return np.where(np.asarray(array.is_valid()), lengths, 0)
+
+
 def _numbers(lengths: Any) -> NDArray[np.int64]:
     return np.asarray(lengths.fill_null(0), np.int64)
 
@@ -135,18 +145,31 @@ def _as_declared(batch: pa.RecordBatch, fields: "Sequence[pa.Field[Any]]") -> pa
     return pa.RecordBatch.from_arrays(cast, schema=pa.schema(fields))
 
 
-def _is_view(kind: pa.DataType) -> bool:
-    """Return whether a type is a view, or has one inside."""
-    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        return True
-    if pa.types.is_dictionary(kind):
-        return _is_view(kind.value_type)
-    return any(_is_view(kind.field(index).type) for index in range(kind.num_fields))
-
-
 def _cast(column: "pa.Array[Any]", kind: pa.DataType) -> "pa.Array[Any]":
     if column.type == kind:
         return column
-    if isinstance(column, pa.DictionaryArray) and not pa.types.is_dictionary(kind):
-        column = column.dictionary_decode()  # Arrow casts a dictionary to no view
-    return column.cast(kind)
+    plain = column.cast(_without_views(kind))  # Arrow casts no dictionary to views
+    cast: pa.Array[Any] = plain.cast(kind)
+    return cast
+
+
+def _without_views(kind: Any) -> pa.DataType:
+    """Return a type with plain texts and bytes in place of views."""
+    types = pa.types
+    if types.is_string_view(kind):
+        return pa.string()
+    if types.is_binary_view(kind):
+        return pa.binary()
+    if types.is_struct(kind):
+        return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
+    if types.is_map(kind):
+        return pa.map_(_without_views(kind.key_type), _without_views(kind.item_type))
+    if types.is_fixed_size_list(kind):
+        fixed: pa.DataType = pa.list_(_without_views(kind.value_type), kind.list_size)
+        return fixed
+    if types.is_list(kind):
+        return pa.list_(_without_views(kind.value_type))
+    if types.is_large_list(kind):
+        return pa.large_list(_without_views(kind.value_type))
+    plain: pa.DataType = kind
+    return plain

@@ -17,11 +17,21 @@ _MAX_TIME_NS = 2**63 - 2**56  # a float, which `modified` is made of, rounds no 
 
 @dataclass(frozen=True, slots=True)
 class SidecarFile:
-    """A file with metadata next to a picture: its name, and its size and time when it was listed."""
+    """A file with metadata next to a picture: its name, and its size and time when it was listed.
+
+    The row of a table that describes the picture counts as one, too: see `row_stamp`.
+    """
 
     name: str
     size_bytes: int
     modified_ns: int
+
+
+def row_stamp(table: Path, values: Mapping[str, Any]) -> SidecarFile:
+    """Return the row of a table as a sidecar file: its size is 0, and its time a hash of the values."""
+    text = repr(sorted(values.items(), key=lambda item: str(item[0])))
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return SidecarFile(table.name, 0, int.from_bytes(digest, "big") >> 1)
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class Picture:
         Metadata and custom columns that the source holds for the picture.
     sidecars
         The sidecar files of a picture that is a file, those that override first; None if nobody listed them.
+        Also the row of a table with the picture, which `PictureSource.read` reads.
     """
 
     folder: Path

@@ -23,7 +23,7 @@ from snapseek.sources.fields.record_values import Losses
 from snapseek.sources.http.fetch_limits import FetchLimits
 from snapseek.sources.http.url_policy import MAX_URL, checked_url
 from snapseek.sources.list_text import PATH_NAMES, URL_NAMES
-from snapseek.sources.picture import Picture, displayed, storable
+from snapseek.sources.picture import Picture, displayed, row_stamp, storable
 from snapseek.sources.row_reader import Row, is_address, open_parquet, plain_columns, read_rows
 from snapseek.sources.source import changed, matched
 
@@ -75,7 +75,8 @@ class UrlList:
         if not isinstance(address, str) or not address.strip():
             return Picture(self.path, f"row {row.number}", problem=f"row {row.number} has no URL")
         if _is_local(address):
-            return local_picture(self.path, address.strip())
+            picture = local_picture(self.path, address.strip())
+            return replace(picture, sidecars=(row_stamp(self.path, row.values),))
         key = storable(address.strip()[: 2 * MAX_URL])
         try:
             url = checked_url(address, allow_private=self._limits.allow_private)
@@ -160,9 +161,11 @@ def _is_local(address: str) -> bool:
 def local_picture(source: Path, address: str) -> Picture:
     """Return the picture at a path or `file://` URL of a list. Its key is the absolute path."""
     shown = storable(address[:MAX_URL])
-    if address.lower().startswith("file://"):
+    if address.lower().startswith("file:"):
         address = os.fsdecode(unquote_to_bytes(urlsplit(address).path))
     path = Path(os.path.normpath(source.parent / address))
+    if "\\" in address and not os.path.lexists(path):  # a relative path of a list from Windows
+        path = Path(os.path.normpath(source.parent / address.replace("\\", "/")))
     if not is_picture_name(path) or "\0" in address:
         suffixes = " ".join(sorted(PICTURE_SUFFIXES))
         return Picture(

@@ -71,3 +71,19 @@ def test_an_address_that_is_no_picture_is_reported(tmp_path, pictures, address, 
     (tmp_path / "l.txt").write_text(f"{address}\n")
     (found,) = UrlList(tmp_path / "l.txt").find()
     assert problem in found.problem
+
+
+@pytest.mark.skipif(os.sep != "/", reason="a backslash separates folders there")
+def test_a_relative_path_of_windows_and_a_file_uri_without_a_host(tmp_path, pictures):
+    (pictures / "a\\b.jpg").write_bytes(picture("red"))
+    path = tmp_path / "l.txt"
+    path.write_text(
+        f"p\\ü.jpg\n{(pictures / 'a b.jpg').as_uri().replace('///', '/')}\np/a\\b.jpg\nC:\\x.jpg\n"
+    )
+    found = list(UrlList(path).find())
+    assert [one.path for one in found[:3]] == [
+        pictures / "ü.jpg",
+        pictures / "a b.jpg",
+        pictures / "a\\b.jpg",
+    ]
+    assert [one.problem is None for one in found] == [True, True, True, False]

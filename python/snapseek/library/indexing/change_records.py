@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 from snapseek.library.indexing.compact import SMALL_ROWS
 from snapseek.library.indexing.rewrite_records import rewrite_records
 from snapseek.library.indexing.shard_rows import rows_of, schema_of, with_schema
+from snapseek.library.records.arrow_file import SCHEMA
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.shard_draft import ShardDraft
 from snapseek.library.storage.shard_files import ShardFiles
 from snapseek.library.storage.shard_table import ShardRow
 from snapseek.library.storage.shard_view import ShardView
 from snapseek.library.storage.shards import Shards
+from snapseek.sources.fields.record_types import common_type
+from snapseek.sources.fields.record_values import converted_value
 
 Changes = Mapping[int, Mapping[str, Any]]
 """New values by the id of a picture and the name of a column."""
@@ -103,7 +106,16 @@ def _moves(part: ShardView, changed: int) -> bool:
 
 
 def _with_columns(schema: pa.Schema, columns: pa.Schema) -> pa.Schema:
-    return pa.schema([*schema, *(column for column in columns if column.name not in schema.names)])
+    """Return both. A column of users' tables whose type changed gets the type that holds both."""
+    new = (column for column in columns if column.name not in schema.names)
+    own = set(columns.names) - set(SCHEMA.names)
+    widened = (
+        field.with_type(common_type(field.type, columns.field(field.name).type))
+        if field.name in own
+        else field
+        for field in schema
+    )
+    return pa.schema([*widened, *new])
 
 
 def with_changes(records: pa.RecordBatch, changes: Changes, schema: pa.Schema) -> pa.RecordBatch:
@@ -118,10 +130,14 @@ def with_changes(records: pa.RecordBatch, changes: Changes, schema: pa.Schema) -
 
 
 def _replaced(column: Any, values: Mapping[int, Any]) -> Any:
+    kind = column.type
     try:
-        new = pa.array(list(values.values()), type=column.type)
+        new = pa.array(list(values.values()), type=kind)
     except (pa.ArrowException, TypeError, OverflowError):  # a column of another type, from a user's table
-        return column
+        try:
+            new = pa.array([converted_value(value, kind) for value in values.values()], type=kind)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            return column
     order = np.arange(len(column))
     order[list(values)] = len(column) + np.arange(len(values))
     return pa.concat_arrays([column, new]).take(pa.array(order))

@@ -56,16 +56,21 @@ def location_columns(picture: Picture) -> dict[str, Any]:
 
 
 def describe(pictures: Sequence[Picture], threads: int) -> Iterator[Description]:
-    """Yield the description of each picture file, in order. No pixels are decoded but those of PNG files."""
+    """Yield the description of each picture file, in order. No pixels are decoded but those of PNG files.
+
+    Metadata and columns that a source holds for a picture, which its `read` adds, are part of it.
+    """
     with ThreadPoolExecutor(threads, thread_name_prefix="describe") as pool:
         yield from pool.map(_describe, pictures)
 
 
 def _describe(picture: Picture) -> Description:
+    if picture.problem is not None:
+        return Description(None)
     try:
         embedded = read_metadata(picture.path)
     except PictureError:
         return Description(None)
     sidecar = read_sidecars(picture.path, picture.sidecars)
-    metadata = merged_metadata(picture.name, sidecar.metadata, embedded)
-    return Description(metadata_columns(metadata), sidecar.notes)
+    metadata = merged_metadata(picture.name, picture.metadata, sidecar.metadata, embedded)
+    return Description({**metadata_columns(metadata), **picture.columns}, sidecar.notes)

@@ -1,6 +1,7 @@
 """Compare the sidecar files that the library read with those that are there now.
 
-A sidecar that was added, changed or removed changes the metadata of its picture, not the picture.
+A sidecar that was added, changed or removed changes the metadata of its picture, not the picture. The row
+of a table with the picture is compared like a sidecar.
 """
 
 import os
@@ -13,6 +14,7 @@ from snapseek.sources.picture import SidecarFile
 Key = tuple[int, bytes]
 """The source of a picture, and its path there."""
 
+_LAST = 1 << 30
 _TABLE = """
 CREATE TEMP TABLE IF NOT EXISTS seen_sidecars (
     source INTEGER,
@@ -28,7 +30,8 @@ _DESCRIBED = """
 CREATE TEMP TABLE described AS SELECT s.*, f.item FROM temp.seen AS s
 JOIN main.files AS f ON f.source = s.source AND f.within = s.within
 WHERE f.item IS NOT NULL AND s.problem IS NULL
-    AND s.source IN (SELECT number FROM main.sources WHERE kind IN ('folder', 'files'))
+    AND (s.source IN (SELECT number FROM main.sources WHERE kind IN ('folder', 'files'))
+        OR EXISTS (SELECT 1 FROM temp.seen_sidecars AS n WHERE n.source = s.source AND n.within = s.within))
     AND f.size_bytes = s.size_bytes AND f.modified_ns = s.modified_ns
     AND (:everything OR EXISTS (
         SELECT 1 FROM temp.seen_sidecars AS n
@@ -72,6 +75,27 @@ class SidecarTracker:
         self._connection.executemany(
             "INSERT OR IGNORE INTO temp.seen_sidecars VALUES (?, ?, ?, ?, ?, ?)", rows
         )
+
+    def scan_rows(self, source: int, rows: Iterable[tuple[str, SidecarFile]]) -> None:
+        """Record the rows of tables that describe pictures, as their last sidecar files."""
+        self._connection.execute("BEGIN")
+        try:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO temp.seen_sidecars VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    (
+                        source,
+                        os.fsencode(within),
+                        os.fsencode(row.name),
+                        row.size_bytes,
+                        row.modified_ns,
+                        _LAST,
+                    )
+                    for within, row in rows
+                ),
+            )
+        finally:
+            self._connection.execute("COMMIT")
 
     def of(self, source: int, within: bytes) -> tuple[SidecarFile, ...]:
         """Return the scanned sidecar files of a picture, those that override first."""

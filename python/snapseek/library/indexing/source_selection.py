@@ -16,6 +16,7 @@ from snapseek.library.storage.source_table import Source
 from snapseek.library.storage.trust import Guarded, Trust
 from snapseek.sources import (
     FetchLimits,
+    FolderFiles,
     FolderImages,
     FolderSource,
     Picture,
@@ -25,6 +26,7 @@ from snapseek.sources import (
     reopen,
 )
 from snapseek.sources.exclusions import checked_patterns, moved_into
+from snapseek.sources.picture import SidecarFile
 
 _KINDS = ".jpg .png .webp .gif .tif .bmp .avif .heic"
 
@@ -89,7 +91,7 @@ class SourceSelection:
         for source in known:
             if source.kind == IMPORT:
                 continue
-            if self.trust is not None and not self.trust.permits_source(source):
+            if not (self.trust is None or self.trust.permits_source(source)):
                 self.unconfirmed.append(source.path)
                 continue
             if (reader := self._reader(source)) is None:
@@ -277,8 +279,7 @@ class SourceSelection:
         """Return a reader that reads what the library may. A source that the user named is trusted."""
         if self.trust is None or (self.trust.names(source.path) if is_named is None else is_named):
             return reader
-        files = self.database.files
-        return Guarded(reader, self.trust, partial(files.stamp, source), partial(files.sidecars, source))
+        return Guarded(reader, self.trust, partial(self.database.files.stamp, source))
 
     def _is_present(self, source: Source) -> bool:
         reader = self._reader(source)
@@ -289,6 +290,26 @@ def as_folder(reader: PictureSource) -> FolderSource | None:
     """Return a reader that lists a folder, which knows what it skipped; None for any other."""
     listed = reader.source if isinstance(reader, Guarded) else reader
     return listed if isinstance(listed, FolderSource) else None
+
+
+def with_folders(pictures: Iterable[Picture], folders: set[Path]) -> Iterator[Picture]:
+    """Yield the pictures of a list; add the real folders of those that are files to `folders`."""
+    real: dict[Path, Path] = {}
+    for picture in pictures:
+        if picture.address is None and picture.problem is None:
+            parent = picture.path.parent
+            if picture.path.is_symlink():
+                folders.add(Path(os.path.realpath(picture.path)).parent)
+            elif parent not in real:
+                real[parent] = Path(os.path.realpath(parent))
+                folders.add(real[parent])
+        yield picture
+
+
+def row_stamps(reader: PictureSource) -> Iterator[tuple[str, SidecarFile]]:
+    """Yield the rows of tables in a folder that was scanned; see `FolderImages.row_stamps`."""
+    listed = reader.source if isinstance(reader, Guarded) else reader
+    return listed.row_stamps() if isinstance(listed, FolderImages | FolderFiles) else iter(())
 
 
 def check_has_pictures(path: Path, limits: FetchLimits | None, exclude: Sequence[str]) -> None:
@@ -320,6 +341,8 @@ def source_of(database: Database, file: Path) -> tuple[Source, PictureSource]:
     source, within = _folder_of(database, path)
     status = path.stat()
     pictures = [Picture(source.path, within, status.st_size, status.st_mtime_ns)]
+    if source.kind == FOLDER:
+        return source, FolderFiles(source.kind, source.path, pictures)
     return source, PlainFiles(source.kind, source.path, lambda: pictures)
 
 

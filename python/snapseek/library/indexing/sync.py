@@ -21,7 +21,9 @@ from snapseek.library.indexing.source_selection import (
     SourceSelection,
     as_folder,
     check_has_pictures,
+    row_stamps,
     source_of,
+    with_folders,
 )
 from snapseek.library.indexing.sync_report import Progress, SyncReport
 from snapseek.library.indexing.update_records import RecordUpdate
@@ -137,7 +139,7 @@ class _SyncRun:
 
     @property
     def _update(self) -> RecordUpdate:
-        return RecordUpdate(self.database, self.directory, self.options.threads, self._note)
+        return RecordUpdate(self.database, self.directory, self.options.threads, self.readers, self._note)
 
     def sync(self, folders: Sequence[Path] | None) -> SyncReport:
         options = self.options
@@ -164,10 +166,7 @@ class _SyncRun:
     ) -> SyncReport:
         """Index pictures of sources. The flag says that these are all pictures that the source has now."""
         tracker = FileTracker(self.database)
-        for source, reader, is_whole in sources:
-            pictures = with_sidecars(reader.find()) if source.kind in (FOLDER, FILES) else reader.find()
-            tracker.scan(source, pictures, is_whole=is_whole)
-            self.readers[source.number] = reader
+        self._scan(tracker, sources)
         self._record_scan()
         if selection is not None:
             duplicates = selection.merge_duplicates(tracker, self.readers)
@@ -201,6 +200,21 @@ class _SyncRun:
             skipped = compact_if_space(self.database, self.directory, self._compaction())
             self.report = replace(self.report, compaction_skipped=skipped)
         return self.report
+
+    def _scan(self, tracker: FileTracker, sources: Sequence[tuple[Source, PictureSource, bool]]) -> None:
+        """List the pictures of all sources. The user has confirmed the files that a named list holds."""
+        named = Trust(self.directory, self.database.settings.all().get(ID_SETTING))
+        folders: set[Path] = set()
+        for source, reader, is_whole in sources:
+            has_files = source.kind in (FOLDER, FILES, URLS)
+            pictures = with_sidecars(reader.find()) if has_files else reader.find()
+            if source.kind == URLS and named.names(source.path):
+                pictures = with_folders(pictures, folders)
+            tracker.scan(source, pictures, is_whole=is_whole)
+            tracker.sidecars.scan_rows(source.number, row_stamps(reader))
+            self.readers[source.number] = reader
+        if folders:
+            confirm(self.database, self.directory, Confirmed(folders=tuple(sorted(folders))))
 
     def _confirm(self, paths: Sequence[Path]) -> None:
         """Record that the user named these sources for the library, and the model if it was named too."""
@@ -254,8 +268,7 @@ class _SyncRun:
         removed = [item for _, _, item in gone if item is not None]
         gone_keys = [(source, within) for source, within, _ in gone]
         connection = self.database.connection
-        pictures = [(file.picture, file.item) for file in known]
-        with self._update.records(pictures) as (shards, _):
+        with self._update.records(known) as (shards, _):
             for stem, items in shards.shards_of(removed).items():
                 self.database.shards.add_tombstones(stem, items.tolist())
             self.database.folders.remember_items(removed)

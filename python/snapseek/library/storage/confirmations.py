@@ -25,7 +25,9 @@ ID_SETTING = "id"
 """The setting that holds the id of a library. Libraries of earlier versions get it with the next write."""
 
 _FIRST_BYTES = b'{"snapseek": 1, '
-_MAX_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
+"""Bounds the file of a library."""
+
 _ID_BYTES = 16
 _lock = threading.Lock()
 _log = logging.getLogger("snapseek.library")
@@ -33,19 +35,36 @@ _log = logging.getLogger("snapseek.library")
 
 @dataclass(frozen=True)
 class Confirmed:
-    """What a library may read: folders and files, urls, and models by name or folder."""
+    """What a library may read.
+
+    Attributes
+    ----------
+    roots
+        Files, and folders with all that is below them.
+    urls
+        Whether pictures on other machines may be fetched.
+    models
+        Models by name or folder.
+    folders
+        Folders with pictures that a list names: the files in them, but no folder below them.
+    """
 
     roots: tuple[Path, ...] = ()
     urls: bool = False
     models: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
 
     def with_more(self, other: "Confirmed") -> "Confirmed":
         """Return both together, without roots inside other roots."""
         named = list(dict.fromkeys((*self.roots, *other.roots)))
         known = set(named)
         roots = [root for root in named if known.isdisjoint(root.parents)]
+        folders = dict.fromkeys((*self.folders, *other.folders))
         return Confirmed(
-            tuple(roots), self.urls or other.urls, tuple(dict.fromkeys((*self.models, *other.models)))
+            tuple(roots),
+            self.urls or other.urls,
+            tuple(dict.fromkeys((*self.models, *other.models))),
+            tuple(folder for folder in folders if known.isdisjoint((folder, *folder.parents))),
         )
 
 
@@ -61,18 +80,43 @@ def _read(library: Path, library_id: str) -> Confirmed | None:
     """Return what was confirmed. None if the id belongs to another library, which this one is a copy of."""
     path = confirmed_path(library_id)
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        if path.stat().st_size > MAX_BYTES:
             return NOTHING
         entry: dict[str, Any] = json.loads(path.read_bytes())
         if _is_copy(library, Path(entry["library"])):
             return None
+        roots, folders = _paths(entry["roots"]), _paths(entry.get("folders", []))
+        move = _move_of(Path(entry["library"]), Path(os.path.realpath(library)), roots)
         return Confirmed(
-            tuple(Path(root) for root in _texts(entry["roots"]) if os.path.isabs(root)),  # noqa: PTH117
+            _with_moved(roots, move),
             entry["urls"] is True,
             tuple(_texts(entry["models"])),
+            _with_moved(folders, move),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return NOTHING
+
+
+def _move_of(was: Path, now: Path, roots: Iterable[Path]) -> tuple[Path, Path] | None:
+    """Return the confirmed folder that was moved with the library inside it, and where it is now."""
+    for root in sorted(map(_real, roots), key=lambda path: len(path.parts)):
+        inside = was.relative_to(root).parts if was.is_relative_to(root) else ()
+        if was != now and inside and now.parts[-len(inside) :] == inside:
+            return root, Path(*now.parts[: -len(inside)])
+    return None
+
+
+def _with_moved(paths: tuple[Path, ...], move: tuple[Path, Path] | None) -> tuple[Path, ...]:
+    """Return the paths, and where those are now that were in a folder that was moved."""
+    if move is None:
+        return paths
+    old, new = move
+    moved = (new / _real(path).relative_to(old) for path in paths if _real(path).is_relative_to(old))
+    return (*paths, *moved)
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _is_copy(library: Path, first: Path) -> bool:
@@ -114,7 +158,13 @@ def _record(library: Path, library_id: str, more: Confirmed) -> None:
             "roots": list(map(os.fspath, after.roots)),
             "urls": after.urls,
             "models": after.models,
+            "folders": list(map(os.fspath, after.folders)),
         }
+        if len(json.dumps(fields)) > MAX_BYTES // 2:
+            _log.warning(
+                "the list names pictures in too many folders: pass --allow-root FOLDER to serve them"
+            )
+            fields["folders"] = []
         with atomic_file(path, may_replace=_is_ours, sync=False) as file:
             file.write(_FIRST_BYTES + json.dumps(fields)[1:].encode())
 
@@ -136,6 +186,10 @@ def _ensure_id(database: Database, library: Path) -> str:
 
 def _is_ours(path: Path) -> bool:
     return first_bytes(path, len(_FIRST_BYTES)) == _FIRST_BYTES
+
+
+def _paths(values: Iterable[object]) -> tuple[Path, ...]:
+    return tuple(Path(text) for text in _texts(values) if os.path.isabs(text))  # noqa: PTH117
 
 
 def _texts(values: Iterable[object]) -> list[str]:

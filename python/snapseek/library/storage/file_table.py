@@ -9,7 +9,6 @@ from pathlib import Path
 from snapseek.library.storage.checked_values import MIN_TIME, Checker
 from snapseek.library.storage.schema import FILES, FOLDER, MIN_ID, PENDING_BYTES
 from snapseek.library.storage.source_table import Source
-from snapseek.sources.picture import SidecarFile
 
 _REMOVED = "removed from the library by hand"
 
@@ -69,12 +68,6 @@ class FileTable:
         query = "SELECT size_bytes, modified_ns FROM files WHERE source = ? AND within = ?"
         row = self._connection.execute(query, (source.number, os.fsencode(within))).fetchone()
         return None if row is None else (row[0], row[1])
-
-    def sidecars(self, source: Source, within: str) -> tuple[SidecarFile, ...]:
-        """Return the sidecar files that were read for a picture of a source."""
-        query = "SELECT name, size_bytes, modified_ns FROM sidecars WHERE source = ? AND within = ?"
-        rows = self._connection.execute(query, (source.number, os.fsencode(within)))
-        return tuple(SidecarFile(os.fsdecode(name), size, modified) for name, size, modified in rows)
 
     def samples(self, source: int, count: int) -> list[tuple[str, int]]:
         """Return name and size of the first and the last pictures of a source, at most `count` of each."""

@@ -16,7 +16,7 @@ from snapseek.library.storage.confirmations import NOTHING, Confirmed, confirmed
 from snapseek.library.storage.schema import FILES, FOLDER, IMPORT, URLS
 from snapseek.library.storage.source_table import Source
 from snapseek.sources.archive_uri import file_of, is_member
-from snapseek.sources.picture import Picture, SidecarFile
+from snapseek.sources.picture import Picture
 from snapseek.sources.source import PictureSource
 
 CONFIRM_HINT = "confirm its folder with: snapseek add FOLDER --library L, or pass --allow-root FOLDER"
@@ -33,6 +33,7 @@ class _Roots:
     stamp: tuple[int, ...] | None
     confirmed: Confirmed
     paths: frozenset[Path]
+    folders: frozenset[Path]
 
 
 class Trust:
@@ -55,7 +56,7 @@ class Trust:
         home = _real(library).parent
         self.home = None if home == Path(home.anchor) else home
         """The folder that contains the library; None for the root of a disk, which contains everything."""
-        self._roots = _Roots(None, allowed, _real_paths(allowed.roots))
+        self._roots = _Roots(None, allowed, _real_paths(allowed.roots), frozenset())
 
     def permits(self, path: Path) -> bool:
         """Return whether a file or folder may be read, after all links on the way to it."""
@@ -64,6 +65,13 @@ class Trust:
         except (OSError, ValueError):  # such as a NUL in the name
             return False
         return self._is_named(real) or self._is_shown_at_home(real)
+
+    def permits_file(self, path: Path) -> bool:
+        """Return whether a file may be read: also one in a folder with pictures of a list that was named."""
+        try:
+            return self.permits(path) or _real(path).parent in self._current().folders
+        except (OSError, ValueError):
+            return False
 
     def names(self, path: Path) -> bool:
         """Return whether the user has confirmed a folder that contains `path`, or has allowed it."""
@@ -100,7 +108,7 @@ class Trust:
         """Return whether a picture that a source lists may be read: links may lead out of its folder."""
         address = picture.address
         if address is None:
-            return self.permits(picture.path)
+            return self.permits_file(picture.path)
         return self.permits(file_of(address)) if is_member(address) else self.permits_urls
 
     def is_at_home(self, path: Path) -> bool:
@@ -120,7 +128,9 @@ class Trust:
         stamp = self._stamp()
         if stamp != self._roots.stamp:
             confirmed = self._allowed.with_more(load_confirmed(self._library, self._id))
-            self._roots = _Roots(stamp, confirmed, _real_paths(confirmed.roots))
+            self._roots = _Roots(
+                stamp, confirmed, _real_paths(confirmed.roots), _real_paths(confirmed.folders)
+            )
         return self._roots
 
     def _stamp(self) -> tuple[int, ...] | None:
@@ -136,8 +146,7 @@ class Trust:
 class Guarded:
     """A source that the user has not named: its links lead only to what its library may read.
 
-    A picture that may not be read stays as it is in the library, if `stamp_of` knows its size and time;
-    `sidecars_of` returns the sidecar files that were read for it.
+    A picture that may not be read stays as it is in the library, if `stamp_of` knows its size and time.
     """
 
     def __init__(
@@ -145,7 +154,6 @@ class Guarded:
         source: PictureSource,
         trust: Trust,
         stamp_of: Callable[[str], tuple[int, int] | None],
-        sidecars_of: Callable[[str], tuple[SidecarFile, ...]],
     ) -> None:
         self.kind = source.kind
         self.path = source.path
@@ -153,25 +161,16 @@ class Guarded:
         """What is guarded."""
         self._trust = trust
         self._stamp_of = stamp_of
-        self._sidecars_of = sidecars_of
         self._checked: tuple[Path | str, bool] = ("", False)
 
     def find(self) -> Iterator[Picture]:
-        """See `PictureSource.find`. A new picture that may not be read has a problem."""
+        """See `PictureSource.find`. A picture that may not be read has a problem."""
         for picture in self.source.find():
             if picture.problem is not None or self._permits(picture):
                 yield picture
                 continue
-            stamp = self._stamp_of(picture.within)
-            size_bytes, modified_ns = stamp or (0, 0)
-            problem = None if stamp else NOT_CONFIRMED
-            yield replace(
-                picture,
-                problem=problem,
-                size_bytes=size_bytes,
-                modified_ns=modified_ns,
-                sidecars=self._sidecars_of(picture.within),
-            )
+            size_bytes, modified_ns = self._stamp_of(picture.within) or (0, 0)
+            yield replace(picture, problem=NOT_CONFIRMED, size_bytes=size_bytes, modified_ns=modified_ns)
 
     def _permits(self, picture: Picture) -> bool:
         """Return whether a picture may be read; checks the links to a folder or an archive once."""

@@ -39,10 +39,13 @@ def read_sidecars(picture: Path, files: Iterable[SidecarFile] | None = None) -> 
     metadata, notes = NO_METADATA, []
     for file in sidecars_of(picture) if files is None else files:
         path = picture.with_name(file.name)
+        reader = _READERS.get(path.suffix.lower())
+        if reader is None:  # the row of a table
+            continue
         try:
             data = _content(path)
             if data is not None:
-                metadata = metadata.merged_with(_READERS[path.suffix.lower()](data, picture.name))
+                metadata = metadata.merged_with(reader(data, picture.name))
         except ValueError as error:
             notes.append(f"{path.name} was skipped: {error}")
     return Sidecar(metadata, tuple(notes))

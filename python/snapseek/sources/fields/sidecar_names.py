@@ -41,15 +41,16 @@ _Key = tuple[str, str | None]
 def with_sidecars(pictures: Iterable[Picture]) -> Iterator[Picture]:
     """Yield the pictures with the sidecar files that they have now. Each folder is listed once.
 
-    A picture with a problem, or whose sidecar files are known already, is yielded unchanged.
+    A picture that is no file, or that cannot be read, has none.
     """
     sidecars_in = lru_cache(_MAX_FOLDERS)(FolderSidecars.read)
     for picture in pictures:
-        if picture.problem is not None or picture.sidecars is not None:
+        if picture.address is not None or picture.problem is not None:
             yield picture
             continue
         path = picture.path
-        yield replace(picture, sidecars=sidecars_in(path.parent).of(path.name))
+        rows = picture.sidecars or ()
+        yield replace(picture, sidecars=(*rows, *sidecars_in(path.parent).of(path.name)))
 
 
 def sidecars_of(path: Path) -> tuple[SidecarFile, ...]:

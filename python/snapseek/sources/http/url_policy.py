@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from snapseek.errors import InputError
 from snapseek.public_address import is_public
 
-__all__ = ["MAX_URL", "checked_url", "is_address", "is_public", "refusal"]
+__all__ = ["MAX_URL", "checked_url", "is_address", "is_public"]
 
 MAX_URL = 4096
 
