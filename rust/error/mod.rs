@@ -83,6 +83,19 @@ pub enum Error {
         /// The value.
         value: f32,
     },
+    /// Vectors whose values are too large or too small for the arithmetic of an index.
+    #[error(
+        "the largest absolute value of the vectors must be 0, or {min:e} to {max:e}, it is {got:e}: multiply all \
+         vectors by the same constant"
+    )]
+    MagnitudeRange {
+        /// The smallest magnitude accepted.
+        min: f32,
+        /// The largest magnitude accepted.
+        max: f32,
+        /// The magnitude given.
+        got: f32,
+    },
     /// A filter that does not have one flag for each row, or for each id.
     #[error("allow must hold one flag for each of the {expected} {by}, it holds {got}")]
     FilterLength {

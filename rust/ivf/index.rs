@@ -1,7 +1,7 @@
 //! An open IVF index: mapped or loaded, validated once when it is opened, then searched without further checks.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytemuck::cast_slice;
 
@@ -12,15 +12,19 @@ use crate::ivf::search::SearchScratch;
 use crate::ivf::sections::Sections;
 use crate::ivf::validate::{section, validate};
 use crate::kernels::dot_f16::DotF16;
-use crate::kernels::dot_i8::DotI8;
+use crate::kernels::dot_i8::{DotI8, ROW_LIMIT};
 use crate::kernels::fastscan::FastScan;
-use crate::matrix::MatrixF32;
+use crate::matrix::{MatrixF32, max_abs};
 use crate::parallel::Interrupt;
 use crate::quantizer::codebook::Codebooks;
+use crate::quantizer::magnitude::{exponent_of, is_unit};
 use crate::storage::format::{Header, Tag};
 use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
 use crate::topk::bitmap::RowBitmap;
 use crate::topk::reservoir::Hit;
+
+/// Rows by which an index is judged to hold unit vectors.
+const UNIT_SAMPLE_ROWS: usize = 64;
 
 /// The rows that may be found, as a caller specifies them.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +49,10 @@ pub struct IvfIndex {
     codebooks: Codebooks,
     routing_codebooks: Codebooks,
     kernels: (DotI8, DotF16, FastScan),
+    /// The exponent of the largest magnitude in the rows, roughly.
+    exponent: i32,
+    /// Whether rows are unit vectors; found out with the first score past 1.
+    unit_rows: OnceLock<bool>,
     /// Scratch buffers that no search is using.
     idle: Mutex<Vec<SearchScratch>>,
 }
@@ -64,8 +72,20 @@ impl IvfIndex {
         let codebooks = |tag| Codebooks::new(cast_slice(section(&header, &file, tag)));
         let (codebooks, routing_codebooks) = (codebooks(Tag::CODEBOOKS), codebooks(Tag::ROUTING_CODEBOOKS));
         let kernels = (DotI8::fastest(), DotF16::fastest(), FastScan::fastest());
-        let idle = Mutex::default();
-        Ok(Self { file, header, layout, codebooks, routing_codebooks, kernels, idle })
+        let largest = |tag| max_abs(cast_slice(section(&header, &file, tag)));
+        let centroids = largest(Tag::CENTROID_SCALES) * ROW_LIMIT as f32;
+        let exponent = exponent_of(centroids.max(largest(Tag::CODEBOOKS)).max(largest(Tag::SCALES)));
+        Ok(Self {
+            file,
+            header,
+            layout,
+            codebooks,
+            routing_codebooks,
+            kernels,
+            exponent,
+            unit_rows: OnceLock::new(),
+            idle: Mutex::default(),
+        })
     }
 
     /// Check that another program has not truncated the mapped file. Every method that reads it and returns a [`Result`]
@@ -186,6 +206,16 @@ impl IvfIndex {
         Ok(done)
     }
 
+    /// Whether rows are unit vectors up to `error`, judged by some evenly spaced ones.
+    pub(crate) fn has_unit_rows(&self, error: f32) -> bool {
+        *self.unit_rows.get_or_init(|| {
+            let step = self.layout.rows.div_ceil(UNIT_SAMPLE_ROWS).max(1);
+            let rows: Vec<usize> = (0..self.layout.rows).step_by(step).collect();
+            let values = self.reconstruct(&rows).unwrap_or_default();
+            values.chunks_exact(self.layout.dim).all(|row| is_unit(row, error))
+        })
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<SearchScratch>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,6 +249,7 @@ impl IvfIndex {
         let (codec, dim) = (self.layout.refine, self.layout.dim);
         Sections {
             layout: &self.layout,
+            exponent: self.exponent,
             b: cast_slice(self.section(Tag::B)),
             b_scales: cast_slice(self.section(Tag::B_SCALES)),
             codebooks: &self.codebooks,

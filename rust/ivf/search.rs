@@ -9,6 +9,7 @@ use crate::kernels::fastscan::blocks::correction_of;
 use crate::kernels::prefetch;
 use crate::parallel::Interrupt;
 use crate::quantizer::lut::Lut;
+use crate::quantizer::magnitude::ScaledQuery;
 use crate::quantizer::refine_codec::RefineCodec;
 use crate::quantizer::sq8::{QuantizedQuery, to_score_f32};
 use crate::topk::bitmap::RowBitmap;
@@ -46,6 +47,7 @@ pub struct SearchParams {
 /// The buffers of a search, reusable from query to query, so that the loops do not allocate.
 #[derive(Debug, Default)]
 pub struct SearchScratch {
+    scaled_query: ScaledQuery,
     pub(crate) query: QuantizedQuery,
     /// The projected query after the randomized Hadamard transform, for a trellis-coded refine codec.
     rotated: QuantizedQuery,
@@ -62,6 +64,8 @@ pub struct SearchScratch {
 
 impl SearchScratch {
     /// Return the best min(k, allowed) rows for one query of finite values, shape (dim,): best first, ties by lower id.
+    ///
+    /// Their scores are those of a scaled query; [`SearchScratch::score`] converts them.
     ///
     /// # Errors
     /// [`crate::Error::Stopped`] if `interrupt` says so.
@@ -124,9 +128,14 @@ impl SearchScratch {
         Ok(())
     }
 
-    /// Quantize and project the query.
+    /// Return the score of the last query itself from that of its hit.
+    pub(crate) fn score(&self, score: f32) -> f32 {
+        self.scaled_query.score(score)
+    }
+
+    /// Scale, quantize and project the query.
     fn prepare_query(&mut self, sections: &Sections<'_>, query: &[f32]) {
-        self.query.quantize(query);
+        self.query.quantize(self.scaled_query.scale(query, sections.exponent));
         sections.project_query(&self.query, &mut self.products, &mut self.projected);
         sections.reranker.prepare_query(&self.projected, &mut self.rotated);
     }
