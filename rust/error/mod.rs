@@ -30,6 +30,8 @@ pub enum FilterUnit {
     Rows,
     /// One flag for each id from 0 to the largest.
     Ids,
+    /// One bit for each id from 0 to the largest, in whole bytes.
+    Bytes,
 }
 
 impl fmt::Display for FilterUnit {
@@ -37,6 +39,7 @@ impl fmt::Display for FilterUnit {
         f.write_str(match self {
             FilterUnit::Rows => "rows",
             FilterUnit::Ids => "ids from 0 to the largest",
+            FilterUnit::Bytes => "groups of eight ids from 0 to the largest",
         })
     }
 }
@@ -162,6 +165,9 @@ pub enum Error {
         /// The value given.
         got: String,
     },
+    /// A calibration without queries.
+    #[error("a calibration needs sample queries, got none: pass a thousand, (n, dim)")]
+    NoQueries,
     /// The caller stopped a long job.
     #[error("stopped before the end: what was written is removed")]
     Stopped,

@@ -1,5 +1,7 @@
 //! An open IVF index: mapped or loaded, validated once when it is opened, then searched without further checks.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -8,7 +10,8 @@ use bytemuck::cast_slice;
 use crate::error::{Error, FilterUnit, Result};
 use crate::ivf::layout::{CalibrationPoint, IvfLayout};
 use crate::ivf::rerank::Reranker;
-use crate::ivf::search::SearchScratch;
+use crate::ivf::row_ids::RowIds;
+use crate::ivf::search::{SearchParams, SearchScratch};
 use crate::ivf::sections::Sections;
 use crate::ivf::validate::{section, validate};
 use crate::kernels::dot_f16::DotF16;
@@ -20,6 +23,7 @@ use crate::quantizer::codebook::Codebooks;
 use crate::quantizer::magnitude::{exponent_of, is_unit};
 use crate::storage::format::{Header, Tag};
 use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
+use crate::storage::section_writer::SectionWriter;
 use crate::topk::bitmap::RowBitmap;
 use crate::topk::reservoir::Hit;
 
@@ -33,6 +37,8 @@ pub enum Allow<'a> {
     Flags(&'a [bool]),
     /// The ids, in any order.
     Ids(&'a [i64]),
+    /// One bit for each id from 0 to the largest, from the lowest bit of a byte on.
+    Bits(&'a [u8]),
     /// One flag for each row, in row order.
     Rows(&'a [bool]),
 }
@@ -53,6 +59,8 @@ pub struct IvfIndex {
     exponent: i32,
     /// Whether rows are unit vectors; found out with the first score past 1.
     unit_rows: OnceLock<bool>,
+    /// The row of each id; made with the first filter by id.
+    row_ids: OnceLock<RowIds>,
     /// Scratch buffers that no search is using.
     idle: Mutex<Vec<SearchScratch>>,
 }
@@ -84,6 +92,7 @@ impl IvfIndex {
             kernels,
             exponent,
             unit_rows: OnceLock::new(),
+            row_ids: OnceLock::new(),
             idle: Mutex::default(),
         })
     }
@@ -148,15 +157,50 @@ impl IvfIndex {
         })
     }
 
+    /// Return the rows, not the ids, of the best `k` by the stored vectors, for one query, shape (dim,).
+    ///
+    /// # Errors
+    /// As [`IvfIndex::search`].
+    pub(crate) fn exact_rows(&self, query: &[f32], k: usize, interrupt: Interrupt<'_>) -> Result<Vec<u32>> {
+        self.check_length()?;
+        let params = SearchParams { k, nprobe: 0, shortlist: 0, exact: true };
+        self.with_scratch(|scratch, sections| {
+            let hits = scratch.search(sections, query, params, None, interrupt)?;
+            Ok(hits.iter().map(|hit| hit.row).collect())
+        })
+    }
+
+    /// Put a copy of the file with another calibration table, encoded, in its place. This index keeps the old table.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if the disk refuses, or if another file is in that place; [`Error::Stopped`].
+    pub(crate) fn replace_calibration(&self, table: &[u8], interrupt: Interrupt<'_>) -> Result<()> {
+        self.check_length()?;
+        let path = self.file.path();
+        let header = self.header.encode();
+        let mut found = Vec::new();
+        let length = header.len() as u64;
+        let read = File::open(path).and_then(|file| file.take(length).read_to_end(&mut found));
+        read.map_err(Error::storage("read", path))?;
+        if found != header {
+            let replaced = io::Error::other("another file is in its place now; open that one");
+            return Err(Error::storage("calibrate", path)(replaced));
+        }
+        let mut writer = SectionWriter::copy_of(&self.file, self.header.clone(), path, interrupt)?;
+        writer.rewrite_section(Tag::CALIBRATION, table)?;
+        writer.persist()
+    }
+
     /// Make the bitmap of the rows that `allow` specifies.
     ///
     /// # Errors
-    /// As [`RowBitmap::by_id`], or [`Error::FilterLength`] for flags by row.
+    /// [`Error::FilterLength`], or [`Error::NegativeIds`] for flags by id.
     pub fn filter(&self, allow: Allow<'_>) -> Result<RowBitmap> {
         self.check_length()?;
         match allow {
-            Allow::Flags(flags) => RowBitmap::by_id(self.ids(), flags),
-            Allow::Ids(ids) => Ok(RowBitmap::of_ids(self.ids(), ids)),
+            Allow::Flags(flags) => self.row_ids().of_flags(flags),
+            Allow::Ids(ids) => Ok(self.row_ids().of_ids(ids)),
+            Allow::Bits(bytes) => self.row_ids().of_bits(bytes),
             Allow::Rows(flags) if flags.len() == self.layout.rows => {
                 Ok(RowBitmap::new(flags.len(), |row| flags[row]))
             }
@@ -214,6 +258,10 @@ impl IvfIndex {
             let values = self.reconstruct(&rows).unwrap_or_default();
             values.chunks_exact(self.layout.dim).all(|row| is_unit(row, error))
         })
+    }
+
+    fn row_ids(&self) -> &RowIds {
+        self.row_ids.get_or_init(|| RowIds::new(self.ids()))
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<SearchScratch>> {

@@ -1,7 +1,7 @@
 //! The search of one query: project it, rank lists, scan their codes for candidates, rerank the candidates.
 
 use crate::error::Result;
-use crate::ivf::probe::{Probe, StopRule};
+use crate::ivf::probe::{Probe, StopRule, scoring_all_is_cheaper};
 use crate::ivf::rerank::RerankRow;
 use crate::ivf::scan_list::{ScanRange, scan_list};
 use crate::ivf::sections::Sections;
@@ -18,9 +18,6 @@ use crate::topk::reservoir::{Candidate, CandidateReservoir, Hit, TopKById};
 
 /// Rows reranked at once when all rows are scored.
 const RERANK_BATCH: usize = 1024;
-
-/// Up to this many allowed rows are all scored exactly: that is faster than to probe the lists that they are in.
-const EXACT_FILTER_ROWS: usize = 20_000;
 
 /// Blocks prefetched before a row in them is scored.
 const PREFETCH_BLOCKS: usize = 4;
@@ -84,7 +81,7 @@ impl SearchScratch {
             self.prepare_query(sections, query);
             let all = params.exact
                 || allowed <= params.shortlist
-                || filter.is_some() && allowed <= EXACT_FILTER_ROWS;
+                || filter.is_some_and(|filter| scoring_all_is_cheaper(sections.layout, params, filter));
             if all && sections.layout.refine != RefineCodec::None {
                 self.score_all(sections, filter, interrupt)?;
             } else {

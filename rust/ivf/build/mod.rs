@@ -11,10 +11,10 @@
 //! | encode every row and write the file | `encode_rows` |
 //! | measure the calibration table | `calibrate` |
 
+pub mod calibrate;
 pub mod options;
 
 mod argmax;
-mod calibrate;
 mod encode_rows;
 mod ground_truth;
 mod held_out;
