@@ -123,6 +123,10 @@ class IvfIndex:
         """Length of the file."""
 
     @property
+    def huge_page_bytes(self) -> int:
+        """Bytes that searches read from huge pages; 0 until they are copied in the background."""
+
+    @property
     def calibration(self) -> list[tuple[float, int, int]]:
         """Calibration table by rising recall: (recall@10, nprobe, shortlist). Empty if none was measured."""
 

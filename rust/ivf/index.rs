@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytemuck::cast_slice;
 
@@ -20,15 +21,23 @@ use crate::kernels::fastscan::FastScan;
 use crate::matrix::{MatrixF32, max_abs};
 use crate::parallel::Interrupt;
 use crate::quantizer::codebook::Codebooks;
-use crate::quantizer::magnitude::{exponent_of, is_unit};
+use crate::quantizer::magnitude::{exponent_of, length};
 use crate::storage::format::{Header, Tag};
+use crate::storage::hot_copy::HotCopy;
 use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
 use crate::storage::section_writer::SectionWriter;
 use crate::topk::bitmap::RowBitmap;
 use crate::topk::reservoir::Hit;
 
+/// The sections that every search reads: codes and centroids.
+const HOT_SECTIONS: [Tag; 3] = [Tag::BLOCKS, Tag::ROUTING_BLOCKS, Tag::CENTROIDS];
+
 /// Rows by which an index is judged to hold unit vectors.
 const UNIT_SAMPLE_ROWS: usize = 64;
+
+/// The mean length of those rows is more precise than each by about the square root of their number; codes without refine codes
+/// shorten all rows a little.
+const MEAN_PRECISION: f32 = 4.0;
 
 /// The rows that may be found, as a caller specifies them.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +58,9 @@ pub enum Allow<'a> {
 /// found when a search begins, see [`IvfIndex::check_length`].
 #[derive(Debug)]
 pub struct IvfIndex {
-    file: IndexBytes,
+    file: Arc<IndexBytes>,
+    /// What every search reads, on huge pages.
+    hot: HotCopy,
     header: Header,
     layout: IvfLayout,
     codebooks: Codebooks,
@@ -84,7 +95,8 @@ impl IvfIndex {
         let centroids = largest(Tag::CENTROID_SCALES) * ROW_LIMIT as f32;
         let exponent = exponent_of(centroids.max(largest(Tag::CODEBOOKS)).max(largest(Tag::SCALES)));
         Ok(Self {
-            file,
+            file: Arc::new(file),
+            hot: HotCopy::default(),
             header,
             layout,
             codebooks,
@@ -95,6 +107,17 @@ impl IvfIndex {
             row_ids: OnceLock::new(),
             idle: Mutex::default(),
         })
+    }
+
+    /// Begin to copy what every search reads to huge pages in the background, where the system has them and enough memory is
+    /// free. Searches use the mapping until the copy is complete.
+    pub fn copy_to_huge_pages(&self) {
+        self.hot.start(&self.file, HOT_SECTIONS.map(|tag| self.range(tag)).to_vec());
+    }
+
+    /// Bytes that searches read from huge pages; 0 until they are copied.
+    pub fn huge_page_bytes(&self) -> usize {
+        self.hot.size_bytes()
     }
 
     /// Check that another program has not truncated the mapped file. Every method that reads it and returns a [`Result`]
@@ -256,7 +279,10 @@ impl IvfIndex {
             let step = self.layout.rows.div_ceil(UNIT_SAMPLE_ROWS).max(1);
             let rows: Vec<usize> = (0..self.layout.rows).step_by(step).collect();
             let values = self.reconstruct(&rows).unwrap_or_default();
-            values.chunks_exact(self.layout.dim).all(|row| is_unit(row, error))
+            let lengths: Vec<f64> = values.chunks_exact(self.layout.dim).map(length).collect();
+            let is_near = |length: f64, error: f32| (length - 1.0).abs() <= f64::from(error);
+            let mean = lengths.iter().sum::<f64>() / lengths.len() as f64;
+            lengths.iter().all(|&length| is_near(length, error)) && is_near(mean, error / MEAN_PRECISION)
         })
     }
 
@@ -274,9 +300,8 @@ impl IvfIndex {
     pub(crate) fn release(&self) {
         #[cfg(unix)]
         {
-            let index = crate::ivf::layout::SECTIONS.iter().position(|&tag| tag == Tag::REFINE).unwrap_or(0);
-            let section = &self.header.sections[index];
-            let (start, size) = (section.offset as usize, section.size as usize);
+            let range = self.range(Tag::REFINE);
+            let (start, size) = (range.start, range.len());
             // SAFETY: the mapping is shared, read-only and backed by the file, so the pages are read again unchanged. Only
             // advice: everything works without it.
             let _ = unsafe {
@@ -288,6 +313,18 @@ impl IvfIndex {
 
     fn section(&self, tag: Tag) -> &[u8] {
         section(&self.header, &self.file, tag)
+    }
+
+    /// Return a section of [`HOT_SECTIONS`]: its copy, if there is one.
+    fn hot_section(&self, tag: Tag) -> &[u8] {
+        let range = self.range(tag);
+        self.hot.get(&range).unwrap_or_else(|| &self.file[range])
+    }
+
+    fn range(&self, tag: Tag) -> Range<usize> {
+        let index = crate::ivf::layout::SECTIONS.iter().position(|&other| other == tag).unwrap_or(0);
+        let section = &self.header.sections[index];
+        section.offset as usize..(section.offset + section.size) as usize
     }
 
     pub(crate) fn sections(&self) -> Sections<'_> {
@@ -302,12 +339,12 @@ impl IvfIndex {
             b_scales: cast_slice(self.section(Tag::B_SCALES)),
             codebooks: &self.codebooks,
             routing_codebooks: &self.routing_codebooks,
-            routing_blocks: self.section(Tag::ROUTING_BLOCKS),
-            centroids: cast_slice(self.section(Tag::CENTROIDS)),
+            routing_blocks: self.hot_section(Tag::ROUTING_BLOCKS),
+            centroids: cast_slice(self.hot_section(Tag::CENTROIDS)),
             centroid_scales: cast_slice(self.section(Tag::CENTROID_SCALES)),
             list_weights: cast_slice(self.section(Tag::LIST_WEIGHTS)),
             list_offsets: cast_slice(self.section(Tag::LIST_OFFSETS)),
-            blocks: self.section(Tag::BLOCKS),
+            blocks: self.hot_section(Tag::BLOCKS),
             ids: self.ids(),
             reranker: Reranker::new(codec, refine_codes, refine_scales, dim, (dot_i8, dot_f16)),
             dot_i8,

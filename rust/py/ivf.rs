@@ -28,7 +28,15 @@ impl IvfIndex {
     #[pyo3(signature = (path, *, load="map"))]
     fn open(py: Python<'_>, path: PathBuf, load: &str) -> PyResult<Self> {
         let load = parse_choice("load", &LOAD_MODES, load)?;
-        Ok(Self { index: py.detach(|| index::IvfIndex::open(&path, load))? })
+        let index = py.detach(|| index::IvfIndex::open(&path, load))?;
+        index.copy_to_huge_pages();
+        Ok(Self { index })
+    }
+
+    /// Bytes that searches read from huge pages; 0 until they are copied.
+    #[getter]
+    fn huge_page_bytes(&self) -> usize {
+        self.index.huge_page_bytes()
     }
 
     /// Number of rows.

@@ -104,10 +104,14 @@ impl ScaledQuery {
 /// How far the length of a query may be from 1 for it to count as a unit vector: that of a float16 one is off by up to 5e-4.
 pub const UNIT_QUERY_ERROR: f32 = 1e-3;
 
+/// Return the length of a vector.
+pub fn length(vector: &[f32]) -> f64 {
+    vector.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt()
+}
+
 /// Return whether the length of a vector of finite values is 1, or off by at most `error`.
 pub fn is_unit(vector: &[f32], error: f32) -> bool {
-    let square: f64 = vector.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
-    (square.sqrt() - 1.0).abs() <= f64::from(error)
+    (length(vector) - 1.0).abs() <= f64::from(error)
 }
 
 /// Return the score of a unit query and a row, at most 1 in magnitude if the row is a unit vector, too.

@@ -87,10 +87,9 @@ impl RefineCodec {
     /// The rounding error of the score or length of a unit vector, generously: it only decides which scores past 1 are 1.
     pub const fn score_error(self) -> f32 {
         match self {
-            RefineCodec::Int8 | RefineCodec::Float16 => 0.01,
-            RefineCodec::Int4 => 0.03,
-            RefineCodec::Tcq3 => 0.05,
-            RefineCodec::Tcq2 => 0.1,
+            RefineCodec::Int8 | RefineCodec::Float16 => 0.02,
+            RefineCodec::Int4 | RefineCodec::Tcq3 => 0.1,
+            RefineCodec::Tcq2 => 0.3,
             RefineCodec::None => 0.5,
         }
     }

@@ -383,6 +383,7 @@ class VectorIndex:
                 if recall >= 0
             },
             calibration=tuple(self._calibration()),
+            huge_page_bytes=core.huge_page_bytes,
             calibration_source=core.calibration_source[0],
             calibration_queries=core.calibration_source[1],
         )

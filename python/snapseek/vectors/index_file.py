@@ -26,7 +26,8 @@ class VectorIndexInfo:
     `transform_recalls` has the recall of the codes on a sample, for each transform that was tried;
     `calibration` the measured operating points of `effort`, for the ten best. They were measured with
     `calibration_queries` queries: "samples" that were passed, or made of "rows"; "unknown" (and 0) in an
-    index of an earlier version and in a flat one.
+    index of an earlier version and in a flat one. `huge_page_bytes` are the bytes of codes and centroids that
+    were copied to huge pages in the background.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class VectorIndexInfo:
     calibration: tuple[CalibrationPoint, ...] = ()
     calibration_source: Literal["samples", "rows", "unknown"] = "unknown"
     calibration_queries: int = 0
+    huge_page_bytes: int = 0
 
 
 class TemporaryDirectory:
