@@ -225,13 +225,20 @@ impl Calibrator<'_> {
         Ok(recalls[0])
     }
 
+    /// Return which queries measure a point: each, or one in this many if the point is expensive and its recall varies little.
+    fn query_step(&self, point: OperatingPoint) -> usize {
+        let is_expensive = point.exceeds(DOUBLING_COST, self.layout);
+        if is_expensive && self.truth.len() >= MAX_HELD_OUT / 2 { 2 } else { 1 }
+    }
+
     /// Return the recalls of operating points with the same number of lists and rising shortlists.
     fn recalls(&self, points: &[OperatingPoint], workers: &mut ScopedWorkers<'_>) -> Result<Vec<f32>> {
         let shortlists: Vec<usize> = points.iter().map(|point| point.shortlist as usize).collect();
         let params = (NEIGHBOURS, points[0].nprobe as usize);
         let interrupt = workers.interrupt();
-        let search = |queries: &[f32]| {
-            let find = |query| {
+        let step = self.query_step(points[0]);
+        let search = |queries: &[&[f32]]| {
+            let find = |&query: &&[f32]| {
                 interrupt.check()?;
                 let depths = self.index.hits_by_depth(query, params, &shortlists)?;
                 if self.releases {
@@ -240,15 +247,16 @@ impl Calibrator<'_> {
                 let rows = |hits: Vec<Hit>| hits.iter().map(|hit| (self.row_of)(hit.row)).collect();
                 Ok(depths.into_iter().map(rows).collect())
             };
-            queries.chunks_exact(self.layout.dim).map(find).collect()
+            queries.iter().map(find).collect()
         };
-        let batches = self.held_out.chunks(BATCH_QUERIES * self.layout.dim);
-        let found: Vec<Vec<Vec<Vec<u32>>>> = workers.run(batches, search)?;
+        let queries: Vec<&[f32]> = self.held_out.chunks_exact(self.layout.dim).step_by(step).collect();
+        let truth: Vec<Vec<u32>> = self.truth.iter().step_by(step).cloned().collect();
+        let found: Vec<Vec<Vec<Vec<u32>>>> = workers.run(queries.chunks(BATCH_QUERIES), search)?;
         let mut found = found.concat();
         let of_depth =
             |depth: usize| found.iter_mut().map(|depths| std::mem::take(&mut depths[depth])).collect();
         let by_depth: Vec<Vec<Vec<u32>>> = (0..points.len()).map(of_depth).collect();
-        Ok(by_depth.iter().map(|found| recall_lower_bound(self.truth, found)).collect())
+        Ok(by_depth.iter().map(|found| recall_lower_bound(&truth, found)).collect())
     }
 }
 
