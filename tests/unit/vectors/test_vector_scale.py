@@ -70,6 +70,10 @@ def test_unit_vectors_score_at_most_one(settings: Any, dim: int, tmp_path: Path)
 def test_longer_rows_keep_scores_past_one(settings: Any, tmp_path: Path) -> None:
     rows = unit_rows(1500) * np.float32(1.2)
     index = VectorIndex.build(rows, path=tmp_path / "a", **settings)
-    scores = index.search(unit_rows(1500), 10, exact=True)[1]
-    assert scores[:, 0] == pytest.approx(1.2, abs=0.02)
-    assert np.any((scores > 1) & (scores < 1.01))
+    unit = unit_rows(1500)
+    across = np.roll(unit, 1, axis=0)
+    across -= np.sum(across * unit, axis=1, keepdims=True) * unit
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    queries = (0.8375 * unit + np.sqrt(1 - 0.8375**2) * across).astype(np.float32)
+    scores = index.search(queries, 3, exact=True)[1]
+    assert np.mean((scores > 1.001) & (scores < 1.009)) > 0.2
