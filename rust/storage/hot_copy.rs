@@ -27,8 +27,11 @@ const STEP_BYTES: usize = 1 << 20;
 /// The copies of some parts of a file; empty until all of them are complete.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HotCopy {
-    parts: Arc<OnceLock<Vec<(Range<usize>, Mmap)>>>,
+    parts: Arc<OnceLock<Vec<Part>>>,
 }
+
+/// The place of a part in the file, and its copy.
+type Part = (Range<usize>, Mmap);
 
 impl HotCopy {
     /// Begin to copy these parts of the file on another thread: if the system has huge pages, enough memory is free, and the
@@ -44,7 +47,7 @@ impl HotCopy {
         }
         let (file, copies) = (Arc::downgrade(file), Arc::downgrade(&self.parts));
         let work = move || {
-            let copied: Option<Vec<_>> = parts
+            let copied: Option<Vec<Part>> = parts
                 .into_iter()
                 .map(|part| {
                     let copy =
@@ -130,10 +133,10 @@ mod tests {
     fn small_parts_and_truncated_files_are_not_copied() {
         let home = tempfile::tempdir().unwrap();
         let (file, hot) = (file(&home), HotCopy::default());
-        hot.start(&file, vec![0..1000]);
+        hot.start(&file, vec![0..500, 500..1000]);
         let truncated = std::fs::File::options().write(true).open(home.path().join("a")).unwrap();
         truncated.set_len(5 << 20).unwrap();
-        hot.start(&file, vec![0..SIZE]);
+        hot.start(&file, vec![0..4096, 4096..SIZE]);
         std::thread::sleep(Duration::from_millis(300));
         assert_eq!(hot.size_bytes(), 0);
     }
