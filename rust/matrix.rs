@@ -8,9 +8,13 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use crate::error::{Error, Result};
+use crate::parallel::Interrupt;
 
 /// Largest dimension of a vector.
 pub const MAX_DIM: usize = 4096;
+
+/// Rows whose magnitude is found between two checks of the interrupt.
+const ROWS_BETWEEN_CHECKS: usize = 8192;
 
 /// Check that `len` values are complete vectors of a dimension that an index can hold.
 fn check_shape(len: usize, dim: usize) -> Result<()> {
@@ -126,6 +130,8 @@ impl Values<'_> {
 pub struct RowsView<'a> {
     values: Values<'a>,
     dim: usize,
+    /// What every value that is read is multiplied by: a power of two.
+    factor: f64,
 }
 
 impl<'a> RowsView<'a> {
@@ -135,7 +141,7 @@ impl<'a> RowsView<'a> {
     /// [`Error::DimRange`] if `dim` is 0 or too large; [`Error::PartialRow`] if the last row is not complete.
     pub fn new(values: Values<'a>, dim: usize) -> Result<Self> {
         check_shape(values.len(), dim)?;
-        Ok(Self { values, dim })
+        Ok(Self { values, dim, factor: 1.0 })
     }
 
     /// Number of rows.
@@ -177,11 +183,40 @@ impl<'a> RowsView<'a> {
         Ok(out)
     }
 
+    /// Return the largest magnitude of all values.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] with the first value that is not finite, or [`Error::Stopped`].
+    pub fn magnitude(&self, interrupt: Interrupt<'_>) -> Result<f32> {
+        let mut largest = 0.0_f32;
+        for start in (0..self.len()).step_by(ROWS_BETWEEN_CHECKS) {
+            interrupt.check()?;
+            let end = self.len().min(start + ROWS_BETWEEN_CHECKS);
+            let found = match self.values {
+                Values::F16(_) => max_abs(&self.read(start..end)?),
+                Values::F32(values) => max_abs(&values[start * self.dim..end * self.dim]),
+            };
+            if !found.is_finite() {
+                self.read(start..end)?;
+            }
+            largest = largest.max(found);
+        }
+        Ok(largest)
+    }
+
+    /// Return these rows with every value multiplied by `factor`, a power of two, when it is read.
+    pub fn scaled(&self, factor: f64) -> Self {
+        Self { factor: self.factor * factor, ..*self }
+    }
+
     fn copy(&self, range: Range<usize>, out: &mut [f32]) {
         let range = range.start * self.dim..range.end * self.dim;
         match self.values {
             Values::F16(values) => values[range].convert_to_f32_slice(out),
             Values::F32(values) => out.copy_from_slice(&values[range]),
+        }
+        if self.factor != 1.0 {
+            out.iter_mut().for_each(|value| *value = (f64::from(*value) * self.factor) as f32);
         }
     }
 
@@ -225,6 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn scaled_rows_are_multiplied_when_they_are_read() {
+        let (singles, halves) = ([3e-30, -6e-30], [f16::from_f32(3.0), f16::from_f32(-6.0)]);
+        let factor = 2_f64.powi(97);
+        let rows = RowsView::new(Values::F32(&singles), 2).unwrap();
+        assert_eq!(rows.magnitude(Interrupt::NEVER).unwrap(), 6e-30);
+        assert_eq!(rows.scaled(factor).read(0..1).unwrap(), singles.map(|x| (f64::from(x) * factor) as f32));
+        let rows = RowsView::new(Values::F16(&halves), 2).unwrap();
+        assert_eq!(rows.magnitude(Interrupt::NEVER).unwrap(), 6.0);
+        assert_eq!(rows.scaled(0.5).gather(&[0]).unwrap(), [1.5, -3.0]);
+    }
+
+    #[test]
     fn a_value_that_is_not_finite_is_reported_with_its_row() {
         let zero = f16::ZERO;
         let values = [zero, zero, zero, zero, zero, f16::INFINITY];
@@ -232,5 +279,7 @@ mod tests {
         for result in [rows.read(1..3), rows.gather(&[0, 2])] {
             assert!(matches!(result, Err(Error::NotFinite { row: 2, column: 1, .. })));
         }
+        let found = rows.magnitude(Interrupt::NEVER);
+        assert!(matches!(found, Err(Error::NotFinite { row: 2, column: 1, .. })));
     }
 }

@@ -123,8 +123,29 @@ class IvfIndex:
         """Length of the file."""
 
     @property
+    def huge_page_bytes(self) -> int:
+        """Bytes that searches read from huge pages; 0 until they are copied in the background."""
+
+    @property
     def calibration(self) -> list[tuple[float, int, int]]:
         """Calibration table by rising recall: (recall@10, nprobe, shortlist). Empty if none was measured."""
+
+    @property
+    def calibration_source(self) -> tuple[Literal["samples", "rows", "unknown"], int]:
+        """What the calibration was measured with, and how many queries."""
+
+    def calibrate(
+        self,
+        queries: NDArray[np.float16] | NDArray[np.float32],
+        *,
+        threads: int = 1,
+        progress: Callable[[str, float], object] | None = None,
+    ) -> None:
+        """Calibrate with sample queries, (q, dim), and replace the file; this object keeps the old table.
+
+        Raises InputError for a wrong dtype, shape or dim, no queries, NaN or infinity; StorageError if the
+        disk refuses or another file is in the place of this index; and what `progress` raises.
+        """
 
     @property
     def transform_recalls(self) -> list[float]:
@@ -139,10 +160,13 @@ class IvfIndex:
         `rows`: (n,) int64, row numbers in the order of `ids`. Raises InputError if there is no such row.
         """
 
-    def filter(self, allow: NDArray[np.bool_] | NDArray[np.int64], *, by_row: bool = False) -> RowBitmap:
+    def filter(
+        self, allow: NDArray[np.bool_] | NDArray[np.uint8] | NDArray[np.int64], *, by_row: bool = False
+    ) -> RowBitmap:
         """Make the bitmap of the allowed rows, for use in many searches.
 
-        `allow`: (largest id + 1,) bool, a flag for each id; or int64, the allowed ids in any order, unknown
+        `allow`: (largest id + 1,) bool, a flag for each id; or uint8, such flags as bits, eight to a byte
+        from the lowest on; or int64, the allowed ids in any order, unknown
         ones ignored; or with `by_row` (rows,) bool, a flag for each row. Raises InputError for another shape
         or dtype.
         """
@@ -155,7 +179,7 @@ class IvfIndex:
         nprobe: int,
         shortlist: int,
         exact: bool = False,
-        allow: RowBitmap | NDArray[np.bool_] | NDArray[np.int64] | None = None,
+        allow: RowBitmap | NDArray[np.bool_] | NDArray[np.uint8] | NDArray[np.int64] | None = None,
         threads: int = 1,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return ids and scores of the best `k` allowed rows for each query, best first, ties by lower id.

@@ -30,6 +30,8 @@ pub enum FilterUnit {
     Rows,
     /// One flag for each id from 0 to the largest.
     Ids,
+    /// One bit for each id from 0 to the largest, in whole bytes.
+    Bytes,
 }
 
 impl fmt::Display for FilterUnit {
@@ -37,6 +39,7 @@ impl fmt::Display for FilterUnit {
         f.write_str(match self {
             FilterUnit::Rows => "rows",
             FilterUnit::Ids => "ids from 0 to the largest",
+            FilterUnit::Bytes => "groups of eight ids from 0 to the largest",
         })
     }
 }
@@ -82,6 +85,19 @@ pub enum Error {
         column: usize,
         /// The value.
         value: f32,
+    },
+    /// Vectors whose values are too large or too small for the arithmetic of an index.
+    #[error(
+        "the largest absolute value of the vectors must be 0, or {min:e} to {max:e}, it is {got:e}: multiply all \
+         vectors by the same constant"
+    )]
+    MagnitudeRange {
+        /// The smallest magnitude accepted.
+        min: f32,
+        /// The largest magnitude accepted.
+        max: f32,
+        /// The magnitude given.
+        got: f32,
     },
     /// A filter that does not have one flag for each row, or for each id.
     #[error("allow must hold one flag for each of the {expected} {by}, it holds {got}")]
@@ -149,6 +165,9 @@ pub enum Error {
         /// The value given.
         got: String,
     },
+    /// A calibration without queries.
+    #[error("a calibration needs sample queries, got none: pass a thousand, (n, dim)")]
+    NoQueries,
     /// The caller stopped a long job.
     #[error("stopped before the end: what was written is removed")]
     Stopped,

@@ -6,6 +6,7 @@ use crate::error::{FormatError, Result};
 use crate::kernels::stride;
 use crate::matrix::{RowsView, check_ids};
 use crate::parallel::{Interrupt, ProgressCallback, ScopedWorkers};
+use crate::quantizer::magnitude::check_range;
 use crate::quantizer::sq8::encode_row;
 use crate::storage::format::{KIND_FLAT, Tag, chunk_count};
 use crate::storage::section_writer::SectionWriter;
@@ -40,8 +41,8 @@ pub(crate) fn check_id_order(ids: &[i64]) -> std::result::Result<(), FormatError
 /// Write `rows` to a flat index at `path`, in the order of their `ids` if there are any.
 ///
 /// # Errors
-/// [`crate::Error::NotFinite`], [`crate::Error::IdsLength`] or [`crate::Error::IdsRepeated`] for bad input,
-/// [`crate::Error::Storage`] if the disk refuses, the progress callback's error, or [`crate::Error::Stopped`]. No file is left then.
+/// [`crate::Error::NotFinite`], [`crate::Error::MagnitudeRange`], [`crate::Error::IdsLength`] or
+/// [`crate::Error::IdsRepeated`] for bad input, [`crate::Error::Storage`] if the disk refuses, the progress callback's error, or [`crate::Error::Stopped`]. No file is left then.
 pub fn build<'a>(
     rows: &RowsView<'_>,
     ids: Option<&[i64]>,
@@ -50,6 +51,7 @@ pub fn build<'a>(
     interrupt: Interrupt<'a>,
 ) -> Result<()> {
     check_ids(rows.len(), ids)?;
+    check_range(rows.magnitude(interrupt)?, f32::MAX)?;
     let mut order: Vec<u32> = (0..rows.len() as u32).collect();
     if let Some(ids) = ids {
         order.sort_unstable_by_key(|&row| ids[row as usize]);
@@ -129,6 +131,7 @@ pub(crate) mod tests {
             Err(Error::IdsLength { expected: 2, got: 1 })
         ));
         assert!(matches!(build_at(&path, &values, 2, Some(&[4, 4])), Err(Error::IdsRepeated { id: 4 })));
+        assert!(matches!(build_at(&path, &[1e-40; 2], 2, None), Err(Error::MagnitudeRange { .. })));
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
         assert!(matches!(
             check_id_order(&[1, 3, 3]),

@@ -5,10 +5,11 @@ use std::path::Path;
 use crate::error::{Error, FilterUnit, FormatError, Result};
 use crate::flat::build::{SECTIONS_WITH_IDS, check_id_order, sections};
 use crate::flat::scan::Int8Rows;
-use crate::kernels::dot_i8::DotI8;
+use crate::kernels::dot_i8::{DotI8, ROW_LIMIT};
 use crate::kernels::stride;
-use crate::matrix::MatrixF32;
+use crate::matrix::{MatrixF32, max_abs};
 use crate::parallel::{Interrupt, run_each};
+use crate::quantizer::magnitude::{ScaledQuery, UNIT_QUERY_ERROR, exponent_of, is_unit, unit_score};
 use crate::quantizer::sq8::{QuantizedQuery, decode_row};
 use crate::storage::format::{CHUNK_BYTES, Header, KIND_FLAT, Section, check_section};
 use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
@@ -20,6 +21,10 @@ pub const QUERY_GROUP: usize = 16;
 /// Products of a code with a query between two checks of the interrupt: tens of milliseconds with AVX2.
 const STEP_PRODUCTS: usize = 1 << 28;
 
+/// Bounds the rounding error of the score of a unit vector, in scales of its row: 5 standard deviations of uniform errors (each
+/// of 1/√12), and the length of a float16 vector.
+const UNIT_ERROR_SCALES: f32 = 1.5;
+
 /// An immutable flat index, mapped or loaded into memory. Safe to search from many threads at once.
 ///
 /// The file must not be changed or truncated while it is mapped: a new one is only ever renamed over it, which leaves the
@@ -29,6 +34,8 @@ pub struct FlatIndex {
     file: IndexBytes,
     header: Header,
     kernel: DotI8,
+    /// The exponent of the largest magnitude in the rows.
+    exponent: i32,
 }
 
 impl FlatIndex {
@@ -39,7 +46,9 @@ impl FlatIndex {
     pub fn open(path: &Path, load: LoadMode) -> Result<Self> {
         let file = load.open(path)?;
         let header = validate(&file).map_err(Error::format(path))?;
-        Ok(Self { file, header, kernel: DotI8::fastest() })
+        let scales: &[f32] = bytemuck::cast_slice(header.sections[1].bytes(&file));
+        let exponent = exponent_of(max_abs(scales) * ROW_LIMIT as f32);
+        Ok(Self { file, header, kernel: DotI8::fastest(), exponent })
     }
 
     /// Check that another program has not truncated the mapped file. Every method that reads it does, and returns this error;
@@ -117,8 +126,11 @@ impl FlatIndex {
         allow: Option<&[bool]>,
         interrupt: Interrupt<'_>,
     ) -> Result<Vec<Vec<Hit>>> {
-        let queries: Vec<QuantizedQuery> =
-            queries.chunks_exact(self.dim()).map(QuantizedQuery::new).collect();
+        let vectors = queries.chunks_exact(self.dim());
+        let mut scaled = vec![ScaledQuery::default(); vectors.len()];
+        let queries: Vec<QuantizedQuery> = std::iter::zip(vectors.clone(), &mut scaled)
+            .map(|(query, scaled)| QuantizedQuery::new(scaled.scale(query, self.exponent)))
+            .collect();
         let mut tops = vec![TopK::new(k); queries.len()];
         let rows = Int8Rows::new(self.codes(), self.scales(), stride(self.dim()));
         let step = (STEP_PRODUCTS / (stride(self.dim()) * queries.len().max(1))).max(1);
@@ -127,7 +139,23 @@ impl FlatIndex {
             let range = start..self.rows().min(start + step);
             rows.scan(range, self.kernel, &queries, allow, &mut tops);
         }
-        Ok(tops.into_iter().map(TopK::into_hits).collect())
+        let found = tops.into_iter().map(TopK::into_hits);
+        let found = found.zip(vectors.zip(&scaled));
+        Ok(found.map(|(hits, (query, scaled))| self.final_scores(hits, query, scaled)).collect())
+    }
+
+    /// Return hits with the scores of the query itself, at most 1 where query and row are unit vectors.
+    fn final_scores(&self, mut hits: Vec<Hit>, query: &[f32], scaled: &ScaledQuery) -> Vec<Hit> {
+        let is_past_one = |hit: &Hit| scaled.score(hit.score).abs() > 1.0;
+        let unit_query = hits.iter().any(is_past_one) && is_unit(query, UNIT_QUERY_ERROR);
+        for hit in &mut hits {
+            hit.score = scaled.score(hit.score);
+            if unit_query {
+                let (row, error) = (hit.row as usize, UNIT_ERROR_SCALES * self.scales()[hit.row as usize]);
+                hit.score = unit_score(hit.score, error, || is_unit(&self.decode(row), error));
+            }
+        }
+        hits
     }
 
     /// Return the stored vector of a row, shape (dim,): each value within half a scale of the original.
@@ -139,10 +167,14 @@ impl FlatIndex {
             return Err(Error::RowRange { rows: self.rows(), got: row });
         }
         self.check_length()?;
+        Ok(self.decode(row))
+    }
+
+    fn decode(&self, row: usize) -> Vec<f32> {
         let stride = stride(self.dim());
         let mut values = vec![0.0; self.dim()];
         decode_row(&self.codes()[row * stride..], self.scales()[row], &mut values);
-        Ok(values)
+        values
     }
 
     /// Return the ids of the rows, rising, if the file has any; otherwise a row's number is its id.

@@ -5,6 +5,7 @@ use crate::ivf::index::IvfIndex;
 use crate::ivf::search::SearchParams;
 use crate::matrix::MatrixF32;
 use crate::parallel::{Interrupt, run_each};
+use crate::quantizer::magnitude::{UNIT_QUERY_ERROR, is_unit, unit_score};
 use crate::topk::bitmap::RowBitmap;
 
 /// Largest number of queries in a group.
@@ -90,9 +91,21 @@ impl IvfIndex {
             for query in queries.chunks_exact(sections.layout.dim) {
                 let hits = scratch.search(sections, query, params, filter, interrupt)?;
                 ids.extend(hits.iter().map(|hit| sections.ids[hit.row as usize]));
+                let first = scores.len();
                 scores.extend(hits.iter().map(|hit| hit.score));
+                scores[first..].iter_mut().for_each(|score| *score = scratch.score(*score));
+                self.limit_unit_scores(query, &mut scores[first..]);
             }
             Ok((ids, scores))
         })
+    }
+
+    /// Bring scores that rounding has carried past 1 back to 1, where query and rows are unit vectors.
+    fn limit_unit_scores(&self, query: &[f32], scores: &mut [f32]) {
+        if scores.iter().any(|score| score.abs() > 1.0) && is_unit(query, UNIT_QUERY_ERROR) {
+            let error = self.layout().refine.score_error();
+            let limited = |&score: &f32| unit_score(score, error, || self.has_unit_rows(error));
+            scores.iter_mut().for_each(|score| *score = limited(score));
+        }
     }
 }

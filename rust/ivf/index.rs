@@ -1,26 +1,43 @@
 //! An open IVF index: mapped or loaded, validated once when it is opened, then searched without further checks.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytemuck::cast_slice;
 
 use crate::error::{Error, FilterUnit, Result};
 use crate::ivf::layout::{CalibrationPoint, IvfLayout};
 use crate::ivf::rerank::Reranker;
-use crate::ivf::search::SearchScratch;
+use crate::ivf::row_ids::RowIds;
+use crate::ivf::search::{SearchParams, SearchScratch};
 use crate::ivf::sections::Sections;
 use crate::ivf::validate::{section, validate};
 use crate::kernels::dot_f16::DotF16;
-use crate::kernels::dot_i8::DotI8;
+use crate::kernels::dot_i8::{DotI8, ROW_LIMIT};
 use crate::kernels::fastscan::FastScan;
-use crate::matrix::MatrixF32;
+use crate::matrix::{MatrixF32, max_abs};
 use crate::parallel::Interrupt;
 use crate::quantizer::codebook::Codebooks;
+use crate::quantizer::magnitude::{exponent_of, length};
 use crate::storage::format::{Header, Tag};
+use crate::storage::hot_copy::HotCopy;
 use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
+use crate::storage::section_writer::SectionWriter;
 use crate::topk::bitmap::RowBitmap;
 use crate::topk::reservoir::Hit;
+
+/// The sections that every search reads: codes and centroids.
+const HOT_SECTIONS: [Tag; 3] = [Tag::BLOCKS, Tag::ROUTING_BLOCKS, Tag::CENTROIDS];
+
+/// Rows by which an index is judged to hold unit vectors.
+const UNIT_SAMPLE_ROWS: usize = 64;
+
+/// The mean length of those rows is more precise than each by about the square root of their number; codes without refine codes
+/// shorten all rows a little.
+const MEAN_PRECISION: f32 = 4.0;
 
 /// The rows that may be found, as a caller specifies them.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +46,8 @@ pub enum Allow<'a> {
     Flags(&'a [bool]),
     /// The ids, in any order.
     Ids(&'a [i64]),
+    /// One bit for each id from 0 to the largest, from the lowest bit of a byte on.
+    Bits(&'a [u8]),
     /// One flag for each row, in row order.
     Rows(&'a [bool]),
 }
@@ -39,12 +58,20 @@ pub enum Allow<'a> {
 /// found when a search begins, see [`IvfIndex::check_length`].
 #[derive(Debug)]
 pub struct IvfIndex {
-    file: IndexBytes,
+    file: Arc<IndexBytes>,
+    /// What every search reads, on huge pages.
+    hot: HotCopy,
     header: Header,
     layout: IvfLayout,
     codebooks: Codebooks,
     routing_codebooks: Codebooks,
     kernels: (DotI8, DotF16, FastScan),
+    /// The exponent of the largest magnitude in the rows, roughly.
+    exponent: i32,
+    /// Whether rows are unit vectors; found out with the first score past 1.
+    unit_rows: OnceLock<bool>,
+    /// The row of each id; made with the first filter by id.
+    row_ids: OnceLock<RowIds>,
     /// Scratch buffers that no search is using.
     idle: Mutex<Vec<SearchScratch>>,
 }
@@ -64,8 +91,33 @@ impl IvfIndex {
         let codebooks = |tag| Codebooks::new(cast_slice(section(&header, &file, tag)));
         let (codebooks, routing_codebooks) = (codebooks(Tag::CODEBOOKS), codebooks(Tag::ROUTING_CODEBOOKS));
         let kernels = (DotI8::fastest(), DotF16::fastest(), FastScan::fastest());
-        let idle = Mutex::default();
-        Ok(Self { file, header, layout, codebooks, routing_codebooks, kernels, idle })
+        let largest = |tag| max_abs(cast_slice(section(&header, &file, tag)));
+        let centroids = largest(Tag::CENTROID_SCALES) * ROW_LIMIT as f32;
+        let exponent = exponent_of(centroids.max(largest(Tag::CODEBOOKS)).max(largest(Tag::SCALES)));
+        Ok(Self {
+            file: Arc::new(file),
+            hot: HotCopy::default(),
+            header,
+            layout,
+            codebooks,
+            routing_codebooks,
+            kernels,
+            exponent,
+            unit_rows: OnceLock::new(),
+            row_ids: OnceLock::new(),
+            idle: Mutex::default(),
+        })
+    }
+
+    /// Begin to copy what every search reads to huge pages in the background, where the system has them and enough memory is
+    /// free. Searches use the mapping until the copy is complete.
+    pub fn copy_to_huge_pages(&self) {
+        self.hot.start(&self.file, HOT_SECTIONS.map(|tag| self.range(tag)).to_vec());
+    }
+
+    /// Bytes that searches read from huge pages; 0 until they are copied.
+    pub fn huge_page_bytes(&self) -> usize {
+        self.hot.size_bytes()
     }
 
     /// Check that another program has not truncated the mapped file. Every method that reads it and returns a [`Result`]
@@ -128,15 +180,50 @@ impl IvfIndex {
         })
     }
 
+    /// Return the rows, not the ids, of the best `k` by the stored vectors, for one query, shape (dim,).
+    ///
+    /// # Errors
+    /// As [`IvfIndex::search`].
+    pub(crate) fn exact_rows(&self, query: &[f32], k: usize, interrupt: Interrupt<'_>) -> Result<Vec<u32>> {
+        self.check_length()?;
+        let params = SearchParams { k, nprobe: 0, shortlist: 0, exact: true };
+        self.with_scratch(|scratch, sections| {
+            let hits = scratch.search(sections, query, params, None, interrupt)?;
+            Ok(hits.iter().map(|hit| hit.row).collect())
+        })
+    }
+
+    /// Put a copy of the file with another calibration table, encoded, in its place. This index keeps the old table.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if the disk refuses, or if another file is in that place; [`Error::Stopped`].
+    pub(crate) fn replace_calibration(&self, table: &[u8], interrupt: Interrupt<'_>) -> Result<()> {
+        self.check_length()?;
+        let path = self.file.path();
+        let header = self.header.encode();
+        let mut found = Vec::new();
+        let length = header.len() as u64;
+        let read = File::open(path).and_then(|file| file.take(length).read_to_end(&mut found));
+        read.map_err(Error::storage("read", path))?;
+        if found != header {
+            let replaced = io::Error::other("another file is in its place now; open that one");
+            return Err(Error::storage("calibrate", path)(replaced));
+        }
+        let mut writer = SectionWriter::copy_of(&self.file, self.header.clone(), path, interrupt)?;
+        writer.rewrite_section(Tag::CALIBRATION, table)?;
+        writer.persist()
+    }
+
     /// Make the bitmap of the rows that `allow` specifies.
     ///
     /// # Errors
-    /// As [`RowBitmap::by_id`], or [`Error::FilterLength`] for flags by row.
+    /// [`Error::FilterLength`], or [`Error::NegativeIds`] for flags by id.
     pub fn filter(&self, allow: Allow<'_>) -> Result<RowBitmap> {
         self.check_length()?;
         match allow {
-            Allow::Flags(flags) => RowBitmap::by_id(self.ids(), flags),
-            Allow::Ids(ids) => Ok(RowBitmap::of_ids(self.ids(), ids)),
+            Allow::Flags(flags) => self.row_ids().of_flags(flags),
+            Allow::Ids(ids) => Ok(self.row_ids().of_ids(ids)),
+            Allow::Bits(bytes) => self.row_ids().of_bits(bytes),
             Allow::Rows(flags) if flags.len() == self.layout.rows => {
                 Ok(RowBitmap::new(flags.len(), |row| flags[row]))
             }
@@ -186,6 +273,23 @@ impl IvfIndex {
         Ok(done)
     }
 
+    /// Whether rows are unit vectors up to `error`, judged by some evenly spaced ones.
+    pub(crate) fn has_unit_rows(&self, error: f32) -> bool {
+        *self.unit_rows.get_or_init(|| {
+            let step = self.layout.rows.div_ceil(UNIT_SAMPLE_ROWS).max(1);
+            let rows: Vec<usize> = (0..self.layout.rows).step_by(step).collect();
+            let values = self.reconstruct(&rows).unwrap_or_default();
+            let lengths: Vec<f64> = values.chunks_exact(self.layout.dim).map(length).collect();
+            let is_near = |length: f64, error: f32| (length - 1.0).abs() <= f64::from(error);
+            let mean = lengths.iter().sum::<f64>() / lengths.len() as f64;
+            lengths.iter().all(|&length| is_near(length, error)) && is_near(mean, error / MEAN_PRECISION)
+        })
+    }
+
+    fn row_ids(&self) -> &RowIds {
+        self.row_ids.get_or_init(|| RowIds::new(self.ids()))
+    }
+
     fn idle(&self) -> MutexGuard<'_, Vec<SearchScratch>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -196,9 +300,8 @@ impl IvfIndex {
     pub(crate) fn release(&self) {
         #[cfg(unix)]
         {
-            let index = crate::ivf::layout::SECTIONS.iter().position(|&tag| tag == Tag::REFINE).unwrap_or(0);
-            let section = &self.header.sections[index];
-            let (start, size) = (section.offset as usize, section.size as usize);
+            let range = self.range(Tag::REFINE);
+            let (start, size) = (range.start, range.len());
             // SAFETY: the mapping is shared, read-only and backed by the file, so the pages are read again unchanged. Only
             // advice: everything works without it.
             let _ = unsafe {
@@ -212,6 +315,18 @@ impl IvfIndex {
         section(&self.header, &self.file, tag)
     }
 
+    /// Return a section of [`HOT_SECTIONS`]: its copy, if there is one.
+    fn hot_section(&self, tag: Tag) -> &[u8] {
+        let range = self.range(tag);
+        self.hot.get(&range).unwrap_or_else(|| &self.file[range])
+    }
+
+    fn range(&self, tag: Tag) -> Range<usize> {
+        let index = crate::ivf::layout::SECTIONS.iter().position(|&other| other == tag).unwrap_or(0);
+        let section = &self.header.sections[index];
+        section.offset as usize..(section.offset + section.size) as usize
+    }
+
     pub(crate) fn sections(&self) -> Sections<'_> {
         let (refine_codes, refine_scales) =
             (self.section(Tag::REFINE), cast_slice(self.section(Tag::SCALES)));
@@ -219,16 +334,17 @@ impl IvfIndex {
         let (codec, dim) = (self.layout.refine, self.layout.dim);
         Sections {
             layout: &self.layout,
+            exponent: self.exponent,
             b: cast_slice(self.section(Tag::B)),
             b_scales: cast_slice(self.section(Tag::B_SCALES)),
             codebooks: &self.codebooks,
             routing_codebooks: &self.routing_codebooks,
-            routing_blocks: self.section(Tag::ROUTING_BLOCKS),
-            centroids: cast_slice(self.section(Tag::CENTROIDS)),
+            routing_blocks: self.hot_section(Tag::ROUTING_BLOCKS),
+            centroids: cast_slice(self.hot_section(Tag::CENTROIDS)),
             centroid_scales: cast_slice(self.section(Tag::CENTROID_SCALES)),
             list_weights: cast_slice(self.section(Tag::LIST_WEIGHTS)),
             list_offsets: cast_slice(self.section(Tag::LIST_OFFSETS)),
-            blocks: self.section(Tag::BLOCKS),
+            blocks: self.hot_section(Tag::BLOCKS),
             ids: self.ids(),
             reranker: Reranker::new(codec, refine_codes, refine_scales, dim, (dot_i8, dot_f16)),
             dot_i8,

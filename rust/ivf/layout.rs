@@ -44,6 +44,46 @@ pub struct IvfLayout {
     pub calibration_points: usize,
 }
 
+/// The queries that a calibration was measured with, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalibrationSource {
+    /// Not recorded: by a version that did not.
+    Unknown,
+    /// Sample queries.
+    Samples(u32),
+    /// Queries made of rows.
+    Rows(u32),
+}
+
+impl CalibrationSource {
+    /// Encode it: its kind in the low two bits, the number of queries above.
+    pub fn encode(self) -> u32 {
+        match self {
+            CalibrationSource::Unknown => 0,
+            CalibrationSource::Samples(queries) => queries << 2 | 1,
+            CalibrationSource::Rows(queries) => queries << 2 | 2,
+        }
+    }
+
+    /// Decode its word.
+    pub fn decode(word: u32) -> Self {
+        match word & 3 {
+            1 => CalibrationSource::Samples(word >> 2),
+            2 => CalibrationSource::Rows(word >> 2),
+            _ => CalibrationSource::Unknown,
+        }
+    }
+
+    /// Its name, and the number of queries.
+    pub fn name(self) -> (&'static str, u32) {
+        match self {
+            CalibrationSource::Unknown => ("unknown", 0),
+            CalibrationSource::Samples(queries) => ("samples", queries),
+            CalibrationSource::Rows(queries) => ("rows", queries),
+        }
+    }
+}
+
 /// A calibrated operating point: `nprobe` lists and `shortlist` candidates had this recall@10 on held-out queries.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CalibrationPoint {
@@ -53,17 +93,20 @@ pub struct CalibrationPoint {
     pub nprobe: u32,
     /// Candidates to rerank.
     pub shortlist: u32,
+    /// What it was measured with.
+    pub source: CalibrationSource,
 }
 
 impl CalibrationPoint {
-    /// Encode for section `efforts`: the bits of a float32, two integers and a zero.
+    /// Encode for section `efforts`: the bits of a float32, two integers and the source.
     pub fn encode(self) -> [u32; 4] {
-        [self.recall.to_bits(), self.nprobe, self.shortlist, 0]
+        [self.recall.to_bits(), self.nprobe, self.shortlist, self.source.encode()]
     }
 
     /// Decode its words.
-    pub fn decode([recall, nprobe, shortlist, _]: [u32; 4]) -> Self {
-        Self { recall: f32::from_bits(recall), nprobe, shortlist }
+    pub fn decode([recall, nprobe, shortlist, source]: [u32; 4]) -> Self {
+        let source = CalibrationSource::decode(source);
+        Self { recall: f32::from_bits(recall), nprobe, shortlist, source }
     }
 }
 

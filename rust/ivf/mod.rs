@@ -13,5 +13,6 @@ pub mod sections;
 
 mod probe;
 mod reconstruct;
+mod row_ids;
 mod scan_list;
 mod validate;

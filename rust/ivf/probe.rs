@@ -7,11 +7,35 @@ use crate::ivf::layout::IvfLayout;
 use crate::ivf::scan_list::{ScanRange, scan_list};
 use crate::ivf::search::{SearchParams, SearchScratch};
 use crate::ivf::sections::Sections;
+use crate::kernels::fastscan::blocks::BLOCK_ROWS;
 use crate::quantizer::sq8::{QuantizedQuery, to_score_f32};
 use crate::topk::bitmap::RowBitmap;
 
 /// Oversampling factor for filtered searches: the remaining candidates have closer scores.
 const FILTER_OVERSAMPLE: usize = 2;
+
+/// Cost of scoring a row by its code and refine code, in rows of a sequential scan: both are random accesses. 100 ns and 4.6 ns
+/// for 512 dimensions and 128 subquantizers on a Zen 5 EPYC.
+pub(crate) const SCORE_COST: f64 = 22.0;
+
+/// Cost of the int8 product with a centroid, in the same unit.
+const CENTROID_COST: f64 = 15.0;
+
+/// A filtered scan takes this many times as long for a block: it takes blocks one by one.
+const FILTERED_SCAN_COST: f64 = 2.0;
+
+/// Whether it costs less to score every allowed row than to probe the lists that they are in.
+pub(crate) fn scoring_all_is_cheaper(layout: &IvfLayout, params: SearchParams, filter: &RowBitmap) -> bool {
+    let stop_rule = StopRule::new(layout, params, Some(filter));
+    let allowed = filter.allowed() as f64;
+    let share = allowed / layout.rows as f64;
+    // A block without an allowed row is skipped.
+    let scanned_share = 1.0 - (1.0 - share).powi(BLOCK_ROWS as i32);
+    let lists = stop_rule.expected_lists.min(layout.nlist) as f64;
+    let scanned = lists * layout.rows as f64 / layout.nlist as f64 * scanned_share * FILTERED_SCAN_COST;
+    let ranked = stop_rule.lists_to_rank(layout.nlist) as f64 * CENTROID_COST;
+    allowed * SCORE_COST <= scanned + ranked + stop_rule.shortlist as f64 * SCORE_COST
+}
 
 /// A list to probe.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! The search of one query: project it, rank lists, scan their codes for candidates, rerank the candidates.
 
 use crate::error::Result;
-use crate::ivf::probe::{Probe, StopRule};
+use crate::ivf::probe::{Probe, StopRule, scoring_all_is_cheaper};
 use crate::ivf::rerank::RerankRow;
 use crate::ivf::scan_list::{ScanRange, scan_list};
 use crate::ivf::sections::Sections;
@@ -9,6 +9,7 @@ use crate::kernels::fastscan::blocks::correction_of;
 use crate::kernels::prefetch;
 use crate::parallel::Interrupt;
 use crate::quantizer::lut::Lut;
+use crate::quantizer::magnitude::ScaledQuery;
 use crate::quantizer::refine_codec::RefineCodec;
 use crate::quantizer::sq8::{QuantizedQuery, to_score_f32};
 use crate::topk::bitmap::RowBitmap;
@@ -17,9 +18,6 @@ use crate::topk::reservoir::{Candidate, CandidateReservoir, Hit, TopKById};
 
 /// Rows reranked at once when all rows are scored.
 const RERANK_BATCH: usize = 1024;
-
-/// Up to this many allowed rows are all scored exactly: that is faster than to probe the lists that they are in.
-const EXACT_FILTER_ROWS: usize = 20_000;
 
 /// Blocks prefetched before a row in them is scored.
 const PREFETCH_BLOCKS: usize = 4;
@@ -46,6 +44,7 @@ pub struct SearchParams {
 /// The buffers of a search, reusable from query to query, so that the loops do not allocate.
 #[derive(Debug, Default)]
 pub struct SearchScratch {
+    scaled_query: ScaledQuery,
     pub(crate) query: QuantizedQuery,
     /// The projected query after the randomized Hadamard transform, for a trellis-coded refine codec.
     rotated: QuantizedQuery,
@@ -62,6 +61,8 @@ pub struct SearchScratch {
 
 impl SearchScratch {
     /// Return the best min(k, allowed) rows for one query of finite values, shape (dim,): best first, ties by lower id.
+    ///
+    /// Their scores are those of a scaled query; [`SearchScratch::score`] converts them.
     ///
     /// # Errors
     /// [`crate::Error::Stopped`] if `interrupt` says so.
@@ -80,7 +81,7 @@ impl SearchScratch {
             self.prepare_query(sections, query);
             let all = params.exact
                 || allowed <= params.shortlist
-                || filter.is_some() && allowed <= EXACT_FILTER_ROWS;
+                || filter.is_some_and(|filter| scoring_all_is_cheaper(sections.layout, params, filter));
             if all && sections.layout.refine != RefineCodec::None {
                 self.score_all(sections, filter, interrupt)?;
             } else {
@@ -124,9 +125,14 @@ impl SearchScratch {
         Ok(())
     }
 
-    /// Quantize and project the query.
+    /// Return the score of the last query itself from that of its hit.
+    pub(crate) fn score(&self, score: f32) -> f32 {
+        self.scaled_query.score(score)
+    }
+
+    /// Scale, quantize and project the query.
     fn prepare_query(&mut self, sections: &Sections<'_>, query: &[f32]) {
-        self.query.quantize(query);
+        self.query.quantize(self.scaled_query.scale(query, sections.exponent));
         sections.project_query(&self.query, &mut self.products, &mut self.projected);
         sections.reranker.prepare_query(&self.projected, &mut self.rotated);
     }

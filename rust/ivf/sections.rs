@@ -15,6 +15,8 @@ use crate::quantizer::sq8::QuantizedQuery;
 #[derive(Clone, Copy, Debug)]
 pub struct Sections<'a> {
     pub(crate) layout: &'a IvfLayout,
+    /// The exponent of the largest magnitude in the rows, roughly.
+    pub(crate) exponent: i32,
     pub(crate) b: &'a [i8],
     pub(crate) b_scales: &'a [f32],
     pub(crate) codebooks: &'a Codebooks,

@@ -79,17 +79,17 @@ pub(super) fn build_ivf(
 }
 
 /// Calls Python with the progress of a build, and keeps the exception that it raises.
-struct ProgressReporter {
+pub(super) struct ProgressReporter {
     callback: Option<Py<PyAny>>,
     exception: Option<PyErr>,
 }
 
 impl ProgressReporter {
-    fn new(callback: Option<Py<PyAny>>) -> Self {
+    pub(super) fn new(callback: Option<Py<PyAny>>) -> Self {
         Self { callback, exception: None }
     }
 
-    fn on_progress(&mut self, progress: Progress) -> Result<(), Error> {
+    pub(super) fn on_progress(&mut self, progress: Progress) -> Result<(), Error> {
         let Some(callback) = &self.callback else { return Ok(()) };
         let called = Python::attach(|py| callback.call1(py, (progress.stage, progress.share)).map(drop));
         called.map_err(|exception| {
@@ -98,7 +98,7 @@ impl ProgressReporter {
         })
     }
 
-    fn finish(self, built: PyResult<()>) -> PyResult<()> {
+    pub(super) fn finish(self, built: PyResult<()>) -> PyResult<()> {
         self.exception.map_or(built, Err)
     }
 }

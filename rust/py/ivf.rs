@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use numpy::{PyArray1, PyArray2, PyArrayDyn, PyArrayMethods};
+use numpy::{PyArray1, PyArray2, PyArrayDyn, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
-use super::arrays::{Found, bool_array, count, int64_array, matrix, readonly};
+use super::arrays::{FloatArray, Found, bool_array, count, int64_array, matrix, readonly, refused};
+use super::build::ProgressReporter;
 use super::interrupt::interruptible;
+use crate::ivf::build::calibrate::recalibrate;
 use crate::ivf::build::options::parse_choice;
 use crate::ivf::index::{self, Allow};
 use crate::ivf::search::SearchParams;
@@ -26,7 +28,15 @@ impl IvfIndex {
     #[pyo3(signature = (path, *, load="map"))]
     fn open(py: Python<'_>, path: PathBuf, load: &str) -> PyResult<Self> {
         let load = parse_choice("load", &LOAD_MODES, load)?;
-        Ok(Self { index: py.detach(|| index::IvfIndex::open(&path, load))? })
+        let index = py.detach(|| index::IvfIndex::open(&path, load))?;
+        index.copy_to_huge_pages();
+        Ok(Self { index })
+    }
+
+    /// Bytes that searches read from huge pages; 0 until they are copied.
+    #[getter]
+    fn huge_page_bytes(&self) -> usize {
+        self.index.huge_page_bytes()
     }
 
     /// Number of rows.
@@ -85,6 +95,32 @@ impl IvfIndex {
         Ok(points.iter().map(|point| (point.recall, point.nprobe, point.shortlist)).collect())
     }
 
+    /// What the calibration was measured with, "samples", "rows" or "unknown", and how many queries.
+    #[getter]
+    fn calibration_source(&self) -> PyResult<(&'static str, u32)> {
+        self.index.check_length()?;
+        Ok(self.index.calibration().first().map_or(("unknown", 0), |point| point.source.name()))
+    }
+
+    /// Calibrate with sample queries, shape (n, dim), and replace the file; this object keeps the old table.
+    #[pyo3(signature = (queries, *, threads=1, progress=None))]
+    fn calibrate(
+        &self,
+        py: Python<'_>,
+        queries: &Bound<'_, PyAny>,
+        threads: usize,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let queries = FloatArray::new("queries", queries)?;
+        let queries = queries.rows()?;
+        let mut reporter = ProgressReporter::new(progress);
+        let done = interruptible(py, |interrupt| {
+            let mut on_progress = |progress| reporter.on_progress(progress);
+            recalibrate(&self.index, &queries, threads, &mut on_progress, interrupt)
+        });
+        reporter.finish(done)
+    }
+
     /// Recall of each transform that was tried, by number.
     #[getter]
     fn transform_recalls(&self) -> PyResult<Vec<f32>> {
@@ -111,13 +147,21 @@ impl IvfIndex {
         PyArray1::from_vec(py, values).reshape([rows.len(), self.index.layout().dim])
     }
 
-    /// Make the bitmap of the rows that allow specifies: flags by id, ids, or flags by row.
+    /// Make the bitmap of the rows that allow specifies: flags by id, bits by id, ids, or flags by row.
     #[pyo3(signature = (allow, *, by_row=false))]
     fn filter(&self, py: Python<'_>, allow: &Bound<'_, PyAny>, by_row: bool) -> PyResult<RowBitmap> {
         if allow.cast::<PyArrayDyn<i64>>().is_ok() {
             let ids = int64_array("allow", allow)?;
             let ids = ids.as_slice()?;
             return Ok(RowBitmap { bitmap: py.detach(|| self.index.filter(Allow::Ids(ids)))? });
+        }
+        if allow.cast::<PyArrayDyn<u8>>().is_ok() {
+            let bytes = readonly::<u8>("allow", allow)?;
+            if bytes.ndim() != 1 {
+                return Err(refused("allow", "shape (n,)", &format!("shape {:?}", bytes.shape())));
+            }
+            let bytes = bytes.as_slice()?;
+            return Ok(RowBitmap { bitmap: py.detach(|| self.index.filter(Allow::Bits(bytes)))? });
         }
         let flags = bool_array(allow)?;
         let allow = if by_row { Allow::Rows(&flags) } else { Allow::Flags(&flags) };

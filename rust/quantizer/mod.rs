@@ -8,6 +8,7 @@
 //! | [`query_transform`] | the query-aware linear transform before PQ, with OPQ's eigenvalue allocation |
 //! | [`ldlq`] | LDLQ error-feedback rounding of scalar codes |
 //! | [`tcq`], [`hadamard`] | trellis-coded quantization after a randomized Hadamard transform |
+//! | [`magnitude`] | powers of two that keep float32 arithmetic in range |
 //! | [`refine_codec`] | which of them encodes the PQ residual |
 
 pub mod codebook;
@@ -16,6 +17,7 @@ pub mod hadamard;
 pub mod ldlq;
 pub mod length_correction;
 pub mod lut;
+pub mod magnitude;
 pub mod pq;
 pub mod query_transform;
 pub mod refine_codec;

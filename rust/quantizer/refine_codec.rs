@@ -84,6 +84,16 @@ impl RefineCodec {
         !matches!(self, RefineCodec::None)
     }
 
+    /// The rounding error of the score or length of a unit vector, generously: it only decides which scores past 1 are 1.
+    pub const fn score_error(self) -> f32 {
+        match self {
+            RefineCodec::Int8 | RefineCodec::Float16 => 0.02,
+            RefineCodec::Int4 | RefineCodec::Tcq3 => 0.1,
+            RefineCodec::Tcq2 => 0.3,
+            RefineCodec::None => 0.5,
+        }
+    }
+
     /// Largest magnitude of a code, for a codec of integer codes; 0 for the others.
     pub const fn limit(self) -> f32 {
         match self {

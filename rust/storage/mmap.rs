@@ -58,6 +58,17 @@ impl IndexBytes {
         &self.bytes
     }
 
+    /// Read bytes of the mapped file from `offset` on, not through the mapping.
+    ///
+    /// # Errors
+    /// If the file has ended before, or the system refuses. A copy in memory has no file.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        use std::os::unix::fs::FileExt;
+        let file = self.file.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        file.read_exact_at(bytes, offset)
+    }
+
     /// Check that another program has not truncated the mapped file: the system ends a process that reads a mapped page past
     /// the end of its file. The file that was opened counts, not one that has been renamed over it since.
     ///

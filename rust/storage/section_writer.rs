@@ -4,6 +4,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::parallel::Interrupt;
 use crate::storage::atomic_file::AtomicFile;
 use crate::storage::checksum::Checksum;
 use crate::storage::format::{CHUNK_BYTES, Header, Tag};
@@ -29,6 +30,21 @@ impl SectionWriter {
         let header = Header::new(kind, rows, dim, &contents);
         let checksums = sections.iter().map(|_| Checksum::default()).collect();
         Ok(Self { file: AtomicFile::create(path)?, header, checksums })
+    }
+
+    /// Begin a copy of a complete file, `bytes` with this header, that will appear at `path`.
+    pub(crate) fn copy_of(
+        bytes: &[u8],
+        header: Header,
+        path: &Path,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Self> {
+        let mut writer = Self { file: AtomicFile::create(path)?, header, checksums: Vec::new() };
+        for (index, chunk) in bytes.chunks(CHUNK_BYTES).enumerate() {
+            interrupt.check()?;
+            writer.write_at((index * CHUNK_BYTES) as u64, chunk)?;
+        }
+        Ok(writer)
     }
 
     /// The path of the file until it is persisted.
@@ -107,7 +123,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::parallel::Interrupt;
     use crate::storage::format::{KIND_FLAT, chunk_count};
 
     const SIZE: u64 = 2 * CHUNK_BYTES as u64 + 13;

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use crate::error::{Error, FilterUnit, Result};
-
 const WORD: usize = u64::BITS as usize;
 
 /// The allowed rows of an index.
@@ -28,29 +26,12 @@ impl RowBitmap {
         Self { words, rows, allowed }
     }
 
-    /// Allow the rows whose id has a flag: the row of id `i` is allowed if `flags[i]` is.
-    ///
-    /// # Errors
-    /// [`Error::FilterLength`] if there is not one flag for each id from 0 to the largest; [`Error::NegativeIds`].
-    pub fn by_id(ids: &[i64], flags: &[bool]) -> Result<Self> {
-        let largest = ids.iter().fold(-1_i64, |max, &id| max.max(id));
-        let smallest = ids.iter().fold(0, |min, &id| min.min(id));
-        let expected = (largest + 1) as usize;
-        if smallest < 0 {
-            return Err(Error::NegativeIds { id: smallest });
-        }
-        if flags.len() != expected {
-            return Err(Error::FilterLength { by: FilterUnit::Ids, expected, got: flags.len() });
-        }
-        Ok(Self::new(ids.len(), |row| flags[ids[row] as usize]))
-    }
-
-    /// Allow the rows whose id is in `allowed`, in any order; ids without a row are ignored.
-    pub fn of_ids(ids: &[i64], allowed: &[i64]) -> Self {
-        let mut allowed = allowed.to_vec();
-        allowed.sort_unstable();
-        allowed.dedup();
-        Self::new(ids.len(), |row| allowed.binary_search(&ids[row]).is_ok())
+    /// Allow these rows, in any order; each must be below `rows`.
+    pub fn of_rows(rows: usize, allowed: impl Iterator<Item = usize>) -> Self {
+        let mut words = vec![0_u64; rows.div_ceil(WORD) + 1];
+        allowed.for_each(|row| words[row / WORD] |= 1 << (row % WORD));
+        let allowed = words.iter().map(|word| word.count_ones() as usize).sum();
+        Self { words, rows, allowed }
     }
 
     /// Number of rows.
@@ -127,27 +108,8 @@ mod tests {
                 let expected = (0..32).filter(|bit| flags.get(row + bit) == Some(&true));
                 prop_assert_eq!(bits(bitmap.mask(row)).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
             }
+            let rows = (0..flags.len()).rev().filter(|&row| flags[row]);
+            prop_assert_eq!(&bitmap, &RowBitmap::of_rows(flags.len(), rows));
         }
-
-        #[test]
-        fn flags_by_id_and_id_lists_give_the_same_bitmap(flags in prop::collection::vec(any::<bool>(), 0..200)) {
-            let ids: Vec<i64> = (0..flags.len() as i64).rev().collect();
-            let allowed: Vec<i64> = ids.iter().copied().filter(|&id| flags[id as usize]).chain([-7, 999]).collect();
-            let bitmap = RowBitmap::by_id(&ids, &flags).unwrap();
-            prop_assert_eq!(&bitmap, &RowBitmap::of_ids(&ids, &allowed));
-            prop_assert_eq!(bitmap.allowed(), flags.iter().filter(|&&flag| flag).count());
-        }
-    }
-
-    #[test]
-    fn flags_of_another_length_are_refused_and_the_error_counts_ids() {
-        let error = RowBitmap::by_id(&[0, 5], &[true; 3]).unwrap_err();
-        assert!(matches!(error, Error::FilterLength { by: FilterUnit::Ids, expected: 6, got: 3 }));
-        assert!(
-            error.to_string().contains("one flag for each of the 6 ids from 0 to the largest"),
-            "{error}"
-        );
-        assert!(matches!(RowBitmap::by_id(&[0, -5], &[true; 1]), Err(Error::NegativeIds { id: -5 })));
-        assert_eq!(RowBitmap::by_id(&[], &[]).unwrap().allowed(), 0);
     }
 }

@@ -6,7 +6,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from snapseek.errors import ArrayError, NonFiniteError, OutOfRangeError, ParseError
-from snapseek.vectors.flat import Ids
+from snapseek.vectors.filter import Ids
+
+FLAT_ROWS = 50_000
+"""Smaller indexes are flat: nothing is trained, and every query scores every row."""
+
+_FLAT_ROW_BYTES = 28
+"""Bounds the scale, id and padding of a row in a flat index."""
+
+_FLAT_BYTES = 4096
+"""Bounds the rest of a flat index."""
 
 _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _BYTES = re.compile(r"([0-9]{1,20}(?:\.[0-9]+)?) *([kmgt]i?)?b?", re.IGNORECASE)
@@ -73,3 +82,12 @@ def memory_limit(memory: str | int | None) -> int | None:
     if match is None:
         raise ParseError(expected="memory as bytes or a size such as '800MB' or '1.5GiB'", got=repr(memory))
     return min(int(float(match[1]) * _UNITS[(match[2] or "").lower()]), 2**63 - 1)
+
+
+def is_flat(vectors: NDArray[np.float16] | NDArray[np.float32], limit: int | None) -> bool:
+    """Return whether the rows are few enough for a flat index, and fit `limit` bytes."""
+    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2:
+        got = f"shape {vectors.shape}" if isinstance(vectors, np.ndarray) else type(vectors).__name__
+        raise ArrayError(expected="vectors to be an array of shape (n, dim)", got=got)
+    rows, dim = vectors.shape
+    return rows < FLAT_ROWS and (limit is None or rows * (dim + _FLAT_ROW_BYTES) + _FLAT_BYTES <= limit)

@@ -1,5 +1,6 @@
 """Effort: the recall that a search has to reach, by operating points that were measured at build."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,14 @@ from snapseek.errors import OutOfRangeError, UnknownChoiceError, similar_name
 
 DEFAULT = 0.95
 
+_TOLERANCE = 1e-6
+"""Recalls are stored as float32."""
+
 _NAMES = {"low": 0.90, "medium": 0.95, "high": 0.98, "max": 0.995}
+
+
+class EffortWarning(UserWarning):
+    """An effort is beyond the best recall that the calibration of an index reached."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,8 @@ def resolve_effort(
     calibration: Sequence[CalibrationPoint], effort: float | str | CalibrationPoint | None
 ) -> CalibrationPoint:
     """Return the operating point for an effort: interpolated between measured ones, at most the last.
+
+    Warns with EffortWarning if a given effort is beyond the last.
 
     Parameters
     ----------
@@ -55,6 +65,13 @@ def resolve_effort(
     if not 0 < wanted <= 1:
         raise OutOfRangeError(expected="effort as a recall above 0, up to 1", got=str(wanted))
     recalls = [point.recall for point in calibration]
+    if effort is not None and recalls and wanted > recalls[-1] + _TOLERANCE:
+        warnings.warn(
+            f"effort {wanted:g} is beyond the calibration of this index, which reaches {recalls[-1]:.3f}: "
+            "its most thorough search is used; exact=True scores every row",
+            EffortWarning,
+            stacklevel=3,
+        )
     nprobe, shortlist = (
         float(np.interp(wanted, recalls, [getattr(point, name) for point in calibration]))
         for name in ("nprobe", "shortlist")

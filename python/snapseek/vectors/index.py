@@ -18,33 +18,27 @@ from numpy.typing import ArrayLike, NDArray
 
 from snapseek._core import FlatIndex, IvfIndex, RowBitmap, build_flat, build_ivf
 from snapseek.absolute_path import absolute_path
-from snapseek.errors import (
-    ArrayError,
-    OutOfRangeError,
-    UnknownChoiceError,
-    WrongIndexError,
-)
+from snapseek.errors import OutOfRangeError, UnknownChoiceError
 from snapseek.mapped_file import LoadMode
 from snapseek.threads import available_cores, resolve_threads
-from snapseek.vectors.arguments import as_int64, check_counts, check_queries, memory_limit, no_array
+from snapseek.vectors.arguments import (
+    FLAT_ROWS,
+    as_int64,
+    check_counts,
+    check_queries,
+    is_flat,
+    memory_limit,
+    no_array,
+)
 from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
-from snapseek.vectors.flat import Allow, Ids, RowMask, Scores, row_mask
+from snapseek.vectors.filter import Allow, Filter, Ids, Scores, allowed_rows
 from snapseek.vectors.index_file import VectorIndexInfo, kind_of, size_of, target_of
 
-__all__ = ["Allow", "CalibrationPoint", "RowBitmap", "RowMask", "VectorIndex", "VectorIndexInfo"]
-
-FLAT_ROWS = 50_000
-"""Smaller indexes are flat: nothing is trained, and every query scores every row."""
+__all__ = ["FLAT_ROWS", "Allow", "CalibrationPoint", "Filter", "VectorIndex", "VectorIndexInfo"]
 
 _INDEX_KIND = 2
 _EVERY_ROW = (CalibrationPoint(1.0, 0, 0),)
 _TRANSFORMS = ("identity", "pca", "query-0.25", "query-0.5")
-_FLAT_ROW_BYTES = 28
-"""Bounds the scale, id and padding of a row in a flat index."""
-
-_FLAT_BYTES = 4096
-"""Bounds the rest of a flat index."""
-
 ProgressCallback = Callable[[str, float], object]
 """Called with the name of a stage and the share of it that is done, from 0 to 1."""
 
@@ -62,6 +56,8 @@ class VectorIndex:
         self._path = path
         self._keep = keep
         self._load = load
+        self._identity = object()
+        """Marks the filters of this index."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the path, so that worker processes share the mapped file."""
@@ -98,7 +94,8 @@ class VectorIndex:
             The rows, (n, dim).
         queries
             Sample queries, (q, dim), best some thousands: codes are trained for them, and `effort` is
-            calibrated with a part of them. By default rows with noise, which fit queries by picture.
+            calibrated with a part of them. By default `effort` is calibrated with queries made of rows and
+            noise, which are harder than most: searches take longer, for queries like rows much longer.
         memory
             Bounds the size of the file, in bytes or as "800MB". A smaller bound means coarser codes.
         path
@@ -139,7 +136,7 @@ class VectorIndex:
         cores = resolve_threads(threads)
         numbers = None if ids is None else as_int64(ids)
         is_default = all(option is None for option in (m, nlist, refine, transform))
-        if is_default and _is_flat(vectors, limit):
+        if is_default and is_flat(vectors, limit):
             check_queries(vectors, queries)
             build_flat(target, vectors, ids=numbers, progress=progress)
         else:
@@ -198,7 +195,7 @@ class VectorIndex:
         queries: NDArray[np.float16] | NDArray[np.float32],
         k: int = 10,
         *,
-        allow: Allow | RowBitmap | RowMask | None = None,
+        allow: Allow | Filter | None = None,
         exact: bool = False,
         effort: float | str | CalibrationPoint | None = None,
     ) -> tuple[Ids, Scores]:
@@ -213,13 +210,15 @@ class VectorIndex:
         k
             How many rows to return per query.
         allow
-            The rows that may be returned: a flag for each id from 0 to the largest (bool), the ids
-            themselves (int64), or what `filter` returned for either.
+            The rows that may be returned: the ids (int64), a flag for each id from 0 to the largest (bool),
+            the same flags as bits (uint8, `numpy.packbits(flags, bitorder="little")`), or a `Filter` that
+            `filter` made of one of these, which is the fastest for more than one search.
         exact
             Score every allowed row, as an index of fewer than 50,000 rows always does.
         effort
             The average recall of the true ten best to reach, as calibrated at build: 0.95 by default; or
             "low", "medium", "high", "max" (0.90, 0.95, 0.98, 0.995); or a `CalibrationPoint` of `info()`.
+            A higher one than the calibration reached is limited to it, with an `EffortWarning`.
 
         Returns
         -------
@@ -235,23 +234,16 @@ class VectorIndex:
             raise no_array(queries)
         half = queries.dtype == np.float16
         vectors = cast("NDArray[np.float32]", queries.astype(np.float32) if half else queries)
+        rows = None if allow is None else self._allowed(allow)
         if isinstance(self._core, FlatIndex):
             if effort is not None:
                 resolve_effort(_EVERY_ROW, effort)  # checks `effort`, which a flat index does not need
-            mask = allow.mask if isinstance(allow, RowMask) else None
-            if mask is None and allow is not None:
-                mask = row_mask(self._core, allow)
             cores = 1 if vectors.ndim < 2 or len(vectors) < 2 else available_cores()
             share = vectors.ndim == 2 and len(vectors) >= 2 * cores
-            rows, scores = self._core.search(vectors, k, allow=mask, threads=cores if share else 1)
+            mask = cast("NDArray[np.bool_] | None", rows)
+            found, scores = self._core.search(vectors, k, allow=mask, threads=cores if share else 1)
             ids = self._core.ids
-            return (rows if ids is None else ids[rows]), scores
-        if isinstance(allow, RowMask):
-            raise WrongIndexError(
-                expected="a filter of this index as allow",
-                got="one of another index",
-                hint="make it with the filter method of this index",
-            )
+            return (found if ids is None else ids[found]), scores
         params = resolve_effort(self._calibration(), effort)
         threads = 1 if vectors.ndim < 2 or len(vectors) == 1 else available_cores()
         return self._core.search(
@@ -260,17 +252,17 @@ class VectorIndex:
             nprobe=params.nprobe,
             shortlist=params.shortlist,
             exact=exact,
-            allow=allow,
+            allow=cast("RowBitmap | None", rows),
             threads=threads,
         )
 
-    def filter(self, allow: Allow, *, by_row: bool = False) -> RowBitmap | RowMask:
-        """Prepare `allow` for many searches: pass the result to `search` as `allow`.
+    def filter(self, allow: Allow, *, by_row: bool = False) -> Filter:
+        """Prepare `allow` for many searches of this index, also from many threads: pass it to `search`.
 
         Parameters
         ----------
         allow
-            As in `search`.
+            Ids, flags or bits, as in `search`.
         by_row
             `allow` is (rows,) bool, a flag for each row in the order of `ids`.
 
@@ -279,18 +271,47 @@ class VectorIndex:
         InputError
             As in `search`.
         """
-        if not isinstance(self._core, FlatIndex):
-            return self._core.filter(allow, by_row=by_row)
-        if not by_row:
-            return RowMask(row_mask(self._core, allow))
-        if not isinstance(allow, np.ndarray):
-            raise ArrayError(expected="allow to be an array of flags by row", got=type(allow).__name__)
-        if allow.dtype != np.bool_ or allow.shape != (self._core.rows,):
-            raise ArrayError(
-                expected=f"allow to hold one flag for each of {self._core.rows} rows",
-                got=f"an array of {allow.dtype}, shape {allow.shape}",
-            )
-        return RowMask(allow.astype(np.bool_))
+        return Filter(self._identity, allowed_rows(self._core, allow, by_row=by_row))
+
+    def _allowed(self, allow: Allow | Filter) -> RowBitmap | NDArray[np.bool_]:
+        if isinstance(allow, Filter):
+            return allow.rows_of(self._identity)
+        return allowed_rows(self._core, allow)
+
+    def calibrate(
+        self,
+        queries: NDArray[np.float16] | NDArray[np.float32],
+        *,
+        threads: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        """Calibrate `effort` with sample queries, as `build` does, without a build; replace the file.
+
+        The recall counts the neighbours by the stored vectors, found by scoring every row. Searches that run
+        meanwhile use the calibration as it was. A flat index, which needs none, stays as it is.
+
+        Parameters
+        ----------
+        queries
+            Sample queries, (q, dim); at most 1,024 of them are used. Pass others than those of `build`.
+        threads
+            How many threads measure, all cores by default. Does not change the result.
+        progress
+            Called with the name of a stage and the share of it that is done. What it raises ends the work.
+
+        Raises
+        ------
+        InputError
+            For a wrong dtype, shape or dimension, no queries, NaN or infinity.
+        StorageError
+            If the disk refuses, or if another file is in the place of this index.
+        """
+        cores = resolve_threads(threads)
+        if isinstance(self._core, FlatIndex):
+            check_queries(np.empty((0, self.dim), np.float32), queries)
+            return
+        self._core.calibrate(queries, threads=cores, progress=progress)
+        self._core = IvfIndex.open(self._path, load=self._load)
 
     def vectors(self, rows: ArrayLike) -> NDArray[np.float32]:
         """Return the stored vectors of rows, (n, dim) float32, as scores use them.
@@ -362,6 +383,9 @@ class VectorIndex:
                 if recall >= 0
             },
             calibration=tuple(self._calibration()),
+            huge_page_bytes=core.huge_page_bytes,
+            calibration_source=core.calibration_source[0],
+            calibration_queries=core.calibration_source[1],
         )
 
     @property
@@ -384,12 +408,3 @@ class VectorIndex:
             CalibrationPoint(recall, nprobe, shortlist)
             for recall, nprobe, shortlist in self._core.calibration
         ]
-
-
-def _is_flat(vectors: NDArray[np.float16] | NDArray[np.float32], limit: int | None) -> bool:
-    """Return whether the rows are few enough for a flat index, and fit `limit` bytes."""
-    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2:
-        got = f"shape {vectors.shape}" if isinstance(vectors, np.ndarray) else type(vectors).__name__
-        raise ArrayError(expected="vectors to be an array of shape (n, dim)", got=got)
-    rows, dim = vectors.shape
-    return rows < FLAT_ROWS and (limit is None or rows * (dim + _FLAT_ROW_BYTES) + _FLAT_BYTES <= limit)

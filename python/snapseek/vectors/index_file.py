@@ -24,7 +24,10 @@ class VectorIndexInfo:
     """The kind, sizes and parameters of an index, and what was measured when it was built.
 
     `transform_recalls` has the recall of the codes on a sample, for each transform that was tried;
-    `calibration` the measured operating points of `effort`.
+    `calibration` the measured operating points of `effort`, for the ten best. They were measured with
+    `calibration_queries` queries: "samples" that were passed, or made of "rows"; "unknown" (and 0) in an
+    index of an earlier version and in a flat one. `huge_page_bytes` are the bytes of codes and centroids that
+    were copied to huge pages in the background.
     """
 
     path: Path
@@ -39,6 +42,9 @@ class VectorIndexInfo:
     transform: str = "identity"
     transform_recalls: dict[str, float] = field(default_factory=dict)
     calibration: tuple[CalibrationPoint, ...] = ()
+    calibration_source: Literal["samples", "rows", "unknown"] = "unknown"
+    calibration_queries: int = 0
+    huge_page_bytes: int = 0
 
 
 class TemporaryDirectory:

@@ -7,22 +7,26 @@
 use std::collections::HashMap;
 use std::iter::successors;
 
-use crate::error::Result;
-use crate::ivf::build::held_out::{NEIGHBOURS, QuerySplit, recall_lower_bound};
+use crate::error::{Error, Result};
+use crate::ivf::build::held_out::{MAX_HELD_OUT, NEIGHBOURS, QuerySplit, recall_lower_bound};
 use crate::ivf::index::IvfIndex;
-use crate::ivf::layout::{CalibrationPoint, IvfLayout};
-use crate::parallel::ScopedWorkers;
+use crate::ivf::layout::{CalibrationPoint, CalibrationSource, IvfLayout};
+use crate::linalg::rng::Rng;
+use crate::matrix::RowsView;
+use crate::parallel::{Interrupt, ProgressCallback, ScopedWorkers};
+use crate::quantizer::magnitude::ordinary_rows;
 use crate::storage::format::Tag;
 use crate::storage::mmap::LoadMode;
 use crate::storage::section_writer::SectionWriter;
 use crate::topk::reservoir::Hit;
 
 /// Points of the calibration table.
-pub(crate) const POINTS: usize = 16;
+pub(crate) const POINTS: usize = 17;
 
 /// Recalls that the table has a point for, as far as they can be reached.
-const TARGETS: [f32; POINTS] =
-    [0.50, 0.70, 0.80, 0.85, 0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.975, 0.98, 0.985, 0.99, 0.995, 0.998];
+const TARGETS: [f32; POINTS] = [
+    0.50, 0.70, 0.80, 0.85, 0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.975, 0.98, 0.985, 0.99, 0.995, 0.998, 0.999,
+];
 
 /// Cost of reranking one candidate, in scanned rows: a refine code is a random access, a scanned code a sequential one.
 const RERANK_COST: f64 = 25.0;
@@ -33,8 +37,12 @@ const START: OperatingPoint = OperatingPoint { nprobe: 2, shortlist: 20 };
 /// Largest shortlist.
 const MAX_SHORTLIST: u32 = 4000;
 
-/// Largest cost: one scanned row for this many rows of the index, and a constant.
-const MAX_COST: (f64, f64) = (10.0, 50_000.0);
+/// Largest cost: one scanned row for this many rows of the index, and a constant. To score every row costs 18 for each; the limit
+/// bounds the time of a calibration.
+const MAX_COST: (f64, f64) = (2.0, 200_000.0);
+
+/// From this cost on a step of the path doubles lists or shortlist, in the same form.
+const DOUBLING_COST: (f64, f64) = (10.0, 50_000.0);
 
 /// Shortlists measured by each scan of lists: the current one, and the larger ones that the path looks at next.
 const SHORTLISTS_PER_SCAN: usize = 3;
@@ -55,22 +63,31 @@ impl OperatingPoint {
         scanned + RERANK_COST * f64::from(self.shortlist)
     }
 
-    /// Whether it is worth its cost: a search that costs more is no faster than an exact one.
+    /// Whether it is worth its cost.
     fn is_worthwhile(self, layout: &IvfLayout) -> bool {
-        self.cost(layout) <= layout.rows as f64 / MAX_COST.0 + MAX_COST.1
+        !self.exceeds(MAX_COST, layout)
     }
 
-    /// Return it with half as many lists more, if there are more.
+    fn exceeds(self, (rows_per_unit, constant): (f64, f64), layout: &IvfLayout) -> bool {
+        self.cost(layout) > layout.rows as f64 / rows_per_unit + constant
+    }
+
+    /// Return a number that is half as large again, or twice as large if this point is expensive.
+    fn grown(self, number: u32, layout: &IvfLayout) -> u32 {
+        number + if self.exceeds(DOUBLING_COST, layout) { number } else { number.div_ceil(2) }
+    }
+
+    /// Return it with more lists, if there are more.
     fn more_probes(self, layout: &IvfLayout) -> Option<Self> {
         let max = layout.nlist as u32;
-        let nprobe = (self.nprobe + self.nprobe.div_ceil(2)).min(max);
+        let nprobe = self.grown(self.nprobe, layout).min(max);
         (self.nprobe < max).then_some(Self { nprobe, ..self })
     }
 
-    /// Return it with a shortlist half as long again, if candidates are reranked and there are more.
+    /// Return it with a longer shortlist, if candidates are reranked and there are more.
     fn larger_shortlist(self, layout: &IvfLayout) -> Option<Self> {
         let max = MAX_SHORTLIST.min(layout.rows.max(1) as u32);
-        let shortlist = (self.shortlist + self.shortlist / 2).min(max);
+        let shortlist = self.grown(self.shortlist, layout).min(max);
         (self.shortlist < max && layout.refine.has_scales()).then_some(Self { shortlist, ..self })
     }
 }
@@ -91,23 +108,86 @@ pub(crate) fn measure(
     workers: &mut ScopedWorkers<'_>,
 ) -> Result<()> {
     let index = IvfIndex::open(writer.temporary_path(), LoadMode::Map)?;
-    let mut calibrator = Calibrator { index, layout, split, truth, order, measured: HashMap::new() };
-    let path = if split.is_empty() { Vec::new() } else { calibrator.greedy_path(workers)? };
-    let calibration = table(&path);
-    let words: Vec<u32> = calibration.iter().flat_map(|point| point.encode()).collect();
-    writer.rewrite_section(Tag::CALIBRATION, bytemuck::cast_slice(&words))
+    let row_of = |row: u32| order[row as usize];
+    let calibrator = Calibrator {
+        index: &index,
+        layout,
+        held_out: &split.held_out,
+        truth,
+        row_of: &row_of,
+        releases: true,
+        measured: HashMap::new(),
+    };
+    writer.rewrite_section(Tag::CALIBRATION, &calibrator.table(split.source(), workers)?)
+}
+
+/// Calibrate an open index with sample queries: measure it, and put a copy with the new table in the place of its file.
+///
+/// The true neighbours are those by the stored vectors.
+///
+/// # Errors
+/// [`Error::Dim`], [`Error::NotFinite`] or [`Error::MagnitudeRange`] for bad queries, [`Error::NoQueries`],
+/// [`Error::Storage`] if the disk refuses or another file is in that place, the progress callback's error, or
+/// [`Error::Stopped`]. The file is as it was then.
+pub fn recalibrate<'a>(
+    index: &IvfIndex,
+    queries: &RowsView<'_>,
+    threads: usize,
+    on_progress: &'a mut ProgressCallback<'a>,
+    interrupt: Interrupt<'a>,
+) -> Result<()> {
+    let layout = index.layout();
+    if queries.dim() != layout.dim {
+        return Err(Error::Dim { expected: layout.dim, got: queries.dim() });
+    }
+    if queries.is_empty() {
+        return Err(Error::NoQueries);
+    }
+    let (queries, _) = ordinary_rows(queries, interrupt)?;
+    let held_out = queries.gather(&Rng::new(0, 3).sample(queries.len(), MAX_HELD_OUT))?;
+    let mut workers = ScopedWorkers::new(threads, on_progress, interrupt);
+    workers.begin_stage("neighbours", (0.0, 1.0));
+    let find = |queries: &[f32]| {
+        let rows = |query| index.exact_rows(query, NEIGHBOURS, interrupt);
+        queries.chunks_exact(layout.dim).map(rows).collect::<Result<Vec<_>>>()
+    };
+    let truth = workers.run(held_out.chunks(BATCH_QUERIES * layout.dim), find)?.concat();
+    let source = CalibrationSource::Samples(truth.len() as u32);
+    let calibrator = Calibrator {
+        index,
+        layout,
+        held_out: &held_out,
+        truth: &truth,
+        row_of: &|row| row,
+        releases: false,
+        measured: HashMap::new(),
+    };
+    let table = calibrator.table(source, &mut workers)?;
+    index.replace_calibration(&table, interrupt)
 }
 
 struct Calibrator<'a> {
-    index: IvfIndex,
+    index: &'a IvfIndex,
     layout: &'a IvfLayout,
-    split: &'a QuerySplit,
+    /// Shape (count, dim).
+    held_out: &'a [f32],
     truth: &'a [Vec<u32>],
-    order: &'a [u32],
+    /// Returns the row in `truth` of a row of the index.
+    row_of: &'a (dyn Fn(u32) -> u32 + Sync),
+    /// Whether pages of the refine codes are dropped after each query.
+    releases: bool,
     measured: HashMap<OperatingPoint, f32>,
 }
 
 impl Calibrator<'_> {
+    /// Measure and return the table, encoded, with as many points as the index holds.
+    fn table(mut self, source: CalibrationSource, workers: &mut ScopedWorkers<'_>) -> Result<Vec<u8>> {
+        let path = if self.held_out.is_empty() { Vec::new() } else { self.greedy_path(workers)? };
+        let points = table(&path, source, self.layout.calibration_points);
+        let words: Vec<u32> = points.iter().flat_map(|point| point.encode()).collect();
+        Ok(bytemuck::cast_slice(&words).to_vec())
+    }
+
     /// Return operating points and their recalls, from the cheapest on.
     fn greedy_path(&mut self, workers: &mut ScopedWorkers<'_>) -> Result<Vec<(OperatingPoint, f32)>> {
         let mut current = (START, self.recall(START, workers, 0.0)?);
@@ -145,48 +225,61 @@ impl Calibrator<'_> {
         Ok(recalls[0])
     }
 
+    /// Return which queries measure a point: each, or one in this many if the point is expensive and its recall varies little.
+    fn query_step(&self, point: OperatingPoint) -> usize {
+        let is_expensive = point.exceeds(DOUBLING_COST, self.layout);
+        if is_expensive && self.truth.len() >= MAX_HELD_OUT / 2 { 2 } else { 1 }
+    }
+
     /// Return the recalls of operating points with the same number of lists and rising shortlists.
     fn recalls(&self, points: &[OperatingPoint], workers: &mut ScopedWorkers<'_>) -> Result<Vec<f32>> {
         let shortlists: Vec<usize> = points.iter().map(|point| point.shortlist as usize).collect();
         let params = (NEIGHBOURS, points[0].nprobe as usize);
         let interrupt = workers.interrupt();
-        let search = |queries: &[f32]| {
-            let find = |query| {
+        let step = self.query_step(points[0]);
+        let search = |queries: &[&[f32]]| {
+            let find = |&query: &&[f32]| {
                 interrupt.check()?;
                 let depths = self.index.hits_by_depth(query, params, &shortlists)?;
-                self.index.release();
-                let rows = |hits: Vec<Hit>| hits.iter().map(|hit| self.order[hit.row as usize]).collect();
+                if self.releases {
+                    self.index.release();
+                }
+                let rows = |hits: Vec<Hit>| hits.iter().map(|hit| (self.row_of)(hit.row)).collect();
                 Ok(depths.into_iter().map(rows).collect())
             };
-            queries.chunks_exact(self.layout.dim).map(find).collect()
+            queries.iter().map(find).collect()
         };
-        let batches = self.split.held_out.chunks(BATCH_QUERIES * self.layout.dim);
-        let found: Vec<Vec<Vec<Vec<u32>>>> = workers.run(batches, search)?;
+        let queries: Vec<&[f32]> = self.held_out.chunks_exact(self.layout.dim).step_by(step).collect();
+        let truth: Vec<Vec<u32>> = self.truth.iter().step_by(step).cloned().collect();
+        let found: Vec<Vec<Vec<Vec<u32>>>> = workers.run(queries.chunks(BATCH_QUERIES), search)?;
         let mut found = found.concat();
         let of_depth =
             |depth: usize| found.iter_mut().map(|depths| std::mem::take(&mut depths[depth])).collect();
         let by_depth: Vec<Vec<Vec<u32>>> = (0..points.len()).map(of_depth).collect();
-        Ok(by_depth.iter().map(|found| recall_lower_bound(self.truth, found)).collect())
+        Ok(by_depth.iter().map(|found| recall_lower_bound(&truth, found)).collect())
     }
 }
 
 /// Return for each target the cheapest operating point that reaches it, interpolated on the path; the best one for targets out
-/// of reach.
-fn table(path: &[(OperatingPoint, f32)]) -> Vec<CalibrationPoint> {
+/// of reach. An index of an earlier version has fewer points: the last targets, then.
+fn table(path: &[(OperatingPoint, f32)], source: CalibrationSource, points: usize) -> Vec<CalibrationPoint> {
     let mut rising: Vec<(OperatingPoint, f32)> = Vec::new();
     for &point in path {
         if rising.last().is_none_or(|last| point.1 > last.1) {
             rising.push(point);
         }
     }
-    TARGETS.iter().map(|&target| interpolate(&rising, target)).collect()
+    let first = POINTS.saturating_sub(points);
+    let targets = TARGETS[first..].iter().copied().chain(std::iter::repeat(TARGETS[POINTS - 1])).take(points);
+    targets.map(|target| interpolate(&rising, target, source)).collect()
 }
 
-fn interpolate(path: &[(OperatingPoint, f32)], target: f32) -> CalibrationPoint {
+fn interpolate(path: &[(OperatingPoint, f32)], target: f32, source: CalibrationSource) -> CalibrationPoint {
     let point = |recall, nprobe: f32, shortlist: f32| CalibrationPoint {
         recall,
         nprobe: nprobe.ceil() as u32,
         shortlist: shortlist.ceil() as u32,
+        source,
     };
     let (Some(first), Some(last)) = (path.first(), path.last()) else { return point(0.0, 1.0, 1.0) };
     let reached = path.iter().position(|&(_, recall)| recall >= target);
@@ -213,8 +306,9 @@ mod tests {
 
     #[test]
     fn targets_are_interpolated_on_the_path() {
-        let point = |recall, nprobe, shortlist| CalibrationPoint { recall, nprobe, shortlist };
-        let table = table(&path());
+        let source = CalibrationSource::Samples(7);
+        let point = |recall, nprobe, shortlist| CalibrationPoint { recall, nprobe, shortlist, source };
+        let table = table(&path(), source, POINTS);
         let of = |target| table[TARGETS.iter().position(|&other| other == target).unwrap()];
         assert_eq!(of(0.5), point(0.6, 2, 20));
         assert_eq!(of(0.7), point(0.7, 3, 20));
@@ -224,10 +318,13 @@ mod tests {
 
     #[test]
     fn the_table_is_monotonic() {
-        let table = table(&path());
+        let table = table(&path(), CalibrationSource::Unknown, POINTS);
         let is_rising =
             |a: &CalibrationPoint, b: &CalibrationPoint| a.recall <= b.recall && a.nprobe <= b.nprobe;
         assert!(table.len() == POINTS && table.is_sorted_by(is_rising));
-        assert_eq!(super::table(&[])[0].nprobe, 1);
+        assert_eq!(super::table(&[], CalibrationSource::Unknown, POINTS)[0].nprobe, 1);
+        let shorter = super::table(&path(), CalibrationSource::Unknown, POINTS - 1);
+        assert_eq!(shorter, table[1..]);
+        assert_eq!(super::table(&path(), CalibrationSource::Unknown, POINTS + 1)[POINTS], table[POINTS - 1]);
     }
 }

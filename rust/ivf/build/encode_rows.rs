@@ -32,6 +32,8 @@ const _: () = assert!(BATCH_ROWS.is_multiple_of(BLOCK_ROWS));
 pub(crate) struct RowEncoder<'a> {
     pub(crate) assigned: AssignedRows<'a>,
     pub(crate) ids: Option<&'a [i64]>,
+    /// What scaled rows are multiplied by to be as they were passed: a power of two.
+    pub(crate) unit: f32,
     pub(crate) assignment: &'a Assignment,
     pub(crate) trained: &'a TrainedParams,
     /// Built with the stored query projection, whose rounding the refine codes make up for.
@@ -83,17 +85,23 @@ impl RowEncoder<'_> {
         writer.append(Tag::A, bytemuck::cast_slice(a))?;
         writer.append(Tag::B, bytemuck::cast_slice(&b.codes))?;
         writer.append(Tag::B_SCALES, bytemuck::cast_slice(&b.scales))?;
-        writer.append(Tag::CODEBOOKS, bytemuck::cast_slice(codebooks))?;
+        writer.append(Tag::CODEBOOKS, bytemuck::cast_slice(&self.in_input_units(codebooks)))?;
         writer.append(Tag::ROUTING_CODEBOOKS, bytemuck::cast_slice(routing_codebooks))?;
         writer.append(Tag::ROUTING_BLOCKS, &routing_codes.pack(*m))?;
         writer.append(Tag::CENTROIDS, bytemuck::cast_slice(&centroids.codes))?;
-        writer.append(Tag::CENTROID_SCALES, bytemuck::cast_slice(&centroids.scales))?;
+        let centroid_scales = self.in_input_units(&centroids.scales);
+        writer.append(Tag::CENTROID_SCALES, bytemuck::cast_slice(&centroid_scales))?;
         writer.append(Tag::LIST_WEIGHTS, bytemuck::cast_slice(&centroids.list_weights))?;
         writer.append(Tag::LIST_OFFSETS, bytemuck::cast_slice(&list_offsets))?;
         let calibration_bytes = self.layout.calibration_points * size_of::<[u32; 4]>();
         writer.append(Tag::CALIBRATION, &vec![0; calibration_bytes])?;
         let recalls = self.transform_recalls.map(|recall| recall.unwrap_or(-1.0));
         writer.append(Tag::TRANSFORM_RECALLS, bytemuck::cast_slice(&recalls))
+    }
+
+    /// Undo the scaling of the rows.
+    fn in_input_units(&self, values: &[f32]) -> Vec<f32> {
+        values.iter().map(|value| value * self.unit).collect()
     }
 
     /// Encode one batch of rows in list order.
@@ -140,7 +148,7 @@ impl RowEncoder<'_> {
         } else {
             self.ldlq.encode(refine, &residuals, &mut refine_codes, &mut scales, interrupt)?;
         }
-        (encoded.refine_codes, encoded.scales) = (refine_codes, scales);
+        (encoded.refine_codes, encoded.scales) = (refine_codes, self.in_input_units(&scales));
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
+use crate::ivf::layout::CalibrationSource;
 use crate::linalg::gemm::{dot, gemm_nt};
 use crate::linalg::rng::Rng;
 use crate::matrix::RowsView;
@@ -22,8 +23,12 @@ const STANDARD_ERRORS: f64 = 2.326;
 /// Largest number of queries that the transform is trained on.
 const MAX_TRAIN: usize = 20_000;
 
-/// Length of the noise that turns a row into a query, relative to the row.
-const NOISE: f32 = 0.5;
+/// Length of the noise that turns a row, less the mean of rows, into a query: relative to that difference.
+///
+/// Queries of another kind than rows, as texts for pictures, are further from their neighbours than rows with a little noise.
+/// Measured with 150,000 CLIP-like pictures: at every operating point these queries have a lower recall than texts (with 70 lists
+/// and 70 rows 0.86 and 0.93, with 300 and 500 0.974 and 0.991). With noise of 3 times they have a higher one at some points.
+const NOISE: f32 = 4.0;
 
 /// Rows scored at once: their scores stay in the cache until the best are selected.
 const TILE: usize = 1024;
@@ -42,7 +47,7 @@ pub(crate) struct QuerySplit {
 }
 
 impl QuerySplit {
-    /// Split sample queries; with fewer than two, add noise to some `rows` and hold those out.
+    /// Split sample queries; with fewer than two, make queries of some `rows` by noise and hold those out.
     ///
     /// # Errors
     /// [`crate::Error::NotFinite`] for a bad query or row.
@@ -67,11 +72,27 @@ impl QuerySplit {
     fn perturb(rows: &RowsView<'_>, rng: &mut Rng) -> Result<Self> {
         let dim = rows.dim();
         let mut held_out = rows.gather(&rng.sample(rows.len(), MAX_HELD_OUT))?;
+        let mut mean = vec![0.0; dim];
+        let count = (held_out.len() / dim).max(1) as f32;
+        for row in held_out.chunks_exact(dim) {
+            mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += value / count);
+        }
         for row in held_out.chunks_exact_mut(dim) {
+            row.iter_mut().zip(&mean).for_each(|(value, mean)| *value -= mean);
             let deviation = NOISE * (dot(row, row) / dim as f32).sqrt();
             row.iter_mut().for_each(|value| *value += deviation * rng.normal());
         }
         Ok(Self { held_out, train: Vec::new(), dim })
+    }
+
+    /// What the held-out queries are.
+    pub(crate) fn source(&self) -> CalibrationSource {
+        let queries = self.len() as u32;
+        if self.train.is_empty() {
+            CalibrationSource::Rows(queries)
+        } else {
+            CalibrationSource::Samples(queries)
+        }
     }
 
     /// Dimension of a query.
@@ -82,11 +103,6 @@ impl QuerySplit {
     /// Number of held-out queries.
     pub(crate) fn len(&self) -> usize {
         self.held_out.len() / self.dim
-    }
-
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.held_out.is_empty()
     }
 
     /// Return the best of the rows numbered `numbers`, whose values are `rows`, for each held-out query.

@@ -11,10 +11,10 @@
 //! | encode every row and write the file | `encode_rows` |
 //! | measure the calibration table | `calibrate` |
 
+pub mod calibrate;
 pub mod options;
 
 mod argmax;
-mod calibrate;
 mod encode_rows;
 mod ground_truth;
 mod held_out;
@@ -40,6 +40,7 @@ use crate::linalg::rng::Rng;
 use crate::matrix::{RowsView, check_ids};
 use crate::parallel::{Interrupt, ProgressCallback, ScopedWorkers};
 use crate::quantizer::ldlq::LdlqEncoder;
+use crate::quantizer::magnitude::ordinary_rows;
 use crate::quantizer::residual_table::CodewordTable;
 
 /// Sample rows for every list.
@@ -54,8 +55,8 @@ const SEED_ROWS: usize = 32_768;
 /// not on the number of threads.
 ///
 /// # Errors
-/// [`Error::Dim`], [`Error::NotFinite`], [`Error::IdsLength`], [`Error::IdsRepeated`], [`Error::OptionOutOfRange`] for bad
-/// input, [`Error::Storage`] if the disk refuses, the progress callback's error, or [`Error::Stopped`]. No file is left then.
+/// [`Error::Dim`], [`Error::NotFinite`], [`Error::MagnitudeRange`], [`Error::IdsLength`], [`Error::IdsRepeated`],
+/// [`Error::OptionOutOfRange`] for bad input, [`Error::Storage`] if the disk refuses, the progress callback's error, or [`Error::Stopped`]. No file is left then.
 pub fn build<'a>(
     rows: &RowsView<'_>,
     queries: Option<&RowsView<'_>>,
@@ -69,6 +70,9 @@ pub fn build<'a>(
     check_ids(rows.len(), ids)?;
     let resolved = ResolvedOptions::new(rows.len(), rows.dim(), options)?;
     let (dim, seed) = (rows.dim(), options.seed);
+    let (rows, unit) = &ordinary_rows(rows, interrupt)?;
+    let queries = queries.map(|queries| ordinary_rows(queries, interrupt)).transpose()?;
+    let queries = queries.as_ref().map(|(queries, _)| queries);
     let mut workers = ScopedWorkers::new(options.threads, on_progress, interrupt);
     let split = QuerySplit::new(rows, queries, seed)?;
     let sample = Rng::new(seed, 5).sample(rows.len(), resolved.nlist * SAMPLE_ROWS_PER_LIST);
@@ -92,6 +96,7 @@ pub fn build<'a>(
     let encoder = RowEncoder {
         assigned,
         ids,
+        unit: *unit,
         assignment: &assignment,
         codeword_table: CodewordTable::new(&trained.codebooks, &trained.b.decode(dim), dim),
         ldlq: LdlqEncoder::new(&trained.query_second_moment, dim, interrupt)?,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.vectors.index import Allow, RowBitmap, RowMask
+from snapseek.vectors.index import Allow, Filter
 
 if TYPE_CHECKING:
     from snapseek.library.storage.shards import Shard
 
-Allowed = Allow | RowBitmap | RowMask | None
+Allowed = Allow | Filter | None
 """The rows that a search may find; None for all."""
 
 Flags = NDArray[np.bool_]
