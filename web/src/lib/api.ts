@@ -1,13 +1,6 @@
 import { ProblemError, ResponseError } from './errors';
 import type { ServerTimings } from './latency';
-import {
-  parseFailures,
-  parseInfo,
-  parseJobStatus,
-  parseRelevantCount,
-  parseResultPage,
-  parseSuggestions,
-} from './parseResponse';
+import { parseInfo, parseRelevantCount, parseResultPage, parseSuggestions } from './parseResponse';
 import { isSearch, queryText, whereText, type SearchQuery } from './query';
 import { serverUrl } from './serverUrl';
 
@@ -80,32 +73,6 @@ export interface Suggestions {
   readonly columns: readonly Column[];
 }
 
-/** What writes to the library meanwhile. */
-export interface Job {
-  readonly id: number;
-  /** `waiting`, `running`, `done`, `failed` or `stopped`. */
-  readonly state: string;
-  readonly done: number;
-  /** 0 until it is known. */
-  readonly total: number;
-  readonly failed: number;
-  /** One line for the user. */
-  readonly summary: string;
-}
-
-/** The jobs of the server, and the state of its library, from `/api/jobs`. */
-export interface JobStatus {
-  readonly jobs: readonly Job[];
-  readonly version: string;
-  readonly count: number;
-}
-
-/** Files that could not be read, from `/api/failures`. */
-export interface Failures {
-  readonly total: number;
-  readonly failures: readonly { readonly path: string; readonly reason: string }[];
-}
-
 /** Text encoder of a search: the model of the library, or its faster student. */
 export type TextModel = 'full' | 'fast';
 
@@ -125,8 +92,6 @@ export interface Api {
   search(request: PageRequest, signal: AbortSignal): Promise<ResultPage>;
   info(): Promise<Info>;
   suggestions(): Promise<Suggestions>;
-  jobs(): Promise<JobStatus>;
-  failures(): Promise<Failures>;
   /** Return whether the library has a picture that these words describe well. */
   hasGoodMatch(words: string): Promise<boolean>;
   /** Return the pictures most similar to a picture of the library. */
@@ -149,8 +114,6 @@ export function httpApi(fetch: Fetch): Api {
       const { url, body } = searchRequest(request);
       return parseResultPage(await readJson(fetch, url, signal, body));
     },
-    jobs: async () => parseJobStatus(await readJson(fetch, 'api/jobs')),
-    failures: async () => parseFailures(await readJson(fetch, 'api/failures')),
     info: async () => parseInfo(await readJson(fetch, '/api/info')),
     suggestions: async () => parseSuggestions(await readJson(fetch, '/api/suggestions')),
     hasGoodMatch: async (words) => {

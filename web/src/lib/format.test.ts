@@ -3,7 +3,6 @@ import {
   resultsAnnouncement,
   formatDuration,
   endOfResults,
-  formatCounts,
   formatDate,
   formatPlural,
   formatBytes,
@@ -33,13 +32,6 @@ it.each([
 it('formats a count with singular or plural', () => {
   expect(formatPlural(1, 'picture')).toBe('1 picture');
   expect(formatPlural(1_234_567, 'picture')).toBe('1,234,567 pictures');
-});
-
-it('lists counts by kind', () => {
-  expect(formatCounts({ raw: 3, linked_folder: 1200, video: 0, other: 'x' })).toBe(
-    '3 raw, 1,200 linked folder',
-  );
-  expect(formatCounts({})).toBe('');
 });
 
 it('announces the results', () => {

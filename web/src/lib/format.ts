@@ -10,14 +10,6 @@ export function formatPlural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** {raw: 3, linked_folder: 1} -> "3 raw, 1 linked folder"; what is not a number is left out. */
-export function formatCounts(counts: Readonly<Record<string, unknown>>): string {
-  return Object.entries(counts)
-    .filter(([, count]) => typeof count === 'number' && count > 0)
-    .map(([kind, count]) => `${formatCount(count as number)} ${kind.replaceAll('_', ' ')}`)
-    .join(', ');
-}
-
 /** Describe the results to screen readers; `words` are '' for the whole library, `order` is '' for best first. */
 export function resultsAnnouncement(words: string, total: number, duplicates: number, order = ''): string {
   const found = formatPlural(total, 'picture');

@@ -1,4 +1,4 @@
-import type { Column, Failures, Info, Job, JobStatus, Picture, ResultPage, Suggestions } from './api';
+import type { Column, Info, Picture, ResultPage, Suggestions } from './api';
 import { ResponseError } from './errors';
 import { serverUrl } from './serverUrl';
 
@@ -77,22 +77,6 @@ const info = object<Info>(
   { hasFast: 'has_fast', acceptsImageUrls: 'accepts_image_url' },
 );
 
-const job = object<Job>({
-  id: number,
-  state: string,
-  done: number,
-  total: number,
-  failed: number,
-  summary: string,
-});
-
-const jobStatus = object<JobStatus>({ jobs: list(job), version: string, count: number });
-
-const failures = object<Failures>({
-  total: number,
-  failures: list(object({ path: string, reason: string })),
-});
-
 const suggestions = object<Suggestions>({ examples: list(string), columns: list(column) });
 
 /** Parse a page of results. Throws ResponseError. */
@@ -107,12 +91,6 @@ export const parseInfo = (json: unknown): Info => info(json, '');
 
 /** Parse `/api/suggestions`. Throws ResponseError. */
 export const parseSuggestions = (json: unknown): Suggestions => suggestions(json, '');
-
-/** Parse `/api/jobs`. Throws ResponseError. */
-export const parseJobStatus = (json: unknown): JobStatus => jobStatus(json, '');
-
-/** Parse `/api/failures`. Throws ResponseError. */
-export const parseFailures = (json: unknown): Failures => failures(json, '');
 
 function ofType<T>(type: string, expected: string): Parser<T> {
   return (value, path) => {

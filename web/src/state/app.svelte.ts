@@ -5,7 +5,7 @@ import { fileTerm } from '../lib/imageInput';
 import { answersFirst, OriginalQueue } from '../lib/originalQueue';
 import { trimmed } from '../lib/query';
 import type { HistorySync, PageEntry } from '../lib/urlState';
-import { JobsState } from './jobs.svelte';
+import type { JobsState } from './jobs.svelte';
 import { LibraryState } from './library.svelte';
 import { RequestState } from './request.svelte';
 import { ResultsState } from './results.svelte';
@@ -28,18 +28,20 @@ export interface Environment {
 export class AppState {
   readonly originals = new OriginalQueue();
   readonly library: LibraryState;
-  readonly jobs: JobsState;
+  /** Null until `followJobs`. */
+  jobs = $state.raw<JobsState | null>(null);
   readonly results: ResultsState;
   readonly view: ViewState;
   readonly request: RequestState;
   readonly #history: Environment['history'];
   readonly #api: Api;
+  readonly #now: () => number;
 
   constructor({ api: server, now, history }: Environment) {
     this.#history = history;
     const api = (this.#api = answersFirst(server, this.originals));
     this.library = new LibraryState(api);
-    this.jobs = new JobsState(api, now, () => void this.#refresh());
+    this.#now = now;
     this.results = new ResultsState(api, now, {
       onresponse: (query, isShown) => this.request.handleResponse(query, isShown),
       onidle: (query) => this.request.handleIdle(query),
@@ -59,6 +61,13 @@ export class AppState {
     if (picture !== null) loading.push(this.#showPicture(picture));
     await Promise.all(loading);
     await this.library.loadExamples();
+  }
+
+  /** Poll what the server indexes, from now on. */
+  async followJobs(): Promise<void> {
+    const { JobsState } = await import('./jobs.svelte');
+    this.jobs = new JobsState(this.#now, () => void this.#refresh());
+    await this.jobs.start();
   }
 
   /** Show new pictures of the library, unless the user is busy with the present ones. */

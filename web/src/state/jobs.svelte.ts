@@ -1,4 +1,4 @@
-import type { Api, Failures, Job, JobStatus } from '../lib/api';
+import { jobsApi, type Failures, type Job, type JobsApi, type JobStatus } from '../lib/jobs';
 
 /** How often the server is polled while a job runs, and while none does. */
 export const ACTIVE_POLL_MS = 1000;
@@ -15,7 +15,7 @@ export class JobsState {
   /** The files that could not be read; null until they are requested. */
   failures = $state.raw<Failures | null>(null);
 
-  readonly #api: Pick<Api, 'jobs' | 'failures'>;
+  readonly #api: JobsApi;
   readonly #onchange: () => void;
   #count: number | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -23,7 +23,7 @@ export class JobsState {
   readonly #now: () => number;
 
   /** `onchange` is called when the library has other pictures than before. */
-  constructor(api: Pick<Api, 'jobs' | 'failures'>, now: () => number, onchange: () => void) {
+  constructor(now: () => number, onchange: () => void, api: JobsApi = jobsApi((url) => fetch(url))) {
     this.#api = api;
     this.#now = now;
     this.#onchange = onchange;

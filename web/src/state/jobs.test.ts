@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Job, JobStatus } from '../lib/api';
+import type { Job, JobStatus } from '../lib/jobs';
 import { ACTIVE_POLL_MS, ENDED_SHOWN_MS, IDLE_POLL_MS, JobsState } from './jobs.svelte';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -16,7 +16,7 @@ function poller(first: JobStatus) {
   const onchange = vi.fn();
   const clock = () => Date.now();
   const failures = async () => ({ total: 1, failures: [{ path: 'a.jpg', reason: 'empty' }] });
-  const jobs = new JobsState({ jobs: polls, failures }, clock, onchange);
+  const jobs = new JobsState(clock, onchange, { jobs: polls, failures });
   return { jobs, status, polls, onchange };
 }
 

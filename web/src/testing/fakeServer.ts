@@ -37,8 +37,6 @@ export function fakeServer() {
       }),
     info: async () => INFO,
     suggestions: async () => ({ examples: ['a cat'], columns: [] }),
-    jobs: async () => ({ jobs: [], version: '1', count: INFO.count }),
-    failures: async () => ({ total: 0, failures: [] }),
     hasGoodMatch: async () => true,
     check: async () => undefined,
     similar: async () => samplePage([]),
