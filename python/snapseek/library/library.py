@@ -14,8 +14,16 @@ from snapseek.library.indexing.import_vectors import import_vectors
 from snapseek.library.indexing.previews import PreviewOptions, PreviewReport, make_previews
 from snapseek.library.indexing.remove import remove
 from snapseek.library.indexing.repair import RepairReport, repair
+from snapseek.library.indexing.source_selection import check_has_pictures
 from snapseek.library.indexing.sync import IndexOptions, add_files, sync
-from snapseek.library.indexing.sync_report import Progress, SyncReport, total
+from snapseek.library.indexing.sync_report import Progress, SyncReport, total, with_upgrade
+from snapseek.library.indexing.upgrade import (
+    EMBED,
+    UpgradeOptions,
+    UpgradeReport,
+    has_other_model,
+    upgrade,
+)
 from snapseek.library.indexing.verify import Problem, verify
 from snapseek.library.model_choice import encoder_for
 from snapseek.library.reader import LibraryReader
@@ -62,8 +70,8 @@ class Library(LibraryReader):
         """Index folders of pictures into the library at `path`, and open it.
 
         Only new and changed pictures are embedded, and missing ones are removed. An interrupted run continues
-        where it stopped. Other folders of the library stay as they are. Pictures of another model are
-        embedded again, if all are of these folders.
+        where it stopped. Other folders of the library stay as they are. If the library has another model,
+        all its pictures are embedded again first, as `upgrade` does.
 
         Parameters
         ----------
@@ -102,9 +110,29 @@ class Library(LibraryReader):
         LibraryBusyError
             Another process writes.
         ModelMismatchError
-            Pictures of other folders, or imported ones, are of another model.
+            The library has imported vectors of another model.
         """
         model = encoder or encoder_for(Path(path))
+        upgraded = UpgradeReport()
+        if encoder is not None and has_other_model(Path(path), encoder):
+            for folder in _paths(folders):
+                check_has_pictures(folder, limits, _patterns(exclude))
+            upgraded = upgrade(
+                Path(path),
+                encoder,
+                UpgradeOptions(
+                    threads=resolve_threads(threads),
+                    queries=queries,
+                    memory=memory_limit(memory),
+                    limits=limits,
+                    progress=_embedding_only(progress),
+                    stop=stop,
+                ),
+            )
+            if upgraded.is_stopped:
+                library = cls.open(path)
+                library.report = SyncReport(is_stopped=True)
+                return library
         options = IndexOptions(
             encoder=lambda: model,
             threads=resolve_threads(threads),
@@ -112,7 +140,6 @@ class Library(LibraryReader):
             memory=memory_limit(memory),
             progress=progress,
             retry_failed=retry_failed,
-            may_replace=True,
             limits=limits,
             model_is_named=encoder is not None,
             stop=stop,
@@ -120,7 +147,7 @@ class Library(LibraryReader):
         )
         report = sync(Path(path), _paths(folders), options)
         library = cls._open_committed(path, model)
-        library.report = report
+        library.report = with_upgrade(report, upgraded.embedded + upgraded.resumed)
         return library
 
     @classmethod
@@ -337,6 +364,58 @@ class Library(LibraryReader):
         self._refresh_committed()
         return report
 
+    def upgrade(
+        self,
+        encoder: Encoder,
+        *,
+        queries: Queries | None = None,
+        memory: str | int | None = None,
+        threads: int | None = None,
+        drop_imports: bool = False,
+        limits: FetchLimits | None = None,
+        progress: Callable[[str, Progress], object] | None = None,
+        stop: threading.Event | None = None,
+    ) -> UpgradeReport:
+        """Embed all pictures with another model, while searches use the present vectors until one commit.
+
+        Ids, records and previews stay. An interrupted run goes on where it stopped; what a sync changed
+        meanwhile is embedded again. A picture whose original cannot be read is embedded from its preview, and
+        again by the first sync that finds the original.
+
+        Parameters
+        ----------
+        encoder
+            The new model. With the present one an unfinished upgrade is discarded.
+        queries, memory, threads, limits, stop
+            As for `build`.
+        drop_imports
+            Remove imported vectors, which the new model cannot replace.
+        progress
+            Called with the stage (`embed`, `switch`) and its progress.
+
+        Raises
+        ------
+        ModelMismatchError
+            The library has imported vectors.
+        StorageError
+            The disk refuses, or has too little space.
+        LibraryBusyError
+            Another process writes.
+        """
+        options = UpgradeOptions(
+            threads=resolve_threads(threads),
+            queries=queries,
+            memory=memory_limit(memory),
+            drop_imports=drop_imports,
+            limits=limits,
+            progress=progress or (lambda stage, progress: None),
+            stop=stop,
+            allowed=self._allowed,
+        )
+        report = upgrade(self._path, encoder, options)
+        self._refresh_committed()
+        return report
+
     def verify(self) -> list[Problem]:
         """Read all files of the library, and return what is damaged."""
         return verify(self._path)
@@ -377,6 +456,13 @@ class Library(LibraryReader):
         """Read what this object has committed. If the disk refuses, searches try again later."""
         with suppress(StorageError):
             self.refresh()
+
+
+def _embedding_only(
+    progress: Callable[[Progress], None] | None,
+) -> Callable[[str, Progress], object]:
+    """Return a callback that passes the progress of embedding on."""
+    return lambda stage, done: progress(done) if progress is not None and stage == EMBED else None
 
 
 def _patterns(exclude: Sequence[str]) -> tuple[str, ...]:

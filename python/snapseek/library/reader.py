@@ -49,9 +49,9 @@ class LibraryReader:
         path = absolute_path(path)
         self._path = path
         self._allowed = allowed
-        self._snapshots = SnapshotCache(path, allowed, load)
         self.encoders = EncoderPool(path, encoder)
         """The models that embed queries."""
+        self._snapshots = SnapshotCache(path, allowed, load, lambda new, old: self.encoders.prepare(new, old))
         if encoder is not None:
             self.encoders.check(encoder, self.snapshot())
 

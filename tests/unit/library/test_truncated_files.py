@@ -34,9 +34,7 @@ def opened(library, tmp_path, monkeypatch):
 
     def open_(load="map"):
         for _ in range(2):  # the first one writes the indexes that the second one maps
-            again = Library.open(
-                path, encoder=library.encoder, load=load, allow_roots=library.info().folders
-            )
+            again = Library.open(path, encoder=library.encoder, load=load, allow_roots=library.info().folders)
             for read in READS.values():
                 read(again)
         return again
