@@ -1,19 +1,16 @@
-"""The public `Library` class: a `LibraryReader` that can also be built, synchronized and maintained."""
+"""The public `Library` class: a `MaintainedLibrary` that can also be built and synchronized."""
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from snapseek.errors import MissingArgumentError, StorageError
 from snapseek.file_kinds import is_picture_name
-from snapseek.library.indexing.compact import CompactOptions, CompactReport, compact, compact_all
+from snapseek.library.indexing.compact import CompactOptions
 from snapseek.library.indexing.import_vectors import import_vectors
-from snapseek.library.indexing.previews import PreviewOptions, PreviewReport, make_previews
 from snapseek.library.indexing.remove import remove
-from snapseek.library.indexing.repair import RepairReport, repair
 from snapseek.library.indexing.source_selection import check_has_pictures
 from snapseek.library.indexing.sync import IndexOptions, add_files, sync
 from snapseek.library.indexing.sync_report import Progress, SyncReport, total, with_upgrade
@@ -24,11 +21,9 @@ from snapseek.library.indexing.upgrade import (
     has_other_model,
     upgrade,
 )
-from snapseek.library.indexing.verify import Problem, verify
+from snapseek.library.maintenance import MaintainedLibrary
 from snapseek.library.model_choice import encoder_for
-from snapseek.library.reader import LibraryReader
 from snapseek.library.storage.shard_draft import ProgressCallback, Queries
-from snapseek.library.storage.shard_files import exclusive_writer
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits
 from snapseek.sources.exclusions import checked_patterns
@@ -38,7 +33,7 @@ from snapseek.vectors.arguments import memory_limit
 Paths = str | Path | Sequence[str | Path]
 
 
-class Library(LibraryReader):
+class Library(MaintainedLibrary):
     """Pictures that can be searched by words. Create one with `build`, open one with `open`.
 
     Safe to use from many threads. Searches go on while a method writes; one process writes at a time.
@@ -296,136 +291,6 @@ class Library(LibraryReader):
         self._refresh_committed()
         return removed
 
-    def previews(
-        self,
-        *,
-        root: str | Path | None = None,
-        limits: FetchLimits | None = None,
-        threads: int | None = None,
-        retry_failed: bool = False,
-        progress: Callable[[Progress], None] | None = None,
-    ) -> PreviewReport:
-        """Make missing previews, such as those of imported vectors, from the originals at their `uri`.
-
-        An interrupted run continues where it stopped.
-
-        Parameters
-        ----------
-        root
-            The folder that files may be read from; without it only URLs are fetched.
-        limits
-            How URLs are fetched.
-        threads, retry_failed, progress
-            As for `build`.
-
-        Raises
-        ------
-        StorageError
-            The disk refuses.
-        LibraryBusyError
-            Another process writes.
-        """
-        folder = None if root is None else Path(root)
-        options = PreviewOptions(
-            resolve_threads(threads),
-            folder,
-            limits,
-            retry_failed,
-            progress,
-            fetches=self.snapshot().trust.permits_urls,
-        )
-        report = make_previews(self._path, options)
-        self._refresh_committed()
-        return report
-
-    def compact(
-        self,
-        *,
-        queries: Queries | None = None,
-        memory: str | int | None = None,
-        threads: int | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> CompactReport:
-        """Merge all shards of a source into one, without removed pictures; reads no original.
-
-        From 50,000 pictures on the index is trained again. The arguments are those of `import_vectors`.
-
-        Raises
-        ------
-        StorageError
-            The disk refuses, or has too little space.
-        LibraryBusyError
-            Another process writes.
-        """
-        limit = memory_limit(memory)
-        options = CompactOptions(self._load_encoder, queries, limit, resolve_threads(threads), progress)
-        with exclusive_writer(self._path) as database:
-            report = compact(database, self._path, options, compact_all)
-        self._refresh_committed()
-        return report
-
-    def upgrade(
-        self,
-        encoder: Encoder,
-        *,
-        queries: Queries | None = None,
-        memory: str | int | None = None,
-        threads: int | None = None,
-        drop_imports: bool = False,
-        limits: FetchLimits | None = None,
-        progress: Callable[[str, Progress], object] | None = None,
-        stop: threading.Event | None = None,
-    ) -> UpgradeReport:
-        """Embed all pictures with another model, while searches use the present vectors until one commit.
-
-        Ids, records and previews stay. An interrupted run goes on where it stopped; what a sync changed
-        meanwhile is embedded again. A picture whose original cannot be read is embedded from its preview, and
-        again by the first sync that finds the original.
-
-        Parameters
-        ----------
-        encoder
-            The new model. With the present one an unfinished upgrade is discarded.
-        queries, memory, threads, limits, stop
-            As for `build`.
-        drop_imports
-            Remove imported vectors, which the new model cannot replace.
-        progress
-            Called with the stage (`embed`, `switch`) and its progress.
-
-        Raises
-        ------
-        ModelMismatchError
-            The library has imported vectors.
-        StorageError
-            The disk refuses, or has too little space.
-        LibraryBusyError
-            Another process writes.
-        """
-        options = UpgradeOptions(
-            threads=resolve_threads(threads),
-            queries=queries,
-            memory=memory_limit(memory),
-            drop_imports=drop_imports,
-            limits=limits,
-            progress=progress or (lambda stage, progress: None),
-            stop=stop,
-            allowed=self._allowed,
-        )
-        report = upgrade(self._path, encoder, options)
-        self._refresh_committed()
-        return report
-
-    def verify(self) -> list[Problem]:
-        """Read all files of the library, and return what is damaged."""
-        return verify(self._path)
-
-    def repair(self) -> RepairReport:
-        """Remove what is damaged and keep everything else; `sync` indexes the removed pictures again."""
-        report = repair(self._path)
-        self._refresh_committed()
-        return report
-
     def _index_options(
         self,
         threads: int | None,
@@ -448,14 +313,6 @@ class Library(LibraryReader):
             stop=stop,
             allowed=self._allowed,
         )
-
-    def _load_encoder(self) -> Encoder:
-        return self.encoder
-
-    def _refresh_committed(self) -> None:
-        """Read what this object has committed. If the disk refuses, searches try again later."""
-        with suppress(StorageError):
-            self.refresh()
 
 
 def _embedding_only(

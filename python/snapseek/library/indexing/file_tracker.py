@@ -56,7 +56,7 @@ JOIN main.files AS f ON f.source = s.source AND f.within = s.within
 JOIN temp.living AS l ON l.item = f.item
 LEFT JOIN main.upgrade_items AS u ON u.item = f.item AND u.version = {VERSION} AND u.from_preview = 0
 WHERE s.problem IS NULL AND u.item IS NULL ORDER BY s.number
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Embed all pictures of a library with another model, while the present vectors answer searches.
 
 The vectors of the new model are a second generation: flat shards without records, in tables of their own.
-They are committed a batch at a time, so an interrupted upgrade goes on where it stopped. A picture that a sync
-changed meanwhile is embedded again. At the end the records of the present generation and the new vectors
+They are committed a batch at a time, so an interrupted upgrade goes on where it stopped. A picture that a
+sync changed meanwhile is embedded again. At the end the records of the present generation and the new vectors
 become a new shard, and one commit switches: ids, records, previews and files stay.
 
 A picture whose original cannot be read is embedded from its preview, and again by the first sync that finds
@@ -52,11 +52,11 @@ _REMAINING = f"""
 SELECT l.item FROM temp.living AS l LEFT JOIN main.files AS f ON f.item = l.item
 LEFT JOIN main.upgrade_items AS u ON u.item = l.item AND u.version = {generation.VERSION}
 WHERE u.item IS NULL ORDER BY l.item
-"""
+"""  # noqa: S608
 _FORGET_CHANGED = f"""
 DELETE FROM main.upgrade_items AS u WHERE item NOT IN (SELECT item FROM temp.living)
 OR version <> coalesce((SELECT {generation.VERSION} FROM main.files AS f WHERE f.item = u.item), X'')
-"""
+"""  # noqa: S608
 _FORGET_PREVIEWS = "DELETE FROM main.upgrade_items WHERE item IN (SELECT item FROM temp.pending)"
 
 
@@ -168,8 +168,8 @@ class _Upgrade:
         if self._imported and not self._options.drop_imports:
             model = self._database.settings.all()["model"]
             raise ModelMismatchError(
-                f"this library holds {self._imported} imported vectors of '{model}' from another source, which "
-                f"'{self._encoder.name}' cannot replace",
+                f"this library holds {self._imported} imported vectors of '{model}' from another source, "
+                f"which '{self._encoder.name}' cannot replace",
                 hint="keep the model, import them into another library, or remove them with: "
                 "snapseek upgrade --drop-imports",
             )

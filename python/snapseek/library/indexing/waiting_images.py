@@ -7,12 +7,14 @@ from pathlib import Path
 from snapseek.library.indexing.file_tracker import PendingImage
 from snapseek.sources import Picture
 
+_Images = defaultdict[tuple[Path, str], deque[PendingImage]]
+
 
 class WaitingImages:
     """Pending images by folder and name; a name is twice if two sources have it."""
 
     def __init__(self) -> None:
-        self._images: defaultdict[tuple[Path, str], deque[PendingImage]] = defaultdict(deque)
+        self._images = _Images(deque)
 
     def added(self, pending: Iterable[PendingImage]) -> Iterator[Picture]:
         """Yield the picture of each image, which waits from then on."""
