@@ -33,7 +33,7 @@ class SnapshotCache:
         load: LoadMode = "map",
         prepare: Callable[[Snapshot, Snapshot], object] = lambda new, old: None,
     ) -> None:
-        self._prepare = prepare
+        self.prepare = prepare
         self._path = path
         self._allowed = allowed
         self._load = load
@@ -87,7 +87,7 @@ class SnapshotCache:
         if changes == self._changes:
             return False
         snapshot = Snapshot.read(self._path, self._database, self._snapshot, self._allowed, self._load)
-        self._prepare(snapshot, self._snapshot)
+        self.prepare(snapshot, self._snapshot)
         is_new = snapshot.version != self._snapshot.version
         self._snapshot, self._changes = snapshot, changes
         return is_new
