@@ -30,6 +30,7 @@ from snapseek.library.indexing.waiting_images import WaitingImages
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed, confirm
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
+from snapseek.library.storage.library_directory import check_writable
 from snapseek.library.storage.library_meta import library_meta, queries_of
 from snapseek.library.storage.schema import IMPORT
 from snapseek.library.storage.shard_draft import Queries, ShardDraft
@@ -101,7 +102,11 @@ class UpgradeOptions:
 
 
 def has_other_model(directory: Path, encoder: Encoder) -> bool:
-    """Return whether there is a library at `directory` whose vectors are not those of `encoder`."""
+    """Return whether there is a library at `directory` whose vectors are not those of `encoder`.
+
+    Raises as a writer does if foreign files are there: opening a database may change what lies next to it.
+    """
+    check_writable(directory)
     try:
         with Database.open(directory) as database, database.reading():
             return database.settings.all().get("fingerprint", encoder.space) != encoder.space
