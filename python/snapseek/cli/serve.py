@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     trust = ["--allow-urls"] if options.allow_urls else []
     for root in options.allow_root:
         trust += ["--allow-root", str(root)]
-    serve_library(library, options, JobRunner(), follow=[*sync_arguments(library), *trust])
+    serve_library(library, options, JobRunner(trust), follow=[*sync_arguments(library), *trust])
 
 
 def check_serving(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -48,11 +49,14 @@ class UpgradeCost:
     free_bytes: int
 
 
-def upgrade_cost(path: Path, model: str, model_dir: Path | None = None) -> UpgradeCost:
+def upgrade_cost(
+    path: Path, model: str, model_dir: Path | None = None, *, measures: bool = True
+) -> UpgradeCost:
     """Return what an upgrade of the library at `path` costs. Nothing is downloaded.
 
-    The rate of a model that is on this machine is measured for a third of a second; that of another one
-    follows from the size of its image tower and the speed of matrix products here.
+    The rate of a model that is on this machine is loaded and measured for a third of a second; that of
+    another one, or without `measures`, follows from the size of its image tower and the speed of matrix
+    products here.
 
     Raises
     ------
@@ -69,7 +73,7 @@ def upgrade_cost(path: Path, model: str, model_dir: Path | None = None) -> Upgra
         unfinished = database.upgrade.model()
         embedded = len(database.upgrade.items()[0]) if unfinished and unfinished[0] == model else 0
     dim = _DEFAULT_DIM
-    if missing == 0:
+    if missing == 0 and measures:
         encoder = Encoder.load(model, model_dir=model_dir)
         rate = embedding_rate(encoder) * resolve_threads(None)
         dim, is_current = encoder.dim, encoder.space == settings.get("fingerprint")
@@ -77,7 +81,7 @@ def upgrade_cost(path: Path, model: str, model_dir: Path | None = None) -> Upgra
         entry = find_entry(model)
         dim = entry.dim if entry else _DEFAULT_DIM
         rate = estimated_rate(entry.image_gmacs if entry else _DEFAULT_GMACS)
-        is_current = False
+        is_current = settings.get("model") == model
     pictures = max(0, (recorded.count if recorded else 0) - imported)
     remaining = max(0, pictures - embedded)
     return UpgradeCost(
@@ -96,13 +100,18 @@ def upgrade_cost(path: Path, model: str, model_dir: Path | None = None) -> Upgra
 
 def estimated_rate(image_gmacs: float) -> float:
     """Estimate how many pictures a second all cores embed, from the speed of matrix products here."""
+    return _TOWER_SHARE * _multiplications_a_second() / (image_gmacs * 1e9)
+
+
+@lru_cache(maxsize=1)
+def _multiplications_a_second() -> float:
     one = np.ones((_SAMPLE_SIDE, _SAMPLE_SIDE), np.float32)
     out = one @ one  # the first product starts the threads
     done, start_s = 0, time.perf_counter()
     while (elapsed_s := time.perf_counter() - start_s) < _MIN_SAMPLE_S:
         np.matmul(one, one, out=out)
         done += 1
-    return _TOWER_SHARE * done * _SAMPLE_SIDE**3 / elapsed_s / (image_gmacs * 1e9)
+    return done * _SAMPLE_SIDE**3 / elapsed_s
 
 
 def missing_originals(path: Path) -> int:
