@@ -79,7 +79,7 @@ class JobEndpoints:
         if not self._may_start(request):
             raise HTTPException(
                 403,
-                "expected a request of this machine or one with the access token, from this server's own page",
+                "expected a request of this machine or with the access token, from this server's own page",
             )
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
@@ -124,4 +124,4 @@ def _wanted_job(body: dict[str, Any]) -> tuple[str, str]:
     if kind == SYNC and "model" in body:
         raise InputError(expected="a model with the kind upgrade only", got="one with the kind sync")
     check_choice("model", model, (STARTER, *(entry.name for entry in CATALOGUE)))
-    return kind, model
+    return str(kind), str(model)
