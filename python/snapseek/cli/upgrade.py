@@ -56,12 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what the upgrade costs, ask, then download and embed."""
-    from snapseek.library.upgrade_cost import missing_originals, upgrade_cost
+    from snapseek.library.upgrade_cost import missing_originals
     from snapseek.models import Encoder
 
     library = open_library(options)
     path = library.info().path
-    cost = upgrade_cost(path, options.model, options.model_dir)
+    cost = library.upgrade_cost(options.model, options.model_dir)
     if not cost.is_current:
         _print_cost(cost, missing_originals(path))
         _check(cost, drop_imports=options.drop_imports)

@@ -15,6 +15,7 @@ from snapseek.library.indexing.verify import Problem, verify
 from snapseek.library.reader import LibraryReader
 from snapseek.library.storage.shard_draft import ProgressCallback, Queries
 from snapseek.library.storage.shard_files import exclusive_writer
+from snapseek.library.upgrade_cost import UpgradeCost, upgrade_cost
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits
 from snapseek.threads import resolve_threads
@@ -91,6 +92,12 @@ class MaintainedLibrary(LibraryReader):
             report = compact(database, self._path, options, compact_all)
         self._refresh_committed()
         return report
+
+    def upgrade_cost(
+        self, model: str, model_dir: Path | None = None, *, measures: bool = True
+    ) -> UpgradeCost:
+        """Return what an upgrade to a model costs; see `snapseek.library.upgrade_cost`."""
+        return upgrade_cost(self._path, model, model_dir, measures=measures)
 
     def upgrade(
         self,

@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from snapseek.errors import InputError
-from snapseek.library.upgrade_cost import upgrade_cost
 from snapseek.models.catalogue import CATALOGUE, RECOMMENDED
 from snapseek.models.hub.resolve import STARTER
 from snapseek.search_request import check_choice
@@ -92,7 +91,7 @@ class JobEndpoints:
         return json_answer(_as_json(job), status=202)
 
     def _estimate(self, may_start: bool) -> Response:
-        cost = upgrade_cost(self._state.library.info().path, RECOMMENDED, measures=False)
+        cost = self._state.library.upgrade_cost(RECOMMENDED, measures=False)
         fields = asdict(cost) | {"has_space": cost.free_bytes >= cost.disk_bytes, "may_start": may_start}
         del fields["free_bytes"]
         return json_answer(fields)
