@@ -26,7 +26,7 @@ from tests.support.tiny_model import write_tiny_model
 CASES = min(100, int(os.environ.get("SNAPSEEK_CRASHES", "20")))
 PICTURES = 13
 SWITCH_EVENTS = range(15, 40)
-"""So many writes, syncs and removals before the end, the commit of the switch is under way."""
+"""The numbers of writes, syncs and removals before the end at which the commit of the switch is under way."""
 
 pytestmark = [
     pytest.mark.slow,

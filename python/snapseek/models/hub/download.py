@@ -86,7 +86,7 @@ def fetch(folder: Path, manifest: Manifest, tower: str, progress: DownloadProgre
 def missing_bytes(ref: ModelRef, folder: Path) -> int | None:
     """Return how many bytes of a model are still to be downloaded; None if that is not known.
 
-    The hub is not asked.
+    Sends no request.
     """
     with suppress(ModelError):
         if sources := Manifest.read(folder).sources:

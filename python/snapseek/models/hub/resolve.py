@@ -84,7 +84,7 @@ def resolve_model(
 def download_bytes(model: str | Path, model_dir: str | Path | None = None) -> int | None:
     """Return how many bytes of a model are not on this machine; None if that is not known.
 
-    The hub is not asked. Raises as `resolve_model` does for a model that does not exist.
+    Sends no request. Raises as `resolve_model` does for a model that does not exist.
     """
     ref = None if isinstance(model, Path) or model == STARTER else ModelRef.parse(model)
     if ref is None or ("/" in ref.name and Path(model).expanduser().exists()):
