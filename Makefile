@@ -83,8 +83,9 @@ million: .venv/dev.stamp install ## Build a library of 1.5 million pictures in t
 	rm -rf target/million
 	$(BIN)/python -m benches.million_library target/clip target/million
 
-crash: install ## Kill a writer or fill the disk at 2,400 moments; 2,000 sequences among foreign files (about 30 minutes)
+crash: install ## Kill a writer or fill the disk at 2,400 moments, an upgrade at 300; 2,000 sequences among foreign files (about 30 minutes)
 	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/robustness/test_kill.py
+	SNAPSEEK_CRASHES=100 $(BIN)/pytest -q tests/robustness/test_kill_upgrade.py
 	SNAPSEEK_SEQUENCES=2000 $(BIN)/pytest -q -s tests/robustness/test_foreign_files.py
 
 schemathesis: .venv/dev.stamp install ## Send 500 generated requests to each operation of the OpenAPI document, twice (some minutes)

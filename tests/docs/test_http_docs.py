@@ -18,7 +18,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "HTTP.md").read_text(encoding="utf-
 EXAMPLES = re.findall(r"```http\nGET (\S+)\n```(?:\n```json\n(.*?)```)?", TEXT, re.DOTALL)
 HEADER_BLOCKS = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
 # What no two machines have in common: the version, and how Pillow packs a picture.
-VARIABLE = {"snapseek", "size_bytes"}
+VARIABLE = {"snapseek", "size_bytes", "path"}
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def comparable(value: Any) -> Any:
 
 
 def test_the_page_has_its_examples():
-    assert len(EXAMPLES) == TEXT.count("```http") == 18
+    assert len(EXAMPLES) == TEXT.count("```http") == 21
 
 
 @pytest.mark.parametrize(("target", "shown"), EXAMPLES, ids=[target for target, _ in EXAMPLES])

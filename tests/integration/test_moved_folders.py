@@ -14,7 +14,6 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from snapseek.cli import main
-from snapseek.errors import ModelMismatchError
 from snapseek.library import Library
 from snapseek.library.indexing import sync
 from snapseek.library.storage import folder_table
@@ -299,15 +298,18 @@ def test_a_folder_that_cannot_be_read_is_reported_until_that_is_confirmed(
     assert library.sync().added == 2
 
 
-def test_another_model_waits_for_a_folder_that_is_unmounted(folder, tmp_path, encoder):
+def test_another_model_embeds_previews_of_a_folder_that_is_unmounted(folder, tmp_path, encoder):
     library = Library.build(folder, tmp_path / "l", encoder=encoder)
     before = ids(library)
     other = Encoder.load(write_tiny_model(tmp_path / "other model", mean=(0.4,) * 3))
     (folder / "deep").rename(tmp_path / "away")
     (folder / "deep").mkdir()
-    with pytest.raises(ModelMismatchError):
-        Library.build(folder, tmp_path / "l", encoder=other)
-    assert ids(Library.open(tmp_path / "l")) == before
+    assert ids(Library.build(folder, tmp_path / "l", encoder=other)) == before
+    (folder / "deep").rmdir()
+    (tmp_path / "away").rename(folder / "deep")
+    library = Library.open(tmp_path / "l", encoder=other)
+    assert library.sync().updated == 2  # from their originals
+    assert ids(library) == before
 
 
 def test_single_files_of_an_unmounted_folder_are_kept(tmp_path, encoder):

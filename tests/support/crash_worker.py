@@ -62,6 +62,11 @@ def mend(library: Path, folder: Path, encoder: Encoder) -> None:
     repair(library)
 
 
+def upgrade(library: Path, folder: Path, encoder: Encoder) -> None:
+    """Embed all pictures with the model next to the folder."""
+    Library.open(library).upgrade(Encoder.load(folder.with_name("second model")), threads=1)
+
+
 def check(library: Path, folder: Path, encoder: Encoder) -> None:
     """Verify the library."""
     verify(library)
@@ -107,6 +112,7 @@ JOBS = {
     "compact": compaction,
     "remove": remove,
     "repair": mend,
+    "upgrade": upgrade,
     "verify": check,
     "export": export,
     "previews": previews,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
-from snapseek.library import Hit, Hits, LibraryInfo, Timings
+from snapseek.library import Failure, Hit, Hits, LibraryInfo, Timings
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.suggestions import ColumnSuggestion, Suggestions
 from snapseek.library.search.terms import Query, written
+from snapseek.library.upgrade_cost import UpgradeCost
 from snapseek.search_request import SearchRequest
 
 if TYPE_CHECKING:
@@ -67,6 +68,16 @@ class FakeLibrary:
         self.embedded_ahead: list[list[SearchRequest]] = []
         self.fast_encoder: object = None
         self.is_warm = threading.Event()
+
+    def failures(self) -> list[Failure]:
+        """Two files that could not be read."""
+        reason = "it is no picture that can be read"
+        return [Failure(self.path_of(name), reason) for name in ("cut.jpg", "empty.jpg")]
+
+    def upgrade_cost(self, model: str, *, measures: bool) -> UpgradeCost:
+        """The cost of an upgrade on a machine that embeds two pictures a second."""
+        count = len(self.paths)
+        return UpgradeCost(model, "starter", False, count, 0, 0, 606_000_000, count / 2, 606_100_000, 10**12)
 
     def id_of(self, name: str) -> int:
         """The id of the file with that name."""

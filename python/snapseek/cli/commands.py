@@ -74,6 +74,12 @@ COMMANDS = (
         "The next sync restores the removed pictures under the same ids.",
     ),
     Command("compact", "merge the shards of a library, without reading pictures"),
+    Command(
+        "upgrade",
+        "embed all pictures of a library with another model",
+        "It says what that costs and asks before. Searches use the present model until one commit switches; "
+        "an interrupted upgrade goes on where it stopped.",
+    ),
     Command("models", "list the models that can be downloaded; download or check one"),
     Command("distil", "train a small text tower that replaces a large one"),
 )

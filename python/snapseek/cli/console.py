@@ -8,8 +8,10 @@ import re
 import shlex
 import sys
 import threading
+import time
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING
 from snapseek.errors import InputError, LibraryNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -30,8 +32,13 @@ if TYPE_CHECKING:
     from snapseek.sources.folder import SkippedKind
 
 _JOB_POLL_S = 0.25
+_JSON_INTERVAL_S = 0.2
 _NAMES_AND_NUMBERS = re.compile(r"'[^']*'|\S*[\d/]\S*")
 _MOVED = ". If it has moved: snapseek add the new folder, which is recognized by its pictures"
+
+
+StageReport = Callable[[str, int, int, int], object]
+"""Called with a stage, how much of it is done, how much it is, and how much failed."""
 
 
 def printable(text: str) -> str:
@@ -207,6 +214,27 @@ def picture_progress(form: str) -> Iterator[Callable[[IndexProgress], None]]:
         sys.stdout.flush()
 
     yield write
+
+
+@contextmanager
+def upgrade_progress(form: str) -> Iterator[StageReport]:
+    """Show the stages of an upgrade as a bar on stderr, or write them as JSON lines to stdout (`json`)."""
+    if form == "json":
+        written_s = -1.0
+
+        def write(stage: str, done: int, total: int, failed: int) -> None:
+            nonlocal written_s
+            if done < total and time.monotonic() - written_s < _JSON_INTERVAL_S:
+                return
+            written_s = time.monotonic()
+            fields = {"stage": stage, "done": done, "total": total, "failed": failed, "skipped": 0}
+            sys.stdout.write(json.dumps(fields) + "\n")
+            sys.stdout.flush()
+
+        yield write
+        return
+    with stage_bar() as bar:
+        yield lambda stage, done, total, failed: bar(stage, done / max(1, total))
 
 
 @contextmanager

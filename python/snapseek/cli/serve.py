@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     trust = ["--allow-urls"] if options.allow_urls else []
     for root in options.allow_root:
         trust += ["--allow-root", str(root)]
-    serve_library(library, options, JobRunner(), follow=[*sync_arguments(library), *trust])
+    serve_library(library, options, JobRunner(trust), follow=[*sync_arguments(library), *trust])
 
 
 def check_serving(options: argparse.Namespace) -> None:
@@ -92,6 +92,7 @@ def serve_library(
         Whether it runs at the start too.
     """
     from snapseek.library.recent import remember_library
+    from snapseek.models.hub.resolve import STARTER
     from snapseek.server.follow import Follower
 
     remember_library(library.info().path)
@@ -107,6 +108,8 @@ def serve_library(
         )
     print_unconfirmed(library.unconfirmed(), library.info().path)
     print_status(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures")
+    if encoder.name == STARTER:
+        print_status("this is the small built-in model; a larger one understands sentences: snapseek upgrade")
     follower = Follower(library, jobs, follow, sync_first=sync_first)
     if options.watch:
         follower.start()

@@ -1,10 +1,12 @@
 """The encoders that answer for a library: its own model, and a distilled student for every keystroke."""
 
 import threading
+import weakref
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-from snapseek.errors import ModelMismatchError
+from snapseek.errors import ModelMismatchError, SnapseekError
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.trust import Trust
 from snapseek.models import Encoder
@@ -14,6 +16,9 @@ from snapseek.search_request import MODELS, check_choice
 
 FAST_MODEL = "student"
 """The folder in a library that holds its student."""
+
+_WARM_UP = "a photo"
+"""The first run of a session prepares it, which takes longer than later ones."""
 
 
 class EncoderPool:
@@ -32,6 +37,7 @@ class EncoderPool:
         self._lock = threading.Lock()
         self._full = self._passed = encoder
         self._fingerprint: str | None = None  # of the state that the full model was last compared with
+        self._former: dict[str, Encoder] = {}  # by fingerprint, of states that searches under way still use
         self._fast: Encoder | None = None
         self._unknown_student: tuple[int, int] | None = None
         self._passed_fast: Encoder | None = None
@@ -46,6 +52,8 @@ class EncoderPool:
         """Return the model of that state of the library. Raises ModelMismatchError when it has changed."""
         with self._lock:
             fingerprint = snapshot.settings["fingerprint"]
+            if former := self._former.get(fingerprint):
+                return former
             if self._full is None or self._fingerprint != fingerprint:
                 if self._full is None or self._full.space != fingerprint:
                     encoder = load_recorded(snapshot.settings["model"], snapshot.trust)
@@ -54,15 +62,36 @@ class EncoderPool:
                 self._fingerprint = fingerprint
             return self._full
 
+    def prepare(self, new: Snapshot, old: Snapshot) -> None:
+        """Load the model of a new state before searches use it, if another one is loaded.
+
+        The former one answers the searches under way, and is dropped with the last of them. A model that
+        cannot be loaded is no error here: searches report it.
+        """
+        before, after = old.settings["fingerprint"], new.settings["fingerprint"]
+        full = self._full
+        if full is None or full.space != before or before == after:
+            return
+        with suppress(SnapseekError):
+            encoder = load_recorded(new.settings["model"], new.trust)
+            self.check(encoder, new)
+            encoder.embed_texts([_WARM_UP])
+            with self._lock:
+                self._former[before] = full
+                weakref.finalize(old, self._former.pop, before, None)
+                self._full, self._fingerprint, self.provider = encoder, after, encoder.provider
+
     def fast(self, snapshot: Snapshot) -> Encoder | None:
-        """Return the student: the one that was set, else that in the library. Raises ModelMismatchError."""
+        """Return the student: the one that was set, else that in the library.
+
+        None if it is a student of another model, such as that before an upgrade.
+        """
         with self._lock:
             own = self._path / FAST_MODEL
             if self._fast is None and self._has_known_student():
                 self._fast = Encoder.load(own)
-            if self._fast is not None:
-                self.check(self._fast, snapshot)
-            return self._fast
+            is_fitting = self._fast is not None and self._fast.space == snapshot.settings["fingerprint"]
+            return self._fast if is_fitting else None
 
     def has_unknown_student(self) -> bool:
         """Return whether the library contains a student that was not made here, which is not loaded."""

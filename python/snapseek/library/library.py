@@ -1,26 +1,29 @@
-"""The public `Library` class: a `LibraryReader` that can also be built, synchronized and maintained."""
+"""The public `Library` class: a `MaintainedLibrary` that can also be built and synchronized."""
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from snapseek.errors import MissingArgumentError, StorageError
 from snapseek.file_kinds import is_picture_name
-from snapseek.library.indexing.compact import CompactOptions, CompactReport, compact, compact_all
+from snapseek.library.indexing.compact import CompactOptions
 from snapseek.library.indexing.import_vectors import import_vectors
-from snapseek.library.indexing.previews import PreviewOptions, PreviewReport, make_previews
 from snapseek.library.indexing.remove import remove
-from snapseek.library.indexing.repair import RepairReport, repair
+from snapseek.library.indexing.source_selection import check_has_pictures
 from snapseek.library.indexing.sync import IndexOptions, add_files, sync
-from snapseek.library.indexing.sync_report import Progress, SyncReport, total
-from snapseek.library.indexing.verify import Problem, verify
+from snapseek.library.indexing.sync_report import Progress, SyncReport, total, with_upgrade
+from snapseek.library.indexing.upgrade import (
+    EMBED,
+    UpgradeOptions,
+    UpgradeReport,
+    has_other_model,
+    upgrade,
+)
+from snapseek.library.maintenance import MaintainedLibrary
 from snapseek.library.model_choice import encoder_for
-from snapseek.library.reader import LibraryReader
 from snapseek.library.storage.shard_draft import ProgressCallback, Queries
-from snapseek.library.storage.shard_files import exclusive_writer
 from snapseek.models import Encoder
 from snapseek.sources import FetchLimits
 from snapseek.sources.exclusions import checked_patterns
@@ -30,7 +33,7 @@ from snapseek.vectors.arguments import memory_limit
 Paths = str | Path | Sequence[str | Path]
 
 
-class Library(LibraryReader):
+class Library(MaintainedLibrary):
     """Pictures that can be searched by words. Create one with `build`, open one with `open`.
 
     Safe to use from many threads. Searches go on while a method writes; one process writes at a time.
@@ -62,8 +65,8 @@ class Library(LibraryReader):
         """Index folders of pictures into the library at `path`, and open it.
 
         Only new and changed pictures are embedded, and missing ones are removed. An interrupted run continues
-        where it stopped. Other folders of the library stay as they are. Pictures of another model are
-        embedded again, if all are of these folders.
+        where it stopped. Other folders of the library stay as they are. If the library has another model,
+        all its pictures are embedded again first, as `upgrade` does.
 
         Parameters
         ----------
@@ -102,9 +105,29 @@ class Library(LibraryReader):
         LibraryBusyError
             Another process writes.
         ModelMismatchError
-            Pictures of other folders, or imported ones, are of another model.
+            The library has imported vectors of another model.
         """
         model = encoder or encoder_for(Path(path))
+        upgraded = UpgradeReport()
+        if encoder is not None and has_other_model(Path(path), encoder):
+            for folder in _paths(folders):
+                check_has_pictures(folder, limits, _patterns(exclude))
+            upgraded = upgrade(
+                Path(path),
+                encoder,
+                UpgradeOptions(
+                    threads=resolve_threads(threads),
+                    queries=queries,
+                    memory=memory_limit(memory),
+                    limits=limits,
+                    progress=_embedding_only(progress),
+                    stop=stop,
+                ),
+            )
+            if upgraded.is_stopped:
+                library = cls.open(path)
+                library.report = SyncReport(is_stopped=True)
+                return library
         options = IndexOptions(
             encoder=lambda: model,
             threads=resolve_threads(threads),
@@ -112,7 +135,6 @@ class Library(LibraryReader):
             memory=memory_limit(memory),
             progress=progress,
             retry_failed=retry_failed,
-            may_replace=True,
             limits=limits,
             model_is_named=encoder is not None,
             stop=stop,
@@ -120,7 +142,7 @@ class Library(LibraryReader):
         )
         report = sync(Path(path), _paths(folders), options)
         library = cls._open_committed(path, model)
-        library.report = report
+        library.report = with_upgrade(report, upgraded.embedded + upgraded.resumed)
         return library
 
     @classmethod
@@ -269,84 +291,6 @@ class Library(LibraryReader):
         self._refresh_committed()
         return removed
 
-    def previews(
-        self,
-        *,
-        root: str | Path | None = None,
-        limits: FetchLimits | None = None,
-        threads: int | None = None,
-        retry_failed: bool = False,
-        progress: Callable[[Progress], None] | None = None,
-    ) -> PreviewReport:
-        """Make missing previews, such as those of imported vectors, from the originals at their `uri`.
-
-        An interrupted run continues where it stopped.
-
-        Parameters
-        ----------
-        root
-            The folder that files may be read from; without it only URLs are fetched.
-        limits
-            How URLs are fetched.
-        threads, retry_failed, progress
-            As for `build`.
-
-        Raises
-        ------
-        StorageError
-            The disk refuses.
-        LibraryBusyError
-            Another process writes.
-        """
-        folder = None if root is None else Path(root)
-        options = PreviewOptions(
-            resolve_threads(threads),
-            folder,
-            limits,
-            retry_failed,
-            progress,
-            fetches=self.snapshot().trust.permits_urls,
-        )
-        report = make_previews(self._path, options)
-        self._refresh_committed()
-        return report
-
-    def compact(
-        self,
-        *,
-        queries: Queries | None = None,
-        memory: str | int | None = None,
-        threads: int | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> CompactReport:
-        """Merge all shards of a source into one, without removed pictures; reads no original.
-
-        From 50,000 pictures on the index is trained again. The arguments are those of `import_vectors`.
-
-        Raises
-        ------
-        StorageError
-            The disk refuses, or has too little space.
-        LibraryBusyError
-            Another process writes.
-        """
-        limit = memory_limit(memory)
-        options = CompactOptions(self._load_encoder, queries, limit, resolve_threads(threads), progress)
-        with exclusive_writer(self._path) as database:
-            report = compact(database, self._path, options, compact_all)
-        self._refresh_committed()
-        return report
-
-    def verify(self) -> list[Problem]:
-        """Read all files of the library, and return what is damaged."""
-        return verify(self._path)
-
-    def repair(self) -> RepairReport:
-        """Remove what is damaged and keep everything else; `sync` indexes the removed pictures again."""
-        report = repair(self._path)
-        self._refresh_committed()
-        return report
-
     def _index_options(
         self,
         threads: int | None,
@@ -370,13 +314,12 @@ class Library(LibraryReader):
             allowed=self._allowed,
         )
 
-    def _load_encoder(self) -> Encoder:
-        return self.encoder
 
-    def _refresh_committed(self) -> None:
-        """Read what this object has committed. If the disk refuses, searches try again later."""
-        with suppress(StorageError):
-            self.refresh()
+def _embedding_only(
+    progress: Callable[[Progress], None] | None,
+) -> Callable[[str, Progress], object]:
+    """Return a callback that passes the progress of embedding on."""
+    return lambda stage, done: progress(done) if progress is not None and stage == EMBED else None
 
 
 def _patterns(exclude: Sequence[str]) -> tuple[str, ...]:

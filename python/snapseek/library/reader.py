@@ -49,9 +49,9 @@ class LibraryReader:
         path = absolute_path(path)
         self._path = path
         self._allowed = allowed
-        self._snapshots = SnapshotCache(path, allowed, load)
         self.encoders = EncoderPool(path, encoder)
         """The models that embed queries."""
+        self._snapshots = SnapshotCache(path, allowed, load, self.encoders.prepare)
         if encoder is not None:
             self.encoders.check(encoder, self.snapshot())
 
@@ -351,4 +351,5 @@ _Reader = TypeVar("_Reader", bound=LibraryReader)
 def _unpickled(kind: type[_Reader], path: Path, encoders: EncoderPool) -> _Reader:
     library = kind(path)
     library.encoders = encoders
+    library._snapshots.prepare = encoders.prepare
     return library

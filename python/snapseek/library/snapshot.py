@@ -126,7 +126,8 @@ class Snapshot:
                 )
         trust = Trust(path, settings.get(ID_SETTING), allowed)
         snapshot = cls(path, settings, sources, shards, counts, relocation, trust)
-        if before and abs(len(snapshot) - len(before)) <= _MAX_CHANGE * len(before):
+        is_same_model = before and before.settings["fingerprint"] == settings["fingerprint"]
+        if before and is_same_model and abs(len(snapshot) - len(before)) <= _MAX_CHANGE * len(before):
             snapshot._relevance.thresholds = before._relevance.thresholds
         return snapshot
 

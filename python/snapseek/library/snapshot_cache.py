@@ -3,6 +3,7 @@
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,10 +21,19 @@ _MAX_WAIT_S = 0.05
 class SnapshotCache:
     """Keeps the newest `Snapshot` up to date while another process writes. Safe to use from many threads.
 
+    Before a newer snapshot is used, `prepare` is called with it and the one that it replaces.
+
     Raises as `Library.open` does.
     """
 
-    def __init__(self, path: Path, allowed: Confirmed = NOTHING, load: LoadMode = "map") -> None:
+    def __init__(
+        self,
+        path: Path,
+        allowed: Confirmed = NOTHING,
+        load: LoadMode = "map",
+        prepare: Callable[[Snapshot, Snapshot], object] = lambda new, old: None,
+    ) -> None:
+        self.prepare = prepare
         self._path = path
         self._allowed = allowed
         self._load = load
@@ -77,6 +87,7 @@ class SnapshotCache:
         if changes == self._changes:
             return False
         snapshot = Snapshot.read(self._path, self._database, self._snapshot, self._allowed, self._load)
+        self.prepare(snapshot, self._snapshot)
         is_new = snapshot.version != self._snapshot.version
         self._snapshot, self._changes = snapshot, changes
         return is_new

@@ -47,6 +47,8 @@ class Entry:
     companions: tuple[Companion, ...] = ()
     dim: int = 512
     """Number of dimensions of a vector."""
+    image_gmacs: float = 4.4
+    """Billions of multiplications that the image tower needs for one picture."""
 
 
 RECOMMENDED = "openclip-vit-b-32"
@@ -155,6 +157,7 @@ CATALOGUE = (
             "text_graph": "ViT-B-32-256-datacomp_s34b_b86k/textual.onnx",
             "image_graph": "ViT-B-32-256-datacomp_s34b_b86k/visual.onnx",
         },
+        image_gmacs=5.6,
     ),
     Entry(
         "siglip2-vit-b-32-256",
@@ -173,6 +176,7 @@ CATALOGUE = (
         ),
         files={"text_graph": "onnx/text_model_quantized.onnx", "image_graph": "onnx/vision_model.onnx"},
         dim=768,
+        image_gmacs=5.6,
     ),
     Entry(
         "siglip2-vit-b-16-224",
@@ -194,6 +198,7 @@ CATALOGUE = (
         ),
         files={"text_graph": "onnx/text_model_quantized.onnx", "image_graph": "onnx/vision_model.onnx"},
         dim=768,
+        image_gmacs=17.0,
     ),
     Entry(
         "clip-multilingual",

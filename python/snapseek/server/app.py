@@ -52,7 +52,7 @@ def create_app(
     root_path: str = "",
     jobs: JobRunner | None = None,
 ) -> Starlette:
-    """Return the ASGI application that serves a library. It only reads.
+    """Return the ASGI application that serves a library. It only reads, and starts jobs.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def create_app(
     """
     proxies = TrustedProxies(trusted_proxies)
     is_local = not proxies and allowed_hosts is not None and all(map(is_loopback_name, allowed_hosts))
-    state = ServerState(library, __version__, fetches=is_local)
+    state = ServerState(library, __version__, fetches=is_local, has_token=token is not None)
     metrics = Metrics()
     app = Starlette(
         routes=_routes(state, Page(page_directory), metrics, jobs),

@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _MAX_LINE_BYTES = 1 << 16
 _MAX_MESSAGE_BYTES = 2000
@@ -28,6 +29,9 @@ _MAX_FINISHED = 20
 _STOP_S = 15.0
 """How long a stopped job may take to commit what is embedded."""
 _NUMBERS = ("done", "total", "failed", "skipped")
+
+INDEX, SYNC, UPGRADE = "index", "sync", "upgrade"
+"""What a job does."""
 
 WAITING, RUNNING, DONE, FAILED, STOPPED = "waiting", "running", "done", "failed", "stopped"
 
@@ -38,17 +42,18 @@ class Job:
 
     id: int
     kind: str
-    """`index`, `sync` or `upgrade`."""
+    """`index`, `sync` or `upgrade`: downloads another model and embeds all pictures with it."""
     state: str = WAITING
     """`waiting`, `running`, `done`, `failed` or `stopped`."""
     stage: str = ""
+    """`embed`; of an upgrade also `download`, whose numbers are bytes, and `switch`."""
     done: int = 0
     total: int = 0
     failed: int = 0
     skipped: int = 0
     """Unchanged files, which are not part of the total."""
     rate: float | None = None
-    """Pictures a second."""
+    """Pictures a second; bytes a second during a download."""
     eta_s: float | None = None
     message: str = ""
     """Why it failed."""
@@ -62,13 +67,20 @@ class Job:
     def summary(self) -> str:
         """One line about it, such as `Indexing 312 of 1,404 · 48/s · about 20 s left · 2 unreadable`."""
         if self.state == FAILED:
-            return f"Indexing failed: {self.message}"
+            return f"{'Upgrade' if self.kind == UPGRADE else 'Indexing'} failed: {self.message}"
+        if self.kind == UPGRADE and not self.is_active:
+            return "The library has its new model" if self.state == DONE else "Upgrade stopped"
         if self.state == RUNNING and not self.total:
             return "Looking for changes"
-        verb = "Indexing" if self.is_active else "Indexed"
-        parts = [f"{verb} {self.done:,} of {self.total:,}"]
-        if self.is_active and self.rate:
-            parts.append(f"{self.rate:,.0f}/s")
+        if self.stage == "switch":
+            return f"Building the new index: {100 * self.done // max(1, self.total)} %"
+        if self.stage == "download":
+            parts = [f"Downloading {self.done / 1e6:,.0f} of {self.total / 1e6:,.0f} MB"]
+        else:
+            verb = "Embedding" if self.kind == UPGRADE else "Indexing" if self.is_active else "Indexed"
+            parts = [f"{verb} {self.done:,} of {self.total:,}"]
+            if self.is_active and self.rate:
+                parts.append(f"{self.rate:,.0f}/s")
         if self.eta_s is not None:
             parts.append(f"about {_duration(self.eta_s)} left")
         if self.failed:
@@ -76,10 +88,36 @@ class Job:
         return " · ".join(parts)
 
 
-class JobRunner:
-    """Runs jobs one after the other. Safe to use from many threads."""
+class _Pace:
+    """Measures the rate of the stage that runs, without what was done before."""
 
     def __init__(self) -> None:
+        self._stage = ""
+        self._first = 0
+        self._start_s = time.monotonic()
+
+    def rate(self, stage: str, done: int) -> float | None:
+        """Return how much of a stage was done a second; None if that is not known yet."""
+        if stage != self._stage:
+            if self._stage:
+                self._start_s = time.monotonic()
+            is_resumed = bool(self._stage) or done > 1
+            self._stage, self._first = stage, done if is_resumed else 0
+        elapsed_s = time.monotonic() - self._start_s
+        return (done - self._first) / elapsed_s if done > self._first and elapsed_s > 0 else None
+
+
+class JobRunner:
+    """Runs jobs one after the other. Safe to use from many threads.
+
+    Parameters
+    ----------
+    trust
+        What the user allows the library to read in its jobs: `--allow-root DIR` and `--allow-urls`.
+    """
+
+    def __init__(self, trust: Sequence[str] = ()) -> None:
+        self._trust = tuple(trust)
         self._lock = threading.Condition()
         self._queue: deque[tuple[Job, list[str]]] = deque()
         self._jobs: deque[Job] = deque(maxlen=_MAX_FINISHED)
@@ -109,6 +147,20 @@ class JobRunner:
                 self._thread.start()
             self._lock.notify_all()
         return job
+
+    def start_sync(self, library: Path) -> Job:
+        """Sync a library."""
+        return self.start(SYNC, ["sync", *self._common(library)])
+
+    def start_upgrade(self, library: Path, model: str) -> Job:
+        """Upgrade a library to another model. An upgrade that waits or runs is returned instead."""
+        for job in self.jobs():
+            if job.kind == UPGRADE and job.is_active:
+                return job
+        return self.start(UPGRADE, ["upgrade", "--yes", *self._common(library), "--", model])
+
+    def _common(self, library: Path) -> list[str]:
+        return ["--progress", "json", "--library", str(library), *self._trust]
 
     def jobs(self) -> list[Job]:
         """Return copies of the jobs that wait, run or ended last, oldest first."""
@@ -180,7 +232,7 @@ class JobRunner:
 
     def _follow(self, job: Job, output: IO[bytes]) -> None:
         """Read the lines of a process until it closes its output. A line that is no progress is skipped."""
-        start_s = time.monotonic()
+        pace = _Pace()
         while line := output.readline(_MAX_LINE_BYTES):
             try:
                 fields = json.loads(line)
@@ -188,14 +240,13 @@ class JobRunner:
                 stage = str(fields["stage"])
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue
-            elapsed_s = time.monotonic() - start_s
+            rate = pace.rate(stage, numbers["done"])
             with self._lock:
                 for name, number in numbers.items():
                     setattr(job, name, number)
                 job.stage = stage
-                if job.done and elapsed_s > 0:
-                    job.rate = round(job.done / elapsed_s, 1)
-                    job.eta_s = round((job.total - job.done) / (job.done / elapsed_s), 1)
+                job.rate = rate and round(rate, 1)
+                job.eta_s = round((job.total - job.done) / rate, 1) if rate else None
                 self._lock.notify_all()
 
     def _end(self, job: Job, state: str, message: str) -> None:

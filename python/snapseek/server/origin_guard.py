@@ -68,6 +68,15 @@ class OriginGuard:
         return origin in self._allowed or _authority(origin) == headers.get("host", "").lower()
 
 
+def is_own_page(scope: Scope) -> bool:
+    """Return whether a request comes from this server's own page, or from a program."""
+    return OriginGuard(_no_app).admits(scope)
+
+
+async def _no_app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise NotImplementedError
+
+
 def _authority(origin: str) -> str | None:
     """Return the host and the port of an origin; None if it is opaque (`null`) or malformed."""
     try:

@@ -26,6 +26,8 @@ class ServerState:
     snapseek_version: str
     fetches: bool = False
     """Whether a query may name a picture by its url."""
+    has_token: bool = False
+    """Whether each request has the access token."""
     decoders: Workers = field(default_factory=partial(Workers, _MAX_DECODERS))
     """The threads that decode pictures."""
     readers: Workers = field(default_factory=partial(Workers, _MAX_READERS))

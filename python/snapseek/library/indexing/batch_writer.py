@@ -15,7 +15,7 @@ from snapseek.library.records.arrow_file import SCHEMA
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.library_meta import library_meta, queries_of
 from snapseek.library.storage.shard_draft import Queries, ShardDraft
-from snapseek.library.storage.shard_files import ShardFiles, remove_stray_files
+from snapseek.library.storage.shard_files import ShardFiles
 from snapseek.library.storage.shards import Shards
 from snapseek.models import Encoder
 
@@ -46,8 +46,6 @@ class BatchWriter:
         The model that embedded the pictures.
     schema
         The columns of records.
-    replace_all
-        Commit only once, at the end, and replace all pictures: a library never holds vectors of two models.
     queries
         What a new index is trained for; by default sample queries of the model.
     threads
@@ -63,7 +61,6 @@ class BatchWriter:
         encoder: Encoder,
         *,
         schema: pa.Schema = SCHEMA,
-        replace_all: bool = False,
         queries: Queries | None = None,
         threads: int | None = None,
         after_commit: Callable[[], object] = lambda: None,
@@ -73,7 +70,6 @@ class BatchWriter:
         self._encoder = encoder
         self._schema = schema
         self._sidecars = SidecarTracker(database.connection)
-        self._replace_all = replace_all
         self._queries = queries
         self._threads = threads
         self._after_commit = after_commit
@@ -115,7 +111,7 @@ class BatchWriter:
             (pending.source, os.fsencode(picture.within), *row),
         )
         self._count += 1
-        if not self._replace_all and self._is_full():
+        if self._is_full():
             self._commit()
             self._after_commit()
             self._batch_s = min(BATCH_S, 2 * self._batch_s)
@@ -138,7 +134,7 @@ class BatchWriter:
 
     def finish(self) -> None:
         """Commit the last batch. Raises StorageError if the disk refuses."""
-        if self._count or self._replace_all:
+        if self._count:
             self._commit()
             self._after_commit()
         self._count = 0
@@ -148,9 +144,7 @@ class BatchWriter:
         if draft is not None:
             draft.finish(queries_of(self._encoder, draft.rows, self._queries), threads=self._threads)
         with database.transaction():
-            if self._replace_all:
-                self._drop_pictures()
-            elif self._replaced:
+            if self._replaced:
                 shards = Shards(self._directory, database.shards.all(), database.shards.tombstones())
                 for stem, items in shards.shards_of(self._replaced).items():
                     database.shards.add_tombstones(stem, items.tolist())
@@ -166,11 +160,3 @@ class BatchWriter:
         self._draft = None
         if draft is not None:
             draft.__exit__()
-        if self._replace_all:
-            remove_stray_files(database, self._directory)
-
-    def _drop_pictures(self) -> None:
-        database = self._database
-        old = [shard.stem for shard in database.shards.all() if shard.source is None]
-        database.shards.drop(old)
-        database.connection.execute("DELETE FROM main.files WHERE is_removed = 0")

@@ -56,7 +56,9 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def embed_pictures(pictures: Iterable[Picture], encoder: Encoder, threads: int) -> Iterator[Outcome]:
+def embed_pictures(
+    pictures: Iterable[Picture], encoder: Encoder, threads: int, *, describe: bool = True
+) -> Iterator[Outcome]:
     """Yield the outcome of each picture, in order.
 
     Parameters
@@ -67,6 +69,8 @@ def embed_pictures(pictures: Iterable[Picture], encoder: Encoder, threads: int) 
         The model.
     threads
         How many threads work.
+    describe
+        Whether the outcomes have records and hashes; otherwise vectors alone.
 
     Raises
     ------
@@ -75,7 +79,8 @@ def embed_pictures(pictures: Iterable[Picture], encoder: Encoder, threads: int) 
     """
     batches = _batched(pictures, min(_MAX_BATCH, encoder.image.batch_size))
     with ThreadPoolExecutor(threads, thread_name_prefix="index") as pool:
-        work = partial(_embed, encoder=encoder, budget=MemoryBudget.for_threads(threads))
+        preparing = _Preparing(encoder, MemoryBudget.for_threads(threads), describe)
+        work = partial(_embed, preparing=preparing)
         for outcomes in bounded_map(pool, work, batches, threads * _BATCHES_AHEAD, _batch_bytes):
             yield from outcomes
 
@@ -95,8 +100,17 @@ def _batch_bytes(batch: Sequence[Picture]) -> int:
     return sum(picture.held_bytes for picture in batch)
 
 
-def _embed(pictures: Sequence[Picture], encoder: Encoder, budget: MemoryBudget) -> list[Outcome]:
-    return [_without_data(outcome) for outcome in _embed_batch(pictures, encoder, budget)]
+@dataclass(frozen=True)
+class _Preparing:
+    """How pictures are prepared: for which model, within which memory, and whether records are made."""
+
+    encoder: Encoder
+    budget: MemoryBudget
+    describe: bool
+
+
+def _embed(pictures: Sequence[Picture], preparing: _Preparing) -> list[Outcome]:
+    return [_without_data(outcome) for outcome in _embed_batch(pictures, preparing)]
 
 
 def _without_data(outcome: Outcome) -> Outcome:
@@ -106,9 +120,10 @@ def _without_data(outcome: Outcome) -> Outcome:
     return replace(outcome, picture=replace(outcome.picture, data=None))
 
 
-def _embed_batch(pictures: Sequence[Picture], encoder: Encoder, budget: MemoryBudget) -> list[Outcome]:
+def _embed_batch(pictures: Sequence[Picture], preparing: _Preparing) -> list[Outcome]:
+    encoder = preparing.encoder
     batch = encoder.image.new_batch(len(pictures))
-    outcomes = [_prepare(picture, encoder, batch, budget) for picture in pictures]
+    outcomes = [_prepare(picture, preparing, batch) for picture in pictures]
     readable = [index for index, outcome in enumerate(outcomes) if outcome.reason is None]
     if not readable:
         return outcomes
@@ -116,33 +131,35 @@ def _embed_batch(pictures: Sequence[Picture], encoder: Encoder, budget: MemoryBu
         rows = encoder.image.embed_batch(batch)
     except PictureError as error:
         if len(pictures) > 1:  # one of them fails the batch: embed each by itself
-            return [outcome for picture in pictures for outcome in _embed_batch([picture], encoder, budget)]
+            return [outcome for picture in pictures for outcome in _embed_batch([picture], preparing)]
         return [replace(outcomes[0], record=None, reason=str(error))]
     for index, row in zip(readable, rows, strict=True):
         outcomes[index] = replace(outcomes[index], vector=row[None])
     return outcomes
 
 
-def _prepare(picture: Picture, encoder: Encoder, batch: Batch, budget: MemoryBudget) -> Outcome:
+def _prepare(picture: Picture, preparing: _Preparing, batch: Batch) -> Outcome:
     """Decode a picture into the batch. Return its outcome without a vector."""
     if picture.problem:
         return Outcome(picture, reason=picture.problem)
-    content = _content(picture)
+    content = _content(picture) if preparing.describe else None
     try:
-        return _decode(picture, encoder, batch, budget, content)
+        return _decode(picture, preparing, batch, content)
     except (MemoryError, ModelError):
         raise
     except Exception as error:  # one odd file must not stop the others, whatever a decoder or a parser raises
         return Outcome(picture, reason=f"it cannot be read: {first_line(error)}", content=content)
 
 
-def _decode(
-    picture: Picture, encoder: Encoder, batch: Batch, budget: MemoryBudget, content: bytes | None
-) -> Outcome:
-    source, min_side = picture.data or picture.path, encoder.image.picture_side_px
-    with budget.reservation() as reservation:
+def _decode(picture: Picture, preparing: _Preparing, batch: Batch, content: bytes | None) -> Outcome:
+    source, min_side = picture.data or picture.path, preparing.encoder.image.picture_side_px
+    with preparing.budget.reservation() as reservation:
         try:
             decoded = open_image(source, min_side=min_side, reserve=reservation.take)
+            if not preparing.describe:
+                batch.add(decoded.image)
+                del decoded  # before the reservation ends
+                return Outcome(picture)
             preview = make_preview(decoded.image)
         except PictureError as error:
             return Outcome(picture, reason=str(error), content=content)

@@ -15,6 +15,7 @@ from snapseek.library.indexing.bounded_map import batched
 from snapseek.library.indexing.sidecar_tracker import SidecarTracker
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.source_table import Source
+from snapseek.library.storage.upgrade_table import VERSION
 from snapseek.sources import Picture
 from snapseek.sources.picture import content_hash
 
@@ -44,11 +45,18 @@ _PLAN = """
 CREATE TEMP TABLE pending AS SELECT s.*, f.item FROM temp.seen AS s
 LEFT JOIN main.files AS f ON f.source = s.source AND f.within = s.within
 WHERE f.within IS NULL OR f.size_bytes <> s.size_bytes OR f.modified_ns <> s.modified_ns
-    OR (:everything AND f.is_removed = 0)
     OR (:retry_failed AND f.reason IS NOT NULL AND f.is_removed = 0)
     OR (:retry_failed AND f.is_removed = 1 AND s.source NOT IN (SELECT source FROM temp.scanned))
 ORDER BY s.number
 """
+
+_UPGRADE_PLAN = f"""
+CREATE TEMP TABLE pending AS SELECT s.*, f.item FROM temp.seen AS s
+JOIN main.files AS f ON f.source = s.source AND f.within = s.within
+JOIN temp.living AS l ON l.item = f.item
+LEFT JOIN main.upgrade_items AS u ON u.item = f.item AND u.version = {VERSION} AND u.from_preview = 0
+WHERE s.problem IS NULL AND u.item IS NULL ORDER BY s.number
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -258,21 +266,24 @@ class FileTracker:
         rows = self._connection.execute("SELECT source, within, item FROM temp.gone ORDER BY source, within")
         return rows.fetchall()
 
-    def plan(self, *, retry_failed: bool = False, everything: bool = False) -> tuple[int, int]:
+    def plan(self, *, retry_failed: bool = False) -> tuple[int, int]:
         """Plan to embed what is new or changed. Return how many pictures that is, and how many are unchanged.
 
         Parameters
         ----------
         retry_failed
             Also embed what failed before, and what was removed from a source that was not scanned as a whole.
-        everything
-            Embed every scanned picture.
         """
         self._connection.execute("DROP TABLE IF EXISTS temp.pending")
-        self._connection.execute(_PLAN, {"everything": everything, "retry_failed": retry_failed})
+        self._connection.execute(_PLAN, {"retry_failed": retry_failed})
         (pending,) = self._connection.execute("SELECT count(*) FROM temp.pending").fetchone()
         (seen,) = self._connection.execute("SELECT count(*) FROM temp.seen").fetchone()
         return pending, seen - pending
+
+    def plan_upgrade(self) -> None:
+        """Plan to embed the scanned pictures of `temp.living` without a vector of the new model."""
+        self._connection.execute("DROP TABLE IF EXISTS temp.pending")
+        self._connection.execute(_UPGRADE_PLAN)
 
     def pending(self) -> Iterator[PendingImage]:
         """Yield the planned pictures in the order of the scan. The caller may commit in between."""

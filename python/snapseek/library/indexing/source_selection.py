@@ -94,7 +94,7 @@ class SourceSelection:
             if not (self.trust is None or self.trust.permits_source(source)):
                 self.unconfirmed.append(source.path)
                 continue
-            if (reader := self._reader(source)) is None:
+            if (reader := self.reader_of(source)) is None:
                 continue
             if has_pictures(reader) or (source.kind == FILES and self._has_entries(source.path)):
                 self.sources[source.number] = (source, reader)
@@ -166,20 +166,6 @@ class SourceSelection:
                     within = accepted.relative_to(reader.path).as_posix()
                     tracker.accepted.add((number, os.fsencode(within)))
 
-    def unmounted(self, readers: Mapping[int, PictureSource]) -> bool:
-        """Return whether a folder is empty now that has pictures in the library."""
-        for number, reader in readers.items():
-            folder = as_folder(reader)
-            for within in filter(None, folder.empty_folders if folder is not None else ()):
-                if self.is_accepted(reader.path / within):
-                    continue
-                source = self.sources[number][0] if number in self.sources else None
-                if source and any(
-                    item is not None for _, item in self.database.files.below(source, os.fsencode(within))
-                ):
-                    return True
-        return False
-
     def is_accepted(self, path: Path) -> bool:
         """Return whether it was confirmed that the pictures below a folder are gone."""
         return any(path.is_relative_to(accepted) for accepted in self.accepted)
@@ -220,7 +206,7 @@ class SourceSelection:
         self._exclude(container, [moved_into(pattern, prefix.rstrip("/")) for pattern in patterns])
         self.sources[container.number] = (container, self._guarded(container, self._folder(container)))
         self.sources.pop(source.number, None)
-        if (reader := self._reader(source)) is not None:
+        if (reader := self.reader_of(source)) is not None:
             self.covered.append(CoveredSource(source, reader, container, prefix))
         if source.kind == FOLDER:
             self.notes.append(f"{source.path} is inside {container.path}, which has its pictures now")
@@ -265,7 +251,8 @@ class SourceSelection:
     def _folder(self, source: Source) -> FolderSource:
         return FolderImages(source.path, self.database.folders.exclusions(source.number))
 
-    def _reader(self, source: Source) -> PictureSource | None:
+    def reader_of(self, source: Source) -> PictureSource | None:
+        """Return a reader of what the library may read of a source; None if it is gone."""
         if source.kind == FILES:
             files = PlainFiles(FILES, source.path, partial(_single_files, self.database, source))
             return self._guarded(source, files, is_named=False)
@@ -282,7 +269,7 @@ class SourceSelection:
         return Guarded(reader, self.trust, partial(self.database.files.stamp, source))
 
     def _is_present(self, source: Source) -> bool:
-        reader = self._reader(source)
+        reader = self.reader_of(source)
         return reader is not None and has_pictures(reader)
 
 

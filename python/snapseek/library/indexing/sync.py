@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -27,6 +26,7 @@ from snapseek.library.indexing.source_selection import (
 )
 from snapseek.library.indexing.sync_report import Progress, SyncReport
 from snapseek.library.indexing.update_records import RecordUpdate
+from snapseek.library.indexing.waiting_images import WaitingImages
 from snapseek.library.records.arrow_file import SCHEMA
 from snapseek.library.records.record_schema import record_schema
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed, confirm
@@ -47,8 +47,6 @@ _RECORD_BYTES = 1000
 """Bounds a record: a preview of at most 500 bytes, and metadata."""
 
 _MAX_NOTES = 100
-_Waiting = defaultdict[tuple[Path, str], deque[PendingImage]]
-"""Pending images by folder and name; a name is twice if two sources have it."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,6 @@ class IndexOptions:
     memory: str | int | None = None
     progress: Callable[[Progress], None] | None = None
     retry_failed: bool = False
-    may_replace: bool = False
-    """Whether pictures of another model may be embedded again."""
     metadata: bool = False
     """Whether the metadata of all picture files is read again."""
     limits: FetchLimits | None = None
@@ -172,18 +168,18 @@ class _SyncRun:
             duplicates = selection.merge_duplicates(tracker, self.readers)
             self.report = replace(self.report, duplicates=duplicates)
             selection.accept(tracker, self.readers)
-        replace_all = self._replaces_model(selection)
-        moved, touched = ([], []) if replace_all else tracker.compare(threads=self.options.threads)
-        if selection is not None and not replace_all:
+        moved, touched = tracker.compare(threads=self.options.threads)
+        if selection is not None:
             kept = selection.keep_unmounted(tracker, self.readers)
             self.report = replace(self.report, missing=(*self.report.missing, *kept))
-        gone = [] if replace_all else tracker.gone()
-        pending, unchanged = tracker.plan(retry_failed=self.options.retry_failed, everything=replace_all)
+        gone = tracker.gone()
+        pending, unchanged = tracker.plan(retry_failed=self.options.retry_failed)
         moved_pictures = len(_items(moved))
-        described = 0 if replace_all else tracker.sidecars.plan(everything=self.options.metadata)
+        described = tracker.sidecars.plan(everything=self.options.metadata)
         unchanged += len(touched) + len(moved) - moved_pictures - described
         self.report = replace(self.report, unchanged=unchanged, moved=moved_pictures)
         if pending:
+            self._check_model()
             check_disk_space(self.directory, pending, self.options.encoder().dim, _RECORD_BYTES)
         if moved or touched or gone:
             self._commit_known(tracker, [*moved, *touched], gone)
@@ -191,7 +187,7 @@ class _SyncRun:
             described = self._update.described(tracker)
             self.report = replace(self.report, described=described)
         if pending:
-            self._embed(tracker, pending, replace_all=replace_all)
+            self._embed(tracker, pending)
         if selection is not None:
             self._remove_merged([covered.source for covered in selection.covered] + selection.absent)
         notes = [note for reader in self.readers.values() for note in reader.notes()]
@@ -246,20 +242,12 @@ class _SyncRun:
                     self.database.sources.remove(source)
                     self.database.folders.forget(source.number)
 
-    def _replaces_model(self, selection: SourceSelection | None) -> bool:
-        """Return whether another model replaces all pictures. Raises ModelMismatchError if others stay."""
-        fingerprint = self.database.settings.all().get("fingerprint")
-        if not self.options.may_replace or fingerprint is None:
-            return False
+    def _check_model(self) -> None:
+        """Raise ModelMismatchError if the library has vectors of another model, perhaps since an upgrade."""
+        settings = self.database.settings.all()
         encoder = self.options.encoder()
-        if encoder.space == fingerprint:
-            return False
-        query = "SELECT count(*) FROM main.files WHERE source NOT IN (SELECT source FROM temp.scanned)"
-        (others,) = self.database.connection.execute(query).fetchone()
-        others = others or (selection is not None and selection.unmounted(self.readers))
-        if others or any(shard.rows and shard.source is not None for shard in self.database.shards.all()):
-            raise mixed_models(self.database.settings.all()["model"], encoder)
-        return True
+        if encoder.space != settings.get("fingerprint", encoder.space):
+            raise mixed_models(settings["model"], encoder)
 
     def _commit_known(
         self, tracker: FileTracker, known: Sequence[KnownFile], gone: Sequence[tuple[int, bytes, int | None]]
@@ -282,22 +270,21 @@ class _SyncRun:
             tracker.sidecars.store([(file.source, os.fsencode(file.picture.within)) for file in known])
         self.report = replace(self.report, removed=len(removed))
 
-    def _embed(self, tracker: FileTracker, total: int, *, replace_all: bool) -> None:
+    def _embed(self, tracker: FileTracker, total: int) -> None:
         options, encoder = self.options, self.options.encoder()
-        waiting: _Waiting = defaultdict(deque)
+        waiting = WaitingImages()
         outcomes = embed_pictures(self._read(tracker.pending(), waiting), encoder, options.threads)
         with BatchWriter(
             self.database,
             self.directory,
             encoder,
             schema=self._schema(),
-            replace_all=replace_all,
             queries=options.queries,
             threads=options.threads,
             after_commit=self._merge_small,
         ) as writer:
             for done, outcome in enumerate(outcomes, start=1):
-                pending = _pop(waiting, outcome.picture)
+                pending = waiting.pop(outcome.picture)
                 writer.add(pending, outcome)
                 self._count(pending, outcome)
                 if options.progress is not None:
@@ -305,10 +292,9 @@ class _SyncRun:
                 if options.stop is not None and options.stop.is_set():
                     self.report = replace(self.report, is_stopped=True)
                     break
-            if not (replace_all and self.report.is_stopped):
-                writer.finish()
+            writer.finish()
 
-    def _read(self, pending: Iterable[PendingImage], waiting: _Waiting) -> Iterator[Picture]:
+    def _read(self, pending: Iterable[PendingImage], waiting: WaitingImages) -> Iterator[Picture]:
         """Yield the pictures as their sources read them; adds each to `waiting`."""
         schema = self._columns()
         for number, group in groupby(pending, key=lambda image: image.source):
@@ -318,7 +304,7 @@ class _SyncRun:
                 for field in reader.columns()
                 if field.type != schema.field(field.name).type
             }
-            for picture in reader.read(_enqueued(group, waiting)):
+            for picture in reader.read(waiting.added(group)):
                 yield _converted(picture, other) if other else picture
 
     def _schema(self) -> pa.Schema:
@@ -371,18 +357,3 @@ def _items(known: Iterable[KnownFile]) -> list[int]:
 
 def _file_values(picture: Picture) -> tuple[bytes, int, int]:
     return os.fsencode(picture.within), picture.size_bytes, picture.modified_ns
-
-
-def _enqueued(pending: Iterable[PendingImage], waiting: _Waiting) -> Iterator[Picture]:
-    for image in pending:
-        waiting[image.picture.folder, image.picture.within].append(image)
-        yield image.picture
-
-
-def _pop(waiting: _Waiting, picture: Picture) -> PendingImage:
-    """Remove and return the pending image of a picture. Sources yield pictures in any order."""
-    key = (picture.folder, picture.within)
-    pending = waiting[key].popleft()
-    if not waiting[key]:
-        del waiting[key]
-    return pending

@@ -1,7 +1,7 @@
 """What a sync did, and how far it is."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snapseek.sources.folder import SkippedKind
@@ -74,3 +74,9 @@ def total(reports: Iterable[SyncReport]) -> SyncReport:
         sums["compaction_skipped"] = report.compaction_skipped or found.compaction_skipped
         found = SyncReport(**sums, is_stopped=report.is_stopped or found.is_stopped)
     return found
+
+
+def with_upgrade(report: SyncReport, embedded: int) -> SyncReport:
+    """Return the report of a sync that followed an upgrade: its unchanged pictures were embedded again."""
+    updated = min(embedded, report.unchanged)
+    return replace(report, updated=report.updated + updated, unchanged=report.unchanged - updated)

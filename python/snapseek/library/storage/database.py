@@ -34,11 +34,13 @@ from snapseek.library.storage.schema import (
     OWNED_FILE_TABLES,
     SIDECAR_TABLE,
     TABLES,
+    UPGRADE_TABLES,
 )
 from snapseek.library.storage.settings_table import SettingsTable
 from snapseek.library.storage.shard_table import ShardTable
 from snapseek.library.storage.source_table import SourceTable
 from snapseek.library.storage.sqlite_connection import BUSY_TIMEOUT_S, as_library_error, connect
+from snapseek.library.storage.upgrade_table import UpgradeTable
 
 _HAS_SIDECARS = "SELECT 1 FROM main.sqlite_schema WHERE name = 'sidecars'"
 _SAMPLES = 8
@@ -46,6 +48,7 @@ _SAMPLES = 8
 
 _HINT = "index the folder into another one"
 _HAS_FOLDER_TABLES = "SELECT 1 FROM main.sqlite_schema WHERE name = 'former_items_by_content'"
+_HAS_UPGRADE_TABLES = "SELECT 1 FROM main.sqlite_schema WHERE name = 'upgrade_items'"
 
 
 class Database:
@@ -53,7 +56,7 @@ class Database:
 
     Attributes
     ----------
-    settings, sources, folders, shards, files, imports, owned_files
+    settings, sources, folders, shards, files, imports, owned_files, upgrade
         The tables. Writing to them needs `open_for_writing` and, but for `owned_files`, a `transaction`.
     connection
         The connection, for queries that join a table with temporary ones.
@@ -71,6 +74,7 @@ class Database:
         self.imports = ImportTable(connection, self._check, self.sources)
         self.files = FileTable(connection, self._check)
         self.owned_files = OwnedFileTable(connection, self._check)
+        self.upgrade = UpgradeTable(connection, self._check)
         self._has_committed = False
         self._reads_old = False
 
@@ -170,6 +174,11 @@ class Database:
         if not self.connection.execute(_HAS_FOLDER_TABLES).fetchone():
             with self.transaction():
                 for statement in FOLDER_TABLES.split(";\n"):
+                    self.connection.execute(statement)
+
+        if not self.connection.execute(_HAS_UPGRADE_TABLES).fetchone():
+            with self.transaction():
+                for statement in UPGRADE_TABLES.split(";\n"):
                     self.connection.execute(statement)
 
     @property

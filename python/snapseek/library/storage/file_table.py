@@ -107,6 +107,12 @@ class FileTable:
             [(_REMOVED, source.number, path) for path in paths],
         )
 
+    def mark_failed(self, items: Iterable[int], reason: str) -> None:
+        """Record why pictures are no longer in the library, by their ids."""
+        self._connection.executemany(
+            "UPDATE files SET item = NULL, reason = ? WHERE item = ?", [(reason, item) for item in items]
+        )
+
     def mark_pending(self, items: Iterable[int]) -> None:
         """Make the next sync embed pictures again, under the ids that they have."""
         self._connection.executemany(

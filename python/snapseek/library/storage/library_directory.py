@@ -18,6 +18,7 @@ from snapseek.library.storage.schema import (
     SHARDS,
     SIDECAR_TABLE,
     TABLES,
+    UPGRADE_TABLES,
 )
 
 _MAX_SHOWN_NAMES = 3
@@ -112,7 +113,9 @@ def create_library_database(path: Path) -> os.stat_result:
     """Create a database with the tables of a library at `path`. Return its status on the disk."""
     try:
         create_database(
-            path, (TABLES, OWNED_FILE_TABLES, SIDECAR_TABLE, FOLDER_TABLES, FIRST_ROW), APPLICATION_ID
+            path,
+            (TABLES, OWNED_FILE_TABLES, SIDECAR_TABLE, FOLDER_TABLES, UPGRADE_TABLES, FIRST_ROW),
+            APPLICATION_ID,
         )
         return path.lstat()
     except OSError as error:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from snapseek.library.storage.checked_values import Checker
-from snapseek.library.storage.schema import DRAFT
+from snapseek.library.storage.schema import DRAFT, DROPPED
 
 _MAX_STEMS = 65_536
 _MAX_FILES = 65_536
@@ -66,3 +66,22 @@ class OwnedFileTable:
         except BaseException:
             self._connection.rollback()
             raise
+
+
+def keep_files(connection: sqlite3.Connection, stem: str) -> None:
+    """Record, within the open transaction, that the files of a stem are no longer those of a draft."""
+    key = (stem,)
+    connection.execute("DELETE FROM own_stems WHERE stem = ?", key)
+    connection.execute(
+        "INSERT OR REPLACE INTO shard_files SELECT * FROM own_files "
+        "WHERE stem = ? AND size_bytes IS NOT NULL",
+        key,
+    )
+    connection.execute("DELETE FROM own_files WHERE stem = ?", key)
+
+
+def drop_files(connection: sqlite3.Connection, stems: Iterable[str], state: str = DROPPED) -> None:
+    """Record, within the open transaction, that the files of these stems may be removed."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO own_stems VALUES (?, ?)", [(stem, state) for stem in stems]
+    )

@@ -124,4 +124,17 @@ CREATE TABLE sidecars (
 """The sidecar files that were read for pictures, by source and path of the picture. A library of an earlier
 version has none, and its next sync reads them all."""
 
+UPGRADE_TABLES = """
+CREATE TABLE IF NOT EXISTS upgrade_model (model TEXT NOT NULL, fingerprint TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS upgrade_shards (number INTEGER PRIMARY KEY, stem TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE IF NOT EXISTS upgrade_items (
+    item INTEGER PRIMARY KEY,
+    shard INTEGER NOT NULL,
+    version BLOB NOT NULL,
+    from_preview INTEGER NOT NULL
+) STRICT;
+"""
+"""An unfinished upgrade to another model: the files with its vectors, and which one holds each picture. The
+writer adds these tables to a library of an earlier version."""
+
 FIRST_ROW = "INSERT INTO settings VALUES ('format', '3')"

@@ -169,6 +169,7 @@ def unknown_files(database: Database, library: Path) -> list[Path]:
     if not directory.exists():
         return []
     known = {row.stem for row in database.shards.all()} | database.owned_files.stems().keys()
+    known |= set(database.upgrade.shards().values())
     with OwnedDirectory(directory) as opened:
         names = opened.names()
     ours = {name for name, stem, _ in _ours(names) if stem in known}

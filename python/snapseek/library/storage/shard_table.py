@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from snapseek.errors import OutOfRangeError
 from snapseek.library.storage.checked_values import Checker
+from snapseek.library.storage.owned_file_table import drop_files, keep_files
 from snapseek.library.storage.schema import DROPPED, IMPORT, MIN_ID, PICTURES
 from snapseek.library.storage.source_table import SourceTable
 
@@ -78,21 +79,13 @@ class ShardTable:
             )
         row = (shard.stem, shard.rows, source, generation, shard.records_crc)
         self._connection.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?)", row)
-        key = (shard.stem,)
-        self._connection.execute("DELETE FROM own_stems WHERE stem = ?", key)
-        self._connection.execute(
-            "INSERT OR REPLACE INTO shard_files "
-            "SELECT * FROM own_files WHERE stem = ? AND size_bytes IS NOT NULL",
-            key,
-        )
-        self._connection.execute("DELETE FROM own_files WHERE stem = ?", key)
+        keep_files(self._connection, shard.stem)
 
     def drop(self, stems: Iterable[str], state: str = DROPPED) -> None:
         """Remove shards and their tombstones, and record that their files may be removed."""
         keys = [(stem,) for stem in stems]
         self._connection.executemany("DELETE FROM shards WHERE stem = ?", keys)
-        states = [(stem, state) for (stem,) in keys]
-        self._connection.executemany("INSERT OR REPLACE INTO own_stems VALUES (?, ?)", states)
+        drop_files(self._connection, [stem for (stem,) in keys], state)
         self._connection.executemany("DELETE FROM tombstones WHERE stem = ?", keys)
 
     def supersede(self, stem: str, new: ShardRow) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 _HEADER = struct.Struct(">IIII8s8x")
+_START = struct.Struct(">III")
+_MAGIC_BYTES = 4
 _MAGIC = (0x377F0682, 0x377F0683)
 _VERSION = 3007000
 _FRAME = struct.Struct(">II8s8x")
@@ -39,6 +41,8 @@ def is_log_of(log: Path, page_bytes: int, application_ids: Collection[int]) -> b
             header = file.read(_HEADER.size)
             if not any(header):  # empty, or its bytes did not reach the disk before a power cut
                 return not any(file.read(_MAX_LOST_BYTES)) and not file.read(1)
+            if _is_torn(header, page_bytes):
+                return True
             if len(header) < _HEADER.size:
                 return False
             magic, version, size, _, salts = _HEADER.unpack(header)
@@ -49,6 +53,15 @@ def is_log_of(log: Path, page_bytes: int, application_ids: Collection[int]) -> b
         return True
     except OSError:
         return False
+
+
+def _is_torn(header: bytes, page_bytes: int) -> bool:
+    """Return whether the end of a header of SQLite did not reach the disk before a power cut."""
+    written = header.rstrip(b"\0")
+    if len(written) < _MAGIC_BYTES or (len(header) == _HEADER.size and len(written) > _START.size):
+        return False
+    starts = [_START.pack(magic, _VERSION, page_bytes) for magic in _MAGIC]
+    return any(start.startswith(written[: _START.size]) and start != written for start in starts)
 
 
 def page_size_of(header: bytes) -> int:

@@ -84,18 +84,31 @@ class HubClient:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise HubError(_PORTAL) from error
 
-    def download(self, repo: str, revision: str, path: str, part: Path, size_bytes: int | None) -> None:
-        """Download a file to `part`, and resume what is there. Raises HubError, or OSError of the disk."""
+    def download(
+        self,
+        repo: str,
+        revision: str,
+        path: str,
+        part: Path,
+        size_bytes: int | None,
+        progress: Callable[[int], object] = lambda received: None,
+    ) -> None:
+        """Download a file to `part`, and resume what is there. Raises HubError, or OSError of the disk.
+
+        `progress` is called with the number of bytes that `part` has.
+        """
         url = f"{self._endpoint}/{quote(repo)}/resolve/{quote(revision, safe='')}/{quote(path)}"
         attempts, start = 0, -1
         while attempts < ATTEMPTS:
             before, start = start, part.stat().st_size if part.exists() else 0
             attempts = attempts + 1 if start <= before else 1
-            if start == size_bytes or self._append(url, part, start, size_bytes):
+            if start == size_bytes or self._append(url, part, start, size_bytes, progress):
                 return
         raise HubError("the hub closed the connection again and again; what was received is kept")
 
-    def _append(self, url: str, part: Path, start: int, size_bytes: int | None) -> bool:
+    def _append(
+        self, url: str, part: Path, start: int, size_bytes: int | None, progress: Callable[[int], object]
+    ) -> bool:
         """Append the rest of a file to `part`; return whether it is complete."""
         limit = MAX_FILE_BYTES if size_bytes is None else size_bytes
         with self._open(url, start) as response:
@@ -114,6 +127,7 @@ class HubClient:
                         file.truncate(0)
                         raise HubError(f"it is larger than {limit} bytes")
                     file.write(chunk)
+                    progress(received)
         return expected is None or received == expected
 
     def _open(self, url: str, start: int = 0) -> Any:

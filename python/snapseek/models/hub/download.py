@@ -2,13 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapseek.atomic_file import is_plain_file, publish_new
 from snapseek.errors import ModelError, SnapseekError, StorageError
+from snapseek.models.catalogue import find_entry
 from snapseek.models.hub.layout import Layout, choose_layout
 from snapseek.models.hub.manifest import Manifest, Source, endpoint, is_inside
 from snapseek.models.hub.probe_cache import sha256_of
@@ -23,7 +25,17 @@ _INCOMPLETE = ".incomplete"
 _YES = {"1", "on", "yes", "true"}
 
 
-def pull(ref: ModelRef, folder: Path, *, towers: tuple[str, ...] = ("text", "image")) -> None:
+DownloadProgress = Callable[[int, int], object]
+"""Called with the number of bytes that were received, and that of all."""
+
+
+def pull(
+    ref: ModelRef,
+    folder: Path,
+    *,
+    towers: tuple[str, ...] = ("text", "image"),
+    progress: DownloadProgress | None = None,
+) -> None:
     """Download the missing files of a model into `folder`, and write its manifest.
 
     Parameters
@@ -34,6 +46,8 @@ def pull(ref: ModelRef, folder: Path, *, towers: tuple[str, ...] = ("text", "ima
         The folder of the model. Existing files are kept.
     towers
         Towers to download: `text`, `image` or both.
+    progress
+        Called with the progress of each tower.
 
     Raises
     ------
@@ -49,20 +63,43 @@ def pull(ref: ModelRef, folder: Path, *, towers: tuple[str, ...] = ("text", "ima
         _make_folder(folder)
         manifest.write(folder)
     for tower in towers:
-        fetch(folder, manifest, tower)
+        fetch(folder, manifest, tower, progress)
 
 
-def fetch(folder: Path, manifest: Manifest, tower: str) -> None:
+def fetch(folder: Path, manifest: Manifest, tower: str, progress: DownloadProgress | None = None) -> None:
     """Download the missing files of one tower, `text` or `image`. Raises as `pull`."""
     missing = [source for source in manifest.sources_for(tower) if not (folder / source.place).is_file()]
     _check_space(folder, missing)
+    total = sum(source.size_bytes or 0 for source in missing)
+    before = 0
     for source in missing:
+        report = partial(_report, progress, before, total)
+        before += source.size_bytes or 0
         size = _size(source.size_bytes)
         by_hand = f"to download it by hand, save {source.url(endpoint())}{size} as {folder / source.place}"
         with _translated_errors(source.path, by_hand):
-            _fetch_file(folder, source)
+            _fetch_file(folder, source, report)
     if missing:
         _remove_leftovers(folder / _PARTS)
+
+
+def missing_bytes(ref: ModelRef, folder: Path) -> int | None:
+    """Return how many bytes of a model are still to be downloaded; None if that is not known.
+
+    Sends no request.
+    """
+    with suppress(ModelError):
+        if sources := Manifest.read(folder).sources:
+            return sum(map(partial(_missing_of, folder), sources))
+    entry = find_entry(ref.name)
+    return None if entry is None or entry.size_mb is None else entry.size_mb * 1_000_000
+
+
+def _missing_of(folder: Path, source: Source) -> int:
+    if (folder / source.place).is_file():
+        return 0
+    part = folder / _PARTS / f"{source.place}{_INCOMPLETE}"
+    return max(0, (source.size_bytes or 0) - (part.stat().st_size if part.is_file() else 0))
 
 
 def verify(folder: Path, manifest: Manifest) -> int:
@@ -168,14 +205,19 @@ def _remove_leftovers(parts: Path) -> None:
             parts.rmdir()
 
 
-def _fetch_file(folder: Path, source: Source) -> None:
+def _report(progress: DownloadProgress | None, before: int, total: int, received: int) -> None:
+    if progress is not None:
+        progress(before + received, max(total, before + received))
+
+
+def _fetch_file(folder: Path, source: Source, progress: Callable[[int], object]) -> None:
     from snapseek.models.hub.client import HubClient
 
     part = _parts(folder) / f"{source.place}{_INCOMPLETE}"
     part.parent.mkdir(parents=True, exist_ok=True)
     if part.exists() and not is_plain_file(part):
         raise StorageError(expected=f"an incomplete download at {part}", got="something else")
-    HubClient().download(source.repo, source.revision, source.path, part, source.size_bytes)
+    HubClient().download(source.repo, source.revision, source.path, part, source.size_bytes, progress)
     try:
         _check_content(part, source)
     except ModelError:

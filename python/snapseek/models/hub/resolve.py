@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snapseek.errors import InputError, ModelError, StorageError, similar_name
 from snapseek.models.catalogue import CATALOGUE, RECOMMENDED
-from snapseek.models.hub.download import pull
+from snapseek.models.hub.download import DownloadProgress, missing_bytes, pull
 from snapseek.models.hub.manifest import MANIFEST, Manifest
 from snapseek.models.hub.model_files import ModelFiles
 from snapseek.models.hub.ref import ModelRef
@@ -81,7 +81,27 @@ def resolve_model(
     return ModelFiles.in_folder(str(path.resolve()), path)
 
 
-def pull_model(model: str, model_dir: str | Path | None = None, *, text_only: bool = False) -> Path:
+def download_bytes(model: str | Path, model_dir: str | Path | None = None) -> int | None:
+    """Return how many bytes of a model are not on this machine; None if that is not known.
+
+    Sends no request. Raises as `resolve_model` does for a model that does not exist.
+    """
+    ref = None if isinstance(model, Path) or model == STARTER else ModelRef.parse(model)
+    if ref is None or ("/" in ref.name and Path(model).expanduser().exists()):
+        resolve_model(model, model_dir)
+        return 0
+    folder = folder_of(ref, model_dir)
+    files = _complete(ref, ref.name, folder)
+    return 0 if files is not None and files.image_is_here else missing_bytes(ref, folder)
+
+
+def pull_model(
+    model: str,
+    model_dir: str | Path | None = None,
+    *,
+    text_only: bool = False,
+    progress: DownloadProgress | None = None,
+) -> Path:
     """Download a model of the catalogue or the hub, and return its folder.
 
     Parameters
@@ -92,6 +112,8 @@ def pull_model(model: str, model_dir: str | Path | None = None, *, text_only: bo
         Folder of downloaded models, `models_dir()` by default.
     text_only
         Whether to leave out the image tower.
+    progress
+        Called with the bytes of a tower that were received, and that it has.
 
     Raises
     ------
@@ -112,7 +134,7 @@ def pull_model(model: str, model_dir: str | Path | None = None, *, text_only: bo
             hint=_similar(model),
         )
     folder = folder_of(ref, model_dir)
-    pull(ref, folder, towers=("text",) if text_only else ("text", "image"))
+    pull(ref, folder, towers=("text",) if text_only else ("text", "image"), progress=progress)
     return ModelFiles.in_folder(model, folder).root
 
 

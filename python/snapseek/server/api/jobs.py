@@ -1,22 +1,30 @@
-"""The endpoints of jobs: what is being indexed, and which files could not be read."""
+"""The endpoints of jobs: what runs, what an upgrade would cost, and which files could not be read."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from snapseek.errors import InputError
+from snapseek.models.catalogue import CATALOGUE, RECOMMENDED
+from snapseek.models.hub.resolve import STARTER
+from snapseek.search_request import check_choice
 from snapseek.server.api.parameters import check_names
+from snapseek.server.api.request_body import read_object
 from snapseek.server.api.responses import json_answer
+from snapseek.server.jobs import SYNC, UPGRADE
+from snapseek.server.origin_guard import is_own_page
 from snapseek.server.proxy import was_forwarded
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from snapseek.server.jobs import JobRunner
+    from snapseek.server.jobs import Job, JobRunner
     from snapseek.server.state import ServerState
 
 MAX_FAILURES = 1000
@@ -31,12 +39,27 @@ class JobEndpoints:
 
     def routes(self) -> list[Route]:
         """Return the routes of these endpoints."""
-        return [Route("/api/jobs", self.jobs), Route("/api/failures", self.failures)]
+        return [
+            Route("/api/jobs", self.jobs, methods=["GET", "POST"]),
+            Route("/api/upgrade", self.upgrade),
+            Route("/api/failures", self.failures),
+        ]
 
     async def jobs(self, request: Request) -> Response:
-        """Answer with the jobs that wait, run or ended last, and how many pictures the library has."""
+        """Answer with the jobs that wait, run or ended last; or start one."""
         check_names(request.query_params, ())
+        if request.method == "POST":
+            self._check_may_start(request)
+            with self._state.budget.reserve() as reservation:
+                wanted = await read_object(request, self._state, reservation, _wanted_job)
+            return await self._state.searchers.run(request, partial(self._start, *wanted))
         return await self._state.searchers.run(request, self._list_jobs)
+
+    async def upgrade(self, request: Request) -> Response:
+        """Answer with what an upgrade to the recommended model would cost."""
+        check_names(request.query_params, ())
+        may_start = self._jobs is not None and self._may_start(request)
+        return await self._state.searchers.run(request, partial(self._estimate, may_start))
 
     async def failures(self, request: Request) -> Response:
         """Answer with the files that could not be read, and why; with their folders to this machine only."""
@@ -44,9 +67,38 @@ class JobEndpoints:
         is_local = self._state.fetches and not was_forwarded(request.scope)
         return await self._state.searchers.run(request, partial(self._list_failures, is_local))
 
+    def _may_start(self, request: Request) -> bool:
+        is_local = self._state.fetches and not was_forwarded(request.scope)
+        return (is_local or self._state.has_token) and is_own_page(request.scope)
+
+    def _check_may_start(self, request: Request) -> None:
+        """Raise HTTPException unless this client may start jobs, and the request is no form of a page."""
+        if self._jobs is None:
+            raise HTTPException(404, "this server runs no jobs; start it with: snapseek serve")
+        if not self._may_start(request):
+            raise HTTPException(
+                403,
+                "expected a request of this machine or with the access token, from this server's own page",
+            )
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise HTTPException(415, f"expected the Content-Type application/json, found {kind[:40]!r}")
+
+    def _start(self, kind: str, model: str) -> Response:
+        assert self._jobs is not None
+        path = self._state.library.info().path
+        job = self._jobs.start_sync(path) if kind == SYNC else self._jobs.start_upgrade(path, model)
+        return json_answer(_as_json(job), status=202)
+
+    def _estimate(self, may_start: bool) -> Response:
+        cost = self._state.library.upgrade_cost(RECOMMENDED, measures=False)
+        fields = asdict(cost) | {"has_space": cost.free_bytes >= cost.disk_bytes, "may_start": may_start}
+        del fields["free_bytes"]
+        return json_answer(fields)
+
     def _list_jobs(self) -> Response:
         info = self._state.library.info()
-        jobs = [asdict(job) | {"summary": job.summary} for job in self._jobs.jobs()] if self._jobs else []
+        jobs = [_as_json(job) for job in self._jobs.jobs()] if self._jobs else []
         return json_answer({"jobs": jobs, "version": info.version, "count": info.count})
 
     def _list_failures(self, is_local: bool) -> Response:
@@ -56,3 +108,19 @@ class JobEndpoints:
             for entry in failures[:MAX_FAILURES]
         ]
         return json_answer({"total": len(failures), "failures": listed})
+
+
+def _as_json(job: Job) -> dict[str, object]:
+    return asdict(job) | {"summary": job.summary}
+
+
+def _wanted_job(body: dict[str, Any]) -> tuple[str, str]:
+    """Return kind and model of the job that a body asks for. Raises InputError for anything unknown."""
+    if unknown := [name for name in body if name not in ("kind", "model")]:
+        raise InputError(expected="the fields kind and model", got=f"{unknown[0]!r:.60}")
+    kind, model = body.get("kind"), body.get("model", RECOMMENDED)
+    check_choice("kind", kind, (SYNC, UPGRADE))
+    if kind == SYNC and "model" in body:
+        raise InputError(expected="a model with the kind upgrade only", got="one with the kind sync")
+    check_choice("model", model, (STARTER, *(entry.name for entry in CATALOGUE)))
+    return str(kind), str(model)

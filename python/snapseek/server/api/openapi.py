@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from snapseek.search_request import PARAMETERS, Parameter
+from snapseek.server.api.job_schemas import job_schemas
 from snapseek.server.api.json_schemas import ID, STRING, Json, reference, schemas, url_schema
 from snapseek.server.api.parameters import MAX_DEPTH, MAX_IDS, MAX_WIDTH, MIN_WIDTH
 from snapseek.server.api.search import LIST_NAMES, SIMILAR_NAMES, STORED_SORTS
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _PROBLEMS = {
     "400": "A parameter or a field is missing, malformed, out of bounds or unknown.",
     "401": "The access token is missing or wrong.",
-    "403": "A web page of an origin that is not allowed sent this.",
+    "403": "A web page of an origin that is not allowed sent this, or this client may not start jobs.",
     "404": "No picture has that id, or its original is gone.",
     "408": "The body did not arrive in time.",
     "409": "The library was made with another model than the one loaded.",
@@ -37,11 +38,11 @@ def openapi(snapseek_version: str, root_path: str = "") -> Json:
         "info": {
             "title": "snapseek",
             "version": snapseek_version,
-            "description": "Search one library of pictures by words, pictures and filters. Read-only.",
+            "description": "Search one library of pictures by words, pictures and filters.",
         },
         "paths": _paths(),
         "components": {
-            "schemas": schemas(),
+            "schemas": schemas() | job_schemas(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"token": []}],
@@ -66,6 +67,12 @@ def _paths() -> Json:
         "/api/image/{id}": {"get": _image()},
         "/api/zip": {"get": _zip()},
         "/api/info": _get("The library being served", "Info", [], "400"),
+        "/api/jobs": {
+            **_get("The jobs that wait, run or ended last", "Jobs", [], "400"),
+            **_post("Start to sync or to upgrade the library", "JobRequest", "Job", "404", status="202"),
+        },
+        "/api/upgrade": _get("What an upgrade to the recommended model costs", "UpgradeCost", [], "400"),
+        "/api/failures": _get("The files that could not be read", "Failures", [], "400"),
         "/api/openapi.json": _get("This document", None, [], "400"),
         "/healthz": _get("Whether the server is alive", "Health", []),
         "/readyz": _get("Whether the model is loaded", "Readiness", []),
@@ -86,12 +93,12 @@ def _get(summary: str, schema: str | None, parameters: list[Json], *problems: st
     return {"get": _operation(summary, parameters, good, problems)}
 
 
-def _post(summary: str, takes: str, gives: str, *problems: str) -> Json:
+def _post(summary: str, takes: str, gives: str, *problems: str, status: str = "200") -> Json:
     body = {"required": True, "content": {"application/json": {"schema": reference(takes)}}}
     refusals = ("400", "408", "413", "415", *problems)
     return {
         "post": {
-            **_operation(summary, [], {"200": _content(summary, reference(gives))}, refusals),
+            **_operation(summary, [], {status: _content(summary, reference(gives))}, refusals),
             "requestBody": body,
         }
     }

@@ -144,10 +144,11 @@ def suggestions_answer(suggestions: Suggestions) -> Response:
     return json_answer({"examples": list(suggestions.examples), "columns": columns})
 
 
-def json_answer(body: object, headers: dict[str, str] | None = None) -> Response:
+def json_answer(body: object, headers: dict[str, str] | None = None, *, status: int = 200) -> Response:
     """Return `body` as compact JSON that caches must revalidate."""
     return Response(
         to_json(body),
+        status,
         headers={"cache-control": "private, no-cache", **(headers or {})},
         media_type="application/json",
     )

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from PIL import Image
 
-from snapseek.errors import InputError, ItemNotFoundError, ModelMismatchError
+from snapseek.errors import InputError, ItemNotFoundError
 from snapseek.library import Library
 from snapseek.library.indexing import batch_writer, sync
 from snapseek.models import Encoder
@@ -247,8 +247,10 @@ def test_another_model_embeds_everything_again(opened, folder, tmp_path, encoder
     assert ids(new) == before
     assert new.info().fingerprint != encoder.fingerprint
     paint(tmp_path / "more" / "red.png")
-    with pytest.raises(ModelMismatchError, match="from another source"):
-        Library.build(tmp_path / "more", tmp_path / "l", encoder=encoder)
+    more = Library.build(tmp_path / "more", tmp_path / "l", encoder=encoder)
+    assert (more.report.added, len(more)) == (1, len(PICTURES) + 1)
+    assert more.info().fingerprint == encoder.fingerprint
+    assert {hit.id for hit in more.browse(99)} > set(before.values())
 
 
 def test_a_library_with_an_ivf_index_is_synced(folder, tmp_path, encoder, embedded, monkeypatch):

@@ -10,8 +10,10 @@ import pytest
 from snapseek.library import Library
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.schema import FILE_NAME
+from snapseek.models import Encoder
 from tests.conftest import PICTURES
 from tests.support.embedding_files import write_embeddings
+from tests.support.tiny_model import write_tiny_model
 from tests.support.vector_rows import unit_rows
 
 FORMAT_2 = """
@@ -101,3 +103,13 @@ def test_a_writer_upgrades_a_library_of_format_2(old, folder, tmp_path, encoder)
     shutil.copy(folder / "red.jpg", folder / "other.jpg")
     report = library.sync()
     assert (report.added, report.removed, len(library)) == (1, 0, len(PICTURES) + 31)
+
+
+def test_a_library_of_format_2_is_upgraded_to_another_model(old, tmp_path):
+    before = {hit.id: hit.uri for hit in Library.open(old).browse(99) if hit.uri.startswith("file:")}
+    other = Encoder.load(write_tiny_model(tmp_path / "other model", mean=(0.4,) * 3))
+    report = Library.open(old).upgrade(other, threads=1, drop_imports=True)
+    assert (report.embedded, report.from_previews, report.dropped) == (len(PICTURES), 0, 30)
+    library = Library.open(old)
+    assert {hit.id: hit.uri for hit in library.browse(99)} == before
+    assert library.search("red", limit=1)[0].uri.endswith("red.jpg")

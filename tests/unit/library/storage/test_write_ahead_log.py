@@ -43,9 +43,20 @@ def test_what_is_no_log_of_this_database_is_refused(logged):
     data = log.read_bytes()
     assert not is_log_of(log, page_bytes * 2, {OURS})
     no_database = data.replace(b"SQLite format 3", b"another program")
-    for other in (b"notes", b"x" * 4096, data[:20], bytes(40) + b"x", no_database):
+    for other in (b"notes", b"x" * 4096, data[:3], data[:4] + b"notes", bytes(40) + b"x", no_database):
         log.write_bytes(other)
         assert not is_log_of(log, page_bytes, {OURS}), other[:40]
+
+
+@pytest.mark.parametrize("written", [4, 9, 12, 20, 31])
+def test_a_header_that_a_power_cut_tore_is_of_sqlite(logged, written):
+    log, page_bytes = logged
+    start = log.read_bytes()[:written]
+    log.write_bytes(start)
+    assert is_log_of(log, page_bytes, {OURS})
+    assert written < 12 or not is_log_of(log, page_bytes * 2, {OURS})
+    log.write_bytes(start[:12].ljust(5000, b"\0"))
+    assert is_log_of(log, page_bytes, {OURS})
 
 
 def test_an_empty_log_and_none_are_fine(tmp_path):
