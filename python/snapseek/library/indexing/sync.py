@@ -17,6 +17,7 @@ from snapseek.library.indexing.batch_writer import BatchWriter
 from snapseek.library.indexing.compact import CompactOptions, compact_flat_only, compact_if_space
 from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
+from snapseek.library.indexing.measure_background import prepare_background
 from snapseek.library.indexing.source_selection import (
     SourceSelection,
     as_folder,
@@ -294,6 +295,8 @@ class _SyncRun:
                     break
             if not (replace_all and self.report.is_stopped):
                 writer.finish()
+        if not self.report.is_stopped:
+            prepare_background(encoder, self.report.added + self.report.updated)
 
     def _read(self, pending: Iterable[PendingImage], waiting: _Waiting) -> Iterator[Picture]:
         """Yield the pictures as their sources read them; adds each to `waiting`."""
