@@ -1,8 +1,8 @@
 """Compare rules of relevance on labelled pictures: `python -m benches.relevance_figures [STAMPS]`.
 
-STAMPS is the folder `stamps` of Debian's tuxpaint-stamps-default, for a second set of pictures. The thresholds of
-all rules but the last are chosen on the queries `choose` of benches/labels/relevance.json. The printed figures
-are those of other queries.
+STAMPS is the folder `stamps` of Debian's tuxpaint-stamps-default, for a second set of pictures. The
+thresholds of all rules but the last are chosen on the queries `choose` of benches/labels/relevance.json. The
+printed figures are those of other queries.
 """
 
 import json

@@ -92,6 +92,10 @@ def run(options: argparse.Namespace) -> None:
     """Search, then print one line per result."""
     library = open_library(options)
     hits = library.search(_request(options))
+    if hits.unfinished:
+        print_status(
+            f"the end of the query, {printable(hits.unfinished.text)}, is unfinished: {hits.unfinished.hint}"
+        )
     if not hits:
         print_status("no picture matches this query")
     if options.paths or options.null:

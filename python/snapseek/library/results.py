@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from snapseek.library.search.unfinished import Unfinished
+
 _ROW_HEIGHT_PX = 120
 _MAX_ROW_WIDTH_PX = 1200
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -102,6 +104,8 @@ class Hits(list[Hit]):
     relevant_count
         The number of leading results, over all pages, that are relevant; None if no result so far is
         irrelevant.
+    unfinished
+        The end of the query that could not count yet, as the minus of `horse -`; None for a finished query.
     """
 
     def __init__(
@@ -114,6 +118,7 @@ class Hits(list[Hit]):
         filters: Iterable[str] = (),
         relevant_count: int | None = None,
         library_count: int = 0,
+        unfinished: Unfinished | None = None,
     ) -> None:
         super().__init__(hits)
         self.total = total
@@ -121,6 +126,7 @@ class Hits(list[Hit]):
         self.version = version
         self.filters = tuple(filters)
         self.relevant_count = relevant_count
+        self.unfinished = unfinished
         self.took = took or Timings()
 
     def _repr_html_(self) -> str:

@@ -216,6 +216,7 @@ class Snapshot:
             library_count=len(self),
             filters=resolved.filters,
             relevant_count=relevant_count,
+            unfinished=resolved.unfinished,
         )
 
     @cached_property

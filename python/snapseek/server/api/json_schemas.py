@@ -97,6 +97,12 @@ def _answer() -> Json:
             "description": "Number of leading results, over all pages, that are relevant; null if all are.",
         },
         filters=list_of(STRING) | {"description": "The filters that were parsed out of q."},
+        unfinished={
+            "type": ["object", "null"],
+            "description": "The end of q that could not count yet, and how to complete it.",
+            "required": ["text", "hint"],
+            "properties": {"text": STRING, "hint": STRING},
+        },
         results=list_of(reference("Result")),
     )
 
