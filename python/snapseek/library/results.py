@@ -41,6 +41,8 @@ class Hit:
         The ids of near-duplicates grouped under this picture, best first.
     may_load
         Whether the original may be loaded from its `uri` on another machine: the user has confirmed that.
+    why
+        With mode `auto`, what has a word of the query: `folder name`, `file name`, `caption`, `title`, `tag`.
     """
 
     id: int
@@ -54,6 +56,7 @@ class Hit:
     meta: dict[str, Any]
     similar: tuple[int, ...] = ()
     may_load: bool = True
+    why: tuple[str, ...] = ()
 
     def preview_url(self) -> str:
         """Return the preview as a `data:` URL that a page can show."""

@@ -178,10 +178,10 @@ class Snapshot:
 
         Scores of pictures with pictures have another distribution, so such queries have no count.
         """
-        is_ranked = resolved.mode == "clip" and resolved.request.sort == "relevance"
+        is_ranked = resolved.mode in ("clip", "auto") and resolved.request.sort == "relevance"
         if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
             return None
-        scores = [entry.score for entry in ranking.entries]
+        scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
         return self._relevance.count(scores, vector.value, encoder.encoder)
 
     def browse(self, request: SearchRequest) -> Hits:
@@ -247,6 +247,7 @@ class Snapshot:
                     meta=meta if "meta" in include else {},
                     similar=tuple(self._id_at(row) for row in entry.similar),
                     may_load=may_load,
+                    why=entry.why,
                 )
             )
         return hits

@@ -77,8 +77,8 @@ class ResolvedRequest:
 
     @property
     def mode(self) -> str:
-        """What ranks the results: `clip`, `words` or `both`. `auto` is `clip` for now."""
-        return "clip" if self.request.mode == "auto" else self.request.mode
+        """What ranks the results: `clip`, `words`, `both` or `auto`."""
+        return self.request.mode
 
     @property
     def words(self) -> str:
@@ -94,8 +94,9 @@ class ResolvedRequest:
 
     @property
     def is_ranked_by_score(self) -> bool:
-        """Whether results come in the order of their scores, near-duplicates aside."""
-        return (self.request.sort, self.mode, self.request.min_score) == ("relevance", "clip", None)
+        """Whether results come in the order of their scores, near-duplicates and words aside."""
+        is_plain = self.request.sort == "relevance" and self.request.min_score is None
+        return is_plain and self.mode in ("clip", "auto")
 
 
 def tree_from(where: Where, columns: set[str]) -> Tree:

@@ -119,8 +119,9 @@ def _result() -> Json:
         caption={"type": ["string", "null"]},
         meta={"type": "object", "description": "Columns of the source and the user."},
         similar=list_of(ID) | {"description": "With dedup: near-duplicates grouped under this picture."},
+        why=list_of(STRING) | {"description": "With mode auto: what has a word of q, such as folder name."},
     )
-    return shape | {"required": ["id", "score", "url", "width", "height", "color", "similar"]}
+    return shape | {"required": ["id", "score", "url", "width", "height", "color", "similar", "why"]}
 
 
 def _info() -> Json:

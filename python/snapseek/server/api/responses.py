@@ -87,6 +87,7 @@ def result(hit: Hit, version: str, include: Collection[str] = INCLUDED) -> dict[
         "caption": hit.caption,
         "meta": hit.meta,
         "similar": list(hit.similar),
+        "why": list(hit.why),
     }
     for name in INCLUDED:
         if name not in include:
