@@ -16,7 +16,7 @@ from snapseek.errors import InputError, MissingArgumentError
 from snapseek.library.columns.column_index import Flags
 from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.search.bm25 import bm25_scores, query_words
-from snapseek.library.search.dedup import duplicate_groups
+from snapseek.library.search.dedup import DuplicateGroup, PreviewComparison, duplicate_groups
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import reciprocal_rank_fusion
@@ -108,7 +108,7 @@ class Ranker:
         rows, scores = found.refs(), found.scores.tolist()
         entries = [
             Entry(rows[group.first], scores[group.first], tuple(rows[rank] for rank in group.similar))
-            for group in duplicate_groups(self._shards.vectors_at(found.shards, found.rows))
+            for group in self._groups(self._shards.vectors_at(found.shards, found.rows), rows)
         ]
         hidden = len(found) - len(entries)
         if len(entries) < end and depth > DEDUP_DEPTH:
@@ -198,11 +198,20 @@ class Ranker:
             ids[here] = self._shards.parts[number].shard.ids_of(rows[here])
         return ids
 
+    def _groups(self, vectors: NDArray[np.float32], rows: Sequence[RowRef]) -> list[DuplicateGroup]:
+        """Group near-duplicates by their vectors and, as a second opinion, their previews."""
+
+        def read(rank: int) -> tuple[bytes, int, int]:
+            ((_, _, width, height, _, preview, _), _) = self._shards.records([rows[rank]])[0]
+            return preview or b"", width or 0, height or 0
+
+        return duplicate_groups(vectors, confirm=PreviewComparison(read).are_alike)
+
     def _deduplicated(self, entries: list[Entry]) -> list[Entry]:
         vectors = self._shards.vectors_at(*_numbers_and_rows(entries))
         return [
             entries[group.first]._replace(similar=tuple(entries[rank].row for rank in group.similar))
-            for group in duplicate_groups(vectors)
+            for group in self._groups(vectors, [entry.row for entry in entries])
         ]
 
     def _sorted(self, entries: list[Entry], sort: str) -> list[Entry]:

@@ -1,8 +1,7 @@
 """Pictures with words of the query in their folder, file name, caption, title or tags, for mode `auto`.
 
 A word that more than a fifth of the pictures have says little and does not count. A picture scores the sum
-of the inverse document frequencies of its words. Unlike BM25 no length counts, so only the rows of rare words
-are read.
+of the inverse document frequencies of its words. No length counts, unlike in BM25.
 """
 
 import math
@@ -36,11 +35,13 @@ _MIN_FREQUENT = 20
 EVERY_WORD = 1 << 7
 """The bit of rows that have all words of the query but frequent ones."""
 
-_BIT = {name: 1 << number for number, name in enumerate(FIELDS)}
+_SHIFT = {name: number for number, name in enumerate(FIELDS)}
+_BIT = {name: 1 << number for name, number in _SHIFT.items()}
+_MAX_WORDS = 64
 
 
-_WordRows = tuple[NDArray[np.int64], NDArray[np.uint8], float]
-"""Rows with a word, bits of their fields, and the weight of the word."""
+_WordBits = tuple[NDArray[np.uint8], float]
+"""(rows,) bits of the fields that have a word, and the weight of the word."""
 
 
 @dataclass(frozen=True)
@@ -73,47 +74,55 @@ def word_matches(
     """
     total = sum(store.rows for store in stores)
     most = max(_MIN_FREQUENT, int(_MAX_SHARE * total))
-    found: list[list[_WordRows]] = [[] for _ in stores]
+    found: list[list[_WordBits]] = [[] for _ in stores]
     required = 0
-    for word in query_words(text):
-        parts = [_rows_with(store, word, most) for store in stores]
-        count = sum(len(rows) for rows, _ in parts)
+    for word in query_words(text)[:_MAX_WORDS]:
+        parts = [_fields_with(store, word) for store in stores]
+        count = sum(int(np.count_nonzero(bits)) for bits in parts)
         required += count <= most
         if 0 < count <= most:
             weight = math.log1p((total - count + 0.5) / (count + 0.5))
-            for shard, (rows, bits) in zip(found, parts, strict=True):
-                shard.append((rows, bits, weight))
-    return [_joined(shard, mask, required) for shard, mask in zip(found, masks, strict=True)]
+            for shard, bits in zip(found, parts, strict=True):
+                shard.append((bits, weight))
+    return [
+        _joined(shard, mask, required, store.rows)
+        for shard, mask, store in zip(found, masks, stores, strict=True)
+    ]
 
 
-def _rows_with(store: ColumnStore, word: str, most: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Return the rows with a word, (n,) rising, and bits of the fields; not all beyond `most` rows."""
-    rows: list[NDArray[np.int64]] = []
-    bits: list[NDArray[np.uint8]] = []
+def _fields_with(store: ColumnStore, word: str) -> NDArray[np.uint8]:
+    """Return (rows,) bits of the fields that have a word."""
+    bits = np.zeros(store.rows, np.uint8)
     for name in FIELDS:
+        index = store.index(name)
         for form in word_forms(word):
-            part = _rows_in(store, name, form)
-            rows.append(part)
-            bits.append(np.full(len(part), _BIT[name], np.uint8))
-            if len(part) > most:
-                return part, bits[-1]
-    together, place = np.unique(np.concatenate(rows), return_inverse=True)
-    joined = np.zeros(len(together), np.uint8)
-    np.bitwise_or.at(joined, place, np.concatenate(bits))
-    return together, joined
+            if isinstance(index, FullTextIndex):
+                span = index.span(form)
+                bits[index.rows_of(*span)] |= _BIT[name]
+                for flags in index.bitmap_rows(*span):
+                    np.bitwise_or(bits, flags.view(np.uint8) << _SHIFT[name], out=bits)
+            elif isinstance(index, LabelListIndex):
+                bits[index.rows_of(index.vocabulary.codes("contains", form))] |= _BIT[name]
+            elif isinstance(index, DictionaryIndex) and len(index.vocabulary.codes("contains", form)):
+                flags = index.mask("contains", form)
+                np.bitwise_or(bits, flags.view(np.uint8) << _SHIFT[name], out=bits)
+    return bits
 
 
-def _rows_in(store: ColumnStore, name: str, word: str) -> NDArray[np.int64]:
-    index = store.index(name)
-    if isinstance(index, FullTextIndex):
-        span = index.span(word)
-        bitmaps = [np.flatnonzero(flags) for flags in index.bitmap_rows(*span)]
-        return np.concatenate([index.rows_of(*span).astype(np.int64), *bitmaps])
-    if isinstance(index, LabelListIndex):
-        return index.rows_of(index.vocabulary.codes("contains", word)).astype(np.int64)
-    if isinstance(index, DictionaryIndex):
-        return np.flatnonzero(index.mask("contains", word))
-    return np.zeros(0, np.int64)
+def _joined(parts: Sequence[_WordBits], mask: Flags | None, required: int, rows: int) -> WordMatches:
+    """Return the rows with any word; `required` is the number of words that `EVERY_WORD` stands for."""
+    fields = np.zeros(rows, np.uint8)
+    for bits, _ in parts:
+        fields |= bits
+    has_any = fields != 0 if mask is None else (fields != 0) & mask
+    found = np.flatnonzero(has_any)
+    words, scores = np.zeros(len(found), np.uint8), np.zeros(len(found), np.float32)
+    for bits, weight in parts:
+        has_word = bits[found] != 0
+        words += has_word
+        scores += np.float32(weight) * has_word
+    is_whole = (words == required).astype(np.uint8) * EVERY_WORD
+    return WordMatches(found, scores, fields[found] | is_whole)
 
 
 def best_matches(
@@ -123,24 +132,20 @@ def best_matches(
     best: list[tuple[float, bool, RowRef, int]] = []
     for number, part in enumerate(found):
         liked = np.isin(part.rows, [row for shard, row in preferred if shard == number])
-        order = np.lexsort((part.rows, ~liked, -part.scores))[: count + len(excluded)]
-        columns = (part.scores[order], ~liked[order], part.rows[order], part.fields[order])
+        chosen = _top(part.scores, liked, count + len(excluded))
+        columns = (part.scores[chosen], ~liked[chosen], part.rows[chosen], part.fields[chosen])
         for score, is_other, row, bits in zip(*(column.tolist() for column in columns), strict=True):
             best.append((score, is_other, RowRef(number, row), bits))
     best.sort(key=lambda match: (-match[0], match[1], match[2]))
     return [(score, row, bits) for score, _, row, bits in best if row not in excluded][:count]
 
 
-def _joined(parts: Sequence[_WordRows], mask: Flags | None, required: int) -> WordMatches:
-    rows = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _, _ in parts)])
-    together, place = np.unique(rows, return_inverse=True)
-    scores = np.zeros(len(together), np.float32)
-    fields = np.zeros(len(together), np.uint8)
-    if len(rows):
-        np.add.at(scores, place, np.concatenate([np.full(len(r), w, np.float32) for r, _, w in parts]))
-        np.bitwise_or.at(fields, place, np.concatenate([bits for _, bits, _ in parts]))
-        fields[np.bincount(place) == required] |= EVERY_WORD
-    if mask is not None:
-        kept = mask[together]
-        together, scores, fields = together[kept], scores[kept], fields[kept]
-    return WordMatches(together, scores, fields)
+def _top(scores: NDArray[np.float32], liked: Flags, count: int) -> NDArray[np.int64]:
+    """Return the places of the `count` best scores; of equal ones, the liked and then the first."""
+    if len(scores) <= count:
+        return np.arange(len(scores))
+    lowest = np.partition(scores, len(scores) - count)[len(scores) - count]
+    above = np.flatnonzero(scores > lowest)
+    equal = scores == lowest
+    last = np.concatenate([np.flatnonzero(equal & liked), np.flatnonzero(equal & ~liked)])
+    return np.concatenate([above, last[: count - len(above)]])
