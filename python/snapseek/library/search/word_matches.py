@@ -73,14 +73,14 @@ def word_matches(
         The words.
     """
     total = sum(store.rows for store in stores)
-    most = max(_MIN_FREQUENT, int(_MAX_SHARE * total))
+    max_rows = max(_MIN_FREQUENT, int(_MAX_SHARE * total))
     found: list[list[_WordBits]] = [[] for _ in stores]
     required = 0
     for word in query_words(text)[:_MAX_WORDS]:
         parts = [_fields_with(store, word) for store in stores]
         count = sum(int(np.count_nonzero(bits)) for bits in parts)
-        required += count <= most
-        if 0 < count <= most:
+        required += count <= max_rows
+        if 0 < count <= max_rows:
             weight = math.log1p((total - count + 0.5) / (count + 0.5))
             for shard, bits in zip(found, parts, strict=True):
                 shard.append((bits, weight))
@@ -132,8 +132,8 @@ def best_matches(
     best: list[tuple[float, bool, RowRef, int]] = []
     for number, part in enumerate(found):
         liked = np.isin(part.rows, [row for shard, row in preferred if shard == number])
-        chosen = _top(part.scores, liked, count + len(excluded))
-        columns = (part.scores[chosen], ~liked[chosen], part.rows[chosen], part.fields[chosen])
+        top = _top(part.scores, liked, count + len(excluded))
+        columns = (part.scores[top], ~liked[top], part.rows[top], part.fields[top])
         for score, is_other, row, bits in zip(*(column.tolist() for column in columns), strict=True):
             best.append((score, is_other, RowRef(number, row), bits))
     best.sort(key=lambda match: (-match[0], match[1], match[2]))
