@@ -44,6 +44,8 @@ class Parameter:
         The name over HTTP, if it is another than in Python.
     flags, metavar
         The flags of `snapseek search`, which does not offer a parameter without flags.
+    cli_default
+        The default of `snapseek search`, where people are better served by another one than programs.
     name, default
         Those of the field.
     """
@@ -57,6 +59,7 @@ class Parameter:
     wire_name: str = ""
     flags: tuple[str, ...] = ()
     metavar: str | None = None
+    cli_default: Any = None
     name: str = ""
     default: Any = None
 
@@ -145,9 +148,11 @@ class SearchRequest:
         Parameter(
             "choice",
             "clip: compare pictures with the query; words: search captions, titles, names and tags; "
-            "both: join the two rankings; auto: let the library choose, which now means clip.",
+            "both: join the two rankings; auto: clip, and pictures whose folder, file name, caption, "
+            "title or tags have a word of the query.",
             choices=MODES,
             flags=("--mode",),
+            cli_default="auto",
         ),
     ] = MODES[0]
     exact: Annotated[

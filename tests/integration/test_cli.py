@@ -37,13 +37,13 @@ def test_memory_bounds_the_vectors(folder, tiny_model, capsys):
 def test_search_prints_score_and_path(indexed, capsys):
     assert main(["search", "red", "-k", "2", "--library", str(indexed)]) == 0
     first, second = capsys.readouterr().out.splitlines()
-    score, path = first.split("  ")
+    score, path, why = first.split("  ")
     assert float(score) > float(second.split("  ")[0])
-    assert path == str(indexed / "red.jpg")
+    assert (path, why) == (str(indexed / "red.jpg"), "(file name)")
 
 
 def test_search_takes_terms_as_shell_arguments(indexed, capsys):
-    line = ["search", "-k", "1", "--paths", "--library", str(indexed)]
+    line = ["search", "-k", "1", "--mode", "clip", "--paths", "--library", str(indexed)]
     for words, name in [
         (["red", "+", "green", "+", "white"], "yellow.gif"),
         (["white", "-", "2:yellow"], "blue.webp"),
@@ -56,8 +56,15 @@ def test_search_takes_terms_as_shell_arguments(indexed, capsys):
 
 
 def test_a_malformed_query_prints_one_line(indexed, capsys):
-    assert main(["search", "red +", "--library", str(indexed)]) == 1
+    assert main(["search", "red + - green", "--library", str(indexed)]) == 1
     assert "expected a term" in capsys.readouterr().err
+
+
+def test_an_unfinished_query_is_answered_with_a_hint(indexed, capsys):
+    assert main(["search", "red +", "-k", "1", "--library", str(indexed)]) == 0
+    printed = capsys.readouterr()
+    assert "red.jpg" in printed.out
+    assert "Add a word after the plus." in printed.err
 
 
 def test_an_error_is_printed_with_its_hint(folder, capsys):

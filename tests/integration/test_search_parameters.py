@@ -72,7 +72,7 @@ def test_the_command_line_has_every_flag():
     options = {action.dest: action for action in parser._actions}
     for name in NAMES - {"query", "terms", "include"}:
         assert tuple(options[name].option_strings) == PARAMETERS[name].flags
-        assert options[name].default == PARAMETERS[name].default
+        assert options[name].default == ("auto" if name == "mode" else PARAMETERS[name].default)
         assert options[name].choices == (PARAMETERS[name].choices or None)
     assert not any(PARAMETERS[name].flags for name in ("query", "terms", "include"))
 
@@ -94,8 +94,30 @@ def test_the_entity_tag_depends_on_every_parameter(name):
     assert entity_tag(replace(request, **{name: value}), "v") != entity_tag(request, "v")
 
 
-def test_the_mode_auto_ranks_as_clip_for_now(library):
-    assert library.search("red", mode="auto") == library.search("red", mode="clip")
+def test_the_mode_auto_ranks_as_clip_without_words(library):
+    assert library.search("cyan", mode="auto") == library.search("cyan", mode="clip")
+    assert library.search("", mode="auto", where="name:red") == library.search("", where="name:red")
+
+
+def test_the_mode_auto_joins_pictures_with_words_of_the_query(library):
+    by_sight = library.search("green", 6)
+    joined = library.search("green deep", 6, mode="auto")
+    names = {hit.meta["name"]: hit.why for hit in joined}
+    assert names["green.png"] == ("file name",)
+    assert names["blue.webp"] == names["yellow.gif"] == ("folder name",)
+    assert names["white.bmp"] == ()
+    assert all(hit.score is not None for hit in joined)
+    assert {hit.why for hit in by_sight} == {()}
+
+
+def test_the_mode_auto_keeps_filters_pages_and_thresholds(library):
+    everything = library.search("red deep", 6, mode="auto")
+    pages = [library.search("red deep", 2, offset=start, mode="auto") for start in (0, 2, 4)]
+    assert [hit.id for page in pages for hit in page] == [hit.id for hit in everything]
+    assert [hit.meta["name"] for hit in library.search("red deep name:blue", mode="auto")] == ["blue.webp"]
+    threshold = sorted(hit.score for hit in everything)[3]
+    found = library.search("red deep", 6, mode="auto", min_score=threshold)
+    assert {hit.id for hit in found} == {hit.id for hit in everything if hit.score >= threshold}
 
 
 @pytest.mark.parametrize("name", [name for name in PARAMETERS if PARAMETERS[name].choices])

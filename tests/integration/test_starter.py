@@ -77,7 +77,7 @@ def embed_ids(rows: list[list[int]], width: int) -> np.ndarray:
 
 def test_every_shipped_file_is_the_pinned_one():
     shipped = {path.relative_to(STARTER).as_posix() for path in STARTER.rglob("*") if path.is_file()}
-    assert shipped - {"SHA256SUMS", "NOTICE.md", "examples.json"} == set(pinned())
+    assert shipped - {"SHA256SUMS", "NOTICE.md", "examples.json", "background.json"} == set(pinned())
     for name, digest in pinned().items():
         assert hashlib.sha256((STARTER / name).read_bytes()).hexdigest() == digest, name
 

@@ -102,7 +102,11 @@ def _compare_text(operator, found, wanted):
     if operator == "within":
         if wanted.startswith("/"):
             return f"{found.strip('/')}/".startswith(f"{wanted.strip('/')}/") or not wanted.strip("/")
-        return f"/{wanted.strip('/')}/" in f"/{found.strip('/')}/"
+        if f"/{wanted.strip('/')}/" in f"/{found.strip('/')}/":
+            return True
+        words, names = cut(wanted), cut(found)
+        is_name = "/" not in wanted.strip("/") and bool(words)
+        return is_name and any(names[start : start + len(words)] == words for start in range(len(names)))
     return _ordered(operator, found.encode(), wanted.encode())
 
 

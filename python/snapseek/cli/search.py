@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from snapseek.library import Hit, Library
 
-_FIELDS = ("id", "score", "uri", "width", "height", "color", "caption", "meta", "similar")
+_FIELDS = ("id", "score", "uri", "width", "height", "color", "caption", "meta", "similar", "why")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,14 +53,15 @@ def _add_flags(parser: argparse.ArgumentParser, parameter: Parameter) -> None:
     if parameter.kind == "flag":
         parser.add_argument(*parameter.flags, dest=parameter.name, action="store_true", help=help_text)
         return
-    if parameter.default is not None:
-        help_text += f" (default: {parameter.default})"
+    default = parameter.default if parameter.cli_default is None else parameter.cli_default
+    if default is not None:
+        help_text += f" (default: {default})"
     parser.add_argument(
         *parameter.flags,
         dest=parameter.name,
         type=_converter(parameter),
         choices=parameter.choices or None,
-        default=parameter.default,
+        default=default,
         metavar=parameter.metavar,
         help=help_text,
     )
@@ -92,6 +93,10 @@ def run(options: argparse.Namespace) -> None:
     """Search, then print one line per result."""
     library = open_library(options)
     hits = library.search(_request(options))
+    if hits.unfinished:
+        print_status(
+            f"the end of the query, {printable(hits.unfinished.text)}, is unfinished: {hits.unfinished.hint}"
+        )
     if not hits:
         print_status("no picture matches this query")
     if options.paths or options.null:
@@ -106,7 +111,8 @@ def run(options: argparse.Namespace) -> None:
         for hit in hits:
             score = "     " if hit.score is None else f"{hit.score:.3f}"
             similar = f"  +{len(hit.similar)} similar" if hit.similar else ""
-            print(f"{score}  {printable(_location(library, hit))}{similar}")
+            why = f"  ({', '.join(hit.why)})" if hit.why else ""
+            print(f"{score}  {printable(_location(library, hit))}{similar}{why}")
 
 
 def _location(library: Library, hit: Hit) -> str:

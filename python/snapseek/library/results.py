@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from snapseek.library.search.unfinished import Unfinished
+
 _ROW_HEIGHT_PX = 120
 _MAX_ROW_WIDTH_PX = 1200
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -39,6 +41,8 @@ class Hit:
         The ids of near-duplicates grouped under this picture, best first.
     may_load
         Whether the original may be loaded from its `uri` on another machine: the user has confirmed that.
+    why
+        With mode `auto`, what has a word of the query: `folder name`, `file name`, `caption`, `title`, `tag`.
     """
 
     id: int
@@ -52,6 +56,7 @@ class Hit:
     meta: dict[str, Any]
     similar: tuple[int, ...] = ()
     may_load: bool = True
+    why: tuple[str, ...] = ()
 
     def preview_url(self) -> str:
         """Return the preview as a `data:` URL that a page can show."""
@@ -102,6 +107,8 @@ class Hits(list[Hit]):
     relevant_count
         The number of leading results, over all pages, that are relevant; None if no result so far is
         irrelevant.
+    unfinished
+        The end of the query that could not count yet, as the minus of `horse -`; None for a finished query.
     """
 
     def __init__(
@@ -114,6 +121,7 @@ class Hits(list[Hit]):
         filters: Iterable[str] = (),
         relevant_count: int | None = None,
         library_count: int = 0,
+        unfinished: Unfinished | None = None,
     ) -> None:
         super().__init__(hits)
         self.total = total
@@ -121,6 +129,7 @@ class Hits(list[Hit]):
         self.version = version
         self.filters = tuple(filters)
         self.relevant_count = relevant_count
+        self.unfinished = unfinished
         self.took = took or Timings()
 
     def _repr_html_(self) -> str:

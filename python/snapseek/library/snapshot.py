@@ -35,7 +35,7 @@ from snapseek.search_request import INCLUDED, SearchRequest
 from snapseek.sources.archive_uri import file_of, is_member
 
 _MAX_CHANGE = 0.2
-"""By this share of its size a library may change before its relevance threshold is measured again."""
+"""By this share of its size a library may change before the background of its relevance is sampled again."""
 
 MAX_SAMPLE_ROWS = 100_000
 
@@ -128,7 +128,7 @@ class Snapshot:
         snapshot = cls(path, settings, sources, shards, counts, relocation, trust)
         is_same_model = before and before.settings["fingerprint"] == settings["fingerprint"]
         if before and is_same_model and abs(len(snapshot) - len(before)) <= _MAX_CHANGE * len(before):
-            snapshot._relevance.thresholds = before._relevance.thresholds
+            snapshot._relevance.sampled = before._relevance.sampled
         return snapshot
 
     @property
@@ -169,11 +169,21 @@ class Snapshot:
         vector = QueryVector(resolved.terms, encoder, self)
         named = {self._row_of(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
         ranking = self._ranker.ranked(resolved, vector, named)
-        relevant = None
-        if resolved.mode == "clip" and request.sort == "relevance" and encoder.is_loaded:
-            scores = [entry.score for entry in ranking.entries]
-            relevant = self._relevance.count(scores, vector.value, encoder.encoder)
+        relevant = self._relevant_count(resolved, ranking, vector, encoder)
         return self._answer(resolved, ranking, start, vector.embed_s, relevant)
+
+    def _relevant_count(
+        self, resolved: ResolvedRequest, ranking: Ranking, vector: QueryVector, encoder: LazyEncoder
+    ) -> int | None:
+        """Return the number of relevant results; None where the order is not that of words by the model.
+
+        Scores of pictures with pictures have another distribution, so such queries have no count.
+        """
+        is_ranked = resolved.mode in ("clip", "auto") and resolved.request.sort == "relevance"
+        if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
+            return None
+        scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
+        return self._relevance.count(scores, vector.value, encoder.encoder)
 
     def browse(self, request: SearchRequest) -> Hits:
         """List the pictures that match the filter of a request without a query."""
@@ -207,6 +217,7 @@ class Snapshot:
             library_count=len(self),
             filters=resolved.filters,
             relevant_count=relevant_count,
+            unfinished=resolved.unfinished,
         )
 
     @cached_property
@@ -237,6 +248,7 @@ class Snapshot:
                     meta=meta if "meta" in include else {},
                     similar=tuple(self._id_at(row) for row in entry.similar),
                     may_load=may_load,
+                    why=entry.why,
                 )
             )
         return hits

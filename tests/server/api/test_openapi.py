@@ -44,7 +44,7 @@ def check(value: Any, shape: dict[str, Any], path: str = "body") -> None:
         return
     types = [shape["type"]] if isinstance(shape["type"], str) else shape["type"]
     assert any(isinstance(value, JSON_TYPES[name]) for name in types), (path, value, types)
-    if "properties" in shape:
+    if "properties" in shape and value is not None:
         assert set(shape["required"]) <= set(value) <= set(shape["properties"]), path
         for name, inner in value.items():
             check(inner, shape["properties"][name], f"{path}.{name}")

@@ -20,7 +20,8 @@ def library(tmp_path: Path) -> FakeLibrary:
 def test_an_answer_to_words(library: FakeLibrary):
     answer = hits_answer(library.search("two dogs", 2), "two dogs", library.info())
     body = json.loads(answer.body)
-    assert list(body) == ["query", "took_ms", "index", "total", "relevant_count", "filters", "results"]
+    assert list(body)[:4] == ["query", "took_ms", "index", "total"]
+    assert list(body)[4:] == ["relevant_count", "filters", "unfinished", "results"]
     assert (body["relevant_count"], body["filters"]) == (None, [])
     assert body["query"] == "two dogs"
     assert body["took_ms"] == {"embed": 1.23, "search": 0.3, "fetch": 0.2, "total": 1.9}
@@ -50,20 +51,21 @@ def test_one_picture(library: FakeLibrary):
         "caption": None,
         "meta": library[1].meta,
         "similar": [],
+        "why": [],
     }
 
 
 def test_what_is_not_wanted_is_left_out(library: FakeLibrary):
     entry = result(library[1], "1", {"caption"})
-    assert list(entry) == ["id", "score", "url", "width", "height", "color", "caption", "similar"]
+    assert list(entry) == ["id", "score", "url", "width", "height", "color", "caption", "similar", "why"]
 
 
 def test_a_response_names_the_version_that_answered(library: FakeLibrary):
     hits = library.search("dog after:2023", 1)
-    hits.version, hits.relevant_count, hits[0] = "newer", 3, replace(hits[0], similar=(4, 2))
+    hits.version, hits.relevant_count, hits[0] = "newer", 3, replace(hits[0], similar=(4, 2), why=("tag",))
     body = json.loads(hits_answer(hits, "dog after:2023", library.info()).body)
     assert (body["index"]["version"], body["relevant_count"], body["filters"]) == ("newer", 3, ["after:2023"])
-    assert body["results"][0]["similar"] == [4, 2]
+    assert (body["results"][0]["similar"], body["results"][0]["why"]) == ([4, 2], ["tag"])
     assert body["results"][0]["url"].endswith("?v=newer")
 
 

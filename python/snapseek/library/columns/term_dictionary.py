@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from snapseek.library.filters.text_normalize import spaced
+from snapseek.library.filters.text_normalize import spaced, words_of
 
 _compute: Any = pc
 _buffer: Any = pa.py_buffer
@@ -73,12 +73,19 @@ class TermDictionary:
 
 
 def within(paths: Any, folder: str) -> Any:
-    """Return an Arrow mask of the casefolded paths that are `folder` or below it; a leading / anchors it."""
+    """Return an Arrow mask of the casefolded paths in a folder: its name, or words of its name.
+
+    A leading / anchors the path at the top, and a slash inside joins whole names: only they are compared.
+    """
     empty, slash = pa.scalar("", paths.type), pa.scalar("/", paths.type)
     framed = _compute.binary_join_element_wise(empty, _compute.utf8_trim(paths, characters="/"), empty, slash)
     if folder.startswith("/"):
         return _compute.starts_with(framed, f"/{folder.strip('/')}/".replace("//", "/"))
-    return _compute.match_substring(framed, f"/{folder.strip('/')}/")
+    found = _compute.match_substring(framed, f"/{folder.strip('/')}/")
+    words = [] if "/" in folder.strip("/") else words_of(folder)
+    if not words:
+        return found
+    return _compute.or_(found, _compute.match_substring(spaced(paths), pattern_of(" ".join(words))))
 
 
 def pattern_of(words: str) -> str:

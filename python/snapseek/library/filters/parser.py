@@ -7,8 +7,8 @@
 
 An operator is a name, a colon and a value without spaces, at the start of a word. `-` before it negates it.
 Values separated by commas are alternatives; quotes keep spaces, commas and signs. A name that is neither an
-operator nor a column of the library stays in the query, and so does everything in quotes. docs/SEARCH.md is
-the user's guide.
+operator nor a column of the library stays in the query, and so does everything in quotes. A date by words at
+the end, as in `beach last summer`, is a filter, too. docs/SEARCH.md is the user's guide.
 """
 
 import re
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from snapseek.errors import InputError, OutOfRangeError, ParseError
 from snapseek.library.filters.ast import And, Condition, Not, Operator, Or, Tree
 from snapseek.library.filters.from_mapping import near_of
-from snapseek.library.filters.typecheck import check_size
+from snapseek.library.filters.relative_dates import without_relative_date
+from snapseek.library.filters.typecheck import DATE_ROLES, check_size
 
 MAX_FILTER_CHARACTERS = 4000
 
@@ -87,6 +88,11 @@ def parse_query(query: str, columns: Collection[str]) -> ParsedQuery:
             position = phrase.end() if phrase else position + 1
     words.append(query[begin:])
     remaining = " ".join(piece.strip() for piece in words if piece.strip())
+    if any(role in columns for role in DATE_ROLES):
+        remaining, day = without_relative_date(remaining)
+        if day is not None:
+            filters.append(f"date:{day}")
+            trees.append(Condition("date", "=", day))
     if not trees:
         return ParsedQuery(remaining, (), None)
     tree = And(tuple(trees))
@@ -109,6 +115,11 @@ def parse_filter(text: str, columns: Collection[str]) -> Tree:
             hint=f"known: {known}",
         )
     return found.tree or And(())
+
+
+def is_filter_name(name: str, columns: Collection[str]) -> bool:
+    """Return whether a name before a colon is that of a filter, or `id` or `image`."""
+    return name.lower() in _RESERVED or _operator_of(name, columns) is not None
 
 
 def _starts_word(query: str, position: int) -> bool:

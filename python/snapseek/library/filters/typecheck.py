@@ -26,6 +26,7 @@ from snapseek.library.filters.ast import (
     Scalar,
     Tree,
 )
+from snapseek.library.filters.relative_dates import relative_period
 from snapseek.library.filters.text_normalize import casefold_text, words_of
 
 MAX_DEPTH = 16
@@ -233,6 +234,9 @@ def _span(condition: Condition, value: object) -> tuple[int, int]:
         return _period(value.year, value.month, value.day)
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 9999:
         return _period(value)
+    relative = relative_period(value, datetime.now().date()) if isinstance(value, str) else None
+    if relative is not None:
+        return _microseconds_of(relative[0]), _microseconds_of(relative[1])
     found = _PERIOD.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise _not_a("date", value)
@@ -262,6 +266,10 @@ def _period(year: int, month: int | None = None, day: int | None = None) -> tupl
     return int(first.astype("datetime64[us]").astype(np.int64)), int(
         (first + 1).astype("datetime64[us]").astype(np.int64)
     )
+
+
+def _microseconds_of(day: date) -> int:
+    return _microseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 def _microseconds(moment: datetime) -> int:

@@ -16,6 +16,7 @@ from snapseek.library.indexing.batch_writer import BatchWriter
 from snapseek.library.indexing.compact import CompactOptions, compact_flat_only, compact_if_space
 from snapseek.library.indexing.embed import Outcome, embed_pictures
 from snapseek.library.indexing.file_tracker import FileTracker, KnownFile, PendingImage
+from snapseek.library.indexing.measure_background import prepare_background
 from snapseek.library.indexing.source_selection import (
     SourceSelection,
     as_folder,
@@ -293,6 +294,8 @@ class _SyncRun:
                     self.report = replace(self.report, is_stopped=True)
                     break
             writer.finish()
+        if not self.report.is_stopped:
+            prepare_background(encoder, self.report.added + self.report.updated)
 
     def _read(self, pending: Iterable[PendingImage], waiting: WaitingImages) -> Iterator[Picture]:
         """Yield the pictures as their sources read them; adds each to `waiting`."""

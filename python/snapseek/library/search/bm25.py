@@ -81,7 +81,7 @@ def _rows_with(store: ColumnStore, word: str) -> Flags:
     parts: list[Flags] = []
     for name in FIELDS:
         index = store.index(name)
-        for form in _forms(word):
+        for form in word_forms(word):
             if isinstance(index, FullTextIndex):
                 parts.append(index.flags_of(form))
             elif isinstance(index, LabelListIndex):
@@ -89,7 +89,7 @@ def _rows_with(store: ColumnStore, word: str) -> Flags:
     return any_of(parts, store.rows)
 
 
-def _forms(word: str) -> list[str]:
+def word_forms(word: str) -> list[str]:
     """Return the word, and the word with or without the -s of a plural."""
     if len(word) < _MIN_PLURAL_LENGTH - 1 or not word.isalpha():
         return [word]

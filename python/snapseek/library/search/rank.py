@@ -16,10 +16,17 @@ from snapseek.errors import InputError, MissingArgumentError
 from snapseek.library.columns.column_index import Flags
 from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.search.bm25 import bm25_scores, query_words
-from snapseek.library.search.dedup import duplicate_groups
+from snapseek.library.search.dedup import DuplicateGroup, PreviewComparison, duplicate_groups
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import reciprocal_rank_fusion
+from snapseek.library.search.word_matches import (
+    EVERY_WORD,
+    WordMatches,
+    best_matches,
+    field_names,
+    word_matches,
+)
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shards import DEEPEST_PAGE, RowHits, RowRef, Shards
 
@@ -40,6 +47,10 @@ class Entry(NamedTuple):
     row: RowRef
     score: float | None = None
     similar: tuple[RowRef, ...] = ()
+    why: tuple[str, ...] = ()
+    """With mode `auto`, what has a word of the query, such as `folder name`."""
+    has_every_word: bool = False
+    """With mode `auto`, whether these have all words of the query."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +80,14 @@ class Ranker:
         """Return the first pictures that match, without those excluded, in the order of the request."""
         request = resolved.request
         candidates = Candidates(self._shards, self.selection_of(resolved.tree), excluded, exact=request.exact)
-        if resolved.is_ranked_by_score:
+        matches = self._word_matches(resolved, candidates) if resolved.mode == "auto" else []
+        if resolved.is_ranked_by_score and not matches:
             if request.dedup:
                 return self._deduplicated_by_score(candidates, vector.value, request.end)
             return Ranking(candidates.best(vector.value, request.end), candidates.total)
-        entries = self._pool(resolved, candidates, vector)
+        entries = (
+            self._joined(matches, candidates, vector) if matches else self._pool(resolved, candidates, vector)
+        )
         if request.min_score is not None:
             threshold = request.min_score
             entries = [entry for entry in entries if entry.score is not None and entry.score >= threshold]
@@ -94,7 +108,7 @@ class Ranker:
         rows, scores = found.refs(), found.scores.tolist()
         entries = [
             Entry(rows[group.first], scores[group.first], tuple(rows[rank] for rank in group.similar))
-            for group in duplicate_groups(self._shards.vectors_at(found.shards, found.rows))
+            for group in self._groups(self._shards.vectors_at(found.shards, found.rows), rows)
         ]
         hidden = len(found) - len(entries)
         if len(entries) < end and depth > DEDUP_DEPTH:
@@ -103,7 +117,7 @@ class Ranker:
 
     def _pool(self, resolved: ResolvedRequest, candidates: "Candidates", vector: QueryVector) -> list[Entry]:
         """Return the best by score, by words or by both."""
-        if resolved.mode == "clip":
+        if resolved.mode in ("clip", "auto"):
             return candidates.best(vector.value, POOL)
         words = resolved.words if query_words(resolved.words) else ""
         by_words = self._by_words(words, candidates) if words else []
@@ -130,6 +144,37 @@ class Ranker:
         order = reciprocal_rank_fusion([range(len(best)), [numbers[row] for row in by_words]])
         return [entries[rows[number]] for number in order]
 
+    def _word_matches(self, resolved: ResolvedRequest, candidates: "Candidates") -> list[WordMatches]:
+        """Return the pictures with words of the query, shard by shard; empty where there is none."""
+        if not query_words(resolved.words):
+            return []
+        stores = [part.shard.columns for part in self._shards.parts]
+        found = word_matches(stores, candidates.selection.masks, resolved.words)
+        return found if any(len(part.rows) for part in found) else []
+
+    def _joined(
+        self, matches: list[WordMatches], candidates: "Candidates", vector: QueryVector
+    ) -> list[Entry]:
+        """Return the fusion of the ranking by the model and of the pictures with words."""
+        try:
+            best = candidates.best(vector.value, POOL)
+        except InputError:  # captions and folders have words that the model does not know
+            by_words = best_matches(matches, candidates.excluded, (), POOL)
+            return [_matched(row, bits) for _, row, bits in by_words]
+        by_words = best_matches(matches, candidates.excluded, {entry.row for entry in best}, POOL)
+        cosines = self._shards.scores([row for _, row, _ in by_words], vector.value)
+        # Many pictures have the same words: those that the model prefers come first.
+        ordered = sorted(
+            zip(by_words, cosines, strict=True), key=lambda found: (-found[0][0], -found[1], found[0][1])
+        )
+        entries = {entry.row: entry for entry in best}
+        for (_, row, bits), cosine in ordered:
+            entries[row] = _matched(row, bits, cosine)
+        numbers = {row: number for number, row in enumerate(entries)}
+        rankings = [range(len(best)), [numbers[row] for (_, row, _), _ in ordered]]
+        rows = list(entries)
+        return [entries[rows[number]] for number in reciprocal_rank_fusion(rankings)]
+
     def _by_words(self, words: str, candidates: "Candidates") -> list[RowRef]:
         """Return the best by BM25, ties by lower id."""
         stores = [part.shard.columns for part in self._shards.parts]
@@ -153,11 +198,20 @@ class Ranker:
             ids[here] = self._shards.parts[number].shard.ids_of(rows[here])
         return ids
 
+    def _groups(self, vectors: NDArray[np.float32], rows: Sequence[RowRef]) -> list[DuplicateGroup]:
+        """Group near-duplicates by their vectors and, as a second opinion, their previews."""
+
+        def read(rank: int) -> tuple[bytes, int, int]:
+            ((_, _, width, height, _, preview, _), _) = self._shards.records([rows[rank]])[0]
+            return preview or b"", width or 0, height or 0
+
+        return duplicate_groups(vectors, confirm=PreviewComparison(read).are_alike)
+
     def _deduplicated(self, entries: list[Entry]) -> list[Entry]:
         vectors = self._shards.vectors_at(*_numbers_and_rows(entries))
         return [
             entries[group.first]._replace(similar=tuple(entries[rank].row for rank in group.similar))
-            for group in duplicate_groups(vectors)
+            for group in self._groups(vectors, [entry.row for entry in entries])
         ]
 
     def _sorted(self, entries: list[Entry], sort: str) -> list[Entry]:
@@ -223,6 +277,11 @@ class Candidates:
         """Return the same as entries."""
         found = self.search(vector, count)
         return list(map(Entry, found.refs(), found.scores.tolist()))
+
+
+def _matched(row: RowRef, bits: int, score: float | None = None) -> Entry:
+    """Return the entry of a picture with words of the query in the fields of `bits`."""
+    return Entry(row, score, why=field_names(bits), has_every_word=bool(bits & EVERY_WORD))
 
 
 def _numbers_and_rows(entries: list[Entry]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

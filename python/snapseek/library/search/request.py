@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ from snapseek.library.filters.from_mapping import from_mapping
 from snapseek.library.filters.parser import parse_filter, parse_query
 from snapseek.library.filters.typecheck import STANDARD, Kinds, typecheck
 from snapseek.library.search.terms import MAX_QUERY_CHARACTERS, MAX_TERMS, Query, Term, terms_of
+from snapseek.library.search.unfinished import Unfinished, without_unfinished_end
 from snapseek.search_request import SearchRequest
 
 Where = str | Mapping[str, Any] | Tree | tuple[Any, ...]
@@ -31,12 +33,15 @@ class ResolvedRequest:
         The filters that were parsed out of a typed query, as text.
     tree
         All filters, typed and normalized; None where every picture matches.
+    unfinished
+        The end of a typed query that cannot count yet.
     """
 
     request: SearchRequest
     terms: tuple[Term, ...]
     filters: tuple[str, ...]
     tree: Tree | None
+    unfinished: Unfinished | None = None
 
     @classmethod
     def of(cls, request: SearchRequest, kinds: Kinds, *, may_be_empty: bool = False) -> Self:
@@ -48,12 +53,17 @@ class ResolvedRequest:
             The query or a filter is malformed or does not fit the library; the query names a file that the
             request may not open; or there is neither a term nor a filter and the request may not be empty.
         """
-        terms, filters, typed = _split(request.query, kinds)
+        answered, unfinished = request.query, None
+        if isinstance(request.query, str):
+            answered, unfinished = without_unfinished_end(
+                request.query, {*kinds}, partial(_check, kinds=kinds)
+            )
+        terms, filters, typed = _split(answered, kinds)
         trees = [] if typed is None else [typed]
         if request.where is not None:
             trees.append(tree_from(request.where, {*STANDARD, *kinds}))
         terms += request.terms
-        if not terms and not trees and not may_be_empty:
+        if not (terms or trees or may_be_empty or unfinished):
             raise ParseError(expected="a query, terms or filters", got="none", hint="enter at least one word")
         if len(terms) > MAX_TERMS:
             raise ParseError(expected=f"1 to {MAX_TERMS} terms", got=str(len(terms)))
@@ -63,12 +73,12 @@ class ResolvedRequest:
                 got="image:",
                 hint='use id: for a picture of the library, or quote the words, as in "image:dog"',
             )
-        return cls(request, terms, filters, _typed(trees, kinds))
+        return cls(request, terms, filters, _typed(trees, kinds), unfinished)
 
     @property
     def mode(self) -> str:
-        """What ranks the results: `clip`, `words` or `both`. `auto` is `clip` for now."""
-        return "clip" if self.request.mode == "auto" else self.request.mode
+        """What ranks the results: `clip`, `words`, `both` or `auto`."""
+        return self.request.mode
 
     @property
     def words(self) -> str:
@@ -84,8 +94,9 @@ class ResolvedRequest:
 
     @property
     def is_ranked_by_score(self) -> bool:
-        """Whether results come in the order of their scores, near-duplicates aside."""
-        return (self.request.sort, self.mode, self.request.min_score) == ("relevance", "clip", None)
+        """Whether results come in the order of their scores, near-duplicates and words aside."""
+        is_plain = self.request.sort == "relevance" and self.request.min_score is None
+        return is_plain and self.mode in ("clip", "auto")
 
 
 def tree_from(where: Where, columns: set[str]) -> Tree:
@@ -112,6 +123,13 @@ def _split(query: Query | None, kinds: Kinds) -> tuple[tuple[Term, ...], tuple[s
     found = parse_query(query, {*kinds})
     words = found.words if found.filters else query
     return (tuple(terms_of(words)) if words.strip() else ()), found.filters, found.tree
+
+
+def _check(query: str, kinds: Kinds) -> None:
+    """Raise InputError for a typed query that is malformed or does not fit the library."""
+    typed = _split(query, kinds)[2]
+    if typed is not None:
+        typecheck(typed, kinds)
 
 
 def _typed(trees: list[Tree], kinds: Kinds) -> Tree | None:

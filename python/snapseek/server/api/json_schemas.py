@@ -97,6 +97,12 @@ def _answer() -> Json:
             "description": "Number of leading results, over all pages, that are relevant; null if all are.",
         },
         filters=list_of(STRING) | {"description": "The filters that were parsed out of q."},
+        unfinished={
+            "type": ["object", "null"],
+            "description": "The end of q that could not count yet, and how to complete it.",
+            "required": ["text", "hint"],
+            "properties": {"text": STRING, "hint": STRING},
+        },
         results=list_of(reference("Result")),
     )
 
@@ -113,8 +119,9 @@ def _result() -> Json:
         caption={"type": ["string", "null"]},
         meta={"type": "object", "description": "Columns of the source and the user."},
         similar=list_of(ID) | {"description": "With dedup: near-duplicates grouped under this picture."},
+        why=list_of(STRING) | {"description": "With mode auto: what has a word of q, such as folder name."},
     )
-    return shape | {"required": ["id", "score", "url", "width", "height", "color", "similar"]}
+    return shape | {"required": ["id", "score", "url", "width", "height", "color", "similar", "why"]}
 
 
 def _info() -> Json:

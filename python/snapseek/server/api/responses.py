@@ -7,6 +7,7 @@ import math
 import re
 from binascii import b2a_base64
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -62,6 +63,7 @@ def hits_answer(
         "total": hits.total,
         "relevant_count": hits.relevant_count,
         "filters": list(hits.filters),
+        "unfinished": asdict(hits.unfinished) if hits.unfinished else None,
         "results": [result(hit, version, include) for hit in hits],
     }
     timing = ", ".join(f"{stage};dur={ms}" for stage, ms in took.items())
@@ -85,6 +87,7 @@ def result(hit: Hit, version: str, include: Collection[str] = INCLUDED) -> dict[
         "caption": hit.caption,
         "meta": hit.meta,
         "similar": list(hit.similar),
+        "why": list(hit.why),
     }
     for name in INCLUDED:
         if name not in include:

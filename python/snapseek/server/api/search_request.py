@@ -11,6 +11,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from snapseek.errors import OutOfRangeError, ParseError
@@ -86,7 +87,8 @@ def entity_tag(request: SearchRequest, version: str) -> str:
 
     Weak, because two answers differ in their timings.
     """
-    digest = hashlib.blake2b(repr(request).encode("utf-8", "backslashreplace"), digest_size=12)
+    day = datetime.now().date()
+    digest = hashlib.blake2b(f"{day} {request!r}".encode("utf-8", "backslashreplace"), digest_size=12)
     return f'W/"{version}-{digest.hexdigest()}"'
 
 

@@ -45,6 +45,9 @@ def test_words_and_folders(vocabulary):
     assert found("within", "holiday") == ["2019/holiday", "holiday", "holiday/x"]
     assert found("within", "/holiday/") == ["holiday", "holiday/x"]
     assert found("within", "holi") == []
+    assert found("within", "gate") == ["red gate"]
+    assert found("within", "red gate") == ["red gate"]
+    assert found("within", "/gate") == found("within", "2019/gate") == []
     assert len(found("within", "/")) == len(TEXTS)
 
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from snapseek.errors import InputError
 from snapseek.library import Library
+from snapseek.library.search.dedup import PreviewComparison
 from snapseek.library.search.rank import DEDUP_DEPTH
 from snapseek.library.storage.shards import DEEPEST_PAGE
 from tests.conftest import write_pictures
@@ -173,7 +175,25 @@ def test_words_unknown_to_the_model_are_found_in_captions(made):
         library.search("zebra", mode="both")
 
 
-def test_near_duplicates_are_grouped(tmp_path, encoder):
+def test_pictures_that_look_different_are_no_near_duplicates(tmp_path, encoder):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    board = Image.fromarray(np.kron(np.indices((4, 4)).sum(0) % 2 * 255, np.ones((16, 16))).astype(np.uint8))
+    stripes = Image.fromarray(np.repeat(np.arange(64) // 16 % 2 * 255, 64).reshape(64, 64).astype(np.uint8))
+    for name, image in (("board", board), ("small", board.resize((48, 48))), ("stripes", stripes)):
+        image.convert("RGB").save(folder / f"{name}.png")
+    library = Library.build(folder, tmp_path / "l", encoder=encoder)
+    names = {hit.id: hit.meta["name"] for hit in library.browse(3)}
+    first, second = library.vector(min(names)), library.vector(max(names))
+    assert first @ second > 0.96
+    for mode in ("clip", "auto"):
+        hits = library.search("white", 3, dedup=True, mode=mode)
+        groups = {frozenset(names[item] for item in (hit.id, *hit.similar)) for hit in hits}
+        assert groups == {frozenset({"board.png", "small.png"}), frozenset({"stripes.png"})}
+
+
+def test_near_duplicates_are_grouped(tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr(PreviewComparison, "are_alike", lambda *_: True)  # sizes and previews are random
     vectors = unit_rows(1500, dim=3)
     vectors[100:110] = vectors[100]
     library, _ = filtered_library(tmp_path, encoder, vectors=vectors.astype(np.float16))
