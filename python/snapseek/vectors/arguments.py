@@ -8,9 +8,6 @@ from numpy.typing import ArrayLike, NDArray
 from snapseek.errors import ArrayError, NonFiniteError, OutOfRangeError, ParseError
 from snapseek.vectors.filter import Ids
 
-FLAT_ROWS = 50_000
-"""Smaller indexes are flat: nothing is trained, and every query scores every row."""
-
 _FLAT_ROW_BYTES = 28
 """Bounds the scale, id and padding of a row in a flat index."""
 
@@ -84,10 +81,10 @@ def memory_limit(memory: str | int | None) -> int | None:
     return min(int(float(match[1]) * _UNITS[(match[2] or "").lower()]), 2**63 - 1)
 
 
-def is_flat(vectors: NDArray[np.float16] | NDArray[np.float32], limit: int | None) -> bool:
-    """Return whether the rows are few enough for a flat index, and fit `limit` bytes."""
+def is_flat(vectors: NDArray[np.float16] | NDArray[np.float32], limit: int | None, flat_rows: int) -> bool:
+    """Return whether the rows are fewer than `flat_rows`, and fit `limit` bytes as a flat index."""
     if not isinstance(vectors, np.ndarray) or vectors.ndim != 2:
         got = f"shape {vectors.shape}" if isinstance(vectors, np.ndarray) else type(vectors).__name__
         raise ArrayError(expected="vectors to be an array of shape (n, dim)", got=got)
     rows, dim = vectors.shape
-    return rows < FLAT_ROWS and (limit is None or rows * (dim + _FLAT_ROW_BYTES) + _FLAT_BYTES <= limit)
+    return rows < flat_rows and (limit is None or rows * (dim + _FLAT_ROW_BYTES) + _FLAT_BYTES <= limit)

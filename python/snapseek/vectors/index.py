@@ -22,7 +22,6 @@ from snapseek.errors import OutOfRangeError, UnknownChoiceError
 from snapseek.mapped_file import LoadMode
 from snapseek.threads import available_cores, resolve_threads
 from snapseek.vectors.arguments import (
-    FLAT_ROWS,
     as_int64,
     check_counts,
     check_queries,
@@ -35,6 +34,9 @@ from snapseek.vectors.filter import Allow, Filter, Ids, Scores, allowed_rows
 from snapseek.vectors.index_file import VectorIndexInfo, kind_of, size_of, target_of
 
 __all__ = ["FLAT_ROWS", "Allow", "CalibrationPoint", "Filter", "VectorIndex", "VectorIndexInfo"]
+
+FLAT_ROWS = 50_000
+"""Smaller indexes are flat: nothing is trained, and every query scores every row."""
 
 _INDEX_KIND = 2
 _EVERY_ROW = (CalibrationPoint(1.0, 0, 0),)
@@ -136,7 +138,7 @@ class VectorIndex:
         cores = resolve_threads(threads)
         numbers = None if ids is None else as_int64(ids)
         is_default = all(option is None for option in (m, nlist, refine, transform))
-        if is_default and is_flat(vectors, limit):
+        if is_default and is_flat(vectors, limit, FLAT_ROWS):
             check_queries(vectors, queries)
             build_flat(target, vectors, ids=numbers, progress=progress)
         else:
