@@ -29,7 +29,7 @@ from snapseek.library.storage.relocation import Relocation
 from snapseek.library.storage.schema import FILE_NAME, IMPORT, URLS
 from snapseek.library.storage.shards import RecordBlock, RowRef, Shards
 from snapseek.library.storage.source_table import Source
-from snapseek.library.storage.trust import CONFIRM_HINT, Trust
+from snapseek.library.storage.trust import Trust, not_confirmed
 from snapseek.mapped_file import LoadMode
 from snapseek.search_request import INCLUDED, SearchRequest
 from snapseek.sources.archive_uri import file_of, is_member
@@ -326,7 +326,7 @@ class Snapshot:
         if not is_member(uri) or self._shards.is_imported(row):
             return None
         if not self.trust.permits(file_of(uri)):
-            raise _not_confirmed(item)
+            raise not_confirmed(item)
         return uri
 
     def original_path(self, item: int) -> Path:
@@ -339,7 +339,7 @@ class Snapshot:
         """
         path = self.recorded_path(item)
         if not self.trust.permits_file(path):
-            raise _not_confirmed(item)
+            raise not_confirmed(item)
         return path
 
     def recorded_path(self, item: int) -> Path:
@@ -396,13 +396,4 @@ def _path_in(uri: str, item: int) -> Path:
         expected=f"the path of a file as the original of picture {item}",
         got="something else in its record",
         hint="only its preview is left",
-    )
-
-
-def _not_confirmed(item: int) -> ItemNotFoundError:
-    return ItemNotFoundError(
-        expected=f"the original of picture {item} in the folder that contains the library, or in one that "
-        "you have confirmed",
-        got="another place",
-        hint=CONFIRM_HINT,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from snapseek.errors import ItemNotFoundError
 from snapseek.library.storage.confirmations import NOTHING, Confirmed, confirmed_path, load_confirmed
 from snapseek.library.storage.schema import FILES, FOLDER, IMPORT, URLS
 from snapseek.library.storage.source_table import Source
@@ -211,3 +212,13 @@ def _real(path: Path) -> Path:
 
 def _real_paths(paths: Iterable[Path]) -> frozenset[Path]:
     return frozenset(map(_real, paths))
+
+
+def not_confirmed(item: int) -> ItemNotFoundError:
+    """Return the error for a picture whose original may not be shown."""
+    return ItemNotFoundError(
+        expected=f"the original of picture {item} in the folder that contains the library, or in one that "
+        "you have confirmed",
+        got="another place",
+        hint=CONFIRM_HINT,
+    )
