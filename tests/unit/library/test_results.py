@@ -35,6 +35,7 @@ VALUES: dict[str, Any] = {
     "meta": {"name": EVIL, EVIL: EVIL},
     "similar": (EVIL,),
     "may_load": EVIL,
+    "why": (EVIL,),
 }
 
 
