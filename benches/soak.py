@@ -145,12 +145,12 @@ def served(library: Path, *, caches: bool = True, malloc: bool = True) -> Iterat
 
 def serve_here(library: Path, *, caches: bool) -> None:
     """Serve a library in this process, with or without the caches of resized pictures and of queries."""
-    from snapseek.lru import LruCache
+    from cachetools import LRUCache
 
     from snapseek.server import serve
 
     if not caches:
-        LruCache.put = lambda self, key, value: None  # type: ignore[method-assign]
+        LRUCache.__setitem__ = lambda self, key, value, **_: None  # type: ignore[method-assign,assignment]
     serve(
         Library.open(library),
         port=0,

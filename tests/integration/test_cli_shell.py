@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from snapseek.cli import main
-from snapseek.library import Library
+from snapseek.library import Hits, Library
 from snapseek.server import run
 from tests.conftest import write_pictures
 from tests.support.embedding_files import write_embeddings
@@ -46,7 +46,7 @@ def indexed(tmp_path_factory, tiny_model):
 )
 def test_words_of_a_query_may_begin_with_a_minus(indexed, words, query, is_behind, monkeypatch):
     requests = []
-    monkeypatch.setattr(Library, "search", lambda self, request: requests.append(request) or [])
+    monkeypatch.setattr(Library, "search", lambda self, request: requests.append(request) or Hits())
     library = ["--library", str(indexed)]
     assert main(["search", *words, *library] if is_behind else ["search", *library, *words]) == 0
     assert requests[0].query == query
@@ -57,7 +57,7 @@ def test_words_of_a_query_may_begin_with_a_minus(indexed, words, query, is_behin
 
 def test_all_after_two_minuses_are_words(indexed, monkeypatch):
     requests = []
-    monkeypatch.setattr(Library, "search", lambda self, request: requests.append(request.query) or [])
+    monkeypatch.setattr(Library, "search", lambda self, request: requests.append(request.query) or Hits())
     for words in (["dog", "--", "-snow", "-k"], ["--", "dog", "-snow", "-k"]):
         assert main(["search", "--library", str(indexed), *words]) == 0
     assert requests == ["dog -snow -k"] * 2

@@ -204,7 +204,8 @@ WORDING = [
     (
         lambda: flat().search(ROWS, allow=np.ones(20)),
         errors.ArrayError,
-        "expected allow of shape (n,), as bool flags by id or int64 ids, got float64 of shape (20,)",
+        "expected allow of shape (n,), as bool flags by id, uint8 bits by id, or int64 ids, "
+        "got float64 of shape (20,)",
     ),
     (
         lambda: flat().search(ROWS, allow=np.ones(19, np.bool_)),

@@ -35,9 +35,7 @@ def test_terms_are_searched_and_the_query_is_returned_as_typed(app: Starlette, l
     assert body["query"] == 'horse + "stripes" -2:snow'
 
 
-@pytest.mark.parametrize(
-    "query", ["q=horse+-", "q=%22horse", "q=id:x", "q=image:/etc/hostname", "q=2:%22%22"]
-)
+@pytest.mark.parametrize("query", ["q=id:x", "q=image:/etc/hostname", "q=horse+-+-+snow+%2B"])
 def test_a_malformed_query_is_rejected(app: Starlette, library: FakeLibrary, query: str):
     reply = ask(app, "/api/search", query)
     assert (reply.status, reply.headers["content-type"]) == (400, "application/problem+json")

@@ -19,7 +19,6 @@ from snapseek.cli.options import (
     open_library,
 )
 from snapseek.errors import InputError, ModelMismatchError, StorageError
-from snapseek.models.catalogue import RECOMMENDED
 
 if TYPE_CHECKING:
     import argparse
@@ -36,9 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         nargs="?",
-        default=RECOMMENDED,
         metavar="MODEL",
-        help=f"a name of `snapseek models`, owner/name on the hub, or a directory (default: {RECOMMENDED})",
+        help="a name of `snapseek models`, owner/name on the hub, or a directory; default: the recommended",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask, download and embed at once")
     parser.add_argument(
@@ -58,9 +56,11 @@ def run(options: argparse.Namespace) -> int:
     """Print what the upgrade costs, ask, then download and embed."""
     from snapseek.library.upgrade_cost import missing_originals
     from snapseek.models import Encoder
+    from snapseek.models.catalogue import RECOMMENDED
 
     library = open_library(options)
     path = library.info().path
+    options.model = options.model or RECOMMENDED
     cost = library.upgrade_cost(options.model, options.model_dir)
     if not cost.is_current:
         _print_cost(cost, missing_originals(path))

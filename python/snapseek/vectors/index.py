@@ -21,14 +21,7 @@ from snapseek.absolute_path import absolute_path
 from snapseek.errors import OutOfRangeError, UnknownChoiceError
 from snapseek.mapped_file import LoadMode
 from snapseek.threads import available_cores, resolve_threads
-from snapseek.vectors.arguments import (
-    as_int64,
-    check_counts,
-    check_queries,
-    is_flat,
-    memory_limit,
-    no_array,
-)
+from snapseek.vectors.arguments import as_int64, check_counts, check_queries, is_flat, memory_limit, no_array
 from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
 from snapseek.vectors.filter import Allow, Filter, Ids, Scores, allowed_rows
 from snapseek.vectors.index_file import VectorIndexInfo, kind_of, size_of, target_of
@@ -41,8 +34,7 @@ FLAT_ROWS = 50_000
 _INDEX_KIND = 2
 _EVERY_ROW = (CalibrationPoint(1.0, 0, 0),)
 _TRANSFORMS = ("identity", "pca", "query-0.25", "query-0.5")
-ProgressCallback = Callable[[str, float], object]
-"""Called with the name of a stage and the share of it that is done, from 0 to 1."""
+ProgressCallback = Callable[[str, float], object]  # a stage, and the share of it that is done, from 0 to 1
 
 
 class VectorIndex:
@@ -404,9 +396,5 @@ class VectorIndex:
         return f"VectorIndex({len(self)} rows of {self.dim}, {kind}, {str(self._path)!r})"
 
     def _calibration(self) -> list[CalibrationPoint]:
-        if isinstance(self._core, FlatIndex):
-            return []
-        return [
-            CalibrationPoint(recall, nprobe, shortlist)
-            for recall, nprobe, shortlist in self._core.calibration
-        ]
+        points = [] if isinstance(self._core, FlatIndex) else self._core.calibration
+        return [CalibrationPoint(*point) for point in points]

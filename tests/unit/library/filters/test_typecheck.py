@@ -106,7 +106,7 @@ def test_values_are_typed_and_in_order():
         ("taken", "=", 123456, "'123456' is not a date"),
         ("taken", "prefix", "2020", "a comparison"),
         ("year", "=", "abc", "'abc' is not a year; try 2024"),
-        ("date", ">=", "yesterday", "'yesterday' is not a date; try 2024 or 2024-06"),
+        ("date", ">=", "yesterdy", "'yesterdy' is not a date; try 2024 or 2024-06"),
         ("year", "=", "2020.5", "'2020.5' is not a year; try 2024"),
         ("year", "in", (2020, 10_000), "'10000' is not a year"),
         ("public", "=", "maybe", "true or false"),
