@@ -170,7 +170,8 @@ def test_a_picture_that_cannot_be_added_is_a_failure(tmp_path, indexed, tiny_mod
     library = tmp_path / "l"
     shutil.copytree(indexed / ".snapseek", library)
     (tmp_path / "broken.jpg").write_bytes(b"")
-    assert main(["add", str(tmp_path / "broken.jpg"), "--library", str(library)]) == 1
+    line = ["add", str(tmp_path / "broken.jpg"), "--library", str(library), "--allow-root", str(tiny_model)]
+    assert main(line) == 1
     assert "the file is empty" in capsys.readouterr().err
 
 
