@@ -1,7 +1,9 @@
 """`snapseek sync`: update a library from its folders."""
 
-import argparse
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from snapseek.cli.console import check_indexed, picture_progress, print_report, print_size
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
@@ -17,6 +19,12 @@ from snapseek.cli.options import (
     nonempty_path,
     open_library,
 )
+from snapseek.errors import LibraryBusyError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from snapseek.library import Library
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +58,17 @@ def run(options: argparse.Namespace) -> int:
     """Sync, then print what changed."""
     options.library = _library_of(options)
     library = open_library(options)
+    try:
+        return _sync(library, options)
+    except LibraryBusyError:
+        if options.progress != "json":
+            raise
+        from snapseek.server.jobs import EXIT_BUSY
+
+        return EXIT_BUSY  # the server tries again later
+
+
+def _sync(library: Library, options: argparse.Namespace) -> int:
     with picture_progress(options.progress) as report, stop_on_interrupt() as stop:
         done = library.sync(
             options.folders or None,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from snapseek.errors import InputError
 from snapseek.library.watch import bursts
+from snapseek.server.jobs import BUSY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from snapseek.library import Library
-    from snapseek.server.jobs import JobRunner
+    from snapseek.server.jobs import Job, JobRunner
+
+_RETRY_S = 10.0
 
 
 class Follower:
@@ -35,6 +39,8 @@ class Follower:
         self, library: Library, jobs: JobRunner, arguments: Sequence[str], *, sync_first: bool = True
     ) -> None:
         self._is_due = sync_first
+        self._job: Job | None = None
+        self._started_s = 0.0
         self._library = library
         self._jobs = jobs
         self._arguments = list(arguments)
@@ -51,6 +57,11 @@ class Follower:
         if self._thread.ident is not None:
             self._thread.join(timeout=5)
 
+    def _is_to_retry(self) -> bool:
+        """Return whether the last sync found another process writing, some time ago."""
+        is_busy = self._job is not None and self._job.state == BUSY
+        return is_busy and time.monotonic() - self._started_s > _RETRY_S
+
     def _follow(self) -> None:
         info = self._library.info()
         skipped = set(self._library.unconfirmed())
@@ -59,6 +70,7 @@ class Follower:
             return
         with contextlib.suppress(InputError):  # a folder disappeared meanwhile
             for has_changed in bursts(folders, info.path, self._stop):
-                if self._is_due or has_changed:
-                    self._jobs.start("sync", self._arguments)
+                if self._is_due or has_changed or self._is_to_retry():
+                    self._job = self._jobs.start("sync", self._arguments)
+                    self._started_s = time.monotonic()
                 self._is_due = False

@@ -34,6 +34,9 @@ INDEX, SYNC, UPGRADE = "index", "sync", "upgrade"
 """What a job does."""
 
 WAITING, RUNNING, DONE, FAILED, STOPPED = "waiting", "running", "done", "failed", "stopped"
+BUSY = "busy"
+EXIT_BUSY = 75
+"""The exit code of a job that finds another process writing (EX_TEMPFAIL of sysexits.h)."""
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Job:
     kind: str
     """`index`, `sync` or `upgrade`: downloads another model and embeds all pictures with it."""
     state: str = WAITING
-    """`waiting`, `running`, `done`, `failed` or `stopped`."""
+    """`waiting`, `running`, `done`, `failed`, `stopped`, or `busy`: another process was writing."""
     stage: str = ""
     """`embed`; of an upgrade also `download`, whose numbers are bytes, and `switch`."""
     done: int = 0
@@ -227,8 +230,9 @@ class JobRunner:
             with self._lock:
                 self._process = None
                 was_stopped = self._is_closed
-            state = STOPPED if was_stopped else DONE if code == 0 else FAILED
-            self._end(job, state, "" if state == DONE else _last_error(errors))
+            ended = {0: DONE, EXIT_BUSY: BUSY}.get(code, FAILED)
+            state = STOPPED if was_stopped else ended
+            self._end(job, state, _last_error(errors) if state == FAILED else "")
 
     def _follow(self, job: Job, output: IO[bytes]) -> None:
         """Read the lines of a process until it closes its output. A line that is no progress is skipped."""

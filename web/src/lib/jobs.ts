@@ -3,7 +3,7 @@ import { ResponseError } from './errors';
 /** What writes to the library meanwhile. */
 export interface Job {
   readonly id: number;
-  /** `waiting`, `running`, `done`, `failed` or `stopped`. */
+  /** `waiting`, `running`, `done`, `failed`, `stopped` or `busy`. */
   readonly state: string;
   readonly done: number;
   /** 0 until it is known. */

@@ -8,7 +8,7 @@ from snapseek.server.api.json_schemas import FLAG, NUMBER, STRING, Json, list_of
 
 COUNT: Json = {"type": "integer", "minimum": 0}
 _NUMBER_OR_NULL: Json = {"type": ["number", "null"]}
-_STATES = ("waiting", "running", "done", "failed", "stopped")
+_STATES = ("waiting", "running", "done", "failed", "stopped", "busy")
 
 
 def job_schemas() -> dict[str, Json]:

@@ -1,0 +1,149 @@
+"""Jobs: child processes that index while the server answers."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from snapseek.cli.index import INDEX_OPTIONS, index_arguments
+from snapseek.cli.main import make_parser
+from snapseek.library import Library
+from snapseek.library.storage.shard_files import exclusive_writer
+from snapseek.server import create_app
+from snapseek.server.follow import Follower
+from snapseek.server.jobs import BUSY, DONE, FAILED, STOPPED, JobRunner
+from tests.support.asgi_client import ask
+
+
+@pytest.fixture
+def jobs():
+    runner = JobRunner()
+    yield runner
+    runner.close()
+
+
+@pytest.fixture
+def command(tiny_model):
+    """Return the arguments that index a folder into a library with the tiny model."""
+
+    def arguments(folder: Path, library: Path) -> list[str]:
+        line = ["open", str(folder), "--library", str(library), "--model", str(tiny_model), "--threads", "1"]
+        return index_arguments([folder], library, make_parser().parse_args(line))
+
+    return arguments
+
+
+def sync_line(library: Path) -> list[str]:
+    return ["sync", "--progress", "json", "--library", str(library)]
+
+
+def make_pictures(folder: Path, count: int) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        Image.new("RGB", (64, 48), (number % 256, number // 256, 7)).save(folder / f"{number:04}.png")
+    return folder
+
+
+def test_a_job_reports_its_progress_and_ends(jobs, command, folder, tmp_path):
+    job = jobs.start("index", command(folder, tmp_path / "library"))
+    assert jobs.wait(job, 60)
+    (shown,) = jobs.jobs()
+    assert (shown.kind, shown.state, shown.done, shown.total, shown.failed) == ("index", DONE, 6, 6, 0)
+    assert shown.summary == "Indexed 6 of 6"
+    assert len(Library.open(tmp_path / "library")) == 6
+
+
+def test_a_failed_job_says_why(jobs, tmp_path):
+    job = jobs.start("sync", sync_line(tmp_path / "none"))
+    assert jobs.wait(job, 60)
+    assert job.state == FAILED
+    assert "expected a library" in job.message
+
+
+def test_unreadable_pictures_are_counted(jobs, command, folder, tmp_path):
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    job = jobs.start("index", command(folder, tmp_path / "library"))
+    assert jobs.wait(job, 60)
+    assert (job.state, job.failed) == (DONE, 1)
+    assert job.summary.endswith(" · 1 unreadable")
+
+
+def test_a_stopped_job_keeps_what_it_embedded(jobs, command, tmp_path):
+    pictures, path = make_pictures(tmp_path / "pictures", 600), tmp_path / "library"
+    job = jobs.start("index", command(pictures, path))
+    while not job.done and job.is_active:
+        time.sleep(0.01)
+    jobs.close()
+    assert job.state == STOPPED
+    kept = len(Library.open(path))
+    assert job.done <= kept < 600
+    again = JobRunner()
+    remaining = again.start("index", command(pictures, path))
+    assert again.wait(remaining, 120)
+    again.close()
+    assert (remaining.state, remaining.done, remaining.skipped) == (DONE, 600 - kept, kept)
+    assert len(Library.open(path)) == 600
+
+
+def test_jobs_wait_for_each_other(jobs, command, folder, tmp_path):
+    first = jobs.start("index", command(folder, tmp_path / "library"))
+    second = jobs.start("sync", sync_line(tmp_path / "library"))
+    assert second.state == "waiting"
+    assert jobs.start("sync", sync_line(tmp_path / "library")) is second
+    assert jobs.wait(second, 60)
+    assert (first.state, second.state) == (DONE, DONE)
+
+
+def test_a_sync_that_finds_another_writer_is_busy_not_failed(jobs, folder, tmp_path, encoder):
+    path = tmp_path / "library"
+    Library.build(folder, path, encoder=encoder)
+    with exclusive_writer(path):
+        job = jobs.start("sync", [*sync_line(path), "--allow-root", str(encoder.files.root)])
+        assert jobs.wait(job, 60)
+    assert (job.state, job.message) == (BUSY, "")
+
+
+def test_a_closed_runner_starts_nothing(tmp_path):
+    runner = JobRunner()
+    runner.close()
+    assert runner.start("index", ["index", str(tmp_path)]).state == STOPPED
+
+
+def test_every_option_of_index_is_passed_on():
+    declared = vars(make_parser().parse_args(["index", "FOLDER"]))
+    apart = {"command", "run", "folders", "library", "progress"}
+    assert set(INDEX_OPTIONS) == set(declared) - apart
+
+
+def test_jobs_and_failures_are_answered(jobs, command, folder, tmp_path, encoder):
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    assert jobs.wait(jobs.start("index", command(folder, tmp_path / "library")), 60)
+    app = create_app(Library.open(tmp_path / "library", encoder=encoder), jobs=jobs)
+    answer = ask(app, "/api/jobs").json()
+    assert answer["count"] == 6
+    assert [(job["state"], job["done"]) for job in answer["jobs"]] == [(DONE, 7)]
+    failures = ask(app, "/api/failures").json()
+    assert failures["total"] == 1
+    assert failures["failures"][0]["path"] == str(folder / "broken.jpg")
+    exposed = create_app(Library.open(tmp_path / "library", encoder=encoder), allowed_hosts=None)
+    assert ask(exposed, "/api/failures").json()["failures"][0]["path"] == "broken.jpg"
+    assert ask(exposed, "/api/jobs").json()["jobs"] == []
+
+
+def test_new_files_of_a_served_folder_are_indexed(jobs, command, folder, tmp_path, encoder):
+    path = tmp_path / "library"
+    assert jobs.wait(jobs.start("index", command(folder, path)), 60)
+    library = Library.open(path, encoder=encoder)
+    follower = Follower(library, jobs, sync_line(path))
+    follower.start()
+    deadline = time.monotonic() + 60
+    while sum(job.state == DONE for job in jobs.jobs()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    shutil.copy(folder / "red.jpg", folder / "later.jpg")
+    while library.refresh() or len(library) < 7:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    follower.close()
+    assert any(hit.uri.endswith("later.jpg") for hit in library.search("red"))
