@@ -13,6 +13,7 @@ from hypothesis import settings
 from PIL import Image
 
 from snapseek.library import Library
+from snapseek.library.indexing import sync
 from snapseek.models import Encoder
 from tests.support.once import common_folder
 from tests.support.tiny_model import write_tiny_model
@@ -81,3 +82,21 @@ def library(tmp_path_factory, encoder) -> Library:
     return Library.build(
         write_pictures(directory / "pictures"), directory / "colors.snapseek", encoder=encoder
     )
+
+
+@pytest.fixture
+def embedded(monkeypatch):
+    """The names of the pictures that are embedded."""
+    names = []
+    inner = sync.embed_pictures
+
+    def spy(pictures, *arguments):
+        def noted():
+            for picture in pictures:
+                names.append(picture.within)
+                yield picture
+
+        return inner(noted(), *arguments)
+
+    monkeypatch.setattr(sync, "embed_pictures", spy)
+    return names

@@ -15,30 +15,11 @@ from starlette.testclient import TestClient
 
 from snapseek.cli import main
 from snapseek.library import Library
-from snapseek.library.indexing import sync
 from snapseek.library.storage import folder_table
 from snapseek.models import Encoder
 from snapseek.server import create_app
 from tests.conftest import PICTURES, write_pictures
 from tests.support.tiny_model import write_tiny_model
-
-
-@pytest.fixture
-def embedded(monkeypatch):
-    """The names of the pictures that are embedded."""
-    names = []
-    inner = sync.embed_pictures
-
-    def spy(pictures, *arguments):
-        def noted():
-            for picture in pictures:
-                names.append(picture.within)
-                yield picture
-
-        return inner(noted(), *arguments)
-
-    monkeypatch.setattr(sync, "embed_pictures", spy)
-    return names
 
 
 def paint(path: Path, color=(1, 2, 3)) -> None:

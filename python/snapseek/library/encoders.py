@@ -183,16 +183,9 @@ class PooledEncoder:
         """The encoder. Raises ModelMismatchError."""
         return self._pool.get(self._model, self._snapshot)
 
-    @property
-    def is_loaded(self) -> bool:
-        """Whether the search needed the encoder so far."""
-        return "encoder" in vars(self)
-
 
 class LoadedEncoder:
     """An encoder that is loaded already, where a lazy one is expected."""
-
-    is_loaded = True
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder

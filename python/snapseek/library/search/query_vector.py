@@ -30,10 +30,6 @@ class LazyEncoder(Protocol):
     def encoder(self) -> Encoder:
         """The encoder, loaded now if it was not before."""
 
-    @property
-    def is_loaded(self) -> bool:
-        """Whether `encoder` was needed so far."""
-
 
 class StoredVectors(Protocol):
     """The vectors of a library's own pictures: a `Snapshot`."""

@@ -12,24 +12,6 @@ from snapseek.library.indexing import sync
 from tests.conftest import PICTURES
 
 
-@pytest.fixture
-def embedded(monkeypatch):
-    """The names of the pictures that are embedded."""
-    names = []
-    inner = sync.embed_pictures
-
-    def spy(pictures, *arguments):
-        def noted():
-            for picture in pictures:
-                names.append(picture.within)
-                yield picture
-
-        return inner(noted(), *arguments)
-
-    monkeypatch.setattr(sync, "embed_pictures", spy)
-    return names
-
-
 def paint(path, color=(1, 2, 3)):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (20, 20), color).save(path)

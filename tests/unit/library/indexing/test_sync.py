@@ -20,24 +20,6 @@ def opened(folder, tmp_path, encoder) -> Library:
     return Library.build(folder, tmp_path / "l", encoder=encoder)
 
 
-@pytest.fixture
-def embedded(monkeypatch):
-    """The names of the pictures that are embedded."""
-    names = []
-    inner = sync.embed_pictures
-
-    def spy(pictures, *arguments):
-        def noted():
-            for picture in pictures:
-                names.append(picture.within)
-                yield picture
-
-        return inner(noted(), *arguments)
-
-    monkeypatch.setattr(sync, "embed_pictures", spy)
-    return names
-
-
 def paint(path, color="red", size=(20, 20)):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, color).save(path)

@@ -17,8 +17,6 @@ from snapseek.library.search.terms import Term
 class NoModel:
     """Stored vectors and a lazy encoder that must not be loaded."""
 
-    is_loaded = False
-
     @property
     def encoder(self):
         raise AssertionError("the model was loaded")
