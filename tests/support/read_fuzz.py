@@ -290,19 +290,20 @@ def _read_previews(directory: Path) -> None:
 
 def _go_through(directory: Path) -> dict[str, str]:
     """Run every step; return how each ended."""
-    os.fsync = lambda _: None  # type: ignore[assignment]
-    column_store.KEPT_ROWS = 1
-    ends = {}
-    for name, step in _steps(directory):
-        try:
-            step()
-        except SnapseekError:
-            ends[name] = "refused"
-        except BaseException as error:
-            ends[name] = f"{type(error).__name__}: {str(error)[:300]}"
-        else:
-            ends[name] = "ok"
-    return ends
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        patch.setattr(column_store, "KEPT_ROWS", 1)
+        return {name: _end_of(step) for name, step in _steps(directory)}
+
+
+def _end_of(step: Callable[[], object]) -> str:
+    try:
+        step()
+    except SnapseekError:
+        return "refused"
+    except BaseException as error:
+        return f"{type(error).__name__}: {str(error)[:300]}"
+    return "ok"
 
 
 _KERNELS: dict[str, tuple[object, str]] = {

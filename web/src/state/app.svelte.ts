@@ -57,8 +57,9 @@ export class AppState {
 
   /** Load the facts of the library, the first results and the opened picture in parallel; then the examples. */
   async start({ query, picture }: PageEntry): Promise<void> {
-    const loading = [this.request.start(query), this.library.load()];
-    if (picture !== null) loading.push(this.#showPicture(picture));
+    const searching = this.request.start(query);
+    const loading = [searching, this.library.load()];
+    if (picture !== null) loading.push(this.#showPicture(picture, searching));
     await Promise.all(loading);
     await this.library.loadExamples();
   }
@@ -80,7 +81,7 @@ export class AppState {
   async restore({ query, picture }: PageEntry): Promise<void> {
     const searching = this.request.restore(query);
     if (picture === null) this.view.lightbox.close();
-    else await this.#showPicture(picture);
+    else await this.#showPicture(picture, searching);
     await searching;
   }
 
@@ -129,9 +130,12 @@ export class AppState {
     if (term) await this.request.addTerm(term);
   }
 
-  async #showPicture(id: number): Promise<void> {
+  /** Open a picture; report one that is gone after the search, whose answer clears older errors. */
+  async #showPicture(id: number, searching: Promise<void>): Promise<void> {
     if (await this.view.lightbox.openById(id)) return;
     this.#history.closePicture(trimmed(this.request.query));
+    await searching;
+    if (this.results.error !== null) return;
     this.results.reportError('This picture is not in the library any more.');
   }
 }

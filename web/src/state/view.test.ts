@@ -45,12 +45,13 @@ it('opens and closes what an entry of the history shows', async () => {
   expect(requests).toHaveLength(1);
 });
 
-it('reports a link to a picture that is gone', async () => {
-  const { app, opened } = fakeApp({ byIds: async () => samplePage([]) });
+it('reports a link to a picture that is gone, after the results', async () => {
+  const { app, opened, requests } = fakeApp({ byIds: async () => samplePage([]) });
   void app.start({ query: EMPTY_QUERY, picture: 50, isAfterResults: false });
   await vi.advanceTimersByTimeAsync(0);
-  expect(app.results.error?.message).toContain('not in the library');
   expect(opened).toEqual([null]);
+  await requests[0]!.respond(samplePage(samplePictures(0, 3)));
+  expect(app.results.error?.message).toContain('not in the library');
 });
 
 it('closes the lightbox for a search by similar pictures, which keeps the filters', async () => {
