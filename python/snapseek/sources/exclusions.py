@@ -7,14 +7,17 @@ that begins with `!` includes again.
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+import pyarrow as pa
 from pathspec import GitIgnoreSpec
 
 from snapseek.errors import InputError
+from snapseek.sources.picture import Picture
+from snapseek.sources.source import PictureSource
 
 IGNORE_FILE = ".snapseekignore"
 MAX_IGNORE_FILE_BYTES = 1 << 20
@@ -103,6 +106,36 @@ class Exclusions:
         return any(
             self.excludes("/".join(parts[:count]), is_folder=True) for count in range(1, len(parts) + 1)
         )
+
+
+class FilteredSource:
+    """An archive, a table or a list without the pictures that patterns exclude.
+
+    The patterns apply to the name inside the archive or table, and to the host and path of a URL.
+    """
+
+    def __init__(self, source: PictureSource, patterns: Sequence[str]) -> None:
+        self.kind = source.kind
+        self.path = source.path
+        self.source = source
+        """The source with all its pictures."""
+        self._spec = _spec(checked_patterns(patterns))
+
+    def find(self) -> Iterator[Picture]:
+        """See `PictureSource.find`. What could not be listed as a whole stays, with its problem."""
+        return (picture for picture in self.source.find() if not self._spec.match_file(picture.key_path))
+
+    def columns(self) -> pa.Schema:
+        """See `PictureSource.columns`."""
+        return self.source.columns()
+
+    def notes(self) -> tuple[str, ...]:
+        """See `PictureSource.notes`."""
+        return self.source.notes()
+
+    def read(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        """See `PictureSource.read`."""
+        return self.source.read(pictures)
 
 
 def is_hidden(path: str) -> bool:

@@ -8,6 +8,7 @@ from snapseek.errors import InputError
 from snapseek.file_kinds import is_picture_name
 from snapseek.sources import folder, parquet, tar, urls
 from snapseek.sources.compressed import check_not_compressed, check_not_only_compressed
+from snapseek.sources.exclusions import FilteredSource
 from snapseek.sources.folder_table import FolderImages
 from snapseek.sources.http.fetch_limits import FetchLimits
 from snapseek.sources.parquet import ParquetImages
@@ -32,7 +33,7 @@ def open_source(
     limits
         Limits for fetching the pictures of a list.
     exclude
-        Patterns of gitignore for what is excluded from a folder.
+        Patterns of gitignore for what is excluded, by path; in a list of URLs, by host and path.
 
     Returns
     -------
@@ -49,6 +50,10 @@ def open_source(
         return _open_folder(root, exclude)
     if not root.is_file():
         raise InputError(expected="a folder with pictures", got=f"{_what_is(root)} at {path}")
+    return _filtered(_open_file(root, path, limits), exclude)
+
+
+def _open_file(root: Path, path: Path, limits: FetchLimits | None) -> PictureSource:
     suffix = root.suffix.lower()
     if suffix == ".tar":
         return TarImages(root)
@@ -76,10 +81,14 @@ def reopen(
     if kind == FOLDER:
         return FolderImages(root, exclude)
     if kind == urls.KIND:
-        return UrlList(root, limits)
+        return _filtered(UrlList(root, limits), exclude)
     if kind == tar.KIND:
-        return TarImages(root)
-    return ParquetImages(root) if kind == parquet.KIND else None
+        return _filtered(TarImages(root), exclude)
+    return _filtered(ParquetImages(root), exclude) if kind == parquet.KIND else None
+
+
+def _filtered(source: PictureSource, exclude: Sequence[str]) -> PictureSource:
+    return FilteredSource(source, exclude) if exclude else source
 
 
 def _open_folder(root: Path, exclude: Sequence[str]) -> PictureSource:
@@ -87,9 +96,9 @@ def _open_folder(root: Path, exclude: Sequence[str]) -> PictureSource:
     source = FolderImages(root, exclude)
     if next(source.find(), None) is None:
         if tar.has_archives(root):
-            return TarImages(root)
+            return _filtered(TarImages(root), exclude)
         if any(path.is_file() and _has_pictures(path) for path in sorted(root.rglob("*.parquet"))[:3]):
-            return ParquetImages(root)
+            return _filtered(ParquetImages(root), exclude)
         check_not_only_compressed(root)
     return source
 

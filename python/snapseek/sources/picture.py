@@ -95,16 +95,16 @@ class Picture:
     @property
     def name(self) -> str:
         """The name for people; bytes that are not UTF-8 become the replacement character."""
-        return displayed(self.label or Path(self._key_path).name)
+        return displayed(self.label or Path(self.key_path).name)
 
     @property
     def parent(self) -> str:
         """The parent folder relative to `folder`, with `/`; for a URL, host and path; empty at the top."""
-        parent = Path(self._key_path).parent.as_posix()
+        parent = Path(self.key_path).parent.as_posix()
         return "" if parent == "." else displayed(parent)
 
     @property
-    def _key_path(self) -> str:
+    def key_path(self) -> str:
         """The key as a path; for a URL, host and path without the query."""
         if self.address is None or not self.address.startswith(("http://", "https://")):
             return self.within

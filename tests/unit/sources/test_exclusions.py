@@ -1,12 +1,16 @@
 """snapseek.sources.exclusions: the rules of gitignore, from three places."""
 
 import os
+import tarfile
 
 import pytest
 
 from snapseek.errors import InputError
-from snapseek.sources import FolderSource
+from snapseek.library import Library
+from snapseek.sources import FolderSource, open_source
 from snapseek.sources.exclusions import Exclusions, checked_patterns, is_skipped, moved_into
+from snapseek.sources.open import reopen
+from tests.support.picture_sources import add, picture, write_webdataset
 
 
 def write(root, *names):
@@ -141,3 +145,33 @@ def test_the_watcher_ignores_what_is_excluded_by_default():
 def test_a_folder_below_an_excluded_one_is_excluded():
     assert Exclusions().excludes_below("a/#recycle/b")
     assert not Exclusions().excludes_below("a/b")
+
+
+def names_in(source):
+    return sorted(picture.name for picture in source.find())
+
+
+def test_patterns_apply_to_the_members_of_archives(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in ("drafts/1.jpg", "2.jpg", "3.gif"):
+            add(archive, name, picture("red"))
+    assert names_in(open_source(tmp_path / "a.tar", exclude=["drafts/", "*.gif"])) == ["2.jpg"]
+    assert names_in(open_source(tmp_path, exclude=["*.jpg", "!2.jpg"])) == ["2.jpg", "3.gif"]
+    assert names_in(reopen("tar", tmp_path / "a.tar", exclude=["/2.jpg"])) == ["1.jpg", "3.gif"]
+
+
+def test_patterns_apply_to_host_and_path_of_urls(tmp_path):
+    urls = ["https://a.example/x/1.jpg?w=2", "https://a.example/y/2.gif", "https://b.example/3.jpg"]
+    (tmp_path / "list.txt").write_text("\n".join(urls))
+    assert names_in(open_source(tmp_path / "list.txt", exclude=["b.example", "*.gif"])) == ["1.jpg"]
+
+
+def test_patterns_of_an_archive_are_remembered(tmp_path, encoder):
+    (tmp_path / "in").mkdir()
+    write_webdataset(tmp_path / "in" / "a.tar")
+    archive, library = tmp_path / "in" / "a.tar", tmp_path / "library"
+    opened = Library.build(archive, library, encoder=encoder, exclude=["*1.jpg"])
+    assert len(opened) == 3
+    assert opened.sync().removed == 0
+    assert opened.add(archive, exclude=["*2.jpg"]).removed == 1
+    assert len(opened) == 2

@@ -113,7 +113,8 @@ class SourceSelection:
                 self._add_folder(reader, exclude)
             else:
                 source = get_or_create(self.database, reader.kind, reader.path)
-                self.sources[source.number] = (source, reader)
+                self._exclude(source, exclude)
+                self.sources[source.number] = (source, self.reader_of(source) or reader)
         known = {source.number for source in before}
         if any(source.kind == FOLDER and number not in known for number, (source, _) in self.sources.items()):
             self.absent = [
