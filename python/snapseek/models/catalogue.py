@@ -54,6 +54,9 @@ class Entry:
 RECOMMENDED = "openclip-vit-b-32"
 """The entry that most people should use."""
 
+MULTILINGUAL = "siglip2-vit-b-32-256"
+"""The entry for queries in other languages than English."""
+
 CATALOGUE = (
     Entry(
         "openclip-vit-b-32",

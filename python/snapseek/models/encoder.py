@@ -14,9 +14,10 @@ from snapseek.errors import ModelMismatchError
 from snapseek.models.hub.dry_run import admit
 from snapseek.models.hub.layout import read_config
 from snapseek.models.hub.model_files import ModelFiles, Teacher
-from snapseek.models.hub.resolve import STARTER, resolve_model
+from snapseek.models.hub.resolve import STARTER, STARTER_FOLDER, resolve_model
 from snapseek.models.identity import model_fingerprint
 from snapseek.models.image.image_encoder import ImageEncoder
+from snapseek.models.text.languages import ENGLISH
 from snapseek.models.text.text_encoder import TextEncoder
 
 _MAX_EXAMPLES = 1000
@@ -118,6 +119,12 @@ class Encoder:
     def teacher(self) -> Teacher | None:
         """The teacher of a distilled student, else None."""
         return self.files.teacher
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """ISO 639 codes of the languages that the model knows; None if they are many or not known."""
+        is_english = self.text.tokenizer.is_clip or self.files.root == STARTER_FOLDER
+        return ENGLISH if is_english else None
 
     @cached_property
     def fingerprint(self) -> str:
