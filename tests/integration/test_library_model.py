@@ -107,3 +107,14 @@ def test_the_default_is_the_recommended_model_once_it_is_complete(tmp_path, tiny
     assert default_model(tmp_path) == RECOMMENDED
     (folder / "vision_model.onnx").unlink()
     assert default_model(tmp_path) == "starter"
+
+
+def test_an_index_with_the_starter_names_the_way_to_a_better_model(folder, tmp_path, tiny_model, capsys):
+    assert main(["index", str(folder), "--library", str(tmp_path / "new")]) == 0
+    offers = [line for line in capsys.readouterr().err.splitlines() if "snapseek upgrade" in line]
+    assert offers == [
+        "this is the small built-in model; CLIP understands sentences: snapseek upgrade "
+        "(downloads 696 MB), or snapseek upgrade small (28 MB)"
+    ]
+    assert main(["index", str(folder), "--library", str(tmp_path / "l"), "--model", str(tiny_model)]) == 0
+    assert "snapseek upgrade" not in capsys.readouterr().err

@@ -92,6 +92,20 @@ def print_size(library: Library) -> None:
     print_status(f"{info.count} pictures, {info.size_bytes / 1e6:.1f} MB{failed}")
 
 
+def print_offer(model: str) -> None:
+    """Name the way to a better model, if this one is the starter."""
+    from snapseek.models.catalogue import TIERS, find_entry
+    from snapseek.models.hub.resolve import STARTER
+
+    if model == STARTER:
+        sizes = {tier: f"{entry.size_bytes / 1e6:.0f} MB" for tier in TIERS if (entry := find_entry(tier))}
+        print_status(
+            "this is the small built-in model; CLIP understands sentences: snapseek upgrade "
+            f"(downloads {sizes['recommended']}), or snapseek upgrade small ({sizes['small']})",
+            style="bold",
+        )
+
+
 def check_indexed(library: Library, report: SyncReport) -> None:
     """Raise InputError with the most frequent reason if there was something to index, and nothing was."""
     done = report.added + report.updated + report.moved + report.unchanged + report.removed

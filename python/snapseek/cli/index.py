@@ -8,6 +8,7 @@ from snapseek.cli.console import (
     check_indexed,
     picture_progress,
     print_missing_folders,
+    print_offer,
     print_report,
     print_size,
     print_status,
@@ -134,4 +135,6 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
     print_size(library)
     if library.report:
         check_indexed(library, library.report)
+    if options.progress != "json":  # the process that started the job says it
+        print_offer(encoder.name)
     return library

@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare [pull | check] NAME."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     pull = actions.add_parser("pull", help="download a model into the folder of models")
-    pull.add_argument("model", metavar="NAME", help="a name of the list, or owner/name on the hub")
+    pull.add_argument(
+        "model", metavar="NAME", help="small, recommended, best, a name of the list, or owner/name on the hub"
+    )
     pull.add_argument("--text-only", action="store_true", help="download the image tower only when needed")
     check = actions.add_parser("check", help="load a downloaded model and print what it is")
     check.add_argument("model", metavar="NAME|DIR", help="as for pull, 'starter', or a directory")
@@ -43,16 +45,39 @@ def run(options: argparse.Namespace) -> None:
 
 def _print_catalogue() -> None:
     from snapseek.models.catalogue import CATALOGUE
+    from snapseek.models.hub.resolve import STARTER
 
-    print(f"{'starter':24} {'19 MB':>7}  comes with snapseek: everyday nouns and colours; English")
+    print(f"{STARTER:26} {'19 MB':>12}  comes with snapseek: everyday nouns and colors")
+    _print_facts("English", *_rate(STARTER))
     for entry in CATALOGUE:
         _print_entry(entry)
-    print_status("download one with: snapseek models pull NAME")
+    print_status("download one with: snapseek models pull NAME; small, recommended and best are names, too")
 
 
 def _print_entry(entry: Entry) -> None:
-    size = f"{entry.size_mb} MB" if entry.size_mb else "?"
-    print(f"{entry.name:24} {size:>7}  {entry.good_for}")
-    scores = [f"ImageNet {entry.imagenet} %"] if entry.imagenet else []
-    scores += [f"COCO {entry.coco} %"] if entry.coco else []
-    print(" " * 34 + "; ".join([entry.licence, f"languages: {entry.languages}", *scores]))
+    from snapseek.models.catalogue import TIERS
+
+    tiers = [tier for tier, name in TIERS.items() if name == entry.name]
+    size = f"{'' if entry.is_size_exact else 'about '}{_mb(entry.size_bytes)}"
+    print(f"{entry.name:26} {size:>12}  {''.join(f'{tier}: ' for tier in tiers)}{entry.purpose}")
+    towers = f"text {_mb(entry.text_bytes)}, pictures {_mb(entry.image_bytes)}" if entry.image else ""
+    languages = "many languages" if entry.languages is None else "English"
+    accuracy = [f"ImageNet {entry.imagenet} %"] if entry.imagenet else []
+    accuracy += [f"COCO {entry.coco} %"] if entry.coco else []
+    _print_facts(languages, towers, *accuracy, *_rate(entry.name))
+    _print_facts(entry.licence + (f". {entry.restrictions}" if entry.restrictions else ""))
+
+
+def _print_facts(*facts: str) -> None:
+    print(" " * 41 + "; ".join(fact for fact in facts if fact))
+
+
+def _rate(model: str) -> list[str]:
+    from snapseek.models.rates import measured_rate
+
+    rate = measured_rate(model)
+    return [f"{rate:.0f} pictures/s here"] if rate else []
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.0f} MB"

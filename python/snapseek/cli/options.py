@@ -15,8 +15,9 @@ _FOLDER_HELP = (
     "pictures at any depth; or a list of urls or paths (.txt .csv .tsv .jsonl .parquet), a .tar, a .parquet"
 )
 _MODEL_HELP = (
-    "starter, a name of `snapseek models`, owner/name on the hub, or a directory; default: the model of the "
-    "library, for a new one SNAPSEEK_MODEL, the recommended model if it is downloaded, or the starter"
+    "starter, small, recommended, best, a name of `snapseek models`, owner/name on the hub, or a directory; "
+    "default: the model of the library, for a new one SNAPSEEK_MODEL, the recommended model if it is "
+    "downloaded, or the starter"
 )
 _LIBRARY_HELP = "default: the library of the current directory, or of the next one above"
 

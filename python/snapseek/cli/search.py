@@ -97,6 +97,8 @@ def run(options: argparse.Namespace) -> None:
         print_status(
             f"the end of the query, {printable(hits.unfinished.text)}, is unfinished: {hits.unfinished.hint}"
         )
+    for notice in hits.notices:
+        print_status(printable(notice.text))
     if not hits:
         print_status("no picture matches this query")
     if options.paths or options.null:

@@ -6,7 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from snapseek.cli.console import job_progress, print_status, print_unconfirmed
+from snapseek.cli.console import job_progress, print_offer, print_status, print_unconfirmed
 from snapseek.cli.interrupt import EXIT_INTERRUPTED
 from snapseek.cli.options import (
     add_library_argument,
@@ -92,7 +92,6 @@ def serve_library(
         Whether it runs at the start too.
     """
     from snapseek.library.recent import remember_library
-    from snapseek.models.hub.resolve import STARTER
     from snapseek.server.follow import Follower
 
     remember_library(library.info().path)
@@ -108,8 +107,7 @@ def serve_library(
         )
     print_unconfirmed(library.unconfirmed(), library.info().path)
     print_status(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures")
-    if encoder.name == STARTER:
-        print_status("this is the small built-in model; a larger one understands sentences: snapseek upgrade")
+    print_offer(encoder.name)
     follower = Follower(library, jobs, follow, sync_first=sync_first)
     if options.watch:
         follower.start()

@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model",
         nargs="?",
         metavar="MODEL",
-        help="a name of `snapseek models`, owner/name on the hub, or a directory; default: the recommended",
+        help="small, recommended, best, a name of `snapseek models`, owner/name on the hub, or a directory; "
+        "default: recommended",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask, download and embed at once")
     parser.add_argument(
@@ -56,11 +57,11 @@ def run(options: argparse.Namespace) -> int:
     """Print what the upgrade costs, ask, then download and embed."""
     from snapseek.library.upgrade_cost import missing_originals
     from snapseek.models import Encoder
-    from snapseek.models.catalogue import RECOMMENDED
+    from snapseek.models.catalogue import RECOMMENDED, entry_name
 
     library = open_library(options)
     path = library.info().path
-    options.model = options.model or RECOMMENDED
+    options.model = entry_name(options.model or RECOMMENDED)
     cost = library.upgrade_cost(options.model, options.model_dir)
     if not cost.is_current:
         _print_cost(cost, missing_originals(path))

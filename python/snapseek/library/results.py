@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from snapseek.library.search.notices import Notice
 from snapseek.library.search.unfinished import Unfinished
 
 _ROW_HEIGHT_PX = 120
@@ -109,6 +110,8 @@ class Hits(list[Hit]):
         irrelevant.
     unfinished
         The end of the query that could not count yet, as the minus of `horse -`; None for a finished query.
+    notices
+        What a person should know about the answer, as that the model does not know the query's language.
     """
 
     def __init__(
@@ -122,6 +125,7 @@ class Hits(list[Hit]):
         relevant_count: int | None = None,
         library_count: int = 0,
         unfinished: Unfinished | None = None,
+        notices: Iterable[Notice] = (),
     ) -> None:
         super().__init__(hits)
         self.total = total
@@ -130,6 +134,7 @@ class Hits(list[Hit]):
         self.filters = tuple(filters)
         self.relevant_count = relevant_count
         self.unfinished = unfinished
+        self.notices = tuple(notices)
         self.took = took or Timings()
 
     def _repr_html_(self) -> str:

@@ -17,6 +17,7 @@ from snapseek.file_uri import local_path
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import LibraryInfo
 from snapseek.library.results import Hit, Hits, Timings
+from snapseek.library.search.notices import Notice, language_notices
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
 from snapseek.library.search.relevance import Relevance
@@ -169,8 +170,9 @@ class Snapshot:
         vector = QueryVector(resolved.terms, encoder, self)
         named = {self._row_of(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
         ranking = self._ranker.ranked(resolved, vector, named)
+        notices = language_notices(resolved, ranking.entries, encoder)
         relevant = self._relevant_count(resolved, ranking, vector, encoder)
-        return self._answer(resolved, ranking, start, vector.embed_s, relevant)
+        return self._answer(resolved, ranking, start, vector.embed_s, relevant, notices)
 
     def _relevant_count(
         self, resolved: ResolvedRequest, ranking: Ranking, vector: QueryVector, encoder: LazyEncoder
@@ -199,6 +201,7 @@ class Snapshot:
         start: float,
         embed_s: float = 0.0,
         relevant_count: int | None = None,
+        notices: Sequence[Notice] = (),
     ) -> Hits:
         """Return the page of a ranking with the times since `start`."""
         ranked = time.perf_counter()
@@ -218,6 +221,7 @@ class Snapshot:
             filters=resolved.filters,
             relevant_count=relevant_count,
             unfinished=resolved.unfinished,
+            notices=notices,
         )
 
     @cached_property

@@ -14,8 +14,9 @@ from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import needed_bytes
 from snapseek.library.storage.schema import FILES, FOLDER
 from snapseek.models import Encoder
-from snapseek.models.catalogue import find_entry
+from snapseek.models.catalogue import entry_name, find_entry
 from snapseek.models.hub.resolve import download_bytes
+from snapseek.models.rates import measured_rate
 from snapseek.threads import resolve_threads
 
 _RECORD_BYTES = 1000
@@ -54,9 +55,9 @@ def upgrade_cost(
 ) -> UpgradeCost:
     """Return what an upgrade of the library at `path` costs. Nothing is downloaded.
 
-    The rate of a model that is on this machine is loaded and measured for a third of a second; that of
-    another one, or without `measures`, follows from the size of its image tower and the speed of matrix
-    products here.
+    A model that is on this machine is loaded and measured for a third of a second. Otherwise, or without
+    `measures`, its rate is that of its last index here, or follows from the size of its image tower and the
+    speed of matrix products.
 
     Raises
     ------
@@ -65,6 +66,7 @@ def upgrade_cost(
     ModelError
         There is no such model, or it is damaged.
     """
+    model = entry_name(model)
     missing = download_bytes(model, model_dir)
     recorded = RecordedModel.read(path)
     with Database.open(path) as database, database.reading():
@@ -80,7 +82,7 @@ def upgrade_cost(
     else:
         entry = find_entry(model)
         dim = entry.dim if entry else _DEFAULT_DIM
-        rate = estimated_rate(entry.image_gmacs if entry else _DEFAULT_GMACS)
+        rate = measured_rate(model) or estimated_rate(entry.image_gmacs if entry else _DEFAULT_GMACS)
         is_current = settings.get("model") == model
     pictures = max(0, (recorded.count if recorded else 0) - imported)
     remaining = max(0, pictures - embedded)

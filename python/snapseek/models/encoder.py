@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from snapseek.errors import ModelMismatchError
+from snapseek.models.catalogue import find_entry
+from snapseek.models.hub.agreement import require_agreement
 from snapseek.models.hub.dry_run import admit
 from snapseek.models.hub.layout import read_config
 from snapseek.models.hub.model_files import ModelFiles, Teacher
-from snapseek.models.hub.resolve import STARTER, resolve_model
+from snapseek.models.hub.resolve import STARTER, STARTER_FOLDER, resolve_model
 from snapseek.models.identity import model_fingerprint
 from snapseek.models.image.image_encoder import ImageEncoder
+from snapseek.models.text.languages import ENGLISH
 from snapseek.models.text.text_encoder import TextEncoder
 
 _MAX_EXAMPLES = 1000
@@ -68,8 +71,8 @@ class Encoder:
         Parameters
         ----------
         model
-            `starter`, which comes with the package; a name of the catalogue; a repository of the hub as
-            `owner/name`; or a directory with a CLIP export.
+            `starter`, which comes with the package; a name of the catalogue; `small`, `recommended` or
+            `best`; a repository of the hub as `owner/name`; or a directory with a CLIP export.
         threads
             Threads that one run of a tower uses.
         text_threads
@@ -93,6 +96,7 @@ class Encoder:
             If `model` is empty.
         """
         files = resolve_model(model, model_dir, download=download)
+        require_agreement(str(model), files)
         return cls(files, threads=threads, text_threads=text_threads)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -118,6 +122,14 @@ class Encoder:
     def teacher(self) -> Teacher | None:
         """The teacher of a distilled student, else None."""
         return self.files.teacher
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """ISO 639 codes of the languages that the model knows; None if they are many or not known."""
+        if entry := find_entry(self.name):
+            return None if entry.languages is None else frozenset(entry.languages)
+        is_english = self.text.tokenizer.is_clip or self.files.root == STARTER_FOLDER
+        return ENGLISH if is_english else None
 
     @cached_property
     def fingerprint(self) -> str:

@@ -6,6 +6,7 @@ few decoded pictures are in memory. A budget bounds their bytes, whatever their 
 docs/MODELS.md compares the alternatives.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from snapseek.library.indexing.memory_budget import MemoryBudget
 from snapseek.library.records.arrow_gather import Record
 from snapseek.metadata import ImageMetadata
 from snapseek.models import Batch, Encoder
+from snapseek.models.rates import store_rate
 from snapseek.sources import Picture, Sidecar, read_sidecars
 from snapseek.sources.picture import content_hash
 from snapseek.sources.row_reader import first_line
@@ -78,11 +80,16 @@ def embed_pictures(
         If the encoder fails.
     """
     batches = _batched(pictures, min(_MAX_BATCH, encoder.image.batch_size))
+    embedded, start_s = 0, time.perf_counter()
     with ThreadPoolExecutor(threads, thread_name_prefix="index") as pool:
         preparing = _Preparing(encoder, MemoryBudget.for_threads(threads), describe)
         work = partial(_embed, preparing=preparing)
-        for outcomes in bounded_map(pool, work, batches, threads * _BATCHES_AHEAD, _batch_bytes):
-            yield from outcomes
+        try:
+            for outcomes in bounded_map(pool, work, batches, threads * _BATCHES_AHEAD, _batch_bytes):
+                yield from outcomes
+                embedded += sum(outcome.vector is not None for outcome in outcomes)
+        finally:
+            store_rate(encoder.name, embedded, time.perf_counter() - start_s)
 
 
 def _batched(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:

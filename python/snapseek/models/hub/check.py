@@ -7,12 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from snapseek.errors import ModelError
+from snapseek.models.catalogue import Entry, find_entry
 from snapseek.models.encoder import Encoder
+from snapseek.models.hub.agreement import store_agreement
 from snapseek.models.hub.download import verify
 from snapseek.models.hub.model_files import ModelFiles
 from snapseek.models.hub.ref import ModelRef
 from snapseek.models.hub.resolve import folder_of, resolve_model
 from snapseek.models.image.provider import lowest_cosine, sample_pictures
+from snapseek.models.onnx.graph import Graph
+from snapseek.models.onnx.int8_products import int8_saturates
 
 _TEXTS = (
     "a dog",
@@ -27,7 +31,7 @@ _TEXTS = (
 _PICTURES = 8
 _RUNS = 5
 _MIN_COSINE = 0.98
-_QUANTIZED_SUFFIX = re.compile(r"_q?u?int8\w*\.onnx$|_quantized\.onnx$")
+_QUANTIZED_SUFFIX = re.compile(r"_(q?u?int8\w*|quantized|q4)\.onnx$")
 
 
 def check_model(model: str, model_dir: str | Path | None = None) -> dict[str, str]:
@@ -64,6 +68,7 @@ def check_model(model: str, model_dir: str | Path | None = None) -> dict[str, st
         "layout": files.layout.kind,
         "pinned": f"{compared} files compared" if compared else "nothing to compare with",
         "texts": _about_texts(encoder),
+        **_about_int8(files),
     }
     if files.teacher:
         teacher = f"{files.teacher.name} {files.teacher.fingerprint[:12]}, which embeds pictures"
@@ -76,7 +81,7 @@ def check_model(model: str, model_dir: str | Path | None = None) -> dict[str, st
         "numbers": str(encoder.dim),
         "speed": f"{_ms(lambda: encoder.embed_texts(_TEXTS[:1])):.1f} ms a text, "
         f"{_ms(lambda: encoder.embed_images(pictures[:1])):.1f} ms a picture",
-        "quantized": _about_precision(files, encoder),
+        "quantized": _about_precision(files, encoder, find_entry(model), model_dir),
         "fingerprint": encoder.fingerprint,
     }
 
@@ -95,32 +100,65 @@ def _about_pictures(encoder: Encoder) -> str:
     return f"{encoder.image.picture_side_px} px, {at_a_time} at a time, on {encoder.image.provider}"
 
 
-def _about_precision(files: ModelFiles, encoder: Encoder) -> str:
-    """Compare each quantized tower with the full-precision one in the same folder, if it exists."""
-    plain = {name: _full_precision(files, name) for name in ("text_graph", "image_graph")}
-    full = {name: path for name, path in plain.items() if path}
-    if not full:
-        return "nothing to compare with"
-    reference = Encoder(replace(files, layout=replace(files.layout, **full)))
+def _about_precision(
+    files: ModelFiles, encoder: Encoder, entry: Entry | None, model_dir: str | Path | None
+) -> str:
+    """Compare each quantized tower with the one in full precision, if that is on this machine.
+
+    It is in the same folder, or in that of the entry that the catalogue names. Raises ModelError if a tower
+    deviates.
+    """
+    full = _full_precision(files, entry, model_dir)
+    if full is None:
+        hint = (
+            f"; to compare, run: snapseek models pull {entry.reference}" if entry and entry.reference else ""
+        )
+        return "nothing to compare with" + hint
+    reference = Encoder(full)
     pictures = sample_pictures(_PICTURES)
-    lowest = min(
-        lowest_cosine(encoder.embed_texts(_TEXTS), reference.embed_texts(_TEXTS)),
-        lowest_cosine(encoder.embed_images(pictures), reference.embed_images(pictures)),
-    )
-    if lowest < _MIN_COSINE:
+    cosines = {
+        "texts": lowest_cosine(encoder.embed_texts(_TEXTS), reference.embed_texts(_TEXTS)),
+        "pictures": lowest_cosine(encoder.embed_images(pictures), reference.embed_images(pictures)),
+    }
+    tower, lowest = min(cosines.items(), key=lambda pair: pair[1])
+    if not lowest >= _MIN_COSINE:
         raise ModelError(
-            expected=f"a cosine of {_MIN_COSINE} or more to the full-precision towers in {files.root}",
+            expected=f"a cosine of {_MIN_COSINE} or more to the full-precision {tower} of {full.root}",
             got=f"{lowest:.3f}",
             hint="use the full-precision files",
         )
-    return f"cosine {lowest:.4f} with full precision"
+    store_agreement(files)
+    return ", ".join(f"{name} {cosine:.4f}" for name, cosine in cosines.items()) + " with full precision"
 
 
-def _full_precision(files: ModelFiles, name: str) -> str | None:
-    """Return the full-precision graph, `model.onnx` for `model_int8.onnx`, if it exists."""
+def _full_precision(
+    files: ModelFiles, entry: Entry | None, model_dir: str | Path | None
+) -> ModelFiles | None:
+    """Return the model in full precision: `model.onnx` for `model_int8.onnx`, else that of the catalogue."""
+    plain = {name: _plain_graph(files, name) for name in ("text_graph", "image_graph")}
+    if found := {name: path for name, path in plain.items() if path}:
+        return replace(files, layout=replace(files.layout, **found))
+    ref = ModelRef.parse(entry.reference) if entry and entry.reference else None
+    if ref is not None and folder_of(ref, model_dir).is_dir():
+        full = ModelFiles.in_folder(ref.name, folder_of(ref, model_dir))
+        return full if full.image_is_here else None
+    return None
+
+
+def _plain_graph(files: ModelFiles, name: str) -> str | None:
     path = str(getattr(files.layout, name))
     plain = _QUANTIZED_SUFFIX.sub(".onnx", path)
     return plain if plain != path and (files.root / plain).is_file() else None
+
+
+def _about_int8(files: ModelFiles) -> dict[str, str]:
+    """Say whether an int8 text tower is exact on this CPU."""
+    graph = Graph.read(files.text_graph)
+    if not (graph.dynamic and graph.signed):
+        return {}
+    if int8_saturates():
+        return {"int8 texts": "less accurate here: int8 saturates on x86 without VNNI; prefer full precision"}
+    return {"int8 texts": "exact on this CPU"}
 
 
 def _ms(call: Callable[[], object]) -> float:

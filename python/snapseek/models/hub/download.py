@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from snapseek.atomic_file import is_plain_file, publish_new
 from snapseek.errors import ModelError, SnapseekError, StorageError
-from snapseek.models.catalogue import find_entry
+from snapseek.models.catalogue import Pin
 from snapseek.models.hub.layout import Layout, choose_layout
 from snapseek.models.hub.manifest import Manifest, Source, endpoint, is_inside
 from snapseek.models.hub.probe_cache import sha256_of
@@ -91,8 +91,7 @@ def missing_bytes(ref: ModelRef, folder: Path) -> int | None:
     with suppress(ModelError):
         if sources := Manifest.read(folder).sources:
             return sum(map(partial(_missing_of, folder), sources))
-    entry = find_entry(ref.name)
-    return None if entry is None or entry.size_mb is None else entry.size_mb * 1_000_000
+    return sum(pin.known_bytes for pin in ref.pins) if ref.pins else None
 
 
 def _missing_of(folder: Path, source: Source) -> int:
@@ -115,10 +114,10 @@ def verify(folder: Path, manifest: Manifest) -> int:
 
 def by_hand(ref: ModelRef, folder: Path) -> str:
     """Return the hint how to download a model without snapseek: which files go where."""
-    sizes = {pin.path: _size(pin.size_bytes) for pin in ref.pins}
-    files = ", ".join(path + sizes.get(path, "") for path in ref.paths())
+    files = ", ".join(pin.path + _size(pin.size_bytes or pin.about_bytes) for pin in ref.pins)
     what = files or "its ONNX graphs, tokenizer.json, config.json and preprocessor_config.json"
-    more = f" (those of {', '.join(item.repo for item in ref.companions)} too)" if ref.companions else ""
+    others = ", ".join(repo for repo, _ in ref.companions())
+    more = f" (those of {others} too)" if others else ""
     where = f"{endpoint()}/{ref.repo}/tree/{ref.revision}"
     return f"to download it by hand, put {what} with its configuration from {where}{more} into {folder}"
 
@@ -130,22 +129,24 @@ def _size(size_bytes: int | None) -> str:
 def _plan(ref: ModelRef) -> Manifest:
     """List the files of the repository, and choose those that the model needs."""
     revision, listing = _listing(ref.repo, ref.revision)
-    pins = {pin.path: pin for pin in ref.pins}
+    pins = {pin.path: pin for pin in ref.pins if pin.repo is None}
     sources: dict[str, Source] = {}
-    for path, (size_bytes, sha256) in listing.items():
-        pin = pins.get(path)
-        pinned = pin.sha256 if pin and pin.sha256 else sha256
-        sources[path] = Source(path, ref.repo, revision, path, "text", size_bytes, pinned)
-    for companion in ref.companions:
-        revision, listing = _listing(companion.repo, companion.revision)
-        for path, pin in companion.files:
-            size_bytes, sha256 = listing.get(pin.path, (None, None))
-            source = Source(
-                path, companion.repo, revision, pin.path, "text", size_bytes, pin.sha256 or sha256
-            )
-            sources.setdefault(path, source)
+    for path in listing:
+        sources[path] = _source(pins.get(path) or Pin(path), ref.repo, revision, listing)
+    for (repo, wanted), files in ref.companions().items():
+        revision, listing = _listing(repo, wanted)
+        for pin in files:
+            sources[pin.path] = _source(pin, repo, revision, listing)
     layout = choose_layout(sources.keys(), size=ref.size, named=ref.files)
-    return Manifest(ref.files, tuple(_sources(sources, layout)))
+    return Manifest(dict(ref.files), tuple(_sources(sources, layout)))
+
+
+def _source(pin: Pin, repo: str, revision: str, listing: "Listing") -> Source:
+    """Return the source of a file. What is pinned goes before what the hub says."""
+    path = pin.source or pin.path
+    size_bytes, sha256 = listing.get(path, (None, None))
+    size_bytes = pin.size_bytes if pin.size_bytes is not None else size_bytes
+    return Source(pin.path, repo, revision, path, "text", size_bytes, pin.sha256 or sha256)
 
 
 def _sources(sources: dict[str, Source], layout: Layout) -> Iterator[Source]:

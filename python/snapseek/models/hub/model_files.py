@@ -99,10 +99,9 @@ class ModelFiles:
         """The graph with the image tower."""
         return self.root / str(self.layout.image_graph)
 
-    @property
-    def has_combined_graph(self) -> bool:
-        """Whether one graph holds both towers."""
-        return self.text_graph == self.image_graph
+    def is_part(self, graph: Path) -> bool:
+        """Return whether the tower in `graph` is a part of it: the file holds both towers."""
+        return self.text_graph == self.image_graph or Graph.read(graph).has_both_towers
 
     @property
     def tokenizer(self) -> Path:

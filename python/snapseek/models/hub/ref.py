@@ -1,10 +1,11 @@
-"""A reference to a model by name: an entry of the catalogue, or a repository of the hub."""
+"""A reference to a model by name: an entry or a tier of the catalogue, or a repository of the hub."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from snapseek.models.catalogue import Companion, Pin, find_entry
+from snapseek.models.catalogue import Pin, find_entry
 
 _HUB_ID = re.compile(
     r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w.-]+))?(?::(?P<size>[\w.-]+))?"
@@ -20,19 +21,18 @@ class ModelRef:
     revision: str
     size: str | None
     pins: tuple[Pin, ...]
-    files: dict[str, str]
-    companions: tuple[Companion, ...]
+    files: Mapping[str, str]
 
     @classmethod
     def parse(cls, name: str) -> Self | None:
-        """Parse a name of the catalogue, or `owner/name`, `owner/name@revision`, `owner/name:size`.
+        """Parse a name or tier of the catalogue, or `owner/name`, `owner/name@revision`, `owner/name:size`.
 
         Returns None for other texts.
         """
         if entry := find_entry(name):
-            return cls(name, entry.repo, entry.revision, None, entry.pins, entry.files, entry.companions)
+            return cls(entry.name, entry.repo, entry.revision, None, entry.pins, entry.layout)
         if (found := _HUB_ID.fullmatch(name)) and ".." not in name:
-            return cls(name, found["repo"], found["revision"] or "main", found["size"], (), {}, ())
+            return cls(name, found["repo"], found["revision"] or "main", found["size"], (), {})
         return None
 
     @property
@@ -40,7 +40,10 @@ class ModelRef:
         """The name of the model's folder."""
         return re.sub(r"[/@:]", "--", self.name)
 
-    def paths(self) -> list[str]:
-        """Return the pinned files, as paths in the model's folder."""
-        known = [pin.path for pin in self.pins]
-        return known + [path for companion in self.companions for path, _ in companion.files]
+    def companions(self) -> dict[tuple[str, str], list[Pin]]:
+        """Return the files of other repositories, by repository and revision."""
+        found: dict[tuple[str, str], list[Pin]] = {}
+        for pin in self.pins:
+            if pin.repo and pin.revision:
+                found.setdefault((pin.repo, pin.revision), []).append(pin)
+        return found

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from snapseek.errors import InputError, ModelError, StorageError, similar_name
-from snapseek.models.catalogue import CATALOGUE, RECOMMENDED
+from snapseek.models.catalogue import RECOMMENDED, entry_name, model_names
 from snapseek.models.hub.download import DownloadProgress, missing_bytes, pull
 from snapseek.models.hub.manifest import MANIFEST, Manifest
 from snapseek.models.hub.model_files import ModelFiles
@@ -29,7 +29,7 @@ def default_model(model_dir: str | Path | None = None) -> str:
     It is `SNAPSEEK_MODEL`, else the recommended model if it is downloaded, else the starter.
     """
     if named := os.environ.get("SNAPSEEK_MODEL"):
-        return named
+        return entry_name(named)
     ref = ModelRef.parse(RECOMMENDED)
     files = ref and _complete(ref, ref.name, folder_of(ref, model_dir))
     return RECOMMENDED if files and files.image_is_here else STARTER
@@ -43,7 +43,7 @@ def resolve_model(
     Parameters
     ----------
     model
-        `starter`, a name of the catalogue, `owner/name` of the hub, or a folder.
+        `starter`, a name or tier of the catalogue, `owner/name` of the hub, or a folder.
     model_dir
         Folder of downloaded models, `models_dir()` by default.
     download
@@ -144,7 +144,7 @@ def folder_of(ref: ModelRef, model_dir: str | Path | None) -> Path:
 
 
 def _similar(name: str) -> str | None:
-    similar = similar_name(name, [STARTER, *(entry.name for entry in CATALOGUE)])
+    similar = similar_name(name, [STARTER, *model_names()])
     return f"did you mean {similar}?" if similar else None
 
 
@@ -180,7 +180,7 @@ def _complete(ref: ModelRef, name: str, folder: Path) -> ModelFiles | None:
         return None
     if ref.files and not (folder / MANIFEST).is_file() and (folder / ref.files["text_graph"]).is_file():
         with contextlib.suppress(StorageError):
-            Manifest(ref.files).write(folder)
+            Manifest(dict(ref.files)).write(folder)
     with contextlib.suppress(ModelError):
         return ModelFiles.in_folder(name, folder)
     return None

@@ -64,7 +64,7 @@ class ImageEncoder:
 
     def load_tower(self, provider: str) -> ImageTower:
         """Load another instance of the tower on the execution provider of that name, such as `CPU`."""
-        outputs = IMAGE_OUTPUTS if self._files.has_combined_graph else ()
+        outputs = IMAGE_OUTPUTS if self._files.is_part(self._files.image_graph) else ()
         session = OnnxSession(self._files.image_graph, threads=self._threads, only=outputs, provider=provider)
         return ImageTower(session, self.processor, self._dim)
 

@@ -10,7 +10,7 @@ from snapseek.errors import RENEW, ModelError
 from snapseek.models.onnx.graph_walk import Tensor, walk
 from snapseek.models.onnx.protobuf import Value, bounded, fields, mapped, part, text
 
-_FLOAT16 = 10
+_FLOAT16, _INT8 = 10, 3
 _DYNAMICALLY_QUANTIZED = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
 _PICKLES = (b"\x80", b"PK\x03\x04")
 
@@ -32,6 +32,8 @@ class Graph:
         Whether it has float16 matrices.
     dynamic
         Whether it is dynamically quantized: then the scale of a value depends on the whole batch.
+    signed
+        Whether it has int8 matrices. Quantized ones may be uint8 instead.
     external
         Names of the files with its external weights.
     inputs
@@ -42,9 +44,15 @@ class Graph:
 
     half: bool
     dynamic: bool
+    signed: bool
     external: tuple[str, ...]
     inputs: tuple[tuple[int | None, ...], ...]
     outputs: tuple[str, ...]
+
+    @property
+    def has_both_towers(self) -> bool:
+        """Whether it takes texts and pictures, so that one tower is a part of it."""
+        return {2, 4} <= {len(shape) for shape in self.inputs}
 
     @property
     def picture_side_px(self) -> int | None:
@@ -80,7 +88,7 @@ def pickle_error(path: Path | str) -> ModelError:
 
 
 def _inspect(model: memoryview) -> Graph:
-    half, dynamic, inputs = False, False, []
+    half, dynamic, signed, inputs = False, False, False, []
     outputs: list[str] = []
     graphs = [value for field, value in fields(model) if field == _MODEL_GRAPH]
     if not graphs:
@@ -91,12 +99,13 @@ def _inspect(model: memoryview) -> Graph:
             dynamic = dynamic or bool(kinds & _DYNAMICALLY_QUANTIZED)
         elif field == _GRAPH_INITIALIZER:
             tensor = list(fields(part(value)))
-            half = half or _is_half_matrix(tensor)
+            half = half or _is_matrix(tensor, _FLOAT16)
+            signed = signed or _is_matrix(tensor, _INT8)
         elif field == _GRAPH_INPUT:
             inputs.append(_shape(part(value)))
         elif field == _GRAPH_OUTPUT:
             outputs += [text(name) for number, name in fields(part(value)) if number == _PORT_NAME]
-    return Graph(half, dynamic, _external(model), tuple(inputs), tuple(outputs))
+    return Graph(half, dynamic, signed, _external(model), tuple(inputs), tuple(outputs))
 
 
 def _external(model: memoryview) -> tuple[str, ...]:
@@ -112,11 +121,11 @@ def _shape(declared: memoryview) -> tuple[int | None, ...]:
     return tuple(axis if isinstance(axis, int) else None for axis in axes)
 
 
-def _is_half_matrix(tensor: list[tuple[int, Value]]) -> bool:
-    """Return whether a tensor is float16 with two axes or more; float16 scalars can be run."""
+def _is_matrix(tensor: list[tuple[int, Value]], dtype: int) -> bool:
+    """Return whether a tensor has that type and two axes or more; float16 scalars can be run."""
     axes = sum(
         1 if isinstance(value, int) else sum(byte < 0x80 for byte in value)  # packed varints
         for field, value in tensor
         if field == _TENSOR_DIMS
     )
-    return axes > 1 and (_TENSOR_TYPE, _FLOAT16) in tensor
+    return axes > 1 and (_TENSOR_TYPE, dtype) in tensor

@@ -60,7 +60,7 @@ class TextEncoder:
             If one of the files is damaged, or the tower cannot be run.
         """
         layout = files.layout
-        outputs = TEXT_OUTPUTS if files.has_combined_graph else ()
+        outputs = TEXT_OUTPUTS if files.is_part(files.text_graph) else ()
         tower = TextTower(OnnxSession(files.text_graph, threads=threads, only=outputs), _dense_layer(files))
         config = TokenizerConfig.of(
             read_config(files.path(layout.config)), read_config(files.path(layout.length_config))

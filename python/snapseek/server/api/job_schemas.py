@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snapseek.models.catalogue import CATALOGUE, RECOMMENDED
+from snapseek.models.catalogue import RECOMMENDED, model_names
 from snapseek.models.hub.resolve import STARTER
 from snapseek.server.api.json_schemas import FLAG, NUMBER, STRING, Json, list_of, object_of
 
@@ -27,7 +27,7 @@ def job_schemas() -> dict[str, Json]:
         message=STRING,
         summary=STRING,
     )
-    models = [STARTER, *(entry.name for entry in CATALOGUE)]
+    models = [STARTER, *model_names()]
     model: Json = {"type": "string", "enum": models, "default": RECOMMENDED}
     upgrade = _only(("kind",), kind={"const": "upgrade"}, model=model)
     return {

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from snapseek.errors import InputError
-from snapseek.models.catalogue import CATALOGUE, RECOMMENDED
+from snapseek.models.catalogue import RECOMMENDED, entry_name, model_names
 from snapseek.models.hub.resolve import STARTER
 from snapseek.search_request import check_choice
 from snapseek.server.api.parameters import check_names
@@ -122,5 +122,5 @@ def _wanted_job(body: dict[str, Any]) -> tuple[str, str]:
     check_choice("kind", kind, (SYNC, UPGRADE))
     if kind == SYNC and "model" in body:
         raise InputError(expected="a model with the kind upgrade only", got="one with the kind sync")
-    check_choice("model", model, (STARTER, *(entry.name for entry in CATALOGUE)))
-    return str(kind), str(model)
+    check_choice("model", model, (STARTER, *model_names()))
+    return str(kind), entry_name(str(model))

@@ -103,7 +103,16 @@ def _answer() -> Json:
             "required": ["text", "hint"],
             "properties": {"text": STRING, "hint": STRING},
         },
+        notices=list_of(_notice()) | {"description": "What a person should know about the answer."},
         results=list_of(reference("Result")),
+    )
+
+
+def _notice() -> Json:
+    return object_of(
+        code={"type": "string", "description": "The kind of notice, for programs: unknown_language."},
+        text={"type": "string", "description": "One or two sentences for people."},
+        model={"type": ["string", "null"], "description": "A model that answers such queries."},
     )
 
 

@@ -64,6 +64,7 @@ def hits_answer(
         "relevant_count": hits.relevant_count,
         "filters": list(hits.filters),
         "unfinished": asdict(hits.unfinished) if hits.unfinished else None,
+        "notices": [asdict(notice) for notice in hits.notices],
         "results": [result(hit, version, include) for hit in hits],
     }
     timing = ", ".join(f"{stage};dur={ms}" for stage, ms in took.items())

@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import onnx
@@ -5,7 +6,13 @@ import pytest
 
 from snapseek.cli import main
 from snapseek.errors import ModelError
+from snapseek.models import Encoder, catalogue
+from snapseek.models.catalogue import Entry
+from snapseek.models.hub import check
 from snapseek.models.hub.check import check_model
+from snapseek.models.hub.model_files import ModelFiles
+from snapseek.models.onnx.graph import Graph
+from snapseek.models.rates import store_rate
 from tests.support.model_specimens import write_split
 from tests.support.model_zoo import FLOAT, image_model, node, port, save, text_model
 
@@ -36,7 +43,8 @@ def test_a_quantized_tower_is_compared_with_the_full_one(split):
     int8(split, "vision_model", image_model(quantized=True))
     facts = check_model(str(split))
     assert facts["pictures"] == "16 px, one at a time, on CPU"
-    assert facts["quantized"].startswith(("cosine 0.99", "cosine 1.00"))
+    assert re.fullmatch(r"texts 1\.0000, pictures 0\.99\d\d with full precision", facts["quantized"])
+    assert "int8 texts" not in facts
 
 
 def test_a_quantized_tower_that_deviates_is_rejected(split):
@@ -45,8 +53,56 @@ def test_a_quantized_tower_that_deviates_is_rejected(split):
     strange.graph.output[0].CopyFrom(port("text_embeds", FLOAT, "batch", 4))
     onnx.checker.check_model(strange)
     int8(split, "text_model", strange)
-    with pytest.raises(ModelError, match=r"expected a cosine of 0\.98 or more .*, got -1\.000"):
+    with pytest.raises(
+        ModelError, match=r"a cosine of 0\.98 or more .*full-precision texts of .*, got -1\.000"
+    ):
         check_model(str(split))
+
+
+@pytest.fixture
+def entries(monkeypatch, tmp_path):
+    """Two entries of a catalogue and their folders: `full`, and `small` with int8 pictures."""
+    common = {"purpose": "tests", "licence": "MIT", "languages": ("en",), "repo": "a/b", "revision": "0" * 40}
+    full = Entry("full", text=(), image=(), **common)
+    small = Entry("small", text=(), image=(), reference="full", needs_check=True, **common)
+    monkeypatch.setattr(catalogue, "CATALOGUE", (full, small))
+    monkeypatch.setattr(catalogue, "TIERS", {})
+    monkeypatch.setenv("SNAPSEEK_CACHE", str(tmp_path / "cache"))
+    models = tmp_path / "models"
+    write_split(models / "full")
+    write_split(models / "small")
+    save(image_model(quantized=True), models / "small" / "onnx" / "vision_model.onnx")
+    return models
+
+
+def test_a_small_model_is_compared_with_its_entry_in_full_precision(entries):
+    facts = check_model("small", entries)
+    assert re.fullmatch(r"texts 1\.0000, pictures 0\.99\d\d with full precision", facts["quantized"])
+    shutil.rmtree(entries / "full")
+    assert check_model("small", entries)["quantized"] == (
+        "nothing to compare with; to compare, run: snapseek models pull full"
+    )
+
+
+def test_a_model_that_needs_a_check_is_refused_until_it_passes(entries):
+    with pytest.raises(ModelError, match=r"small to be compared with full .*snapseek models check small"):
+        Encoder.load("small", model_dir=entries)
+    check_model("small", entries)
+    assert Encoder.load("small", model_dir=entries).dim == 4
+    save(image_model(quantized=False), entries / "small" / "onnx" / "vision_model.onnx")  # another file
+    with pytest.raises(ModelError, match="small to be compared with full"):
+        Encoder.load("small", model_dir=entries)
+
+
+@pytest.mark.parametrize("saturates", [True, False])
+def test_an_int8_text_tower_is_reported_where_it_saturates(split, monkeypatch, saturates):
+    monkeypatch.setattr(check, "int8_saturates", lambda: saturates)
+    monkeypatch.setattr(
+        check.Graph, "read", lambda path: Graph(False, True, True, (), ((None, None),), ("text_embeds",))
+    )
+    assert (
+        "x86 without VNNI" in check._about_int8(ModelFiles.in_folder("m", split))["int8 texts"]
+    ) == saturates
 
 
 def test_a_model_that_is_not_downloaded(tmp_path):
@@ -72,8 +128,17 @@ def test_towers_of_different_models(split):
 def test_the_command_lists(capsys):
     assert main(["models"]) == 0
     out = capsys.readouterr().out
-    assert "openclip-vit-b-32         606 MB  recommended" in out
-    assert "Apache-2.0; languages: many; ImageNet 74.0 %; COCO 47.2 %" in out
+    assert "siglip2-vit-b-32-256       about 696 MB  recommended: " in out
+    assert "many languages; text 318 MB, pictures 378 MB; ImageNet 74.0 %; COCO 47.2 %\n" in out
+    assert "MIT. The model card calls it a research output" in out
+    assert "pictures/s here" not in out
+
+
+def test_the_list_has_the_rate_of_this_machine(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SNAPSEEK_CACHE", str(tmp_path))
+    store_rate("siglip2-vit-b-32-256", 640, 20.0)
+    assert main(["models"]) == 0
+    assert "COCO 47.2 %; 32 pictures/s here" in capsys.readouterr().out
 
 
 def test_the_command_checks(split, capsys, tmp_path):

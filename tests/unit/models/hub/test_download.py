@@ -9,8 +9,9 @@ from PIL import Image
 
 from snapseek.cli import main
 from snapseek.errors import ModelError, StorageError
+from snapseek.library import Library
 from snapseek.models import Encoder, catalogue
-from snapseek.models.catalogue import Companion, Entry, Pin
+from snapseek.models.catalogue import Entry, Pin
 from snapseek.models.hub.client import HubClient
 from snapseek.models.hub.resolve import pull_model
 from tests.support.fake_hub import COMMIT, FakeHub
@@ -173,13 +174,12 @@ def test_a_file_that_was_deleted_on_the_hub_is_an_error(hub, models):
 
 
 def pinned(monkeypatch, **changes):
-    pins = (Pin(TEXT), Pin(IMAGE))
-    entry = Entry("zoo", REPO, COMMIT, 1, "MIT", "English", 1.0, 1.0, "tests", pins)
+    entry = Entry("zoo", "tests", "MIT", ("en",), REPO, COMMIT, (Pin(TEXT),), (Pin(IMAGE),))
     monkeypatch.setattr(catalogue, "CATALOGUE", (dataclasses.replace(entry, **changes),))
 
 
 def test_a_wrong_hash_is_refused_and_the_file_is_not_kept(hub, models, monkeypatch):
-    pinned(monkeypatch, pins=(Pin(TEXT, None, "0" * 64),))
+    pinned(monkeypatch, text=(Pin(TEXT, None, "0" * 64),))
     with pytest.raises(ModelError, match=r"expected the sha256 000000000000… of onnx/text_model\.onnx"):
         Encoder.load("zoo", model_dir=models)
     assert not (models / "zoo" / TEXT).exists()
@@ -196,19 +196,58 @@ def test_files_of_a_second_repository(hub, models, monkeypatch, tmp_path):
     shutil.rmtree(tmp_path / "st" / "vision")
     (tmp_path / "st" / "snapseek.json").unlink()
     hub.add("maker/multilingual", tmp_path / "st")
-    second = (("vision/vision_model.onnx", Pin(IMAGE)), ("vision/own.json", Pin("preprocessor_config.json")))
+    second = {"vision/vision_model.onnx": IMAGE, "vision/own.json": "preprocessor_config.json"}
     pinned(
         monkeypatch,
         repo="maker/multilingual",
-        pins=(),
-        files={"image_graph": "vision/vision_model.onnx", "image_config": "vision/own.json"},
-        companions=(Companion(REPO, COMMIT, second),),
+        text=(),
+        image=tuple(Pin(path, repo=REPO, revision=COMMIT, source=source) for path, source in second.items()),
+        layout={"image_graph": "vision/vision_model.onnx", "image_config": "vision/own.json"},
     )
     encoder = Encoder.load("zoo", model_dir=models)
     assert encoder.files.layout.kind == "sentence-transformers"
     assert IMAGE not in hub.fetched()
     again = Encoder.load(models / "zoo")
     np.testing.assert_array_equal(encoder.embed_images([red()]), again.embed_images([red()]))
+
+
+def test_a_text_tower_in_a_file_with_both_and_pictures_of_another_repository(
+    hub, models, monkeypatch, tmp_path
+):
+    write_fused(tmp_path / "fused", quantized=True)
+    hub.add("maker/fused", tmp_path / "fused")
+    named = ("tokenizer.json", "tokenizer_config.json", "config.json", "preprocessor_config.json")
+    pinned(
+        monkeypatch,
+        repo="maker/fused",
+        text=(Pin("onnx/model.onnx"),),
+        image=(Pin("vision_model.onnx", repo=REPO, revision=COMMIT, source=IMAGE),),
+        layout={"text_graph": "onnx/model.onnx", "image_graph": "vision_model.onnx"}
+        | dict(zip(("tokenizer", "tokenizer_config", "config", "image_config"), named, strict=True)),
+    )
+    encoder = Encoder.load("zoo", model_dir=models)
+    assert not any(port.is_pixels for port in encoder.text.tower.session.inputs)
+    plain = Encoder.load(REPO, model_dir=models)
+    np.testing.assert_array_equal(encoder.embed_texts(["dog"]), plain.embed_texts(["dog"]))
+    np.testing.assert_array_equal(encoder.embed_images([red()]), plain.embed_images([red()]))
+    assert hub.fetched().count("onnx/model.onnx") == 1
+
+
+@pytest.mark.parametrize("way", ["argument", "environment"])
+def test_a_tier_names_its_entry_everywhere(hub, monkeypatch, folder, tmp_path, capsys, way):
+    pinned(monkeypatch)
+    monkeypatch.setitem(catalogue.TIERS, "best", "zoo")
+    if way == "environment":
+        monkeypatch.setenv("SNAPSEEK_MODEL", "best")
+    argument = ["--model", "best"] if way == "argument" else []
+    assert main(["index", str(folder), "--library", str(tmp_path / "l"), *argument]) == 0
+    library = Library.open(tmp_path / "l")
+    assert library.info().model == "zoo"
+    assert library.upgrade_cost("best").is_current
+    assert Encoder.load("best").name == "zoo"
+    assert main(["models", "check", "best"]) == 0
+    assert main(["upgrade", "best", "--library", str(tmp_path / "l")]) == 0
+    assert "the library has the model zoo already" in capsys.readouterr().err
 
 
 def test_one_size_of_several(hub, models, tmp_path):

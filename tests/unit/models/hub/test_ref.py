@@ -1,9 +1,6 @@
-import re
-
 import pytest
 
-from snapseek.models.catalogue import CATALOGUE, find_entry
-from snapseek.models.hub.layout import Layout
+from snapseek.models.catalogue import TIERS
 from snapseek.models.hub.ref import ModelRef
 
 
@@ -31,24 +28,14 @@ def test_other_texts_are_not_model_references(name):
 def test_a_name_of_the_catalogue():
     wanted = ModelRef.parse("openclip-vit-b-32")
     assert wanted.repo == "amikos/openclip-vit-b-32-laion2b-s34b-b79k-onnx"
-    assert "tokenizer.json" in wanted.paths()
+    assert "tokenizer.json" in [pin.path for pin in wanted.pins]
+    assert list(wanted.companions()) == [
+        ("Xenova/clip-vit-base-patch32", "d15189d7028b43f1d3e65039190477f6af591c2a")
+    ]
 
 
-@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
-def test_an_entry_is_whole(entry):
-    assert find_entry(entry.name) is entry
-    assert re.fullmatch(r"[a-z0-9-]+", entry.name)
-    assert re.fullmatch(r"[0-9a-f]{40}|main", entry.revision)
-    assert entry.good_for
-    assert entry.licence in ("MIT", "Apache-2.0")
-    assert set(entry.files) <= set(Layout.__dataclass_fields__)
-    for pin in (*entry.pins, *(pin for companion in entry.companions for _, pin in companion.files)):
-        assert pin.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", pin.sha256)
-    known = sum(pin.size_bytes or 0 for pin in entry.pins)
-    assert entry.size_mb is None or known <= entry.size_mb * 1e6
-
-
-def test_names_are_used_once():
-    names = [entry.name for entry in CATALOGUE]
-    assert len(set(names)) == len(names)
-    assert find_entry("starter") is None
+@pytest.mark.parametrize("tier", ["small", "recommended", "best"])
+def test_a_tier_is_its_entry(tier):
+    wanted = ModelRef.parse(tier)
+    assert wanted == ModelRef.parse(TIERS[tier])
+    assert wanted.name == wanted.folder == TIERS[tier]
