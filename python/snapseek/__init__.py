@@ -6,17 +6,18 @@ pictures in a library on disk, and finds those that are closest to the vector of
 >>> from snapseek import Library
 >>> library = Library.build("holiday/", "holiday.snapseek")       # index a folder
 >>> for hit in library.search("two dogs on a beach", limit=5):  # best first
-...     print(hit.score, hit.uri)
+...     print(hit.score, hit.path)
 
-In a notebook the result of `search` is displayed as a row of thumbnails. `Library.open("holiday.snapseek")`
-opens an existing library, and `Library.sync` updates it when its folders have changed.
+In a notebook the result of `search` is displayed as a row of previews with names and scores.
+`Library.open("holiday.snapseek")` opens an existing library, and `Library.sync` updates it when its folders
+have changed. docs/PYTHON.md describes the rest.
 
 Names
 -----
 Library
     A folder of pictures made searchable: build, open, search, sync, export.
 Hits, Hit
-    The results of a search, and one result: id, score, uri, size, preview, metadata.
+    The results of a search, and one result: id, score, path, size, preview, metadata.
 Term
     A weighted part of a query: `[Term("horse"), Term("snow", -1)]`.
 Encoder

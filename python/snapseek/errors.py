@@ -8,7 +8,8 @@
     │   ├── UnknownChoiceError          a name is not one of the choices
     │   ├── ParseError                  a text cannot be parsed
     │   ├── MissingArgumentError        an argument that is needed here was left out
-    │   └── WrongIndexError             a prepared filter belongs to another index
+    │   ├── WrongIndexError             a prepared filter belongs to another index
+    │   └── ConstructorError (TypeError)  a class was called that its `open`, `build` or `load` makes
     ├── PictureError                    one picture cannot be read; indexing continues without it
     ├── ModelError                      a model is missing, damaged or unsupported
     │   └── ModelMismatchError          a library was made with another model
@@ -119,6 +120,24 @@ class WrongIndexError(InputError):
     """A prepared filter belongs to another index."""
 
     code = "wrong_index"
+
+
+class ConstructorError(InputError, TypeError):
+    """A class was called whose objects are made by methods such as `open`, `build` and `load`."""
+
+    code = "wrong_constructor"
+
+    @classmethod
+    def of(cls, call: str, *ways: str) -> "ConstructorError":
+        """Return the error for a call such as `Library("holiday")`, with the right ways."""
+        return cls(expected=f"{' or '.join(ways)}", got=call)
+
+
+def call_text(name: str, arguments: tuple[object, ...], named: dict[str, object]) -> str:
+    """Return a call as one writes it, such as `Library('holiday')`, with long arguments cut."""
+    shown = [f"{value!r:.40}" for value in arguments]
+    shown += [f"{key}={value!r:.40}" for key, value in named.items()]
+    return f"{name}({', '.join(shown)})"
 
 
 class PictureError(SnapseekError):

@@ -2,7 +2,7 @@
 
     library = Library.build("holiday/", "holiday.snapseek")
     for hit in library.search("two dogs", limit=20):
-        print(hit.score, hit.uri)
+        print(hit.score, hit.path)
 
 The directory holds `library.db` (SQLite; a file that it does not name is not part of the library),
 `shards/<stem>.snap` (vectors; docs/FORMAT.md) and `shards/<stem>.arrow` (records, an ordinary Arrow file).
@@ -11,7 +11,8 @@ The row number is the scan position in both.
 `library` has the public class `Library`: what reads is in `reader`, what writes in `library`. Both use the
 `snapshot`, the state of one commit, which `reader` keeps up to date; `encoders` holds the models.
 Each of these packages imports only from those before it: `records` and `filters`, `columns`, `storage`, then
-`search` and `indexing`. `results` are the results of a search, `paths` finds libraries.
+`search` and `indexing`. `contents` has the pictures by id. `results` are the results of a search, which
+`notebook` and `result_table` show; `inputs` are what `build` takes, and `paths` finds libraries.
 """
 
 from snapseek.library.indexing.compact import CompactReport

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from snapseek.errors import MissingArgumentError, StorageError
-from snapseek.file_kinds import is_picture_name
+from snapseek.errors import InputError, MissingArgumentError, StorageError
 from snapseek.library.indexing.compact import CompactOptions
 from snapseek.library.indexing.import_vectors import import_vectors
 from snapseek.library.indexing.remove import remove
@@ -21,6 +20,7 @@ from snapseek.library.indexing.upgrade import (
     has_other_model,
     upgrade,
 )
+from snapseek.library.inputs import Buildable, Inputs
 from snapseek.library.maintenance import MaintainedLibrary
 from snapseek.library.model_choice import encoder_for
 from snapseek.library.storage.shard_draft import ProgressCallback, Queries
@@ -49,8 +49,8 @@ class Library(MaintainedLibrary):
     @classmethod
     def build(
         cls,
-        folders: Paths,
-        path: str | Path,
+        folders: Buildable,
+        path: str | Path | None = None,
         *,
         encoder: Encoder | None = None,
         threads: int | None = None,
@@ -62,7 +62,7 @@ class Library(MaintainedLibrary):
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
     ) -> Self:
-        """Index folders of pictures into the library at `path`, and open it.
+        """Index pictures into the library at `path`, and open it.
 
         Only new and changed pictures are embedded, and missing ones are removed. An interrupted run continues
         where it stopped. Other folders of the library stay as they are. If the library has another model,
@@ -72,9 +72,13 @@ class Library(MaintainedLibrary):
         ----------
         folders
             One folder or several; also an archive (.tar), a table with pictures (.parquet) or a list of URLs
-            (.txt .csv .tsv .jsonl .parquet). See `snapseek.sources.open_source`.
+            (.txt .csv .tsv .jsonl .parquet), see `snapseek.sources.open_source`; files of pictures; PIL
+            pictures, of which `hit.meta["position"]` is the place in the list; or a table (pandas, Arrow)
+            with a column of paths, URLs, pictures or vectors. The library keeps pictures and tables from
+            memory in its folder `tables`. Pass all of them again to change them: those that are missing
+            then are removed. Vectors need `encoder`, and are imported as by `import_vectors`.
         path
-            The directory of the library.
+            The directory of the library; by default `.snapseek` inside of a single folder.
         encoder
             The model; by default that of the library, or for a new library `default_model()`.
         threads
@@ -107,13 +111,18 @@ class Library(MaintainedLibrary):
         ModelMismatchError
             The library has imported vectors of another model.
         """
-        model = encoder or encoder_for(Path(path))
+        inputs = Inputs.of(folders)
+        target = inputs.library(path)
+        if inputs.has_vectors:
+            return cls._build_vectors(inputs, target, encoder, queries, memory, threads)
+        model = encoder or encoder_for(target)
+        sources = inputs.sources(target)
         upgraded = UpgradeReport()
-        if encoder is not None and has_other_model(Path(path), encoder):
-            for folder in _paths(folders):
+        if encoder is not None and has_other_model(target, encoder):
+            for folder in sources:
                 check_has_pictures(folder, limits, _patterns(exclude))
             upgraded = upgrade(
-                Path(path),
+                target,
                 encoder,
                 UpgradeOptions(
                     threads=resolve_threads(threads),
@@ -125,7 +134,7 @@ class Library(MaintainedLibrary):
                 ),
             )
             if upgraded.is_stopped:
-                library = cls.open(path)
+                library = cls.open(target)
                 library.report = SyncReport(is_stopped=True)
                 return library
         options = IndexOptions(
@@ -140,8 +149,8 @@ class Library(MaintainedLibrary):
             stop=stop,
             exclude=_patterns(exclude),
         )
-        report = sync(Path(path), _paths(folders), options)
-        library = cls._open_committed(path, model)
+        report = _indexed(target, sources, inputs.files, options)
+        library = cls._open_committed(target, model)
         library.report = with_upgrade(report, upgraded.embedded + upgraded.resumed)
         return library
 
@@ -198,6 +207,28 @@ class Library(MaintainedLibrary):
         library = cls._open_committed(path, encoder)
         library.report = report
         return library
+
+    @classmethod
+    def _build_vectors(
+        cls,
+        inputs: Inputs,
+        path: Path,
+        encoder: Encoder | None,
+        queries: Queries | None,
+        memory: str | int | None,
+        threads: int | None,
+    ) -> Self:
+        """Import a table of vectors."""
+        if encoder is None:
+            raise MissingArgumentError(
+                expected="the model that made the vectors of the table",
+                got="none",
+                hint='pass it, such as encoder=Encoder.load("small")',
+            )
+        (folder,) = inputs.sources(path)
+        return cls.import_vectors(
+            folder, path, encoder=encoder, queries=queries, memory=memory, threads=threads
+        )
 
     @classmethod
     def _open_committed(cls, path: str | Path, encoder: Encoder) -> Self:
@@ -264,12 +295,10 @@ class Library(MaintainedLibrary):
         options = replace(
             self._index_options(threads, None, None, progress, limits=limits), exclude=_patterns(exclude)
         )
-        files = [path for path in _paths(paths) if is_picture_name(path)]
-        folders = [path for path in _paths(paths) if path not in files]
-        reports = [sync(self._path, folders, options)] if folders else []
-        reports += [add_files(self._path, files, options)] if files else []
+        inputs = _only_paths(paths)
+        report = _indexed(self._path, inputs.folders, inputs.files, options)
         self._refresh_committed()
-        return total(reports)
+        return report
 
     def remove(self, items: int | str | Path | Sequence[int | str | Path]) -> int:
         """Remove pictures by id, by path, all below a folder, or all of a source; return their number.
@@ -327,8 +356,27 @@ def _patterns(exclude: Sequence[str]) -> tuple[str, ...]:
     return checked_patterns([exclude] if isinstance(exclude, str) else exclude)
 
 
+def _indexed(
+    directory: Path, folders: Sequence[Path], files: Sequence[Path], options: IndexOptions
+) -> SyncReport:
+    """Index folders as a whole, and single files."""
+    reports = [sync(directory, folders, options)] if folders else []
+    reports += [add_files(directory, files, options)] if files else []
+    return total(reports)
+
+
+def _only_paths(paths: Paths) -> Inputs:
+    """Return paths, sorted by what they are. Raises InputError for pictures and tables in memory."""
+    inputs = Inputs.of(paths)
+    if inputs.pictures is not None or inputs.table is not None:
+        raise InputError(
+            expected="paths",
+            got="pictures or a table in memory",
+            hint="pass all of them to Library.build, with the path of this library",
+        )
+    return inputs
+
+
 def _paths(paths: Paths) -> list[Path]:
-    named = [paths] if isinstance(paths, str | Path) else list(paths)
-    if not named or "" in named:
-        raise MissingArgumentError(expected="the path of a folder", got="an empty text" if named else "none")
-    return [Path(path) for path in named]
+    inputs = _only_paths(paths)
+    return [*inputs.folders, *inputs.files]

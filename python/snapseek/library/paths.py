@@ -1,9 +1,10 @@
 """Default paths of libraries."""
 
+import os
 from pathlib import Path
 
 from snapseek.absolute_path import absolute_path
-from snapseek.errors import LibraryNotFoundError
+from snapseek.errors import InputError, LibraryNotFoundError
 from snapseek.library.storage.relocation import INSIDE_FOLDER
 from snapseek.library.storage.schema import FILE_NAME
 from snapseek.user_dirs import data_dir
@@ -33,6 +34,28 @@ def find_library(path: Path) -> Path:
         expected=f"a library at {path}",
         got="none",
         hint=f"create one with: snapseek index FOLDER --library {path}",
+    )
+
+
+def existing_library(path: object) -> Path:
+    """Return the library at a path that a program passes: itself, or the one of an indexed folder.
+
+    Raises LibraryNotFoundError if it is neither, and InputError for what is no path.
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise InputError(
+            expected="the path of a library or of an indexed folder",
+            got="an empty text" if isinstance(path, str) else type(path).__name__,
+        )
+    named = Path(os.fsdecode(path))
+    if (found := library_at(named)) is not None:
+        return found
+    target = library_of(named) if named.is_dir() else named
+    raise LibraryNotFoundError(
+        expected=f"a library at {named}",
+        got="a folder without one" if named.is_dir() else "none",
+        hint=f"create one with: Library.build(FOLDER, {str(target)!r}), or in a shell: "
+        f"snapseek index FOLDER --library {target}",
     )
 
 

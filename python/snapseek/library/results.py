@@ -1,22 +1,25 @@
 """The results of a search: `Hits`, a list of `Hit`."""
 
 import base64
-import html
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self, SupportsIndex, overload
 
+import pyarrow as pa
+
+from snapseek.file_uri import local_path
+from snapseek.library import notebook, result_table
 from snapseek.library.search.notices import Notice
 from snapseek.library.search.unfinished import Unfinished
 
-_ROW_HEIGHT_PX = 120
-_MAX_ROW_WIDTH_PX = 1200
-_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
-_GREY = "#808080"
+_SHOWN_HITS = 20
+"""How many results the text of `Hits` lists."""
+
+_SHOWN_CHARACTERS = 80
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Hit:
     """One picture of a result list.
 
@@ -44,6 +47,8 @@ class Hit:
         Whether the original may be loaded from its `uri` on another machine: the user has confirmed that.
     why
         With mode `auto`, what has a word of the query: `folder name`, `file name`, `caption`, `title`, `tag`.
+    is_imported
+        Whether it was imported as a vector: then the author of a table wrote its `uri`.
     """
 
     id: int
@@ -58,26 +63,36 @@ class Hit:
     similar: tuple[int, ...] = ()
     may_load: bool = True
     why: tuple[str, ...] = ()
+    is_imported: bool = False
+
+    @property
+    def path(self) -> Path | None:
+        """The file of the original; None if it is elsewhere: on the web, in an archive or in a table.
+
+        Also None for an imported picture, whose author must not choose files of this machine. The file may
+        be gone since it was indexed. For a library that you got from others, `Library.original_path` also
+        checks that you have confirmed its folder.
+        """
+        is_file = self.uri.startswith("file://") and not self.is_imported
+        return local_path(self.uri) if is_file else None
+
+    @property
+    def name(self) -> str:
+        """The file name, or else the address."""
+        return str(self.meta.get("name") or self.uri)
 
     def preview_url(self) -> str:
         """Return the preview as a `data:` URL that a page can show."""
         return "data:image/webp;base64," + base64.b64encode(self.preview).decode("ascii")
 
-    def _repr_html_(self) -> str:
-        # Every field comes from untrusted files, and a notebook runs the HTML that it gets.
-        title = html.escape(f"{self.caption or self.meta.get('name') or self.uri}", quote=True)
-        color = self.color if _COLOR.fullmatch(str(self.color)) else _GREY
-        return (
-            f'<img src="{self.preview_url()}" title="{title}" alt="{title}" width="{self._row_width_px()}" '
-            f'height="{_ROW_HEIGHT_PX}" style="margin:2px;border-radius:4px;background:{color}">'
-        )
+    def __repr__(self) -> str:
+        score = "" if self.score is None else f" score={_score(self.score)}"
+        caption = f" caption={_cut(self.caption)!r}" if self.caption else ""
+        return f"<Hit {self.id}:{score} {_cut(self.name)!r} {self.width} x {self.height}{caption}>"
 
-    def _row_width_px(self) -> int:
-        """Return the width at the height of a row; that of a square for impossible sizes."""
-        is_known = isinstance(self.width, int) and isinstance(self.height, int)
-        if not is_known or self.width <= 0 or self.height <= 0:
-            return _ROW_HEIGHT_PX
-        return min(_MAX_ROW_WIDTH_PX, max(1, round(_ROW_HEIGHT_PX * self.width / self.height)))
+    def _repr_html_(self) -> str:
+        title = self.caption or self.name
+        return notebook.picture(self.preview_url(), title, self.color, self.width, self.height)
 
 
 @dataclass(frozen=True)
@@ -137,6 +152,71 @@ class Hits(list[Hit]):
         self.notices = tuple(notices)
         self.took = took or Timings()
 
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Hit | Self:
+        """Return one result, or for a slice `Hits` with the same facts about the search."""
+        if not isinstance(index, slice):
+            return super().__getitem__(index)
+        facts = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return type(self)(super().__getitem__(index), **facts)
+
+    def to_arrow(self, *, previews: bool = False) -> pa.Table:
+        """Return the results as an Arrow table, a row a picture.
+
+        Its columns are `id score uri path width height color caption similar why`, and the metadata under
+        the names of `Hit.meta`. Where one of these has such a name, it gets a trailing underscore.
+
+        Parameters
+        ----------
+        previews
+            Whether to add the previews, as a column of bytes.
+        """
+        return result_table.to_arrow(self, previews=previews)
+
+    def to_pandas(self, *, previews: bool = False) -> Any:
+        """Return the results as a DataFrame with the columns of `to_arrow`.
+
+        Raises InputError if pandas is not installed.
+        """
+        return result_table.to_pandas(self.to_arrow(previews=previews))
+
+    def __repr__(self) -> str:
+        lines = [f"<Hits: {self._summary()}>"]
+        lines += [f"  {_line(hit)}" for hit in self[:_SHOWN_HITS]]
+        if len(self) > _SHOWN_HITS:
+            lines.append(f"  … {len(self) - _SHOWN_HITS:,} more")
+        return "\n".join(lines)
+
     def _repr_html_(self) -> str:
-        pictures = "".join(hit._repr_html_() for hit in self)
-        return f'<div style="display:flex;flex-wrap:wrap">{pictures}</div>'
+        return notebook.row(map(_figure, self), self._summary())
+
+    def _summary(self) -> str:
+        if not self:
+            return "no pictures match"
+        return f"{len(self):,} of {max(self.total, len(self)):,} pictures"
+
+
+def _line(hit: Hit) -> str:
+    score = "" if hit.score is None else f"{_score(hit.score)}  "
+    return f"{score}id {hit.id}  {_cut(hit.name)}"
+
+
+def _figure(hit: Hit) -> str:
+    """Return a preview with its name, its score and its id, as HTML."""
+    below = " · ".join([*([] if hit.score is None else [_score(hit.score)]), f"id {hit.id}"])
+    link = str(hit.uri) if hit.may_load is True else ""
+    width = notebook.row_width_px(hit.width, hit.height)
+    return notebook.captioned(hit._repr_html_(), hit.name, below, link, width)
+
+
+def _score(score: float) -> str:
+    return f"{score:.3f}" if isinstance(score, int | float) else str(score)
+
+
+def _cut(text: str | None) -> str:
+    """Return a text on one line, cut to a bounded length."""
+    shown = " ".join(str(text).split())
+    return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"

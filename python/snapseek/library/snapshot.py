@@ -1,21 +1,23 @@
 """One state of a library: the pictures of a single commit."""
 
+import operator
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Self, SupportsIndex, TypeGuard
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
+from snapseek.errors import FormatError, InputError, ItemNotFoundError, LibraryNotFoundError, StorageError
 from snapseek.file_uri import local_path
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import LibraryInfo
+from snapseek.library.result_records import read_hits
 from snapseek.library.results import Hit, Hits, Timings
 from snapseek.library.search.notices import Notice, language_notices
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
@@ -234,28 +236,8 @@ class Snapshot:
 
     def _hits(self, entries: Sequence[Entry], include: Sequence[str] = INCLUDED) -> list[Hit]:
         """Return entries with their records; optional fields that are not included are empty."""
-        records = self._shards.records([entry.row for entry in entries])
-        hits = []
         may_load = self.trust.permits_urls
-        for (core, meta), entry in zip(records, entries, strict=True):
-            id_, uri, width, height, color, preview, caption = core
-            hits.append(
-                Hit(
-                    id=id_,
-                    score=entry.score,
-                    uri=uri if self._shards.is_imported(entry.row) else self._relocation.uri(uri),
-                    width=width,
-                    height=height,
-                    color=color,
-                    preview=preview if "preview" in include else b"",
-                    caption=caption if "caption" in include else None,
-                    meta=meta if "meta" in include else {},
-                    similar=tuple(self._id_at(row) for row in entry.similar),
-                    may_load=may_load,
-                    why=entry.why,
-                )
-            )
-        return hits
+        return read_hits(self._shards, entries, self._relocation, may_load=may_load, include=include)
 
     @cached_property
     def suggestions(self) -> Suggestions:
@@ -263,14 +245,26 @@ class Snapshot:
         self._shards.check_length()
         return suggestions(self._shards.parts, self.kinds)
 
-    def _id_at(self, row: RowRef) -> int:
-        return int(self._shards.parts[row.shard].shard.ids[row.row])
+    def __contains__(self, item: object) -> bool:
+        """Return whether a picture has that id."""
+        self._shards.check_length()
+        return is_id(item) and self._shards.find(operator.index(item)) is not None
 
-    __iter__ = None  # ids are no positions, so Python must not count them up
+    def __iter__(self) -> Iterator[Hit]:
+        """Yield all pictures in the order of `browse`, without scores; reads some thousands at a time."""
+        for refs in self._shards.ref_blocks():
+            self._shards.check_length()
+            yield from self._hits([Entry(ref) for ref in refs])
 
     def __getitem__(self, item: int) -> Hit:
-        """Return the picture with that id, without a score. Raises ItemNotFoundError."""
-        return self._hits([Entry(self._row_of(item))])[0]
+        """Return the picture with that id, without a score. Raises ItemNotFoundError or InputError."""
+        if not is_id(item):
+            raise InputError(
+                expected="the id of a picture, an integer such as hit.id",
+                got=repr(item),
+                hint="search by words with search(), list pictures with browse()",
+            )
+        return self._hits([Entry(self._row_of(operator.index(item)))])[0]
 
     def get_many(self, items: Sequence[int]) -> Hits:
         """Return the pictures with these ids in their order, without scores; unknown ids are skipped."""
@@ -390,6 +384,11 @@ class Snapshot:
             has_remote=self.trust.permits_urls
             and any(source.kind in (IMPORT, URLS) for source in self._sources),
         )
+
+
+def is_id(item: object) -> TypeGuard[SupportsIndex]:
+    """Return whether a value can be the id of a picture: an integer of Python or NumPy, no bool."""
+    return isinstance(item, SupportsIndex) and not isinstance(item, bool | np.bool_ | np.ndarray)
 
 
 def _path_in(uri: str, item: int) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from snapseek.errors import SnapseekError
+from snapseek.errors import LibraryError, SnapseekError
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.confirmations import NOTHING, Confirmed
 from snapseek.library.storage.database import Database
@@ -39,18 +39,24 @@ class SnapshotCache:
         self._load = load
         self._lock = threading.Lock()
         self._database = Database.open(path)
-        weakref.finalize(self, self._database.close)
+        self._close = weakref.finalize(self, self._database.close)
         self._changes = self._database.changes()
         self._checked_s = time.monotonic()
-        self._snapshot = Snapshot.read(path, self._database, allowed=allowed, load=load)
+        self._snapshot: Snapshot | None = Snapshot.read(path, self._database, allowed=allowed, load=load)
+
+    def close(self) -> None:
+        """Close the database and drop the snapshot; `now` and `refresh` raise LibraryError from then on."""
+        with self._lock:
+            self._snapshot = None
+            self._close()
 
     def now(self) -> Snapshot:
         """Return the snapshot for one search; checks for a newer one a few times a second at most.
 
         A thread reads the newer one in the background. The search that found it waits only a moment for it;
-        until it is read, all searches use the old one.
+        until it is read, all searches use the old one. Raises LibraryError after `close`.
         """
-        is_due = time.monotonic() - self._checked_s >= _CHECK_INTERVAL_S
+        is_due = self._snapshot is not None and time.monotonic() - self._checked_s >= _CHECK_INTERVAL_S
         if is_due and self._lock.acquire(blocking=False):
             self._checked_s = time.monotonic()
             if not self._has_changed():
@@ -59,11 +65,21 @@ class SnapshotCache:
                 reader = threading.Thread(target=self._read_in_background, name="refresh", daemon=True)
                 reader.start()
                 reader.join(_MAX_WAIT_S)
-        return self._snapshot
+        return self._opened()
+
+    def _opened(self) -> Snapshot:
+        """Return the snapshot. Raises LibraryError after `close`."""
+        if (snapshot := self._snapshot) is None:
+            raise LibraryError(
+                expected=f"the library {self._path} to be open",
+                got="one that was closed",
+                hint=f"open it again with Library.open({str(self._path)!r})",
+            )
+        return snapshot
 
     def _has_changed(self) -> bool:
         with suppress(SnapseekError):  # searches go on while a new state cannot be read
-            return self._database.changes() != self._changes
+            return self._snapshot is not None and self._database.changes() != self._changes
         return False
 
     def _read_in_background(self) -> None:
@@ -83,11 +99,12 @@ class SnapshotCache:
             return self._read()
 
     def _read(self) -> bool:
+        before = self._opened()
         changes = self._database.changes()
         if changes == self._changes:
             return False
-        snapshot = Snapshot.read(self._path, self._database, self._snapshot, self._allowed, self._load)
-        self.prepare(snapshot, self._snapshot)
-        is_new = snapshot.version != self._snapshot.version
+        snapshot = Snapshot.read(self._path, self._database, before, self._allowed, self._load)
+        self.prepare(snapshot, before)
+        is_new = snapshot.version != before.version
         self._snapshot, self._changes = snapshot, changes
         return is_new

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from snapseek.errors import ModelMismatchError
+from snapseek.errors import ConstructorError, ModelMismatchError, call_text
 from snapseek.models.catalogue import find_entry
 from snapseek.models.hub.agreement import require_agreement
 from snapseek.models.hub.dry_run import admit
@@ -47,6 +47,11 @@ class Encoder:
     """
 
     def __init__(self, files: ModelFiles, *, threads: int = 1, text_threads: int | None = None) -> None:
+        if not isinstance(files, ModelFiles):
+            raise ConstructorError.of(
+                call_text(type(self).__name__, (files,), {}),
+                'Encoder.load("starter"), which takes a name or a folder',
+            )
         self.files = files
         self._threads = threads
         self._text_threads = text_threads
@@ -102,6 +107,9 @@ class Encoder:
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the paths of the files, so that another process of this machine loads the same model."""
         return partial(type(self), threads=self._threads, text_threads=self._text_threads), (self.files,)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}: {self.dim} dimensions>"
 
     @property
     def name(self) -> str:

@@ -147,7 +147,7 @@ def _distinct_names(folder: Path) -> dict[Path, str]:
 
 def has_pictures(path: Path) -> bool:
     """Return whether a table has a column of pictures. Raises InputError if it is not a table."""
-    return _picture_column(open_parquet(path).schema_arrow) is not None
+    return picture_column(open_parquet(path).schema_arrow) is not None
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class _Table:
     def open(cls, path: Path) -> "_Table":
         """Open a table. Raises InputError if it is not a table or has no column of pictures."""
         file = open_parquet(path)
-        column = _picture_column(file.schema_arrow)
+        column = picture_column(file.schema_arrow)
         if column is None:
             found = ", ".join(file.schema_arrow.names)
             raise InputError(
@@ -195,7 +195,7 @@ class _Table:
                 yield from [f"the table cannot be read here: {first_line(error)}"] * unread
 
 
-def _picture_column(schema: pa.Schema) -> str | None:
+def picture_column(schema: pa.Schema) -> str | None:
     """Return the column with pictures: `{bytes, path}` of any name, or bytes of a common name."""
     structs: dict[str, Any] = {field.name: field.type for field in schema if _has_content(field.type)}
     usual = [name for name in structs if name.lower() in _BYTES_NAMES]

@@ -63,7 +63,7 @@ class UrlList:
             yield self._picture(row)
 
     def _begin(self, first: Mapping[str, Any], *, is_typed: bool) -> None:
-        self._url_name = _url_name(first, self.path)
+        self._url_name = address_column(first, str(self.path))
         caption = next((name for name in CAPTIONS if name in _lowered(first)), "")
         self._custom = CustomColumns(self._url_name, _lowered(first).get(caption, ""))
         if is_typed:
@@ -138,8 +138,11 @@ def _lowered_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[column] for name, column in _lowered(values).items()}
 
 
-def _url_name(first: Mapping[str, Any], path: Path) -> str:
-    """Return the column with URLs or paths, by its name or by its value in the first row."""
+def address_column(first: Mapping[str, Any], where: str) -> str:
+    """Return the column with URLs or paths, by its name or by its value in the first row.
+
+    Raises InputError, which says `where`, if there is none.
+    """
     names = _lowered(first)
     usual = [names[name] for name in (*URL_NAMES, *PATH_NAMES) if name in names]
     texts = {name: value for name, value in first.items() if isinstance(value, str)}
@@ -147,7 +150,7 @@ def _url_name(first: Mapping[str, Any], path: Path) -> str:
     if not found and not usual:
         listed = ", ".join(map(str, first)) or "none"
         raise InputError(
-            expected=f"a column with URLs, such as url, or with paths, such as file_name, in {path}",
+            expected=f"a column with URLs, such as url, or with paths, such as file_name, in {where}",
             got=f"{listed:.200}",
         )
     return [*found, *usual][0]

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from snapseek._core import FlatIndex, IvfIndex, RowBitmap, build_flat, build_ivf
 from snapseek.absolute_path import absolute_path
-from snapseek.errors import OutOfRangeError, UnknownChoiceError
+from snapseek.errors import ConstructorError, OutOfRangeError, UnknownChoiceError, call_text
 from snapseek.mapped_file import LoadMode
 from snapseek.threads import available_cores, resolve_threads
 from snapseek.vectors.arguments import as_int64, check_counts, check_queries, is_flat, memory_limit, no_array
@@ -43,15 +43,20 @@ class VectorIndex:
     Made by `build` or `open`. A search releases the GIL.
     """
 
-    def __init__(
-        self, core: FlatIndex | IvfIndex, path: Path, keep: object = None, load: LoadMode = "map"
-    ) -> None:
-        self._core = core
-        self._path = path
-        self._keep = keep
-        self._load = load
-        self._identity = object()
-        """Marks the filters of this index."""
+    _core: FlatIndex | IvfIndex
+    _path: Path
+    _keep: object
+    _load: LoadMode
+    _identity: object
+    """Marks the filters of this index."""
+
+    def __init__(self, *arguments: object, **named: object) -> None:
+        """Use `build` or `open`."""
+        raise ConstructorError.of(
+            call_text(type(self).__name__, arguments, named),
+            "VectorIndex.build(vectors) for an array of shape (n, dim)",
+            'VectorIndex.open("pictures.snap")',
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the path, so that worker processes share the mapped file."""
@@ -180,9 +185,11 @@ class VectorIndex:
     def _open(cls, path: Path, keep: object, load: LoadMode = "map") -> Self:
         if load not in ("map", "ram"):
             raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
-        if kind_of(path) != _INDEX_KIND:
-            return cls(FlatIndex.open(path, load=load), path, keep, load)
-        return cls(IvfIndex.open(path, load=load), path, keep, load)
+        kind = IvfIndex if kind_of(path) == _INDEX_KIND else FlatIndex
+        index = cls.__new__(cls)
+        index._core = kind.open(path, load=load)
+        index._path, index._keep, index._load, index._identity = path, keep, load, object()
+        return index
 
     def search(
         self,

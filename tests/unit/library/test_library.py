@@ -442,8 +442,6 @@ def test_a_warm_library_answers_as_before(library):
     assert library.search("red", 9) == before
 
 
-def test_ids_are_no_positions_to_iterate_over(library):
-    with pytest.raises(TypeError, match="not iterable"):
-        list(library)
-    with pytest.raises(TypeError, match="not iterable"):
-        list(library.snapshot())
+def test_iterating_lists_every_picture_in_the_order_of_browse(library):
+    assert list(library) == list(library.snapshot()) == library.browse(100)
+    assert [hit.score for hit in library] == [None] * len(PICTURES)

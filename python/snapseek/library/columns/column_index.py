@@ -5,6 +5,7 @@ casefolded, as `filters.typecheck` returns them. A row without a value fulfils n
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,12 +32,12 @@ class DictionaryMixin:
     shown_text: NDArray[np.uint8]
     shown_ends: NDArray[np.int64]
 
-    @property
+    @cached_property
     def vocabulary(self) -> TermDictionary:
         """The casefolded texts."""
         return TermDictionary(self.text, self.ends)
 
-    @property
+    @cached_property
     def shown(self) -> TermDictionary:
         """The texts in their original spelling."""
         return TermDictionary(self.shown_text, self.shown_ends)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from snapseek.mapped_file import LoadMode
 KEPT_ROWS = 100_000
 """Smaller shards store no indexes: they are rebuilt in milliseconds."""
 
+_T = TypeVar("_T")
 _EARTH_KM = 6371.0088
 _OFFSET = "taken_offset_minutes"
 _MINUTE_US = 60_000_000
@@ -40,6 +42,7 @@ class ColumnStore:
         self.files = IndexFiles(records, self.kinds, path if self.rows >= KEPT_ROWS else None, load)
         """The files of the indexes."""
         self._indexes: dict[str, ColumnIndex] = {}
+        self._derived: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def index(self, column: str) -> ColumnIndex | None:
@@ -50,6 +53,13 @@ class ColumnStore:
             if column not in self._indexes:
                 self._indexes[column] = self.files.load(column) or self._build(column)
             return self._indexes[column]
+
+    def derived(self, name: str, make: Callable[["ColumnStore"], _T]) -> _T:
+        """Return what `make` derives from the indexes of this store, made at the first call."""
+        if name not in self._derived:
+            self._derived[name] = make(self)
+        found: _T = self._derived[name]
+        return found
 
     def rebuild(self, column: str) -> None:
         """Build the index of a column again and replace its file."""

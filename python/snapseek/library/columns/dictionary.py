@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.library.columns.column_index import DictionaryMixin, Flags, any_of, as_mask, codes_of
+from snapseek.library.columns.postings import Postings, packed
 
 _MAX_COMPARED_CODES = 8
 """For more codes one table look-up per row is faster than comparing each code."""
@@ -32,6 +33,11 @@ class DictionaryIndex(DictionaryMixin):
         """Return how many rows have each text, (texts,) int64; only rows in `mask` if it is passed."""
         codes = self.codes if mask is None else self.codes[mask]
         return np.bincount(codes, minlength=len(self.ends))[1:]
+
+    def postings(self, word: str) -> Postings:
+        """Return the rows with a text that has a word."""
+        codes = self.vocabulary.codes_with_word(word)
+        return Postings(bitmaps=[packed(self._mask_of_codes(codes + 1))]) if len(codes) else Postings()
 
     def mask(self, operator: str, value: Any) -> Flags:
         """See `ColumnIndex`."""

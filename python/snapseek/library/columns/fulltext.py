@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from snapseek.library.columns.column_index import Flags, Rows
+from snapseek.library.columns.postings import Postings
 from snapseek.library.columns.term_dictionary import TermDictionary, flags_of, pattern_of, within
 from snapseek.library.filters.text_normalize import casefold_texts, spaced, words_of
 from snapseek.library.records.arrow_file import Records
@@ -160,8 +161,15 @@ class FullTextIndex:
         """Return the range of codes, end exclusive, of a word; of all words with a prefix if it ends in *."""
         if word.endswith("*"):
             return self.vocabulary.span(word[:-1])
-        code = self.vocabulary.codes("=", word)
-        return (int(code[0]), int(code[0]) + 1) if len(code) else (0, 0)
+        code = self.vocabulary.code_of(word)
+        return (0, 0) if code is None else (code, code + 1)
+
+    def postings(self, word: str) -> Postings:
+        """Return the rows that have a word."""
+        low, high = self.span(word)
+        slots = [int(slot) for slot in self.index.bitmap_slot[low:high] if slot >= 0]
+        bitmaps = [self.index.bits[slot * self._row_bytes : (slot + 1) * self._row_bytes] for slot in slots]
+        return Postings([self.rows_of(low, high)], bitmaps)
 
     def flags_of(self, word: str) -> Flags:
         """Return a new mask, (rows,) bool, of the rows with a word, or with * one of that prefix."""

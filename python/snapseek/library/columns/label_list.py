@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.library.columns.column_index import DictionaryMixin, Flags, Rows, codes_of
+from snapseek.library.columns.postings import Postings
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class LabelListIndex(DictionaryMixin):
         """Return the rows with any of these texts, unordered and possibly repeated."""
         parts = [self.rows[self.starts[code] : self.starts[code + 1]] for code in codes]
         return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+
+    def postings(self, word: str) -> Postings:
+        """Return the rows with a text that has a word."""
+        codes = self.vocabulary.codes_with_word(word)
+        return Postings([self.rows[self.starts[code] : self.starts[code + 1]] for code in codes])
 
     def mask(self, operator: str, value: Any) -> Flags:
         """See `ColumnIndex`."""

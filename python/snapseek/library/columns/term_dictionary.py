@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from snapseek.library.filters.text_normalize import spaced, words_of
 
 _compute: Any = pc
+_MAX_INVERTED = 200_000
+"""Words of more texts are looked up by reading all texts, which takes less memory."""
 _buffer: Any = pa.py_buffer
 
 
@@ -50,6 +53,32 @@ class TermDictionary:
         if operator in _SPANS:
             return np.arange(*_SPANS[operator](self, value.encode()))
         return np.flatnonzero(_TESTS[operator](self, value))
+
+    def code_of(self, text: str) -> int | None:
+        """Return the code of a text, or None."""
+        encoded = text.encode()
+        code = bisect_left(self, encoded)
+        return code if code < len(self) and self[code] == encoded else None
+
+    def codes_with_word(self, word: str) -> NDArray[np.int64]:
+        """Return the ascending codes of the texts that have a word, as `contains` finds them."""
+        if len(self) > _MAX_INVERTED:
+            return self.codes("contains", word)
+        words, starts, codes = self._inverted
+        number = words.get(word)
+        return codes[:0] if number is None else codes[starts[number] : starts[number + 1]]
+
+    @cached_property
+    def _inverted(self) -> tuple[dict[str, int], NDArray[np.int64], NDArray[np.int64]]:
+        """The number of each word, and the codes of the texts that have it: rising, from its start."""
+        words = _compute.split_pattern(_compute.utf8_trim(spaced(self.array()), characters=" "), " ")
+        texts = _compute.list_parent_indices(words).to_numpy(zero_copy_only=False)
+        coded = _compute.list_flatten(words).dictionary_encode()
+        numbers = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        pairs = np.unique(numbers * (len(self) + 1) + texts)  # a text may repeat a word
+        counts = np.bincount(pairs // (len(self) + 1), minlength=len(coded.dictionary))
+        index = {text: number for number, text in enumerate(coded.dictionary.to_pylist())}
+        return index, np.cumsum([0, *counts]), pairs % (len(self) + 1)
 
     def span(self, value: str) -> tuple[int, int]:
         """Return the range of codes, end exclusive, of the texts that begin with a casefolded value."""

@@ -7,6 +7,7 @@ plural and singular in -s. Stop words count only in a query of nothing else.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,14 +66,13 @@ def bm25_scores(stores: Sequence[ColumnStore], masks: Sequence[Flags | None], te
     matches = [[_rows_with(store, word) for word in words] for store in stores]
     total = sum(store.rows for store in stores)
     weights = [
-        _inverse_document_frequency(total, sum(int(np.count_nonzero(shard[number])) for shard in matches))
+        word_weight(total, sum(int(np.count_nonzero(shard[number])) for shard in matches))
         for number in range(len(words))
     ]
-    lengths = [_lengths(store) for store in stores]
-    mean = sum(float(part.sum()) for part in lengths) / max(1, total)
+    mean = mean_length(stores)
     return [
-        _scores(shard, weights, length / max(mean, 1.0), mask)
-        for shard, length, mask in zip(matches, lengths, masks, strict=True)
+        _scores(shard, weights, length_factors(word_lengths(store), mean), mask)
+        for shard, store, mask in zip(matches, stores, masks, strict=True)
     ]
 
 
@@ -97,27 +97,48 @@ def word_forms(word: str) -> list[str]:
     return [word, word[:-1]] if is_plural else [word, word + "s"]
 
 
-def _inverse_document_frequency(total: int, count: int) -> float:
+def word_weight(total: int, count: int) -> float:
+    """Return the inverse document frequency of a word that `count` of `total` pictures have."""
     return math.log1p((total - count + 0.5) / (count + 0.5))
 
 
-def _lengths(store: ColumnStore) -> NDArray[np.float32]:
-    """Return (rows,) the number of words in the full-text fields of each row."""
-    length = np.zeros(store.rows, np.float32)
+def word_lengths(store: ColumnStore) -> NDArray[Any]:
+    """Return (rows,) the number of words in the full-text fields of each row, of an unsigned type."""
+    return store.derived("word lengths", _word_lengths)
+
+
+def _word_lengths(store: ColumnStore) -> NDArray[Any]:
+    length = np.zeros(store.rows, np.int64)
     for name in FIELDS:
         index = store.index(name)
         if isinstance(index, FullTextIndex):
             length += index.lengths()
-    return length
+    return length.astype(np.min_scalar_type(int(length.max(initial=0))))
+
+
+def _word_count(store: ColumnStore) -> int:
+    return int(word_lengths(store).sum(dtype=np.int64))
+
+
+def mean_length(stores: Sequence[ColumnStore]) -> float:
+    """Return the mean number of words in the full-text fields, 1 at least."""
+    words = sum(store.derived("word count", _word_count) for store in stores)
+    return max(words / max(1, sum(store.rows for store in stores)), 1.0)
+
+
+def length_factors(lengths: NDArray[Any], mean: float) -> NDArray[np.float32]:
+    """Return by what the weights of the words are multiplied in texts of these lengths, (n,) float32."""
+    relative = lengths.astype(np.float32) / np.float32(mean)
+    return np.float32(_K1 + 1) / (1 + np.float32(_K1) * (np.float32(1 - _B) + np.float32(_B) * relative))
 
 
 def _scores(
-    matches: Sequence[Flags], weights: Sequence[float], length: NDArray[np.float32], mask: Flags | None
+    matches: Sequence[Flags], weights: Sequence[float], factors: NDArray[np.float32], mask: Flags | None
 ) -> WordScores:
-    """Score one shard; `length` is relative to the mean."""
-    found = any_of(matches, len(length))
+    """Score one shard; `factors` are those of the lengths of its rows."""
+    found = any_of(matches, len(factors))
     rows = np.flatnonzero(found if mask is None else found & mask)
     sums = np.zeros(len(rows), np.float32)
     for match, weight in zip(matches, weights, strict=True):
         sums += np.float32(weight) * match[rows]
-    return WordScores(rows, sums * (_K1 + 1) / (1 + _K1 * (1 - _B + _B * length[rows])))
+    return WordScores(rows, sums * factors[rows])

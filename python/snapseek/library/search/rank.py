@@ -15,18 +15,13 @@ from numpy.typing import NDArray
 from snapseek.errors import InputError, MissingArgumentError
 from snapseek.library.columns.column_index import Flags
 from snapseek.library.columns.column_store import ColumnStore
-from snapseek.library.search.bm25 import bm25_scores, query_words
+from snapseek.library.search.best_words import AutoWords, best_by_bm25
+from snapseek.library.search.bm25 import query_words
 from snapseek.library.search.dedup import DuplicateGroup, PreviewComparison, duplicate_groups
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import reciprocal_rank_fusion
-from snapseek.library.search.word_matches import (
-    EVERY_WORD,
-    WordMatches,
-    best_matches,
-    field_names,
-    word_matches,
-)
+from snapseek.library.search.word_matches import EVERY_WORD, best_matches, field_names
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shards import DEEPEST_PAGE, RowHits, RowRef, Shards
 
@@ -80,7 +75,7 @@ class Ranker:
         """Return the first pictures that match, without those excluded, in the order of the request."""
         request = resolved.request
         candidates = Candidates(self._shards, self.selection_of(resolved.tree), excluded, exact=request.exact)
-        matches = self._word_matches(resolved, candidates) if resolved.mode == "auto" else []
+        matches = self._word_matches(resolved, candidates) if resolved.mode == "auto" else None
         if resolved.is_ranked_by_score and not matches:
             if request.dedup:
                 return self._deduplicated_by_score(candidates, vector.value, request.end)
@@ -144,24 +139,28 @@ class Ranker:
         order = reciprocal_rank_fusion([range(len(best)), [numbers[row] for row in by_words]])
         return [entries[rows[number]] for number in order]
 
-    def _word_matches(self, resolved: ResolvedRequest, candidates: "Candidates") -> list[WordMatches]:
-        """Return the pictures with words of the query, shard by shard; empty where there is none."""
+    def _word_matches(self, resolved: ResolvedRequest, candidates: "Candidates") -> AutoWords | None:
+        """Return the words of the query that pictures have; None if no picture has one."""
         if not query_words(resolved.words):
-            return []
+            return None
         stores = [part.shard.columns for part in self._shards.parts]
-        found = word_matches(stores, candidates.selection.masks, resolved.words)
-        return found if any(len(part.rows) for part in found) else []
+        return AutoWords(stores, candidates.selection.masks, resolved.words) or None
 
-    def _joined(
-        self, matches: list[WordMatches], candidates: "Candidates", vector: QueryVector
-    ) -> list[Entry]:
+    def _best_matches(
+        self, matches: AutoWords, candidates: "Candidates", preferred: Collection[RowRef]
+    ) -> list[tuple[float, RowRef, int]]:
+        """Return score, row and fields of the best matches, best first; of equal ones, those preferred."""
+        found = matches.best(POOL + len(candidates.excluded), preferred)
+        return best_matches(found, candidates.excluded, preferred, POOL)
+
+    def _joined(self, matches: AutoWords, candidates: "Candidates", vector: QueryVector) -> list[Entry]:
         """Return the fusion of the ranking by the model and of the pictures with words."""
         try:
             best = candidates.best(vector.value, POOL)
         except InputError:  # captions and folders have words that the model does not know
-            by_words = best_matches(matches, candidates.excluded, (), POOL)
+            by_words = self._best_matches(matches, candidates, ())
             return [_matched(row, bits) for _, row, bits in by_words]
-        by_words = best_matches(matches, candidates.excluded, {entry.row for entry in best}, POOL)
+        by_words = self._best_matches(matches, candidates, {entry.row for entry in best})
         cosines = self._shards.scores([row for _, row, _ in by_words], vector.value)
         # Many pictures have the same words: those that the model prefers come first.
         ordered = sorted(
@@ -177,12 +176,18 @@ class Ranker:
 
     def _by_words(self, words: str, candidates: "Candidates") -> list[RowRef]:
         """Return the best by BM25, ties by lower id."""
-        stores = [part.shard.columns for part in self._shards.parts]
-        found = bm25_scores(stores, candidates.selection.masks, words)
+        shards = [part.shard for part in self._shards.parts]
+        count = POOL + len(candidates.excluded)
+        found = best_by_bm25(
+            [shard.columns for shard in shards],
+            [shard.order for shard in shards],
+            candidates.selection.masks,
+            words,
+            count,
+        )
         numbers = np.repeat(np.arange(len(found)), [len(part.rows) for part in found])
         rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in found)])
         scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part in found)])
-        count = POOL + len(candidates.excluded)
         if len(scores) > count:
             near = scores >= np.partition(scores, len(scores) - count)[len(scores) - count]
             numbers, rows, scores = numbers[near], rows[near], scores[near]

@@ -4,7 +4,6 @@ A word that more than a fifth of the pictures have says little and does not coun
 of the inverse document frequencies of its words. No length counts, unlike in BM25.
 """
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.columns.dictionary import DictionaryIndex
 from snapseek.library.columns.fulltext import FullTextIndex
 from snapseek.library.columns.label_list import LabelListIndex
-from snapseek.library.search.bm25 import query_words, word_forms
+from snapseek.library.search.bm25 import query_words, word_forms, word_weight
 from snapseek.library.storage.shards import RowRef
 
 FIELDS = {
@@ -36,8 +35,8 @@ EVERY_WORD = 1 << 7
 """The bit of rows that have all words of the query but frequent ones."""
 
 _SHIFT = {name: number for number, name in enumerate(FIELDS)}
-_BIT = {name: 1 << number for name, number in _SHIFT.items()}
-_MAX_WORDS = 64
+FIELD_BITS = {name: 1 << number for name, number in _SHIFT.items()}
+MAX_WORDS = 64
 
 
 _WordBits = tuple[NDArray[np.uint8], float]
@@ -55,7 +54,7 @@ class WordMatches:
 
 def field_names(bits: int) -> tuple[str, ...]:
     """Return what people call the fields of `WordMatches.fields`."""
-    return tuple(label for name, label in FIELDS.items() if bits & _BIT[name])
+    return tuple(label for name, label in FIELDS.items() if bits & FIELD_BITS[name])
 
 
 def word_matches(
@@ -73,21 +72,26 @@ def word_matches(
         The words.
     """
     total = sum(store.rows for store in stores)
-    max_rows = max(_MIN_FREQUENT, int(_MAX_SHARE * total))
+    max_rows = max_rows_of(total)
     found: list[list[_WordBits]] = [[] for _ in stores]
     required = 0
-    for word in query_words(text)[:_MAX_WORDS]:
+    for word in query_words(text)[:MAX_WORDS]:
         parts = [_fields_with(store, word) for store in stores]
         count = sum(int(np.count_nonzero(bits)) for bits in parts)
         required += count <= max_rows
         if 0 < count <= max_rows:
-            weight = math.log1p((total - count + 0.5) / (count + 0.5))
+            weight = word_weight(total, count)
             for shard, bits in zip(found, parts, strict=True):
                 shard.append((bits, weight))
     return [
         _joined(shard, mask, required, store.rows)
         for shard, mask, store in zip(found, masks, stores, strict=True)
     ]
+
+
+def max_rows_of(total: int) -> int:
+    """Return in how many of `total` pictures a word may be to count."""
+    return max(_MIN_FREQUENT, int(_MAX_SHARE * total))
 
 
 def _fields_with(store: ColumnStore, word: str) -> NDArray[np.uint8]:
@@ -98,11 +102,11 @@ def _fields_with(store: ColumnStore, word: str) -> NDArray[np.uint8]:
         for form in word_forms(word):
             if isinstance(index, FullTextIndex):
                 span = index.span(form)
-                bits[index.rows_of(*span)] |= _BIT[name]
+                bits[index.rows_of(*span)] |= FIELD_BITS[name]
                 for flags in index.bitmap_rows(*span):
                     np.bitwise_or(bits, flags.view(np.uint8) << _SHIFT[name], out=bits)
             elif isinstance(index, LabelListIndex):
-                bits[index.rows_of(index.vocabulary.codes("contains", form))] |= _BIT[name]
+                bits[index.rows_of(index.vocabulary.codes("contains", form))] |= FIELD_BITS[name]
             elif isinstance(index, DictionaryIndex) and len(index.vocabulary.codes("contains", form)):
                 flags = index.mask("contains", form)
                 np.bitwise_or(bits, flags.view(np.uint8) << _SHIFT[name], out=bits)

@@ -14,6 +14,7 @@ from snapseek.library.storage.schema import (
     FIRST_ROW,
     FOLDER_TABLES,
     LOCK_NAME,
+    MEMORY_TABLES,
     OWNED_FILE_TABLES,
     SHARDS,
     SIDECAR_TABLE,
@@ -75,6 +76,8 @@ def _is_left_by_us(entry: "os.DirEntry[str]") -> bool:
     """Return whether a first index that was interrupted leaves such an entry."""
     if entry.name == SHARDS:
         return entry.is_dir(follow_symlinks=False) and not os.listdir(entry.path)  # noqa: PTH208
+    if entry.name == MEMORY_TABLES:
+        return entry.is_dir(follow_symlinks=False)
     has_our_name = entry.name == LOCK_NAME or is_draft_of(entry.name, Path(FILE_NAME))
     return has_our_name and entry.is_file(follow_symlinks=False)
 

@@ -2,6 +2,9 @@
 
 FILE_NAME = "library.db"
 LOCK_NAME = "writer.lock"
+MEMORY_TABLES = "tables"
+"""The folder with pictures and tables that a program passed in memory; see `indexing.memory_tables`."""
+
 SHARDS = "shards"
 """The directory of the shards' files, inside the library."""
 

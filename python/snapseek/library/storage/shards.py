@@ -363,6 +363,16 @@ class Shards:
                     yield RecordBlock(records, part.shard, rows, part.is_imported)
                 self.check_length()  # before the next batch is read
 
+    def ref_blocks(self) -> Iterator[list[RowRef]]:
+        """Yield the addresses of all pictures in the order of `blocks`, at most `BLOCK_ROWS` at a time."""
+        for number, part in enumerate(self.parts):
+            for low in range(0, len(part.by_id), BLOCK_ROWS):
+                yield [RowRef(number, row) for row in part.by_id[low : low + BLOCK_ROWS].tolist()]
+
+    def id_at(self, ref: RowRef) -> int:
+        """Return the id of a picture."""
+        return int(self.parts[ref.shard].shard.ids[ref.row])
+
     def is_imported(self, ref: RowRef) -> bool:
         """Return whether a picture was imported as a vector, not indexed from a file."""
         return self.parts[ref.shard].is_imported

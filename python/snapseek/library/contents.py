@@ -1,0 +1,102 @@
+"""The pictures of a library by their ids: what makes a `Library` a collection that is opened and closed."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.library.results import Hit, Hits
+from snapseek.library.snapshot import Snapshot
+from snapseek.library.snapshot_cache import SnapshotCache
+
+
+class LibraryContents:
+    """The pictures of a library as a collection: `len`, `in`, `library[id]`, iteration and `with`."""
+
+    _snapshots: SnapshotCache
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest state, which never changes: for several reads that belong together.
+
+        Raises LibraryError after `close`.
+        """
+        return self._snapshots.now()
+
+    def close(self) -> None:
+        """Close the files of the library. Further calls of its methods raise LibraryError.
+
+        Searches under way end as if it were open, and a `Snapshot` that you hold stays usable.
+        """
+        self._snapshots.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """The number of pictures."""
+        return len(self.snapshot())
+
+    def __bool__(self) -> bool:
+        """True: a library without pictures is one, too."""
+        return True
+
+    def __contains__(self, item: object) -> bool:
+        """Return whether a picture has that id."""
+        return item in self.snapshot()
+
+    def __iter__(self) -> Iterator[Hit]:
+        """Return an iterator over all pictures in stored order, without scores.
+
+        Some thousands are in memory at a time, and all are of the state in which the iteration begins.
+        """
+        return iter(self.snapshot())
+
+    def __getitem__(self, item: int) -> Hit:
+        """Return the picture with that id, without a score.
+
+        Raises ItemNotFoundError for an unknown id, and InputError for what is no id.
+        """
+        return self.snapshot()[item]
+
+    @property
+    def version(self) -> str:
+        """Changes with every commit that changes an answer."""
+        return self.snapshot().version
+
+    def get_many(self, items: Sequence[int]) -> Hits:
+        """Return the pictures with these ids in their order, without scores; unknown ids are skipped."""
+        return self.snapshot().get_many(items)
+
+    def vector(self, item: int) -> NDArray[np.float32]:
+        """Return (dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
+        return self.snapshot().vector(item)
+
+    def archive_uri(self, item: int) -> str | None:
+        """Return the URI of an original inside an archive or a table, for `archive_uri.read_member`.
+
+        None for any other picture. Raises ItemNotFoundError.
+        """
+        return self.snapshot().archive_uri(item)
+
+    def original_path(self, item: int) -> Path:
+        """Return the path that the original of a picture had when it was indexed.
+
+        Raises
+        ------
+        ItemNotFoundError
+            No picture has that id, or its original is no file of this machine. That of an imported picture is
+            at its `uri`, if that is known; its untrusted author must not choose files of this machine. Also
+            for a file outside the folder that contains the library, and outside those that you confirmed.
+        """
+        return self.snapshot().original_path(item)
