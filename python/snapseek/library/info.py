@@ -22,6 +22,14 @@ class SkippedFile:
 
 
 @dataclass(frozen=True)
+class FileCounts:
+    """The numbers of files that are no pictures of a library: failed ones, and skipped ones by kind."""
+
+    failed: int
+    skipped: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class LibraryInfo:
     """The description of a library.
 

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
 from snapseek.file_uri import local_path
 from snapseek.library.filters.typecheck import Kind
-from snapseek.library.info import LibraryInfo
+from snapseek.library.info import FileCounts, LibraryInfo
 from snapseek.library.results import Hit, Hits, Timings
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
@@ -38,14 +38,6 @@ _MAX_CHANGE = 0.2
 """By this share of its size a library may change before the background of its relevance is sampled again."""
 
 MAX_SAMPLE_ROWS = 100_000
-
-
-@dataclass(frozen=True)
-class FileCounts:
-    """The numbers of files that are no pictures of a library: failed ones, and skipped ones by kind."""
-
-    failed: int
-    skipped: Mapping[str, int]
 
 
 class Snapshot:
@@ -135,6 +127,16 @@ class Snapshot:
     def path(self) -> Path:
         """The directory of the library."""
         return self._path
+
+    @property
+    def shards(self) -> Shards:
+        """The open shards."""
+        return self._shards
+
+    @property
+    def ranker(self) -> Ranker:
+        """What orders the pictures."""
+        return self._ranker
 
     @property
     def version(self) -> str:

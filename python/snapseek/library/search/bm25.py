@@ -36,13 +36,37 @@ class WordScores:
     scores: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class WordStatistics:
+    """What the weights of words derive from; those of several libraries can be summed.
+
+    `rows` is the number of pictures, `length` that of the words in their full texts, and `counts` the number
+    of pictures with each word of the query.
+    """
+
+    rows: int
+    length: float
+    counts: tuple[int, ...]
+
+
 def query_words(text: str) -> list[str]:
     """Return the different words of a text that are searched for."""
     words = list(dict.fromkeys(words_of(text)))
     return [word for word in words if word not in _STOP_WORDS] or words
 
 
-def bm25_scores(stores: Sequence[ColumnStore], masks: Sequence[Flags | None], text: str) -> list[WordScores]:
+def word_statistics(stores: Sequence[ColumnStore], text: str) -> WordStatistics:
+    """Return the statistics of the words of a text over the shards with these columns."""
+    matches = [[_rows_with(store, word) for word in query_words(text)] for store in stores]
+    return _statistics(matches, [_lengths(store) for store in stores])
+
+
+def bm25_scores(
+    stores: Sequence[ColumnStore],
+    masks: Sequence[Flags | None],
+    text: str,
+    statistics: WordStatistics | None = None,
+) -> list[WordScores]:
     """Score the pictures that have a word of a text.
 
     score = sum over words of idf(word) * (k1 + 1) / (1 + k1 * (1 - b + b * length / mean length))
@@ -55,25 +79,29 @@ def bm25_scores(stores: Sequence[ColumnStore], masks: Sequence[Flags | None], te
         For each shard (rows,) bool, the rows that may be found; None for all.
     text
         The words.
+    statistics
+        Those of a collection that the shards are a part of; by default those of the shards.
 
     Returns
     -------
     list of WordScores
         For each shard the rows of the mask that have a word.
     """
-    words = query_words(text)
-    matches = [[_rows_with(store, word) for word in words] for store in stores]
-    total = sum(store.rows for store in stores)
-    weights = [
-        _inverse_document_frequency(total, sum(int(np.count_nonzero(shard[number])) for shard in matches))
-        for number in range(len(words))
-    ]
+    matches = [[_rows_with(store, word) for word in query_words(text)] for store in stores]
     lengths = [_lengths(store) for store in stores]
-    mean = sum(float(part.sum()) for part in lengths) / max(1, total)
+    known = statistics or _statistics(matches, lengths)
+    weights = [_inverse_document_frequency(known.rows, count) for count in known.counts]
+    mean = known.length / max(1, known.rows)
     return [
         _scores(shard, weights, length / max(mean, 1.0), mask)
         for shard, length, mask in zip(matches, lengths, masks, strict=True)
     ]
+
+
+def _statistics(matches: Sequence[Sequence[Flags]], lengths: Sequence[NDArray[np.float32]]) -> WordStatistics:
+    counts = [sum(map(int, map(np.count_nonzero, shards))) for shards in zip(*matches, strict=True)]
+    total = sum(float(part.sum(dtype=np.float64)) for part in lengths)
+    return WordStatistics(sum(map(len, lengths)), total, tuple(counts))
 
 
 def _rows_with(store: ColumnStore, word: str) -> Flags:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from snapseek.errors import InputError, MissingArgumentError
 from snapseek.library.columns.column_index import Flags
 from snapseek.library.columns.column_store import ColumnStore
-from snapseek.library.search.bm25 import bm25_scores, query_words
+from snapseek.library.search.bm25 import WordScores, bm25_scores, query_words
 from snapseek.library.search.dedup import DuplicateGroup, PreviewComparison, duplicate_groups
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.request import ResolvedRequest
@@ -79,7 +79,7 @@ class Ranker:
     def ranked(self, resolved: ResolvedRequest, vector: QueryVector, excluded: Collection[RowRef]) -> Ranking:
         """Return the first pictures that match, without those excluded, in the order of the request."""
         request = resolved.request
-        candidates = Candidates(self._shards, self.selection_of(resolved.tree), excluded, exact=request.exact)
+        candidates = self._candidates(resolved, excluded)
         matches = self._word_matches(resolved, candidates) if resolved.mode == "auto" else []
         if resolved.is_ranked_by_score and not matches:
             if request.dedup:
@@ -96,6 +96,11 @@ class Ranker:
         if request.sort != "relevance":
             entries = self._sorted(entries, request.sort)
         return Ranking(entries[: request.end], len(entries))
+
+    def _candidates(self, resolved: ResolvedRequest, excluded: Collection[RowRef]) -> "Candidates":
+        """Return the pictures that the ranking may hold."""
+        selection = self.selection_of(resolved.tree)
+        return Candidates(self._shards, selection, excluded, exact=resolved.request.exact)
 
     def _deduplicated_by_score(
         self, candidates: "Candidates", vector: NDArray[np.float32], end: int
@@ -159,9 +164,9 @@ class Ranker:
         try:
             best = candidates.best(vector.value, POOL)
         except InputError:  # captions and folders have words that the model does not know
-            by_words = best_matches(matches, candidates.excluded, (), POOL)
+            by_words = self._best_matches(matches, candidates, ())
             return [_matched(row, bits) for _, row, bits in by_words]
-        by_words = best_matches(matches, candidates.excluded, {entry.row for entry in best}, POOL)
+        by_words = self._best_matches(matches, candidates, {entry.row for entry in best})
         cosines = self._shards.scores([row for _, row, _ in by_words], vector.value)
         # Many pictures have the same words: those that the model prefers come first.
         ordered = sorted(
@@ -175,22 +180,33 @@ class Ranker:
         rows = list(entries)
         return [entries[rows[number]] for number in reciprocal_rank_fusion(rankings)]
 
+    def _best_matches(
+        self, matches: list[WordMatches], candidates: "Candidates", preferred: Collection[RowRef]
+    ) -> list[tuple[float, RowRef, int]]:
+        """Return score, row and fields of the best matches, best first; of equal ones, those preferred."""
+        return best_matches(matches, candidates.excluded, preferred, POOL)
+
     def _by_words(self, words: str, candidates: "Candidates") -> list[RowRef]:
         """Return the best by BM25, ties by lower id."""
         stores = [part.shard.columns for part in self._shards.parts]
         found = bm25_scores(stores, candidates.selection.masks, words)
+        best, _ = self.best_scored(found, POOL + len(candidates.excluded))
+        return [row for row in best if row not in candidates.excluded][:POOL]
+
+    def best_scored(
+        self, found: Sequence[WordScores], count: int
+    ) -> tuple[list[RowRef], NDArray[np.float32]]:
+        """Return the `count` best rows and their scores, (n,), ties by lower id."""
         numbers = np.repeat(np.arange(len(found)), [len(part.rows) for part in found])
         rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in found)])
         scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part in found)])
-        count = POOL + len(candidates.excluded)
         if len(scores) > count:
             near = scores >= np.partition(scores, len(scores) - count)[len(scores) - count]
             numbers, rows, scores = numbers[near], rows[near], scores[near]
-        order = np.lexsort((self._ids(numbers, rows), -scores))[:count]
-        best = map(RowRef, numbers[order].tolist(), rows[order].tolist())
-        return [row for row in best if row not in candidates.excluded][:POOL]
+        order = np.lexsort((self.ids(numbers, rows), -scores))[:count]
+        return list(map(RowRef, numbers[order].tolist(), rows[order].tolist())), scores[order]
 
-    def _ids(self, numbers: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def ids(self, numbers: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the ids, (n,), of rows of shards with these numbers."""
         ids = np.zeros(len(rows), np.int64)
         for number in np.unique(numbers):
@@ -216,12 +232,16 @@ class Ranker:
 
     def _sorted(self, entries: list[Entry], sort: str) -> list[Entry]:
         numbers, rows = _numbers_and_rows(entries)
-        keys = {
-            number: sort_keys(self._shards.parts[number].shard.columns, sort)
-            for number in np.unique(numbers).tolist()
-        }
-        values = np.array([keys[entry.row.shard][entry.row.row] for entry in entries], np.int64)
-        return [entries[rank] for rank in np.lexsort((self._ids(numbers, rows), values))]
+        order = np.lexsort((self.ids(numbers, rows), self.keys(numbers, rows, sort)))
+        return [entries[rank] for rank in order]
+
+    def keys(self, numbers: NDArray[np.int64], rows: NDArray[np.int64], sort: str) -> Keys:
+        """Return the sort keys, (n,), of rows of shards with these numbers, (n,) each."""
+        keys = np.zeros(len(rows), np.int64)
+        for number in np.unique(numbers).tolist():
+            here = numbers == number
+            keys[here] = sort_keys(self._shards.parts[number].shard.columns, sort)[rows[here]]
+        return keys
 
     def _by_id(self, selection: Selection, end: int) -> list[RowRef]:
         """Return rows shard by shard, each in order of id."""

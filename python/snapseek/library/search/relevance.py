@@ -68,10 +68,7 @@ class Relevance:
         return self.sampled[encoder.space]
 
     def _measure(self, encoder: Encoder) -> Background | None:
-        vectors = [
-            part.shard.index.vectors(_sample(part, number, self._everything))
-            for number, part in enumerate(self._shards.parts)
-        ]
+        vectors = self._sample_vectors()
         if sum(map(len, vectors)) < _MIN_SAMPLE:
             return None
         queries = sample_queries(encoder, _SAMPLE_QUERIES)
@@ -79,12 +76,25 @@ class Relevance:
             return None
         return Background.of(np.concatenate(vectors), queries, "library")
 
+    def _sample_vectors(self) -> list[NDArray[np.float32]]:
+        """Return the vectors of a random sample, (n, dim) each, shard by shard."""
+        share = sample_share(self._everything.count)
+        return [
+            part.shard.index.vectors(sample_rows(part, number, self._everything, share))
+            for number, part in enumerate(self._shards.parts)
+        ]
 
-def _sample(part: ShardView, number: int, everything: Selection) -> NDArray[np.int64]:
-    """Return random rows of a shard, rising: its share of the sample."""
+
+def sample_share(count: int) -> float:
+    """Return which share of the pictures of a library is sampled."""
+    return min(1.0, _SAMPLE_PICTURES / max(1, count))
+
+
+def sample_rows(part: ShardView, number: int, everything: Selection, share: float) -> NDArray[np.int64]:
+    """Return random rows of a shard, rising: that share of them."""
     mask = everything.masks[number]
     rows = np.arange(len(part.shard)) if mask is None else np.flatnonzero(mask)
-    count = min(len(rows), int(np.ceil(_SAMPLE_PICTURES * len(rows) / max(1, everything.count))))
+    count = min(len(rows), int(np.ceil(share * len(rows))))
     return np.sort(np.random.default_rng(0).permutation(rows)[:count])
 
 
