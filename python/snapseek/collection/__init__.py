@@ -14,5 +14,14 @@ docs/SCALING.md is the guide, docs/decisions/collections.md says why.
 
 from snapseek.collection.collection import Collection
 from snapseek.collection.manifest import Manifest, PartitionEntry, is_manifest
+from snapseek.collection.membership import add_partition, create_collection, remove_partition
 
-__all__ = ["Collection", "Manifest", "PartitionEntry", "is_manifest"]
+__all__ = [
+    "Collection",
+    "Manifest",
+    "PartitionEntry",
+    "add_partition",
+    "create_collection",
+    "is_manifest",
+    "remove_partition",
+]

@@ -3,16 +3,16 @@
 An operation takes a frame and returns one. Pictures have the ids of the library; the router adds the number
 of the partition. All operations of a query name the `version` that the first of them was answered by.
 
-| operation   | fields                                  | arrays          | answer                          |
-|---|---|---|---|
-| describe    |                                         |                 | facts, the kinds of columns     |
-| rank        | tree, k, exact, words, mode, sort       | vector, excluded | count, excluded, statistics; ids, scores, keys |
-| words       | tree, k, words, mode, sort, statistics  | vector, preferred | ids, scores, bits, cosines, keys |
-| listed      | tree, sort, start, end                  |                 | count; ids, keys                |
-| vectors     |                                         | ids             | ids, vectors                    |
-| records     | include                                 | ids             | records; ids, previews, ends    |
-| sample      | share                                   |                 | vectors                         |
-| suggestions |                                         |                 | examples, columns               |
+operation     fields                                   arrays             answer
+describe                                                                  facts, the kinds of columns
+rank          tree, k, exact, words, mode, sort        vector, excluded   count, excluded, statistics;
+                                                                          ids, scores, keys
+words         tree, k, words, mode, sort, statistics   vector, preferred  ids, scores, bits, cosines, keys
+listed        tree, sort, start, end                                      count; ids, keys
+vectors                                                ids                ids, vectors
+records       include                                  ids                records; ids, previews, ends
+sample        share                                                       vectors
+suggestions                                                               examples, columns
 """
 
 import hashlib

@@ -9,6 +9,8 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from snapseek.collection.frames import MEDIA_TYPE
+
 _MAX_IDLE = 32
 _MAX_FAILURES = 3
 """Consecutive failures after which a replica is left alone for a while."""
@@ -40,7 +42,9 @@ class Replica:
         self.address: Any = None
         """What `connect` takes; None until the name is resolved."""
         self._family = socket.AF_INET
-        self._token = token
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        bearer = "" if token is None else f"Authorization: Bearer {token}\r\n"
+        self._lines = f"Host: {name}:{self.port}\r\n{bearer}Content-Type: {MEDIA_TYPE}\r\nContent-Length: "
         self._lock = threading.Lock()
         self._idle: list[socket.socket] = []
         self._failures = 0
@@ -52,28 +56,14 @@ class Replica:
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         self._family, self.address = found[0][0], found[0][4]
 
-    def head(self, length: int) -> bytes:
-        """Return the head of a request to the partition endpoint."""
-        lines = [
-            f"POST {self.path}/api/partition HTTP/1.1",
-            f"Host: {self._authority()}",
-            "Content-Type: application/x-snapseek-frame+json",
-            f"Content-Length: {length}",
-        ]
-        return self._with_token(lines)
+    def head(self, length: int, version: str | None) -> bytes:
+        """Return the head of a request to the partition endpoint, for the state of a version."""
+        state = "" if version is None else f"?v={version}"
+        return f"POST {self.path}/api/partition{state} HTTP/1.1\r\n{self._lines}{length}\r\n\r\n".encode()
 
     def get_head(self, path: str) -> bytes:
         """Return the head of a request for a path."""
-        return self._with_token([f"GET {self.path}{path} HTTP/1.1", f"Host: {self._authority()}"])
-
-    def _with_token(self, lines: list[str]) -> bytes:
-        if self._token is not None:
-            lines.append(f"Authorization: Bearer {self._token}")
-        return "\r\n".join([*lines, "", ""]).encode("ascii", "replace")
-
-    def _authority(self) -> str:
-        name = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{name}:{self.port}"
+        return f"GET {self.path}{path} HTTP/1.1\r\n{self._lines}0\r\n\r\n".encode()
 
     def connection(self) -> tuple[socket.socket, bool]:
         """Return a socket and whether it is connected already. Raises OSError."""

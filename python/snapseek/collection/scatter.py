@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import selectors
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snapseek.cancellation import check_cancelled
 from snapseek.collection.exchange import Exchange
-from snapseek.collection.replica import Replica
 from snapseek.errors import PartitionError, SnapseekError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from snapseek.collection.replica import Replica
+
+
+class StateGoneError(PartitionError):
+    """A partition no longer has the state that the first answers of a query came from."""
+
 
 _SLICE_S = 0.05
 """How often the loop looks whether its result is still wanted."""
@@ -46,6 +54,7 @@ class Call:
         hedge_s: float,
     ) -> None:
         self.result: Any = None
+        self.error: Exception | None = None
         self.failure: SnapseekError | None = None
         self.winner: Replica | None = None
         """The replica whose answer counts."""
@@ -74,7 +83,8 @@ class Call:
             if self._send(loop, replica):
                 return
         if not self.exchanges:
-            self.failure = PartitionError(self.reason or "no answer")
+            is_gone = isinstance(self.error, StateGoneError)
+            self.failure = (StateGoneError if is_gone else PartitionError)(self.reason or "no answer")
 
     def advance(self, loop: _Loop, exchange: Exchange) -> None:
         """Go on with an exchange whose socket is ready."""
@@ -129,8 +139,9 @@ class Call:
             exchange.replica.close()  # the others are as old
             self._untried.insert(0, exchange.replica)
         else:
-            exchange.replica.failed()
-            self.reason = _reason(error)
+            if not isinstance(error, StateGoneError):
+                exchange.replica.failed()
+            self.reason, self.error = _reason(error), error
         self.start(loop)
 
 
@@ -145,10 +156,14 @@ class _Loop:
         """Wait until the socket of an exchange is ready."""
         found = self._watched.get(exchange)
         if found is None:
-            self._watched[exchange] = self.selector.register(exchange.socket, exchange.events, (call, exchange))
+            self._watched[exchange] = self.selector.register(
+                exchange.socket, exchange.events, (call, exchange)
+            )
         elif found.events != exchange.events or found.fileobj is not exchange.socket:
             self.selector.unregister(found.fileobj)
-            self._watched[exchange] = self.selector.register(exchange.socket, exchange.events, (call, exchange))
+            self._watched[exchange] = self.selector.register(
+                exchange.socket, exchange.events, (call, exchange)
+            )
 
     def forget(self, exchange: Exchange) -> None:
         """Wait no longer for an exchange."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO, Self, TypeVar, Unpack
+from typing import BinaryIO, Self, TypeVar, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from snapseek.errors import SnapseekError, UnknownChoiceError
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import export
 from snapseek.library.filters.parser import ParsedQuery, parse_query
-from snapseek.library.info import Failure, LibraryInfo, SkippedFile
+from snapseek.library.info import Failure, LibraryInfo, PartitionStatus, SkippedFile
 from snapseek.library.results import Hit, Hits
 from snapseek.library.search.request import ResolvedRequest, Where
 from snapseek.library.search.suggestions import Suggestions
@@ -81,7 +82,7 @@ class LibraryReader:
         Parameters
         ----------
         path
-            The directory of the library.
+            The directory of the library, or the `collection.json` of several: see `snapseek.collection`.
         encoder
             The model that made the library, if it is loaded already.
         load
@@ -103,6 +104,10 @@ class LibraryReader:
         ModelMismatchError
             `encoder` is not the model that made it.
         """
+        if Path(path).suffix == ".json":  # imported by name, because a collection is made of libraries
+            opened = import_module("snapseek.collection").Collection.open
+            arguments = {"load": load, "allow_roots": allow_roots, "allow_urls": allow_urls}
+            return cast("Self", opened(path, encoder=encoder, **arguments))
         roots = tuple(absolute_path(root) for root in allow_roots)
         return cls(Path(path), encoder, Confirmed(roots, allow_urls), load)
 
@@ -287,6 +292,14 @@ class LibraryReader:
             for a file outside the folder that contains the library, and outside those that you confirmed.
         """
         return self.snapshot().original_path(item)
+
+    def partitions(self) -> Sequence[PartitionStatus]:
+        """Return the partitions of a collection; none for a library."""
+        return ()
+
+    def remote_original(self, item: int) -> bytes | None:
+        """Return an original that the server of a partition has; None for any original of a library."""
+        return None
 
     def unconfirmed(self) -> tuple[Path, ...]:
         """Return the folders and lists that the library names and you have not confirmed.

@@ -89,6 +89,15 @@ class Timings:
     total_ms: float = 0.0
 
 
+@dataclass(frozen=True)
+class PartitionCounts:
+    """How many partitions of a collection have answered, of how many, and a sentence about each other."""
+
+    ok: int
+    total: int
+    missing: tuple[str, ...] = ()
+
+
 class Hits(list[Hit]):
     """Search results, best first. In a notebook they render as a row of thumbnails.
 
@@ -109,6 +118,8 @@ class Hits(list[Hit]):
         irrelevant.
     unfinished
         The end of the query that could not count yet, as the minus of `horse -`; None for a finished query.
+    partitions
+        The partitions of a collection that have answered; None for a single library.
     """
 
     def __init__(
@@ -122,6 +133,7 @@ class Hits(list[Hit]):
         relevant_count: int | None = None,
         library_count: int = 0,
         unfinished: Unfinished | None = None,
+        partitions: PartitionCounts | None = None,
     ) -> None:
         super().__init__(hits)
         self.total = total
@@ -130,6 +142,7 @@ class Hits(list[Hit]):
         self.filters = tuple(filters)
         self.relevant_count = relevant_count
         self.unfinished = unfinished
+        self.partitions = partitions
         self.took = took or Timings()
 
     def _repr_html_(self) -> str:

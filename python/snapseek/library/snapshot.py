@@ -171,21 +171,8 @@ class Snapshot:
         vector = QueryVector(resolved.terms, encoder, self)
         named = {self._row_of(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
         ranking = self._ranker.ranked(resolved, vector, named)
-        relevant = self._relevant_count(resolved, ranking, vector, encoder)
+        relevant = relevant_in(self._relevance, resolved, ranking, vector, encoder)
         return self._answer(resolved, ranking, start, vector.embed_s, relevant)
-
-    def _relevant_count(
-        self, resolved: ResolvedRequest, ranking: Ranking, vector: QueryVector, encoder: LazyEncoder
-    ) -> int | None:
-        """Return the number of relevant results; None where the order is not that of words by the model.
-
-        Scores of pictures with pictures have another distribution, so such queries have no count.
-        """
-        is_ranked = resolved.mode in ("clip", "auto") and resolved.request.sort == "relevance"
-        if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
-            return None
-        scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
-        return self._relevance.count(scores, vector.value, encoder.encoder)
 
     def browse(self, request: SearchRequest) -> Hits:
         """List the pictures that match the filter of a request without a query."""
@@ -388,6 +375,24 @@ class Snapshot:
             has_remote=self.trust.permits_urls
             and any(source.kind in (IMPORT, URLS) for source in self._sources),
         )
+
+
+def relevant_in(
+    relevance: Relevance,
+    resolved: ResolvedRequest,
+    ranking: Ranking,
+    vector: QueryVector,
+    encoder: LazyEncoder,
+) -> int | None:
+    """Return the number of relevant results; None where the order is not that of words by the model.
+
+    Scores of pictures with pictures have another distribution, so such queries have no count.
+    """
+    is_ranked = resolved.mode in ("clip", "auto") and resolved.request.sort == "relevance"
+    if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
+        return None
+    scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
+    return relevance.count(scores, vector.value, encoder.encoder)
 
 
 def _path_in(uri: str, item: int) -> Path:

@@ -37,7 +37,7 @@ EVERY_WORD = 1 << 7
 
 _SHIFT = {name: number for number, name in enumerate(FIELDS)}
 _BIT = {name: 1 << number for name, number in _SHIFT.items()}
-_MAX_WORDS = 64
+MAX_WORDS = 64
 
 
 _WordBits = tuple[NDArray[np.uint8], float]
@@ -61,7 +61,7 @@ def field_names(bits: int) -> tuple[str, ...]:
 def match_statistics(stores: Sequence[ColumnStore], text: str) -> WordStatistics:
     """Return in how many pictures of the shards with these columns the words of a text are."""
     counts = [
-        _count([_fields_with(store, word) for store in stores]) for word in query_words(text)[:_MAX_WORDS]
+        _count([_fields_with(store, word) for store in stores]) for word in query_words(text)[:MAX_WORDS]
     ]
     return WordStatistics(sum(store.rows for store in stores), 0.0, tuple(counts))
 
@@ -94,7 +94,7 @@ def word_matches(
     max_rows = _max_rows(total)
     found: list[list[_WordBits]] = [[] for _ in stores]
     required = 0
-    for number, word in enumerate(query_words(text)[:_MAX_WORDS]):
+    for number, word in enumerate(query_words(text)[:MAX_WORDS]):
         parts = [_fields_with(store, word) for store in stores]
         count = _count(parts) if statistics is None else statistics.counts[number]
         required += count <= max_rows

@@ -103,6 +103,13 @@ def _answer() -> Json:
             "required": ["text", "hint"],
             "properties": {"text": STRING, "hint": STRING},
         },
+        partitions={
+            "type": ["object", "null"],
+            "description": "Of a collection: how many of its partitions have answered, and a sentence about "
+            "each of the others; null for a library.",
+            "required": ["ok", "total", "missing"],
+            "properties": {"ok": INTEGER, "total": INTEGER, "missing": list_of(STRING)},
+        },
         results=list_of(reference("Result")),
     )
 

@@ -16,9 +16,10 @@ from snapseek.search_request import INCLUDED
 from snapseek.server.api.request_body import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from snapseek.library import Hit, Hits, LibraryInfo
+    from snapseek.library.info import PartitionStatus
     from snapseek.library.search.suggestions import Suggestions
 
 try:
@@ -64,6 +65,7 @@ def hits_answer(
         "relevant_count": hits.relevant_count,
         "filters": list(hits.filters),
         "unfinished": asdict(hits.unfinished) if hits.unfinished else None,
+        "partitions": asdict(hits.partitions) if hits.partitions else None,
         "results": [result(hit, version, include) for hit in hits],
     }
     timing = ", ".join(f"{stage};dur={ms}" for stage, ms in took.items())
@@ -112,10 +114,12 @@ def info_answer(
     *,
     has_fast: bool = False,
     fetches: bool = False,
+    partitions: Iterable[PartitionStatus] = (),
 ) -> Response:
     """Return facts about the library being served, and example queries of its model.
 
-    `has_fast` tells whether a student answers `model=fast`, `fetches` whether a term may be an `image_url`.
+    `has_fast` tells whether a student answers `model=fast`, `fetches` whether a term may be an `image_url`,
+    `partitions` which ones of a collection answer.
     """
     return json_answer(
         {
@@ -130,6 +134,7 @@ def info_answer(
             "has_fast": has_fast,
             "accepts_image_url": fetches,
             "max_upload_bytes": MAX_BODY_BYTES,
+            "partitions": [asdict(partition) for partition in partitions] or None,
         }
     )
 
