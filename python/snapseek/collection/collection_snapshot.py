@@ -16,6 +16,7 @@ from snapseek.collection.manifest import LOCAL_BITS, MAX_LOCAL_ID, Manifest
 from snapseek.collection.partition_ranker import PartitionRanker, records, stored_vectors
 from snapseek.collection.query import Member, PartitionLostError, PartitionQuery
 from snapseek.errors import InputError, ItemNotFoundError, PartitionError, SnapseekError
+from snapseek.library.filters.text_normalize import casefold_text
 from snapseek.library.info import LibraryInfo, PartitionStatus
 from snapseek.library.results import Hit, Hits, PartitionCounts, Timings
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
@@ -410,9 +411,12 @@ def _joined_suggestions(parts: Sequence[Suggestions]) -> Suggestions:
     """Return the suggestions of several libraries, values with the sums of their counts."""
     examples = list(dict.fromkeys(text for part in parts for text in part.examples))
     columns: dict[tuple[str, str], Counter[str]] = {}
+    shown: dict[str, str] = {}
     for part in parts:
         for column in part.columns:
-            columns.setdefault((column.name, column.operator), Counter()).update(dict(column.values))
+            counts = columns.setdefault((column.name, column.operator), Counter())
+            for value, count in column.values:  # as the first partition spells it
+                counts[shown.setdefault(casefold_text(value), value)] += count
     return Suggestions(
         examples[:_MAX_EXAMPLES],
         [

@@ -101,6 +101,8 @@ class Question:
         The version that must answer; None for any.
     replica
         The replica to prefer.
+    is_probe
+        Whether breakers neither stop it nor learn from it.
     """
 
     partition: Partition
@@ -110,6 +112,7 @@ class Question:
     version: str | None = None
     replica: Replica | None = None
     body: bytes = b""
+    is_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,13 @@ def _call_of(question: Question) -> Call:
     def request(replica: Replica) -> bytes:
         return replica.head(len(body), question.version) + body
 
-    return Call(partition.in_order(question.replica), request, partial(_accept, question), partition.hedge_s)
+    return Call(
+        partition.in_order(question.replica),
+        request,
+        partial(_accept, question),
+        partition.hedge_s,
+        is_probe=question.is_probe,
+    )
 
 
 def _accept(question: Question, status: int, body: memoryview) -> tuple[Any, str]:

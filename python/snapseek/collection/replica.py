@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,14 +16,14 @@ _MAX_IDLE = 32
 _MAX_FAILURES = 3
 """Consecutive failures after which a replica is left alone for a while."""
 
-_MIN_PAUSE_S, _MAX_PAUSE_S = 1.0, 60.0
+_MIN_PAUSE_S, _MAX_PAUSE_S = 1.0, 15.0
 
 
 class Replica:
     """A replica with a circuit breaker. Safe to use from many threads.
 
     After three failures in a row it is not asked for a second, then one request tries it; each further
-    failure doubles the pause, up to a minute. A success closes the breaker.
+    failure doubles the pause, up to 15 seconds. A success closes the breaker.
 
     Parameters
     ----------
@@ -47,6 +48,7 @@ class Replica:
         self._lines = f"Host: {name}:{self.port}\r\n{bearer}Content-Type: {MEDIA_TYPE}\r\nContent-Length: "
         self._lock = threading.Lock()
         self._idle: list[socket.socket] = []
+        weakref.finalize(self, _close_all, self._idle)
         self._failures = 0
         self._open_until_s = 0.0
         self._pause_s = _MIN_PAUSE_S
@@ -87,9 +89,7 @@ class Replica:
     def close(self) -> None:
         """Close the idle connections."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for connected in idle:
-            connected.close()
+            _close_all(self._idle)
 
     @property
     def is_broken(self) -> bool:
@@ -120,3 +120,8 @@ class Replica:
             if self._failures >= _MAX_FAILURES:
                 self._open_until_s = time.monotonic() + self._pause_s
                 self._pause_s = min(_MAX_PAUSE_S, 2 * self._pause_s)
+
+
+def _close_all(connections: list[socket.socket]) -> None:
+    while connections:
+        connections.pop().close()

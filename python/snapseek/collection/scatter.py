@@ -44,6 +44,8 @@ class Call:
         Turns status and body of an answer into a result. Raises SnapseekError for one that cannot be used.
     hedge_s
         After this time a second replica is asked as well.
+    is_probe
+        Whether it only asks for the state: breakers neither stop it nor learn from it.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class Call:
         request: Callable[[Replica], bytes],
         accept: Callable[[int, memoryview], Any],
         hedge_s: float,
+        *,
+        is_probe: bool = False,
     ) -> None:
         self.result: Any = None
         self.error: Exception | None = None
@@ -61,7 +65,8 @@ class Call:
         self.took_s = 0.0
         self.hedge_s = hedge_s
         self.exchanges: list[Exchange] = []
-        self._untried = [replica for replica in replicas if replica.admits()]
+        self._untried = [replica for replica in replicas if is_probe or replica.admits()]
+        self._is_probe = is_probe
         self._request = request
         self._accept = accept
         self.reason = "" if self._untried else "it failed several times and is not asked for a while"
@@ -98,7 +103,8 @@ class Call:
             self._drop(loop, exchange, error)
             return
         self.winner = exchange.replica
-        exchange.replica.succeeded()
+        if not self._is_probe:
+            exchange.replica.succeeded()
         loop.forget(exchange)
         self.exchanges.remove(exchange)
         exchange.finish()
@@ -114,7 +120,7 @@ class Call:
     def expire(self, loop: _Loop, deadline_s: float) -> None:
         """Fail at the deadline."""
         for exchange in self.exchanges:
-            exchange.replica.failed()
+            self._count_failure(exchange.replica)
         self.abandon(loop)
         self.failure = PartitionError(f"it did not answer within {deadline_s:g} seconds")
 
@@ -122,12 +128,16 @@ class Call:
         try:
             exchange = Exchange(replica, self._request(replica))
         except OSError as error:
-            replica.failed()
+            self._count_failure(replica)
             self.reason = f"it cannot be reached: {error.strerror or error}"
             return False
         self.exchanges.append(exchange)
         self.advance(loop, exchange)
         return True
+
+    def _count_failure(self, replica: Replica) -> None:
+        if not self._is_probe:
+            replica.failed()
 
     def _drop(self, loop: _Loop, exchange: Exchange, error: Exception) -> None:
         """Give up one exchange; try a new connection if an idle one was closed, else the next replica."""
@@ -140,7 +150,7 @@ class Call:
             self._untried.insert(0, exchange.replica)
         else:
             if not isinstance(error, StateGoneError):
-                exchange.replica.failed()
+                self._count_failure(exchange.replica)
             self.reason, self.error = _reason(error), error
         self.start(loop)
 

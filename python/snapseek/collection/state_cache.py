@@ -59,7 +59,8 @@ def open_partition(
 def describe(partition: Partition, deadline_s: float, threads: ThreadPoolExecutor) -> Facts:
     """Return what a partition says of itself. Raises SnapseekError if it does not answer."""
     resolve([partition])
-    (reply,) = ask({0: Question(partition, _DESCRIBE, facts_of)}, deadline_s, threads).values()
+    question = Question(partition, _DESCRIBE, facts_of, is_probe=True)
+    (reply,) = ask({0: question}, deadline_s, threads).values()
     if isinstance(reply, SnapseekError):
         raise reply
     facts: Facts = reply.value
@@ -201,7 +202,7 @@ class CollectionCache:
         by_number = {entry.number: entry for entry in partitions}
         for entry, partition in partitions.items():
             if isinstance(partition, RemotePartition):
-                remote[entry.number] = Question(partition, _DESCRIBE, facts_of)
+                remote[entry.number] = Question(partition, _DESCRIBE, facts_of, is_probe=True)
             else:
                 found[entry] = self._described_here(entry, partition)
         for number, reply in ask(remote, deadline_s, self.threads).items():
