@@ -17,7 +17,7 @@ from snapseek.library.reader import LibraryReader
 from snapseek.library.storage.confirmations import NOTHING, Confirmed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from snapseek.collection.collection_snapshot import CollectionSnapshot
@@ -127,7 +127,11 @@ class Collection(LibraryReader):
         """Return the files of the partitions of this machine that were not read as pictures."""
         return [file for library in self._libraries() for file in library.skipped()]
 
-    def upgrade_cost(self, *_arguments: object, **_options: Mapping[str, object]) -> NoReturn:
+    def export(self, *_arguments: object, **_options: object) -> NoReturn:
+        """Raise InputError: partitions are exported one by one."""
+        raise InputError("a collection cannot be exported as a whole", hint="export its partitions")
+
+    def upgrade_cost(self, *_arguments: object, **_options: object) -> NoReturn:
         """Raise InputError: partitions are upgraded one by one."""
         raise InputError(
             "a collection cannot be upgraded as a whole", hint="upgrade its partitions, then create it again"

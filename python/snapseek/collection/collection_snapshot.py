@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from snapseek.collection.frames import Frame
 from snapseek.collection.manifest import LOCAL_BITS, MAX_LOCAL_ID, Manifest
 from snapseek.collection.partition_ranker import PartitionRanker, records, stored_vectors
 from snapseek.collection.query import Member, PartitionLostError, PartitionQuery
-from snapseek.errors import InputError, ItemNotFoundError, PartitionError, SnapseekError
+from snapseek.errors import ItemNotFoundError, PartitionError, SnapseekError
 from snapseek.library.filters.text_normalize import casefold_text
 from snapseek.library.info import LibraryInfo, PartitionStatus
 from snapseek.library.results import Hit, Hits, PartitionCounts, Timings
@@ -325,14 +325,6 @@ class CollectionSnapshot:
             has_remote=any(one.has_remote for one in facts),
         )
 
-    def blocks(self) -> NoReturn:
-        """Raise InputError: partitions are exported one by one."""
-        raise _one_by_one("exported")
-
-    def schemas(self) -> NoReturn:
-        """Raise InputError: partitions are exported one by one."""
-        raise _one_by_one("exported")
-
     def states(self) -> list[PartitionStatus]:
         """Return the partitions, and which of them answer."""
         found = []
@@ -372,12 +364,6 @@ class _CollectionRelevance(Relevance):
 
     def _sample_vectors(self) -> list[NDArray[np.float32]]:
         return self._snapshot.sample()
-
-
-def _one_by_one(done: str) -> InputError:
-    return InputError(
-        f"a collection cannot be {done} as a whole", hint="name one of its partitions, which are libraries"
-    )
 
 
 def _ref(item: int) -> RowRef:

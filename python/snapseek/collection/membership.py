@@ -90,6 +90,7 @@ def add_partition(
 
     Raises as `create_collection` does.
     """
+    path = absolute_path(path)
     manifest = read_manifest(path)
     changed = _added(manifest, path, replicas, name, token, manifest.deadline_s)
     changed.write(path)
@@ -108,6 +109,7 @@ def verify_partitions(path: Path, token: str | None = None) -> Iterator[tuple[Pa
     Every server of a partition is asked, not only the first one. The files of libraries are read by
     `snapseek verify`.
     """
+    path = absolute_path(path)
     manifest = read_manifest(path)
     with _threads() as threads:
         for entry in manifest.partitions:

@@ -84,7 +84,7 @@ def _kinds_of(kind: type[SnapseekError]) -> Iterator[type[SnapseekError]]:
 
 
 def _answer() -> Json:
-    return object_of(
+    shape = object_of(
         query={
             "type": ["string", "null"],
             "description": "As typed, without surrounding white space; null without a query.",
@@ -103,15 +103,13 @@ def _answer() -> Json:
             "required": ["text", "hint"],
             "properties": {"text": STRING, "hint": STRING},
         },
-        partitions={
-            "type": ["object", "null"],
-            "description": "Of a collection: how many of its partitions have answered, and a sentence about "
-            "each of the others; null for a library.",
-            "required": ["ok", "total", "missing"],
-            "properties": {"ok": INTEGER, "total": INTEGER, "missing": list_of(STRING)},
-        },
         results=list_of(reference("Result")),
     )
+    partitions = object_of(ok=INTEGER, total=INTEGER, missing=list_of(STRING)) | {
+        "description": "Of a collection only: how many of its partitions have answered, and a sentence about "
+        "each of the others."
+    }
+    return shape | {"properties": {**shape["properties"], "partitions": partitions}}
 
 
 def _result() -> Json:
@@ -132,7 +130,7 @@ def _result() -> Json:
 
 
 def _info() -> Json:
-    return object_of(
+    shape = object_of(
         **_index(),
         failed={"type": "integer", "description": "Files that could not be read as pictures."},
         skipped={
@@ -149,6 +147,9 @@ def _info() -> Json:
         accepts_image_url={"type": "boolean", "description": "Whether a term may be an image_url."},
         max_upload_bytes={"type": "integer", "description": "The largest body."},
     )
+    partition = object_of(name=STRING, count=INTEGER, problem={"type": ["string", "null"]})
+    partitions = list_of(partition) | {"description": "Of a collection only: its partitions."}
+    return shape | {"properties": {**shape["properties"], "partitions": partitions}}
 
 
 def _index() -> dict[str, Json]:

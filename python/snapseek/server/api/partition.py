@@ -37,7 +37,7 @@ class PartitionEndpoints:
 
     def routes(self) -> list[Route]:
         """Return the route."""
-        return [Route(PARTITION_PATH, self.answer, methods=["POST"])]
+        return [Route(PARTITION_PATH, self.answer, methods=["POST"], include_in_schema=False)]
 
     async def answer(self, request: Request) -> Response:
         """Answer one operation, by the newest state or by that of the version `v`."""

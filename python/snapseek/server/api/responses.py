@@ -65,9 +65,10 @@ def hits_answer(
         "relevant_count": hits.relevant_count,
         "filters": list(hits.filters),
         "unfinished": asdict(hits.unfinished) if hits.unfinished else None,
-        "partitions": asdict(hits.partitions) if hits.partitions else None,
         "results": [result(hit, version, include) for hit in hits],
     }
+    if hits.partitions is not None:
+        body["partitions"] = asdict(hits.partitions)
     timing = ", ".join(f"{stage};dur={ms}" for stage, ms in took.items())
     return json_answer(body, {"server-timing": timing, **(headers or {})})
 
@@ -121,6 +122,7 @@ def info_answer(
     `has_fast` tells whether a student answers `model=fast`, `fetches` whether a term may be an `image_url`,
     `partitions` which ones of a collection answer.
     """
+    listed = [asdict(partition) for partition in partitions]
     return json_answer(
         {
             **_index(info),
@@ -134,7 +136,7 @@ def info_answer(
             "has_fast": has_fast,
             "accepts_image_url": fetches,
             "max_upload_bytes": MAX_BODY_BYTES,
-            "partitions": [asdict(partition) for partition in partitions] or None,
+            **({"partitions": listed} if listed else {}),
         }
     )
 

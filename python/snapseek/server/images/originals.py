@@ -95,7 +95,8 @@ def _missing(item_id: int, got: str) -> ItemNotFoundError:
 
 def _remote(data: bytes, width: int) -> Original:
     """Return a picture that the server of a partition has sent."""
-    status = os.stat_result((stat.S_IFREG, 0, 0, 1, 0, 0, len(data), 0, 0, 0))
+    fields = (stat.S_IFREG, 0, 0, 1, 0, 0, len(data), 0, 0, 0)
+    status = os.stat_result(fields, {"st_mtime_ns": 0})
     variant = f"-{hashlib.blake2b(data, digest_size=8).hexdigest()}"
     return Original(Path(), status, media_type_of(data[:HEAD_BYTES]), width, data, variant)
 
