@@ -16,7 +16,8 @@
     ├── LibraryError                    a library cannot be used
     │   ├── LibraryNotFoundError
     │   ├── LibraryBusyError            another process is writing it
-    │   └── FormatError                 one of its files is damaged, or too new for this version
+    │   ├── FormatError                 one of its files is damaged, or too new for this version
+    │   └── PartitionError              a partition of a collection cannot answer
     ├── StorageError (OSError)          the disk refused: full, read-only, no permission
     └── ItemNotFoundError (LookupError) no picture has that id
 
@@ -180,6 +181,12 @@ class FormatError(LibraryError):
     """A file is damaged, is of another format, or is newer than this version reads."""
 
     code = "damaged_file"
+
+
+class PartitionError(LibraryError):
+    """A partition of a collection, or each of them, cannot answer now."""
+
+    code = "partition_unavailable"
 
 
 class StorageError(SnapseekError, OSError):

@@ -10,7 +10,11 @@ from zipfile import ZipFile
 import pytest
 from playwright.sync_api import expect
 
+from snapseek.collection import create_collection
+from snapseek.library import Library
+from tests.conftest import write_pictures
 from tests.support.page_fixtures import ask, browser, expect_first, page, server  # noqa: F401
+from tests.support.page_server import serving
 
 pytestmark = pytest.mark.browser
 
@@ -378,3 +382,16 @@ def test_arrow_keys_move_from_the_box_through_the_tiles_and_back(page, server):
     expect(page.get_by_test_id("tile").nth(1)).to_be_focused()
     page.keyboard.press("ArrowUp")
     expect(page.get_by_test_id("search-input")).to_be_focused()
+
+
+def test_the_page_says_that_partitions_are_missing(page, tmp_path, encoder):
+    for part in ("here", "gone"):
+        folder = write_pictures(tmp_path / part)
+        Library.build(folder, tmp_path / f"{part}.snapseek", encoder=encoder)
+    path = tmp_path / "collection.json"
+    create_collection(path, [[str(tmp_path / "here.snapseek")], [str(tmp_path / "gone.snapseek")]])
+    (tmp_path / "gone.snapseek").rename(tmp_path / "elsewhere")
+    with serving(path) as address:
+        page.goto(f"{address}/?q=red")
+        expect(page.get_by_test_id("partitions")).to_contain_text("1 of 2 partitions have answered")
+        expect_first(page, "red")

@@ -122,6 +122,12 @@ class FakeLibrary:
         hits = [self._hit(item, None) for item in items if 1 <= item <= len(self.paths)]
         return Hits(hits, total=len(hits))
 
+    def partitions(self) -> tuple[()]:
+        return ()
+
+    def remote_original(self, item: int) -> None:
+        _ = self[item]
+
     def archive_uri(self, item: int) -> str | None:
         _ = self[item]
         return None

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from snapseek.collection import create_collection
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
     "--no-sandbox",
@@ -23,7 +25,15 @@ FLAGS = [
 
 @contextmanager
 def serving(library: Path, program: str = "snapseek", options: Sequence[str] = ()) -> Iterator[str]:
-    """Serve the library while the block runs; yield the address. `program` is a module like `snapseek`."""
+    """Serve the library while the block runs; yield the address. `program` is a module like `snapseek`.
+
+    With SNAPSEEK_BROWSER_COLLECTION in the environment it is served as the only partition of a collection.
+    """
+    if os.environ.get("SNAPSEEK_BROWSER_COLLECTION") and library.is_dir():
+        manifest = library.with_suffix(".json")
+        if not manifest.exists():
+            create_collection(manifest, [[str(library)]])
+        library = manifest
     with running([program, "serve", str(library), "--no-watch", *options]) as address:
         yield address
 

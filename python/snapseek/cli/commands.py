@@ -60,6 +60,12 @@ COMMANDS = (
     Command("serve", "serve the page of a library"),
     Command("search", "print the pictures that match a query best"),
     Command("info", "print what a library holds"),
+    Command(
+        "collection",
+        "search several libraries as one: create, add, remove, verify, info",
+        "Every command that reads a library reads the manifest of a collection. Its partitions are ordinary "
+        "libraries, here or on other machines.",
+    ),
     Command("libraries", "list the libraries that were opened here, most recent first"),
     Command(
         "watch",

@@ -80,6 +80,16 @@ def locate_library(path: Path) -> Path:
     return found
 
 
+def locate_readable(path: Path) -> Path:
+    """Return the manifest of a collection at `path`, else what `locate_library` returns."""
+    from snapseek.collection.manifest import manifest_path
+    from snapseek.library.paths import library_at
+
+    if library_at(path) is None and (manifest := manifest_path(path)) is not None:
+        return manifest
+    return locate_library(path)
+
+
 def _is_own(path: Path) -> bool:
     return not hasattr(os, "getuid") or path.stat().st_uid == os.getuid()
 

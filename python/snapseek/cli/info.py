@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from snapseek.cli.console import locate_library, printable
+from snapseek.cli.console import locate_readable, printable
 from snapseek.cli.options import add_library_argument
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
     from snapseek.library.indexing.skipped import describe_skipped
     from snapseek.sources.folder import SkippedKind
 
-    library = Library.open(locate_library(options.library))
+    library = Library.open(locate_readable(options.library))
     if options.failed:
         _print_failures(library, as_json=options.json)
         return
@@ -55,6 +55,8 @@ def run(options: argparse.Namespace) -> None:
         "size": f"{info.size_bytes / 1e6:.1f} MB",
         "created": f"{info.created}, version {info.version}",
     }
+    for partition in library.partitions():
+        rows[partition.name] = partition.problem or f"{partition.count} pictures"
     for name, value in rows.items():
         print(f"{name:9} {value}")
 

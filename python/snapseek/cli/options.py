@@ -100,13 +100,25 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def open_readable(options: argparse.Namespace, encoder: Encoder | None = None) -> Library:
+    """Open the library or the collection that the options name, to read it."""
+    from snapseek.cli.console import locate_readable
+
+    return _opened(locate_readable(options.library), options, encoder)
+
+
 def open_library(options: argparse.Namespace, encoder: Encoder | None = None) -> Library:
     """Open the library that the options name."""
     from snapseek.cli.console import locate_library
+
+    return _opened(locate_library(options.library), options, encoder)
+
+
+def _opened(path: Path, options: argparse.Namespace, encoder: Encoder | None) -> Library:
     from snapseek.library import Library
 
     return Library.open(
-        locate_library(options.library),
+        path,
         encoder=encoder,
         allow_roots=options.allow_root,
         allow_urls=options.allow_urls,

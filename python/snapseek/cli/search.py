@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import print_status, printable
-from snapseek.cli.options import add_library, add_trust, open_library
+from snapseek.cli.options import add_library, add_trust, open_readable
 from snapseek.errors import ItemNotFoundError
 from snapseek.search_request import PARAMETERS, Parameter, SearchRequest
 
@@ -91,7 +91,7 @@ def _request(options: argparse.Namespace) -> SearchRequest:
 
 def run(options: argparse.Namespace) -> None:
     """Search, then print one line per result."""
-    library = open_library(options)
+    library = open_readable(options)
     hits = library.search(_request(options))
     if hits.unfinished:
         print_status(
@@ -99,6 +99,8 @@ def run(options: argparse.Namespace) -> None:
         )
     for notice in hits.notices:
         print_status(printable(notice.text))
+    for sentence in hits.partitions.missing if hits.partitions else ():
+        print_status(f"this partition is missing: {printable(sentence)}")
     if not hits:
         print_status("no picture matches this query")
     if options.paths or options.null:

@@ -6,14 +6,14 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from snapseek.cli.console import job_progress, print_offer, print_status, print_unconfirmed
+from snapseek.cli.console import job_progress, print_offer, print_status, print_unconfirmed, printable
 from snapseek.cli.interrupt import EXIT_INTERRUPTED
 from snapseek.cli.options import (
     add_library_argument,
     add_serving,
     add_trust,
     nonempty_path,
-    open_library,
+    open_readable,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ def run(options: argparse.Namespace) -> None:
     from snapseek.server.jobs import JobRunner
 
     encoder = Encoder.load(options.model) if options.model else None
-    library = open_library(options, encoder)
+    library = open_readable(options, encoder)
+    if library.partitions():
+        _serve_collection(library, options)
+        return
     trust = ["--allow-urls"] if options.allow_urls else []
     for root in options.allow_root:
         trust += ["--allow-root", str(root)]
@@ -121,7 +124,18 @@ def serve_library(
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(EXIT_INTERRUPTED))
 
 
-def _serve(library: Library, options: argparse.Namespace, jobs: JobRunner) -> None:
+def _serve_collection(library: Library, options: argparse.Namespace) -> None:
+    """Serve the page of a collection. Its partitions are synchronized where they are."""
+    for partition in library.partitions():
+        state = partition.problem or f"{partition.count} pictures"
+        print_status(f"partition {partition.name}: {printable(state)}")
+    print_status(f"{len(library)} pictures in {len(library.partitions())} partitions")
+    if options.fast_model:
+        library.set_fast_encoder(options.fast_model)
+    _serve(library, options, None)
+
+
+def _serve(library: Library, options: argparse.Namespace, jobs: JobRunner | None) -> None:
     from snapseek.server import serve
 
     serve(

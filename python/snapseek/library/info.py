@@ -22,6 +22,23 @@ class SkippedFile:
 
 
 @dataclass(frozen=True)
+class PartitionStatus:
+    """A partition of a collection: its pictures, and why it does not answer; None if it does."""
+
+    name: str
+    count: int
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """The numbers of files that are no pictures of a library: failed ones, and skipped ones by kind."""
+
+    failed: int
+    skipped: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class LibraryInfo:
     """The description of a library.
 

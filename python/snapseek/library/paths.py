@@ -30,6 +30,12 @@ def find_library(path: Path) -> Path:
     """
     if (found := library_at(path)) is not None:
         return found
+    if path.suffix == ".json":
+        raise LibraryNotFoundError(
+            expected=f"a library at {path}",
+            got="a collection, which is only read, or another file",
+            hint=f"name one of its partitions; list them with: snapseek collection info {path}",
+        )
     raise LibraryNotFoundError(
         expected=f"a library at {path}",
         got="none",

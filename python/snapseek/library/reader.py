@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO, Self, TypeVar, Unpack
+from typing import BinaryIO, Self, TypeVar, Unpack, cast
 
 from snapseek.absolute_path import absolute_path
 from snapseek.errors import ConstructorError, InputError, UnknownChoiceError, call_text
@@ -13,7 +14,7 @@ from snapseek.library.contents import LibraryContents
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import export
 from snapseek.library.filters.parser import ParsedQuery, parse_query
-from snapseek.library.info import Failure, LibraryInfo, SkippedFile
+from snapseek.library.info import Failure, LibraryInfo, PartitionStatus, SkippedFile
 from snapseek.library.paths import existing_library
 from snapseek.library.results import Hits
 from snapseek.library.search.request import Where
@@ -106,7 +107,8 @@ class LibraryReader(LibraryContents):
         Parameters
         ----------
         path
-            The directory of the library, or the folder of pictures that has its library inside.
+            The directory of the library, or the folder of pictures that has its library inside; or the
+            `collection.json` of several: see `snapseek.collection`.
         encoder
             The model that made the library, if it is loaded already.
         load
@@ -130,6 +132,10 @@ class LibraryReader(LibraryContents):
         """
         if load not in ("map", "ram"):
             raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
+        if Path(path).suffix == ".json":  # imported by name, because a collection is made of libraries
+            opened = import_module("snapseek.collection").Collection.open
+            arguments = {"load": load, "allow_roots": allow_roots, "allow_urls": allow_urls}
+            return cast("Self", opened(path, encoder=encoder, **arguments))
         roots = tuple(absolute_path(root) for root in allow_roots)
         found = absolute_path(existing_library(path))
         library = cls._opened(found, EncoderPool(found, encoder), Confirmed(roots, allow_urls), load)
@@ -296,6 +302,14 @@ class LibraryReader(LibraryContents):
         """
         found = self.snapshot().suggestions
         return found if found.examples else replace(found, examples=list(self.encoder.examples))
+
+    def partitions(self) -> Sequence[PartitionStatus]:
+        """Return the partitions of a collection; none for a library."""
+        return ()
+
+    def remote_original(self, item: int) -> bytes | None:
+        """Return an original that the server of a partition has; None for any original of a library."""
+        return None
 
     def unconfirmed(self) -> tuple[Path, ...]:
         """Return the folders and lists that the library names and you have not confirmed.

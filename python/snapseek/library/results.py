@@ -105,6 +105,15 @@ class Timings:
     total_ms: float = 0.0
 
 
+@dataclass(frozen=True)
+class PartitionCounts:
+    """How many partitions of a collection have answered, of how many, and a sentence about each other."""
+
+    ok: int
+    total: int
+    missing: tuple[str, ...] = ()
+
+
 class Hits(list[Hit]):
     """Search results, best first. In a notebook they render as a row of thumbnails.
 
@@ -127,6 +136,8 @@ class Hits(list[Hit]):
         The end of the query that could not count yet, as the minus of `horse -`; None for a finished query.
     notices
         What a person should know about the answer, as that the model does not know the query's language.
+    partitions
+        The partitions of a collection that have answered; None for a single library.
     """
 
     def __init__(
@@ -141,6 +152,7 @@ class Hits(list[Hit]):
         library_count: int = 0,
         unfinished: Unfinished | None = None,
         notices: Iterable[Notice] = (),
+        partitions: PartitionCounts | None = None,
     ) -> None:
         super().__init__(hits)
         self.total = total
@@ -150,6 +162,7 @@ class Hits(list[Hit]):
         self.relevant_count = relevant_count
         self.unfinished = unfinished
         self.notices = tuple(notices)
+        self.partitions = partitions
         self.took = took or Timings()
 
     @overload

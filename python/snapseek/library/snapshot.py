@@ -3,8 +3,8 @@
 import operator
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self, SupportsIndex, TypeGuard
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, LibraryNotFoundError, StorageError
 from snapseek.file_uri import local_path
 from snapseek.library.filters.typecheck import Kind
-from snapseek.library.info import LibraryInfo
+from snapseek.library.info import FileCounts, LibraryInfo
 from snapseek.library.result_records import read_hits
 from snapseek.library.results import Hit, Hits, Timings
 from snapseek.library.search.notices import Notice, language_notices
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
-from snapseek.library.search.relevance import Relevance
+from snapseek.library.search.relevance import Relevance, relevant_in
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.suggestions import Suggestions, suggestions
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
@@ -41,14 +41,6 @@ _MAX_CHANGE = 0.2
 """By this share of its size a library may change before the background of its relevance is sampled again."""
 
 MAX_SAMPLE_ROWS = 100_000
-
-
-@dataclass(frozen=True)
-class FileCounts:
-    """The numbers of files that are no pictures of a library: failed ones, and skipped ones by kind."""
-
-    failed: int
-    skipped: Mapping[str, int]
 
 
 class Snapshot:
@@ -140,6 +132,16 @@ class Snapshot:
         return self._path
 
     @property
+    def shards(self) -> Shards:
+        """The open shards."""
+        return self._shards
+
+    @property
+    def ranker(self) -> Ranker:
+        """What orders the pictures."""
+        return self._ranker
+
+    @property
     def version(self) -> str:
         """Changes with every commit that changes an answer."""
         return self.settings["version"]
@@ -173,21 +175,8 @@ class Snapshot:
         named = {self._row_of(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
         ranking = self._ranker.ranked(resolved, vector, named)
         notices = language_notices(resolved, ranking.entries, encoder)
-        relevant = self._relevant_count(resolved, ranking, vector, encoder)
+        relevant = relevant_in(self._relevance, resolved, ranking, vector, encoder)
         return self._answer(resolved, ranking, start, vector.embed_s, relevant, notices)
-
-    def _relevant_count(
-        self, resolved: ResolvedRequest, ranking: Ranking, vector: QueryVector, encoder: LazyEncoder
-    ) -> int | None:
-        """Return the number of relevant results; None where the order is not that of words by the model.
-
-        Scores of pictures with pictures have another distribution, so such queries have no count.
-        """
-        is_ranked = resolved.mode in ("clip", "auto") and resolved.request.sort == "relevance"
-        if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
-            return None
-        scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
-        return self._relevance.count(scores, vector.value, encoder.encoder)
 
     def browse(self, request: SearchRequest) -> Hits:
         """List the pictures that match the filter of a request without a query."""

@@ -13,6 +13,7 @@ from snapseek._core import __version__
 from snapseek.server.api.clip_retrieval import ClipRetrievalEndpoints
 from snapseek.server.api.docs_page import DocsPageEndpoints
 from snapseek.server.api.jobs import JobEndpoints
+from snapseek.server.api.partition import PartitionEndpoints
 from snapseek.server.api.search import SearchEndpoints
 from snapseek.server.api.system import SystemEndpoints
 from snapseek.server.auth import TokenAuth
@@ -106,6 +107,7 @@ def _routes(state: ServerState, page: Page, metrics: Metrics, jobs: JobRunner | 
         *SystemEndpoints(state, metrics).routes(),
         *JobEndpoints(state, jobs).routes(),
         *ClipRetrievalEndpoints(state).routes(),
+        *PartitionEndpoints(state).routes(),
         *DocsPageEndpoints().routes(),
         *PageEndpoints(page).routes(),  # last, because it matches every name
     ]
@@ -141,7 +143,7 @@ def _middleware(
             )
         )
     if not is_local:
-        stack.append(Middleware(RateLimit))
+        stack.append(Middleware(RateLimit, token=token))
     if token is not None:
         stack.append(Middleware(TokenAuth, token=token))
     if not is_local:

@@ -64,8 +64,7 @@ class TokenAuth:
 
     def _is_authorized(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
-        scheme, _, credentials = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _is_equal(credentials.strip(), self._token):
+        if has_bearer(headers, self._token):
             return True
         try:
             morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
@@ -91,6 +90,12 @@ class TokenAuth:
         if scope.get("scheme") == "https":
             rules.append("Secure")
         return "; ".join([f"{COOKIE}={value}", *rules])
+
+
+def has_bearer(headers: Headers, token: str) -> bool:
+    """Return whether a request carries the access token in its header."""
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and _is_equal(credentials.strip(), token)
 
 
 def _redirect(query: str, cookie: str | None = None) -> Response:

@@ -9,7 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from snapseek.library.info import PartitionStatus
 
 _BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -42,6 +46,12 @@ class Metrics:
         self._waiting = prometheus.Gauge(
             "snapseek_waiting", "Requests that wait for a thread.", registry=self._registry
         )
+        self._partitions = prometheus.Gauge(
+            "snapseek_partition_up",
+            "Whether a partition of the collection answers.",
+            ["partition"],
+            registry=self._registry,
+        )
 
     def count(self, address: str, method: str, status: int, seconds: float) -> None:
         """Count one response.
@@ -59,7 +69,7 @@ class Metrics:
             self._requests.labels(address, method, str(status)).inc()
             self._seconds.labels(address).observe(seconds)
 
-    def answer(self, pictures: int, waiting: int) -> Response:
+    def answer(self, pictures: int, waiting: int, partitions: Iterable[PartitionStatus] = ()) -> Response:
         """Return all metrics in the text format of Prometheus.
 
         Parameters
@@ -68,6 +78,8 @@ class Metrics:
             Pictures in the library.
         waiting
             Requests that wait for a thread.
+        partitions
+            The partitions of a collection.
 
         Raises
         ------
@@ -80,6 +92,9 @@ class Metrics:
             )
         self._pictures.set(pictures)
         self._waiting.set(waiting)
+        self._partitions.clear()
+        for partition in partitions:
+            self._partitions.labels(partition.name).set(partition.problem is None)
         return Response(
             self._prometheus.generate_latest(self._registry),
             headers={"cache-control": "no-store"},

@@ -4,6 +4,7 @@ InputError            400   the request is invalid
 ItemNotFoundError     404   no such picture, or its original is missing
 ModelMismatchError    409   the library needs another model than the one loaded
 PictureError          415   the original exists, but cannot be read as a picture
+PartitionError        503   no partition of the collection answers
 other SnapseekError   500   the response has its message, the log has the traceback
 any other exception   500   the response has a fixed message, the log has the traceback
 
@@ -22,7 +23,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from snapseek.cancellation import OperationCancelledError
-from snapseek.errors import InputError, ItemNotFoundError, ModelMismatchError, PictureError, SnapseekError
+from snapseek.errors import (
+    InputError,
+    ItemNotFoundError,
+    ModelMismatchError,
+    PartitionError,
+    PictureError,
+    SnapseekError,
+)
 from snapseek.server.headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
@@ -40,6 +48,7 @@ _STATUS_OF = (
     (ItemNotFoundError, 404),
     (ModelMismatchError, 409),
     (PictureError, 415),
+    (PartitionError, 503),
 )
 _UNEXPECTED = "something failed inside the server; its log has the details"
 

@@ -6,7 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
+from starlette.datastructures import Headers
 
+from snapseek.server.auth import has_bearer
 from snapseek.server.connection import network_of
 from snapseek.server.problems import rejection
 from snapseek.server.proxy import is_local
@@ -16,21 +18,34 @@ if TYPE_CHECKING:
 
 REQUESTS_PER_SECOND = 50.0
 BURST = 200.0
+_ROUTER_PATH = "/api/partition"
 MAX_CLIENTS = 10_000
 """Bounds the memory of the limiter. Beyond it, the client that has been silent longest is forgotten."""
 
 
 class RateLimit:
-    """ASGI middleware: rejects clients that exceed the rate limit (429). This machine is not limited."""
+    """ASGI middleware: rejects clients that exceed the rate limit (429).
 
-    def __init__(self, app: ASGIApp) -> None:
+    This machine is not limited, nor is a router that asks for its clients and has the token.
+
+    Parameters
+    ----------
+    app
+        The application.
+    token
+        The access token of the server.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None = None) -> None:
         self.app = app
         self._limiter = RateLimiter()
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or reject it."""
         client = (scope.get("client") or ("unknown", 0))[0]
-        if scope["type"] != "http" or is_local(scope) or self._limiter.admits(network_of(client)):
+        is_free = scope["type"] != "http" or is_local(scope) or self._is_router(scope)
+        if is_free or self._limiter.admits(network_of(client)):
             await self.app(scope, receive, send)
             return
         response = rejection(
@@ -40,6 +55,10 @@ class RateLimit:
             hint="wait a second",
         )
         await response(scope, receive, send)
+
+    def _is_router(self, scope: Scope) -> bool:
+        is_asking = scope["path"] == _ROUTER_PATH and self._token is not None
+        return is_asking and has_bearer(Headers(scope=scope), self._token or "")
 
 
 class RateLimiter:

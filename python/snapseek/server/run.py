@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from uvicorn.server import HANDLED_SIGNALS
 
-from snapseek.errors import InputError, MissingArgumentError, OutOfRangeError
+from snapseek.errors import InputError, MissingArgumentError, OutOfRangeError, PartitionError
 from snapseek.malloc import bound_malloc
 from snapseek.server.app import create_app
 from snapseek.server.auth import MIN_TOKEN_CHARACTERS
@@ -169,7 +169,8 @@ def warm(library: Library) -> None:
         The search failed, for another reason than an unknown word.
     """
     query = (library.encoder.examples or _WARM_UP_QUERIES)[0]
-    with suppress(InputError):  # a model that knows none of these words is loaded all the same
+    # A model that knows none of these words is loaded all the same, and partitions may start later.
+    with suppress(InputError, PartitionError):
         library.search(query, 1)
 
 

@@ -31,6 +31,12 @@ export interface LibraryIndex {
   readonly version: string;
 }
 
+/** How many partitions of a collection have answered. */
+export interface Partitions {
+  readonly ok: number;
+  readonly total: number;
+}
+
 /** One page of results. */
 export interface ResultPage {
   readonly timings: ServerTimings;
@@ -42,6 +48,8 @@ export interface ResultPage {
   readonly relevantCount: number | null;
   /** Filters that the server parsed from the typed words. */
   readonly filters: readonly string[];
+  /** Null for a single library. */
+  readonly partitions: Partitions | null;
 }
 
 /** Facts of the library and the server, from `/api/info`. */

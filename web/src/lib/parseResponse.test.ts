@@ -22,7 +22,13 @@ describe('parseResultPage', () => {
       pictures: [{ ...PICTURE_JSON, url: 'api/image/17', similar: [] }],
       relevantCount: null,
       filters: [],
+      partitions: null,
     });
+  });
+
+  it('parses how many partitions of a collection have answered', () => {
+    const partitions = { ok: 7, total: 8, missing: ['photos: it did not answer'] };
+    expect(parseResultPage({ ...RESULTS_JSON, partitions }).partitions).toEqual({ ok: 7, total: 8 });
   });
 
   it.each([

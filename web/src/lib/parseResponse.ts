@@ -1,4 +1,4 @@
-import type { Column, Info, Picture, ResultPage, Suggestions } from './api';
+import type { Column, Info, Partitions, Picture, ResultPage, Suggestions } from './api';
 import { ResponseError } from './errors';
 import { serverUrl } from './serverUrl';
 
@@ -58,6 +58,7 @@ const resultPage = object<ResultPage>(
     pictures: list(picture),
     relevantCount: orDefault<number | null>(number, null),
     filters: orDefault(list(string), []),
+    partitions: orDefault<Partitions | null>(object({ ok: number, total: number }), null),
   },
   { timings: 'took_ms', pictures: 'results', relevantCount: 'relevant_count' },
 );

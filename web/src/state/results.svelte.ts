@@ -1,4 +1,4 @@
-import type { Api, LibraryIndex, Picture, ResultPage, TextModel } from '../lib/api';
+import type { Api, LibraryIndex, Partitions, Picture, ResultPage, TextModel } from '../lib/api';
 import { debounce } from '../lib/debounce';
 import { withDuplicates, withGroup, type ExpandedGroups } from '../lib/duplicates';
 import { errorNotice, type ErrorNotice } from '../lib/errors';
@@ -48,6 +48,8 @@ export class ResultsState {
   /** Filters that the server parsed from the typed words. */
   parsedFilters = $state.raw<readonly string[]>([]);
   latency = $state.raw<Latency | null>(null);
+  /** How many partitions have answered; null for a single library. */
+  partitions = $state.raw<Partitions | null>(null);
   /** Counts the first pages: it changes when pictures are replaced, not when a page is appended. */
   version = $state(0);
   /** A first page is loading. */
@@ -235,6 +237,7 @@ export class ResultsState {
   #countPage(page: ResultPage, offset: number): void {
     this.index = page.index;
     this.total = page.total;
+    this.partitions = page.partitions;
     this.#relevantCount = page.relevantCount;
     this.#receivedCount = offset + page.pictures.length;
     this.#isExhausted = page.pictures.length === 0;

@@ -32,6 +32,7 @@ export function samplePage(pictures: readonly Picture[], total = pictures.length
     pictures,
     relevantCount: null,
     filters: [],
+    partitions: null,
   };
 }
 

@@ -37,13 +37,42 @@ class WordScores:
     scores: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class WordStatistics:
+    """What the weights of words derive from; those of several libraries can be summed.
+
+    `rows` is the number of pictures, `length` that of the words in their full texts, and `counts` the number
+    of pictures with each word of the query.
+    """
+
+    rows: int
+    length: float
+    counts: tuple[int, ...]
+
+    @property
+    def mean_length(self) -> float:
+        """The mean number of words in the full-text fields, 1 at least."""
+        return max(self.length / max(1, self.rows), 1.0)
+
+
 def query_words(text: str) -> list[str]:
     """Return the different words of a text that are searched for."""
     words = list(dict.fromkeys(words_of(text)))
     return [word for word in words if word not in _STOP_WORDS] or words
 
 
-def bm25_scores(stores: Sequence[ColumnStore], masks: Sequence[Flags | None], text: str) -> list[WordScores]:
+def word_statistics(stores: Sequence[ColumnStore], text: str) -> WordStatistics:
+    """Return the statistics of the words of a text over the shards with these columns."""
+    matches = [[_rows_with(store, word) for word in query_words(text)] for store in stores]
+    return _statistics(matches, stores)
+
+
+def bm25_scores(
+    stores: Sequence[ColumnStore],
+    masks: Sequence[Flags | None],
+    text: str,
+    statistics: WordStatistics | None = None,
+) -> list[WordScores]:
     """Score the pictures that have a word of a text.
 
     score = sum over words of idf(word) * (k1 + 1) / (1 + k1 * (1 - b + b * length / mean length))
@@ -56,24 +85,27 @@ def bm25_scores(stores: Sequence[ColumnStore], masks: Sequence[Flags | None], te
         For each shard (rows,) bool, the rows that may be found; None for all.
     text
         The words.
+    statistics
+        Those of a collection that the shards are a part of; by default those of the shards.
 
     Returns
     -------
     list of WordScores
         For each shard the rows of the mask that have a word.
     """
-    words = query_words(text)
-    matches = [[_rows_with(store, word) for word in words] for store in stores]
-    total = sum(store.rows for store in stores)
-    weights = [
-        word_weight(total, sum(int(np.count_nonzero(shard[number])) for shard in matches))
-        for number in range(len(words))
-    ]
-    mean = mean_length(stores)
+    matches = [[_rows_with(store, word) for word in query_words(text)] for store in stores]
+    known = statistics or _statistics(matches, stores)
+    weights = [word_weight(known.rows, count) for count in known.counts]
+    mean = known.mean_length
     return [
         _scores(shard, weights, length_factors(word_lengths(store), mean), mask)
         for shard, store, mask in zip(matches, stores, masks, strict=True)
     ]
+
+
+def _statistics(matches: Sequence[Sequence[Flags]], stores: Sequence[ColumnStore]) -> WordStatistics:
+    counts = [sum(map(int, map(np.count_nonzero, shards))) for shards in zip(*matches, strict=True)]
+    return WordStatistics(sum(store.rows for store in stores), _length(stores), tuple(counts))
 
 
 def _rows_with(store: ColumnStore, word: str) -> Flags:
@@ -120,10 +152,13 @@ def _word_count(store: ColumnStore) -> int:
     return int(word_lengths(store).sum(dtype=np.int64))
 
 
+def _length(stores: Sequence[ColumnStore]) -> float:
+    return sum(store.derived("word count", _word_count) for store in stores)
+
+
 def mean_length(stores: Sequence[ColumnStore]) -> float:
     """Return the mean number of words in the full-text fields, 1 at least."""
-    words = sum(store.derived("word count", _word_count) for store in stores)
-    return max(words / max(1, sum(store.rows for store in stores)), 1.0)
+    return WordStatistics(sum(store.rows for store in stores), _length(stores), ()).mean_length
 
 
 def length_factors(lengths: NDArray[Any], mean: float) -> NDArray[np.float32]:

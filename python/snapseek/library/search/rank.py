@@ -7,7 +7,7 @@ score, by words or by both, so that each page continues the one before.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from snapseek.errors import InputError, MissingArgumentError
 from snapseek.library.columns.column_index import Flags
 from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.search.best_words import AutoWords, best_by_bm25
-from snapseek.library.search.bm25 import query_words
+from snapseek.library.search.bm25 import WordScores, query_words
 from snapseek.library.search.dedup import DuplicateGroup, PreviewComparison, duplicate_groups
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.request import ResolvedRequest
@@ -74,7 +74,7 @@ class Ranker:
     def ranked(self, resolved: ResolvedRequest, vector: QueryVector, excluded: Collection[RowRef]) -> Ranking:
         """Return the first pictures that match, without those excluded, in the order of the request."""
         request = resolved.request
-        candidates = Candidates(self._shards, self.selection_of(resolved.tree), excluded, exact=request.exact)
+        candidates = self._candidates(resolved, excluded)
         matches = self._word_matches(resolved, candidates) if resolved.mode == "auto" else None
         if resolved.is_ranked_by_score and not matches:
             if request.dedup:
@@ -91,6 +91,11 @@ class Ranker:
         if request.sort != "relevance":
             entries = self._sorted(entries, request.sort)
         return Ranking(entries[: request.end], len(entries))
+
+    def _candidates(self, resolved: ResolvedRequest, excluded: Collection[RowRef]) -> "Candidates":
+        """Return the pictures that the ranking may hold."""
+        selection = self.selection_of(resolved.tree)
+        return Candidates(self._shards, selection, excluded, exact=resolved.request.exact)
 
     def _deduplicated_by_score(
         self, candidates: "Candidates", vector: NDArray[np.float32], end: int
@@ -139,21 +144,21 @@ class Ranker:
         order = reciprocal_rank_fusion([range(len(best)), [numbers[row] for row in by_words]])
         return [entries[rows[number]] for number in order]
 
-    def _word_matches(self, resolved: ResolvedRequest, candidates: "Candidates") -> AutoWords | None:
-        """Return the words of the query that pictures have; None if no picture has one."""
+    def _word_matches(self, resolved: ResolvedRequest, candidates: "Candidates") -> Any:
+        """Return the words of the query that pictures have, for `_best_matches`; None if there is none."""
         if not query_words(resolved.words):
             return None
         stores = [part.shard.columns for part in self._shards.parts]
         return AutoWords(stores, candidates.selection.masks, resolved.words) or None
 
     def _best_matches(
-        self, matches: AutoWords, candidates: "Candidates", preferred: Collection[RowRef]
+        self, matches: Any, candidates: "Candidates", preferred: Collection[RowRef]
     ) -> list[tuple[float, RowRef, int]]:
         """Return score, row and fields of the best matches, best first; of equal ones, those preferred."""
         found = matches.best(POOL + len(candidates.excluded), preferred)
         return best_matches(found, candidates.excluded, preferred, POOL)
 
-    def _joined(self, matches: AutoWords, candidates: "Candidates", vector: QueryVector) -> list[Entry]:
+    def _joined(self, matches: Any, candidates: "Candidates", vector: QueryVector) -> list[Entry]:
         """Return the fusion of the ranking by the model and of the pictures with words."""
         try:
             best = candidates.best(vector.value, POOL)
@@ -185,17 +190,23 @@ class Ranker:
             words,
             count,
         )
+        best, _ = self.best_scored(found, count)
+        return [row for row in best if row not in candidates.excluded][:POOL]
+
+    def best_scored(
+        self, found: Sequence[WordScores], count: int
+    ) -> tuple[list[RowRef], NDArray[np.float32]]:
+        """Return the `count` best rows and their scores, (n,), ties by lower id."""
         numbers = np.repeat(np.arange(len(found)), [len(part.rows) for part in found])
         rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in found)])
         scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part in found)])
         if len(scores) > count:
             near = scores >= np.partition(scores, len(scores) - count)[len(scores) - count]
             numbers, rows, scores = numbers[near], rows[near], scores[near]
-        order = np.lexsort((self._ids(numbers, rows), -scores))[:count]
-        best = map(RowRef, numbers[order].tolist(), rows[order].tolist())
-        return [row for row in best if row not in candidates.excluded][:POOL]
+        order = np.lexsort((self.ids(numbers, rows), -scores))[:count]
+        return list(map(RowRef, numbers[order].tolist(), rows[order].tolist())), scores[order]
 
-    def _ids(self, numbers: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def ids(self, numbers: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the ids, (n,), of rows of shards with these numbers."""
         ids = np.zeros(len(rows), np.int64)
         for number in np.unique(numbers):
@@ -221,12 +232,16 @@ class Ranker:
 
     def _sorted(self, entries: list[Entry], sort: str) -> list[Entry]:
         numbers, rows = _numbers_and_rows(entries)
-        keys = {
-            number: sort_keys(self._shards.parts[number].shard.columns, sort)
-            for number in np.unique(numbers).tolist()
-        }
-        values = np.array([keys[entry.row.shard][entry.row.row] for entry in entries], np.int64)
-        return [entries[rank] for rank in np.lexsort((self._ids(numbers, rows), values))]
+        order = np.lexsort((self.ids(numbers, rows), self.keys(numbers, rows, sort)))
+        return [entries[rank] for rank in order]
+
+    def keys(self, numbers: NDArray[np.int64], rows: NDArray[np.int64], sort: str) -> Keys:
+        """Return the sort keys, (n,), of rows of shards with these numbers, (n,) each."""
+        keys = np.zeros(len(rows), np.int64)
+        for number in np.unique(numbers).tolist():
+            here = numbers == number
+            keys[here] = sort_keys(self._shards.parts[number].shard.columns, sort)[rows[here]]
+        return keys
 
     def _by_id(self, selection: Selection, end: int) -> list[RowRef]:
         """Return rows shard by shard, each in order of id."""

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.library.search.query_vector import LazyEncoder, QueryVector
+from snapseek.library.search.rank import Ranking
+from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shard_view import ShardView
 from snapseek.library.storage.shards import Shards
@@ -68,10 +71,7 @@ class Relevance:
         return self.sampled[encoder.space]
 
     def _measure(self, encoder: Encoder) -> Background | None:
-        vectors = [
-            part.shard.index.vectors(_sample(part, number, self._everything))
-            for number, part in enumerate(self._shards.parts)
-        ]
+        vectors = self._sample_vectors()
         if sum(map(len, vectors)) < _MIN_SAMPLE:
             return None
         queries = sample_queries(encoder, _SAMPLE_QUERIES)
@@ -79,15 +79,46 @@ class Relevance:
             return None
         return Background.of(np.concatenate(vectors), queries, "library")
 
+    def _sample_vectors(self) -> list[NDArray[np.float32]]:
+        """Return the vectors of a random sample, (n, dim) each, shard by shard."""
+        share = sample_share(self._everything.count)
+        return [
+            part.shard.index.vectors(sample_rows(part, number, self._everything, share))
+            for number, part in enumerate(self._shards.parts)
+        ]
 
-def _sample(part: ShardView, number: int, everything: Selection) -> NDArray[np.int64]:
-    """Return random rows of a shard, rising: its share of the sample."""
+
+def sample_share(count: int) -> float:
+    """Return which share of the pictures of a library is sampled."""
+    return min(1.0, _SAMPLE_PICTURES / max(1, count))
+
+
+def sample_rows(part: ShardView, number: int, everything: Selection, share: float) -> NDArray[np.int64]:
+    """Return random rows of a shard, rising: that share of them."""
     mask = everything.masks[number]
     rows = np.arange(len(part.shard)) if mask is None else np.flatnonzero(mask)
-    count = min(len(rows), int(np.ceil(_SAMPLE_PICTURES * len(rows) / max(1, everything.count))))
+    count = min(len(rows), int(np.ceil(share * len(rows))))
     return np.sort(np.random.default_rng(0).permutation(rows)[:count])
 
 
 def relevant_count(scores: Sequence[float | None], min_score: float) -> int | None:
     """Return the index of the first falling score below `min_score`; None where there is none."""
     return next((rank for rank, score in enumerate(scores) if score is not None and score < min_score), None)
+
+
+def relevant_in(
+    relevance: Relevance,
+    resolved: ResolvedRequest,
+    ranking: Ranking,
+    vector: QueryVector,
+    encoder: LazyEncoder,
+) -> int | None:
+    """Return the number of relevant results; None where the order is not that of words by the model.
+
+    Scores of pictures with pictures have another distribution, so such queries have no count.
+    """
+    is_ranked = resolved.mode in ("clip", "auto") and resolved.request.sort == "relevance"
+    if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
+        return None
+    scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
+    return relevance.count(scores, vector.value, encoder.encoder)

@@ -15,7 +15,7 @@ from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.columns.dictionary import DictionaryIndex
 from snapseek.library.columns.fulltext import FullTextIndex
 from snapseek.library.columns.label_list import LabelListIndex
-from snapseek.library.search.bm25 import query_words, word_forms, word_weight
+from snapseek.library.search.bm25 import WordStatistics, query_words, word_forms, word_weight
 from snapseek.library.storage.shards import RowRef
 
 FIELDS = {
@@ -57,8 +57,24 @@ def field_names(bits: int) -> tuple[str, ...]:
     return tuple(label for name, label in FIELDS.items() if bits & FIELD_BITS[name])
 
 
+def match_statistics(stores: Sequence[ColumnStore], text: str) -> WordStatistics:
+    """Return in how many pictures of the shards with these columns the words of a text are."""
+    counts = [
+        _count([_fields_with(store, word) for store in stores]) for word in query_words(text)[:MAX_WORDS]
+    ]
+    return WordStatistics(sum(store.rows for store in stores), 0.0, tuple(counts))
+
+
+def counts_any(statistics: WordStatistics) -> bool:
+    """Return whether a word is in pictures, but in few enough to count."""
+    return any(0 < count <= max_rows_of(statistics.rows) for count in statistics.counts)
+
+
 def word_matches(
-    stores: Sequence[ColumnStore], masks: Sequence[Flags | None], text: str
+    stores: Sequence[ColumnStore],
+    masks: Sequence[Flags | None],
+    text: str,
+    statistics: WordStatistics | None = None,
 ) -> list[WordMatches]:
     """Return for each shard the rows that have a word of a text.
 
@@ -70,14 +86,16 @@ def word_matches(
         For each shard (rows,) bool, the rows that may be found; None for all.
     text
         The words.
+    statistics
+        Those of a collection that the shards are a part of; by default those of the shards.
     """
-    total = sum(store.rows for store in stores)
+    total = sum(store.rows for store in stores) if statistics is None else statistics.rows
     max_rows = max_rows_of(total)
     found: list[list[_WordBits]] = [[] for _ in stores]
     required = 0
-    for word in query_words(text)[:MAX_WORDS]:
+    for number, word in enumerate(query_words(text)[:MAX_WORDS]):
         parts = [_fields_with(store, word) for store in stores]
-        count = sum(int(np.count_nonzero(bits)) for bits in parts)
+        count = _count(parts) if statistics is None else statistics.counts[number]
         required += count <= max_rows
         if 0 < count <= max_rows:
             weight = word_weight(total, count)
@@ -92,6 +110,10 @@ def word_matches(
 def max_rows_of(total: int) -> int:
     """Return in how many of `total` pictures a word may be to count."""
     return max(_MIN_FREQUENT, int(_MAX_SHARE * total))
+
+
+def _count(parts: Sequence[NDArray[np.uint8]]) -> int:
+    return sum(int(np.count_nonzero(bits)) for bits in parts)
 
 
 def _fields_with(store: ColumnStore, word: str) -> NDArray[np.uint8]:

@@ -18,7 +18,11 @@ def needed_bytes(rows: int, dim: int, record_bytes: int) -> int:
 
 def check_disk_space(directory: Path, rows: int, dim: int, record_bytes: int) -> None:
     """Raise StorageError if the disk is too full for `rows` new rows."""
-    needed = needed_bytes(rows, dim, record_bytes)
+    check_free_bytes(directory, needed_bytes(rows, dim, record_bytes))
+
+
+def check_free_bytes(directory: Path, needed: int) -> None:
+    """Raise StorageError if the disk has less space than that."""
     free = shutil.disk_usage(directory).free
     if free < needed:
         raise StorageError(

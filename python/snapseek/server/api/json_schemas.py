@@ -84,7 +84,7 @@ def _kinds_of(kind: type[SnapseekError]) -> Iterator[type[SnapseekError]]:
 
 
 def _answer() -> Json:
-    return object_of(
+    shape = object_of(
         query={
             "type": ["string", "null"],
             "description": "As typed, without surrounding white space; null without a query.",
@@ -105,7 +105,13 @@ def _answer() -> Json:
         },
         notices=list_of(_notice()) | {"description": "What a person should know about the answer."},
         results=list_of(reference("Result")),
+        partitions=object_of(ok=INTEGER, total=INTEGER, missing=list_of(STRING))
+        | {
+            "description": "Of a collection only: how many of its partitions have answered, and a sentence "
+            "about each of the others."
+        },
     )
+    return _without_requiring(shape, "partitions")
 
 
 def _notice() -> Json:
@@ -134,7 +140,7 @@ def _result() -> Json:
 
 
 def _info() -> Json:
-    return object_of(
+    shape = object_of(
         **_index(),
         failed={"type": "integer", "description": "Files that could not be read as pictures."},
         skipped={
@@ -150,7 +156,16 @@ def _info() -> Json:
         has_fast={"type": "boolean", "description": "Whether a student answers model=fast."},
         accepts_image_url={"type": "boolean", "description": "Whether a term may be an image_url."},
         max_upload_bytes={"type": "integer", "description": "The largest body."},
+        partitions=list_of(object_of(name=STRING, count=INTEGER, problem={"type": ["string", "null"]}))
+        | {"description": "Of a collection only: its partitions."},
     )
+    return _without_requiring(shape, "partitions")
+
+
+def _without_requiring(shape: Json, name: str) -> Json:
+    required = shape["required"]
+    assert isinstance(required, list)
+    return shape | {"required": [other for other in required if other != name]}
 
 
 def _index() -> dict[str, Json]:

@@ -16,9 +16,10 @@ from snapseek.search_request import INCLUDED
 from snapseek.server.api.request_body import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from snapseek.library import Hit, Hits, LibraryInfo
+    from snapseek.library.info import PartitionStatus
     from snapseek.library.search.suggestions import Suggestions
 
 try:
@@ -67,6 +68,8 @@ def hits_answer(
         "notices": [asdict(notice) for notice in hits.notices],
         "results": [result(hit, version, include) for hit in hits],
     }
+    if hits.partitions is not None:
+        body["partitions"] = asdict(hits.partitions)
     timing = ", ".join(f"{stage};dur={ms}" for stage, ms in took.items())
     return json_answer(body, {"server-timing": timing, **(headers or {})})
 
@@ -113,11 +116,14 @@ def info_answer(
     *,
     has_fast: bool = False,
     fetches: bool = False,
+    partitions: Iterable[PartitionStatus] = (),
 ) -> Response:
     """Return facts about the library being served, and example queries of its model.
 
-    `has_fast` tells whether a student answers `model=fast`, `fetches` whether a term may be an `image_url`.
+    `has_fast` tells whether a student answers `model=fast`, `fetches` whether a term may be an `image_url`,
+    `partitions` which ones of a collection answer.
     """
+    listed = [asdict(partition) for partition in partitions]
     return json_answer(
         {
             **_index(info),
@@ -131,6 +137,7 @@ def info_answer(
             "has_fast": has_fast,
             "accepts_image_url": fetches,
             "max_upload_bytes": MAX_BODY_BYTES,
+            **({"partitions": listed} if listed else {}),
         }
     )
 

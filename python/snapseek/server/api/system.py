@@ -59,11 +59,17 @@ class SystemEndpoints:
             raise HTTPException(
                 503, "the model is not loaded yet; try again in a moment", {"retry-after": "1"}
             )
-        return json_answer({"status": "ready"})
+        partitions = self._state.library.partitions()
+        ok = sum(partition.problem is None for partition in partitions)
+        if partitions and not ok:
+            raise HTTPException(503, "no partition answers yet; try again in a moment", {"retry-after": "1"})
+        counts = {"partitions": {"ok": ok, "total": len(partitions)}} if partitions else {}
+        return json_answer({"status": "ready", **counts})
 
     async def measure(self, _request: Request) -> Response:
         """Answer with counters and times in the format of Prometheus."""
-        return self._metrics.answer(self._state.library.info().count, self._state.searchers.waiting)
+        library = self._state.library
+        return self._metrics.answer(library.info().count, self._state.searchers.waiting, library.partitions())
 
     def _info(self, fetches: bool) -> Response:
         library = self._state.library
@@ -74,4 +80,5 @@ class SystemEndpoints:
             self._state.snapseek_version,
             has_fast=library.fast_encoder is not None,
             fetches=fetches,
+            partitions=library.partitions(),
         )

@@ -1,7 +1,7 @@
 import io
 
 import numpy as np
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -27,6 +27,9 @@ def greedy(vectors, min_cosine):
     return [DuplicateGroup(rank, tuple(similar)) for rank, similar in shown.items()]
 
 
+ROUNDING = 1e-6
+
+
 def unit(rng, rows):
     vectors = rng.standard_normal((rows, 3)).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -35,6 +38,8 @@ def unit(rng, rows):
 @given(seed=st.integers(0, 2**32), rows=st.integers(0, 400), cosine=st.sampled_from([0.5, 0.9, 0.99]))
 def test_groups_are_greedy_from_the_best_rank_on(seed, rows, cosine):
     vectors = unit(np.random.default_rng(seed), rows)
+    distances = np.abs(vectors @ vectors.T - cosine)
+    assume(float(distances.min(initial=1)) > ROUNDING)  # sums of another order differ in the last bits
     groups = duplicate_groups(vectors, cosine)
     assert groups == greedy(vectors, cosine)
     shorter = [group.first for group in duplicate_groups(vectors[: rows // 2], cosine)]

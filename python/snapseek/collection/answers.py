@@ -1,0 +1,337 @@
+"""The answers of partitions, checked: nothing that a partition says is trusted.
+
+Each function raises PartitionError for an answer that does not fit the request, or what the partition has
+said of itself.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.collection.frames import Array, Frame
+from snapseek.collection.manifest import MAX_COUNT, MAX_LOCAL_ID, PartitionEntry
+from snapseek.errors import PartitionError
+from snapseek.library.filters.typecheck import Kind
+from snapseek.library.search.bm25 import WordStatistics
+from snapseek.library.search.suggestions import ColumnSuggestion, Suggestions
+
+Ids = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+_MAX_SCORE = 1.1
+"""Cosines of stored vectors exceed 1 by rounding only."""
+
+_MAX_COLUMNS = 4096
+_MAX_TEXT = 1 << 16
+_MAX_PREVIEW_BYTES = 1 << 16
+_MAX_SIDE_PX = 1 << 30
+_KINDS = ("number", "date", "flag", "text", "list")
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+_VERSION = re.compile(r"[\w.-]{1,64}")
+_NO_KEYS = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a partition says of itself."""
+
+    version: str
+    name: str
+    model: str
+    fingerprint: str
+    dim: int
+    count: int
+    failed: int
+    skipped: Mapping[str, int]
+    kernel: str
+    created: str
+    size_bytes: int
+    has_remote: bool
+    next_id: int
+    commit: str
+    kinds: Mapping[str, Kind]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The best pictures of a partition, and its numbers of selected and of excluded ones among them."""
+
+    ids: Ids
+    scores: Scores
+    keys: Ids
+    count: int
+    excluded: int
+    statistics: WordStatistics | None
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Pictures with words of the query, their scores, fields and cosines, (n,) each."""
+
+    ids: Ids
+    scores: Scores
+    bits: NDArray[np.uint8]
+    cosines: Scores
+    keys: Ids
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The record of a picture without its id."""
+
+    uri: str
+    width: int
+    height: int
+    color: str
+    caption: str | None
+    meta: dict[str, Any]
+    may_load: bool
+    preview: bytes = field(repr=False, default=b"")
+
+
+def facts_of(frame: Frame) -> Facts:
+    """Return the facts of a partition."""
+    read = _Fields(frame.fields)
+    kinds = frame.fields.get("kinds")
+    if not isinstance(kinds, dict) or len(kinds) > _MAX_COLUMNS:
+        raise PartitionError("no list of its columns")
+    if not all(isinstance(name, str) and kind in _KINDS for name, kind in kinds.items()):
+        raise PartitionError("columns of an unknown kind")
+    return Facts(
+        version=version_of(frame),
+        name=read.text("name"),
+        model=read.text("model"),
+        fingerprint=read.text("fingerprint"),
+        dim=read.integer("dim", 1 << 16),
+        count=read.integer("count", MAX_COUNT),
+        failed=read.integer("failed", MAX_COUNT),
+        skipped=read.counts("skipped"),
+        kernel=read.text("kernel"),
+        created=read.text("created"),
+        size_bytes=read.integer("size_bytes", 1 << 60),
+        has_remote=frame.fields.get("has_remote") is True,
+        next_id=read.integer("next_id", MAX_LOCAL_ID + 1),
+        commit=read.text("commit"),
+        kinds=cast("Mapping[str, Kind]", kinds),
+    )
+
+
+def check_facts(facts: Facts, entry: PartitionEntry, fingerprint: str, dim: int) -> None:
+    """Raise PartitionError for facts that do not fit the manifest."""
+    if facts.fingerprint != fingerprint or facts.dim != dim:
+        raise PartitionError(
+            f"it has another model: expected {fingerprint[:12]}, got {facts.fingerprint[:12]}"
+        )
+    if facts.next_id < entry.next_id:
+        raise PartitionError(
+            f"it is older than the manifest: expected next_id of at least {entry.next_id}, "
+            f"got {facts.next_id}"
+        )
+    if facts.commit == entry.commit and facts.count != entry.count:
+        raise PartitionError(
+            f"it miscounts its pictures: expected {entry.count} of that commit, got {facts.count}"
+        )
+    if facts.count >= max(1, facts.next_id):
+        raise PartitionError(
+            f"it miscounts its pictures: expected fewer than its next_id {facts.next_id}, got {facts.count}"
+        )
+
+
+def version_of(frame: Frame) -> str:
+    """Return the version of the state that has answered."""
+    value = frame.fields.get("version")
+    if not isinstance(value, str) or not _VERSION.fullmatch(value):
+        raise PartitionError("an answer without a version")
+    return value
+
+
+def ranked_of(frame: Frame, k: int, words: int | None, count: int | None) -> Ranked:
+    """Return the answer to `rank` with that `k` and number of words; `count` is that of all pictures."""
+    read = _Fields(frame.fields)
+    ids = ids_in(frame, k)
+    found = Ranked(
+        ids,
+        scores_in(frame, "scores", len(ids)),
+        keys_in(frame, len(ids)),
+        read.integer("count", MAX_COUNT),
+        read.integer("excluded", MAX_COUNT),
+        None if words is None else _statistics(frame.fields.get("statistics"), words),
+    )
+    if found.count < max(len(ids), found.excluded) or (count is not None and found.count > count):
+        raise PartitionError(f"it miscounts its pictures: {found.count} selected, {len(ids)} found")
+    return found
+
+
+def matched_of(frame: Frame, k: int, has_cosines: bool) -> Matched:
+    """Return the answer to `words` with that `k`."""
+    ids = ids_in(frame, k)
+    scores = _array(frame, "scores", np.float32, len(ids))
+    bits = _array(frame, "bits", np.uint8, len(ids))
+    if not np.isfinite(scores).all() or (len(scores) and scores.min() < 0):
+        raise PartitionError("scores of words that are no numbers")
+    cosines = scores_in(frame, "cosines", len(ids)) if has_cosines else np.zeros(0, np.float32)
+    return Matched(ids, scores, bits, cosines, keys_in(frame, len(ids)))
+
+
+def listed_of(frame: Frame, k: int, is_sorted: bool, count: int | None) -> tuple[int, Ids, Ids]:
+    """Return count, ids and sort keys of the answer to `listed`."""
+    total = _Fields(frame.fields).integer("count", MAX_COUNT)
+    ids = ids_in(frame, k)
+    if total < len(ids) or (count is not None and total > count):
+        raise PartitionError(f"it miscounts its pictures: {total} selected, {len(ids)} found")
+    keys = _array(frame, "keys", np.int64, len(ids)) if is_sorted else _NO_KEYS
+    return total, ids, keys
+
+
+def vectors_of(frame: Frame, wanted: Ids, dim: int) -> dict[int, NDArray[np.float32]]:
+    """Return the stored vectors of the pictures that the partition knows."""
+    ids = ids_in(frame, len(wanted))
+    vectors = frame.arrays.get("vectors")
+    if vectors is None or vectors.dtype != np.float32 or vectors.shape != (len(ids), dim):
+        raise PartitionError("vectors of another shape")
+    if not np.isfinite(vectors).all() or not np.isin(ids, wanted).all():
+        raise PartitionError("vectors that were not asked for")
+    return dict(zip(ids.tolist(), vectors, strict=True))
+
+
+def sample_of(frame: Frame, dim: int) -> NDArray[np.float32]:
+    """Return the vectors of a sample."""
+    vectors = frame.arrays.get("vectors")
+    if vectors is None or vectors.dtype != np.float32 or vectors.ndim != 2 or vectors.shape[1] != dim:
+        raise PartitionError("vectors of another shape")
+    if not np.isfinite(vectors).all():
+        raise PartitionError("vectors that are no numbers")
+    return vectors
+
+
+def records_of(frame: Frame, wanted: Ids) -> dict[int, Recorded]:
+    """Return the records of the pictures that the partition knows."""
+    ids = ids_in(frame, len(wanted))
+    records = frame.fields.get("records")
+    previews, ends = frame.arrays.get("previews"), _array(frame, "ends", np.int64, len(ids))
+    if not isinstance(records, list) or len(records) != len(ids) or not np.isin(ids, wanted).all():
+        raise PartitionError("other records than those that were asked for")
+    if previews is None or previews.dtype != np.uint8 or previews.ndim != 1:
+        raise PartitionError("no previews")
+    starts = np.concatenate([np.zeros(1, np.int64), ends])
+    if (np.diff(starts) < 0).any() or int(starts[-1]) != len(previews):
+        raise PartitionError("previews of another size")
+    data = previews.tobytes()
+    parts = [data[low:high] for low, high in zip(starts[:-1].tolist(), ends.tolist(), strict=True)]
+    return {
+        item: _record(record, preview if len(preview) <= _MAX_PREVIEW_BYTES else b"")
+        for item, record, preview in zip(ids.tolist(), records, parts, strict=True)
+    }
+
+
+def _record(record: object, preview: bytes) -> Recorded:
+    if not isinstance(record, dict):
+        raise PartitionError("a record that is no object")
+    read = _Fields(record)
+    caption, meta, color = record.get("caption"), record.get("meta"), record.get("color")
+    if not isinstance(meta, dict) or not (caption is None or isinstance(caption, str)):
+        raise PartitionError("a record of another shape")
+    is_color = isinstance(color, str) and _COLOR.fullmatch(color)
+    return Recorded(
+        uri=read.text("uri", may_be_empty=True),
+        width=read.integer("width", _MAX_SIDE_PX),
+        height=read.integer("height", _MAX_SIDE_PX),
+        color=str(color) if is_color else "#808080",
+        caption=caption,
+        meta=meta,
+        may_load=record.get("may_load") is True,
+        preview=preview,
+    )
+
+
+def suggestions_of(frame: Frame) -> Suggestions:
+    """Return the suggestions of a partition."""
+    examples, columns = frame.fields.get("examples"), frame.fields.get("columns")
+    if not isinstance(examples, list) or not isinstance(columns, list):
+        raise PartitionError("no suggestions")
+    if not all(isinstance(text, str) for text in examples) or len(examples) + len(columns) > _MAX_COLUMNS:
+        raise PartitionError("suggestions of another shape")
+    return Suggestions(examples, [_column(column) for column in columns])
+
+
+def _column(column: object) -> ColumnSuggestion:
+    if isinstance(column, list) and len(column) == 3:
+        name, operator, values = column
+        if isinstance(name, str) and isinstance(operator, str) and isinstance(values, list):
+            pairs = [tuple(value) for value in values if isinstance(value, list) and len(value) == 2]
+            if all(isinstance(text, str) and _is_count(count, MAX_COUNT) for text, count in pairs):
+                return ColumnSuggestion(name, operator, pairs)
+    raise PartitionError("suggestions of another shape")
+
+
+def ids_in(frame: Frame, k: int) -> Ids:
+    """Return the ids of an answer, distinct and at most `k`."""
+    ids = frame.arrays.get("ids")
+    if ids is None or ids.dtype != np.int64 or ids.ndim != 1 or len(ids) > k:
+        raise PartitionError(f"more than {k} ids, or none")
+    if len(ids) and (ids.min() < 0 or ids.max() > MAX_LOCAL_ID or len(set(ids.tolist())) < len(ids)):
+        raise PartitionError("ids that repeat or are too large")
+    return ids
+
+
+def scores_in(frame: Frame, name: str, count: int) -> Scores:
+    """Return the cosines of an answer, (count,)."""
+    scores = _array(frame, name, np.float32, count)
+    if count and not (scores.min() >= -_MAX_SCORE and scores.max() <= _MAX_SCORE):  # NaN fails too
+        raise PartitionError("scores that are no cosines")
+    return scores
+
+
+def keys_in(frame: Frame, count: int) -> Ids:
+    """Return the sort keys of an answer, (count,); none if it has none."""
+    return _array(frame, "keys", np.int64, count) if "keys" in frame.arrays else _NO_KEYS
+
+
+def _array(frame: Frame, name: str, dtype: type, count: int) -> Array:
+    array = frame.arrays.get(name)
+    if array is None or array.dtype != dtype or array.shape != (count,):
+        raise PartitionError(f"{name} of another shape")
+    return array
+
+
+def _statistics(value: object, words: int) -> WordStatistics:
+    if isinstance(value, list) and len(value) == 3:
+        rows, length, counts = value
+        if _is_count(rows, MAX_COUNT) and isinstance(counts, list) and len(counts) in (0, words):
+            is_length = isinstance(length, int | float) and 0 <= length < 2**60
+            if is_length and all(_is_count(count, rows) for count in counts):
+                return WordStatistics(rows, float(length), tuple(counts) or (0,) * words)
+    raise PartitionError("statistics of words of another shape")
+
+
+def _is_count(value: object, maximum: int) -> bool:
+    return type(value) is int and 0 <= value <= maximum
+
+
+class _Fields:
+    """The fields of an answer, each checked when it is read."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._fields = fields
+
+    def text(self, name: str, *, may_be_empty: bool = False) -> str:
+        value = self._fields.get(name)
+        if not isinstance(value, str) or len(value) > _MAX_TEXT or not (value or may_be_empty):
+            raise PartitionError(f"no {name}")
+        return value
+
+    def integer(self, name: str, maximum: int) -> int:
+        value = self._fields.get(name)
+        if not _is_count(value, maximum):
+            raise PartitionError(f"{name} that is no integer from 0 to {maximum}")
+        return cast(int, value)
+
+    def counts(self, name: str) -> dict[str, int]:
+        value = self._fields.get(name)
+        if not isinstance(value, dict) or not all(_is_count(count, MAX_COUNT) for count in value.values()):
+            raise PartitionError(f"{name} that are no counts")
+        return value

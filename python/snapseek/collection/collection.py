@@ -1,0 +1,143 @@
+"""The public class `Collection`: the read interface of a library, over several of them."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING, NoReturn, Self, cast
+
+from snapseek.absolute_path import absolute_path
+from snapseek.collection.manifest import manifest_path
+from snapseek.collection.originals import remote_original
+from snapseek.collection.partitions import LocalPartition
+from snapseek.collection.state_cache import CollectionCache
+from snapseek.errors import InputError, LibraryNotFoundError, UnknownChoiceError
+from snapseek.library.encoders import EncoderPool
+from snapseek.library.reader import LibraryReader
+from snapseek.library.storage.confirmations import NOTHING, Confirmed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from snapseek.collection.collection_snapshot import CollectionSnapshot
+    from snapseek.library.info import Failure, PartitionStatus, SkippedFile
+    from snapseek.library.snapshot import Snapshot
+    from snapseek.library.snapshot_cache import SnapshotCache
+    from snapseek.mapped_file import LoadMode
+    from snapseek.models import Encoder
+
+TOKEN_VARIABLE = "SNAPSEEK_PARTITION_TOKEN"  # noqa: S105
+"""The environment variable with the access token of the servers of partitions."""
+
+
+class Collection(LibraryReader):
+    """Several libraries searched as one. Open one with `Collection.open` or `Library.open`.
+
+    Every method that reads a `Library` reads a collection. Ids differ from those in the partitions: see
+    `snapseek.collection.manifest`. What writes is done to the partitions, which are ordinary libraries.
+
+    Safe to use from many threads.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        encoder: Encoder | None = None,
+        allowed: Confirmed = NOTHING,
+        load: LoadMode = "map",
+    ) -> None:
+        """Use `Collection.open`."""
+        if load not in ("map", "ram"):
+            raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
+        self._path = absolute_path(path)
+        self._allowed = allowed
+        self.encoders = EncoderPool(self._path.parent, encoder)
+        token = os.environ.get(TOKEN_VARIABLE) or None
+        self._cache = CollectionCache(self._path, allowed, load, token)
+        self._cache.prepare = self.encoders.prepare
+        self._snapshots = cast("SnapshotCache", self._cache)
+        weakref.finalize(self, self._cache.close)
+        if encoder is not None:
+            self.encoders.check(encoder, self.snapshot())
+
+    def __repr__(self) -> str:
+        state = self.collection_snapshot()
+        return (
+            f"<{type(self).__name__} {str(self._path)!r}: {len(state)} pictures in "
+            f"{len(state.members)} of {len(state.manifest.partitions)} partitions>"
+        )
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        encoder: Encoder | None = None,
+        load: LoadMode = "map",
+        allow_roots: Sequence[str | Path] = (),
+        allow_urls: bool = False,
+    ) -> Self:
+        """Open the collection of a manifest, or of a directory with a `collection.json`.
+
+        The arguments are those of `Library.open`. Partitions that cannot answer now are no error: answers
+        say which ones are missing, and they are asked again.
+
+        Raises
+        ------
+        LibraryNotFoundError
+            There is no manifest.
+        FormatError
+            A field of it cannot be used.
+        """
+        found = manifest_path(path)
+        if found is None:
+            raise LibraryNotFoundError(expected=f"a collection at {path}", got="none")
+        roots = tuple(absolute_path(root) for root in allow_roots)
+        return cls(found, encoder, Confirmed(roots, allow_urls), load)
+
+    def collection_snapshot(self) -> CollectionSnapshot:
+        """Return the newest state: the same as `snapshot()`, with its own type."""
+        return self._cache.now()
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest state, which never changes: for several reads that belong together."""
+        return cast("Snapshot", self._cache.now())
+
+    def partitions(self) -> list[PartitionStatus]:
+        """Return the partitions, and which of them answer."""
+        return self.collection_snapshot().states()
+
+    def remote_original(self, item: int) -> bytes | None:
+        """Return an original that the server of a partition has; None for one of this machine.
+
+        Raises ItemNotFoundError if it has none.
+        """
+        state = self.collection_snapshot()
+        member, local = state.member_of(item)
+        if isinstance(member.partition, LocalPartition):
+            return None
+        return remote_original(member.partition, local, item, state.manifest.deadline_s)
+
+    def failures(self) -> list[Failure]:
+        """Return every file of the partitions of this machine that could not be indexed completely."""
+        return [failure for library in self._libraries() for failure in library.failures()]
+
+    def skipped(self) -> list[SkippedFile]:
+        """Return the files of the partitions of this machine that were not read as pictures."""
+        return [file for library in self._libraries() for file in library.skipped()]
+
+    def export(self, *_arguments: object, **_options: object) -> NoReturn:
+        """Raise InputError: partitions are exported one by one."""
+        raise InputError("a collection cannot be exported as a whole", hint="export its partitions")
+
+    def upgrade_cost(self, *_arguments: object, **_options: object) -> NoReturn:
+        """Raise InputError: partitions are upgraded one by one."""
+        raise InputError(
+            "a collection cannot be upgraded as a whole", hint="upgrade its partitions, then create it again"
+        )
+
+    def _libraries(self) -> list[LibraryReader]:
+        members = self.collection_snapshot().members.values()
+        partitions = [member.partition for member in members]
+        return [one.library for one in partitions if isinstance(one, LocalPartition)]

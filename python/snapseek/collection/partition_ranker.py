@@ -1,0 +1,393 @@
+"""The ranking of a query over partitions: the rules of one library, on merged lists.
+
+`Ranker` has the rules. This class replaces what reads shards by questions to partitions. A `RowRef` is the
+number of a partition and an id in it, so ties are broken by the id in the collection.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.collection.answers import (
+    Matched,
+    Ranked,
+    Recorded,
+    listed_of,
+    matched_of,
+    ranked_of,
+    records_of,
+    vectors_of,
+)
+from snapseek.collection.frames import Array, Frame
+from snapseek.collection.manifest import LOCAL_BITS
+from snapseek.collection.partition_state import MAX_K
+from snapseek.collection.query import Member, PartitionQuery
+from snapseek.collection.tree_json import tree_to_json
+from snapseek.errors import InputError, OutOfRangeError
+from snapseek.library.search.bm25 import WordStatistics, query_words
+from snapseek.library.search.dedup import MIN_COSINE, DuplicateGroup, PreviewComparison, duplicate_groups
+from snapseek.library.search.query_vector import QueryVector
+from snapseek.library.search.rank import DEDUP_DEPTH, POOL, Candidates, Entry, Keys, Ranker, Ranking
+from snapseek.library.search.request import ResolvedRequest
+from snapseek.library.search.word_matches import MAX_WORDS, WordMatches, counts_any
+from snapseek.library.storage.shards import RowHits, RowRef, Shards
+
+Ids = NDArray[np.int64]
+_NO_IDS = np.zeros(0, np.int64)
+
+
+class PartitionRanker(Ranker):
+    """Orders the pictures of the partitions that answer one query.
+
+    Parameters
+    ----------
+    query
+        The partitions.
+    resolved
+        The request.
+    vector
+        The query vector; None where pictures are only listed.
+    excluded
+        The pictures that no ranking holds.
+    dim
+        The dimension of the vectors.
+    """
+
+    def __init__(
+        self,
+        query: PartitionQuery,
+        resolved: ResolvedRequest,
+        dim: int,
+        vector: QueryVector | None = None,
+        excluded: Collection[RowRef] = (),
+    ) -> None:
+        self._query = query
+        self._resolved = resolved
+        self._vector = vector
+        self._excluded = set(excluded)
+        self._dim = dim
+        self._tree = tree_to_json(resolved.tree)
+        self._scores: dict[RowRef, float] = {}
+        self._sort_keys: dict[RowRef, int] = {}
+        self._ranked: tuple[int, dict[int, Ranked]] | None = None
+        self.total: int | None = None
+        """The number of pictures that the ranking may hold, once partitions have said theirs."""
+        self._shards = cast("Shards", _MergedRows(query, self._scores, dim))
+
+    def listed(self, resolved: ResolvedRequest) -> Ranking:
+        """Return the first pictures that match, in stored order or by the sort of the request."""
+        request = resolved.request
+        if request.sort == "relevance":
+            return self._stored(request.offset, request.end)
+        if request.end > MAX_K:
+            raise OutOfRangeError(
+                expected=f"offset + limit of up to {MAX_K} with a sort of a collection", got=str(request.end)
+            )
+        fields = {"op": "listed", "tree": self._tree, "sort": request.sort, "start": 0, "end": request.end}
+        answers = self._query.ask_all(
+            ("listed", request.end),
+            Frame(fields),
+            lambda frame, member: listed_of(frame, request.end, True, self._count_of(member, frame)),
+        )
+        numbers, ids = _joined_ids({number: ids for number, (_, ids, _) in answers.items()})
+        keys = np.concatenate([_NO_IDS, *(keys for _, _, keys in answers.values())])
+        order = np.lexsort((self.ids(numbers, ids), keys))[: request.end]
+        rows = map(RowRef, numbers[order].tolist(), ids[order].tolist())
+        return Ranking([Entry(row) for row in rows], sum(count for count, _, _ in answers.values()))
+
+    def _stored(self, start: int, end: int) -> Ranking:
+        """Return the pictures up to `end` in stored order; the ones before `start` are only counted."""
+        if end - start > MAX_K:
+            raise OutOfRangeError(expected=f"a limit of up to {MAX_K} for a collection", got=str(end - start))
+        counts = self._counts()
+        first, frames = 0, {}
+        for number in sorted(counts):
+            low, high = max(0, start - first), max(0, min(end - first, counts[number]))
+            if low < high:
+                fields = {"op": "listed", "tree": self._tree, "sort": "relevance", "start": low, "end": high}
+                frames[number] = Frame(fields)
+            first += counts[number]
+        answers = self._query.ask(
+            ("stored", start, end),
+            frames,
+            lambda frame, member: listed_of(frame, end - start, False, self._count_of(member, frame)),
+        )
+        rows = [RowRef(number, item) for number in sorted(answers) for item in answers[number][1].tolist()]
+        before = [RowRef(-1, -1)] * min(start, sum(counts.values()))  # cut off by the offset of the page
+        return Ranking([Entry(row) for row in (*before, *rows)], sum(counts.values()))
+
+    def _counts(self) -> dict[int, int]:
+        """Return the number of matching pictures of each partition."""
+        fields = {"op": "listed", "tree": self._tree, "sort": "relevance", "start": 0, "end": 0}
+        answers = self._query.ask_all(
+            "count",
+            Frame(fields),
+            lambda frame, member: listed_of(frame, 0, False, self._count_of(member, frame)),
+        )
+        return {number: count for number, (count, _, _) in answers.items()}
+
+    def ids(self, numbers: Ids, rows: Ids) -> Ids:
+        """Return the ids in the collection, (n,), of pictures of partitions with these numbers."""
+        return (numbers << LOCAL_BITS) | rows
+
+    def keys(self, numbers: Ids, rows: Ids, sort: str) -> Keys:
+        """Return the sort keys, (n,), which came with the pictures."""
+        pairs = zip(numbers.tolist(), rows.tolist(), strict=True)
+        return np.array([self._sort_keys[RowRef(*pair)] for pair in pairs], np.int64)
+
+    def rank(self, k: int, vector: NDArray[np.float32] | None) -> dict[int, Ranked]:
+        """Return the `k` best of each partition, with counts and the statistics of words."""
+        if self._ranked is not None and k <= self._ranked[0] and vector is not None:
+            return self._ranked[1]  # whose first k are the same
+        resolved = self._resolved
+        words = self._words()
+        word_count = None if words is None else len(query_words(words)[:MAX_WORDS])
+        fields = {
+            "op": "rank",
+            "tree": self._tree,
+            "k": min(MAX_K, k + len(self._excluded)),
+            "exact": resolved.request.exact,
+            "words": words,
+            "mode": resolved.mode,
+            "sort": resolved.request.sort,
+        }
+        arrays = {} if vector is None else {"vector": vector}
+        answers = self._query.ask(
+            ("rank", k, vector is None),
+            self._frames(fields, arrays, "excluded", self._excluded),
+            lambda frame, member: ranked_of(
+                frame, k + len(self._excluded), word_count, self._count_of(member, frame)
+            ),
+        )
+        for number, answer in answers.items():
+            self._remember(number, answer.ids, answer.keys)
+        if vector is not None:
+            self._ranked = (k, answers)
+        self.total = sum(answer.count - answer.excluded for answer in answers.values())
+        return answers
+
+    def _frames(
+        self, fields: Mapping[str, Any], arrays: Mapping[str, Array], name: str, rows: Collection[RowRef]
+    ) -> dict[int, Frame]:
+        """Return a request for each partition; `name` is the array of those of `rows` that it has."""
+        common = Frame(fields, arrays)
+        own = by_partition(rows)
+        return {
+            number: Frame(fields, {**arrays, name: own[number]}) if number in own else common
+            for number in self._query.members
+        }
+
+    def _count_of(self, member: Member, frame: Frame) -> int | None:
+        """Return the number of pictures that a partition may have; None if its state is a newer one."""
+        is_known = frame.fields.get("version") == member.facts.version
+        return member.facts.count if is_known else None
+
+    def _remember(self, number: int, ids: Ids, keys: Ids) -> None:
+        if len(keys):
+            refs = map(RowRef, [number] * len(ids), ids.tolist())
+            self._sort_keys.update(zip(refs, keys.tolist(), strict=True))
+
+    def _words(self) -> str | None:
+        """Return the words that are searched for in captions and names; None for none."""
+        resolved = self._resolved
+        has_words = resolved.mode != "clip" and query_words(resolved.words)
+        return resolved.words if has_words else None
+
+    def _statistics(self) -> WordStatistics:
+        """Return the statistics of the words over all partitions."""
+        parts = [answer.statistics for answer in self.rank(POOL, self.known_vector()).values()]
+        known = [part for part in parts if part is not None]
+        counts = [sum(column) for column in zip(*(part.counts for part in known), strict=True)]
+        return WordStatistics(
+            sum(part.rows for part in known), sum(part.length for part in known), tuple(counts)
+        )
+
+    def known_vector(self) -> NDArray[np.float32] | None:
+        """Return the query vector; None where words alone rank, or where the model knows none of them."""
+        if self._resolved.mode == "words" or self._vector is None:
+            return None
+        try:
+            return self._vector.value
+        except InputError:
+            return None
+
+    def _candidates(self, resolved: ResolvedRequest, excluded: Collection[RowRef]) -> "PartitionCandidates":
+        return PartitionCandidates(self, excluded)
+
+    def _word_matches(self, resolved: ResolvedRequest, candidates: Candidates) -> list[WordMatches]:
+        """Return a mark that there are matches: the partitions keep them."""
+        if self._words() is None or not counts_any(self._statistics()):
+            return []
+        has_any = any(len(answer.ids) for answer in self._matched(()).values())
+        return [WordMatches(_NO_IDS, np.zeros(0, np.float32), np.zeros(0, np.uint8))] if has_any else []
+
+    def _matched(self, preferred: Collection[RowRef]) -> dict[int, Matched]:
+        sums = self._statistics()
+        k = POOL + len(self._excluded)
+        vector = self.known_vector()
+        fields = {
+            "op": "words",
+            "tree": self._tree,
+            "k": k,
+            "words": self._words(),
+            "mode": self._resolved.mode,
+            "sort": self._resolved.request.sort,
+            "statistics": [sums.rows, sums.length, list(sums.counts)],
+        }
+        if not preferred and vector is not None and self._resolved.mode == "auto":
+            best = _merged(self.rank(POOL, vector), POOL + len(self._excluded))
+            preferred = {row for row in best.refs() if row not in self._excluded}
+        arrays = {} if vector is None else {"vector": vector}
+        answers = self._query.ask(
+            "words",
+            self._frames(fields, arrays, "preferred", preferred),
+            lambda frame, _: matched_of(frame, k, vector is not None),
+        )
+        for number, answer in answers.items():
+            self._remember(number, answer.ids, answer.keys)
+            refs = map(RowRef, [number] * len(answer.ids), answer.ids.tolist())
+            self._scores.update(zip(refs, answer.cosines.tolist(), strict=False))
+        return answers
+
+    def _best_matches(
+        self, matches: list[WordMatches], candidates: Candidates, preferred: Collection[RowRef]
+    ) -> list[tuple[float, RowRef, int]]:
+        best = []
+        for number, answer in self._matched(preferred).items():
+            columns = (answer.scores.tolist(), answer.ids.tolist(), answer.bits.tolist())
+            for score, item, bits in zip(*columns, strict=True):
+                row = RowRef(number, item)
+                if row not in self._excluded:
+                    best.append((score, row, bits))
+        liked = set(preferred)
+        best.sort(key=lambda match: (-match[0], match[1] not in liked, match[1]))
+        return best[:POOL]
+
+    def _by_words(self, words: str, candidates: Candidates) -> list[RowRef]:
+        found = [
+            (-score, RowRef(number, item))
+            for number, answer in self._matched(()).items()
+            for score, item in zip(answer.scores.tolist(), answer.ids.tolist(), strict=True)
+        ]
+        return [row for _, row in sorted(found) if row not in self._excluded][:POOL]
+
+    def _groups(self, vectors: NDArray[np.float32], rows: Sequence[RowRef]) -> list[DuplicateGroup]:
+        """Group near-duplicates; the records of those that are near to another come in one round."""
+        near: set[RowRef] = set()
+
+        def note(first: int, second: int) -> bool:
+            near.update((rows[first], rows[second]))
+            return False
+
+        duplicate_groups(vectors, MIN_COSINE, note)
+        found = records(self._query, near, ("preview",), "near")
+
+        def read(rank: int) -> tuple[bytes, int, int]:
+            record = found[rows[rank]]
+            return record.preview, record.width, record.height
+
+        return duplicate_groups(vectors, confirm=PreviewComparison(read).are_alike)
+
+
+class PartitionCandidates(Candidates):
+    """The pictures that a ranking over partitions may hold."""
+
+    def __init__(self, ranker: PartitionRanker, excluded: Collection[RowRef]) -> None:
+        self.excluded = excluded
+        self._ranker = ranker
+
+    @property
+    def total(self) -> int:
+        """The number of candidates."""
+        if self._ranker.total is None:
+            self._ranker.rank(DEDUP_DEPTH, self._ranker.known_vector())
+        return self._ranker.total or 0
+
+    def search(self, vector: NDArray[np.float32], count: int) -> RowHits:
+        """Return the `count` best for a unit vector, (dim,), best first, ties by lower id."""
+        found = _merged(self._ranker.rank(count, vector), count + len(self.excluded))
+        if self.excluded:
+            found = found[np.array([row not in self.excluded for row in found.refs()], np.bool_)]
+        return found[:count]
+
+
+class _MergedRows:
+    """What a ranking reads of pictures: their vectors, and scores that came with them."""
+
+    def __init__(self, query: PartitionQuery, scores: Mapping[RowRef, float], dim: int) -> None:
+        self._query = query
+        self._scores = scores
+        self._dim = dim
+
+    def scores(self, refs: Sequence[RowRef], _vector: NDArray[np.float32]) -> list[float]:
+        """Return the scores of pictures that were found by their words."""
+        return [self._scores[ref] for ref in refs]
+
+    def vectors_at(self, numbers: Ids, rows: Ids) -> NDArray[np.float32]:
+        """Return unit vectors, (n, dim) float32; see `Shards.vectors_at`."""
+        if not len(rows):
+            return np.zeros((0, 1), np.float32)
+        refs = list(map(RowRef, numbers.tolist(), rows.tolist()))
+        found = stored_vectors(self._query, refs, self._dim)
+        vectors = np.stack([found[ref] for ref in refs])
+        vectors /= np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-12)[:, None]
+        return vectors
+
+
+def stored_vectors(
+    query: PartitionQuery, refs: Collection[RowRef], dim: int
+) -> dict[RowRef, NDArray[np.float32]]:
+    """Return the stored vectors of those pictures that partitions know."""
+    wanted = by_partition(refs)
+    frames = {number: Frame({"op": "vectors"}, {"ids": ids}) for number, ids in wanted.items()}
+    answers = query.ask(
+        ("vectors", frozenset(refs)),
+        frames,
+        lambda frame, member: vectors_of(frame, wanted[member.entry.number], dim),
+    )
+    return {RowRef(number, item): row for number, found in answers.items() for item, row in found.items()}
+
+
+def records(
+    query: PartitionQuery, refs: Collection[RowRef], include: Sequence[str], key: str = ""
+) -> dict[RowRef, Recorded]:
+    """Return the records of those pictures that partitions know."""
+    wanted = by_partition(refs)
+    fields = {"op": "records", "include": list(include)}
+    frames = {number: Frame(fields, {"ids": ids}) for number, ids in wanted.items()}
+    answers = query.ask(
+        ("records", key, frozenset(refs)),
+        frames,
+        lambda frame, member: records_of(frame, wanted[member.entry.number]),
+    )
+    return {
+        RowRef(number, item): record for number, found in answers.items() for item, record in found.items()
+    }
+
+
+def by_partition(refs: Collection[RowRef]) -> dict[int, Ids]:
+    """Return the ids of pictures in their partitions, by the number of the partition."""
+    found: dict[int, list[int]] = {}
+    for number, item in refs:
+        found.setdefault(number, []).append(item)
+    return {number: np.array(ids, np.int64) for number, ids in found.items()}
+
+
+def _joined_ids(by_number: Mapping[int, Ids]) -> tuple[Ids, Ids]:
+    """Return the numbers of partitions and the ids there, (n,) each, one partition after another."""
+    counts = [len(ids) for ids in by_number.values()]
+    numbers = np.repeat(np.array(list(by_number), np.int64), counts)
+    return numbers, np.concatenate([_NO_IDS, *by_number.values()])
+
+
+def _merged(answers: Mapping[int, Ranked], count: int) -> RowHits:
+    """Return the best of all partitions, best first, ties by lower id."""
+    numbers, ids = _joined_ids({number: answer.ids for number, answer in answers.items()})
+    scores = np.concatenate([np.zeros(0, np.float32), *(answer.scores for answer in answers.values())])
+    if len(scores) > count:
+        near = scores >= np.partition(scores, len(scores) - count)[len(scores) - count]
+        numbers, ids, scores = numbers[near], ids[near], scores[near]
+    order = np.lexsort((ids, numbers, -scores))[:count]
+    return RowHits(numbers[order], ids[order], scores[order])

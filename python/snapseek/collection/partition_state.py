@@ -1,0 +1,322 @@
+"""What a partition answers a router: the operations on one state of its library.
+
+An operation takes a frame and returns one. Pictures have the ids of the library; the router adds the number
+of the partition. All operations of a query name the `version` that the first of them was answered by.
+
+operation     fields                                   arrays             answer
+describe                                                                  facts, the kinds of columns
+rank          tree, k, exact, words, mode, sort        vector, excluded   count, excluded, statistics;
+                                                                          ids, scores, keys
+words         tree, k, words, mode, sort, statistics   vector, preferred  ids, scores, bits, cosines, keys
+listed        tree, sort, start, end                                      count; ids, keys
+vectors                                                ids                ids, vectors
+records       include                                  ids                records; ids, previews, ends
+sample        share                                                       vectors
+suggestions                                                               examples, columns
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.collection.frames import Array, Frame
+from snapseek.collection.tree_json import tree_from_json
+from snapseek.errors import ArrayError, OutOfRangeError, ParseError, UnknownChoiceError
+from snapseek.library.search.bm25 import WordStatistics, bm25_scores, query_words, word_statistics
+from snapseek.library.search.rank import Candidates, Ranker, first_rows, sort_keys
+from snapseek.library.search.relevance import sample_rows
+from snapseek.library.search.word_matches import best_matches, match_statistics, word_matches
+from snapseek.library.snapshot import Snapshot
+from snapseek.library.storage.selection import Selection
+from snapseek.library.storage.shards import RowRef
+from snapseek.search_request import INCLUDED, SORTS, check_choice
+
+MAX_K = 10_000
+"""The largest number of pictures of one answer."""
+
+_MAX_WORDS_CHARACTERS = 16_000
+_NO_IDS = np.zeros(0, np.int64)
+Ids = NDArray[np.int64]
+
+
+def commit_of(snapshot: Snapshot) -> str:
+    """Return the checksum of a commit: of its model, its version and the rows of its shards."""
+    digest = hashlib.blake2b(digest_size=16)
+    settings = snapshot.settings
+    digest.update(f"{settings['fingerprint']} {settings['version']} {settings.get('next_id')}".encode())
+    for part in snapshot.shards.parts:
+        digest.update(f" {part.shard.stem} {len(part.shard)} {len(part)}".encode())
+    return digest.hexdigest()
+
+
+class PartitionState:
+    """Answers for one state of a library. Safe to use from many threads."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.version = snapshot.version
+        self._shards = snapshot.shards
+        self._ranker: Ranker = snapshot.ranker
+        self._operations: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Frame]] = {
+            "describe": self._describe,
+            "rank": self._rank,
+            "words": self._words,
+            "listed": self._listed,
+            "vectors": self._vectors,
+            "records": self._records,
+            "sample": self._sample,
+            "suggestions": self._suggestions,
+        }
+
+    def answer(self, request: Frame) -> Frame:
+        """Return the answer to a request of a router. Raises InputError for a malformed one."""
+        operation = request.fields.get("op")
+        found = self._operations.get(operation) if isinstance(operation, str) else None
+        if found is None:
+            raise UnknownChoiceError(
+                expected=f"one of {', '.join(self._operations)}", got=f"{operation!r:.40}"
+            )
+        self._shards.check_length()
+        answer = found(request.fields, request.arrays)
+        return Frame({**answer.fields, "version": self.version}, answer.arrays)
+
+    def _describe(self, _fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
+        info = self.snapshot.info("")
+        return Frame(
+            {
+                "name": info.name,
+                "model": info.model,
+                "fingerprint": info.fingerprint,
+                "dim": info.dim,
+                "count": info.count,
+                "failed": info.failed,
+                "skipped": dict(info.skipped),
+                "kernel": info.kernel,
+                "created": info.created,
+                "size_bytes": info.size_bytes,
+                "has_remote": info.has_remote,
+                "next_id": int(self.snapshot.settings.get("next_id", "1")),
+                "commit": commit_of(self.snapshot),
+                "kinds": self.snapshot.kinds,
+            }
+        )
+
+    def _rank(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
+        selection = self._selection(fields)
+        excluded = self._refs(_ids_in(arrays, "excluded"))
+        k = integer_of(fields, "k", MAX_K)
+        sums = self._statistics(fields)
+        answer: dict[str, Any] = {
+            "count": selection.count,
+            "excluded": sum(selection.has(ref.shard, ref.row) for ref in excluded),
+            "statistics": None if sums is None else [sums.rows, sums.length, list(sums.counts)],
+        }
+        if "vector" not in arrays or k == 0:
+            return Frame(answer, {"ids": _NO_IDS, "scores": np.zeros(0, np.float32)})
+        candidates = Candidates(self._shards, selection, (), exact=bool(fields.get("exact")))
+        found = candidates.search(self._vector(arrays), k)
+        found_arrays: dict[str, Array] = {
+            "ids": self._ranker.ids(found.shards, found.rows),
+            "scores": found.scores,
+            **self._keys(fields, found.shards, found.rows),
+        }
+        return Frame(answer, found_arrays)
+
+    def _words(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
+        """Answer with the pictures that have words, scored by the statistics of the whole collection."""
+        selection = self._selection(fields)
+        k = integer_of(fields, "k", MAX_K)
+        words = _words_in(fields)
+        sums = _statistics_in(fields, len(query_words(words)))
+        stores = [part.shard.columns for part in self._shards.parts]
+        if fields.get("mode") == "auto":
+            preferred = set(self._refs(_ids_in(arrays, "preferred")))
+            matches = best_matches(word_matches(stores, selection.masks, words, sums), (), preferred, k)
+            refs = [ref for _, ref, _ in matches]
+            scores = np.array([score for score, _, _ in matches], np.float32)
+            bits = np.array([bits for _, _, bits in matches], np.uint8)
+        else:
+            found = bm25_scores(stores, selection.masks, words, sums)
+            refs, scores = self._ranker.best_scored(found, k)
+            bits = np.zeros(len(refs), np.uint8)
+        shards, rows = _split(refs)
+        cosines = self._shards.scores(refs, self._vector(arrays)) if "vector" in arrays else []
+        return Frame(
+            {},
+            {
+                "ids": self._ranker.ids(shards, rows),
+                "scores": scores,
+                "bits": bits,
+                "cosines": np.array(cosines, np.float32),
+                **self._keys(fields, shards, rows),
+            },
+        )
+
+    def _listed(self, fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
+        """Answer with matching pictures in stored order, or with the first ones by a sort."""
+        selection = self._selection(fields)
+        start, end = integer_of(fields, "start", 2**53), integer_of(fields, "end", 2**53)
+        sort = _sort_in(fields)
+        if end - start > MAX_K:
+            raise OutOfRangeError(expected=f"up to {MAX_K} pictures of a partition", got=str(end - start))
+        if sort == "relevance":
+            ids = self._stored(selection, start, end)
+            return Frame({"count": selection.count}, {"ids": ids, "keys": _NO_IDS})
+        found, keys = [_NO_IDS], [_NO_IDS]
+        for number, part in enumerate(self._shards.parts):
+            part_keys = sort_keys(part.shard.columns, sort)
+            first = first_rows(part_keys, part.shard.ids, selection.masks[number], end)
+            found.append(part.shard.ids[first])
+            keys.append(part_keys[first])
+        all_ids, all_keys = np.concatenate(found), np.concatenate(keys)
+        order = np.lexsort((all_ids, all_keys))[:end]
+        return Frame({"count": selection.count}, {"ids": all_ids[order], "keys": all_keys[order]})
+
+    def _stored(self, selection: Selection, start: int, end: int) -> Ids:
+        found: list[int] = []
+        for number, part in enumerate(self._shards.parts):
+            if end <= 0:
+                break
+            mask = selection.masks[number]
+            count = len(part.shard) if mask is None else int(np.count_nonzero(mask))
+            rows = selection.rows_by_id(number, max(0, start), end) if start < count else []
+            found += part.shard.ids_of(np.array(rows, np.int64)).tolist()
+            start, end = start - count, end - count
+        return np.array(found, np.int64)
+
+    def _vectors(self, _fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
+        """Answer with the stored vectors of those pictures that are known."""
+        refs = self._refs(_ids_in(arrays, "ids"))
+        shards, rows = _split(refs)
+        vectors = np.zeros((len(refs), int(self.snapshot.settings["dim"])), np.float32)
+        for number in np.unique(shards).tolist():
+            here = shards == number
+            vectors[here] = self._shards.parts[number].shard.index.vectors(rows[here])
+        return Frame({}, {"ids": self._ranker.ids(shards, rows), "vectors": vectors})
+
+    def _records(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
+        """Answer with the records of those pictures that are known, previews in one array."""
+        include = fields.get("include", list(INCLUDED))
+        if not isinstance(include, list) or not all(name in INCLUDED for name in include):
+            raise ParseError(expected="names of fields to include", got=f"{include!r:.60}")
+        hits = self.snapshot.get_many(_ids_in(arrays, "ids").tolist())
+        records = [
+            {
+                "uri": hit.uri,
+                "width": hit.width,
+                "height": hit.height,
+                "color": hit.color,
+                "caption": hit.caption if "caption" in include else None,
+                "meta": hit.meta if "meta" in include else {},
+                "may_load": hit.may_load,
+            }
+            for hit in hits
+        ]
+        previews = [hit.preview if "preview" in include else b"" for hit in hits]
+        ends = np.cumsum([len(preview) for preview in previews], dtype=np.int64)
+        return Frame(
+            {"records": records},
+            {
+                "ids": np.array([hit.id for hit in hits], np.int64),
+                "previews": np.frombuffer(b"".join(previews), np.uint8),
+                "ends": ends,
+            },
+        )
+
+    def _sample(self, fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
+        """Answer with the vectors of a random share of the pictures, to measure a background."""
+        share = fields.get("share")
+        if not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise OutOfRangeError(expected="a share from 0 to 1", got=f"{share!r:.40}")
+        everything = self._ranker.selection_of(None)
+        parts = [np.zeros((0, int(self.snapshot.settings["dim"])), np.float32)]
+        for number, part in enumerate(self._shards.parts):
+            parts.append(part.shard.index.vectors(sample_rows(part, number, everything, share)))
+        return Frame({}, {"vectors": np.concatenate(parts)[:MAX_K]})
+
+    def _suggestions(self, _fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
+        found = self.snapshot.suggestions
+        columns = [[column.name, column.operator, list(map(list, column.values))] for column in found.columns]
+        return Frame({"examples": found.examples, "columns": columns})
+
+    def _selection(self, fields: Mapping[str, Any]) -> Selection:
+        return self._ranker.selection_of(tree_from_json(fields.get("tree")))
+
+    def _statistics(self, fields: Mapping[str, Any]) -> WordStatistics | None:
+        """Return the statistics of the words of a request; None without words."""
+        if not fields.get("words"):
+            return None
+        words = _words_in(fields)
+        stores = [part.shard.columns for part in self._shards.parts]
+        return (match_statistics if fields.get("mode") == "auto" else word_statistics)(stores, words)
+
+    def _keys(self, fields: Mapping[str, Any], shards: Ids, rows: Ids) -> dict[str, Ids]:
+        sort = _sort_in(fields)
+        return {} if sort == "relevance" else {"keys": self._ranker.keys(shards, rows, sort)}
+
+    def _vector(self, arrays: Mapping[str, Any]) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = arrays["vector"]
+        dim = int(self.snapshot.settings["dim"])
+        if vector.dtype != np.float32 or vector.shape != (dim,) or not np.isfinite(vector).all():
+            raise ArrayError(
+                expected=f"a vector of {dim} finite float32", got=f"{vector.dtype} {vector.shape}"
+            )
+        return vector
+
+    def _refs(self, ids: Ids) -> list[RowRef]:
+        """Return the addresses of those pictures that are known, in the order of `ids`."""
+        order = np.argsort(ids, kind="stable")
+        found: dict[int, RowRef] = {}
+        for number, part in enumerate(self._shards.parts):
+            known = part.living_ids(ids[order])
+            rows = part.shard.rows_of(known)
+            found |= zip(known.tolist(), map(RowRef, [number] * len(rows), rows.tolist()), strict=True)
+        return [found[item] for item in ids.tolist() if item in found]
+
+
+def integer_of(fields: Mapping[str, Any], name: str, maximum: int) -> int:
+    """Return a field that is an integer from 0 to `maximum`. Raises InputError."""
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= maximum:
+        raise OutOfRangeError(expected=f"{name} from 0 to {maximum}", got=f"{value!r:.40}")
+    return value
+
+
+def _ids_in(arrays: Mapping[str, Any], name: str) -> Ids:
+    ids = arrays.get(name, _NO_IDS)
+    if ids.dtype != np.int64 or ids.ndim != 1 or len(ids) > MAX_K:
+        raise ArrayError(expected=f"up to {MAX_K} ids in {name}", got=f"{ids.dtype} {ids.shape}")
+    return np.asarray(ids, np.int64)
+
+
+def _words_in(fields: Mapping[str, Any]) -> str:
+    words = fields.get("words")
+    if not isinstance(words, str) or len(words) > _MAX_WORDS_CHARACTERS:
+        raise ParseError(expected=f"words of up to {_MAX_WORDS_CHARACTERS} characters", got="something else")
+    return words
+
+
+def _sort_in(fields: Mapping[str, Any]) -> str:
+    sort = fields.get("sort", SORTS[0])
+    check_choice("sort", sort, SORTS)
+    return str(sort)
+
+
+def _statistics_in(fields: Mapping[str, Any], words: int) -> WordStatistics:
+    value = fields.get("statistics")
+    if isinstance(value, list) and len(value) == 3:
+        rows, length, counts = value
+        is_list = isinstance(counts, list) and len(counts) <= words
+        if is_list and all(type(part) is int and 0 <= part <= 2**53 for part in (rows, *counts)):
+            is_number = isinstance(length, int | float) and 0 <= length <= 2**60
+            if is_number and all(count <= rows for count in counts):
+                return WordStatistics(rows, float(length), tuple(counts))
+    raise ParseError(expected="the statistics of words", got=f"{value!r:.60}")
+
+
+def _split(refs: list[RowRef]) -> tuple[Ids, Ids]:
+    pairs = np.array(refs, np.int64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]

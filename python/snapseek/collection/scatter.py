@@ -1,0 +1,228 @@
+"""Ask many partitions at the same time: deadlines, hedged requests, and retries with other replicas.
+
+One thread does all of it, in an event loop of its own that ends with the last answer or at the deadline. See
+Dean and Barroso, "The Tail at Scale", CACM 2013, for hedged requests.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from snapseek.cancellation import check_cancelled
+from snapseek.collection.exchange import Exchange
+from snapseek.errors import PartitionError, SnapseekError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from snapseek.collection.replica import Replica
+
+
+class StateGoneError(PartitionError):
+    """A partition no longer has the state that the first answers of a query came from."""
+
+
+_SLICE_S = 0.05
+"""How often the loop looks whether its result is still wanted."""
+
+OK = 200
+
+
+class Call:
+    """A request to a partition with several replicas.
+
+    Parameters
+    ----------
+    replicas
+        The servers, the preferred one first.
+    request
+        Returns the bytes to send to a replica.
+    accept
+        Turns status and body of an answer into a result. Raises SnapseekError for one that cannot be used.
+    hedge_s
+        After this time a second replica is asked as well.
+    is_probe
+        Whether it only asks for the state: breakers neither stop it nor learn from it.
+    """
+
+    def __init__(
+        self,
+        replicas: Sequence[Replica],
+        request: Callable[[Replica], bytes],
+        accept: Callable[[int, memoryview], Any],
+        hedge_s: float,
+        *,
+        is_probe: bool = False,
+    ) -> None:
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.failure: SnapseekError | None = None
+        self.winner: Replica | None = None
+        """The replica whose answer counts."""
+        self.took_s = 0.0
+        self.hedge_s = hedge_s
+        self.exchanges: list[Exchange] = []
+        self._untried = [replica for replica in replicas if is_probe or replica.admits()]
+        self._is_probe = is_probe
+        self._request = request
+        self._accept = accept
+        self.reason = "" if self._untried else "it failed several times and is not asked for a while"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is a result or a failure."""
+        return self.winner is not None or self.failure is not None
+
+    @property
+    def can_hedge(self) -> bool:
+        """Whether a second replica can be asked."""
+        return bool(self._untried) and len(self.exchanges) == 1
+
+    def start(self, loop: _Loop) -> None:
+        """Send the request to the next replica; without one the call fails, unless another is under way."""
+        while self._untried:
+            replica = self._untried.pop(0)
+            if self._send(loop, replica):
+                return
+        if not self.exchanges:
+            is_gone = isinstance(self.error, StateGoneError)
+            self.failure = (StateGoneError if is_gone else PartitionError)(self.reason or "no answer")
+
+    def advance(self, loop: _Loop, exchange: Exchange) -> None:
+        """Go on with an exchange whose socket is ready."""
+        try:
+            body = exchange.advance()
+            if body is None:
+                loop.watch(exchange, self)
+                return
+            self.result = self._accept(exchange.status, body)
+        except (SnapseekError, OSError) as error:
+            self._drop(loop, exchange, error)
+            return
+        self.winner = exchange.replica
+        if not self._is_probe:
+            exchange.replica.succeeded()
+        loop.forget(exchange)
+        self.exchanges.remove(exchange)
+        exchange.finish()
+        self.abandon(loop)
+
+    def abandon(self, loop: _Loop) -> None:
+        """Close what is still under way."""
+        for exchange in self.exchanges:
+            loop.forget(exchange)
+            exchange.abandon()
+        self.exchanges.clear()
+
+    def expire(self, loop: _Loop, deadline_s: float) -> None:
+        """Fail at the deadline."""
+        for exchange in self.exchanges:
+            self._count_failure(exchange.replica)
+        self.abandon(loop)
+        self.failure = PartitionError(f"it did not answer within {deadline_s:g} seconds")
+
+    def _send(self, loop: _Loop, replica: Replica) -> bool:
+        try:
+            exchange = Exchange(replica, self._request(replica))
+        except OSError as error:
+            self._count_failure(replica)
+            self.reason = f"it cannot be reached: {error.strerror or error}"
+            return False
+        self.exchanges.append(exchange)
+        self.advance(loop, exchange)
+        return True
+
+    def _count_failure(self, replica: Replica) -> None:
+        if not self._is_probe:
+            replica.failed()
+
+    def _drop(self, loop: _Loop, exchange: Exchange, error: Exception) -> None:
+        """Give up one exchange; try a new connection if an idle one was closed, else the next replica."""
+        loop.forget(exchange)
+        exchange.abandon()
+        self.exchanges.remove(exchange)
+        is_stale = isinstance(error, OSError) and exchange.is_reused and not exchange.has_answer_begun
+        if is_stale:
+            exchange.replica.close()  # the others are as old
+            self._untried.insert(0, exchange.replica)
+        else:
+            if not isinstance(error, StateGoneError):
+                self._count_failure(exchange.replica)
+            self.reason, self.error = _reason(error), error
+        self.start(loop)
+
+
+class _Loop:
+    """The sockets that calls wait for."""
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self._watched: dict[Exchange, Any] = {}
+
+    def watch(self, exchange: Exchange, call: Call) -> None:
+        """Wait until the socket of an exchange is ready."""
+        found = self._watched.get(exchange)
+        if found is None:
+            self._watched[exchange] = self.selector.register(
+                exchange.socket, exchange.events, (call, exchange)
+            )
+        elif found.events != exchange.events or found.fileobj is not exchange.socket:
+            self.selector.unregister(found.fileobj)
+            self._watched[exchange] = self.selector.register(
+                exchange.socket, exchange.events, (call, exchange)
+            )
+
+    def forget(self, exchange: Exchange) -> None:
+        """Wait no longer for an exchange."""
+        found = self._watched.pop(exchange, None)
+        if found is not None:
+            with suppress(KeyError, ValueError, OSError):
+                self.selector.unregister(found.fileobj)
+
+
+def scatter(calls: Sequence[Call], deadline_s: float) -> None:
+    """Send all calls and wait until each has a result or a failure, at most until the deadline.
+
+    Raises OperationCancelledError once the results are no longer wanted.
+    """
+    start = time.monotonic()
+    loop = _Loop()
+    try:
+        for call in calls:
+            call.start(loop)
+        pending = [call for call in calls if not call.is_done]
+        while pending:
+            check_cancelled()
+            passed = time.monotonic() - start
+            if passed >= deadline_s:
+                for call in pending:
+                    call.expire(loop, deadline_s)
+                break
+            for call in pending:
+                if passed >= call.hedge_s and call.can_hedge:
+                    call.start(loop)
+            for key, _ in loop.selector.select(_wait_s(pending, passed, deadline_s)):
+                call, exchange = key.data
+                if exchange in call.exchanges:
+                    call.advance(loop, exchange)
+                    call.took_s = time.monotonic() - start
+            pending = [call for call in pending if not call.is_done]
+    finally:
+        for call in calls:
+            call.abandon(loop)
+        loop.selector.close()
+
+
+def _wait_s(pending: Sequence[Call], passed: float, deadline_s: float) -> float:
+    hedges = [call.hedge_s for call in pending if call.can_hedge]
+    return max(0.0, min([_SLICE_S, deadline_s - passed, *(time - passed for time in hedges)]))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SnapseekError):
+        return f"it sent {error}"
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"its connection failed: {text}"
