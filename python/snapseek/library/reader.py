@@ -15,9 +15,11 @@ from snapseek.library.export import export
 from snapseek.library.filters.parser import ParsedQuery, parse_query
 from snapseek.library.info import Failure, LibraryInfo, SkippedFile
 from snapseek.library.results import Hit, Hits
+from snapseek.library.search.facets import Facet
 from snapseek.library.search.request import ResolvedRequest, Where
 from snapseek.library.search.suggestions import Suggestions
 from snapseek.library.search.terms import Query
+from snapseek.library.search.timeline import Timeline
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.snapshot_cache import SnapshotCache
 from snapseek.library.storage.confirmations import NOTHING, Confirmed
@@ -254,6 +256,28 @@ class LibraryReader:
         """
         found = self.snapshot().suggestions
         return found if found.examples else replace(found, examples=list(self.encoder.examples))
+
+    def facet(
+        self,
+        column: str,
+        *,
+        where: Where | None = None,
+        contains: str = "",
+        within: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> Facet:
+        """Return the values of a column with their numbers of pictures; see `Facets.facet`.
+
+        With `where`, only the pictures that match count. Raises InputError for an unknown column or filter.
+        """
+        return self.snapshot().facet(
+            column, where, contains=contains, within=within, limit=limit, offset=offset
+        )
+
+    def timeline(self, *, where: Where | None = None, sort: str = "newest") -> Timeline:
+        """Return the months of the pictures that match, as `browse` lists them by `newest` or `oldest`."""
+        return self.snapshot().timeline(where, sort)
 
     __iter__ = None  # ids are no positions, so Python must not count them up
 

@@ -4,9 +4,9 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -14,14 +14,18 @@ from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
 from snapseek.file_uri import local_path
+from snapseek.library.columns.place_index import with_place
+from snapseek.library.filters.ast import Tree
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import LibraryInfo
 from snapseek.library.results import Hit, Hits, Timings
+from snapseek.library.search.facets import Facet, Facets
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
 from snapseek.library.search.relevance import Relevance
-from snapseek.library.search.request import ResolvedRequest
+from snapseek.library.search.request import ResolvedRequest, Where
 from snapseek.library.search.suggestions import Suggestions, suggestions
+from snapseek.library.search.timeline import Timeline, timeline
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import memory_bytes
@@ -36,6 +40,8 @@ from snapseek.sources.archive_uri import file_of, is_member
 
 _MAX_CHANGE = 0.2
 """By this share of its size a library may change before the background of its relevance is sampled again."""
+
+_MAX_FACETS = 8
 
 MAX_SAMPLE_ROWS = 100_000
 
@@ -74,6 +80,7 @@ class Snapshot:
         self._counts = counts
         self._shards = shards
         self._ranker = Ranker(shards)
+        self._facets_of = lru_cache(_MAX_FACETS)(self._facets)
         self._relevance = Relevance(shards, self._ranker.selection_of(None), {})
         self._size_bytes = shards.size_bytes + (path / FILE_NAME).stat().st_size
 
@@ -245,7 +252,7 @@ class Snapshot:
                     color=color,
                     preview=preview if "preview" in include else b"",
                     caption=caption if "caption" in include else None,
-                    meta=meta if "meta" in include else {},
+                    meta=with_place(meta) if "meta" in include else {},
                     similar=tuple(self._id_at(row) for row in entry.similar),
                     may_load=may_load,
                     why=entry.why,
@@ -257,7 +264,24 @@ class Snapshot:
     def suggestions(self) -> Suggestions:
         """Queries and filters worth offering for these pictures."""
         self._shards.check_length()
-        return suggestions(self._shards.parts, self.kinds)
+        return suggestions(self._shards.parts, self.kinds, self._facets_of(None))
+
+    def facet(self, column: str, where: Where | None, **page: Any) -> Facet:
+        """Return a page of the values of a column; see `Facets.facet`."""
+        self._shards.check_length()
+        return self._facets_of(self._tree_of(where)).facet(column, **page)
+
+    def timeline(self, where: Where | None, sort: str) -> Timeline:
+        """Return the months of the pictures that match, in the order of `sort`, newest or oldest."""
+        self._shards.check_length()
+        selection = self._ranker.selection_of(self._tree_of(where))
+        return timeline(self._shards.parts, selection, newest_first=sort == "newest")
+
+    def _tree_of(self, where: Where | None) -> Tree | None:
+        return ResolvedRequest.of(SearchRequest(where=where), self.kinds, may_be_empty=True).tree
+
+    def _facets(self, tree: Tree | None) -> Facets:
+        return Facets(self._shards.parts, self.kinds, self._ranker.selection_of(tree))
 
     def _id_at(self, row: RowRef) -> int:
         return int(self._shards.parts[row.shard].shard.ids[row.row])
