@@ -254,7 +254,7 @@ class LibraryReader:
 
         Where pictures have neither captions nor tags, the example queries are those of the model.
         """
-        found = self.snapshot().suggestions
+        found = self.snapshot().overview.suggestions
         return found if found.examples else replace(found, examples=list(self.encoder.examples))
 
     def facet(
@@ -271,13 +271,13 @@ class LibraryReader:
 
         With `where`, only the pictures that match count. Raises InputError for an unknown column or filter.
         """
-        return self.snapshot().facet(
+        return self.snapshot().overview.facet(
             column, where, contains=contains, within=within, limit=limit, offset=offset
         )
 
     def timeline(self, *, where: Where | None = None, sort: str = "newest") -> Timeline:
         """Return the months of the pictures that match, as `browse` lists them by `newest` or `oldest`."""
-        return self.snapshot().timeline(where, sort)
+        return self.snapshot().overview.timeline(where, sort)
 
     __iter__ = None  # ids are no positions, so Python must not count them up
 

@@ -4,28 +4,26 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
+from snapseek.errors import FormatError, InputError, ItemNotFoundError, LibraryNotFoundError, StorageError
 from snapseek.file_uri import local_path
 from snapseek.library.columns.place_index import with_place
-from snapseek.library.filters.ast import Tree
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import LibraryInfo
+from snapseek.library.missing_previews import ids_without_preview
 from snapseek.library.results import Hit, Hits, Timings
-from snapseek.library.search.facets import Facet, Facets
+from snapseek.library.search.overview import Overview
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
 from snapseek.library.search.relevance import Relevance
-from snapseek.library.search.request import ResolvedRequest, Where
-from snapseek.library.search.suggestions import Suggestions, suggestions
-from snapseek.library.search.timeline import Timeline, timeline
+from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import memory_bytes
@@ -40,8 +38,6 @@ from snapseek.sources.archive_uri import file_of, is_member
 
 _MAX_CHANGE = 0.2
 """By this share of its size a library may change before the background of its relevance is sampled again."""
-
-_MAX_FACETS = 8
 
 MAX_SAMPLE_ROWS = 100_000
 
@@ -80,7 +76,6 @@ class Snapshot:
         self._counts = counts
         self._shards = shards
         self._ranker = Ranker(shards)
-        self._facets_of = lru_cache(_MAX_FACETS)(self._facets)
         self._relevance = Relevance(shards, self._ranker.selection_of(None), {})
         self._size_bytes = shards.size_bytes + (path / FILE_NAME).stat().st_size
 
@@ -190,7 +185,11 @@ class Snapshot:
         if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
             return None
         scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
-        return self._relevance.count(scores, vector.value, encoder.encoder)
+        try:
+            value = vector.value
+        except InputError:  # the pictures have words that the model does not know
+            return None
+        return self._relevance.count(scores, value, encoder.encoder)
 
     def browse(self, request: SearchRequest) -> Hits:
         """List the pictures that match the filter of a request without a query."""
@@ -209,7 +208,7 @@ class Snapshot:
     ) -> Hits:
         """Return the page of a ranking with the times since `start`."""
         ranked = time.perf_counter()
-        hits = self._hits(ranking.entries[resolved.request.offset :], resolved.request.include)
+        hits = self._hits(ranking.page(resolved.request), resolved.request.include)
         end = time.perf_counter()
         return Hits(
             hits,
@@ -261,27 +260,15 @@ class Snapshot:
         return hits
 
     @cached_property
-    def suggestions(self) -> Suggestions:
-        """Queries and filters worth offering for these pictures."""
+    def ids_without_preview(self) -> NDArray[np.int64]:
+        """(n,) int64: the ids of the pictures without a preview."""
         self._shards.check_length()
-        return suggestions(self._shards.parts, self.kinds, self._facets_of(None))
+        return ids_without_preview(self._shards.parts)
 
-    def facet(self, column: str, where: Where | None, **page: Any) -> Facet:
-        """Return a page of the values of a column; see `Facets.facet`."""
-        self._shards.check_length()
-        return self._facets_of(self._tree_of(where)).facet(column, **page)
-
-    def timeline(self, where: Where | None, sort: str) -> Timeline:
-        """Return the months of the pictures that match, in the order of `sort`, newest or oldest."""
-        self._shards.check_length()
-        selection = self._ranker.selection_of(self._tree_of(where))
-        return timeline(self._shards.parts, selection, newest_first=sort == "newest")
-
-    def _tree_of(self, where: Where | None) -> Tree | None:
-        return ResolvedRequest.of(SearchRequest(where=where), self.kinds, may_be_empty=True).tree
-
-    def _facets(self, tree: Tree | None) -> Facets:
-        return Facets(self._shards.parts, self.kinds, self._ranker.selection_of(tree))
+    @cached_property
+    def overview(self) -> Overview:
+        """What a page shows of all these pictures."""
+        return Overview(self._shards, self.kinds, self._ranker.selection_of)
 
     def _id_at(self, row: RowRef) -> int:
         return int(self._shards.parts[row.shard].shard.ids[row.row])

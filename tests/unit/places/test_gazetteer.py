@@ -24,8 +24,8 @@ from snapseek.places.gazetteer import MAX_KM
     ],
 )
 def test_a_coordinate_has_the_town_that_covers_it(latitude, longitude, name, country):
-    place = place_of(latitude, longitude)
-    assert (place.name, place.country) == (name, country)
+    town = place_of(latitude, longitude)
+    assert (town.name, town.country) == (name, country)
 
 
 @pytest.mark.parametrize(

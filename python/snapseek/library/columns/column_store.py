@@ -52,7 +52,7 @@ class ColumnStore:
         if column not in self.kinds:
             return None
         if column in self._computed:
-            return self._places[column]
+            return self._town_indexes[column]
         with self._lock:
             if column not in self._indexes:
                 self._indexes[column] = self.files.load(column) or self._build(column)
@@ -153,7 +153,7 @@ class ColumnStore:
         return found
 
     @cached_property
-    def _places(self) -> dict[str, DictionaryIndex]:
+    def _town_indexes(self) -> dict[str, DictionaryIndex]:
         return place_indexes(self._numbers("latitude"), self._numbers("longitude"))
 
     def _numbers(self, column: str) -> NumericIndex:

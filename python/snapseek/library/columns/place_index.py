@@ -46,5 +46,5 @@ def with_place(meta: dict[str, Any]) -> dict[str, Any]:
     latitude, longitude = meta.get("latitude"), meta.get("longitude")
     if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
         return meta
-    place = place_of(latitude, longitude)
-    return {"place": place.name, "country": place.country} | meta if place else meta
+    town = place_of(latitude, longitude)
+    return {"place": town.name, "country": town.country} | meta if town else meta

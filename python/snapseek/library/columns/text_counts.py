@@ -19,9 +19,11 @@ def count_texts(records: Records, column: str, mask: Flags | None) -> tuple[list
     shown: dict[str, str] = {}
     start = 0
     for part in records.column(column):
-        rows = np.arange(len(part)) if mask is None else np.flatnonzero(mask[start : start + len(part)])
+        rows: Any = part
+        if mask is not None:
+            rows = rows.take(pa.array(np.flatnonzero(mask[start : start + len(part)])))
         start += len(part)
-        texts = part.take(pa.array(rows)).cast(pa.large_string()).drop_null()
+        texts = rows.cast(pa.large_string()).drop_null()
         spellings = _compute.value_counts(texts)
         spelled = spellings.field("values")
         for key, text, count in zip(

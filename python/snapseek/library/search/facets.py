@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from snapseek.errors import UnknownChoiceError
 from snapseek.library.columns.column_index import Flags
@@ -161,7 +163,9 @@ class Facets:
                     dates.values[_known(dates, mask)].astype("datetime64[us]").astype(f"datetime64[{unit}]")
                 )
                 counts.update(_tally(periods.astype(np.int64)))
-        return [(str(np.datetime64(period, unit)), counts[period]) for period in sorted(counts, reverse=True)]  # type: ignore[call-overload]
+        ordered = sorted(counts, reverse=True)
+        names = np.datetime_as_string(np.array(ordered, np.int64).astype(f"datetime64[{unit}]")).tolist()
+        return [(name, counts[period]) for name, period in zip(names, ordered, strict=True)]
 
     def _flags(self, column: str) -> list[Count]:
         counts: Counter[int] = Counter()
@@ -191,12 +195,12 @@ class Facets:
                 numbers = index.counts(mask)
                 codes = np.flatnonzero(numbers).tolist()
                 found = [(index.vocabulary[code].decode(), index.shown[code].decode()) for code in codes]
-                some = numbers[codes].tolist()
+                found_counts = numbers[codes].tolist()
             elif index is not None:
-                found, some = count_texts(part.shard.records, column, mask)
+                found, found_counts = count_texts(part.shard.records, column, mask)
             else:
                 continue
-            for (key, spelling), count in zip(found, some, strict=True):
+            for (key, spelling), count in zip(found, found_counts, strict=True):
                 if key:
                     counts[key] += count
                     shown.setdefault(key, spelling)
@@ -237,7 +241,7 @@ def _known(index: NumericIndex, mask: Flags | None) -> Flags:
     return known if mask is None else known & mask
 
 
-def _tally(values: np.ndarray) -> dict[int, int]:  # type: ignore[type-arg]
+def _tally(values: NDArray[Any]) -> dict[int, int]:
     found, counts = np.unique(values, return_counts=True)
     return dict(zip(found.tolist(), counts.tolist(), strict=True))
 

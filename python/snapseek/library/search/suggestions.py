@@ -24,6 +24,7 @@ _SAMPLED_CHARACTERS = 1000
 """Of each sampled caption, so that long ones cost no more than a sentence or two."""
 _CALLABLE = re.compile(r"[^\W\d][\w.-]*")
 _WORD = re.compile(r"[^\W\d_]{3,}")
+_STANDARD = ("folder", "kind", "tags", "camera", "place", "country")
 _NOT_OFFERED = frozenset({"id", "uri", "color", "caption", "name", "title"})
 _WITHOUT_RANGE = frozenset({"latitude", "longitude", "taken_offset_minutes"})
 
@@ -63,10 +64,9 @@ class Suggestions:
 
 def suggestions(parts: Sequence[ShardView], kinds: Kinds, facets: Facets) -> Suggestions:
     """Return the suggestions for these shards; without captions and tags there are no examples."""
+    standard = [column for column in _STANDARD if kinds.get(column) in ("text", "list")]
     found = [_offered("date", "year", facets.counts("year"))]
-    for column in ("folder", "kind", "tags", "camera", "place", "country"):
-        if kinds.get(column) in ("text", "list"):
-            found.append(_offered(column, OPERATORS.get(column, column), facets.counts(column)))
+    found += [_offered(column, OPERATORS.get(column, column), facets.counts(column)) for column in standard]
     known = {entry.name for entry in found} | _NOT_OFFERED
     own = [column for column in kinds if column not in known and _CALLABLE.fullmatch(column)]
     for column in own:
@@ -85,11 +85,11 @@ def _ranges(columns: Iterable[str], kinds: Kinds, facets: Facets) -> list[RangeS
     """Return the ranges of the columns of numbers and dates whose values differ."""
     found = []
     for column in columns:
-        kind = kinds[column]
-        if (kind == "number" and column not in _WITHOUT_RANGE) or (kind == "date" and column not in DATE_ROLES):
+        is_number = kinds[column] == "number" and column not in _WITHOUT_RANGE
+        if is_number or (kinds[column] == "date" and column not in DATE_ROLES):
             low, high = facets.bounds(column)
             if low is not None and high is not None and low != high:
-                found.append(RangeSuggestion(column, kind, low, high))
+                found.append(RangeSuggestion(column, kinds[column], low, high))
     return found
 
 

@@ -141,10 +141,12 @@ def suggestions_answer(suggestions: Suggestions) -> Response:
             "name": column.name,
             "operator": column.operator,
             "values": [{"value": value, "count": count} for value, count in column.values],
+            "total": column.total,
         }
         for column in suggestions.columns
     ]
-    return json_answer({"examples": list(suggestions.examples), "columns": columns})
+    ranges = [asdict(column) for column in suggestions.ranges]
+    return json_answer({"examples": list(suggestions.examples), "columns": columns, "ranges": ranges})
 
 
 def json_answer(body: object, headers: dict[str, str] | None = None, *, status: int = 200) -> Response:

@@ -49,5 +49,5 @@ def test_of_a_long_caption_only_the_beginning_is_read():
     )
     shard_type = type("FakeShard", (SimpleNamespace,), {"__len__": lambda _self: len(captions)})
     part = SimpleNamespace(shard=shard_type(**vars(shard)))
-    assert sorted(suggestions._examples([part], {"caption": "text"}))[:2] == ["barn", "gate"]
-    assert "hidden" not in suggestions._examples([part], {"caption": "text"})
+    assert sorted(suggestions._examples([part], {"caption": "text"}, None))[:2] == ["barn", "gate"]
+    assert "hidden" not in suggestions._examples([part], {"caption": "text"}, None)
