@@ -253,6 +253,7 @@ class Snapshot:
                     caption=caption if "caption" in include else None,
                     meta=with_place(meta) if "meta" in include else {},
                     similar=tuple(self._id_at(row) for row in entry.similar),
+                    similar_scores=entry.similar_scores,
                     may_load=may_load,
                     why=entry.why,
                 )

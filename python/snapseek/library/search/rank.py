@@ -51,6 +51,7 @@ class Entry(NamedTuple):
     row: RowRef
     score: float | None = None
     similar: tuple[RowRef, ...] = ()
+    similar_scores: tuple[float | None, ...] = ()
     why: tuple[str, ...] = ()
     """With mode `auto`, what has a word of the query, such as `folder name`."""
     has_every_word: bool = False
@@ -124,7 +125,12 @@ class Ranker:
         found = candidates.search(vector, min(DEDUP_DEPTH, depth))
         rows, scores = found.refs(), found.scores.tolist()
         entries = [
-            Entry(rows[group.first], scores[group.first], tuple(rows[rank] for rank in group.similar))
+            Entry(
+                rows[group.first],
+                scores[group.first],
+                tuple(rows[rank] for rank in group.similar),
+                tuple(scores[rank] for rank in group.similar),
+            )
             for group in self._groups(self._shards.vectors_at(found.shards, found.rows), rows)
         ]
         hidden = len(found) - len(entries)
@@ -227,7 +233,10 @@ class Ranker:
     def _deduplicated(self, entries: list[Entry]) -> list[Entry]:
         vectors = self._shards.vectors_at(*_numbers_and_rows(entries))
         return [
-            entries[group.first]._replace(similar=tuple(entries[rank].row for rank in group.similar))
+            entries[group.first]._replace(
+                similar=tuple(entries[rank].row for rank in group.similar),
+                similar_scores=tuple(entries[rank].score for rank in group.similar),
+            )
             for group in self._groups(vectors, [entry.row for entry in entries])
         ]
 

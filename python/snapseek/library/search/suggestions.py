@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.library.columns.dictionary import DictionaryIndex
+from snapseek.library.columns.label_list import LabelListIndex
 from snapseek.library.filters.typecheck import DATE_ROLES, Kinds
 from snapseek.library.search.bm25 import query_words
 from snapseek.library.search.facets import OPERATORS, Count, Facets
@@ -17,7 +18,7 @@ from snapseek.library.storage.shard_view import ShardView
 _MAX_VALUES = 12
 _MAX_EXAMPLES = 6
 _MIN_EXAMPLES = 3
-_MAX_DISTINCT = 200
+_MAX_DISTINCT = 10_000
 """A column of the user with more distinct values is not offered."""
 _SAMPLED_CAPTIONS = 4096
 _SAMPLED_CHARACTERS = 1000
@@ -66,11 +67,14 @@ def suggestions(parts: Sequence[ShardView], kinds: Kinds, facets: Facets) -> Sug
     """Return the suggestions for these shards; without captions and tags there are no examples."""
     standard = [column for column in _STANDARD if kinds.get(column) in ("text", "list")]
     found = [_offered("date", "year", facets.counts("year"))]
+    found.append(_offered("month", "date", facets.counts("month")))
     found += [_offered(column, OPERATORS.get(column, column), facets.counts(column)) for column in standard]
+    if kinds.get("rating") == "number":
+        found.append(_offered("rating", "rating", facets.counts("rating")))
     known = {entry.name for entry in found} | _NOT_OFFERED
     own = [column for column in kinds if column not in known and _CALLABLE.fullmatch(column)]
     for column in own:
-        if kinds[column] in ("text", "flag"):
+        if kinds[column] in ("text", "list", "flag"):
             values = facets.counts(column) if kinds[column] == "flag" else _own(parts, column, facets)
             found.append(_offered(column, column, values))
     examples = _examples(parts, kinds, facets)
@@ -95,10 +99,11 @@ def _ranges(columns: Iterable[str], kinds: Kinds, facets: Facets) -> list[RangeS
 
 def _own(parts: Sequence[ShardView], column: str, facets: Facets) -> list[Count]:
     """Return the values of a column of the user, if they are few and mostly shared."""
+    kinds = ("text", "list")
     indexes = [
-        part.shard.columns.index(column) for part in parts if part.shard.columns.kinds.get(column) == "text"
+        part.shard.columns.index(column) for part in parts if part.shard.columns.kinds.get(column) in kinds
     ]
-    choices = [index for index in indexes if isinstance(index, DictionaryIndex)]
+    choices = [index for index in indexes if isinstance(index, DictionaryIndex | LabelListIndex)]
     if len(choices) < len(indexes) or any(len(index.vocabulary) > _MAX_DISTINCT for index in choices):
         return []
     found = facets.counts(column)

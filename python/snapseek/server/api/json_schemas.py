@@ -127,9 +127,12 @@ def _result() -> Json:
         caption={"type": ["string", "null"]},
         meta={"type": "object", "description": "Columns of the source and the user."},
         similar=list_of(ID) | {"description": "With dedup: near-duplicates grouped under this picture."},
+        similar_scores=list_of({"type": ["number", "null"]}) | {"description": "Their scores."},
         why=list_of(STRING) | {"description": "With mode auto: what has a word of q, such as folder name."},
     )
-    return shape | {"required": ["id", "score", "url", "width", "height", "color", "similar", "why"]}
+    return shape | {
+        "required": ["id", "score", "url", "width", "height", "color", "similar", "similar_scores", "why"]
+    }
 
 
 def _info() -> Json:
@@ -148,6 +151,7 @@ def _info() -> Json:
         examples={"type": "array", "items": STRING, "description": "Queries worth trying."},
         has_fast={"type": "boolean", "description": "Whether a student answers model=fast."},
         accepts_image_url={"type": "boolean", "description": "Whether a term may be an image_url."},
+        is_local=FLAG,
         max_upload_bytes={"type": "integer", "description": "The largest body."},
     )
 

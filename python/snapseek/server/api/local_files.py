@@ -23,6 +23,7 @@ from snapseek.server.reveal import can_reveal, reveal
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Scope
 
     from snapseek.server.state import ServerState
 
@@ -76,9 +77,14 @@ class LocalFileEndpoints:
         return json_answer({"id": item, "path": str(path)})
 
 
+def may_see_paths(scope: Scope) -> bool:
+    """Return whether a program of this machine, or this server's own page on it, sent a request."""
+    return is_local(scope) and is_own_page(scope)
+
+
 def _check_is_local(request: Request) -> None:
     """Raise HTTPException unless a program of this machine or this server's own page asks."""
-    if not (is_local(request.scope) and is_own_page(request.scope)):
+    if not may_see_paths(request.scope):
         raise HTTPException(403, "expected a request of this machine, from this server's own page")
 
 

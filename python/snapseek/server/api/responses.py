@@ -78,7 +78,7 @@ def result(hit: Hit, version: str, include: Collection[str] = INCLUDED) -> dict[
     """
     entry: dict[str, object] = {
         "id": hit.id,
-        "score": None if hit.score is None else round(hit.score, _SCORE_DIGITS),
+        "score": _rounded(hit.score),
         "url": _original_url(hit, version),
         "width": hit.width,
         "height": hit.height,
@@ -87,12 +87,17 @@ def result(hit: Hit, version: str, include: Collection[str] = INCLUDED) -> dict[
         "caption": hit.caption,
         "meta": hit.meta,
         "similar": list(hit.similar),
+        "similar_scores": list(map(_rounded, hit.similar_scores)),
         "why": list(hit.why),
     }
     for name in INCLUDED:
         if name not in include:
             del entry[name]
     return entry
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, _SCORE_DIGITS)
 
 
 def remote_url(hit: Hit) -> str | None:
@@ -112,10 +117,12 @@ def info_answer(
     *,
     has_fast: bool = False,
     fetches: bool = False,
+    is_local: bool = False,
 ) -> Response:
     """Return facts about the library being served, and example queries of its model.
 
-    `has_fast` tells whether a student answers `model=fast`, `fetches` whether a term may be an `image_url`.
+    `has_fast` tells whether a student answers `model=fast`, `fetches` whether a term may be an `image_url`,
+    `is_local` whether the client may ask for paths.
     """
     return json_answer(
         {
@@ -129,6 +136,7 @@ def info_answer(
             "examples": list(examples),
             "has_fast": has_fast,
             "accepts_image_url": fetches,
+            "is_local": is_local,
             "max_upload_bytes": MAX_BODY_BYTES,
         }
     )

@@ -12,7 +12,7 @@ def test_suggestions_of_an_imported_library(tmp_path, encoder):
     columns = {entry.operator: entry for entry in found.columns}
     assert found.examples[:2] == ["red", "old"]
     assert {"gate", "dogs", "barn"} <= set(found.examples)
-    assert set(columns) == {"year", "in", "tag", "licence", "public"}
+    assert set(columns) == {"year", "date", "in", "tag", "licence", "public", "rating"}
     assert columns["in"].name == "folder"
     assert dict(columns["licence"].values) == {"CC0": 500, "CC BY": 500, "reserved": 500}
     assert columns["year"].values[0][0] > columns["year"].values[-1][0]
