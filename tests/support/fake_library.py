@@ -11,9 +11,12 @@ from PIL import Image
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
 from snapseek.library import Failure, Hit, Hits, LibraryInfo, Timings
+from snapseek.library.missing_previews import MissingPreviews
+from snapseek.library.search.facets import Facet, FacetValue
 from snapseek.library.search.request import ResolvedRequest
-from snapseek.library.search.suggestions import ColumnSuggestion, Suggestions
+from snapseek.library.search.suggestions import ColumnSuggestion, RangeSuggestion, Suggestions
 from snapseek.library.search.terms import Query, written
+from snapseek.library.search.timeline import Month, Timeline
 from snapseek.library.upgrade_cost import UpgradeCost
 from snapseek.search_request import SearchRequest
 
@@ -142,7 +145,19 @@ class FakeLibrary:
 
     def suggestions(self) -> Suggestions:
         values = [("jpeg", 3), ("png", 2)]
-        return Suggestions(["a dog"], [ColumnSuggestion("kind", "type", values)])
+        columns = [ColumnSuggestion("kind", "type", values, len(values))]
+        return Suggestions(["a dog"], columns, [RangeSuggestion("size_bytes", "number", 12, 825)])
+
+    def facet(self, column: str, **page: object) -> Facet:
+        self.facet_page = page
+        values = (FacetValue("2024", 6, 2), FacetValue("2025", 4, 0))
+        return Facet(column, "in", "folder", len(values), values)
+
+    def timeline(self, *, where: object = None, sort: str = "newest") -> Timeline:
+        return Timeline((Month("2025-01", 10, 0),), 10, 0)
+
+    def missing_previews(self) -> MissingPreviews:
+        return MissingPreviews(7, 1)
 
     def info(self) -> LibraryInfo:
         return LibraryInfo(

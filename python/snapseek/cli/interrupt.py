@@ -1,4 +1,4 @@
-"""Ctrl-C during imports.
+"""Ctrl-C during imports and in jobs.
 
 An extension module that is interrupted while it initializes raises another error than KeyboardInterrupt and
 stays half loaded. So the signal is deferred until the imports end, after about half a second.
@@ -6,8 +6,10 @@ stays half loaded. So the signal is deferred until the imports end, after about 
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from snapseek.errors import LibraryBusyError
 
 EXIT_INTERRUPTED = 130
 
@@ -31,6 +33,18 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
     finally:
         if signal.getsignal(number) is stop:
             signal.signal(number, previous)
+
+
+def run_as_job(form: str, work: Callable[[], int]) -> int:
+    """Return the exit code of work that a server may have started: with `json`, one for a busy library."""
+    try:
+        return work()
+    except LibraryBusyError:
+        if form != "json":
+            raise
+        from snapseek.server.jobs import EXIT_BUSY
+
+        return EXIT_BUSY  # the server tries again later
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 import argparse
 from collections import Counter
 
-from snapseek.cli.console import picture_bar, print_status
+from snapseek.cli.console import picture_progress, print_status
+from snapseek.cli.interrupt import run_as_job
 from snapseek.cli.options import (
     add_fetching,
     add_library_argument,
+    add_progress,
     add_threads,
     add_trust,
     fetch_limits,
@@ -29,14 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_threads(parser)
     add_fetching(parser)
+    add_progress(parser)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> int:
     """Make previews, then print how many failed and why."""
+    return run_as_job(options.progress, lambda: _make(options))
+
+
+def _make(options: argparse.Namespace) -> int:
     from snapseek.library.indexing.previews import preview_failures
 
     library = open_library(options)
-    with picture_bar() as report:
+    with picture_progress(options.progress) as report:
         done = library.previews(
             root=options.originals,
             limits=fetch_limits(options),
@@ -58,3 +65,4 @@ def run(options: argparse.Namespace) -> None:
         )
     for reason, pictures in Counter(preview_failures(library.info().path).values()).most_common(_MAX_REASONS):
         print_status(f"  {pictures} x {reason}")
+    return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import check_indexed, picture_progress, print_report, print_size
-from snapseek.cli.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
+from snapseek.cli.interrupt import EXIT_INTERRUPTED, run_as_job, stop_on_interrupt
 from snapseek.cli.options import (
     add_exclude,
     add_fetching,
@@ -19,7 +19,6 @@ from snapseek.cli.options import (
     nonempty_path,
     open_library,
 )
-from snapseek.errors import LibraryBusyError
 
 if TYPE_CHECKING:
     import argparse
@@ -58,14 +57,7 @@ def run(options: argparse.Namespace) -> int:
     """Sync, then print what changed."""
     options.library = _library_of(options)
     library = open_library(options)
-    try:
-        return _sync(library, options)
-    except LibraryBusyError:
-        if options.progress != "json":
-            raise
-        from snapseek.server.jobs import EXIT_BUSY
-
-        return EXIT_BUSY  # the server tries again later
+    return run_as_job(options.progress, lambda: _sync(library, options))
 
 
 def _sync(library: Library, options: argparse.Namespace) -> int:

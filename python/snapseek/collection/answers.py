@@ -7,7 +7,7 @@ said of itself.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from snapseek.collection.manifest import MAX_COUNT, MAX_LOCAL_ID, PartitionEntry
 from snapseek.errors import PartitionError
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.search.bm25 import WordStatistics
-from snapseek.library.search.suggestions import ColumnSuggestion, Suggestions
 
 Ids = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -95,7 +94,7 @@ class Recorded:
 
 def facts_of(frame: Frame) -> Facts:
     """Return the facts of a partition."""
-    read = _Fields(frame.fields)
+    read = Fields(frame.fields)
     kinds = frame.fields.get("kinds")
     if not isinstance(kinds, dict) or len(kinds) > _MAX_COLUMNS:
         raise PartitionError("no list of its columns")
@@ -151,7 +150,7 @@ def version_of(frame: Frame) -> str:
 
 def ranked_of(frame: Frame, k: int, words: int | None, count: int | None) -> Ranked:
     """Return the answer to `rank` with that `k` and number of words; `count` is that of all pictures."""
-    read = _Fields(frame.fields)
+    read = Fields(frame.fields)
     ids = ids_in(frame, k)
     found = Ranked(
         ids,
@@ -179,7 +178,7 @@ def matched_of(frame: Frame, k: int, has_cosines: bool) -> Matched:
 
 def listed_of(frame: Frame, k: int, is_sorted: bool, count: int | None) -> tuple[int, Ids, Ids]:
     """Return count, ids and sort keys of the answer to `listed`."""
-    total = _Fields(frame.fields).integer("count", MAX_COUNT)
+    total = Fields(frame.fields).integer("count", MAX_COUNT)
     ids = ids_in(frame, k)
     if total < len(ids) or (count is not None and total > count):
         raise PartitionError(f"it miscounts its pictures: {total} selected, {len(ids)} found")
@@ -231,7 +230,7 @@ def records_of(frame: Frame, wanted: Ids) -> dict[int, Recorded]:
 def _record(record: object, preview: bytes) -> Recorded:
     if not isinstance(record, dict):
         raise PartitionError("a record that is no object")
-    read = _Fields(record)
+    read = Fields(record)
     caption, meta, color = record.get("caption"), record.get("meta"), record.get("color")
     if not isinstance(meta, dict) or not (caption is None or isinstance(caption, str)):
         raise PartitionError("a record of another shape")
@@ -246,26 +245,6 @@ def _record(record: object, preview: bytes) -> Recorded:
         may_load=record.get("may_load") is True,
         preview=preview,
     )
-
-
-def suggestions_of(frame: Frame) -> Suggestions:
-    """Return the suggestions of a partition."""
-    examples, columns = frame.fields.get("examples"), frame.fields.get("columns")
-    if not isinstance(examples, list) or not isinstance(columns, list):
-        raise PartitionError("no suggestions")
-    if not all(isinstance(text, str) for text in examples) or len(examples) + len(columns) > _MAX_COLUMNS:
-        raise PartitionError("suggestions of another shape")
-    return Suggestions(examples, [_column(column) for column in columns])
-
-
-def _column(column: object) -> ColumnSuggestion:
-    if isinstance(column, list) and len(column) == 3:
-        name, operator, values = column
-        if isinstance(name, str) and isinstance(operator, str) and isinstance(values, list):
-            pairs = [tuple(value) for value in values if isinstance(value, list) and len(value) == 2]
-            if all(isinstance(text, str) and _is_count(count, MAX_COUNT) for text, count in pairs):
-                return ColumnSuggestion(name, operator, pairs)
-    raise PartitionError("suggestions of another shape")
 
 
 def ids_in(frame: Frame, k: int) -> Ids:
@@ -301,37 +280,41 @@ def _array(frame: Frame, name: str, dtype: type, count: int) -> Array:
 def _statistics(value: object, words: int) -> WordStatistics:
     if isinstance(value, list) and len(value) == 3:
         rows, length, counts = value
-        if _is_count(rows, MAX_COUNT) and isinstance(counts, list) and len(counts) in (0, words):
+        if is_count(rows, MAX_COUNT) and isinstance(counts, list) and len(counts) in (0, words):
             is_length = isinstance(length, int | float) and 0 <= length < 2**60
-            if is_length and all(_is_count(count, rows) for count in counts):
+            if is_length and all(is_count(count, rows) for count in counts):
                 return WordStatistics(rows, float(length), tuple(counts) or (0,) * words)
     raise PartitionError("statistics of words of another shape")
 
 
-def _is_count(value: object, maximum: int) -> bool:
+def is_count(value: object, maximum: int) -> TypeGuard[int]:
+    """Return whether a value is an integer from 0 to `maximum`."""
     return type(value) is int and 0 <= value <= maximum
 
 
-class _Fields:
+class Fields:
     """The fields of an answer, each checked when it is read."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
 
     def text(self, name: str, *, may_be_empty: bool = False) -> str:
+        """Return a text."""
         value = self._fields.get(name)
         if not isinstance(value, str) or len(value) > _MAX_TEXT or not (value or may_be_empty):
             raise PartitionError(f"no {name}")
         return value
 
     def integer(self, name: str, maximum: int) -> int:
+        """Return an integer from 0 to `maximum`."""
         value = self._fields.get(name)
-        if not _is_count(value, maximum):
+        if not is_count(value, maximum):
             raise PartitionError(f"{name} that is no integer from 0 to {maximum}")
-        return cast(int, value)
+        return value
 
     def counts(self, name: str) -> dict[str, int]:
+        """Return the numbers of pictures by name."""
         value = self._fields.get(name)
-        if not isinstance(value, dict) or not all(_is_count(count, MAX_COUNT) for count in value.values()):
+        if not isinstance(value, dict) or not all(is_count(count, MAX_COUNT) for count in value.values()):
             raise PartitionError(f"{name} that are no counts")
         return value

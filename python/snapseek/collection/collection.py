@@ -40,26 +40,27 @@ class Collection(LibraryReader):
     Safe to use from many threads.
     """
 
-    def __init__(
-        self,
+    _cache: CollectionCache
+
+    @classmethod
+    def _opened(
+        cls,
         path: Path,
-        encoder: Encoder | None = None,
+        encoders: EncoderPool,
         allowed: Confirmed = NOTHING,
         load: LoadMode = "map",
-    ) -> None:
-        """Use `Collection.open`."""
-        if load not in ("map", "ram"):
-            raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
-        self._path = absolute_path(path)
-        self._allowed = allowed
-        self.encoders = EncoderPool(self._path.parent, encoder)
+    ) -> Self:
+        """Return the collection of a manifest at an absolute path."""
+        collection = cls.__new__(cls)
+        collection._path = path
+        collection._allowed = allowed
+        collection.encoders = encoders
         token = os.environ.get(TOKEN_VARIABLE) or None
-        self._cache = CollectionCache(self._path, allowed, load, token)
-        self._cache.prepare = self.encoders.prepare
-        self._snapshots = cast("SnapshotCache", self._cache)
-        weakref.finalize(self, self._cache.close)
-        if encoder is not None:
-            self.encoders.check(encoder, self.snapshot())
+        collection._cache = CollectionCache(path, allowed, load, token)
+        collection._cache.prepare = encoders.prepare
+        collection._snapshots = cast("SnapshotCache", collection._cache)
+        weakref.finalize(collection, collection._cache.close)
+        return collection
 
     def __repr__(self) -> str:
         state = self.collection_snapshot()
@@ -94,7 +95,14 @@ class Collection(LibraryReader):
         if found is None:
             raise LibraryNotFoundError(expected=f"a collection at {path}", got="none")
         roots = tuple(absolute_path(root) for root in allow_roots)
-        return cls(found, encoder, Confirmed(roots, allow_urls), load)
+        if load not in ("map", "ram"):
+            raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
+        manifest = absolute_path(found)
+        pool = EncoderPool(manifest.parent, encoder)
+        collection = cls._opened(manifest, pool, Confirmed(roots, allow_urls), load)
+        if encoder is not None:
+            collection.encoders.check(encoder, collection.snapshot())
+        return collection
 
     def collection_snapshot(self) -> CollectionSnapshot:
         """Return the newest state: the same as `snapshot()`, with its own type."""

@@ -17,17 +17,21 @@ suggestions                                                               exampl
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.collection.frames import Array, Frame
+from snapseek.collection.overview_answers import MAX_FACET_VALUES
 from snapseek.collection.tree_json import tree_from_json
 from snapseek.errors import ArrayError, OutOfRangeError, ParseError, UnknownChoiceError
 from snapseek.library.search.bm25 import WordStatistics, bm25_scores, query_words, word_statistics
+from snapseek.library.search.facets import Facets
 from snapseek.library.search.rank import Candidates, Ranker, first_rows, sort_keys
 from snapseek.library.search.relevance import sample_rows
+from snapseek.library.search.timeline import timeline
 from snapseek.library.search.word_matches import best_matches, match_statistics, word_matches
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.selection import Selection
@@ -69,6 +73,8 @@ class PartitionState:
             "records": self._records,
             "sample": self._sample,
             "suggestions": self._suggestions,
+            "facet": self._facet,
+            "timeline": self._timeline,
         }
 
     def answer(self, request: Frame) -> Frame:
@@ -238,9 +244,27 @@ class PartitionState:
         return Frame({}, {"vectors": np.concatenate(parts)[:MAX_K]})
 
     def _suggestions(self, _fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
-        found = self.snapshot.suggestions
-        columns = [[column.name, column.operator, list(map(list, column.values))] for column in found.columns]
-        return Frame({"examples": found.examples, "columns": columns})
+        found = self.snapshot.overview.suggestions
+        columns = [
+            [column.name, column.operator, list(map(list, column.values)), column.total]
+            for column in found.columns
+        ]
+        ranges = [[column.name, column.kind, column.minimum, column.maximum] for column in found.ranges]
+        return Frame({"examples": found.examples, "columns": columns, "ranges": ranges})
+
+    def _facet(self, fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
+        within = fields.get("within")
+        found = Facets(self._shards.parts, self.snapshot.kinds, self._selection(fields)).facet(
+            str(fields.get("column"))[:_MAX_WORDS_CHARACTERS],
+            contains=str(fields.get("contains", ""))[:_MAX_WORDS_CHARACTERS],
+            within=None if within is None else str(within)[:_MAX_WORDS_CHARACTERS],
+            limit=MAX_FACET_VALUES,
+        )
+        return Frame(asdict(found) | {"values": list(map(asdict, found.values))})
+
+    def _timeline(self, fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
+        found = timeline(self._shards.parts, self._selection(fields))
+        return Frame(asdict(found) | {"months": list(map(asdict, found.months))})
 
     def _selection(self, fields: Mapping[str, Any]) -> Selection:
         return self._ranker.selection_of(tree_from_json(fields.get("tree")))

@@ -17,6 +17,7 @@ from snapseek.collection.partitions import LocalPartition, Partition, Question, 
 from snapseek.collection.query import Member
 from snapseek.collection.replica import Replica
 from snapseek.errors import PartitionError, SnapseekError, StorageError
+from snapseek.library.encoders import EncoderPool
 from snapseek.library.paths import find_library
 from snapseek.library.reader import LibraryReader
 from snapseek.library.storage.trust import Trust
@@ -53,7 +54,7 @@ def open_partition(
         path = fetched_library(location, entry.commit)
     else:
         path = find_library(base / location)
-    return LocalPartition(entry, LibraryReader(path, None, allowed, load))
+    return LocalPartition(entry, LibraryReader._opened(path, EncoderPool(path, None), allowed, load))
 
 
 def describe(partition: Partition, deadline_s: float, threads: ThreadPoolExecutor) -> Facts:

@@ -12,6 +12,7 @@ from snapseek.library.indexing.repair import RepairReport, repair
 from snapseek.library.indexing.sync_report import Progress
 from snapseek.library.indexing.upgrade import UpgradeOptions, UpgradeReport, upgrade
 from snapseek.library.indexing.verify import Problem, verify
+from snapseek.library.missing_previews import MissingPreviews, missing_previews
 from snapseek.library.reader import LibraryReader
 from snapseek.library.storage.shard_draft import ProgressCallback, Queries
 from snapseek.library.storage.shard_files import exclusive_writer
@@ -66,6 +67,11 @@ class MaintainedLibrary(LibraryReader):
         report = make_previews(self._path, options)
         self._refresh_committed()
         return report
+
+    def missing_previews(self) -> MissingPreviews:
+        """Return how many pictures have no preview."""
+        snapshot = self.snapshot()
+        return missing_previews(snapshot.path, snapshot.ids_without_preview)
 
     def compact(
         self,

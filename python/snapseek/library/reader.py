@@ -17,9 +17,11 @@ from snapseek.library.filters.parser import ParsedQuery, parse_query
 from snapseek.library.info import Failure, LibraryInfo, PartitionStatus, SkippedFile
 from snapseek.library.paths import existing_library
 from snapseek.library.results import Hits
+from snapseek.library.search.facets import Facet
 from snapseek.library.search.request import Where
 from snapseek.library.search.suggestions import Suggestions
 from snapseek.library.search.terms import Query
+from snapseek.library.search.timeline import Timeline
 from snapseek.library.snapshot_cache import SnapshotCache
 from snapseek.library.storage.confirmations import NOTHING, Confirmed
 from snapseek.library.storage.database import Database
@@ -300,8 +302,30 @@ class LibraryReader(LibraryContents):
 
         Where pictures have neither captions nor tags, the example queries are those of the model.
         """
-        found = self.snapshot().suggestions
+        found = self.snapshot().overview.suggestions
         return found if found.examples else replace(found, examples=list(self.encoder.examples))
+
+    def facet(
+        self,
+        column: str,
+        *,
+        where: Where | None = None,
+        contains: str = "",
+        within: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> Facet:
+        """Return the values of a column with their numbers of pictures; see `Facets.facet`.
+
+        With `where`, only the pictures that match count. Raises InputError for an unknown column or filter.
+        """
+        return self.snapshot().overview.facet(
+            column, where, contains=contains, within=within, limit=limit, offset=offset
+        )
+
+    def timeline(self, *, where: Where | None = None, sort: str = "newest") -> Timeline:
+        """Return the months of the pictures that match, as `browse` lists them by `newest` or `oldest`."""
+        return self.snapshot().overview.timeline(where, sort)
 
     def partitions(self) -> Sequence[PartitionStatus]:
         """Return the partitions of a collection; none for a library."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from snapseek.library.columns.place_index import with_place
 from snapseek.library.results import Hit
 from snapseek.library.search.rank import Entry
 from snapseek.library.storage.relocation import Relocation
@@ -46,8 +47,9 @@ def read_hits(
                 color=color,
                 preview=preview if "preview" in include else b"",
                 caption=caption if "caption" in include else None,
-                meta=meta if "meta" in include else {},
+                meta=with_place(meta) if "meta" in include else {},
                 similar=tuple(map(shards.id_at, entry.similar)),
+                similar_scores=entry.similar_scores,
                 may_load=may_load,
                 why=entry.why,
                 is_imported=is_imported,

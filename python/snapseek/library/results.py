@@ -43,6 +43,8 @@ class Hit:
         The columns that the source adds.
     similar
         The ids of near-duplicates grouped under this picture, best first.
+    similar_scores
+        Their scores.
     may_load
         Whether the original may be loaded from its `uri` on another machine: the user has confirmed that.
     why
@@ -61,6 +63,7 @@ class Hit:
     caption: str | None
     meta: dict[str, Any]
     similar: tuple[int, ...] = ()
+    similar_scores: tuple[float | None, ...] = ()
     may_load: bool = True
     why: tuple[str, ...] = ()
     is_imported: bool = False

@@ -17,14 +17,15 @@ from snapseek.errors import FormatError, InputError, ItemNotFoundError, LibraryN
 from snapseek.file_uri import local_path
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import FileCounts, LibraryInfo
+from snapseek.library.missing_previews import ids_without_preview
 from snapseek.library.result_records import read_hits
 from snapseek.library.results import Hit, Hits, Timings
 from snapseek.library.search.notices import Notice, language_notices
+from snapseek.library.search.overview import Overview
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
 from snapseek.library.search.relevance import Relevance, relevant_in
 from snapseek.library.search.request import ResolvedRequest
-from snapseek.library.search.suggestions import Suggestions, suggestions
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import memory_bytes
@@ -196,7 +197,7 @@ class Snapshot:
     ) -> Hits:
         """Return the page of a ranking with the times since `start`."""
         ranked = time.perf_counter()
-        hits = self._hits(ranking.entries[resolved.request.offset :], resolved.request.include)
+        hits = self._hits(ranking.page(resolved.request), resolved.request.include)
         end = time.perf_counter()
         return Hits(
             hits,
@@ -229,10 +230,15 @@ class Snapshot:
         return read_hits(self._shards, entries, self._relocation, may_load=may_load, include=include)
 
     @cached_property
-    def suggestions(self) -> Suggestions:
-        """Queries and filters worth offering for these pictures."""
+    def ids_without_preview(self) -> NDArray[np.int64]:
+        """(n,) int64: the ids of the pictures without a preview."""
         self._shards.check_length()
-        return suggestions(self._shards.parts, self.kinds)
+        return ids_without_preview(self._shards.parts)
+
+    @cached_property
+    def overview(self) -> Overview:
+        """What a page shows of all these pictures."""
+        return Overview(self._shards, self.kinds, self._ranker.selection_of)
 
     def __contains__(self, item: object) -> bool:
         """Return whether a picture has that id."""

@@ -13,6 +13,8 @@ from snapseek._core import __version__
 from snapseek.server.api.clip_retrieval import ClipRetrievalEndpoints
 from snapseek.server.api.docs_page import DocsPageEndpoints
 from snapseek.server.api.jobs import JobEndpoints
+from snapseek.server.api.local_files import LocalFileEndpoints
+from snapseek.server.api.overview import OverviewEndpoints
 from snapseek.server.api.partition import PartitionEndpoints
 from snapseek.server.api.search import SearchEndpoints
 from snapseek.server.api.system import SystemEndpoints
@@ -103,6 +105,8 @@ def create_app(
 def _routes(state: ServerState, page: Page, metrics: Metrics, jobs: JobRunner | None) -> list[Route]:
     return [
         *SearchEndpoints(state).routes(),
+        *OverviewEndpoints(state).routes(),
+        *LocalFileEndpoints(state).routes(),
         *ImageEndpoints(state).routes(),
         *SystemEndpoints(state, metrics).routes(),
         *JobEndpoints(state, jobs).routes(),

@@ -30,7 +30,7 @@ _STOP_S = 15.0
 """How long a stopped job may take to commit what is embedded."""
 _NUMBERS = ("done", "total", "failed", "skipped")
 
-INDEX, SYNC, UPGRADE = "index", "sync", "upgrade"
+INDEX, SYNC, UPGRADE, PREVIEWS = "index", "sync", "upgrade", "previews"
 """What a job does."""
 
 WAITING, RUNNING, DONE, FAILED, STOPPED = "waiting", "running", "done", "failed", "stopped"
@@ -45,7 +45,7 @@ class Job:
 
     id: int
     kind: str
-    """`index`, `sync` or `upgrade`: downloads another model and embeds all pictures with it."""
+    """`index`, `sync`, `previews`, or `upgrade`: downloads another model and embeds all pictures with it."""
     state: str = WAITING
     """`waiting`, `running`, `done`, `failed`, `stopped`, or `busy`: another process was writing."""
     stage: str = ""
@@ -67,10 +67,18 @@ class Job:
         return self.state in (WAITING, RUNNING)
 
     @property
+    def _verb(self) -> str:
+        if self.kind == UPGRADE:
+            return "Embedding"
+        if self.kind == PREVIEWS:
+            return "Making previews:" if self.is_active else "Previews made:"
+        return "Indexing" if self.is_active else "Indexed"
+
+    @property
     def summary(self) -> str:
         """One line about it, such as `Indexing 312 of 1,404 · 48/s · about 20 s left · 2 unreadable`."""
         if self.state == FAILED:
-            return f"{'Upgrade' if self.kind == UPGRADE else 'Indexing'} failed: {self.message}"
+            return f"{_NAMES.get(self.kind, 'Indexing')} failed: {self.message}"
         if self.kind == UPGRADE and not self.is_active:
             return "The library has its new model" if self.state == DONE else "Upgrade stopped"
         if self.state == RUNNING and not self.total:
@@ -80,8 +88,7 @@ class Job:
         if self.stage == "download":
             parts = [f"Downloading {self.done / 1e6:,.0f} of {self.total / 1e6:,.0f} MB"]
         else:
-            verb = "Embedding" if self.kind == UPGRADE else "Indexing" if self.is_active else "Indexed"
-            parts = [f"{verb} {self.done:,} of {self.total:,}"]
+            parts = [f"{self._verb} {self.done:,} of {self.total:,}"]
             if self.is_active and self.rate:
                 parts.append(f"{self.rate:,.0f}/s")
         if self.eta_s is not None:
@@ -89,6 +96,9 @@ class Job:
         if self.failed:
             parts.append(f"{self.failed:,} unreadable")
         return " · ".join(parts)
+
+
+_NAMES = {UPGRADE: "Upgrade", PREVIEWS: "Making previews"}
 
 
 class _Pace:
@@ -154,6 +164,10 @@ class JobRunner:
     def start_sync(self, library: Path) -> Job:
         """Sync a library."""
         return self.start(SYNC, ["sync", *self._common(library)])
+
+    def start_previews(self, library: Path) -> Job:
+        """Make the previews that a library lacks."""
+        return self.start(PREVIEWS, ["previews", "--progress", "json", *self._trust, "--", str(library)])
 
     def start_upgrade(self, library: Path, model: str) -> Job:
         """Upgrade a library to another model. An upgrade that waits or runs is returned instead."""

@@ -51,13 +51,15 @@ def test_one_picture(library: FakeLibrary):
         "caption": None,
         "meta": library[1].meta,
         "similar": [],
+        "similar_scores": [],
         "why": [],
     }
 
 
 def test_what_is_not_wanted_is_left_out(library: FakeLibrary):
     entry = result(library[1], "1", {"caption"})
-    assert list(entry) == ["id", "score", "url", "width", "height", "color", "caption", "similar", "why"]
+    names = ["id", "score", "url", "width", "height", "color", "caption", "similar", "similar_scores", "why"]
+    assert list(entry) == names
 
 
 def test_a_response_names_the_version_that_answered(library: FakeLibrary):
@@ -114,6 +116,7 @@ def test_the_facts_of_a_library(library: FakeLibrary):
         "examples": ["a dog"],
         "has_fast": False,
         "accepts_image_url": False,
+        "is_local": False,
         "max_upload_bytes": 25165824,
     }
 

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from snapseek.errors import InputError, ItemNotFoundError
+from snapseek.errors import InputError, ItemNotFoundError, UnknownChoiceError
 from snapseek.library import Term
 from tests.support.partitions import pictures, split
 
@@ -157,3 +157,21 @@ def test_suggestions_are_those_of_the_whole(pair):
     found, expected = counts(collection), counts(whole)
     assert found["date"] == expected["date"]
     assert found["tags"] == expected["tags"]
+
+
+def test_values_and_months_are_those_of_the_whole(pair):
+    collection, whole, _ = pair
+
+    def values(library, column, **page):
+        found = library.facet(column, **page)
+        return found.total, found.minimum, found.maximum, [(one.value, one.count) for one in found.values]
+
+    for column in ("year", "month", "tags", "width", "kind"):
+        assert values(collection, column) == values(whole, column), column
+        assert values(collection, column, limit=2, offset=1) == values(whole, column, limit=2, offset=1)
+    assert values(collection, "tags", where="width:>20") == values(whole, "tags", where="width:>20")
+    for sort in ("newest", "oldest"):
+        months = [(one.month, one.count) for one in collection.timeline(sort=sort).months]
+        assert months == [(one.month, one.count) for one in whole.timeline(sort=sort).months]
+    with pytest.raises(UnknownChoiceError):
+        collection.facet("nothing")

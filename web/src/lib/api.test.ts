@@ -52,7 +52,7 @@ describe('searchRequest', () => {
 
   it('posts images', () => {
     const terms = [term('image', 'AAAA', 2), term('id', '17', -1), term('words', 'snow', 1)];
-    const query = { words: ' at night ', terms, filters: ['type:png'], sort: '' } as const;
+    const query = { words: ' at night ', terms, filters: ['type:png'], sort: '', safe: '' } as const;
     const { url, body } = searchRequest({ query, limit: 60, offset: 60, dedup: true });
     expect(url).toBe('api/search');
     expect(JSON.parse(body!)).toEqual({

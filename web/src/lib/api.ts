@@ -21,6 +21,8 @@ export interface Picture {
   readonly meta: Readonly<Record<string, unknown>>;
   /** Ids of the near-duplicates that are grouped under it. */
   readonly similar: readonly number[];
+  /** Their scores, in the same order. */
+  readonly similarScores: readonly (number | null)[];
 }
 
 /** The library that answered. */
@@ -65,6 +67,8 @@ export interface Info {
   /** A faster text encoder answers while the user types. */
   readonly hasFast: boolean;
   readonly acceptsImageUrls: boolean;
+  /** The server is on this machine: it tells paths of originals. */
+  readonly isLocal: boolean;
 }
 
 /** A column with the values that the filter panel offers. */
@@ -72,13 +76,24 @@ export interface Column {
   readonly name: string;
   /** The name before the colon in filter syntax. */
   readonly operator: string;
-  readonly values: readonly { readonly value: string | number | boolean; readonly count: number }[];
+  readonly values: readonly { readonly value: string; readonly count: number }[];
+  /** Number of all values, of which these are the first. */
+  readonly total: number;
+}
+
+/** A column of numbers or dates: its name is its filter, `name:low..high`. */
+export interface Range {
+  readonly name: string;
+  readonly kind: string;
+  readonly minimum: number | string;
+  readonly maximum: number | string;
 }
 
 /** Example queries and filters of the library, from `/api/suggestions`. */
 export interface Suggestions {
   readonly examples: readonly string[];
   readonly columns: readonly Column[];
+  readonly ranges: readonly Range[];
 }
 
 /** Text encoder of a search: the model of the library, or its faster student. */
@@ -103,7 +118,7 @@ export interface Api {
   /** Return whether the library has a picture that these words describe well. */
   hasGoodMatch(words: string): Promise<boolean>;
   /** Return the pictures most similar to a picture of the library. */
-  similar(id: number, limit: number, signal: AbortSignal): Promise<ResultPage>;
+  similar(id: number, limit: number, where: string, signal: AbortSignal): Promise<ResultPage>;
   /** Reject if the server would refuse this path. */
   check(path: string): Promise<void>;
   /** Return the pictures with these ids, in this order, without those that were removed. */
@@ -113,7 +128,7 @@ export interface Api {
 /** Maximum number of ids in one request: the server's limit. */
 const MAX_IDS = 256;
 
-type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** Implement `Api` over HTTP with the given `fetch`. */
 export function httpApi(fetch: Fetch): Api {
@@ -132,8 +147,10 @@ export function httpApi(fetch: Fetch): Api {
       const { ok } = await fetch(serverUrl(path), { method: 'HEAD' });
       if (!ok) await readJson(fetch, path); // a HEAD has no reason in it
     },
-    similar: async (id, limit, signal) =>
-      parseResultPage(await readJson(fetch, `api/items/${id}/similar?limit=${limit}`, signal)),
+    similar: async (id, limit, where, signal) => {
+      const url = `api/items/${id}/similar?limit=${limit}&where=${encodeURIComponent(where)}`;
+      return parseResultPage(await readJson(fetch, url, signal));
+    },
     byIds: async (ids, signal) =>
       parseResultPage(await readJson(fetch, `api/items?ids=${ids.slice(0, MAX_IDS).join(',')}`, signal)),
   };
@@ -182,7 +199,7 @@ function searchBody({ query, limit, offset, dedup = false }: PageRequest, where:
   });
 }
 
-async function readJson(
+export async function readJson(
   fetch: Fetch,
   url: string,
   signal: AbortSignal | null = null,

@@ -47,3 +47,10 @@ export function withGroup(
   else next.delete(id);
   return next;
 }
+
+/** Return near-duplicates with the scores that came with the picture they are grouped under. */
+export function withScores(members: readonly Picture[], head: Picture): Picture[] {
+  return members.map((member) => {
+    return { ...member, score: head.similarScores[head.similar.indexOf(member.id)] ?? null };
+  });
+}

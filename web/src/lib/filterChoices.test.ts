@@ -1,24 +1,22 @@
 import { expect, it } from 'vitest';
-import { matchingColumns } from './filterChoices';
+import { columnLabel, searchedValue, valueLabel } from './filterChoices';
 
-const values = (...all: string[]) => all.map((value) => ({ value, count: 1 }));
-const columns = [
-  { name: 'date', operator: 'year', values: values('2023', '2024') },
-  { name: 'folder', operator: 'in', values: values('Trip to Rome', 'Grandma') },
-  { name: 'rating', operator: 'rating', values: values('5') },
-];
-const found = (searched: string) =>
-  matchingColumns(columns, searched).map(({ label, values }) => [label, ...values.map(({ value }) => value)]);
-
-it('names the standard columns', () => {
-  expect(found('').map(([label]) => label)).toEqual(['Year', 'Folder', 'rating']);
+it('names the standard columns, and keeps the names of the user', () => {
+  expect([columnLabel('kind'), columnLabel('month'), columnLabel('licence')]).toEqual([
+    'File type',
+    'Month',
+    'licence',
+  ]);
 });
 
-it.each([
-  ['rome TRIP', [['Folder', 'Trip to Rome']]],
-  ['20', [['Year', '2023', '2024']]],
-  ['folder', [['Folder', 'Trip to Rome', 'Grandma']]],
-  ['xyz', []],
-])('finds %s', (searched, expected) => {
-  expect(found(searched)).toEqual(expected);
+it('writes months out', () => {
+  expect(valueLabel('month', '2024-06')).toBe('June 2024');
+  expect(valueLabel('date', '2024')).toBe('2024');
+  expect(valueLabel('licence', '2024-06')).toBe('2024-06');
+});
+
+it('searches values for the words that are not in the label', () => {
+  expect(searchedValue('Camera', 'camera x100')).toBe('x100');
+  expect(searchedValue('Camera', ' CAM ')).toBe('');
+  expect(searchedValue('Folder', 'red Gate')).toBe('red gate');
 });

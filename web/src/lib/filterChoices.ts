@@ -1,30 +1,36 @@
-import type { Column } from './api';
-
-/** A column of the filter panel, with the words for it. */
-export interface LabelledColumn extends Column {
-  readonly label: string;
-}
+import { formatMonth } from './format';
 
 const LABELS: Record<string, string> = {
   date: 'Year',
+  month: 'Month',
   folder: 'Folder',
   kind: 'File type',
   camera: 'Camera',
   tags: 'Tag',
+  place: 'Place',
+  country: 'Country',
+  rating: 'Rating',
+  width: 'Width, pixels',
+  height: 'Height, pixels',
+  size_bytes: 'File size, bytes',
+  duration_s: 'Duration, seconds',
 };
 
+/** Return the words for a column. */
+export function columnLabel(name: string): string {
+  return LABELS[name] ?? name;
+}
+
+/** Return the words for a value: "2024-06" is June 2024. */
+export function valueLabel(column: string, value: string): string {
+  return (column === 'month' && formatMonth(`${value}-01T00:00`)) || value;
+}
+
 /**
- * Return the columns with the values that contain the searched words, in any order and case. If they name a
- * column, all its values match.
+ * Return what a search of all filters searches among the values of a column: the words that are not in its
+ * label, so that "camera x100" finds X100 among the cameras. A label that has all words matches all values.
  */
-export function matchingColumns(columns: readonly Column[], searched: string): LabelledColumn[] {
+export function searchedValue(label: string, searched: string): string {
   const words = searched.toLowerCase().split(/\s+/).filter(Boolean);
-  return columns.flatMap((column) => {
-    const label = LABELS[column.name] ?? column.name;
-    const values = column.values.filter(({ value }) => {
-      const text = `${label} ${value}`.toLowerCase();
-      return words.every((word) => text.includes(word));
-    });
-    return values.length > 0 ? [{ ...column, label, values }] : [];
-  });
+  return words.filter((word) => !label.toLowerCase().includes(word)).join(' ');
 }

@@ -37,9 +37,9 @@ export function formatBytes(bytes: number): string {
   return bytes < 999_500_000 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
-/** 0.31234 -> "0.312". */
+/** 0.31234 -> "0.31". */
 export function formatScore(score: number): string {
-  return score.toFixed(3);
+  return score.toFixed(2);
 }
 
 const MONTHS = 'January February March April May June July August September October November December'.split(

@@ -70,7 +70,7 @@ export function answersFirst(api: Api, originals: OriginalQueue): Api {
   return {
     ...api,
     search: (request, signal) => first(api.search(request, signal), request.offset === 0),
-    similar: (id, limit, signal) => first(api.similar(id, limit, signal)),
+    similar: (...request) => first(api.similar(...request)),
     byIds: (ids, signal) => first(api.byIds(ids, signal)),
   };
 }

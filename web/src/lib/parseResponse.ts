@@ -1,13 +1,13 @@
-import type { Column, Info, Partitions, Picture, ResultPage, Suggestions } from './api';
+import type { Column, Info, Partitions, Picture, Range, ResultPage, Suggestions } from './api';
 import { ResponseError } from './errors';
 import { serverUrl } from './serverUrl';
 
 /** Return the value with its type, or throw ResponseError that names the `path` of the wrong field. */
 type Parser<T> = (value: unknown, path: string) => T;
 
-const number = ofType<number>('number', 'a number');
-const string = ofType<string>('string', 'text');
-const flag: Parser<boolean> = (value) => value === true;
+export const number = ofType<number>('number', 'a number');
+export const string = ofType<string>('string', 'text');
+export const flag: Parser<boolean> = (value) => value === true;
 const record = ofType<Record<string, unknown>>('object', 'an object');
 
 /**
@@ -26,29 +26,35 @@ const color: Parser<string> = (value) => {
   return typeof value === 'string' && /^#[0-9a-f]{6}$/i.test(value) ? value : '#808080';
 };
 
-const scalar: Parser<string | number | boolean> = (value, path) => {
-  const isScalar = ['string', 'number', 'boolean'].includes(typeof value);
-  return isScalar ? (value as string) : reject('a plain value', value, path);
+const scalar: Parser<string | number> = (value, path) => {
+  return typeof value === 'number' ? value : string(value, path);
 };
 
-const picture = object<Picture>({
-  id: number,
-  score: orNull(number),
-  url,
-  width: number,
-  height: number,
-  color,
-  preview: string,
-  caption: orNull(string),
-  meta: orDefault(record, {}),
-  similar: orDefault(list(number), []),
-});
+const picture = object<Picture>(
+  {
+    id: number,
+    score: orNull(number),
+    url,
+    width: number,
+    height: number,
+    color,
+    preview: string,
+    caption: orNull(string),
+    meta: orDefault(record, {}),
+    similar: orDefault(list(number), []),
+    similarScores: orDefault(list(orNull(number)), []),
+  },
+  { similarScores: 'similar_scores' },
+);
 
 const column = object<Column>({
   name: string,
   operator: string,
-  values: list(object({ value: scalar, count: number })),
+  values: list(object({ value: string, count: number })),
+  total: orDefault(number, 0),
 });
+
+const range = object<Range>({ name: string, kind: string, minimum: scalar, maximum: scalar });
 
 const resultPage = object<ResultPage>(
   {
@@ -74,11 +80,16 @@ const info = object<Info>(
     skipped: orDefault(record, {}),
     hasFast: flag,
     acceptsImageUrls: flag,
+    isLocal: flag,
   },
-  { hasFast: 'has_fast', acceptsImageUrls: 'accepts_image_url' },
+  { hasFast: 'has_fast', acceptsImageUrls: 'accepts_image_url', isLocal: 'is_local' },
 );
 
-const suggestions = object<Suggestions>({ examples: list(string), columns: list(column) });
+const suggestions = object<Suggestions>({
+  examples: list(string),
+  columns: list(column),
+  ranges: orDefault(list(range), []),
+});
 
 /** Parse a page of results. Throws ResponseError. */
 export const parseResultPage = (json: unknown): ResultPage => resultPage(json, '');
@@ -101,7 +112,7 @@ function ofType<T>(type: string, expected: string): Parser<T> {
 }
 
 /** Parse an object; `serverNames` maps fields to the names that the server uses, if they differ. */
-function object<T>(
+export function object<T>(
   fields: { [K in keyof T]: Parser<T[K]> },
   serverNames: Partial<Record<string, string>> = {},
 ): Parser<T> {
@@ -116,18 +127,18 @@ function object<T>(
   };
 }
 
-function list<T>(item: Parser<T>): Parser<T[]> {
+export function list<T>(item: Parser<T>): Parser<T[]> {
   return (value, path) => {
     if (!Array.isArray(value)) return reject('a list', value, path);
     return value.map((element, i) => item(element, `${path}[${i}]`));
   };
 }
 
-function orNull<T>(parse: Parser<T>): Parser<T | null> {
+export function orNull<T>(parse: Parser<T>): Parser<T | null> {
   return (value, path) => (value === null ? null : parse(value, path));
 }
 
-function orDefault<T>(parse: Parser<T>, missing: T): Parser<T> {
+export function orDefault<T>(parse: Parser<T>, missing: T): Parser<T> {
   return (value, path) => (value === undefined || value === null ? missing : parse(value, path));
 }
 

@@ -20,6 +20,8 @@ export interface SearchQuery {
   /** In filter syntax: `year:2023`, `-tag:draft`. Filters of one name are alternatives. */
   readonly filters: readonly string[];
   readonly sort: Sort;
+  /** A filter that stays for all queries, such as `punsafe:<0.5`; '' for none. */
+  readonly safe: string;
 }
 
 /** Order of the results; '' is best match for a search, and newest first otherwise. */
@@ -32,7 +34,7 @@ export const SORTS: readonly (readonly [sort: Sort, label: string])[] = [
   ['size', 'Largest'],
 ];
 
-export const EMPTY_QUERY: SearchQuery = { words: '', terms: [], filters: [], sort: '' };
+export const EMPTY_QUERY: SearchQuery = { words: '', terms: [], filters: [], sort: '', safe: '' };
 
 /** Maximum number of terms in a query: the server's limit. */
 export const MAX_TERMS = 16;
@@ -46,12 +48,13 @@ export function trimmed(query: SearchQuery): SearchQuery {
 }
 
 /** Return a key that is equal for queries with equal results. */
-export function queryKey({ words, terms, filters, sort }: SearchQuery): string {
+export function queryKey({ words, terms, filters, sort, safe }: SearchQuery): string {
   return JSON.stringify([
     words.trim(),
     terms.map(({ kind, value, weight }) => [kind, value, weight]),
     filters,
     sort,
+    safe,
   ]);
 }
 
@@ -123,14 +126,15 @@ export function filterText(operator: string, value: string | number | boolean): 
 }
 
 /** Join all filters into one `where` text; values of one operator become alternatives: `year:2022,2023`. */
-export function whereText({ filters }: SearchQuery): string {
+export function whereText({ filters, safe }: SearchQuery): string {
   const values = new Map<string, string[]>();
   for (const filter of filters) {
     const colon = filter.indexOf(':');
     const name = filter.slice(0, colon);
     values.set(name, [...(values.get(name) ?? []), filter.slice(colon + 1)]);
   }
-  return [...values].map(([name, alternatives]) => `${name}:${alternatives.join(',')}`).join(' ');
+  const joined = [...values].map(([name, alternatives]) => `${name}:${alternatives.join(',')}`);
+  return (safe ? [...joined, safe] : joined).join(' ');
 }
 
 /** Remove a parsed filter from the typed words. */

@@ -1,5 +1,5 @@
 /** Where a shortcut works; `panel` is any pop-up of the page. */
-export type Scope = 'page' | 'panel' | 'input' | 'grid' | 'tile' | 'lightbox';
+export type Scope = 'page' | 'panel' | 'input' | 'grid' | 'tile' | 'scrubber' | 'lightbox';
 
 /**
  * `keys` is a value of `KeyboardEvent.key`, or several between blanks; a capital letter needs no Shift.
@@ -26,6 +26,13 @@ export const SHORTCUTS = [
   ['tile', 's', 'findSimilar', 'More like this'],
   ['tile', 'u', 'toggleDuplicates', 'Show or hide near-duplicates'],
   ['tile', 'x', 'toggleSelected', 'Select the picture'],
+
+  ['scrubber', 'ArrowDown ArrowRight', 'nextMonth', 'Next month'],
+  ['scrubber', 'ArrowUp ArrowLeft', 'previousMonth', 'Previous month'],
+  ['scrubber', 'PageDown', 'nextYear', 'Next year'],
+  ['scrubber', 'PageUp', 'previousYear', 'Previous year'],
+  ['scrubber', 'Home', 'first', 'Beginning of the list'],
+  ['scrubber', 'End', 'last', 'End of the list'],
 
   ['lightbox', 'ArrowLeft ArrowRight ArrowUp ArrowDown', 'pan', 'Move the enlarged picture', true],
   ['lightbox', 'ArrowLeft', 'previous', 'Previous picture', false],
@@ -97,6 +104,7 @@ const SECTIONS: Record<string, readonly Scope[]> = {
   Anywhere: ['page', 'panel'],
   'In the search box': ['input'],
   'On a picture in the results': ['grid', 'tile'],
+  'On the strip of months': ['scrubber'],
   'On an opened picture': ['lightbox'],
 };
 

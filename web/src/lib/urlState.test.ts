@@ -16,6 +16,7 @@ it('writes a query to a URL and parses it back', () => {
     terms: [{ ...term, thumbnail: 'api/preview/17' }],
     filters: ['in:a'],
     sort: 'oldest' as const,
+    safe: 'punsafe:<0.5',
   };
   const url = urlWithQuery('http://here/?x=1', query);
   expect(queryFromUrl(url)).toEqual(query);

@@ -9,22 +9,24 @@ export function queryFromUrl(url: string): SearchQuery {
   const params = new URL(url).searchParams;
   const terms = params.getAll('term').flatMap((text) => parseTerm(text) ?? []);
   const sort = SORTS.find(([name]) => name === params.get('sort'))?.[0] ?? '';
-  return { words: params.get('q') ?? '', terms, filters: params.getAll('where'), sort };
+  const safe = params.get('safe') ?? '';
+  return { words: params.get('q') ?? '', terms, filters: params.getAll('where'), sort, safe };
 }
 
 /** Return the page URL with another query and opened picture; the empty query adds no parameters. */
 export function urlWithQuery(
   pageUrl: string,
-  { words, terms, filters, sort }: SearchQuery,
+  { words, terms, filters, sort, safe }: SearchQuery,
   picture: number | null = null,
 ): string {
   const url = new URL(pageUrl);
-  for (const name of ['q', 'term', 'where', 'sort', 'picture']) url.searchParams.delete(name);
+  for (const name of ['q', 'term', 'where', 'sort', 'safe', 'picture']) url.searchParams.delete(name);
   if (words) url.searchParams.set('q', words);
   for (const { kind, value, weight } of terms)
     if (URL_KINDS.includes(kind)) url.searchParams.append('term', `${weight}:${kind}:${value}`);
   for (const filter of filters) url.searchParams.append('where', filter);
   if (sort) url.searchParams.set('sort', sort);
+  if (safe) url.searchParams.set('safe', safe);
   if (picture !== null) url.searchParams.set('picture', `${picture}`);
   return url.href;
 }

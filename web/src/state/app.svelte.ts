@@ -3,6 +3,7 @@ import type { Api, Picture } from '../lib/api';
 import { errorNotice } from '../lib/errors';
 import { fileTerm } from '../lib/imageInput';
 import { answersFirst, OriginalQueue } from '../lib/originalQueue';
+import type { OverviewApi } from '../lib/overviewApi';
 import { trimmed } from '../lib/query';
 import type { HistorySync, PageEntry } from '../lib/urlState';
 import type { JobsState } from './jobs.svelte';
@@ -13,6 +14,8 @@ import { ViewState } from './view.svelte';
 
 /** Further down than this the results are not replaced while the user looks at them, px. */
 const SCROLLED_PX = 200;
+
+type TileActions = (typeof import('../components/results/TileActions.svelte'))['default'];
 
 export interface Environment {
   readonly api: Api;
@@ -28,6 +31,8 @@ export interface Environment {
 export class AppState {
   readonly originals = new OriginalQueue();
   readonly library: LibraryState;
+  /** The buttons of tiles, which most tiles never need; null until they are loaded. */
+  TileActions = $state.raw<TileActions | null>(null);
   /** Null until `followJobs`. */
   jobs = $state.raw<JobsState | null>(null);
   readonly results: ResultsState;
@@ -55,6 +60,12 @@ export class AppState {
     });
   }
 
+  /** Request something that only lazily loaded parts of the page need. */
+  readonly overview = async <T>(request: (api: OverviewApi) => Promise<T>): Promise<T> => {
+    const { overviewApi } = await import('../lib/overviewApi');
+    return await request(overviewApi());
+  };
+
   /** Load the facts of the library, the first results and the opened picture in parallel; then the examples. */
   async start({ query, picture }: PageEntry): Promise<void> {
     const searching = this.request.start(query);
@@ -74,7 +85,8 @@ export class AppState {
   /** Show new pictures of the library, unless the user is busy with the present ones. */
   async #refresh(): Promise<void> {
     const isBusy = this.view.lightbox.picture !== null || this.view.selection.ids.size > 0;
-    if (!isBusy && this.results.isIdle && globalThis.scrollY < SCROLLED_PX) await this.request.refresh();
+    if (!isBusy && this.results.isIdle && this.results.start === 0 && globalThis.scrollY < SCROLLED_PX)
+      await this.request.refresh();
   }
 
   /** Show what an entry of the browser history shows. */

@@ -7,6 +7,8 @@ export class LibraryState {
   info = $state.raw<Info | null>(null);
   /** Filters that the library offers; null until loaded. */
   columns = $state.raw<Suggestions['columns'] | null>(null);
+  /** Columns of numbers and dates that can be filtered by their ends. */
+  ranges = $state.raw<Suggestions['ranges']>([]);
   /** Queries that the library answers well. */
   examples = $state.raw<readonly string[]>([]);
 
@@ -35,6 +37,7 @@ export class LibraryState {
     const loaded = await loading;
     this.#candidates = loaded?.examples.length ? loaded.examples : (this.info?.examples ?? []);
     this.columns = loaded?.columns ?? [];
+    this.ranges = loaded?.ranges ?? [];
   }
 
   /** Offer the examples that have a good match: one that finds nothing would only disappoint. */

@@ -13,12 +13,15 @@ export class LightboxState {
 
   readonly #api: Pick<Api, 'similar' | 'byIds'>;
   readonly #results: () => readonly Picture[];
+  readonly #safe: () => string;
   #resultId = $state<number | null>(null);
   #abort = new AbortController();
 
-  constructor(api: Pick<Api, 'similar' | 'byIds'>, results: () => readonly Picture[]) {
+  /** `safe` returns the filter that similar pictures must pass, too. */
+  constructor(api: Pick<Api, 'similar' | 'byIds'>, results: () => readonly Picture[], safe = () => '') {
     this.#api = api;
     this.#results = results;
+    this.#safe = safe;
   }
 
   /** Open a result, or a picture similar to the opened one. */
@@ -57,7 +60,7 @@ export class LightboxState {
     this.#abort.abort();
     const { signal } = (this.#abort = new AbortController());
     // A failure is not reported: the picture itself is shown without them.
-    const page = await this.#api.similar(id, SIMILAR_COUNT, signal).catch(() => null);
+    const page = await this.#api.similar(id, SIMILAR_COUNT, this.#safe(), signal).catch(() => null);
     if (!signal.aborted) this.similar = page?.pictures.filter((picture) => picture.id !== id) ?? [];
   }
 }

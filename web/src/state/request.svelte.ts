@@ -78,9 +78,15 @@ export class RequestState {
     if (this.#isRequested('full')) await this.#send('full');
   }
 
-  /** Replace the query and submit it. */
+  /** Replace the query and submit it; the safe mode stays. */
   async submitQuery(query: SearchQuery): Promise<void> {
-    this.query = query;
+    this.query = { ...query, safe: this.query.safe };
+    await this.submit();
+  }
+
+  /** Hide the pictures that this filter excludes from all queries; '' shows them again. */
+  async setSafe(safe: string): Promise<void> {
+    this.query = { ...this.query, safe };
     await this.submit();
   }
 

@@ -1,6 +1,6 @@
 import type { Api, LibraryIndex, Partitions, Picture, ResultPage, TextModel } from '../lib/api';
 import { debounce } from '../lib/debounce';
-import { withDuplicates, withGroup, type ExpandedGroups } from '../lib/duplicates';
+import { withDuplicates, withGroup, withScores, type ExpandedGroups } from '../lib/duplicates';
 import { errorNotice, type ErrorNotice } from '../lib/errors';
 import type { Latency } from '../lib/latency';
 import { EMPTY_QUERY, queryKey, type SearchQuery } from '../lib/query';
@@ -44,6 +44,8 @@ export class ResultsState {
   expandedGroups = $state.raw<ExpandedGroups>(new Map());
   /** Number of results over all pages. */
   total = $state(0);
+  /** Number of results before the first displayed one: not 0 after a jump. */
+  start = $state(0);
   index = $state.raw<LibraryIndex | null>(null);
   /** Filters that the server parsed from the typed words. */
   parsedFilters = $state.raw<readonly string[]>([]);
@@ -118,7 +120,12 @@ export class ResultsState {
 
   /** Whether further pages exist. */
   get hasMore(): boolean {
-    return !this.#isExhausted && this.#receivedCount < Math.min(this.total, MAX_RESULTS);
+    return !this.#isExhausted && this.#receivedCount < Math.min(this.total - this.start, MAX_RESULTS);
+  }
+
+  /** Number of results up to the last displayed one. */
+  get end(): number {
+    return this.start + this.#receivedCount;
   }
 
   /** Whether the newest request is this search and did not fail. */
@@ -126,8 +133,8 @@ export class ResultsState {
     return this.#requestedKey === searchKey({ query, model });
   }
 
-  /** Load the first page of a query; an older request is aborted. */
-  async load(query: SearchQuery, model: TextModel): Promise<void> {
+  /** Load the first page of a query, or the page at `start`; an older request is aborted. */
+  async load(query: SearchQuery, model: TextModel, start = 0): Promise<void> {
     const search = { query, model };
     this.#abort.abort();
     this.#abort = new AbortController();
@@ -139,14 +146,15 @@ export class ResultsState {
     const startedAt = this.#now();
     let isShown = false;
     try {
-      const page = await this.#loadPage(search, 0);
+      const page = await this.#loadPage(search, start, PAGE_SIZE);
       if (sequence !== this.#sequence) return;
+      this.start = start;
       this.#show(search, page, this.#now() - startedAt);
       isShown = true;
     } catch (cause) {
       if (sequence !== this.#sequence) return;
       this.#requestedKey = null;
-      this.#fail(cause, () => this.load(query, model));
+      this.#fail(cause, () => this.load(query, model, start));
     }
     this.#slowTimer.cancel();
     this.isLoading = this.isSlow = false;
@@ -157,6 +165,18 @@ export class ResultsState {
   async loadMore(): Promise<void> {
     if (this.hasMore && !this.isLoading && !this.isLoadingMore && this.error === null)
       await this.#loadNextPage();
+  }
+
+  /** Show the displayed query from another result on, without those before it. */
+  async jump(start: number): Promise<void> {
+    await this.load(this.#displayed.query, this.#displayed.model, start);
+  }
+
+  /** Put the page before the first displayed result in front of it. */
+  async loadBefore(): Promise<void> {
+    const count = Math.min(this.start, PAGE_SIZE);
+    if (count === 0 || this.isLoading || this.isLoadingMore) return;
+    await this.#loadNextPage(this.start - count, count);
   }
 
   /** Show the near-duplicates that are grouped under this picture, or hide them. */
@@ -189,28 +209,29 @@ export class ResultsState {
     this.error = null;
     try {
       const { pictures } = await this.#api.byIds(picture.similar, signal);
-      if (!signal.aborted) this.expandedGroups = withGroup(this.expandedGroups, picture.id, pictures);
+      if (!signal.aborted)
+        this.expandedGroups = withGroup(this.expandedGroups, picture.id, withScores(pictures, picture));
     } catch (cause) {
       if (!signal.aborted) this.#fail(cause, () => this.#expandGroup(picture));
     }
   }
 
-  async #loadNextPage(): Promise<void> {
+  async #loadNextPage(offset = this.end, limit = MAX_RESULTS - this.#receivedCount): Promise<void> {
     const sequence = this.#sequence;
     this.error = null;
     this.isLoadingMore = true;
     try {
-      const page = await this.#loadPage(this.#displayed, this.#receivedCount);
-      if (sequence === this.#sequence) this.#append(page);
+      const page = await this.#loadPage(this.#displayed, offset, limit);
+      if (sequence === this.#sequence) this.#add(page, offset);
     } catch (cause) {
-      if (sequence === this.#sequence) this.#fail(cause, () => this.#loadNextPage());
+      if (sequence === this.#sequence) this.#fail(cause, () => this.#loadNextPage(offset, limit));
     } finally {
       if (sequence === this.#sequence) this.isLoadingMore = false;
     }
   }
 
-  #loadPage(search: Search, offset: number): Promise<ResultPage> {
-    const limit = Math.min(PAGE_SIZE, MAX_RESULTS - offset);
+  #loadPage(search: Search, offset: number, maxCount: number): Promise<ResultPage> {
+    const limit = Math.min(PAGE_SIZE, maxCount);
     return this.#api.search({ ...search, dedup: true, limit, offset }, this.#abort.signal);
   }
 
@@ -229,9 +250,13 @@ export class ResultsState {
     this.#idleTimer.cancel();
   }
 
-  #append(page: ResultPage): void {
-    this.ranking = withoutRepeats([...this.ranking, ...page.pictures]);
+  #add(page: ResultPage, offset: number): void {
+    const isBefore = offset < this.start;
+    const [first, last] = isBefore ? [page.pictures, this.ranking] : [this.ranking, page.pictures];
+    this.ranking = withoutRepeats([...first, ...last]).slice(0, MAX_RESULTS);
+    if (isBefore) this.start = offset;
     this.#countPage(page, this.#receivedCount);
+    this.#receivedCount = Math.min(this.#receivedCount, MAX_RESULTS);
   }
 
   #countPage(page: ResultPage, offset: number): void {

@@ -26,7 +26,11 @@ export class ViewState {
 
   constructor(api: Pick<Api, 'similar' | 'byIds'>, results: ResultsState) {
     this.#results = results;
-    this.lightbox = new LightboxState(api, () => results.pictures);
+    this.lightbox = new LightboxState(
+      api,
+      () => results.pictures,
+      () => results.displayedQuery?.safe ?? '',
+    );
     this.selection = new SelectionState(() => [...results.pictures, ...this.lightbox.similar]);
   }
 

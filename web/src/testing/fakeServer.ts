@@ -15,6 +15,7 @@ export const INFO: Info = {
   skipped: {},
   hasFast: false,
   acceptsImageUrls: false,
+  isLocal: false,
 };
 
 /** A search request that waits for its response. */
@@ -36,7 +37,7 @@ export function fakeServer() {
         requests.push({ ...request, signal, respond, fail });
       }),
     info: async () => INFO,
-    suggestions: async () => ({ examples: ['a cat'], columns: [] }),
+    suggestions: async () => ({ examples: ['a cat'], columns: [], ranges: [] }),
     hasGoodMatch: async () => true,
     check: async () => undefined,
     similar: async () => samplePage([]),

@@ -14,6 +14,7 @@ export function samplePicture(fields: Partial<Picture> = {}): Picture {
     caption: null,
     meta: {},
     similar: [],
+    similarScores: [],
     ...fields,
   };
 }

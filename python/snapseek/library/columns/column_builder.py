@@ -112,7 +112,7 @@ def text_index(records: Records, column: str) -> DictionaryIndex | FullTextIndex
     return FullTextIndex(_full_text_arrays(records, column), texts)
 
 
-class _TermCodes:
+class TermCodes:
     """Codes of casefolded texts in order of appearance, and the first spelling of each."""
 
     def __init__(self) -> None:
@@ -156,7 +156,7 @@ def _first_rows(coded: _Array) -> _Array:
 def _dictionary_index(records: Records, column: str) -> DictionaryIndex | None:
     """Build a dictionary index; None if there are too many distinct texts."""
     max_terms = min(_MAX_TERMS, max(_MIN_TERMS, len(records) // 4))
-    codes, parts = _TermCodes(), []
+    codes, parts = TermCodes(), []
     for part in records.column(column):
         parts.append(codes.of(_strings(part)))
         if len(codes) > max_terms:
@@ -187,7 +187,7 @@ def _has_words(records: Records, column: str) -> bool:
 
 def label_list_index(records: Records, column: str) -> LabelListIndex:
     """Build the index of a column of lists of texts."""
-    codes = _TermCodes()
+    codes = TermCodes()
     row_parts, code_parts, present_parts, start = [], [], [], 0
     for part in records.column(column):
         rows = _compute.list_parent_indices(part).to_numpy(zero_copy_only=False)
@@ -216,7 +216,7 @@ def label_list_index(records: Records, column: str) -> LabelListIndex:
 
 
 def _full_text_arrays(records: Records, column: str) -> FullTextArrays:
-    codes = _TermCodes()
+    codes = TermCodes()
     streams, lengths, presents = [], [], []
     for part in records.column(column):
         texts = _strings(part)

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from snapseek.library.columns.column_builder import kind_of, label_list_index, numeric_index, text_index
 from snapseek.library.columns.column_index import ColumnIndex, Flags
+from snapseek.library.columns.dictionary import DictionaryIndex
 from snapseek.library.columns.index_files import AnyIndex, IndexFiles
 from snapseek.library.columns.numeric import NumericIndex
+from snapseek.library.columns.place_index import PLACE_COLUMNS, place_indexes
 from snapseek.library.filters import typecheck
 from snapseek.library.filters.ast import Condition, GeoWithin
 from snapseek.library.filters.typecheck import DATE_ROLES, ORIENTATION, Kind
@@ -39,8 +41,11 @@ class ColumnStore:
         }
         self.rows = len(records)
         self._records = records
-        self.files = IndexFiles(records, self.kinds, path if self.rows >= KEPT_ROWS else None, load)
+        self.files = IndexFiles(records, dict(self.kinds), path if self.rows >= KEPT_ROWS else None, load)
         """The files of the indexes."""
+        has_coordinates = self.kinds.get("latitude") == self.kinds.get("longitude") == "number"
+        self._computed = [name for name in PLACE_COLUMNS if has_coordinates and name not in self.kinds]
+        self.kinds |= dict.fromkeys(self._computed, "text")
         self._indexes: dict[str, ColumnIndex] = {}
         self._derived: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -49,6 +54,8 @@ class ColumnStore:
         """Return the index of a column, built if need be; None if there is no such column."""
         if column not in self.kinds:
             return None
+        if column in self._computed:
+            return self._town_indexes[column]
         with self._lock:
             if column not in self._indexes:
                 self._indexes[column] = self.files.load(column) or self._build(column)
@@ -154,6 +161,10 @@ class ColumnStore:
         )
         found[rows] = distance <= area.radius_km
         return found
+
+    @cached_property
+    def _town_indexes(self) -> dict[str, DictionaryIndex]:
+        return place_indexes(self._numbers("latitude"), self._numbers("longitude"))
 
     def _numbers(self, column: str) -> NumericIndex:
         index = self.index(column)

@@ -2,7 +2,7 @@
 
     after:2023  before:2024-06  year:2019..2021  date:2024-06-01
     in:holiday  type:png,webp  orientation:portrait  size:>2mp  size:<500kb
-    camera:x100  tag:beach  caption:"red car"  name:img*  near:48.85,2.35,5km
+    camera:x100  tag:beach  caption:"red car"  name:img*  place:paris  near:48.85,2.35,5km
     column:value  column:>3  column:a..b  column:~words  has:column  -has:column
 
 An operator is a name, a colon and a value without spaces, at the start of a word. `-` before it negates it.
@@ -305,8 +305,10 @@ _OPERATORS: dict[str, Callable[[str], Tree]] = {
     "caption": _column("caption", "contains"),
     "title": _column("title", "contains"),
     "name": _column("name", "contains"),
+    "place": _column("place", "contains"),
+    "country": _column("country"),
     "near": _near,
     "has": _has,
 }
-_OF_COLUMNS = frozenset({"camera", "caption", "title", "name"})
+_OF_COLUMNS = frozenset({"camera", "caption", "title", "name", "place"})
 """Operators that compare the column of their own name in their own way."""

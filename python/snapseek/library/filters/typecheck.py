@@ -28,6 +28,7 @@ from snapseek.library.filters.ast import (
 )
 from snapseek.library.filters.relative_dates import relative_period
 from snapseek.library.filters.text_normalize import casefold_text, words_of
+from snapseek.places import gazetteer
 
 MAX_DEPTH = 16
 MAX_CONDITIONS = 256
@@ -65,9 +66,15 @@ STANDARD: Kinds = {
     "taken_offset_minutes": "number",
     "taken_from": "text",
     "rating": "number",
+    "place": "text",
+    "country": "text",
 }
 """Columns that every library knows; where they are missing, no picture has a value."""
 
+_OTHER_NAMES: Mapping[str, Callable[[str], frozenset[str]]] = {
+    "place": lambda name: gazetteer().towns_called(name),
+    "country": lambda name: gazetteer().countries_called(name),
+}
 _SYNONYMS = {"tag": "tags", "type": "kind"}
 _KINDS_OF_FILE = {"jpg": "jpeg", "tif": "tiff", "heif": "heic"}
 _NEVER, _ALWAYS = Or(()), And(())
@@ -191,10 +198,21 @@ def _text(condition: Condition) -> Tree:
         raise _refusal(condition, "a text")
     texts = tuple(str(value) for value in _values(condition))
     if condition.operator == "contains":
-        return Condition(condition.column, "contains", _words(condition, texts[0]))
+        found = Condition(condition.column, "contains", _words(condition, texts[0]))
+        return _with_other_names(found, texts) if condition.column in _OTHER_NAMES else found
+    if condition.operator in ("=", "in") and condition.column in _OTHER_NAMES:
+        return _with_other_names(_with_value(condition, tuple(map(casefold_text, texts))), texts)
     if condition.column == "kind":
         texts = tuple(_KINDS_OF_FILE.get(text.lower(), text) for text in texts)
     return _with_value(condition, tuple(casefold_text(text) for text in texts))
+
+
+def _with_other_names(found: Tree, texts: tuple[str, ...]) -> Tree:
+    """Return a condition on a place or a country that also accepts what else it is called."""
+    assert isinstance(found, Condition)
+    here = sorted({name for text in texts for name in _OTHER_NAMES[found.column](text)})
+    named = tuple(Condition(found.column, "=", casefold_text(name)) for name in here)
+    return Or((found, *named)) if named else found
 
 
 def _words(condition: Condition, text: str) -> str:

@@ -24,12 +24,16 @@ from snapseek.library.search.rrf import reciprocal_rank_fusion
 from snapseek.library.search.word_matches import EVERY_WORD, best_matches, field_names
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shards import DEEPEST_PAGE, RowHits, RowRef, Shards
+from snapseek.search_request import SearchRequest
 
 if TYPE_CHECKING:
     from snapseek.library.columns.numeric import NumericIndex
 
 Keys = NDArray[np.int64]
 _MAX_SELECTIONS = 16
+_MAX_PARTIAL_SORT = 4096
+"""Pages that end beyond need the whole order, which is cached."""
+_MAX_ORDERS = 4
 _NO_VALUE = np.iinfo(np.int64).max
 POOL = DEEPEST_PAGE
 DEDUP_DEPTH = 256
@@ -42,6 +46,7 @@ class Entry(NamedTuple):
     row: RowRef
     score: float | None = None
     similar: tuple[RowRef, ...] = ()
+    similar_scores: tuple[float | None, ...] = ()
     why: tuple[str, ...] = ()
     """With mode `auto`, what has a word of the query, such as `folder name`."""
     has_every_word: bool = False
@@ -50,10 +55,16 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Ranking:
-    """The first entries, as many as the request needs, and the number of all."""
+    """The entries that the request needs, and the number of all."""
 
     entries: Sequence[Entry]
     total: int
+    start: int = 0
+    """The rank of the first of these entries."""
+
+    def page(self, request: SearchRequest) -> Sequence[Entry]:
+        """Return the entries of the page of a request."""
+        return self.entries[request.offset - self.start : request.end - self.start]
 
 
 class Ranker:
@@ -63,13 +74,20 @@ class Ranker:
         self._shards = shards
         self.selection_of = lru_cache(_MAX_SELECTIONS)(partial(Selection, shards.parts))
         """Returns the selection of a typechecked filter tree; those of recent filters are cached."""
+        self._order_of = lru_cache(_MAX_ORDERS)(self._ordered)
 
     def listed(self, resolved: ResolvedRequest) -> Ranking:
         """Return the first pictures that match, in stored order or by the sort of the request."""
         selection = self.selection_of(resolved.tree)
-        sort, end = resolved.request.sort, resolved.request.end
-        rows = self._by_id(selection, end) if sort == "relevance" else self._by_key(selection, sort, end)
-        return Ranking([Entry(row) for row in rows], selection.count)
+        sort, start, end = resolved.request.sort, resolved.request.offset, resolved.request.end
+        if sort == "relevance":
+            rows = self._by_id(selection, start, end)
+        elif end <= _MAX_PARTIAL_SORT:
+            rows = self._by_key(selection, sort, end)[start:]
+        else:  # the page after it needs the same order
+            numbers, of_shard = self._order_of(selection, sort)
+            rows = list(map(RowRef, numbers[start:end].tolist(), of_shard[start:end].tolist()))
+        return Ranking([Entry(row) for row in rows], selection.count, start)
 
     def ranked(self, resolved: ResolvedRequest, vector: QueryVector, excluded: Collection[RowRef]) -> Ranking:
         """Return the first pictures that match, without those excluded, in the order of the request."""
@@ -107,7 +125,12 @@ class Ranker:
         found = candidates.search(vector, min(DEDUP_DEPTH, depth))
         rows, scores = found.refs(), found.scores.tolist()
         entries = [
-            Entry(rows[group.first], scores[group.first], tuple(rows[rank] for rank in group.similar))
+            Entry(
+                rows[group.first],
+                scores[group.first],
+                tuple(rows[rank] for rank in group.similar),
+                tuple(scores[rank] for rank in group.similar),
+            )
             for group in self._groups(self._shards.vectors_at(found.shards, found.rows), rows)
         ]
         hidden = len(found) - len(entries)
@@ -226,7 +249,10 @@ class Ranker:
     def _deduplicated(self, entries: list[Entry]) -> list[Entry]:
         vectors = self._shards.vectors_at(*_numbers_and_rows(entries))
         return [
-            entries[group.first]._replace(similar=tuple(entries[rank].row for rank in group.similar))
+            entries[group.first]._replace(
+                similar=tuple(entries[rank].row for rank in group.similar),
+                similar_scores=tuple(entries[rank].score for rank in group.similar),
+            )
             for group in self._groups(vectors, [entry.row for entry in entries])
         ]
 
@@ -243,13 +269,30 @@ class Ranker:
             keys[here] = sort_keys(self._shards.parts[number].shard.columns, sort)[rows[here]]
         return keys
 
-    def _by_id(self, selection: Selection, end: int) -> list[RowRef]:
+    def _by_id(self, selection: Selection, start: int, end: int) -> list[RowRef]:
         """Return rows shard by shard, each in order of id."""
         found: list[RowRef] = []
+        before = 0
         for number in range(len(self._shards.parts)):
-            rows = selection.rows_by_id(number, 0, end - len(found))
-            found += [RowRef(number, row) for row in rows]
+            count = selection.count_in(number)
+            first, last = max(0, start - before), min(count, end - before)
+            if first < last:
+                found += [RowRef(number, row) for row in selection.rows_by_id(number, first, last)]
+            before += count
         return found
+
+    def _ordered(self, selection: Selection, sort: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return shard numbers and rows, (n,) each, of all selected pictures in the order of a sort."""
+        numbers, rows = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+        keys, ids = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for number, (part, mask) in enumerate(zip(self._shards.parts, selection.masks, strict=True)):
+            here = np.arange(len(part.shard)) if mask is None else np.flatnonzero(mask)
+            numbers.append(np.full(len(here), number, np.int32))
+            rows.append(here.astype(np.int32))
+            keys.append(sort_keys(part.shard.columns, sort)[here])
+            ids.append(part.shard.ids[here])
+        order = np.lexsort((np.concatenate(ids), np.concatenate(keys)))
+        return np.concatenate(numbers)[order], np.concatenate(rows)[order]
 
     def _by_key(self, selection: Selection, sort: str, end: int) -> list[RowRef]:
         numbers, rows, keys, ids = [], [], [], []

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.errors import InputError
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Ranking
 from snapseek.library.search.request import ResolvedRequest
@@ -121,4 +122,8 @@ def relevant_in(
     if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
         return None
     scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
-    return relevance.count(scores, vector.value, encoder.encoder)
+    try:
+        value = vector.value
+    except InputError:  # the pictures have words that the model does not know
+        return None
+    return relevance.count(scores, value, encoder.encoder)

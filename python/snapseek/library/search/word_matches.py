@@ -1,4 +1,4 @@
-"""Pictures with words of the query in their folder, file name, caption, title or tags, for mode `auto`.
+"""Pictures with words of the query in folder, name, caption, title, tags or place, for mode `auto`.
 
 A word that more than a fifth of the pictures have says little and does not count. A picture scores the sum
 of the inverse document frequencies of its words. No length counts, unlike in BM25.
@@ -24,6 +24,8 @@ FIELDS = {
     "caption": "caption",
     "title": "title",
     "tags": "tag",
+    "place": "place",
+    "country": "country",
 }
 """The searched columns, and what people call them."""
 

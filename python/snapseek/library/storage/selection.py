@@ -48,10 +48,11 @@ class Selection:
         self.masks: list[Flags | None] = [_living_mask(part, tree) for part in parts]
         """For each shard (rows,) bool in scan order; None if every row is selected."""
         self._has_no_filter = tree is None
-        self.count = sum(
+        self._counts = [
             len(part.shard) if mask is None else int(np.count_nonzero(mask))
             for part, mask in zip(parts, self.masks, strict=True)
-        )
+        ]
+        self.count = sum(self._counts)
         """The number of selected rows."""
 
     @cached_property
@@ -63,6 +64,10 @@ class Selection:
             None if mask is None else part.shard.index.filter(mask, by_row=True)
             for part, mask in zip(self._parts, self.masks, strict=True)
         ]
+
+    def count_in(self, number: int) -> int:
+        """Return the number of selected rows of a shard."""
+        return self._counts[number]
 
     def has(self, number: int, row: int) -> bool:
         """Return whether a row of a shard is selected."""

@@ -15,7 +15,7 @@ def job_schemas() -> dict[str, Json]:
     """Return the named schemas of jobs."""
     job = object_of(
         id=COUNT,
-        kind={"type": "string", "enum": ["index", "sync", "upgrade"]},
+        kind={"type": "string", "enum": ["index", "sync", "upgrade", "previews"]},
         state={"type": "string", "enum": list(_STATES)},
         stage={**STRING, "description": "`embed`; of an upgrade also `download` (bytes) and `switch`."},
         done=COUNT,
@@ -33,7 +33,7 @@ def job_schemas() -> dict[str, Json]:
     return {
         "Job": job,
         "Jobs": object_of(jobs=list_of(job), version=STRING, count=COUNT),
-        "JobRequest": {"oneOf": [_only(("kind",), kind={"const": "sync"}), upgrade]},
+        "JobRequest": {"oneOf": [_only(("kind",), kind={"enum": ["sync", "previews"]}), upgrade]},
         "UpgradeCost": object_of(
             model=STRING,
             current=STRING,
@@ -47,6 +47,7 @@ def job_schemas() -> dict[str, Json]:
             has_space=FLAG,
             may_start=FLAG,
         ),
+        "Previews": object_of(missing=COUNT, failed=COUNT, may_start=FLAG),
         "Failures": object_of(total=COUNT, failures=list_of(object_of(path=STRING, reason=STRING))),
     }
 

@@ -14,9 +14,9 @@ from snapseek.models.catalogue import RECOMMENDED, entry_name, model_names
 from snapseek.models.hub.resolve import STARTER
 from snapseek.search_request import check_choice
 from snapseek.server.api.parameters import check_names
-from snapseek.server.api.request_body import read_object
+from snapseek.server.api.request_body import check_json_type, read_object
 from snapseek.server.api.responses import json_answer
-from snapseek.server.jobs import SYNC, UPGRADE
+from snapseek.server.jobs import PREVIEWS, SYNC, UPGRADE
 from snapseek.server.origin_guard import is_own_page
 from snapseek.server.proxy import was_forwarded
 
@@ -42,6 +42,7 @@ class JobEndpoints:
         return [
             Route("/api/jobs", self.jobs, methods=["GET", "POST"]),
             Route("/api/upgrade", self.upgrade),
+            Route("/api/previews", self.previews),
             Route("/api/failures", self.failures),
         ]
 
@@ -60,6 +61,12 @@ class JobEndpoints:
         check_names(request.query_params, ())
         may_start = self._jobs is not None and self._may_start(request)
         return await self._state.searchers.run(request, partial(self._estimate, may_start))
+
+    async def previews(self, request: Request) -> Response:
+        """Answer with the number of pictures without a preview, and whether this client may make them."""
+        check_names(request.query_params, ())
+        may_start = self._jobs is not None and self._may_start(request)
+        return await self._state.searchers.run(request, partial(self._count_previews, may_start))
 
     async def failures(self, request: Request) -> Response:
         """Answer with the files that could not be read, and why; with their folders to this machine only."""
@@ -80,14 +87,15 @@ class JobEndpoints:
                 403,
                 "expected a request of this machine or with the access token, from this server's own page",
             )
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise HTTPException(415, f"expected the Content-Type application/json, found {kind[:40]!r}")
+        check_json_type(request.headers)
 
     def _start(self, kind: str, model: str) -> Response:
         assert self._jobs is not None
         path = self._state.library.info().path
-        job = self._jobs.start_sync(path) if kind == SYNC else self._jobs.start_upgrade(path, model)
+        if kind == UPGRADE:
+            job = self._jobs.start_upgrade(path, model)
+        else:
+            job = self._jobs.start_sync(path) if kind == SYNC else self._jobs.start_previews(path)
         return json_answer(_as_json(job), status=202)
 
     def _estimate(self, may_start: bool) -> Response:
@@ -95,6 +103,10 @@ class JobEndpoints:
         fields = asdict(cost) | {"has_space": cost.free_bytes >= cost.disk_bytes, "may_start": may_start}
         del fields["free_bytes"]
         return json_answer(fields)
+
+    def _count_previews(self, may_start: bool) -> Response:
+        missing = self._state.library.missing_previews()
+        return json_answer({"missing": missing.waiting, "failed": missing.failed, "may_start": may_start})
 
     def _list_jobs(self) -> Response:
         info = self._state.library.info()
@@ -119,8 +131,8 @@ def _wanted_job(body: dict[str, Any]) -> tuple[str, str]:
     if unknown := [name for name in body if name not in ("kind", "model")]:
         raise InputError(expected="the fields kind and model", got=f"{unknown[0]!r:.60}")
     kind, model = body.get("kind"), body.get("model", RECOMMENDED)
-    check_choice("kind", kind, (SYNC, UPGRADE))
-    if kind == SYNC and "model" in body:
-        raise InputError(expected="a model with the kind upgrade only", got="one with the kind sync")
+    check_choice("kind", kind, (SYNC, UPGRADE, PREVIEWS))
+    if kind != UPGRADE and "model" in body:
+        raise InputError(expected="a model with the kind upgrade only", got=f"one with the kind {kind}")
     check_choice("model", model, (STARTER, *model_names()))
     return str(kind), entry_name(str(model))

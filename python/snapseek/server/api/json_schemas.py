@@ -29,6 +29,9 @@ WORDS: Json = {
 }
 
 
+_END: Json = {"type": ["number", "string"]}
+
+
 def schemas() -> Json:
     """Return every named schema."""
     return {
@@ -37,6 +40,11 @@ def schemas() -> Json:
         "Result": _result(),
         "Info": _info(),
         "Suggestions": _suggestions(),
+        "Facet": _facet(),
+        "Timeline": _timeline(),
+        "Path": object_of(id=ID, path={"type": ["string", "null"]}),
+        "Paths": object_of(paths=list_of(reference("Path")), can_reveal=FLAG),
+        "RevealRequest": {**object_of(id=ID), "additionalProperties": False},
         "Health": object_of(status={"const": "ok"}),
         "Readiness": object_of(status={"const": "ready"}),
         "Problem": _problem(),
@@ -134,9 +142,12 @@ def _result() -> Json:
         caption={"type": ["string", "null"]},
         meta={"type": "object", "description": "Columns of the source and the user."},
         similar=list_of(ID) | {"description": "With dedup: near-duplicates grouped under this picture."},
+        similar_scores=list_of({"type": ["number", "null"]}) | {"description": "Their scores."},
         why=list_of(STRING) | {"description": "With mode auto: what has a word of q, such as folder name."},
     )
-    return shape | {"required": ["id", "score", "url", "width", "height", "color", "similar", "why"]}
+    return shape | {
+        "required": ["id", "score", "url", "width", "height", "color", "similar", "similar_scores", "why"]
+    }
 
 
 def _info() -> Json:
@@ -155,6 +166,7 @@ def _info() -> Json:
         examples={"type": "array", "items": STRING, "description": "Queries worth trying."},
         has_fast={"type": "boolean", "description": "Whether a student answers model=fast."},
         accepts_image_url={"type": "boolean", "description": "Whether a term may be an image_url."},
+        is_local=FLAG,
         max_upload_bytes={"type": "integer", "description": "The largest body."},
         partitions=list_of(object_of(name=STRING, count=INTEGER, problem={"type": ["string", "null"]}))
         | {"description": "Of a collection only: its partitions."},
@@ -180,8 +192,32 @@ def _index() -> dict[str, Json]:
 
 def _suggestions() -> Json:
     value = object_of(value=STRING, count=INTEGER)
-    column = object_of(name=STRING, operator=STRING, values=list_of(value))
-    return object_of(examples=list_of(STRING), columns=list_of(column))
+    column = object_of(name=STRING, operator=STRING, values=list_of(value), total=INTEGER)
+    ends: dict[str, Json] = {"minimum": _END, "maximum": _END}
+    limits = object_of(name=STRING, kind={"type": "string", "enum": ["number", "date"]}, **ends)
+    return object_of(examples=list_of(STRING), columns=list_of(column), ranges=list_of(limits))
+
+
+def _facet() -> Json:
+    value = object_of(value=STRING, count=INTEGER, folders=INTEGER)
+    end: Json = {"type": ["number", "string", "null"]}
+    return object_of(
+        column=STRING,
+        operator=STRING,
+        kind={
+            "type": "string",
+            "enum": ["text", "list", "flag", "number", "date", "year", "month", "folder"],
+        },
+        total=INTEGER,
+        values=list_of(value),
+        minimum=end,
+        maximum=end,
+    )
+
+
+def _timeline() -> Json:
+    month = object_of(month=STRING, count=INTEGER, offset=INTEGER)
+    return object_of(months=list_of(month), total=INTEGER, undated=INTEGER)
 
 
 def _search_request() -> Json:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from snapseek.search_request import PARAMETERS, Parameter
 from snapseek.server.api.job_schemas import job_schemas
 from snapseek.server.api.json_schemas import ID, STRING, Json, reference, schemas, url_schema
-from snapseek.server.api.parameters import MAX_DEPTH, MAX_IDS, MAX_WIDTH, MIN_WIDTH
-from snapseek.server.api.search import LIST_NAMES, SIMILAR_NAMES, STORED_SORTS
+from snapseek.server.api.overview import DEFAULT_VALUES, MAX_TEXT_CHARACTERS, MAX_VALUES, TIMELINE_SORTS
+from snapseek.server.api.parameters import MAX_DEPTH, MAX_IDS, MAX_OFFSET, MAX_WIDTH, MIN_WIDTH
+from snapseek.server.api.search import SIMILAR_NAMES, STORED_SORTS
 from snapseek.server.api.search_request import URL_NAMES
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _PROBLEMS = {
     "415": "The original cannot be read as a picture, or the body is compressed or no JSON.",
     "416": "The range begins after the end of the file.",
     "429": "This client sends requests too often.",
+    "501": "This machine has no file manager that can be opened.",
     "503": "Too many requests or bytes are in flight, or the model is not loaded yet; see Retry-After.",
 }
 _ANYWHERE = ("401", "403", "429", "503")
@@ -51,8 +53,11 @@ def openapi(snapseek_version: str, root_path: str = "") -> Json:
 
 def _paths() -> Json:
     search = _search_parameters(URL_NAMES)
-    listed = [*_search_parameters(LIST_NAMES[:1]), _stored_sort(), *_search_parameters(LIST_NAMES[2:-1])]
-    listed.append(_ids())
+    listed = [*_search_parameters(("where",)), _stored_sort(), *_search_parameters(("limit",)), _offset()]
+    listed += [*_search_parameters(("include",)), _ids()]
+    where = _search_parameters(("where",))
+    facet = [_column(), *where, *_values_of_facets()]
+    timeline = [*where, _timeline_sort()]
     similar = [_id(), *_search_parameters(SIMILAR_NAMES)]
     return {
         "/api/search": {
@@ -62,6 +67,10 @@ def _paths() -> Json:
         "/api/items": _get("The pictures in stored order, by a sort, or by ids", "Answer", listed, "400"),
         "/api/items/{id}/similar": _get("Similar pictures", "Answer", similar, "400", "404", "409"),
         "/api/suggestions": _get("Queries and filters worth offering", "Suggestions", [], "400"),
+        "/api/facets": _get("The values of a column, or the folders in a folder", "Facet", facet, "400"),
+        "/api/timeline": _get("The months of the pictures", "Timeline", timeline, "400"),
+        "/api/paths": _get("Where originals are, for this machine only", "Paths", [_required_ids()], "400"),
+        "/api/reveal": _post("Show an original in the file manager", "RevealRequest", "Path", "404", "501"),
         "/api/items/{id}": _get("One picture", "Result", [_id()], "400", "404"),
         "/api/preview/{id}": {"get": _preview()},
         "/api/image/{id}": {"get": _image()},
@@ -69,9 +78,10 @@ def _paths() -> Json:
         "/api/info": _get("The library being served", "Info", [], "400"),
         "/api/jobs": {
             **_get("The jobs that wait, run or ended last", "Jobs", [], "400"),
-            **_post("Start to sync or to upgrade the library", "JobRequest", "Job", "404", status="202"),
+            **_post("Start a job of the library", "JobRequest", "Job", "404", status="202"),
         },
         "/api/upgrade": _get("What an upgrade to the recommended model costs", "UpgradeCost", [], "400"),
+        "/api/previews": _get("How many pictures have no preview", "Previews", [], "400"),
         "/api/failures": _get("The files that could not be read", "Failures", [], "400"),
         "/api/openapi.json": _get("This document", None, [], "400"),
         "/healthz": _get("Whether the server is alive", "Health", []),
@@ -134,8 +144,7 @@ def _zip() -> Json:
             "content": {"application/zip": {}},
         }
     }
-    ids = {**_ids(), "required": True, "description": "The pictures, in the order of the archive."}
-    return _operation("Several pictures' originals as one archive", [ids], good, ("400", "404"))
+    return _operation("Several pictures' originals as one archive", [_required_ids()], good, ("400", "404"))
 
 
 def _metrics() -> Json:
@@ -169,6 +178,35 @@ def _search_parameter(parameter: Parameter) -> Json:
 def _stored_sort() -> Json:
     shape: Json = {"type": "string", "enum": list(STORED_SORTS), "default": STORED_SORTS[0]}
     return _in_query("sort", shape, "Another order than the stored one.")
+
+
+def _timeline_sort() -> Json:
+    shape: Json = {"type": "string", "enum": list(TIMELINE_SORTS), "default": TIMELINE_SORTS[0]}
+    return _in_query("sort", shape, "The order of the months.")
+
+
+def _offset() -> Json:
+    shape: Json = {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}
+    return _in_query("offset", shape, "How many come before the first of this page.")
+
+
+def _column() -> Json:
+    return {**_in_query("column", STRING, "A column, `year` or `month`."), "required": True}
+
+
+def _values_of_facets() -> list[Json]:
+    text: Json = {"type": "string", "maxLength": MAX_TEXT_CHARACTERS}
+    limit: Json = {"type": "integer", "minimum": 1, "maximum": MAX_VALUES, "default": DEFAULT_VALUES}
+    return [
+        _in_query("contains", text, "Only values with this text, in any case."),
+        _in_query("within", text, "Only the folders directly in this one; empty for the top."),
+        _in_query("limit", limit, "The maximum number of values."),
+        _offset(),
+    ]
+
+
+def _required_ids() -> Json:
+    return {**_ids(), "required": True, "description": "The pictures, in this order."}
 
 
 def _ids() -> Json:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MAX_DEPTH = 1000
 """The largest offset + limit."""
 
+MAX_OFFSET = 10**9
+"""Of lists that are not ranked, whose pages go on to the last picture."""
+
 MIN_WIDTH = 16
 MAX_WIDTH = 4096
 MAX_IDS = 256
@@ -62,6 +65,16 @@ def checked_query(text: str) -> str | None:
     if "\0" in query:
         raise ParseError(expected="a query of plain words", got="a NUL character")
     return query or None
+
+
+def read_integer(params: QueryParams, name: str, minimum: int, maximum: int, default: int) -> int:
+    """Return an integer parameter within its bounds, or the default. Raises InputError."""
+    text = params.get(name)
+    if text is None:
+        return default
+    if INTEGER.fullmatch(text) and minimum <= int(text) <= maximum:
+        return int(text)
+    raise OutOfRangeError(expected=f"{name} to be an integer from {minimum} to {maximum}", got=excerpt(text))
 
 
 def read_width(params: QueryParams) -> int | None:

@@ -91,6 +91,13 @@ def check_media_type(headers: Headers) -> None:
         )
 
 
+def check_json_type(headers: Headers) -> None:
+    """Raise HTTPException, 415, for a body that is not declared as JSON, as no form of a page can."""
+    found = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if found != "application/json":
+        raise HTTPException(415, f"expected the Content-Type application/json, found {found[:40]!r}")
+
+
 async def _next_part(parts: AsyncGenerator[bytes]) -> bytes | None:
     """Return the next bytes of the body; None at its end."""
     with anyio.fail_after(_SILENCE_S):

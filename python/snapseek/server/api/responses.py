@@ -82,7 +82,7 @@ def result(hit: Hit, version: str, include: Collection[str] = INCLUDED) -> dict[
     """
     entry: dict[str, object] = {
         "id": hit.id,
-        "score": None if hit.score is None else round(hit.score, _SCORE_DIGITS),
+        "score": _rounded(hit.score),
         "url": _original_url(hit, version),
         "width": hit.width,
         "height": hit.height,
@@ -91,12 +91,17 @@ def result(hit: Hit, version: str, include: Collection[str] = INCLUDED) -> dict[
         "caption": hit.caption,
         "meta": hit.meta,
         "similar": list(hit.similar),
+        "similar_scores": list(map(_rounded, hit.similar_scores)),
         "why": list(hit.why),
     }
     for name in INCLUDED:
         if name not in include:
             del entry[name]
     return entry
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, _SCORE_DIGITS)
 
 
 def remote_url(hit: Hit) -> str | None:
@@ -117,11 +122,12 @@ def info_answer(
     has_fast: bool = False,
     fetches: bool = False,
     partitions: Iterable[PartitionStatus] = (),
+    is_local: bool = False,
 ) -> Response:
     """Return facts about the library being served, and example queries of its model.
 
     `has_fast` tells whether a student answers `model=fast`, `fetches` whether a term may be an `image_url`,
-    `partitions` which ones of a collection answer.
+    `is_local` whether the client may ask for paths, `partitions` which ones of a collection answer.
     """
     listed = [asdict(partition) for partition in partitions]
     return json_answer(
@@ -136,6 +142,7 @@ def info_answer(
             "examples": list(examples),
             "has_fast": has_fast,
             "accepts_image_url": fetches,
+            "is_local": is_local,
             "max_upload_bytes": MAX_BODY_BYTES,
             **({"partitions": listed} if listed else {}),
         }
@@ -149,10 +156,12 @@ def suggestions_answer(suggestions: Suggestions) -> Response:
             "name": column.name,
             "operator": column.operator,
             "values": [{"value": value, "count": count} for value, count in column.values],
+            "total": column.total,
         }
         for column in suggestions.columns
     ]
-    return json_answer({"examples": list(suggestions.examples), "columns": columns})
+    ranges = [asdict(column) for column in suggestions.ranges]
+    return json_answer({"examples": list(suggestions.examples), "columns": columns, "ranges": ranges})
 
 
 def json_answer(body: object, headers: dict[str, str] | None = None, *, status: int = 200) -> Response:

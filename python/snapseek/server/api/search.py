@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from snapseek.library import Term
 from snapseek.search_request import SORTS, check_choice
-from snapseek.server.api.parameters import check_names, read_id, read_ids
+from snapseek.server.api.parameters import MAX_OFFSET, check_names, read_id, read_ids, read_integer
 from snapseek.server.api.request_body import read_object
-from snapseek.server.api.responses import hits_answer, suggestions_answer
+from snapseek.server.api.responses import hits_answer
 from snapseek.server.api.search_request import (
     URL_NAMES,
     entity_tag,
@@ -48,7 +48,6 @@ class SearchEndpoints:
             Route("/api/search", self.search, methods=["GET", "POST"]),
             Route("/api/items", self.items),
             Route("/api/items/{id}/similar", self.similar),
-            Route("/api/suggestions", self.suggestions),
         ]
 
     async def search(self, request: Request) -> Response:
@@ -81,15 +80,10 @@ class SearchEndpoints:
         check_names(params, LIST_NAMES)
         sort = params.get("sort", "stored")
         check_choice("sort", sort, STORED_SORTS)
-        names = [name for name in LIST_NAMES if name not in ("sort", "ids")]
+        names = [name for name in LIST_NAMES if name not in ("sort", "offset", "ids")]
         search = request_from_url(params, names, sort=SORTS[0] if sort == "stored" else sort)
+        search = replace(search, offset=read_integer(params, "offset", 0, MAX_OFFSET, 0))
         return await self._state.searchers.run(request, partial(self._browse, search))
-
-    async def suggestions(self, request: Request) -> Response:
-        """Answer with queries worth trying, and columns with their most frequent values."""
-        check_names(request.query_params, ())
-        library = self._state.library
-        return await self._state.searchers.run(request, lambda: suggestions_answer(library.suggestions()))
 
     async def _cached(self, request: Request, search: SearchRequest) -> Response:
         """Search, or answer 304 where the client holds the answer of this library's version."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from snapseek.server.api.local_files import may_see_paths
 from snapseek.server.api.openapi import openapi
 from snapseek.server.api.parameters import check_names
 from snapseek.server.api.responses import info_answer, json_answer
@@ -42,7 +43,8 @@ class SystemEndpoints:
         """Answer with facts about the library."""
         check_names(request.query_params, ())
         fetches = self._state.fetches and not was_forwarded(request.scope)
-        return await self._state.searchers.run(request, partial(self._info, fetches))
+        is_local = may_see_paths(request.scope)
+        return await self._state.searchers.run(request, partial(self._info, fetches, is_local))
 
     async def describe(self, request: Request) -> Response:
         """Answer with the OpenAPI document."""
@@ -71,7 +73,7 @@ class SystemEndpoints:
         library = self._state.library
         return self._metrics.answer(library.info().count, self._state.searchers.waiting, library.partitions())
 
-    def _info(self, fetches: bool) -> Response:
+    def _info(self, fetches: bool, is_local: bool) -> Response:
         library = self._state.library
         examples = library.encoder.examples  # before info: it loads the model, whose provider info names
         return info_answer(
@@ -81,4 +83,5 @@ class SystemEndpoints:
             has_fast=library.fast_encoder is not None,
             fetches=fetches,
             partitions=library.partitions(),
+            is_local=is_local,
         )

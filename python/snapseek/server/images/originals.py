@@ -87,6 +87,18 @@ def find_original(library: Library, item_id: int) -> Original:
     return Original(path, file_stat, media_type_of(head), width)
 
 
+def file_of_original(library: Library, item_id: int) -> Path:
+    """Return the file of a picture, or the archive or table that it is in.
+
+    Raises ItemNotFoundError as `find_original` does.
+    """
+    uri = library.archive_uri(item_id)
+    path = library.original_path(item_id) if uri is None else file_of(uri)
+    if not path.is_file():
+        raise _missing(item_id, "no file at its path")
+    return path
+
+
 def _missing(item_id: int, got: str) -> ItemNotFoundError:
     return ItemNotFoundError(
         expected=f"the original of picture {item_id}", got=got, hint="only its preview is left"

@@ -12,7 +12,7 @@ def test_suggestions_of_an_imported_library(tmp_path, encoder):
     columns = {entry.operator: entry for entry in found.columns}
     assert found.examples[:2] == ["red", "old"]
     assert {"gate", "dogs", "barn"} <= set(found.examples)
-    assert set(columns) == {"year", "in", "tag", "licence", "public"}
+    assert set(columns) == {"year", "date", "in", "tag", "licence", "public", "rating"}
     assert columns["in"].name == "folder"
     assert dict(columns["licence"].values) == {"CC0": 500, "CC BY": 500, "reserved": 500}
     assert columns["year"].values[0][0] > columns["year"].values[-1][0]
@@ -49,5 +49,5 @@ def test_of_a_long_caption_only_the_beginning_is_read():
     )
     shard_type = type("FakeShard", (SimpleNamespace,), {"__len__": lambda _self: len(captions)})
     part = SimpleNamespace(shard=shard_type(**vars(shard)))
-    assert sorted(suggestions._examples([part], {"caption": "text"}))[:2] == ["barn", "gate"]
-    assert "hidden" not in suggestions._examples([part], {"caption": "text"})
+    assert sorted(suggestions._examples([part], {"caption": "text"}, None))[:2] == ["barn", "gate"]
+    assert "hidden" not in suggestions._examples([part], {"caption": "text"}, None)
