@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from snapseek.library import Library
     from snapseek.server.jobs import JobRunner
+    from snapseek.server.library_servers import LibraryServers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,20 +111,33 @@ def serve_library(
     print_status(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures")
     if encoder.name == STARTER:
         print_status("this is the small built-in model; a larger one understands sentences: snapseek upgrade")
+    servers = _library_servers(library, options)
     follower = Follower(library, jobs, follow, sync_first=sync_first)
     if options.watch:
         follower.start()
     try:
         with job_progress(jobs):
-            _serve(library, options, jobs)
+            _serve(library, options, jobs, servers)
     finally:
+        servers.close()
         follower.close()
         jobs.close()
     # Only threads are still running and nothing is being written, so another Ctrl-C may exit at once.
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(EXIT_INTERRUPTED))
 
 
-def _serve(library: Library, options: argparse.Namespace, jobs: JobRunner) -> None:
+def _library_servers(library: Library, options: argparse.Namespace) -> LibraryServers:
+    """Return what serves other libraries as these options say, but with what the user allows for them."""
+    from snapseek.server.library_servers import PARENT, LibraryServers, stop_with_parent
+
+    parent = os.environ.get(PARENT) or None
+    if parent is not None:
+        stop_with_parent()
+    arguments = ["--host", options.host, *([] if options.watch else ["--no-watch"])]
+    return LibraryServers(library.info().path, arguments, _token(options), parent)
+
+
+def _serve(library: Library, options: argparse.Namespace, jobs: JobRunner, servers: LibraryServers) -> None:
     from snapseek.server import serve
 
     serve(
@@ -139,6 +153,7 @@ def _serve(library: Library, options: argparse.Namespace, jobs: JobRunner) -> No
         trusted_proxies=options.trusted_proxy,
         root_path=options.root_path,
         jobs=jobs,
+        servers=servers,
     )
 
 

@@ -13,6 +13,7 @@ from snapseek._core import __version__
 from snapseek.server.api.clip_retrieval import ClipRetrievalEndpoints
 from snapseek.server.api.docs_page import DocsPageEndpoints
 from snapseek.server.api.jobs import JobEndpoints
+from snapseek.server.api.library import LibraryEndpoints
 from snapseek.server.api.search import SearchEndpoints
 from snapseek.server.api.system import SystemEndpoints
 from snapseek.server.auth import TokenAuth
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from snapseek.library import Library
     from snapseek.server.jobs import JobRunner
+    from snapseek.server.library_servers import LibraryServers
 
 _GZIP_MIN_BYTES = 1024
 _GZIP_LEVEL = 4  # previews are compressed already; the text around them shrinks at any level
@@ -51,6 +53,7 @@ def create_app(
     trusted_proxies: Collection[str] = (),
     root_path: str = "",
     jobs: JobRunner | None = None,
+    servers: LibraryServers | None = None,
 ) -> Starlette:
     """Return the ASGI application that serves a library. It only reads, and starts jobs.
 
@@ -74,13 +77,15 @@ def create_app(
         The path of the page at the proxy, such as `/pictures`.
     jobs
         What writes to the library meanwhile, for `/api/jobs`.
+    servers
+        What serves the other libraries of this user, for `/api/libraries`.
     """
     proxies = TrustedProxies(trusted_proxies)
     is_local = not proxies and allowed_hosts is not None and all(map(is_loopback_name, allowed_hosts))
     state = ServerState(library, __version__, fetches=is_local, has_token=token is not None)
     metrics = Metrics()
     app = Starlette(
-        routes=_routes(state, Page(page_directory), metrics, jobs),
+        routes=_routes(state, Page(page_directory), metrics, jobs, servers),
         middleware=_middleware(
             state,
             metrics,
@@ -99,12 +104,19 @@ def create_app(
     return app
 
 
-def _routes(state: ServerState, page: Page, metrics: Metrics, jobs: JobRunner | None) -> list[Route]:
+def _routes(
+    state: ServerState,
+    page: Page,
+    metrics: Metrics,
+    jobs: JobRunner | None,
+    servers: LibraryServers | None,
+) -> list[Route]:
     return [
         *SearchEndpoints(state).routes(),
         *ImageEndpoints(state).routes(),
         *SystemEndpoints(state, metrics).routes(),
         *JobEndpoints(state, jobs).routes(),
+        *LibraryEndpoints(state, servers, has_jobs=jobs is not None).routes(),
         *ClipRetrievalEndpoints(state).routes(),
         *DocsPageEndpoints().routes(),
         *PageEndpoints(page).routes(),  # last, because it matches every name
