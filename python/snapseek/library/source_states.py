@@ -76,7 +76,7 @@ def read_sources(library: Path, allowed: Confirmed = NOTHING) -> Sources:
             )
             for source in known
         )
-    return Sources(states, last.at if last else None, gone)
+    return Sources(states, last.ended if last else None, gone)
 
 
 def _state(source: Source, trust: Trust, missing: set[Path]) -> str:

@@ -26,7 +26,8 @@ class RecordedServers:
 
 
 @pytest.fixture
-def library(tmp_path):
+def library(tmp_path, monkeypatch):
+    monkeypatch.setenv("SNAPSEEK_CONFIG", str(tmp_path / "config"))
     return FakeLibrary(tmp_path)
 
 

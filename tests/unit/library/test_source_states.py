@@ -10,7 +10,6 @@ from snapseek.library.source_states import IMPORTED, MISSING, READY, UNCONFIRMED
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.last_sync import LastSync, record_sync
 from snapseek.library.storage.shard_files import exclusive_writer
-from snapseek.user_dirs import config_dir
 from tests.conftest import write_pictures
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
@@ -73,9 +72,9 @@ def test_a_sync_of_one_folder_keeps_what_is_known_of_the_others(library, tmp_pat
     assert library.sources().missing == ()
 
 
-def test_a_folder_that_nobody_has_named_is_unconfirmed(library, tmp_path):
+def test_a_folder_that_nobody_has_named_is_unconfirmed(library, tmp_path, monkeypatch):
     shutil.move(tmp_path / "l", tmp_path / "elsewhere" / "l")
-    shutil.rmtree(config_dir() / "libraries")
+    monkeypatch.setenv("SNAPSEEK_CONFIG", str(tmp_path / "config"))
     assert states(Library.open(tmp_path / "elsewhere" / "l")) == {
         "a": (UNCONFIRMED, 6),
         "b": (UNCONFIRMED, 6),
@@ -94,8 +93,8 @@ def test_imported_vectors_are_a_source(tmp_path, encoder):
     "value",
     [
         *("", "null", "[]", "7", "[" * 2000),
-        *('{"at": 7, "missing": []}', '{"at": "yesterday", "missing": []}'),
-        *('{"at": "2025-01-01T00:00:00+00:00"}', '{"at": "2025-01-01T00:00:00+00:00", "missing": [7]}'),
+        *('{"ended": 7, "missing": []}', '{"ended": "yesterday", "missing": []}'),
+        *('{"ended": "2025-01-01T00:00:00+00:00"}', '{"ended": "2025-01-01T00:00:00+00:00", "missing": [7]}'),
     ],
 )
 def test_an_entry_of_another_form_counts_as_none(library, tmp_path, value):
@@ -106,7 +105,7 @@ def test_an_entry_of_another_form_counts_as_none(library, tmp_path, value):
 
 def test_paths_of_a_stranger_are_checked(library, tmp_path):
     paths = ["relative", "/a/../etc", "/nul\0", "/etc"]
-    entry = {"at": "2025-01-01T00:00:00+00:00", "missing": paths}
+    entry = {"ended": "2025-01-01T00:00:00+00:00", "missing": paths}
     with exclusive_writer(tmp_path / "l") as database, database.transaction():
         database.settings.update({"last_sync": json.dumps(entry)})
     assert library.sources().missing == ()

@@ -20,11 +20,11 @@ _MAX_TIME_CHARACTERS = 40
 class LastSync:
     """The end of the last sync that was not stopped.
 
-    `at` is ISO 8601 in UTC. `missing` are sources that are gone or empty, and folders of a source that are
+    `ended` is ISO 8601 in UTC. `missing` are sources that are gone or empty, and folders of a source that are
     empty: their pictures are kept until somebody confirms that they are gone.
     """
 
-    at: str
+    ended: str
     missing: tuple[Path, ...] = ()
 
     @classmethod
@@ -32,11 +32,13 @@ class LastSync:
         """Read it; None if there was none, or if the entry is of another form."""
         try:
             entry = json.loads(database.settings.all().get(_SETTING, "null"))
-            at = datetime.fromisoformat(entry["at"][:_MAX_TIME_CHARACTERS]).isoformat(timespec="seconds")
+            ended = datetime.fromisoformat(entry["ended"][:_MAX_TIME_CHARACTERS]).isoformat(
+                timespec="seconds"
+            )
             paths = [Path(path) for path in entry["missing"][:_MAX_MISSING] if "\0" not in path]
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
-        return cls(at, tuple(path for path in paths if path.is_absolute() and ".." not in path.parts))
+        return cls(ended, tuple(path for path in paths if path.is_absolute() and ".." not in path.parts))
 
 
 def record_sync(database: Database, missing: Sequence[Path], synced: Sequence[Path] | None) -> None:
@@ -47,8 +49,8 @@ def record_sync(database: Database, missing: Sequence[Path], synced: Sequence[Pa
     before = LastSync.read(database) if synced is not None else None
     others = [path for path in before.missing if not _is_below(path, synced or ())] if before else []
     texts = [os.fspath(path) for path in dict.fromkeys([*missing, *others])][:_MAX_MISSING]
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    while len(value := json.dumps({"at": at, "missing": texts})) > MAX_SETTING_CHARACTERS:
+    ended = datetime.now(UTC).isoformat(timespec="seconds")
+    while len(value := json.dumps({"ended": ended, "missing": texts})) > MAX_SETTING_CHARACTERS:
         texts.pop()
     with database.transaction():
         database.settings.update({_SETTING: value})
