@@ -1,14 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import {
-  handleShortcut,
-  helpSections,
-  keyLabel,
-  shortcutHint,
-  SHORTCUTS,
-  type Handlers,
-  type Scope,
-} from './shortcuts';
+import { helpSections } from './shortcutHelp';
+import { handleShortcut, keyLabel, shortcutHint, SHORTCUTS, type Handlers, type Scope } from './shortcuts';
 
 const SCOPES = [...new Set(SHORTCUTS.map(([scope]) => scope))];
 

@@ -6,7 +6,13 @@ export type Scope = 'page' | 'panel' | 'input' | 'grid' | 'tile' | 'lightbox';
  * `action` names the handler; it is null if the browser handles the key itself.
  * `shift` is the required state of the Shift key; any if undefined.
  */
-type Shortcut = readonly [scope: Scope, keys: string, action: string | null, help: string, shift?: boolean];
+export type Shortcut = readonly [
+  scope: Scope,
+  keys: string,
+  action: string | null,
+  help: string,
+  shift?: boolean,
+];
 
 /** All keyboard shortcuts. Key handling, tooltips, the help dialog and docs/PAGE.md follow this table. */
 export const SHORTCUTS = [
@@ -90,19 +96,4 @@ export function keyLabel([, keys, , , shift]: Shortcut): string {
 export function shortcutHint<S extends Scope>(scope: S, action: ActionOf<S>): string {
   const shortcut = SHORTCUTS.find((other) => other[0] === scope && other[2] === action)!;
   return `${shortcut[3]} (${keyLabel(shortcut)})`;
-}
-
-/** Sections of the help dialog. */
-const SECTIONS: Record<string, readonly Scope[]> = {
-  Anywhere: ['page', 'panel'],
-  'In the search box': ['input'],
-  'On a picture in the results': ['grid', 'tile'],
-  'On an opened picture': ['lightbox'],
-};
-
-/** Return the shortcuts by section, as the help dialog shows them. */
-export function helpSections(): [title: string, shortcuts: Shortcut[]][] {
-  return Object.entries(SECTIONS).map(([title, scopes]) => {
-    return [title, SHORTCUTS.filter(([scope]) => scopes.includes(scope))];
-  });
 }
