@@ -1,4 +1,4 @@
-import { ProblemError, ResponseError } from './errors';
+import { problemOf, ResponseError } from './errors';
 import type { ServerTimings } from './latency';
 import { parseInfo, parseRelevantCount, parseResultPage, parseSuggestions } from './parseResponse';
 import { isSearch, queryText, whereText, type SearchQuery } from './query';
@@ -190,14 +190,4 @@ async function readJson(
       throw new ResponseError('The response of the server is not JSON. Reload the page.');
     throw cause;
   }
-}
-
-async function problemOf(response: Response): Promise<ProblemError> {
-  const problem = (await response.json().catch(() => null)) as Record<string, unknown> | null;
-  const detail = problem?.['detail'] ?? problem?.['title'];
-  const isText = typeof detail === 'string' && detail !== '';
-  return new ProblemError(
-    response.status,
-    isText ? detail : `The server responded with status ${response.status}.`,
-  );
 }

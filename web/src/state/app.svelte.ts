@@ -30,6 +30,8 @@ export class AppState {
   readonly library: LibraryState;
   /** Null until `followJobs`. */
   jobs = $state.raw<JobsState | null>(null);
+  /** The library has another model than the results. */
+  isStale = $state(false);
   readonly results: ResultsState;
   readonly view: ViewState;
   readonly request: RequestState;
@@ -67,8 +69,19 @@ export class AppState {
   /** Poll what the server indexes, from now on. */
   async followJobs(): Promise<void> {
     const { JobsState } = await import('./jobs.svelte');
-    this.jobs = new JobsState(this.#now, () => void this.#refresh());
-    await this.jobs.start();
+    this.jobs = new JobsState(this.#now, {
+      onchange: () => void this.#refresh(),
+      onmodelchange: () => (this.isStale = true),
+    });
+    await this.jobs.follow(this.results.index?.name ?? '');
+  }
+
+  /** Load the results and the facts of the library again, because it has another model. */
+  async reload(): Promise<void> {
+    this.isStale = false;
+    await this.library.load();
+    await this.request.refresh();
+    await this.library.loadExamples();
   }
 
   /** Show new pictures of the library, unless the user is busy with the present ones. */

@@ -3,7 +3,7 @@ import { debounce } from '../lib/debounce';
 import { withDuplicates, withGroup, type ExpandedGroups } from '../lib/duplicates';
 import { errorNotice, type ErrorNotice } from '../lib/errors';
 import type { Latency } from '../lib/latency';
-import { EMPTY_QUERY, queryKey, type SearchQuery } from '../lib/query';
+import { EMPTY_QUERY, isSearch, queryKey, type SearchQuery } from '../lib/query';
 import { responsesPerSecond, withTimestamp } from '../lib/rateMeter';
 
 /** Number of pictures per page. */
@@ -199,7 +199,11 @@ export class ResultsState {
     this.isLoadingMore = true;
     try {
       const page = await this.#loadPage(this.#displayed, this.#receivedCount);
-      if (sequence === this.#sequence) this.#append(page);
+      if (sequence !== this.#sequence) return;
+      const { query, model } = this.#displayed;
+      // Scores of two models cannot be compared: the ranking starts over.
+      if (isSearch(query) && page.index.model !== this.index?.model) await this.load(query, model);
+      else this.#append(page);
     } catch (cause) {
       if (sequence === this.#sequence) this.#fail(cause, () => this.#loadNextPage());
     } finally {
