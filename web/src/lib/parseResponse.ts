@@ -42,6 +42,7 @@ const picture = object<Picture>({
   caption: orNull(string),
   meta: orDefault(record, {}),
   similar: orDefault(list(number), []),
+  why: orDefault(list(string), []),
 });
 
 const column = object<Column>({
@@ -58,6 +59,8 @@ const resultPage = object<ResultPage>(
     pictures: list(picture),
     relevantCount: orDefault<number | null>(number, null),
     filters: orDefault(list(string), []),
+    unfinished: orDefault<ResultPage['unfinished']>(object({ hint: string }), null),
+    notices: orDefault(list(object({ text: string })), []),
   },
   { timings: 'took_ms', pictures: 'results', relevantCount: 'relevant_count' },
 );

@@ -1,4 +1,7 @@
+import { LIGHTBOX_SHORTCUTS } from './lightboxShortcuts';
 import { SHORTCUTS, type Scope, type Shortcut } from './shortcuts';
+
+const ALL: readonly Shortcut[] = [...SHORTCUTS, ...LIGHTBOX_SHORTCUTS];
 
 /** Sections of the help dialog. */
 const SECTIONS: Record<string, readonly Scope[]> = {
@@ -11,6 +14,6 @@ const SECTIONS: Record<string, readonly Scope[]> = {
 /** Return the shortcuts by section, as the help dialog shows them. */
 export function helpSections(): [title: string, shortcuts: Shortcut[]][] {
   return Object.entries(SECTIONS).map(([title, scopes]) => {
-    return [title, SHORTCUTS.filter(([scope]) => scopes.includes(scope))];
+    return [title, ALL.filter(([scope]) => scopes.includes(scope))];
   });
 }

@@ -1,4 +1,5 @@
-import { formatBytes, formatCount, formatPlural } from './format';
+import { formatCount, formatPlural } from './format';
+import { formatBytes } from './formatMeasure';
 import type { UpgradeCost } from './jobs';
 
 /** 90 -> "about 2 minutes", 7200 -> "about 2 hours". */

@@ -1,7 +1,6 @@
 import { createContext } from 'svelte';
 import type { Api, Picture } from '../lib/api';
 import { errorNotice } from '../lib/errors';
-import { fileTerm } from '../lib/imageInput';
 import { answersFirst, OriginalQueue } from '../lib/originalQueue';
 import { trimmed } from '../lib/query';
 import type { HistorySync, PageEntry } from '../lib/urlState';
@@ -47,6 +46,7 @@ export class AppState {
     this.results = new ResultsState(api, now, {
       onresponse: (query, isShown) => this.request.handleResponse(query, isShown),
       onidle: (query) => this.request.handleIdle(query),
+      isTyping: () => this.request.isTyping,
     });
     this.view = new ViewState(api, this.results);
     this.request = new RequestState({
@@ -137,6 +137,7 @@ export class AppState {
 
   /** Search with an image file; report one that the browser cannot decode. */
   async addImageFile(file: Blob): Promise<void> {
+    const { fileTerm } = await import('../lib/imageInput');
     const term = await fileTerm(file).catch((cause: unknown) => {
       this.results.reportError(cause instanceof Error ? cause.message : String(cause));
     });

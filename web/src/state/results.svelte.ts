@@ -20,6 +20,8 @@ export interface ResultsEvents {
   onresponse(query: SearchQuery, isShown: boolean): void;
   /** The results have been on the screen for a moment. */
   onidle(query: SearchQuery): void;
+  /** Whether the words may not be complete yet: weak matches are better than none. */
+  isTyping(): boolean;
 }
 
 /** A search without its paging. */
@@ -47,6 +49,10 @@ export class ResultsState {
   index = $state.raw<LibraryIndex | null>(null);
   /** Filters that the server parsed from the typed words. */
   parsedFilters = $state.raw<readonly string[]>([]);
+  /** What the user should know about the answer, or the query. */
+  notes = $state.raw<readonly string[]>([]);
+  /** Weak matches are shown, too. */
+  showWeak = $state(false);
   latency = $state.raw<Latency | null>(null);
   /** Counts the first pages: it changes when pictures are replaced, not when a page is appended. */
   version = $state(0);
@@ -61,6 +67,15 @@ export class ResultsState {
 
   #relevantCount = $state<number | null>(null);
   readonly #expanded = $derived(withDuplicates(this.ranking, this.#relevantCount, this.expandedGroups));
+  /** Number of displayed pictures if weak matches are hidden; null if they are shown or there are none. */
+  readonly #goodCount = $derived.by(() => {
+    const { pictures, relevantCount } = this.#expanded;
+    if (this.showWeak || relevantCount === null || relevantCount >= pictures.length) return null;
+    return relevantCount === 0 && this.#events.isTyping() ? null : relevantCount;
+  });
+  readonly #pictures = $derived(
+    this.#goodCount === null ? this.#expanded.pictures : this.#expanded.pictures.slice(0, this.#goodCount),
+  );
   /** The last displayed query that became idle. */
   #idleQuery = $state.raw<SearchQuery | null>(null);
   /** The displayed pictures have been on the screen for a moment: expensive work may begin. */
@@ -91,7 +106,17 @@ export class ResultsState {
 
   /** All displayed pictures, in order. */
   get pictures(): readonly Picture[] {
-    return this.#expanded.pictures;
+    return this.#pictures;
+  }
+
+  /** Whether weak matches exist that are not displayed. */
+  get hidesWeak(): boolean {
+    return this.#goodCount !== null;
+  }
+
+  /** Number of leading results over all pages that are relevant; null if all so far are. */
+  get goodMatches(): number | null {
+    return this.#relevantCount;
   }
 
   /** Number of leading displayed pictures that are relevant; null if all are. */
@@ -116,7 +141,7 @@ export class ResultsState {
 
   /** Whether further pages exist. */
   get hasMore(): boolean {
-    return !this.#isExhausted && this.#receivedCount < Math.min(this.total, MAX_RESULTS);
+    return !this.hidesWeak && !this.#isExhausted && this.#receivedCount < Math.min(this.total, MAX_RESULTS);
   }
 
   /** Whether the newest request is this search and did not fail. */
@@ -223,6 +248,10 @@ export class ResultsState {
     this.ranking = withoutRepeats(page.pictures);
     this.#countPage(page, 0);
     this.parsedFilters = page.filters;
+    this.notes = [page.unfinished?.hint, ...page.notices.map(({ text }) => text)].filter(
+      (note) => note !== undefined,
+    );
+    this.showWeak = false;
     this.latency = { server: page.timings, roundTripMs, paintMs: null };
     this.#displayedAt = this.#now();
     this.#timestamps = withTimestamp(this.#timestamps, this.#displayedAt);

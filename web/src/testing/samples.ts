@@ -15,6 +15,7 @@ export function samplePicture(fields: Partial<Picture> = {}): Picture {
     caption: null,
     meta: {},
     similar: [],
+    why: [],
     ...fields,
   };
 }
@@ -33,6 +34,8 @@ export function samplePage(pictures: readonly Picture[], total = pictures.length
     pictures,
     relevantCount: null,
     filters: [],
+    unfinished: null,
+    notices: [],
   };
 }
 
