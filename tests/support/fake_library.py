@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
-from snapseek.library import Failure, Hit, Hits, LibraryInfo, Timings
+from snapseek.library import Failure, Hit, Hits, LibraryInfo, SkippedFile, Timings
 from snapseek.library.missing_previews import MissingPreviews
 from snapseek.library.search.facets import Facet, FacetValue
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.suggestions import ColumnSuggestion, RangeSuggestion, Suggestions
 from snapseek.library.search.terms import Query, written
 from snapseek.library.search.timeline import Month, Timeline
+from snapseek.library.source_states import MissingFolder, Sources, SourceState
 from snapseek.library.upgrade_cost import UpgradeCost
 from snapseek.search_request import SearchRequest
 
@@ -80,7 +81,21 @@ class FakeLibrary:
     def upgrade_cost(self, model: str, *, measures: bool) -> UpgradeCost:
         """The cost of an upgrade on a machine that embeds two pictures a second."""
         count = len(self.paths)
-        return UpgradeCost(model, "starter", False, count, 0, 0, 606_000_000, count / 2, 606_100_000, 10**12)
+        sizes = (606_000_000, count / 2, 606_100_000, 10**12)
+        return UpgradeCost(model, "starter", False, count, 0, 0, *sizes, missing=1)
+
+    def sources(self) -> Sources:
+        """One folder, and one of which the files are gone."""
+        folder = self.paths[0].parent
+        states = (
+            SourceState(folder, "folder", "ready", len(self.paths)),
+            SourceState(folder / "disk", "folder", "missing", 3),
+        )
+        return Sources(states, "2025-01-02T00:00:00+00:00", (MissingFolder(folder / "disk", 3),))
+
+    def skipped(self) -> list[SkippedFile]:
+        """One RAW file."""
+        return [SkippedFile(self.paths[0].parent / "a.cr2", "raw")]
 
     def id_of(self, name: str) -> int:
         """The id of the file with that name."""

@@ -2,12 +2,13 @@
 
 import argparse
 
-from snapseek.cli.console import check_indexed, picture_bar, print_report, print_size
+from snapseek.cli.console import check_indexed, picture_progress, print_report, print_size
 from snapseek.cli.options import (
     add_exclude,
     add_fetching,
     add_library,
     add_picture_threads,
+    add_progress,
     add_trust,
     fetch_limits,
     nonempty_path,
@@ -29,12 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_picture_threads(parser)
     add_exclude(parser)
     add_fetching(parser)
+    add_progress(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Add the pictures, then print what changed."""
     library = open_library(options)
-    with picture_bar() as report:
+    with picture_progress(options.progress) as report:
         done = library.add(
             options.sources,
             threads=options.threads,

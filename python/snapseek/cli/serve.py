@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from snapseek.library import Library
     from snapseek.server.jobs import JobRunner
+    from snapseek.server.library_servers import LibraryServers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,13 +112,15 @@ def serve_library(
     print_unconfirmed(library.unconfirmed(), library.info().path)
     print_status(f"model {encoder.name} on {encoder.provider}, {len(library)} pictures")
     print_offer(encoder.name)
+    servers = _library_servers(library, options)
     follower = Follower(library, jobs, follow, sync_first=sync_first)
     if options.watch:
         follower.start()
     try:
         with job_progress(jobs):
-            _serve(library, options, jobs)
+            _serve(library, options, jobs, servers)
     finally:
+        servers.close()
         follower.close()
         jobs.close()
     # Only threads are still running and nothing is being written, so another Ctrl-C may exit at once.
@@ -132,10 +135,23 @@ def _serve_collection(library: Library, options: argparse.Namespace) -> None:
     print_status(f"{len(library)} pictures in {len(library.partitions())} partitions")
     if options.fast_model:
         library.set_fast_encoder(options.fast_model)
-    _serve(library, options, None)
+    _serve(library, options, None, None)
 
 
-def _serve(library: Library, options: argparse.Namespace, jobs: JobRunner | None) -> None:
+def _library_servers(library: Library, options: argparse.Namespace) -> LibraryServers:
+    """Return what serves other libraries as these options say, but with what the user allows for them."""
+    from snapseek.server.library_servers import PARENT, LibraryServers, stop_with_parent
+
+    parent = os.environ.get(PARENT) or None
+    if parent is not None:
+        stop_with_parent()
+    arguments = ["--host", options.host, *([] if options.watch else ["--no-watch"])]
+    return LibraryServers(library.info().path, arguments, _token(options), parent)
+
+
+def _serve(
+    library: Library, options: argparse.Namespace, jobs: JobRunner | None, servers: LibraryServers | None
+) -> None:
     from snapseek.server import serve
 
     serve(
@@ -151,6 +167,7 @@ def _serve(library: Library, options: argparse.Namespace, jobs: JobRunner | None
         trusted_proxies=options.trusted_proxy,
         root_path=options.root_path,
         jobs=jobs,
+        servers=servers,
     )
 
 

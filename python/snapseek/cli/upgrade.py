@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model",
         nargs="?",
         metavar="MODEL",
-        help="small, recommended, best, a name of `snapseek models`, owner/name on the hub, or a directory; "
-        "default: recommended",
+        help="small, recommended, best, a name of `snapseek models`, owner/name on the hub, or a directory "
+        "(default: SNAPSEEK_MODEL, or the recommended one)",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask, download and embed at once")
     parser.add_argument(
@@ -55,16 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what the upgrade costs, ask, then download and embed."""
-    from snapseek.library.upgrade_cost import missing_originals
     from snapseek.models import Encoder
-    from snapseek.models.catalogue import RECOMMENDED, entry_name
+    from snapseek.models.catalogue import entry_name
+    from snapseek.models.hub.resolve import upgrade_model
 
     library = open_library(options)
-    path = library.info().path
-    options.model = entry_name(options.model or RECOMMENDED)
+    options.model = entry_name(options.model) if options.model else upgrade_model()
     cost = library.upgrade_cost(options.model, options.model_dir)
     if not cost.is_current:
-        _print_cost(cost, missing_originals(path))
+        _print_cost(cost)
         _check(cost, drop_imports=options.drop_imports)
         if not (options.yes or _confirms()):
             print_status("nothing was changed")
@@ -98,7 +97,7 @@ def _download(options: argparse.Namespace, progress: StageReport) -> None:
     )
 
 
-def _print_cost(cost: UpgradeCost, missing: int) -> None:
+def _print_cost(cost: UpgradeCost) -> None:
     print_status(
         f"from {printable(cost.current)} to {printable(cost.model)}, for {cost.pictures:,} pictures:"
     )
@@ -110,10 +109,10 @@ def _print_cost(cost: UpgradeCost, missing: int) -> None:
     print_status(f"  time: about {max(1, round(cost.seconds / 60)):,} min at low priority{done}")
     print_status(f"  disk: {_size(cost.disk_bytes)} meanwhile, {_size(cost.free_bytes)} are free")
     print_status("  searches use the present model until then; Ctrl-C stops, the same command goes on")
-    if missing:
+    if cost.missing:
         print_status(
-            f"  {missing:,} pictures have no original now: they are embedded from their previews, which is "
-            "less accurate, and again when a sync finds the originals"
+            f"  {cost.missing:,} pictures have no original now: they are embedded from their previews, which "
+            "is less accurate, and again when a sync finds the originals"
         )
     if cost.imported:
         print_status(f"  {cost.imported:,} imported vectors cannot be embedded again")

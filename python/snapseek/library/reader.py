@@ -23,6 +23,7 @@ from snapseek.library.search.suggestions import Suggestions
 from snapseek.library.search.terms import Query
 from snapseek.library.search.timeline import Timeline
 from snapseek.library.snapshot_cache import SnapshotCache
+from snapseek.library.source_states import Sources, read_sources
 from snapseek.library.storage.confirmations import NOTHING, Confirmed
 from snapseek.library.storage.database import Database
 from snapseek.mapped_file import LoadMode
@@ -381,6 +382,10 @@ class LibraryReader(LibraryContents):
                 Failure(row.source / row.within, row.reason) for row in database.imports.all() if row.reason
             ]
             return failed
+
+    def sources(self) -> Sources:
+        """Return where the pictures came from, and which folders wait for a confirmation."""
+        return read_sources(self._path, self._allowed)
 
     def skipped(self) -> list[SkippedFile]:
         """Return the files and folders that were not read as pictures: the first ones of each kind."""

@@ -20,6 +20,9 @@ from snapseek.models.rates import measured_rate
 from snapseek.threads import resolve_threads
 
 _RECORD_BYTES = 1000
+_MAX_LOOKED_UP = 50_000
+"""Files that are looked up without `measures`: it takes some tenths of a second."""
+
 _DEFAULT_DIM = 512
 _DEFAULT_GMACS = 4.4
 _SAMPLE_SIDE = 768
@@ -48,6 +51,8 @@ class UpgradeCost:
     seconds: float
     disk_bytes: int
     free_bytes: int
+    missing: int | None
+    """Pictures of folders without a file now, which are embedded from their previews; None: not counted."""
 
 
 def upgrade_cost(
@@ -97,6 +102,7 @@ def upgrade_cost(
         seconds=remaining / rate,
         disk_bytes=needed_bytes(pictures + remaining // 2, dim, _RECORD_BYTES) + (missing or 0),
         free_bytes=shutil.disk_usage(path).free,
+        missing=missing_originals(path) if measures or pictures <= _MAX_LOOKED_UP else None,
     )
 
 

@@ -13,6 +13,7 @@ from snapseek._core import __version__
 from snapseek.server.api.clip_retrieval import ClipRetrievalEndpoints
 from snapseek.server.api.docs_page import DocsPageEndpoints
 from snapseek.server.api.jobs import JobEndpoints
+from snapseek.server.api.library import LibraryEndpoints
 from snapseek.server.api.local_files import LocalFileEndpoints
 from snapseek.server.api.overview import OverviewEndpoints
 from snapseek.server.api.partition import PartitionEndpoints
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from snapseek.library import Library
     from snapseek.server.jobs import JobRunner
+    from snapseek.server.library_servers import LibraryServers
 
 _GZIP_MIN_BYTES = 1024
 _GZIP_LEVEL = 4  # previews are compressed already; the text around them shrinks at any level
@@ -54,6 +56,7 @@ def create_app(
     trusted_proxies: Collection[str] = (),
     root_path: str = "",
     jobs: JobRunner | None = None,
+    servers: LibraryServers | None = None,
 ) -> Starlette:
     """Return the ASGI application that serves a library. It only reads, and starts jobs.
 
@@ -77,13 +80,15 @@ def create_app(
         The path of the page at the proxy, such as `/pictures`.
     jobs
         What writes to the library meanwhile, for `/api/jobs`.
+    servers
+        What serves the other libraries of this user, for `/api/libraries`.
     """
     proxies = TrustedProxies(trusted_proxies)
     is_local = not proxies and allowed_hosts is not None and all(map(is_loopback_name, allowed_hosts))
     state = ServerState(library, __version__, fetches=is_local, has_token=token is not None)
     metrics = Metrics()
     app = Starlette(
-        routes=_routes(state, Page(page_directory), metrics, jobs),
+        routes=_routes(state, Page(page_directory), metrics, jobs, servers),
         middleware=_middleware(
             state,
             metrics,
@@ -102,7 +107,13 @@ def create_app(
     return app
 
 
-def _routes(state: ServerState, page: Page, metrics: Metrics, jobs: JobRunner | None) -> list[Route]:
+def _routes(
+    state: ServerState,
+    page: Page,
+    metrics: Metrics,
+    jobs: JobRunner | None,
+    servers: LibraryServers | None,
+) -> list[Route]:
     return [
         *SearchEndpoints(state).routes(),
         *OverviewEndpoints(state).routes(),
@@ -110,6 +121,7 @@ def _routes(state: ServerState, page: Page, metrics: Metrics, jobs: JobRunner | 
         *ImageEndpoints(state).routes(),
         *SystemEndpoints(state, metrics).routes(),
         *JobEndpoints(state, jobs).routes(),
+        *LibraryEndpoints(state, servers, has_jobs=jobs is not None).routes(),
         *ClipRetrievalEndpoints(state).routes(),
         *PartitionEndpoints(state).routes(),
         *DocsPageEndpoints().routes(),

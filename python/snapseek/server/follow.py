@@ -13,11 +13,13 @@ from snapseek.server.jobs import BUSY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from snapseek.library import Library
     from snapseek.server.jobs import Job, JobRunner
 
 _RETRY_S = 10.0
+_TICK_S = 1.0
 
 
 class Follower:
@@ -62,15 +64,31 @@ class Follower:
         is_busy = self._job is not None and self._job.state == BUSY
         return is_busy and time.monotonic() - self._started_s > _RETRY_S
 
-    def _follow(self) -> None:
-        info = self._library.info()
+    def _folders(self) -> list[Path]:
+        """Return the folders to watch now: the user may add and remove some meanwhile."""
         skipped = set(self._library.unconfirmed())
-        folders = [folder for folder in info.folders if folder not in skipped and folder.is_dir()]
-        if not folders:
-            return
+        return [
+            folder for folder in self._library.info().folders if folder not in skipped and folder.is_dir()
+        ]
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            folders = self._folders()
+            if folders:
+                self._watch(folders)
+            self._stop.wait(_TICK_S)
+
+    def _watch(self, folders: list[Path]) -> None:
+        """Watch folders until the library has others."""
+        version = self._library.version
         with contextlib.suppress(InputError):  # a folder disappeared meanwhile
-            for has_changed in bursts(folders, info.path, self._stop):
+            for has_changed in bursts(folders, self._library.info().path, self._stop):
                 if self._is_due or has_changed or self._is_to_retry():
                     self._job = self._jobs.start("sync", self._arguments)
                     self._started_s = time.monotonic()
                 self._is_due = False
+                if self._library.version != version:
+                    version = self._library.version
+                    if not set(self._folders()) <= set(folders):
+                        self._is_due = True  # what changed in a new folder before it is watched
+                        return

@@ -29,8 +29,9 @@ _MAX_FINISHED = 20
 _STOP_S = 15.0
 """How long a stopped job may take to commit what is embedded."""
 _NUMBERS = ("done", "total", "failed", "skipped")
+_NAMES = {"upgrade": "Upgrade", "remove": "Removal"}
 
-INDEX, SYNC, UPGRADE, PREVIEWS = "index", "sync", "upgrade", "previews"
+INDEX, SYNC, UPGRADE, PREVIEWS, ADD, REMOVE = "index", "sync", "upgrade", "previews", "add", "remove"
 """What a job does."""
 
 WAITING, RUNNING, DONE, FAILED, STOPPED = "waiting", "running", "done", "failed", "stopped"
@@ -45,7 +46,8 @@ class Job:
 
     id: int
     kind: str
-    """`index`, `sync`, `previews`, or `upgrade`: downloads another model and embeds all pictures with it."""
+    """`index`, `sync`, `previews`, `add` and `remove` a folder, or `upgrade`: downloads another model and
+    embeds all pictures with it."""
     state: str = WAITING
     """`waiting`, `running`, `done`, `failed`, `stopped`, or `busy`: another process was writing."""
     stage: str = ""
@@ -79,6 +81,8 @@ class Job:
         """One line about it, such as `Indexing 312 of 1,404 · 48/s · about 20 s left · 2 unreadable`."""
         if self.state == FAILED:
             return f"{_NAMES.get(self.kind, 'Indexing')} failed: {self.message}"
+        if self.kind == REMOVE:
+            return "Removing pictures" if self.is_active else "Pictures removed"
         if self.kind == UPGRADE and not self.is_active:
             return "The library has its new model" if self.state == DONE else "Upgrade stopped"
         if self.state == RUNNING and not self.total:
@@ -161,9 +165,18 @@ class JobRunner:
             self._lock.notify_all()
         return job
 
-    def start_sync(self, library: Path) -> Job:
-        """Sync a library."""
-        return self.start(SYNC, ["sync", *self._common(library)])
+    def start_sync(self, library: Path, accept_missing: Path | None = None) -> Job:
+        """Sync a library. With `accept_missing` the pictures of that folder are removed if it is gone."""
+        accepted = [] if accept_missing is None else [f"--accept-missing={accept_missing}"]
+        return self.start(SYNC, ["sync", *self._common(library), *accepted])
+
+    def start_add(self, library: Path, folder: Path) -> Job:
+        """Add a folder to a library. The user has named it, so the library may show its pictures."""
+        return self.start(ADD, ["add", *self._common(library), "--", str(folder)])
+
+    def start_remove(self, library: Path, source: Path) -> Job:
+        """Remove a source of a library with its pictures. The files stay."""
+        return self.start(REMOVE, ["remove", "--library", str(library), "--", str(source)])
 
     def start_previews(self, library: Path) -> Job:
         """Make the previews that a library lacks."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from snapseek.library import Library
     from snapseek.server.jobs import JobRunner
+    from snapseek.server.library_servers import LibraryServers
 
 DEFAULT_PORT = 8000
 _PORTS_TRIED = 100
@@ -57,6 +58,7 @@ def serve(
     trusted_proxies: Sequence[str] = (),
     root_path: str = "",
     jobs: JobRunner | None = None,
+    servers: LibraryServers | None = None,
 ) -> None:
     """Serve a library at http://host:port/ until Ctrl-C. This call blocks.
 
@@ -90,6 +92,8 @@ def serve(
         The path that the page has at the proxy, such as `/pictures`.
     jobs
         What writes to the library meanwhile. They are stopped when the server stops.
+    servers
+        What serves the other libraries of this user.
 
     Raises
     ------
@@ -112,9 +116,12 @@ def serve(
         trusted_proxies=trusted_proxies,
         root_path=root_path,
         jobs=jobs,
+        servers=servers,
     )
     with open_free_port(host) if port is None else open_port(host, port) as listener:
         url = url_of(listener)
+        if servers is not None:
+            servers.address = url
         server = _Server(app, lambda: _announce(url, on_ready, open_browser))
         on_interrupt = signal.getsignal(signal.SIGINT)
         try:

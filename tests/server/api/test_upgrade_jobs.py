@@ -8,6 +8,7 @@ from snapseek.server import create_app
 from snapseek.server.host_guard import LOOPBACK_HOSTS
 from snapseek.server.jobs import DONE, UPGRADE, Job, JobRunner, _Pace
 
+PEER = ("127.0.0.1", 50000)
 TOKEN = "a token of many characters"
 UPGRADE_BODY = {"kind": "upgrade", "model": "clip-vit-b-32-int8"}
 
@@ -33,7 +34,9 @@ def jobs():
 
 @pytest.fixture
 def client(library, jobs):
-    return TestClient(create_app(library, allowed_hosts=LOOPBACK_HOSTS, jobs=jobs), "http://127.0.0.1:8000")
+    return TestClient(
+        create_app(library, allowed_hosts=LOOPBACK_HOSTS, jobs=jobs), "http://127.0.0.1:8000", client=PEER
+    )
 
 
 def test_a_local_client_starts_an_upgrade_once(client, jobs, library):
@@ -77,7 +80,7 @@ def test_a_form_starts_nothing(client, jobs, kind):
 
 def test_a_page_of_another_origin_starts_nothing(library, jobs):
     app = create_app(library, allowed_origins=["https://friend.example"], jobs=jobs)
-    client = TestClient(app, "http://127.0.0.1:8000")
+    client = TestClient(app, "http://127.0.0.1:8000", client=PEER)
     for origin in ("https://friend.example", "https://stranger.example", "null"):
         answer = client.post("/api/jobs", json=UPGRADE_BODY, headers={"origin": origin})
         assert answer.status_code == 403
@@ -106,7 +109,7 @@ def test_a_forwarded_request_is_not_local(client, jobs):
 
 
 def test_a_server_without_jobs_says_so(library):
-    client = TestClient(create_app(library), "http://127.0.0.1:8000")
+    client = TestClient(create_app(library), "http://127.0.0.1:8000", client=PEER)
     assert client.post("/api/jobs", json=UPGRADE_BODY).status_code == 404
     assert client.get("/api/upgrade").json()["may_start"] is False
 

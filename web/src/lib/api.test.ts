@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { INFO_JSON, RESULTS_JSON } from '../testing/samples';
 import { httpApi, searchRequest } from './api';
 import { ProblemError, ResponseError } from './errors';
-import { EMPTY_QUERY, type Term } from './query';
+import { EMPTY_QUERY, type Sort, type Term } from './query';
 
 const wordsQuery = (words: string) => ({ ...EMPTY_QUERY, words });
 const page = { query: wordsQuery('two dogs'), limit: 60, offset: 0 };
@@ -27,7 +27,7 @@ const term = (kind: Term['kind'], value: string, weight: number): Term => ({
 describe('searchRequest', () => {
   it('requests a search with every character escaped', () => {
     expect(searchRequest({ query: wordsQuery('a&b=c d?'), limit: 60, offset: 120 })).toEqual({
-      url: 'api/search?q=a%26b%3Dc%20d%3F&limit=60&offset=120',
+      url: 'api/search?q=a%26b%3Dc%20d%3F&limit=60&offset=120&mode=auto',
       body: null,
     });
   });
@@ -40,8 +40,24 @@ describe('searchRequest', () => {
   it('puts filters, the fast model and dedup into the URL', () => {
     const query = { ...wordsQuery('dog'), filters: ['year:2022', 'year:2023'] };
     expect(searchRequest({ query, limit: 60, offset: 0, model: 'fast', dedup: true }).url).toBe(
-      'api/search?q=dog&limit=60&offset=0&where=year%3A2022%2C2023&model=fast&dedup=1',
+      'api/search?q=dog&limit=60&offset=0&where=year%3A2022%2C2023&model=fast&dedup=1&mode=auto',
     );
+  });
+
+  it.each<[Sort, string, string | null, string | null]>([
+    ['', 'dog', 'auto', null],
+    ['clip', 'dog', null, null],
+    ['words', 'dog', 'words', null],
+    ['newest', 'dog', 'auto', 'newest'],
+    ['', '', null, null],
+    ['words', '', null, null],
+  ])('ranks %s for %s by the mode %s', (sort, words, mode, order) => {
+    const query = { ...wordsQuery(words), terms: [term('id', '17', 1)], sort };
+    const params = new URL(searchRequest({ query, limit: 60, offset: 0 }).url, 'http://here').searchParams;
+    expect([params.get('mode'), params.get('sort')]).toEqual([mode, order]);
+    const image = { ...query, terms: [term('image', 'AAAA', 1)] };
+    const body = JSON.parse(searchRequest({ query: image, limit: 60, offset: 0 }).body!);
+    expect([body.mode ?? null, body.sort ?? null]).toEqual([mode, order]);
   });
 
   it('writes pictures of the library in query syntax', () => {
@@ -63,6 +79,7 @@ describe('searchRequest', () => {
         { text: 'snow', weight: 1 },
       ],
       where: 'type:png',
+      mode: 'auto',
       dedup: true,
       limit: 60,
       offset: 60,
@@ -76,7 +93,10 @@ describe('httpApi', () => {
     expect((await api.search(page, new AbortController().signal)).total).toBe(302);
     const facts = reply(JSON.stringify(INFO_JSON));
     expect((await facts.api.info()).examples).toEqual(['a dog']);
-    expect([...urls, ...facts.urls]).toEqual(['api/search?q=two%20dogs&limit=60&offset=0', 'api/info']);
+    expect([...urls, ...facts.urls]).toEqual([
+      'api/search?q=two%20dogs&limit=60&offset=0&mode=auto',
+      'api/info',
+    ]);
   });
 
   it('requests at most as many ids as the server accepts', async () => {

@@ -1,7 +1,7 @@
-import { ProblemError, ResponseError } from './errors';
+import { problemOf, ResponseError } from './errors';
 import type { ServerTimings } from './latency';
 import { parseInfo, parseRelevantCount, parseResultPage, parseSuggestions } from './parseResponse';
-import { isSearch, queryText, whereText, type SearchQuery } from './query';
+import { hasWords, isSearch, queryText, whereText, type SearchQuery } from './query';
 import { serverUrl } from './serverUrl';
 
 export interface Picture {
@@ -23,6 +23,8 @@ export interface Picture {
   readonly similar: readonly number[];
   /** Their scores, in the same order. */
   readonly similarScores: readonly (number | null)[];
+  /** What has a word of the query: `folder name`, `caption`. */
+  readonly why: readonly string[];
 }
 
 /** The library that answered. */
@@ -52,6 +54,10 @@ export interface ResultPage {
   readonly filters: readonly string[];
   /** Null for a single library. */
   readonly partitions: Partitions | null;
+  /** The end of the typed words that could not count yet. */
+  readonly unfinished: { readonly hint: string } | null;
+  /** What the user should know about the answer. */
+  readonly notices: readonly { readonly text: string }[];
 }
 
 /** Facts of the library and the server, from `/api/info`. */
@@ -140,7 +146,7 @@ export function httpApi(fetch: Fetch): Api {
     info: async () => parseInfo(await readJson(fetch, '/api/info')),
     suggestions: async () => parseSuggestions(await readJson(fetch, '/api/suggestions')),
     hasGoodMatch: async (words) => {
-      const url = `/api/search?q=${encodeURIComponent(words)}&limit=1&include=`;
+      const url = `/api/search?q=${encodeURIComponent(words)}&limit=1&include=&mode=auto`;
       return parseRelevantCount(await readJson(fetch, url)) !== 0;
     },
     check: async (path) => {
@@ -168,17 +174,28 @@ export function searchRequest(request: PageRequest): HttpRequest {
   const text = queryText(query);
   const where = whereText(query);
   if (text === null) return { url: 'api/search', body: searchBody(request, where) };
-  let url = text ? `api/search?q=${encodeURIComponent(text)}&` : 'api/items?';
-  url += `limit=${limit}&offset=${offset}`;
-  if (where) url += `&where=${encodeURIComponent(where)}`;
-  if (isSearch(query) && model !== 'full') url += `&model=${model}`;
-  if (isSearch(query) && dedup) url += '&dedup=1';
-  return { url: url + sortParameter(query, text), body: null };
+  const { mode, sort = text ? undefined : 'newest' } = rankingOf(query);
+  const parameters: readonly (readonly [name: string, value: unknown])[] = [
+    ['q', text],
+    ['limit', `${limit}`],
+    ['offset', `${offset}`],
+    ['where', where],
+    ['model', isSearch(query) && model !== 'full' && model],
+    ['dedup', isSearch(query) && dedup && '1'],
+    ['mode', mode],
+    ['sort', sort],
+  ];
+  const given = parameters.filter(([, value]) => value);
+  const search = given.map(([name, value]) => `${name}=${encodeURIComponent(value as string)}`).join('&');
+  return { url: `${text ? 'api/search' : 'api/items'}?${search}`, body: null };
 }
 
-function sortParameter({ sort }: SearchQuery, text: string): string {
-  const order = sort || (text ? '' : 'newest');
-  return order && `&sort=${order}`;
+/** Return how the server ranks the results; words count in names and captions unless the user says otherwise. */
+function rankingOf(query: SearchQuery): { mode?: string; sort?: string } {
+  const { sort } = query;
+  const isMode = sort === 'clip' || sort === 'words';
+  const mode = !hasWords(query) || sort === 'clip' ? '' : isMode ? sort : 'auto';
+  return { ...(mode && { mode }), ...(sort && !isMode && { sort }) };
 }
 
 function searchBody({ query, limit, offset, dedup = false }: PageRequest, where: string): string {
@@ -187,12 +204,11 @@ function searchBody({ query, limit, offset, dedup = false }: PageRequest, where:
     return { [kind]: kind === 'id' ? Number(value) : value, weight };
   });
   const q = query.words.trim();
-  const { sort } = query;
   return JSON.stringify({
     ...(q && { q }),
     terms,
     ...(where && { where }),
-    ...(sort && { sort }),
+    ...rankingOf(query),
     dedup,
     limit,
     offset,
@@ -215,14 +231,4 @@ export async function readJson(
       throw new ResponseError('The response of the server is not JSON. Reload the page.');
     throw cause;
   }
-}
-
-async function problemOf(response: Response): Promise<ProblemError> {
-  const problem = (await response.json().catch(() => null)) as Record<string, unknown> | null;
-  const detail = problem?.['detail'] ?? problem?.['title'];
-  const isText = typeof detail === 'string' && detail !== '';
-  return new ProblemError(
-    response.status,
-    isText ? detail : `The server responded with status ${response.status}.`,
-  );
 }

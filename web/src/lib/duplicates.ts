@@ -36,6 +36,15 @@ export function withDuplicates(
   return { pictures, relevantCount: weakIndex, groupOf };
 }
 
+/** Return how many displayed pictures are good if there are weak ones, too; with none while typing, null. */
+export function goodCount(
+  { pictures, relevantCount }: ExpandedResults,
+  isTyping: () => boolean,
+): number | null {
+  if (relevantCount === null || relevantCount >= pictures.length) return null;
+  return relevantCount === 0 && isTyping() ? null : relevantCount;
+}
+
 /** Set the members of a group, or collapse it if `members` is null. */
 export function withGroup(
   groups: ExpandedGroups,

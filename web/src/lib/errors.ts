@@ -11,6 +11,17 @@ export class ProblemError extends Error {
 /** A response does not have the form that the page expects. */
 export class ResponseError extends Error {}
 
+/** Return the error of a response that is not 2xx. */
+export async function problemOf(response: Response): Promise<ProblemError> {
+  const problem = (await response.json().catch(() => null)) as Record<string, unknown> | null;
+  const detail = problem?.['detail'] ?? problem?.['title'];
+  const isText = typeof detail === 'string' && detail !== '';
+  return new ProblemError(
+    response.status,
+    isText ? detail : `The server responded with status ${response.status}.`,
+  );
+}
+
 /** An error as the page shows it. */
 export interface ErrorNotice {
   /** One or two sentences for the user. */

@@ -1,12 +1,6 @@
 import { expect, it } from 'vitest';
-import {
-  resultsAnnouncement,
-  formatDuration,
-  endOfResults,
-  formatDate,
-  formatPlural,
-  formatBytes,
-} from './format';
+import { resultsAnnouncement, endOfResults, formatDate, formatPlural } from './format';
+import { formatDuration, formatBytes } from './formatMeasure';
 
 it.each([
   [0, '0.0 ms'],
@@ -34,14 +28,25 @@ it('formats a count with singular or plural', () => {
   expect(formatPlural(1_234_567, 'picture')).toBe('1,234,567 pictures');
 });
 
-it('announces the results', () => {
-  expect(resultsAnnouncement('two dogs', 1200, 0)).toBe('1,200 pictures for two dogs, best first.');
-  expect(resultsAnnouncement('', 1, 1)).toBe('1 picture in the library. 1 near-duplicate shown.');
+it('announces the results, and counts only what is counted', () => {
+  const counts = { words: 'two dogs', total: 915, relevant: null, duplicates: 0, order: '' };
+  expect(resultsAnnouncement(counts)).toBe('Pictures for two dogs, best first.');
+  expect(resultsAnnouncement({ ...counts, relevant: 8 })).toBe('8 good matches for two dogs, best first.');
+  expect(resultsAnnouncement({ ...counts, relevant: 1, order: 'newest' })).toBe(
+    '1 good match for two dogs, newest first.',
+  );
+  expect(resultsAnnouncement({ ...counts, relevant: 0 })).toBe('Nothing looks like two dogs.');
+  expect(resultsAnnouncement({ ...counts, words: '', total: 1, duplicates: 1 })).toBe(
+    '1 picture in the library. 1 near-duplicate shown.',
+  );
 });
 
 it('describes the end of the results', () => {
-  expect(endOfResults(1, 1, 1000)).toBe('End of results: 1 picture.');
-  expect(endOfResults(1000, 2500, 1000)).toContain('The first 1,000 of 2,500 pictures.');
+  expect(endOfResults(1, 1, 0, 1000)).toBe('End of results: 1 picture.');
+  expect(endOfResults(4, 4, 3, 1000)).toBe('End of results: 7 pictures, 3 of them grouped as similar.');
+  expect(endOfResults(1000, 2500, 0, 1000)).toContain('The first 1,000 of 2,500 pictures.');
+  expect(endOfResults(904, 904, 96, 1000)).toContain('The best 1,000 pictures.');
+  expect(endOfResults(1000, 1000, 0, 1000)).toContain('The best 1,000 pictures.');
 });
 
 it.each([

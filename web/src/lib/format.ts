@@ -10,31 +10,47 @@ export function formatPlural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** Describe the results to screen readers; `words` are '' for the whole library, `order` is '' for best first. */
-export function resultsAnnouncement(words: string, total: number, duplicates: number, order = ''): string {
-  const found = formatPlural(total, 'picture');
+/** What is said of the results. */
+export interface ResultCounts {
+  /** The typed words; '' for the whole library. */
+  readonly words: string;
+  /** Results over all pages; of a search at most as many as the server pages to. */
+  readonly total: number;
+  /** Leading results that are relevant; null if all so far are. */
+  readonly relevant: number | null;
+  /** Near-duplicates that are shown. */
+  readonly duplicates: number;
+  /** '' for best first. */
+  readonly order: string;
+}
+
+/** Describe the results to screen readers. A search ranks the whole library, so only good matches are counted. */
+export function resultsAnnouncement({ words, total, relevant, duplicates, order }: ResultCounts): string {
   const shown = duplicates ? ` ${formatPlural(duplicates, 'near-duplicate')} shown.` : '';
-  return (words ? `${found} for ${words}, ${order || 'best'} first.` : `${found} in the library.`) + shown;
+  if (!words) return `${formatPlural(total, 'picture')} in the library.${shown}`;
+  if (relevant === 0) return `Nothing looks like ${words}.${shown}`;
+  const found = relevant === null ? 'Pictures' : goodMatches(relevant);
+  return `${found} for ${words}, ${order || 'best'} first.${shown}`;
 }
 
-/** Describe the end of the results: all are shown, or as many as the server pages to. */
-export function endOfResults(shown: number, total: number, maxResults: number): string {
-  if (shown >= total) return `End of results: ${formatPlural(shown, 'picture')}.`;
-  return `The first ${formatCount(maxResults)} of ${formatPlural(total, 'picture')}. Try other words to see others.`;
+/** 8 -> "8 good matches". */
+export function goodMatches(count: number): string {
+  return `${formatCount(count)} good ${count === 1 ? 'match' : 'matches'}`;
 }
 
-/** 0.04 -> "<0.1 ms", 1.93 -> "1.9 ms", 12.7 -> "13 ms", 2345 -> "2.3 s". */
-export function formatDuration(ms: number): string {
-  if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;
-  if (ms >= 9.95) return `${Math.round(ms)} ms`;
-  return ms > 0 && ms < 0.05 ? '<0.1 ms' : `${ms.toFixed(1)} ms`;
-}
-
-/** 51234 -> "51 kB". */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  if (bytes < 999_500) return `${Math.round(bytes / 1000)} kB`;
-  return bytes < 999_500_000 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+/**
+ * Describe the end of the results: all are shown, or as many as the server pages to.
+ *
+ * `similar` is the number of near-duplicates that are grouped under those shown. A search is over the best
+ * `maxResults` pictures, whatever the library has.
+ */
+export function endOfResults(shown: number, total: number, similar: number, maxResults: number): string {
+  const limit = formatCount(maxResults);
+  if (shown < total)
+    return `The first ${limit} of ${formatPlural(total, 'picture')}. Try other words to see others.`;
+  if (shown + similar >= maxResults) return `The best ${limit} pictures. Try other words to see others.`;
+  const grouped = similar > 0 ? `, ${formatCount(similar)} of them grouped as similar` : '';
+  return `End of results: ${formatPlural(shown + similar, 'picture')}${grouped}.`;
 }
 
 /** 0.31234 -> "0.31". */

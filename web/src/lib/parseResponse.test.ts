@@ -19,10 +19,12 @@ describe('parseResultPage', () => {
       timings: { embed: 1.21, search: 0.3, fetch: 0.2, total: 1.9 },
       index: { name: 'demo', count: 302, model: 'starter', version: '3f9a0c12' },
       total: 302,
-      pictures: [{ ...PICTURE_JSON, url: 'api/image/17', similar: [] }],
+      pictures: [{ ...PICTURE_JSON, url: 'api/image/17', similar: [], why: [] }],
       relevantCount: null,
       filters: [],
       partitions: null,
+      unfinished: null,
+      notices: [],
     });
   });
 

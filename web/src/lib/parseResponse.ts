@@ -43,6 +43,7 @@ const picture = object<Picture>(
     meta: orDefault(record, {}),
     similar: orDefault(list(number), []),
     similarScores: orDefault(list(orNull(number)), []),
+    why: orDefault(list(string), []),
   },
   { similarScores: 'similar_scores' },
 );
@@ -65,6 +66,8 @@ const resultPage = object<ResultPage>(
     relevantCount: orDefault<number | null>(number, null),
     filters: orDefault(list(string), []),
     partitions: orDefault<Partitions | null>(object({ ok: number, total: number }), null),
+    unfinished: orDefault<ResultPage['unfinished']>(object({ hint: string }), null),
+    notices: orDefault(list(object({ text: string })), []),
   },
   { timings: 'took_ms', pictures: 'results', relevantCount: 'relevant_count' },
 );

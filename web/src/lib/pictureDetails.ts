@@ -1,5 +1,6 @@
 import type { Picture } from './api';
-import { formatBytes, formatCount, formatDate, formatScore } from './format';
+import { formatCount, formatDate, formatScore } from './format';
+import { formatBytes } from './formatMeasure';
 import { pictureName } from './pictureText';
 
 /** Names of the standard columns. */

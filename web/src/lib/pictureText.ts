@@ -18,9 +18,20 @@ export function pictureLabel(picture: Picture): string {
   return ['Photo', taken, metaText(picture, 'folder')].filter((part) => part !== null).join(', ');
 }
 
-/** Return what matters first about an opened picture: when, where, with which camera. */
+/** Return where a word of the query was found: "in the folder name"; '' if the picture was found by sight. */
+export function whyText({ why }: Picture): string {
+  return why.length > 0 ? `in the ${why.join(', ')}` : '';
+}
+
+/** Return what matters first about an opened picture: when, where, with which camera, and why it was found. */
 export function pictureFacts(picture: Picture): string[] {
-  const facts = [takenText(picture), metaText(picture, 'folder'), metaText(picture, 'camera')];
+  const why = whyText(picture);
+  const facts = [
+    takenText(picture),
+    metaText(picture, 'folder'),
+    metaText(picture, 'camera'),
+    why ? `found ${why}` : null,
+  ];
   return facts.filter((fact) => fact !== null);
 }
 

@@ -24,11 +24,16 @@ export interface SearchQuery {
   readonly safe: string;
 }
 
-/** Order of the results; '' is best match for a search, and newest first otherwise. */
-export type Sort = '' | 'newest' | 'oldest' | 'size';
+/**
+ * Order of the results; '' is best match for a search, and newest first otherwise. `clip` ranks by the model
+ * alone, `words` by the words in names, captions and tags alone.
+ */
+export type Sort = '' | 'clip' | 'words' | 'newest' | 'oldest' | 'size';
 
 export const SORTS: readonly (readonly [sort: Sort, label: string])[] = [
   ['', 'Newest'],
+  ['clip', 'Best by sight'],
+  ['words', 'Best by words'],
   ['newest', 'Newest'],
   ['oldest', 'Oldest'],
   ['size', 'Largest'],
@@ -71,6 +76,17 @@ export function similarTerm({ id, preview }: Picture): Term {
 
 export function withSort(query: SearchQuery, sort: Sort): SearchQuery {
   return { ...query, sort };
+}
+
+/** Whether the query has words that names, captions and tags may have, too. */
+export function hasWords({ words }: SearchQuery): boolean {
+  return words.trim() !== '';
+}
+
+/** Whether an order is offered for a query. */
+export function isSortOffered(sort: Sort, query: SearchQuery): boolean {
+  if (sort === 'clip' || sort === 'words') return hasWords(query);
+  return sort !== 'newest' || isSearch(query);
 }
 
 /** Whether the results are in the order of their dates. */

@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
+import { LIGHTBOX_SHORTCUTS } from './lightboxShortcuts';
+import { helpSections } from './shortcutHelp';
 import {
   handleShortcut,
-  helpSections,
   keyLabel,
   shortcutHint,
-  SHORTCUTS,
+  SHORTCUTS as PAGE_SHORTCUTS,
   type Handlers,
   type Scope,
 } from './shortcuts';
 
+const SHORTCUTS = [...PAGE_SHORTCUTS, ...LIGHTBOX_SHORTCUTS];
 const SCOPES = [...new Set(SHORTCUTS.map(([scope]) => scope))];
 
 function press(key: string, modifiers: Partial<KeyboardEvent> = {}) {

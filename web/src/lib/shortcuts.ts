@@ -1,3 +1,5 @@
+import type { LIGHTBOX_SHORTCUTS } from './lightboxShortcuts';
+
 /** Where a shortcut works; `panel` is any pop-up of the page. */
 export type Scope = 'page' | 'panel' | 'input' | 'grid' | 'tile' | 'scrubber' | 'lightbox';
 
@@ -6,9 +8,17 @@ export type Scope = 'page' | 'panel' | 'input' | 'grid' | 'tile' | 'scrubber' | 
  * `action` names the handler; it is null if the browser handles the key itself.
  * `shift` is the required state of the Shift key; any if undefined.
  */
-type Shortcut = readonly [scope: Scope, keys: string, action: string | null, help: string, shift?: boolean];
+export type Shortcut = readonly [
+  scope: Scope,
+  keys: string,
+  action: string | null,
+  help: string,
+  shift?: boolean,
+];
 
-/** All keyboard shortcuts. Key handling, tooltips, the help dialog and docs/PAGE.md follow this table. */
+/**
+ * The keyboard shortcuts of the page; `lib/lightboxShortcuts` adds those of an opened picture. Key handling, tooltips, the help dialog and docs/PAGE.md follow this table.
+ */
 export const SHORTCUTS = [
   ['page', '/', 'focusInput', 'Go to the search box'],
   ['page', 'c', 'toggleCaptions', 'Captions and scores'],
@@ -33,29 +43,18 @@ export const SHORTCUTS = [
   ['scrubber', 'PageUp', 'previousYear', 'Previous year'],
   ['scrubber', 'Home', 'first', 'Beginning of the list'],
   ['scrubber', 'End', 'last', 'End of the list'],
-
-  ['lightbox', 'ArrowLeft ArrowRight ArrowUp ArrowDown', 'pan', 'Move the enlarged picture', true],
-  ['lightbox', 'ArrowLeft', 'previous', 'Previous picture', false],
-  ['lightbox', 'ArrowRight', 'next', 'Next picture', false],
-  ['lightbox', 's', 'findSimilar', 'More like this'],
-  ['lightbox', 'x', 'toggleSelected', 'Select the picture'],
-  ['lightbox', '+ =', 'zoomIn', 'Zoom in'],
-  ['lightbox', '-', 'zoomOut', 'Zoom out'],
-  ['lightbox', '0', 'zoomToWhole', 'Show the whole picture'],
-  ['lightbox', 'r', 'rotate', 'Rotate'],
-  ['lightbox', 'i', 'toggleDetails', 'Show or hide the details'],
-  ['lightbox', 'f', 'toggleFullScreen', 'Full screen'],
-  ['lightbox', 'p', 'copy', 'Copy the picture'],
-  ['lightbox', 'd', 'download', 'Download'],
-  ['lightbox', '/', 'focusInput', 'Go to the search box'],
-  ['lightbox', '?', 'showHelp', 'Keyboard shortcuts and query signs'],
-  ['lightbox', 'Escape', null, 'Close the picture'],
 ] as const satisfies readonly Shortcut[];
 
-type ActionOf<S extends Scope> = Exclude<
-  Extract<(typeof SHORTCUTS)[number], readonly [S, ...unknown[]]>[2],
-  null
->;
+/** All shortcuts whose part of the page is loaded. */
+const loaded: Shortcut[] = [...SHORTCUTS];
+
+/** Add the shortcuts of a part that is loaded when it is used. */
+export function addShortcuts(more: readonly Shortcut[]): void {
+  loaded.push(...more);
+}
+
+type AnyShortcut = (typeof SHORTCUTS | typeof LIGHTBOX_SHORTCUTS)[number];
+type ActionOf<S extends Scope> = Exclude<Extract<AnyShortcut, readonly [S, ...unknown[]]>[2], null>;
 
 /** One handler for each action of a scope. A handler returns 'ignored' to leave the key to the browser. */
 export type Handlers<S extends Scope> = Record<ActionOf<S>, (event: KeyboardEvent) => unknown>;
@@ -68,7 +67,7 @@ type KeyPress = Pick<
 /** Run the handler of the shortcut that was pressed, if there is one. */
 export function handleShortcut<S extends Scope>(scope: S, event: KeyPress, handlers: Handlers<S>): void {
   if (event.altKey || event.ctrlKey || event.metaKey || event.isComposing) return;
-  const pressed = SHORTCUTS.find(([own, keys, , , shift = event.shiftKey]: Shortcut) => {
+  const pressed = loaded.find(([own, keys, , , shift = event.shiftKey]: Shortcut) => {
     const isKey = [event.key, event.key.toUpperCase()].some((key) => keys.split(' ').includes(key));
     return own === scope && isKey && shift === event.shiftKey;
   });
@@ -95,22 +94,6 @@ export function keyLabel([, keys, , , shift]: Shortcut): string {
 
 /** Return the tooltip of an action: its help with the key. */
 export function shortcutHint<S extends Scope>(scope: S, action: ActionOf<S>): string {
-  const shortcut = SHORTCUTS.find((other) => other[0] === scope && other[2] === action)!;
+  const shortcut = loaded.find((other) => other[0] === scope && other[2] === action)!;
   return `${shortcut[3]} (${keyLabel(shortcut)})`;
-}
-
-/** Sections of the help dialog. */
-const SECTIONS: Record<string, readonly Scope[]> = {
-  Anywhere: ['page', 'panel'],
-  'In the search box': ['input'],
-  'On a picture in the results': ['grid', 'tile'],
-  'On the strip of months': ['scrubber'],
-  'On an opened picture': ['lightbox'],
-};
-
-/** Return the shortcuts by section, as the help dialog shows them. */
-export function helpSections(): [title: string, shortcuts: Shortcut[]][] {
-  return Object.entries(SECTIONS).map(([title, scopes]) => {
-    return [title, SHORTCUTS.filter(([scope]) => scopes.includes(scope))];
-  });
 }

@@ -1,7 +1,6 @@
 import { createContext } from 'svelte';
 import type { Api, Picture } from '../lib/api';
 import { errorNotice } from '../lib/errors';
-import { fileTerm } from '../lib/imageInput';
 import { answersFirst, OriginalQueue } from '../lib/originalQueue';
 import type { OverviewApi } from '../lib/overviewApi';
 import { trimmed } from '../lib/query';
@@ -35,6 +34,8 @@ export class AppState {
   TileActions = $state.raw<TileActions | null>(null);
   /** Null until `followJobs`. */
   jobs = $state.raw<JobsState | null>(null);
+  /** The library has another model than the results. */
+  isStale = $state(false);
   readonly results: ResultsState;
   readonly view: ViewState;
   readonly request: RequestState;
@@ -50,6 +51,7 @@ export class AppState {
     this.results = new ResultsState(api, now, {
       onresponse: (query, isShown) => this.request.handleResponse(query, isShown),
       onidle: (query) => this.request.handleIdle(query),
+      isTyping: () => this.request.isTyping,
     });
     this.view = new ViewState(api, this.results);
     this.request = new RequestState({
@@ -78,8 +80,19 @@ export class AppState {
   /** Poll what the server indexes, from now on. */
   async followJobs(): Promise<void> {
     const { JobsState } = await import('./jobs.svelte');
-    this.jobs = new JobsState(this.#now, () => void this.#refresh());
-    await this.jobs.start();
+    this.jobs = new JobsState(this.#now, {
+      onchange: () => void this.#refresh(),
+      onmodelchange: () => (this.isStale = true),
+    });
+    await this.jobs.follow(this.results.index?.name ?? '');
+  }
+
+  /** Load the results and the facts of the library again, because it has another model. */
+  async reload(): Promise<void> {
+    this.isStale = false;
+    await this.library.load();
+    await this.request.refresh();
+    await this.library.loadExamples();
   }
 
   /** Show new pictures of the library, unless the user is busy with the present ones. */
@@ -136,6 +149,7 @@ export class AppState {
 
   /** Search with an image file; report one that the browser cannot decode. */
   async addImageFile(file: Blob): Promise<void> {
+    const { fileTerm } = await import('../lib/imageInput');
     const term = await fileTerm(file).catch((cause: unknown) => {
       this.results.reportError(cause instanceof Error ? cause.message : String(cause));
     });

@@ -1,4 +1,6 @@
-import { jobsApi, type Failures, type Job, type JobsApi, type JobStatus } from '../lib/jobs';
+import { errorNotice } from '../lib/errors';
+import { jobsApi, type Failures, type Job, type JobRequest, type JobsApi, type JobStatus } from '../lib/jobs';
+import { STARTER, UpgradeState } from './upgrade.svelte';
 
 /** How often the server is polled while a job runs, and while none does. */
 export const ACTIVE_POLL_MS = 1000;
@@ -8,36 +10,69 @@ export const ENDED_SHOWN_MS = 8000;
 
 const ACTIVE = ['waiting', 'running'];
 
+export interface JobsEvents {
+  /** The library has other pictures than before. */
+  onchange(): void;
+  /** The library has another model than before. */
+  onmodelchange(): void;
+}
+
 /** What the server indexes meanwhile. */
 export class JobsState {
   /** The job that runs, or the one that has just ended; null if there is nothing to show. */
   current = $state.raw<Job | null>(null);
+  /** The last upgrade; null if the server has run none. */
+  lastUpgrade = $state.raw<Job | null>(null);
   /** The files that could not be read; null until they are requested. */
   failures = $state.raw<Failures | null>(null);
+  /** Counts the jobs that were seen to end. */
+  endedCount = $state(0);
+  /** Why the last job was not started. */
+  error = $state<string | null>(null);
 
-  readonly #api: JobsApi;
-  readonly #onchange: () => void;
+  readonly api: JobsApi;
+  readonly upgrade: UpgradeState;
+  readonly #events: JobsEvents;
+  readonly #now: () => number;
   #count: number | null = null;
+  #model: string | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #endedAt: number | null = null;
-  readonly #now: () => number;
 
-  /** `onchange` is called when the library has other pictures than before. */
-  constructor(now: () => number, onchange: () => void, api: JobsApi = jobsApi((url) => fetch(url))) {
-    this.#api = api;
+  constructor(
+    now: () => number,
+    events: JobsEvents,
+    api: JobsApi = jobsApi((url, init) => fetch(url, init)),
+    storage: () => Pick<Storage, 'getItem' | 'setItem'> = () => localStorage,
+  ) {
+    this.api = api;
+    this.upgrade = new UpgradeState(this, storage);
     this.#now = now;
-    this.#onchange = onchange;
+    this.#events = events;
   }
 
   get isActive(): boolean {
     return this.current !== null && ACTIVE.includes(this.current.state);
   }
 
+  /** An upgrade waits or runs. */
+  get isUpgrading(): boolean {
+    return this.lastUpgrade !== null && ACTIVE.includes(this.lastUpgrade.state);
+  }
+
+  /** Poll the server from now on, and offer an upgrade if the library `name` has the built-in model. */
+  async follow(name: string): Promise<void> {
+    await this.start();
+    this.upgrade.begin(name);
+    if (this.#model === STARTER || this.isUpgrading) await this.upgrade.load();
+  }
+
   /** Poll the server now and from then on, until `stop`. */
   async start(): Promise<void> {
     this.stop();
-    const status = await this.#api.jobs().catch(() => null);
+    const status = await this.api.jobs().catch(() => null);
     if (status) this.#show(status);
+    this.stop(); // another call may have started a timer meanwhile
     this.#timer = setTimeout(() => void this.start(), this.isActive ? ACTIVE_POLL_MS : IDLE_POLL_MS);
   }
 
@@ -45,21 +80,41 @@ export class JobsState {
     clearTimeout(this.#timer);
   }
 
-  /** Load the files that could not be read. */
-  async loadFailures(): Promise<void> {
-    this.failures = await this.#api.failures().catch(() => null);
+  /** Start a job. Return whether the server has accepted it; otherwise `error` says why not. */
+  async run(request: JobRequest): Promise<boolean> {
+    this.error = null;
+    try {
+      await this.api.start(request);
+    } catch (cause) {
+      this.error = errorNotice(cause).message;
+      return false;
+    }
+    await this.start();
+    return true;
   }
 
-  #show({ jobs, count }: JobStatus): void {
+  /** Load the files that could not be read. */
+  async loadFailures(): Promise<void> {
+    this.failures = await this.api.failures().catch(() => null);
+  }
+
+  #show({ jobs, count, model }: JobStatus): void {
+    this.#showJob(jobs);
+    this.lastUpgrade = jobs.filter(({ kind }) => kind === 'upgrade').at(-1) ?? null;
+    const [countBefore, modelBefore] = [this.#count, this.#model];
+    this.#count = count;
+    this.#model = model;
+    if (modelBefore !== null && modelBefore !== model) this.#events.onmodelchange();
+    else if (countBefore !== null && countBefore !== count) this.#events.onchange();
+  }
+
+  #showJob(jobs: readonly Job[]): void {
     const wasActive = this.isActive;
     const active = jobs.find((job) => job.state === 'running') ?? jobs.find((job) => job.state === 'waiting');
-    const last = jobs.at(-1) ?? null;
     if (active) this.#endedAt = null;
     else if (wasActive) this.#endedAt = this.#now();
     const isRecent = this.#endedAt !== null && this.#now() - this.#endedAt < ENDED_SHOWN_MS;
-    this.current = active ?? (isRecent ? last : null);
-    const hasChanged = this.#count !== null && this.#count !== count;
-    this.#count = count;
-    if (hasChanged) this.#onchange();
+    if (wasActive && this.current?.id !== active?.id) this.endedCount += 1;
+    this.current = active ?? (isRecent ? (jobs.at(-1) ?? null) : null);
   }
 }

@@ -1,33 +1,30 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Job, JobStatus } from '../lib/jobs';
+import { ProblemError } from '../lib/errors';
+import type { JobStatus } from '../lib/jobs';
+import { sampleCost, sampleJob, sampleJobsApi, sampleStatus, sampleStorage } from '../testing/samples';
 import { ACTIVE_POLL_MS, ENDED_SHOWN_MS, IDLE_POLL_MS, JobsState } from './jobs.svelte';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-function job(fields: Partial<Job> = {}): Job {
-  return { id: 1, state: 'running', done: 1, total: 4, failed: 0, summary: 'Indexing 1 of 4', ...fields };
-}
-
 /** A poller whose server answers with `status.now`. */
 function poller(first: JobStatus) {
   const status = { now: first };
   const polls = vi.fn(async () => status.now);
-  const onchange = vi.fn();
-  const clock = () => Date.now();
-  const failures = async () => ({ total: 1, failures: [{ path: 'a.jpg', reason: 'empty' }] });
-  const jobs = new JobsState(clock, onchange, { jobs: polls, failures });
-  return { jobs, status, polls, onchange };
+  const events = { onchange: vi.fn(), onmodelchange: vi.fn() };
+  const start = vi.fn(async () => sampleJob());
+  const jobs = new JobsState(() => Date.now(), events, sampleJobsApi({ jobs: polls, start }), sampleStorage);
+  return { jobs, status, polls, start, ...events };
 }
 
 describe('polling', () => {
   it('is fast while a job runs and slow otherwise', async () => {
-    const { jobs, status, polls } = poller({ jobs: [job()], version: 'a', count: 1 });
+    const { jobs, status, polls } = poller(sampleStatus([sampleJob()], { count: 1 }));
     await jobs.start();
     expect(jobs).toMatchObject({ isActive: true, current: { summary: 'Indexing 1 of 4' } });
     await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
     expect(polls).toHaveBeenCalledTimes(2);
-    status.now = { jobs: [job({ state: 'done' })], version: 'b', count: 4 };
+    status.now = sampleStatus([sampleJob({ state: 'done' })], { count: 4 });
     await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
     expect(jobs.isActive).toBe(false);
     await vi.advanceTimersByTimeAsync(IDLE_POLL_MS - 1);
@@ -38,7 +35,7 @@ describe('polling', () => {
   });
 
   it('goes on after a failed request', async () => {
-    const { jobs, polls } = poller({ jobs: [], version: 'a', count: 1 });
+    const { jobs, polls } = poller(sampleStatus([], { count: 1 }));
     polls.mockRejectedValueOnce(new TypeError('down'));
     await jobs.start();
     await vi.advanceTimersByTimeAsync(IDLE_POLL_MS);
@@ -47,9 +44,9 @@ describe('polling', () => {
 });
 
 it('shows the end of a job for a moment', async () => {
-  const { jobs, status } = poller({ jobs: [job()], version: 'a', count: 1 });
+  const { jobs, status } = poller(sampleStatus([sampleJob()], { count: 1 }));
   await jobs.start();
-  status.now = { jobs: [job({ state: 'done', summary: 'Indexed 4 of 4' })], version: 'b', count: 4 };
+  status.now = sampleStatus([sampleJob({ state: 'done', summary: 'Indexed 4 of 4' })], { count: 4 });
   await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
   expect(jobs.current?.summary).toBe('Indexed 4 of 4');
   await vi.advanceTimersByTimeAsync(ENDED_SHOWN_MS + IDLE_POLL_MS);
@@ -57,23 +54,65 @@ it('shows the end of a job for a moment', async () => {
 });
 
 it('shows no job that had ended before the page was opened', async () => {
-  const { jobs } = poller({ jobs: [job({ state: 'done' })], version: 'a', count: 1 });
+  const { jobs } = poller(sampleStatus([sampleJob({ state: 'done' })], { count: 1 }));
   await jobs.start();
   expect(jobs.current).toBeNull();
 });
 
 it('tells when the library has other pictures', async () => {
-  const { jobs, status, onchange } = poller({ jobs: [job()], version: 'a', count: 1 });
+  const { jobs, status, onchange } = poller(sampleStatus([sampleJob()], { count: 1 }));
   await jobs.start();
   await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
   expect(onchange).not.toHaveBeenCalled();
-  status.now = { jobs: [job()], version: 'b', count: 3 };
+  status.now = sampleStatus([sampleJob()], { count: 3 });
   await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
   expect(onchange).toHaveBeenCalledTimes(1);
 });
 
 it('loads the files that could not be read', async () => {
-  const { jobs } = poller({ jobs: [], version: 'a', count: 1 });
+  const { jobs } = poller(sampleStatus([], { count: 1 }));
   await jobs.loadFailures();
   expect(jobs.failures?.failures).toEqual([{ path: 'a.jpg', reason: 'empty' }]);
+});
+
+it('tells when the library has another model, once', async () => {
+  const { jobs, status, onchange, onmodelchange } = poller(sampleStatus([sampleJob()]));
+  await jobs.start();
+  status.now = sampleStatus([sampleJob()], { model: 'better', count: 3 });
+  await vi.advanceTimersByTimeAsync(2 * ACTIVE_POLL_MS);
+  expect(onmodelchange).toHaveBeenCalledTimes(1);
+  expect(onchange).not.toHaveBeenCalled();
+});
+
+it('counts the jobs that end', async () => {
+  const { jobs, status } = poller(sampleStatus([sampleJob()]));
+  await jobs.start();
+  status.now = sampleStatus([sampleJob({ state: 'done' }), sampleJob({ id: 2 })]);
+  await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
+  expect(jobs.endedCount).toBe(1);
+  status.now = sampleStatus([sampleJob({ state: 'done' }), sampleJob({ id: 2, state: 'failed' })]);
+  await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
+  expect(jobs.endedCount).toBe(2);
+});
+
+it('starts a job and polls at once', async () => {
+  const { jobs, polls, start } = poller(sampleStatus([]));
+  expect(await jobs.run({ kind: 'sync' })).toBe(true);
+  expect(start).toHaveBeenCalledWith({ kind: 'sync' });
+  expect(polls).toHaveBeenCalledTimes(1);
+  start.mockRejectedValueOnce(new ProblemError(400, 'expected a folder'));
+  expect(await jobs.run({ kind: 'add', path: 'x' })).toBe(false);
+  expect(jobs.error).toBe('expected a folder');
+  jobs.stop();
+});
+
+it('asks for the cost of an upgrade only if the library has the built-in model', async () => {
+  const cost = vi.fn(async () => sampleCost());
+  for (const model of ['starter', 'better']) {
+    const api = sampleJobsApi({ jobs: async () => sampleStatus([], { model }), upgradeCost: cost });
+    const jobs = new JobsState(() => 0, { onchange() {}, onmodelchange() {} }, api, sampleStorage);
+    await jobs.follow('demo');
+    jobs.stop();
+  }
+  expect(cost).toHaveBeenCalledTimes(1);
 });

@@ -20,6 +20,8 @@ import type { ViewState } from './view.svelte';
 
 /** Pause in typing after which a search is sent; preview-only mode sends at once. */
 export const TYPING_PAUSE_MS = 100;
+/** Pause in typing after which a query counts as complete: what is wrong with it is said. */
+export const REST_MS = 1000;
 /** Pause in typing after which the full model is used, if a faster one answered first. */
 export const FULL_MODEL_PAUSE_MS = 350;
 
@@ -33,9 +35,12 @@ export interface RequestParts {
 /** The query that the user edits, and when it is sent: after a typing pause, or at once on submit. */
 export class RequestState {
   query = $state.raw<SearchQuery>(EMPTY_QUERY);
+  /** The words may not be complete yet. */
+  isTyping = $state(false);
 
   readonly #parts: RequestParts;
   readonly #typingPause = debounce(() => void this.#sendTyped(), TYPING_PAUSE_MS);
+  readonly #rest = debounce(() => (this.isTyping = false), REST_MS);
   readonly #fullModelPause = debounce(() => void this.#send('full'), FULL_MODEL_PAUSE_MS);
   /** Key of the last submitted query: it needs no second history entry. */
   #submittedKey = queryKey(EMPTY_QUERY);
@@ -60,6 +65,8 @@ export class RequestState {
   /** Set the text of the search box and send it after a pause. */
   type(words: string): void {
     this.query = { ...this.query, words };
+    this.isTyping = true;
+    this.#rest.call();
     this.#fullModelPause.cancel();
     if (this.#isRequested('full') || this.#isRequested('fast')) return this.#typingPause.cancel();
     if (!this.#parts.view.isPreviewOnly) return this.#typingPause.call();
@@ -154,6 +161,7 @@ export class RequestState {
   }
 
   async #sendNow(key: string): Promise<void> {
+    this.isTyping = false;
     this.#typingPause.cancel();
     this.#fullModelPause.cancel();
     this.#submittedKey = key;

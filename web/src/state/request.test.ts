@@ -12,7 +12,8 @@ import {
 } from '../testing/fakeServer';
 import { samplePage, samplePictures } from '../testing/samples';
 import { TYPING_PAUSE_MS } from './request.svelte';
-import { IDLE_MS, PAGE_SIZE } from './results.svelte';
+import { PAGE_SIZE } from '../lib/searchPages';
+import { IDLE_MS } from './results.svelte';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

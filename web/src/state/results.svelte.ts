@@ -1,15 +1,12 @@
 import type { Api, LibraryIndex, Partitions, Picture, ResultPage, TextModel } from '../lib/api';
 import { debounce } from '../lib/debounce';
-import { withDuplicates, withGroup, withScores, type ExpandedGroups } from '../lib/duplicates';
+import { goodCount, withDuplicates, withGroup, withScores, type ExpandedGroups } from '../lib/duplicates';
 import { errorNotice, type ErrorNotice } from '../lib/errors';
 import type { Latency } from '../lib/latency';
-import { EMPTY_QUERY, queryKey, type SearchQuery } from '../lib/query';
+import { EMPTY_QUERY, isSearch, type SearchQuery } from '../lib/query';
 import { responsesPerSecond, withTimestamp } from '../lib/rateMeter';
+import { joinedPages, MAX_RESULTS, PAGE_SIZE, pageNotes, searchKey, type Search } from '../lib/searchPages';
 
-/** Number of pictures per page. */
-export const PAGE_SIZE = 60;
-/** Maximum number of results that can be paged to: the server's limit. */
-export const MAX_RESULTS = 1000;
 /** Time that painted results stay on the screen before they count as idle and originals load. */
 export const IDLE_MS = 80;
 /** Time after which a pending request counts as slow. */
@@ -20,12 +17,8 @@ export interface ResultsEvents {
   onresponse(query: SearchQuery, isShown: boolean): void;
   /** The results have been on the screen for a moment. */
   onidle(query: SearchQuery): void;
-}
-
-/** A search without its paging. */
-interface Search {
-  readonly query: SearchQuery;
-  readonly model: TextModel;
+  /** Whether the words may not be complete yet: weak matches are better than none. */
+  isTyping(): boolean;
 }
 
 /**
@@ -49,6 +42,10 @@ export class ResultsState {
   index = $state.raw<LibraryIndex | null>(null);
   /** Filters that the server parsed from the typed words. */
   parsedFilters = $state.raw<readonly string[]>([]);
+  /** What the user should know about the answer, or the query. */
+  notes = $state.raw<readonly string[]>([]);
+  /** Weak matches are shown, too. */
+  showWeak = $state(false);
   latency = $state.raw<Latency | null>(null);
   /** How many partitions have answered; null for a single library. */
   partitions = $state.raw<Partitions | null>(null);
@@ -65,6 +62,13 @@ export class ResultsState {
 
   #relevantCount = $state<number | null>(null);
   readonly #expanded = $derived(withDuplicates(this.ranking, this.#relevantCount, this.expandedGroups));
+  /** Number of displayed pictures if weak matches are hidden; null if they are shown or there are none. */
+  readonly #goodCount = $derived(
+    this.showWeak ? null : goodCount(this.#expanded, () => this.#events.isTyping()),
+  );
+  readonly #pictures = $derived(
+    this.#goodCount === null ? this.#expanded.pictures : this.#expanded.pictures.slice(0, this.#goodCount),
+  );
   /** The last displayed query that became idle. */
   #idleQuery = $state.raw<SearchQuery | null>(null);
   /** The displayed pictures have been on the screen for a moment: expensive work may begin. */
@@ -95,7 +99,17 @@ export class ResultsState {
 
   /** All displayed pictures, in order. */
   get pictures(): readonly Picture[] {
-    return this.#expanded.pictures;
+    return this.#pictures;
+  }
+
+  /** Whether weak matches exist that are not displayed. */
+  get hidesWeak(): boolean {
+    return this.#goodCount !== null;
+  }
+
+  /** Number of leading results over all pages that are relevant; null if all so far are. */
+  get goodMatches(): number | null {
+    return this.#relevantCount;
   }
 
   /** Number of leading displayed pictures that are relevant; null if all are. */
@@ -120,10 +134,10 @@ export class ResultsState {
 
   /** Whether further pages exist. */
   get hasMore(): boolean {
+    if (this.hidesWeak) return false;
     return !this.#isExhausted && this.#receivedCount < Math.min(this.total - this.start, MAX_RESULTS);
   }
 
-  /** Number of results up to the last displayed one. */
   get end(): number {
     return this.start + this.#receivedCount;
   }
@@ -222,7 +236,11 @@ export class ResultsState {
     this.isLoadingMore = true;
     try {
       const page = await this.#loadPage(this.#displayed, offset, limit);
-      if (sequence === this.#sequence) this.#add(page, offset);
+      if (sequence !== this.#sequence) return;
+      const { query, model } = this.#displayed;
+      // Scores of two models cannot be compared: the ranking starts over.
+      if (isSearch(query) && page.index.model !== this.index?.model) await this.load(query, model);
+      else this.#add(page, offset);
     } catch (cause) {
       if (sequence === this.#sequence) this.#fail(cause, () => this.#loadNextPage(offset, limit));
     } finally {
@@ -239,9 +257,11 @@ export class ResultsState {
     this.displayedQuery = search.query;
     this.#displayed = search;
     this.expandedGroups = new Map();
-    this.ranking = withoutRepeats(page.pictures);
+    this.ranking = joinedPages([], page.pictures);
     this.#countPage(page, 0);
     this.parsedFilters = page.filters;
+    this.notes = pageNotes(page);
+    this.showWeak = false;
     this.latency = { server: page.timings, roundTripMs, paintMs: null };
     this.#displayedAt = this.#now();
     this.#timestamps = withTimestamp(this.#timestamps, this.#displayedAt);
@@ -253,7 +273,7 @@ export class ResultsState {
   #add(page: ResultPage, offset: number): void {
     const isBefore = offset < this.start;
     const [first, last] = isBefore ? [page.pictures, this.ranking] : [this.ranking, page.pictures];
-    this.ranking = withoutRepeats([...first, ...last]).slice(0, MAX_RESULTS);
+    this.ranking = joinedPages(first, last);
     if (isBefore) this.start = offset;
     this.#countPage(page, this.#receivedCount);
     this.#receivedCount = Math.min(this.#receivedCount, MAX_RESULTS);
@@ -277,13 +297,4 @@ export class ResultsState {
     this.error = errorNotice(cause);
     this.#retry = retry;
   }
-}
-
-function searchKey({ query, model }: Search): string {
-  return model + queryKey(query);
-}
-
-/** Drop repeated pictures: a library that changes between two pages can return one twice. */
-function withoutRepeats(pictures: readonly Picture[]): readonly Picture[] {
-  return [...new Map(pictures.map((picture) => [picture.id, picture])).values()];
 }

@@ -13,6 +13,7 @@ export class ViewState {
   showCaptions = $state(false);
   isHelpOpen = $state(false);
   isFilterOpen = $state(false);
+  isLibraryOpen = $state(false);
   /** The technical details of an opened picture are shown. */
   showDetails = $state(false);
   /** The pointer can hover, so that buttons may wait for it. False for a finger. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { EMPTY_QUERY } from '../lib/query';
 import { fakeApp, loadedApp, summaries, wordsQuery } from '../testing/fakeServer';
 import { samplePage, samplePictures } from '../testing/samples';
-import { PAGE_SIZE } from './results.svelte';
+import { PAGE_SIZE } from '../lib/searchPages';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,4 +1,5 @@
 import type { Picture, ResultPage } from '../lib/api';
+import type { Job, JobsApi, JobStatus, LibraryDetails, UpgradeCost } from '../lib/jobs';
 
 /** Return a picture without metadata, except for the given fields. */
 export function samplePicture(fields: Partial<Picture> = {}): Picture {
@@ -15,6 +16,7 @@ export function samplePicture(fields: Partial<Picture> = {}): Picture {
     meta: {},
     similar: [],
     similarScores: [],
+    why: [],
     ...fields,
   };
 }
@@ -34,6 +36,8 @@ export function samplePage(pictures: readonly Picture[], total = pictures.length
     relevantCount: null,
     filters: [],
     partitions: null,
+    unfinished: null,
+    notices: [],
   };
 }
 
@@ -69,3 +73,74 @@ export const INFO_JSON = {
   snapseek: '0.1.0',
   examples: ['a dog'],
 };
+
+export function sampleJob(fields: Partial<Job> = {}): Job {
+  return {
+    id: 1,
+    kind: 'index',
+    state: 'running',
+    done: 1,
+    total: 4,
+    failed: 0,
+    message: '',
+    summary: 'Indexing 1 of 4',
+    ...fields,
+  };
+}
+
+export function sampleStatus(jobs: readonly Job[], fields: Partial<JobStatus> = {}): JobStatus {
+  return { jobs, version: 'a', count: 1, model: 'starter', ...fields };
+}
+
+export function sampleCost(fields: Partial<UpgradeCost> = {}): UpgradeCost {
+  return {
+    model: 'better',
+    current: 'starter',
+    is_current: false,
+    pictures: 1404,
+    embedded: 0,
+    imported: 0,
+    download_bytes: 154e6,
+    seconds: 720,
+    disk_bytes: 760e6,
+    free_bytes: 5e9,
+    missing: 0,
+    has_space: true,
+    may_start: true,
+    ...fields,
+  };
+}
+
+export const DETAILS: LibraryDetails = {
+  path: '/home/me/library',
+  size_bytes: 1000,
+  last_sync: null,
+  sources: [],
+  missing: [],
+  skipped: [],
+  may_sync: true,
+  may_edit: true,
+};
+
+/** An API of jobs that answers with samples, but for the given methods. */
+export function sampleJobsApi(methods: Partial<JobsApi> = {}): JobsApi {
+  return {
+    jobs: async () => sampleStatus([]),
+    failures: async () => ({ total: 1, failures: [{ path: 'a.jpg', reason: 'empty' }] }),
+    upgradeCost: async () => sampleCost(),
+    library: async () => DETAILS,
+    libraries: async () => [],
+    start: async () => sampleJob(),
+    openLibrary: async () => 'http://127.0.0.1:8001/',
+    ...methods,
+  };
+}
+
+/** A storage that forgets with the test. */
+export function sampleStorage() {
+  const entries = new Map<string, string>();
+  return {
+    getItem: (key: string) => entries.get(key) ?? null,
+    setItem: (key: string, value: string) => void entries.set(key, value),
+  };
+}

@@ -33,6 +33,7 @@ from snapseek.library.records.record_schema import record_schema
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed, confirm
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
+from snapseek.library.storage.last_sync import record_sync
 from snapseek.library.storage.library_meta import fresh_version, mixed_models
 from snapseek.library.storage.schema import FILES, FOLDER, URLS
 from snapseek.library.storage.shard_draft import Queries
@@ -156,7 +157,11 @@ class _SyncRun:
             notes=tuple(selection.notes),
         )
         sources = [(source, reader, True) for source, reader in selection.sources.values()]
-        return self.index(sources, selection)
+        self.index(sources, selection)
+        if not self.report.is_stopped:
+            synced = [source.path for source, _, _ in sources]
+            record_sync(self.database, self.report.missing, None if folders is None else synced)
+        return self.report
 
     def index(
         self, sources: Sequence[tuple[Source, PictureSource, bool]], selection: SourceSelection | None = None

@@ -81,6 +81,11 @@ class FileTable:
             found += [(self._check.name_within(within, "the name of a file"), size) for within, size in rows]
         return found
 
+    def counts(self) -> dict[int, int]:
+        """Return the number of pictures of each source, by the number of the source."""
+        query = "SELECT source, count(item) FROM files GROUP BY source"
+        return dict(self._connection.execute(query).fetchall())
+
     def items(self, source: Source) -> list[int]:
         """Return the ids of a source's pictures."""
         query = "SELECT item FROM files WHERE source = ? AND item IS NOT NULL"

@@ -35,6 +35,11 @@ def default_model(model_dir: str | Path | None = None) -> str:
     return RECOMMENDED if files and files.image_is_here else STARTER
 
 
+def upgrade_model() -> str:
+    """Return the name of the model that libraries are upgraded to: `SNAPSEEK_MODEL`, else the recommended."""
+    return entry_name(os.environ.get("SNAPSEEK_MODEL") or RECOMMENDED)
+
+
 def resolve_model(
     model: str | Path, model_dir: str | Path | None = None, *, download: bool = True
 ) -> ModelFiles:

@@ -1,12 +1,13 @@
-"""The JSON schemas of jobs, upgrades and failures."""
+"""The JSON schemas of jobs, upgrades, failures and libraries."""
 
 from __future__ import annotations
 
-from snapseek.models.catalogue import RECOMMENDED, model_names
-from snapseek.models.hub.resolve import STARTER
+from snapseek.models.hub.resolve import upgrade_model
+from snapseek.server.api.job_request import allowed_models
 from snapseek.server.api.json_schemas import FLAG, NUMBER, STRING, Json, list_of, object_of
 
 COUNT: Json = {"type": "integer", "minimum": 0}
+_COUNT_OR_NULL: Json = {"type": ["integer", "null"], "minimum": 0}
 _NUMBER_OR_NULL: Json = {"type": ["number", "null"]}
 _STATES = ("waiting", "running", "done", "failed", "stopped", "busy")
 
@@ -15,7 +16,7 @@ def job_schemas() -> dict[str, Json]:
     """Return the named schemas of jobs."""
     job = object_of(
         id=COUNT,
-        kind={"type": "string", "enum": ["index", "sync", "upgrade", "previews"]},
+        kind={"type": "string", "enum": ["index", "sync", "upgrade", "previews", "add", "remove"]},
         state={"type": "string", "enum": list(_STATES)},
         stage={**STRING, "description": "`embed`; of an upgrade also `download` (bytes) and `switch`."},
         done=COUNT,
@@ -27,13 +28,18 @@ def job_schemas() -> dict[str, Json]:
         message=STRING,
         summary=STRING,
     )
-    models = [STARTER, *model_names()]
-    model: Json = {"type": "string", "enum": models, "default": RECOMMENDED}
-    upgrade = _only(("kind",), kind={"const": "upgrade"}, model=model)
+    model: Json = {"type": "string", "enum": list(allowed_models()), "default": upgrade_model()}
+    requests = [
+        _only(("kind",), kind={"const": "sync"}, accept_missing=STRING),
+        _only(("kind",), kind={"const": "previews"}),
+        _only(("kind",), kind={"const": "upgrade"}, model=model),
+        _only(("kind", "path"), kind={"const": "add"}, path=STRING),
+        _only(("kind", "source"), kind={"const": "remove"}, source=STRING),
+    ]
     return {
         "Job": job,
-        "Jobs": object_of(jobs=list_of(job), version=STRING, count=COUNT),
-        "JobRequest": {"oneOf": [_only(("kind",), kind={"enum": ["sync", "previews"]}), upgrade]},
+        "Jobs": object_of(jobs=list_of(job), version=STRING, count=COUNT, model=STRING),
+        "JobRequest": {"oneOf": requests},
         "UpgradeCost": object_of(
             model=STRING,
             current=STRING,
@@ -41,14 +47,48 @@ def job_schemas() -> dict[str, Json]:
             pictures=COUNT,
             embedded=COUNT,
             imported=COUNT,
-            download_bytes={"type": ["integer", "null"], "minimum": 0},
+            download_bytes=_COUNT_OR_NULL,
             seconds=NUMBER,
             disk_bytes=COUNT,
+            free_bytes=_COUNT_OR_NULL,
+            missing=_COUNT_OR_NULL,
             has_space=FLAG,
             may_start=FLAG,
         ),
         "Previews": object_of(missing=COUNT, failed=COUNT, may_start=FLAG),
         "Failures": object_of(total=COUNT, failures=list_of(object_of(path=STRING, reason=STRING))),
+        "Library": object_of(
+            path={"type": ["string", "null"]},
+            size_bytes=COUNT,
+            last_sync={"type": ["string", "null"]},
+            sources=list_of(
+                object_of(
+                    id=STRING,
+                    path=STRING,
+                    kind=STRING,
+                    state={"type": "string", "enum": ["ready", "missing", "unconfirmed", "imported"]},
+                    pictures=COUNT,
+                )
+            ),
+            missing=list_of(object_of(id=STRING, path=STRING, pictures=COUNT)),
+            skipped=list_of(object_of(path=STRING, kind=STRING)),
+            may_sync=FLAG,
+            may_edit=FLAG,
+        ),
+        "Libraries": object_of(
+            libraries=list_of(
+                object_of(
+                    id=STRING,
+                    path=STRING,
+                    pictures=_COUNT_OR_NULL,
+                    model={"type": ["string", "null"]},
+                    is_current=FLAG,
+                )
+            ),
+            may_open=FLAG,
+        ),
+        "LibraryRequest": _only(("id",), id=STRING),
+        "Address": object_of(url=STRING),
     }
 
 

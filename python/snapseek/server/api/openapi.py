@@ -78,7 +78,18 @@ def _paths() -> Json:
         "/api/info": _get("The library being served", "Info", [], "400"),
         "/api/jobs": {
             **_get("The jobs that wait, run or ended last", "Jobs", [], "400"),
-            **_post("Start a job of the library", "JobRequest", "Job", "404", status="202"),
+            **_post(
+                "Start to sync or to upgrade the library, make previews, add or remove a folder",
+                "JobRequest",
+                "Job",
+                "404",
+                status="202",
+            ),
+        },
+        "/api/library": _get("Its folders, its last sync and what was skipped", "Library", [], "400"),
+        "/api/libraries": {
+            **_get("The libraries that were opened on this machine", "Libraries", [], "400"),
+            **_post("Serve one of them", "LibraryRequest", "Address", "404"),
         },
         "/api/upgrade": _get("What an upgrade to the recommended model costs", "UpgradeCost", [], "400"),
         "/api/previews": _get("How many pictures have no preview", "Previews", [], "400"),
