@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
-from snapseek.library import Failure, Hit, Hits, LibraryInfo, Timings
+from snapseek.library import Concept, Failure, Hit, Hits, LibraryInfo, Timings
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.suggestions import ColumnSuggestion, Suggestions
 from snapseek.library.search.terms import Query, written
@@ -73,6 +73,10 @@ class FakeLibrary:
         """Two files that could not be read."""
         reason = "it is no picture that can be read"
         return [Failure(self.path_of(name), reason) for name in ("cut.jpg", "empty.jpg")]
+
+    def concepts(self) -> list[Concept]:
+        """One taught word."""
+        return [Concept("rex", (1, 4), (2,))]
 
     def upgrade_cost(self, model: str, *, measures: bool) -> UpgradeCost:
         """The cost of an upgrade on a machine that embeds two pictures a second."""

@@ -14,6 +14,7 @@ Each of these packages imports only from those before it: `records` and `filters
 `search` and `indexing`. `results` are the results of a search, `paths` finds libraries.
 """
 
+from snapseek.library.concepts.teaching import Concept
 from snapseek.library.indexing.compact import CompactReport
 from snapseek.library.indexing.repair import RepairReport, repair
 from snapseek.library.indexing.sync_report import Progress, SyncReport
@@ -28,6 +29,7 @@ from snapseek.library.snapshot import Snapshot
 __all__ = [
     "ColumnSuggestion",
     "CompactReport",
+    "Concept",
     "Failure",
     "Hit",
     "Hits",

@@ -215,7 +215,7 @@ class LibraryReader:
         texts: dict[str, list[str]] = {}
         for request in requests:
             try:
-                resolved = ResolvedRequest.of(request, snapshot.kinds)
+                resolved = ResolvedRequest.of(request, snapshot.kinds, concepts=snapshot.concepts.keys)
             except SnapseekError:
                 continue
             texts.setdefault(request.model, []).extend(resolved.encoded_texts)
@@ -241,7 +241,8 @@ class LibraryReader:
         request = SearchRequest(
             limit=limit, offset=offset, where=where, sort=sort or "relevance", include=tuple(include)
         )
-        return self.snapshot().browse(request)
+        snapshot = self.snapshot()
+        return snapshot.browse(request, self.encoders.lazy("full", snapshot))
 
     def parse_query(self, query: str) -> ParsedQuery:
         """Split a typed query into its words and its filters, as `search` does."""

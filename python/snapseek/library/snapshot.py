@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
 from snapseek.file_uri import local_path
+from snapseek.library.concepts.taught import TaughtConcepts
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import LibraryInfo
 from snapseek.library.results import Hit, Hits, Timings
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
-from snapseek.library.search.relevance import Relevance
+from snapseek.library.search.relevance import Relevance, relevant_count
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.suggestions import Suggestions, suggestions
+from snapseek.library.storage.concept_table import ConceptRow
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import memory_bytes
@@ -64,6 +66,7 @@ class Snapshot:
         counts: FileCounts,
         relocation: Relocation,
         trust: Trust,
+        concepts: Sequence[ConceptRow],
     ) -> None:
         self.settings = settings
         self.trust = trust
@@ -73,7 +76,8 @@ class Snapshot:
         self._sources = tuple(sources)
         self._counts = counts
         self._shards = shards
-        self._ranker = Ranker(shards)
+        self.concepts = TaughtConcepts(concepts, shards, lambda encoder: self._relevance.pictures(encoder))
+        self._ranker = Ranker(shards, self.concepts.members)
         self._relevance = Relevance(shards, self._ranker.selection_of(None), {})
         self._size_bytes = shards.size_bytes + (path / FILE_NAME).stat().st_size
 
@@ -110,6 +114,7 @@ class Snapshot:
             relocation = database.relocation
             rows = database.shards.all()
             deleted = database.shards.tombstones()
+            concepts = database.concepts.all()
         if "fingerprint" not in settings:
             raise LibraryNotFoundError(
                 expected=f"a library at {path}",
@@ -125,7 +130,7 @@ class Snapshot:
                     hint="run: snapseek repair",
                 )
         trust = Trust(path, settings.get(ID_SETTING), allowed)
-        snapshot = cls(path, settings, sources, shards, counts, relocation, trust)
+        snapshot = cls(path, settings, sources, shards, counts, relocation, trust, concepts)
         is_same_model = before and before.settings["fingerprint"] == settings["fingerprint"]
         if before and is_same_model and abs(len(snapshot) - len(before)) <= _MAX_CHANGE * len(before):
             snapshot._relevance.sampled = before._relevance.sampled
@@ -163,10 +168,11 @@ class Snapshot:
         """
         start = time.perf_counter()
         self._shards.check_length()
-        resolved = ResolvedRequest.of(request, self.kinds)
+        resolved = ResolvedRequest.of(request, self.kinds, concepts=self.concepts.keys)
+        self.concepts.prepare(resolved.concepts, encoder)
         if not resolved.terms:
             return self._answer(resolved, self._ranker.listed(resolved), start)
-        vector = QueryVector(resolved.terms, encoder, self)
+        vector = QueryVector(resolved.terms, encoder, self, self.concepts.embed)
         named = {self._row_of(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
         ranking = self._ranker.ranked(resolved, vector, named)
         relevant = self._relevant_count(resolved, ranking, vector, encoder)
@@ -177,19 +183,26 @@ class Snapshot:
     ) -> int | None:
         """Return the number of relevant results; None where the order is not that of words by the model.
 
-        Scores of pictures with pictures have another distribution, so such queries have no count.
+        Scores of pictures with pictures have another distribution, so such queries have no count; nor has the
+        name of a concept with other words. Alone it has its own line.
         """
         is_ranked = resolved.mode in ("clip", "auto") and resolved.request.sort == "relevance"
         if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
             return None
         scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
+        concept = self.concepts.named_by(resolved.terms)
+        if concept is not None:
+            return relevant_count(scores, concept.min_score)
+        if self.concepts.are_named(resolved.terms):
+            return None
         return self._relevance.count(scores, vector.value, encoder.encoder)
 
-    def browse(self, request: SearchRequest) -> Hits:
+    def browse(self, request: SearchRequest, encoder: LazyEncoder) -> Hits:
         """List the pictures that match the filter of a request without a query."""
         start = time.perf_counter()
         self._shards.check_length()
-        resolved = ResolvedRequest.of(request, self.kinds, may_be_empty=True)
+        resolved = ResolvedRequest.of(request, self.kinds, concepts=self.concepts.keys, may_be_empty=True)
+        self.concepts.prepare(resolved.concepts, encoder)
         return self._answer(resolved, self._ranker.listed(resolved), start)
 
     def _answer(

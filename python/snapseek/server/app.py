@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from snapseek._core import __version__
 from snapseek.server.api.clip_retrieval import ClipRetrievalEndpoints
+from snapseek.server.api.concepts import ConceptEndpoints
 from snapseek.server.api.docs_page import DocsPageEndpoints
 from snapseek.server.api.jobs import JobEndpoints
 from snapseek.server.api.search import SearchEndpoints
@@ -52,7 +53,7 @@ def create_app(
     root_path: str = "",
     jobs: JobRunner | None = None,
 ) -> Starlette:
-    """Return the ASGI application that serves a library. It only reads, and starts jobs.
+    """Return the ASGI application that serves a library. It reads, starts jobs and teaches words.
 
     Parameters
     ----------
@@ -105,6 +106,7 @@ def _routes(state: ServerState, page: Page, metrics: Metrics, jobs: JobRunner | 
         *ImageEndpoints(state).routes(),
         *SystemEndpoints(state, metrics).routes(),
         *JobEndpoints(state, jobs).routes(),
+        *ConceptEndpoints(state).routes(),
         *ClipRetrievalEndpoints(state).routes(),
         *DocsPageEndpoints().routes(),
         *PageEndpoints(page).routes(),  # last, because it matches every name

@@ -27,7 +27,7 @@ from snapseek.library.search.word_matches import (
     field_names,
     word_matches,
 )
-from snapseek.library.storage.selection import Selection
+from snapseek.library.storage.selection import Members, Selection, no_members
 from snapseek.library.storage.shards import DEEPEST_PAGE, RowHits, RowRef, Shards
 
 if TYPE_CHECKING:
@@ -62,11 +62,19 @@ class Ranking:
 
 
 class Ranker:
-    """Orders the pictures of one state of a library. Safe to use from many threads."""
+    """Orders the pictures of one state of a library. Safe to use from many threads.
 
-    def __init__(self, shards: Shards) -> None:
+    Parameters
+    ----------
+    shards
+        The pictures.
+    members
+        What finds the pictures of concepts.
+    """
+
+    def __init__(self, shards: Shards, members: Members = no_members) -> None:
         self._shards = shards
-        self.selection_of = lru_cache(_MAX_SELECTIONS)(partial(Selection, shards.parts))
+        self.selection_of = lru_cache(_MAX_SELECTIONS)(partial(Selection, shards.parts, members=members))
         """Returns the selection of a typechecked filter tree; those of recent filters are cached."""
 
     def listed(self, resolved: ResolvedRequest) -> Ranking:

@@ -42,6 +42,7 @@ class Relevance:
     def __init__(self, shards: Shards, everything: Selection, sampled: Backgrounds) -> None:
         self.sampled = sampled
         self._measured: Backgrounds = {}
+        self._sample_vectors: NDArray[np.float32] | None = None
         self._shards = shards
         self._everything = everything
 
@@ -62,25 +63,38 @@ class Relevance:
             self._measured[space] = load_background(encoder)
         return self._measured[space] or self._sampled(encoder)
 
+    def pictures(self, encoder: Encoder) -> NDArray[np.float32]:
+        """Return the vectors of the background of the model, (n, dim), or else a sample of the library."""
+        background = self.background(encoder)
+        if background is not None and background.pictures is not None:
+            return background.pictures
+        return self._sample()
+
+    def _sample(self) -> NDArray[np.float32]:
+        if self._sample_vectors is None:
+            self._sample_vectors = np.concatenate(
+                [
+                    part.shard.index.vectors(_sample_rows(part, number, self._everything))
+                    for number, part in enumerate(self._shards.parts)
+                ]
+            )
+        return self._sample_vectors
+
     def _sampled(self, encoder: Encoder) -> Background | None:
         if encoder.space not in self.sampled:
             self.sampled[encoder.space] = self._measure(encoder)
         return self.sampled[encoder.space]
 
     def _measure(self, encoder: Encoder) -> Background | None:
-        vectors = [
-            part.shard.index.vectors(_sample(part, number, self._everything))
-            for number, part in enumerate(self._shards.parts)
-        ]
-        if sum(map(len, vectors)) < _MIN_SAMPLE:
+        if self._everything.count < _MIN_SAMPLE:
             return None
         queries = sample_queries(encoder, _SAMPLE_QUERIES)
         if len(queries) < _MIN_SAMPLE:
             return None
-        return Background.of(np.concatenate(vectors), queries, "library")
+        return Background.of(self._sample(), queries, "library")
 
 
-def _sample(part: ShardView, number: int, everything: Selection) -> NDArray[np.int64]:
+def _sample_rows(part: ShardView, number: int, everything: Selection) -> NDArray[np.int64]:
     """Return random rows of a shard, rising: its share of the sample."""
     mask = everything.masks[number]
     rows = np.arange(len(part.shard)) if mask is None else np.flatnonzero(mask)
