@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PROBLEMS = {
     "400": "A parameter or a field is missing, malformed, out of bounds or unknown.",
     "401": "The access token is missing or wrong.",
-    "403": "A web page of an origin that is not allowed sent this, or this client may not change the library.",
+    "403": "A web page of a foreign origin sent this, or this client may not change the library.",
     "404": "No picture has that id, or its original is gone.",
     "408": "The body did not arrive in time.",
     "409": "The library was made with another model than the one loaded.",
