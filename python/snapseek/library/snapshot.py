@@ -18,6 +18,7 @@ from snapseek.library.concepts.taught import TaughtConcepts
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import LibraryInfo
 from snapseek.library.results import Hit, Hits, Timings
+from snapseek.library.search.likeness import CosineBars
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
 from snapseek.library.search.relevance import Relevance, relevant_count
@@ -174,7 +175,8 @@ class Snapshot:
             return self._answer(resolved, self._ranker.listed(resolved), start)
         vector = QueryVector(resolved.terms, encoder, self, self.concepts.embed)
         named = {self._row_of(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
-        ranking = self._ranker.ranked(resolved, vector, named)
+        bars = self._relevance.cosine_bars(encoder) if request.dedup else CosineBars()
+        ranking = self._ranker.ranked(resolved, vector, named, bars)
         relevant = self._relevant_count(resolved, ranking, vector, encoder)
         return self._answer(resolved, ranking, start, vector.embed_s, relevant)
 

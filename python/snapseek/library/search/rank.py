@@ -6,6 +6,7 @@ score, by words or by both, so that each page continues the one before.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,8 @@ from snapseek.errors import InputError, MissingArgumentError
 from snapseek.library.columns.column_index import Flags
 from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.search.bm25 import bm25_scores, query_words
-from snapseek.library.search.dedup import DuplicateGroup, PreviewComparison, duplicate_groups
+from snapseek.library.search.dedup import DuplicateGroup, duplicate_groups
+from snapseek.library.search.likeness import CosineBars, Look, PictureFacts, PreviewComparison, look_of
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import reciprocal_rank_fusion
@@ -37,6 +39,10 @@ Keys = NDArray[np.int64]
 _MAX_SELECTIONS = 16
 _NO_VALUE = np.iinfo(np.int64).max
 POOL = DEEPEST_PAGE
+_MAX_LOOKS = 2048
+"""Decoded previews that are kept, of some kilobytes each."""
+
+_ANY_MODEL = CosineBars()
 DEDUP_DEPTH = 256
 """Near-duplicates are grouped among this many results of a ranking by score; later ones are shown singly."""
 
@@ -76,6 +82,7 @@ class Ranker:
         self._shards = shards
         self.selection_of = lru_cache(_MAX_SELECTIONS)(partial(Selection, shards.parts, members=members))
         """Returns the selection of a typechecked filter tree; those of recent filters are cached."""
+        self._look_of = lru_cache(_MAX_LOOKS)(partial(look_at, shards))
 
     def listed(self, resolved: ResolvedRequest) -> Ranking:
         """Return the first pictures that match, in stored order or by the sort of the request."""
@@ -84,14 +91,23 @@ class Ranker:
         rows = self._by_id(selection, end) if sort == "relevance" else self._by_key(selection, sort, end)
         return Ranking([Entry(row) for row in rows], selection.count)
 
-    def ranked(self, resolved: ResolvedRequest, vector: QueryVector, excluded: Collection[RowRef]) -> Ranking:
-        """Return the first pictures that match, without those excluded, in the order of the request."""
+    def ranked(
+        self,
+        resolved: ResolvedRequest,
+        vector: QueryVector,
+        excluded: Collection[RowRef],
+        bars: CosineBars = _ANY_MODEL,
+    ) -> Ranking:
+        """Return the first pictures that match, without those excluded, in the order of the request.
+
+        `bars` are the cosines of near-duplicates.
+        """
         request = resolved.request
         candidates = Candidates(self._shards, self.selection_of(resolved.tree), excluded, exact=request.exact)
         matches = self._word_matches(resolved, candidates) if resolved.mode == "auto" else []
         if resolved.is_ranked_by_score and not matches:
             if request.dedup:
-                return self._deduplicated_by_score(candidates, vector.value, request.end)
+                return self._deduplicated_by_score(candidates, vector.value, request.end, bars)
             return Ranking(candidates.best(vector.value, request.end), candidates.total)
         entries = (
             self._joined(matches, candidates, vector) if matches else self._pool(resolved, candidates, vector)
@@ -100,13 +116,13 @@ class Ranker:
             threshold = request.min_score
             entries = [entry for entry in entries if entry.score is not None and entry.score >= threshold]
         if request.dedup:
-            entries = self._deduplicated(entries)
+            entries = self._deduplicated(entries, bars)
         if request.sort != "relevance":
             entries = self._sorted(entries, request.sort)
         return Ranking(entries[: request.end], len(entries))
 
     def _deduplicated_by_score(
-        self, candidates: "Candidates", vector: NDArray[np.float32], end: int
+        self, candidates: "Candidates", vector: NDArray[np.float32], end: int, bars: CosineBars
     ) -> Ranking:
         """Return the ranking by score with the near-duplicates of the first `DEDUP_DEPTH` grouped."""
         depth = min(POOL, candidates.total)
@@ -116,7 +132,7 @@ class Ranker:
         rows, scores = found.refs(), found.scores.tolist()
         entries = [
             Entry(rows[group.first], scores[group.first], tuple(rows[rank] for rank in group.similar))
-            for group in self._groups(self._shards.vectors_at(found.shards, found.rows), rows)
+            for group in self._groups(self._shards.vectors_at(found.shards, found.rows), rows, bars)
         ]
         hidden = len(found) - len(entries)
         if len(entries) < end and depth > DEDUP_DEPTH:
@@ -206,20 +222,18 @@ class Ranker:
             ids[here] = self._shards.parts[number].shard.ids_of(rows[here])
         return ids
 
-    def _groups(self, vectors: NDArray[np.float32], rows: Sequence[RowRef]) -> list[DuplicateGroup]:
+    def _groups(
+        self, vectors: NDArray[np.float32], rows: Sequence[RowRef], bars: CosineBars
+    ) -> list[DuplicateGroup]:
         """Group near-duplicates by their vectors and, as a second opinion, their previews."""
+        comparison = PreviewComparison(lambda rank: self._look_of(rows[rank]), bars)
+        return duplicate_groups(vectors, bars.close, comparison.alike)
 
-        def read(rank: int) -> tuple[bytes, int, int]:
-            ((_, _, width, height, _, preview, _), _) = self._shards.records([rows[rank]])[0]
-            return preview or b"", width or 0, height or 0
-
-        return duplicate_groups(vectors, confirm=PreviewComparison(read).are_alike)
-
-    def _deduplicated(self, entries: list[Entry]) -> list[Entry]:
+    def _deduplicated(self, entries: list[Entry], bars: CosineBars) -> list[Entry]:
         vectors = self._shards.vectors_at(*_numbers_and_rows(entries))
         return [
             entries[group.first]._replace(similar=tuple(entries[rank].row for rank in group.similar))
-            for group in self._groups(vectors, [entry.row for entry in entries])
+            for group in self._groups(vectors, [entry.row for entry in entries], bars)
         ]
 
     def _sorted(self, entries: list[Entry], sort: str) -> list[Entry]:
@@ -285,6 +299,14 @@ class Candidates:
         """Return the same as entries."""
         found = self.search(vector, count)
         return list(map(Entry, found.refs(), found.scores.tolist()))
+
+
+def look_at(shards: Shards, row: RowRef) -> Look:
+    """Return what a picture is compared with others by."""
+    ((_, _, width, height, _, preview, _), meta) = shards.records([row])[0]
+    taken = meta.get("taken") if not meta.get("taken_from") or meta["taken_from"] == "exif" else None
+    moment = taken if isinstance(taken, datetime) else None
+    return look_of(PictureFacts(preview or b"", width or 0, height or 0, moment))
 
 
 def _matched(row: RowRef, bits: int, score: float | None = None) -> Entry:

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.errors import SnapseekError
+from snapseek.library.search.likeness import CosineBars
+from snapseek.library.search.query_vector import LazyEncoder
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shard_view import ShardView
 from snapseek.library.storage.shards import Shards
@@ -42,6 +45,7 @@ class Relevance:
     def __init__(self, shards: Shards, everything: Selection, sampled: Backgrounds) -> None:
         self.sampled = sampled
         self._measured: Backgrounds = {}
+        self._bars: dict[str, CosineBars] = {}
         self._sample_vectors: NDArray[np.float32] | None = None
         self._shards = shards
         self._everything = everything
@@ -69,6 +73,19 @@ class Relevance:
         if background is not None and background.pictures is not None:
             return background.pictures
         return self._sample()
+
+    def cosine_bars(self, encoder: LazyEncoder) -> CosineBars:
+        """Return the cosines of near-duplicates of the model; general ones for one without a background."""
+        try:
+            space = encoder.encoder.space
+        except SnapseekError:  # pictures are compared without the model
+            return CosineBars()
+        if space not in self._bars:
+            background = self.background(encoder.encoder)
+            is_measured = background is not None and background.origin != "library"
+            pictures = background.pictures if background is not None and is_measured else None
+            self._bars[space] = CosineBars() if pictures is None else CosineBars.of(pictures)
+        return self._bars[space]
 
     def _sample(self) -> NDArray[np.float32]:
         if self._sample_vectors is None:
