@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
-from snapseek.library import Concept, Failure, Hit, Hits, LibraryInfo, Timings
+from snapseek.library import (
+    Concept,
+    DuplicateGroup,
+    DuplicateReview,
+    Failure,
+    Hit,
+    Hits,
+    LibraryInfo,
+    Timings,
+)
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.suggestions import ColumnSuggestion, Suggestions
 from snapseek.library.search.terms import Query, written
@@ -77,6 +86,10 @@ class FakeLibrary:
     def concepts(self) -> list[Concept]:
         """One taught word."""
         return [Concept("rex", (1, 4), (2,))]
+
+    def duplicates(self, where: object = None) -> DuplicateReview:
+        """One group of two pictures."""
+        return DuplicateReview((DuplicateGroup(2, (3,), 2048),), len(self.paths))
 
     def upgrade_cost(self, model: str, *, measures: bool) -> UpgradeCost:
         """The cost of an upgrade on a machine that embeds two pictures a second."""

@@ -65,6 +65,11 @@ COMMANDS = (
         "Then the word counts in searches, and is:NAME selects it. Further calls add marks.",
     ),
     Command("concepts", "list, rename, delete or export the words that a library was taught"),
+    Command(
+        "duplicates",
+        "list pictures that a library has more than once, the best of each group first",
+        "Copies in other sizes and formats, crops and edited versions count. Nothing is deleted.",
+    ),
     Command("info", "print what a library holds"),
     Command("libraries", "list the libraries that were opened here, most recent first"),
     Command(

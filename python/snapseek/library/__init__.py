@@ -15,6 +15,7 @@ Each of these packages imports only from those before it: `records` and `filters
 """
 
 from snapseek.library.concepts.teaching import Concept
+from snapseek.library.duplicates.review import DuplicateGroup, DuplicateReview
 from snapseek.library.indexing.compact import CompactReport
 from snapseek.library.indexing.repair import RepairReport, repair
 from snapseek.library.indexing.sync_report import Progress, SyncReport
@@ -30,6 +31,8 @@ __all__ = [
     "ColumnSuggestion",
     "CompactReport",
     "Concept",
+    "DuplicateGroup",
+    "DuplicateReview",
     "Failure",
     "Hit",
     "Hits",

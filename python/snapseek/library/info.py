@@ -46,3 +46,11 @@ class LibraryInfo:
     """Whether pictures have originals on other machines, at URLs."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """The numbers of files and folders that were not read as pictures, by kind."""
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """The numbers of files that are no pictures of a library: failed ones, and skipped ones by kind."""
+
+    failed: int
+    skipped: Mapping[str, int]

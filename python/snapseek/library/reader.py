@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from snapseek.absolute_path import absolute_path
 from snapseek.errors import SnapseekError, UnknownChoiceError
+from snapseek.library.duplicates.review import DuplicateReview
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import export
 from snapseek.library.filters.parser import ParsedQuery, parse_query
@@ -295,6 +296,24 @@ class LibraryReader:
         Their pictures are found, with their previews. Their originals are not shown, and `sync` skips them.
         """
         return self.snapshot().unconfirmed()
+
+    def duplicates(self, where: Where | None = None) -> DuplicateReview:
+        """Return groups of near-duplicates: copies in other sizes and formats, crops, edited versions.
+
+        Nothing is deleted. Compares each picture with all others, which takes seconds for some 10,000.
+
+        Parameters
+        ----------
+        where
+            A filter as for `search`: only pictures that match are compared.
+
+        Raises
+        ------
+        InputError
+            The filter is malformed, or more than 200,000 pictures match.
+        """
+        snapshot = self.snapshot()
+        return snapshot.duplicates(where, self.encoders.lazy("full", snapshot))
 
     def export(
         self, target: str | Path | BinaryIO, kind: str | None = None, *, keep_text: bool = False

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -13,16 +13,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
-from snapseek.file_uri import local_path
 from snapseek.library.concepts.taught import TaughtConcepts
+from snapseek.library.duplicates.review import DuplicateReview, review
 from snapseek.library.filters.typecheck import Kind
-from snapseek.library.info import LibraryInfo
+from snapseek.library.info import FileCounts, LibraryInfo
 from snapseek.library.results import Hit, Hits, Timings
 from snapseek.library.search.likeness import CosineBars
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
 from snapseek.library.search.relevance import Relevance, relevant_count
-from snapseek.library.search.request import ResolvedRequest
+from snapseek.library.search.request import ResolvedRequest, Where
 from snapseek.library.search.suggestions import Suggestions, suggestions
 from snapseek.library.storage.concept_table import ConceptRow
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
@@ -32,7 +32,7 @@ from snapseek.library.storage.relocation import Relocation
 from snapseek.library.storage.schema import FILE_NAME, IMPORT, URLS
 from snapseek.library.storage.shards import RecordBlock, RowRef, Shards
 from snapseek.library.storage.source_table import Source
-from snapseek.library.storage.trust import Trust, not_confirmed
+from snapseek.library.storage.trust import Trust, not_confirmed, path_in
 from snapseek.mapped_file import LoadMode
 from snapseek.search_request import INCLUDED, SearchRequest
 from snapseek.sources.archive_uri import file_of, is_member
@@ -41,14 +41,6 @@ _MAX_CHANGE = 0.2
 """By this share of its size a library may change before the background of its relevance is sampled again."""
 
 MAX_SAMPLE_ROWS = 100_000
-
-
-@dataclass(frozen=True)
-class FileCounts:
-    """The numbers of files that are no pictures of a library: failed ones, and skipped ones by kind."""
-
-    failed: int
-    skipped: Mapping[str, int]
 
 
 class Snapshot:
@@ -203,8 +195,7 @@ class Snapshot:
         """List the pictures that match the filter of a request without a query."""
         start = time.perf_counter()
         self._shards.check_length()
-        resolved = ResolvedRequest.of(request, self.kinds, concepts=self.concepts.keys, may_be_empty=True)
-        self.concepts.prepare(resolved.concepts, encoder)
+        resolved = self._resolved(request, encoder)
         return self._answer(resolved, self._ranker.listed(resolved), start)
 
     def _answer(
@@ -234,6 +225,19 @@ class Snapshot:
             relevant_count=relevant_count,
             unfinished=resolved.unfinished,
         )
+
+    def duplicates(self, where: Where | None, encoder: LazyEncoder) -> DuplicateReview:
+        """Compare the pictures that match a filter; see `Library.duplicates`."""
+        self._shards.check_length()
+        resolved = self._resolved(SearchRequest(where=where), encoder)
+        selection = self._ranker.selection_of(resolved.tree)
+        return review(self._shards, selection, self._relevance.cosine_bars(encoder))
+
+    def _resolved(self, request: SearchRequest, encoder: LazyEncoder) -> ResolvedRequest:
+        """Resolve a request without words."""
+        resolved = ResolvedRequest.of(request, self.kinds, concepts=self.concepts.keys, may_be_empty=True)
+        self.concepts.prepare(resolved.concepts, encoder)
+        return resolved
 
     @cached_property
     def kinds(self) -> dict[str, Kind]:
@@ -368,7 +372,7 @@ class Snapshot:
             where = f"at {uri}" if uri else "not known"
             reason = "was imported" if self._shards.is_imported(row) else "is no file of its own"
             raise ItemNotFoundError(f"picture {item} {reason}: its original is {where}")
-        return _path_in(uri, item)
+        return path_in(uri, item)
 
     def unconfirmed(self) -> tuple[Path, ...]:
         """Return the sources that the library names, but whose pictures it may not show or read again."""
@@ -401,14 +405,3 @@ class Snapshot:
             has_remote=self.trust.permits_urls
             and any(source.kind in (IMPORT, URLS) for source in self._sources),
         )
-
-
-def _path_in(uri: str, item: int) -> Path:
-    """Return the path of a `file://` URI. Raises ItemNotFoundError if it names no path of this machine."""
-    if (path := local_path(uri)) is not None:
-        return path
-    raise ItemNotFoundError(
-        expected=f"the path of a file as the original of picture {item}",
-        got="something else in its record",
-        hint="only its preview is left",
-    )

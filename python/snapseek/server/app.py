@@ -13,6 +13,7 @@ from snapseek._core import __version__
 from snapseek.server.api.clip_retrieval import ClipRetrievalEndpoints
 from snapseek.server.api.concepts import ConceptEndpoints
 from snapseek.server.api.docs_page import DocsPageEndpoints
+from snapseek.server.api.duplicates import DuplicateEndpoints
 from snapseek.server.api.jobs import JobEndpoints
 from snapseek.server.api.search import SearchEndpoints
 from snapseek.server.api.system import SystemEndpoints
@@ -107,6 +108,7 @@ def _routes(state: ServerState, page: Page, metrics: Metrics, jobs: JobRunner | 
         *SystemEndpoints(state, metrics).routes(),
         *JobEndpoints(state, jobs).routes(),
         *ConceptEndpoints(state).routes(),
+        *DuplicateEndpoints(state).routes(),
         *ClipRetrievalEndpoints(state).routes(),
         *DocsPageEndpoints().routes(),
         *PageEndpoints(page).routes(),  # last, because it matches every name

@@ -111,7 +111,10 @@ class TaughtConcepts:
         return np.asarray(total / length, np.float32) if length > 1e-6 else concepts[0].vector
 
     def members(self, number: int, key: str) -> Flags:
-        """Return which rows of a shard show a prepared concept, (rows,) bool in scan order."""
+        """Return which rows of a shard show a prepared concept, (rows,) bool in scan order.
+
+        Examples always do, counterexamples never.
+        """
         shard = self._shards.parts[number].shard
         found = np.zeros(len(shard), np.bool_)
         concept = self._trained.get(key)
@@ -122,6 +125,11 @@ class TaughtConcepts:
                 found[shard.rows_of(ids[scores >= concept.min_score])] = True
                 break
             count *= _GROWTH
+        for items, is_member in (
+            (self._by_key[key].examples, True),
+            (self._by_key[key].counterexamples, False),
+        ):
+            found[[row for item in items if (row := shard.row_of(item)) is not None]] = is_member
         return found
 
     def _train(self, row: ConceptRow, encoder: Encoder) -> TrainedConcept | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from snapseek.search_request import PARAMETERS, Parameter
 from snapseek.server.api.concept_schemas import concept_schemas
+from snapseek.server.api.duplicates import DEFAULT_GROUPS, MAX_GROUPS
 from snapseek.server.api.job_schemas import job_schemas
 from snapseek.server.api.json_schemas import ID, STRING, Json, reference, schemas, url_schema
 from snapseek.server.api.parameters import MAX_DEPTH, MAX_IDS, MAX_WIDTH, MIN_WIDTH
@@ -80,6 +81,9 @@ def _paths() -> Json:
         },
         "/api/concepts/rename": _post("Give a taught word another name", "NewName", "Concept"),
         "/api/concepts/delete": _post("Forget a taught word", "ConceptName", "Concepts"),
+        "/api/duplicates": _get(
+            "Groups of near-duplicates, those that free most first", "Duplicates", _groups(), "400"
+        ),
         "/api/openapi.json": _get("This document", None, [], "400"),
         "/healthz": _get("Whether the server is alive", "Health", []),
         "/readyz": _get("Whether the model is loaded", "Readiness", []),
@@ -171,6 +175,17 @@ def _search_parameters(wire_names: Iterable[str]) -> list[Json]:
 def _search_parameter(parameter: Parameter) -> Json:
     bound = f" offset + limit is at most {MAX_DEPTH}." if parameter.name == "offset" else ""
     return _in_query(parameter.wire_name, url_schema(parameter), parameter.help + bound)
+
+
+def _groups() -> list[Json]:
+    """Return the parameters of a page of groups."""
+    limit: Json = {"type": "integer", "minimum": 1, "maximum": MAX_GROUPS, "default": DEFAULT_GROUPS}
+    offset: Json = {"type": "integer", "minimum": 0, "default": 0}
+    return [
+        *_search_parameters(("where",)),
+        _in_query("limit", limit, "Maximum number of groups."),
+        _in_query("offset", offset, "Number of groups to skip."),
+    ]
 
 
 def _stored_sort() -> Json:
