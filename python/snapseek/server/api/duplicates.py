@@ -28,7 +28,6 @@ SHOWN_PICTURES = 24
 """Pictures of one group in an answer; `ids` has all."""
 
 NAMES = ("where", "limit", "offset")
-_INCLUDED = ("preview", "meta")
 
 
 class DuplicateEndpoints:
@@ -61,7 +60,7 @@ class DuplicateEndpoints:
                 "free_bytes": group.free_bytes,
                 "ids": [group.best, *group.others],
                 "results": [
-                    result(hit, version, _INCLUDED)
+                    result(hit, version)
                     for hit in library.get_many([group.best, *group.others][:SHOWN_PICTURES])
                 ],
             }

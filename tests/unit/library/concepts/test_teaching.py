@@ -196,8 +196,8 @@ def test_a_word_whose_examples_are_gone_means_its_words_again(library, ids):
     assert library.search("is:zzzz", 9).total <= len(library)
 
 
-def test_another_object_sees_the_word_after_a_refresh(library, ids, tmp_path):
-    other = Library.open(tmp_path / "l")
+def test_another_object_sees_the_word_after_a_refresh(library, ids, tmp_path, encoder):
+    other = Library.open(tmp_path / "l", encoder=encoder)
     library.teach("rex", [ids["blue"]])
     assert other.refresh()
     assert names(other.search("rex", 1)) == ["blue"]
@@ -209,11 +209,11 @@ def test_a_busy_library_says_so(library, ids, tmp_path, monkeypatch):
         library.teach("rex", [ids["blue"]])
 
 
-def test_a_library_without_the_tables_gets_them_from_the_next_writer(library, ids, tmp_path):
+def test_a_library_without_the_tables_gets_them_from_the_next_writer(library, ids, tmp_path, encoder):
     with exclusive_writer(tmp_path / "l") as database, database.transaction():
         database.connection.execute("DROP TABLE concept_marks")
         database.connection.execute("DROP TABLE concepts")
-    old = Library.open(tmp_path / "l")
+    old = Library.open(tmp_path / "l", encoder=encoder)
     assert old.concepts() == []
     assert old.search("red", 1)
     old.teach("rex", [ids["blue"]])
