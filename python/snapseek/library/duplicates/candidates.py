@@ -45,7 +45,7 @@ def neighbours(vectors: Floats, min_cosine: float) -> dict[int, dict[int, float]
         for start in range(0, len(rows), _BLOCK_ROWS):
             check_cancelled()
             cosines = here[start : start + _BLOCK_ROWS] @ here.T
-            np.fill_diagonal(cosines[:, start:], -1)
+            np.fill_diagonal(cosines[:, start:], -2)
             _add(found, rows[start : start + _BLOCK_ROWS], rows, cosines, min_cosine)
     return found
 
