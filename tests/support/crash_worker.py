@@ -100,6 +100,14 @@ def search(library: Path, folder: Path, encoder: Encoder) -> None:
     Library.open(library, encoder=encoder).search("red width:>2 name:png", 5)
 
 
+def teach(library: Path, folder: Path, encoder: Encoder) -> None:
+    """Teach a word, move two of its marks and give it another name."""
+    opened = Library.open(library, encoder=encoder)
+    if all(concept.name != "bella" for concept in opened.concepts()):
+        opened.teach("rex", [4, 5], [1], unmark=[2])
+        opened.rename_concept("rex", "bella")
+
+
 def distil(library: Path, folder: Path, encoder: Encoder) -> None:
     """Put a student of the model into the library."""
     write_student(library / "student", static_weights(), encoder, {"kind": "static"})
@@ -119,6 +127,7 @@ JOBS = {
     "watch": follow,
     "search": search,
     "distil": distil,
+    "teach": teach,
 }
 
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, ModelMismatchError
-from snapseek.library import Failure, Hit, Hits, LibraryInfo, SkippedFile, Timings
+from snapseek.library import (
+    Concept,
+    DuplicateGroup,
+    DuplicateReview,
+    Failure,
+    Hit,
+    Hits,
+    LibraryInfo,
+    SkippedFile,
+    Timings,
+)
 from snapseek.library.missing_previews import MissingPreviews
 from snapseek.library.search.facets import Facet, FacetValue
 from snapseek.library.search.request import ResolvedRequest
@@ -77,6 +87,14 @@ class FakeLibrary:
         """Two files that could not be read."""
         reason = "it is no picture that can be read"
         return [Failure(self.path_of(name), reason) for name in ("cut.jpg", "empty.jpg")]
+
+    def concepts(self) -> list[Concept]:
+        """One taught word."""
+        return [Concept("rex", (1, 4), (2,))]
+
+    def duplicates(self, where: object = None) -> DuplicateReview:
+        """One group of two pictures."""
+        return DuplicateReview((DuplicateGroup(2, (3,), 2048),), len(self.paths))
 
     def upgrade_cost(self, model: str, *, measures: bool) -> UpgradeCost:
         """The cost of an upgrade on a machine that embeds two pictures a second."""

@@ -59,6 +59,17 @@ COMMANDS = (
     Command("previews", "make the previews that imported vectors lack"),
     Command("serve", "serve the page of a library"),
     Command("search", "print the pictures that match a query best"),
+    Command(
+        "teach",
+        "teach a library a word by pictures that show it",
+        "Then the word counts in searches, and is:NAME selects it. Further calls add marks.",
+    ),
+    Command("concepts", "list, rename, delete or export the words that a library was taught"),
+    Command(
+        "duplicates",
+        "list pictures that a library has more than once, the best of each group first",
+        "Copies in other sizes and formats, crops and edited versions count. Nothing is deleted.",
+    ),
     Command("info", "print what a library holds"),
     Command(
         "collection",

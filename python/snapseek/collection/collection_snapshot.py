@@ -17,8 +17,10 @@ from snapseek.collection.overview import CollectionOverview
 from snapseek.collection.partition_ranker import PartitionRanker, records, stored_vectors
 from snapseek.collection.query import Member, PartitionLostError, PartitionQuery
 from snapseek.errors import ItemNotFoundError, PartitionError, SnapseekError
+from snapseek.library.concepts.taught import TaughtConcepts
 from snapseek.library.info import LibraryInfo, PartitionStatus
 from snapseek.library.results import Hit, Hits, PartitionCounts, Timings
+from snapseek.library.search.likeness import CosineBars
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranking
 from snapseek.library.search.relevance import Relevance, relevant_in, sample_share
@@ -84,6 +86,8 @@ class CollectionSnapshot:
         """The backgrounds that were sampled of these pictures."""
         self._threads = threads
         self._relevance = _CollectionRelevance(self)
+        self.concepts = TaughtConcepts((), None, self._relevance.pictures)
+        """None: words are taught in libraries."""
 
     def __len__(self) -> int:
         """The number of pictures of the partitions that can answer."""
@@ -116,13 +120,14 @@ class CollectionSnapshot:
             if named and resolved.mode == "words":
                 self._check_known(query, named)
             ranker = PartitionRanker(query, resolved, self.manifest.dim, vector, named)
-            ranking = ranker.ranked(resolved, vector, named)
-            relevant = relevant_in(self._relevance, resolved, ranking, vector, encoder)
+            bars = self._relevance.cosine_bars(encoder) if request.dedup else CosineBars()
+            ranking = ranker.ranked(resolved, vector, named, bars)
+            relevant = relevant_in(self._relevance, self.concepts, resolved, ranking, vector, encoder)
             return self._page(query, resolved, ranking, start, vector.embed_s, relevant)
 
         return self._attempted(attempt)
 
-    def browse(self, request: SearchRequest) -> Hits:
+    def browse(self, request: SearchRequest, _encoder: LazyEncoder) -> Hits:
         """List the pictures that match the filter of a request without a query."""
         start = time.perf_counter()
         return self._listed(ResolvedRequest.of(request, self.kinds, may_be_empty=True), start)
@@ -349,6 +354,8 @@ class _CollectionRelevance(Relevance):
     def __init__(self, snapshot: CollectionSnapshot) -> None:
         self.sampled = snapshot.sampled
         self._measured: Backgrounds = {}
+        self._bars = {}
+        self._sampled_vectors = None
         self._snapshot = snapshot
 
     def _sample_vectors(self) -> list[NDArray[np.float32]]:

@@ -27,7 +27,8 @@ from snapseek.collection.query import Member, PartitionQuery
 from snapseek.collection.tree_json import tree_to_json
 from snapseek.errors import InputError, OutOfRangeError
 from snapseek.library.search.bm25 import WordStatistics, query_words
-from snapseek.library.search.dedup import MIN_COSINE, DuplicateGroup, PreviewComparison, duplicate_groups
+from snapseek.library.search.dedup import DuplicateGroup, duplicate_groups
+from snapseek.library.search.likeness import CosineBars, Look, PictureFacts, PreviewComparison, look_of
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.rank import DEDUP_DEPTH, POOL, Candidates, Entry, Keys, Ranker, Ranking
 from snapseek.library.search.request import ResolvedRequest
@@ -273,22 +274,24 @@ class PartitionRanker(Ranker):
         ]
         return [row for _, row in sorted(found) if row not in self._excluded][:POOL]
 
-    def _groups(self, vectors: NDArray[np.float32], rows: Sequence[RowRef]) -> list[DuplicateGroup]:
+    def _groups(
+        self, vectors: NDArray[np.float32], rows: Sequence[RowRef], bars: CosineBars
+    ) -> list[DuplicateGroup]:
         """Group near-duplicates; the records of those that are near to another come in one round."""
         near: set[RowRef] = set()
 
-        def note(first: int, second: int) -> bool:
-            near.update((rows[first], rows[second]))
-            return False
+        def note(first: int, others: Sequence[int], _cosines: Sequence[float]) -> list[int]:
+            near.update(rows[rank] for rank in (first, *others))
+            return []
 
-        duplicate_groups(vectors, MIN_COSINE, note)
+        duplicate_groups(vectors, bars.close, note)
         found = records(self._query, near, ("preview",), "near")
 
-        def read(rank: int) -> tuple[bytes, int, int]:
+        def look(rank: int) -> Look:
             record = found[rows[rank]]
-            return record.preview, record.width, record.height
+            return look_of(PictureFacts(record.preview, record.width, record.height))
 
-        return duplicate_groups(vectors, confirm=PreviewComparison(read).are_alike)
+        return duplicate_groups(vectors, bars.close, PreviewComparison(look, bars).alike)
 
 
 class PartitionCandidates(Candidates):

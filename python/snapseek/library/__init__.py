@@ -15,6 +15,8 @@ Each of these packages imports only from those before it: `records` and `filters
 `notebook` and `result_table` show; `inputs` are what `build` takes, and `paths` finds libraries.
 """
 
+from snapseek.library.concepts.teaching import Concept
+from snapseek.library.duplicates.review import DuplicateGroup, DuplicateReview
 from snapseek.library.indexing.compact import CompactReport
 from snapseek.library.indexing.repair import RepairReport, repair
 from snapseek.library.indexing.sync_report import Progress, SyncReport
@@ -29,6 +31,9 @@ from snapseek.library.snapshot import Snapshot
 __all__ = [
     "ColumnSuggestion",
     "CompactReport",
+    "Concept",
+    "DuplicateGroup",
+    "DuplicateReview",
     "Failure",
     "Hit",
     "Hits",

@@ -24,7 +24,7 @@ def search_requests(
     Raises InputError for the first request that is malformed, before anything is searched.
     """
     for request in requests:
-        ResolvedRequest.of(request, snapshot.kinds)
+        ResolvedRequest.of(request, snapshot.kinds, concepts=snapshot.concepts.keys)
     found: list[Hits] = []
     for start in range(0, len(requests), _CHUNK):
         chunk = requests[start : start + _CHUNK]
@@ -41,7 +41,7 @@ def embed_together(snapshot: Snapshot, encoders: EncoderPool, requests: Sequence
     texts: dict[str, list[str]] = {}
     for request in requests:
         try:
-            resolved = ResolvedRequest.of(request, snapshot.kinds)
+            resolved = ResolvedRequest.of(request, snapshot.kinds, concepts=snapshot.concepts.keys)
         except SnapseekError:
             continue
         texts.setdefault(request.model, []).extend(resolved.encoded_texts)

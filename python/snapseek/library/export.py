@@ -95,8 +95,8 @@ def export(
     )
     try:
         if isinstance(target, str | Path):
-            _check_target(Path(target), snapshot.path)
-            with _new_file(Path(target)) as stream:
+            check_target(Path(target), snapshot.path)
+            with new_file(Path(target)) as stream:
                 write(job, stream)
         else:
             write(job, target)
@@ -234,7 +234,7 @@ FORMATS: dict[str, Callable[[_Export, BinaryIO], None]] = {
 }
 
 
-def _check_target(path: Path, library: Path) -> None:
+def check_target(path: Path, library: Path) -> None:
     """Raise unless a file may appear at `path`, be it in the place of another one."""
     parent, library = absolute_path(path).parent.resolve(), library.resolve()
     own = (FILE_NAME, LOCK_NAME, SHARDS, preview_queue.FILE_NAME)
@@ -250,7 +250,7 @@ def _check_target(path: Path, library: Path) -> None:
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file that replaces `path` when it is complete; if the block raises, an old one stays."""
     try:
         with atomic_file(path) as stream:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from snapseek.errors import StorageError
+from snapseek.library.concepts.teaching import TeachableLibrary
 from snapseek.library.indexing.compact import CompactOptions, CompactReport, compact, compact_all
 from snapseek.library.indexing.previews import PreviewOptions, PreviewReport, make_previews
 from snapseek.library.indexing.repair import RepairReport, repair
@@ -13,7 +14,6 @@ from snapseek.library.indexing.sync_report import Progress
 from snapseek.library.indexing.upgrade import UpgradeOptions, UpgradeReport, upgrade
 from snapseek.library.indexing.verify import Problem, verify
 from snapseek.library.missing_previews import MissingPreviews, missing_previews
-from snapseek.library.reader import LibraryReader
 from snapseek.library.storage.shard_draft import ProgressCallback, Queries
 from snapseek.library.storage.shard_files import exclusive_writer
 from snapseek.library.upgrade_cost import UpgradeCost, upgrade_cost
@@ -23,8 +23,8 @@ from snapseek.threads import resolve_threads
 from snapseek.vectors.arguments import memory_limit
 
 
-class MaintainedLibrary(LibraryReader):
-    """The read interface of a library, and what maintains it. `Library` adds indexing."""
+class MaintainedLibrary(TeachableLibrary):
+    """A library to read, to teach words and to maintain. `Library` adds indexing."""
 
     def previews(
         self,

@@ -11,6 +11,7 @@ from snapseek.errors import ConstructorError, InputError, UnknownChoiceError, ca
 from snapseek.library import notebook
 from snapseek.library.batch_search import embed_together, search_requests, warn_of_path
 from snapseek.library.contents import LibraryContents
+from snapseek.library.duplicates.review import DuplicateReview
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import export
 from snapseek.library.filters.parser import ParsedQuery, parse_query
@@ -292,7 +293,8 @@ class LibraryReader(LibraryContents):
         request = SearchRequest(
             limit=limit, offset=offset, where=where, sort=sort or "relevance", include=tuple(include)
         )
-        return self.snapshot().browse(request)
+        snapshot = self.snapshot()
+        return snapshot.browse(request, self.encoders.lazy("full", snapshot))
 
     def parse_query(self, query: str) -> ParsedQuery:
         """Split a typed query into its words and its filters, as `search` does."""
@@ -342,6 +344,24 @@ class LibraryReader(LibraryContents):
         Their pictures are found, with their previews. Their originals are not shown, and `sync` skips them.
         """
         return self.snapshot().unconfirmed()
+
+    def duplicates(self, where: Where | None = None) -> DuplicateReview:
+        """Return groups of near-duplicates: copies in other sizes and formats, crops, edited versions.
+
+        Nothing is deleted. Compares each picture with all others, which takes seconds for some 10,000.
+
+        Parameters
+        ----------
+        where
+            A filter as for `search`: only pictures that match are compared.
+
+        Raises
+        ------
+        InputError
+            The filter is malformed, or more than 200,000 pictures match.
+        """
+        snapshot = self.snapshot()
+        return snapshot.duplicates(where, self.encoders.lazy("full", snapshot))
 
     def export(
         self, target: str | Path | BinaryIO, kind: str | None = None, *, keep_text: bool = False

@@ -14,18 +14,21 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, InputError, ItemNotFoundError, LibraryNotFoundError, StorageError
-from snapseek.file_uri import local_path
+from snapseek.library.concepts.taught import TaughtConcepts
+from snapseek.library.duplicates.review import DuplicateReview, review
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import FileCounts, LibraryInfo
 from snapseek.library.missing_previews import ids_without_preview
 from snapseek.library.result_records import read_hits
 from snapseek.library.results import Hit, Hits, Timings
+from snapseek.library.search.likeness import CosineBars
 from snapseek.library.search.notices import Notice, language_notices
 from snapseek.library.search.overview import Overview
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
 from snapseek.library.search.relevance import Relevance, relevant_in
-from snapseek.library.search.request import ResolvedRequest
+from snapseek.library.search.request import ResolvedRequest, Where
+from snapseek.library.storage.concept_table import ConceptRow
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import memory_bytes
@@ -33,7 +36,7 @@ from snapseek.library.storage.relocation import Relocation
 from snapseek.library.storage.schema import FILE_NAME, IMPORT, URLS
 from snapseek.library.storage.shards import RecordBlock, RowRef, Shards
 from snapseek.library.storage.source_table import Source
-from snapseek.library.storage.trust import Trust, not_confirmed
+from snapseek.library.storage.trust import Trust, not_confirmed, path_in
 from snapseek.mapped_file import LoadMode
 from snapseek.search_request import INCLUDED, SearchRequest
 from snapseek.sources.archive_uri import file_of, is_member
@@ -60,6 +63,7 @@ class Snapshot:
         counts: FileCounts,
         relocation: Relocation,
         trust: Trust,
+        concepts: Sequence[ConceptRow],
     ) -> None:
         self.settings = settings
         self.trust = trust
@@ -69,7 +73,8 @@ class Snapshot:
         self._sources = tuple(sources)
         self._counts = counts
         self._shards = shards
-        self._ranker = Ranker(shards)
+        self.concepts = TaughtConcepts(concepts, shards, lambda encoder: self._relevance.pictures(encoder))
+        self._ranker = Ranker(shards, self.concepts.members)
         self._relevance = Relevance(shards, self._ranker.selection_of(None), {})
         self._size_bytes = shards.size_bytes + (path / FILE_NAME).stat().st_size
 
@@ -106,6 +111,7 @@ class Snapshot:
             relocation = database.relocation
             rows = database.shards.all()
             deleted = database.shards.tombstones()
+            concepts = database.concepts.all()
         if "fingerprint" not in settings:
             raise LibraryNotFoundError(
                 expected=f"a library at {path}",
@@ -121,7 +127,7 @@ class Snapshot:
                     hint="run: snapseek repair",
                 )
         trust = Trust(path, settings.get(ID_SETTING), allowed)
-        snapshot = cls(path, settings, sources, shards, counts, relocation, trust)
+        snapshot = cls(path, settings, sources, shards, counts, relocation, trust, concepts)
         is_same_model = before and before.settings["fingerprint"] == settings["fingerprint"]
         if before and is_same_model and abs(len(snapshot) - len(before)) <= _MAX_CHANGE * len(before):
             snapshot._relevance.sampled = before._relevance.sampled
@@ -169,21 +175,23 @@ class Snapshot:
         """
         start = time.perf_counter()
         self._shards.check_length()
-        resolved = ResolvedRequest.of(request, self.kinds)
+        resolved = ResolvedRequest.of(request, self.kinds, concepts=self.concepts.keys)
+        self.concepts.prepare(resolved.concepts, encoder)
         if not resolved.terms:
             return self._answer(resolved, self._ranker.listed(resolved), start)
-        vector = QueryVector(resolved.terms, encoder, self)
+        vector = QueryVector(resolved.terms, encoder, self, self.concepts.embed)
         named = {self._row_of(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
-        ranking = self._ranker.ranked(resolved, vector, named)
+        bars = self._relevance.cosine_bars(encoder) if request.dedup else CosineBars()
+        ranking = self._ranker.ranked(resolved, vector, named, bars)
         notices = language_notices(resolved, ranking.entries, encoder)
-        relevant = relevant_in(self._relevance, resolved, ranking, vector, encoder)
+        relevant = relevant_in(self._relevance, self.concepts, resolved, ranking, vector, encoder)
         return self._answer(resolved, ranking, start, vector.embed_s, relevant, notices)
 
-    def browse(self, request: SearchRequest) -> Hits:
+    def browse(self, request: SearchRequest, encoder: LazyEncoder) -> Hits:
         """List the pictures that match the filter of a request without a query."""
         start = time.perf_counter()
         self._shards.check_length()
-        resolved = ResolvedRequest.of(request, self.kinds, may_be_empty=True)
+        resolved = self._resolved(request, encoder)
         return self._answer(resolved, self._ranker.listed(resolved), start)
 
     def _answer(
@@ -215,6 +223,19 @@ class Snapshot:
             unfinished=resolved.unfinished,
             notices=notices,
         )
+
+    def duplicates(self, where: Where | None, encoder: LazyEncoder) -> DuplicateReview:
+        """Compare the pictures that match a filter; see `Library.duplicates`."""
+        self._shards.check_length()
+        resolved = self._resolved(SearchRequest(where=where), encoder)
+        selection = self._ranker.selection_of(resolved.tree)
+        return review(self._shards, selection, self._relevance.cosine_bars(encoder))
+
+    def _resolved(self, request: SearchRequest, encoder: LazyEncoder) -> ResolvedRequest:
+        """Resolve a request without words."""
+        resolved = ResolvedRequest.of(request, self.kinds, concepts=self.concepts.keys, may_be_empty=True)
+        self.concepts.prepare(resolved.concepts, encoder)
+        return resolved
 
     @cached_property
     def kinds(self) -> dict[str, Kind]:
@@ -346,7 +367,7 @@ class Snapshot:
             where = f"at {uri}" if uri else "not known"
             reason = "was imported" if self._shards.is_imported(row) else "is no file of its own"
             raise ItemNotFoundError(f"picture {item} {reason}: its original is {where}")
-        return _path_in(uri, item)
+        return path_in(uri, item)
 
     def unconfirmed(self) -> tuple[Path, ...]:
         """Return the sources that the library names, but whose pictures it may not show or read again."""
@@ -384,14 +405,3 @@ class Snapshot:
 def is_id(item: object) -> TypeGuard[SupportsIndex]:
     """Return whether a value can be the id of a picture: an integer of Python or NumPy, no bool."""
     return isinstance(item, SupportsIndex) and not isinstance(item, bool | np.bool_ | np.ndarray)
-
-
-def _path_in(uri: str, item: int) -> Path:
-    """Return the path of a `file://` URI. Raises ItemNotFoundError if it names no path of this machine."""
-    if (path := local_path(uri)) is not None:
-        return path
-    raise ItemNotFoundError(
-        expected=f"the path of a file as the original of picture {item}",
-        got="something else in its record",
-        hint="only its preview is left",
-    )

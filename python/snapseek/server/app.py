@@ -11,7 +11,9 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from snapseek._core import __version__
 from snapseek.server.api.clip_retrieval import ClipRetrievalEndpoints
+from snapseek.server.api.concepts import ConceptEndpoints
 from snapseek.server.api.docs_page import DocsPageEndpoints
+from snapseek.server.api.duplicates import DuplicateEndpoints
 from snapseek.server.api.jobs import JobEndpoints
 from snapseek.server.api.library import LibraryEndpoints
 from snapseek.server.api.local_files import LocalFileEndpoints
@@ -58,7 +60,7 @@ def create_app(
     jobs: JobRunner | None = None,
     servers: LibraryServers | None = None,
 ) -> Starlette:
-    """Return the ASGI application that serves a library. It only reads, and starts jobs.
+    """Return the ASGI application that serves a library. It reads, starts jobs and teaches words.
 
     Parameters
     ----------
@@ -122,6 +124,8 @@ def _routes(
         *SystemEndpoints(state, metrics).routes(),
         *JobEndpoints(state, jobs).routes(),
         *LibraryEndpoints(state, servers, has_jobs=jobs is not None).routes(),
+        *ConceptEndpoints(state).routes(),
+        *DuplicateEndpoints(state).routes(),
         *ClipRetrievalEndpoints(state).routes(),
         *PartitionEndpoints(state).routes(),
         *DocsPageEndpoints().routes(),

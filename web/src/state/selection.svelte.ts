@@ -33,6 +33,12 @@ export class SelectionState {
     this.ids = next;
   }
 
+  /** Select pictures, be they results or not. */
+  add(pictures: readonly Picture[]): void {
+    for (const picture of pictures) this.#seen.set(picture.id, picture);
+    this.ids = new Set([...this.ids, ...pictures.map(({ id }) => id)]);
+  }
+
   /** Clear the selection and end it. */
   clear(): void {
     this.#isStarted = false;

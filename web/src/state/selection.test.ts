@@ -27,3 +27,10 @@ it('toggles an id', () => {
   for (const id of [1, 2, 1]) selection.toggle(id);
   expect([...selection.ids]).toEqual([2]);
 });
+
+it('selects pictures that are no results', () => {
+  const selection = new SelectionState(() => [picture(1)]);
+  selection.toggle(1);
+  selection.add([picture(7), picture(8)]);
+  expect(selection.pictures.map(({ id }) => id)).toEqual([1, 7, 8]);
+});

@@ -1,4 +1,4 @@
-import type { Api } from '../lib/api';
+import type { Api, Picture } from '../lib/api';
 import { LightboxState } from './lightbox.svelte';
 import type { ResultsState } from './results.svelte';
 import { SelectionState } from './selection.svelte';
@@ -14,6 +14,8 @@ export class ViewState {
   isHelpOpen = $state(false);
   isFilterOpen = $state(false);
   isLibraryOpen = $state(false);
+  /** What of the library is open: its taught words, a picture that is to teach one, or its duplicates. */
+  panel = $state.raw<'words' | Picture | 'duplicates' | null>(null);
   /** The technical details of an opened picture are shown. */
   showDetails = $state(false);
   /** The pointer can hover, so that buttons may wait for it. False for a finger. */

@@ -3,7 +3,7 @@
     after:2023  before:2024-06  year:2019..2021  date:2024-06-01
     in:holiday  type:png,webp  orientation:portrait  size:>2mp  size:<500kb
     camera:x100  tag:beach  caption:"red car"  name:img*  place:paris  near:48.85,2.35,5km
-    column:value  column:>3  column:a..b  column:~words  has:column  -has:column
+    is:rex  column:value  column:>3  column:a..b  column:~words  has:column  -has:column
 
 An operator is a name, a colon and a value without spaces, at the start of a word. `-` before it negates it.
 Values separated by commas are alternatives; quotes keep spaces, commas and signs. A name that is neither an
@@ -309,6 +309,7 @@ _OPERATORS: dict[str, Callable[[str], Tree]] = {
     "country": _column("country"),
     "near": _near,
     "has": _has,
+    "is": _plain("is", "is", "="),
 }
 _OF_COLUMNS = frozenset({"camera", "caption", "title", "name", "place"})
 """Operators that compare the column of their own name in their own way."""

@@ -5,6 +5,7 @@ A typed tree has only real columns and these computed ones, with values as colum
     @date          microseconds since 1970 of the local time; only >= and < and exists
     @pixels        width times height
     @orientation   portrait, landscape or square
+    @concept       the key of a taught concept
 """
 
 import re
@@ -38,7 +39,7 @@ MAX_NODES = 1024
 Kind = Literal["number", "date", "flag", "text", "list"]
 Kinds = Mapping[str, Kind]
 
-DATE, PIXELS, ORIENTATION = "@date", "@pixels", "@orientation"
+DATE, PIXELS, ORIENTATION, CONCEPT = "@date", "@pixels", "@orientation", "@concept"
 DATE_ROLES = ("taken", "date", "datetime", "timestamp", "created", "modified")
 """Columns with the date of a picture; the first that has a value counts."""
 
@@ -337,6 +338,13 @@ def _computed_orientation(condition: Condition, kinds: Kinds) -> Tree:
     return Or(tuple(Condition(ORIENTATION, "=", value) for value in wanted))
 
 
+def _concept(condition: Condition, kinds: Kinds) -> Tree:
+    if condition.operator not in ("=", "in") or not all(isinstance(v, str) for v in _values(condition)):
+        raise _refusal(condition, "the name of a taught concept")
+    keys = [casefold_text(" ".join(str(value).split())) for value in _values(condition)]
+    return Or(tuple(Condition(CONCEPT, "=", key) for key in keys))
+
+
 _TYPED: dict[Kind, Callable[[Condition], Tree]] = {
     "number": _number,
     "date": _date,
@@ -350,6 +358,7 @@ _COMPUTED: dict[str, Callable[[Condition, Kinds], Tree]] = {
     "megapixels": partial(_computed_pixels, unit=1e6),
     "pixels": partial(_computed_pixels, unit=1),
     "orientation": _computed_orientation,
+    "is": _concept,
 }
 
 

@@ -29,7 +29,9 @@ def prepare_background(encoder: Encoder, embedded: int) -> None:
         indexing embeds at most twice as many pictures as its folder has.
     """
     pictures = sorted(DEMO_PICTURES.rglob("*.jpg"))
-    if pictures and embedded >= len(pictures) and load_background(encoder) is None:
+    known = load_background(encoder)
+    is_complete = known is not None and known.pictures is not None
+    if pictures and embedded >= len(pictures) and not is_complete:
         with contextlib.suppress(PictureError):  # of a tower that has no vector for one of them
             store_background(encoder, measure_background(encoder))
 

@@ -1,29 +1,14 @@
-"""Near-duplicates grouped under the best ranked of them.
+"""Near-duplicates grouped under the best ranked of them."""
 
-Pictures of one subject, such as two castles, may have nearly the same vector. So a group needs a second
-opinion: the pixels of the previews must correlate, and the aspects must be alike.
-docs/decisions/duplicates.md has the figures.
-"""
-
-import io
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-MIN_COSINE = 0.96
-"""Pictures of at least this cosine are near-duplicates."""
+Confirm = Callable[[int, Sequence[int], Sequence[float]], list[int]]
+"""Returns which of some ranks are near-duplicates of the first, by their cosines to it."""
 
-MIN_CORRELATION = 0.75
-"""Of the brightness of two previews; 95 of 100 pictures and their crops by 8 % correlate more."""
-
-MAX_ASPECT_CHANGE = 1.25
-"""The ratio of two aspects, width by height: a crop changes them, another format more."""
-
-_SIDE_PX = 16
 _BLOCK_ROWS = 16
 _SINGLE_THREADED_PRODUCTS = 1 << 18
 """Multiplications up to which OpenBLAS stays in one thread (GEMM_MULTITHREAD_THRESHOLD of its build)."""
@@ -39,8 +24,8 @@ class DuplicateGroup:
 
 def duplicate_groups(
     vectors: NDArray[np.float32],
-    min_cosine: float = MIN_COSINE,
-    confirm: Callable[[int, int], bool] | None = None,
+    min_cosine: float,
+    confirm: Confirm | None = None,
 ) -> list[DuplicateGroup]:
     """Group the near-duplicates of a ranking, greedily from the best rank on.
 
@@ -54,7 +39,7 @@ def duplicate_groups(
     min_cosine
         The smallest cosine of near-duplicates.
     confirm
-        A second opinion on two ranks of that cosine; None confirms all.
+        A second opinion on ranks of that cosine; None confirms all.
 
     Returns
     -------
@@ -73,55 +58,14 @@ def duplicate_groups(
     for rank in np.flatnonzero(near.any(axis=1)).tolist():  # few rows are near to a later one
         if leader[rank] < 0:
             followers = np.flatnonzero(near[rank] & (leader < 0))
-            if confirm is not None:
-                confirmed = [follower for follower in followers.tolist() if confirm(rank, follower)]
-                followers = np.array(confirmed, np.int64)
+            if confirm is not None and len(followers):
+                cosines = vectors[followers] @ vectors[rank]
+                followers = np.array(confirm(rank, followers.tolist(), cosines.tolist()), np.int64)
             if not len(followers):
                 continue
             leader[followers] = rank
             similar[rank] = tuple(followers.tolist())
     return [DuplicateGroup(rank, similar.get(rank, ())) for rank in np.flatnonzero(leader < 0).tolist()]
-
-
-class PreviewComparison:
-    """Compares pictures by their previews and sizes; each preview is decoded once.
-
-    Parameters
-    ----------
-    read
-        Returns the preview, width and height of a rank; an empty preview or a size of 0 if it is unknown.
-    """
-
-    def __init__(self, read: Callable[[int], tuple[bytes, int, int]]) -> None:
-        self._read = read
-        self._known: dict[int, tuple[NDArray[np.float32] | None, float | None]] = {}
-
-    def are_alike(self, first: int, second: int) -> bool:
-        """Return whether two ranks may be near-duplicates: what is unknown does not speak against it."""
-        (pixels, aspect), (other_pixels, other_aspect) = self._of(first), self._of(second)
-        if aspect and other_aspect and abs(math.log(aspect / other_aspect)) > math.log(MAX_ASPECT_CHANGE):
-            return False
-        return pixels is None or other_pixels is None or float(pixels @ other_pixels) >= MIN_CORRELATION
-
-    def _of(self, rank: int) -> tuple[NDArray[np.float32] | None, float | None]:
-        if rank not in self._known:
-            preview, width, height = self._read(rank)
-            aspect = width / height if width > 0 and height > 0 else None
-            self._known[rank] = (_pixels(preview), aspect)
-        return self._known[rank]
-
-
-def _pixels(preview: bytes) -> NDArray[np.float32] | None:
-    """Return the brightness of a preview in 16 x 16 fields, (256,), mean 0, length 1; None without it."""
-    try:
-        with Image.open(io.BytesIO(preview), formats=["WEBP"]) as image:
-            grey = image.convert("L").resize((_SIDE_PX, _SIDE_PX), Image.Resampling.BOX)
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return None
-    values = np.asarray(grey, np.float32).ravel()
-    values = values - values.mean()
-    length = float(np.linalg.norm(values))
-    return values / length if length > _SIDE_PX else None  # one plain colour has no pattern
 
 
 def products(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:

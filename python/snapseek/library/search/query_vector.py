@@ -1,7 +1,7 @@
 """The query vector: the unit vector that the terms of a query add up to."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +38,10 @@ class StoredVectors(Protocol):
         """Return (dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
 
 
+EmbedWords = Callable[[str, LazyEncoder], NDArray[np.float32] | None]
+"""Returns the vector of words that name a concept; None for other words."""
+
+
 class QueryVector:
     """The unit vector of a query, made when the ranking first needs it.
 
@@ -49,14 +53,23 @@ class QueryVector:
         What embeds words and pictures from outside of the library.
     stored
         The vectors of pictures by their ids.
+    embed_words
+        What knows the taught concepts.
     """
 
-    def __init__(self, terms: Sequence[Term], encoder: LazyEncoder, stored: StoredVectors) -> None:
+    def __init__(
+        self,
+        terms: Sequence[Term],
+        encoder: LazyEncoder,
+        stored: StoredVectors,
+        embed_words: EmbedWords = lambda words, encoder: None,
+    ) -> None:
         self.terms = terms
         self.encoder = encoder
         self.embed_s = 0.0
         """Seconds that it took to make the vector."""
         self._stored = stored
+        self._embed_words = embed_words
 
     @cached_property
     def value(self) -> NDArray[np.float32]:
@@ -86,6 +99,9 @@ class QueryVector:
     def _embed(self, term: Term) -> NDArray[np.float32]:
         match term.subject:
             case str(words):
+                taught = self._embed_words(words, self.encoder)
+                if taught is not None:
+                    return taught
                 return np.asarray(self.encoder.encoder.text.embed([words])[0])
             case int(item):
                 return self._stored.vector(item)

@@ -6,6 +6,7 @@ score, by words or by both, so that each page continues the one before.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,12 +18,13 @@ from snapseek.library.columns.column_index import Flags
 from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.search.best_words import AutoWords, best_by_bm25
 from snapseek.library.search.bm25 import WordScores, query_words
-from snapseek.library.search.dedup import DuplicateGroup, PreviewComparison, duplicate_groups
+from snapseek.library.search.dedup import DuplicateGroup, duplicate_groups
+from snapseek.library.search.likeness import CosineBars, Look, PictureFacts, PreviewComparison, look_of
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import reciprocal_rank_fusion
 from snapseek.library.search.word_matches import EVERY_WORD, best_matches, field_names
-from snapseek.library.storage.selection import Selection
+from snapseek.library.storage.selection import Members, Selection, no_members
 from snapseek.library.storage.shards import DEEPEST_PAGE, RowHits, RowRef, Shards
 from snapseek.search_request import SearchRequest
 
@@ -36,6 +38,10 @@ _MAX_PARTIAL_SORT = 4096
 _MAX_ORDERS = 4
 _NO_VALUE = np.iinfo(np.int64).max
 POOL = DEEPEST_PAGE
+_MAX_LOOKS = 2048
+"""Decoded previews that are kept, of some kilobytes each."""
+
+_ANY_MODEL = CosineBars()
 DEDUP_DEPTH = 256
 """Near-duplicates are grouped among this many results of a ranking by score; later ones are shown singly."""
 
@@ -68,13 +74,22 @@ class Ranking:
 
 
 class Ranker:
-    """Orders the pictures of one state of a library. Safe to use from many threads."""
+    """Orders the pictures of one state of a library. Safe to use from many threads.
 
-    def __init__(self, shards: Shards) -> None:
+    Parameters
+    ----------
+    shards
+        The pictures.
+    members
+        What finds the pictures of concepts.
+    """
+
+    def __init__(self, shards: Shards, members: Members = no_members) -> None:
         self._shards = shards
-        self.selection_of = lru_cache(_MAX_SELECTIONS)(partial(Selection, shards.parts))
+        self.selection_of = lru_cache(_MAX_SELECTIONS)(partial(Selection, shards.parts, members=members))
         """Returns the selection of a typechecked filter tree; those of recent filters are cached."""
         self._order_of = lru_cache(_MAX_ORDERS)(self._ordered)
+        self._look_of = lru_cache(_MAX_LOOKS)(partial(look_at, shards))
 
     def listed(self, resolved: ResolvedRequest) -> Ranking:
         """Return the first pictures that match, in stored order or by the sort of the request."""
@@ -89,14 +104,23 @@ class Ranker:
             rows = list(map(RowRef, numbers[start:end].tolist(), of_shard[start:end].tolist()))
         return Ranking([Entry(row) for row in rows], selection.count, start)
 
-    def ranked(self, resolved: ResolvedRequest, vector: QueryVector, excluded: Collection[RowRef]) -> Ranking:
-        """Return the first pictures that match, without those excluded, in the order of the request."""
+    def ranked(
+        self,
+        resolved: ResolvedRequest,
+        vector: QueryVector,
+        excluded: Collection[RowRef],
+        bars: CosineBars = _ANY_MODEL,
+    ) -> Ranking:
+        """Return the first pictures that match, without those excluded, in the order of the request.
+
+        `bars` are the cosines of near-duplicates.
+        """
         request = resolved.request
         candidates = self._candidates(resolved, excluded)
         matches = self._word_matches(resolved, candidates) if resolved.mode == "auto" else None
         if resolved.is_ranked_by_score and not matches:
             if request.dedup:
-                return self._deduplicated_by_score(candidates, vector.value, request.end)
+                return self._deduplicated_by_score(candidates, vector.value, request.end, bars)
             return Ranking(candidates.best(vector.value, request.end), candidates.total)
         entries = (
             self._joined(matches, candidates, vector) if matches else self._pool(resolved, candidates, vector)
@@ -105,7 +129,7 @@ class Ranker:
             threshold = request.min_score
             entries = [entry for entry in entries if entry.score is not None and entry.score >= threshold]
         if request.dedup:
-            entries = self._deduplicated(entries)
+            entries = self._deduplicated(entries, bars)
         if request.sort != "relevance":
             entries = self._sorted(entries, request.sort)
         return Ranking(entries[: request.end], len(entries))
@@ -116,7 +140,7 @@ class Ranker:
         return Candidates(self._shards, selection, excluded, exact=resolved.request.exact)
 
     def _deduplicated_by_score(
-        self, candidates: "Candidates", vector: NDArray[np.float32], end: int
+        self, candidates: "Candidates", vector: NDArray[np.float32], end: int, bars: CosineBars
     ) -> Ranking:
         """Return the ranking by score with the near-duplicates of the first `DEDUP_DEPTH` grouped."""
         depth = min(POOL, candidates.total)
@@ -131,7 +155,7 @@ class Ranker:
                 tuple(rows[rank] for rank in group.similar),
                 tuple(scores[rank] for rank in group.similar),
             )
-            for group in self._groups(self._shards.vectors_at(found.shards, found.rows), rows)
+            for group in self._groups(self._shards.vectors_at(found.shards, found.rows), rows, bars)
         ]
         hidden = len(found) - len(entries)
         if len(entries) < end and depth > DEDUP_DEPTH:
@@ -237,23 +261,21 @@ class Ranker:
             ids[here] = self._shards.parts[number].shard.ids_of(rows[here])
         return ids
 
-    def _groups(self, vectors: NDArray[np.float32], rows: Sequence[RowRef]) -> list[DuplicateGroup]:
+    def _groups(
+        self, vectors: NDArray[np.float32], rows: Sequence[RowRef], bars: CosineBars
+    ) -> list[DuplicateGroup]:
         """Group near-duplicates by their vectors and, as a second opinion, their previews."""
+        comparison = PreviewComparison(lambda rank: self._look_of(rows[rank]), bars)
+        return duplicate_groups(vectors, bars.close, comparison.alike)
 
-        def read(rank: int) -> tuple[bytes, int, int]:
-            ((_, _, width, height, _, preview, _), _) = self._shards.records([rows[rank]])[0]
-            return preview or b"", width or 0, height or 0
-
-        return duplicate_groups(vectors, confirm=PreviewComparison(read).are_alike)
-
-    def _deduplicated(self, entries: list[Entry]) -> list[Entry]:
+    def _deduplicated(self, entries: list[Entry], bars: CosineBars) -> list[Entry]:
         vectors = self._shards.vectors_at(*_numbers_and_rows(entries))
         return [
             entries[group.first]._replace(
                 similar=tuple(entries[rank].row for rank in group.similar),
                 similar_scores=tuple(entries[rank].score for rank in group.similar),
             )
-            for group in self._groups(vectors, [entry.row for entry in entries])
+            for group in self._groups(vectors, [entry.row for entry in entries], bars)
         ]
 
     def _sorted(self, entries: list[Entry], sort: str) -> list[Entry]:
@@ -340,6 +362,14 @@ class Candidates:
         """Return the same as entries."""
         found = self.search(vector, count)
         return list(map(Entry, found.refs(), found.scores.tolist()))
+
+
+def look_at(shards: Shards, row: RowRef) -> Look:
+    """Return what a picture is compared with others by."""
+    ((_, _, width, height, _, preview, _), meta) = shards.records([row])[0]
+    taken = meta.get("taken") if not meta.get("taken_from") or meta["taken_from"] == "exif" else None
+    moment = taken if isinstance(taken, datetime) else None
+    return look_of(PictureFacts(preview or b"", width or 0, height or 0, moment))
 
 
 def _matched(row: RowRef, bits: int, score: float | None = None) -> Entry:

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.errors import InputError
+from snapseek.errors import InputError, SnapseekError
+from snapseek.library.concepts.taught import TaughtConcepts
+from snapseek.library.search.likeness import CosineBars
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Ranking
 from snapseek.library.search.request import ResolvedRequest
@@ -46,6 +48,8 @@ class Relevance:
     def __init__(self, shards: Shards, everything: Selection, sampled: Backgrounds) -> None:
         self.sampled = sampled
         self._measured: Backgrounds = {}
+        self._bars: dict[str, CosineBars] = {}
+        self._sampled_vectors: NDArray[np.float32] | None = None
         self._shards = shards
         self._everything = everything
 
@@ -66,19 +70,43 @@ class Relevance:
             self._measured[space] = load_background(encoder)
         return self._measured[space] or self._sampled(encoder)
 
+    def pictures(self, encoder: Encoder) -> NDArray[np.float32]:
+        """Return the vectors of the background of the model, (n, dim), or else a sample of the library."""
+        background = self.background(encoder)
+        if background is not None and background.pictures is not None:
+            return background.pictures
+        return self._sample()
+
+    def cosine_bars(self, encoder: LazyEncoder) -> CosineBars:
+        """Return the cosines of near-duplicates of the model; general ones for one without a background."""
+        try:
+            space = encoder.encoder.space
+        except SnapseekError:  # pictures are compared without the model
+            return CosineBars()
+        if space not in self._bars:
+            background = self.background(encoder.encoder)
+            is_measured = background is not None and background.origin != "library"
+            pictures = background.pictures if background is not None and is_measured else None
+            self._bars[space] = CosineBars() if pictures is None else CosineBars.of(pictures)
+        return self._bars[space]
+
+    def _sample(self) -> NDArray[np.float32]:
+        if self._sampled_vectors is None:
+            self._sampled_vectors = np.concatenate(self._sample_vectors())
+        return self._sampled_vectors
+
     def _sampled(self, encoder: Encoder) -> Background | None:
         if encoder.space not in self.sampled:
             self.sampled[encoder.space] = self._measure(encoder)
         return self.sampled[encoder.space]
 
     def _measure(self, encoder: Encoder) -> Background | None:
-        vectors = self._sample_vectors()
-        if sum(map(len, vectors)) < _MIN_SAMPLE:
+        if len(self._sample()) < _MIN_SAMPLE:
             return None
         queries = sample_queries(encoder, _SAMPLE_QUERIES)
         if len(queries) < _MIN_SAMPLE:
             return None
-        return Background.of(np.concatenate(vectors), queries, "library")
+        return Background.of(self._sample(), queries, "library")
 
     def _sample_vectors(self) -> list[NDArray[np.float32]]:
         """Return the vectors of a random sample, (n, dim) each, shard by shard."""
@@ -109,6 +137,7 @@ def relevant_count(scores: Sequence[float | None], min_score: float) -> int | No
 
 def relevant_in(
     relevance: Relevance,
+    concepts: TaughtConcepts,
     resolved: ResolvedRequest,
     ranking: Ranking,
     vector: QueryVector,
@@ -116,12 +145,18 @@ def relevant_in(
 ) -> int | None:
     """Return the number of relevant results; None where the order is not that of words by the model.
 
-    Scores of pictures with pictures have another distribution, so such queries have no count.
+    Scores of pictures with pictures have another distribution, so such queries have no count; nor has the
+    name of a concept with other words. Alone it has its own line.
     """
     is_ranked = resolved.mode in ("clip", "auto") and resolved.request.sort == "relevance"
     if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
         return None
     scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
+    concept = concepts.named_by(resolved.terms)
+    if concept is not None:
+        return relevant_count(scores, concept.min_score)
+    if concepts.are_named(resolved.terms):
+        return None
     try:
         value = vector.value
     except InputError:  # the pictures have words that the model does not know

@@ -1,16 +1,16 @@
 """A search as one library understands it: `ResolvedRequest`, made from a `SearchRequest`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from snapseek.errors import InputError, ParseError
+from snapseek.errors import InputError, ParseError, UnknownChoiceError, similar_name
 from snapseek.library.filters.ast import And, Condition, GeoWithin, Not, Or, Tree
 from snapseek.library.filters.from_mapping import from_mapping
 from snapseek.library.filters.parser import parse_filter, parse_query
-from snapseek.library.filters.typecheck import STANDARD, Kinds, typecheck
+from snapseek.library.filters.typecheck import CONCEPT, STANDARD, Kinds, typecheck
 from snapseek.library.search.terms import MAX_QUERY_CHARACTERS, MAX_TERMS, Query, Term, terms_of
 from snapseek.library.search.unfinished import Unfinished, without_unfinished_end
 from snapseek.search_request import SearchRequest
@@ -44,8 +44,15 @@ class ResolvedRequest:
     unfinished: Unfinished | None = None
 
     @classmethod
-    def of(cls, request: SearchRequest, kinds: Kinds, *, may_be_empty: bool = False) -> Self:
-        """Resolve a request for a library with columns of these kinds.
+    def of(
+        cls,
+        request: SearchRequest,
+        kinds: Kinds,
+        *,
+        concepts: Collection[str] = (),
+        may_be_empty: bool = False,
+    ) -> Self:
+        """Resolve a request for a library with columns of these kinds, and concepts of these keys.
 
         Raises
         ------
@@ -56,7 +63,7 @@ class ResolvedRequest:
         answered, unfinished = request.query, None
         if isinstance(request.query, str):
             answered, unfinished = without_unfinished_end(
-                request.query, {*kinds}, partial(_check, kinds=kinds)
+                request.query, {*kinds}, partial(_check, kinds=kinds, concepts=concepts), concepts
             )
         terms, filters, typed = _split(answered, kinds)
         trees = [] if typed is None else [typed]
@@ -73,7 +80,7 @@ class ResolvedRequest:
                 got="image:",
                 hint='use id: for a picture of the library, or quote the words, as in "image:dog"',
             )
-        return cls(request, terms, filters, _typed(trees, kinds), unfinished)
+        return cls(request, terms, filters, _typed(trees, kinds, concepts), unfinished)
 
     @property
     def mode(self) -> str:
@@ -86,6 +93,11 @@ class ResolvedRequest:
         return " ".join(
             term.subject for term in self.terms if isinstance(term.subject, str) and term.weight > 0
         )
+
+    @property
+    def concepts(self) -> tuple[str, ...]:
+        """The keys of the concepts in the filters."""
+        return () if self.tree is None else tuple(dict.fromkeys(_concepts_in(self.tree)))
 
     @property
     def encoded_texts(self) -> list[str]:
@@ -125,15 +137,35 @@ def _split(query: Query | None, kinds: Kinds) -> tuple[tuple[Term, ...], tuple[s
     return (tuple(terms_of(words)) if words.strip() else ()), found.filters, found.tree
 
 
-def _check(query: str, kinds: Kinds) -> None:
+def _check(query: str, kinds: Kinds, concepts: Collection[str]) -> None:
     """Raise InputError for a typed query that is malformed or does not fit the library."""
     typed = _split(query, kinds)[2]
-    if typed is not None:
-        typecheck(typed, kinds)
+    _typed([] if typed is None else [typed], kinds, concepts)
 
 
-def _typed(trees: list[Tree], kinds: Kinds) -> Tree | None:
+def _typed(trees: list[Tree], kinds: Kinds, concepts: Collection[str]) -> Tree | None:
     if not trees:
         return None
     tree = typecheck(And(tuple(trees)), kinds)
+    for key in _concepts_in(tree):
+        if key not in concepts:
+            raise unknown_concept(key, concepts)
     return None if tree == And(()) else tree
+
+
+def _concepts_in(tree: Tree) -> Iterator[str]:
+    """Yield the keys of the concepts in a typed tree."""
+    if isinstance(tree, Condition) and tree.column == CONCEPT:
+        yield str(tree.value)
+    parts = tree.parts if isinstance(tree, And | Or) else (tree.part,) if isinstance(tree, Not) else ()
+    for part in parts:
+        yield from _concepts_in(part)
+
+
+def unknown_concept(name: str, known: Collection[str]) -> UnknownChoiceError:
+    """Return the error for a name that no concept has."""
+    near = similar_name(name, tuple(known))
+    hint = "teach it with: snapseek teach NAME ID..."
+    if known:
+        hint = f"did you mean {near}?" if near else f"known: {', '.join(sorted(known)[:20])}"
+    return UnknownChoiceError(expected="the name of a taught concept", got=f"{name!r:.70}", hint=hint)

@@ -47,7 +47,7 @@ class Unfinished:
 
 
 def without_unfinished_end(
-    query: str, columns: Collection[str], check: Callable[[str], None]
+    query: str, columns: Collection[str], check: Callable[[str], None], values: Collection[str] = ()
 ) -> tuple[str, Unfinished | None]:
     """Return the part of a query that is answered, and its unfinished end.
 
@@ -61,6 +61,8 @@ def without_unfinished_end(
         The columns of the library.
     check
         Raises InputError for a malformed query.
+    values
+        Words that may complete the value of a filter, such as the names of concepts.
 
     Raises
     ------
@@ -77,7 +79,9 @@ def without_unfinished_end(
             error = found
         else:
             return query, None
-    if error is not None and not any(_is_valid(longer, check) for longer in _completed(text, columns)):
+    if error is not None and not any(
+        _is_valid(longer, check) for longer in _completed(text, (*columns, *values))
+    ):
         raise error
     return _cut(text, columns, check, error)
 

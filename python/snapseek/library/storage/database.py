@@ -10,6 +10,7 @@ from typing import Any, Self
 from snapseek.absolute_path import absolute_path
 from snapseek.errors import FormatError, LibraryNotFoundError
 from snapseek.library.storage.checked_values import Checker
+from snapseek.library.storage.concept_table import ConceptTable
 from snapseek.library.storage.file_table import FileTable
 from snapseek.library.storage.folder_table import FolderTable
 from snapseek.library.storage.import_table import ImportTable
@@ -27,6 +28,7 @@ from snapseek.library.storage.owned_file_table import OwnedFileTable
 from snapseek.library.storage.relocation import INSIDE_FOLDER, Relocation, find_relocation
 from snapseek.library.storage.schema import (
     APPLICATION_ID,
+    CONCEPT_TABLES,
     FILE_NAME,
     FOLDER_TABLES,
     FORMAT,
@@ -48,6 +50,7 @@ _SAMPLES = 8
 
 _HINT = "index the folder into another one"
 _HAS_FOLDER_TABLES = "SELECT 1 FROM main.sqlite_schema WHERE name = 'former_items_by_content'"
+_HAS_CONCEPT_TABLES = "SELECT 1 FROM main.sqlite_schema WHERE name = 'concept_marks'"
 _HAS_UPGRADE_TABLES = "SELECT 1 FROM main.sqlite_schema WHERE name = 'upgrade_items'"
 
 
@@ -56,7 +59,7 @@ class Database:
 
     Attributes
     ----------
-    settings, sources, folders, shards, files, imports, owned_files, upgrade
+    settings, sources, folders, shards, files, imports, owned_files, upgrade, concepts
         The tables. Writing to them needs `open_for_writing` and, but for `owned_files`, a `transaction`.
     connection
         The connection, for queries that join a table with temporary ones.
@@ -75,6 +78,7 @@ class Database:
         self.files = FileTable(connection, self._check)
         self.owned_files = OwnedFileTable(connection, self._check)
         self.upgrade = UpgradeTable(connection, self._check)
+        self.concepts = ConceptTable(connection, self._check)
         self._has_committed = False
         self._reads_old = False
 
@@ -179,6 +183,11 @@ class Database:
         if not self.connection.execute(_HAS_UPGRADE_TABLES).fetchone():
             with self.transaction():
                 for statement in UPGRADE_TABLES.split(";\n"):
+                    self.connection.execute(statement)
+
+        if not self.connection.execute(_HAS_CONCEPT_TABLES).fetchone():
+            with self.transaction():
+                for statement in CONCEPT_TABLES.split(";\n"):
                     self.connection.execute(statement)
 
     @property

@@ -10,6 +10,7 @@ from snapseek.library.storage.new_database import create_database, is_draft_of, 
 from snapseek.library.storage.owned_files import OwnedDirectory, check_directory, check_no_link_out
 from snapseek.library.storage.schema import (
     APPLICATION_ID,
+    CONCEPT_TABLES,
     FILE_NAME,
     FIRST_ROW,
     FOLDER_TABLES,
@@ -117,7 +118,15 @@ def create_library_database(path: Path) -> os.stat_result:
     try:
         create_database(
             path,
-            (TABLES, OWNED_FILE_TABLES, SIDECAR_TABLE, FOLDER_TABLES, UPGRADE_TABLES, FIRST_ROW),
+            (
+                TABLES,
+                OWNED_FILE_TABLES,
+                SIDECAR_TABLE,
+                FOLDER_TABLES,
+                UPGRADE_TABLES,
+                CONCEPT_TABLES,
+                FIRST_ROW,
+            ),
             APPLICATION_ID,
         )
         return path.lstat()

@@ -140,4 +140,20 @@ CREATE TABLE IF NOT EXISTS upgrade_items (
 """An unfinished upgrade to another model: the files with its vectors, and which one holds each picture. The
 writer adds these tables to a library of an earlier version."""
 
+CONCEPT_TABLES = """
+CREATE TABLE IF NOT EXISTS concepts (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS concept_marks (
+    concept INTEGER,
+    item INTEGER,
+    is_example INTEGER NOT NULL,
+    PRIMARY KEY (concept, item)
+) STRICT, WITHOUT ROWID;
+"""
+"""The concepts that users taught: their names, and the ids of pictures that show them or do not. The writer
+adds these tables to a library of an earlier version."""
+
 FIRST_ROW = "INSERT INTO settings VALUES ('format', '3')"

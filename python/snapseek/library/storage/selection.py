@@ -1,6 +1,6 @@
 """The rows that a filter selects, shard by shard, prepared for searches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -8,24 +8,37 @@ import numpy as np
 from snapseek.cancellation import check_cancelled
 from snapseek.library.columns.column_index import Flags
 from snapseek.library.columns.column_store import ColumnStore
-from snapseek.library.filters.ast import And, Not, Or, Tree
+from snapseek.library.filters.ast import And, Condition, Not, Or, Tree
+from snapseek.library.filters.typecheck import CONCEPT
 from snapseek.library.storage.shard_view import Allowed, Rows, ShardView
 
+Members = Callable[[int, str], Flags]
+"""Returns which rows of a shard, by its number, show the concept of a key."""
 
-def mask_of(tree: Tree, columns: ColumnStore) -> Flags:
+
+def no_members(number: int, key: str) -> Flags:
+    """Stand in where no filter names a concept."""
+    raise NotImplementedError
+
+
+def mask_of(tree: Tree, columns: ColumnStore, number: int = 0, members: Members = no_members) -> Flags:
     """Return a read-only mask, (rows,) bool, of a typechecked filter tree.
+
+    Concepts need the number of the shard, and `members`.
 
     Raises OperationCancelledError between conditions once the result is no longer wanted.
     """
     check_cancelled()
     if isinstance(tree, Not):
-        return np.logical_not(mask_of(tree.part, columns))
+        return np.logical_not(mask_of(tree.part, columns, number, members))
+    if isinstance(tree, Condition) and tree.column == CONCEPT:
+        return members(number, str(tree.value))
     if not isinstance(tree, And | Or):
         return columns.mask(tree)
     join = np.logical_and if isinstance(tree, And) else np.logical_or
     found = np.full(columns.rows, isinstance(tree, And), np.bool_)
     for part in tree.parts:
-        join(found, mask_of(part, columns), out=found)
+        join(found, mask_of(part, columns, number, members), out=found)
     return found
 
 
@@ -41,11 +54,16 @@ class Selection:
         The shards.
     tree
         A typechecked filter tree; None selects all living rows.
+    members
+        What finds the pictures of concepts.
     """
 
-    def __init__(self, parts: Sequence[ShardView], tree: Tree | None) -> None:
+    def __init__(self, parts: Sequence[ShardView], tree: Tree | None, members: Members = no_members) -> None:
         self._parts = parts
-        self.masks: list[Flags | None] = [_living_mask(part, tree) for part in parts]
+        self.masks: list[Flags | None] = [
+            part.alive if tree is None else _living_mask(part, tree, number, members)
+            for number, part in enumerate(parts)
+        ]
         """For each shard (rows,) bool in scan order; None if every row is selected."""
         self._has_no_filter = tree is None
         self._counts = [
@@ -91,8 +109,6 @@ class Selection:
         return [int(row) for part in found for row in part]
 
 
-def _living_mask(part: ShardView, tree: Tree | None) -> Flags | None:
-    if tree is None:
-        return part.alive
-    mask = mask_of(tree, part.shard.columns)
+def _living_mask(part: ShardView, tree: Tree, number: int, members: Members) -> Flags:
+    mask = mask_of(tree, part.shard.columns, number, members)
     return mask if part.alive is None else mask & part.alive

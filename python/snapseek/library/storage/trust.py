@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from snapseek.errors import ItemNotFoundError
+from snapseek.file_uri import local_path
 from snapseek.library.storage.confirmations import NOTHING, Confirmed, confirmed_path, load_confirmed
 from snapseek.library.storage.schema import FILES, FOLDER, IMPORT, URLS
 from snapseek.library.storage.source_table import Source
@@ -221,4 +222,15 @@ def not_confirmed(item: int) -> ItemNotFoundError:
         "you have confirmed",
         got="another place",
         hint=CONFIRM_HINT,
+    )
+
+
+def path_in(uri: str, item: int) -> Path:
+    """Return the path of a `file://` URI. Raises ItemNotFoundError if it names no path of this machine."""
+    if (path := local_path(uri)) is not None:
+        return path
+    raise ItemNotFoundError(
+        expected=f"the path of a file as the original of picture {item}",
+        got="something else in its record",
+        hint="only its preview is left",
     )

@@ -7,6 +7,8 @@ Both depend on the model alone, so no picture of a library moves them. docs/deci
 other rules.
 """
 
+import base64
+import binascii
 import contextlib
 import json
 from dataclasses import dataclass
@@ -41,18 +43,22 @@ class Background:
         The score above the mean of a query from which on a picture is relevant to it.
     origin
         Which pictures: those of the package, or a random sample of the library.
+    pictures
+        (n, dim) float32, the unit vectors of the background's pictures, rounded to 8 bits where they were
+        stored; None where an earlier version stored the rest.
     """
 
     mean: NDArray[np.float32]
     threshold: float
     origin: Origin
+    pictures: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, pictures: NDArray[np.float32], queries: NDArray[np.float32], origin: Origin) -> Self:
         """Measure pictures (n, dim) with sample queries (q, dim), both unit rows."""
         mean = pictures.mean(0, dtype=np.float64).astype(np.float32)
         above = queries @ (pictures - mean).T
-        return cls(mean, float(np.quantile(above, _QUANTILE)), origin)
+        return cls(mean, float(np.quantile(above, _QUANTILE)), origin, pictures)
 
     def min_score(self, query: NDArray[np.float32]) -> float:
         """Return the lowest relevant score of a query vector, (dim,)."""
@@ -77,6 +83,8 @@ def store_background(encoder: Encoder, background: Background, path: Path | None
         "threshold": round(background.threshold, 6),
         "mean": [round(number, 6) for number in background.mean.tolist()],
     }
+    if background.pictures is not None:
+        content["pictures"] = _encoded(background.pictures)
     target = path or _cached(encoder)
     with contextlib.suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -106,4 +114,25 @@ def _read(path: Path, encoder: Encoder) -> Background | None:
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     is_valid = mean.shape == (encoder.dim,) and np.isfinite(mean).all() and np.isfinite(threshold)
-    return Background(mean, threshold, "demo pictures") if is_valid else None
+    if not is_valid:
+        return None
+    return Background(mean, threshold, "demo pictures", _decoded(found.get("pictures"), encoder.dim))
+
+
+def _encoded(rows: NDArray[np.float32]) -> str:
+    """Return unit rows as 8 bit numbers, the largest of each row 127, in base64."""
+    largest = np.abs(rows).max(1, keepdims=True)
+    return base64.b64encode(np.rint(rows * (127 / largest)).astype(np.int8).tobytes()).decode()
+
+
+def _decoded(text: object, dim: int) -> NDArray[np.float32] | None:
+    """Return the unit rows of `_encoded`; None for anything else."""
+    try:
+        data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except (binascii.Error, ValueError):
+        return None
+    if not data or len(data) % dim:
+        return None
+    rows = np.frombuffer(data, np.int8).reshape(-1, dim).astype(np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / lengths if (lengths > 0).all() else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from snapseek.search_request import PARAMETERS, Parameter
+from snapseek.server.api.concept_schemas import concept_schemas
+from snapseek.server.api.duplicates import DEFAULT_GROUPS, MAX_GROUPS
 from snapseek.server.api.job_schemas import job_schemas
 from snapseek.server.api.json_schemas import ID, STRING, Json, reference, schemas, url_schema
 from snapseek.server.api.overview import DEFAULT_VALUES, MAX_TEXT_CHARACTERS, MAX_VALUES, TIMELINE_SORTS
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 _PROBLEMS = {
     "400": "A parameter or a field is missing, malformed, out of bounds or unknown.",
     "401": "The access token is missing or wrong.",
-    "403": "A web page of an origin that is not allowed sent this, or this client may not start jobs.",
+    "403": "A web page of a foreign origin sent this, or this client may not change the library.",
     "404": "No picture has that id, or its original is gone.",
     "408": "The body did not arrive in time.",
     "409": "The library was made with another model than the one loaded.",
@@ -44,7 +46,7 @@ def openapi(snapseek_version: str, root_path: str = "") -> Json:
         },
         "paths": _paths(),
         "components": {
-            "schemas": schemas() | job_schemas(),
+            "schemas": schemas() | job_schemas() | concept_schemas(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"token": []}],
@@ -94,6 +96,15 @@ def _paths() -> Json:
         "/api/upgrade": _get("What an upgrade to the recommended model costs", "UpgradeCost", [], "400"),
         "/api/previews": _get("How many pictures have no preview", "Previews", [], "400"),
         "/api/failures": _get("The files that could not be read", "Failures", [], "400"),
+        "/api/concepts": {
+            **_get("The words that the library was taught", "Concepts", [], "400"),
+            **_post("Teach a word by pictures that show it", "Marks", "Concept", "404"),
+        },
+        "/api/concepts/rename": _post("Give a taught word another name", "NewName", "Concept"),
+        "/api/concepts/delete": _post("Forget a taught word", "ConceptName", "Concepts"),
+        "/api/duplicates": _get(
+            "Groups of near-duplicates, those that free most first", "Duplicates", _groups(), "400"
+        ),
         "/api/openapi.json": _get("This document", None, [], "400"),
         "/healthz": _get("Whether the server is alive", "Health", []),
         "/readyz": _get("Whether the model is loaded", "Readiness", []),
@@ -184,6 +195,17 @@ def _search_parameters(wire_names: Iterable[str]) -> list[Json]:
 def _search_parameter(parameter: Parameter) -> Json:
     bound = f" offset + limit is at most {MAX_DEPTH}." if parameter.name == "offset" else ""
     return _in_query(parameter.wire_name, url_schema(parameter), parameter.help + bound)
+
+
+def _groups() -> list[Json]:
+    """Return the parameters of a page of groups."""
+    limit: Json = {"type": "integer", "minimum": 1, "maximum": MAX_GROUPS, "default": DEFAULT_GROUPS}
+    offset: Json = {"type": "integer", "minimum": 0, "default": 0}
+    return [
+        *_search_parameters(("where",)),
+        _in_query("limit", limit, "Maximum number of groups."),
+        _in_query("offset", offset, "Number of groups to skip."),
+    ]
 
 
 def _stored_sort() -> Json:

@@ -1,13 +1,9 @@
-import io
-
 import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from PIL import Image
 
 from snapseek.library.search.dedup import (
     DuplicateGroup,
-    PreviewComparison,
     duplicate_groups,
     products,
 )
@@ -66,32 +62,10 @@ def test_products_are_those_of_every_row_with_every_row():
             np.testing.assert_allclose(products(left, vectors), left @ vectors.T, atol=1e-5)
 
 
-def _preview(seed: int, *, width: int = 64, plain: bool = False) -> bytes:
-    values = np.random.default_rng(seed).integers(0, 255, (8, 8), np.uint8)
-    image = Image.fromarray(np.full_like(values, 90) if plain else values).resize((width, 64))
-    content = io.BytesIO()
-    image.convert("RGB").save(content, "WEBP", quality=60)
-    return content.getvalue()
-
-
-def _alike(first, second):
-    return PreviewComparison([first, second].__getitem__).are_alike(0, 1)
-
-
-def test_previews_are_a_second_opinion():
-    picture = (_preview(1), 640, 640)
-    assert _alike(picture, (_preview(1, width=60), 320, 330))
-    assert not _alike(picture, (_preview(2), 640, 640))
-    assert not _alike(picture, (_preview(1), 640, 400))
-
-
-def test_what_is_unknown_does_not_speak_against_duplicates():
-    picture = (_preview(1), 640, 640)
-    for unknown in ((b"", 0, 0), (b"damaged", 640, 640), (_preview(1, plain=True), 640, 640)):
-        assert _alike(picture, unknown)
-
-
 def test_only_confirmed_pictures_join_a_group():
     vectors = np.ones((4, 1), np.float32)
-    groups = duplicate_groups(vectors, confirm=lambda first, second: (first, second) in {(0, 2), (1, 3)})
+    pairs = {(0, 2), (1, 3)}
+    groups = duplicate_groups(
+        vectors, 0.96, lambda first, others, cosines: [other for other in others if (first, other) in pairs]
+    )
     assert groups == [DuplicateGroup(0, (2,)), DuplicateGroup(1, (3,))]

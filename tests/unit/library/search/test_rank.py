@@ -6,7 +6,7 @@ from PIL import Image
 
 from snapseek.errors import InputError
 from snapseek.library import Library
-from snapseek.library.search.dedup import PreviewComparison
+from snapseek.library.search.likeness import PreviewComparison
 from snapseek.library.search.rank import DEDUP_DEPTH
 from snapseek.library.storage.shards import DEEPEST_PAGE
 from tests.conftest import write_pictures
@@ -193,7 +193,8 @@ def test_pictures_that_look_different_are_no_near_duplicates(tmp_path, encoder):
 
 
 def test_near_duplicates_are_grouped(tmp_path, encoder, monkeypatch):
-    monkeypatch.setattr(PreviewComparison, "are_alike", lambda *_: True)  # sizes and previews are random
+    # Sizes and previews are random.
+    monkeypatch.setattr(PreviewComparison, "alike", lambda self, first, others, cosines: list(others))
     vectors = unit_rows(1500, dim=3)
     vectors[100:110] = vectors[100]
     library, _ = filtered_library(tmp_path, encoder, vectors=vectors.astype(np.float16))

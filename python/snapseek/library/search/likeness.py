@@ -1,0 +1,186 @@
+"""Whether two pictures are the same one: the vectors propose pairs, the pixels of the previews decide.
+
+Pictures of one subject, such as two castles, may have nearly the same vector, and a grey copy a rather
+different one. So the cosine is only a first sieve, whose bars depend on the model: they are quantiles of the
+cosines of its background, which are pictures of different things. The previews must correlate, be it moved by
+a crop; the aspects must be alike; and the times in the files tell frames of one burst from views of different
+days. docs/decisions/duplicates.md has the figures.
+"""
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+MAX_ASPECT_CHANGE = 1.25
+"""The ratio of two aspects, width by height: a crop changes them, another format more."""
+
+UNSEEN_COSINE = 0.96
+"""The cosine of near-duplicates where the previews cannot be compared."""
+
+_NEAR_QUANTILE, _CLOSE_QUANTILE = 0.99, 0.999
+_NEAR_CORRELATION, _CLOSE_CORRELATION = 0.93, 0.86
+_BURST_S, _BURST_BONUS = 2.0, 0.08
+_OTHER_DAY_S, _OTHER_DAY_CORRELATION = 86_400.0, 0.95
+_SIDE_PX = 24
+_MAX_SHIFT_PX = 2
+_MIN_UNMOVED = 0.6
+"""The correlation without a shift, below which no crop brings a pair to the bar."""
+
+_SHIFTS = tuple(
+    (down, right)
+    for down in range(-_MAX_SHIFT_PX, _MAX_SHIFT_PX + 1)
+    for right in range(-_MAX_SHIFT_PX, _MAX_SHIFT_PX + 1)
+)
+
+
+@dataclass(frozen=True)
+class CosineBars:
+    """The cosines from which two pictures of a model may be the same one.
+
+    Attributes
+    ----------
+    near
+        Only one in 100 pairs of different things exceeds it; the previews must be alike in detail.
+    close
+        Only one in 1,000 exceeds it.
+    """
+
+    near: float = UNSEEN_COSINE
+    close: float = UNSEEN_COSINE
+
+    @classmethod
+    def of(cls, background: NDArray[np.float32]) -> Self:
+        """Measure the background of a model, (n, dim) unit rows."""
+        cosines = (background @ background.T)[np.triu_indices(len(background), 1)]
+        near, close = np.quantile(cosines, (_NEAR_QUANTILE, _CLOSE_QUANTILE)).tolist()
+        return cls(min(near, UNSEEN_COSINE), min(close, UNSEEN_COSINE))
+
+
+class PictureFacts(NamedTuple):
+    """What is compared of a picture: preview, size, and the time in its file; empty, 0, None if unknown."""
+
+    preview: bytes
+    width: int
+    height: int
+    taken: datetime | None = None
+
+
+class Look(NamedTuple):
+    """The brightness of a preview in 24 x 24 fields, None without a pattern; the aspect; the time."""
+
+    fields: NDArray[np.float32] | None
+    aspect: float | None
+    taken: datetime | None
+
+
+def look_of(facts: PictureFacts) -> Look:
+    """Return what two pictures are compared by."""
+    aspect = facts.width / facts.height if facts.width > 0 and facts.height > 0 else None
+    return Look(_fields(facts.preview), aspect, facts.taken)
+
+
+class PreviewComparison:
+    """Compares pictures by their previews, sizes and times; each preview is decoded once.
+
+    Parameters
+    ----------
+    look
+        Returns the look of a picture, by its number.
+    bars
+        The cosines of the model.
+    """
+
+    def __init__(self, look: Callable[[int], Look], bars: CosineBars) -> None:
+        self._look = look
+        self._bars = bars
+        self._known: dict[int, Look] = {}
+
+    def alike(self, first: int, others: Sequence[int], cosines: Sequence[float]) -> list[int]:
+        """Return those of some numbers whose pictures are near-duplicates of the first."""
+        look = self._of(first)
+        pairs = [(other, cosine, self._of(other)) for other, cosine in zip(others, cosines, strict=True)]
+        pairs = [pair for pair in pairs if _has_same_aspect(look.aspect, pair[2].aspect)]
+        unmoved = _correlations(look.fields, [other.fields for _, _, other in pairs])
+        return [
+            number
+            for (number, cosine, other), correlation in zip(pairs, unmoved, strict=True)
+            if self._is_same(look, other, cosine, correlation)
+        ]
+
+    def _is_same(self, first: Look, second: Look, cosine: float, unmoved: float | None) -> bool:
+        if unmoved is None or first.fields is None or second.fields is None:
+            return cosine >= UNSEEN_COSINE
+        bar = _NEAR_CORRELATION if cosine < self._bars.close else _CLOSE_CORRELATION
+        apart_s = _seconds_apart(first.taken, second.taken)
+        if apart_s is not None and apart_s <= _BURST_S:
+            bar -= _BURST_BONUS
+        elif apart_s is not None and apart_s > _OTHER_DAY_S:
+            bar = _OTHER_DAY_CORRELATION
+        if cosine < self._bars.near or unmoved < _MIN_UNMOVED:
+            return False
+        return unmoved >= bar or _moved_correlation(first.fields, second.fields) >= bar
+
+    def _of(self, number: int) -> Look:
+        if number not in self._known:
+            self._known[number] = self._look(number)
+        return self._known[number]
+
+
+def _has_same_aspect(first: float | None, second: float | None) -> bool:
+    if not first or not second:
+        return True
+    return abs(math.log(first / second)) <= math.log(MAX_ASPECT_CHANGE)
+
+
+def _seconds_apart(first: datetime | None, second: datetime | None) -> float | None:
+    if first is None or second is None or (first.tzinfo is None) != (second.tzinfo is None):
+        return None
+    return abs((first - second).total_seconds())
+
+
+def _fields(preview: bytes) -> NDArray[np.float32] | None:
+    """Return the brightness of a preview, (24, 24) float32 of mean 0; None where it has no pattern."""
+    try:
+        with Image.open(io.BytesIO(preview), formats=["WEBP"]) as image:
+            grey = image.convert("L").resize((_SIDE_PX, _SIDE_PX), Image.Resampling.BOX)
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+    values = np.asarray(grey, np.float32)
+    values = values - values.mean()
+    return values if float(np.linalg.norm(values)) > _SIDE_PX else None  # one plain colour has no pattern
+
+
+def _correlations(
+    first: NDArray[np.float32] | None, others: Sequence[NDArray[np.float32] | None]
+) -> list[float | None]:
+    """Return the correlation of a preview with each of some others; None where one is unknown."""
+    known = [number for number, fields in enumerate(others) if fields is not None]
+    found: list[float | None] = [None] * len(others)
+    if first is None or not known:
+        return found
+    rows = np.stack([np.ravel(others[number]) for number in known])  # type: ignore[arg-type]
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    for number, value in zip(known, (rows @ (first.ravel() / np.linalg.norm(first))).tolist(), strict=True):
+        found[number] = value
+    return found
+
+
+def _moved_correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    """Return the largest correlation of two previews over all shifts of up to two fields."""
+    return max(_overlap(first, second, down, right) for down, right in _SHIFTS)
+
+
+def _overlap(first: NDArray[np.float32], second: NDArray[np.float32], down: int, right: int) -> float:
+    """Return the correlation of the fields that lie over each other when one preview is moved."""
+    here = first[max(0, down) : _SIDE_PX + min(0, down), max(0, right) : _SIDE_PX + min(0, right)]
+    there = second[max(0, -down) : _SIDE_PX + min(0, -down), max(0, -right) : _SIDE_PX + min(0, -right)]
+    here, there = here - here.mean(), there - there.mean()
+    length = float(np.linalg.norm(here) * np.linalg.norm(there))
+    return float((here * there).sum()) / length if length > 0 else 0.0
