@@ -13,6 +13,8 @@ const picture = (id: number) => ({
   caption: null,
   meta: {},
   similar: [],
+  similarScores: [],
+  why: [],
 });
 const PAGE = {
   total: 3,

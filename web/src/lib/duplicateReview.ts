@@ -72,6 +72,8 @@ function parsePictures(value: unknown): Picture[] {
       caption: typeof caption === 'string' ? caption : null,
       meta: typeof meta === 'object' && meta !== null ? (meta as Record<string, unknown>) : {},
       similar: [],
+      similarScores: [],
+      why: [],
     };
   });
 }
