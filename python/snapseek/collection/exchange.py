@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import errno
 import re
-import selectors
 import socket
 import ssl
 from typing import TYPE_CHECKING
 
 from snapseek.collection.frames import MAX_FRAME_BYTES
+from snapseek.collection.ready import READ, WRITE
 from snapseek.errors import PartitionError
 
 if TYPE_CHECKING:
     from snapseek.collection.replica import Replica
 
 _MAX_HEAD_BYTES = 16 << 10
-_CHUNK_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 15  # larger ones are mapped anew for each call
 _IN_PROGRESS = {errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN}
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r]")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
@@ -53,7 +53,7 @@ class Exchange:
         self._is_connected = self.is_reused
         self._is_secure = self.is_reused or replica.tls is None
         self._closes = False
-        self.events = selectors.EVENT_WRITE
+        self.events = WRITE
 
     def advance(self) -> memoryview | None:
         """Do what can be done without waiting. Return the body of a complete answer, else None.
@@ -72,12 +72,14 @@ class Exchange:
                 self._shake_hands()
             if self._sent < len(self._request):
                 self._send()
+                self.events = READ  # an answer takes longer than this
+                return None
             return self._receive()
         except ssl.SSLWantWriteError:
-            self.events = selectors.EVENT_WRITE
+            self.events = WRITE
         except (BlockingIOError, ssl.SSLWantReadError):
             is_reading = self._is_connected and (not self._is_secure or self._sent == len(self._request))
-            self.events = selectors.EVENT_READ if is_reading else selectors.EVENT_WRITE
+            self.events = READ if is_reading else WRITE
         return None
 
     def finish(self) -> None:

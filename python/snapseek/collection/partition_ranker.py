@@ -175,7 +175,7 @@ class PartitionRanker(Ranker):
         common = Frame(fields, arrays)
         own = by_partition(rows)
         return {
-            number: Frame(fields, {**arrays, name: own[number]}) if number in own else common
+            number: common.with_array(name, own[number]) if number in own else common
             for number in self._query.members
         }
 
@@ -341,7 +341,8 @@ def stored_vectors(
 ) -> dict[RowRef, NDArray[np.float32]]:
     """Return the stored vectors of those pictures that partitions know."""
     wanted = by_partition(refs)
-    frames = {number: Frame({"op": "vectors"}, {"ids": ids}) for number, ids in wanted.items()}
+    common = Frame({"op": "vectors"})
+    frames = {number: common.with_array("ids", ids) for number, ids in wanted.items()}
     answers = query.ask(
         ("vectors", frozenset(refs)),
         frames,
@@ -355,8 +356,8 @@ def records(
 ) -> dict[RowRef, Recorded]:
     """Return the records of those pictures that partitions know."""
     wanted = by_partition(refs)
-    fields = {"op": "records", "include": list(include)}
-    frames = {number: Frame(fields, {"ids": ids}) for number, ids in wanted.items()}
+    common = Frame({"op": "records", "include": list(include)})
+    frames = {number: common.with_array("ids", ids) for number, ids in wanted.items()}
     answers = query.ask(
         ("records", key, frozenset(refs)),
         frames,

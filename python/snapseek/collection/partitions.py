@@ -33,6 +33,7 @@ _DEFAULT_HEDGE_S = 0.1
 _MIN_HEDGE_S = 0.005
 _HEDGE_FACTOR = 1.5
 _MAX_LATENCIES = 64
+_HEDGE_UPDATE = 16
 
 
 class LocalPartition:
@@ -59,20 +60,18 @@ class RemotePartition:
         self.replicas = tuple(replicas)
         self._latencies: deque[float] = deque(maxlen=_MAX_LATENCIES)
         self._lock = threading.Lock()
-
-    @property
-    def hedge_s(self) -> float:
-        """Return after what time a second replica is asked: half again the slowest twentieth of answers."""
-        with self._lock:
-            known = sorted(self._latencies)
-        if len(known) < _MAX_LATENCIES // 4:
-            return _DEFAULT_HEDGE_S
-        return max(_MIN_HEDGE_S, _HEDGE_FACTOR * known[int(0.95 * len(known))])
+        self._answers = 0
+        self.hedge_s = _DEFAULT_HEDGE_S
+        """After this time a second replica is asked: half again that of the slowest twentieth of answers."""
 
     def took(self, seconds: float) -> None:
         """Remember how long an answer took."""
         with self._lock:
             self._latencies.append(seconds)
+            self._answers += 1
+            if self._answers % _HEDGE_UPDATE == 0:
+                known = sorted(self._latencies)
+                self.hedge_s = max(_MIN_HEDGE_S, _HEDGE_FACTOR * known[int(0.95 * len(known))])
 
     def in_order(self, first: Replica | None) -> list[Replica]:
         """Return the replicas that have an address, with `first` before the others."""

@@ -60,6 +60,13 @@ def object_of(**properties: Json) -> Json:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
+def with_optional(shape: Json, **properties: Json) -> Json:
+    """Return the schema of an object with further properties that it may have."""
+    known = shape["properties"]
+    assert isinstance(known, dict)
+    return shape | {"properties": {**known, **properties}}
+
+
 def list_of(shape: Json) -> Json:
     """Return the schema of a list."""
     return {"type": "array", "items": shape}
@@ -109,7 +116,7 @@ def _answer() -> Json:
         "description": "Of a collection only: how many of its partitions have answered, and a sentence about "
         "each of the others."
     }
-    return shape | {"properties": {**shape["properties"], "partitions": partitions}}
+    return with_optional(shape, partitions=partitions)
 
 
 def _result() -> Json:
@@ -149,7 +156,7 @@ def _info() -> Json:
     )
     partition = object_of(name=STRING, count=INTEGER, problem={"type": ["string", "null"]})
     partitions = list_of(partition) | {"description": "Of a collection only: its partitions."}
-    return shape | {"properties": {**shape["properties"], "partitions": partitions}}
+    return with_optional(shape, partitions=partitions)
 
 
 def _index() -> dict[str, Json]:
