@@ -3,8 +3,8 @@
     python -m benches.partition_figures SET [--rows 60000] [--parts 1 2 4]
 
 SET is a folder that benches/clip_like.py wrote. Each part is an index of its own, with its own transform and
-codes. Their lists are merged by score, and compared with the ten best by float32 vectors and with one index of
-all rows. The parts are forced to be IVF indexes, however small they are.
+codes. Their lists are merged by score, and compared with the ten best by float32 vectors and with one index
+of all rows. The parts are forced to be IVF indexes, however small they are.
 """
 
 import argparse
@@ -36,9 +36,7 @@ def main() -> None:
     scores = queries @ base.astype(np.float32).T
     truth = np.argsort(-scores, axis=1, kind="stable")[:, :K]
     whole: dict[float | None, NDArray[np.int64]] = {}
-    print(
-        "| parts | bytes | build s | effort | p50 ms | recall@10 | overlap@10 with one | score error p50, max |"
-    )
+    print("| parts | bytes | build s | effort | p50 ms | recall@10 | overlap@10 | score error p50, max |")
     print("|---|---|---|---|---|---|---|---|")
     for parts in given.parts:
         start = time.perf_counter()
@@ -87,7 +85,7 @@ def _merged(
 
 def _overlap(found: NDArray[np.int64], expected: NDArray[np.int64]) -> float:
     shared = [
-        len(set(mine) & set(theirs)) for mine, theirs in zip(found.tolist(), expected.tolist(), strict=True)
+        len(set(one) & set(other)) for one, other in zip(found.tolist(), expected.tolist(), strict=True)
     ]
     return sum(shared) / (K * len(shared))
 

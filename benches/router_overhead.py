@@ -1,4 +1,4 @@
-"""What a router adds to its partitions: stub servers replay a delay, and the rest of each query is the router.
+"""What a router adds to its partitions: stub servers replay a delay, the rest of each query is the router.
 
     python -m benches.router_overhead [--partitions 8 64] [--queries 300] [--median-ms 3.9] [--p95-ms 6.6]
 
@@ -59,12 +59,12 @@ def measured(count: int, encoder: Encoder, given: argparse.Namespace) -> str:
     context = multiprocessing.get_context("spawn")
     started = []
     for number in range(given.processes):
-        mine, theirs = context.Pipe()
+        own_end, other_end = context.Pipe()
         share = len(range(number, count, given.processes))
-        arguments = (theirs, share, encoder.space, given.median_ms, given.p95_ms, number)
+        arguments = (other_end, share, encoder.space, given.median_ms, given.p95_ms, number)
         process = context.Process(target=run_stubs, args=arguments, daemon=True)
         process.start()
-        started.append((process, mine))
+        started.append((process, own_end))
     try:
         ports = [port for _, pipe in started for port in pipe.recv()]
         with tempfile.TemporaryDirectory() as folder:
@@ -116,13 +116,13 @@ def timed(collection: Collection, queries: int) -> tuple[list[float], list[float
 def _line(count: int, delays: list[float], totals: list[float], processor: list[float]) -> str:
     overheads = [total - delay for total, delay in zip(totals, delays, strict=True)]
     cells = [
-        f"{_at(values, 0.5):.2f}, {_at(values, 0.99):.2f}"
+        f"{_percentile(values, 0.5):.2f}, {_percentile(values, 0.99):.2f}"
         for values in (delays, totals, overheads, processor)
     ]
     return f"| {count} | {' | '.join(cells)} |"
 
 
-def _at(values: Sequence[float], share: float) -> float:
+def _percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, math.ceil(share * len(values)) - 1)]
 
 

@@ -81,8 +81,8 @@ def test_killed_nodes_change_nothing(cluster, source, tmp_path, tiny_model, enco
         tasks_of(source, tmp_path / name, PARTITIONS, encoder.space, size=size)
         for name in ("undisturbed", "disturbed")
     ]
-    for mine, theirs in zip(*(vectors_of(tmp_path, tasks) for tasks in listed), strict=True):
-        assert np.array_equal(mine, theirs)
+    for one, other in zip(*(vectors_of(tmp_path, tasks) for tasks in listed), strict=True):
+        assert np.array_equal(one, other)
     libraries = [Collection.open(report.manifest, encoder=encoder) for report in (undisturbed, disturbed)]
     assert [one.info().count for one in libraries] == [PICTURES] * 2
     found = [[(hit.id, hit.uri, hit.score) for hit in one.search("red", 100)] for one in libraries]

@@ -131,7 +131,7 @@ def test_originals_come_from_the_server_that_has_them(folder, tmp_path, encoder)
         assert ask(app, "/api/zip", f"ids={collection.browse(1)[0].id}").status == 200
 
 
-def asked(app, frame, query=""):
+def operation(app, frame, query=""):
     body = frame if isinstance(frame, bytes) else frame.encode()
     return ask(app, "/api/partition", query, method="POST", body=body)
 
@@ -140,7 +140,7 @@ def test_the_endpoint_refuses_what_no_router_sends(pair, encoder):
     app = create_app(pair[1])
     vector = np.zeros(encoder.dim, np.float32)
     rank = {"op": "rank", "k": 3, "tree": None, "words": None, "mode": "clip", "sort": "relevance"}
-    assert asked(app, Frame(rank, {"vector": vector})).status == 200
+    assert operation(app, Frame(rank, {"vector": vector})).status == 200
     for wrong in (
         b"",
         b"SNPF\xff\xff\xff\xff{}",
@@ -158,10 +158,10 @@ def test_the_endpoint_refuses_what_no_router_sends(pair, encoder):
         Frame({"op": "records", "include": ["secrets"]}, {"ids": np.arange(3)}),
         Frame({"op": "sample", "share": 9}),
     ):
-        assert asked(app, wrong).status == 400, wrong
-    assert asked(app, Frame({"op": "describe"}), "v=00000000").status == 409
-    assert asked(create_app(pair[0]), Frame({"op": "describe"})).status == 404
-    assert asked(create_app(pair[1], token=TOKEN), Frame({"op": "describe"})).status == 401
+        assert operation(app, wrong).status == 400, wrong
+    assert operation(app, Frame({"op": "describe"}), "v=00000000").status == 409
+    assert operation(create_app(pair[0]), Frame({"op": "describe"})).status == 404
+    assert operation(create_app(pair[1], token=TOKEN), Frame({"op": "describe"})).status == 401
 
 
 def test_a_router_with_the_token_is_not_limited_in_its_rate(pair):

@@ -195,7 +195,7 @@ def vectors_of(frame: Frame, wanted: Ids, dim: int) -> dict[int, NDArray[np.floa
     if vectors is None or vectors.dtype != np.float32 or vectors.shape != (len(ids), dim):
         raise PartitionError("vectors of another shape")
     if not np.isfinite(vectors).all() or not _are_among(ids, wanted):
-        raise PartitionError("vectors that were not asked for")
+        raise PartitionError("vectors that were not requested")
     return dict(zip(ids.tolist(), vectors, strict=True))
 
 
@@ -215,7 +215,7 @@ def records_of(frame: Frame, wanted: Ids) -> dict[int, Recorded]:
     records = frame.fields.get("records")
     previews, ends = frame.arrays.get("previews"), _array(frame, "ends", np.int64, len(ids))
     if not isinstance(records, list) or len(records) != len(ids) or not _are_among(ids, wanted):
-        raise PartitionError("other records than those that were asked for")
+        raise PartitionError("other records than those that were requested")
     if previews is None or previews.dtype != np.uint8 or previews.ndim != 1:
         raise PartitionError("no previews")
     highs: list[int] = ends.tolist()

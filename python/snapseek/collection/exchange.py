@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from snapseek.collection.replica import Replica
 
 _MAX_HEAD_BYTES = 16 << 10
-_CHUNK_BYTES = 1 << 15  # larger ones are mapped anew for each call
+_CHUNK_BYTES = 1 << 15  # the memory of a larger one is mapped for each call
 _IN_PROGRESS = {errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN}
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r]")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)

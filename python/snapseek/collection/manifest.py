@@ -244,14 +244,14 @@ def _manifest_of(body: object, path: Path) -> Manifest:
         dim=read.integer("dim", 1, _MAX_DIM),
         next_number=read.integer("next_number", 0, MAX_NUMBER + 1),
         deadline_s=read.seconds("deadline_s"),
-        partitions=tuple(_entry_of(entry, path, place) for place, entry in enumerate(listed)),
+        partitions=tuple(_entry_of(entry, path, index) for index, entry in enumerate(listed)),
     )
 
 
-def _entry_of(body: object, path: Path, place: int) -> PartitionEntry:
+def _entry_of(body: object, path: Path, index: int) -> PartitionEntry:
     if not isinstance(body, dict):
-        raise _refusal(path, f"partition {place} to be an object", f"{body!r:.60}")
-    read = _Fields(body, path, f"partition {place}")
+        raise _refusal(path, f"partition {index} to be an object", f"{body!r:.60}")
+    read = _Fields(body, path, f"partition {index}")
     return PartitionEntry(
         number=read.integer("number", 0, MAX_NUMBER),
         name=read.text("name", is_partition_name),

@@ -106,7 +106,7 @@ def remove_partition(path: Path, name: str) -> None:
 def verify_partitions(path: Path, token: str | None = None) -> Iterator[tuple[PartitionEntry, str | None]]:
     """Yield each partition of the manifest at `path` with a sentence about its problem; None if it has none.
 
-    Every server of a partition is asked, not only the first one. The files of libraries are read by
+    Every server of a partition is queried, not only the first one. The files of libraries are read by
     `snapseek verify`.
     """
     path = absolute_path(path)
@@ -208,8 +208,8 @@ def _facts_of(locations: Sequence[str], path: Path, token: str | None, deadline_
 
 def _free_name(manifest: Manifest, location: str, facts: Facts) -> str:
     """Return a name for a partition that no other one has."""
-    place = urlsplit(location).path if is_address(location) else location
-    stem = Path(place.rstrip("/")).name.removesuffix(".snapseek") or facts.name
+    path = urlsplit(location).path if is_address(location) else location
+    stem = Path(path.rstrip("/")).name.removesuffix(".snapseek") or facts.name
     base = _UNUSABLE.sub("-", stem).strip("-._")[:80] or "partition"
     taken = {entry.name for entry in manifest.partitions}
     names = [base, *(f"{base}-{number}" for number in range(2, len(taken) + 3))]

@@ -62,7 +62,7 @@ class RemotePartition:
         self._lock = threading.Lock()
         self._answers = 0
         self.hedge_s = _DEFAULT_HEDGE_S
-        """After this time a second replica is asked: half again that of the slowest twentieth of answers."""
+        """After this time a second replica is queried: half again the slowest twentieth of answers."""
 
     def took(self, seconds: float) -> None:
         """Remember how long an answer took."""
@@ -89,7 +89,7 @@ class Question:
     Attributes
     ----------
     partition
-        Who is asked.
+        Who answers.
     frame, body
         The request, and its bytes.
     parse
@@ -200,7 +200,7 @@ def _accept(question: Question, status: int, body: memoryview) -> tuple[Any, str
         raise PartitionError(f"an answer that cannot be read: {error}") from error
     version = version_of(frame)
     if question.version is not None and version != question.version:
-        raise PartitionError("an answer of another version than was asked for")
+        raise PartitionError("an answer of another version than was requested")
     return question.parse(frame), version
 
 

@@ -1,4 +1,4 @@
-"""A server that answers for a partition: its address, its idle connections, and whether it is asked."""
+"""A server that answers for a partition: its address, its idle connections, and its circuit breaker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MIN_PAUSE_S, _MAX_PAUSE_S = 1.0, 15.0
 class Replica:
     """A replica with a circuit breaker. Safe to use from many threads.
 
-    After three failures in a row it is not asked for a second, then one request tries it; each further
+    After three failures in a row it is not queried for a second, then one request tries it; each further
     failure doubles the pause, up to 15 seconds. A success closes the breaker.
 
     Parameters

@@ -47,7 +47,7 @@ class Call:
     accept
         Turns status and body of an answer into a result. Raises SnapseekError for one that cannot be used.
     hedge_s
-        After this time a second replica is asked as well.
+        After this time a second replica is queried as well.
     is_probe
         Whether it only asks for the state: breakers neither stop it nor learn from it.
     """
@@ -73,7 +73,7 @@ class Call:
         self._is_probe = is_probe
         self._request = request
         self._accept = accept
-        self.reason = "" if self._untried else "it failed several times and is not asked for a while"
+        self.reason = "" if self._untried else "it failed several times and is not queried for a while"
 
     @property
     def is_done(self) -> bool:
@@ -82,7 +82,7 @@ class Call:
 
     @property
     def can_hedge(self) -> bool:
-        """Whether a second replica can be asked."""
+        """Whether a second replica can be queried."""
         return bool(self._untried) and len(self.exchanges) == 1
 
     def start(self, loop: Loop) -> None:

@@ -80,7 +80,7 @@ def resolve(partitions: list[Partition]) -> None:
 class CollectionCache:
     """Keeps the newest `CollectionSnapshot`. Safe to use from many threads.
 
-    Partitions are asked for their state about once a second while there are searches. Searches go on
+    Partitions report their state about once a second while there are searches. Searches go on
     meanwhile, and each of them uses the newest state that is known.
 
     Raises as `read_manifest` does. Partitions that cannot answer are no error here.

@@ -132,7 +132,7 @@ STATES = {
     "another count": (with_fields(count=3), "miscounts"),
     "an impossible count": (with_fields(count=10**9, commit="00" * 16), "miscounts"),
     "a negative count": (with_fields(count=-1), "count"),
-    "columns of no kind": (with_fields(kinds={"a": "b"}), "kind"),
+    "unknown kinds": (with_fields(kinds={"a": "b"}), "kind"),
 }
 
 
@@ -187,13 +187,13 @@ def test_without_any_partition_one_error_says_why(manifest, servers, encoder):
 def test_the_breaker_leaves_a_failing_server_alone(manifest, servers, encoder):
     collection = opened(manifest, encoder)
     collection.search("red gate")
-    asked = servers[1].asked.count("rank")
+    before = servers[1].operations.count("rank")
     servers[1].behave = only("rank", lambda request, answer: 500)
     for _ in range(3):
         collection.search("red gate")
     found = collection.search("red gate")
-    assert servers[1].asked.count("rank") == asked + 3
-    assert "not asked for a while" in found.partitions.missing[0]
+    assert servers[1].operations.count("rank") == before + 3
+    assert "not queried for a while" in found.partitions.missing[0]
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def test_a_slow_replica_is_hedged(replicated, encoder):
     start = time.monotonic()
     assert collection.search("red gate", 60).partitions.ok == 2
     assert time.monotonic() - start < 2
-    assert servers[2].asked
+    assert servers[2].operations
 
 
 def test_a_query_stays_with_the_state_that_it_began_with(replicated, encoder):
