@@ -9,6 +9,7 @@ a Content-Length and a body of bounded size. Everything else is an error.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket
 import ssl
@@ -103,7 +104,7 @@ class Exchange:
         if error in _IN_PROGRESS or error == errno.EALREADY:
             raise BlockingIOError
         if error not in (0, errno.EISCONN):
-            raise OSError(error, "cannot connect")
+            raise OSError(error, os.strerror(error))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._is_connected = True
         if self.replica.tls is not None:

@@ -49,7 +49,7 @@ class Call:
     hedge_s
         After this time a second replica is queried as well.
     is_probe
-        Whether it only asks for the state: breakers neither stop it nor learn from it.
+        Whether it only looks whether a replica is well: breakers do not stop it, and its success closes them.
     """
 
     def __init__(
@@ -69,7 +69,9 @@ class Call:
         self.took_s = 0.0
         self.hedge_s = hedge_s
         self.exchanges: list[Exchange] = []
-        self._untried = [replica for replica in replicas if is_probe or replica.admits()]
+        admitted = [replica for replica in replicas if is_probe or replica.admits()]
+        others = [replica for replica in replicas if replica not in admitted and not replica.is_slow]
+        self._untried = [*admitted, *others]
         self._is_probe = is_probe
         self._request = request
         self._accept = accept
@@ -107,8 +109,7 @@ class Call:
             self._drop(loop, exchange, error)
             return
         self.winner = exchange.replica
-        if not self._is_probe:
-            exchange.replica.succeeded()
+        exchange.replica.succeeded()
         loop.forget(exchange.socket)
         self.exchanges.remove(exchange)
         exchange.finish()
@@ -124,7 +125,7 @@ class Call:
     def expire(self, loop: Loop, deadline_s: float) -> None:
         """Fail at the deadline."""
         for exchange in self.exchanges:
-            self._count_failure(exchange.replica)
+            self._count_failure(exchange.replica, was_slow=True)
         self.abandon(loop)
         self.failure = PartitionError(f"it did not answer within {deadline_s:g} seconds")
 
@@ -139,9 +140,9 @@ class Call:
         self.advance(loop, exchange)
         return True
 
-    def _count_failure(self, replica: Replica) -> None:
+    def _count_failure(self, replica: Replica, *, was_slow: bool = False) -> None:
         if not self._is_probe:
-            replica.failed()
+            replica.failed(was_slow=was_slow)
 
     def _drop(self, loop: Loop, exchange: Exchange, error: Exception) -> None:
         """Give up one exchange; try a new connection if an idle one was closed, else the next replica."""

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from snapseek.collection import Collection, create_collection
+from snapseek.collection import Collection, create_collection, state_cache
 from snapseek.collection.manifest import read_manifest
 from snapseek.errors import ItemNotFoundError, PartitionError
 from tests.support.partition_servers import (
@@ -184,11 +184,13 @@ def test_without_any_partition_one_error_says_why(manifest, servers, encoder):
         collection.search("red gate")
 
 
-def test_the_breaker_leaves_a_failing_server_alone(manifest, servers, encoder):
+def test_the_breaker_leaves_a_failing_server_alone(manifest, servers, encoder, monkeypatch):
+    monkeypatch.setattr(state_cache, "_CHECK_INTERVAL_S", 1000)
+    with_deadline(manifest, 0.2)
     collection = opened(manifest, encoder)
     collection.search("red gate")
     before = servers[1].operations.count("rank")
-    servers[1].behave = only("rank", lambda request, answer: 500)
+    servers[1].behave = only("rank", lambda request, answer: None)
     for _ in range(3):
         collection.search("red gate")
     found = collection.search("red gate")
