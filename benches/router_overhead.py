@@ -51,11 +51,13 @@ def main() -> None:
     print("| partitions | delay p50, p99 ms | total p50, p99 ms | overhead p50, p99 ms | cpu p50, p99 ms |")
     print("|---|---|---|---|---|")
     for count in given.partitions:
-        print(measured(count, encoder, given))
+        print(_line(count, *with_stubs(count, encoder, given)))
 
 
-def measured(count: int, encoder: Encoder, given: argparse.Namespace) -> str:
-    """Return the line of a table for that many partitions."""
+def with_stubs(
+    count: int, encoder: Encoder, given: argparse.Namespace
+) -> tuple[list[float], list[float], list[float]]:
+    """Return what `timed` does for that many stub partitions."""
     context = multiprocessing.get_context("spawn")
     started = []
     for number in range(given.processes):
@@ -71,7 +73,7 @@ def measured(count: int, encoder: Encoder, given: argparse.Namespace) -> str:
             path = Path(folder) / "collection.json"
             create_collection(path, [[f"http://127.0.0.1:{port}"] for port in ports])
             collection = Collection.open(path, encoder=encoder)
-            return _line(count, *timed(collection, given.queries))
+            return timed(collection, given.queries)
     finally:
         for process, _ in started:
             process.terminate()
