@@ -115,6 +115,11 @@ def _described(entry: object) -> tuple[str, str, tuple[int, ...], int, int]:
     raise _refusal("an array of another shape")
 
 
+def excerpt(value: object) -> str:
+    """Return the beginning of a value for a message; of a list or object, which may be deep, its type."""
+    return type(value).__name__ if isinstance(value, list | dict) else f"{value!r:.60}"
+
+
 def _is_length(value: object) -> bool:
     return type(value) is int and 0 <= value <= MAX_FRAME_BYTES
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.collection.frames import Array, Frame
+from snapseek.collection.frames import Array, Frame, excerpt
 from snapseek.collection.tree_json import tree_from_json
 from snapseek.errors import ArrayError, OutOfRangeError, ParseError, UnknownChoiceError
 from snapseek.library.search.bm25 import WordStatistics, bm25_scores, query_words, word_statistics
@@ -76,9 +76,7 @@ class PartitionState:
         operation = request.fields.get("op")
         found = self._operations.get(operation) if isinstance(operation, str) else None
         if found is None:
-            raise UnknownChoiceError(
-                expected=f"one of {', '.join(self._operations)}", got=f"{operation!r:.40}"
-            )
+            raise UnknownChoiceError(expected=f"one of {', '.join(self._operations)}", got=excerpt(operation))
         self._shards.check_length()
         answer = found(request.fields, request.arrays)
         return Frame({**answer.fields, "version": self.version}, answer.arrays)
@@ -201,7 +199,7 @@ class PartitionState:
         """Answer with the records of those pictures that are known, previews in one array."""
         include = fields.get("include", list(INCLUDED))
         if not isinstance(include, list) or not all(name in INCLUDED for name in include):
-            raise ParseError(expected="names of fields to include", got=f"{include!r:.60}")
+            raise ParseError(expected="names of fields to include", got=excerpt(include))
         hits = self.snapshot.get_many(_ids_in(arrays, "ids").tolist())
         records = [
             {
@@ -230,7 +228,7 @@ class PartitionState:
         """Answer with the vectors of a random share of the pictures, to measure a background."""
         share = fields.get("share")
         if not isinstance(share, int | float) or not 0 <= share <= 1:
-            raise OutOfRangeError(expected="a share from 0 to 1", got=f"{share!r:.40}")
+            raise OutOfRangeError(expected="a share from 0 to 1", got=excerpt(share))
         everything = self._ranker.selection_of(None)
         parts = [np.zeros((0, int(self.snapshot.settings["dim"])), np.float32)]
         for number, part in enumerate(self._shards.parts):
@@ -281,7 +279,7 @@ def integer_of(fields: Mapping[str, Any], name: str, maximum: int) -> int:
     """Return a field that is an integer from 0 to `maximum`. Raises InputError."""
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= maximum:
-        raise OutOfRangeError(expected=f"{name} from 0 to {maximum}", got=f"{value!r:.40}")
+        raise OutOfRangeError(expected=f"{name} from 0 to {maximum}", got=excerpt(value))
     return value
 
 
@@ -314,7 +312,7 @@ def _statistics_in(fields: Mapping[str, Any], words: int) -> WordStatistics:
             is_number = isinstance(length, int | float) and 0 <= length <= 2**60
             if is_number and all(count <= rows for count in counts):
                 return WordStatistics(rows, float(length), tuple(counts))
-    raise ParseError(expected="the statistics of words", got=f"{value!r:.60}")
+    raise ParseError(expected="the statistics of words", got=excerpt(value))
 
 
 def _split(refs: list[RowRef]) -> tuple[Ids, Ids]:
