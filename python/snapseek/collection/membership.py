@@ -152,10 +152,23 @@ def _added(
                 got=f"'{one.model}' ({one.fingerprint[:12]})",
                 hint="upgrade it to that model, or put it into another collection",
             )
+        if one.commit != facts[0].commit:
+            raise InputError(
+                expected="servers of the same library as replicas of a partition",
+                got=f"another library, or another state of it, at {location}",
+                hint="separate partitions by spaces, and replicas by commas",
+            )
         if one.next_id > MAX_LOCAL_ID:
             raise OutOfRangeError(expected=f"ids up to {MAX_LOCAL_ID} in {location}", got=str(one.next_id))
     known = next((one for one in manifest.partitions if set(one.locations) & set(locations)), None)
     first = facts[0]
+    same = next((one for one in manifest.partitions if one.commit == first.commit and one is not known), None)
+    if same is not None:
+        raise InputError(
+            expected="another library than those in the collection",
+            got=f"the library of partition {same.name} at {locations[0]}",
+            hint="join the addresses of replicas by commas",
+        )
     entry = PartitionEntry(
         number=manifest.next_number if known is None else known.number,
         name=name or (known.name if known else _free_name(manifest, locations[0], first)),

@@ -139,6 +139,8 @@ class PartitionRanker(Ranker):
 
     def rank(self, k: int, vector: NDArray[np.float32] | None) -> dict[int, Ranked]:
         """Return the `k` best of each partition, with counts and the statistics of words."""
+        if k > MAX_K:
+            raise OutOfRangeError(expected=f"offset + limit of up to {MAX_K} for a collection", got=str(k))
         if self._ranked is not None and k <= self._ranked[0] and vector is not None:
             return self._ranked[1]  # whose first k are the same
         resolved = self._resolved
@@ -147,7 +149,7 @@ class PartitionRanker(Ranker):
         fields = {
             "op": "rank",
             "tree": self._tree,
-            "k": min(MAX_K, k + len(self._excluded)),
+            "k": k + len(self._excluded),
             "exact": resolved.request.exact,
             "words": words,
             "mode": resolved.mode,

@@ -28,6 +28,7 @@ from snapseek.errors import ArrayError, OutOfRangeError, ParseError, UnknownChoi
 from snapseek.library.search.bm25 import WordStatistics, bm25_scores, query_words, word_statistics
 from snapseek.library.search.rank import Candidates, Ranker, first_rows, sort_keys
 from snapseek.library.search.relevance import sample_rows
+from snapseek.library.search.terms import MAX_TERMS
 from snapseek.library.search.word_matches import best_matches, match_statistics, word_matches
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.selection import Selection
@@ -35,7 +36,7 @@ from snapseek.library.storage.shards import RowRef
 from snapseek.search_request import INCLUDED, SORTS, check_choice
 
 MAX_K = 10_000
-"""The largest number of pictures of one answer."""
+"""The largest number of pictures of one answer, besides those that the query names itself."""
 
 _MAX_WORDS_CHARACTERS = 16_000
 _NO_IDS = np.zeros(0, np.int64)
@@ -105,7 +106,7 @@ class PartitionState:
     def _rank(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         selection = self._selection(fields)
         excluded = self._refs(_ids_in(arrays, "excluded"))
-        k = integer_of(fields, "k", MAX_K)
+        k = integer_of(fields, "k", MAX_K + MAX_TERMS)
         sums = self._statistics(fields)
         answer: dict[str, Any] = {
             "count": selection.count,
@@ -126,7 +127,7 @@ class PartitionState:
     def _words(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         """Answer with the pictures that have words, scored by the statistics of the whole collection."""
         selection = self._selection(fields)
-        k = integer_of(fields, "k", MAX_K)
+        k = integer_of(fields, "k", MAX_K + MAX_TERMS)
         words = _words_in(fields)
         sums = _statistics_in(fields, len(query_words(words)))
         stores = [part.shard.columns for part in self._shards.parts]
@@ -158,7 +159,7 @@ class PartitionState:
         selection = self._selection(fields)
         start, end = integer_of(fields, "start", 2**53), integer_of(fields, "end", 2**53)
         sort = _sort_in(fields)
-        if end - start > MAX_K:
+        if (end - start if sort == "relevance" else end) > MAX_K:
             raise OutOfRangeError(expected=f"up to {MAX_K} pictures of a partition", got=str(end - start))
         if sort == "relevance":
             ids = self._stored(selection, start, end)

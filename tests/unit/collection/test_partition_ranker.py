@@ -10,7 +10,7 @@ from snapseek.library import Term
 from tests.support.partitions import pictures, split
 
 ROWS = 90
-SPLITS = int(os.environ.get("SNAPSEEK_SPLITS", "5"))
+SPLITS = int(os.environ.get("SNAPSEEK_SPLITS", "4"))
 QUERIES = ("red gate", "old dogs", "a barn", "holiday", "beach", "red - gate", "unheardof", "caption:red")
 MODES = ("clip", "words", "both", "auto")
 SORTS = ("relevance", "newest", "oldest", "size")

@@ -8,7 +8,7 @@ import pytest
 
 from snapseek.collection import Collection, create_collection, state_cache
 from snapseek.collection.manifest import read_manifest
-from snapseek.errors import ItemNotFoundError, PartitionError
+from snapseek.errors import InputError, ItemNotFoundError, OutOfRangeError, PartitionError
 from tests.support.partition_servers import (
     honest,
     late,
@@ -208,7 +208,7 @@ def replicated(libraries, tmp_path):
         yield started, path
 
 
-@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("lie", ["garbage", "an error", "wrong scores", "lost records"])
 def test_a_replica_answers_for_one_that_answers_wrongly(lie, replicated, encoder):
     servers, path = replicated
     collection = opened(path, encoder)
@@ -263,3 +263,24 @@ def test_adding_a_partition_needs_the_same_model(manifest, servers):
     entry = add_partition(manifest, [servers[1].address])
     assert (entry.number, read_manifest(manifest).next_number) == (2, 3)
     assert before.partitions[1].number == 1
+
+
+def test_one_library_is_not_two_partitions(servers, libraries, tmp_path):
+    with partition_servers(libraries[0]) as (replica,):
+        with pytest.raises(InputError, match="commas"):
+            create_collection(tmp_path / "c.json", [[servers[0].address], [replica.address]])
+        with pytest.raises(InputError, match="same library"):
+            create_collection(tmp_path / "c.json", [[servers[0].address, servers[1].address]])
+        create_collection(tmp_path / "c.json", [[servers[0].address, replica.address]])
+
+
+def test_a_collection_bounds_what_a_page_holds(manifest, encoder):
+    collection = opened(manifest, encoder)
+    for search in (
+        lambda: collection.search("red gate", 10_001),
+        lambda: collection.browse(10_001),
+        lambda: collection.browse(10, offset=10_000, sort="newest"),
+    ):
+        with pytest.raises(OutOfRangeError, match="up to 10000"):
+            search()
+    assert len(collection.browse(10, offset=10**6)) == 0
