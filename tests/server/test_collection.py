@@ -184,3 +184,38 @@ def test_a_picture_can_be_the_query(pair, tmp_path):
     Image.new("RGB", (32, 32), "red").save(path)
     found = [[hit.score for hit in library.search(path, 5)] for library in pair]
     assert found[0] == found[1]
+
+
+def test_a_query_reads_the_state_that_it_began_with(tmp_path, encoder, folder):
+    library = Library.build(folder, tmp_path / "library", encoder=encoder)
+    app = create_app(library)
+    ids = np.array([hit.id for hit in library.browse()])
+    before = library.version
+    assert operation(app, Frame({"op": "describe"})).status == 200
+    library.remove(int(ids[0]))
+    records = Frame({"op": "records", "include": []}, {"ids": ids})
+    old = Frame.decode(operation(app, records, f"v={before}").body)
+    new = Frame.decode(operation(app, records).body)
+    assert (old.fields["version"], len(old.arrays["ids"])) == (before, len(ids))
+    assert (new.fields["version"], len(new.arrays["ids"])) == (library.version, len(ids) - 1)
+
+
+def test_pages_of_one_version_fit_together_while_a_partition_changes(tmp_path, encoder, folder):
+    parts = [Library.build(folder, tmp_path / name, encoder=encoder) for name in ("a", "b")]
+    path = tmp_path / "collection.json"
+    create_collection(path, [[str(part.info().path)] for part in parts])
+    collection = Collection.open(path, encoder=encoder)
+    pages: dict[str, dict[int, list[int]]] = {}
+    whole: dict[str, list[int]] = {}
+    for turn in range(8):
+        for offset in (0, 3, 6, 9):
+            hits = collection.search("red", 3, offset=offset)
+            pages.setdefault(hits.version, {})[offset] = [hit.id for hit in hits]
+            everything = collection.search("red", 12)
+            whole[everything.version] = [hit.id for hit in everything]
+        parts[turn % 2].remove(parts[turn % 2].browse(1)[0].id) if turn < 4 else None
+        collection.refresh()
+    assert len(pages) == 5
+    for version, found in pages.items():
+        for offset, ids in found.items():
+            assert ids == whole[version][offset : offset + 3]

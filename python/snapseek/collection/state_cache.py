@@ -121,6 +121,10 @@ class CollectionCache:
         """Read the state of all partitions, and return whether it has changed."""
         with self._lock:
             before = self._snapshot
+            for partition in self._partitions.values():
+                if isinstance(partition, LocalPartition):
+                    with suppress(SnapseekError):  # the same error makes it a missing partition
+                        partition.library.refresh()
             self._snapshot = self._read()
             self._checked_s = time.monotonic()
             return self._snapshot.version != before.version
