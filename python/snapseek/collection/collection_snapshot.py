@@ -12,19 +12,17 @@ import numpy as np
 
 from snapseek.collection.answers import Recorded, sample_of, suggestions_of
 from snapseek.collection.frames import Frame
+from snapseek.collection.joined_suggestions import joined_suggestions
 from snapseek.collection.manifest import LOCAL_BITS, MAX_LOCAL_ID, Manifest
 from snapseek.collection.partition_ranker import PartitionRanker, records, stored_vectors
 from snapseek.collection.query import Member, PartitionLostError, PartitionQuery
 from snapseek.errors import ItemNotFoundError, PartitionError, SnapseekError
-from snapseek.library.filters.text_normalize import casefold_text
 from snapseek.library.info import LibraryInfo, PartitionStatus
 from snapseek.library.results import Hit, Hits, PartitionCounts, Timings
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranking
-from snapseek.library.search.relevance import Relevance, sample_share
+from snapseek.library.search.relevance import Relevance, relevant_in, sample_share
 from snapseek.library.search.request import ResolvedRequest
-from snapseek.library.search.suggestions import ColumnSuggestion, Suggestions
-from snapseek.library.snapshot import relevant_in
 from snapseek.library.storage.shards import RowRef
 from snapseek.search_request import INCLUDED, SearchRequest
 
@@ -37,11 +35,10 @@ if TYPE_CHECKING:
 
     from snapseek.library.filters.typecheck import Kind
     from snapseek.library.search.relevance import Backgrounds
+    from snapseek.library.search.suggestions import Suggestions
     from snapseek.library.storage.trust import Trust
 
 T = TypeVar("T")
-_MAX_EXAMPLES = 6
-_MAX_VALUES = 12
 
 
 class CollectionSnapshot:
@@ -224,7 +221,7 @@ class CollectionSnapshot:
                 query.ask_all("suggestions", request, lambda frame, _: suggestions_of(frame)).values()
             )
 
-        return _joined_suggestions(self._attempted(attempt))
+        return joined_suggestions(self._attempted(attempt))
 
     __iter__ = None  # ids are no positions, so Python must not count them up
 
@@ -394,28 +391,3 @@ def _hit(entry: Entry, record: Recorded, include: Sequence[str]) -> Hit:
 def _version(versions: Sequence[tuple[int, str]]) -> str:
     """Return the version of a collection whose partitions have these versions."""
     return hashlib.blake2b(repr(list(versions)).encode(), digest_size=4).hexdigest()
-
-
-def _joined_suggestions(parts: Sequence[Suggestions]) -> Suggestions:
-    """Return the suggestions of several libraries, values with the sums of their counts."""
-    examples = list(dict.fromkeys(text for part in parts for text in part.examples))
-    columns: dict[tuple[str, str], Counter[str]] = {}
-    shown: dict[str, str] = {}
-    for part in parts:
-        for column in part.columns:
-            counts = columns.setdefault((column.name, column.operator), Counter())
-            for value, count in column.values:  # as the first partition spells it
-                counts[shown.setdefault(casefold_text(value), value)] += count
-    return Suggestions(
-        examples[:_MAX_EXAMPLES],
-        [
-            ColumnSuggestion(name, operator, _first_values(operator, counts))
-            for (name, operator), counts in columns.items()
-        ],
-    )
-
-
-def _first_values(operator: str, counts: Counter[str]) -> list[tuple[str, int]]:
-    """Return the most frequent values; years in falling order."""
-    order = (lambda pair: pair[0]) if operator == "year" else (lambda pair: pair[1])
-    return sorted(counts.items(), key=order, reverse=True)[:_MAX_VALUES]

@@ -19,7 +19,7 @@ from snapseek.library.info import FileCounts, LibraryInfo
 from snapseek.library.results import Hit, Hits, Timings
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
-from snapseek.library.search.relevance import Relevance
+from snapseek.library.search.relevance import Relevance, relevant_in
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.suggestions import Suggestions, suggestions
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
@@ -375,24 +375,6 @@ class Snapshot:
             has_remote=self.trust.permits_urls
             and any(source.kind in (IMPORT, URLS) for source in self._sources),
         )
-
-
-def relevant_in(
-    relevance: Relevance,
-    resolved: ResolvedRequest,
-    ranking: Ranking,
-    vector: QueryVector,
-    encoder: LazyEncoder,
-) -> int | None:
-    """Return the number of relevant results; None where the order is not that of words by the model.
-
-    Scores of pictures with pictures have another distribution, so such queries have no count.
-    """
-    is_ranked = resolved.mode in ("clip", "auto") and resolved.request.sort == "relevance"
-    if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
-        return None
-    scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
-    return relevance.count(scores, vector.value, encoder.encoder)
 
 
 def _path_in(uri: str, item: int) -> Path:

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.library.search.query_vector import LazyEncoder, QueryVector
+from snapseek.library.search.rank import Ranking
+from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shard_view import ShardView
 from snapseek.library.storage.shards import Shards
@@ -101,3 +104,21 @@ def sample_rows(part: ShardView, number: int, everything: Selection, share: floa
 def relevant_count(scores: Sequence[float | None], min_score: float) -> int | None:
     """Return the index of the first falling score below `min_score`; None where there is none."""
     return next((rank for rank, score in enumerate(scores) if score is not None and score < min_score), None)
+
+
+def relevant_in(
+    relevance: Relevance,
+    resolved: ResolvedRequest,
+    ranking: Ranking,
+    vector: QueryVector,
+    encoder: LazyEncoder,
+) -> int | None:
+    """Return the number of relevant results; None where the order is not that of words by the model.
+
+    Scores of pictures with pictures have another distribution, so such queries have no count.
+    """
+    is_ranked = resolved.mode in ("clip", "auto") and resolved.request.sort == "relevance"
+    if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
+        return None
+    scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
+    return relevance.count(scores, vector.value, encoder.encoder)
