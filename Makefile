@@ -13,7 +13,7 @@ WORKERS := -n auto --dist worksteal
 OUTPUT_APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm wheels sdist e2e docs cli-help lock deny lint-release clean chromium screenshots page-figures lighthouse stops fuzz-read soak asan
+.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm wheels sdist e2e docs cli-help lock deny lint-release clean chromium screenshots page-figures lighthouse stops fuzz-read soak asan ray
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -83,6 +83,9 @@ million: .venv/dev.stamp install ## Build a library of 1.5 million pictures in t
 	rm -rf target/million
 	$(BIN)/python -m benches.million_library target/clip target/million
 
+ray: .venv/dev.stamp install ## Index on a Ray cluster of this machine while nodes are killed (needs snapseek[ray]; RAY_PICTURES=20000)
+	SNAPSEEK_RAY=$(RAY_PICTURES) $(BIN)/pytest -q -s -n 0 tests/cluster/test_ray.py
+
 crash: install ## Kill a writer or fill the disk at 2,400 moments, an upgrade at 300; 2,000 sequences among foreign files (about 30 minutes)
 	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/robustness/test_kill.py
 	SNAPSEEK_CRASHES=100 $(BIN)/pytest -q tests/robustness/test_kill_upgrade.py
@@ -128,6 +131,7 @@ live-figures: install ## Measure search over HTTP while 10,000 pictures are adde
 preview-figures: install ## Measure previews and write a sheet of samples
 	$(BIN)/python -m benches.preview_figures --sheet target/previews.png
 
+RAY_PICTURES ?= 2000
 LIBRARY ?= target/demo-library
 page-figures: install chromium ## Measure keystroke to picture, long tasks and layout shift in Chromium, over LIBRARY=...
 	$(BIN)/python -m benches.page_figures $(LIBRARY)

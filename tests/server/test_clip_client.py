@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from snapseek.collection import create_collection
 from tests.support.serve_process import served
 
 PYTHON = os.environ.get("SNAPSEEK_CLIP_CLIENT_PYTHON")
@@ -14,11 +15,16 @@ PROBE = Path(__file__).parents[1] / "support" / "clip_client_probe.py"
 
 
 @pytest.mark.skipif(PYTHON is None, reason="run by make clip-client")
-def test_text_image_and_embedding_queries_return_pictures(library):
+@pytest.mark.parametrize("kind", ["library", "collection"])
+def test_text_image_and_embedding_queries_return_pictures(kind, library, tmp_path):
     info = library.info()
     picture = info.folders[0] / "red.jpg"
-    with served(info.path) as url:
-        command = [str(PYTHON), str(PROBE), url, info.name, str(picture), str(info.dim)]
+    path, name = info.path, info.name
+    if kind == "collection":
+        path, name = tmp_path / "collection.json", "pictures"
+        create_collection(path, [[str(info.path)]], name=name)
+    with served(path) as url:
+        command = [str(PYTHON), str(PROBE), url, name, str(picture), str(info.dim)]
         output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
     answers = json.loads(output)
     assert set(answers) == {"text", "image", "embedding"}

@@ -131,7 +131,7 @@ def test_originals_come_from_the_server_that_has_them(folder, tmp_path, encoder)
         assert ask(app, "/api/zip", f"ids={collection.browse(1)[0].id}").status == 200
 
 
-def asked(app, frame, query=""):
+def operation(app, frame, query=""):
     body = frame if isinstance(frame, bytes) else frame.encode()
     return ask(app, "/api/partition", query, method="POST", body=body)
 
@@ -140,7 +140,7 @@ def test_the_endpoint_refuses_what_no_router_sends(pair, encoder):
     app = create_app(pair[1])
     vector = np.zeros(encoder.dim, np.float32)
     rank = {"op": "rank", "k": 3, "tree": None, "words": None, "mode": "clip", "sort": "relevance"}
-    assert asked(app, Frame(rank, {"vector": vector})).status == 200
+    assert operation(app, Frame(rank, {"vector": vector})).status == 200
     for wrong in (
         b"",
         b"SNPF\xff\xff\xff\xff{}",
@@ -158,10 +158,10 @@ def test_the_endpoint_refuses_what_no_router_sends(pair, encoder):
         Frame({"op": "records", "include": ["secrets"]}, {"ids": np.arange(3)}),
         Frame({"op": "sample", "share": 9}),
     ):
-        assert asked(app, wrong).status == 400, wrong
-    assert asked(app, Frame({"op": "describe"}), "v=00000000").status == 409
-    assert asked(create_app(pair[0]), Frame({"op": "describe"})).status == 404
-    assert asked(create_app(pair[1], token=TOKEN), Frame({"op": "describe"})).status == 401
+        assert operation(app, wrong).status == 400, wrong
+    assert operation(app, Frame({"op": "describe"}), "v=00000000").status == 409
+    assert operation(create_app(pair[0]), Frame({"op": "describe"})).status == 404
+    assert operation(create_app(pair[1], token=TOKEN), Frame({"op": "describe"})).status == 401
 
 
 def test_a_router_with_the_token_is_not_limited_in_its_rate(pair):
@@ -184,3 +184,38 @@ def test_a_picture_can_be_the_query(pair, tmp_path):
     Image.new("RGB", (32, 32), "red").save(path)
     found = [[hit.score for hit in library.search(path, 5)] for library in pair]
     assert found[0] == found[1]
+
+
+def test_a_query_reads_the_state_that_it_began_with(tmp_path, encoder, folder):
+    library = Library.build(folder, tmp_path / "library", encoder=encoder)
+    app = create_app(library)
+    ids = np.array([hit.id for hit in library.browse()])
+    before = library.version
+    assert operation(app, Frame({"op": "describe"})).status == 200
+    library.remove(int(ids[0]))
+    records = Frame({"op": "records", "include": []}, {"ids": ids})
+    old = Frame.decode(operation(app, records, f"v={before}").body)
+    new = Frame.decode(operation(app, records).body)
+    assert (old.fields["version"], len(old.arrays["ids"])) == (before, len(ids))
+    assert (new.fields["version"], len(new.arrays["ids"])) == (library.version, len(ids) - 1)
+
+
+def test_pages_of_one_version_fit_together_while_a_partition_changes(tmp_path, encoder, folder):
+    parts = [Library.build(folder, tmp_path / name, encoder=encoder) for name in ("a", "b")]
+    path = tmp_path / "collection.json"
+    create_collection(path, [[str(part.info().path)] for part in parts])
+    collection = Collection.open(path, encoder=encoder)
+    pages: dict[str, dict[int, list[int]]] = {}
+    whole: dict[str, list[int]] = {}
+    for turn in range(8):
+        for offset in (0, 3, 6, 9):
+            hits = collection.search("red", 3, offset=offset)
+            pages.setdefault(hits.version, {})[offset] = [hit.id for hit in hits]
+            everything = collection.search("red", 12)
+            whole[everything.version] = [hit.id for hit in everything]
+        parts[turn % 2].remove(parts[turn % 2].browse(1)[0].id) if turn < 4 else None
+        collection.refresh()
+    assert len(pages) == 5
+    for version, found in pages.items():
+        for offset, ids in found.items():
+            assert ids == whole[version][offset : offset + 3]

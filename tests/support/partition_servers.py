@@ -31,7 +31,7 @@ class PartitionServer(ThreadingHTTPServer):
     def __init__(self, library: Library, behave: Behaviour = honest) -> None:
         self.library = library
         self.behave = behave
-        self.asked: list[str] = []
+        self.operations: list[str] = []
         self.token: str | None = None
         self.released = threading.Event()
         self.connections: list[socket.socket] = []
@@ -62,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         request = Frame.decode(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append(str(request.fields["op"]))
+        self.server.operations.append(str(request.fields["op"]))
         if self.server.token is not None and self.headers["Authorization"] != f"Bearer {self.server.token}":
             self._send(401, b"{}")
             return
@@ -129,7 +129,7 @@ def late(seconds: float) -> Behaviour:
 
 
 def times(count: int) -> Behaviour:
-    """Repeat the found pictures so many times."""
+    """Repeat the found pictures."""
     return lambda _, answer: replace(
         answer, arrays={name: np.concatenate([array] * count) for name, array in answer.arrays.items()}
     )

@@ -77,6 +77,11 @@ COMMANDS = (
         "Every command that reads a library reads the manifest of a collection. Its partitions are ordinary "
         "libraries, here or on other machines.",
     ),
+    Command(
+        "cluster",
+        "index on many machines with Ray: index",
+        "Needs snapseek[ray]. An interrupted run continues where it stopped.",
+    ),
     Command("libraries", "list the libraries that were opened here, most recent first"),
     Command(
         "watch",

@@ -4,6 +4,7 @@ Each function raises PartitionError for an answer that does not fit the request,
 said of itself.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -192,8 +193,8 @@ def vectors_of(frame: Frame, wanted: Ids, dim: int) -> dict[int, NDArray[np.floa
     vectors = frame.arrays.get("vectors")
     if vectors is None or vectors.dtype != np.float32 or vectors.shape != (len(ids), dim):
         raise PartitionError("vectors of another shape")
-    if not np.isfinite(vectors).all() or not np.isin(ids, wanted).all():
-        raise PartitionError("vectors that were not asked for")
+    if not np.isfinite(vectors).all() or not _are_among(ids, wanted):
+        raise PartitionError("vectors that were not requested")
     return dict(zip(ids.tolist(), vectors, strict=True))
 
 
@@ -212,19 +213,25 @@ def records_of(frame: Frame, wanted: Ids) -> dict[int, Recorded]:
     ids = ids_in(frame, len(wanted))
     records = frame.fields.get("records")
     previews, ends = frame.arrays.get("previews"), _array(frame, "ends", np.int64, len(ids))
-    if not isinstance(records, list) or len(records) != len(ids) or not np.isin(ids, wanted).all():
-        raise PartitionError("other records than those that were asked for")
+    if not isinstance(records, list) or len(records) != len(ids) or not _are_among(ids, wanted):
+        raise PartitionError("other records than those that were requested")
     if previews is None or previews.dtype != np.uint8 or previews.ndim != 1:
         raise PartitionError("no previews")
-    starts = np.concatenate([np.zeros(1, np.int64), ends])
-    if (np.diff(starts) < 0).any() or int(starts[-1]) != len(previews):
+    highs: list[int] = ends.tolist()
+    lows = [0, *highs][: len(highs)]
+    is_rising = all(low <= high for low, high in zip(lows, highs, strict=True))
+    if not is_rising or len(previews) != (highs[-1] if highs else 0):
         raise PartitionError("previews of another size")
     data = previews.tobytes()
-    parts = [data[low:high] for low, high in zip(starts[:-1].tolist(), ends.tolist(), strict=True)]
+    parts = [data[low:high] for low, high in zip(lows, highs, strict=True)]
     return {
         item: _record(record, preview if len(preview) <= _MAX_PREVIEW_BYTES else b"")
         for item, record, preview in zip(ids.tolist(), records, parts, strict=True)
     }
+
+
+def _are_among(ids: Ids, wanted: Ids) -> bool:
+    return set(ids.tolist()) <= set(wanted.tolist())
 
 
 def _record(record: object, preview: bytes) -> Recorded:
@@ -252,7 +259,8 @@ def ids_in(frame: Frame, k: int) -> Ids:
     ids = frame.arrays.get("ids")
     if ids is None or ids.dtype != np.int64 or ids.ndim != 1 or len(ids) > k:
         raise PartitionError(f"more than {k} ids, or none")
-    if len(ids) and (ids.min() < 0 or ids.max() > MAX_LOCAL_ID or len(set(ids.tolist())) < len(ids)):
+    different = set(ids.tolist())  # of few numbers, which NumPy would take longer for
+    if different and (min(different) < 0 or max(different) > MAX_LOCAL_ID or len(different) < len(ids)):
         raise PartitionError("ids that repeat or are too large")
     return ids
 
@@ -260,7 +268,9 @@ def ids_in(frame: Frame, k: int) -> Ids:
 def scores_in(frame: Frame, name: str, count: int) -> Scores:
     """Return the cosines of an answer, (count,)."""
     scores = _array(frame, name, np.float32, count)
-    if count and not (scores.min() >= -_MAX_SCORE and scores.max() <= _MAX_SCORE):  # NaN fails too
+    listed: list[float] = scores.tolist()
+    is_number = math.isfinite(sum(listed))
+    if count and not (is_number and min(listed) >= -_MAX_SCORE and max(listed) <= _MAX_SCORE):
         raise PartitionError("scores that are no cosines")
     return scores
 

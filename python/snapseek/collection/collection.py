@@ -82,7 +82,7 @@ class Collection(LibraryReader):
         """Open the collection of a manifest, or of a directory with a `collection.json`.
 
         The arguments are those of `Library.open`. Partitions that cannot answer now are no error: answers
-        say which ones are missing, and they are asked again.
+        say which ones are missing, and they are tried again.
 
         Raises
         ------

@@ -74,6 +74,8 @@ class CollectionSnapshot:
         self.manifest = manifest
         self.members = dict(members)
         self.missing = dict(missing)
+        self.silent: dict[int, SnapseekError] = {}
+        """Why partitions did not answer when they were last looked at. Queries still try them."""
         self.trust = trust
         self.settings = {
             "name": manifest.name,
@@ -323,7 +325,8 @@ class CollectionSnapshot:
         """Return the partitions, and which of them answer."""
         found = []
         for entry in self.manifest.partitions:
-            member, lost = self.members.get(entry.number), self.missing.get(entry.number)
+            member = self.members.get(entry.number)
+            lost = self.missing.get(entry.number) or self.silent.get(entry.number)
             count = member.facts.count if member else 0
             found.append(PartitionStatus(entry.name, count, lost.summary if lost else None))
         return found

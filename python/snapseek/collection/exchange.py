@@ -9,20 +9,21 @@ a Content-Length and a body of bounded size. Everything else is an error.
 from __future__ import annotations
 
 import errno
+import os
 import re
-import selectors
 import socket
 import ssl
 from typing import TYPE_CHECKING
 
 from snapseek.collection.frames import MAX_FRAME_BYTES
+from snapseek.collection.ready import READ, WRITE
 from snapseek.errors import PartitionError
 
 if TYPE_CHECKING:
     from snapseek.collection.replica import Replica
 
 _MAX_HEAD_BYTES = 16 << 10
-_CHUNK_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 15  # the memory of a larger one is mapped for each call
 _IN_PROGRESS = {errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN}
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r]")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
@@ -53,7 +54,7 @@ class Exchange:
         self._is_connected = self.is_reused
         self._is_secure = self.is_reused or replica.tls is None
         self._closes = False
-        self.events = selectors.EVENT_WRITE
+        self.events = WRITE
 
     def advance(self) -> memoryview | None:
         """Do what can be done without waiting. Return the body of a complete answer, else None.
@@ -72,12 +73,14 @@ class Exchange:
                 self._shake_hands()
             if self._sent < len(self._request):
                 self._send()
+                self.events = READ  # an answer takes longer than this
+                return None
             return self._receive()
         except ssl.SSLWantWriteError:
-            self.events = selectors.EVENT_WRITE
+            self.events = WRITE
         except (BlockingIOError, ssl.SSLWantReadError):
             is_reading = self._is_connected and (not self._is_secure or self._sent == len(self._request))
-            self.events = selectors.EVENT_READ if is_reading else selectors.EVENT_WRITE
+            self.events = READ if is_reading else WRITE
         return None
 
     def finish(self) -> None:
@@ -101,7 +104,7 @@ class Exchange:
         if error in _IN_PROGRESS or error == errno.EALREADY:
             raise BlockingIOError
         if error not in (0, errno.EISCONN):
-            raise OSError(error, "cannot connect")
+            raise OSError(error, os.strerror(error))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._is_connected = True
         if self.replica.tls is not None:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from snapseek.absolute_path import absolute_path
 from snapseek.atomic_file import atomic_file
+from snapseek.collection.frames import excerpt
 from snapseek.errors import FormatError, InputError, LibraryNotFoundError, StorageError
 
 FORMAT = "snapseek_collection"
@@ -113,8 +114,8 @@ class Manifest:
 
     def write(self, path: Path) -> None:
         """Write the manifest atomically; a file that is no manifest is not replaced. Raises StorageError."""
-        check(self, path)
         data = json.dumps({FORMAT: VERSION, **asdict(self)}, indent=1).encode("ascii")
+        check(_manifest_of(json.loads(data), path), path)
         if len(data) > MAX_BYTES:
             raise InputError(expected=f"a manifest of up to {MAX_BYTES >> 20} MB", got=f"{len(data)} bytes")
         try:
@@ -230,13 +231,13 @@ def _manifest_of(body: object, path: Path) -> Manifest:
     if body[FORMAT] != VERSION:
         raise FormatError(
             expected=f"a collection of format {VERSION} at {path}",
-            got=f"{body[FORMAT]!r:.40}",
+            got=excerpt(body[FORMAT]),
             hint="it may be newer than this version: upgrade snapseek",
         )
     read = _Fields(body, path, "the manifest")
     listed = body.get("partitions")
     if not isinstance(listed, list) or len(listed) > MAX_PARTITIONS:
-        raise _refusal(path, f"partitions to be a list of up to {MAX_PARTITIONS} objects", f"{listed!r:.60}")
+        raise _refusal(path, f"partitions to be a list of up to {MAX_PARTITIONS} objects", excerpt(listed))
     return Manifest(
         name=read.text("name"),
         model=read.text("model"),
@@ -244,14 +245,14 @@ def _manifest_of(body: object, path: Path) -> Manifest:
         dim=read.integer("dim", 1, _MAX_DIM),
         next_number=read.integer("next_number", 0, MAX_NUMBER + 1),
         deadline_s=read.seconds("deadline_s"),
-        partitions=tuple(_entry_of(entry, path, place) for place, entry in enumerate(listed)),
+        partitions=tuple(_entry_of(entry, path, index) for index, entry in enumerate(listed)),
     )
 
 
-def _entry_of(body: object, path: Path, place: int) -> PartitionEntry:
+def _entry_of(body: object, path: Path, index: int) -> PartitionEntry:
     if not isinstance(body, dict):
-        raise _refusal(path, f"partition {place} to be an object", f"{body!r:.60}")
-    read = _Fields(body, path, f"partition {place}")
+        raise _refusal(path, f"partition {index} to be an object", excerpt(body))
+    read = _Fields(body, path, f"partition {index}")
     return PartitionEntry(
         number=read.integer("number", 0, MAX_NUMBER),
         name=read.text("name", is_partition_name),
@@ -307,7 +308,7 @@ class _Fields:
             raise self._refusal(name, error.expected or "locations", value) from error
 
     def _refusal(self, name: str, expected: str, value: object) -> FormatError:
-        return _refusal(self._path, f"{name} of {self._where} to be {expected}", f"{value!r:.60}")
+        return _refusal(self._path, f"{name} of {self._where} to be {expected}", excerpt(value))
 
 
 def _refusal(path: Path, expected: str, got: str) -> FormatError:

@@ -106,7 +106,7 @@ def remove_partition(path: Path, name: str) -> None:
 def verify_partitions(path: Path, token: str | None = None) -> Iterator[tuple[PartitionEntry, str | None]]:
     """Yield each partition of the manifest at `path` with a sentence about its problem; None if it has none.
 
-    Every server of a partition is asked, not only the first one. The files of libraries are read by
+    Every server of a partition is queried, not only the first one. The files of libraries are read by
     `snapseek verify`.
     """
     path = absolute_path(path)
@@ -152,10 +152,23 @@ def _added(
                 got=f"'{one.model}' ({one.fingerprint[:12]})",
                 hint="upgrade it to that model, or put it into another collection",
             )
+        if one.commit != facts[0].commit:
+            raise InputError(
+                expected="servers of the same library as replicas of a partition",
+                got=f"another library, or another state of it, at {location}",
+                hint="separate partitions by spaces, and replicas by commas",
+            )
         if one.next_id > MAX_LOCAL_ID:
             raise OutOfRangeError(expected=f"ids up to {MAX_LOCAL_ID} in {location}", got=str(one.next_id))
     known = next((one for one in manifest.partitions if set(one.locations) & set(locations)), None)
     first = facts[0]
+    same = next((one for one in manifest.partitions if one.commit == first.commit and one is not known), None)
+    if same is not None:
+        raise InputError(
+            expected="another library than those in the collection",
+            got=f"the library of partition {same.name} at {locations[0]}",
+            hint="join the addresses of replicas by commas",
+        )
     entry = PartitionEntry(
         number=manifest.next_number if known is None else known.number,
         name=name or (known.name if known else _free_name(manifest, locations[0], first)),
@@ -208,8 +221,8 @@ def _facts_of(locations: Sequence[str], path: Path, token: str | None, deadline_
 
 def _free_name(manifest: Manifest, location: str, facts: Facts) -> str:
     """Return a name for a partition that no other one has."""
-    place = urlsplit(location).path if is_address(location) else location
-    stem = Path(place.rstrip("/")).name.removesuffix(".snapseek") or facts.name
+    path = urlsplit(location).path if is_address(location) else location
+    stem = Path(path.rstrip("/")).name.removesuffix(".snapseek") or facts.name
     base = _UNUSABLE.sub("-", stem).strip("-._")[:80] or "partition"
     taken = {entry.name for entry in manifest.partitions}
     names = [base, *(f"{base}-{number}" for number in range(2, len(taken) + 3))]

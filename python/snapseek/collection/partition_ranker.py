@@ -140,6 +140,8 @@ class PartitionRanker(Ranker):
 
     def rank(self, k: int, vector: NDArray[np.float32] | None) -> dict[int, Ranked]:
         """Return the `k` best of each partition, with counts and the statistics of words."""
+        if k > MAX_K:
+            raise OutOfRangeError(expected=f"offset + limit of up to {MAX_K} for a collection", got=str(k))
         if self._ranked is not None and k <= self._ranked[0] and vector is not None:
             return self._ranked[1]  # whose first k are the same
         resolved = self._resolved
@@ -148,7 +150,7 @@ class PartitionRanker(Ranker):
         fields = {
             "op": "rank",
             "tree": self._tree,
-            "k": min(MAX_K, k + len(self._excluded)),
+            "k": k + len(self._excluded),
             "exact": resolved.request.exact,
             "words": words,
             "mode": resolved.mode,
@@ -176,7 +178,7 @@ class PartitionRanker(Ranker):
         common = Frame(fields, arrays)
         own = by_partition(rows)
         return {
-            number: Frame(fields, {**arrays, name: own[number]}) if number in own else common
+            number: common.with_array(name, own[number]) if number in own else common
             for number in self._query.members
         }
 
@@ -344,7 +346,8 @@ def stored_vectors(
 ) -> dict[RowRef, NDArray[np.float32]]:
     """Return the stored vectors of those pictures that partitions know."""
     wanted = by_partition(refs)
-    frames = {number: Frame({"op": "vectors"}, {"ids": ids}) for number, ids in wanted.items()}
+    common = Frame({"op": "vectors"})
+    frames = {number: common.with_array("ids", ids) for number, ids in wanted.items()}
     answers = query.ask(
         ("vectors", frozenset(refs)),
         frames,
@@ -358,8 +361,8 @@ def records(
 ) -> dict[RowRef, Recorded]:
     """Return the records of those pictures that partitions know."""
     wanted = by_partition(refs)
-    fields = {"op": "records", "include": list(include)}
-    frames = {number: Frame(fields, {"ids": ids}) for number, ids in wanted.items()}
+    common = Frame({"op": "records", "include": list(include)})
+    frames = {number: common.with_array("ids", ids) for number, ids in wanted.items()}
     answers = query.ask(
         ("records", key, frozenset(refs)),
         frames,

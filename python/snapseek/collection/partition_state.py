@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.collection.frames import Array, Frame
+from snapseek.collection.frames import Array, Frame, excerpt
 from snapseek.collection.overview_answers import MAX_FACET_VALUES
 from snapseek.collection.tree_json import tree_from_json
 from snapseek.errors import ArrayError, OutOfRangeError, ParseError, UnknownChoiceError
@@ -31,6 +31,7 @@ from snapseek.library.search.bm25 import WordStatistics, bm25_scores, query_word
 from snapseek.library.search.facets import Facets
 from snapseek.library.search.rank import Candidates, Ranker, first_rows, sort_keys
 from snapseek.library.search.relevance import sample_rows
+from snapseek.library.search.terms import MAX_TERMS
 from snapseek.library.search.timeline import timeline
 from snapseek.library.search.word_matches import best_matches, match_statistics, word_matches
 from snapseek.library.snapshot import Snapshot
@@ -39,7 +40,7 @@ from snapseek.library.storage.shards import RowRef
 from snapseek.search_request import INCLUDED, SORTS, check_choice
 
 MAX_K = 10_000
-"""The largest number of pictures of one answer."""
+"""The largest number of pictures of one answer, besides those that the query names itself."""
 
 _MAX_WORDS_CHARACTERS = 16_000
 _NO_IDS = np.zeros(0, np.int64)
@@ -82,9 +83,7 @@ class PartitionState:
         operation = request.fields.get("op")
         found = self._operations.get(operation) if isinstance(operation, str) else None
         if found is None:
-            raise UnknownChoiceError(
-                expected=f"one of {', '.join(self._operations)}", got=f"{operation!r:.40}"
-            )
+            raise UnknownChoiceError(expected=f"one of {', '.join(self._operations)}", got=excerpt(operation))
         self._shards.check_length()
         answer = found(request.fields, request.arrays)
         return Frame({**answer.fields, "version": self.version}, answer.arrays)
@@ -113,7 +112,7 @@ class PartitionState:
     def _rank(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         selection = self._selection(fields)
         excluded = self._refs(_ids_in(arrays, "excluded"))
-        k = integer_of(fields, "k", MAX_K)
+        k = integer_of(fields, "k", MAX_K + MAX_TERMS)
         sums = self._statistics(fields)
         answer: dict[str, Any] = {
             "count": selection.count,
@@ -134,7 +133,7 @@ class PartitionState:
     def _words(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         """Answer with the pictures that have words, scored by the statistics of the whole collection."""
         selection = self._selection(fields)
-        k = integer_of(fields, "k", MAX_K)
+        k = integer_of(fields, "k", MAX_K + MAX_TERMS)
         words = _words_in(fields)
         sums = _statistics_in(fields, len(query_words(words)))
         stores = [part.shard.columns for part in self._shards.parts]
@@ -166,7 +165,7 @@ class PartitionState:
         selection = self._selection(fields)
         start, end = integer_of(fields, "start", 2**53), integer_of(fields, "end", 2**53)
         sort = _sort_in(fields)
-        if end - start > MAX_K:
+        if (end - start if sort == "relevance" else end) > MAX_K:
             raise OutOfRangeError(expected=f"up to {MAX_K} pictures of a partition", got=str(end - start))
         if sort == "relevance":
             ids = self._stored(selection, start, end)
@@ -207,7 +206,7 @@ class PartitionState:
         """Answer with the records of those pictures that are known, previews in one array."""
         include = fields.get("include", list(INCLUDED))
         if not isinstance(include, list) or not all(name in INCLUDED for name in include):
-            raise ParseError(expected="names of fields to include", got=f"{include!r:.60}")
+            raise ParseError(expected="names of fields to include", got=excerpt(include))
         hits = self.snapshot.get_many(_ids_in(arrays, "ids").tolist())
         records = [
             {
@@ -236,7 +235,7 @@ class PartitionState:
         """Answer with the vectors of a random share of the pictures, to measure a background."""
         share = fields.get("share")
         if not isinstance(share, int | float) or not 0 <= share <= 1:
-            raise OutOfRangeError(expected="a share from 0 to 1", got=f"{share!r:.40}")
+            raise OutOfRangeError(expected="a share from 0 to 1", got=excerpt(share))
         everything = self._ranker.selection_of(None)
         parts = [np.zeros((0, int(self.snapshot.settings["dim"])), np.float32)]
         for number, part in enumerate(self._shards.parts):
@@ -305,7 +304,7 @@ def integer_of(fields: Mapping[str, Any], name: str, maximum: int) -> int:
     """Return a field that is an integer from 0 to `maximum`. Raises InputError."""
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= maximum:
-        raise OutOfRangeError(expected=f"{name} from 0 to {maximum}", got=f"{value!r:.40}")
+        raise OutOfRangeError(expected=f"{name} from 0 to {maximum}", got=excerpt(value))
     return value
 
 
@@ -338,7 +337,7 @@ def _statistics_in(fields: Mapping[str, Any], words: int) -> WordStatistics:
             is_number = isinstance(length, int | float) and 0 <= length <= 2**60
             if is_number and all(count <= rows for count in counts):
                 return WordStatistics(rows, float(length), tuple(counts))
-    raise ParseError(expected="the statistics of words", got=f"{value!r:.60}")
+    raise ParseError(expected="the statistics of words", got=excerpt(value))
 
 
 def _split(refs: list[RowRef]) -> tuple[Ids, Ids]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from snapseek.library.reader import LibraryReader
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 Parse = Callable[[Frame], T]
 """Checks an answer and returns what it holds. Raises PartitionError."""
 
@@ -33,6 +34,7 @@ _DEFAULT_HEDGE_S = 0.1
 _MIN_HEDGE_S = 0.005
 _HEDGE_FACTOR = 1.5
 _MAX_LATENCIES = 64
+_HEDGE_UPDATE = 16
 
 
 class LocalPartition:
@@ -59,20 +61,18 @@ class RemotePartition:
         self.replicas = tuple(replicas)
         self._latencies: deque[float] = deque(maxlen=_MAX_LATENCIES)
         self._lock = threading.Lock()
-
-    @property
-    def hedge_s(self) -> float:
-        """Return after what time a second replica is asked: half again the slowest twentieth of answers."""
-        with self._lock:
-            known = sorted(self._latencies)
-        if len(known) < _MAX_LATENCIES // 4:
-            return _DEFAULT_HEDGE_S
-        return max(_MIN_HEDGE_S, _HEDGE_FACTOR * known[int(0.95 * len(known))])
+        self._answers = 0
+        self.hedge_s = _DEFAULT_HEDGE_S
+        """After this time a second replica is queried: half again the slowest twentieth of answers."""
 
     def took(self, seconds: float) -> None:
         """Remember how long an answer took."""
         with self._lock:
             self._latencies.append(seconds)
+            self._answers += 1
+            if self._answers % _HEDGE_UPDATE == 0:
+                known = sorted(self._latencies)
+                self.hedge_s = max(_MIN_HEDGE_S, _HEDGE_FACTOR * known[int(0.95 * len(known))])
 
     def in_order(self, first: Replica | None) -> list[Replica]:
         """Return the replicas that have an address, with `first` before the others."""
@@ -90,7 +90,7 @@ class Question:
     Attributes
     ----------
     partition
-        Who is asked.
+        Who answers.
     frame, body
         The request, and its bytes.
     parse
@@ -102,7 +102,7 @@ class Question:
     replica
         The replica to prefer.
     is_probe
-        Whether breakers neither stop it nor learn from it.
+        Whether it only looks whether `replica`, and no other one, is well.
     """
 
     partition: Partition
@@ -125,13 +125,13 @@ class Reply:
 
 
 def ask(
-    questions: Mapping[int, Question], deadline_s: float, threads: ThreadPoolExecutor
-) -> dict[int, Reply | SnapseekError]:
+    questions: Mapping[K, Question], deadline_s: float, threads: ThreadPoolExecutor
+) -> dict[K, Reply | SnapseekError]:
     """Ask partitions at the same time. Return the reply or the failure of each."""
     local = {number: one for number, one in questions.items() if isinstance(one.partition, LocalPartition)}
     remote = {number: one for number, one in questions.items() if number not in local}
-    found: dict[int, Reply | SnapseekError] = {}
-    waiting: dict[int, Future[Reply | SnapseekError]] = {}
+    found: dict[K, Reply | SnapseekError] = {}
+    waiting: dict[K, Future[Reply | SnapseekError]] = {}
     if len(local) > 1 or remote:
         waiting = {number: threads.submit(_answer_here, question) for number, question in local.items()}
     else:
@@ -157,10 +157,10 @@ def _answer_here(question: Question) -> Reply | SnapseekError:
         return PartitionError(f"it cannot be read: {error}")
 
 
-def _ask_servers(questions: Mapping[int, Question], deadline_s: float) -> dict[int, Reply | SnapseekError]:
+def _ask_servers(questions: Mapping[K, Question], deadline_s: float) -> dict[K, Reply | SnapseekError]:
     calls = {number: _call_of(question) for number, question in questions.items()}
     scatter(list(calls.values()), deadline_s)
-    found: dict[int, Reply | SnapseekError] = {}
+    found: dict[K, Reply | SnapseekError] = {}
     for number, call in calls.items():
         if call.winner is None:
             found[number] = call.failure or PartitionError("no answer")
@@ -181,8 +181,9 @@ def _call_of(question: Question) -> Call:
     def request(replica: Replica) -> bytes:
         return replica.head(len(body), question.version) + body
 
+    is_probe = question.is_probe and question.replica is not None
     return Call(
-        partition.in_order(question.replica),
+        [question.replica] if is_probe and question.replica else partition.in_order(question.replica),
         request,
         partial(_accept, question),
         partition.hedge_s,
@@ -201,7 +202,7 @@ def _accept(question: Question, status: int, body: memoryview) -> tuple[Any, str
         raise PartitionError(f"an answer that cannot be read: {error}") from error
     version = version_of(frame)
     if question.version is not None and version != question.version:
-        raise PartitionError("an answer of another version than was asked for")
+        raise PartitionError("an answer of another version than was requested")
     return question.parse(frame), version
 
 

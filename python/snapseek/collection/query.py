@@ -56,7 +56,7 @@ class PartitionQuery:
     """The partitions that answer one query, each always from the same state.
 
     If one fails, `PartitionLostError` ends the attempt, and the next one asks the others only. What they have
-    answered before is not asked again, so a restart costs little.
+    answered before is kept, so a restart costs little.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class PartitionQuery:
         for number, frame in frames.items():
             member = self.members[number]
             if member.state is None and not bodies[id(frame)]:
-                bodies[id(frame)] = frame.encode()  # once for all that are asked the same
+                bodies[id(frame)] = frame.encode()  # once for all that get the same
             questions[number] = Question(
                 member.partition,
                 frame,

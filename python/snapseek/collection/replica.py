@@ -1,4 +1,4 @@
-"""A server that answers for a partition: its address, its idle connections, and whether it is asked."""
+"""A server that answers for a partition: its address, its idle connections, and its circuit breaker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MIN_PAUSE_S, _MAX_PAUSE_S = 1.0, 15.0
 class Replica:
     """A replica with a circuit breaker. Safe to use from many threads.
 
-    After three failures in a row it is not asked for a second, then one request tries it; each further
+    After three failures in a row it is not queried for a second, then one request tries it; each further
     failure doubles the pause, up to 15 seconds. A success closes the breaker.
 
     Parameters
@@ -49,6 +49,8 @@ class Replica:
         self._lock = threading.Lock()
         self._idle: list[socket.socket] = []
         weakref.finalize(self, _close_all, self._idle)
+        self.is_slow = False
+        """Whether its last failure cost a deadline; others cost next to nothing."""
         self._failures = 0
         self._open_until_s = 0.0
         self._pause_s = _MIN_PAUSE_S
@@ -91,11 +93,6 @@ class Replica:
         with self._lock:
             _close_all(self._idle)
 
-    @property
-    def is_broken(self) -> bool:
-        """Whether the breaker is open, or a trial request is under way."""
-        return self._failures >= _MAX_FAILURES and time.monotonic() < self._open_until_s
-
     def admits(self) -> bool:
         """Return whether a request may be sent now; while the breaker is open, one after each pause."""
         if self._failures < _MAX_FAILURES:
@@ -113,10 +110,11 @@ class Replica:
             with self._lock:
                 self._failures, self._pause_s = 0, _MIN_PAUSE_S
 
-    def failed(self) -> None:
-        """Count a failure; after several in a row, open the breaker."""
+    def failed(self, *, was_slow: bool = False) -> None:
+        """Count a failure; after several in a row, open the breaker. `was_slow`: it cost a deadline."""
         with self._lock:
             self._failures += 1
+            self.is_slow = was_slow
             if self._failures >= _MAX_FAILURES:
                 self._open_until_s = time.monotonic() + self._pause_s
                 self._pause_s = min(_MAX_PAUSE_S, 2 * self._pause_s)

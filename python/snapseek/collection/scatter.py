@@ -6,13 +6,13 @@ Dean and Barroso, "The Tail at Scale", CACM 2013, for hedged requests.
 
 from __future__ import annotations
 
-import selectors
 import time
-from contextlib import suppress
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from snapseek.cancellation import check_cancelled
 from snapseek.collection.exchange import Exchange
+from snapseek.collection.ready import ReadySockets
 from snapseek.errors import PartitionError, SnapseekError
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ _SLICE_S = 0.05
 OK = 200
 
 
+Loop = ReadySockets[tuple["Call", Exchange]]
+"""The sockets that calls wait for."""
+
+
 class Call:
     """A request to a partition with several replicas.
 
@@ -43,9 +47,9 @@ class Call:
     accept
         Turns status and body of an answer into a result. Raises SnapseekError for one that cannot be used.
     hedge_s
-        After this time a second replica is asked as well.
+        After this time a second replica is queried as well.
     is_probe
-        Whether it only asks for the state: breakers neither stop it nor learn from it.
+        Whether it only looks whether a replica is well: breakers do not stop it, and its success closes them.
     """
 
     def __init__(
@@ -65,11 +69,13 @@ class Call:
         self.took_s = 0.0
         self.hedge_s = hedge_s
         self.exchanges: list[Exchange] = []
-        self._untried = [replica for replica in replicas if is_probe or replica.admits()]
+        admitted = [replica for replica in replicas if is_probe or replica.admits()]
+        others = [replica for replica in replicas if replica not in admitted and not replica.is_slow]
+        self._untried = [*admitted, *others]
         self._is_probe = is_probe
         self._request = request
         self._accept = accept
-        self.reason = "" if self._untried else "it failed several times and is not asked for a while"
+        self.reason = "" if self._untried else "it failed several times and is not queried for a while"
 
     @property
     def is_done(self) -> bool:
@@ -78,10 +84,10 @@ class Call:
 
     @property
     def can_hedge(self) -> bool:
-        """Whether a second replica can be asked."""
+        """Whether a second replica can be queried."""
         return bool(self._untried) and len(self.exchanges) == 1
 
-    def start(self, loop: _Loop) -> None:
+    def start(self, loop: Loop) -> None:
         """Send the request to the next replica; without one the call fails, unless another is under way."""
         while self._untried:
             replica = self._untried.pop(0)
@@ -91,40 +97,39 @@ class Call:
             is_gone = isinstance(self.error, StateGoneError)
             self.failure = (StateGoneError if is_gone else PartitionError)(self.reason or "no answer")
 
-    def advance(self, loop: _Loop, exchange: Exchange) -> None:
+    def advance(self, loop: Loop, exchange: Exchange) -> None:
         """Go on with an exchange whose socket is ready."""
         try:
             body = exchange.advance()
             if body is None:
-                loop.watch(exchange, self)
+                loop.watch(exchange.socket, exchange.events, (self, exchange))
                 return
             self.result = self._accept(exchange.status, body)
         except (SnapseekError, OSError) as error:
             self._drop(loop, exchange, error)
             return
         self.winner = exchange.replica
-        if not self._is_probe:
-            exchange.replica.succeeded()
-        loop.forget(exchange)
+        exchange.replica.succeeded()
+        loop.forget(exchange.socket)
         self.exchanges.remove(exchange)
         exchange.finish()
         self.abandon(loop)
 
-    def abandon(self, loop: _Loop) -> None:
+    def abandon(self, loop: Loop) -> None:
         """Close what is still under way."""
         for exchange in self.exchanges:
-            loop.forget(exchange)
+            loop.forget(exchange.socket)
             exchange.abandon()
         self.exchanges.clear()
 
-    def expire(self, loop: _Loop, deadline_s: float) -> None:
+    def expire(self, loop: Loop, deadline_s: float) -> None:
         """Fail at the deadline."""
         for exchange in self.exchanges:
-            self._count_failure(exchange.replica)
+            self._count_failure(exchange.replica, was_slow=True)
         self.abandon(loop)
         self.failure = PartitionError(f"it did not answer within {deadline_s:g} seconds")
 
-    def _send(self, loop: _Loop, replica: Replica) -> bool:
+    def _send(self, loop: Loop, replica: Replica) -> bool:
         try:
             exchange = Exchange(replica, self._request(replica))
         except OSError as error:
@@ -135,13 +140,13 @@ class Call:
         self.advance(loop, exchange)
         return True
 
-    def _count_failure(self, replica: Replica) -> None:
+    def _count_failure(self, replica: Replica, *, was_slow: bool = False) -> None:
         if not self._is_probe:
-            replica.failed()
+            replica.failed(was_slow=was_slow)
 
-    def _drop(self, loop: _Loop, exchange: Exchange, error: Exception) -> None:
+    def _drop(self, loop: Loop, exchange: Exchange, error: Exception) -> None:
         """Give up one exchange; try a new connection if an idle one was closed, else the next replica."""
-        loop.forget(exchange)
+        loop.forget(exchange.socket)
         exchange.abandon()
         self.exchanges.remove(exchange)
         is_stale = isinstance(error, OSError) and exchange.is_reused and not exchange.has_answer_begun
@@ -155,70 +160,39 @@ class Call:
         self.start(loop)
 
 
-class _Loop:
-    """The sockets that calls wait for."""
-
-    def __init__(self) -> None:
-        self.selector = selectors.DefaultSelector()
-        self._watched: dict[Exchange, Any] = {}
-
-    def watch(self, exchange: Exchange, call: Call) -> None:
-        """Wait until the socket of an exchange is ready."""
-        found = self._watched.get(exchange)
-        if found is None:
-            self._watched[exchange] = self.selector.register(
-                exchange.socket, exchange.events, (call, exchange)
-            )
-        elif found.events != exchange.events or found.fileobj is not exchange.socket:
-            self.selector.unregister(found.fileobj)
-            self._watched[exchange] = self.selector.register(
-                exchange.socket, exchange.events, (call, exchange)
-            )
-
-    def forget(self, exchange: Exchange) -> None:
-        """Wait no longer for an exchange."""
-        found = self._watched.pop(exchange, None)
-        if found is not None:
-            with suppress(KeyError, ValueError, OSError):
-                self.selector.unregister(found.fileobj)
-
-
 def scatter(calls: Sequence[Call], deadline_s: float) -> None:
     """Send all calls and wait until each has a result or a failure, at most until the deadline.
 
     Raises OperationCancelledError once the results are no longer wanted.
     """
     start = time.monotonic()
-    loop = _Loop()
+    loop = Loop()
     try:
         for call in calls:
             call.start(loop)
-        pending = [call for call in calls if not call.is_done]
+        pending = {id(call): call for call in calls if not call.is_done}
+        hedges = deque(sorted((call for call in calls if call.can_hedge), key=lambda call: call.hedge_s))
         while pending:
             check_cancelled()
             passed = time.monotonic() - start
             if passed >= deadline_s:
-                for call in pending:
+                for call in pending.values():
                     call.expire(loop, deadline_s)
                 break
-            for call in pending:
-                if passed >= call.hedge_s and call.can_hedge:
+            while hedges and (hedges[0].is_done or hedges[0].hedge_s <= passed):
+                call = hedges.popleft()
+                if call.can_hedge and not call.is_done:
                     call.start(loop)
-            for key, _ in loop.selector.select(_wait_s(pending, passed, deadline_s)):
-                call, exchange = key.data
+            next_s = min(_SLICE_S, deadline_s - passed, hedges[0].hedge_s - passed if hedges else _SLICE_S)
+            for call, exchange in loop.wait(max(0.0, next_s)):
                 if exchange in call.exchanges:
                     call.advance(loop, exchange)
                     call.took_s = time.monotonic() - start
-            pending = [call for call in pending if not call.is_done]
+                if call.is_done:
+                    pending.pop(id(call), None)
     finally:
         for call in calls:
             call.abandon(loop)
-        loop.selector.close()
-
-
-def _wait_s(pending: Sequence[Call], passed: float, deadline_s: float) -> float:
-    hedges = [call.hedge_s for call in pending if call.can_hedge]
-    return max(0.0, min([_SLICE_S, deadline_s - passed, *(time - passed for time in hedges)]))
 
 
 def _reason(error: Exception) -> str:

@@ -24,7 +24,7 @@ from snapseek.library.storage.trust import Trust
 from snapseek.threads import available_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from snapseek.library.storage.confirmations import Confirmed
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _CHECK_INTERVAL_S = 1.0
 _MAX_WAIT_S = 0.05
+_PROBE_DEADLINE_S = 2.0
 _MAX_THREADS = 32
 _DESCRIBE = Frame({"op": "describe"})
 
@@ -81,7 +82,7 @@ def resolve(partitions: list[Partition]) -> None:
 class CollectionCache:
     """Keeps the newest `CollectionSnapshot`. Safe to use from many threads.
 
-    Partitions are asked for their state about once a second while there are searches. Searches go on
+    Partitions report their state about once a second while there are searches. Searches go on
     meanwhile, and each of them uses the newest state that is known.
 
     Raises as `read_manifest` does. Partitions that cannot answer are no error here.
@@ -121,6 +122,10 @@ class CollectionCache:
         """Read the state of all partitions, and return whether it has changed."""
         with self._lock:
             before = self._snapshot
+            for partition in self._partitions.values():
+                if isinstance(partition, LocalPartition):
+                    with suppress(SnapseekError):  # the same error makes it a missing partition
+                        partition.library.refresh()
             self._snapshot = self._read()
             self._checked_s = time.monotonic()
             return self._snapshot.version != before.version
@@ -153,7 +158,14 @@ class CollectionCache:
         self._partitions = partitions
         resolve(list(partitions.values()))
         members: dict[int, Member] = {}
+        before: CollectionSnapshot | None = getattr(self, "_snapshot", None)
+        silent: dict[int, SnapseekError] = {}
         for entry, found in self._described(partitions, manifest.deadline_s).items():
+            known = before.members.get(entry.number) if before is not None else None
+            if isinstance(found, SnapseekError) and known is not None and known.entry == entry:
+                silent[entry.number] = found  # queries still try it: it may be back before the next look
+                members[entry.number] = known
+                continue
             try:
                 if isinstance(found, SnapseekError):
                     raise found
@@ -165,14 +177,14 @@ class CollectionCache:
         signature = (
             manifest,
             tuple((number, one.facts.version, id(one.state)) for number, one in sorted(members.items())),
-            tuple(sorted((number, error.summary) for number, error in missing.items())),
+            tuple(sorted((number, error.summary) for number, error in (missing | silent).items())),
         )
         if signature == self._signature:
             return self._snapshot
         self._signature = signature
         trust = _CollectionTrust(self._path, self._allowed, members)
         snapshot = CollectionSnapshot(self._path, manifest, members, missing, trust, self.threads)
-        before = getattr(self, "_snapshot", None)
+        snapshot.silent.update(silent)
         if before is not None:
             snapshot.sampled.update(before.sampled)
             self.prepare(snapshot, before)
@@ -199,16 +211,20 @@ class CollectionCache:
     ) -> dict[PartitionEntry, Member | SnapseekError]:
         """Return the state of each partition, or why it does not answer."""
         found: dict[PartitionEntry, Member | SnapseekError] = {}
-        remote: dict[int, Question] = {}
-        by_number = {entry.number: entry for entry in partitions}
+        probes: dict[tuple[PartitionEntry, int], Question] = {}
         for entry, partition in partitions.items():
             if isinstance(partition, RemotePartition):
-                remote[entry.number] = Question(partition, _DESCRIBE, facts_of, is_probe=True)
+                for index, replica in enumerate(partition.replicas):
+                    if replica.address is not None:
+                        probe = Question(partition, _DESCRIBE, facts_of, replica=replica, is_probe=True)
+                        probes[entry, index] = probe
             else:
                 found[entry] = self._described_here(entry, partition)
-        for number, reply in ask(remote, deadline_s, self.threads).items():
-            entry = by_number[number]
-            found[entry] = Member(partitions[entry], reply.value) if isinstance(reply, Reply) else reply
+        replies = ask(probes, min(deadline_s, _PROBE_DEADLINE_S), self.threads)
+        for entry, partition in partitions.items():
+            if isinstance(partition, RemotePartition):
+                own = [reply for (one, _), reply in replies.items() if one == entry]
+                found[entry] = _member_of(partition, own)
         return found
 
     def _described_here(self, entry: PartitionEntry, partition: LocalPartition) -> Member | SnapseekError:
@@ -220,6 +236,17 @@ class CollectionCache:
             return Member(partition, known[1], state)
         except (SnapseekError, OSError) as error:
             return PartitionError(f"it cannot be read: {error}")
+
+
+def _member_of(
+    partition: RemotePartition, replies: Sequence[Reply | SnapseekError]
+) -> Member | SnapseekError:
+    """Return the state of a partition by its first replica that answers, or why none does."""
+    for reply in replies:
+        if isinstance(reply, Reply):
+            return Member(partition, reply.value)
+    errors = [reply for reply in replies if isinstance(reply, SnapseekError)]
+    return errors[0] if errors else PartitionError("the name of its server is unknown")
 
 
 class _CollectionTrust(Trust):

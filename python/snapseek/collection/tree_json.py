@@ -6,6 +6,7 @@
 
 from typing import Any
 
+from snapseek.collection.frames import excerpt
 from snapseek.errors import ParseError
 from snapseek.library.filters.ast import OPERATORS, And, Condition, GeoWithin, Not, Or, Scalar, Tree, Value
 from snapseek.library.filters.from_mapping import MAX_VALUES, near_of
@@ -78,4 +79,4 @@ def _scalar(value: object) -> Scalar:
 
 
 def _refusal(value: object) -> ParseError:
-    return ParseError(expected="a filter of a router", got=f"{value!r:.60}")
+    return ParseError(expected="a filter of a router", got=excerpt(value))

@@ -10,7 +10,7 @@ from snapseek.library import Term
 from tests.support.partitions import pictures, split
 
 ROWS = 90
-SPLITS = int(os.environ.get("SNAPSEEK_SPLITS", "5"))
+SPLITS = int(os.environ.get("SNAPSEEK_SPLITS", "4"))
 QUERIES = ("red gate", "old dogs", "a barn", "holiday", "beach", "red - gate", "unheardof", "caption:red")
 MODES = ("clip", "words", "both", "auto")
 SORTS = ("relevance", "newest", "oldest", "size")
@@ -100,13 +100,17 @@ def test_vectors_and_ids_find_the_same(pair, encoder):
         ours, theirs = items[name], next(item for item, one in right.items() if one == name)
         vector = rng.standard_normal(encoder.dim).astype(np.float32)
         options = random_request(rng) | {"mode": "clip"}
-        for mine, other in (
-            (ours, theirs),
-            ([Term(ours), Term(vector, -0.5)], [Term(theirs), Term(vector, -0.5)]),
-        ):
-            found = outcome(lambda: collection.search(mine, **options), left)  # noqa: B023
-            assert found == outcome(lambda: whole.search(other, **options), right), options  # noqa: B023
+        found = outcome(lambda: collection.search([Term(ours), Term(vector, -0.5)], **options), left)  # noqa: B023
+        expected = outcome(lambda: whole.search([Term(theirs), Term(vector, -0.5)], **options), right)  # noqa: B023
+        assert found == expected, options
         assert np.array_equal(collection.vector(ours), whole.vector(theirs))
+        assert similar(collection, ours) == similar(whole, theirs)
+
+
+def similar(library, item):
+    """Similar pictures. An index orders scores past 1 before it cuts them to 1, so these have no order."""
+    hits = [(hit.score, hit.uri) for hit in library.search(item, ROWS)]
+    return sorted(hits[: sum(score == 1 for score, _ in hits)]), hits[sum(score == 1 for score, _ in hits) :]
 
 
 def test_listed_pictures_are_the_same_in_every_order(pair):

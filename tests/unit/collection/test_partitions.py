@@ -6,9 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from snapseek.collection import Collection, create_collection
+from snapseek.collection import Collection, create_collection, state_cache
 from snapseek.collection.manifest import read_manifest
-from snapseek.errors import ItemNotFoundError, PartitionError
+from snapseek.errors import InputError, ItemNotFoundError, OutOfRangeError, PartitionError
 from tests.support.partition_servers import (
     honest,
     late,
@@ -132,7 +132,7 @@ STATES = {
     "another count": (with_fields(count=3), "miscounts"),
     "an impossible count": (with_fields(count=10**9, commit="00" * 16), "miscounts"),
     "a negative count": (with_fields(count=-1), "count"),
-    "columns of no kind": (with_fields(kinds={"a": "b"}), "kind"),
+    "unknown kinds": (with_fields(kinds={"a": "b"}), "kind"),
 }
 
 
@@ -184,16 +184,18 @@ def test_without_any_partition_one_error_says_why(manifest, servers, encoder):
         collection.search("red gate")
 
 
-def test_the_breaker_leaves_a_failing_server_alone(manifest, servers, encoder):
+def test_the_breaker_leaves_a_failing_server_alone(manifest, servers, encoder, monkeypatch):
+    monkeypatch.setattr(state_cache, "_CHECK_INTERVAL_S", 1000)
+    with_deadline(manifest, 0.2)
     collection = opened(manifest, encoder)
     collection.search("red gate")
-    asked = servers[1].asked.count("rank")
-    servers[1].behave = only("rank", lambda request, answer: 500)
+    before = servers[1].operations.count("rank")
+    servers[1].behave = only("rank", lambda request, answer: None)
     for _ in range(3):
         collection.search("red gate")
     found = collection.search("red gate")
-    assert servers[1].asked.count("rank") == asked + 3
-    assert "not asked for a while" in found.partitions.missing[0]
+    assert servers[1].operations.count("rank") == before + 3
+    assert "not queried for a while" in found.partitions.missing[0]
 
 
 @pytest.fixture
@@ -206,7 +208,7 @@ def replicated(libraries, tmp_path):
         yield started, path
 
 
-@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("lie", ["garbage", "an error", "wrong scores", "lost records"])
 def test_a_replica_answers_for_one_that_answers_wrongly(lie, replicated, encoder):
     servers, path = replicated
     collection = opened(path, encoder)
@@ -226,7 +228,7 @@ def test_a_slow_replica_is_hedged(replicated, encoder):
     start = time.monotonic()
     assert collection.search("red gate", 60).partitions.ok == 2
     assert time.monotonic() - start < 2
-    assert servers[2].asked
+    assert servers[2].operations
 
 
 def test_a_query_stays_with_the_state_that_it_began_with(replicated, encoder):
@@ -261,3 +263,24 @@ def test_adding_a_partition_needs_the_same_model(manifest, servers):
     entry = add_partition(manifest, [servers[1].address])
     assert (entry.number, read_manifest(manifest).next_number) == (2, 3)
     assert before.partitions[1].number == 1
+
+
+def test_one_library_is_not_two_partitions(servers, libraries, tmp_path):
+    with partition_servers(libraries[0]) as (replica,):
+        with pytest.raises(InputError, match="commas"):
+            create_collection(tmp_path / "c.json", [[servers[0].address], [replica.address]])
+        with pytest.raises(InputError, match="same library"):
+            create_collection(tmp_path / "c.json", [[servers[0].address, servers[1].address]])
+        create_collection(tmp_path / "c.json", [[servers[0].address, replica.address]])
+
+
+def test_a_collection_bounds_what_a_page_holds(manifest, encoder):
+    collection = opened(manifest, encoder)
+    for search in (
+        lambda: collection.search("red gate", 10_001),
+        lambda: collection.browse(10_001),
+        lambda: collection.browse(10, offset=10_000, sort="newest"),
+    ):
+        with pytest.raises(OutOfRangeError, match="up to 10000"):
+            search()
+    assert len(collection.browse(10, offset=10**6)) == 0

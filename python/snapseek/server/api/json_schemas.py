@@ -68,6 +68,13 @@ def object_of(**properties: Json) -> Json:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
+def with_optional(shape: Json, **properties: Json) -> Json:
+    """Return the schema of an object with further properties that it may have."""
+    known = shape["properties"]
+    assert isinstance(known, dict)
+    return shape | {"properties": {**known, **properties}}
+
+
 def list_of(shape: Json) -> Json:
     """Return the schema of a list."""
     return {"type": "array", "items": shape}
@@ -113,13 +120,12 @@ def _answer() -> Json:
         },
         notices=list_of(_notice()) | {"description": "What a person should know about the answer."},
         results=list_of(reference("Result")),
-        partitions=object_of(ok=INTEGER, total=INTEGER, missing=list_of(STRING))
-        | {
-            "description": "Of a collection only: how many of its partitions have answered, and a sentence "
-            "about each of the others."
-        },
     )
-    return _without_requiring(shape, "partitions")
+    partitions = object_of(ok=INTEGER, total=INTEGER, missing=list_of(STRING)) | {
+        "description": "Of a collection only: how many of its partitions have answered, and a sentence about "
+        "each of the others."
+    }
+    return with_optional(shape, partitions=partitions)
 
 
 def _notice() -> Json:
@@ -168,16 +174,10 @@ def _info() -> Json:
         accepts_image_url={"type": "boolean", "description": "Whether a term may be an image_url."},
         is_local=FLAG,
         max_upload_bytes={"type": "integer", "description": "The largest body."},
-        partitions=list_of(object_of(name=STRING, count=INTEGER, problem={"type": ["string", "null"]}))
-        | {"description": "Of a collection only: its partitions."},
     )
-    return _without_requiring(shape, "partitions")
-
-
-def _without_requiring(shape: Json, name: str) -> Json:
-    required = shape["required"]
-    assert isinstance(required, list)
-    return shape | {"required": [other for other in required if other != name]}
+    partition = object_of(name=STRING, count=INTEGER, problem={"type": ["string", "null"]})
+    partitions = list_of(partition) | {"description": "Of a collection only: its partitions."}
+    return with_optional(shape, partitions=partitions)
 
 
 def _index() -> dict[str, Json]:

@@ -1,0 +1,89 @@
+"""`snapseek cluster`: index on many machines with Ray."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from snapseek.cli.console import print_status, printable, upgrade_progress
+from snapseek.cli.options import add_model_dir, add_progress, count, nonempty_path
+
+if TYPE_CHECKING:
+    import argparse
+
+_SHOWN_FAILURES = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare index SOURCE TARGET."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    index = actions.add_parser("index", help="embed a source in parallel into partitions of a collection")
+    index.add_argument(
+        "source",
+        type=nonempty_path,
+        metavar="SOURCE",
+        help="pictures, archives, tables or lists as for `snapseek index`, or vectors as for "
+        "`snapseek import`; every machine must see it at this path",
+    )
+    index.add_argument(
+        "target", type=nonempty_path, metavar="TARGET", help="a folder that every machine sees at this path"
+    )
+    index.add_argument("--partitions", type=count, default=1, metavar="N", help="default: 1")
+    index.add_argument(
+        "--out",
+        choices=("partitions", "npy"),
+        default="partitions",
+        help="npy: only vectors and metadata, as clip-retrieval lays them out (default: partitions)",
+    )
+    index.add_argument("--model", default="starter", metavar="M", help="as for `snapseek index`")
+    add_model_dir(index)
+    index.add_argument(
+        "--address", metavar="A", help="of the Ray cluster (default: RAY_ADDRESS, else this machine)"
+    )
+    index.add_argument("--cpus", type=float, default=1.0, metavar="C", help="of a task (default: 1)")
+    index.add_argument("--gpus", type=float, default=0.0, metavar="G", help="of a task (default: 0)")
+    index.add_argument(
+        "--pictures", type=count, default=512, metavar="K", help="pictures of a task (default: 512)"
+    )
+    index.add_argument(
+        "--upload",
+        default="",
+        metavar="URI",
+        help="an object store that gets the partitions, such as s3://b/p",
+    )
+    index.add_argument(
+        "--allow-private", action="store_true", help="fetch urls of this machine and its network, too"
+    )
+    add_progress(index)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Index, then print where the collection is."""
+    from snapseek.absolute_path import absolute_path
+    from snapseek.cluster.ray_index import ClusterOptions, cluster_index
+    from snapseek.sources import FetchLimits
+
+    with upgrade_progress(options.progress) as progress:
+        report = cluster_index(
+            absolute_path(options.source),
+            absolute_path(options.target),
+            ClusterOptions(
+                partitions=options.partitions,
+                output=options.out,
+                model=options.model,
+                model_dir=options.model_dir,
+                address=options.address,
+                cpus=options.cpus,
+                gpus=options.gpus,
+                pictures=options.pictures,
+                upload=options.upload,
+                limits=FetchLimits(allow_private=options.allow_private),
+            ),
+            progress,
+        )
+    for address, reason in report.failures[:_SHOWN_FAILURES]:
+        print_status(f"{printable(address)}: {printable(reason)}")
+    done = f", {report.resumed} tasks were done before" if report.resumed else ""
+    print_status(f"{report.rows} pictures, {len(report.failures)} could not be read{done}")
+    where = report.manifest or absolute_path(options.target) / "pieces"
+    sys.stdout.write(f"{printable(str(where))}\n")

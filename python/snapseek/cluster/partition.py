@@ -1,0 +1,119 @@
+"""Make the library of a partition of its pieces, and publish it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyarrow import ArrowException
+from pyarrow import fs as arrow_fs
+
+from snapseek.errors import StorageError
+from snapseek.library.indexing.import_vectors import import_vectors
+from snapseek.library.storage.schema import FILE_NAME, SHARDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snapseek.models import Encoder
+from snapseek.threads import resolve_threads
+
+_MARK = "partition.json"
+
+
+@dataclass(frozen=True)
+class PartitionJob:
+    """A partition to make.
+
+    Attributes
+    ----------
+    name
+        Its name, such as `p-003`.
+    pieces
+        The folder with its pieces.
+    digests
+        Those of all its tasks: the same digests make the same library.
+    target
+        The folder that gets `NAME.snapseek`.
+    upload
+        The URI of an object store that gets a copy; empty for none.
+    """
+
+    name: str
+    pieces: Path
+    digests: tuple[str, ...]
+    target: Path
+    upload: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The path of the library."""
+        return self.target / f"{self.name}.snapseek"
+
+    @property
+    def location(self) -> str:
+        """What the manifest names."""
+        return f"{self.upload.rstrip('/')}/{self.path.name}" if self.upload else str(self.path)
+
+
+def make_partition(job: PartitionJob, encoder: Encoder, *, threads: int | None = None) -> str:
+    """Import the pieces of a partition into a library, publish it by one rename, and return its location.
+
+    A partition that was published from the same pieces stays as it is.
+
+    Raises
+    ------
+    StorageError
+        The disk or the object store refuses.
+    """
+    if _mark_of(job.path) != list(job.digests):
+        draft = job.target / f".{job.name}.{secrets.token_hex(8)}.tmp"
+        try:
+            import_vectors(job.pieces, draft, encoder, threads=resolve_threads(threads))
+            (draft / _MARK).write_text(json.dumps(list(job.digests)))
+            _publish(draft, job.path)
+        except OSError as error:
+            raise StorageError(f"cannot write {job.path}: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    if job.upload:
+        _upload(job)
+    return job.location
+
+
+def _mark_of(library: Path) -> object:
+    """Return the digests that a published partition was made of; None if there is none."""
+    try:
+        return json.loads((library / _MARK).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Rename the draft. A partition that an earlier run has published is replaced."""
+    former = draft.with_suffix(".old")
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(former)
+    try:
+        draft.rename(path)
+    except OSError:
+        if not (path / _MARK).is_file():  # the same task may have published it on another machine
+            raise
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _upload(job: PartitionJob) -> None:
+    """Copy a library to an object store, the commit last."""
+    try:
+        store, root = arrow_fs.FileSystem.from_uri(job.location)
+        store.create_dir(f"{root}/{SHARDS}", recursive=True)
+        files = [*sorted((job.path / SHARDS).iterdir()), job.path / FILE_NAME]
+        for file in files:
+            name = file.relative_to(job.path).as_posix()
+            arrow_fs.copy_files(str(file), f"{root}/{name}", arrow_fs.LocalFileSystem(), store)
+    except (OSError, ArrowException, ValueError) as error:
+        raise StorageError(f"cannot upload {job.path} to {job.location}: {error}") from error
