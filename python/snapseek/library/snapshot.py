@@ -1,5 +1,6 @@
 """One state of a library: the pictures of a single commit."""
 
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +18,10 @@ from snapseek.file_uri import local_path
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import LibraryInfo
 from snapseek.library.results import Hit, Hits, Timings
-from snapseek.library.search.notices import Notice, language_notices
+from snapseek.library.search.notices import UNKNOWN_LANGUAGE, Notice, language_notices
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
-from snapseek.library.search.relevance import Relevance
+from snapseek.library.search.relevance import Relevance, relevant_count
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.suggestions import Suggestions, suggestions
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
@@ -171,11 +172,16 @@ class Snapshot:
         named = {self._row_of(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
         ranking = self._ranker.ranked(resolved, vector, named)
         notices = language_notices(resolved, ranking.entries, encoder)
-        relevant = self._relevant_count(resolved, ranking, vector, encoder)
+        relevant = self._relevant_count(resolved, ranking, vector, encoder, notices)
         return self._answer(resolved, ranking, start, vector.embed_s, relevant, notices)
 
     def _relevant_count(
-        self, resolved: ResolvedRequest, ranking: Ranking, vector: QueryVector, encoder: LazyEncoder
+        self,
+        resolved: ResolvedRequest,
+        ranking: Ranking,
+        vector: QueryVector,
+        encoder: LazyEncoder,
+        notices: Sequence[Notice],
     ) -> int | None:
         """Return the number of relevant results; None where the order is not that of words by the model.
 
@@ -185,6 +191,8 @@ class Snapshot:
         if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
             return None
         scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
+        if any(notice.code == UNKNOWN_LANGUAGE for notice in notices):
+            return relevant_count(scores, math.inf)
         return self._relevance.count(scores, vector.value, encoder.encoder)
 
     def browse(self, request: SearchRequest) -> Hits:
