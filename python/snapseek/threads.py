@@ -1,8 +1,11 @@
-"""The default number of threads."""
+"""The default number of threads, and the priority of work in the background."""
 
 import os
+from contextlib import suppress
 
 from snapseek.errors import OutOfRangeError
+
+_NICENESS = 10
 
 
 def available_cores() -> int:
@@ -21,3 +24,9 @@ def resolve_threads(threads: int | None) -> int:
             expected="threads of 1 or more", got=str(threads), hint="leave it out to use all cores"
         )
     return threads
+
+
+def lower_priority() -> None:
+    """Let searches and other programs go first, for work in the background. Has no effect on Windows."""
+    with suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))

@@ -1,12 +1,16 @@
 """Jobs: child processes that index while the server answers."""
 
+import io
+import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from snapseek.cli import main
 from snapseek.cli.index import INDEX_OPTIONS, index_arguments
 from snapseek.cli.main import make_parser
 from snapseek.library import Library
@@ -53,6 +57,40 @@ def test_a_job_reports_its_progress_and_ends(jobs, command, folder, tmp_path):
     assert (shown.kind, shown.state, shown.done, shown.total, shown.failed) == ("index", DONE, 6, 6, 0)
     assert shown.summary == "Indexed 6 of 6"
     assert len(Library.open(tmp_path / "library")) == 6
+
+
+def test_stages_before_the_first_picture_are_reported(command, folder, tmp_path):
+    class Recording(JobRunner):
+        """Keeps the stages of its jobs."""
+
+        def _follow(self, job, output):
+            lines = output.read().splitlines()
+            for line in lines:
+                super()._follow(job, io.BytesIO(line + b"\n"))
+                if not job.done:
+                    seen.append((job.stage, job.summary))
+
+    seen: list[tuple[str, str]] = []
+    runner = Recording()
+    try:
+        job = runner.start("index", command(folder, tmp_path / "library"))
+        assert runner.wait(job, 60)
+    finally:
+        runner.close()
+    assert seen == [("load", "Loading the model"), ("scan", "Looking for pictures")]
+    assert runner.jobs()[0].stage == "embed"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no niceness")
+@pytest.mark.parametrize("form", ["json", "bar"])
+def test_a_job_lets_searches_go_first(folder, tmp_path, form, monkeypatch, tiny_model):
+    priorities = []
+    monkeypatch.setattr(os, "setpriority", lambda kind, process, niceness: priorities.append(niceness))
+    line = ["--library", str(tmp_path / "l"), "--progress", form]
+    assert main(["index", str(folder), "--model", str(tiny_model), *line]) == 0
+    assert main(["sync", *line]) == 0
+    assert len(priorities) == (2 if form == "json" else 0)
+    assert all(niceness >= 10 for niceness in priorities)
 
 
 def test_a_failed_job_says_why(jobs, tmp_path):

@@ -11,12 +11,15 @@ from snapseek.cli.console import (
     print_offer,
     print_report,
     print_size,
+    print_stage,
     print_status,
     printable,
+    upgrade_progress,
 )
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
 from snapseek.cli.options import add_building, add_folders, add_serving, fetch_limits
 from snapseek.errors import MissingArgumentError
+from snapseek.threads import lower_priority
 
 if TYPE_CHECKING:
     import argparse
@@ -38,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Index the folders."""
+    if options.progress == "json":  # a job of a server, which answers searches meanwhile
+        lower_priority()
     library = build_library(options.folders, options.library, options)
     return EXIT_INTERRUPTED if library.report and library.report.is_stopped else 0
 
@@ -96,6 +101,7 @@ def _choose_model(path: Path, options: argparse.Namespace) -> Encoder:
 
     if options.model is None:
         return encoder_for(path, options.model_dir)
+    _download(options)
     encoder = Encoder.load(options.model, model_dir=options.model_dir)
     recorded = RecordedModel.read(path)
     if recorded is not None and recorded.fingerprint != encoder.space:
@@ -107,14 +113,29 @@ def _choose_model(path: Path, options: argparse.Namespace) -> Encoder:
     return encoder
 
 
+def _download(options: argparse.Namespace) -> None:
+    """Download the model that the user names, with its progress, if a file of it is missing."""
+    from snapseek.models.hub.resolve import download_bytes, pull_model
+
+    if download_bytes(options.model, options.model_dir) != 0:
+        with upgrade_progress(options.progress) as progress:
+            pull_model(
+                options.model,
+                options.model_dir,
+                progress=lambda received, total: progress("download", received, total, 0),
+            )
+
+
 def build_library(folders: list[Path], path: Path | None, options: argparse.Namespace) -> Library:
     """Index the folders into the library at `path`, by default the one inside the folder."""
     from snapseek.library import Library
     from snapseek.library.recent import remember_library
 
     target = library_path(folders, path)
+    print_stage(options.progress, "load")
     encoder = _choose_model(target, options)
     print_status(f"model {encoder.name} on {encoder.provider}, library {printable(str(target))}")
+    print_stage(options.progress, "scan")
     with picture_progress(options.progress) as report, stop_on_interrupt() as stop:
         library = Library.build(
             folders,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from snapseek.cli.console import print_status
+from snapseek.cli.console import job_progress, print_status
 from snapseek.cli.index import add_page_arguments, build_library, index_arguments, library_path
 from snapseek.cli.options import add_folders
 from snapseek.cli.serve import check_serving, serve_library, sync_arguments
@@ -42,7 +42,9 @@ def serve_while_indexing(folders: list[Path], path: Path | None, options: argpar
     jobs = JobRunner()
     try:
         job = jobs.start("index", index_arguments(folders, target, options))
-        if not _has_pictures(target, jobs, job):
+        with job_progress(jobs, reports_end=False):
+            has_pictures = _has_pictures(target, jobs, job)
+        if not has_pictures:
             print_status(f"snapseek: {job.message or 'no picture was indexed'}", style="red")
             return 1
         library = Library.open(target)
