@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
 from snapseek.errors import OutOfRangeError
 
@@ -27,6 +28,12 @@ def resolve_threads(threads: int | None) -> int:
 
 
 def lower_priority() -> None:
-    """Let searches and other programs go first, for work in the background. Has no effect on Windows."""
+    """Let searches and other programs go first, for work in the background. Has no effect on Windows.
+
+    Linux has a priority for each thread, so those that run already are lowered one by one.
+    """
+    tasks = Path("/proc/self/task")
     with suppress(AttributeError, OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+        for thread in [0, *(int(task.name) for task in tasks.iterdir())] if tasks.is_dir() else [0]:
+            niceness = max(_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)

@@ -23,11 +23,16 @@ from snapseek.threads import lower_priority
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from pathlib import Path
 
     from snapseek.library import Library
+    from snapseek.library.indexing.sync_report import Progress
     from snapseek.models import Encoder
 
+
+_FIRST_PAGE = 60
+"""Pictures that a page shows first."""
 
 INDEX_OPTIONS = ("model", "model_dir", "threads", "memory", "retry_failed", "allow_private", "exclude")
 """The options of `index` that a command passes on when it indexes in a job."""
@@ -41,8 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Index the folders."""
-    if options.progress == "json":  # a job of a server, which answers searches meanwhile
-        lower_priority()
     library = build_library(options.folders, options.library, options)
     return EXIT_INTERRUPTED if library.report and library.report.is_stopped else 0
 
@@ -113,6 +116,20 @@ def _choose_model(path: Path, options: argparse.Namespace) -> Encoder:
     return encoder
 
 
+def _in_background(report: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Lower the priority of a job as soon as a page of pictures is there: then searches go first."""
+    is_low = False
+
+    def note(progress: Progress) -> None:
+        nonlocal is_low
+        if not is_low and progress.done + progress.skipped >= _FIRST_PAGE:
+            is_low = True
+            lower_priority()
+        report(progress)
+
+    return note
+
+
 def _download(options: argparse.Namespace) -> None:
     """Download the model that the user names, with its progress, if a file of it is missing."""
     from snapseek.models.hub.resolve import download_bytes, pull_model
@@ -146,7 +163,7 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
             retry_failed=options.retry_failed,
             exclude=options.exclude,
             limits=fetch_limits(options),
-            progress=report,
+            progress=_in_background(report) if options.progress == "json" else report,
             stop=stop,
         )
     remember_library(target)
