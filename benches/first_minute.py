@@ -6,8 +6,8 @@ OUT has to be empty. A folder of small pictures, with some of 12 megapixels spre
 `snapseek FOLDER`, in a new process and without a library; then the time runs until the server answers with 20
 tiles, each with its preview. After that a folder of small pictures is indexed, by turns with `snapseek index`
 alone and by a server that a client types at, a letter every 150 ms. The share is that of the rates, from the
-64th picture on. The share by processor time is what the server leaves of two busy cores: it does not depend
-on other programs.
+64th picture on. Other programs on the machine change times; they change processor seconds little: those until
+the tiles are there, and what the server leaves of all cores while a client types.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from PIL import Image
 from benches.large_pictures import BODIES, large_picture
 from benches.million_library import address_of, print_machine
 from snapseek import Library
+from snapseek.threads import available_cores
 
 TILES = 20
 PER_FOLDER = 500
@@ -50,12 +51,11 @@ Sample = tuple[float, int]
 
 @dataclass(frozen=True)
 class TypedRun:
-    """An index while a client types: its progress, the seconds of each answer, and processor seconds."""
+    """An index while a client types: its progress, the seconds of each answer, the cores of the server."""
 
     samples: list[Sample]
     answers_s: list[float]
-    index_s: float
-    server_s: float
+    server_cores: float
 
 
 def main() -> None:
@@ -70,12 +70,12 @@ def main() -> None:
     print_machine()
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
     write_pictures(given.out / "opened", given.pictures, given.large)
-    served_s, tiles_s = seconds_to_tiles(given.out / "opened", given.out / "opened.snapseek")
+    served_s, tiles_s, processor = seconds_to_tiles(given.out / "opened", given.out / "opened.snapseek")
     print(
         f"{given.pictures:,} pictures, {given.large} of 12 megapixels: served after {served_s:.1f} s, ",
         end="",
     )
-    print(f"{TILES} tiles after {tiles_s:.1f} s")
+    print(f"{TILES} tiles after {tiles_s:.1f} s; {processor:.1f} processor seconds until then")
     if not given.indexed:
         return
     write_pictures(given.out / "indexed", given.indexed, 0)
@@ -83,14 +83,14 @@ def main() -> None:
     for number in range(given.repeats):
         plain = rate_of(index_alone(given.out / "indexed", given.out / f"alone-{number}.snapseek"))
         run = index_while_typing(given.out / "indexed", given.out / f"typed-{number}.snapseek", given.pause)
-        shares.append((rate_of(run.samples) / plain, run.index_s / (run.index_s + run.server_s)))
+        shares.append((rate_of(run.samples) / plain, 1 - run.server_cores / available_cores()))
         print(
             f"alone {plain:.0f}/s, while typing {rate_of(run.samples):.0f}/s: {shares[-1][0]:.2f}; ", end=""
         )
-        print(f"by processor time {shares[-1][1]:.3f}; ", end="")
+        print(f"the server needs {run.server_cores:.2f} cores; ", end="")
         print(f"{1000 * statistics.median(run.answers_s):.0f} ms for a letter (p50 of {len(run.answers_s)})")
     rate, processor = (statistics.median(column) for column in zip(*shares, strict=True))
-    print(f"kept while a client types: {rate:.2f} of the rate, {processor:.3f} by processor time (medians)")
+    print(f"kept while a client types: {rate:.2f} of the rate, {processor:.3f} of the cores (medians)")
 
 
 def write_pictures(folder: Path, count: int, large: int) -> None:
@@ -107,15 +107,18 @@ def write_pictures(folder: Path, count: int, large: int) -> None:
         noise.resize(SIDES_PX, Image.Resampling.BICUBIC).save(path, quality=80)
 
 
-def seconds_to_tiles(folder: Path, library: Path) -> tuple[float, float]:
-    """Return the seconds from the start of `snapseek FOLDER` to its page, and to its first tiles."""
+def seconds_to_tiles(folder: Path, library: Path) -> tuple[float, float, float]:
+    """Return the seconds from the start of `snapseek FOLDER` to its page, and to its first tiles.
+
+    The third number is that of processor seconds until the tiles are there.
+    """
     start_s = time.perf_counter()
-    with opened(folder, library) as (connection, _):
+    with opened(folder, library) as (connection, process):
         served_s = time.perf_counter() - start_s
         while True:
             tiles = get(connection, f"/api/items?limit={TILES}")["results"]
             if len(tiles) == TILES and all(tile["preview"] for tile in tiles):
-                return served_s, time.perf_counter() - start_s
+                return served_s, time.perf_counter() - start_s, processor_s(process, with_children=True)
             time.sleep(_POLL_S)
 
 
@@ -158,7 +161,7 @@ def only_index(folder: str, library: str) -> None:
 def index_while_typing(folder: Path, library: Path, pause_s: float) -> TypedRun:
     """Index by a server while a client types."""
     with opened(folder, library) as (connection, process):
-        before_s, _ = processor_s(process)
+        start_s, before_s = time.perf_counter(), processor_s(process)
         ended = threading.Event()
         answers_s: list[float] = []
         address = connection.host, connection.port
@@ -176,17 +179,19 @@ def index_while_typing(folder: Path, library: Path, pause_s: float) -> TypedRun:
         finally:
             ended.set()
             typist.join()
-        server_s, index_s = processor_s(process)
-    return TypedRun(samples, answers_s, index_s, server_s - before_s)
+        cores = (processor_s(process) - before_s) / (time.perf_counter() - start_s)
+    return TypedRun(samples, answers_s, cores)
 
 
-def processor_s(process: int) -> tuple[float, float]:
-    """Return the processor seconds of a process, and of its children that have ended."""
+def processor_s(process: int, *, with_children: bool = False) -> float:
+    """Return the processor seconds of a process, also those of its children that run."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    user, system, ended_user, ended_system = (
-        int(field) / os.sysconf("SC_CLK_TCK") for field in fields[11:15]
-    )
-    return user + system, ended_user + ended_system
+    seconds = sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK")
+    if with_children:
+        tasks = Path(f"/proc/{process}/task").glob("*/children")
+        children = [int(child) for task in tasks for child in task.read_text().split()]
+        seconds += sum(processor_s(child, with_children=True) for child in children)
+    return seconds
 
 
 def type_letters(address: tuple[str, int], pause_s: float, ended: threading.Event, took: list[float]) -> None:
