@@ -66,6 +66,14 @@ def check_serving(options: argparse.Namespace) -> None:
         open_port(options.host, options.port).close()
 
 
+def is_private(options: argparse.Namespace) -> bool:
+    """Return whether only this machine reaches the server, by its own names and without a token."""
+    from snapseek.server.host_guard import is_loopback_name
+
+    is_proxied = options.trusted_proxy or options.allow_host or options.root_path
+    return is_loopback_name(options.host) and not is_proxied and _token(options) is None
+
+
 def sync_arguments(library: Library) -> list[str]:
     """Return the arguments of `snapseek` that sync a library, with JSON progress."""
     return ["sync", "--progress", "json", f"--library={library.info().path}"]
