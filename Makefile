@@ -13,7 +13,7 @@ WORKERS := -n auto --dist worksteal
 OUTPUT_APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm wheels sdist e2e docs cli-help lock deny lint-release clean chromium screenshots page-figures lighthouse stops fuzz-read soak asan ray
+.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm wheels sdist e2e docs cli-help lock deny lint-release clean chromium screenshots page-figures lighthouse stops fuzz-read soak asan ray bare-upgrade
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -166,6 +166,9 @@ cli-help: .venv/dev.stamp $(CORE) ## Write the help of every command into docs/C
 
 wheel: .venv/run.stamp $(STATIC) ## Build the wheel into dist/
 	$(BIN)/maturin build --release --locked --out dist
+
+bare-upgrade: .venv/dev.stamp $(STATIC) ## Upgrade with the wheel alone: from a hub on this machine, and without a network
+	$(BIN)/pytest -q -n 0 -s -m wheel tests/integration/test_wheel.py -k bare
 
 wheels: target/release-venv/.stamp $(STATIC) ## Build, check and try the wheels of five systems (needs Debian's gcc-mingw-w64-x86-64)
 	target/release-venv/bin/python -m release.wheels

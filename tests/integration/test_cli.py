@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -146,6 +147,21 @@ def same_handler():
     handler = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.parametrize("command", ["open", "demo", "serve"])
+def test_a_busy_port_is_reported_before_anything_else(command, folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SNAPSEEK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        arguments = {"open": [str(folder)], "demo": ["--library", "demo"], "serve": [str(tmp_path / "none")]}
+        assert main([command, *arguments[command], "--port", port]) == 1
+    error = capsys.readouterr().err
+    assert f"port {port} of 127.0.0.1 is in use" in error
+    assert "hint: stop the program that uses it, or choose another port" in error
+    assert not (folder / ".snapseek").exists()
+    assert not (tmp_path / "demo").exists()
 
 
 @pytest.mark.parametrize("command", ["open", "demo"])

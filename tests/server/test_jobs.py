@@ -1,12 +1,17 @@
 """Jobs: child processes that index while the server answers."""
 
+import io
+import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from snapseek.cli import main
 from snapseek.cli.index import INDEX_OPTIONS, index_arguments
 from snapseek.cli.main import make_parser
 from snapseek.library import Library
@@ -53,6 +58,61 @@ def test_a_job_reports_its_progress_and_ends(jobs, command, folder, tmp_path):
     assert (shown.kind, shown.state, shown.done, shown.total, shown.failed) == ("index", DONE, 6, 6, 0)
     assert shown.summary == "Indexed 6 of 6"
     assert len(Library.open(tmp_path / "library")) == 6
+
+
+def test_stages_before_the_first_picture_are_reported(command, folder, tmp_path):
+    class Recording(JobRunner):
+        """Keeps the stages of its jobs."""
+
+        def _follow(self, job, output):
+            lines = output.read().splitlines()
+            for line in lines:
+                super()._follow(job, io.BytesIO(line + b"\n"))
+                if not job.done:
+                    seen.append((job.stage, job.summary))
+
+    seen: list[tuple[str, str]] = []
+    runner = Recording()
+    try:
+        job = runner.start("index", command(folder, tmp_path / "library"))
+        assert runner.wait(job, 60)
+    finally:
+        runner.close()
+    assert seen == [("load", "Loading the model"), ("scan", "Looking for pictures")]
+    assert runner.jobs()[0].stage == "embed"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no niceness")
+@pytest.mark.parametrize("form", ["json", "bar"])
+def test_a_job_lets_searches_go_first(tmp_path, form, monkeypatch, tiny_model, capsys):
+    lowered = []
+    monkeypatch.setattr(os, "setpriority", lambda *_: lowered.append(capsys.readouterr().out.count("embed")))
+    folder = make_pictures(tmp_path / "pictures", 80)
+    line = ["--library", str(tmp_path / "l"), "--progress", form]
+    assert main(["index", str(folder), "--model", str(tiny_model), *line]) == 0
+    assert bool(lowered) == (form == "json")
+    if form == "json":
+        assert lowered[0] == 59, "only after the first page of pictures"
+    lowered.clear()
+    assert main(["sync", *line]) == 0
+    assert bool(lowered) == (form == "json")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux has a priority for each thread")
+def test_every_thread_of_a_job_has_the_low_priority():
+    code = """
+import os, threading, time
+from snapseek.threads import lower_priority
+ended = threading.Event()
+threading.Thread(target=ended.wait).start()
+lower_priority()
+tasks = [int(task) for task in os.listdir("/proc/self/task")]
+print(len(tasks), {os.getpriority(os.PRIO_PROCESS, task) >= 10 for task in tasks})
+ended.set()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, low = done.stdout.split(maxsplit=1)
+    assert (int(count) >= 2, low.strip()) == (True, "{True}")
 
 
 def test_a_failed_job_says_why(jobs, tmp_path):

@@ -240,6 +240,15 @@ def picture_progress(form: str) -> Iterator[Callable[[IndexProgress], None]]:
     yield write
 
 
+def print_stage(form: str, stage: str) -> None:
+    """Write the start of a stage that has no numbers as a JSON line to stdout, if that is the form."""
+    if form == "json":
+        sys.stdout.write(
+            json.dumps({"stage": stage, "done": 0, "total": 0, "failed": 0, "skipped": 0}) + "\n"
+        )
+        sys.stdout.flush()
+
+
 @contextmanager
 def upgrade_progress(form: str) -> Iterator[StageReport]:
     """Show the stages of an upgrade as a bar on stderr, or write them as JSON lines to stdout (`json`)."""
@@ -262,7 +271,7 @@ def upgrade_progress(form: str) -> Iterator[StageReport]:
 
 
 @contextmanager
-def job_progress(jobs: JobRunner) -> Iterator[None]:
+def job_progress(jobs: JobRunner, *, reports_end: bool = True) -> Iterator[None]:
     """Show the job that runs as a bar, if stderr is a terminal; print a line when a job ends."""
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -282,7 +291,8 @@ def job_progress(jobs: JobRunner) -> Iterator[None]:
             while not ended.wait(_JOB_POLL_S):
                 running = [job for job in jobs.jobs() if job.state == "running"]
                 for job in jobs.jobs():
-                    if not job.is_active and job.id not in shown and (job.done or job.message):
+                    is_new = job.id not in shown and (job.done or job.message)
+                    if reports_end and not job.is_active and is_new:
                         shown.add(job.id)
                         bar.console.print(job.summary, markup=False)
                 bar.update(task, visible=bool(running))

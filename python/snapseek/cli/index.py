@@ -11,20 +11,28 @@ from snapseek.cli.console import (
     print_offer,
     print_report,
     print_size,
+    print_stage,
     print_status,
     printable,
+    upgrade_progress,
 )
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
 from snapseek.cli.options import add_building, add_folders, add_serving, fetch_limits
 from snapseek.errors import MissingArgumentError
+from snapseek.threads import lower_priority
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from pathlib import Path
 
     from snapseek.library import Library
+    from snapseek.library.indexing.sync_report import Progress
     from snapseek.models import Encoder
 
+
+_FIRST_PAGE = 60
+"""Pictures that a page shows first."""
 
 INDEX_OPTIONS = ("model", "model_dir", "threads", "memory", "retry_failed", "allow_private", "exclude")
 """The options of `index` that a command passes on when it indexes in a job."""
@@ -96,6 +104,7 @@ def _choose_model(path: Path, options: argparse.Namespace) -> Encoder:
 
     if options.model is None:
         return encoder_for(path, options.model_dir)
+    _download(options)
     encoder = Encoder.load(options.model, model_dir=options.model_dir)
     recorded = RecordedModel.read(path)
     if recorded is not None and recorded.fingerprint != encoder.space:
@@ -107,14 +116,43 @@ def _choose_model(path: Path, options: argparse.Namespace) -> Encoder:
     return encoder
 
 
+def _in_background(report: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Lower the priority of a job as soon as a page of pictures is there: then searches go first."""
+    is_low = False
+
+    def note(progress: Progress) -> None:
+        nonlocal is_low
+        if not is_low and progress.done + progress.skipped >= _FIRST_PAGE:
+            is_low = True
+            lower_priority()
+        report(progress)
+
+    return note
+
+
+def _download(options: argparse.Namespace) -> None:
+    """Download the model that the user names, with its progress, if a file of it is missing."""
+    from snapseek.models.hub.resolve import download_bytes, pull_model
+
+    if download_bytes(options.model, options.model_dir) != 0:
+        with upgrade_progress(options.progress) as progress:
+            pull_model(
+                options.model,
+                options.model_dir,
+                progress=lambda received, total: progress("download", received, total, 0),
+            )
+
+
 def build_library(folders: list[Path], path: Path | None, options: argparse.Namespace) -> Library:
     """Index the folders into the library at `path`, by default the one inside the folder."""
     from snapseek.library import Library
     from snapseek.library.recent import remember_library
 
     target = library_path(folders, path)
+    print_stage(options.progress, "load")
     encoder = _choose_model(target, options)
     print_status(f"model {encoder.name} on {encoder.provider}, library {printable(str(target))}")
+    print_stage(options.progress, "scan")
     with picture_progress(options.progress) as report, stop_on_interrupt() as stop:
         library = Library.build(
             folders,
@@ -125,7 +163,7 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
             retry_failed=options.retry_failed,
             exclude=options.exclude,
             limits=fetch_limits(options),
-            progress=report,
+            progress=_in_background(report) if options.progress == "json" else report,
             stop=stop,
         )
     remember_library(target)

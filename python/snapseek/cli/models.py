@@ -47,7 +47,7 @@ def _print_catalogue() -> None:
     from snapseek.models.catalogue import CATALOGUE
     from snapseek.models.hub.resolve import STARTER
 
-    print(f"{STARTER:26} {'19 MB':>12}  comes with snapseek: everyday nouns and colors")
+    print(f"{STARTER:28} {'19 MB':>12}  comes with snapseek: everyday nouns and colors")
     _print_facts("English", *_rate(STARTER))
     for entry in CATALOGUE:
         _print_entry(entry)
@@ -59,7 +59,7 @@ def _print_entry(entry: Entry) -> None:
 
     tiers = [tier for tier, name in TIERS.items() if name == entry.name]
     size = f"{'' if entry.is_size_exact else 'about '}{_mb(entry.size_bytes)}"
-    print(f"{entry.name:26} {size:>12}  {''.join(f'{tier}: ' for tier in tiers)}{entry.purpose}")
+    print(f"{entry.name:28} {size:>12}  {''.join(f'{tier}: ' for tier in tiers)}{entry.purpose}")
     towers = f"text {_mb(entry.text_bytes)}, pictures {_mb(entry.image_bytes)}" if entry.image else ""
     languages = "many languages" if entry.languages is None else "English"
     accuracy = [f"ImageNet {entry.imagenet} %"] if entry.imagenet else []
@@ -69,7 +69,7 @@ def _print_entry(entry: Entry) -> None:
 
 
 def _print_facts(*facts: str) -> None:
-    print(" " * 41 + "; ".join(fact for fact in facts if fact))
+    print(" " * 43 + "; ".join(fact for fact in facts if fact))
 
 
 def _rate(model: str) -> list[str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import threading
+import time
+import webbrowser
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from snapseek.cli.console import print_status
+from snapseek.cli.console import job_progress, print_status
 from snapseek.cli.index import add_page_arguments, build_library, index_arguments, library_path
 from snapseek.cli.options import add_folders
-from snapseek.cli.serve import check_serving, serve_library, sync_arguments
+from snapseek.cli.serve import check_serving, is_private, serve_library, sync_arguments
 
 if TYPE_CHECKING:
     import argparse
@@ -16,6 +21,8 @@ if TYPE_CHECKING:
     from snapseek.server.jobs import Job, JobRunner
 
 _POLL_S = 0.05
+_WAITING_S = 3.0
+"""Until a page says what the job does. With the starter the first pictures are there before."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +37,10 @@ def run(options: argparse.Namespace) -> int | None:
 
 
 def serve_while_indexing(folders: list[Path], path: Path | None, options: argparse.Namespace) -> int | None:
-    """Start to index, serve the page as soon as the library has a picture, and index the rest meanwhile."""
+    """Start to index, serve the page as soon as the library has a picture, and index the rest meanwhile.
+
+    If the first picture takes seconds, as after the download of a model, a page shows the job until then.
+    """
     if not options.serve:
         build_library(folders, path, options)
         return None
@@ -42,7 +52,9 @@ def serve_while_indexing(folders: list[Path], path: Path | None, options: argpar
     jobs = JobRunner()
     try:
         job = jobs.start("index", index_arguments(folders, target, options))
-        if not _has_pictures(target, jobs, job):
+        with job_progress(jobs, reports_end=False):
+            has_pictures = _has_pictures(target, jobs, job, options)
+        if not has_pictures:
             print_status(f"snapseek: {job.message or 'no picture was indexed'}", style="red")
             return 1
         library = Library.open(target)
@@ -52,12 +64,28 @@ def serve_while_indexing(folders: list[Path], path: Path | None, options: argpar
     return None
 
 
-def _has_pictures(path: Path, jobs: JobRunner, job: Job) -> bool:
+def _has_pictures(path: Path, jobs: JobRunner, job: Job, options: argparse.Namespace) -> bool:
     """Wait until the library has a picture, or until the job has ended. Return whether it has one."""
     import snapseek.server  # noqa: F401 (loaded while the job starts)
     from snapseek.library.model_choice import RecordedModel
 
-    while RecordedModel.read(path) is None:
-        if jobs.wait(job, _POLL_S):
-            return RecordedModel.read(path) is not None
+    start_s = time.monotonic()
+    with ExitStack() as page:
+        while RecordedModel.read(path) is None:
+            if jobs.wait(job, _POLL_S):
+                return RecordedModel.read(path) is not None
+            if time.monotonic() - start_s > _WAITING_S and is_private(options):
+                start_s = math.inf
+                _show_waiting_page(page, jobs, options)
     return True
+
+
+def _show_waiting_page(page: ExitStack, jobs: JobRunner, options: argparse.Namespace) -> None:
+    """Serve the page of the job on the port of the library, and open it in the browser."""
+    from snapseek.server.waiting import waiting_page
+
+    url, options.port = page.enter_context(waiting_page(options.host, options.port, jobs))
+    print_status(f"the first pictures appear at {url}")
+    if options.open:
+        options.open = False
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -98,7 +98,8 @@ def run(options: argparse.Namespace) -> None:
             f"the end of the query, {printable(hits.unfinished.text)}, is unfinished: {hits.unfinished.hint}"
         )
     for notice in hits.notices:
-        print_status(printable(notice.text))
+        how = f" To get it, run: snapseek upgrade {notice.model}" if notice.model else ""
+        print_status(printable(notice.text + how))
     for sentence in hits.partitions.missing if hits.partitions else ():
         print_status(f"this partition is missing: {printable(sentence)}")
     if not hits:

@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> None:
     from snapseek.models import Encoder
     from snapseek.server.jobs import JobRunner
 
+    check_serving(options)
     encoder = Encoder.load(options.model) if options.model else None
     library = open_readable(options, encoder)
     if library.partitions():
@@ -59,12 +60,22 @@ def run(options: argparse.Namespace) -> None:
 
 
 def check_serving(options: argparse.Namespace) -> None:
-    """Raise InputError for a host or token that cannot be used, before pictures are indexed."""
+    """Raise InputError for a host, a port or a token that cannot be used, before pictures are indexed."""
     from snapseek.server.host_guard import is_loopback_name
-    from snapseek.server.run import check_access
+    from snapseek.server.run import check_access, open_port
 
     is_exposed = bool(options.trusted_proxy) or not all(map(is_loopback_name, options.allow_host))
     check_access(options.host, _token(options), insecure=options.insecure, is_exposed=is_exposed)
+    if options.port is not None:
+        open_port(options.host, options.port).close()
+
+
+def is_private(options: argparse.Namespace) -> bool:
+    """Return whether only this machine reaches the server, by its own names and without a token."""
+    from snapseek.server.host_guard import is_loopback_name
+
+    is_proxied = options.trusted_proxy or options.allow_host or options.root_path
+    return is_loopback_name(options.host) and not is_proxied and _token(options) is None
 
 
 def sync_arguments(library: Library) -> list[str]:

@@ -19,6 +19,7 @@ from snapseek.cli.options import (
     nonempty_path,
     open_library,
 )
+from snapseek.threads import lower_priority
 
 if TYPE_CHECKING:
     import argparse
@@ -61,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _sync(library: Library, options: argparse.Namespace) -> int:
+    if options.progress == "json":  # a job of a server, which answers searches meanwhile
+        lower_priority()
     with picture_progress(options.progress) as report, stop_on_interrupt() as stop:
         done = library.sync(
             options.folders or None,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import print_status, printable, upgrade_progress
@@ -19,6 +17,7 @@ from snapseek.cli.options import (
     open_library,
 )
 from snapseek.errors import InputError, ModelMismatchError, StorageError
+from snapseek.threads import lower_priority
 
 if TYPE_CHECKING:
     import argparse
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from snapseek.cli.console import StageReport
     from snapseek.library.indexing.upgrade import UpgradeReport
     from snapseek.library.upgrade_cost import UpgradeCost
-
-_NICENESS = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,8 +69,7 @@ def run(options: argparse.Namespace) -> int:
         if cost.download_bytes != 0:
             _download(options, progress)
         encoder = Encoder.load(options.model, model_dir=options.model_dir)
-        with suppress(AttributeError, OSError):  # not on Windows
-            os.nice(_NICENESS)
+        lower_priority()
         with stop_on_interrupt() as stop:
             report = library.upgrade(
                 encoder,

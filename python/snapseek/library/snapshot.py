@@ -183,8 +183,9 @@ class Snapshot:
         named = {self._row_of(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
         bars = self._relevance.cosine_bars(encoder) if request.dedup else CosineBars()
         ranking = self._ranker.ranked(resolved, vector, named, bars)
-        notices = language_notices(resolved, ranking.entries, encoder)
-        relevant = relevant_in(self._relevance, self.concepts, resolved, ranking, vector, encoder)
+        are_taught = self.concepts.are_named(resolved.terms)
+        notices = () if are_taught else language_notices(resolved, ranking.entries, encoder)
+        relevant = relevant_in(self._relevance, self.concepts, resolved, ranking, vector, encoder, notices)
         return self._answer(resolved, ranking, start, vector.embed_s, relevant, notices)
 
     def browse(self, request: SearchRequest, encoder: LazyEncoder) -> Hits:

@@ -139,8 +139,12 @@ TIERS: Mapping[str, str] = _CONTENT["tiers"]
 RECOMMENDED = TIERS["recommended"]
 """The entry that most people should use. docs/decisions/models.md has the reason."""
 
-MULTILINGUAL = "siglip2-vit-b-32-256"
-"""The entry for queries in other languages than English."""
+MULTILINGUAL = next(
+    entry.name
+    for entry in sorted(CATALOGUE, key=lambda entry: entry.name != RECOMMENDED)
+    if not entry.languages
+)
+"""The entry for queries in other languages than English: the recommended one, if it knows many."""
 
 
 def model_names() -> list[str]:

@@ -40,6 +40,9 @@ EXIT_BUSY = 75
 """The exit code of a job that finds another process writing (EX_TEMPFAIL of sysexits.h)."""
 
 
+_WITHOUT_NUMBERS = {"start": "Starting", "load": "Loading the model", "scan": "Looking for pictures"}
+
+
 @dataclass
 class Job:
     """One run of a command: what it does, how far it is, and how it ended."""
@@ -51,7 +54,7 @@ class Job:
     state: str = WAITING
     """`waiting`, `running`, `done`, `failed`, `stopped`, or `busy`: another process was writing."""
     stage: str = ""
-    """`embed`; of an upgrade also `download`, whose numbers are bytes, and `switch`."""
+    """`start`, `download` (its numbers are bytes), `load`, `scan`, `embed`, and of an upgrade `switch`."""
     done: int = 0
     total: int = 0
     failed: int = 0
@@ -86,7 +89,7 @@ class Job:
         if self.kind == UPGRADE and not self.is_active:
             return "The library has its new model" if self.state == DONE else "Upgrade stopped"
         if self.state == RUNNING and not self.total:
-            return "Looking for changes"
+            return _WITHOUT_NUMBERS.get(self.stage, "Looking for changes")
         if self.stage == "switch":
             return f"Building the new index: {100 * self.done // max(1, self.total)} %"
         if self.stage == "download":

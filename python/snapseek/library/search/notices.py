@@ -10,10 +10,14 @@ from snapseek.library.search.query_vector import LazyEncoder
 from snapseek.library.search.rank import Entry
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.models.catalogue import MULTILINGUAL
-from snapseek.models.text.languages import unknown_words
+from snapseek.models.text.languages import ForeignWord, unknown_words
 
 UNKNOWN_LANGUAGE = "unknown_language"
-_MAX_NAMED = 3
+AMBIGUOUS_LANGUAGE = "ambiguous_language"
+NOTICE_CODES = (UNKNOWN_LANGUAGE, AMBIGUOUS_LANGUAGE)
+
+_MAX_WORDS = 3
+_MAX_LANGUAGES = 3
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Notice:
     Attributes
     ----------
     code
-        The kind of notice, stable for programs: `unknown_language`.
+        The kind of notice, stable for programs: `unknown_language` if the model does not know the language of
+        the query, `ambiguous_language` if the word is English and may be meant in another language.
     text
         One or two sentences for people.
     model
@@ -48,10 +53,25 @@ def language_notices(
         return ()
     languages = encoder.encoder.languages
     unknown = [] if languages is None else unknown_words(" ".join(texts), languages)
-    return (_unknown_language(unknown),) if unknown else ()
+    return (_notice(unknown),) if unknown else ()
 
 
-def _unknown_language(words: Sequence[str]) -> Notice:
-    named = ", ".join(f"“{word}”" for word in words[:_MAX_NAMED]) + (" …" if len(words) > _MAX_NAMED else "")
-    text = f"This model knows English and may not understand {named}. {MULTILINGUAL} knows many languages."
+def _notice(unknown: Sequence[ForeignWord]) -> Notice:
+    words = ", ".join(f"“{word.text}”" for word in unknown[:_MAX_WORDS])
+    words += " …" if len(unknown) > _MAX_WORDS else ""
+    named = _languages(unknown)
+    other = f"{MULTILINGUAL} knows many languages."
+    if all(word.is_homograph for word in unknown):
+        return Notice(
+            AMBIGUOUS_LANGUAGE, f"This model reads {words} as English, not as {named}. {other}", MULTILINGUAL
+        )
+    of_language = f" ({named})" if named else ""
+    text = f"This model knows English, and may not understand {words}{of_language}. {other}"
     return Notice(UNKNOWN_LANGUAGE, text, MULTILINGUAL)
+
+
+def _languages(words: Sequence[ForeignWord]) -> str:
+    """Return the names of the languages that have all of the words, or else the first; none if many have."""
+    common = [name for name in words[0].languages if all(name in word.languages for word in words)]
+    names = common or list(words[0].languages)
+    return " or ".join(names) if len(names) <= _MAX_LANGUAGES else ""

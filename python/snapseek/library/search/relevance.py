@@ -5,6 +5,7 @@ model's threshold: see `Background`. A model without a measured background is me
 the library, which is less reliable: what is frequent in the library counts as ordinary.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from snapseek.errors import InputError, SnapseekError
 from snapseek.library.concepts.taught import TaughtConcepts
 from snapseek.library.search.likeness import CosineBars
+from snapseek.library.search.notices import UNKNOWN_LANGUAGE, Notice
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Ranking
 from snapseek.library.search.request import ResolvedRequest
@@ -142,6 +144,7 @@ def relevant_in(
     ranking: Ranking,
     vector: QueryVector,
     encoder: LazyEncoder,
+    notices: Sequence[Notice] = (),
 ) -> int | None:
     """Return the number of relevant results; None where the order is not that of words by the model.
 
@@ -152,6 +155,8 @@ def relevant_in(
     if not is_ranked or not all(isinstance(term.subject, str) for term in resolved.terms):
         return None
     scores = [None if entry.has_every_word else entry.score for entry in ranking.entries]
+    if any(notice.code == UNKNOWN_LANGUAGE for notice in notices):
+        return relevant_count(scores, math.inf)
     concept = concepts.named_by(resolved.terms)
     if concept is not None:
         return relevant_count(scores, concept.min_score)

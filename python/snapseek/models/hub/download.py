@@ -114,7 +114,9 @@ def verify(folder: Path, manifest: Manifest) -> int:
 
 def by_hand(ref: ModelRef, folder: Path) -> str:
     """Return the hint how to download a model without snapseek: which files go where."""
-    files = ", ".join(pin.path + _size(pin.size_bytes or pin.about_bytes) for pin in ref.pins)
+    files = ", ".join(
+        pin.path + _size(pin.known_bytes if pin.known_bytes >= 1e6 else None) for pin in ref.pins
+    )
     what = files or "its ONNX graphs, tokenizer.json, config.json and preprocessor_config.json"
     others = ", ".join(repo for repo, _ in ref.companions())
     more = f" (those of {others} too)" if others else ""

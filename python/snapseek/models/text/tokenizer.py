@@ -9,6 +9,7 @@ import tokenizers
 from tokenizers import Encoding
 
 from snapseek.errors import RENEW, InputError, ModelError
+from snapseek.models.catalogue import MULTILINGUAL
 from snapseek.models.text.bpe import END, START, clip_tokenizer
 from snapseek.models.text.clean_text import clean_text
 from snapseek.models.text.tokenizer_rules import check_size, check_tokenizer
@@ -16,6 +17,7 @@ from snapseek.models.text.tokenizer_rules import check_size, check_tokenizer
 MAX_CHARACTERS_PER_TOKEN = 64
 """Characters of a text that are read, as a multiple of the context length; words have 5 for each token."""
 
+_OTHER_WORDS = f"try other words, or {MULTILINGUAL}, which knows many languages"
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -119,7 +121,7 @@ class Tokenizer:
         """Return the ids of one text. Raises InputError if all its words are unknown."""
         (ids,) = self.known([text])
         if ids is None:
-            raise InputError(f"the model knows no word in {shorten(text)}", hint="try other words")
+            raise InputError(f"the model knows no word in {shorten(text)}", hint=_OTHER_WORDS)
         return ids
 
     def known(self, texts: Sequence[str]) -> list[list[int] | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from snapseek.errors import SnapseekError
+from snapseek.library.search.notices import NOTICE_CODES
 from snapseek.library.search.terms import MAX_QUERY_CHARACTERS, MAX_TERMS, MAX_WEIGHT
 from snapseek.search_request import PARAMETERS, Parameter
 from snapseek.server.api.parameters import MAX_DEPTH, MAX_WHERE_CHARACTERS
@@ -130,7 +131,7 @@ def _answer() -> Json:
 
 def _notice() -> Json:
     return object_of(
-        code={"type": "string", "description": "The kind of notice, for programs: unknown_language."},
+        code={"type": "string", "enum": list(NOTICE_CODES), "description": "The kind of notice."},
         text={"type": "string", "description": "One or two sentences for people."},
         model={"type": ["string", "null"], "description": "A model that answers such queries."},
     )

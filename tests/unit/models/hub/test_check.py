@@ -128,7 +128,7 @@ def test_towers_of_different_models(split):
 def test_the_command_lists(capsys):
     assert main(["models"]) == 0
     out = capsys.readouterr().out
-    assert "siglip2-vit-b-32-256       about 696 MB  recommended: " in out
+    assert "siglip2-vit-b-32-256         about 696 MB  recommended: " in out
     assert "many languages; text 318 MB, pictures 378 MB; ImageNet 74.0 %; COCO 47.2 %\n" in out
     assert "MIT. The model card calls it a research output" in out
     assert "pictures/s here" not in out

@@ -1,0 +1,71 @@
+import json
+
+import pytest
+from PIL import Image
+
+from snapseek.cli import main
+from snapseek.library import Library
+from snapseek.models import Encoder
+from snapseek.models.catalogue import MULTILINGUAL, find_entry
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(30):
+        Image.new("RGB", (20, 20), (8 * number, 255 - 8 * number, 90)).save(folder / f"{number}.png")
+    Image.new("RGB", (20, 20), (90, 90, 90)).save(folder / "собака.png")
+    return Library.build(folder, folder / "library", encoder=Encoder.load("starter"))
+
+
+def test_a_language_that_the_model_does_not_know(library):
+    hits = library.search("кошка", 5)
+    (notice,) = hits.notices
+    assert (notice.code, notice.model) == ("unknown_language", MULTILINGUAL)
+    assert notice.text == (
+        f"This model knows English, and may not understand “кошка” (Cyrillic). {MULTILINGUAL} knows many "
+        "languages."
+    )
+    assert hits.relevant_count == 0
+    assert len(hits) == 5
+
+
+def test_a_word_that_is_english_too(library):
+    (notice,) = library.search("chat", 5).notices
+    assert notice.code == "ambiguous_language"
+    assert notice.text.startswith("This model reads “chat” as English, not as French.")
+
+
+@pytest.mark.parametrize("query", ["red", "taxi", "id:1", "red - blue"])
+def test_other_queries_have_no_notice(library, query):
+    assert library.search(query, 5).notices == ()
+
+
+def test_each_term_is_looked_at(library):
+    assert library.search("maison - voiture", 5).notices
+    assert library.search("id:1 + maison", 5).notices
+
+
+def test_words_that_pictures_have_need_no_notice(library):
+    found = library.search("собака", 5, mode="auto")
+    assert (found.notices, found[0].why) == ((), ("file name",))
+    assert library.search("собака", 5).notices
+    assert library.search("кошка", 5, mode="words").notices == ()
+
+
+def test_a_model_of_many_languages_has_no_notice(library, monkeypatch):
+    monkeypatch.setattr(Encoder, "languages", None)
+    assert library.search("кошка", 5).notices == ()
+
+
+def test_the_languages_of_a_model():
+    assert Encoder.load("starter").languages == {"en"}
+    assert find_entry(MULTILINGUAL).languages is None
+
+
+def test_the_command_line_and_json(library, capsys):
+    assert main(["search", "maison", "--json", "--library", str(library.info().path)]) == 0
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)) == 20
+    (line,) = [line for line in captured.err.splitlines() if "understand" in line]
+    assert line.endswith(f"To get it, run: snapseek upgrade {MULTILINGUAL}")
