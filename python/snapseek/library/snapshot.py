@@ -17,8 +17,7 @@ from snapseek.errors import FormatError, InputError, ItemNotFoundError, LibraryN
 from snapseek.file_uri import local_path
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import LibraryInfo
-from snapseek.library.result_records import read_hits
-from snapseek.library.results import Hit, Hits, Timings
+from snapseek.library.results import Hit, Hits, Timings, read_hits
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.rank import Entry, Ranker, Ranking
 from snapseek.library.search.relevance import Relevance

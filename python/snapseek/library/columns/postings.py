@@ -19,6 +19,9 @@ _TOP_BIT = np.uint8(0x80)
 _MAX_SCATTERED = 16_384
 """Longer lists of rows are set in an array of flags, which is packed then."""
 
+_DENSE = 4
+"""If one of so many blocks of 64 rows has a row, all blocks are unpacked."""
+
 
 @dataclass(frozen=True)
 class Postings:
@@ -38,7 +41,7 @@ class Postings:
         if self.bitmaps and rows % 8:  # a damaged file may have bits after the last row
             packed[rows // 8] &= 0xFF << (8 - rows % 8) & 0xFF
         for listed in self.lists:
-            _set(packed, listed, rows)
+            set_rows(packed, listed, rows)
 
     def has(self, rows: NDArray[np.int64]) -> Flags:
         """Return whether each of these rows has the word, (n,) bool."""
@@ -64,7 +67,8 @@ def packed(flags: Flags) -> Packed:
     return bits
 
 
-def _set(bits: Packed, listed: Rows, rows: int) -> None:
+def set_rows(bits: Packed, listed: Rows, rows: int) -> None:
+    """Set the bits of rows of a shard of so many rows."""
     if len(listed) <= _MAX_SCATTERED:
         np.bitwise_or.at(bits, listed >> 3, _TOP_BIT >> (listed & 7).astype(np.uint8))
         return
@@ -86,12 +90,12 @@ def has_rows(bits: Packed, rows: NDArray[np.int64]) -> Flags:
 
 def rows_of(bits: Packed) -> NDArray[np.int64]:
     """Return the rows that are set, rising, (n,) int64."""
-    used = np.flatnonzero(bits.view(np.uint64))
-    if len(used) * 4 > len(bits) // 8:
-        return np.flatnonzero(np.unpackbits(bits))
-    flags = np.unpackbits(bits.reshape(-1, 8)[used], axis=1)
-    word, bit = np.nonzero(flags)
-    return used[word] * 64 + bit
+    blocks = np.flatnonzero(bits.view(np.uint64) != 0)
+    if len(blocks) * _DENSE > len(bits) // 8:
+        return np.flatnonzero(np.unpackbits(bits).view(np.bool_))  # bool is what NumPy is fast for
+    places = np.flatnonzero(np.unpackbits(bits.reshape(-1, 8)[blocks], axis=None).view(np.bool_))
+    rows: NDArray[np.int64] = (blocks[places >> 6] << 6) + (places & 63)
+    return rows
 
 
 def first_rows(bits: Packed, limit: int) -> NDArray[np.int64]:

@@ -32,10 +32,10 @@ from snapseek.library.search.word_levels import MAX_WORDS, Level, levels, word_s
 from snapseek.library.search.word_matches import (
     EVERY_WORD,
     FIELD_BITS,
-    WordMatches,
+    BestMatches,
     max_rows_of,
 )
-from snapseek.library.storage.shards import RowRef
+from snapseek.library.storage.shards import RowHits, RowRef
 
 _MAX_GATHERED = 32_768
 """Of a level of at most this many rows all are taken; in a larger one the first in order are looked for."""
@@ -133,15 +133,25 @@ class _QueryWords:
         """Return the levels of a shard, best first."""
         return levels([word[shard].bits for word in self._words], self._weights, self.any_word(shard))
 
-    def matches(self, shard: int, rows: NDArray[np.int64], required: int) -> WordMatches:
-        """Return rows of a shard with their scores and the fields that have their words."""
-        fields = np.zeros(len(rows), np.uint8)
+    def scored(self, shard: int, rows: NDArray[np.int64]) -> WordScores:
+        """Return the scores of rows of a shard."""
+        return WordScores(rows, word_scores(self._weights, self._masks(shard, rows)))
+
+    def fields(self, shard: int, rows: NDArray[np.int64], required: int) -> NDArray[np.uint8]:
+        """Return for each row the bits of the fields that have a word, as `WordMatches.fields` has them."""
+        found = np.zeros(len(rows), np.uint8)
+        for word in self._words:
+            found |= word[shard].fields_of(rows)
+        is_whole = np.bitwise_count(self._masks(shard, rows)) == required
+        found[is_whole] |= EVERY_WORD
+        return found
+
+    def _masks(self, shard: int, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return the words of each row as bits, (n,)."""
         masks = np.zeros(len(rows), np.uint64)
         for number, word in enumerate(self._words):
             masks |= has_rows(word[shard].bits, rows).astype(np.uint64) << np.uint64(number)
-            fields |= word[shard].fields_of(rows)
-        is_whole = (np.bitwise_count(masks) == required).astype(np.uint8) * np.uint8(EVERY_WORD)
-        return WordMatches(rows, word_scores(self._weights, masks), fields | is_whole)
+        return masks
 
 
 class AutoWords:
@@ -164,20 +174,41 @@ class AutoWords:
     def __bool__(self) -> bool:
         return self._is_found
 
-    def best(self, wanted: int, preferred: Collection[RowRef]) -> list[WordMatches]:
-        """Return for each shard the rows that can be among the best, and more.
+    def best(self, wanted: int, preferred: RowHits, excluded: Collection[RowRef] = ()) -> BestMatches:
+        """Return the best rows.
 
         Parameters
         ----------
         wanted
-            How many are the best: by score, then preferred ones, then by row.
+            How many to return: by score, then preferred ones, then by shard and row.
         preferred
             The preferred rows.
+        excluded
+            The rows that are left out.
         """
-        return [self._best_of(shard, wanted, preferred) for shard in self._shards]
+        found = [self._best_of(shard, wanted + len(excluded), preferred) for shard in self._shards]
+        numbers = np.repeat(np.arange(len(found)), [len(part.rows) for part in found])
+        rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in found)])
+        scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part in found)])
+        hits = RowHits(numbers, rows, scores)
+        keys = hits.keys()
+        order = np.lexsort((keys, ~np.isin(keys, preferred.keys()), -scores))[: wanted + len(excluded)]
+        hits = hits[order]
+        if excluded:
+            hits = hits[np.array([row not in excluded for row in hits], np.bool_)]
+        return BestMatches(hits[:wanted], self.fields)
 
-    def _best_of(self, shard: int, wanted: int, preferred: Collection[RowRef]) -> WordMatches:
-        liked = np.array([row for number, row in preferred if number == shard], np.int64)
+    def fields(self, hits: RowHits) -> NDArray[np.uint8]:
+        """Return for each row the bits of the fields that have a word, as `WordMatches.fields` has them."""
+        found = np.zeros(len(hits), np.uint8)
+        for shard in self._shards:
+            here = hits.shards == shard
+            found[here] = self._words.fields(shard, hits.rows[here], self._required)
+        return found
+
+    def _best_of(self, shard: int, wanted: int, preferred: RowHits) -> WordScores:
+        """Return the rows of a shard that can be among the best, and more."""
+        liked = preferred.rows[preferred.shards == shard]
         rows = [liked[has_rows(self._words.any_word(shard), liked)]]
         missing, last = wanted, None
         for level in self._words.levels(shard):
@@ -187,7 +218,7 @@ class AutoWords:
             rows.append(part)
             missing -= len(part)
             last = level.score
-        return self._words.matches(shard, np.unique(np.concatenate(rows)), self._required)
+        return self._words.scored(shard, np.unique(np.concatenate(rows)))
 
 
 def _auto_weight(total: int, number: int) -> float | None:

@@ -47,6 +47,22 @@ class Level:
         return first_rows(self.bits, limit)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The rows of another part with or without a word, found out when its turn comes."""
+
+    score: np.float32
+    words: int
+    parent: Packed
+    word: Packed
+    has_word: bool
+
+    def split(self) -> Packed:
+        """Return the rows."""
+        having = self.parent & self.word
+        return having if self.has_word else np.bitwise_xor(self.parent, having, out=having)
+
+
 def levels(words: Sequence[Packed], weights: Sequence[float], any_word: Packed) -> Iterator[Level]:
     """Yield the levels of a shard with falling score.
 
@@ -59,39 +75,39 @@ def levels(words: Sequence[Packed], weights: Sequence[float], any_word: Packed) 
     any_word
         The rows to look at, each with a word at least.
     """
+    if not any_word.any():
+        return
     order = sorted(range(len(words)), key=lambda word: -weights[word])
     left = np.cumsum([0.0, *(weights[word] for word in reversed(order))])[::-1].tolist()
     serial = counting()
-    waiting: list[tuple[float, int, int, Level]] = []
+    waiting: list[tuple[float, int, int, Level | _Part]] = []
 
-    def push(depth: int, level: Level) -> None:
-        bound = float(level.score)
-        if depth < len(words):
-            bound = (bound + left[depth]) * _ROUNDING
-        heappush(waiting, (-bound, next(serial), depth, level))
+    def push(depth: int, part: "Level | _Part") -> None:
+        bound = float(part.score) if depth == len(words) else (float(part.score) + left[depth]) * _ROUNDING
+        heappush(waiting, (-bound, next(serial), depth, part))
 
+    push(0, _Part(np.float32(0), 0, any_word, any_word, has_word=True))
     splits = 0
-    if not any_word.any():
-        return
-    push(0, Level(np.float32(0), 0, any_word))
     while waiting:
-        _, _, depth, level = heappop(waiting)
-        if depth == len(words):
-            yield level
+        _, _, depth, part = heappop(waiting)
+        if isinstance(part, Level):
+            yield part
             continue
-        assert level.bits is not None
+        bits = part.split()
+        if not bits.view(np.uint64).any():
+            continue
         splits += 1
-        is_small = len(words) - depth > 1 and count(level.bits) <= _MAX_RESOLVED
-        if is_small or splits > _MAX_SPLITS:
-            for part in _resolved(level, words, weights, order[depth:]):
-                push(len(words), part)
-            continue
-        having = level.bits & words[order[depth]]
-        lacking = level.bits ^ having
-        for bits, mask in ((having, level.words | 1 << order[depth]), (lacking, level.words)):
-            if bits.view(np.uint64).any():
+        is_small = len(words) - depth > 1 and count(bits) <= _MAX_RESOLVED
+        if depth == len(words):
+            yield Level(part.score, part.words, bits)
+        elif is_small or splits > _MAX_SPLITS:
+            for level in _resolved(bits, part.words, words, weights, order[depth:]):
+                push(len(words), level)
+        else:
+            word = words[order[depth]]
+            for has_word, mask in ((True, part.words | 1 << order[depth]), (False, part.words)):
                 (score,) = word_scores(weights, np.array([mask], np.uint64))
-                push(depth + 1, Level(score, mask, bits))
+                push(depth + 1, _Part(score, mask, bits, word, has_word))
 
 
 def word_scores(weights: Sequence[float], masks: NDArray[np.uint64]) -> NDArray[np.float32]:
@@ -103,12 +119,11 @@ def word_scores(weights: Sequence[float], masks: NDArray[np.uint64]) -> NDArray[
 
 
 def _resolved(
-    level: Level, words: Sequence[Packed], weights: Sequence[float], remaining: Sequence[int]
+    bits: Packed, known: int, words: Sequence[Packed], weights: Sequence[float], remaining: Sequence[int]
 ) -> Iterator[Level]:
-    """Yield the levels within a part, by looking at each of its rows."""
-    assert level.bits is not None
-    rows = rows_of(level.bits)
-    masks = np.full(len(rows), level.words, np.uint64)
+    """Yield the levels within a part whose rows have the known words, by looking at each of its rows."""
+    rows = rows_of(bits)
+    masks = np.full(len(rows), known, np.uint64)
     for word in remaining:
         masks |= has_rows(words[word], rows).astype(np.uint64) << np.uint64(word)
     order = np.argsort(masks, kind="stable")
