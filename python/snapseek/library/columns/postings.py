@@ -19,9 +19,6 @@ _TOP_BIT = np.uint8(0x80)
 _MAX_SCATTERED = 16_384
 """Longer lists of rows are set in an array of flags, which is packed then."""
 
-_DENSE = 4
-"""If one of so many blocks of 64 rows has a row, all blocks are unpacked."""
-
 
 @dataclass(frozen=True)
 class Postings:
@@ -86,20 +83,3 @@ def count(bits: Packed) -> int:
 def has_rows(bits: Packed, rows: NDArray[np.int64]) -> Flags:
     """Return whether each of these rows is set, (n,) bool."""
     return as_mask((bits[rows >> 3] << (rows & 7).astype(np.uint8)) & _TOP_BIT != 0)
-
-
-def rows_of(bits: Packed) -> NDArray[np.int64]:
-    """Return the rows that are set, rising, (n,) int64."""
-    blocks = np.flatnonzero(bits.view(np.uint64) != 0)
-    if len(blocks) * _DENSE > len(bits) // 8:
-        return np.flatnonzero(np.unpackbits(bits).view(np.bool_))  # bool is what NumPy is fast for
-    places = np.flatnonzero(np.unpackbits(bits.reshape(-1, 8)[blocks], axis=None).view(np.bool_))
-    rows: NDArray[np.int64] = (blocks[places >> 6] << 6) + (places & 63)
-    return rows
-
-
-def first_rows(bits: Packed, limit: int) -> NDArray[np.int64]:
-    """Return the first `limit` rows that are set, rising."""
-    counts = np.cumsum(np.bitwise_count(bits.view(np.uint64)), dtype=np.int64)
-    end = int(counts.searchsorted(limit)) + 1
-    return rows_of(bits[: end * 8])[:limit]

@@ -206,7 +206,7 @@ class Ranker:
         count = POOL + len(candidates.excluded)
         found = best_by_bm25(
             [shard.columns for shard in shards],
-            [shard.order for shard in shards],
+            [shard.ids for shard in shards],
             candidates.selection.masks,
             words,
             count,
