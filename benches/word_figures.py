@@ -1,6 +1,6 @@
 """Time the search by words over made-up records, next to SQLite FTS5 and tantivy.
 
-    python -m benches.word_figures [ROWS] [--rivals]
+    python -m benches.word_figures [ROWS] [--rivals] [--only natural]
 
 Two sets: the captions of the million library, whose 300 words are all frequent, and captions over 60,000
 words with the frequencies of a language (`NaturalCaptions`), whose queries are words that occur together.
@@ -41,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time the search by words.")
     parser.add_argument("rows", type=int, nargs="?", default=_ROWS)
     parser.add_argument("--rivals", action="store_true", help="also index by SQLite FTS5 and tantivy")
+    parser.add_argument("--only", choices=("frequent", "natural"), help="one set of records")
     given = parser.parse_args()
     print(f"{processor()}, {given.rows:,} rows, the {_DEPTH:,} best")
     natural = NaturalCaptions()
@@ -53,6 +54,8 @@ def main() -> None:
         ),
     }
     for title, (block, queries) in sets.items():
+        if given.only and not title.startswith(given.only):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             path = written(Path(folder) / "records.arrow", block, given.rows)
             print(title)

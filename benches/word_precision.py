@@ -2,8 +2,8 @@
 
     python -m benches.word_precision
 
-The queries are 60 of benches/labels/relevance.json with three right pictures or more, in the order of the
-file: 30 of which a word stands in the names of the demo pictures ("by words"), and 30 of which none does ("by
+The queries are 60 of benches/labels/relevance.json, in the order of the file: 40 with three right pictures or
+more, of which a word stands in the names of the demo pictures ("by words"), and 20 of which none does ("by
 sight"). The pictures are searched three times: with their names and folders; with their names as captions,
 the files called IMG_0001.jpg in one folder; and without any words.
 """
@@ -14,6 +14,7 @@ import shutil
 import statistics
 import tempfile
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from snapseek import Encoder, Library
@@ -22,7 +23,7 @@ from snapseek.library.search.terms import Term
 
 REPOSITORY = Path(__file__).parents[1]
 _PICTURES = REPOSITORY / "demo" / "pictures"
-_OF_EACH = 30
+_BY_WORDS, _BY_SIGHT = 40, 20
 _MIN_RIGHT = 3
 _DEPTH = 10
 Labels = dict[str, set[str]]
@@ -52,13 +53,11 @@ def main() -> None:
 def chosen(labels: dict[str, list[str]], names: Sequence[str]) -> tuple[Labels, Labels]:
     """Return the queries by words and those by sight, with their right pictures."""
     known = {form for name in names for word in query_words(name) for form in word_forms(word)}
-    parts: tuple[Labels, Labels] = ({}, {})
-    for query, right in labels.items():
-        if len(right) >= _MIN_RIGHT:
-            part = parts[0 if known.intersection(query_words(query)) else 1]
-            if len(part) < _OF_EACH:
-                part[query] = set(right)
-    return parts
+    named = {query for query in labels if known.intersection(query_words(query))}
+    by_words = {query: set(labels[query]) for query in labels if query in named}
+    by_words = {query: right for query, right in by_words.items() if len(right) >= _MIN_RIGHT}
+    by_sight = {query: set(right) for query, right in labels.items() if right and query not in named}
+    return dict(islice(by_words.items(), _BY_WORDS)), dict(islice(by_sight.items(), _BY_SIGHT))
 
 
 def copied(names: Sequence[str], folder: Path, *, has_names: bool, has_captions: bool) -> dict[str, str]:

@@ -21,6 +21,26 @@ const MAX_ENUMERATED: usize = 6;
 /// With more words the score of a set is computed when it is met, not looked up.
 const MAX_TABLED: usize = 12;
 
+/// Return the rows of lists and of bitmaps together, as [`Words::bits`] has them. Rows past the last are left out.
+pub fn unite(rows: usize, lists: &[&[i32]], bitmaps: &[&[u8]]) -> Vec<u8> {
+    let mut bits = vec![0_u8; rows.div_ceil(BLOCK) * BYTES];
+    for bitmap in bitmaps {
+        bits.iter_mut().zip(*bitmap).for_each(|(byte, &more)| *byte |= more);
+    }
+    for &row in lists.iter().copied().flatten() {
+        if let Some(byte) = usize::try_from(row).ok().and_then(|row| bits.get_mut(row / 8)) {
+            *byte |= 0x80 >> (row % 8);
+        }
+    }
+    for byte in rows.div_ceil(8)..bits.len() {
+        bits[byte] = 0;
+    }
+    if rows % 8 != 0 {
+        bits[rows / 8] &= !(0xff >> (rows % 8));
+    }
+    bits
+}
+
 /// The words of a query in one shard.
 pub struct Words<'a> {
     /// For each word the rows that have it, `rows.div_ceil(64) * 8` bytes; the first row in the top bit of a byte.
@@ -59,7 +79,8 @@ pub fn best_rows(words: &Words<'_>, lengths: Option<Lengths<'_>>, ids: Option<&[
         return Vec::new();
     }
     let mut scan = Scan::new(words, lengths, ids, k);
-    (0..words.rows.div_ceil(BLOCK)).for_each(|block| scan.read(block));
+    let mut bits = vec![0; words.bits.len()];
+    (0..words.rows.div_ceil(BLOCK)).for_each(|block| scan.read(block, &mut bits));
     scan.best
         .into_sorted_vec()
         .into_iter()
@@ -119,17 +140,14 @@ impl<'a> Scan<'a> {
         Self { words, lengths, ids, k, best, table, max_factor, required }
     }
 
-    fn read(&mut self, block: usize) {
-        let mut bits = [0_u64; MAX_WORDS];
+    fn read(&mut self, block: usize, bits: &mut [u64]) {
         let load = |bytes: &[u8]| {
             let start = block * BYTES;
             u64::from_be_bytes(bytes[start..start + BYTES].try_into().unwrap_or_default())
         };
-        let count = self.words.bits.len();
         for (word, bytes) in bits.iter_mut().zip(self.words.bits) {
             *word = load(bytes);
         }
-        let bits = &bits[..count];
         let mut rows = self.candidates(bits);
         if let Some(within) = self.words.within {
             rows &= load(within);
@@ -294,6 +312,16 @@ mod tests {
             let ids: Vec<i64> = (0..rows as i64).map(|row| row * 7919 % 1009).collect();
             let ids = options[2].then_some(ids.as_slice());
             prop_assert_eq!(best_rows(&words, lengths, ids, k), naive(&words, lengths, ids, k));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lists_and_bitmaps_are_united(rows in 0_usize..200, list in prop::collection::vec(-9..300, 0..40), seed in any::<u64>()) {
+            let flags: Vec<bool> = (0..256).map(|row| seed.rotate_left(row) & 5 == 5).collect();
+            let bits = unite(rows, &[&list, &[]], &[&packed(&flags)]);
+            let united: Vec<bool> = (0..rows).map(|row| flags[row] || list.contains(&(row as i32))).collect();
+            prop_assert_eq!(bits, packed(&united));
         }
     }
 

@@ -19,6 +19,7 @@ __all__ = [
     "best_rows_by_words",
     "build_flat",
     "build_ivf",
+    "unite_rows",
 ]
 
 __version__: Final[str]
@@ -271,4 +272,12 @@ def best_rows_by_words(
     length from 0 on; a longer row is not found. `ids`: (rows,). Returns (n,) int64 and float32.
 
     Raises InputError for another dtype or shape, or for more words.
+    """
+
+def unite_rows(
+    rows: int, lists: Sequence[NDArray[np.int32]], bitmaps: Sequence[NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
+    """Return the rows of lists and of bitmaps together, as packed bits: see `best_rows_by_words`.
+
+    Rows from `rows` on are left out. Raises InputError for another dtype.
     """

@@ -39,7 +39,7 @@ mod _core {
     #[pymodule_export]
     use super::ivf::{IvfIndex, RowBitmap};
     #[pymodule_export]
-    use super::words::best_rows_by_words;
+    use super::words::{best_rows_by_words, unite_rows};
 
     #[allow(non_upper_case_globals)]
     #[pymodule_export]

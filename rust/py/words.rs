@@ -4,10 +4,27 @@ use numpy::{PyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 use super::arrays::{count, int64_array, readonly, refused};
-use crate::words::{Lengths, MAX_WORDS, Words, best_rows};
+use crate::words::{Lengths, MAX_WORDS, Words, best_rows, unite};
 
 /// Rows, and the score of each.
 type Scored<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f32>>);
+
+/// Return the rows of lists and of bitmaps together, as packed bits.
+#[pyfunction]
+pub(super) fn unite_rows<'py>(
+    py: Python<'py>,
+    rows: &Bound<'py, PyAny>,
+    lists: Vec<Bound<'py, PyAny>>,
+    bitmaps: Vec<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyArray1<u8>>> {
+    let rows = count("rows", rows)?;
+    let lists = lists.iter().map(|list| readonly::<i32>("lists", list)).collect::<PyResult<Vec<_>>>()?;
+    let bitmaps =
+        bitmaps.iter().map(|bitmap| readonly::<u8>("bitmaps", bitmap)).collect::<PyResult<Vec<_>>>()?;
+    let lists = lists.iter().map(|list| list.as_slice()).collect::<Result<Vec<_>, _>>()?;
+    let bitmaps = bitmaps.iter().map(|bitmap| bitmap.as_slice()).collect::<Result<Vec<_>, _>>()?;
+    Ok(PyArray1::from_vec(py, py.detach(|| unite(rows, &lists, &bitmaps))))
+}
 
 /// Return the best k rows with a word, and their scores.
 #[pyfunction]

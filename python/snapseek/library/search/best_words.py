@@ -16,7 +16,7 @@ from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.columns.dictionary import DictionaryIndex
 from snapseek.library.columns.fulltext import FullTextIndex
 from snapseek.library.columns.label_list import LabelListIndex
-from snapseek.library.columns.postings import Packed, Postings, count, has_rows, no_rows, packed
+from snapseek.library.columns.postings import Packed, Postings, contains, count, has_rows, packed, united
 from snapseek.library.search.bm25 import FIELDS as BM25_FIELDS
 from snapseek.library.search.bm25 import (
     WordScores,
@@ -67,10 +67,7 @@ class _ShardWord:
             ):
                 found += [(bit, index.postings(form)) for form in word_forms(word)]
         found = [(bit, postings) for bit, postings in found if postings]
-        bits = no_rows(store.rows)
-        for _, postings in found:
-            postings.add_to(bits, store.rows)
-        return cls(found, bits)
+        return cls(found, united([postings for _, postings in found], store.rows))
 
     def fields_of(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the bits of the fields of each of these rows that have the word, (n,)."""
@@ -129,7 +126,7 @@ class _QueryWords:
         factors: NDArray[np.float32] | None = None,
         ids: NDArray[np.int64] | None = None,
     ) -> WordScores:
-        """Return the best rows of a shard, by rising row.
+        """Return the best rows of a shard, best first.
 
         Parameters
         ----------
@@ -153,8 +150,7 @@ class _QueryWords:
             factors=factors,
             ids=ids,
         )
-        order = np.argsort(rows)
-        return WordScores(rows[order], scores[order])
+        return WordScores(rows, scores)
 
     def scores(self, shard: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the scores of rows, (n,); 0 for those without a word, and those that may not be found."""
@@ -206,14 +202,13 @@ class AutoWords:
         excluded
             The rows that are left out.
         """
-        found = [self._best_of(shard, wanted + len(excluded), preferred) for shard in self._shards]
-        numbers = np.repeat(np.arange(len(found)), [len(part.rows) for part in found])
-        rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in found)])
-        scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part in found)])
-        hits = RowHits(numbers, rows, scores)
-        keys = hits.keys()
-        order = np.lexsort((keys, ~np.isin(keys, preferred.keys()), -scores))[: wanted + len(excluded)]
-        hits = hits[order]
+        parts = [self._best_of(shard, wanted + len(excluded), preferred) for shard in self._shards]
+        numbers = np.repeat(np.arange(len(parts)), [len(part.rows) for part, _ in parts])
+        rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part, _ in parts)])
+        scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part, _ in parts)])
+        is_other = np.concatenate([np.zeros(0, np.bool_), *(is_other for _, is_other in parts)])
+        order = np.lexsort((rows, numbers, is_other, -scores))[: wanted + len(excluded)]
+        hits = RowHits(numbers, rows, scores)[order]
         if excluded:
             hits = hits[np.array([row not in excluded for row in hits], np.bool_)]
         return BestMatches(hits[:wanted], self.fields)
@@ -226,14 +221,17 @@ class AutoWords:
             found[here] = self._words.fields(shard, hits.rows[here], self._required)
         return found
 
-    def _best_of(self, shard: int, wanted: int, preferred: RowHits) -> WordScores:
-        """Return the rows of a shard that can be among the best, and more."""
+    def _best_of(self, shard: int, wanted: int, preferred: RowHits) -> tuple[WordScores, Flags]:
+        """Return the rows of a shard that can be among the best, and whether each is not preferred."""
         best = self._words.best(shard, wanted)
-        liked = preferred.rows[preferred.shards == shard]
-        liked = liked[~np.isin(liked, best.rows)]
+        liked = np.sort(preferred.rows[preferred.shards == shard])
         scores = self._words.scores(shard, liked)
-        rows = np.concatenate([best.rows, liked[scores > 0]])
-        return WordScores(rows, np.concatenate([best.scores, scores[scores > 0]]))
+        liked, scores = liked[scores > 0], scores[scores > 0]
+        is_other = ~contains(liked, best.rows)
+        found = WordScores(
+            np.concatenate([liked, best.rows[is_other]]), np.concatenate([scores, best.scores[is_other]])
+        )
+        return found, np.arange(len(found.rows)) >= len(liked)
 
 
 def _auto_weight(total: int, number: int) -> float | None:

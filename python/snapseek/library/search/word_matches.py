@@ -6,6 +6,7 @@ of the inverse document frequencies of its words. No length counts, unlike in BM
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -53,6 +54,7 @@ class WordMatches:
     fields: NDArray[np.uint8]
 
 
+@lru_cache(1 << len(_SHIFT) + 1)
 def field_names(bits: int) -> tuple[str, ...]:
     """Return what people call the fields of `WordMatches.fields`."""
     return tuple(label for name, label in FIELDS.items() if bits & FIELD_BITS[name])

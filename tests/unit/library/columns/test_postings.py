@@ -1,10 +1,8 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapseek.library.columns import postings
-from snapseek.library.columns.postings import Postings, count, has_rows, no_rows, packed, set_rows
+from snapseek.library.columns.postings import Postings, count, has_rows, packed, united
 
 ROWS = st.integers(1, 300).flatmap(lambda rows: st.tuples(st.just(rows), st.sets(st.integers(0, rows - 1))))
 
@@ -23,23 +21,12 @@ def test_packed_rows_are_counted_and_found(case):
     assert has_rows(bits, np.arange(rows)).tolist() == flags.tolist()
 
 
-@given(ROWS, st.sampled_from([0, 10_000]))
-def test_rows_are_set_one_by_one_or_together(case, max_scattered):
-    rows, chosen = case
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(postings, "_MAX_SCATTERED", max_scattered)
-        bits = packed(np.arange(rows) % 5 == 0)
-        set_rows(bits, np.array(sorted(chosen), np.int32), rows)
-    assert rows_in(bits, rows) == sorted(chosen | set(range(0, rows, 5)))
-
-
 @given(ROWS, ROWS)
 def test_postings_unite_lists_and_bitmaps(first, second):
     rows = max(first[0], second[0])
     bitmap = np.packbits(np.isin(np.arange(rows), list(first[1])))
     found = Postings([np.array(sorted(second[1]), np.int32)], [bitmap])
-    bits = no_rows(rows)
-    found.add_to(bits, rows)
+    bits = united([found], rows)
     assert rows_in(bits, rows) == sorted(first[1] | second[1])
     assert found.has(np.arange(rows)).tolist() == has_rows(bits, np.arange(rows)).tolist()
     assert found
@@ -51,6 +38,5 @@ def test_no_postings_are_false():
 
 
 def test_bits_after_the_last_row_are_dropped():
-    bits = no_rows(11)
-    Postings(bitmaps=[np.array([0, 255], np.uint8)]).add_to(bits, 11)
+    bits = united([Postings(bitmaps=[np.array([0, 255], np.uint8)])], 11)
     assert (count(bits), rows_in(bits, 11)) == (3, [8, 9, 10])
