@@ -32,7 +32,7 @@ Labels = dict[str, set[str]]
 def main() -> None:
     labels = json.loads((REPOSITORY / "benches" / "labels" / "relevance.json").read_text())
     names: list[str] = labels["pictures"]
-    by_words, by_sight = chosen({**labels["choose"], **labels["report"]}, names)
+    by_words, by_sight = split_labels({**labels["choose"], **labels["report"]}, names)
     print(f"{len(by_words)} queries by words, {len(by_sight)} by sight, {len(names)} pictures")
     encoder = Encoder.load("starter")
     with tempfile.TemporaryDirectory() as folder:
@@ -41,16 +41,16 @@ def main() -> None:
             ("captions", False, True),
             ("no words", False, False),
         ):
-            place = Path(folder) / title
-            original = copied(names, place, has_names=has_names, has_captions=has_captions)
-            library = Library.build(place, Path(folder) / f"{title}.snapseek", encoder=encoder)
+            copies = Path(folder) / title
+            original = copied(names, copies, has_names=has_names, has_captions=has_captions)
+            library = Library.build(copies, Path(folder) / f"{title}.snapseek", encoder=encoder)
             for kind, queries in (("by words", by_words), ("by sight", by_sight)):
                 found = {mode: precision(library, queries, original, mode) for mode in ("clip", "auto")}
                 shown = ", ".join(f"{mode} {value:.3f}" for mode, value in found.items())
                 print(f"{title}, {kind}: P@{_DEPTH} {shown}")
 
 
-def chosen(labels: dict[str, list[str]], names: Sequence[str]) -> tuple[Labels, Labels]:
+def split_labels(labels: dict[str, list[str]], names: Sequence[str]) -> tuple[Labels, Labels]:
     """Return the queries by words and those by sight, with their right pictures."""
     known = {form for name in names for word in query_words(name) for form in word_forms(word)}
     named = {query for query in labels if known.intersection(query_words(query))}

@@ -35,7 +35,7 @@ pub fn unite(rows: usize, lists: &[&[i32]], bitmaps: &[&[u8]]) -> Vec<u8> {
     for byte in rows.div_ceil(8)..bits.len() {
         bits[byte] = 0;
     }
-    if rows % 8 != 0 {
+    if !rows.is_multiple_of(8) {
         bits[rows / 8] &= !(0xff >> (rows % 8));
     }
     bits
@@ -157,11 +157,11 @@ impl<'a> Scan<'a> {
             rows &= !(u64::MAX >> left);
         }
         while rows != 0 {
-            let place = rows.leading_zeros();
-            rows &= !(1 << (BLOCK as u32 - 1 - place));
-            let has = |word: &u64| *word >> (BLOCK as u32 - 1 - place) & 1;
+            let offset = rows.leading_zeros();
+            rows &= !(1 << (BLOCK as u32 - 1 - offset));
+            let has = |word: &u64| *word >> (BLOCK as u32 - 1 - offset) & 1;
             let set = bits.iter().enumerate().fold(0, |set, (number, word)| set | has(word) << number);
-            self.rank(block * BLOCK + place as usize, set);
+            self.rank(block * BLOCK + offset as usize, set);
         }
     }
 

@@ -47,7 +47,7 @@ def packed(flags: Flags) -> Packed:
 
 
 def united(postings: Sequence[Postings], rows: int) -> Packed:
-    """Return the rows of all postings of a shard of so many rows, as packed bits."""
+    """Return the rows of all postings in a shard of `rows` rows, as packed bits."""
     lists = [listed for found in postings for listed in found.lists]
     return unite_rows(rows, lists, [bitmap for found in postings for bitmap in found.bitmaps])
 

@@ -167,11 +167,11 @@ class Ranker:
             entries = map(_matched, shown, found.fields_of(shown).tolist())
             return Ranking(list(entries), len(found.hits))
         found = self._best_matches(matches, candidates, best)
-        cosines, places = self._cosines(found.hits, best, vector.value)
+        cosines, ranks = self._cosines(found.hits, best, vector.value)
         # Many pictures have the same words: those that the model prefers come first.
         order = np.lexsort((found.hits.keys(), -cosines, -found.hits.scores))
-        is_new = places[order] == len(best)
-        numbers = places[order]
+        is_new = ranks[order] == len(best)
+        numbers = ranks[order]
         numbers[is_new] = len(best) + np.arange(np.count_nonzero(is_new))
         fused = fused_order(len(best), numbers)
         joined = RowHits(
@@ -192,9 +192,9 @@ class Ranker:
         """Return the cosine of each match, (n,), and its rank among the best, `len(best)` for others."""
         by_key = np.argsort(best.keys())
         keys = best.keys()[by_key]
-        places = np.minimum(keys.searchsorted(found.keys()), max(0, len(best) - 1))
-        is_known = keys[places] == found.keys() if len(best) else np.zeros(len(found), np.bool_)
-        ranks = np.where(is_known, by_key[places], len(best)) if len(best) else np.full(len(found), 0)
+        nearest = np.minimum(keys.searchsorted(found.keys()), max(0, len(best) - 1))
+        is_known = keys[nearest] == found.keys() if len(best) else np.zeros(len(found), np.bool_)
+        ranks = np.where(is_known, by_key[nearest], len(best)) if len(best) else np.full(len(found), 0)
         cosines = np.zeros(len(found), np.float32)
         cosines[is_known] = best.scores[ranks[is_known]]
         cosines[~is_known] = self._shards.scores(found[~is_known], vector)

@@ -138,7 +138,7 @@ class BestMatches:
 
     hits: RowHits
     fields_of: Callable[[RowHits], NDArray[np.uint8]]
-    """Returns the bits of the fields that have a word, (n,), for some of the hits."""
+    """Returns the bits of the fields that have a word, (n,), for a part of the hits."""
 
     @classmethod
     def of(cls, matches: Sequence[tuple[float, RowRef, int]]) -> Self:
@@ -147,7 +147,7 @@ class BestMatches:
         pairs = np.array([*bits], np.int64).reshape(-1, 2)
         scores = np.array([score for score, _, _ in matches], np.float32)
         hits = RowHits(pairs[:, 0], pairs[:, 1], scores)
-        return cls(hits, lambda some: np.array([bits[row] for row in some], np.uint8))
+        return cls(hits, lambda shown: np.array([bits[row] for row in shown], np.uint8))
 
 
 def best_matches(

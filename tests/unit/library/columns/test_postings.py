@@ -13,11 +13,11 @@ def rows_in(bits, rows):
 
 @given(ROWS)
 def test_packed_rows_are_counted_and_found(case):
-    rows, chosen = case
+    rows, members = case
     flags = np.zeros(rows, np.bool_)
-    flags[list(chosen)] = True
+    flags[list(members)] = True
     bits = packed(flags)
-    assert (len(bits) % 8, count(bits), rows_in(bits, rows)) == (0, len(chosen), sorted(chosen))
+    assert (len(bits) % 8, count(bits), rows_in(bits, rows)) == (0, len(members), sorted(members))
     assert has_rows(bits, np.arange(rows)).tolist() == flags.tolist()
 
 
