@@ -32,9 +32,7 @@ pub fn unite(rows: usize, lists: &[&[i32]], bitmaps: &[&[u8]]) -> Vec<u8> {
             *byte |= 0x80 >> (row % 8);
         }
     }
-    for byte in rows.div_ceil(8)..bits.len() {
-        bits[byte] = 0;
-    }
+    bits[rows.div_ceil(8)..].fill(0);
     if !rows.is_multiple_of(8) {
         bits[rows / 8] &= !(0xff >> (rows % 8));
     }
