@@ -215,7 +215,7 @@ class NaturalCaptions:
         common = {*self.words[:10]}
         found = []
         for text in texts:
-            chosen = [word for word in dict.fromkeys(text.split()) if word not in common]
-            if len(chosen) >= words:
-                found.append(" ".join(chosen[:words]))
+            rarer = [word for word in dict.fromkeys(text.split()) if word not in common]
+            if len(rarer) >= words:
+                found.append(" ".join(rarer[:words]))
         return found[:count]

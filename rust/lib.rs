@@ -56,6 +56,7 @@
 //! | [`matrix`] | the caller's vectors, borrowed |
 //! | [`linalg`] | matrix products, eigendecomposition, random numbers |
 //! | [`topk`] | top-k reservoirs, row bitmaps, candidate pruning |
+//! | [`words`] | the best rows by the words of a query |
 //! | [`kernels`] | SIMD kernels: int8 and float16 dot products, int8 matrix product, PQ fast-scan |
 //! | [`quantizer`] | SQ8, SQ4, float16, PQ, length correction, query transform, LDLQ, TCQ |
 //! | [`storage`] | the `.snap` file format: written atomically, mapped, checksummed |
@@ -77,6 +78,7 @@ pub mod quantizer;
 mod simd;
 pub mod storage;
 pub mod topk;
+pub mod words;
 
 #[cfg(feature = "python")]
 mod py;

@@ -4,14 +4,23 @@ Every error is one of `snapseek.errors`; its message says what was expected, wha
 it. Every call releases the GIL while it works, and Ctrl-C ends a long one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Final, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FlatIndex", "IvfIndex", "RowBitmap", "__version__", "build_flat", "build_ivf"]
+__all__ = [
+    "FlatIndex",
+    "IvfIndex",
+    "RowBitmap",
+    "__version__",
+    "best_rows_by_words",
+    "build_flat",
+    "build_ivf",
+    "unite_rows",
+]
 
 __version__: Final[str]
 
@@ -240,4 +249,35 @@ def build_ivf(
     The file depends on everything but `threads`. `progress` is called with a stage's name and the share of it
     that is done. Raises as `build_flat` does, and InputError for options out of range or queries of another
     dim.
+    """
+
+def best_rows_by_words(
+    words: Sequence[NDArray[np.uint8]],
+    weights: NDArray[np.float32],
+    k: int,
+    *,
+    rows: int,
+    within: NDArray[np.uint8] | None = None,
+    lengths: NDArray[np.uint16] | None = None,
+    factors: NDArray[np.float32] | None = None,
+    ids: NDArray[np.int64] | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the best `k` rows with a word and their scores, best first, ties by lower id, else by lower row.
+
+    A row scores the sum of the weights of its words, added in their order, times the factor of its length.
+
+    `words`: for each of at most 64 words the rows that have it, as packed bits: the first row in the top bit
+    of a byte, `-(-rows // 64) * 8` bytes. `weights`: (words,), positive. `within`: the rows that may be
+    found, as packed bits; None for all. `lengths`: (rows,), with `factors`, the positive factor of each
+    length from 0 on; a longer row is not found. `ids`: (rows,). Returns (n,) int64 and float32.
+
+    Raises InputError for another dtype or shape, or for more words.
+    """
+
+def unite_rows(
+    rows: int, lists: Sequence[NDArray[np.int32]], bitmaps: Sequence[NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
+    """Return the rows of lists and of bitmaps together, as packed bits: see `best_rows_by_words`.
+
+    Rows from `rows` on are left out. Raises InputError for another dtype.
     """

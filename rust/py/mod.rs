@@ -6,6 +6,7 @@ mod build;
 mod flat;
 mod interrupt;
 mod ivf;
+mod words;
 
 use pyo3::prelude::*;
 
@@ -37,6 +38,8 @@ mod _core {
     use super::flat::FlatIndex;
     #[pymodule_export]
     use super::ivf::{IvfIndex, RowBitmap};
+    #[pymodule_export]
+    use super::words::{best_rows_by_words, unite_rows};
 
     #[allow(non_upper_case_globals)]
     #[pymodule_export]

@@ -13,6 +13,7 @@ from PIL import Image
 
 from snapseek import file_kinds
 from snapseek.cli import main
+from snapseek.cli.main import with_command
 from snapseek.library.indexing import skipped
 from tests.conftest import PICTURES
 from tests.support.embedding_files import write_embeddings
@@ -485,3 +486,40 @@ def test_a_word_too_long_for_a_file_name_is_an_unknown_command(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["a" * 300])
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["help"], "usage: snapseek [-h]"),
+        (["help", "search"], "usage: snapseek search"),
+        (["help", "x"], "usage: snapseek [-h]"),
+    ],
+)
+def test_help_is_a_command_too(arguments, shown, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 0
+    assert shown in capsys.readouterr().out
+
+
+def test_a_folder_called_help_is_a_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "help").mkdir()
+    assert with_command(["help"]) == ["open", "help"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--libary", "x"], "before --libary; did you mean --library?; options follow the command"),
+        (["--library=x", "search"], "before --library; options follow the command"),
+        (["-k", "5"], "before -k; options follow the command"),
+    ],
+)
+def test_an_option_before_the_command_says_where_it_belongs(arguments, message, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err

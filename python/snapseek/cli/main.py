@@ -26,6 +26,9 @@ Search your pictures by words. Three first steps:
   snapseek ~/Pictures   index a folder of your own and open the page
   snapseek --help       list all commands
 """
+_HELP = "help"
+_GLOBAL_OPTIONS = ("-h", "--help", "--version")
+_FREQUENT_OPTIONS = ("--library", "--model", *_GLOBAL_OPTIONS)
 _EPILOG = """\
 `snapseek` alone opens the library that was used last.
 `snapseek FOLDER` is `snapseek open FOLDER`: index it, serve the page, open the browser.
@@ -96,6 +99,8 @@ def with_command(arguments: list[str]) -> list[str]:
         from snapseek.library.recent import recent_libraries
 
         return next((["serve", "--open", str(path)] for path in recent_libraries()), [])
+    if arguments[0] == _HELP and is_unknown_command(arguments):
+        return [*(name for name in arguments[1:2] if name in COMMAND_NAMES), "--help"]
     if not _begin_with_path(arguments) or is_unknown_command(arguments):
         return arguments
     return ["open", *arguments]
@@ -137,6 +142,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         parser.error(
             f"expected a command or an existing folder, got {printable(found)!r}"
             f"{near_name(found, COMMAND_NAMES)}"
+        )
+    if arguments[0].startswith("-") and not any(known.startswith(arguments[0]) for known in _GLOBAL_OPTIONS):
+        name = arguments[0].partition("=")[0]
+        near = "" if name in _FREQUENT_OPTIONS else near_name(name, _FREQUENT_OPTIONS)
+        parser.error(
+            f"expected a command before {printable(name)}{near}; "
+            "options follow the command, as in: snapseek search dog --library FOLDER"
         )
     return parser.parse_args(_prepared(parser, arguments))
 

@@ -4,7 +4,7 @@
 number of a partition and an id in it, so ties are broken by the id in the collection.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -32,7 +32,7 @@ from snapseek.library.search.likeness import CosineBars, Look, PictureFacts, Pre
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.rank import DEDUP_DEPTH, POOL, Candidates, Entry, Keys, Ranker, Ranking
 from snapseek.library.search.request import ResolvedRequest
-from snapseek.library.search.word_matches import MAX_WORDS, WordMatches, counts_any
+from snapseek.library.search.word_matches import MAX_WORDS, BestMatches, WordMatches, counts_any
 from snapseek.library.storage.shards import RowHits, RowRef, Shards
 
 Ids = NDArray[np.int64]
@@ -255,18 +255,18 @@ class PartitionRanker(Ranker):
         return answers
 
     def _best_matches(
-        self, matches: list[WordMatches], candidates: Candidates, preferred: Collection[RowRef]
-    ) -> list[tuple[float, RowRef, int]]:
+        self, matches: list[WordMatches], candidates: Candidates, preferred: RowHits
+    ) -> BestMatches:
         best = []
-        for number, answer in self._matched(preferred).items():
+        liked = set(preferred)
+        for number, answer in self._matched(liked).items():
             columns = (answer.scores.tolist(), answer.ids.tolist(), answer.bits.tolist())
             for score, item, bits in zip(*columns, strict=True):
                 row = RowRef(number, item)
                 if row not in self._excluded:
                     best.append((score, row, bits))
-        liked = set(preferred)
         best.sort(key=lambda match: (-match[0], match[1] not in liked, match[1]))
-        return best[:POOL]
+        return BestMatches.of(best[:POOL])
 
     def _by_words(self, words: str, candidates: Candidates) -> list[RowRef]:
         found = [
@@ -326,7 +326,7 @@ class _MergedRows:
         self._scores = scores
         self._dim = dim
 
-    def scores(self, refs: Sequence[RowRef], _vector: NDArray[np.float32]) -> list[float]:
+    def scores(self, refs: Iterable[RowRef], _vector: NDArray[np.float32]) -> list[float]:
         """Return the scores of pictures that were found by their words."""
         return [self._scores[ref] for ref in refs]
 

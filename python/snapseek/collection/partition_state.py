@@ -36,7 +36,7 @@ from snapseek.library.search.timeline import timeline
 from snapseek.library.search.word_matches import best_matches, match_statistics, word_matches
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.selection import Selection
-from snapseek.library.storage.shards import RowRef
+from snapseek.library.storage.shards import RowHits, RowRef
 from snapseek.search_request import INCLUDED, SORTS, check_choice
 
 MAX_K = 10_000
@@ -148,14 +148,16 @@ class PartitionState:
             refs, scores = self._ranker.best_scored(found, k)
             bits = np.zeros(len(refs), np.uint8)
         shards, rows = _split(refs)
-        cosines = self._shards.scores(refs, self._vector(arrays)) if "vector" in arrays else []
+        found_rows = RowHits(shards, rows, scores)
+        has_vector = "vector" in arrays
+        cosines = self._shards.scores(found_rows, self._vector(arrays)) if has_vector else scores[:0]
         return Frame(
             {},
             {
                 "ids": self._ranker.ids(shards, rows),
                 "scores": scores,
                 "bits": bits,
-                "cosines": np.array(cosines, np.float32),
+                "cosines": cosines,
                 **self._keys(fields, shards, rows),
             },
         )

@@ -33,6 +33,7 @@ from snapseek.search_request import PARAMETERS, SearchOptions, SearchRequest
 
 _DEFAULT_LIMIT: int = PARAMETERS["limit"].default
 _SHOWN_FOLDERS = 5
+_MAX_SUFFIX_CHARACTERS = 6
 
 
 class LibraryReader(LibraryContents):
@@ -229,7 +230,8 @@ class LibraryReader(LibraryContents):
             The model on the disk is not the one that made the library.
         """
         if not isinstance(query, SearchRequest):
-            warn_of_path(query)
+            if isinstance(query, str) and "." in query[-_MAX_SUFFIX_CHARACTERS:]:
+                warn_of_path(query)
             query = SearchRequest(query, limit=limit, **options)
         snapshot = self.snapshot()
         return snapshot.search(query, self.encoders.lazy(query.model, snapshot))

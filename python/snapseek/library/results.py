@@ -1,7 +1,7 @@
 """The results of a search: `Hits`, a list of `Hit`."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, SupportsIndex, overload
@@ -10,8 +10,13 @@ import pyarrow as pa
 
 from snapseek.file_uri import local_path
 from snapseek.library import notebook, result_table
+from snapseek.library.columns.place_index import with_place
 from snapseek.library.search.notices import Notice
+from snapseek.library.search.rank import Entry
 from snapseek.library.search.unfinished import Unfinished
+from snapseek.library.storage.relocation import Relocation
+from snapseek.library.storage.shards import Shards
+from snapseek.search_request import INCLUDED
 
 _SHOWN_HITS = 20
 """How many results the text of `Hits` lists."""
@@ -96,6 +101,54 @@ class Hit:
     def _repr_html_(self) -> str:
         title = self.caption or self.name
         return notebook.picture(self.preview_url(), title, self.color, self.width, self.height)
+
+
+def read_hits(
+    shards: Shards,
+    entries: Sequence[Entry],
+    relocation: Relocation,
+    *,
+    may_load: bool,
+    include: Sequence[str] = INCLUDED,
+) -> list[Hit]:
+    """Return entries with their records.
+
+    Parameters
+    ----------
+    shards
+        The shards that the entries point to.
+    entries
+        What was ranked or listed.
+    relocation
+        Where the folder of the library is now.
+    may_load
+        Whether originals may be loaded from their addresses on other machines.
+    include
+        Which of the optional fields are read; others are empty.
+    """
+    hits = []
+    for (core, meta), entry in zip(shards.records([entry.row for entry in entries]), entries, strict=True):
+        id_, uri, width, height, color, preview, caption = core
+        is_imported = shards.is_imported(entry.row)
+        hits.append(
+            Hit(
+                id=id_,
+                score=entry.score,
+                uri=uri if is_imported else relocation.uri(uri),
+                width=width,
+                height=height,
+                color=color,
+                preview=preview if "preview" in include else b"",
+                caption=caption if "caption" in include else None,
+                meta=with_place(meta) if "meta" in include else {},
+                similar=tuple(map(shards.id_at, entry.similar)),
+                similar_scores=entry.similar_scores,
+                may_load=may_load,
+                why=entry.why,
+                is_imported=is_imported,
+            )
+        )
+    return hits
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,7 @@ from snapseek.library.duplicates.review import DuplicateReview, review
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import FileCounts, LibraryInfo
 from snapseek.library.missing_previews import ids_without_preview
-from snapseek.library.result_records import read_hits
-from snapseek.library.results import Hit, Hits, Timings
+from snapseek.library.results import Hit, Hits, Timings, read_hits
 from snapseek.library.search.likeness import CosineBars
 from snapseek.library.search.notices import Notice, language_notices
 from snapseek.library.search.overview import Overview

@@ -32,31 +32,24 @@ FLAT_ROWS = 50_000
 """Smaller indexes are flat: nothing is trained, and every query scores every row."""
 
 _INDEX_KIND = 2
+_WAYS = ("VectorIndex.build(vectors) for an array (n, dim)", 'VectorIndex.open("pictures.snap")')
 _EVERY_ROW = (CalibrationPoint(1.0, 0, 0),)
 _TRANSFORMS = ("identity", "pca", "query-0.25", "query-0.5")
 ProgressCallback = Callable[[str, float], object]  # a stage, and the share of it that is done, from 0 to 1
 
 
 class VectorIndex:
-    """Vectors in one immutable file, memory-mapped or loaded. Safe to use from many threads.
-
-    Made by `build` or `open`. A search releases the GIL.
-    """
+    """Vectors in one immutable file, mapped or loaded. Safe to use from many threads, without the GIL."""
 
     _core: FlatIndex | IvfIndex
     _path: Path
-    _keep: object
     _load: LoadMode
-    _identity: object
-    """Marks the filters of this index."""
+    _keep: object
+    _identity: object  # marks its filters
 
     def __init__(self, *arguments: object, **named: object) -> None:
         """Use `build` or `open`."""
-        raise ConstructorError.of(
-            call_text(type(self).__name__, arguments, named),
-            "VectorIndex.build(vectors) for an array of shape (n, dim)",
-            'VectorIndex.open("pictures.snap")',
-        )
+        raise ConstructorError.of(call_text("VectorIndex", arguments, named), *_WAYS)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the path, so that worker processes share the mapped file."""

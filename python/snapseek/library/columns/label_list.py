@@ -1,13 +1,21 @@
 """The index of a column of lists of labels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.library.columns.column_index import DictionaryMixin, Flags, Rows, codes_of
-from snapseek.library.columns.postings import Postings
+from snapseek.library.columns.postings import Packed, Postings, united
+
+_LONG = 16_384
+"""Longer lists of rows are searched for words as bitmaps."""
+
+_KEPT_BITMAPS = 64
+"""Each takes an eighth of a byte a row: 12 MB together for 1.5 million rows."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +45,18 @@ class LabelListIndex(DictionaryMixin):
 
     def postings(self, word: str) -> Postings:
         """Return the rows with a text that has a word."""
-        codes = self.vocabulary.codes_with_word(word)
-        return Postings([self.rows[self.starts[code] : self.starts[code + 1]] for code in codes])
+        codes = self.vocabulary.codes_with_word(word).tolist()
+        lists = [self.rows[self.starts[code] : self.starts[code + 1]] for code in codes]
+        bitmaps = [self._bitmap(code) for code, rows in zip(codes, lists, strict=True) if len(rows) > _LONG]
+        return Postings([rows for rows in lists if len(rows) <= _LONG], bitmaps)
+
+    @cached_property
+    def _bitmap(self) -> Callable[[int], Packed]:
+        """Returns the rows of a frequent text as packed bits; those of recent ones are kept."""
+        return lru_cache(_KEPT_BITMAPS)(self._packed)
+
+    def _packed(self, code: int) -> Packed:
+        return united([Postings([self.rows[self.starts[code] : self.starts[code + 1]]])], len(self.present))
 
     def mask(self, operator: str, value: Any) -> Flags:
         """See `ColumnIndex`."""

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.library.columns.column_index import Flags, as_mask
+from snapseek._core import unite_rows
+from snapseek.library.columns.column_index import Flags, Rows, as_mask
 
 Packed = NDArray[np.uint8]
-Rows = NDArray[np.int32] | NDArray[np.int64]
 
 _TOP_BIT = np.uint8(0x80)
-_MAX_SCATTERED = 16_384
-"""Longer lists of rows are set in an array of flags, which is packed then."""
 
 
 @dataclass(frozen=True)
@@ -31,47 +29,27 @@ class Postings:
         """Whether any row may have the word."""
         return bool(self.bitmaps) or any(map(len, self.lists))
 
-    def add_to(self, packed: Packed, rows: int) -> None:
-        """Set the bits of all rows of a shard of so many rows."""
-        for bitmap in self.bitmaps:
-            np.bitwise_or(packed[: len(bitmap)], bitmap, out=packed[: len(bitmap)])
-        if self.bitmaps and rows % 8:  # a damaged file may have bits after the last row
-            packed[rows // 8] &= 0xFF << (8 - rows % 8) & 0xFF
-        for listed in self.lists:
-            _set(packed, listed, rows)
-
     def has(self, rows: NDArray[np.int64]) -> Flags:
         """Return whether each of these rows has the word, (n,) bool."""
         found = np.zeros(len(rows), np.bool_)
         for bitmap in self.bitmaps:
             found |= has_rows(bitmap, rows)
         for listed in self.lists:
-            if len(listed):
-                places = np.minimum(listed.searchsorted(rows), len(listed) - 1)
-                found |= listed[places] == rows
+            found |= contains(listed, rows)
         return found
-
-
-def no_rows(rows: int) -> Packed:
-    """Return packed bits, all 0, of a shard of so many rows."""
-    return np.zeros(-(-rows // 64) * 8, np.uint8)
 
 
 def packed(flags: Flags) -> Packed:
     """Return flags, (rows,) bool, as packed bits."""
-    bits = no_rows(len(flags))
+    bits = np.zeros(-(-len(flags) // 64) * 8, np.uint8)
     bits[: -(-len(flags) // 8)] = np.packbits(flags)
     return bits
 
 
-def _set(bits: Packed, listed: Rows, rows: int) -> None:
-    if len(listed) <= _MAX_SCATTERED:
-        np.bitwise_or.at(bits, listed >> 3, _TOP_BIT >> (listed & 7).astype(np.uint8))
-        return
-    flags = np.zeros(rows, np.bool_)
-    flags[listed] = True
-    part = bits[: -(-rows // 8)]
-    np.bitwise_or(part, np.packbits(flags), out=part)
+def united(postings: Sequence[Postings], rows: int) -> Packed:
+    """Return the rows of all postings in a shard of `rows` rows, as packed bits."""
+    lists = [listed for found in postings for listed in found.lists]
+    return unite_rows(rows, lists, [bitmap for found in postings for bitmap in found.bitmaps])
 
 
 def count(bits: Packed) -> int:
@@ -79,23 +57,13 @@ def count(bits: Packed) -> int:
     return int(np.bitwise_count(bits.view(np.uint64)).sum(dtype=np.int64))
 
 
+def contains(listed: Rows, rows: NDArray[np.int64]) -> Flags:
+    """Return whether each of these rows is in a rising list, (n,) bool."""
+    if not len(listed):
+        return np.zeros(len(rows), np.bool_)
+    return as_mask(listed[np.minimum(listed.searchsorted(rows), len(listed) - 1)] == rows)
+
+
 def has_rows(bits: Packed, rows: NDArray[np.int64]) -> Flags:
     """Return whether each of these rows is set, (n,) bool."""
     return as_mask((bits[rows >> 3] << (rows & 7).astype(np.uint8)) & _TOP_BIT != 0)
-
-
-def rows_of(bits: Packed) -> NDArray[np.int64]:
-    """Return the rows that are set, rising, (n,) int64."""
-    used = np.flatnonzero(bits.view(np.uint64))
-    if len(used) * 4 > len(bits) // 8:
-        return np.flatnonzero(np.unpackbits(bits))
-    flags = np.unpackbits(bits.reshape(-1, 8)[used], axis=1)
-    word, bit = np.nonzero(flags)
-    return used[word] * 64 + bit
-
-
-def first_rows(bits: Packed, limit: int) -> NDArray[np.int64]:
-    """Return the first `limit` rows that are set, rising."""
-    counts = np.cumsum(np.bitwise_count(bits.view(np.uint64)), dtype=np.int64)
-    end = int(counts.searchsorted(limit)) + 1
-    return rows_of(bits[: end * 8])[:limit]

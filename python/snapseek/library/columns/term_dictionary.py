@@ -57,8 +57,22 @@ class TermDictionary:
     def code_of(self, text: str) -> int | None:
         """Return the code of a text, or None."""
         encoded = text.encode()
-        code = bisect_left(self, encoded)
-        return code if code < len(self) and self[code] == encoded else None
+        content, ends = self._views
+        low, high = 0, len(ends) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if bytes(content[ends[middle] : ends[middle + 1]]) < encoded:
+                low = middle + 1
+            else:
+                high = middle
+        is_there = low < len(ends) - 1 and content[ends[low] : ends[low + 1]] == encoded
+        return low if is_there else None
+
+    @cached_property
+    def _views(self) -> tuple[memoryview, memoryview]:
+        """Texts and ends as Python reads them fastest, one by one."""
+        text, ends = self.text.data, self.ends.data
+        return text, ends
 
     def codes_with_word(self, word: str) -> NDArray[np.int64]:
         """Return the ascending codes of the texts that have a word, as `contains` finds them."""

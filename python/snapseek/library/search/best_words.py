@@ -1,22 +1,22 @@
-"""The best rows by the words of a query, found level by level: see `word_levels`.
+"""The best rows by the words of a query, from the bitmaps of the words.
 
-`AutoWords` and `best_by_bm25` return the rows that can be among the best, and some more, for the caller to
-choose from. `word_matches` and `bm25_scores` are the same over all rows, in the obvious way.
+`AutoWords` finds the matches of mode `auto`, `best_by_bm25` the rows that can be the best by BM25.
+`word_matches` and `bm25_scores` do the same over all rows, in the obvious way.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek._core import best_rows_by_words
 from snapseek.library.columns.column_index import Flags
 from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.columns.dictionary import DictionaryIndex
 from snapseek.library.columns.fulltext import FullTextIndex
 from snapseek.library.columns.label_list import LabelListIndex
-from snapseek.library.columns.postings import Packed, Postings, count, has_rows, no_rows, packed, rows_of
+from snapseek.library.columns.postings import Packed, Postings, contains, count, has_rows, packed, united
 from snapseek.library.search.bm25 import FIELDS as BM25_FIELDS
 from snapseek.library.search.bm25 import (
     WordScores,
@@ -28,20 +28,14 @@ from snapseek.library.search.bm25 import (
     word_lengths,
     word_weight,
 )
-from snapseek.library.search.word_levels import MAX_WORDS, Level, levels, word_scores
 from snapseek.library.search.word_matches import (
     EVERY_WORD,
     FIELD_BITS,
-    WordMatches,
+    MAX_WORDS,
+    BestMatches,
     max_rows_of,
 )
-from snapseek.library.storage.shards import RowRef
-
-_MAX_GATHERED = 32_768
-"""Of a level of at most this many rows all are taken; in a larger one the first in order are looked for."""
-
-_FIRST_PROBE = 1.5
-"""How many times the expected number of rows is probed at once."""
+from snapseek.library.storage.shards import RowHits, RowRef
 
 
 @dataclass(frozen=True)
@@ -73,10 +67,7 @@ class _ShardWord:
             ):
                 found += [(bit, index.postings(form)) for form in word_forms(word)]
         found = [(bit, postings) for bit, postings in found if postings]
-        bits = no_rows(store.rows)
-        for _, postings in found:
-            postings.add_to(bits, store.rows)
-        return cls(found, bits)
+        return cls(found, united([postings for _, postings in found], store.rows))
 
     def fields_of(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the bits of the fields of each of these rows that have the word, (n,)."""
@@ -121,27 +112,62 @@ class _QueryWords:
         self._words = [word for word, weight in zip(found, weights, strict=True) if weight is not None]
         self._weights = [weight for weight in weights if weight is not None]
 
-    def any_word(self, shard: int) -> Packed:
-        """Return the rows of a shard that may be found and have a word."""
-        found = no_rows(self._stores[shard].rows)
-        for word in self._words:
-            np.bitwise_or(found, word[shard].bits, out=found)
+    def has_any(self, shard: int) -> bool:
+        """Return whether a row of a shard that may be found has a word."""
         within = self._within[shard]
-        return found if within is None else found & within
+        bits = (word[shard].bits for word in self._words)
+        return any((found if within is None else found & within).any() for found in bits)
 
-    def levels(self, shard: int) -> Iterator[Level]:
-        """Return the levels of a shard, best first."""
-        return levels([word[shard].bits for word in self._words], self._weights, self.any_word(shard))
+    def best(
+        self,
+        shard: int,
+        wanted: int,
+        *,
+        factors: NDArray[np.float32] | None = None,
+        ids: NDArray[np.int64] | None = None,
+    ) -> WordScores:
+        """Return the best rows of a shard, best first.
 
-    def matches(self, shard: int, rows: NDArray[np.int64], required: int) -> WordMatches:
-        """Return rows of a shard with their scores and the fields that have their words."""
-        fields = np.zeros(len(rows), np.uint8)
-        masks = np.zeros(len(rows), np.uint64)
-        for number, word in enumerate(self._words):
-            masks |= has_rows(word[shard].bits, rows).astype(np.uint64) << np.uint64(number)
-            fields |= word[shard].fields_of(rows)
-        is_whole = (np.bitwise_count(masks) == required).astype(np.uint8) * np.uint8(EVERY_WORD)
-        return WordMatches(rows, word_scores(self._weights, masks), fields | is_whole)
+        Parameters
+        ----------
+        shard
+            The number of the shard.
+        wanted
+            How many to return.
+        factors
+            The factor of each length of a text, from 0 on.
+        ids
+            What decides between equal scores, (rows,); by default the rows.
+        """
+        store = self._stores[shard]
+        rows, scores = best_rows_by_words(
+            [word[shard].bits for word in self._words],
+            np.array(self._weights, np.float32),
+            wanted,
+            rows=store.rows,
+            within=self._within[shard],
+            lengths=None if factors is None else word_lengths(store),
+            factors=factors,
+            ids=ids,
+        )
+        return WordScores(rows, scores)
+
+    def scores(self, shard: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the scores of rows, (n,); 0 for those without a word, and those that may not be found."""
+        found = np.zeros(len(rows), np.float32)
+        for word, weight in zip(self._words, self._weights, strict=True):
+            found += np.float32(weight) * has_rows(word[shard].bits, rows)
+        within = self._within[shard]
+        return found if within is None else found * has_rows(within, rows)
+
+    def fields(self, shard: int, rows: NDArray[np.int64], required: int) -> NDArray[np.uint8]:
+        """Return for each row the bits of the fields that have a word, as `WordMatches.fields` has them."""
+        found = np.zeros(len(rows), np.uint8)
+        for word in self._words:
+            found |= word[shard].fields_of(rows)
+        counts = [has_rows(word[shard].bits, rows).astype(np.uint8) for word in self._words]
+        found[np.sum(counts, axis=0, dtype=np.uint8) == required] |= EVERY_WORD
+        return found
 
 
 class AutoWords:
@@ -159,35 +185,53 @@ class AutoWords:
         max_rows = max_rows_of(self._words.total)
         self._required = sum(number <= max_rows for number in self._words.counts)
 
-        self._is_found = any(self._words.any_word(shard).any() for shard in self._shards)
+        self._is_found = any(map(self._words.has_any, self._shards))
 
     def __bool__(self) -> bool:
         return self._is_found
 
-    def best(self, wanted: int, preferred: Collection[RowRef]) -> list[WordMatches]:
-        """Return for each shard the rows that can be among the best, and more.
+    def best(self, wanted: int, preferred: RowHits, excluded: Collection[RowRef] = ()) -> BestMatches:
+        """Return the best rows.
 
         Parameters
         ----------
         wanted
-            How many are the best: by score, then preferred ones, then by row.
+            How many to return: by score, then preferred ones, then by shard and row.
         preferred
             The preferred rows.
+        excluded
+            The rows that are left out.
         """
-        return [self._best_of(shard, wanted, preferred) for shard in self._shards]
+        parts = [self._best_of(shard, wanted + len(excluded), preferred) for shard in self._shards]
+        numbers = np.repeat(np.arange(len(parts)), [len(part.rows) for part, _ in parts])
+        rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part, _ in parts)])
+        scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part, _ in parts)])
+        is_other = np.concatenate([np.zeros(0, np.bool_), *(is_other for _, is_other in parts)])
+        order = np.lexsort((rows, numbers, is_other, -scores))[: wanted + len(excluded)]
+        hits = RowHits(numbers, rows, scores)[order]
+        if excluded:
+            hits = hits[np.array([row not in excluded for row in hits], np.bool_)]
+        return BestMatches(hits[:wanted], self.fields)
 
-    def _best_of(self, shard: int, wanted: int, preferred: Collection[RowRef]) -> WordMatches:
-        liked = np.array([row for number, row in preferred if number == shard], np.int64)
-        rows = [liked[has_rows(self._words.any_word(shard), liked)]]
-        missing, last = wanted, None
-        for level in self._words.levels(shard):
-            if missing <= 0 and level.score != last:
-                break
-            part = level.first(wanted)  # levels of one score tie: the first rows of each can be the best
-            rows.append(part)
-            missing -= len(part)
-            last = level.score
-        return self._words.matches(shard, np.unique(np.concatenate(rows)), self._required)
+    def fields(self, hits: RowHits) -> NDArray[np.uint8]:
+        """Return for each row the bits of the fields that have a word, as `WordMatches.fields` has them."""
+        found = np.zeros(len(hits), np.uint8)
+        for shard in self._shards:
+            here = hits.shards == shard
+            found[here] = self._words.fields(shard, hits.rows[here], self._required)
+        return found
+
+    def _best_of(self, shard: int, wanted: int, preferred: RowHits) -> tuple[WordScores, Flags]:
+        """Return the rows of a shard that can be among the best, and whether each is not preferred."""
+        best = self._words.best(shard, wanted)
+        liked = np.sort(preferred.rows[preferred.shards == shard])
+        scores = self._words.scores(shard, liked)
+        liked, scores = liked[scores > 0], scores[scores > 0]
+        is_other = ~contains(liked, best.rows)
+        found = WordScores(
+            np.concatenate([liked, best.rows[is_other]]), np.concatenate([scores, best.scores[is_other]])
+        )
+        return found, np.arange(len(found.rows)) >= len(liked)
 
 
 def _auto_weight(total: int, number: int) -> float | None:
@@ -196,19 +240,19 @@ def _auto_weight(total: int, number: int) -> float | None:
 
 def best_by_bm25(
     stores: Sequence[ColumnStore],
-    orders: Sequence[NDArray[np.int64]],
+    ids: Sequence[NDArray[np.int64]],
     masks: Sequence[Flags | None],
     text: str,
     wanted: int,
 ) -> list[WordScores]:
-    """Return for each shard all rows that can be among the best by `bm25_scores`, and more.
+    """Return for each shard the best rows by BM25: all that can be among the best of all shards.
 
     Parameters
     ----------
     stores, masks, text
         As for `bm25_scores`.
-    orders
-        For each shard its rows by rising id, which decides between equal scores.
+    ids
+        For each shard the ids of its rows, which decide between equal scores.
     wanted
         How many are the best.
     """
@@ -218,57 +262,18 @@ def best_by_bm25(
     words = _QueryWords(stores, masks, listed, _BM25, word_weight)
     mean = mean_length(stores)
     return [
-        _best_scores(words, shard, word_lengths(store), _by_length(store, order), mean, wanted)
-        for shard, (store, order) in enumerate(zip(stores, orders, strict=True))
+        words.best(shard, wanted, factors=_factors(store, mean), ids=ids[shard])
+        for shard, store in enumerate(stores)
     ]
 
 
-def _by_length(store: ColumnStore, order: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return the rows of a shard by rising length, ties by id."""
-    return store.derived(
-        "rows by length",
-        lambda _: order[np.argsort(word_lengths(store)[order], kind="stable")].astype(np.int32),
-    )
+def _factors(store: ColumnStore, mean: float) -> NDArray[np.float32]:
+    """Return the factor of each length of a text in a shard, from 0 on; none exceeds that of the shortest."""
+    shortest, longest = store.derived("lengths", _extremes)
+    return length_factors(np.maximum(np.arange(longest + 1), shortest).astype(np.uint16), mean)
 
 
-def _best_scores(
-    words: _QueryWords,
-    shard: int,
-    lengths: NDArray[Any],
-    by_length: NDArray[np.int32],
-    mean: float,
-    wanted: int,
-) -> WordScores:
-    """Return the rows of one shard that can be among the best, with their scores."""
-    rows, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
-    shortest = length_factors(lengths[by_length[:1]], mean)
-    for level in words.levels(shard):
-        best = np.concatenate(scores)
-        if len(best) >= wanted:
-            last = np.partition(best, len(best) - wanted)[len(best) - wanted]
-            if float((level.score * shortest)[0]) * (1 + 1e-5) < last:
-                break
-        part = _first_in(level, by_length, wanted)
-        rows.append(part)
-        scores.append(level.score * length_factors(lengths[part], mean))
-    order = np.argsort(np.concatenate(rows), kind="stable")
-    return WordScores(np.concatenate(rows)[order], np.concatenate(scores)[order])
-
-
-def _first_in(level: Level, order: NDArray[np.int32], wanted: int) -> NDArray[np.int64]:
-    """Return the rows of a level that are first in an order: at least `wanted` of them, or all."""
-    if level.rows is not None:
-        return level.rows
-    assert level.bits is not None
-    size = count(level.bits)
-    if size <= max(wanted, _MAX_GATHERED):
-        return rows_of(level.bits)
-    found: list[NDArray[np.int64]] = []
-    start, missing = 0, wanted
-    while missing > 0 and start < len(order):
-        end = start + int(_FIRST_PROBE * missing * len(order) / size) + 64
-        probed = order[start:end].astype(np.int64)
-        found.append(probed[has_rows(level.bits, probed)])
-        missing -= len(found[-1])
-        start = end
-    return np.concatenate(found)
+def _extremes(store: ColumnStore) -> tuple[int, int]:
+    """Return the lengths of the shortest and of the longest text."""
+    lengths = word_lengths(store)
+    return (int(lengths.min()), int(lengths.max())) if len(lengths) else (0, 0)

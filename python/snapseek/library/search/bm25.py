@@ -7,7 +7,6 @@ plural and singular in -s. Stop words count only in a query of nothing else.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,18 +133,18 @@ def word_weight(total: int, count: int) -> float:
     return math.log1p((total - count + 0.5) / (count + 0.5))
 
 
-def word_lengths(store: ColumnStore) -> NDArray[Any]:
-    """Return (rows,) the number of words in the full-text fields of each row, of an unsigned type."""
+def word_lengths(store: ColumnStore) -> NDArray[np.uint16]:
+    """Return (rows,) uint16, the number of words in the full-text fields of each row, up to 65,535."""
     return store.derived("word lengths", _word_lengths)
 
 
-def _word_lengths(store: ColumnStore) -> NDArray[Any]:
+def _word_lengths(store: ColumnStore) -> NDArray[np.uint16]:
     length = np.zeros(store.rows, np.int64)
     for name in FIELDS:
         index = store.index(name)
         if isinstance(index, FullTextIndex):
             length += index.lengths()
-    return length.astype(np.min_scalar_type(int(length.max(initial=0))))
+    return np.minimum(length, np.iinfo(np.uint16).max).astype(np.uint16)
 
 
 def _word_count(store: ColumnStore) -> int:
@@ -161,7 +160,7 @@ def mean_length(stores: Sequence[ColumnStore]) -> float:
     return WordStatistics(sum(store.rows for store in stores), _length(stores), ()).mean_length
 
 
-def length_factors(lengths: NDArray[Any], mean: float) -> NDArray[np.float32]:
+def length_factors(lengths: NDArray[np.uint16], mean: float) -> NDArray[np.float32]:
     """Return by what the weights of the words are multiplied in texts of these lengths, (n,) float32."""
     relative = lengths.astype(np.float32) / np.float32(mean)
     return np.float32(_K1 + 1) / (1 + np.float32(_K1) * (np.float32(1 - _B) + np.float32(_B) * relative))

@@ -22,10 +22,10 @@ from snapseek.library.search.dedup import DuplicateGroup, duplicate_groups
 from snapseek.library.search.likeness import CosineBars, Look, PictureFacts, PreviewComparison, look_of
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.request import ResolvedRequest
-from snapseek.library.search.rrf import reciprocal_rank_fusion
-from snapseek.library.search.word_matches import EVERY_WORD, best_matches, field_names
+from snapseek.library.search.rrf import fused_order, reciprocal_rank_fusion
+from snapseek.library.search.word_matches import EVERY_WORD, BestMatches, field_names
 from snapseek.library.storage.selection import Members, Selection, no_members
-from snapseek.library.storage.shards import DEEPEST_PAGE, RowHits, RowRef, Shards
+from snapseek.library.storage.shards import DEEPEST_PAGE, NO_HITS, RowHits, RowRef, Shards
 from snapseek.search_request import SearchRequest
 
 if TYPE_CHECKING:
@@ -122,9 +122,14 @@ class Ranker:
             if request.dedup:
                 return self._deduplicated_by_score(candidates, vector.value, request.end, bars)
             return Ranking(candidates.best(vector.value, request.end), candidates.total)
-        entries = (
-            self._joined(matches, candidates, vector) if matches else self._pool(resolved, candidates, vector)
-        )
+        if matches:
+            is_whole = resolved.is_ranked_by_score and not request.dedup
+            joined = self._joined(matches, candidates, vector, request.end if is_whole else None)
+            if is_whole:
+                return joined
+            entries = [*joined.entries]
+        else:
+            entries = self._pool(resolved, candidates, vector)
         if request.min_score is not None:
             threshold = request.min_score
             entries = [entry for entry in entries if entry.score is not None and entry.score >= threshold]
@@ -184,7 +189,9 @@ class Ranker:
         """Return the fusion of both rankings; pictures that only words found get their score as well."""
         entries = {entry.row: entry for entry in best}
         new = [row for row in by_words if row not in entries]
-        for row, score in zip(new, self._shards.scores(new, vector), strict=True):
+        pairs = np.array(new, np.int64).reshape(-1, 2)
+        hits = RowHits(pairs[:, 0], pairs[:, 1], np.zeros(len(new), np.float32))
+        for row, score in zip(new, self._shards.scores(hits, vector).tolist(), strict=True):
             entries[row] = Entry(row, score)
         rows = list(entries)
         numbers = {row: number for number, row in enumerate(rows)}
@@ -193,38 +200,58 @@ class Ranker:
 
     def _word_matches(self, resolved: ResolvedRequest, candidates: "Candidates") -> Any:
         """Return the words of the query that pictures have, for `_best_matches`; None if there is none."""
-        if not query_words(resolved.words):
-            return None
         stores = [part.shard.columns for part in self._shards.parts]
         return AutoWords(stores, candidates.selection.masks, resolved.words) or None
 
-    def _best_matches(
-        self, matches: Any, candidates: "Candidates", preferred: Collection[RowRef]
-    ) -> list[tuple[float, RowRef, int]]:
-        """Return score, row and fields of the best matches, best first; of equal ones, those preferred."""
-        found = matches.best(POOL + len(candidates.excluded), preferred)
-        return best_matches(found, candidates.excluded, preferred, POOL)
+    def _best_matches(self, matches: Any, candidates: "Candidates", preferred: RowHits) -> BestMatches:
+        """Return the best matches, best first; of equal ones, those preferred."""
+        best: BestMatches = matches.best(POOL, preferred, candidates.excluded)
+        return best
 
-    def _joined(self, matches: Any, candidates: "Candidates", vector: QueryVector) -> list[Entry]:
-        """Return the fusion of the ranking by the model and of the pictures with words."""
+    def _joined(
+        self, matches: Any, candidates: "Candidates", vector: QueryVector, end: int | None
+    ) -> Ranking:
+        """Return the fusion of the ranking by the model and of the pictures with words, up to `end`."""
         try:
-            best = candidates.best(vector.value, POOL)
+            best = candidates.search(vector.value, POOL)
         except InputError:  # captions and folders have words that the model does not know
-            by_words = self._best_matches(matches, candidates, ())
-            return [_matched(row, bits) for _, row, bits in by_words]
-        by_words = self._best_matches(matches, candidates, {entry.row for entry in best})
-        cosines = self._shards.scores([row for _, row, _ in by_words], vector.value)
+            found = self._best_matches(matches, candidates, NO_HITS)
+            shown = found.hits[:end]
+            entries = map(_matched, shown, found.fields_of(shown).tolist())
+            return Ranking(list(entries), len(found.hits))
+        found = self._best_matches(matches, candidates, best)
+        cosines, ranks = self._cosines(found.hits, best, vector.value)
         # Many pictures have the same words: those that the model prefers come first.
-        ordered = sorted(
-            zip(by_words, cosines, strict=True), key=lambda found: (-found[0][0], -found[1], found[0][1])
+        order = np.lexsort((found.hits.keys(), -cosines, -found.hits.scores))
+        is_new = ranks[order] == len(best)
+        numbers = ranks[order]
+        numbers[is_new] = len(best) + np.arange(np.count_nonzero(is_new))
+        fused = fused_order(len(best), numbers)
+        joined = RowHits(
+            np.concatenate([best.shards, found.hits.shards[order][is_new]]),
+            np.concatenate([best.rows, found.hits.rows[order][is_new]]),
+            np.concatenate([best.scores, cosines[order][is_new]]),
         )
-        entries = {entry.row: entry for entry in best}
-        for (_, row, bits), cosine in ordered:
-            entries[row] = _matched(row, bits, cosine)
-        numbers = {row: number for number, row in enumerate(entries)}
-        rankings = [range(len(best)), [numbers[row] for (_, row, _), _ in ordered]]
-        rows = list(entries)
-        return [entries[rows[number]] for number in reciprocal_rank_fusion(rankings)]
+        has_word = np.zeros(len(joined), np.bool_)
+        has_word[numbers] = True
+        shown, has_word = joined[fused[:end]], has_word[fused[:end]]
+        fields = np.zeros(len(shown), np.uint8)
+        fields[has_word] = found.fields_of(shown[has_word])
+        return Ranking(list(map(_matched, shown, fields.tolist(), shown.scores.tolist())), len(fused))
+
+    def _cosines(
+        self, found: RowHits, best: RowHits, vector: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the cosine of each match, (n,), and its rank among the best, `len(best)` for others."""
+        by_key = np.argsort(best.keys())
+        keys = best.keys()[by_key]
+        nearest = np.minimum(keys.searchsorted(found.keys()), max(0, len(best) - 1))
+        is_known = keys[nearest] == found.keys() if len(best) else np.zeros(len(found), np.bool_)
+        ranks = np.where(is_known, by_key[nearest], len(best)) if len(best) else np.full(len(found), 0)
+        cosines = np.zeros(len(found), np.float32)
+        cosines[is_known] = best.scores[ranks[is_known]]
+        cosines[~is_known] = self._shards.scores(found[~is_known], vector)
+        return cosines, ranks
 
     def _by_words(self, words: str, candidates: "Candidates") -> list[RowRef]:
         """Return the best by BM25, ties by lower id."""
@@ -232,7 +259,7 @@ class Ranker:
         count = POOL + len(candidates.excluded)
         found = best_by_bm25(
             [shard.columns for shard in shards],
-            [shard.order for shard in shards],
+            [shard.ids for shard in shards],
             candidates.selection.masks,
             words,
             count,
@@ -374,6 +401,8 @@ def look_at(shards: Shards, row: RowRef) -> Look:
 
 def _matched(row: RowRef, bits: int, score: float | None = None) -> Entry:
     """Return the entry of a picture with words of the query in the fields of `bits`."""
+    if not bits:
+        return Entry(row, score)
     return Entry(row, score, why=field_names(bits), has_every_word=bool(bits & EVERY_WORD))
 
 

@@ -4,8 +4,10 @@ A word that more than a fifth of the pictures have says little and does not coun
 of the inverse document frequencies of its words. No length counts, unlike in BM25.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from snapseek.library.columns.dictionary import DictionaryIndex
 from snapseek.library.columns.fulltext import FullTextIndex
 from snapseek.library.columns.label_list import LabelListIndex
 from snapseek.library.search.bm25 import WordStatistics, query_words, word_forms, word_weight
-from snapseek.library.storage.shards import RowRef
+from snapseek.library.storage.shards import RowHits, RowRef
 
 FIELDS = {
     "folder": "folder name",
@@ -54,6 +56,7 @@ class WordMatches:
     fields: NDArray[np.uint8]
 
 
+@lru_cache(1 << len(_SHIFT) + 1)
 def field_names(bits: int) -> tuple[str, ...]:
     """Return what people call the fields of `WordMatches.fields`."""
     return tuple(label for name, label in FIELDS.items() if bits & FIELD_BITS[name])
@@ -151,6 +154,24 @@ def _joined(parts: Sequence[_WordBits], mask: Flags | None, required: int, rows:
         scores += np.float32(weight) * has_word
     is_whole = (words == required).astype(np.uint8) * EVERY_WORD
     return WordMatches(found, scores, fields[found] | is_whole)
+
+
+@dataclass(frozen=True)
+class BestMatches:
+    """Pictures with words of the query, best first: addresses and scores, and what tells their fields."""
+
+    hits: RowHits
+    fields_of: Callable[[RowHits], NDArray[np.uint8]]
+    """Returns the bits of the fields that have a word, (n,), for a part of the hits."""
+
+    @classmethod
+    def of(cls, matches: Sequence[tuple[float, RowRef, int]]) -> Self:
+        """Return matches that are listed by score, address and bits, as `best_matches` does."""
+        bits = {row: fields for _, row, fields in matches}
+        pairs = np.array([*bits], np.int64).reshape(-1, 2)
+        scores = np.array([score for score, _, _ in matches], np.float32)
+        hits = RowHits(pairs[:, 0], pairs[:, 1], scores)
+        return cls(hits, lambda shown: np.array([bits[row] for row in shown], np.uint8))
 
 
 def best_matches(

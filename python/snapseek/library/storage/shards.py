@@ -33,6 +33,7 @@ BLOCK_ROWS = 8192
 """Bounds the records that `Shards.blocks` yields at once."""
 
 _NO_IDS = np.zeros(0, np.int64)
+_ROW_BITS = 40
 
 
 class RowRef(NamedTuple):
@@ -53,12 +54,19 @@ class RowHits:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: slice | NDArray[np.bool_]) -> "RowHits":
+    def __getitem__(self, index: slice | NDArray[np.bool_] | NDArray[np.int64]) -> "RowHits":
         return RowHits(self.shards[index], self.rows[index], self.scores[index])
+
+    def __iter__(self) -> Iterator[RowRef]:
+        return map(RowRef, self.shards.tolist(), self.rows.tolist())
 
     def refs(self) -> list[RowRef]:
         """Return the addresses as a list."""
-        return list(map(RowRef, self.shards.tolist(), self.rows.tolist()))
+        return list(self)
+
+    def keys(self) -> NDArray[np.int64]:
+        """Return a number for each address, (n,) int64, in the order of shards and rows."""
+        return self.shards << _ROW_BITS | self.rows
 
 
 NO_HITS = RowHits(_NO_IDS, _NO_IDS, np.zeros(0, np.float32))
@@ -311,16 +319,17 @@ class Shards:
         vectors /= np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-12)[:, None]
         return vectors
 
-    def scores(self, refs: Sequence[RowRef], vector: NDArray[np.float32]) -> list[float]:
-        """Return the exact scores of pictures for the unit vector (dim,)."""
-        found: dict[RowRef, float] = {}
-        for number in {ref.shard for ref in refs}:
+    def scores(self, refs: RowHits, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the exact scores, (n,), of pictures for the unit vector (dim,)."""
+        scores = np.zeros(len(refs), np.float32)
+        for number in np.unique(refs.shards).tolist():
             shard = self.parts[number].shard
-            rows = np.array([ref.row for ref in refs if ref.shard == number])
-            ids, scores = shard.search(vector[None], len(rows), allow=shard.ids_of(rows), exact=True)
-            pairs = zip(shard.rows_of(ids).tolist(), scores.tolist(), strict=True)
-            found |= {RowRef(number, row): score for row, score in pairs}
-        return [found[ref] for ref in refs]
+            here = np.flatnonzero(refs.shards == number)
+            wanted = shard.ids_of(refs.rows[here])
+            ids, found = shard.search(vector[None], len(wanted), allow=wanted, exact=True)
+            order = np.argsort(ids)
+            scores[here] = found[order[ids[order].searchsorted(wanted)]]
+        return scores
 
     def vector(self, ref: RowRef) -> NDArray[np.float32]:
         """Return the stored vector of a picture, (dim,) float32."""

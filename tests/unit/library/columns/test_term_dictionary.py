@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snapseek.library.columns import term_dictionary
 from snapseek.library.columns.term_dictionary import TermDictionary
 
 TEXTS = ["", "2019/holiday", "a", "ab", "b", "beach", "holiday", "holiday/x", "red gate", "é", "海"]
@@ -56,3 +57,19 @@ def test_a_vocabulary_may_be_empty():
     assert len(nothing) == 0
     assert nothing.codes("=", "a").tolist() == nothing.codes("contains", "a").tolist() == []
     assert nothing.span("a") == (0, 0)
+
+
+@pytest.mark.parametrize("max_inverted", [0, 1000])
+def test_the_texts_with_a_word_are_those_that_contain_it(monkeypatch, max_inverted):
+    monkeypatch.setattr(term_dictionary, "_MAX_INVERTED", max_inverted)
+    texts = sorted(["", "a", "a a", "trips/italy 2019", "trips/spain", "北京 trip", "trips", "x-trips_y"])
+    terms = TermDictionary.of(texts)
+    for word in ("a", "trips", "trip", "italy", "2019", "北", "京", "y", "zebra"):
+        assert terms.codes_with_word(word).tolist() == terms.codes("contains", word).tolist(), word
+
+
+def test_a_text_is_found_by_its_code():
+    terms = TermDictionary.of(["", "a", "ab", "b", "é"])
+    assert [terms.code_of(text) for text in ("", "a", "ab", "b", "é")] == [0, 1, 2, 3, 4]
+    assert [terms.code_of(text) for text in ("aa", "c", "z", "ê")] == [None] * 4
+    assert TermDictionary.of([]).code_of("a") is None

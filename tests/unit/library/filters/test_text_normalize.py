@@ -2,6 +2,8 @@ import unicodedata
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from snapseek.library.filters import text_normalize
 from snapseek.library.filters.text_normalize import (
@@ -90,3 +92,8 @@ def test_the_decomposition_of_a_column_is_never_held_as_a_whole():
     finally:
         pa.set_memory_pool(default)
     assert pool.max_memory() < 45 * 2**20
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_texts_have_the_words_of_the_kernels(text):
+    assert words_of(text) == str(spaced(casefold_texts(pa.array([text])))[0].as_py()).split()
