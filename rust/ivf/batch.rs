@@ -2,7 +2,7 @@
 
 use crate::error::{Error, FilterUnit, Result};
 use crate::ivf::index::IvfIndex;
-use crate::ivf::search::SearchParams;
+use crate::ivf::search::{SearchParams, SearchPlan};
 use crate::matrix::MatrixF32;
 use crate::parallel::{Interrupt, run_each};
 use crate::quantizer::magnitude::{UNIT_QUERY_ERROR, is_unit, unit_score};
@@ -39,24 +39,25 @@ impl IvfIndex {
         self.search_with(queries, params, filter, threads, Interrupt::NEVER)
     }
 
-    /// [`IvfIndex::search`], which ends early when `interrupt` says so.
+    /// [`IvfIndex::search`] with parameters for each kind of query, which ends early when `interrupt` says so.
     ///
     /// # Errors
     /// As [`IvfIndex::search`], and [`Error::Stopped`].
     pub fn search_with(
         &self,
         queries: MatrixF32<'_>,
-        params: SearchParams,
+        plan: impl Into<SearchPlan>,
         filter: Option<&RowBitmap>,
         threads: usize,
         interrupt: Interrupt<'_>,
     ) -> Result<SearchResults> {
+        let plan = plan.into();
         self.check_length()?;
         self.check(queries, filter)?;
         let group = queries.len().div_ceil(threads.max(1)).clamp(1, QUERY_GROUP);
         let groups = queries.values().chunks(group * self.layout().dim);
-        let found = run_each(threads, groups, |group| self.search_group(group, params, filter, interrupt))?;
-        let k_effective = params.k.min(filter.map_or(self.layout().rows, RowBitmap::allowed));
+        let found = run_each(threads, groups, |group| self.search_group(group, plan, filter, interrupt))?;
+        let k_effective = plan.samples.k.min(filter.map_or(self.layout().rows, RowBitmap::allowed));
         let mut results = SearchResults { k_effective, ..SearchResults::default() };
         for (ids, scores) in found {
             results.ids.extend(ids);
@@ -82,13 +83,15 @@ impl IvfIndex {
     fn search_group(
         &self,
         queries: &[f32],
-        params: SearchParams,
+        plan: SearchPlan,
         filter: Option<&RowBitmap>,
         interrupt: Interrupt<'_>,
     ) -> Result<(Vec<i64>, Vec<f32>)> {
+        let rule = self.kind_rule();
         self.with_scratch(|scratch, sections| {
             let (mut ids, mut scores) = (Vec::new(), Vec::new());
             for query in queries.chunks_exact(sections.layout.dim) {
+                let params = plan.params_of(query, rule);
                 let hits = scratch.search(sections, query, params, filter, interrupt)?;
                 ids.extend(hits.iter().map(|hit| sections.ids[hit.row as usize]));
                 let first = scores.len();

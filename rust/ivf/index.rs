@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use bytemuck::cast_slice;
 
 use crate::error::{Error, FilterUnit, Result};
-use crate::ivf::layout::{CalibrationPoint, IvfLayout};
+use crate::ivf::calibration::{CalibrationPoint, KindRule, QueryKind};
+use crate::ivf::layout::IvfLayout;
+use crate::ivf::measure::{Neighbours, WholeScores, Window};
 use crate::ivf::rerank::Reranker;
 use crate::ivf::row_ids::RowIds;
 use crate::ivf::search::{SearchParams, SearchScratch};
@@ -27,7 +29,6 @@ use crate::storage::hot_copy::HotCopy;
 use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
 use crate::storage::section_writer::SectionWriter;
 use crate::topk::bitmap::RowBitmap;
-use crate::topk::reservoir::Hit;
 
 /// The sections that every search reads: codes and centroids.
 const HOT_SECTIONS: [Tag; 3] = [Tag::BLOCKS, Tag::ROUTING_BLOCKS, Tag::CENTROIDS];
@@ -149,10 +150,26 @@ impl IvfIndex {
         cast_slice(self.section(Tag::IDS))
     }
 
-    /// The calibration table, by rising recall; empty for an index that was built without queries.
-    pub fn calibration(&self) -> Vec<CalibrationPoint> {
+    /// The calibration tables, in the order of [`TABLES`](crate::ivf::calibration::TABLES), each by rising recall. An index of an earlier version has only the
+    /// first; all points are the same in one that was built without queries.
+    pub fn calibrations(&self) -> Vec<Vec<CalibrationPoint>> {
         let words: &[[u32; 4]] = cast_slice(self.section(Tag::CALIBRATION));
-        words.iter().map(|&words| CalibrationPoint::decode(words)).collect()
+        let table = |words: &[[u32; 4]]| words.iter().map(|&words| CalibrationPoint::decode(words)).collect();
+        words.chunks(self.layout.calibration_points.max(1)).map(table).collect()
+    }
+
+    /// What a query, shape (dim,), is like.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] or [`Error::NotFinite`].
+    pub fn query_kind(&self, query: &[f32]) -> Result<QueryKind> {
+        self.check_length()?;
+        self.check(MatrixF32::new(query, query.len().max(1))?, None)?;
+        Ok(self.kind_rule().kind(query))
+    }
+
+    pub(crate) fn kind_rule(&self) -> KindRule<'_> {
+        KindRule::new(cast_slice(self.section(Tag::QUERY_KINDS)))
     }
 
     /// Recall of each transform that was tried, on a sample, by number; -1 for those not tried.
@@ -160,23 +177,21 @@ impl IvfIndex {
         cast_slice(self.section(Tag::TRANSFORM_RECALLS))
     }
 
-    /// Return the rows, not the ids, that [`IvfIndex::search`] finds for one query, shape (dim,), with `nprobe` lists and each of
-    /// these rising shortlists, by one scan.
+    /// Return how many of the true neighbours of a query, shape (dim,), are found at each operating point of a window, shape
+    /// (nprobes, shortlists), by one scan.
     ///
     /// # Errors
     /// As [`IvfIndex::search`].
-    pub(crate) fn hits_by_depth(
+    pub(crate) fn count_found(
         &self,
         query: &[f32],
-        (k, nprobe): (usize, usize),
-        shortlists: &[usize],
-    ) -> Result<Vec<Vec<Hit>>> {
+        window: &Window,
+        neighbours: Neighbours<'_>,
+        scores: &mut WholeScores,
+    ) -> Result<Vec<u32>> {
         self.check(MatrixF32::new(query, self.layout.dim)?, None)?;
         self.with_scratch(|scratch, sections| {
-            let mut all = Vec::with_capacity(shortlists.len());
-            let found = |hits: &[Hit]| all.push(hits.to_vec());
-            scratch.search_depths(sections, query, (k, nprobe), shortlists, found)?;
-            Ok(all)
+            Ok(scratch.count_found(sections, query, window, neighbours, scores))
         })
     }
 
@@ -193,11 +208,16 @@ impl IvfIndex {
         })
     }
 
-    /// Put a copy of the file with another calibration table, encoded, in its place. This index keeps the old table.
+    /// Put a copy of the file with these sections instead of its own, which are as long, in its place. This index stays as it
+    /// is.
     ///
     /// # Errors
     /// [`Error::Storage`] if the disk refuses, or if another file is in that place; [`Error::Stopped`].
-    pub(crate) fn replace_calibration(&self, table: &[u8], interrupt: Interrupt<'_>) -> Result<()> {
+    pub(crate) fn replace_sections(
+        &self,
+        sections: &[(Tag, Vec<u8>)],
+        interrupt: Interrupt<'_>,
+    ) -> Result<()> {
         self.check_length()?;
         let path = self.file.path();
         let header = self.header.encode();
@@ -210,7 +230,7 @@ impl IvfIndex {
             return Err(Error::storage("calibrate", path)(replaced));
         }
         let mut writer = SectionWriter::copy_of(&self.file, self.header.clone(), path, interrupt)?;
-        writer.rewrite_section(Tag::CALIBRATION, table)?;
+        sections.iter().try_for_each(|(tag, bytes)| writer.rewrite_section(*tag, bytes))?;
         writer.persist()
     }
 
@@ -322,9 +342,8 @@ impl IvfIndex {
     }
 
     fn range(&self, tag: Tag) -> Range<usize> {
-        let index = crate::ivf::layout::SECTIONS.iter().position(|&other| other == tag).unwrap_or(0);
-        let section = &self.header.sections[index];
-        section.offset as usize..(section.offset + section.size) as usize
+        let found = self.header.sections.iter().find(|section| section.tag == tag);
+        found.map_or(0..0, |section| section.offset as usize..(section.offset + section.size) as usize)
     }
 
     pub(crate) fn sections(&self) -> Sections<'_> {

@@ -5,12 +5,14 @@
 
 pub mod batch;
 pub mod build;
+pub mod calibration;
 pub mod index;
 pub mod layout;
 pub mod rerank;
 pub mod search;
 pub mod sections;
 
+mod measure;
 mod probe;
 mod reconstruct;
 mod row_ids;

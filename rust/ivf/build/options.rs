@@ -1,7 +1,8 @@
 //! Build options: what the caller chose, and what follows from the number and dimension of rows.
 
 use crate::error::{Error, Result};
-use crate::ivf::build::calibrate;
+use crate::ivf::build::operating_points::POINTS;
+use crate::ivf::calibration::TABLES;
 use crate::ivf::layout::IvfLayout;
 use crate::kernels::fastscan::{M_MULTIPLE, MAX_M};
 use crate::quantizer::pq::default_m;
@@ -104,8 +105,9 @@ impl ResolvedOptions {
     /// Upper bound of the size of the file.
     pub fn file_bytes(&self, rows: usize, dim: usize) -> u64 {
         let Self { m, nlist, refine } = *self;
-        let calibration_points = calibrate::POINTS;
-        let layout = IvfLayout { rows, dim, m, nlist, refine, transform: 0, calibration_points };
+        let (calibration_points, calibration_tables) = (POINTS, TABLES.len());
+        let layout =
+            IvfLayout { rows, dim, m, nlist, refine, transform: 0, calibration_points, calibration_tables };
         let sections = layout.sections();
         let padding = (sections.len() as u64 + 1) * ALIGN + header_bytes(sections.len()) as u64;
         sections.iter().map(|&(_, size)| size).sum::<u64>() + padding
