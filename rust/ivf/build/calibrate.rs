@@ -148,7 +148,7 @@ impl<'a> Calibrator<'a> {
     /// Measure and return the table.
     fn table(mut self, workers: &mut ScopedWorkers<'_>) -> Result<Vec<CalibrationPoint>> {
         let (layout, queries, k) = (self.layout, self.queries, self.k);
-        let recall = |current, point| self.recall(current, point, workers);
+        let recall = |current, point, limit| self.recall(current, point, limit, workers);
         let path = if queries.truth.is_empty() { Vec::new() } else { greedy_path(layout, k, recall)? };
         Ok(table(&path, queries.source, layout.calibration_points))
     }
@@ -158,21 +158,28 @@ impl<'a> Calibrator<'a> {
         &mut self,
         current: OperatingPoint,
         point: OperatingPoint,
+        limit: f64,
         workers: &mut ScopedWorkers<'_>,
     ) -> Result<f32> {
         if !self.measured.contains_key(&point) {
             let share = f64::from(self.measured.get(&current).copied().unwrap_or(0.0));
             workers.begin_stage("calibrate", (share, share));
-            self.measure_from(current, workers)?;
+            self.measure_from(current, limit, workers)?;
         }
         Ok(self.measured.get(&point).copied().unwrap_or(0.0))
     }
 
-    /// Measure the points that follow a point, which stays as it is if it was measured before.
-    fn measure_from(&mut self, point: OperatingPoint, workers: &mut ScopedWorkers<'_>) -> Result<()> {
+    /// Measure the points that follow a point, up to a cost. What was measured before stays.
+    fn measure_from(
+        &mut self,
+        point: OperatingPoint,
+        limit: f64,
+        workers: &mut ScopedWorkers<'_>,
+    ) -> Result<()> {
         let layout = self.layout;
         let steps = |next: fn(OperatingPoint, &IvfLayout) -> Option<OperatingPoint>| {
-            let points = successors(Some(point), |point| next(*point, layout));
+            let fits = |point: &OperatingPoint| point.cost(layout) <= limit;
+            let points = successors(Some(point), |point| next(*point, layout).filter(fits));
             points.take(STEPS_PER_SCAN).collect::<Vec<_>>()
         };
         let (probes, shortlists) =
@@ -191,8 +198,11 @@ impl<'a> Calibrator<'a> {
 
     /// Return which queries measure the points from this one on: each, or one in this many.
     fn query_step(&self, point: OperatingPoint) -> usize {
-        let is_precise = point.is_expensive(self.layout) || self.k > FEW_HITS;
-        if is_precise && self.queries.truth.len() >= MAX_HELD_OUT / 2 { 2 } else { 1 }
+        if self.queries.truth.len() < MAX_HELD_OUT / 2 {
+            return 1;
+        }
+        let halvings = u32::from(point.is_expensive(self.layout)) + u32::from(self.k > FEW_HITS);
+        1 << halvings
     }
 
     /// Return the recalls of a window of operating points, shape (nprobes, shortlists).

@@ -128,6 +128,9 @@ fn check_queries(rows: &RowsView<'_>, queries: Option<&RowsView<'_>>) -> Result<
     }
 }
 
+/// The true neighbours of each query, best first.
+type Truth = Vec<Vec<u32>>;
+
 /// Invert a permutation.
 fn inverse(order: &[u32]) -> Vec<u32> {
     let mut inverse = vec![0; order.len()];
@@ -141,7 +144,7 @@ fn assign(
     kmeans: &TwoLevelKmeans,
     splits: [&QuerySplit; 2],
     workers: &mut ScopedWorkers<'_>,
-) -> Result<(Vec<u32>, [Vec<Vec<u32>>; 2])> {
+) -> Result<(Vec<u32>, [Truth; 2])> {
     workers.begin_stage("assign", (0.0, 0.0));
     let interrupt = workers.interrupt();
     let seeds = [seed_neighbours(rows, splits[0], workers)?, seed_neighbours(rows, splits[1], workers)?];

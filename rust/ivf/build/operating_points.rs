@@ -28,6 +28,10 @@ const MAX_SHORTLIST: u32 = 4000;
 /// bounds the time of a calibration.
 const MAX_COST: (f64, f64) = (2.0, 200_000.0);
 
+/// From this target on, the path ends if the next one is not reached for this many times the cost.
+const LAST_FREE_TARGET: f32 = 0.995;
+const MAX_COST_FACTOR: f64 = 2.5;
+
 /// From this cost on a point is expensive, in the same form.
 const EXPENSIVE: (f64, f64) = (10.0, 50_000.0);
 
@@ -44,39 +48,33 @@ impl OperatingPoint {
         Self { nprobe: START.0, shortlist: START.1.max(k as u32) }
     }
 
-    fn cost(self, layout: &IvfLayout) -> f64 {
+    /// Its cost in scanned rows.
+    pub(crate) fn cost(self, layout: &IvfLayout) -> f64 {
         let scanned = f64::from(self.nprobe) * layout.rows as f64 / layout.nlist as f64;
         scanned + RERANK_COST * f64::from(self.shortlist)
     }
 
-    /// Whether it is worth its cost.
-    fn is_worthwhile(self, layout: &IvfLayout) -> bool {
-        !self.exceeds(MAX_COST, layout)
-    }
-
     /// Whether fewer queries measure it: its recall varies little.
     pub(crate) fn is_expensive(self, layout: &IvfLayout) -> bool {
-        self.exceeds(EXPENSIVE, layout)
+        self.cost(layout) > limit_of(EXPENSIVE, layout)
     }
 
-    fn exceeds(self, (rows_per_unit, constant): (f64, f64), layout: &IvfLayout) -> bool {
-        self.cost(layout) > layout.rows as f64 / rows_per_unit + constant
-    }
-
-    /// Return it with half as many lists again, if there are more and it is worth its cost.
+    /// Return it with half as many lists again, if there are more.
     pub(crate) fn more_probes(self, layout: &IvfLayout) -> Option<Self> {
         let max = layout.nlist as u32;
-        let point = Self { nprobe: grown(self.nprobe).min(max), ..self };
-        (self.nprobe < max && point.is_worthwhile(layout)).then_some(point)
+        (self.nprobe < max).then_some(Self { nprobe: grown(self.nprobe).min(max), ..self })
     }
 
-    /// Return it with a shortlist that is half as long again, if candidates are reranked, there are more and it is worth its
-    /// cost.
+    /// Return it with a shortlist that is half as long again, if candidates are reranked and there are more.
     pub(crate) fn larger_shortlist(self, layout: &IvfLayout) -> Option<Self> {
         let max = MAX_SHORTLIST.min(layout.rows.max(1) as u32);
-        let point = Self { shortlist: grown(self.shortlist).min(max), ..self };
-        (self.shortlist < max && layout.refine.has_scales() && point.is_worthwhile(layout)).then_some(point)
+        let grows = self.shortlist < max && layout.refine.has_scales();
+        grows.then_some(Self { shortlist: grown(self.shortlist).min(max), ..self })
     }
+}
+
+fn limit_of((rows_per_unit, constant): (f64, f64), layout: &IvfLayout) -> f64 {
+    layout.rows as f64 / rows_per_unit + constant
 }
 
 fn grown(number: u32) -> u32 {
@@ -85,29 +83,35 @@ fn grown(number: u32) -> u32 {
 
 /// Return operating points for `k` hits and their recalls, from the cheapest on, until the last target is reached.
 ///
-/// `recall` gets the last point of the path and a point next to it, and returns the recall of the second.
+/// `recall` gets the last point of the path, a point next to it, and the largest cost of a point; it returns the recall of the
+/// second.
 ///
 /// # Errors
 /// Those of `recall`.
 pub(crate) fn greedy_path(
     layout: &IvfLayout,
     k: usize,
-    mut recall: impl FnMut(OperatingPoint, OperatingPoint) -> Result<f32>,
+    mut recall: impl FnMut(OperatingPoint, OperatingPoint, f64) -> Result<f32>,
 ) -> Result<Vec<(OperatingPoint, f32)>> {
     let first = OperatingPoint::first(k);
-    let mut current = (first, recall(first, first)?);
+    let mut limit = limit_of(MAX_COST, layout);
+    let mut current = (first, recall(first, first, limit)?);
     let mut path = vec![current];
     while current.1 < TARGETS[POINTS - 1] {
         let mut next = Vec::new();
-        for point in [current.0.more_probes(layout), current.0.larger_shortlist(layout)].into_iter().flatten()
-        {
-            next.push((point, recall(current.0, point)?));
+        let points = [current.0.more_probes(layout), current.0.larger_shortlist(layout)];
+        for point in points.into_iter().flatten().filter(|point| point.cost(layout) <= limit) {
+            next.push((point, recall(current.0, point, limit)?));
         }
         let gain = |&(point, recall): &(OperatingPoint, f32)| {
             let cost = point.cost(layout) - current.0.cost(layout);
             f64::from(recall - current.1) / cost.max(1.0)
         };
         let Some(best) = next.into_iter().max_by(|a, b| gain(a).total_cmp(&gain(b))) else { break };
+        let is_reached = |&target: &f32| current.1 < target && target <= best.1;
+        if TARGETS.into_iter().any(|target| target >= LAST_FREE_TARGET && is_reached(&target)) {
+            limit = limit.min(MAX_COST_FACTOR * best.0.cost(layout));
+        }
         current = best;
         path.push(current);
     }
@@ -189,7 +193,7 @@ mod tests {
             calibration_tables: 1,
         };
         // Only more lists help up to 9 of them, then only longer shortlists.
-        let recall = |_: OperatingPoint, point: OperatingPoint| {
+        let recall = |_: OperatingPoint, point: OperatingPoint, _: f64| {
             let lists = f64::from(point.nprobe.min(9)) / 9.0;
             Ok((0.6 * lists + 0.39999 * f64::from(point.shortlist.min(100)) / 100.0) as f32)
         };
