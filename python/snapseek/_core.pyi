@@ -41,7 +41,7 @@ class FlatIndex:
         """Dimension of a vector."""
 
     @property
-    def kernel(self) -> Literal["avx2", "neon", "scalar"]:
+    def kernel(self) -> Literal["avx512", "avx2", "neon", "scalar"]:
         """Name of the kernel that scans; all return the same results."""
 
     def search(
@@ -115,7 +115,7 @@ class IvfIndex:
         """Number of the transform; see docs/FORMAT.md."""
 
     @property
-    def kernel(self) -> Literal["avx2", "neon", "scalar"]:
+    def kernel(self) -> Literal["avx512", "avx2", "neon", "scalar"]:
         """Name of the kernel that scans; all return the same results."""
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +24,10 @@ from snapseek.library.storage.shard_files import check_inside
 from snapseek.library.storage.shard_table import ShardRow
 from snapseek.library.storage.shard_view import Allowed, ShardView
 from snapseek.mapped_file import LoadMode
-from snapseek.vectors.calibration import QueryKind
 from snapseek.vectors.index import CalibrationPoint, VectorIndex
+
+if TYPE_CHECKING:
+    from snapseek.vectors.calibration import QueryKind
 
 DEEPEST_PAGE = 1000
 """The minimum number of reranked candidates for any k, so that consecutive pages fit together."""
