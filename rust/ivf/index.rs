@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytemuck::cast_slice;
@@ -32,6 +33,16 @@ use crate::topk::bitmap::RowBitmap;
 
 /// The sections that every search reads: codes and centroids.
 const HOT_SECTIONS: [Tag; 3] = [Tag::BLOCKS, Tag::ROUTING_BLOCKS, Tag::CENTROIDS];
+
+/// The sections that a search reads of some hundred rows: eight times as large.
+const HOT_REFINE_SECTIONS: [Tag; 2] = [Tag::REFINE, Tag::SCALES];
+
+/// Searches before the refine codes are copied: a process that answers a few queries does not wait for a copy of most of the
+/// file.
+const SEARCHES_BEFORE_COPY: u32 = 64;
+
+/// Scratch buffers that are kept after the search of a group of queries: about 2 MB.
+const MAX_IDLE: usize = 64;
 
 /// Rows by which an index is judged to hold unit vectors.
 const UNIT_SAMPLE_ROWS: usize = 64;
@@ -62,6 +73,10 @@ pub struct IvfIndex {
     file: Arc<IndexBytes>,
     /// What every search reads, on huge pages.
     hot: HotCopy,
+    /// The refine codes, likewise.
+    hot_refine: HotCopy,
+    /// Searches until the refine codes are copied, too.
+    searches_left: AtomicU32,
     header: Header,
     layout: IvfLayout,
     codebooks: Codebooks,
@@ -98,6 +113,8 @@ impl IvfIndex {
         Ok(Self {
             file: Arc::new(file),
             hot: HotCopy::default(),
+            hot_refine: HotCopy::default(),
+            searches_left: AtomicU32::new(0),
             header,
             layout,
             codebooks,
@@ -111,14 +128,30 @@ impl IvfIndex {
     }
 
     /// Begin to copy what every search reads to huge pages in the background, where the system has them and enough memory is
-    /// free. Searches use the mapping until the copy is complete.
+    /// free; after some searches the refine codes, too. Searches use the mapping until a copy is complete.
     pub fn copy_to_huge_pages(&self) {
         self.hot.start(&self.file, HOT_SECTIONS.map(|tag| self.range(tag)).to_vec());
+        self.searches_left.store(SEARCHES_BEFORE_COPY, Ordering::Relaxed);
     }
 
     /// Bytes that searches read from huge pages; 0 until they are copied.
     pub fn huge_page_bytes(&self) -> usize {
-        self.hot.size_bytes()
+        self.hot.size_bytes() + self.hot_refine.size_bytes()
+    }
+
+    /// Count searches, and begin to copy the refine codes with the last of [`SEARCHES_BEFORE_COPY`].
+    pub(crate) fn count_searches(&self, queries: usize) {
+        let left = self.searches_left.load(Ordering::Relaxed);
+        if left == 0 {
+            return;
+        }
+        let queries = u32::try_from(queries).unwrap_or(u32::MAX);
+        let subtract = |left: u32| Some(left.saturating_sub(queries));
+        // Only one thread sees the change to 0.
+        let before = self.searches_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract);
+        if before.is_ok_and(|before| before > 0 && before <= queries) {
+            self.hot_refine.start(&self.file, HOT_REFINE_SECTIONS.map(|tag| self.range(tag)).to_vec());
+        }
     }
 
     /// Check that another program has not truncated the mapped file. Every method that reads it and returns a [`Result`]
@@ -293,6 +326,22 @@ impl IvfIndex {
         Ok(done)
     }
 
+    /// Take scratch buffers, to be returned after a search.
+    pub(crate) fn take_scratches(&self, count: usize) -> Vec<SearchScratch> {
+        let mut idle = self.idle();
+        let kept = idle.len().saturating_sub(count);
+        let mut taken = idle.split_off(kept);
+        taken.resize_with(count, SearchScratch::default);
+        taken
+    }
+
+    /// Keep as many scratch buffers as the searches of many threads need.
+    pub(crate) fn return_scratches(&self, scratches: Vec<SearchScratch>) {
+        let mut idle = self.idle();
+        let room = MAX_IDLE.saturating_sub(idle.len());
+        idle.extend(scratches.into_iter().take(room));
+    }
+
     /// Whether rows are unit vectors up to `error`, judged by some evenly spaced ones.
     pub(crate) fn has_unit_rows(&self, error: f32) -> bool {
         *self.unit_rows.get_or_init(|| {
@@ -335,10 +384,11 @@ impl IvfIndex {
         section(&self.header, &self.file, tag)
     }
 
-    /// Return a section of [`HOT_SECTIONS`]: its copy, if there is one.
+    /// Return the copy of a section, if there is one, or the section itself.
     fn hot_section(&self, tag: Tag) -> &[u8] {
         let range = self.range(tag);
-        self.hot.get(&range).unwrap_or_else(|| &self.file[range])
+        let copies = [&self.hot, &self.hot_refine];
+        copies.into_iter().find_map(|hot| hot.get(&range)).unwrap_or_else(|| &self.file[range])
     }
 
     fn range(&self, tag: Tag) -> Range<usize> {
@@ -348,7 +398,7 @@ impl IvfIndex {
 
     pub(crate) fn sections(&self) -> Sections<'_> {
         let (refine_codes, refine_scales) =
-            (self.section(Tag::REFINE), cast_slice(self.section(Tag::SCALES)));
+            (self.hot_section(Tag::REFINE), cast_slice(self.hot_section(Tag::SCALES)));
         let (dot_i8, dot_f16, fast_scan) = self.kernels;
         let (codec, dim) = (self.layout.refine, self.layout.dim);
         Sections {

@@ -112,14 +112,19 @@ fn equal_scores_are_ordered_by_id() {
 
 #[test]
 fn batches_and_threads_do_not_change_the_results() {
-    let (index, values) = (index(RefineCodec::Int8), rows(300));
+    let values = rows(300);
     let queries = MatrixF32::new(&values, DIM).unwrap();
-    let params = SearchParams { k: 5, nprobe: 3, shortlist: 20, exact: false };
-    let one = index.search(queries, params, None, 1).unwrap();
-    assert_eq!(one.ids.len(), 300 * 5);
-    assert_eq!(one, index.search(queries, params, None, 3).unwrap());
-    let alone = values.chunks_exact(DIM).flat_map(|query| search(&index, query, params, None));
-    assert!(alone.eq(one.ids.into_iter().zip(one.scores)));
+    for codec in (0..=RefineCodec::LAST).filter_map(RefineCodec::of_number) {
+        let index = index(codec);
+        for (k, nprobe, shortlist) in [(5, 3, 20), (40, 1, 60), (3, 23, 30), (0, 2, 20)] {
+            let params = SearchParams { k, nprobe, shortlist, exact: false };
+            let one = index.search(queries, params, None, 1).unwrap();
+            assert_eq!(one.ids.len(), 300 * k);
+            assert_eq!(one, index.search(queries, params, None, 3).unwrap());
+            let alone = values.chunks_exact(DIM).flat_map(|query| search(&index, query, params, None));
+            assert!(alone.eq(one.ids.into_iter().zip(one.scores)), "{codec:?} {params:?}");
+        }
+    }
 }
 
 #[test]
