@@ -14,7 +14,7 @@ use crate::topk::bitmap::RowBitmap;
 const QUERY_GROUP: usize = 32;
 
 /// Largest number of queries in a group that is searched list by list. The more queries, the more of them probe the same list.
-const LARGE_GROUP: usize = 512;
+const LARGE_GROUP: usize = 256;
 
 /// Hits of queries: ids and scores, one query after another.
 type Found = (Vec<i64>, Vec<f32>);

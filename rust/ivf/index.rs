@@ -41,8 +41,8 @@ const HOT_REFINE_SECTIONS: [Tag; 2] = [Tag::REFINE, Tag::SCALES];
 /// file.
 const SEARCHES_BEFORE_COPY: u32 = 64;
 
-/// Scratch buffers that are kept after the search of a group of queries: about 2 MB.
-const MAX_IDLE: usize = 64;
+/// Scratch buffers that are kept after the search of groups of queries: about 20 MB.
+const MAX_IDLE: usize = 512;
 
 /// Rows by which an index is judged to hold unit vectors.
 const UNIT_SAMPLE_ROWS: usize = 64;

@@ -103,7 +103,7 @@ mod tests {
     const ENTRY: usize = 32;
 
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, RefineCodec::Int8));
-    static TRELLIS: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, RefineCodec::Tcq3));
+    static TRELLIS: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, RefineCodec::Tcq(12)));
 
     fn word(bytes: &[u8], offset: usize) -> usize {
         u32::from_le_bytes(bytes[offset..offset + 4].try_into().unwrap()) as usize
@@ -155,7 +155,7 @@ mod tests {
             (shape, 6, "m in section shape"),
             (shape, 260, "m in section shape must be at most 256"),
             (shape + 4, 0, "nlist in section shape"),
-            (shape + 8, 9, "tier in section shape must be at most 5"),
+            (shape + 8, 16, "tier in section shape must be at most 15"),
             (shape + 12, 4, "transform in section shape must be at most 3"),
             (shape + 16, 65, "efforts in section shape must be at most 64"),
             (shape + 28, 1, "reserved in section shape"),

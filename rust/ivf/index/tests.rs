@@ -84,8 +84,9 @@ fn scores_are_near_the_inner_products() {
         (RefineCodec::Float16, 0.001),
         (RefineCodec::Int8, 0.002),
         (RefineCodec::Int4, 0.05),
-        (RefineCodec::Tcq3, 0.09),
-        (RefineCodec::Tcq2, 0.17),
+        (RefineCodec::Tcq(12), 0.09),
+        (RefineCodec::Tcq(8), 0.17),
+        (RefineCodec::Tcq(5), 0.3),
         (RefineCodec::None, 0.7),
     ] {
         let found = search(&index(codec), &values[..DIM], SearchParams { k: 900, ..EXACT }, None);
