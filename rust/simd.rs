@@ -20,16 +20,17 @@ impl Avx2 {
     }
 }
 
-/// Witness of AVX-512 with VNNI. Such a CPU also has AVX2.
+/// Witness of AVX-512 with byte and word instructions and VNNI. Such a CPU also has AVX2.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512(());
 
 #[cfg(target_arch = "x86_64")]
 impl Avx512 {
-    /// Return a witness if this CPU has AVX-512F and AVX-512 VNNI.
+    /// Return a witness if this CPU has AVX-512F, BW and VNNI.
     pub(crate) fn detect() -> Option<Self> {
         let found = std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512bw")
             && std::arch::is_x86_feature_detected!("avx512vnni");
         found.then_some(Self(()))
     }

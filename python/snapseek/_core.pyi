@@ -50,7 +50,7 @@ class FlatIndex:
         """Dimension of a vector."""
 
     @property
-    def kernel(self) -> Literal["avx2", "neon", "scalar"]:
+    def kernel(self) -> Literal["avx512", "avx2", "neon", "scalar"]:
         """Name of the kernel that scans; all return the same results."""
 
     def search(
@@ -124,7 +124,7 @@ class IvfIndex:
         """Number of the transform; see docs/FORMAT.md."""
 
     @property
-    def kernel(self) -> Literal["avx2", "neon", "scalar"]:
+    def kernel(self) -> Literal["avx512", "avx2", "neon", "scalar"]:
         """Name of the kernel that scans; all return the same results."""
 
     @property
@@ -136,12 +136,25 @@ class IvfIndex:
         """Bytes that searches read from huge pages; 0 until they are copied in the background."""
 
     @property
-    def calibration(self) -> list[tuple[float, int, int]]:
-        """Calibration table by rising recall: (recall@10, nprobe, shortlist). Empty if none was measured."""
+    def calibrations(
+        self,
+    ) -> list[
+        tuple[
+            Literal["samples", "rows"],
+            int,
+            Literal["samples", "rows", "unknown"],
+            int,
+            list[tuple[float, int, int]],
+        ]
+    ]:
+        """Calibration tables: (like, k, source, queries, points) for each.
 
-    @property
-    def calibration_source(self) -> tuple[Literal["samples", "rows", "unknown"], int]:
-        """What the calibration was measured with, and how many queries."""
+        `like`: the kind of query. `k`: the number of hits. `source`: what the queries were, and `queries` how
+        many. `points` by rising recall: (recall, nprobe, shortlist).
+        """
+
+    def query_kind(self, query: NDArray[np.float32]) -> Literal["samples", "rows"]:
+        """Return what a query, (dim,), is like. Raises InputError for another shape, NaN or infinity."""
 
     def calibrate(
         self,
@@ -150,7 +163,7 @@ class IvfIndex:
         threads: int = 1,
         progress: Callable[[str, float], object] | None = None,
     ) -> None:
-        """Calibrate with sample queries, (q, dim), and replace the file; this object keeps the old table.
+        """Calibrate with sample queries, (q, dim), and replace the file; this object keeps the old tables.
 
         Raises InputError for a wrong dtype, shape or dim, no queries, NaN or infinity; StorageError if the
         disk refuses or another file is in the place of this index; and what `progress` raises.
@@ -187,6 +200,7 @@ class IvfIndex:
         *,
         nprobe: int,
         shortlist: int,
+        like_rows: tuple[int, int] | None = None,
         exact: bool = False,
         allow: RowBitmap | NDArray[np.bool_] | NDArray[np.uint8] | NDArray[np.int64] | None = None,
         threads: int = 1,
@@ -195,6 +209,7 @@ class IvfIndex:
 
         `queries`: (q, dim) float32, or (dim,) for one. Scans the codes of `nprobe` lists, more if a filter
         allows few of their rows, and reranks the best `shortlist` rows; `exact` scores every allowed row.
+        `like_rows`: both numbers for queries like rows, by default the same.
         `allow` as in `filter`. Returns (q, min(k, allowed)) int64 and float32, whatever the parameters.
 
         Raises InputError for another dtype, shape or dim, NaN or infinity, or a negative number.

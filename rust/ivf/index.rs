@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytemuck::cast_slice;
 
 use crate::error::{Error, FilterUnit, Result};
-use crate::ivf::layout::{CalibrationPoint, IvfLayout};
+use crate::ivf::calibration::{CalibrationPoint, KindRule, QueryKind};
+use crate::ivf::layout::IvfLayout;
+use crate::ivf::measure::{Neighbours, WholeScores, Window};
 use crate::ivf::rerank::Reranker;
 use crate::ivf::row_ids::RowIds;
 use crate::ivf::search::{SearchParams, SearchScratch};
@@ -27,10 +30,19 @@ use crate::storage::hot_copy::HotCopy;
 use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
 use crate::storage::section_writer::SectionWriter;
 use crate::topk::bitmap::RowBitmap;
-use crate::topk::reservoir::Hit;
 
 /// The sections that every search reads: codes and centroids.
 const HOT_SECTIONS: [Tag; 3] = [Tag::BLOCKS, Tag::ROUTING_BLOCKS, Tag::CENTROIDS];
+
+/// The sections that a search reads of some hundred rows: eight times as large.
+const HOT_REFINE_SECTIONS: [Tag; 2] = [Tag::REFINE, Tag::SCALES];
+
+/// Searches before the refine codes are copied: a process that answers a few queries does not wait for a copy of most of the
+/// file.
+const SEARCHES_BEFORE_COPY: u32 = 64;
+
+/// Scratch buffers that are kept after the search of groups of queries: about 20 MB.
+const MAX_IDLE: usize = 512;
 
 /// Rows by which an index is judged to hold unit vectors.
 const UNIT_SAMPLE_ROWS: usize = 64;
@@ -61,6 +73,10 @@ pub struct IvfIndex {
     file: Arc<IndexBytes>,
     /// What every search reads, on huge pages.
     hot: HotCopy,
+    /// The refine codes, likewise.
+    hot_refine: HotCopy,
+    /// Searches until the refine codes are copied, too.
+    searches_left: AtomicU32,
     header: Header,
     layout: IvfLayout,
     codebooks: Codebooks,
@@ -97,6 +113,8 @@ impl IvfIndex {
         Ok(Self {
             file: Arc::new(file),
             hot: HotCopy::default(),
+            hot_refine: HotCopy::default(),
+            searches_left: AtomicU32::new(0),
             header,
             layout,
             codebooks,
@@ -110,14 +128,30 @@ impl IvfIndex {
     }
 
     /// Begin to copy what every search reads to huge pages in the background, where the system has them and enough memory is
-    /// free. Searches use the mapping until the copy is complete.
+    /// free; after some searches the refine codes, too. Searches use the mapping until a copy is complete.
     pub fn copy_to_huge_pages(&self) {
         self.hot.start(&self.file, HOT_SECTIONS.map(|tag| self.range(tag)).to_vec());
+        self.searches_left.store(SEARCHES_BEFORE_COPY, Ordering::Relaxed);
     }
 
     /// Bytes that searches read from huge pages; 0 until they are copied.
     pub fn huge_page_bytes(&self) -> usize {
-        self.hot.size_bytes()
+        self.hot.size_bytes() + self.hot_refine.size_bytes()
+    }
+
+    /// Count searches, and begin to copy the refine codes with the last of [`SEARCHES_BEFORE_COPY`].
+    pub(crate) fn count_searches(&self, queries: usize) {
+        let left = self.searches_left.load(Ordering::Relaxed);
+        if left == 0 {
+            return;
+        }
+        let queries = u32::try_from(queries).unwrap_or(u32::MAX);
+        let subtract = |left: u32| Some(left.saturating_sub(queries));
+        // Only one thread sees the change to 0.
+        let before = self.searches_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract);
+        if before.is_ok_and(|before| before > 0 && before <= queries) {
+            self.hot_refine.start(&self.file, HOT_REFINE_SECTIONS.map(|tag| self.range(tag)).to_vec());
+        }
     }
 
     /// Check that another program has not truncated the mapped file. Every method that reads it and returns a [`Result`]
@@ -149,10 +183,26 @@ impl IvfIndex {
         cast_slice(self.section(Tag::IDS))
     }
 
-    /// The calibration table, by rising recall; empty for an index that was built without queries.
-    pub fn calibration(&self) -> Vec<CalibrationPoint> {
+    /// The calibration tables, in the order of [`TABLES`](crate::ivf::calibration::TABLES), each by rising recall. An index of an earlier version has only the
+    /// first; all points are the same in one that was built without queries.
+    pub fn calibrations(&self) -> Vec<Vec<CalibrationPoint>> {
         let words: &[[u32; 4]] = cast_slice(self.section(Tag::CALIBRATION));
-        words.iter().map(|&words| CalibrationPoint::decode(words)).collect()
+        let table = |words: &[[u32; 4]]| words.iter().map(|&words| CalibrationPoint::decode(words)).collect();
+        words.chunks(self.layout.calibration_points.max(1)).map(table).collect()
+    }
+
+    /// What a query, shape (dim,), is like.
+    ///
+    /// # Errors
+    /// [`Error::Dim`] or [`Error::NotFinite`].
+    pub fn query_kind(&self, query: &[f32]) -> Result<QueryKind> {
+        self.check_length()?;
+        self.check(MatrixF32::new(query, query.len().max(1))?, None)?;
+        Ok(self.kind_rule().kind(query))
+    }
+
+    pub(crate) fn kind_rule(&self) -> KindRule<'_> {
+        KindRule::new(cast_slice(self.section(Tag::QUERY_KINDS)))
     }
 
     /// Recall of each transform that was tried, on a sample, by number; -1 for those not tried.
@@ -160,23 +210,21 @@ impl IvfIndex {
         cast_slice(self.section(Tag::TRANSFORM_RECALLS))
     }
 
-    /// Return the rows, not the ids, that [`IvfIndex::search`] finds for one query, shape (dim,), with `nprobe` lists and each of
-    /// these rising shortlists, by one scan.
+    /// Return how many of the true neighbours of a query, shape (dim,), are found at each operating point of a window, shape
+    /// (nprobes, shortlists), by one scan.
     ///
     /// # Errors
     /// As [`IvfIndex::search`].
-    pub(crate) fn hits_by_depth(
+    pub(crate) fn count_found(
         &self,
         query: &[f32],
-        (k, nprobe): (usize, usize),
-        shortlists: &[usize],
-    ) -> Result<Vec<Vec<Hit>>> {
+        window: &Window,
+        neighbours: Neighbours<'_>,
+        scores: &mut WholeScores,
+    ) -> Result<Vec<u32>> {
         self.check(MatrixF32::new(query, self.layout.dim)?, None)?;
         self.with_scratch(|scratch, sections| {
-            let mut all = Vec::with_capacity(shortlists.len());
-            let found = |hits: &[Hit]| all.push(hits.to_vec());
-            scratch.search_depths(sections, query, (k, nprobe), shortlists, found)?;
-            Ok(all)
+            Ok(scratch.count_found(sections, query, window, neighbours, scores))
         })
     }
 
@@ -193,11 +241,16 @@ impl IvfIndex {
         })
     }
 
-    /// Put a copy of the file with another calibration table, encoded, in its place. This index keeps the old table.
+    /// Put a copy of the file with these sections instead of its own, which are as long, in its place. This index stays as it
+    /// is.
     ///
     /// # Errors
     /// [`Error::Storage`] if the disk refuses, or if another file is in that place; [`Error::Stopped`].
-    pub(crate) fn replace_calibration(&self, table: &[u8], interrupt: Interrupt<'_>) -> Result<()> {
+    pub(crate) fn replace_sections(
+        &self,
+        sections: &[(Tag, Vec<u8>)],
+        interrupt: Interrupt<'_>,
+    ) -> Result<()> {
         self.check_length()?;
         let path = self.file.path();
         let header = self.header.encode();
@@ -210,7 +263,7 @@ impl IvfIndex {
             return Err(Error::storage("calibrate", path)(replaced));
         }
         let mut writer = SectionWriter::copy_of(&self.file, self.header.clone(), path, interrupt)?;
-        writer.rewrite_section(Tag::CALIBRATION, table)?;
+        sections.iter().try_for_each(|(tag, bytes)| writer.rewrite_section(*tag, bytes))?;
         writer.persist()
     }
 
@@ -273,6 +326,22 @@ impl IvfIndex {
         Ok(done)
     }
 
+    /// Take scratch buffers, to be returned after a search.
+    pub(crate) fn take_scratches(&self, count: usize) -> Vec<SearchScratch> {
+        let mut idle = self.idle();
+        let kept = idle.len().saturating_sub(count);
+        let mut taken = idle.split_off(kept);
+        taken.resize_with(count, SearchScratch::default);
+        taken
+    }
+
+    /// Keep as many scratch buffers as the searches of many threads need.
+    pub(crate) fn return_scratches(&self, scratches: Vec<SearchScratch>) {
+        let mut idle = self.idle();
+        let room = MAX_IDLE.saturating_sub(idle.len());
+        idle.extend(scratches.into_iter().take(room));
+    }
+
     /// Whether rows are unit vectors up to `error`, judged by some evenly spaced ones.
     pub(crate) fn has_unit_rows(&self, error: f32) -> bool {
         *self.unit_rows.get_or_init(|| {
@@ -315,21 +384,21 @@ impl IvfIndex {
         section(&self.header, &self.file, tag)
     }
 
-    /// Return a section of [`HOT_SECTIONS`]: its copy, if there is one.
+    /// Return the copy of a section, if there is one, or the section itself.
     fn hot_section(&self, tag: Tag) -> &[u8] {
         let range = self.range(tag);
-        self.hot.get(&range).unwrap_or_else(|| &self.file[range])
+        let copies = [&self.hot, &self.hot_refine];
+        copies.into_iter().find_map(|hot| hot.get(&range)).unwrap_or_else(|| &self.file[range])
     }
 
     fn range(&self, tag: Tag) -> Range<usize> {
-        let index = crate::ivf::layout::SECTIONS.iter().position(|&other| other == tag).unwrap_or(0);
-        let section = &self.header.sections[index];
-        section.offset as usize..(section.offset + section.size) as usize
+        let found = self.header.sections.iter().find(|section| section.tag == tag);
+        found.map_or(0..0, |section| section.offset as usize..(section.offset + section.size) as usize)
     }
 
     pub(crate) fn sections(&self) -> Sections<'_> {
         let (refine_codes, refine_scales) =
-            (self.section(Tag::REFINE), cast_slice(self.section(Tag::SCALES)));
+            (self.hot_section(Tag::REFINE), cast_slice(self.hot_section(Tag::SCALES)));
         let (dot_i8, dot_f16, fast_scan) = self.kernels;
         let (codec, dim) = (self.layout.refine, self.layout.dim);
         Sections {

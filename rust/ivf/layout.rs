@@ -1,4 +1,4 @@
-//! The layout of an IVF index file (kind 2): its sections, the trained parameters, the calibration table.
+//! The layout of an IVF index file (kind 2): its sections and the trained parameters.
 //!
 //! Rows are stored in list order, in blocks of 32 that ignore list boundaries: row `r` is in block `r / 32`. A row `x` of list
 //! `l` is the centroid of `l` plus a residual. The centroid is stored as int8 and the residual is taken from the stored one, so
@@ -6,6 +6,7 @@
 //! residual, has refine codes.
 
 use crate::error::FormatError;
+use crate::ivf::calibration::{MAX_CALIBRATION_POINTS, TABLES, tables_of_word};
 use crate::kernels::fastscan::blocks::{BLOCK_ROWS, block_bytes, block_count, pack};
 use crate::kernels::fastscan::{KSUB, M_MULTIPLE, MAX_M};
 use crate::kernels::gemm_i8::Int8Matrix;
@@ -22,9 +23,6 @@ pub const MAX_LISTS: usize = 1 << 22;
 /// Number of transform kinds.
 pub const TRANSFORMS: usize = TransformKind::ALL.len();
 
-/// Largest number of points of the calibration table.
-pub const MAX_CALIBRATION_POINTS: usize = 64;
-
 /// The layout of an index, stored in section `shape`. The size of every other section follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IvfLayout {
@@ -40,74 +38,10 @@ pub struct IvfLayout {
     pub refine: RefineCodec,
     /// Number of the transform: 0 identity, 1 PCA, 2 query-aware with power 0.25, 3 query-aware with power 0.5.
     pub transform: u32,
-    /// Points of the calibration table.
+    /// Points of each calibration table.
     pub calibration_points: usize,
-}
-
-/// The queries that a calibration was measured with, and how many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CalibrationSource {
-    /// Not recorded: by a version that did not.
-    Unknown,
-    /// Sample queries.
-    Samples(u32),
-    /// Queries made of rows.
-    Rows(u32),
-}
-
-impl CalibrationSource {
-    /// Encode it: its kind in the low two bits, the number of queries above.
-    pub fn encode(self) -> u32 {
-        match self {
-            CalibrationSource::Unknown => 0,
-            CalibrationSource::Samples(queries) => queries << 2 | 1,
-            CalibrationSource::Rows(queries) => queries << 2 | 2,
-        }
-    }
-
-    /// Decode its word.
-    pub fn decode(word: u32) -> Self {
-        match word & 3 {
-            1 => CalibrationSource::Samples(word >> 2),
-            2 => CalibrationSource::Rows(word >> 2),
-            _ => CalibrationSource::Unknown,
-        }
-    }
-
-    /// Its name, and the number of queries.
-    pub fn name(self) -> (&'static str, u32) {
-        match self {
-            CalibrationSource::Unknown => ("unknown", 0),
-            CalibrationSource::Samples(queries) => ("samples", queries),
-            CalibrationSource::Rows(queries) => ("rows", queries),
-        }
-    }
-}
-
-/// A calibrated operating point: `nprobe` lists and `shortlist` candidates had this recall@10 on held-out queries.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CalibrationPoint {
-    /// Lower bound of the mean recall@10, 0 to 1, with 99 % confidence.
-    pub recall: f32,
-    /// Lists to probe.
-    pub nprobe: u32,
-    /// Candidates to rerank.
-    pub shortlist: u32,
-    /// What it was measured with.
-    pub source: CalibrationSource,
-}
-
-impl CalibrationPoint {
-    /// Encode for section `efforts`: the bits of a float32, two integers and the source.
-    pub fn encode(self) -> [u32; 4] {
-        [self.recall.to_bits(), self.nprobe, self.shortlist, self.source.encode()]
-    }
-
-    /// Decode its words.
-    pub fn decode([recall, nprobe, shortlist, source]: [u32; 4]) -> Self {
-        let source = CalibrationSource::decode(source);
-        Self { recall: f32::from_bits(recall), nprobe, shortlist, source }
-    }
+    /// Calibration tables: the first of [`TABLES`], or all of them.
+    pub calibration_tables: usize,
 }
 
 /// Everything of an index that is trained.
@@ -253,10 +187,13 @@ impl Tag {
     pub const LIST_WEIGHTS: Self = Self(*b"pulls\0\0\0");
     /// uint64 (nlist + 1,): first row of each list.
     pub const LIST_OFFSETS: Self = Self(*b"starts\0\0");
-    /// The calibration table: [`CalibrationPoint`]s.
+    /// The calibration tables: [`crate::ivf::calibration::CalibrationPoint`]s.
     pub const CALIBRATION: Self = Self(*b"efforts\0");
     /// float32 (4,): recall of each transform that was tried, -1 for the others.
     pub const TRANSFORM_RECALLS: Self = Self(*b"gains\0\0\0");
+    /// float32 (dim + 1,): the rule that tells queries like samples from queries like rows,
+    /// [`crate::ivf::calibration::KindRule`]. Not in an index of an earlier version.
+    pub const QUERY_KINDS: Self = Self(*b"askkinds");
     /// Fast-scan blocks of the rows, list after list.
     pub const BLOCKS: Self = Self(*b"blocks\0\0");
     /// int64 (rows,): ids in row order.
@@ -265,8 +202,8 @@ impl Tag {
     pub const REFINE: Self = Self(*b"tier\0\0\0\0");
 }
 
-/// Sections of a file of kind 2, in order; the last is `chunks`.
-pub const SECTIONS: [Tag; 18] = [
+/// Sections of a file of kind 2, in order; the last is `chunks`. An index of an earlier version has no [`Tag::QUERY_KINDS`].
+pub const SECTIONS: [Tag; 19] = [
     Tag::SHAPE,
     Tag::A,
     Tag::B,
@@ -280,6 +217,7 @@ pub const SECTIONS: [Tag; 18] = [
     Tag::LIST_OFFSETS,
     Tag::CALIBRATION,
     Tag::TRANSFORM_RECALLS,
+    Tag::QUERY_KINDS,
     Tag::BLOCKS,
     Tag::IDS,
     Tag::REFINE,
@@ -291,7 +229,8 @@ impl IvfLayout {
     /// Encode the words of section `shape`.
     pub fn encode(&self) -> [u32; 8] {
         let (m, nlist) = (self.m as u32, self.nlist as u32);
-        [m, nlist, self.refine.number(), self.transform, self.calibration_points as u32, 0, 0, 0]
+        let tables = if self.has_query_kinds() { self.calibration_tables as u32 } else { 0 };
+        [m, nlist, self.refine.number(), self.transform, self.calibration_points as u32, tables, 0, 0]
     }
 
     /// Decode the words of section `shape`; `rows` and `dim` were checked before.
@@ -301,7 +240,7 @@ impl IvfLayout {
     pub fn decode(words: [u32; 8], rows: usize, dim: usize) -> Result<Self, FormatError> {
         let refused =
             |name: &'static str, max: u64, got: u32| FormatError::Shape { name, max, got: u64::from(got) };
-        let [m, nlist, refine, transform, calibration_points, reserved @ ..] = words;
+        let [m, nlist, refine, transform, calibration_points, tables, reserved @ ..] = words;
         if m == 0 || m as usize > MAX_M || !(m as usize).is_multiple_of(M_MULTIPLE) {
             return Err(refused("m", MAX_M as u64, m));
         }
@@ -317,19 +256,26 @@ impl IvfLayout {
         if calibration_points as usize > MAX_CALIBRATION_POINTS {
             return Err(refused("efforts", MAX_CALIBRATION_POINTS as u64, calibration_points));
         }
+        let calibration_tables = tables_of_word(tables)?;
         if let Some(&word) = reserved.iter().find(|&&word| word != 0) {
             return Err(refused("reserved", 0, word));
         }
         let (m, nlist, calibration_points) = (m as usize, nlist as usize, calibration_points as usize);
-        Ok(Self { rows, dim, m, nlist, refine: codec, transform, calibration_points })
+        Ok(Self { rows, dim, m, nlist, refine: codec, transform, calibration_points, calibration_tables })
+    }
+
+    /// Whether queries like samples are told from queries like rows.
+    pub fn has_query_kinds(&self) -> bool {
+        self.calibration_tables == TABLES.len()
     }
 
     /// Return every section with its size, in the order of [`SECTIONS`].
     ///
     /// Nothing here can overflow: rows are below 2^32, a row's bytes below 2^14, and lists no more than rows.
     pub fn sections(&self) -> Vec<(Tag, u64)> {
-        let mut sections: Vec<(Tag, u64)> =
-            SECTIONS.iter().map(|&tag| (tag, self.section_bytes(tag))).collect();
+        let is_present = |&tag: &Tag| tag != Tag::QUERY_KINDS || self.has_query_kinds();
+        let tags = SECTIONS.into_iter().filter(is_present);
+        let mut sections: Vec<(Tag, u64)> = tags.map(|tag| (tag, self.section_bytes(tag))).collect();
         let chunks: u64 = sections.iter().map(|&(_, size)| chunk_count(size)).sum();
         if let Some(last) = sections.last_mut() {
             last.1 = chunks * size_of::<u32>() as u64;
@@ -350,7 +296,10 @@ impl IvfLayout {
             Tag::CENTROIDS => (self.nlist * stride(self.dim)) as u64,
             Tag::CENTROID_SCALES | Tag::LIST_WEIGHTS => floats(self.nlist),
             Tag::LIST_OFFSETS => (self.nlist as u64 + 1) * 8,
-            Tag::CALIBRATION => (self.calibration_points * size_of::<[u32; 4]>()) as u64,
+            Tag::CALIBRATION => {
+                (self.calibration_tables * self.calibration_points * size_of::<[u32; 4]>()) as u64
+            }
+            Tag::QUERY_KINDS => floats(self.dim + 1),
             Tag::BLOCKS => (block_count(self.rows) * block_bytes(self.m)) as u64,
             Tag::IDS => self.rows as u64 * 8,
             Tag::REFINE => self.rows as u64 * self.refine.row_bytes(self.dim) as u64,

@@ -5,12 +5,15 @@
 
 pub mod batch;
 pub mod build;
+pub mod calibration;
 pub mod index;
 pub mod layout;
 pub mod rerank;
 pub mod search;
 pub mod sections;
 
+mod grouped;
+mod measure;
 mod probe;
 mod reconstruct;
 mod row_ids;

@@ -91,8 +91,8 @@ mod tests {
             (RefineCodec::Float16, 0.001),
             (RefineCodec::Int8, 0.002),
             (RefineCodec::Int4, 0.1),
-            (RefineCodec::Tcq3, 0.2),
-            (RefineCodec::Tcq2, 0.4),
+            (RefineCodec::Tcq(12), 0.2),
+            (RefineCodec::Tcq(8), 0.4),
             (RefineCodec::None, 0.8),
         ] {
             let index = open(&file(COUNT, codec)).unwrap();
@@ -109,9 +109,13 @@ mod tests {
     #[test]
     fn a_score_is_the_inner_product_with_the_reconstruction() {
         let query: Vec<f32> = (0..DIM).map(|i| (i as f32 * 0.7).cos()).collect();
-        for codec in
-            [RefineCodec::Float16, RefineCodec::Int8, RefineCodec::Int4, RefineCodec::Tcq3, RefineCodec::Tcq2]
-        {
+        for codec in [
+            RefineCodec::Float16,
+            RefineCodec::Int8,
+            RefineCodec::Int4,
+            RefineCodec::Tcq(12),
+            RefineCodec::Tcq(8),
+        ] {
             let index = open(&file(COUNT, codec)).unwrap();
             let params = SearchParams { k: COUNT, nprobe: 1, shortlist: 1, exact: true };
             for hit in index.hits(&query, params, None).unwrap() {

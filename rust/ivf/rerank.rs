@@ -91,9 +91,9 @@ impl<'a> Reranker<'a> {
 
     /// Add the decoded refine code of a trellis-coded row to `values`, its projection, shape (4m,).
     pub fn accumulate_projected(&self, row: usize, values: &mut [f32]) {
-        if let Some(tcq) = self.codec.tcq() {
+        if self.codec.tcq().is_some() {
             let mut levels = [0; MAX_DIM];
-            tcq.decode(&self.codes[row * self.row_bytes..][..self.row_bytes], &mut levels);
+            self.decode_levels(&self.codes[row * self.row_bytes..][..self.row_bytes], &mut levels);
             tcq::accumulate_unrotated(&levels[..stride(self.dim)], self.scales[row], values);
         }
     }
@@ -103,7 +103,7 @@ impl<'a> Reranker<'a> {
         let codes = self.codes.get(row * self.row_bytes..).unwrap_or_default();
         let mut unpacked = [0; MAX_DIM];
         let decoded: &[i8] = match self.codec {
-            RefineCodec::None | RefineCodec::Tcq2 | RefineCodec::Tcq3 => return,
+            RefineCodec::None | RefineCodec::Tcq(_) => return,
             RefineCodec::Float16 => {
                 let decoded = decode_f16(&codes[..self.row_bytes]);
                 values.iter_mut().zip(decoded).for_each(|(value, x)| *value += x * self.scales[row]);
@@ -117,6 +117,14 @@ impl<'a> Reranker<'a> {
         };
         for (value, &code) in values.iter_mut().zip(decoded) {
             *value += f32::from(code) * self.scales[row];
+        }
+    }
+
+    /// Decode the levels of a trellis-coded row.
+    #[inline]
+    fn decode_levels(&self, codes: &[u8], levels: &mut [i8; MAX_DIM]) {
+        if let Some(tcq) = self.codec.tcq() {
+            tcq.decode(codes, &mut levels[..stride(self.dim).next_multiple_of(tcq::WORD)]);
         }
     }
 
@@ -134,9 +142,9 @@ impl<'a> Reranker<'a> {
                 self.dot_i8.products(values, query.codes(), &mut sum);
             }
             RefineCodec::Int8 => self.dot_i8.products(bytemuck::cast_slice(codes), query.codes(), &mut sum),
-            RefineCodec::Tcq2 | RefineCodec::Tcq3 => {
+            RefineCodec::Tcq(_) => {
                 let mut levels = [0; MAX_DIM];
-                self.codec.tcq().into_iter().for_each(|tcq| tcq.decode(codes, &mut levels));
+                self.decode_levels(codes, &mut levels);
                 self.dot_i8.products(&levels[..query.codes().len()], query.codes(), &mut sum);
             }
         }

@@ -1,6 +1,7 @@
 //! The search of one query: project it, rank lists, scan their codes for candidates, rerank the candidates.
 
 use crate::error::Result;
+use crate::ivf::calibration::{KindRule, QueryKind};
 use crate::ivf::probe::{Probe, StopRule, scoring_all_is_cheaper};
 use crate::ivf::rerank::RerankRow;
 use crate::ivf::scan_list::{ScanRange, scan_list};
@@ -41,22 +42,50 @@ pub struct SearchParams {
     pub exact: bool,
 }
 
+/// Parameters for each kind of query.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchPlan {
+    /// For queries like the samples.
+    pub samples: SearchParams,
+    /// For queries like the rows, with the same number of hits.
+    pub rows: SearchParams,
+}
+
+impl From<SearchParams> for SearchPlan {
+    fn from(params: SearchParams) -> Self {
+        Self { samples: params, rows: params }
+    }
+}
+
+impl SearchPlan {
+    /// The parameters for a query, shape (dim,).
+    pub(crate) fn params_of(self, query: &[f32], rule: KindRule<'_>) -> SearchParams {
+        if self.samples == self.rows {
+            return self.samples;
+        }
+        match rule.kind(query) {
+            QueryKind::Samples => self.samples,
+            QueryKind::Rows => self.rows,
+        }
+    }
+}
+
 /// The buffers of a search, reusable from query to query, so that the loops do not allocate.
 #[derive(Debug, Default)]
 pub struct SearchScratch {
     scaled_query: ScaledQuery,
     pub(crate) query: QuantizedQuery,
     /// The projected query after the randomized Hadamard transform, for a trellis-coded refine codec.
-    rotated: QuantizedQuery,
+    pub(crate) rotated: QuantizedQuery,
     products: Vec<i32>,
     pub(crate) projected: Vec<f32>,
     pub(crate) lut: Lut,
     pub(crate) lists: CandidateReservoir,
-    rows: CandidateReservoir,
+    pub(crate) rows: CandidateReservoir,
     pub(crate) probes: Vec<Probe>,
-    rerank_rows: Vec<RerankRow>,
+    pub(crate) rerank_rows: Vec<RerankRow>,
     candidates: Vec<RerankCandidate>,
-    top: TopKById,
+    pub(crate) top: TopKById,
 }
 
 impl SearchScratch {
@@ -88,41 +117,10 @@ impl SearchScratch {
                 let params = if all { all_rows(sections, params) } else { params };
                 let stop_rule = StopRule::new(sections.layout, params, filter);
                 self.scan_probes(sections, stop_rule, filter, interrupt)?;
-                self.rerank(sections, params.k.min(allowed), usize::MAX);
+                self.rerank(sections, params.k.min(allowed));
             }
         }
         Ok(self.top.sorted(sections.ids))
-    }
-
-    /// Search with `nprobe` lists and each of these rising shortlists, without a filter; call `found` with the hits of each.
-    ///
-    /// One scan of the lists serves all of them. The hits are those of [`SearchScratch::search`], except that others of equal
-    /// approximate score may be at the end of a shortlist.
-    pub(crate) fn search_depths(
-        &mut self,
-        sections: &Sections<'_>,
-        query: &[f32],
-        (k, nprobe): (usize, usize),
-        shortlists: &[usize],
-        mut found: impl FnMut(&[Hit]),
-    ) -> Result<()> {
-        self.prepare_query(sections, query);
-        let deepest = shortlists.last().copied().unwrap_or(0).max(k);
-        let stop_rule = StopRule::of_lists(sections.layout, nprobe, deepest);
-        let seen = self.scan_probes(sections, stop_rule, None, Interrupt::NEVER)?;
-        self.rows.sorted();
-        for &shortlist in shortlists {
-            let depth = shortlist.max(k);
-            if depth > seen || depth >= sections.layout.rows || sections.layout.refine == RefineCodec::None {
-                // A search would probe more lists or all rows, here and for all longer shortlists.
-                let params = SearchParams { k, nprobe, shortlist, exact: false };
-                found(self.search(sections, query, params, None, Interrupt::NEVER)?);
-                continue;
-            }
-            self.rerank(sections, k, depth);
-            found(self.top.sorted(sections.ids));
-        }
-        Ok(())
     }
 
     /// Return the score of the last query itself from that of its hit.
@@ -131,7 +129,7 @@ impl SearchScratch {
     }
 
     /// Scale, quantize and project the query.
-    fn prepare_query(&mut self, sections: &Sections<'_>, query: &[f32]) {
+    pub(crate) fn prepare_query(&mut self, sections: &Sections<'_>, query: &[f32]) {
         self.query.quantize(self.scaled_query.scale(query, sections.exponent));
         sections.project_query(&self.query, &mut self.products, &mut self.projected);
         sections.reranker.prepare_query(&self.projected, &mut self.rotated);
@@ -194,6 +192,14 @@ impl SearchScratch {
         self.rerank_rows.clear();
     }
 
+    /// Rank the lists, and forget the candidates of the last query.
+    pub(crate) fn begin_scan(&mut self, sections: &Sections<'_>, stop_rule: &StopRule) {
+        self.probes.clear();
+        self.rank_lists(sections, stop_rule.lists_to_rank(sections.layout.nlist));
+        self.lut.build(&self.projected, sections.codebooks);
+        self.rows.reset(stop_rule.shortlist);
+    }
+
     /// Scan the codes of the best lists until the stop rule is reached; return how many allowed rows were seen.
     fn scan_probes(
         &mut self,
@@ -202,10 +208,7 @@ impl SearchScratch {
         filter: Option<&RowBitmap>,
         interrupt: Interrupt<'_>,
     ) -> Result<usize> {
-        self.probes.clear();
-        self.rank_lists(sections, stop_rule.lists_to_rank(sections.layout.nlist));
-        self.lut.build(&self.projected, sections.codebooks);
-        self.rows.reset(stop_rule.shortlist);
+        self.begin_scan(sections, &stop_rule);
         let (mut index, mut lists, mut rows) = (0, 0, 0);
         while self.has_probe(sections, index) {
             if stop_rule.is_reached(lists, rows) {
@@ -217,7 +220,8 @@ impl SearchScratch {
             if index % LISTS_BETWEEN_CHECKS == 0 {
                 interrupt.check()?;
             }
-            let allowed = self.scan_probe(sections, index, filter);
+            let next = self.probes.get(index + 1).map(|probe| probe.list);
+            let allowed = self.scan_probe(sections, index, next, filter);
             (index, lists, rows) = (index + 1, lists + usize::from(allowed > 0), rows + allowed);
         }
         Ok(rows)
@@ -233,16 +237,21 @@ impl SearchScratch {
         late * LATE_SHARE_DIVISOR > kept.len()
     }
 
-    /// Scan one list for candidates; return how many of its rows are allowed.
-    fn scan_probe(&mut self, sections: &Sections<'_>, index: usize, filter: Option<&RowBitmap>) -> usize {
+    /// Scan the list of a probe for candidates, and prefetch another list; return how many of its rows are allowed.
+    pub(crate) fn scan_probe(
+        &mut self,
+        sections: &Sections<'_>,
+        index: usize,
+        prefetched: Option<u32>,
+        filter: Option<&RowBitmap>,
+    ) -> usize {
         let probe = self.probes[index];
         let rows = sections.rows_of(probe.list as usize);
         let allowed = filter.map_or(rows.len(), |filter| filter.count(rows.clone()));
         if allowed > 0 {
-            let next = self.probes.get(index + 1);
             let range = ScanRange {
                 blocks: sections.blocks_of(probe.list as usize),
-                prefetched: next.map_or(&[][..], |next| sections.blocks_of(next.list as usize)),
+                prefetched: prefetched.map_or(&[][..], |list| sections.blocks_of(list as usize)),
                 rows,
                 bias: self.lut.to_lut_units(probe.centroid_score as f32),
                 probe: index as u32,
@@ -253,11 +262,11 @@ impl SearchScratch {
         allowed
     }
 
-    /// Rerank the first `depth` candidates: by their sums and refine codes first, and those that can still be in the top `k`
+    /// Rerank the candidates: by their sums and refine codes first, and those that can still be in the top `k`
     /// by the 21-bit LUT instead of the sums.
     ///
     /// So the top k of one shortlist are a prefix of the top k + n.
-    fn rerank(&mut self, sections: &Sections<'_>, k: usize, depth: usize) {
+    pub(crate) fn rerank(&mut self, sections: &Sections<'_>, k: usize) {
         if sections.layout.refine == RefineCodec::None {
             let lut = &self.lut;
             let hit = |candidate: &Candidate| {
@@ -267,7 +276,7 @@ impl SearchScratch {
             self.rows.best().iter().for_each(|candidate| self.top.push(hit(candidate), sections.ids));
             return;
         }
-        self.score_approximately(sections, depth);
+        self.score_approximately(sections);
         self.lut.build_fine();
         prune_by_bound(&mut self.candidates, k, self.lut.likely_error_bound());
         self.top.reset(k);
@@ -281,11 +290,11 @@ impl SearchScratch {
         }
     }
 
-    /// Make rerank candidates of the first `depth` candidates of the scan.
-    fn score_approximately(&mut self, sections: &Sections<'_>, depth: usize) {
+    /// Make rerank candidates of the candidates of the scan.
+    fn score_approximately(&mut self, sections: &Sections<'_>) {
         self.rerank_rows.clear();
         self.candidates.clear();
-        for candidate in self.rows.best().iter().take(depth) {
+        for candidate in self.rows.best() {
             let row = candidate.row();
             let centroid_score = self.probes[candidate.probe as usize].centroid_score;
             let (block, lane) = sections.block_of(row as usize);
@@ -306,7 +315,7 @@ impl SearchScratch {
 }
 
 /// The query that the refine codes are multiplied with.
-fn refine_query<'a>(
+pub(crate) fn refine_query<'a>(
     sections: &Sections<'_>,
     query: &'a QuantizedQuery,
     rotated: &'a QuantizedQuery,

@@ -8,10 +8,10 @@ use crate::storage::format::{Header, KIND_IVF, Tag, check_section};
 
 type Validated<T> = Result<T, FormatError>;
 
-/// Return the bytes of a section; [`validate`] has found all of [`SECTIONS`].
+/// Return the bytes of a section; [`validate`] has found all of the layout. None for a section that an earlier version lacks.
 pub(crate) fn section<'a>(header: &Header, file: &'a [u8], tag: Tag) -> &'a [u8] {
-    let index = SECTIONS.iter().position(|&other| other == tag).unwrap_or(0);
-    header.sections[index].bytes(file)
+    let found = header.sections.iter().find(|section| section.tag == tag);
+    found.map_or(&file[..0], |section| section.bytes(file))
 }
 
 /// Validate the file. Nothing is allocated before the sizes were compared with the file's length.
@@ -31,6 +31,7 @@ pub(crate) fn validate(file: &[u8]) -> Validated<(Header, IvfLayout)> {
         Tag::CENTROID_SCALES,
         Tag::LIST_WEIGHTS,
         Tag::SCALES,
+        Tag::QUERY_KINDS,
     ] {
         check_finite(tag, cast_slice(section(&header, file, tag)))?;
     }
@@ -44,9 +45,10 @@ fn is_large(tag: Tag) -> bool {
 }
 
 fn validate_layout(header: &Header, file: &[u8]) -> Validated<IvfLayout> {
-    let expected = SECTIONS.len() as u64;
-    let Some(first) = header.sections.first().filter(|_| header.sections.len() == SECTIONS.len()) else {
-        return Err(FormatError::SectionCount { expected, got: header.sections.len() as u64 });
+    let (expected, got) = (SECTIONS.len(), header.sections.len());
+    // One less in a file of an earlier version. The layout says which it is.
+    let Some(first) = header.sections.first().filter(|_| got == expected || got == expected - 1) else {
+        return Err(FormatError::SectionCount { expected: expected as u64, got: got as u64 });
     };
     let words: &[u32] = bytemuck::try_cast_slice(first.bytes(file)).unwrap_or(&[]);
     let words = words.try_into().map_err(|_| FormatError::SectionSize {
@@ -101,7 +103,7 @@ mod tests {
     const ENTRY: usize = 32;
 
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, RefineCodec::Int8));
-    static TRELLIS: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, RefineCodec::Tcq3));
+    static TRELLIS: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, RefineCodec::Tcq(12)));
 
     fn word(bytes: &[u8], offset: usize) -> usize {
         u32::from_le_bytes(bytes[offset..offset + 4].try_into().unwrap()) as usize
@@ -153,7 +155,7 @@ mod tests {
             (shape, 6, "m in section shape"),
             (shape, 260, "m in section shape must be at most 256"),
             (shape + 4, 0, "nlist in section shape"),
-            (shape + 8, 9, "tier in section shape must be at most 5"),
+            (shape + 8, 16, "tier in section shape must be at most 15"),
             (shape + 12, 4, "transform in section shape must be at most 3"),
             (shape + 16, 65, "efforts in section shape must be at most 64"),
             (shape + 28, 1, "reserved in section shape"),

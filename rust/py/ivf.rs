@@ -10,10 +10,19 @@ use super::build::ProgressReporter;
 use super::interrupt::interruptible;
 use crate::ivf::build::calibrate::recalibrate;
 use crate::ivf::build::options::parse_choice;
+use crate::ivf::calibration::{CalibrationPoint, QUERY_KINDS, QueryKind, TABLES};
 use crate::ivf::index::{self, Allow};
-use crate::ivf::search::SearchParams;
+use crate::ivf::search::{SearchParams, SearchPlan};
 use crate::storage::mmap::LOAD_MODES;
 use crate::topk::bitmap;
+
+/// The kind of query, the number of hits, the source and its number of queries, and the points.
+type CalibrationTable = (&'static str, usize, &'static str, u32, Vec<(f32, u32, u32)>);
+
+/// Return the name of a kind of query.
+fn name_of(kind: QueryKind) -> &'static str {
+    QUERY_KINDS.iter().find(|&&(_, other)| other == kind).map_or("samples", |&(name, _)| name)
+}
 
 /// An immutable IVF index, mapped or loaded into memory.
 #[pyclass(frozen, module = "snapseek._core")]
@@ -87,19 +96,23 @@ impl IvfIndex {
         self.index.size_bytes()
     }
 
-    /// Calibration table: (recall, nprobe, shortlist) for each point.
+    /// Calibration tables: the kind of query, "samples" or "rows", the number of hits, what was measured with, "samples",
+    /// "rows" or "unknown", how many queries, and (recall, nprobe, shortlist) for each point.
     #[getter]
-    fn calibration(&self) -> PyResult<Vec<(f32, u32, u32)>> {
+    fn calibrations(&self) -> PyResult<Vec<CalibrationTable>> {
         self.index.check_length()?;
-        let points = self.index.calibration();
-        Ok(points.iter().map(|point| (point.recall, point.nprobe, point.shortlist)).collect())
+        let table = |((kind, k), points): ((QueryKind, usize), Vec<CalibrationPoint>)| {
+            let (source, queries) = points.first().map_or(("unknown", 0), |point| point.source.name());
+            let points = points.iter().map(|point| (point.recall, point.nprobe, point.shortlist));
+            (name_of(kind), k, source, queries, points.collect())
+        };
+        Ok(TABLES.into_iter().zip(self.index.calibrations()).map(table).collect())
     }
 
-    /// What the calibration was measured with, "samples", "rows" or "unknown", and how many queries.
-    #[getter]
-    fn calibration_source(&self) -> PyResult<(&'static str, u32)> {
-        self.index.check_length()?;
-        Ok(self.index.calibration().first().map_or(("unknown", 0), |point| point.source.name()))
+    /// What a query, shape (dim,), is like: "samples" or "rows".
+    fn query_kind(&self, query: &Bound<'_, PyAny>) -> PyResult<&'static str> {
+        let query = readonly::<f32>("query", query)?;
+        Ok(name_of(self.index.query_kind(query.as_slice()?)?))
     }
 
     /// Calibrate with sample queries, shape (n, dim), and replace the file; this object keeps the old table.
@@ -169,7 +182,9 @@ impl IvfIndex {
     }
 
     /// Return ids and scores of the best k allowed rows for each query, best first.
-    #[pyo3(signature = (queries, k, *, nprobe, shortlist, exact=false, allow=None, threads=1))]
+    ///
+    /// Queries like rows take nprobe and shortlist of `like_rows`, if it is passed.
+    #[pyo3(signature = (queries, k, *, nprobe, shortlist, like_rows=None, exact=false, allow=None, threads=1))]
     #[allow(clippy::too_many_arguments)]
     fn search<'py>(
         &self,
@@ -178,18 +193,20 @@ impl IvfIndex {
         k: &Bound<'py, PyAny>,
         nprobe: usize,
         shortlist: usize,
+        like_rows: Option<(usize, usize)>,
         exact: bool,
         allow: Option<&Bound<'py, PyAny>>,
         threads: usize,
     ) -> PyResult<Found<'py>> {
         let queries = readonly::<f32>("queries", queries)?;
         let queries = matrix("queries", &queries, &[1, 2])?;
-        let params = SearchParams { k: count("k", k)?, nprobe, shortlist, exact };
+        let samples = SearchParams { k: count("k", k)?, nprobe, shortlist, exact };
+        let (nprobe, shortlist) = like_rows.unwrap_or((nprobe, shortlist));
+        let plan = SearchPlan { samples, rows: SearchParams { nprobe, shortlist, ..samples } };
         let allow = allow.map(|allow| self.row_bitmap(py, allow)).transpose()?;
         let filter = allow.as_ref().map(|allow| &allow.get().bitmap);
-        let results = interruptible(py, |interrupt| {
-            self.index.search_with(queries, params, filter, threads, interrupt)
-        })?;
+        let results =
+            interruptible(py, |interrupt| self.index.search_with(queries, plan, filter, threads, interrupt))?;
         let shape = [queries.len(), results.k_effective];
         let ids = PyArray1::from_vec(py, results.ids).reshape(shape)?;
         Ok((ids, PyArray1::from_vec(py, results.scores).reshape(shape)?))

@@ -55,7 +55,8 @@ mod tests {
         let n = 500;
         let columns: Vec<f32> = (0..8 * DSUB * n).map(|_| rng.normal()).collect();
         let codebooks =
-            pq::train(&columns, 8, 1, &mut ScopedWorkers::new(1, &mut |_| Ok(()), Interrupt::NEVER)).unwrap();
+            pq::train(&columns, 8, (1, 20), &mut ScopedWorkers::new(1, &mut |_| Ok(()), Interrupt::NEVER))
+                .unwrap();
         let mut codes = vec![0; 8 * n];
         pq::encode(&columns, n, &codebooks, &mut codes);
         let reconstructed = pq::decode(&codes, n, &codebooks);

@@ -17,7 +17,7 @@ pub const DSUB: usize = 4;
 const CODEBOOK_LEN: usize = KSUB * DSUB;
 
 /// Iterations of Lloyd's algorithm. After twenty, the error falls by less than a thousandth an iteration.
-const ITERATIONS: usize = 20;
+pub const ITERATIONS: usize = 20;
 
 /// Rows that are compared with the centroids at once.
 const LANES: usize = 16;
@@ -28,24 +28,35 @@ pub const fn default_m(dim: usize) -> usize {
     if m < MAX_M { m } else { MAX_M }
 }
 
-/// Train the codebooks, shape (m, 16, 4), on columns of shape (4m, n).
+/// Train the codebooks, shape (m, 16, 4), on columns of shape (4m, n), with some iterations of Lloyd's algorithm.
 ///
 /// # Errors
 /// The progress callback's error.
-pub fn train(columns: &[f32], m: usize, seed: u64, workers: &mut ScopedWorkers<'_>) -> Result<Vec<f32>> {
+pub fn train(
+    columns: &[f32],
+    m: usize,
+    (seed, iterations): (u64, usize),
+    workers: &mut ScopedWorkers<'_>,
+) -> Result<Vec<f32>> {
     let (n, interrupt) = (columns.len() / (m * DSUB), workers.interrupt());
     let train_codebook = |group: usize| {
         let columns = &columns[group * DSUB * n..][..DSUB * n];
-        train_one(columns, n, &mut Rng::new(seed, 2000 + group as u64), interrupt)
+        train_one(columns, n, iterations, &mut Rng::new(seed, 2000 + group as u64), interrupt)
     };
     Ok(workers.run(0..m, train_codebook)?.concat())
 }
 
 /// Train one codebook, shape (16, 4), on columns of shape (4, n).
-fn train_one(columns: &[f32], n: usize, rng: &mut Rng, interrupt: Interrupt<'_>) -> Result<Vec<f32>> {
+fn train_one(
+    columns: &[f32],
+    n: usize,
+    iterations: usize,
+    rng: &mut Rng,
+    interrupt: Interrupt<'_>,
+) -> Result<Vec<f32>> {
     let mut codebook = init_codebook(columns, n, rng);
     let mut codes = vec![0; n];
-    for _ in 0..ITERATIONS {
+    for _ in 0..iterations {
         interrupt.check()?;
         encode_one(columns, n, &codebook, &mut codes);
         update_centroids(columns, n, &codes, &mut codebook, rng);
@@ -172,8 +183,13 @@ mod tests {
     use crate::linalg::rng::Rng;
 
     fn train(columns: &[f32], m: usize, threads: usize) -> Vec<f32> {
-        super::train(columns, m, 1, &mut ScopedWorkers::new(threads, &mut |_| Ok(()), Interrupt::NEVER))
-            .unwrap()
+        super::train(
+            columns,
+            m,
+            (1, ITERATIONS),
+            &mut ScopedWorkers::new(threads, &mut |_| Ok(()), Interrupt::NEVER),
+        )
+        .unwrap()
     }
 
     #[test]

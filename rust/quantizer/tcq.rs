@@ -1,11 +1,13 @@
-//! Trellis-coded quantization (TCQ): two or three bits a value with the distortion of nearly half a bit more.
+//! Trellis-coded quantization (TCQ): up to three bits a value with the distortion of nearly half a bit more.
 //!
 //! Marcellin and Fischer, "Trellis coded quantization of memoryless and Gauss-Markov sources", 1990; QTIP (Tseng et al.,
 //! 2024) uses it for neural networks. There are twice as many levels as the bits can number, labelled 0, 1, 2, 3, 0, 1, ...
 //! by rising value. One input bit of each value drives Ungerboeck's eight-state convolutional code, whose output is the
 //! label; the other bits number a level of that label. The Viterbi algorithm finds the path of least squared error. For
-//! normal values the distortion is -10.7 dB at two bits and -16.2 dB at three. The best scalar quantizers reach -9.3 and
+//! normal values the distortion is -5.2 dB at one bit, -10.7 dB at two and -16.2 dB at three. The best scalar quantizers reach -9.3 and
 //! -14.6 dB, and the rate-distortion bound is -12.0 and -18.1 dB.
+//!
+//! A rate between whole bits is a mixture of words of 64 values with the two next numbers of bits; a word without bits is 0.
 //!
 //! A label is an exclusive-or of the input bits of up to four values, so a row is decoded without following the path, 64
 //! values at a time. The source is the residual in the projected space, `A r`, where the query covariance is close to
@@ -20,13 +22,16 @@ use crate::quantizer::sq8::QuantizedQuery;
 use crate::simd::multiversion;
 
 /// Values whose bits share a word.
-const WORD: usize = 64;
+pub const WORD: usize = 64;
 
 /// Bytes of a word.
 const WORD_BYTES: usize = WORD / 8;
 
 /// Rows encoded at once.
 const LANES: usize = 16;
+
+/// Largest number of bits a value.
+const MAX_BITS: usize = 3;
 
 const STATES: usize = 8;
 
@@ -43,26 +48,52 @@ const NO_PATH: f32 = 1e30;
 
 type Lanes = [f32; LANES];
 
-/// A trellis code of two or three bits a value.
+/// Levels of one, two and three bits a value. They are rising and symmetric about 0.
+type LevelTables = [[i8; LEVELS]; MAX_BITS];
+
+/// A trellis code of a number of quarters of a bit a value.
 #[derive(Debug)]
 pub struct Tcq {
-    /// Bits of a value.
-    bits: usize,
-    /// Rising, and symmetric about 0: optimal for normal values whose root mean square is `unit`.
-    levels: [i8; LEVELS],
+    /// A word has a quarter of this many bits a value, rounded so that all together have this rate.
+    quarters: usize,
+    levels: LevelTables,
+    /// The root mean square of normal values for which the levels are optimal.
     unit: f32,
 }
 
-/// Two bits a value.
-pub static TCQ2: Tcq =
-    Tcq { bits: 2, levels: [-127, -73, -41, -13, 13, 41, 73, 127, 0, 0, 0, 0, 0, 0, 0, 0], unit: 67.9 };
+/// Levels of two bits a value alone.
+const LEVELS_2: [i8; LEVELS] = [-127, -73, -41, -13, 13, 41, 73, 127, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// Three bits a value.
-pub static TCQ3: Tcq = Tcq {
-    bits: 3,
-    levels: [-127, -93, -72, -56, -42, -30, -18, -6, 6, 18, 30, 42, 56, 72, 93, 127],
-    unit: 49.5,
+/// Levels of one, two and three bits a value, all optimal for normal values of the same root mean square.
+const MIXED_LEVELS: LevelTables = [
+    [-60, -17, 17, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    [-93, -53, -30, -9, 9, 30, 53, 93, 0, 0, 0, 0, 0, 0, 0, 0],
+    [-127, -93, -72, -56, -42, -30, -18, -6, 6, 18, 30, 42, 56, 72, 93, 127],
+];
+
+/// Largest rate, in quarters of a bit a value.
+pub const MAX_QUARTERS: usize = 4 * MAX_BITS;
+
+/// The codes of every rate, from a quarter of a bit on.
+static CODES: [Tcq; MAX_QUARTERS] = {
+    let mut codes = [const { Tcq { quarters: 1, levels: MIXED_LEVELS, unit: 49.5 } }; MAX_QUARTERS];
+    let mut index = 0;
+    while index < MAX_QUARTERS {
+        codes[index].quarters = index + 1;
+        index += 1;
+    }
+    codes[2 * 4 - 1].levels[1] = LEVELS_2;
+    codes[2 * 4 - 1].unit = 67.9;
+    codes
 };
+
+/// Where a word is in an encoded row: its number of bits a value, and its index in each plane.
+#[derive(Clone, Copy, Debug)]
+struct WordPlace {
+    bits: usize,
+    /// Index of its first plane's word among all words of the row, and of those of the other planes.
+    planes: [usize; MAX_BITS],
+}
 
 /// Return the label that the convolutional code outputs when bit `k` of `window` is the input bit of the value `k` before.
 const fn label(window: usize) -> usize {
@@ -72,9 +103,32 @@ const fn label(window: usize) -> usize {
 }
 
 impl Tcq {
-    /// Bytes of one row of `dim` values, without its scale: a plane of input bits, then a plane for each other bit.
-    pub const fn row_bytes(&self, dim: usize) -> usize {
-        self.bits * stride(dim).div_ceil(WORD) * WORD_BYTES
+    /// The code of a rate from 1 to [`MAX_QUARTERS`] quarters of a bit a value.
+    pub fn of_quarters(quarters: usize) -> &'static Self {
+        &CODES[quarters - 1]
+    }
+
+    /// Bytes of one row of `dim` values of this rate, without its scale.
+    pub const fn row_bytes(quarters: usize, dim: usize) -> usize {
+        (stride(dim).div_ceil(WORD) * quarters).div_ceil(4) * WORD_BYTES
+    }
+
+    /// Bits a value, over all words before this one, times the number of words.
+    const fn bits_before(&self, word: usize) -> usize {
+        (word * self.quarters).div_ceil(4)
+    }
+
+    /// Return the place of a word in a row of `count` words.
+    ///
+    /// A row is a plane of input bits, then a plane for each other bit. A word without bits has no place, and one of fewer
+    /// bits none in the last plane.
+    #[inline]
+    fn place(&self, word: usize, count: usize) -> WordPlace {
+        let (before, full_planes) = (self.bits_before(word), self.quarters / 4);
+        let bits = self.bits_before(word + 1) - before;
+        // In the plane that not all words have, those before it count.
+        let rank = |plane: usize| if plane < full_planes { word } else { before - full_planes * word };
+        WordPlace { bits, planes: std::array::from_fn(|plane| plane * count + rank(plane)) }
     }
 
     /// Encode `columns`, shape (width, n), into `rows` of [`Tcq::row_bytes`] and `scales`, shape (n,).
@@ -94,7 +148,7 @@ impl Tcq {
         scales: &mut [f32],
         interrupt: Interrupt<'_>,
     ) -> Result<()> {
-        let (n, bytes) = (scales.len(), self.row_bytes(dim));
+        let (n, bytes) = (scales.len(), Self::row_bytes(self.quarters, dim));
         assert_eq!(rows.len(), n * bytes, "rows are not one of {bytes} bytes per scale");
         assert!(n == 0 || columns.len().is_multiple_of(n), "columns are not one value per scale");
         let mut viterbi = Viterbi::new(stride(dim));
@@ -112,7 +166,7 @@ impl Tcq {
         Ok(())
     }
 
-    /// Decode the levels of a row into as many complete words of `values` as it has.
+    /// Decode the levels of a row into `values`, whole words: as many as its dimension has.
     pub fn decode(&self, row: &[u8], values: &mut [i8]) {
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) = crate::simd::Avx2::detect() {
@@ -122,28 +176,39 @@ impl Tcq {
     }
 
     fn decode_scalar(&self, row: &[u8], values: &mut [i8]) {
-        self.words(row).zip(values.as_chunks_mut::<WORD>().0).for_each(|(planes, values)| {
-            for (index, value) in values.iter_mut().enumerate() {
-                let bit = |plane: usize| (planes[plane] >> index & 1) as usize;
-                *value = self.levels[bit(0) | bit(1) << 1 | bit(2) << 2 | bit(3) << 3];
-            }
-        });
+        self.words(row, values.len() / WORD).zip(values.as_chunks_mut::<WORD>().0).for_each(
+            |((bits, planes), values)| {
+                values.fill(0);
+                let Some(levels) = bits.checked_sub(1).map(|index| &self.levels[index]) else { return };
+                for (index, value) in values.iter_mut().enumerate() {
+                    let bit = |plane: usize| (planes[plane] >> index & 1) as usize;
+                    *value = levels[bit(0) | bit(1) << 1 | bit(2) << 2 | bit(3) << 3];
+                }
+            },
+        );
     }
 
-    /// For each word of a row the bits of its levels' numbers: two of the label, then the others.
-    fn words(&self, row: &[u8]) -> impl Iterator<Item = [u64; PLANES]> {
+    /// For each of `count` words of a row its bits a value, and the bits of its levels' numbers: two of the label, then the
+    /// others.
+    fn words(&self, row: &[u8], count: usize) -> impl Iterator<Item = (usize, [u64; PLANES])> {
         let (words, _) = row.as_chunks::<WORD_BYTES>();
-        let (input_bits, others) = words.split_at(words.len() / self.bits);
         let mut previous = 0;
-        input_bits.iter().enumerate().map(move |(index, &word)| {
-            let current = u64::from_le_bytes(word);
+        (0..count).map(move |index| {
+            let WordPlace { bits, planes: places } = self.place(index, count);
+            let mut planes = [0; PLANES];
+            if bits == 0 {
+                return (bits, planes);
+            }
+            let word = |plane: usize| words.get(places[plane]).map_or(0, |&word| u64::from_le_bytes(word));
+            let current = word(0);
             let delayed = |by: u32| current << by | previous >> (u64::BITS - by);
-            let mut planes = [delayed(2), current ^ delayed(1) ^ delayed(3), 0, 0];
-            for (plane, others) in planes[2..].iter_mut().zip(others.chunks_exact(input_bits.len())) {
-                *plane = u64::from_le_bytes(others[index]);
+            planes[0] = delayed(2);
+            planes[1] = current ^ delayed(1) ^ delayed(3);
+            for plane in 1..bits {
+                planes[plane + 1] = word(plane);
             }
             previous = current;
-            planes
+            (bits, planes)
         })
     }
 }
@@ -220,10 +285,14 @@ impl Viterbi {
     fn forward_scalar(&mut self, tcq: &Tcq) {
         self.costs = [[NO_PATH; LANES]; STATES];
         self.costs[0] = [0.0; LANES];
+        let count = self.values.len().div_ceil(WORD);
         let steps = self.values.iter().zip(&mut self.nearest).zip(&mut self.backpointers);
-        for ((values, nearest), backpointers) in steps {
-            let errors = errors(tcq, values, nearest);
-            *backpointers = step(&mut self.costs, &errors);
+        for (index, ((values, nearest), backpointers)) in steps.enumerate() {
+            let bits = tcq.place(index / WORD, count).bits;
+            if bits > 0 {
+                let errors = errors(&tcq.levels[bits - 1], bits, values, nearest);
+                *backpointers = step(&mut self.costs, &errors);
+            }
         }
     }
 
@@ -234,17 +303,21 @@ impl Viterbi {
         };
         let mut state = (0..STATES).fold(0, cheaper);
         row.fill(0);
-        let plane = row.len() / tcq.bits;
+        let count = self.values.len().div_ceil(WORD);
         let (mut product, mut square) = (0.0, 0.0);
         for index in (0..self.values.len()).rev() {
+            let place = tcq.place(index / WORD, count);
+            if place.bits == 0 {
+                continue;
+            }
             let from_second = (self.backpointers[index][lane] >> state & 1) as usize;
             let label = label(state | from_second << 3);
             let number = self.nearest[index][lane] >> (8 * label) & 0xff;
             let bits = state as u32 & 1 | number << 1;
-            for (bit, plane) in row.chunks_exact_mut(plane).enumerate() {
-                plane[index / 8] |= ((bits >> bit & 1) as u8) << (index % 8);
+            for (plane, word) in place.planes.into_iter().enumerate().take(place.bits) {
+                row[word * WORD_BYTES + index % WORD / 8] |= ((bits >> plane & 1) as u8) << (index % 8);
             }
-            let level = f32::from(tcq.levels[LABELS * number as usize + label]);
+            let level = f32::from(tcq.levels[place.bits - 1][LABELS * number as usize + label]);
             product += level * self.values[index][lane];
             square += level * level;
             state = state >> 1 | from_second << 2;
@@ -264,13 +337,13 @@ multiversion! {
 
 /// For each label the squared distance of the nearest level, and the numbers of those levels, a byte each.
 #[inline(always)]
-fn errors(tcq: &Tcq, values: &Lanes, nearest: &mut [u32; LANES]) -> [Lanes; LABELS] {
+fn errors(levels: &[i8; LEVELS], bits: usize, values: &Lanes, nearest: &mut [u32; LANES]) -> [Lanes; LABELS] {
     let mut errors = [[f32::INFINITY; LANES]; LABELS];
     *nearest = [0; LANES];
     for (label, errors) in errors.iter_mut().enumerate() {
         let mut numbers = [0; LANES];
-        for number in 0..1 << (tcq.bits - 1) {
-            let level = f32::from(tcq.levels[LABELS * number + label]);
+        for number in 0..1 << (bits - 1) {
+            let level = f32::from(levels[LABELS * number + label]);
             for lane in 0..LANES {
                 let difference = values[lane] - level;
                 let error = difference * difference;
@@ -322,10 +395,13 @@ mod avx2 {
 
     #[target_feature(enable = "avx2")]
     fn decode(tcq: &Tcq, row: &[u8], values: &mut [i8]) {
-        let levels = i128::from_le_bytes(bytemuck::cast(tcq.levels));
-        let levels =
-            _mm256_set_epi64x((levels >> 64) as i64, levels as i64, (levels >> 64) as i64, levels as i64);
-        for (planes, values) in tcq.words(row).zip(values.as_chunks_mut::<WORD>().0) {
+        let tables = tcq.levels.map(|levels| {
+            let levels = i128::from_le_bytes(bytemuck::cast(levels));
+            _mm256_set_epi64x((levels >> 64) as i64, levels as i64, (levels >> 64) as i64, levels as i64)
+        });
+        let count = values.len() / WORD;
+        for ((bits, planes), values) in tcq.words(row, count).zip(values.as_chunks_mut::<WORD>().0) {
+            let levels = if bits > 0 { tables[bits - 1] } else { _mm256_setzero_si256() };
             for (half, values) in values.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
                 let mut numbers = _mm256_setzero_si256();
                 for (bit, plane) in planes.iter().enumerate() {

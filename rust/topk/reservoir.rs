@@ -191,40 +191,43 @@ impl Candidate {
 
     /// Score in LUT units.
     pub fn score(&self) -> i32 {
-        ((self.key >> 32) as u32 ^ SIGN).cast_signed()
+        score_of(self.key)
     }
 }
 
-/// The best candidates of a scan: the shortlist that is reranked.
+fn score_of(key: u64) -> i32 {
+    ((key >> 32) as u32 ^ SIGN).cast_signed()
+}
+
+/// The best candidates of a scan: the shortlist that is reranked. They do not depend on the order in which rows are pushed.
 #[derive(Clone, Debug, Default)]
 pub struct CandidateReservoir {
     candidates: Reservoir<Candidate, 256>,
-    threshold: i32,
+    /// Key that a candidate must beat: that of the worst one kept at the last compaction, 0 before.
+    threshold_key: u64,
 }
 
 impl CandidateReservoir {
     /// Forget all candidates and keep the best `size`, at least 1, from now on.
     pub fn reset(&mut self, size: usize) {
         self.candidates.reset(size.max(1));
-        self.threshold = i32::MIN;
+        self.threshold_key = 0;
     }
 
-    /// The lowest score that is admitted.
-    ///
-    /// After a compaction it is one more than the worst score kept, so that many equal rows do not fill the reservoir again.
+    /// The lowest score that may be admitted.
     #[inline]
     pub fn threshold(&self) -> i32 {
-        self.threshold
+        score_of(self.threshold_key)
     }
 
     /// Push a row that `probe` found.
     #[inline]
     pub fn push(&mut self, score: i32, row: u32, probe: u32) {
-        if score >= self.threshold {
-            let key = u64::from(score.cast_unsigned() ^ SIGN) << 32 | u64::from(!row);
-            if let Some(worst) = self.candidates.push(Candidate { key, probe }, best_first) {
-                self.threshold = worst.score().saturating_add(1);
-            }
+        let key = u64::from(score.cast_unsigned() ^ SIGN) << 32 | u64::from(!row);
+        if key >= self.threshold_key
+            && let Some(worst) = self.candidates.push(Candidate { key, probe }, best_first)
+        {
+            self.threshold_key = worst.key;
         }
     }
 
@@ -233,7 +236,7 @@ impl CandidateReservoir {
         if self.candidates.items.len() > self.candidates.size
             && let Some(worst) = self.candidates.compact(best_first)
         {
-            self.threshold = worst.score().saturating_add(1);
+            self.threshold_key = worst.key;
         }
         &self.candidates.items
     }
@@ -300,7 +303,7 @@ mod tests {
         for row in 0..100_000 {
             reservoir.push(5, row, 0);
         }
-        assert_eq!(reservoir.threshold(), 6);
+        assert_eq!((reservoir.threshold(), reservoir.candidates.items.len()), (5, 10));
         let mut rows: Vec<u32> = reservoir.best().iter().map(Candidate::row).collect();
         rows.sort_unstable();
         assert_eq!(rows, (0..10).collect::<Vec<_>>());
@@ -354,6 +357,12 @@ mod tests {
                 reservoir.push(score, row as u32, row as u32 + 1);
             }
             let found = reservoir.best().to_vec();
+            let mut backwards = CandidateReservoir::default();
+            backwards.reset(size);
+            for (row, &score) in scores.iter().enumerate().rev() {
+                backwards.push(score, row as u32, row as u32 + 1);
+            }
+            prop_assert_eq!(backwards.sorted().to_vec(), reservoir.clone().sorted().to_vec());
             for candidate in &found {
                 prop_assert_eq!(candidate.score(), scores[candidate.row() as usize]);
                 prop_assert_eq!(candidate.probe, candidate.row() + 1);

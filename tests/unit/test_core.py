@@ -503,6 +503,6 @@ def test_ctrl_c_ends_a_build_within_a_second(tmp_path: Path, stage: str) -> None
 
 
 def test_the_kernel_and_the_version_are_named(shard: FlatIndex) -> None:
-    assert shard.kernel in {"avx2", "neon", "scalar"}
+    assert shard.kernel in {"avx512", "avx2", "neon", "scalar"}
     manifest = (FORMAT_PAGE.parent.parent / "Cargo.toml").read_text(encoding="utf-8")
     assert f'\nversion = "{core.__version__}"\n' in manifest

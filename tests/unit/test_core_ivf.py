@@ -189,7 +189,7 @@ def test_the_sizes_are_those_of_the_page(files: dict[str, Path]) -> None:
         assert parts["blocks"].size == -(-ROWS // 32) * (12 * 16 + 32)
         row_bytes = {"none": 0, "tcq2": 16, "tcq3": 24, "int4": 24, "int8": 48, "f16": 96}[codec]
         assert parts["tier"].size == ROWS * row_bytes
-        assert parts["efforts"].size == 4 * len(index.calibration)
+        assert parts["efforts"].size == 4 * sum(len(points) for *_, points in index.calibrations)
         assert index.transform == parts["shape"][3] in range(4)
         np.testing.assert_array_equal(index.transform_recalls, parts["gains"])
         np.testing.assert_array_equal(index.ids(), parts["ids"])
@@ -197,8 +197,12 @@ def test_the_sizes_are_those_of_the_page(files: dict[str, Path]) -> None:
 
 
 def test_more_effort_costs_more_and_finds_more(index: IvfIndex) -> None:
-    assert index.calibration == sorted(index.calibration)
-    assert all(nprobe >= 1 and shortlist >= 1 for _, nprobe, shortlist in index.calibration)
+    tables = index.calibrations
+    assert [table[:2] for table in tables] == [(like, k) for like in ("samples", "rows") for k in (10, 100)]
+    for *_, queries, points in tables:
+        assert queries > 0
+        assert points == sorted(points)
+        assert all(nprobe >= 1 and shortlist >= 1 for _, nprobe, shortlist in points)
 
 
 @pytest.mark.parametrize("load", ["map", "ram"])

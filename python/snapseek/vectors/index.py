@@ -22,7 +22,13 @@ from snapseek.errors import ConstructorError, OutOfRangeError, UnknownChoiceErro
 from snapseek.mapped_file import LoadMode
 from snapseek.threads import available_cores, resolve_threads
 from snapseek.vectors.arguments import as_int64, check_counts, check_queries, is_flat, memory_limit, no_array
-from snapseek.vectors.calibration import CalibrationPoint, resolve_effort
+from snapseek.vectors.calibration import (
+    CalibrationPoint,
+    Calibrations,
+    Effort,
+    QueryKind,
+    resolve_effort,
+)
 from snapseek.vectors.filter import Allow, Filter, Ids, Scores, allowed_rows
 from snapseek.vectors.index_file import VectorIndexInfo, kind_of, size_of, target_of
 
@@ -46,6 +52,7 @@ class VectorIndex:
     _load: LoadMode
     _keep: object
     _identity: object  # marks its filters
+    _calibrations: Calibrations
 
     def __init__(self, *arguments: object, **named: object) -> None:
         """Use `build` or `open`."""
@@ -77,8 +84,7 @@ class VectorIndex:
         """Build an index of `vectors`, shape (n, dim), write it to `path` and open it.
 
         The same input and `seed` give the same file. Under 50,000 rows nothing is trained, unless `m`,
-        `nlist`, `refine` or `transform` is passed. A failed or interrupted build leaves no file, and an
-        existing one at `path` as it was.
+        `nlist`, `refine` or `transform` is passed. A failed build leaves an existing file as it was.
 
         Parameters
         ----------
@@ -86,8 +92,7 @@ class VectorIndex:
             The rows, (n, dim).
         queries
             Sample queries, (q, dim), best some thousands: codes are trained for them, and `effort` is
-            calibrated with a part of them. By default `effort` is calibrated with queries made of rows and
-            noise, which are harder than most: searches take longer, for queries like rows much longer.
+            calibrated with a part of them, by default with rows and noise, which are harder than most.
         memory
             Bounds the size of the file, in bytes or as "800MB". A smaller bound means coarser codes.
         path
@@ -152,11 +157,10 @@ class VectorIndex:
     def open(cls, path: str | os.PathLike[str], *, load: LoadMode = "map") -> Self:
         """Open the index at `path`.
 
-        Do not write into the file of an open index; put a new file in its place by renaming, as `build` does.
-        Every method first checks that a mapped file is as long as it was, and raises FormatError if another
-        program has truncated it. Two things cannot be caught: a file that is truncated *while* a method reads
-        it, or whose disk or network share fails then, ends the process (SIGBUS); and bytes that are
-        overwritten in place change results, which only `verify` finds. If that may happen, use `load="ram"`.
+        Do not write into the file of an open index; rename a new file over it, as `build` does. Every method
+        first checks that a mapped file is as long as it was, and raises FormatError if it was truncated. A
+        file that is truncated *while* a method reads it, or whose disk fails then, ends the process (SIGBUS);
+        bytes that are overwritten change results, which only `verify` finds. `load="ram"` is safe from both.
 
         Parameters
         ----------
@@ -182,6 +186,7 @@ class VectorIndex:
         index = cls.__new__(cls)
         index._core = kind.open(path, load=load)
         index._path, index._keep, index._load, index._identity = path, keep, load, object()
+        index._calibrations = Calibrations.of_core(index._core)
         return index
 
     def search(
@@ -191,7 +196,8 @@ class VectorIndex:
         *,
         allow: Allow | Filter | None = None,
         exact: bool = False,
-        effort: float | str | CalibrationPoint | None = None,
+        effort: Effort = None,
+        like: QueryKind | None = None,
     ) -> tuple[Ids, Scores]:
         """Return ids and scores of the best `k` allowed rows for each query, best first, ties by lower id.
 
@@ -213,6 +219,9 @@ class VectorIndex:
             The average recall of the true ten best to reach, as calibrated at build: 0.95 by default; or
             "low", "medium", "high", "max" (0.90, 0.95, 0.98, 0.995); or a `CalibrationPoint` of `info()`.
             A higher one than the calibration reached is limited to it, with an `EffortWarning`.
+        like
+            What the queries are like: the sample queries of the build ("samples") or the rows ("rows"), for
+            which `effort` was calibrated separately. By default each query is told by the nearer mean.
 
         Returns
         -------
@@ -238,13 +247,17 @@ class VectorIndex:
             found, scores = self._core.search(vectors, k, allow=mask, threads=cores if share else 1)
             ids = self._core.ids
             return (found if ids is None else ids[found]), scores
-        params = resolve_effort(self._calibration(), effort)
+        plan = self._calibrations.plan(
+            effort, k if isinstance(k, int | np.integer) else 0
+        )  # the core checks k
+        params, like_rows = (plan.samples, plan.rows) if like is None else (plan.of(like), plan.of(like))
         threads = 1 if vectors.ndim < 2 or len(vectors) == 1 else available_cores()
         return self._core.search(
             vectors,
             k,
             nprobe=params.nprobe,
             shortlist=params.shortlist,
+            like_rows=(like_rows.nprobe, like_rows.shortlist),
             exact=exact,
             allow=cast("RowBitmap | None", rows),
             threads=threads,
@@ -281,8 +294,9 @@ class VectorIndex:
     ) -> None:
         """Calibrate `effort` with sample queries, as `build` does, without a build; replace the file.
 
-        The recall counts the neighbours by the stored vectors, found by scoring every row. Searches that run
-        meanwhile use the calibration as it was. A flat index, which needs none, stays as it is.
+        The recall counts the neighbours by the stored vectors, found by scoring every row; it is measured for
+        queries like these, not for queries like rows. Searches that run meanwhile use the calibration as it
+        was. A flat index, which needs none, stays as it is.
 
         Parameters
         ----------
@@ -306,6 +320,7 @@ class VectorIndex:
             return
         self._core.calibrate(queries, threads=cores, progress=progress)
         self._core = IvfIndex.open(self._path, load=self._load)
+        self._calibrations = Calibrations.of_core(self._core)
 
     def vectors(self, rows: ArrayLike) -> NDArray[np.float32]:
         """Return the stored vectors of rows, (n, dim) float32, as scores use them.
@@ -332,10 +347,18 @@ class VectorIndex:
         found = [shard.vector(row) for row in numbers.tolist()]
         return np.stack(found) if found else np.zeros((0, self.dim), np.float32)
 
-    def search_params(self, effort: float | str | None = None) -> CalibrationPoint | None:
+    def search_params(
+        self, effort: float | str | None = None, *, k: int = 10, like: QueryKind = "samples"
+    ) -> CalibrationPoint | None:
         """Return the probes and the shortlist of `search` for an effort; None if it scores every row."""
-        params = resolve_effort(self._calibration() or _EVERY_ROW, effort)
-        return None if isinstance(self._core, FlatIndex) else params
+        if isinstance(self._core, FlatIndex):
+            resolve_effort(_EVERY_ROW, effort)
+            return None
+        return self._calibrations.plan(effort, k).of(like)
+
+    def query_kind(self, query: NDArray[np.float32]) -> QueryKind:
+        """Return what a query, (dim,), is like; "samples" in a flat index and one of an earlier version."""
+        return "samples" if isinstance(self._core, FlatIndex) else self._core.query_kind(query)
 
     def ids(self) -> Ids:
         """Return the id of each row in scan order, (n,) int64."""
@@ -360,6 +383,7 @@ class VectorIndex:
         core, size_bytes = self._core, size_of(self._path)
         if isinstance(core, FlatIndex):
             return VectorIndexInfo(self._path, "flat", core.rows, core.dim, size_bytes, core.kernel)
+        first = self._calibrations.tables[0]
         return VectorIndexInfo(
             path=self._path,
             kind="ivf",
@@ -376,10 +400,11 @@ class VectorIndex:
                 for name, recall in zip(_TRANSFORMS, core.transform_recalls, strict=True)
                 if recall >= 0
             },
-            calibration=tuple(self._calibration()),
+            calibration=first.points,
             huge_page_bytes=core.huge_page_bytes,
-            calibration_source=core.calibration_source[0],
-            calibration_queries=core.calibration_source[1],
+            calibration_source=first.source,
+            calibration_queries=first.queries,
+            calibrations=self._calibrations.tables,
         )
 
     @property
@@ -394,7 +419,3 @@ class VectorIndex:
     def __repr__(self) -> str:
         kind = "flat" if isinstance(self._core, FlatIndex) else "ivf"
         return f"VectorIndex({len(self)} rows of {self.dim}, {kind}, {str(self._path)!r})"
-
-    def _calibration(self) -> list[CalibrationPoint]:
-        points = [] if isinstance(self._core, FlatIndex) else self._core.calibration
-        return [CalibrationPoint(*point) for point in points]

@@ -13,7 +13,7 @@ from typing import Literal
 from snapseek.absolute_path import absolute_path
 from snapseek.atomic_file import first_bytes
 from snapseek.errors import InputError, StorageError
-from snapseek.vectors.calibration import CalibrationPoint
+from snapseek.vectors.calibration import Calibration, CalibrationPoint
 
 _FILE_NAME = "index.snap"
 _MAGIC = b"\x89SNAP"
@@ -24,10 +24,11 @@ class VectorIndexInfo:
     """The kind, sizes and parameters of an index, and what was measured when it was built.
 
     `transform_recalls` has the recall of the codes on a sample, for each transform that was tried;
-    `calibration` the measured operating points of `effort`, for the ten best. They were measured with
-    `calibration_queries` queries: "samples" that were passed, or made of "rows"; "unknown" (and 0) in an
-    index of an earlier version and in a flat one. `huge_page_bytes` are the bytes of codes and centroids that
-    were copied to huge pages in the background.
+    `calibration` the measured operating points of `effort`, for the ten best and queries like the samples.
+    They were measured with `calibration_queries` queries: "samples" that were passed, or made of "rows";
+    "unknown" (and 0) in an index of an earlier version and in a flat one. `calibrations` has these and the
+    others: for queries like the samples and like the rows, for ten and for a hundred hits.
+    `huge_page_bytes` are the bytes of codes and centroids that were copied to huge pages in the background.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class VectorIndexInfo:
     calibration_source: Literal["samples", "rows", "unknown"] = "unknown"
     calibration_queries: int = 0
     huge_page_bytes: int = 0
+    calibrations: tuple[Calibration, ...] = ()
 
 
 class TemporaryDirectory:

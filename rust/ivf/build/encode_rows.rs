@@ -41,6 +41,8 @@ pub(crate) struct RowEncoder<'a> {
     pub(crate) ldlq: LdlqEncoder,
     pub(crate) layout: IvfLayout,
     pub(crate) transform_recalls: TransformRecalls,
+    /// The rule that tells the kinds of query apart, in its stored form.
+    pub(crate) kind_rule: Vec<f32>,
 }
 
 /// The encoded rows of one batch, in list order.
@@ -93,10 +95,11 @@ impl RowEncoder<'_> {
         writer.append(Tag::CENTROID_SCALES, bytemuck::cast_slice(&centroid_scales))?;
         writer.append(Tag::LIST_WEIGHTS, bytemuck::cast_slice(&centroids.list_weights))?;
         writer.append(Tag::LIST_OFFSETS, bytemuck::cast_slice(&list_offsets))?;
-        let calibration_bytes = self.layout.calibration_points * size_of::<[u32; 4]>();
-        writer.append(Tag::CALIBRATION, &vec![0; calibration_bytes])?;
+        let points = self.layout.calibration_tables * self.layout.calibration_points;
+        writer.append(Tag::CALIBRATION, &vec![0; points * size_of::<[u32; 4]>()])?;
         let recalls = self.transform_recalls.map(|recall| recall.unwrap_or(-1.0));
-        writer.append(Tag::TRANSFORM_RECALLS, bytemuck::cast_slice(&recalls))
+        writer.append(Tag::TRANSFORM_RECALLS, bytemuck::cast_slice(&recalls))?;
+        writer.append(Tag::QUERY_KINDS, bytemuck::cast_slice(&self.kind_rule))
     }
 
     /// Undo the scaling of the rows.

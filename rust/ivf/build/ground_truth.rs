@@ -1,14 +1,14 @@
 //! Exact ground truth with pruning: the true neighbours among all rows, most of which are skipped by their int8 codes.
 //!
 //! The inner product of the int8 codes of a row and a query bounds their exact inner product, by the Cauchy–Schwarz
-//! inequality: the error is at most `|q| |x - x̂| + |q - q̂| |x̂|`. A row whose upper bound is below the tenth-best sample score
+//! inequality: the error is at most `|q| |x - x̂| + |q - q̂| |x̂|`. A row whose upper bound is below the score of the last of enough rows of a sample
 //! cannot be a neighbour and is skipped. The other rows are scored exactly, so the result is the same as without pruning.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::ivf::build::held_out::{NEIGHBOURS, QuerySplit, TopKPerQuery};
+use crate::ivf::build::held_out::{QuerySplit, TopKPerQuery};
 use crate::kernels::gemm_i8::{GemmI8, Int8Matrix, PackedB};
 use crate::linalg::gemm::dot;
 use crate::parallel::Interrupt;
@@ -65,14 +65,14 @@ impl<'a> PrunedScan<'a> {
                 threshold: kth_score - mean_score,
             }
         };
-        let kth_scores = seeds.kth_scores(NEIGHBOURS);
+        let kth_scores = seeds.kth_scores(split.depth());
         let queries = split.held_out.chunks_exact(split.dim()).zip(encoded.scales());
         let bounds = queries.zip(kth_scores).map(bound).collect();
         let (gemm, queries) = (GemmI8::fastest(), PackedB::new(&encoded));
         Self { split, gemm, queries, bounds, mean_length: length(mean), half_root }
     }
 
-    /// Return for each held-out query the best of those rows that can be among the ten best of all rows.
+    /// Return for each held-out query the best of those rows that can be among the [`QuerySplit::depth`] best of all rows.
     ///
     /// The rows are numbered `numbers`, their values are `rows` and their centred codes `encoded`.
     ///
@@ -85,7 +85,7 @@ impl<'a> PrunedScan<'a> {
         numbers: Range<u32>,
         interrupt: Interrupt<'_>,
     ) -> Result<TopKPerQuery> {
-        let mut best = TopKPerQuery::new(self.split.len(), NEIGHBOURS);
+        let mut best = TopKPerQuery::new(self.split.len(), self.split.depth());
         let dim = self.split.dim();
         let mut push = |row: usize, products: &[i32]| {
             let row_bound = self.row_bound(encoded, row);
@@ -169,14 +169,14 @@ mod tests {
             let pruned_scan = PrunedScan::new(&split, &mean, &seeds);
             let encoded = Int8Matrix::centered(&mean, &values);
             let found = pruned_scan.best(&values, &encoded, 0..150, Interrupt::NEVER).unwrap();
-            let found = TopKPerQuery::merged_rows(vec![found], split.len(), NEIGHBOURS);
-            let mut exact = TopKPerQuery::new(split.len(), NEIGHBOURS);
+            let found = TopKPerQuery::merged_rows(vec![found], split.len(), split.depth());
+            let mut exact = TopKPerQuery::new(split.len(), split.depth());
             for (query, query_values) in split.held_out.chunks_exact(dim).enumerate() {
                 for (row, values) in values.chunks_exact(dim).enumerate() {
                     exact.push_one(query, row as u32, dot(query_values, values));
                 }
             }
-            prop_assert_eq!(found, TopKPerQuery::merged_rows(vec![exact], split.len(), NEIGHBOURS));
+            prop_assert_eq!(found, TopKPerQuery::merged_rows(vec![exact], split.len(), split.depth()));
         }
     }
 
@@ -194,6 +194,10 @@ mod tests {
             let pairs = products.iter().zip(&pruned_scan.bounds);
             scored += pairs.filter(|(product, bound)| row_bound.can_reach(**product, bound)).count();
         });
-        assert!((10 * split.len()..30 * split.len()).contains(&scored), "{scored} for {}", split.len());
+        assert!(
+            (split.depth() * split.len()..3 * split.depth() * split.len()).contains(&scored),
+            "{scored} for {}",
+            split.len()
+        );
     }
 }

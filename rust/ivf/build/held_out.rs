@@ -3,15 +3,21 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::ivf::layout::CalibrationSource;
+use crate::ivf::calibration::{CalibrationSource, TABLES};
 use crate::linalg::gemm::{dot, gemm_nt};
 use crate::linalg::rng::Rng;
 use crate::matrix::RowsView;
 use crate::parallel::Interrupt;
 use crate::topk::reservoir::{Hit, TopK};
 
-/// Neighbours of a query that recall counts.
+/// Neighbours of a query that recall counts while an index is trained.
 pub(crate) const NEIGHBOURS: usize = 10;
+
+/// Neighbours that are found for a calibration.
+const DEPTH: usize = TABLES[1].1;
+
+/// Largest number of rows that are queries.
+const MAX_ROW_QUERIES: usize = 512;
 
 /// Largest number of held-out queries: with 10 neighbours each, the standard error of a recall of 0.95 is about 0.003.
 pub(crate) const MAX_HELD_OUT: usize = 1024;
@@ -43,6 +49,8 @@ pub(crate) struct QuerySplit {
     pub(crate) held_out: Vec<f32>,
     /// Shape (n, dim); empty if the caller gave no queries.
     pub(crate) train: Vec<f32>,
+    /// The row that each held-out query is; empty if they are no rows.
+    pub(crate) own_rows: Vec<u32>,
     dim: usize,
 }
 
@@ -59,6 +67,15 @@ impl QuerySplit {
         }
     }
 
+    /// Hold out some rows as queries, each as if it were not among the rows.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFinite`] for a bad row.
+    pub(crate) fn of_rows(rows: &RowsView<'_>, seed: u64) -> Result<Self> {
+        let own_rows = Rng::new(seed, 9).sample(rows.len(), MAX_ROW_QUERIES);
+        Ok(Self { held_out: rows.gather(&own_rows)?, train: Vec::new(), own_rows, dim: rows.dim() })
+    }
+
     fn split(queries: &RowsView<'_>, rng: &mut Rng) -> Result<Self> {
         let held_out = rng.sample(queries.len(), MAX_HELD_OUT.min(queries.len().div_ceil(4)));
         let is_left = |number: &u32| held_out.binary_search(number).is_err();
@@ -66,7 +83,8 @@ impl QuerySplit {
         let train = rng.sample(remaining.len(), MAX_TRAIN);
         let train: Vec<u32> = train.into_iter().map(|index| remaining[index as usize]).collect();
         let train = queries.gather(&train)?;
-        Ok(Self { held_out: queries.gather(&held_out)?, train, dim: queries.dim() })
+        let held_out = queries.gather(&held_out)?;
+        Ok(Self { held_out, train, own_rows: Vec::new(), dim: queries.dim() })
     }
 
     fn perturb(rows: &RowsView<'_>, rng: &mut Rng) -> Result<Self> {
@@ -82,7 +100,7 @@ impl QuerySplit {
             let deviation = NOISE * (dot(row, row) / dim as f32).sqrt();
             row.iter_mut().for_each(|value| *value += deviation * rng.normal());
         }
-        Ok(Self { held_out, train: Vec::new(), dim })
+        Ok(Self { held_out, train: Vec::new(), own_rows: Vec::new(), dim })
     }
 
     /// What the held-out queries are.
@@ -93,6 +111,21 @@ impl QuerySplit {
         } else {
             CalibrationSource::Samples(queries)
         }
+    }
+
+    /// Neighbours to find for each held-out query.
+    pub(crate) fn depth(&self) -> usize {
+        DEPTH + usize::from(!self.own_rows.is_empty())
+    }
+
+    /// Return the neighbours of each held-out query, best first, of all that were found: without the query itself.
+    pub(crate) fn neighbours(&self, parts: Vec<TopKPerQuery>) -> Vec<Vec<u32>> {
+        let mut truth = TopKPerQuery::merged_rows(parts, self.len(), self.depth());
+        for (truth, own_row) in truth.iter_mut().zip(&self.own_rows) {
+            truth.retain(|row| row != own_row);
+        }
+        truth.iter_mut().for_each(|truth| truth.truncate(DEPTH));
+        truth
     }
 
     /// Dimension of a query.
@@ -115,7 +148,7 @@ impl QuerySplit {
         numbers: Range<u32>,
         interrupt: Interrupt<'_>,
     ) -> Result<TopKPerQuery> {
-        let mut best = TopKPerQuery::new(self.len(), NEIGHBOURS);
+        let mut best = TopKPerQuery::new(self.len(), self.depth());
         let mut scores = vec![0.0; self.len() * TILE.min(rows.len() / self.dim)];
         for (first, rows) in numbers.step_by(TILE).zip(rows.chunks(TILE * self.dim)) {
             interrupt.check()?;
@@ -194,20 +227,17 @@ pub(crate) fn recall(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f32 {
     if total == 0 { 1.0 } else { hits as f32 / total as f32 }
 }
 
-/// Return a lower bound of the mean recall of such queries, with 99 % confidence.
+/// Return a lower bound of the mean recall of such queries, with 99 % confidence, by the recall of each held-out one.
 ///
 /// The held-out queries are a sample, and users ask other queries: the bound is the mean less `STANDARD_ERRORS` standard
 /// errors. The mean itself for fewer than two queries.
-pub(crate) fn recall_lower_bound(truth: &[Vec<u32>], found: &[Vec<u32>]) -> f32 {
-    let n = truth.len() as f64;
-    let mean = f64::from(recall(truth, found));
-    if truth.len() < 2 {
+pub(crate) fn recall_lower_bound(recalls: &[f64]) -> f32 {
+    let n = recalls.len() as f64;
+    let mean = recalls.iter().sum::<f64>() / n;
+    if recalls.len() < 2 {
         return mean as f32;
     }
-    let deviation = |(truth, found): (&Vec<u32>, &Vec<u32>)| {
-        f64::from(recall(std::slice::from_ref(truth), std::slice::from_ref(found))) - mean
-    };
-    let squares: f64 = truth.iter().zip(found).map(deviation).map(|deviation| deviation * deviation).sum();
+    let squares: f64 = recalls.iter().map(|recall| (recall - mean) * (recall - mean)).sum();
     (mean - STANDARD_ERRORS * (squares / (n - 1.0) / n).sqrt()).max(0.0) as f32
 }
 
@@ -247,12 +277,12 @@ mod tests {
         let whole = TopKPerQuery::merged_rows(
             vec![split.best(&all, 0..50, Interrupt::NEVER).unwrap()],
             split.len(),
-            NEIGHBOURS,
+            split.depth(),
         );
         let parts = [(&all[120..], 30..50), (&all[..120], 0..30)];
         let best = |(rows, numbers)| split.best(rows, numbers, Interrupt::NEVER).unwrap();
         let parts = parts.map(best).into();
-        assert_eq!(whole, TopKPerQuery::merged_rows(parts, split.len(), NEIGHBOURS));
+        assert_eq!(whole, TopKPerQuery::merged_rows(parts, split.len(), split.depth()));
         assert_eq!(recall(&whole, &whole), 1.0);
         assert_eq!(recall(&[vec![1, 2]], &[vec![2, 3]]), 0.5);
         assert_eq!(recall(&[], &[]), 1.0);
@@ -260,12 +290,22 @@ mod tests {
 
     #[test]
     fn the_lower_bound_is_the_mean_less_its_standard_errors() {
-        let truth = vec![vec![1, 2]; 4];
-        let found = vec![vec![1, 2], vec![1, 3], vec![1, 2], vec![1, 3]];
-        // Recalls 1, 0.5, 1, 0.5: mean 0.75, variance 1/12, standard error 0.144338.
-        assert!((recall_lower_bound(&truth, &found) - (0.75 - 2.326 * 0.144_338)).abs() < 1e-5);
-        assert_eq!(recall_lower_bound(&truth, &truth), 1.0);
-        assert_eq!(recall_lower_bound(&truth[..1], &found[1..2]), 0.5);
-        assert_eq!(recall_lower_bound(&truth, &[vec![], vec![], vec![], vec![1, 2]]), 0.0);
+        // Mean 0.75, variance 1/12, standard error 0.144338.
+        assert!((recall_lower_bound(&[1.0, 0.5, 1.0, 0.5]) - (0.75 - 2.326 * 0.144_338)).abs() < 1e-5);
+        assert_eq!(recall_lower_bound(&[1.0; 4]), 1.0);
+        assert_eq!(recall_lower_bound(&[0.5]), 0.5);
+        assert_eq!(recall_lower_bound(&[0.0, 0.0, 0.0, 1.0]), 0.0);
+    }
+
+    #[test]
+    fn a_row_is_not_among_its_own_neighbours() {
+        let all = values(150);
+        let rows = RowsView::new(Values::F32(&all), 4).unwrap();
+        let split = QuerySplit::of_rows(&rows, 0).unwrap();
+        assert_eq!((split.len(), split.depth()), (150, DEPTH + 1));
+        let found = split.neighbours(vec![split.best(&all, 0..150, Interrupt::NEVER).unwrap()]);
+        for (row, truth) in found.iter().enumerate() {
+            assert!(truth.len() == DEPTH && !truth.contains(&(row as u32)));
+        }
     }
 }

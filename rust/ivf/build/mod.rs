@@ -9,7 +9,7 @@
 //! | choose the list weights | `probe_order` |
 //! | choose the transform and train PQ | `transform_choice` |
 //! | encode every row and write the file | `encode_rows` |
-//! | measure the calibration table | `calibrate` |
+//! | measure the calibration tables | `calibrate`, `operating_points` |
 
 pub mod calibrate;
 pub mod options;
@@ -20,6 +20,7 @@ mod ground_truth;
 mod held_out;
 mod int8_centroids;
 mod kmeans;
+mod operating_points;
 mod probe_order;
 mod transform_choice;
 mod two_level_kmeans;
@@ -27,13 +28,15 @@ mod two_level_kmeans;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::ivf::build::calibrate::MeasuredQueries;
 use crate::ivf::build::encode_rows::RowEncoder;
 use crate::ivf::build::ground_truth::PrunedScan;
-use crate::ivf::build::held_out::{NEIGHBOURS, QuerySplit, TopKPerQuery};
+use crate::ivf::build::held_out::{QuerySplit, TopKPerQuery};
 use crate::ivf::build::kmeans::Assignment;
 use crate::ivf::build::options::{BuildOptions, ResolvedOptions};
 use crate::ivf::build::transform_choice::AssignedRows;
 use crate::ivf::build::two_level_kmeans::{BATCH_ROWS, TwoLevelKmeans, update_centroids};
+use crate::ivf::calibration::{KindRule, TABLES};
 use crate::ivf::layout::{CoarseCentroids, IvfLayout};
 use crate::kernels::gemm_i8::Int8Matrix;
 use crate::linalg::rng::Rng;
@@ -77,7 +80,8 @@ pub fn build<'a>(
     let split = QuerySplit::new(rows, queries, seed)?;
     let sample = Rng::new(seed, 5).sample(rows.len(), resolved.nlist * SAMPLE_ROWS_PER_LIST);
     let kmeans = two_level_kmeans::train(rows, &sample, resolved.nlist, seed, &mut workers)?;
-    let (lists, truth) = assign(rows, &kmeans, &split, &mut workers)?;
+    let row_split = QuerySplit::of_rows(rows, seed)?;
+    let (lists, [truth, row_truth]) = assign(rows, &kmeans, [&split, &row_split], &mut workers)?;
     let assignment = Assignment::new(&lists, kmeans.len().max(1));
     let mut centroids = centroids(rows, &assignment, &mut workers)?;
     probe_order::choose(&mut centroids, &assignment, &lists, &split, &truth, interrupt)?;
@@ -91,8 +95,10 @@ pub fn build<'a>(
         nlist: assignment.lists(),
         refine: resolved.refine,
         transform: trained.transform,
-        calibration_points: calibrate::POINTS,
+        calibration_points: operating_points::POINTS,
+        calibration_tables: TABLES.len(),
     };
+    let samples = if split.train.is_empty() { &[] } else { &split.held_out[..] };
     let encoder = RowEncoder {
         assigned,
         ids,
@@ -103,9 +109,13 @@ pub fn build<'a>(
         trained: &trained,
         layout,
         transform_recalls,
+        kind_rule: KindRule::fit(samples, &row_split.held_out, dim),
     };
     let mut writer = encoder.write(path, &mut workers)?;
-    calibrate::measure(&mut writer, &layout, &split, &truth, &assignment.rows, &mut workers)?;
+    let row_of = inverse(&assignment.rows);
+    let samples = MeasuredQueries::new(&split, &truth, &row_of);
+    let own = MeasuredQueries::new(&row_split, &row_truth, &row_of);
+    calibrate::measure(&mut writer, [&samples, &own], &mut workers)?;
     writer.persist()
 }
 
@@ -118,28 +128,41 @@ fn check_queries(rows: &RowsView<'_>, queries: Option<&RowsView<'_>>) -> Result<
     }
 }
 
-/// Return the list of every row, and the true neighbours of the held-out queries.
+/// The true neighbours of each query, best first.
+type Truth = Vec<Vec<u32>>;
+
+/// Invert a permutation.
+fn inverse(order: &[u32]) -> Vec<u32> {
+    let mut inverse = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(index, &row)| inverse[row as usize] = index as u32);
+    inverse
+}
+
+/// Return the list of every row, and the true neighbours of the held-out queries of each split.
 fn assign(
     rows: &RowsView<'_>,
     kmeans: &TwoLevelKmeans,
-    split: &QuerySplit,
+    splits: [&QuerySplit; 2],
     workers: &mut ScopedWorkers<'_>,
-) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
+) -> Result<(Vec<u32>, [Truth; 2])> {
     workers.begin_stage("assign", (0.0, 0.0));
     let interrupt = workers.interrupt();
-    let seeds = seed_neighbours(rows, split, workers)?;
-    let pruned_scan = PrunedScan::new(split, kmeans.mean(), &seeds);
+    let seeds = [seed_neighbours(rows, splits[0], workers)?, seed_neighbours(rows, splits[1], workers)?];
+    let scan = |index: usize| PrunedScan::new(splits[index], kmeans.mean(), &seeds[index]);
+    let pruned_scans = [scan(0), scan(1)];
     workers.begin_stage("assign", (0.0, 1.0));
     let starts = (0..rows.len()).step_by(BATCH_ROWS);
     let work = |start: usize| {
         let end = rows.len().min(start + BATCH_ROWS);
         let values = rows.read(start..end)?;
         let encoded = Int8Matrix::centered(kmeans.mean(), &values);
-        let best = pruned_scan.best(&values, &encoded, start as u32..end as u32, interrupt)?;
-        Ok((kmeans.assign(&encoded, interrupt)?, best))
+        let best =
+            |index: usize| pruned_scans[index].best(&values, &encoded, start as u32..end as u32, interrupt);
+        Ok((kmeans.assign(&encoded, interrupt)?, (best(0)?, best(1)?)))
     };
-    let (lists, parts): (Vec<Vec<u32>>, Vec<TopKPerQuery>) = workers.run(starts, work)?.into_iter().unzip();
-    Ok((lists.concat(), TopKPerQuery::merged_rows(parts, split.len(), NEIGHBOURS)))
+    let (lists, parts): (Vec<Vec<u32>>, Vec<_>) = workers.run(starts, work)?.into_iter().unzip();
+    let (of_samples, of_rows) = parts.into_iter().unzip();
+    Ok((lists.concat(), [splits[0].neighbours(of_samples), splits[1].neighbours(of_rows)]))
 }
 
 /// Return the held-out queries' neighbours among evenly spaced rows: their scores are lower bounds for those among all rows.
@@ -154,7 +177,7 @@ fn seed_neighbours(
     let interrupt = workers.interrupt();
     let best = |numbers: &[u32]| split.best(&rows.gather(numbers)?, 0..numbers.len() as u32, interrupt);
     let parts = workers.run(subset.chunks(BATCH_ROWS / 2), best)?;
-    Ok(TopKPerQuery::merge(parts, split.len(), NEIGHBOURS))
+    Ok(TopKPerQuery::merge(parts, split.len(), split.depth()))
 }
 
 /// Return the means of all rows of each list; a list without rows has a centroid of zeros.

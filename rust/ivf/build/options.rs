@@ -1,12 +1,14 @@
 //! Build options: what the caller chose, and what follows from the number and dimension of rows.
 
 use crate::error::{Error, Result};
-use crate::ivf::build::calibrate;
+use crate::ivf::build::operating_points::POINTS;
+use crate::ivf::calibration::TABLES;
 use crate::ivf::layout::IvfLayout;
 use crate::kernels::fastscan::{M_MULTIPLE, MAX_M};
 use crate::quantizer::pq::default_m;
 use crate::quantizer::query_transform::TransformKind;
 use crate::quantizer::refine_codec::RefineCodec;
+use crate::quantizer::tcq::MAX_QUARTERS;
 use crate::storage::format::{ALIGN, MAX_ROWS, header_bytes};
 
 /// Default average number of rows of a list. Shorter lists are ranked more precisely, but there are more to rank.
@@ -104,8 +106,9 @@ impl ResolvedOptions {
     /// Upper bound of the size of the file.
     pub fn file_bytes(&self, rows: usize, dim: usize) -> u64 {
         let Self { m, nlist, refine } = *self;
-        let calibration_points = calibrate::POINTS;
-        let layout = IvfLayout { rows, dim, m, nlist, refine, transform: 0, calibration_points };
+        let (calibration_points, calibration_tables) = (POINTS, TABLES.len());
+        let layout =
+            IvfLayout { rows, dim, m, nlist, refine, transform: 0, calibration_points, calibration_tables };
         let sections = layout.sections();
         let padding = (sections.len() as u64 + 1) * ALIGN + header_bytes(sections.len()) as u64;
         sections.iter().map(|&(_, size)| size).sum::<u64>() + padding
@@ -115,9 +118,10 @@ impl ResolvedOptions {
 /// The choices of m and refine codec from the best to the smallest.
 fn fallbacks(dim: usize) -> impl Iterator<Item = (usize, RefineCodec)> {
     let m = default_m(dim);
-    let refined = [RefineCodec::Int8, RefineCodec::Int4, RefineCodec::Tcq3, RefineCodec::Tcq2];
+    let trellis_codes = (1..=MAX_QUARTERS as u8).rev().map(RefineCodec::Tcq);
+    let refined = [RefineCodec::Int8, RefineCodec::Int4].into_iter().chain(trellis_codes);
     let unrefined = (1..=m / M_MULTIPLE).rev().map(|steps| (steps * M_MULTIPLE, RefineCodec::None));
-    refined.map(|refine| (m, refine)).into_iter().chain(unrefined)
+    refined.map(move |refine| (m, refine)).chain(unrefined)
 }
 
 fn check(name: &'static str, got: usize, range: std::ops::RangeInclusive<usize>, more: &str) -> Result<()> {
@@ -151,8 +155,8 @@ mod tests {
         let codecs = [
             RefineCodec::Int8,
             RefineCodec::Int4,
-            RefineCodec::Tcq3,
-            RefineCodec::Tcq2,
+            RefineCodec::Tcq(12),
+            RefineCodec::Tcq(9),
             RefineCodec::None,
             RefineCodec::None,
         ];
@@ -180,7 +184,10 @@ mod tests {
         ));
         let choices = &crate::quantizer::refine_codec::REFINE_CODECS;
         let choice = parse_choice("refine", choices, "int9").unwrap_err().to_string();
-        assert_eq!(choice, "refine must be one of none, tcq2, tcq3, int4, int8, f16, got \"int9\"");
+        assert_eq!(
+            choice,
+            "refine must be one of none, tcq0.25, tcq0.5, tcq0.75, tcq1, tcq1.25, tcq1.5, tcq1.75, tcq2, tcq2.25, tcq2.5, tcq2.75, tcq3, int4, int8, f16, got \"int9\""
+        );
     }
 
     #[test]

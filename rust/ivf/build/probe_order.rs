@@ -4,7 +4,7 @@
 //! vectors `e = 1.5` needs a third of the rows that `e = 0` needs for the same recall.
 
 use crate::error::Result;
-use crate::ivf::build::held_out::QuerySplit;
+use crate::ivf::build::held_out::{NEIGHBOURS, QuerySplit};
 use crate::ivf::build::kmeans::Assignment;
 use crate::ivf::layout::CoarseCentroids;
 use crate::linalg::gemm::gemm_nt;
@@ -75,7 +75,7 @@ fn rows_scanned(
             rows += assignment.rows_of(list as usize).len();
             scanned[rank] += rows as f64;
         }
-        ranks.extend(truth.iter().map(|&row| rank_of[lists[row as usize] as usize]));
+        ranks.extend(truth.iter().take(NEIGHBOURS).map(|&row| rank_of[lists[row as usize] as usize]));
     }
     ranks.sort_unstable();
     let quantile = |share: f64| ranks.get((share * ranks.len() as f64) as usize).or(ranks.last());

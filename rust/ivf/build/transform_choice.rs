@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::ivf::build::held_out::{NEIGHBOURS, QuerySplit, TopKPerQuery, recall};
-use crate::ivf::build::kmeans::mean_into;
+use crate::ivf::build::kmeans::{gather, mean_into};
 use crate::ivf::layout::{CoarseCentroids, PqCodes, QueryProjection, TRANSFORMS, TrainedParams};
 use crate::kernels::gemm_i8::{GemmI8, Int8Matrix, PackedB};
 use crate::linalg::gemm::{gemm_nn_acc, gemm_nt, second_moment};
@@ -16,17 +16,23 @@ use crate::quantizer::length_correction::{CORRECTION_ONE, length_corrections};
 use crate::quantizer::pq::{self, DSUB, default_m};
 use crate::quantizer::query_transform::{SecondMoments, Transform, TransformKind};
 
-/// Rows whose residuals the codebooks are trained on.
-const TRAIN_ROWS: usize = 49_152;
+/// Fewest and most rows whose residuals the codebooks are trained on; between them one row in this many.
+const TRAIN_ROWS: (usize, usize) = (16_384, 49_152);
+const ROWS_PER_TRAIN_ROW: usize = 4;
 
-/// Rows that transforms are validated on.
-const VALIDATION_ROWS: usize = 32_768;
+/// Rows and iterations for the codebooks of a kind of transform that is only tried.
+const TRIAL_ROWS: usize = 8192;
+const TRIAL_ITERATIONS: usize = 6;
+
+/// Rows and queries that transforms are validated with.
+const VALIDATION_ROWS: usize = 8192;
+const VALIDATION_QUERIES: usize = 512;
 
 /// Candidates among which the ten neighbours are counted: as in a search, some more than are needed.
 const SHORTLIST: usize = 20;
 
 /// Rows of one piece of work.
-const BATCH_ROWS: usize = 4096;
+const BATCH_ROWS: usize = 1024;
 
 /// Rows that are projected at once: their products with some axes stay in the cache.
 const TILE: usize = 1024;
@@ -69,27 +75,31 @@ pub(crate) fn train(
     workers: &mut ScopedWorkers<'_>,
 ) -> Result<(TrainedParams, TransformRecalls)> {
     workers.begin_stage("codes", (0.0, 0.0));
-    let (rows, mut rng) = (assigned.rows, Rng::new(seed, 4));
-    let numbers = rng.sample(rows.len(), TRAIN_ROWS);
+    let (rows, dim, mut rng) = (assigned.rows, assigned.rows.dim(), Rng::new(seed, 4));
+    let numbers = rng.sample(rows.len(), (rows.len() / ROWS_PER_TRAIN_ROW).clamp(TRAIN_ROWS.0, TRAIN_ROWS.1));
     let residuals = assigned.residuals(&numbers)?;
     let moments = second_moments(rows, &numbers, &residuals, split, workers)?;
+    let trial = Rng::new(seed, 8).sample(numbers.len(), TRIAL_ROWS);
+    let trial = gather(&residuals, dim, &trial);
     let validation = ValidationSet::new(assigned, split, rng.sample(rows.len(), VALIDATION_ROWS), workers)?;
-    let is_tried = |&other: &TransformKind| is_tried(other, kind, rows.dim(), m);
+    let is_tried = |&other: &TransformKind| is_tried(other, kind, dim, m);
     let kinds: Vec<TransformKind> = TransformKind::ALL.into_iter().filter(is_tried).collect();
-    let mut best: Option<(f32, TransformKind, TransformedPq)> = None;
+    let mut best: Option<(f32, TransformKind, Transform)> = None;
     let mut recalls = TransformRecalls::default();
     for (index, &kind) in kinds.iter().enumerate() {
-        let share = |index: usize| index as f64 / kinds.len() as f64;
+        let share = |index: usize| index as f64 / (kinds.len() + 1) as f64;
         workers.begin_stage("codes", (share(index), share(index + 1)));
         let transform = moments.fit(kind, m, workers.interrupt())?;
-        let pq = TransformedPq::train(transform, &residuals, rows.dim(), seed, workers)?;
-        let recall = validation.recall(&pq, split, workers)?;
+        let pq = TransformedPq::train(transform, &trial, dim, (seed, TRIAL_ITERATIONS), workers)?;
+        let recall = validation.recall(&pq, workers)?;
         recalls[kind.number() as usize] = Some(recall);
         if best.as_ref().is_none_or(|&(best_recall, ..)| recall > best_recall) {
-            best = Some((recall, kind, pq));
+            best = Some((recall, kind, pq.transform));
         }
     }
-    let Some((_, kind, pq)) = best else { unreachable!("at least one kind was tried") };
+    let Some((_, kind, transform)) = best else { unreachable!("at least one kind was tried") };
+    workers.begin_stage("codes", (0.9, 1.0));
+    let pq = TransformedPq::train(transform, &residuals, dim, (seed, pq::ITERATIONS), workers)?;
     let query_second_moment = moments.query_second_moment(workers.interrupt())?;
     Ok((assemble(assigned, kind, pq, query_second_moment, seed, workers)?, recalls))
 }
@@ -107,7 +117,7 @@ fn second_moments(
     workers: &mut ScopedWorkers<'_>,
 ) -> Result<SecondMoments> {
     let dim = rows.dim();
-    let step = numbers.len().div_ceil(TRAIN_ROWS / 2).max(1);
+    let step = numbers.len().div_ceil(TRAIN_ROWS.1 / 2).max(1);
     let subset: Vec<u32> = numbers.iter().copied().step_by(step).collect();
     let interrupt = workers.interrupt();
     let moment = |rows: &[f32]| second_moment(rows, dim, interrupt);
@@ -129,12 +139,13 @@ impl TransformedPq {
         transform: Transform,
         residuals: &[f32],
         dim: usize,
-        seed: u64,
+        (seed, iterations): (u64, usize),
         workers: &mut ScopedWorkers<'_>,
     ) -> Result<Self> {
         let a = Int8Matrix::new(&transform.a, dim);
         let columns = project(&a, residuals, dim, workers.interrupt())?;
-        let codebooks = pq::train(&columns, transform.a.len() / dim / DSUB, seed, workers)?;
+        let m = transform.a.len() / dim / DSUB;
+        let codebooks = pq::train(&columns, m, (seed, iterations), workers)?;
         Ok(Self { transform, codebooks })
     }
 
@@ -189,48 +200,59 @@ fn project(a: &Int8Matrix, residuals: &[f32], dim: usize, interrupt: Interrupt<'
     Ok(columns)
 }
 
-/// The rows that transforms are validated on, and the true neighbours of the held-out queries among them.
+/// The rows that transforms are validated on, and the true neighbours of some held-out queries among them.
 struct ValidationSet<'a> {
     assigned: AssignedRows<'a>,
     numbers: Vec<u32>,
+    /// Shape (queries, dim).
+    queries: &'a [f32],
     truth: Vec<Vec<u32>>,
+    /// For each batch of rows, the scores of their centroids, shape (queries, n): the same for all transforms.
+    centroid_scores: Vec<Vec<f32>>,
 }
 
 impl<'a> ValidationSet<'a> {
     fn new(
         assigned: AssignedRows<'a>,
-        split: &QuerySplit,
+        split: &'a QuerySplit,
         numbers: Vec<u32>,
         workers: &mut ScopedWorkers<'_>,
     ) -> Result<Self> {
-        let interrupt = workers.interrupt();
-        let best = |(start, numbers): (u32, &[u32])| {
-            split.best(&assigned.rows.gather(numbers)?, start..start + numbers.len() as u32, interrupt)
+        let (dim, count) = (assigned.rows.dim(), split.len().min(VALIDATION_QUERIES));
+        let queries = &split.held_out[..count * dim];
+        let score = |(start, numbers): (u32, &[u32])| {
+            let mut values = assigned.rows.gather(numbers)?;
+            let mut scores = vec![0.0; count * numbers.len()];
+            gemm_nt(queries, &values, dim, &mut scores);
+            let mut best = TopKPerQuery::new(count, NEIGHBOURS);
+            best.push(&scores, numbers.len(), start..start + numbers.len() as u32);
+            for (&row, values) in numbers.iter().zip(values.chunks_exact_mut(dim)) {
+                assigned.centroids.decode(assigned.lists[row as usize] as usize, values);
+            }
+            gemm_nt(queries, &values, dim, &mut scores);
+            Ok((best, scores))
         };
-        let parts = workers.run(batches(&numbers), best)?;
-        let truth = TopKPerQuery::merged_rows(parts, split.len(), NEIGHBOURS);
-        Ok(Self { assigned, numbers, truth })
+        let (parts, centroid_scores) = workers.run(batches(&numbers), score)?.into_iter().unzip();
+        let truth = TopKPerQuery::merged_rows(parts, count, NEIGHBOURS);
+        Ok(Self { assigned, numbers, queries, truth, centroid_scores })
     }
 
     /// Return the share of the true neighbours among the rows that score best by their codes.
-    fn recall(&self, pq: &TransformedPq, split: &QuerySplit, workers: &mut ScopedWorkers<'_>) -> Result<f32> {
-        let dim = self.assigned.rows.dim();
-        let mut projected = vec![0.0; split.len() * (pq.transform.b.len() / dim)];
-        gemm_nt(&split.held_out, &pq.transform.b, dim, &mut projected);
+    fn recall(&self, pq: &TransformedPq, workers: &mut ScopedWorkers<'_>) -> Result<f32> {
+        let (dim, count) = (self.assigned.rows.dim(), self.truth.len());
+        let mut projected = vec![0.0; count * (pq.transform.b.len() / dim)];
+        gemm_nt(self.queries, &pq.transform.b, dim, &mut projected);
         let interrupt = workers.interrupt();
-        let score = |(start, numbers): (u32, &[u32])| {
+        let score = |((start, numbers), centroid_scores): ((u32, &[u32]), &Vec<f32>)| {
             let residuals = self.assigned.residuals(numbers)?;
-            let mut centroids = self.assigned.rows.gather(numbers)?;
-            centroids.iter_mut().zip(&residuals).for_each(|(value, residual)| *value -= residual);
-            let mut scores = vec![0.0; split.len() * numbers.len()];
-            gemm_nt(&split.held_out, &centroids, dim, &mut scores);
+            let mut scores = centroid_scores.clone();
             gemm_nn_acc(&projected, &pq.reconstruct(&residuals, dim, interrupt)?, numbers.len(), &mut scores);
-            let mut best = TopKPerQuery::new(split.len(), SHORTLIST);
+            let mut best = TopKPerQuery::new(count, SHORTLIST);
             best.push(&scores, numbers.len(), start..start + numbers.len() as u32);
             Ok(best)
         };
-        let parts = workers.run(batches(&self.numbers), score)?;
-        Ok(recall(&self.truth, &TopKPerQuery::merged_rows(parts, split.len(), SHORTLIST)))
+        let parts = workers.run(batches(&self.numbers).zip(&self.centroid_scores), score)?;
+        Ok(recall(&self.truth, &TopKPerQuery::merged_rows(parts, count, SHORTLIST)))
     }
 }
 
@@ -251,7 +273,7 @@ fn assemble(
     let dim = assigned.rows.dim();
     let TransformedPq { transform, codebooks } = pq;
     let routing = centered_routing_centroids(assigned.centroids, dim);
-    let routing_pq = TransformedPq::train(transform.clone(), &routing, dim, seed, workers)?;
+    let routing_pq = TransformedPq::train(transform.clone(), &routing, dim, (seed, pq::ITERATIONS), workers)?;
     let (routing_codes, _) = encode(&transform.a, &routing_pq.codebooks, &routing, dim, workers.interrupt())?;
     Ok(TrainedParams {
         m: transform.a.len() / dim / DSUB,

@@ -4,10 +4,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::ivf::build::build;
 use crate::ivf::build::options::BuildOptions;
-use crate::ivf::search::SearchParams;
+use crate::ivf::search::{SearchParams, SearchPlan};
 use crate::matrix::{RowsView, Values};
 use crate::quantizer::refine_codec::RefineCodec;
 use crate::storage::mmap::LOAD_MODES;
+use crate::topk::reservoir::Hit;
 
 pub(crate) const DIM: usize = 20;
 
@@ -83,8 +84,9 @@ fn scores_are_near_the_inner_products() {
         (RefineCodec::Float16, 0.001),
         (RefineCodec::Int8, 0.002),
         (RefineCodec::Int4, 0.05),
-        (RefineCodec::Tcq3, 0.09),
-        (RefineCodec::Tcq2, 0.17),
+        (RefineCodec::Tcq(12), 0.09),
+        (RefineCodec::Tcq(8), 0.17),
+        (RefineCodec::Tcq(5), 0.3),
         (RefineCodec::None, 0.7),
     ] {
         let found = search(&index(codec), &values[..DIM], SearchParams { k: 900, ..EXACT }, None);
@@ -111,14 +113,19 @@ fn equal_scores_are_ordered_by_id() {
 
 #[test]
 fn batches_and_threads_do_not_change_the_results() {
-    let (index, values) = (index(RefineCodec::Int8), rows(300));
+    let values = rows(300);
     let queries = MatrixF32::new(&values, DIM).unwrap();
-    let params = SearchParams { k: 5, nprobe: 3, shortlist: 20, exact: false };
-    let one = index.search(queries, params, None, 1).unwrap();
-    assert_eq!(one.ids.len(), 300 * 5);
-    assert_eq!(one, index.search(queries, params, None, 3).unwrap());
-    let alone = values.chunks_exact(DIM).flat_map(|query| search(&index, query, params, None));
-    assert!(alone.eq(one.ids.into_iter().zip(one.scores)));
+    for codec in (0..=RefineCodec::LAST).filter_map(RefineCodec::of_number) {
+        let index = index(codec);
+        for (k, nprobe, shortlist) in [(5, 3, 20), (40, 1, 60), (3, 23, 30), (0, 2, 20)] {
+            let params = SearchParams { k, nprobe, shortlist, exact: false };
+            let one = index.search(queries, params, None, 1).unwrap();
+            assert_eq!(one.ids.len(), 300 * k);
+            assert_eq!(one, index.search(queries, params, None, 3).unwrap());
+            let alone = values.chunks_exact(DIM).flat_map(|query| search(&index, query, params, None));
+            assert!(alone.eq(one.ids.into_iter().zip(one.scores)), "{codec:?} {params:?}");
+        }
+    }
 }
 
 #[test]
@@ -169,26 +176,70 @@ fn every_long_call_ends_at_an_interrupt() {
 }
 
 #[test]
-fn search_depths_agrees_with_one_search_per_shortlist() {
-    let shortlists = [10, 15, 30, 60, 900];
+fn the_neighbours_found_are_those_of_one_search_per_operating_point() {
+    let window = Window { nprobes: vec![1, 5, 23], shortlists: vec![10, 15, 30, 60] };
     let (mut same, mut all) = (0, 0);
     for codec in (0..=RefineCodec::LAST).filter_map(RefineCodec::of_number) {
         let index = index(codec);
-        for (number, query) in rows(60).chunks(DIM).enumerate() {
-            let nprobe = [1, 5, 23][number % 3];
-            let by_depth = index.hits_by_depth(query, (10, nprobe), &shortlists).unwrap();
-            for (found, shortlist) in by_depth.into_iter().zip(shortlists) {
+        let mut scores = WholeScores::new(900);
+        for query in rows(40).chunks(DIM) {
+            let mut truth = index.exact_rows(query, 10, Interrupt::NEVER).unwrap();
+            truth.sort_unstable();
+            let neighbours = Neighbours { k: 10, rows: &truth, own_row: None };
+            let mut found = index.count_found(query, &window, neighbours, &mut scores).unwrap().into_iter();
+            for (nprobe, shortlist) in window
+                .nprobes
+                .iter()
+                .flat_map(|&nprobe| window.shortlists.iter().map(move |&shortlist| (nprobe, shortlist)))
+            {
                 let params = SearchParams { k: 10, nprobe, shortlist, exact: false };
-                let expected = index.hits(query, params, None).unwrap();
-                // With all rows, or more lists, equal scores cannot be cut off at the end of the shortlist.
-                let strict = shortlist == 900 || nprobe == 1 && shortlist == 60;
-                assert!(!strict || found == expected, "{codec:?} {nprobe} {shortlist}");
-                same += expected.iter().filter(|hit| found.contains(hit)).count();
-                all += expected.len();
+                let hits = index.hits(query, params, None).unwrap();
+                let expected = hits.iter().filter(|hit| truth.contains(&hit.row)).count() as u32;
+                let found = found.next().unwrap();
+                // One list has too few rows for long shortlists: then a search probes more lists. Rows of equal codes may
+                // be on either side of the end of a shortlist.
+                assert!(found <= expected + 1, "{codec:?} {nprobe} {shortlist}: {found} {expected}");
+                if nprobe > 1 {
+                    (same, all) = (same + u32::from(found == expected), all + 1);
+                }
             }
         }
     }
-    assert!(same * 200 >= all * 199, "{same} of {all}");
+    assert!(same * 100 >= all * 99, "{same} of {all}");
+}
+
+#[test]
+fn a_query_does_not_find_its_own_row() {
+    let index = index(RefineCodec::Int8);
+    let window = Window { nprobes: vec![23], shortlists: vec![900] };
+    let query = index.reconstruct(&[7]).unwrap();
+    let truth = index.exact_rows(&query, 11, Interrupt::NEVER).unwrap();
+    let own_row = Some(7);
+    let mut scores = WholeScores::new(900);
+    let mut count = |rows, own_row| {
+        index.count_found(&query, &window, Neighbours { k: 10, rows, own_row }, &mut scores).unwrap()[0]
+    };
+    let mut others: Vec<u32> = truth.iter().copied().filter(|&row| row != 7).collect();
+    others.sort_unstable();
+    assert_eq!((others.len(), count(&others, own_row), count(&others, None)), (10, 10, 9));
+    assert_eq!(count(&[7], own_row), 0);
+}
+
+#[test]
+fn queries_like_rows_take_the_plan_for_them() {
+    let index = index(RefineCodec::Int8);
+    let values = rows(30);
+    let params = SearchParams { k: 5, nprobe: 23, shortlist: 300, exact: false };
+    let cheap = SearchParams { nprobe: 1, shortlist: 5, ..params };
+    let plan = SearchPlan { samples: params, rows: cheap };
+    for query in values.chunks_exact(DIM) {
+        let kind = index.query_kind(query).unwrap();
+        let expected = if kind == QueryKind::Rows { cheap } else { params };
+        let query = MatrixF32::new(query, DIM).unwrap();
+        let found = index.search_with(query, plan, None, 1, Interrupt::NEVER).unwrap();
+        assert_eq!(found, index.search(query, expected, None, 1).unwrap());
+    }
+    assert!(matches!(index.query_kind(&[0.0; 3]), Err(Error::Dim { expected: DIM, got: 3 })));
 }
 
 proptest! {

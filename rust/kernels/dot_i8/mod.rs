@@ -1,10 +1,12 @@
 //! Exact inner products of int8 rows with an int16 query.
 //!
-//! Every sum is an exact integer that fits an `i32`, so the order of summation does not matter, and scalar, AVX2 and NEON
+//! Every sum is an exact integer that fits an `i32`, so the order of summation does not matter, and all kernels
 //! agree to the bit.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
@@ -45,7 +47,7 @@ const _: () = assert!(2 * CODE_BOUND * (i16::MAX as i64) <= i32::MAX as i64);
 
 define_kernel! {
     /// Kernel for inner products of int8 rows with an int16 query.
-    DotI8, #[cfg(target_arch = "x86_64")] Avx2, #[cfg(target_arch = "aarch64")] Neon
+    DotI8, #[cfg(target_arch = "x86_64")] Avx2, #[cfg(target_arch = "x86_64")] Avx512, #[cfg(target_arch = "aarch64")] Neon
 }
 
 impl DotI8 {
@@ -64,6 +66,8 @@ impl DotI8 {
         match self.isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2(avx2) => avx2.dot_i8(codes, query, products),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512(avx512) => avx512.dot_i8(codes, query, products),
             #[cfg(target_arch = "aarch64")]
             Isa::Neon(neon) => neon.dot_i8(codes, query, products),
             #[allow(unreachable_patterns)]

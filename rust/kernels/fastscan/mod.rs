@@ -10,6 +10,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 pub mod blocks;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -69,7 +71,7 @@ impl ScanTable<'_> {
 
 define_kernel! {
     /// Kernel for the 4-bit scan.
-    FastScan, #[cfg(target_arch = "x86_64")] Avx2, #[cfg(target_arch = "aarch64")] Neon
+    FastScan, #[cfg(target_arch = "x86_64")] Avx2, #[cfg(target_arch = "x86_64")] Avx512, #[cfg(target_arch = "aarch64")] Neon
 }
 
 impl FastScan {
@@ -99,6 +101,8 @@ impl FastScan {
         match self.isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2(avx2) => avx2.fastscan(blocks, table, prefetched, sums, masks),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512(avx512) => avx512.fastscan(blocks, table, prefetched, sums, masks),
             #[cfg(target_arch = "aarch64")]
             Isa::Neon(neon) => neon.fastscan(blocks, table, sums, masks),
             #[allow(unreachable_patterns)]

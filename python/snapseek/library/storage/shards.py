@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +26,14 @@ from snapseek.library.storage.shard_view import Allowed, ShardView
 from snapseek.mapped_file import LoadMode
 from snapseek.vectors.index import CalibrationPoint, VectorIndex
 
+if TYPE_CHECKING:
+    from snapseek.vectors.calibration import QueryKind
+
 DEEPEST_PAGE = 1000
 """The minimum number of reranked candidates for any k, so that consecutive pages fit together."""
+
+FIRST_PAGE = 60
+"""The number of hits that a search by vector is calibrated for, whatever the page: so pages fit together."""
 
 BLOCK_ROWS = 8192
 """Bounds the records that `Shards.blocks` yields at once."""
@@ -110,11 +116,13 @@ class Shard:
         self.records = Records(paths[1], load)
         ids = self.index.ids()
         self._check_match(paths[0].name, paths[1].name, ids)
-        params = self.index.search_params()
-        self.is_flat = params is None
+        self.is_flat = self.index.search_params() is None
         """Whether every query scores every row."""
-        self._effort = _with_shortlist(params, DEEPEST_PAGE)
-        self._filtered_effort = _with_shortlist(params, DEEPEST_PAGE // 2)  # the core doubles it
+        kinds: tuple[QueryKind, ...] = ("samples", "rows")
+        params = {like: self.index.search_params(k=FIRST_PAGE, like=like) for like in kinds}
+        self._efforts = {like: _with_shortlist(params[like], DEEPEST_PAGE) for like in kinds}
+        # The core doubles a shortlist if there is a filter.
+        self._filtered_efforts = {like: _with_shortlist(params[like], DEEPEST_PAGE // 2) for like in kinds}
         self.stem = stem
         self.columns = ColumnStore(self.records, paths[1], load)
         """The column indexes that filters read."""
@@ -158,7 +166,8 @@ class Shard:
 
         `allow` is a filter that `index.filter` returned.
         """
-        effort = self._effort if allow is None else self._filtered_effort
+        efforts = self._efforts if allow is None else self._filtered_efforts
+        effort = efforts[self.index.query_kind(vector[0])]
         ids, scores = self.index.search(vector, k, allow=allow, exact=exact, effort=effort)
         return ids[0], scores[0]
 
