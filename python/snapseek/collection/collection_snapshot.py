@@ -20,9 +20,9 @@ from snapseek.errors import ItemNotFoundError, PartitionError, SnapseekError
 from snapseek.library.concepts.taught import TaughtConcepts
 from snapseek.library.info import LibraryInfo, PartitionStatus
 from snapseek.library.results import Hit, Hits, PartitionCounts, Timings
+from snapseek.library.search.candidates import Entry, Ranking
 from snapseek.library.search.likeness import CosineBars
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
-from snapseek.library.search.rank import Entry, Ranking
 from snapseek.library.search.relevance import Relevance, relevant_in, sample_share
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.storage.shards import RowRef

@@ -27,11 +27,13 @@ from snapseek.collection.query import Member, PartitionQuery
 from snapseek.collection.tree_json import tree_to_json
 from snapseek.errors import InputError, OutOfRangeError
 from snapseek.library.search.bm25 import WordStatistics, query_words
+from snapseek.library.search.candidates import Candidates, Entry, Ranking
 from snapseek.library.search.dedup import DuplicateGroup, duplicate_groups
 from snapseek.library.search.likeness import CosineBars, Look, PictureFacts, PreviewComparison, look_of
 from snapseek.library.search.query_vector import QueryVector
-from snapseek.library.search.rank import DEDUP_DEPTH, POOL, Candidates, Entry, Keys, Ranker, Ranking
+from snapseek.library.search.rank import DEDUP_DEPTH, POOL, Ranker
 from snapseek.library.search.request import ResolvedRequest
+from snapseek.library.search.sort_keys import Keys
 from snapseek.library.search.word_matches import MAX_WORDS, BestMatches, WordMatches, counts_any
 from snapseek.library.storage.shards import RowHits, RowRef, Shards
 

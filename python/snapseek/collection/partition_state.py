@@ -18,7 +18,7 @@ suggestions                                                               exampl
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,10 @@ from snapseek.collection.overview_answers import MAX_FACET_VALUES
 from snapseek.collection.tree_json import tree_from_json
 from snapseek.errors import ArrayError, OutOfRangeError, ParseError, UnknownChoiceError
 from snapseek.library.search.bm25 import WordStatistics, bm25_scores, query_words, word_statistics
+from snapseek.library.search.candidates import Candidates
 from snapseek.library.search.facets import Facets
-from snapseek.library.search.rank import Candidates, Ranker, first_rows, sort_keys
 from snapseek.library.search.relevance import sample_rows
+from snapseek.library.search.sort_keys import first_rows, sort_keys
 from snapseek.library.search.terms import MAX_TERMS
 from snapseek.library.search.timeline import timeline
 from snapseek.library.search.word_matches import best_matches, match_statistics, word_matches
@@ -38,6 +39,9 @@ from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shards import RowHits, RowRef
 from snapseek.search_request import INCLUDED, SORTS, check_choice
+
+if TYPE_CHECKING:
+    from snapseek.library.search.rank import Ranker
 
 MAX_K = 10_000
 """The largest number of pictures of one answer, besides those that the query names itself."""

@@ -10,7 +10,8 @@ from snapseek.collection.frames import excerpt
 from snapseek.errors import ParseError
 from snapseek.library.filters.ast import OPERATORS, And, Condition, GeoWithin, Not, Or, Scalar, Tree, Value
 from snapseek.library.filters.from_mapping import MAX_VALUES, near_of
-from snapseek.library.filters.typecheck import MAX_DEPTH, ORIENTATION, ORIENTATIONS, check_size
+from snapseek.library.filters.normal_form import MAX_DEPTH, check_size
+from snapseek.library.filters.typecheck import ORIENTATION, ORIENTATIONS
 
 _MAX_CHARACTERS = 1 << 17
 

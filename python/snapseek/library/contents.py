@@ -8,7 +8,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.library.info import PartitionStatus
 from snapseek.library.results import Hit, Hits
+from snapseek.library.search.facets import Facet
+from snapseek.library.search.request import Where
+from snapseek.library.search.timeline import Timeline
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.snapshot_cache import SnapshotCache
 
@@ -100,3 +104,33 @@ class LibraryContents:
             for a file outside the folder that contains the library, and outside those that you confirmed.
         """
         return self.snapshot().original_path(item)
+
+    def facet(
+        self,
+        column: str,
+        *,
+        where: Where | None = None,
+        contains: str = "",
+        within: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> Facet:
+        """Return the values of a column with their numbers of pictures; see `Facets.facet`.
+
+        With `where`, only the pictures that match count. Raises InputError for an unknown column or filter.
+        """
+        return self.snapshot().overview.facet(
+            column, where, contains=contains, within=within, limit=limit, offset=offset
+        )
+
+    def timeline(self, *, where: Where | None = None, sort: str = "newest") -> Timeline:
+        """Return the months of the pictures that match, as `browse` lists them by `newest` or `oldest`."""
+        return self.snapshot().overview.timeline(where, sort)
+
+    def partitions(self) -> Sequence[PartitionStatus]:
+        """Return the partitions of a collection; none for a library."""
+        return ()
+
+    def remote_original(self, item: int) -> bytes | None:
+        """Return an original that the server of a partition has; None for any original of a library."""
+        return None

@@ -15,14 +15,12 @@ from snapseek.library.duplicates.review import DuplicateReview
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import export
 from snapseek.library.filters.parser import ParsedQuery, parse_query
-from snapseek.library.info import Failure, LibraryInfo, PartitionStatus, SkippedFile
+from snapseek.library.info import Failure, LibraryInfo, SkippedFile
 from snapseek.library.paths import existing_library
 from snapseek.library.results import Hits
-from snapseek.library.search.facets import Facet
 from snapseek.library.search.request import Where
 from snapseek.library.search.suggestions import Suggestions
 from snapseek.library.search.terms import Query
-from snapseek.library.search.timeline import Timeline
 from snapseek.library.snapshot_cache import SnapshotCache
 from snapseek.library.source_states import Sources, read_sources
 from snapseek.library.storage.confirmations import NOTHING, Confirmed
@@ -309,36 +307,6 @@ class LibraryReader(LibraryContents):
         """
         found = self.snapshot().overview.suggestions
         return found if found.examples else replace(found, examples=list(self.encoder.examples))
-
-    def facet(
-        self,
-        column: str,
-        *,
-        where: Where | None = None,
-        contains: str = "",
-        within: str | None = None,
-        limit: int = 100,
-        offset: int = 0,
-    ) -> Facet:
-        """Return the values of a column with their numbers of pictures; see `Facets.facet`.
-
-        With `where`, only the pictures that match count. Raises InputError for an unknown column or filter.
-        """
-        return self.snapshot().overview.facet(
-            column, where, contains=contains, within=within, limit=limit, offset=offset
-        )
-
-    def timeline(self, *, where: Where | None = None, sort: str = "newest") -> Timeline:
-        """Return the months of the pictures that match, as `browse` lists them by `newest` or `oldest`."""
-        return self.snapshot().overview.timeline(where, sort)
-
-    def partitions(self) -> Sequence[PartitionStatus]:
-        """Return the partitions of a collection; none for a library."""
-        return ()
-
-    def remote_original(self, item: int) -> bytes | None:
-        """Return an original that the server of a partition has; None for any original of a library."""
-        return None
 
     def unconfirmed(self) -> tuple[Path, ...]:
         """Return the folders and lists that the library names and you have not confirmed.

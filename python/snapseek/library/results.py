@@ -11,8 +11,8 @@ import pyarrow as pa
 from snapseek.file_uri import local_path
 from snapseek.library import notebook, result_table
 from snapseek.library.columns.place_index import with_place
+from snapseek.library.search.candidates import Entry
 from snapseek.library.search.notices import Notice
-from snapseek.library.search.rank import Entry
 from snapseek.library.search.unfinished import Unfinished
 from snapseek.library.storage.relocation import Relocation
 from snapseek.library.storage.shards import Shards

@@ -7,26 +7,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self, SupportsIndex, TypeGuard
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from snapseek.errors import FormatError, InputError, ItemNotFoundError, LibraryNotFoundError, StorageError
+from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
 from snapseek.library.concepts.taught import TaughtConcepts
 from snapseek.library.duplicates.review import DuplicateReview, review
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import FileCounts, LibraryInfo
 from snapseek.library.missing_previews import ids_without_preview
 from snapseek.library.results import Hit, Hits, Timings, read_hits
+from snapseek.library.search.candidates import Entry, Ranking
 from snapseek.library.search.likeness import CosineBars
 from snapseek.library.search.notices import Notice, language_notices
 from snapseek.library.search.overview import Overview
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
-from snapseek.library.search.rank import Entry, Ranker, Ranking
+from snapseek.library.search.rank import Ranker
 from snapseek.library.search.relevance import Relevance, relevant_in
 from snapseek.library.search.request import ResolvedRequest, Where
+from snapseek.library.search.terms import checked_id, is_id
 from snapseek.library.storage.concept_table import ConceptRow
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
 from snapseek.library.storage.database import Database
@@ -274,13 +276,7 @@ class Snapshot:
 
     def __getitem__(self, item: int) -> Hit:
         """Return the picture with that id, without a score. Raises ItemNotFoundError or InputError."""
-        if not is_id(item):
-            raise InputError(
-                expected="the id of a picture, an integer such as hit.id",
-                got=repr(item),
-                hint="search by words with search(), list pictures with browse()",
-            )
-        return self._hits([Entry(self._row_of(operator.index(item)))])[0]
+        return self._hits([Entry(self._row_of(checked_id(item)))])[0]
 
     def get_many(self, items: Sequence[int]) -> Hits:
         """Return the pictures with these ids in their order, without scores; unknown ids are skipped."""
@@ -400,8 +396,3 @@ class Snapshot:
             has_remote=self.trust.permits_urls
             and any(source.kind in (IMPORT, URLS) for source in self._sources),
         )
-
-
-def is_id(item: object) -> TypeGuard[SupportsIndex]:
-    """Return whether a value can be the id of a picture: an integer of Python or NumPy, no bool."""
-    return isinstance(item, SupportsIndex) and not isinstance(item, bool | np.bool_ | np.ndarray)

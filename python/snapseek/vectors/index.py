@@ -30,7 +30,8 @@ from snapseek.vectors.calibration import (
     resolve_effort,
 )
 from snapseek.vectors.filter import Allow, Filter, Ids, Scores, allowed_rows
-from snapseek.vectors.index_file import VectorIndexInfo, kind_of, size_of, target_of
+from snapseek.vectors.index_file import kind_of, target_of
+from snapseek.vectors.index_info import VectorIndexInfo, describe
 
 __all__ = ["FLAT_ROWS", "Allow", "CalibrationPoint", "Filter", "VectorIndex", "VectorIndexInfo"]
 
@@ -40,7 +41,6 @@ FLAT_ROWS = 50_000
 _INDEX_KIND = 2
 _WAYS = ("VectorIndex.build(vectors) for an array (n, dim)", 'VectorIndex.open("pictures.snap")')
 _EVERY_ROW = (CalibrationPoint(1.0, 0, 0),)
-_TRANSFORMS = ("identity", "pca", "query-0.25", "query-0.5")
 ProgressCallback = Callable[[str, float], object]  # a stage, and the share of it that is done, from 0 to 1
 
 
@@ -380,32 +380,7 @@ class VectorIndex:
 
         Raises StorageError if its file was removed; searches still work then.
         """
-        core, size_bytes = self._core, size_of(self._path)
-        if isinstance(core, FlatIndex):
-            return VectorIndexInfo(self._path, "flat", core.rows, core.dim, size_bytes, core.kernel)
-        first = self._calibrations.tables[0]
-        return VectorIndexInfo(
-            path=self._path,
-            kind="ivf",
-            rows=core.rows,
-            dim=core.dim,
-            size_bytes=size_bytes,
-            kernel=core.kernel,
-            nlist=core.nlist,
-            m=core.m,
-            refine=core.refine,
-            transform=_TRANSFORMS[core.transform],
-            transform_recalls={
-                name: recall
-                for name, recall in zip(_TRANSFORMS, core.transform_recalls, strict=True)
-                if recall >= 0
-            },
-            calibration=first.points,
-            huge_page_bytes=core.huge_page_bytes,
-            calibration_source=first.source,
-            calibration_queries=first.queries,
-            calibrations=self._calibrations.tables,
-        )
+        return describe(self._core, self._path, self._calibrations)
 
     @property
     def dim(self) -> int:

@@ -6,47 +6,14 @@ import struct
 import tempfile
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from snapseek.absolute_path import absolute_path
 from snapseek.atomic_file import first_bytes
 from snapseek.errors import InputError, StorageError
-from snapseek.vectors.calibration import Calibration, CalibrationPoint
 
 _FILE_NAME = "index.snap"
 _MAGIC = b"\x89SNAP"
-
-
-@dataclass(frozen=True)
-class VectorIndexInfo:
-    """The kind, sizes and parameters of an index, and what was measured when it was built.
-
-    `transform_recalls` has the recall of the codes on a sample, for each transform that was tried;
-    `calibration` the measured operating points of `effort`, for the ten best and queries like the samples.
-    They were measured with `calibration_queries` queries: "samples" that were passed, or made of "rows";
-    "unknown" (and 0) in an index of an earlier version and in a flat one. `calibrations` has these and the
-    others: for queries like the samples and like the rows, for ten and for a hundred hits.
-    `huge_page_bytes` are the bytes of codes and centroids that were copied to huge pages in the background.
-    """
-
-    path: Path
-    kind: Literal["flat", "ivf"]
-    rows: int
-    dim: int
-    size_bytes: int
-    kernel: str
-    nlist: int = 0
-    m: int = 0
-    refine: str = "int8"
-    transform: str = "identity"
-    transform_recalls: dict[str, float] = field(default_factory=dict)
-    calibration: tuple[CalibrationPoint, ...] = ()
-    calibration_source: Literal["samples", "rows", "unknown"] = "unknown"
-    calibration_queries: int = 0
-    huge_page_bytes: int = 0
-    calibrations: tuple[Calibration, ...] = ()
 
 
 class TemporaryDirectory:

@@ -9,8 +9,7 @@ import numpy as np
 from snapseek.cancellation import check_cancelled
 from snapseek.errors import OutOfRangeError
 from snapseek.library.duplicates.candidates import neighbours
-from snapseek.library.search.likeness import CosineBars, Look, PreviewComparison
-from snapseek.library.search.rank import look_at
+from snapseek.library.search.likeness import CosineBars, Look, PreviewComparison, look_at
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shards import RowRef, Shards
 

@@ -24,7 +24,7 @@ from snapseek.library.filters.ast import (
     Scalar,
     Tree,
 )
-from snapseek.library.filters.typecheck import SizeCheck, check_size
+from snapseek.library.filters.normal_form import SizeCheck, check_size
 
 MAX_VALUES = 1000
 MAX_VALUE_CHARACTERS = 1000

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from snapseek.errors import InputError, OutOfRangeError, ParseError
 from snapseek.library.filters.ast import And, Condition, Not, Operator, Or, Tree
 from snapseek.library.filters.from_mapping import near_of
+from snapseek.library.filters.normal_form import check_size
 from snapseek.library.filters.relative_dates import without_relative_date
-from snapseek.library.filters.typecheck import DATE_ROLES, check_size
+from snapseek.library.filters.typecheck import DATE_ROLES
 
 MAX_FILTER_CHARACTERS = 4000
 

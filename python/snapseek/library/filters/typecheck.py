@@ -1,4 +1,4 @@
-"""Checks a filter and types it for one library: its size, its columns, its values and its normal form.
+"""Checks a filter and types it for one library: its columns and its values.
 
 A typed tree has only real columns and these computed ones, with values as column indexes store them:
 
@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from snapseek.errors import InputError, OutOfRangeError, ParseError, UnknownChoiceError
+from snapseek.errors import InputError, ParseError, UnknownChoiceError
 from snapseek.library.filters.ast import (
     LARGEST,
     And,
@@ -27,14 +27,10 @@ from snapseek.library.filters.ast import (
     Scalar,
     Tree,
 )
+from snapseek.library.filters.normal_form import check_size, normalized
 from snapseek.library.filters.relative_dates import relative_period
 from snapseek.library.filters.text_normalize import casefold_text, words_of
 from snapseek.places import gazetteer
-
-MAX_DEPTH = 16
-MAX_CONDITIONS = 256
-MAX_NODES = 1024
-"""Conditions, lists and negations; an empty list counts as well."""
 
 Kind = Literal["number", "date", "flag", "text", "list"]
 Kinds = Mapping[str, Kind]
@@ -360,61 +356,3 @@ _COMPUTED: dict[str, Callable[[Condition, Kinds], Tree]] = {
     "orientation": _computed_orientation,
     "is": _concept,
 }
-
-
-class SizeCheck:
-    """Counts the nodes of a tree while it is read or visited."""
-
-    def __init__(self) -> None:
-        self._nodes = 0
-        self._conditions = 0
-
-    def add(self, depth: int, *, is_condition: bool) -> None:
-        """Count a node. Raises InputError for more than 16 levels, 256 conditions or 1024 nodes."""
-        self._nodes += 1
-        self._conditions += is_condition
-        if depth > MAX_DEPTH:
-            raise OutOfRangeError(expected=f"a filter of at most {MAX_DEPTH} levels", got="more")
-        if self._conditions > MAX_CONDITIONS:
-            raise OutOfRangeError(expected=f"a filter of at most {MAX_CONDITIONS} conditions", got="more")
-        if self._nodes > MAX_NODES:
-            raise OutOfRangeError(expected=f"a filter of at most {MAX_NODES} parts", got="more")
-
-
-def check_size(tree: Tree) -> None:
-    """Raise InputError for a tree of more than 16 levels, 256 conditions or 1024 nodes."""
-    size = SizeCheck()
-    pending = [(tree, 1)]
-    while pending:
-        part, depth = pending.pop()
-        size.add(depth, is_condition=isinstance(part, Condition | GeoWithin))
-        if isinstance(part, And | Or):
-            pending += [(child, depth + 1) for child in part.parts]
-        elif isinstance(part, Not):
-            pending.append((part.part, depth + 1))
-
-
-def normalized(tree: Tree) -> Tree:
-    """Return an equivalent tree in normal form, which different spellings of a filter share.
-
-    Nested lists of a kind become one list, sorted and without repeats; a list of one becomes its element; a
-    double negation becomes its part.
-    """
-    if isinstance(tree, Not):
-        return _negated(normalized(tree.part))
-    if not isinstance(tree, And | Or):
-        return tree
-    kind = type(tree)
-    flat: dict[Tree, None] = {}
-    for part in map(normalized, tree.parts):
-        flat |= dict.fromkeys(part.parts if isinstance(part, kind) else (part,))
-    parts = tuple(sorted(flat, key=repr))
-    return parts[0] if len(parts) == 1 else kind(parts)
-
-
-def _negated(tree: Tree) -> Tree:
-    if isinstance(tree, Not):
-        return tree.part
-    if tree == Or(()):
-        return And(())
-    return Or(()) if tree == And(()) else Not(tree)

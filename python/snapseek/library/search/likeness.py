@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from snapseek.library.storage.shards import RowRef, Shards
+
 MAX_ASPECT_CHANGE = 1.25
 """The ratio of two aspects, width by height: a crop changes them, another format more."""
 
@@ -84,6 +86,14 @@ def look_of(facts: PictureFacts) -> Look:
     """Return what two pictures are compared by."""
     aspect = facts.width / facts.height if facts.width > 0 and facts.height > 0 else None
     return Look(_fields(facts.preview), aspect, facts.taken)
+
+
+def look_at(shards: Shards, row: RowRef) -> Look:
+    """Return what a picture is compared with others by."""
+    ((_, _, width, height, _, preview, _), meta) = shards.records([row])[0]
+    taken = meta.get("taken") if not meta.get("taken_from") or meta["taken_from"] == "exif" else None
+    moment = taken if isinstance(taken, datetime) else None
+    return look_of(PictureFacts(preview or b"", width or 0, height or 0, moment))
 
 
 class PreviewComparison:

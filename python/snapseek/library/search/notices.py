@@ -6,8 +6,8 @@ A model for English embeds a word of another language as a vector, too, and that
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from snapseek.library.search.candidates import Entry
 from snapseek.library.search.query_vector import LazyEncoder
-from snapseek.library.search.rank import Entry
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.models.catalogue import MULTILINGUAL
 from snapseek.models.text.languages import ForeignWord, unknown_words

@@ -5,38 +5,30 @@ score, by words or by both, so that each page continues the one before.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.errors import InputError, MissingArgumentError
-from snapseek.library.columns.column_index import Flags
-from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.search.best_words import AutoWords, best_by_bm25
 from snapseek.library.search.bm25 import WordScores, query_words
+from snapseek.library.search.candidates import Candidates, Entry, Ranking
 from snapseek.library.search.dedup import DuplicateGroup, duplicate_groups
-from snapseek.library.search.likeness import CosineBars, Look, PictureFacts, PreviewComparison, look_of
+from snapseek.library.search.likeness import CosineBars, PreviewComparison, look_at
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import fused_order, reciprocal_rank_fusion
+from snapseek.library.search.sort_keys import Keys, first_rows, sort_keys
 from snapseek.library.search.word_matches import EVERY_WORD, BestMatches, field_names
 from snapseek.library.storage.selection import Members, Selection, no_members
 from snapseek.library.storage.shards import DEEPEST_PAGE, NO_HITS, RowHits, RowRef, Shards
-from snapseek.search_request import SearchRequest
 
-if TYPE_CHECKING:
-    from snapseek.library.columns.numeric import NumericIndex
-
-Keys = NDArray[np.int64]
 _MAX_SELECTIONS = 16
 _MAX_PARTIAL_SORT = 4096
 """Pages that end beyond need the whole order, which is cached."""
 _MAX_ORDERS = 4
-_NO_VALUE = np.iinfo(np.int64).max
 POOL = DEEPEST_PAGE
 _MAX_LOOKS = 2048
 """Decoded previews that are kept, of some kilobytes each."""
@@ -44,33 +36,6 @@ _MAX_LOOKS = 2048
 _ANY_MODEL = CosineBars()
 DEDUP_DEPTH = 256
 """Near-duplicates are grouped among this many results of a ranking by score; later ones are shown singly."""
-
-
-class Entry(NamedTuple):
-    """A rank of a ranking: a picture, its score if it has one, and its near-duplicates of lower rank."""
-
-    row: RowRef
-    score: float | None = None
-    similar: tuple[RowRef, ...] = ()
-    similar_scores: tuple[float | None, ...] = ()
-    why: tuple[str, ...] = ()
-    """With mode `auto`, what has a word of the query, such as `folder name`."""
-    has_every_word: bool = False
-    """With mode `auto`, whether these have all words of the query."""
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """The entries that the request needs, and the number of all."""
-
-    entries: Sequence[Entry]
-    total: int
-    start: int = 0
-    """The rank of the first of these entries."""
-
-    def page(self, request: SearchRequest) -> Sequence[Entry]:
-        """Return the entries of the page of a request."""
-        return self.entries[request.offset - self.start : request.end - self.start]
 
 
 class Ranker:
@@ -360,45 +325,6 @@ class Ranker:
         )
 
 
-class Candidates:
-    """The pictures that a ranking may hold: those of a selection, without the excluded ones."""
-
-    def __init__(
-        self, shards: Shards, selection: Selection, excluded: Collection[RowRef], *, exact: bool
-    ) -> None:
-        self.selection = selection
-        self.excluded = excluded
-        self._shards = shards
-        self._exact = exact
-
-    @property
-    def total(self) -> int:
-        """The number of candidates."""
-        return self.selection.count - sum(self.selection.has(row.shard, row.row) for row in self.excluded)
-
-    def search(self, vector: NDArray[np.float32], count: int) -> RowHits:
-        """Return the `count` best for a unit vector, (dim,), best first, ties by lower id."""
-        found = self._shards.search(
-            vector[None], count + len(self.excluded), exact=self._exact, selection=self.selection
-        )
-        if self.excluded:
-            found = found[np.array([row not in self.excluded for row in found.refs()], np.bool_)]
-        return found[:count]
-
-    def best(self, vector: NDArray[np.float32], count: int) -> list[Entry]:
-        """Return the same as entries."""
-        found = self.search(vector, count)
-        return list(map(Entry, found.refs(), found.scores.tolist()))
-
-
-def look_at(shards: Shards, row: RowRef) -> Look:
-    """Return what a picture is compared with others by."""
-    ((_, _, width, height, _, preview, _), meta) = shards.records([row])[0]
-    taken = meta.get("taken") if not meta.get("taken_from") or meta["taken_from"] == "exif" else None
-    moment = taken if isinstance(taken, datetime) else None
-    return look_of(PictureFacts(preview or b"", width or 0, height or 0, moment))
-
-
 def _matched(row: RowRef, bits: int, score: float | None = None) -> Entry:
     """Return the entry of a picture with words of the query in the fields of `bits`."""
     if not bits:
@@ -410,30 +336,3 @@ def _numbers_and_rows(entries: list[Entry]) -> tuple[NDArray[np.int64], NDArray[
     """Return the shard numbers and the rows of entries, (n,) each."""
     pairs = np.array([entry.row for entry in entries], np.int64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
-
-
-def sort_keys(columns: ColumnStore, sort: str) -> Keys:
-    """Return a key for each row of a shard, (rows,) int64: lower keys come first, rows without a value last.
-
-    `sort` is newest, oldest or size.
-    """
-    index: NumericIndex | None = columns.pixels if sort == "size" else columns.moment
-    if index is None:
-        return np.full(columns.rows, _NO_VALUE)
-    keys = index.values.astype(np.int64)
-    if sort != "oldest":
-        np.negative(keys, out=keys)
-    if len(index.valid):
-        keys[~index.valid] = _NO_VALUE
-    return keys
-
-
-def first_rows(keys: Keys, ids: NDArray[np.int64], mask: Flags | None, count: int) -> NDArray[np.int64]:
-    """Return the first `count` rows of the mask by rising key, ties by lower id."""
-    rows = np.arange(len(keys)) if mask is None else np.flatnonzero(mask)
-    row_keys = keys if mask is None else keys[rows]
-    if len(rows) > count:
-        last = np.partition(row_keys, count - 1)[count - 1]
-        is_near = row_keys <= last
-        rows, row_keys = rows[is_near], row_keys[is_near]
-    return rows[np.lexsort((ids[rows], row_keys))[:count]]

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from snapseek.errors import InputError, SnapseekError
 from snapseek.library.concepts.taught import TaughtConcepts
+from snapseek.library.search.candidates import Ranking
 from snapseek.library.search.likeness import CosineBars
 from snapseek.library.search.notices import UNKNOWN_LANGUAGE, Notice
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
-from snapseek.library.search.rank import Ranking
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shard_view import ShardView

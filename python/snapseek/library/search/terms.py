@@ -16,12 +16,13 @@ around them belong to the sentence: a sign that says "stop".
 """
 
 import math
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex, TypeGuard
 
 import numpy as np
 from PIL import Image
@@ -274,3 +275,19 @@ def _next(pattern: re.Pattern[str], text: str, position: int) -> int:
     found = pattern.match(text, position)
     assert found is not None
     return found.end()
+
+
+def is_id(item: object) -> TypeGuard[SupportsIndex]:
+    """Return whether a value can be the id of a picture: an integer of Python or NumPy, no bool."""
+    return isinstance(item, SupportsIndex) and not isinstance(item, bool | np.bool_ | np.ndarray)
+
+
+def checked_id(item: object) -> int:
+    """Return the id of a picture. Raises InputError for anything else."""
+    if not is_id(item):
+        raise InputError(
+            expected="the id of a picture, an integer such as hit.id",
+            got=repr(item),
+            hint="search by words with search(), list pictures with browse()",
+        )
+    return operator.index(item)

@@ -7,7 +7,7 @@ import pytest
 
 from snapseek.errors import InputError
 from snapseek.library.filters.from_mapping import from_mapping
-from snapseek.library.filters.typecheck import MAX_NODES
+from snapseek.library.filters.normal_form import MAX_NODES
 
 
 class Endless(Sequence[object]):

@@ -2,7 +2,7 @@ import pytest
 
 from snapseek.errors import InputError
 from snapseek.library.filters.ast import And, Condition, Not, Or
-from snapseek.library.filters.typecheck import MAX_CONDITIONS, MAX_DEPTH, check_size, normalized
+from snapseek.library.filters.normal_form import MAX_CONDITIONS, MAX_DEPTH, check_size, normalized
 
 A, B, C = (Condition(name, "=", 1) for name in "abc")
 

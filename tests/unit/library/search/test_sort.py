@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapseek.library.columns.column_store import ColumnStore
-from snapseek.library.search.rank import first_rows, sort_keys
+from snapseek.library.search.sort_keys import first_rows, sort_keys
 from tests.support.record_files import write_records
 
 
