@@ -104,7 +104,8 @@ class LibraryReader:
         ModelMismatchError
             `encoder` is not the model that made it.
         """
-        if Path(path).suffix == ".json":  # imported by name, because a collection is made of libraries
+        if Path(path).suffix == ".json" and not Path(path).is_dir():
+            # Imported by name, because a collection is made of libraries.
             opened = import_module("snapseek.collection").Collection.open
             arguments = {"load": load, "allow_roots": allow_roots, "allow_urls": allow_urls}
             return cast("Self", opened(path, encoder=encoder, **arguments))
