@@ -81,6 +81,10 @@ def test_servers_answer_as_the_libraries_do_here(manifest, libraries, tmp_path, 
     assert len(served) == ROWS
 
 
+DEEP: dict[str, object] = {}
+for _ in range(100):
+    DEEP = {"a": [DEEP]}
+
 LIES = {
     "garbage": (lambda request, answer: b"garbage", "cannot be read"),
     "an error": (lambda request, answer: 500, "status 500"),
@@ -101,6 +105,13 @@ LIES = {
     "lost records": (
         only("records", lambda r, a: with_arrays(ids=a.arrays["ids"][:0], ends=a.arrays["ends"][:0])(r, a)),
         "records",
+    ),
+    "deep records": (
+        only(
+            "records",
+            lambda r, a: with_fields(records=[{**one, "meta": DEEP} for one in a.fields["records"]])(r, a),
+        ),
+        "a record of another shape",
     ),
     "bad previews": (only("records", with_arrays(previews=np.zeros(99, np.uint8))), "previews"),
     "no version": (with_fields(version=7), "version"),
