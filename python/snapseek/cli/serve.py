@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
 
     encoder = Encoder.load(options.model) if options.model else None
     library = open_readable(options, encoder)
-    if library.partitions():
+    if library.is_collection:
         _serve_collection(library, options)
         return
     trust = ["--allow-urls"] if options.allow_urls else []

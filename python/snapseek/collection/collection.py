@@ -40,6 +40,8 @@ class Collection(LibraryReader):
     Safe to use from many threads.
     """
 
+    is_collection = True
+
     def __init__(
         self,
         path: Path,

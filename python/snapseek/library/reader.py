@@ -37,6 +37,9 @@ class LibraryReader:
     search uses the newest `Snapshot`, and only that one.
     """
 
+    is_collection = False
+    """Whether it is several libraries, which are only read."""
+
     def __init__(
         self,
         path: Path,
