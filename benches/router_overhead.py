@@ -194,7 +194,8 @@ class Stub:
         if request["op"] == "describe":
             facts = {"name": "stub", "model": "starter", "fingerprint": self._space, "dim": DIM, "kinds": {}}
             facts |= {"count": COUNT, "failed": 0, "skipped": {}, "kernel": "avx2", "created": "2026"}
-            return facts | {"size_bytes": 1, "next_id": 2 * COUNT, "commit": "00" * 16}, {}
+            commit = self._rng.bytes(16).hex()  # each stub is another library
+            return facts | {"size_bytes": 1, "next_id": 2 * COUNT, "commit": commit}, {}
         if request["op"] == "rank":
             scores = np.sort(self._rng.uniform(0, 0.3, request["k"]).astype(np.float32))[::-1].copy()
             ids = self._rng.choice(COUNT, request["k"], replace=False).astype(np.int64)

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     check_serving(options)
     encoder = Encoder.load(options.model) if options.model else None
     library = open_readable(options, encoder)
-    if library.partitions():
+    if library.is_collection:
         _serve_collection(library, options)
         return
     trust = ["--allow-urls"] if options.allow_urls else []

@@ -29,6 +29,8 @@ _MAX_COLUMNS = 4096
 _MAX_TEXT = 1 << 16
 _MAX_PREVIEW_BYTES = 1 << 16
 _MAX_SIDE_PX = 1 << 30
+_MAX_DEPTH = 32
+_MAX_NAME = 1000
 _KINDS = ("number", "date", "flag", "text", "list")
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _VERSION = re.compile(r"[\w.-]{1,64}")
@@ -99,7 +101,7 @@ def facts_of(frame: Frame) -> Facts:
     kinds = frame.fields.get("kinds")
     if not isinstance(kinds, dict) or len(kinds) > _MAX_COLUMNS:
         raise PartitionError("no list of its columns")
-    if not all(isinstance(name, str) and kind in _KINDS for name, kind in kinds.items()):
+    if not all(len(name) <= _MAX_NAME and kind in _KINDS for name, kind in kinds.items()):
         raise PartitionError("columns of an unknown kind")
     return Facts(
         version=version_of(frame),
@@ -239,7 +241,8 @@ def _record(record: object, preview: bytes) -> Recorded:
         raise PartitionError("a record that is no object")
     read = Fields(record)
     caption, meta, color = record.get("caption"), record.get("meta"), record.get("color")
-    if not isinstance(meta, dict) or not (caption is None or isinstance(caption, str)):
+    is_caption = caption is None or isinstance(caption, str)
+    if not isinstance(meta, dict) or not is_caption or not _is_shallow(meta):
         raise PartitionError("a record of another shape")
     is_color = isinstance(color, str) and _COLOR.fullmatch(color)
     return Recorded(
@@ -252,6 +255,17 @@ def _record(record: object, preview: bytes) -> Recorded:
         may_load=record.get("may_load") is True,
         preview=preview,
     )
+
+
+def _is_shallow(value: dict[str, Any]) -> bool:
+    """Return whether objects and lists are nested no deeper than an answer can be written."""
+    level: list[Any] = [value]
+    for _ in range(_MAX_DEPTH):
+        inner = [child for one in level for child in (one.values() if isinstance(one, dict) else one)]
+        level = [child for child in inner if isinstance(child, dict | list)]
+        if not level:
+            return True
+    return False
 
 
 def ids_in(frame: Frame, k: int) -> Ids:

@@ -41,6 +41,7 @@ class Collection(LibraryReader):
     """
 
     _cache: CollectionCache
+    is_collection = True
 
     @classmethod
     def _opened(

@@ -41,6 +41,7 @@ class LibraryReader(LibraryContents):
     search uses the newest `Snapshot`, and only that one.
     """
 
+<<<<<<< HEAD
     _path: Path
     _allowed: Confirmed
     encoders: EncoderPool
@@ -57,6 +58,13 @@ class LibraryReader(LibraryContents):
     @classmethod
     def _opened(
         cls,
+=======
+    is_collection = False
+    """Whether it is several libraries, which are only read."""
+
+    def __init__(
+        self,
+>>>>>>> collect
         path: Path,
         encoders: EncoderPool,
         allowed: Confirmed = NOTHING,
@@ -133,9 +141,14 @@ class LibraryReader(LibraryContents):
         ModelMismatchError
             `encoder` is not the model that made it.
         """
+<<<<<<< HEAD
         if load not in ("map", "ram"):
             raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
         if Path(path).suffix == ".json":  # imported by name, because a collection is made of libraries
+=======
+        if Path(path).suffix == ".json" and not Path(path).is_dir():
+            # Imported by name, because a collection is made of libraries.
+>>>>>>> collect
             opened = import_module("snapseek.collection").Collection.open
             arguments = {"load": load, "allow_roots": allow_roots, "allow_urls": allow_urls}
             return cast("Self", opened(path, encoder=encoder, **arguments))

@@ -1,6 +1,7 @@
 """The manifest: every field is checked, ids are stable, and no other file is replaced."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -131,3 +132,12 @@ def test_a_file_that_is_no_manifest_is_not_replaced(path):
 def test_a_location_that_names_no_partition_is_refused(location):
     with pytest.raises(InputError):
         checked_location(location)
+
+
+def test_the_first_format_is_read():
+    found = read_manifest(Path(__file__).parents[2] / "golden" / "collection-1.json")
+    assert (found.name, found.dim, found.next_number, found.deadline_s) == ("photos", 396, 3, 2.5)
+    first, second = found.partitions
+    assert first == entry()
+    assert second.locations == ("http://10.0.0.5:8000", "https://photos.example/b")
+    assert (second.number, second.count, second.next_id) == (2, 7, 9)

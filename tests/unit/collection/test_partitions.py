@@ -1,6 +1,7 @@
 """Partitions that are served elsewhere: whatever they do, the others answer, and one sentence says why."""
 
 import json
+import pickle
 import time
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from snapseek.collection import Collection, create_collection, state_cache
 from snapseek.collection.manifest import read_manifest
-from snapseek.errors import InputError, ItemNotFoundError, OutOfRangeError, PartitionError
+from snapseek.errors import FormatError, InputError, ItemNotFoundError, OutOfRangeError, PartitionError
 from tests.support.partition_servers import (
     honest,
     late,
@@ -81,6 +82,10 @@ def test_servers_answer_as_the_libraries_do_here(manifest, libraries, tmp_path, 
     assert len(served) == ROWS
 
 
+DEEP: dict[str, object] = {}
+for _ in range(100):
+    DEEP = {"a": [DEEP]}
+
 LIES = {
     "garbage": (lambda request, answer: b"garbage", "cannot be read"),
     "an error": (lambda request, answer: 500, "status 500"),
@@ -101,6 +106,13 @@ LIES = {
     "lost records": (
         only("records", lambda r, a: with_arrays(ids=a.arrays["ids"][:0], ends=a.arrays["ends"][:0])(r, a)),
         "records",
+    ),
+    "deep records": (
+        only(
+            "records",
+            lambda r, a: with_fields(records=[{**one, "meta": DEEP} for one in a.fields["records"]])(r, a),
+        ),
+        "a record of another shape",
     ),
     "bad previews": (only("records", with_arrays(previews=np.zeros(99, np.uint8))), "previews"),
     "no version": (with_fields(version=7), "version"),
@@ -284,3 +296,35 @@ def test_a_collection_bounds_what_a_page_holds(manifest, encoder):
         with pytest.raises(OutOfRangeError, match="up to 10000"):
             search()
     assert len(collection.browse(10, offset=10**6)) == 0
+
+
+def test_a_collection_can_be_pickled(manifest, encoder):
+    collection = opened(manifest, encoder)
+    copy = pickle.loads(pickle.dumps(Collection.open(manifest)))
+    assert (len(copy), copy.version) == (len(collection), collection.version)
+    assert repr(copy).endswith("40 pictures in 2 of 2 partitions>")
+
+
+def test_a_manifest_without_partitions_says_how_to_add_one(manifest, encoder):
+    body = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**body, "partitions": []}))
+    collection = opened(manifest, encoder)
+    assert len(collection) == 0
+    with pytest.raises(PartitionError, match="snapseek collection add"):
+        collection.search("red gate")
+
+
+def test_a_partition_that_is_added_is_found_without_a_restart(manifest, servers, encoder):
+    body = json.loads(manifest.read_text())
+    removed = body["partitions"].pop()
+    manifest.write_text(json.dumps(body))
+    collection = opened(manifest, encoder)
+    assert len(collection.search("red gate", 60)) == ROWS // PARTS
+    body["partitions"].append(removed)
+    manifest.write_text(json.dumps(body))
+    assert collection.refresh()
+    assert len(collection.search("red gate", 60)) == ROWS
+    manifest.write_text("damaged")
+    with pytest.raises(FormatError):
+        collection.refresh()
+    assert len(collection.search("red gate", 60)) == ROWS
