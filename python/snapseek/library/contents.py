@@ -1,5 +1,6 @@
 """The pictures of a library by their ids: what makes a `Library` a collection that is opened and closed."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,17 +14,14 @@ from snapseek.library.snapshot import Snapshot
 from snapseek.library.snapshot_cache import SnapshotCache
 
 
-class LibraryContents:
+class LibraryContents(ABC):
     """The pictures of a library as a collection: `len`, `in`, `library[id]`, iteration and `with`."""
 
     _snapshots: SnapshotCache
 
+    @abstractmethod
     def snapshot(self) -> Snapshot:
-        """Return the newest state, which never changes: for several reads that belong together.
-
-        Raises LibraryError after `close`.
-        """
-        return self._snapshots.now()
+        """Return the newest state."""
 
     def close(self) -> None:
         """Close the files of the library. Further calls of its methods raise LibraryError.
@@ -68,11 +66,6 @@ class LibraryContents:
         Raises ItemNotFoundError for an unknown id, and InputError for what is no id.
         """
         return self.snapshot()[item]
-
-    @property
-    def version(self) -> str:
-        """Changes with every commit that changes an answer."""
-        return self.snapshot().version
 
     def get_many(self, items: Sequence[int]) -> Hits:
         """Return the pictures with these ids in their order, without scores; unknown ids are skipped."""

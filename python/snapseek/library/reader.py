@@ -19,6 +19,7 @@ from snapseek.library.results import Hits
 from snapseek.library.search.request import Where
 from snapseek.library.search.suggestions import Suggestions
 from snapseek.library.search.terms import Query
+from snapseek.library.snapshot import Snapshot
 from snapseek.library.snapshot_cache import SnapshotCache
 from snapseek.library.storage.confirmations import NOTHING, Confirmed
 from snapseek.library.storage.database import Database
@@ -137,6 +138,18 @@ class LibraryReader(LibraryContents):
         if encoder is not None:
             library.encoders.check(encoder, library.snapshot())
         return library
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest state, which never changes: for several reads that belong together.
+
+        Raises LibraryError after `close`.
+        """
+        return self._snapshots.now()
+
+    @property
+    def version(self) -> str:
+        """Changes with every commit that changes an answer."""
+        return self.snapshot().version
 
     def refresh(self) -> bool:
         """Read what was committed since the last check, and return whether there was anything.
