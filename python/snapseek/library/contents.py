@@ -1,5 +1,6 @@
 """The pictures of a library by their ids: what makes a `Library` a collection that is opened and closed."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.library.filters.parser import ParsedQuery, parse_query
 from snapseek.library.info import PartitionStatus
 from snapseek.library.results import Hit, Hits
 from snapseek.library.search.facets import Facet
@@ -17,17 +19,14 @@ from snapseek.library.snapshot import Snapshot
 from snapseek.library.snapshot_cache import SnapshotCache
 
 
-class LibraryContents:
+class LibraryContents(ABC):
     """The pictures of a library as a collection: `len`, `in`, `library[id]`, iteration and `with`."""
 
     _snapshots: SnapshotCache
 
+    @abstractmethod
     def snapshot(self) -> Snapshot:
-        """Return the newest state, which never changes: for several reads that belong together.
-
-        Raises LibraryError after `close`.
-        """
-        return self._snapshots.now()
+        """Return the newest state."""
 
     def close(self) -> None:
         """Close the files of the library. Further calls of its methods raise LibraryError.
@@ -72,11 +71,6 @@ class LibraryContents:
         Raises ItemNotFoundError for an unknown id, and InputError for what is no id.
         """
         return self.snapshot()[item]
-
-    @property
-    def version(self) -> str:
-        """Changes with every commit that changes an answer."""
-        return self.snapshot().version
 
     def get_many(self, items: Sequence[int]) -> Hits:
         """Return the pictures with these ids in their order, without scores; unknown ids are skipped."""
@@ -134,3 +128,14 @@ class LibraryContents:
     def remote_original(self, item: int) -> bytes | None:
         """Return an original that the server of a partition has; None for any original of a library."""
         return None
+
+    def parse_query(self, query: str) -> ParsedQuery:
+        """Split a typed query into its words and its filters, as `search` does."""
+        return parse_query(query, self.snapshot().kinds)
+
+    def unconfirmed(self) -> tuple[Path, ...]:
+        """Return the folders and lists that the library names and you have not confirmed.
+
+        Their pictures are found, with their previews. Their originals are not shown, and `sync` skips them.
+        """
+        return self.snapshot().unconfirmed()

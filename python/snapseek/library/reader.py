@@ -14,13 +14,13 @@ from snapseek.library.contents import LibraryContents
 from snapseek.library.duplicates.review import DuplicateReview
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import export
-from snapseek.library.filters.parser import ParsedQuery, parse_query
 from snapseek.library.info import Failure, LibraryInfo, SkippedFile
 from snapseek.library.paths import existing_library
 from snapseek.library.results import Hits
 from snapseek.library.search.request import Where
 from snapseek.library.search.suggestions import Suggestions
 from snapseek.library.search.terms import Query
+from snapseek.library.snapshot import Snapshot
 from snapseek.library.snapshot_cache import SnapshotCache
 from snapseek.library.source_states import Sources, read_sources
 from snapseek.library.storage.confirmations import NOTHING, Confirmed
@@ -41,11 +41,13 @@ class LibraryReader(LibraryContents):
     search uses the newest `Snapshot`, and only that one.
     """
 
-<<<<<<< HEAD
     _path: Path
     _allowed: Confirmed
     encoders: EncoderPool
     """The models that embed queries."""
+
+    is_collection = False
+    """Whether it is several libraries, which are only read."""
 
     def __init__(self, *arguments: object, **named: object) -> None:
         """Use `open`."""
@@ -58,13 +60,6 @@ class LibraryReader(LibraryContents):
     @classmethod
     def _opened(
         cls,
-=======
-    is_collection = False
-    """Whether it is several libraries, which are only read."""
-
-    def __init__(
-        self,
->>>>>>> collect
         path: Path,
         encoders: EncoderPool,
         allowed: Confirmed = NOTHING,
@@ -141,14 +136,10 @@ class LibraryReader(LibraryContents):
         ModelMismatchError
             `encoder` is not the model that made it.
         """
-<<<<<<< HEAD
         if load not in ("map", "ram"):
             raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
-        if Path(path).suffix == ".json":  # imported by name, because a collection is made of libraries
-=======
         if Path(path).suffix == ".json" and not Path(path).is_dir():
             # Imported by name, because a collection is made of libraries.
->>>>>>> collect
             opened = import_module("snapseek.collection").Collection.open
             arguments = {"load": load, "allow_roots": allow_roots, "allow_urls": allow_urls}
             return cast("Self", opened(path, encoder=encoder, **arguments))
@@ -158,6 +149,18 @@ class LibraryReader(LibraryContents):
         if encoder is not None:
             library.encoders.check(encoder, library.snapshot())
         return library
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest state, which never changes: for several reads that belong together.
+
+        Raises LibraryError after `close`.
+        """
+        return self._snapshots.now()
+
+    @property
+    def version(self) -> str:
+        """Changes with every commit that changes an answer."""
+        return self.snapshot().version
 
     def refresh(self) -> bool:
         """Read what was committed since the last check, and return whether there was anything.
@@ -309,10 +312,6 @@ class LibraryReader(LibraryContents):
         snapshot = self.snapshot()
         return snapshot.browse(request, self.encoders.lazy("full", snapshot))
 
-    def parse_query(self, query: str) -> ParsedQuery:
-        """Split a typed query into its words and its filters, as `search` does."""
-        return parse_query(query, self.snapshot().kinds)
-
     def suggestions(self) -> Suggestions:
         """Return queries and filters worth offering for these pictures.
 
@@ -320,13 +319,6 @@ class LibraryReader(LibraryContents):
         """
         found = self.snapshot().overview.suggestions
         return found if found.examples else replace(found, examples=list(self.encoder.examples))
-
-    def unconfirmed(self) -> tuple[Path, ...]:
-        """Return the folders and lists that the library names and you have not confirmed.
-
-        Their pictures are found, with their previews. Their originals are not shown, and `sync` skips them.
-        """
-        return self.snapshot().unconfirmed()
 
     def duplicates(self, where: Where | None = None) -> DuplicateReview:
         """Return groups of near-duplicates: copies in other sizes and formats, crops, edited versions.

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from snapseek._core import FlatIndex, IvfIndex, RowBitmap, build_flat, build_ivf
 from snapseek.absolute_path import absolute_path
-from snapseek.errors import ConstructorError, OutOfRangeError, UnknownChoiceError, call_text
+from snapseek.errors import OutOfRangeError, UnknownChoiceError
 from snapseek.mapped_file import LoadMode
 from snapseek.threads import available_cores, resolve_threads
 from snapseek.vectors.arguments import as_int64, check_counts, check_queries, is_flat, memory_limit, no_array
@@ -30,7 +30,7 @@ from snapseek.vectors.calibration import (
     resolve_effort,
 )
 from snapseek.vectors.filter import Allow, Filter, Ids, Scores, allowed_rows
-from snapseek.vectors.index_file import kind_of, target_of
+from snapseek.vectors.index_file import IndexBase, kind_of, target_of
 from snapseek.vectors.index_info import VectorIndexInfo, describe
 
 __all__ = ["FLAT_ROWS", "Allow", "CalibrationPoint", "Filter", "VectorIndex", "VectorIndexInfo"]
@@ -39,24 +39,26 @@ FLAT_ROWS = 50_000
 """Smaller indexes are flat: nothing is trained, and every query scores every row."""
 
 _INDEX_KIND = 2
-_WAYS = ("VectorIndex.build(vectors) for an array (n, dim)", 'VectorIndex.open("pictures.snap")')
 _EVERY_ROW = (CalibrationPoint(1.0, 0, 0),)
 ProgressCallback = Callable[[str, float], object]  # a stage, and the share of it that is done, from 0 to 1
 
 
-class VectorIndex:
-    """Vectors in one immutable file, mapped or loaded. Safe to use from many threads, without the GIL."""
+class VectorIndex(IndexBase):
+    """Vectors in one immutable file, memory-mapped or loaded. Safe to use from many threads.
 
-    _core: FlatIndex | IvfIndex
-    _path: Path
-    _load: LoadMode
-    _keep: object
-    _identity: object  # marks its filters
-    _calibrations: Calibrations
+    Made by `build` or `open`. A search releases the GIL.
+    """
 
-    def __init__(self, *arguments: object, **named: object) -> None:
-        """Use `build` or `open`."""
-        raise ConstructorError.of(call_text("VectorIndex", arguments, named), *_WAYS)
+    def __init__(
+        self, core: FlatIndex | IvfIndex, path: Path, keep: object = None, load: LoadMode = "map"
+    ) -> None:
+        self._core = core
+        self._path = path
+        self._keep = keep
+        self._load = load
+        self._calibrations = Calibrations.of_core(core)
+        self._identity = object()
+        """Marks the filters of this index."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the path, so that worker processes share the mapped file."""
@@ -182,12 +184,9 @@ class VectorIndex:
     def _open(cls, path: Path, keep: object, load: LoadMode = "map") -> Self:
         if load not in ("map", "ram"):
             raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
-        kind = IvfIndex if kind_of(path) == _INDEX_KIND else FlatIndex
-        index = cls.__new__(cls)
-        index._core = kind.open(path, load=load)
-        index._path, index._keep, index._load, index._identity = path, keep, load, object()
-        index._calibrations = Calibrations.of_core(index._core)
-        return index
+        if kind_of(path) != _INDEX_KIND:
+            return cls(FlatIndex.open(path, load=load), path, keep, load)
+        return cls(IvfIndex.open(path, load=load), path, keep, load)
 
     def search(
         self,

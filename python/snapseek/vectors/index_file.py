@@ -7,13 +7,29 @@ import tempfile
 import weakref
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
+from snapseek._core import FlatIndex, IvfIndex
 from snapseek.absolute_path import absolute_path
 from snapseek.atomic_file import first_bytes
-from snapseek.errors import InputError, StorageError
+from snapseek.errors import ConstructorError, InputError, StorageError, call_text
 
 _FILE_NAME = "index.snap"
 _MAGIC = b"\x89SNAP"
+
+
+class IndexBase:
+    """Tells who calls `VectorIndex` as a constructor which methods make an index."""
+
+    def __new__(cls, *arguments: object, **named: object) -> Self:
+        """Raise ConstructorError unless the first argument is an open index."""
+        if not arguments or not isinstance(arguments[0], FlatIndex | IvfIndex):
+            raise ConstructorError.of(
+                call_text("VectorIndex", arguments, named),
+                "VectorIndex.build(vectors) for an array of shape (n, dim)",
+                'VectorIndex.open("pictures.snap")',
+            )
+        return super().__new__(cls)
 
 
 class TemporaryDirectory:
