@@ -80,7 +80,7 @@ class VectorIndex:
         progress: ProgressCallback | None = None,
         m: int | None = None,
         nlist: int | None = None,
-        refine: Literal["f16", "int8", "int4", "tcq3", "tcq2", "none"] | None = None,
+        refine: str | None = None,
         transform: Literal["identity", "pca", "query-0.25", "query-0.5"] | None = None,
     ) -> Self:
         """Build an index of `vectors`, shape (n, dim), write it to `path` and open it.
@@ -112,7 +112,7 @@ class VectorIndex:
         nlist
             The number of inverted lists.
         refine
-            The refine codes.
+            "f16", "int8", "int4", "tcq3", "tcq2.75", ... "tcq0.25" (bits a value) or "none".
         transform
             The transform before quantization.
 
