@@ -7,11 +7,12 @@ between texts, 0.16 +- 0.04 between an image and a text, and 0.30 to 0.40 for th
 they are reported for CLIP ViT-B/32. A figure measured here holds for this set only: say so next to it.
 
 There are two more sets. "harder" has a flatter spectrum, and its rows are farther from their concepts.
-"fitted" is fitted to real embeddings of CLIP ViT-B/32 (OpenAI), of 747 images and some 2,100 texts. What was
-fitted, and real value and value of the set: share of the variance in the first 8, 32, 64 and 128 directions,
-images .34 .58 .71 .84 and .33 .60 .73 .85, texts .20 .43 .60 .79 and .18 .46 .63 .79, images in the metric of
-centred texts .37 .66 .80 .92 and .45 .67 .79 .91; mean cosines of images .45 and .45, of texts .75 and .75, of
-text and image .17 to .19 and .18; of a text and the best of the 747 images .24 to .25 and .26.
+"fitted" is fitted to real embeddings of CLIP ViT-B/32 (OpenAI), of 747 images and some 2,100 texts. What
+was fitted, real value and value of the set: share of the variance in the first 8, 32, 64 and 128
+directions, images .34 .58 .71 .84 and .33 .60 .73 .85, texts .20 .43 .60 .79 and .18 .46 .63 .79, images in
+the metric of centred texts .37 .66 .80 .92 and .45 .67 .79 .91; mean cosines of images .45 and .45, of
+texts .75 and .75, of text and image .17 to .19 and .18; of a text and the best of 747 images .24 to .25 and
+.26.
 
     python -m benches.clip_like OUT [--n 1500000] [--dim 512] [--seed 0] [--set default]
 

@@ -220,7 +220,7 @@ class VectorIndex:
             A higher one than the calibration reached is limited to it, with an `EffortWarning`.
         like
             What the queries are like: the sample queries of the build ("samples") or the rows ("rows"), for
-            which `effort` was calibrated separately. By default each query is told by the nearer mean.
+            which `effort` was calibrated separately. By default the nearer mean decides.
 
         Returns
         -------
