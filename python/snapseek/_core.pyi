@@ -116,8 +116,11 @@ class IvfIndex:
         """Number of inverted lists."""
 
     @property
-    def refine(self) -> Literal["none", "tcq2", "tcq3", "int4", "int8", "f16"]:
-        """Name of the codec of the second-level (PQ) residual, with which candidates are reranked."""
+    def refine(self) -> str:
+        """Name of the codec of the second-level (PQ) residual, with which candidates are reranked.
+
+        One of none, tcq0.25, tcq0.5, ... tcq3, int4, int8 and f16.
+        """
 
     @property
     def transform(self) -> int:

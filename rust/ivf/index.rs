@@ -41,9 +41,6 @@ const HOT_REFINE_SECTIONS: [Tag; 2] = [Tag::REFINE, Tag::SCALES];
 /// file.
 const SEARCHES_BEFORE_COPY: u32 = 64;
 
-/// Scratch buffers that are kept after the search of groups of queries: about 20 MB.
-const MAX_IDLE: usize = 512;
-
 /// Rows by which an index is judged to hold unit vectors.
 const UNIT_SAMPLE_ROWS: usize = 64;
 
@@ -324,22 +321,6 @@ impl IvfIndex {
         let done = work(&mut scratch, &self.sections())?;
         self.idle().push(scratch);
         Ok(done)
-    }
-
-    /// Take scratch buffers, to be returned after a search.
-    pub(crate) fn take_scratches(&self, count: usize) -> Vec<SearchScratch> {
-        let mut idle = self.idle();
-        let kept = idle.len().saturating_sub(count);
-        let mut taken = idle.split_off(kept);
-        taken.resize_with(count, SearchScratch::default);
-        taken
-    }
-
-    /// Keep as many scratch buffers as the searches of many threads need.
-    pub(crate) fn return_scratches(&self, scratches: Vec<SearchScratch>) {
-        let mut idle = self.idle();
-        let room = MAX_IDLE.saturating_sub(idle.len());
-        idle.extend(scratches.into_iter().take(room));
     }
 
     /// Whether rows are unit vectors up to `error`, judged by some evenly spaced ones.

@@ -79,8 +79,7 @@ impl SearchScratch {
         let (mut index, mut counts) = (0, Vec::with_capacity(window.nprobes.len() * window.shortlists.len()));
         for &nprobe in &window.nprobes {
             while index < nprobe && self.has_probe(sections, index) {
-                let next = self.probes.get(index + 1).map(|probe| probe.list);
-                self.scan_probe(sections, index, next, None);
+                self.scan_probe(sections, index, None);
                 index += 1;
             }
             self.rows.sorted();

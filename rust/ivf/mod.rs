@@ -12,7 +12,6 @@ pub mod rerank;
 pub mod search;
 pub mod sections;
 
-mod grouped;
 mod measure;
 mod probe;
 mod reconstruct;

@@ -85,7 +85,7 @@ pub struct SearchScratch {
     pub(crate) probes: Vec<Probe>,
     pub(crate) rerank_rows: Vec<RerankRow>,
     candidates: Vec<RerankCandidate>,
-    pub(crate) top: TopKById,
+    top: TopKById,
 }
 
 impl SearchScratch {
@@ -220,8 +220,7 @@ impl SearchScratch {
             if index % LISTS_BETWEEN_CHECKS == 0 {
                 interrupt.check()?;
             }
-            let next = self.probes.get(index + 1).map(|probe| probe.list);
-            let allowed = self.scan_probe(sections, index, next, filter);
+            let allowed = self.scan_probe(sections, index, filter);
             (index, lists, rows) = (index + 1, lists + usize::from(allowed > 0), rows + allowed);
         }
         Ok(rows)
@@ -237,21 +236,21 @@ impl SearchScratch {
         late * LATE_SHARE_DIVISOR > kept.len()
     }
 
-    /// Scan the list of a probe for candidates, and prefetch another list; return how many of its rows are allowed.
+    /// Scan the list of a probe for candidates, and prefetch the next one; return how many of its rows are allowed.
     pub(crate) fn scan_probe(
         &mut self,
         sections: &Sections<'_>,
         index: usize,
-        prefetched: Option<u32>,
         filter: Option<&RowBitmap>,
     ) -> usize {
         let probe = self.probes[index];
         let rows = sections.rows_of(probe.list as usize);
         let allowed = filter.map_or(rows.len(), |filter| filter.count(rows.clone()));
         if allowed > 0 {
+            let next = self.probes.get(index + 1);
             let range = ScanRange {
                 blocks: sections.blocks_of(probe.list as usize),
-                prefetched: prefetched.map_or(&[][..], |list| sections.blocks_of(list as usize)),
+                prefetched: next.map_or(&[][..], |next| sections.blocks_of(next.list as usize)),
                 rows,
                 bias: self.lut.to_lut_units(probe.centroid_score as f32),
                 probe: index as u32,
@@ -266,7 +265,7 @@ impl SearchScratch {
     /// by the 21-bit LUT instead of the sums.
     ///
     /// So the top k of one shortlist are a prefix of the top k + n.
-    pub(crate) fn rerank(&mut self, sections: &Sections<'_>, k: usize) {
+    fn rerank(&mut self, sections: &Sections<'_>, k: usize) {
         if sections.layout.refine == RefineCodec::None {
             let lut = &self.lut;
             let hit = |candidate: &Candidate| {

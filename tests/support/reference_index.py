@@ -23,9 +23,12 @@ TYPES = {
 
 
 LEVELS = {
-    2: (-127, -73, -41, -13, 13, 41, 73, 127),
+    0: (0, 0, 0, 0),
+    1: (-60, -17, 17, 60),
+    2: (-93, -53, -30, -9, 9, 30, 53, 93),
     3: (-127, -93, -72, -56, -42, -30, -18, -6, 6, 18, 30, 42, 56, 72, 93, 127),
 }
+LEVELS_TCQ2 = (-127, -73, -41, -13, 13, 41, 73, 127)
 
 
 def section_table() -> dict[str, str]:
@@ -74,15 +77,29 @@ def mixed(values: F32) -> F32:
     return values * factor
 
 
-def trellis_levels(lines: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
-    """Decode TCQ rows, (rows, bytes) -> (rows, a multiple of 64)."""
-    planes = np.unpackbits(lines, axis=1, bitorder="little").reshape(len(lines), bits, -1).astype(np.int64)
-    before = np.pad(planes[:, 0], ((0, 0), (3, 0)))
-    count = planes.shape[2]
-    late = [before[:, 3 - by : 3 - by + count] for by in range(4)]
-    label = 2 * (late[0] ^ late[1] ^ late[3]) + late[2]
-    number = sum(planes[:, bit] << (bit - 1) for bit in range(1, bits))
-    return np.array(LEVELS[bits])[4 * number + label]
+def trellis_levels(lines: NDArray[np.uint8], quarters: int, words: int) -> NDArray[np.int64]:
+    """Decode TCQ rows, (rows, bytes) -> (rows, 64 * words), of a rate in quarters of a bit."""
+    of_word = [-(-quarters * (word + 1) // 4) - -(-quarters * word // 4) for word in range(words)]
+    bits = np.repeat(of_word, 64)  # of each value
+    stream = np.unpackbits(lines, axis=1, bitorder="little").astype(np.int64)
+    planes, start = [], 0
+    for plane in range(3):
+        has_bit = bits > plane
+        values = np.zeros((len(lines), len(bits)), np.int64)
+        values[:, has_bit] = stream[:, start : start + has_bit.sum()]
+        planes.append(values)
+        start += int(has_bit.sum())
+    coded = planes[0][:, bits > 0]
+    before = np.pad(coded, ((0, 0), (3, 0)))
+    late = [before[:, 3 - by : 3 - by + coded.shape[1]] for by in range(4)]
+    label = np.zeros_like(planes[0])
+    label[:, bits > 0] = 2 * (late[0] ^ late[1] ^ late[3]) + late[2]
+    number = 4 * (planes[1] + 2 * planes[2]) + label
+    levels = np.zeros_like(number)
+    for count in range(4):
+        table = LEVELS_TCQ2 if quarters == 8 else LEVELS[count]
+        levels[:, bits == count] = np.array(table)[number[:, bits == count]]
+    return levels
 
 
 @dataclass
@@ -122,9 +139,9 @@ class Reference:
     def tier(self) -> NDArray[Any]:
         """Return the refine codes of every row, (rows, stride): integers, or float16 in float64."""
         stride = reference.stride(self.dim)
-        if self.trellis_bits:
+        if self.trellis_quarters:
             lines = self.parts["tier"].reshape(len(self.ids), -1)
-            return trellis_levels(lines, self.trellis_bits)[:, :stride]
+            return trellis_levels(lines, self.trellis_quarters, -(-stride // 64))[:, :stride]
         if self.parts["shape"][2] == 3:
             return self.parts["tier"].view(np.float16).reshape(-1, stride).astype(np.float64)
         if self.parts["shape"][2] == 2:
@@ -133,9 +150,14 @@ class Reference:
         return np.concatenate([halves & 15, halves >> 4], axis=1) - 8
 
     @property
-    def trellis_bits(self) -> int:
-        """Return the bits per value of TCQ refine codes, else 0."""
-        return {4: 2, 5: 3}.get(int(self.parts["shape"][2]), 0)
+    def trellis_quarters(self) -> int:
+        """Return the quarters of a bit per value of TCQ refine codes, else 0."""
+        quarters = (
+            {4: 8, 5: 12}
+            | {5 + rate: rate for rate in range(1, 8)}
+            | {4 + rate: rate for rate in (9, 10, 11)}
+        )
+        return quarters.get(int(self.parts["shape"][2]), 0)
 
     def projected(self, query: NDArray[np.int64], scale: np.float64) -> F32:
         """Project a quantized query, (4m,)."""
@@ -164,7 +186,7 @@ class Reference:
         projected = self.projected(padded, scale)
         table, fine_scale = self.fine(projected)
         fine = table[np.arange(self.m), self.codes()].sum(axis=1) * fine_scale
-        if self.trellis_bits:
+        if self.trellis_quarters:
             codes, scales = reference.encode(rotated(projected, stride)[None], reference.query_limit(stride))
             padded, scale = codes[0].astype(np.int64), np.float64(scales[0])
         refined = (self.tier() @ padded) * self.parts["scales"].astype(np.float64) * scale

@@ -35,7 +35,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An index of each codec, with ids 0 to ROWS - 1 in a random order."""
     home = tmp_path_factory.mktemp("index")
     ids = np.random.default_rng(5).permutation(ROWS)
-    paths = {codec: home / f"{codec}.snap" for codec in ("none", "tcq2", "tcq3", "int4", "int8", "f16")}
+    paths = {
+        codec: home / f"{codec}.snap"
+        for codec in ("none", "tcq0.75", "tcq2", "tcq2.75", "tcq3", "int4", "int8", "f16")
+    }
     for codec, path in paths.items():
         build_ivf(path, clustered(ROWS, DIM), queries=clustered(200, DIM, 1), ids=ids, nlist=17, refine=codec)
     return paths
@@ -58,7 +61,7 @@ def exact(index: IvfIndex, queries: F32, k: int, allow: Bools | None = None) -> 
 def test_exact_search_agrees_with_the_oracle_to_the_bit(
     files: dict[str, Path], data: st.DataObject, k: int, share: float
 ) -> None:
-    codec = data.draw(st.sampled_from(["tcq2", "tcq3", "int4", "int8", "f16"]))
+    codec = data.draw(st.sampled_from(["tcq0.75", "tcq2", "tcq2.75", "tcq3", "int4", "int8", "f16"]))
     seed = data.draw(st.integers(0, 2**32 - 1))
     random = np.random.default_rng(seed)
     query = (random.standard_normal(DIM) * 10.0 ** random.integers(-3, 4)).astype(np.float32)
@@ -187,7 +190,16 @@ def test_the_sizes_are_those_of_the_page(files: dict[str, Path]) -> None:
         assert parts["books"].size == parts["keybooks"].size == 12 * 16 * 4
         assert parts["keyblock"].size == 12 * 16 + 32
         assert parts["blocks"].size == -(-ROWS // 32) * (12 * 16 + 32)
-        row_bytes = {"none": 0, "tcq2": 16, "tcq3": 24, "int4": 24, "int8": 48, "f16": 96}[codec]
+        row_bytes = {
+            "none": 0,
+            "tcq0.75": 8,
+            "tcq2": 16,
+            "tcq2.75": 24,
+            "tcq3": 24,
+            "int4": 24,
+            "int8": 48,
+            "f16": 96,
+        }[codec]
         assert parts["tier"].size == ROWS * row_bytes
         assert parts["efforts"].size == 4 * sum(len(points) for *_, points in index.calibrations)
         assert index.transform == parts["shape"][3] in range(4)

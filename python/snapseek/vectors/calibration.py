@@ -149,15 +149,16 @@ def _between(tables: Sequence[Calibration], wanted: float, k: int) -> Calibratio
     Lists and shortlist grow with a power of `k`, also beyond the larger number.
     """
     points = [_interpolated(table.points, wanted) for table in tables]
-    few, many = points[0], points[-1]
+    fewer, more = points[0], points[-1]
     if len(points) < 2:
-        return few
+        return fewer
     share = math.log(min(k, _MAX_K) / tables[0].k) / math.log(tables[1].k / tables[0].k)
 
-    def grown(few: int, many: int) -> int:
-        return math.ceil(few * math.pow(many / few, share))
+    def grown(lower: int, upper: int) -> int:
+        return math.ceil(lower * math.pow(upper / lower, share))
 
-    return CalibrationPoint(wanted, grown(few.nprobe, many.nprobe), grown(few.shortlist, many.shortlist))
+    nprobe, shortlist = grown(fewer.nprobe, more.nprobe), grown(fewer.shortlist, more.shortlist)
+    return CalibrationPoint(wanted, nprobe, shortlist)
 
 
 def resolve_effort(calibration: Sequence[CalibrationPoint], effort: Effort) -> CalibrationPoint:

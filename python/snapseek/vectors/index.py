@@ -80,7 +80,7 @@ class VectorIndex(IndexBase):
         progress: ProgressCallback | None = None,
         m: int | None = None,
         nlist: int | None = None,
-        refine: Literal["f16", "int8", "int4", "tcq3", "tcq2", "none"] | None = None,
+        refine: str | None = None,
         transform: Literal["identity", "pca", "query-0.25", "query-0.5"] | None = None,
     ) -> Self:
         """Build an index of `vectors`, shape (n, dim), write it to `path` and open it.
@@ -112,7 +112,7 @@ class VectorIndex(IndexBase):
         nlist
             The number of inverted lists.
         refine
-            The refine codes.
+            "f16", "int8", "int4", "tcq3", "tcq2.75", ... "tcq0.25" (bits a value) or "none".
         transform
             The transform before quantization.
 
@@ -220,7 +220,7 @@ class VectorIndex(IndexBase):
             A higher one than the calibration reached is limited to it, with an `EffortWarning`.
         like
             What the queries are like: the sample queries of the build ("samples") or the rows ("rows"), for
-            which `effort` was calibrated separately. By default each query is told by the nearer mean.
+            which `effort` was calibrated separately. By default the nearer mean decides.
 
         Returns
         -------
