@@ -9,6 +9,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from snapseek import Library
+from snapseek.server.jobs import Job
+from snapseek.server.waiting import waiting_page
 from tests.support.page_fixtures import browser, page  # noqa: F401
 from tests.support.page_server import running
 
@@ -54,6 +56,23 @@ def test_a_new_file_appears_on_the_page(page, folder, tmp_path):
         expect(page.get_by_test_id("tile")).to_have_count(2, timeout=30_000)
         shutil.copy(folder / "0002.jpg", watched)
         expect(page.get_by_test_id("tile")).to_have_count(3, timeout=60_000)
+
+
+def test_the_job_is_shown_before_the_first_picture(page, folder, tmp_path):
+    class Jobs:
+        def jobs(self):
+            return [Job(1, "index", "running", "download", 3_000_000, 28_000_000)]
+
+    with waiting_page("127.0.0.1", 0, Jobs()) as (url, port):
+        page.goto(url)
+        expect(page.get_by_role("status")).to_have_text("Downloading 3 of 28 MB")
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    shutil.copy(folder / "0000.jpg", watched)
+    library = tmp_path / "library"
+    with running(["snapseek", "open", str(watched), f"--library={library}", "--no-open", f"--port={port}"]):
+        expect(page.get_by_test_id("tile")).to_have_count(1, timeout=60_000)
+        page.wait_for_load_state("networkidle")  # parts of the page are loaded when they are used
 
 
 def test_a_folder_without_pictures_is_an_error_at_once(tmp_path, capfd):

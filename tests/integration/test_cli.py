@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import shutil
 import signal
@@ -133,6 +134,7 @@ def test_imported_vectors_are_searched(tmp_path, tiny_model, capsys):
 
 def test_a_folder_alone_is_opened(folder, tiny_model, monkeypatch, capsys):
     served = []
+    monkeypatch.setattr("snapseek.cli.open._WAITING_S", math.inf)  # a busy machine takes longer
     monkeypatch.setattr(
         "snapseek.server.serve", lambda library, **options: served.append((len(library), options))
     )

@@ -36,7 +36,7 @@ def hub(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def normal_priority(monkeypatch):
-    monkeypatch.setattr("snapseek.cli.upgrade._NICENESS", 0)
+    monkeypatch.setattr("snapseek.cli.upgrade.lower_priority", lambda: None)  # it would last
 
 
 @pytest.fixture

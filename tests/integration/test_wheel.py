@@ -60,18 +60,24 @@ def wheel(tmp_path_factory) -> Path:
     return built
 
 
+def install_wheel(folder: Path, wheel: Path) -> Path:
+    """Make an environment with the wheel and without a network; return its site-packages."""
+    venv.create(folder, symlinks=True)
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
+    subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", wheel], check=True)
+    (site,) = folder.glob("lib/python3.*/site-packages")
+    (site / "sitecustomize.py").write_text(NO_NETWORK)
+    return site
+
+
 @pytest.fixture(scope="module")
 def snapseek(wheel, tmp_path_factory) -> Path:
     """The command in an environment that holds the wheel, and the pinned dependencies."""
 
-    def install(library_option: Path) -> None:
-        venv.create(library_option, symlinks=True)
-        pip = [sys.executable, "-m", "pip", "--python", library_option / "bin" / "python"]
-        subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", wheel], check=True)
-        (site,) = library_option.glob("lib/python3.*/site-packages")
+    def install(folder: Path) -> None:
+        site = install_wheel(folder, wheel)
         # Appended to the path: the installed wheel comes before anything of the development environment.
         (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-        (site / "sitecustomize.py").write_text(NO_NETWORK)
 
     return once(tmp_path_factory, "environment", install) / "bin" / "snapseek"
 
@@ -152,16 +158,12 @@ def bare(wheel, tmp_path_factory) -> Path:
     """The command in an environment of the wheel and what it depends on: nothing else can be imported."""
 
     def install(folder: Path) -> None:
-        venv.create(folder, symlinks=True)
-        pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
-        subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", wheel], check=True)
-        (site,) = folder.glob("lib/python3.*/site-packages")
+        site = install_wheel(folder, wheel)
         for found in run_time_distributions().values():
             tops = {Path(file.parts[0]) for file in found.files or () if ".." not in file.parts}
             for top in tops - {Path("__pycache__")}:
                 if not (site / top).exists():
                     (site / top).symlink_to(Path(str(found.locate_file(top))))
-        (site / "sitecustomize.py").write_text(NO_NETWORK)
 
     return once(tmp_path_factory, "bare", install) / "bin" / "snapseek"
 

@@ -41,7 +41,8 @@ def serving(library: Path, program: str = "snapseek", options: Sequence[str] = (
 @contextmanager
 def running(arguments: Sequence[str]) -> Iterator[str]:
     """Run a module with arguments that make it serve a page, while the block runs; yield the address."""
-    command = [sys.executable, "-m", *arguments, "--port", "0"]
+    port = [] if any(argument.startswith("--port") for argument in arguments) else ["--port", "0"]
+    command = [sys.executable, "-m", *arguments, *port]
     own = {
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     }  # tests have programs, too

@@ -134,10 +134,11 @@ class Encoder:
     @property
     def languages(self) -> frozenset[str] | None:
         """ISO 639 codes of the languages that the model knows; None if they are many or not known."""
-        if entry := find_entry(self.name):
+        name = self.teacher.name if self.teacher else self.name
+        if entry := find_entry(name):
             return None if entry.languages is None else frozenset(entry.languages)
-        is_english = self.text.tokenizer.is_clip or self.files.root == STARTER_FOLDER
-        return ENGLISH if is_english else None
+        is_starter = name == STARTER or self.files.root == STARTER_FOLDER
+        return ENGLISH if is_starter or self.text.tokenizer.is_clip else None
 
     @cached_property
     def fingerprint(self) -> str:

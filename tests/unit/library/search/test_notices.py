@@ -7,6 +7,8 @@ from snapseek.cli import main
 from snapseek.library import Library
 from snapseek.models import Encoder
 from snapseek.models.catalogue import MULTILINGUAL, find_entry
+from snapseek.models.hub.model_files import Teacher
+from tests.support.model_specimens import write_split
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +60,18 @@ def test_a_model_of_many_languages_has_no_notice(library, monkeypatch):
     assert library.search("кошка", 5).notices == ()
 
 
-def test_the_languages_of_a_model():
+def test_the_languages_of_a_model(tmp_path):
     assert Encoder.load("starter").languages == {"en"}
     assert find_entry(MULTILINGUAL).languages is None
+    write_split(tmp_path / "clip")
+    assert Encoder.load(tmp_path / "clip").languages == {"en"}, "the tokenizer of CLIP"
+
+
+@pytest.mark.parametrize(("teacher", "languages"), [("starter", {"en"}), (MULTILINGUAL, None)])
+def test_a_student_knows_the_languages_of_its_teacher(teacher, languages):
+    student = Encoder.load("starter")
+    student.files.__dict__["teacher"] = Teacher(teacher, "0" * 64)
+    assert student.languages == languages
 
 
 def test_the_command_line_and_json(library, capsys):
