@@ -37,7 +37,7 @@ def comparable(value: Any) -> Any:
 
 
 def test_the_page_has_its_examples():
-    assert len(EXAMPLES) == TEXT.count("```http") == 21
+    assert len(EXAMPLES) == TEXT.count("```http") == 23
 
 
 @pytest.mark.parametrize(("target", "shown"), EXAMPLES, ids=[target for target, _ in EXAMPLES])

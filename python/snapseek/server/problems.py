@@ -4,6 +4,7 @@ InputError            400   the request is invalid
 ItemNotFoundError     404   no such picture, or its original is missing
 ModelMismatchError    409   the library needs another model than the one loaded
 PictureError          415   the original exists, but cannot be read as a picture
+LibraryBusyError      503   a job writes to the library, so nothing else can
 other SnapseekError   500   the response has its message, the log has the traceback
 any other exception   500   the response has a fixed message, the log has the traceback
 
@@ -22,7 +23,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from snapseek.cancellation import OperationCancelledError
-from snapseek.errors import InputError, ItemNotFoundError, ModelMismatchError, PictureError, SnapseekError
+from snapseek.errors import (
+    InputError,
+    ItemNotFoundError,
+    LibraryBusyError,
+    ModelMismatchError,
+    PictureError,
+    SnapseekError,
+)
 from snapseek.server.headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
@@ -40,6 +48,7 @@ _STATUS_OF = (
     (ItemNotFoundError, 404),
     (ModelMismatchError, 409),
     (PictureError, 415),
+    (LibraryBusyError, 503),
 )
 _UNEXPECTED = "something failed inside the server; its log has the details"
 
@@ -110,9 +119,10 @@ async def answer_snapseek_error(request: Request, error: Exception) -> Response:
     """Return the response to an error that snapseek raised on purpose: its message is meant for the user."""
     assert isinstance(error, SnapseekError)
     status = status_of(error)
-    if status >= 500:
+    if status >= 500 and not isinstance(error, LibraryBusyError):
         _log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
-    return problem(status, str(error), fields=fields_of(error))
+    headers = {"retry-after": "5"} if isinstance(error, LibraryBusyError) else None
+    return problem(status, str(error), headers, fields=fields_of(error))
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:

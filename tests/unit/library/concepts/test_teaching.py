@@ -55,8 +55,8 @@ def test_is_selects_what_shows_it_and_its_negation_the_rest(library, ids):
     assert "blue" in names(found)
     assert "red" not in names(found)
     assert found.filters == ("is:rex",)
-    rest = library.browse(9, where="-is:Rex")
-    assert sorted(names(found) + names(rest)) == sorted(ids)
+    others = library.browse(9, where="-is:Rex")
+    assert sorted(names(found) + names(others)) == sorted(ids)
     assert names(library.browse(9, where={"is": "rex"})) == names(library.browse(9, where="is:rex"))
     assert set(names(library.search("red is:rex", 9))) == set(names(found))
     assert library.search("is:rex -is:rex", 9) == []
