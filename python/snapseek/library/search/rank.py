@@ -29,7 +29,7 @@ from snapseek.library.search.word_matches import (
     field_names,
     word_matches,
 )
-from snapseek.library.storage.selection import Members, Selection, no_members
+from snapseek.library.storage.selection import Members, Selection
 from snapseek.library.storage.shards import DEEPEST_PAGE, RowHits, RowRef, Shards
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Ranker:
         What finds the pictures of concepts.
     """
 
-    def __init__(self, shards: Shards, members: Members = no_members) -> None:
+    def __init__(self, shards: Shards, members: Members | None = None) -> None:
         self._shards = shards
         self.selection_of = lru_cache(_MAX_SELECTIONS)(partial(Selection, shards.parts, members=members))
         """Returns the selection of a typechecked filter tree; those of recent filters are cached."""
