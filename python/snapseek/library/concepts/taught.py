@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from snapseek.errors import InputError
 from snapseek.library.concepts.classifier import TrainedConcept, train
-from snapseek.library.concepts.names import split_names
+from snapseek.library.concepts.names import FILLERS, split_names
 from snapseek.library.search.terms import Term
 from snapseek.library.storage.concept_table import ConceptRow
 from snapseek.library.storage.shards import RowRef, Shards
@@ -17,11 +17,6 @@ from snapseek.models import Encoder
 
 _FIRST_MEMBERS = 2048
 _GROWTH = 8
-_FILLERS = frozenset(
-    {"a", "an", "and", "at", "by", "for", "from", "in", "my", "of", "on", "or", "our", "photo", "picture"}
-    | {"the", "their", "to", "with", "your"}
-)
-"""Words that say nothing next to a name."""
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -85,7 +80,7 @@ class TaughtConcepts:
     def split(self, words: str) -> tuple[str, tuple[str, ...]]:
         """Return words without the names of concepts and without what is left of no meaning, and the keys."""
         remaining, keys = split_names(words, self.keys)
-        if keys and set(remaining.lower().split()) <= _FILLERS:
+        if keys and set(remaining.lower().split()) <= FILLERS:
             remaining = ""
         return remaining, keys
 

@@ -166,13 +166,13 @@ def test_too_many_concepts_are_refused(library, ids, monkeypatch):
     monkeypatch.setattr(edit, "MAX_CONCEPTS", 2)
     monkeypatch.setattr(edit, "MAX_MARKS", 2)
     assert MAX_CONCEPTS > 2
-    for name in ("a", "b"):
+    for name in ("dot", "rex"):
         library.teach(name, [ids["blue"]])
     with pytest.raises(InputError, match="at most 2 concepts"):
-        library.teach("c", [ids["blue"]])
-    library.teach("a", [ids["red"]])
+        library.teach("bella", [ids["blue"]])
+    library.teach("dot", [ids["red"]])
     with pytest.raises(InputError, match="at most 2 marked"):
-        library.teach("a", [ids["green"]])
+        library.teach("dot", [ids["green"]])
 
 
 def test_an_upgrade_learns_the_word_again_from_its_examples(library, ids, tmp_path):
