@@ -121,7 +121,7 @@ def main() -> None:
         for kind in ("copies", "others")
         for first, second, change in labels[kind]
     ]
-    chosen = [pair for pair in pairs if pair.is_for_choosing]
+    choosing = [pair for pair in pairs if pair.is_for_choosing]
     others = [pair for pair in pairs if not pair.is_for_choosing]
     hard = sum(not pair.is_same for pair in others)
     print(f"starter: near {bars.near:.3f}, close {bars.close:.3f}")
@@ -129,7 +129,7 @@ def main() -> None:
     print("| rule | precision | recall | on the pairs for choosing | recall |")
     print("|---|---|---|---|---|")
     for name, rule in rules(bars).items():
-        print(f"| {name} | {_line(rule, others)} | {_line(rule, chosen)} |")
+        print(f"| {name} | {_line(rule, others)} | {_line(rule, choosing)} |")
     copies = [pair for pair in pairs if pair.is_same]
     print("| change, all pairs | " + " | ".join(rules(bars)) + " |")
     for change in (*CHANGES, "none"):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from snapseek.library.encoders import EncoderPool
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.database import Database
@@ -69,8 +70,9 @@ def main() -> None:
     found = snapshot.suggestions
     print(f"suggestions: {1000 * (time.perf_counter() - start):.0f} ms; {found.examples}, ", end="")
     print(", ".join(f"{entry.operator} ({len(entry.values)})" for entry in found.columns))
+    encoder = EncoderPool(options.library).lazy("full", snapshot)
     for sort in ("newest", "size"):
-        browsing = _times(lambda sort=sort: snapshot.browse(SearchRequest(limit=K, sort=sort)), 10)
+        browsing = _times(lambda sort=sort: snapshot.browse(SearchRequest(limit=K, sort=sort), encoder), 10)
         print(f"browse by {sort}, all pictures: p50 {statistics.median(browsing):.1f} ms")
 
 

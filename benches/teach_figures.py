@@ -111,7 +111,7 @@ class Data:
 
 
 class Views(dict[int, Floats]):
-    """Vectors of random views of pictures, by number: cropped, turned, mirrored, in other light."""
+    """Vectors of random views of pictures, by number: cropped, rotated, mirrored, in other light."""
 
     def __init__(self, data: Data) -> None:
         self._data = data
@@ -132,8 +132,8 @@ def _view(image: Image.Image, random: np.random.Generator) -> Image.Image:
     height = int(image.height * random.uniform(max(0.5, share - 0.1), min(1, share + 0.1)))
     left, top = random.integers(0, image.width - width + 1), random.integers(0, image.height - height + 1)
     mean = tuple(np.asarray(image.resize((1, 1))).ravel().tolist())
-    turned = image.rotate(random.uniform(-12, 12), Image.Resampling.BICUBIC, fillcolor=mean)
-    view = turned.crop((left, top, left + width, top + height))
+    rotated = image.rotate(random.uniform(-12, 12), Image.Resampling.BICUBIC, fillcolor=mean)
+    view = rotated.crop((left, top, left + width, top + height))
     if random.random() < 0.5:
         view = ImageOps.mirror(view)
     for kind, low, high in (

@@ -231,10 +231,11 @@ def test_date_and_place_come_first_and_details_on_demand(page, photos):
 def test_tab_comes_to_close_first(page, photos):
     box = opened(page, photos)
     names = []
-    for _ in range(5):
+    for _ in range(6):
         page.keyboard.press("Tab")
         names.append(page.evaluate("document.activeElement.ariaLabel"))
-    assert names == ["Close", "Rotate", "Zoom in", "Next picture", None]  # the last is Select
+    # The last is Select.
+    assert names == ["Close", "Rotate", "Zoom in", "Teach a word", "Next picture", None]
     expect(box.get_by_role("button", name="Select")).to_be_focused()
 
 

@@ -40,7 +40,7 @@ def comparable(value: Any) -> Any:
 
 
 def test_the_page_has_its_examples():
-    assert len(EXAMPLES) == TEXT.count("```http") == 27
+    assert len(EXAMPLES) == TEXT.count("```http") == 29
 
 
 @pytest.mark.parametrize(("target", "shown"), EXAMPLES, ids=[target for target, _ in EXAMPLES])

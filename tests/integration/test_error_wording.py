@@ -131,7 +131,7 @@ WORDING = [
         lambda: parse_filter("year:2020 dogs", ()),
         errors.ParseError,
         "expected filters such as year:2020 or -tag:draft, got 'dogs'; known: after, before, camera, "
-        "caption, date, has, in, megapixels, name, near, orientation, size, tag, title, type, year",
+        "caption, date, has, in, is, megapixels, name, near, orientation, size, tag, title, type, year",
     ),
     (
         lambda: from_mapping({"year": {"~": 3}}),

@@ -33,22 +33,22 @@ def run(capsys, *arguments):
 
 
 def test_a_word_is_taught_searched_renamed_exported_and_forgotten(indexed, ids, capsys, tmp_path):
-    place = ["--library", str(indexed)]
-    status, _, said = run(capsys, "teach", "rex", ids["blue"], "--not", ids["red"], ids["white"], *place)
+    where = ["--library", str(indexed)]
+    status, _, said = run(capsys, "teach", "rex", ids["blue"], "--not", ids["red"], ids["white"], *where)
     assert status == 0
     assert "rex: 1 examples, 2 counterexamples" in said
-    assert run(capsys, "search", "rex", "-k", "1", "--paths", *place)[1].strip().endswith("blue.webp")
-    assert "blue.webp" in run(capsys, "search", "is:rex", "--paths", *place)[1]
-    assert run(capsys, "teach", "rex", "--unmark", ids["white"], *place)[0] == 0
-    assert run(capsys, "concepts", *place)[1].split() == ["rex", "1", "examples,", "1", "counterexamples"]
-    assert run(capsys, "concepts", "rename", "rex", "our dog", *place)[0] == 0
-    shown = json.loads(run(capsys, "concepts", "export", "-", *place)[1])
+    assert run(capsys, "search", "rex", "-k", "1", "--paths", *where)[1].strip().endswith("blue.webp")
+    assert "blue.webp" in run(capsys, "search", "is:rex", "--paths", *where)[1]
+    assert run(capsys, "teach", "rex", "--unmark", ids["white"], *where)[0] == 0
+    assert run(capsys, "concepts", *where)[1].split() == ["rex", "1", "examples,", "1", "counterexamples"]
+    assert run(capsys, "concepts", "rename", "rex", "our dog", *where)[0] == 0
+    shown = json.loads(run(capsys, "concepts", "export", "-", *where)[1])
     assert [concept["name"] for concept in shown["concepts"]] == ["our dog"]
     assert shown["concepts"][0]["examples"][0]["uri"].endswith("blue.webp")
-    assert run(capsys, "concepts", "export", str(tmp_path / "words.json"), *place)[0] == 0
+    assert run(capsys, "concepts", "export", str(tmp_path / "words.json"), *where)[0] == 0
     assert json.loads((tmp_path / "words.json").read_text()) == shown
-    assert run(capsys, "concepts", "delete", "our dog", *place)[0] == 0
-    assert run(capsys, "concepts", *place)[1] == ""
+    assert run(capsys, "concepts", *where, "delete", "our dog")[0] == 0
+    assert run(capsys, "concepts", *where)[1] == ""
 
 
 @pytest.mark.parametrize(
@@ -64,18 +64,18 @@ def test_a_word_is_taught_searched_renamed_exported_and_forgotten(indexed, ids, 
     ],
 )
 def test_a_mistake_is_one_line(indexed, capsys, arguments, said):
-    place = [str(indexed)] if arguments[0] == "duplicates" else ["--library", str(indexed)]
-    status, out, err = run(capsys, *arguments, *place)
+    where = [str(indexed)] if arguments[0] == "duplicates" else ["--library", str(indexed)]
+    status, out, err = run(capsys, *arguments, *where)
     assert (status, out) == (1, "")
     assert said in err
     assert "Traceback" not in err
 
 
 def test_an_unknown_word_deletes_none_of_the_others(indexed, ids, capsys):
-    place = ["--library", str(indexed)]
-    run(capsys, "teach", "rex", ids["blue"], *place)
-    assert run(capsys, "concepts", "delete", "rex", "dot", *place)[0] == 1
-    assert run(capsys, "concepts", *place)[1].startswith("rex")
+    where = ["--library", str(indexed)]
+    run(capsys, "teach", "rex", ids["blue"], *where)
+    assert run(capsys, "concepts", "delete", "rex", "dot", *where)[0] == 1
+    assert run(capsys, "concepts", *where)[1].startswith("rex")
 
 
 def test_duplicates_are_listed_as_text_json_csv_and_paths(indexed, capsys):

@@ -58,8 +58,6 @@ def test_a_killed_teacher_leaves_all_marks_or_none(crasher, begin, tmp_path):
         shutil.rmtree(tmp_path / "l")
         shutil.copytree(begin, tmp_path / "l")
         assert crasher.run("teach", **run, kill_at=event) == -9
-        if event % 2:
-            PowerCut(crasher.log).happen(tmp_path / "l", random.Random(event))
         found = taught(tmp_path / "l")
         assert found in (OLD, TAUGHT, NEW)
         seen.add(found[0].name + str(found[0].examples))
@@ -76,3 +74,13 @@ def test_a_full_disk_leaves_the_old_marks(crasher, begin, tmp_path):
         status = crasher.run("teach", library, crasher.directory, {}, space=space)
         assert status in (crash_worker.STORAGE, 0)
         assert taught(library) == NEW if status == 0 else taught(library) in (OLD, TAUGHT)
+
+
+def test_a_taught_word_survives_a_power_cut(crasher, begin, tmp_path):
+    for seed in range(5):
+        library = tmp_path / str(seed)
+        shutil.copytree(begin, library)
+        assert crasher.run("teach", library, crasher.directory, {}) == 0
+        PowerCut(crasher.log).happen(library, random.Random(seed))
+        assert taught(library) == NEW
+        assert verify(library) == []

@@ -74,7 +74,7 @@ def test_the_problem_schema_lists_every_code():
         (errors.PictureError, 415),
         (errors.ModelError, 500),
         (errors.FormatError, 500),
-        (errors.LibraryBusyError, 500),
+        (errors.LibraryBusyError, 503),
         (errors.StorageError, 500),
     ],
 )

@@ -59,6 +59,8 @@ COMMANDS = (
     Command("previews", "make the previews that imported vectors lack"),
     Command("serve", "serve the page of a library"),
     Command("search", "print the pictures that match a query best"),
+    Command("info", "print what a library holds"),
+    Command("libraries", "list the libraries that were opened here, most recent first"),
     Command(
         "teach",
         "teach a library a word by pictures that show it",
@@ -70,7 +72,6 @@ COMMANDS = (
         "list pictures that a library has more than once, the best of each group first",
         "Copies in other sizes and formats, crops and edited versions count. Nothing is deleted.",
     ),
-    Command("info", "print what a library holds"),
     Command(
         "collection",
         "search several libraries as one: create, add, remove, verify, info",
@@ -82,7 +83,6 @@ COMMANDS = (
         "index on many machines with Ray: index",
         "Needs snapseek[ray]. An interrupted run continues where it stopped.",
     ),
-    Command("libraries", "list the libraries that were opened here, most recent first"),
     Command(
         "watch",
         "sync a library whenever its folders change",

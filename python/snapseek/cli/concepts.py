@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,6 @@ from snapseek.cli.console import locate_library, print_status, printable
 from snapseek.cli.options import add_library, nonempty_path
 
 if TYPE_CHECKING:
-    import argparse
-
     from snapseek.library import Library
 
 _STDOUT = "-"
@@ -21,14 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_library(parser)
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     rename = actions.add_parser("rename", help="give a word another name; its marks stay")
-    rename.add_argument("name", metavar="NAME")
-    rename.add_argument("new_name", metavar="NEW")
+    rename.add_argument("name", metavar="NAME", help="the word")
+    rename.add_argument("new_name", metavar="NEW", help="its new name; quote several words")
     delete = actions.add_parser("delete", help="forget words and their marks; the pictures stay")
-    delete.add_argument("names", nargs="+", metavar="NAME")
+    delete.add_argument("names", nargs="+", metavar="NAME", help="the words")
     export = actions.add_parser("export", help="write the words and their marked pictures as JSON")
     export.add_argument("out", type=nonempty_path, metavar="FILE", help="the file to write; - is stdout")
     for action in (rename, delete, export):
-        add_library(action)
+        add_library(action, argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -78,9 +78,12 @@ def add_library_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_library(parser: argparse.ArgumentParser) -> None:
-    """Add --library, for a command with other positional arguments."""
-    parser.add_argument("--library", type=nonempty_path, default=Path(), metavar="L", help=_LIBRARY_HELP)
+def add_library(parser: argparse.ArgumentParser, default: Path | str = Path()) -> None:
+    """Add --library, for a command with other positional arguments.
+
+    An action of a command passes SUPPRESS, so that the option may also stand before the action.
+    """
+    parser.add_argument("--library", type=nonempty_path, default=default, metavar="L", help=_LIBRARY_HELP)
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ ItemNotFoundError     404   no such picture, or its original is missing
 ModelMismatchError    409   the library needs another model than the one loaded
 PictureError          415   the original exists, but cannot be read as a picture
 PartitionError        503   no partition of the collection answers
+LibraryBusyError      503   a job writes to the library, so nothing else can
 other SnapseekError   500   the response has its message, the log has the traceback
 any other exception   500   the response has a fixed message, the log has the traceback
 
@@ -26,6 +27,7 @@ from snapseek.cancellation import OperationCancelledError
 from snapseek.errors import (
     InputError,
     ItemNotFoundError,
+    LibraryBusyError,
     ModelMismatchError,
     PartitionError,
     PictureError,
@@ -49,6 +51,7 @@ _STATUS_OF = (
     (ModelMismatchError, 409),
     (PictureError, 415),
     (PartitionError, 503),
+    (LibraryBusyError, 503),
 )
 _UNEXPECTED = "something failed inside the server; its log has the details"
 
@@ -119,9 +122,10 @@ async def answer_snapseek_error(request: Request, error: Exception) -> Response:
     """Return the response to an error that snapseek raised on purpose: its message is meant for the user."""
     assert isinstance(error, SnapseekError)
     status = status_of(error)
-    if status >= 500:
+    if status >= 500 and not isinstance(error, LibraryBusyError):
         _log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
-    return problem(status, str(error), fields=fields_of(error))
+    headers = {"retry-after": "5"} if isinstance(error, LibraryBusyError) else None
+    return problem(status, str(error), headers, fields=fields_of(error))
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:

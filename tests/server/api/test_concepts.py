@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from snapseek.library import Library
+from snapseek.library.storage.shard_files import exclusive_writer
 from snapseek.server import create_app
 from snapseek.server.api.parameters import MAX_IDS
 from snapseek.server.host_guard import LOOPBACK_HOSTS
@@ -118,6 +119,14 @@ def test_a_form_changes_nothing(client, own, kind):
         answer = client.post(path, content=b'{"name": "rex"}', headers={"content-type": kind})
         assert answer.status_code == 415
     assert own.version == before
+
+
+def test_while_a_job_writes_the_answer_is_to_try_again(client, own, monkeypatch):
+    monkeypatch.setattr("snapseek.library.storage.database.BUSY_TIMEOUT_S", 0.05)
+    with exclusive_writer(own.info().path):
+        answer = client.post("/api/concepts", json={"name": "dot", "examples": [1]})
+    assert (answer.status_code, answer.json()["code"]) == (503, "library_busy")
+    assert int(answer.headers["retry-after"]) > 0
 
 
 def test_a_changed_word_changes_the_entity_tag(client):

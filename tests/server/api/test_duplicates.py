@@ -38,8 +38,8 @@ def test_pages_continue_each_other_and_are_computed_once(client, library):
     assert [group["ids"] for group in whole["groups"]] == [[1 + n, 2 + n] for n in range(5)]
     assert [result["id"] for result in whole["groups"][0]["results"]] == [1, 2]
     first = client.get("/api/duplicates?limit=2").json()["groups"]
-    rest = client.get("/api/duplicates?limit=50&offset=2").json()["groups"]
-    assert first + rest == whole["groups"]
+    later = client.get("/api/duplicates?limit=50&offset=2").json()["groups"]
+    assert first + later == whole["groups"]
     assert client.get("/api/duplicates?offset=99").json()["groups"] == []
     assert library.reviews == [None]
 

@@ -34,7 +34,7 @@ def teach(
     with exclusive_writer(directory) as database:
         _check_known(directory, database, [*marks[True], *marks[False]])
         found = {row.key: row for row in database.concepts.all()}
-        _check_room(found, key, marks, dropped)
+        _check_limits(found, key, marks, dropped)
         with database.transaction():
             database.concepts.add(key, name)
             for is_example, items in marks.items():
@@ -107,7 +107,7 @@ def _check_known(directory: Path, database: Database, items: Iterable[int]) -> N
             raise ItemNotFoundError(expected="the id of a picture of this library", got=str(item))
 
 
-def _check_room(
+def _check_limits(
     found: dict[str, ConceptRow], key: str, marks: dict[bool, list[int]], dropped: list[int]
 ) -> None:
     """Raise InputError if the concept would have too many marks or no example, or if there are too many."""

@@ -7,6 +7,12 @@ from snapseek.errors import InputError, OutOfRangeError, ParseError
 from snapseek.library.filters.text_normalize import casefold_text
 
 MAX_NAME_CHARACTERS = 60
+FILLERS = frozenset(
+    {"a", "an", "and", "at", "by", "for", "from", "in", "my", "of", "on", "or", "our", "photo", "picture"}
+    | {"the", "their", "to", "with", "your"}
+)
+"""Words that say nothing next to a name."""
+
 _NAME = re.compile(r"[^\W_](?:[\w'\u2019. -]*[\w'\u2019.])?")
 _SPACES = re.compile(r"\s+")
 _LONE_SIGN = re.compile(r"(?:\A|\s)-+(?:\s|\Z)|\s-(?=\w)")
@@ -29,6 +35,8 @@ def checked_name(name: object) -> str:
             expected=f"a name of at most {MAX_NAME_CHARACTERS} characters", got=f"{len(found)} characters"
         )
     is_valid = _NAME.fullmatch(found) and not _LONE_SIGN.search(found) and not found.isdecimal()
+    if set(found.lower().split()) <= FILLERS and found:
+        raise InputError(expected="a name that says something", got=f"{found!r}", hint="add a word")
     if not is_valid:
         raise ParseError(
             expected="a name of letters and digits, such as rex or our garden",

@@ -9,19 +9,14 @@ from numpy.typing import NDArray
 
 from snapseek.errors import InputError
 from snapseek.library.concepts.classifier import TrainedConcept, train
-from snapseek.library.concepts.names import split_names
+from snapseek.library.concepts.names import FILLERS, split_names
 from snapseek.library.search.terms import Term
 from snapseek.library.storage.concept_table import ConceptRow
 from snapseek.library.storage.shards import RowRef, Shards
 from snapseek.models import Encoder
 
-_FIRST_MEMBERS = 1024
+_FIRST_MEMBERS = 2048
 _GROWTH = 8
-_FILLERS = frozenset(
-    {"a", "an", "and", "at", "by", "for", "from", "in", "my", "of", "on", "or", "our", "photo", "picture"}
-    | {"the", "their", "to", "with", "your"}
-)
-"""Words that say nothing next to a name."""
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -57,6 +52,7 @@ class TaughtConcepts:
         self._shards: Shards = shards  # type: ignore[assignment]
         self._background = background
         self._trained: dict[str, TrainedConcept | None] = {}
+        self._members: dict[tuple[int, str], Flags] = {}
         self._lock = threading.Lock()
 
     def prepare(self, keys: Sequence[str], encoder: LazyEncoder) -> None:
@@ -84,7 +80,7 @@ class TaughtConcepts:
     def split(self, words: str) -> tuple[str, tuple[str, ...]]:
         """Return words without the names of concepts and without what is left of no meaning, and the keys."""
         remaining, keys = split_names(words, self.keys)
-        if keys and set(remaining.lower().split()) <= _FILLERS:
+        if keys and set(remaining.lower().split()) <= FILLERS:
             remaining = ""
         return remaining, keys
 
@@ -115,12 +111,17 @@ class TaughtConcepts:
 
         Examples always do, counterexamples never.
         """
+        if (number, key) not in self._members:
+            self._members[number, key] = self._find_members(number, key)
+        return self._members[number, key]
+
+    def _find_members(self, number: int, key: str) -> Flags:
         shard = self._shards.parts[number].shard
         found = np.zeros(len(shard), np.bool_)
         concept = self._trained.get(key)
         count = _FIRST_MEMBERS
         while concept is not None and len(shard):
-            ids, scores = shard.search(concept.vector[None], min(count, len(shard)), allow=None, exact=True)
+            ids, scores = shard.search_widely(concept.vector[None], min(count, len(shard)))
             if count >= len(shard) or scores[-1] < concept.min_score:
                 found[shard.rows_of(ids[scores >= concept.min_score])] = True
                 break

@@ -31,8 +31,8 @@ _NEAR_CORRELATION, _CLOSE_CORRELATION = 0.93, 0.86
 _BURST_S, _BURST_BONUS = 2.0, 0.08
 _OTHER_DAY_S, _OTHER_DAY_CORRELATION = 86_400.0, 0.95
 _SIDE_PX = 24
-_MAX_SHIFT_PX = 2
-_MIN_UNMOVED = 0.6
+_MAX_SHIFT_PX = 1
+_MIN_UNMOVED = 0.72
 """The correlation without a shift, below which no crop brings a pair to the bar."""
 
 _SHIFTS = tuple(
@@ -183,7 +183,7 @@ def _correlations(
 
 
 def _moved_correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Return the largest correlation of two previews over all shifts of up to two fields."""
+    """Return the largest correlation of two previews over all shifts of up to one field."""
     return max(_overlap(first, second, down, right) for down, right in _SHIFTS)
 
 

@@ -22,7 +22,7 @@ from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import fused_order, reciprocal_rank_fusion
 from snapseek.library.search.sort_keys import Keys, first_rows, sort_keys
 from snapseek.library.search.word_matches import EVERY_WORD, BestMatches, field_names
-from snapseek.library.storage.selection import Members, Selection, no_members
+from snapseek.library.storage.selection import Members, Selection
 from snapseek.library.storage.shards import DEEPEST_PAGE, NO_HITS, RowHits, RowRef, Shards
 
 _MAX_SELECTIONS = 16
@@ -49,7 +49,7 @@ class Ranker:
         What finds the pictures of concepts.
     """
 
-    def __init__(self, shards: Shards, members: Members = no_members) -> None:
+    def __init__(self, shards: Shards, members: Members | None = None) -> None:
         self._shards = shards
         self.selection_of = lru_cache(_MAX_SELECTIONS)(partial(Selection, shards.parts, members=members))
         """Returns the selection of a typechecked filter tree; those of recent filters are cached."""

@@ -16,15 +16,10 @@ Members = Callable[[int, str], Flags]
 """Returns which rows of a shard, by its number, show the concept of a key."""
 
 
-def no_members(number: int, key: str) -> Flags:
-    """Stand in where no filter names a concept."""
-    raise NotImplementedError
-
-
-def mask_of(tree: Tree, columns: ColumnStore, number: int = 0, members: Members = no_members) -> Flags:
+def mask_of(tree: Tree, columns: ColumnStore, number: int = 0, members: Members | None = None) -> Flags:
     """Return a read-only mask, (rows,) bool, of a typechecked filter tree.
 
-    Concepts need the number of the shard, and `members`.
+    Concepts need the number of the shard, and `members`; without it no row shows one.
 
     Raises OperationCancelledError between conditions once the result is no longer wanted.
     """
@@ -32,7 +27,7 @@ def mask_of(tree: Tree, columns: ColumnStore, number: int = 0, members: Members 
     if isinstance(tree, Not):
         return np.logical_not(mask_of(tree.part, columns, number, members))
     if isinstance(tree, Condition) and tree.column == CONCEPT:
-        return members(number, str(tree.value))
+        return np.zeros(columns.rows, np.bool_) if members is None else members(number, str(tree.value))
     if not isinstance(tree, And | Or):
         return columns.mask(tree)
     join = np.logical_and if isinstance(tree, And) else np.logical_or
@@ -58,7 +53,7 @@ class Selection:
         What finds the pictures of concepts.
     """
 
-    def __init__(self, parts: Sequence[ShardView], tree: Tree | None, members: Members = no_members) -> None:
+    def __init__(self, parts: Sequence[ShardView], tree: Tree | None, members: Members | None = None) -> None:
         self._parts = parts
         self.masks: list[Flags | None] = [
             part.alive if tree is None else _living_mask(part, tree, number, members)
@@ -109,6 +104,6 @@ class Selection:
         return [int(row) for part in found for row in part]
 
 
-def _living_mask(part: ShardView, tree: Tree, number: int, members: Members) -> Flags:
+def _living_mask(part: ShardView, tree: Tree, number: int, members: Members | None) -> Flags:
     mask = mask_of(tree, part.shard.columns, number, members)
     return mask if part.alive is None else mask & part.alive

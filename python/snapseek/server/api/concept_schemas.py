@@ -10,8 +10,8 @@ from snapseek.server.api.parameters import MAX_IDS
 def concept_schemas() -> dict[str, Json]:
     """Return the named schemas of taught words and of near-duplicates."""
     ids: Json = list_of(ID)
-    some: Json = {**ids, "maxItems": MAX_IDS}
-    marks = object_of(name=STRING, examples=some, counterexamples=some, unmark=some)
+    bounded: Json = {**ids, "maxItems": MAX_IDS}
+    marks = object_of(name=STRING, examples=bounded, counterexamples=bounded, unmark=bounded)
     group = object_of(free_bytes=COUNT, ids=ids, results=list_of(reference("Result")))
     return {
         "Duplicates": object_of(

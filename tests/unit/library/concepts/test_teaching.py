@@ -55,8 +55,8 @@ def test_is_selects_what_shows_it_and_its_negation_the_rest(library, ids):
     assert "blue" in names(found)
     assert "red" not in names(found)
     assert found.filters == ("is:rex",)
-    rest = library.browse(9, where="-is:Rex")
-    assert sorted(names(found) + names(rest)) == sorted(ids)
+    others = library.browse(9, where="-is:Rex")
+    assert sorted(names(found) + names(others)) == sorted(ids)
     assert names(library.browse(9, where={"is": "rex"})) == names(library.browse(9, where="is:rex"))
     assert set(names(library.search("red is:rex", 9))) == set(names(found))
     assert library.search("is:rex -is:rex", 9) == []
@@ -166,13 +166,13 @@ def test_too_many_concepts_are_refused(library, ids, monkeypatch):
     monkeypatch.setattr(edit, "MAX_CONCEPTS", 2)
     monkeypatch.setattr(edit, "MAX_MARKS", 2)
     assert MAX_CONCEPTS > 2
-    for name in ("a", "b"):
+    for name in ("dot", "rex"):
         library.teach(name, [ids["blue"]])
     with pytest.raises(InputError, match="at most 2 concepts"):
-        library.teach("c", [ids["blue"]])
-    library.teach("a", [ids["red"]])
+        library.teach("bella", [ids["blue"]])
+    library.teach("dot", [ids["red"]])
     with pytest.raises(InputError, match="at most 2 marked"):
-        library.teach("a", [ids["green"]])
+        library.teach("dot", [ids["green"]])
 
 
 def test_an_upgrade_learns_the_word_again_from_its_examples(library, ids, tmp_path):

@@ -113,3 +113,15 @@ def test_a_library_of_format_2_is_upgraded_to_another_model(old, tmp_path):
     library = Library.open(old)
     assert {hit.id: hit.uri for hit in library.browse(99)} == before
     assert library.search("red", limit=1)[0].uri.endswith("red.jpg")
+
+
+def test_a_library_of_format_2_is_taught_a_word(old, encoder):
+    library = Library.open(old, encoder=encoder)
+    assert library.concepts() == []
+    red = next(hit.id for hit in library.browse(99) if hit.uri.endswith("red.jpg"))
+    library.teach("rex", [red])
+    again = Library.open(old, encoder=encoder)
+    assert [concept.examples for concept in again.concepts()] == [(red,)]
+    assert again.search("rex", 1, where={"uri": {"exists": True}})[0].id == red
+    with Database.open(old) as database:
+        assert database.settings.all()["format"] == "3"
