@@ -77,8 +77,10 @@ class Job:
             return "Removing pictures" if self.is_active else "Pictures removed"
         if self.kind == UPGRADE and not self.is_active:
             return "The library has its new model" if self.state == DONE else "Upgrade stopped"
+        if not self.is_active and not self.total:
+            return "No new pictures"
         if self.state == RUNNING and not self.total:
-            return "Looking for changes"
+            return "Preparing the upgrade" if self.kind == UPGRADE else "Looking for changes"
         if self.stage == "switch":
             return f"Building the new index: {100 * self.done // max(1, self.total)} %"
         if self.stage == "download":
