@@ -474,3 +474,25 @@ def test_leaving_right_after_the_last_key_loses_nothing(page, server):
     expect_first(page, "red")
     page.goto(f"{server}/?q=blue")  # another visit is another question
     expect_first(page, "blue")
+
+
+def test_what_is_unfinished_is_said_after_enter(page, server):
+    page.goto(server)
+    with page.expect_response("**/api/search?q=red%20-*"):
+        ask(page, "red -")
+    expect_first(page, "red")
+    expect(page.get_by_test_id("notes")).to_have_count(0)
+    page.get_by_test_id("search-input").press("Enter")
+    expect(page.get_by_test_id("notes")).to_have_text("Add a word after the minus.")
+    expect(page.get_by_test_id("error")).to_have_count(0)
+
+
+def test_typed_words_count_in_names_unless_the_user_chooses_sight(page, server):
+    page.goto(server)
+    with page.expect_response("**/api/search?q=red&*mode=auto*"):
+        ask(page, "red")
+    with page.expect_response("**/api/search?q=red*") as answer:
+        page.get_by_test_id("sort").select_option("Best by sight")
+    assert "mode=" not in answer.value.url
+    with page.expect_response("**/api/search?q=red&*mode=words*"):
+        page.get_by_test_id("sort").select_option("Best by words")

@@ -90,7 +90,7 @@ def scene(tmp_path_factory):
             wait_for_stage(jobs, job, "switch")
             switch_s = time.monotonic()
             while RecordedModel.read(scene.library).name != REPO:
-                assert time.monotonic() < switch_s + WAIT_S
+                assert job.is_active, job
                 time.sleep(0.001)
             scene.whole_s, scene.switch_s = time.monotonic() - start_s, time.monotonic() - switch_s
             assert jobs.wait(job, WAIT_S)

@@ -16,6 +16,14 @@ from tests.support.page_server import CHROMIUM, FLAGS, serving
 LARGE = 1100
 PATIENCE_S = 60
 expect.set_options(timeout=1000 * PATIENCE_S)
+_CHANGE_ANSWERS = """{
+    const json = Response.prototype.json;
+    Response.prototype.json = async function () {
+        const found = await json.call(this);
+        if (found && found.results) { %s }
+        return found;
+    };
+}"""
 _DATE, _KEYWORDS = 0x0132, 0x9C9E
 
 
@@ -67,7 +75,19 @@ def browser():
 
 @pytest.fixture
 def page(browser):
+    """A page to which every result is a good match: the tiny model separates nothing from its background."""
+    yield from _new_page(browser, "found.relevant_count = null")
+
+
+@pytest.fixture
+def judging_page(browser):
+    """A page that hides weak matches."""
+    yield from _new_page(browser, "")
+
+
+def _new_page(browser, change):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.add_init_script(_CHANGE_ANSWERS % change)
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if is_problem(message) else None)

@@ -247,7 +247,7 @@ class JobRunner:
                 was_stopped = self._is_closed
             ended = {0: DONE, EXIT_BUSY: BUSY}.get(code, FAILED)
             state = STOPPED if was_stopped else ended
-            self._end(job, state, _last_error(errors) if state == FAILED else "")
+            self._end(job, state, _reason(errors, code) if state == FAILED else "")
 
     def _follow(self, job: Job, output: IO[bytes]) -> None:
         """Read the lines of a process until it closes its output. A line that is no progress is skipped."""
@@ -288,10 +288,12 @@ def _interrupt(process: subprocess.Popen[bytes]) -> None:
         process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
 
 
-def _last_error(errors: IO[bytes]) -> str:
-    """Return the message of a command that failed: its last lines on standard error."""
+def _reason(errors: IO[bytes], code: int) -> str:
+    """Return why a command failed: what it said, or how its process ended if it said nothing."""
     size = errors.seek(0, os.SEEK_END)
     errors.seek(max(0, size - _MAX_MESSAGE_BYTES))
     lines = errors.read().decode("utf-8", "replace").strip().splitlines()
-    found = [line for line in lines if line.startswith(("snapseek: ", "hint: "))]
-    return " ".join(found or lines[-1:]).removeprefix("snapseek: ")
+    if found := [line for line in lines if line.startswith(("snapseek: ", "hint: "))]:
+        return " ".join(found).removeprefix("snapseek: ")
+    ended = f"was ended by signal {-code}" if code < 0 else f"ended with the code {code}"
+    return f"its process {ended}; start it again, and it goes on"
