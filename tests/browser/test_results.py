@@ -85,7 +85,7 @@ def test_near_duplicates_expand_by_keyboard_and_keep_the_focus(page, server):
 
 
 def judge(page, count):
-    """Let the server find so many good matches."""
+    """Let the server find `count` good matches."""
 
     def answer_with(route):
         answer = route.fetch()
