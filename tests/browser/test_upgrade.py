@@ -103,7 +103,7 @@ def test_an_upgrade_fails_is_tried_again_and_ends_while_the_page_searches(page, 
 def test_the_offer_tells_obstacles_and_remembers_not_now(page, scene):
     changed = {}
     obstacles = {
-        "It needs 760.0 MB": {"has_space": False, "disk_bytes": 760e6, "free_bytes": 100e6},
+        "It needs 760 MB": {"has_space": False, "disk_bytes": 760e6, "free_bytes": 100e6},
         "5 imported vectors cannot be embedded": {"imported": 5},
         "3 pictures without a file now": {"missing": 3},
     }
