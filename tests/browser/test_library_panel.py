@@ -29,7 +29,7 @@ def address(tmp_path, encoder, monkeypatch):
     for name, level in zip(PICTURES, range(0, 250, 40), strict=False):  # not the lost folder, moved
         Image.new("RGB", (30, 30), (level, level, 9)).save(tmp_path / "three" / name)
     (tmp_path / "one" / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
-    (tmp_path / "one" / "film.mp4").write_bytes(b"no film")
+    (tmp_path / "one" / "drawing.svg").write_text("<svg/>")
     Library.build([tmp_path / "three"], tmp_path / "other", encoder=encoder)
     remember_library(tmp_path / "other")
     library = Library.build([tmp_path / "one", tmp_path / "two"], tmp_path / "library", encoder=encoder)
@@ -59,7 +59,7 @@ def test_the_panel_tells_what_was_not_read_and_opens_another_library(page, panel
     panel.get_by_test_id("unreadable").locator("summary").click()
     expect(panel.get_by_test_id("unreadable")).to_contain_text("broken.jpg")
     panel.get_by_test_id("skipped").locator("summary").click()
-    expect(panel.get_by_test_id("skipped")).to_contain_text("film.mp4")
+    expect(panel.get_by_test_id("skipped")).to_contain_text("drawing.svg")
     row = panel.get_by_test_id("libraries").get_by_role("listitem")
     expect(row).to_contain_text(f"{tmp_path / 'other'}")
     row.get_by_role("button", name="Open").click()
