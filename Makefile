@@ -13,7 +13,7 @@ WORKERS := -n auto --dist worksteal
 OUTPUT_APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm wheels sdist e2e docs cli-help lock deny lint-release clean chromium screenshots page-figures lighthouse stops fuzz-read soak asan ray bare-upgrade
+.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm wheels sdist e2e docs cli-help lock deny lint-release clean chromium screenshots page-figures lighthouse stops fuzz-read soak asan ray bare-upgrade upgrade-kills
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -90,6 +90,9 @@ crash: install ## Kill a writer or fill the disk at 2,400 moments, an upgrade at
 	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/robustness/test_kill.py
 	SNAPSEEK_CRASHES=100 $(BIN)/pytest -q tests/robustness/test_kill_upgrade.py
 	SNAPSEEK_SEQUENCES=2000 $(BIN)/pytest -q -s tests/robustness/test_foreign_files.py
+
+upgrade-kills: .venv/dev.stamp install ## Kill the job of an upgrade at 100 moments and 100 times in its switch, while a server answers (about 10 minutes)
+	SNAPSEEK_JOB_KILLS=100 $(BIN)/pytest -q -n 0 tests/robustness/test_kill_upgrade_job.py
 
 schemathesis: .venv/dev.stamp install ## Send 500 generated requests to each operation of the OpenAPI document, twice (some minutes)
 	SNAPSEEK_EXAMPLES=500 $(BIN)/pytest -q tests/robustness/test_schemathesis.py

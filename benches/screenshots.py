@@ -53,6 +53,34 @@ def fail(page: Page) -> None:
     page.get_by_test_id("error").wait_for()
 
 
+def open_library(page: Page) -> None:
+    """Open the library panel."""
+    page.get_by_test_id("latency").click()
+    page.get_by_test_id("open-library").click()
+    page.get_by_test_id("folders").wait_for()
+
+
+def upgrade(**job: object) -> Callable[[Page], None]:
+    """Return what shows an upgrade in a state that the server is made to report."""
+    fields = {"id": 9, "kind": "upgrade", "done": 0, "total": 0, "failed": 0, "message": "", "summary": ""}
+    status = {"jobs": [fields | job], "version": "1", "count": 1404, "model": "starter"}
+
+    def act(page: Page) -> None:
+        page.get_by_test_id("upgrade-start").wait_for()
+        page.route("**/api/jobs", lambda route: route.fulfill(json=status))
+        page.get_by_test_id("upgrade-start").click()
+        page.locator(f"[data-phase={job['state']}]").wait_for()
+
+    return act
+
+
+def unfinished(page: Page) -> None:
+    """Type an unfinished query and press Enter."""
+    page.get_by_test_id("search-input").fill("a boat -")
+    page.get_by_test_id("search-input").press("Enter")
+    page.get_by_test_id("notes").wait_for()
+
+
 def drag(page: Page) -> None:
     """Drag something over the page."""
     page.evaluate(
@@ -78,7 +106,23 @@ SCENES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
     "empty": (f"{QUERY}&where=year:1900", None),
     "error": (QUERY, fail),
     "drop": (QUERY, drag),
+    "library-panel": (QUERY, open_library),
+    "upgrade-running": (
+        "",
+        upgrade(
+            state="running", done=312, total=1404, summary="Embedding 312 of 1,404 · 48/s · about 20 s left"
+        ),
+    ),
+    "upgrade-failed": ("", upgrade(state="failed", message="the hub cannot be reached (606 MB)")),
+    "upgrade-done": ("", upgrade(state="done")),
+    "unfinished": ("", unfinished),
+    "nothing-alike": ("?q=submarine", None),
+    "words": ("?q=bird", None),
 }
+
+
+WAITED_FOR = {"empty": "empty", "nothing-alike": "end-of-results"}
+"""What appears; in all other scenes it is a picture."""
 
 
 def main() -> None:
@@ -103,7 +147,7 @@ def show(page: Page, address: str, scene: str) -> None:
     """Bring the page to the scene and let it come to a stop."""
     query, act = SCENES[scene]
     page.goto(f"{address}/{query}")
-    page.get_by_test_id("empty" if scene == "empty" else "preview").first.wait_for()
+    page.get_by_test_id(WAITED_FOR.get(scene, "preview")).first.wait_for()
     if act:
         act(page)
     page.wait_for_load_state("networkidle")

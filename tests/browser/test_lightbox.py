@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from snapseek.library import Library
-from tests.support.page_fixtures import browser, expect_first, page, server  # noqa: F401
+from tests.support.page_fixtures import browser, expect_first, page, server, without_relevance  # noqa: F401
 from tests.support.page_server import serving
 
 pytestmark = pytest.mark.browser
@@ -84,6 +84,7 @@ def test_a_link_and_a_reload_show_the_picture(page, browser, server):
     expect(box).to_have_attribute("data-name", name)
     expect(box.get_by_test_id("counter")).to_have_text(re.compile(r"^2 of \d+$"))
     other = browser.new_page()
+    without_relevance(other)
     other.goto(page.url)
     shared = other.get_by_test_id("lightbox")
     expect(shared).to_have_attribute("data-name", name)
@@ -174,6 +175,7 @@ def test_zoom_loads_a_larger_original(page, photos):
 
 def test_two_fingers_enlarge_and_a_swipe_does_not_turn_the_page_then(browser, photos):
     page = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    without_relevance(page)
     box = opened(page, photos)
     session = page.context.new_cdp_session(page)
 

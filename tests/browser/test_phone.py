@@ -7,7 +7,15 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.page_fixtures import ask, browser, expect_first, page, server, wait_until  # noqa: F401
+from tests.support.page_fixtures import (  # noqa: F401
+    ask,
+    browser,
+    expect_first,
+    page,
+    server,
+    wait_until,
+    without_relevance,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -34,6 +42,7 @@ def phone(browser):
     page = browser.new_page(
         viewport={"width": 390, "height": 844}, device_scale_factor=2, has_touch=True, is_mobile=True
     )
+    without_relevance(page)
     yield page
     page.close()
 
@@ -83,6 +92,7 @@ def test_a_tap_on_any_spot_of_a_tile_opens_the_picture(phone, server):
 
 def test_a_finger_on_a_screen_with_a_mouse_finds_no_invisible_buttons(browser, server):
     page = browser.new_page(viewport={"width": 1280, "height": 800}, has_touch=True)
+    without_relevance(page)
     tile = opened(page, f"{server}/?q=red")
     page.mouse.move(600, 20)
     box = tile.bounding_box()

@@ -165,6 +165,7 @@ def test_an_uploaded_picture_is_resized_and_searched_with(page, server, color):
 
 def test_a_dropped_and_a_pasted_picture_are_searched_with(page, server):
     page.goto(server)
+    page.wait_for_load_state("networkidle")  # the drop zone is loaded after the first results
     expect(page.get_by_test_id("tile").first).to_be_visible()
     for kind, color, target in (("drop", "#1020d0", "document.body"), ("paste", "#dc1414", "document")):
         page.evaluate(
@@ -309,6 +310,7 @@ def test_a_library_without_filters_has_the_button_too(page, server):
 
 def test_a_dragged_picture_dims_the_whole_page(page, server):
     page.goto(server)
+    page.wait_for_load_state("networkidle")  # the drop zone is loaded after the first results
     expect(page.get_by_test_id("tile").first).to_be_visible()
     page.evaluate(
         "document.body.dispatchEvent(new DragEvent('dragover', { bubbles: true, cancelable: true }))"
@@ -384,6 +386,7 @@ def test_a_linked_picture_is_fetched_by_the_server_and_searched_with(page, linki
 
 def test_a_link_to_a_loopback_address_shows_an_error(page, server):
     page.goto(server)
+    page.wait_for_load_state("networkidle")  # the drop zone is loaded after the first results
     expect(page.get_by_test_id("latency")).to_contain_text("pictures")
     expect(page.get_by_test_id("tile").first).to_be_visible()  # the first answer has arrived
     page.evaluate(HAND_OVER, ["paste", "http://127.0.0.1:9/red.png"])
@@ -474,3 +477,25 @@ def test_leaving_right_after_the_last_key_loses_nothing(page, server):
     expect_first(page, "red")
     page.goto(f"{server}/?q=blue")  # another visit is another question
     expect_first(page, "blue")
+
+
+def test_what_is_unfinished_is_said_after_enter(page, server):
+    page.goto(server)
+    with page.expect_response("**/api/search?q=red%20-*"):
+        ask(page, "red -")
+    expect_first(page, "red")
+    expect(page.get_by_test_id("notes")).to_have_count(0)
+    page.get_by_test_id("search-input").press("Enter")
+    expect(page.get_by_test_id("notes")).to_have_text("Add a word after the minus.")
+    expect(page.get_by_test_id("error")).to_have_count(0)
+
+
+def test_typed_words_count_in_names_unless_the_user_chooses_sight(page, server):
+    page.goto(server)
+    with page.expect_response("**/api/search?q=red&*mode=auto*"):
+        ask(page, "red")
+    with page.expect_response("**/api/search?q=red*") as answer:
+        page.get_by_test_id("sort").select_option("Best by sight")
+    assert "mode=" not in answer.value.url
+    with page.expect_response("**/api/search?q=red&*mode=words*"):
+        page.get_by_test_id("sort").select_option("Best by words")

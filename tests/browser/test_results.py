@@ -13,7 +13,15 @@ from playwright.sync_api import expect
 from snapseek.collection import create_collection
 from snapseek.library import Library
 from tests.conftest import write_pictures
-from tests.support.page_fixtures import ask, browser, expect_first, page, server  # noqa: F401
+from tests.support.page_fixtures import (  # noqa: F401
+    ask,
+    browser,
+    expect_first,
+    judging_page,
+    page,
+    server,
+    without_relevance,
+)
 from tests.support.page_server import serving
 
 pytestmark = pytest.mark.browser
@@ -88,17 +96,49 @@ def test_near_duplicates_expand_by_keyboard_and_keep_the_focus(page, server):
     expect(fold).to_be_focused()
 
 
-def test_weak_matches_are_separated(page, server):
-    def weak(route):
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "relevant_count": 2})
+def judge(page, count):
+    """Let the server find `count` good matches."""
 
-    page.route("**/api/search?*", weak)
+    def answer_with(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "relevant_count": count})
+
+    page.route("**/api/search?*", answer_with)
+
+
+def test_weak_matches_are_shown_on_request(judging_page, server):
+    page = judging_page
+    judge(page, 2)
     page.goto(f"{server}/?q=red")
+    expect(page.get_by_test_id("tile")).to_have_count(2)
+    expect(page.get_by_test_id("end-of-results")).to_contain_text("2 good matches.")
+    expect(page.get_by_test_id("status")).to_contain_text("2 good matches for red, best first")
+    page.get_by_test_id("show-weak").click()
     expect(page.get_by_test_id("weak")).to_be_visible()
+    expect(page.get_by_test_id("show-weak")).to_have_count(0)
     tops = page.get_by_test_id("tile").evaluate_all("tiles => tiles.map(t => t.getBoundingClientRect().top)")
     divider = page.get_by_test_id("weak").bounding_box()["y"]
+    assert len(tops) > 3
     assert tops[1] < divider < tops[2]
+
+
+def test_that_nothing_looks_like_the_words_is_said(judging_page, server):
+    page = judging_page
+    judge(page, 0)
+    page.goto(server)
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+    ask(page, "red")
+    expect(page.get_by_test_id("end-of-results")).to_contain_text("Nothing here looks like that.")
+    expect(page.get_by_test_id("tile")).to_have_count(0)
+    page.get_by_test_id("show-weak").click()
+    expect(page.get_by_test_id("tile").first).to_be_visible()
+
+
+def test_a_tile_and_the_opened_picture_say_why_they_were_found(page, server):
+    page.goto(f"{server}/?q=red")
+    expect(page.get_by_test_id("why").first).to_have_text("in the file name")
+    page.get_by_test_id("tile").first.click()
+    expect(page.get_by_test_id("facts")).to_contain_text("found in the file name")
 
 
 def test_captions_and_scores_come_on_demand(page, server):
@@ -227,6 +267,7 @@ def selected(page, address):
 def test_paths_and_a_picture_are_copied(browser, server):
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
+    without_relevance(page)
     bar = selected(page, f"{server}/?q=blue")
     bar.get_by_role("button", name="Copy paths").click()
     expect(bar).to_contain_text("1 path copied")

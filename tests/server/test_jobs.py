@@ -207,3 +207,44 @@ def test_new_files_of_a_served_folder_are_indexed(jobs, command, folder, tmp_pat
         time.sleep(0.05)
     follower.close()
     assert any(hit.uri.endswith("later.jpg") for hit in library.search("red"))
+
+
+def test_a_folder_that_is_added_is_followed_too(jobs, command, folder, tmp_path, encoder):
+    path, later = tmp_path / "library", make_pictures(tmp_path / "later", 2)
+    assert jobs.wait(jobs.start("index", command(folder, path)), 60)
+    library = Library.open(path, encoder=encoder)
+    follower = Follower(library, jobs, sync_line(path), sync_first=False)
+    follower.start()
+    assert jobs.wait(jobs.start_add(path, later), 60)
+    deadline = time.monotonic() + 60
+    while not any(job.kind == "sync" and job.state == DONE for job in jobs.jobs()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    Image.new("RGB", (64, 48), (9, 200, 9)).save(later / "new.png")
+    while library.refresh() or len(library) < 9:
+        assert time.monotonic() < deadline, jobs.jobs()
+        time.sleep(0.05)
+    follower.close()
+
+
+def test_a_job_that_is_killed_says_how_it_ended(jobs, tmp_path, command, folder):
+    job = jobs.start("index", command(make_pictures(tmp_path / "many", 400), tmp_path / "library"))
+    while not job.done and job.is_active:
+        time.sleep(0.01)
+    jobs._process.kill()
+    assert jobs.wait(job, 60)
+    assert (job.state, "its process" in job.message) == (FAILED, True)
+
+
+def test_folders_are_added_and_removed_by_jobs(jobs, command, folder, tmp_path):
+    path, later = tmp_path / "library", make_pictures(tmp_path / "-later", 2)
+    assert jobs.wait(jobs.start("index", command(folder, path)), 60)
+    added = jobs.start_add(path, later)
+    assert jobs.wait(added, 60)
+    assert (added.state, added.done, added.total, added.summary) == (DONE, 2, 2, "Indexed 2 of 2")
+    assert len(Library.open(path)) == 8
+    removed = jobs.start_remove(path, later)
+    assert jobs.wait(removed, 60)
+    assert (removed.state, removed.summary) == (DONE, "Pictures removed")
+    assert len(Library.open(path)) == 6
+    assert len(list(later.iterdir())) == 2

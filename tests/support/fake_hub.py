@@ -15,7 +15,8 @@ _LARGE = 300  # larger files are kept apart on the hub, and only those have a sh
 
 class FakeHub:
     """`files[repo][path]` is what it serves. `faults[path]` is a queue of faults, one for each request of
-    that content: `(status,)`, or the number of bytes after which the connection breaks.
+    that content: `(status,)`, or the number of bytes after which the connection breaks. While `gate` is
+    cleared, no content is sent.
     """
 
     def __init__(self):
@@ -23,6 +24,8 @@ class FakeHub:
         self.faults = {}
         self.listing_status = 200
         self.redirects = False
+        self.gate = threading.Event()
+        self.gate.set()
         self.requests = []
         self.url = ""
 
@@ -44,6 +47,7 @@ class FakeHub:
         try:
             yield self
         finally:
+            self.gate.set()
             server.shutdown()
             thread.join()
             server.server_close()
@@ -99,6 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_part(self, path, content, headers):
         wanted = self.headers.get("Range")
         self.server.hub.requests.append(("GET", path, wanted))
+        self.server.hub.gate.wait()
         faults = self.server.hub.faults.get(path, [])
         fault = faults.pop(0) if faults else None
         if isinstance(fault, tuple):

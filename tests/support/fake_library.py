@@ -220,6 +220,8 @@ class FakeLibrary:
             version=VERSION,
             filters=filters,
             library_count=len(self.paths),
+            model="starter",
+            dim=396,
         )
 
     def _hit(self, item: int, score: float | None) -> Hit:

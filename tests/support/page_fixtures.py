@@ -16,6 +16,14 @@ from tests.support.page_server import CHROMIUM, FLAGS, serving
 LARGE = 1100
 PATIENCE_S = 60
 expect.set_options(timeout=1000 * PATIENCE_S)
+_WITHOUT_RELEVANCE = """{
+    const json = Response.prototype.json;
+    Response.prototype.json = async function () {
+        const found = await json.call(this);
+        if (found && found.results) found.relevant_count = null;
+        return found;
+    };
+}"""
 _DATE, _KEYWORDS = 0x0132, 0x9C9E
 
 
@@ -67,7 +75,24 @@ def browser():
 
 @pytest.fixture
 def page(browser):
+    """A page to which every result is a good match: the tiny model separates nothing from its background."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
+    without_relevance(page)
+    yield from _without_problems(page)
+
+
+@pytest.fixture
+def judging_page(browser):
+    """A page that hides weak matches."""
+    yield from _without_problems(browser.new_page(viewport={"width": 1280, "height": 800}))
+
+
+def without_relevance(page):
+    """Let a page take all results for good matches."""
+    page.add_init_script(_WITHOUT_RELEVANCE)
+
+
+def _without_problems(page):
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if is_problem(message) else None)

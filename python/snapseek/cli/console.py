@@ -253,13 +253,14 @@ def print_stage(form: str, stage: str) -> None:
 def upgrade_progress(form: str) -> Iterator[StageReport]:
     """Show the stages of an upgrade as a bar on stderr, or write them as JSON lines to stdout (`json`)."""
     if form == "json":
-        written_s = -1.0
+        written_s, last_stage = -1.0, ""
 
         def write(stage: str, done: int, total: int, failed: int) -> None:
-            nonlocal written_s
-            if done < total and time.monotonic() - written_s < _JSON_INTERVAL_S:
+            nonlocal written_s, last_stage
+            is_news = stage != last_stage or done >= total
+            if not is_news and time.monotonic() - written_s < _JSON_INTERVAL_S:
                 return
-            written_s = time.monotonic()
+            written_s, last_stage = time.monotonic(), stage
             fields = {"stage": stage, "done": done, "total": total, "failed": failed, "skipped": 0}
             sys.stdout.write(json.dumps(fields) + "\n")
             sys.stdout.flush()

@@ -181,8 +181,9 @@ class Hits(list[Hit]):
         The number of pictures that can be paged to.
     took
         Where the time went.
-    version, library_count
-        The version and the number of pictures of the state that answered. The library may have changed since.
+    version, library_count, model, dim
+        The version, the number of pictures and the model of the state that answered, and the number of
+        dimensions of its vectors. The library may have changed since.
     filters
         The filters that were parsed out of the query.
     relevant_count
@@ -206,6 +207,8 @@ class Hits(list[Hit]):
         filters: Iterable[str] = (),
         relevant_count: int | None = None,
         library_count: int = 0,
+        model: str = "",
+        dim: int = 0,
         unfinished: Unfinished | None = None,
         notices: Iterable[Notice] = (),
         partitions: PartitionCounts | None = None,
@@ -213,6 +216,8 @@ class Hits(list[Hit]):
         super().__init__(hits)
         self.total = total
         self.library_count = library_count
+        self.model = model
+        self.dim = dim
         self.version = version
         self.filters = tuple(filters)
         self.relevant_count = relevant_count

@@ -220,6 +220,8 @@ class Snapshot:
             ),
             version=self.version,
             library_count=len(self),
+            model=self.settings["model"],
+            dim=int(self.settings["dim"]),
             filters=resolved.filters,
             relevant_count=relevant_count,
             unfinished=resolved.unfinished,
@@ -283,7 +285,14 @@ class Snapshot:
         self._shards.check_length()
         rows = [row for item in items if (row := self._shards.find(item)) is not None]
         hits = self._hits([Entry(row) for row in rows])
-        return Hits(hits, total=len(hits), version=self.version, library_count=len(self))
+        return Hits(
+            hits,
+            total=len(hits),
+            version=self.version,
+            library_count=len(self),
+            model=self.settings["model"],
+            dim=int(self.settings["dim"]),
+        )
 
     def vector(self, item: int) -> NDArray[np.float32]:
         """Return (dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""

@@ -88,8 +88,11 @@ class Job:
             return "Removing pictures" if self.is_active else "Pictures removed"
         if self.kind == UPGRADE and not self.is_active:
             return "The library has its new model" if self.state == DONE else "Upgrade stopped"
+        if not self.is_active and not self.total:
+            return "No new pictures"
         if self.state == RUNNING and not self.total:
-            return _WITHOUT_NUMBERS.get(self.stage, "Looking for changes")
+            general = "Preparing the upgrade" if self.kind == UPGRADE else "Looking for changes"
+            return _WITHOUT_NUMBERS.get(self.stage, general)
         if self.stage == "switch":
             return f"Building the new index: {100 * self.done // max(1, self.total)} %"
         if self.stage == "download":
@@ -262,7 +265,7 @@ class JobRunner:
                 was_stopped = self._is_closed
             ended = {0: DONE, EXIT_BUSY: BUSY}.get(code, FAILED)
             state = STOPPED if was_stopped else ended
-            self._end(job, state, _last_error(errors) if state == FAILED else "")
+            self._end(job, state, _reason(errors, code) if state == FAILED else "")
 
     def _follow(self, job: Job, output: IO[bytes]) -> None:
         """Read the lines of a process until it closes its output. A line that is no progress is skipped."""
@@ -303,10 +306,12 @@ def _interrupt(process: subprocess.Popen[bytes]) -> None:
         process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
 
 
-def _last_error(errors: IO[bytes]) -> str:
-    """Return the message of a command that failed: its last lines on standard error."""
+def _reason(errors: IO[bytes], code: int) -> str:
+    """Return why a command failed: what it said, or how its process ended if it said nothing."""
     size = errors.seek(0, os.SEEK_END)
     errors.seek(max(0, size - _MAX_MESSAGE_BYTES))
     lines = errors.read().decode("utf-8", "replace").strip().splitlines()
-    found = [line for line in lines if line.startswith(("snapseek: ", "hint: "))]
-    return " ".join(found or lines[-1:]).removeprefix("snapseek: ")
+    if found := [line for line in lines if line.startswith(("snapseek: ", "hint: "))]:
+        return " ".join(found).removeprefix("snapseek: ")
+    ended = f"was ended by signal {-code}" if code < 0 else f"ended with the code {code}"
+    return f"its process {ended}; start it again, and it goes on"

@@ -38,6 +38,18 @@ def test_an_answer_to_words(library: FakeLibrary):
     assert answer.headers["cache-control"] == "private, no-cache"
 
 
+def test_an_answer_names_the_model_that_ranked_it(library: FakeLibrary):
+    hits = library.search("two dogs", 2)
+    later = replace(library.info(), model="other", dim=512, count=3, version="ffff")
+    index = json.loads(hits_answer(hits, "two dogs", later).body)["index"]
+    assert (index["model"], index["dim"], index["count"], index["version"]) == (
+        "starter",
+        396,
+        10,
+        "3f9a0c12",
+    )
+
+
 def test_one_picture(library: FakeLibrary):
     entry = result(library.search("dog", 1)[0], "3f9a0c12")
     assert b64decode(str(entry.pop("preview")), validate=True) == b"RIFF-preview"

@@ -18,6 +18,9 @@ it.each([
   [999, '999 B'],
   [51_234, '51 kB'],
   [999_600, '1.0 MB'],
+  [99_900_000, '99.9 MB'],
+  [605_592_617, '606 MB'],
+  [999_700_000, '1.0 GB'],
   [2_500_000_000, '2.5 GB'],
 ])('formats %d bytes as %s', (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text);

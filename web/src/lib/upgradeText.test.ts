@@ -13,7 +13,7 @@ it.each([
 
 it('says what an upgrade costs', () => {
   expect(costText(sampleCost())).toBe(
-    'CLIP understands sentences: 154.0 MB, about 12 minutes for your 1,404 pictures; searching goes on meanwhile.',
+    'CLIP understands sentences: 154 MB, about 12 minutes for your 1,404 pictures; searching goes on meanwhile.',
   );
   expect(costText(sampleCost({ download_bytes: 0 }))).toContain('sentences: about 12 minutes');
   expect(costText(sampleCost({ download_bytes: null }))).toContain('a download of unknown size');
@@ -31,10 +31,10 @@ it('says what an upgrade goes on from, and which files are missing', () => {
 it('says why an upgrade cannot start', () => {
   expect(obstacle(sampleCost())).toBeNull();
   expect(obstacle(sampleCost({ has_space: false, free_bytes: 100e6 }))).toBe(
-    'It needs 760.0 MB of free disk space; 100.0 MB are free.',
+    'It needs 760 MB of free disk space; 100 MB are free.',
   );
   expect(obstacle(sampleCost({ has_space: false, free_bytes: null }))).toBe(
-    'It needs 760.0 MB of free disk space.',
+    'It needs 760 MB of free disk space.',
   );
   expect(obstacle(sampleCost({ imported: 5 }))).toContain('5 imported vectors');
 });

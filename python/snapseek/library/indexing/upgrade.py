@@ -284,6 +284,7 @@ class _Upgrade:
     def _switch(self, report: UpgradeReport) -> UpgradeReport:
         """Replace the present generation by the second one in one commit."""
         database, options = self._database, self._options
+        options.progress(SWITCH, _share(0.0))
         vectors = generation.NewVectors(database, self._directory, self._encoder.dim)
         schema = schema_of(self._parts)
         with ShardDraft(self._files, self._encoder.dim, schema or _NO_ROWS) as draft:

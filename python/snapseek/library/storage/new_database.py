@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from snapseek.atomic_file import first_bytes, flush_to_disk, publish_new, remove_created
+from snapseek.atomic_file import flush_to_disk, publish_new, remove_created
 from snapseek.errors import FormatError, StorageError
 from snapseek.library.storage.fsync import sync_directory
+from snapseek.library.storage.kept_descriptors import first_locked_bytes
 from snapseek.library.storage.owned_files import OwnedDirectory
 from snapseek.library.storage.write_ahead_log import is_log_of, page_size_of
 
@@ -139,7 +140,7 @@ def prove_ours(path: Path, application_id: int, is_ours: IsOurs, *, writing: boo
     """
     if writing:
         _check_plain(path)
-    header = first_bytes(path.resolve(), _HEADER_BYTES)
+    header = first_locked_bytes(path.resolve(), _HEADER_BYTES)
     if len(header) < _HEADER_BYTES or not header.startswith(_HEADER):
         raise _not_ours(path, "file is not a database")
     (found,) = struct.unpack_from(">I", header, _APPLICATION_ID_AT)
@@ -194,7 +195,7 @@ def _check_side_files(path: Path, header: bytes, application_ids: set[int], *, w
     """Raise StorageError if SQLite would write to, or remove, a foreign file next to the database."""
     log, shared, journal = (path.with_name(f"{path.name}-{suffix}") for suffix in ("wal", "shm", "journal"))
     _check_plain(shared)
-    beginning = first_bytes(shared, len(_SHM_VERSION))
+    beginning = first_locked_bytes(shared, len(_SHM_VERSION))
     # SQLite cuts a stale file to three bytes while another process or thread opens the database.
     if any(beginning) and not _SHM_VERSION.startswith(beginning):
         raise _foreign_side_file(shared)

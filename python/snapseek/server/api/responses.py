@@ -44,8 +44,8 @@ def hits_answer(
     Parameters
     ----------
     hits
-        The results. Their version and count are those of the state that answered; the library may have
-        changed since.
+        The results. Their version, count and model are those of the state that answered; the library may
+        have changed since.
     query
         The query as typed; None where there was none.
     info
@@ -56,11 +56,12 @@ def hits_answer(
         Further headers.
     """
     took = _took_ms(hits)
-    version, count = (hits.version, hits.library_count) if hits.version else (info.version, info.count)
+    index = _index(info) | _state_of(hits) if hits.version else _index(info)
+    version = str(index["version"])
     body = {
         "query": query,
         "took_ms": took,
-        "index": _index(info) | {"version": version, "count": count},
+        "index": index,
         "total": hits.total,
         "relevant_count": hits.relevant_count,
         "filters": list(hits.filters),
@@ -208,6 +209,11 @@ def _took_ms(hits: Hits) -> dict[str, float]:
         "fetch": round(took.fetch_ms, _MS_DIGITS),
         "total": round(took.total_ms, _MS_DIGITS),
     }
+
+
+def _state_of(hits: Hits) -> dict[str, object]:
+    """Return the facts about the library that differ between the states of it."""
+    return {"count": hits.library_count, "model": hits.model, "dim": hits.dim, "version": hits.version}
 
 
 def _index(info: LibraryInfo) -> dict[str, object]:
