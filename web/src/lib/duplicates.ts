@@ -54,3 +54,8 @@ export function withScores(members: readonly Picture[], head: Picture): Picture[
     return { ...member, score: head.similarScores[head.similar.indexOf(member.id)] ?? null };
   });
 }
+
+/** Drop repeated pictures: a library that changes between two pages can return one twice. */
+export function withoutRepeats(pictures: readonly Picture[]): readonly Picture[] {
+  return [...new Map(pictures.map((picture) => [picture.id, picture])).values()];
+}

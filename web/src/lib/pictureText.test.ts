@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { samplePicture } from '../testing/samples';
-import { pictureFacts, pictureLabel, pictureName } from './pictureText';
+import { pictureLabel, pictureName } from './pictureText';
 
 const picture = samplePicture({
   id: 17,
@@ -17,9 +17,4 @@ it('is labelled by its caption, title, day or name, or id', () => {
   expect(pictureLabel(photo)).toBe('Photo, 12 June 2023, 16:54, Grandma');
   expect(pictureLabel(picture)).toBe('IMG_17.jpg');
   expect(pictureName({ ...picture, meta: {} })).toBe('picture 17');
-});
-
-it('says first when, where and with which camera', () => {
-  expect(pictureFacts(photo)).toEqual(['12 June 2023, 16:54', 'Grandma', 'Apple']);
-  expect(pictureFacts({ ...picture, meta: { folder: 3, taken: null } })).toEqual([]);
 });

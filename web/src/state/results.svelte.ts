@@ -1,9 +1,15 @@
 import type { Api, LibraryIndex, Picture, ResultPage, TextModel } from '../lib/api';
 import { debounce } from '../lib/debounce';
-import { withDuplicates, withGroup, withScores, type ExpandedGroups } from '../lib/duplicates';
+import {
+  withDuplicates,
+  withGroup,
+  withoutRepeats,
+  withScores,
+  type ExpandedGroups,
+} from '../lib/duplicates';
 import { errorNotice, type ErrorNotice } from '../lib/errors';
 import type { Latency } from '../lib/latency';
-import { EMPTY_QUERY, queryKey, type SearchQuery } from '../lib/query';
+import { EMPTY_QUERY, isSearch, queryKey, type SearchQuery } from '../lib/query';
 import { responsesPerSecond, withTimestamp } from '../lib/rateMeter';
 
 /** Number of pictures per page. */
@@ -124,6 +130,11 @@ export class ResultsState {
   /** Number of results up to the last displayed one. */
   get end(): number {
     return this.start + this.#receivedCount;
+  }
+
+  /** Whether a list goes on after the pictures that can be displayed at a time. */
+  get isCut(): boolean {
+    return !this.hasMore && this.end < this.total && !isSearch(this.#displayed.query);
   }
 
   /** Whether the newest request is this search and did not fail. */
@@ -278,9 +289,4 @@ export class ResultsState {
 
 function searchKey({ query, model }: Search): string {
   return model + queryKey(query);
-}
-
-/** Drop repeated pictures: a library that changes between two pages can return one twice. */
-function withoutRepeats(pictures: readonly Picture[]): readonly Picture[] {
-  return [...new Map(pictures.map((picture) => [picture.id, picture])).values()];
 }

@@ -187,6 +187,82 @@ describe('paging', () => {
   });
 });
 
+describe('a jump', () => {
+  const total = 5000;
+
+  it('shows a list from a later picture on, and goes on from there', async () => {
+    const { app, requests } = await loadedApp(60, total);
+    void app.results.jump(3000);
+    expect(requests[1]).toMatchObject({ offset: 3000, limit: PAGE_SIZE });
+    await requests[1]!.respond(samplePage(samplePictures(3000, 60), total));
+    expect(app.results).toMatchObject({ start: 3000, end: 3060, version: 2, hasMore: true });
+    expect(displayedIds(app)[0]).toBe(3000);
+    void app.results.loadMore();
+    expect(requests[2]).toMatchObject({ offset: 3060, limit: PAGE_SIZE });
+  });
+
+  it('ends after as many pictures as can be displayed, and can go on', async () => {
+    const { app, requests } = await loadedApp(60, total);
+    void app.results.jump(3000);
+    await requests[1]!.respond(samplePage(samplePictures(3000, 60), total));
+    while (app.results.hasMore) {
+      void app.results.loadMore();
+      const { offset, limit, respond } = requests.at(-1)!;
+      await respond(samplePage(samplePictures(offset, limit), total));
+    }
+    expect(app.results).toMatchObject({ end: 3000 + MAX_RESULTS, isCut: true });
+    expect(displayedIds(app)).toHaveLength(MAX_RESULTS);
+    void app.results.jump(app.results.end);
+    await requests.at(-1)!.respond(samplePage(samplePictures(4000, 60), total));
+    expect(app.results).toMatchObject({ start: 4000, isCut: false });
+  });
+
+  it('puts the pictures before it in front, down to the first one', async () => {
+    const { app, requests } = await loadedApp(60, total);
+    void app.results.jump(100);
+    await requests[1]!.respond(samplePage(samplePictures(100, 60), total));
+    void app.results.loadBefore();
+    expect(requests[2]).toMatchObject({ offset: 40, limit: 60 });
+    await requests[2]!.respond(samplePage(samplePictures(40, 60), total));
+    expect(app.results).toMatchObject({ start: 40, end: 160, version: 2 });
+    void app.results.loadBefore();
+    expect(requests[3]).toMatchObject({ offset: 0, limit: 40 });
+    await requests[3]!.respond(samplePage(samplePictures(0, 40), total));
+    expect([app.results.start, displayedIds(app).slice(0, 2), displayedIds(app).length]).toEqual([
+      0,
+      [0, 1],
+      160,
+    ]);
+    void app.results.loadBefore();
+    expect(requests).toHaveLength(4);
+  });
+
+  it('is forgotten by the next search, and a late answer to it is dropped', async () => {
+    const { app, requests } = await loadedApp(60, total);
+    void app.results.jump(3000);
+    void app.request.submitQuery(wordsQuery('dog'));
+    await requests[2]!.respond(samplePage(samplePictures(7, 1), 1));
+    await requests[1]!.respond(samplePage(samplePictures(3000, 60), total));
+    expect([app.results.start, displayedIds(app), app.results.isCut]).toEqual([0, [7], false]);
+  });
+
+  it('can be tried again', async () => {
+    const { app, requests } = await loadedApp(60, total);
+    void app.results.jump(3000);
+    await requests[1]!.fail(new TypeError('no server'));
+    expect([app.results.start, app.results.error?.isRetryable]).toEqual([0, true]);
+    void app.results.retry();
+    expect(requests[2]).toMatchObject({ offset: 3000 });
+  });
+
+  it('is not offered in a search, which has no pictures beyond its best', async () => {
+    const { app, requests } = await loadedApp(1);
+    void app.request.submitQuery(wordsQuery('dog'));
+    await requests[1]!.respond(samplePage([], 300));
+    expect(app.results.isCut).toBe(false);
+  });
+});
+
 describe('latency', () => {
   it('measures the round trip, then the paint, once', async () => {
     const { app, requests, clock } = await loadedApp(1);
