@@ -30,6 +30,11 @@ export function formatDuration(ms: number): string {
   return ms > 0 && ms < 0.05 ? '<0.1 ms' : `${ms.toFixed(1)} ms`;
 }
 
+/** 0.98571428 -> "0.986", 4000 -> "4000": a score of a data set has more digits than it means. */
+export function formatNumber(value: number): string {
+  return Number.isInteger(value) ? `${value}` : `${Number(value.toPrecision(3))}`;
+}
+
 /** 51234 -> "51 kB". */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;

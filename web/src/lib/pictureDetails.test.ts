@@ -19,6 +19,7 @@ it('keeps technical details for later, and the score for captions', () => {
     latitude: -1.5,
     longitude: 2.25,
     f_number: 2.8,
+    punsafe: 0.98571428,
     place: 'Paris',
     country: 'France',
   };
@@ -31,6 +32,7 @@ it('keeps technical details for later, and the score for captions', () => {
     ['File type', 'jpeg'],
     ['Tags', 'a, b'],
     ['F number', '2.8'],
+    ['Punsafe', '0.986'],
     ['Score', '0.31'],
   ]);
   expect(pictureDetails(samplePicture({ width: 0, score: 1, meta: { note: null } }), false)).toEqual([

@@ -1,5 +1,5 @@
 import type { Picture } from './api';
-import { formatBytes, formatCount, formatDate, formatScore } from './format';
+import { formatBytes, formatCount, formatDate, formatNumber, formatScore } from './format';
 import { metaText, pictureName, takenText } from './pictureText';
 
 /** Names of the standard columns. */
@@ -35,6 +35,7 @@ export function pictureDetails(picture: Picture, withScore: boolean): [string, s
 
 function valueText(value: unknown): string | null {
   if (value === null || value === '') return null;
+  if (typeof value === 'number') return formatNumber(value);
   const text = Array.isArray(value) ? value.join(', ') : String(value);
   return formatDate(text) ?? (text || null);
 }
