@@ -68,8 +68,8 @@ def test_copied_paths_are_whole_on_this_machine(page, desktop):
 
 def test_a_user_of_another_machine_gets_names_and_no_file_manager(page, desktop):
     address, folder, _ = desktop
-    asked = []
-    page.on("request", lambda sent: asked.append(sent.url) if "/api/paths" in sent.url else None)
+    requested = []
+    page.on("request", lambda sent: requested.append(sent.url) if "/api/paths" in sent.url else None)
 
     def as_remote(route):
         answer = route.fetch()
@@ -88,7 +88,7 @@ def test_a_user_of_another_machine_gets_names_and_no_file_manager(page, desktop)
     expect(page.get_by_test_id("selection-bar")).to_contain_text("1 path copied")
     assert page.evaluate("navigator.clipboard.readText()").startswith(f"{FOLDER}/")
     assert str(folder) not in page.content()
-    assert asked == []
+    assert requested == []
 
 
 def test_previews_of_imported_pictures_are_offered_and_made(page, tmp_path, encoder):
