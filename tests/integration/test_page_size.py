@@ -10,7 +10,18 @@ from snapseek.server.page import BUILT_PAGE
 MAX_BYTES = 40_000
 NAMED_BY_HTML = re.compile(r'(?:src|href)="([^"]+\.(?:js|css))"')
 NAMED_BY_SCRIPT = re.compile(r'(?:from|import)"([^"]+\.js)"')
-LOADED_WHEN_USED = ("Lightbox", "ShortcutHelp", "SelectionBar", "FilterPanel", "QueryChips")
+LOADED_WHEN_USED = (
+    "BrowseExtras",
+    "FilterPanel",
+    "Lightbox",
+    "PageTurn",
+    "PreviewsCard",
+    "QueryChips",
+    "Scrubber",
+    "SelectionBar",
+    "ShortcutHelp",
+    "TileActions",
+)
 
 
 def first_load():

@@ -26,7 +26,15 @@ OPERATIONS = [
     for method, described in item.items()
 ]
 # Here a filter, a picture or a name has a meaning that no schema tells: a well-formed one may be a 400.
-MEANT = {"/api/search", "/api/items", "/api/items/{id}/similar", "/knn-service", "/metadata"}
+MEANT = {
+    "/api/search",
+    "/api/items",
+    "/api/items/{id}/similar",
+    "/api/facets",
+    "/api/timeline",
+    "/knn-service",
+    "/metadata",
+}
 CASES = [
     pytest.param(method, path, mode, id=f"{method}-{path}-{mode.value}")
     for method, path, described in OPERATIONS

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { samplePicture } from '../testing/samples';
-import { withDuplicates, withGroup } from './duplicates';
+import { withDuplicates, withGroup, withScores } from './duplicates';
 
 const picturesOf = (...ids: number[]) => ids.map((id) => samplePicture({ id }));
 const expand = (rankedIds: number[], relevantCount: number | null, groups: [number, number[]][]) => {
@@ -64,4 +64,10 @@ it('adds and removes a group without changing the others', () => {
   const two = withGroup(one, 2, picturesOf(8));
   expect([...withGroup(two, 1, null).keys()]).toEqual([2]);
   expect([...one.keys()]).toEqual([1]);
+});
+
+it('gives near-duplicates the scores that came with their picture', () => {
+  const head = samplePicture({ id: 1, similar: [5, 6, 7], similarScores: [0.5, null, 0.3] });
+  const members = withScores(picturesOf(7, 5, 6, 9), head);
+  expect(members.map(({ score }) => score)).toEqual([0.3, 0.5, null, null]);
 });

@@ -48,11 +48,15 @@ export function picturePath(picture: Picture): string {
   return typeof folder === 'string' && folder ? `${folder}/${pictureName(picture)}` : pictureName(picture);
 }
 
-/** Return the contents of an export file. */
-export function exportText(pictures: readonly Picture[], format: ExportFormat): string {
+/** Return the contents of an export file; `whole` has the paths on this machine, if they are known. */
+export function exportText(
+  pictures: readonly Picture[],
+  format: ExportFormat,
+  whole: ReadonlyMap<number, string> = new Map(),
+): string {
   const rows = pictures.map((picture) => ({
     id: picture.id,
-    path: picturePath(picture),
+    path: whole.get(picture.id) ?? picturePath(picture),
     width: picture.width,
     height: picture.height,
     caption: picture.caption,

@@ -53,6 +53,11 @@ export function endOfResults(shown: number, total: number, similar: number, maxR
   return `End of results: ${formatPlural(shown + similar, 'picture')}${grouped}.`;
 }
 
+/** 0.98571428 -> "0.986", 4000 -> "4000": a score of a data set has more digits than it means. */
+export function formatNumber(value: number): string {
+  return Number.isInteger(value) ? `${value}` : `${Number(value.toPrecision(3))}`;
+}
+
 /** 0.31234 -> "0.31". */
 export function formatScore(score: number): string {
   return score.toFixed(2);

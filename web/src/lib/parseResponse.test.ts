@@ -5,11 +5,14 @@ import { parseInfo, parseResultPage, parseSuggestions } from './parseResponse';
 
 describe('parseSuggestions', () => {
   it('parses examples and columns, and rejects values that are not plain', () => {
-    const column = { name: 'year', operator: 'year', values: [{ value: 2023, count: 7 }] };
-    const json = { examples: ['a dog'], columns: [column] };
+    const column = { name: 'year', operator: 'year', values: [{ value: '2023', count: 7 }], total: 30 };
+    const range = { name: 'width', kind: 'number', minimum: 1, maximum: 9 };
+    const json = { examples: ['a dog'], columns: [column], ranges: [range] };
     expect(parseSuggestions(json)).toEqual(json);
     const bad = { ...json, columns: [{ ...column, values: [{ value: {}, count: 7 }] }] };
-    expect(() => parseSuggestions(bad)).toThrow('expected a plain value');
+    expect(() => parseSuggestions(bad)).toThrow('expected text');
+    const badRange = { ...json, ranges: [{ ...range, minimum: [] }] };
+    expect(() => parseSuggestions(badRange)).toThrow('expected text at ranges[0].minimum');
   });
 });
 
@@ -19,7 +22,7 @@ describe('parseResultPage', () => {
       timings: { embed: 1.21, search: 0.3, fetch: 0.2, total: 1.9 },
       index: { name: 'demo', count: 302, model: 'starter', version: '3f9a0c12' },
       total: 302,
-      pictures: [{ ...PICTURE_JSON, url: 'api/image/17', similar: [], why: [] }],
+      pictures: [{ ...PICTURE_JSON, url: 'api/image/17', similar: [], similarScores: [], why: [] }],
       relevantCount: null,
       filters: [],
       partitions: null,
@@ -95,6 +98,7 @@ describe('parseInfo', () => {
       skipped: {},
       hasFast: false,
       acceptsImageUrls: false,
+      isLocal: false,
     });
   });
 

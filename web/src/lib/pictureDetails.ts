@@ -1,12 +1,28 @@
 import type { Picture } from './api';
-import { formatCount, formatDate, formatScore } from './format';
+import { formatCount, formatDate, formatNumber, formatScore } from './format';
 import { formatBytes } from './formatMeasure';
-import { pictureName } from './pictureText';
+import { metaText, pictureName, takenText, whyText } from './pictureText';
 
 /** Names of the standard columns. */
 const LABELS: Record<string, string> = { kind: 'File type', modified: 'File changed', tags: 'Tags' };
 /** Columns that an opened picture shows elsewhere. */
-const SHOWN = new Set(['name', 'folder', 'size_bytes', 'taken', 'camera', 'title', 'latitude', 'longitude']);
+const SHOWN = new Set(
+  'name folder size_bytes taken camera title latitude longitude place country'.split(' '),
+);
+
+/** Return what matters first about an opened picture: when, where, with which camera, and why it was found. */
+export function pictureFacts(picture: Picture): string[] {
+  const folder = metaText(picture, 'folder');
+  const why = whyText(picture);
+  const facts = [
+    takenText(picture),
+    placeText(picture),
+    folder,
+    metaText(picture, 'camera'),
+    why ? `found ${why}` : null,
+  ];
+  return facts.filter((fact) => fact !== null);
+}
 
 /** Return the details of an opened picture as pairs of name and text. */
 export function pictureDetails(picture: Picture, withScore: boolean): [string, string][] {
@@ -14,6 +30,7 @@ export function pictureDetails(picture: Picture, withScore: boolean): [string, s
   const rows: [string, string | null][] = [
     ['Name', pictureName(picture)],
     ['Place', placeText(picture)],
+    ['Coordinates', coordinatesText(picture)],
     ['Size', picture.width ? `${formatCount(picture.width)} × ${formatCount(picture.height)}` : null],
     ['File size', typeof bytes === 'number' ? formatBytes(bytes) : null],
     ...Object.entries(picture.meta).map(([key, value]): [string, string | null] => {
@@ -26,12 +43,19 @@ export function pictureDetails(picture: Picture, withScore: boolean): [string, s
 
 function valueText(value: unknown): string | null {
   if (value === null || value === '') return null;
+  if (typeof value === 'number') return formatNumber(value);
   const text = Array.isArray(value) ? value.join(', ') : String(value);
   return formatDate(text) ?? (text || null);
 }
 
+/** "Paris, France"; null if neither is known. */
+function placeText(picture: Picture): string | null {
+  const parts = [metaText(picture, 'place'), metaText(picture, 'country')];
+  return parts.filter((part) => part !== null).join(', ') || null;
+}
+
 /** (48.8584, 2.2945) -> "48.8584° N, 2.2945° E". */
-function placeText({ meta: { latitude, longitude } }: Picture): string | null {
+function coordinatesText({ meta: { latitude, longitude } }: Picture): string | null {
   if (typeof latitude !== 'number' || typeof longitude !== 'number') return null;
   const degrees = (value: number, [positive, negative]: string) => {
     return `${Math.abs(value).toFixed(4)}° ${value < 0 ? negative : positive}`;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { samplePicture } from '../testing/samples';
-import { pictureFacts, pictureLabel, pictureName, whyText } from './pictureText';
+import { pictureLabel, pictureName, whyText } from './pictureText';
 
 const picture = samplePicture({
   id: 17,
@@ -19,14 +19,7 @@ it('is labelled by its caption, title, day or name, or id', () => {
   expect(pictureName({ ...picture, meta: {} })).toBe('picture 17');
 });
 
-it('says first when, where and with which camera', () => {
-  expect(pictureFacts(photo)).toEqual(['12 June 2023, 16:54', 'Grandma', 'Apple']);
-  expect(pictureFacts({ ...picture, meta: { folder: 3, taken: null } })).toEqual([]);
-});
-
 it('says why a picture was found', () => {
-  const found = { ...photo, why: ['folder name', 'caption'] };
-  expect(whyText(found)).toBe('in the folder name, caption');
-  expect(pictureFacts(found).at(-1)).toBe('found in the folder name, caption');
-  expect(whyText(photo)).toBe('');
+  expect(whyText({ ...picture, why: ['folder name', 'caption'] })).toBe('in the folder name, caption');
+  expect(whyText(picture)).toBe('');
 });

@@ -23,23 +23,13 @@ export function whyText({ why }: Picture): string {
   return why.length > 0 ? `in the ${why.join(', ')}` : '';
 }
 
-/** Return what matters first about an opened picture: when, where, with which camera, and why it was found. */
-export function pictureFacts(picture: Picture): string[] {
-  const why = whyText(picture);
-  const facts = [
-    takenText(picture),
-    metaText(picture, 'folder'),
-    metaText(picture, 'camera'),
-    why ? `found ${why}` : null,
-  ];
-  return facts.filter((fact) => fact !== null);
-}
-
-function takenText(picture: Picture): string | null {
+/** Return when the picture was taken; null if that is not known. */
+export function takenText(picture: Picture): string | null {
   return formatDate(metaText(picture, 'taken') ?? '');
 }
 
-function metaText(picture: Picture, key: string): string | null {
+/** Return a column with a text; null if there is none. */
+export function metaText(picture: Picture, key: string): string | null {
   const value = picture.meta[key];
   return typeof value === 'string' && value !== '' ? value : null;
 }

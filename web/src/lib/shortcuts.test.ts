@@ -75,6 +75,7 @@ describe('the table', () => {
       'Anywhere',
       'In the search box',
       'On a picture in the results',
+      'On the strip of months',
       'On an opened picture',
     ]);
   });

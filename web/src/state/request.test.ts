@@ -10,7 +10,7 @@ import {
   summaries,
   wordsQuery,
 } from '../testing/fakeServer';
-import { samplePage, samplePictures } from '../testing/samples';
+import { samplePage, samplePicture, samplePictures } from '../testing/samples';
 import { TYPING_PAUSE_MS } from './request.svelte';
 import { PAGE_SIZE } from '../lib/searchPages';
 import { IDLE_MS } from './results.svelte';
@@ -173,5 +173,20 @@ describe('the fast text encoder', () => {
     app.request.type('dog');
     vi.advanceTimersByTime(10 * TYPING_PAUSE_MS);
     expect(requests.slice(1).map(({ model }) => model)).toEqual(['fast', 'full']);
+  });
+});
+
+describe('the safe mode', () => {
+  it('stays for all queries until it is changed', async () => {
+    const { app, requests } = await loadedApp(1);
+    void app.request.setSafe('punsafe:<0.5');
+    expect(requests.at(-1)!.query.safe).toBe('punsafe:<0.5');
+    void app.request.submitQuery(wordsQuery('dog'));
+    void app.request.clearFilters();
+    expect(requests.at(-1)!.query).toMatchObject({ words: 'dog', safe: 'punsafe:<0.5' });
+    void app.request.findSimilar([samplePicture({ id: 3 })]);
+    expect(requests.at(-1)!.query.safe).toBe('punsafe:<0.5');
+    void app.request.setSafe('');
+    expect(requests.at(-1)!.query.safe).toBe('');
   });
 });

@@ -22,11 +22,9 @@ export interface ResultsEvents {
 }
 
 /**
- * The results of the newest request: paging, near-duplicate groups, errors and latency.
- *
- * Each first page has a sequence number. A response is shown only if its number is the newest, so an older
- * response never replaces a newer one, even if aborting its request came too late. Old pictures stay until
- * the new ones arrive.
+ * The results of the newest request: paging, near-duplicate groups, errors and latency. Each first page has a
+ * sequence number; a response is shown only if its number is the newest, so an older response never replaces a
+ * newer one. Old pictures stay until the new ones arrive.
  */
 export class ResultsState {
   /** The query whose pictures are displayed; null before the first response. */
@@ -42,20 +40,18 @@ export class ResultsState {
   index = $state.raw<LibraryIndex | null>(null);
   /** Filters that the server parsed from the typed words. */
   parsedFilters = $state.raw<readonly string[]>([]);
-  /** What the user should know about the answer, or the query. */
+  /** What the user should know about the answer. */
   notes = $state.raw<readonly string[]>([]);
-  /** Weak matches are shown, too. */
   showWeak = $state(false);
   latency = $state.raw<Latency | null>(null);
   /** How many partitions have answered; null for a single library. */
   partitions = $state.raw<Partitions | null>(null);
-  /** Counts the first pages: it changes when pictures are replaced, not when a page is appended. */
+  /** Counts the first pages; appended ones do not count. */
   version = $state(0);
   /** A first page is loading. */
   isLoading = $state(false);
   /** It takes long. Nothing is redrawn before that, so that the response gets all processor time. */
   isSlow = $state(false);
-  /** A further page is loading. */
   isLoadingMore = $state(false);
   /** The last error, until a request succeeds. */
   error = $state.raw<ErrorNotice | null>(null);
@@ -127,7 +123,6 @@ export class ResultsState {
     return this.displayedQuery?.words ?? null;
   }
 
-  /** Responses per second. */
   get rate(): number {
     return responsesPerSecond(this.#timestamps);
   }
@@ -140,6 +135,11 @@ export class ResultsState {
 
   get end(): number {
     return this.start + this.#receivedCount;
+  }
+
+  /** Whether a list goes on after the pictures that can be displayed at a time. */
+  get isCut(): boolean {
+    return !this.hasMore && this.end < this.total && !isSearch(this.#displayed.query);
   }
 
   /** Whether the newest request is this search and did not fail. */

@@ -11,7 +11,6 @@ import {
   wordsQuery,
 } from '../testing/fakeServer';
 import { samplePage, samplePicture, samplePictures } from '../testing/samples';
-import { REST_MS, TYPING_PAUSE_MS } from './request.svelte';
 import { MAX_RESULTS, PAGE_SIZE } from '../lib/searchPages';
 import { IDLE_MS, SLOW_MS } from './results.svelte';
 
@@ -209,89 +208,6 @@ describe('latency', () => {
     app.results.markPainted(app.results.version - 1);
     expect(app.results.latency!.paintMs).toBeNull();
   });
-});
-
-describe('weak matches', () => {
-  /** A page that shows `count` of `total` results for dog, of which `relevantCount` are good. */
-  async function rankedApp(relevantCount: number | null, count = 5, total = 200) {
-    const page = fakeApp();
-    void page.app.start(entryOf(wordsQuery('dog')));
-    await page.requests[0]!.respond({ ...samplePage(samplePictures(0, count), total), relevantCount });
-    return page;
-  }
-
-  it('are hidden until the user wants to see them', async () => {
-    const { app, requests } = await rankedApp(2);
-    expect(displayedIds(app)).toEqual([0, 1]);
-    expect(app.results).toMatchObject({ hidesWeak: true, hasMore: false, goodMatches: 2 });
-    await app.results.loadMore();
-    expect(requests).toHaveLength(1);
-    app.results.showWeak = true;
-    expect(displayedIds(app)).toEqual([0, 1, 2, 3, 4]);
-    expect(app.results).toMatchObject({ hidesWeak: false, hasMore: true, relevantCount: 2 });
-  });
-
-  it('are hidden again by the next search', async () => {
-    const { app, requests } = await rankedApp(2);
-    app.results.showWeak = true;
-    void app.request.submitQuery(wordsQuery('cat'));
-    await requests[1]!.respond({ ...samplePage(samplePictures(0, 5)), relevantCount: 1 });
-    expect(displayedIds(app)).toEqual([0]);
-  });
-
-  it.each([null, 5, 9])('are not there if %s are good', async (relevantCount) => {
-    const { app } = await rankedApp(relevantCount);
-    expect(displayedIds(app)).toHaveLength(5);
-    expect(app.results.hidesWeak).toBe(false);
-  });
-
-  it('are hidden if nothing is good, but not before the query is complete', async () => {
-    const { app, requests } = await rankedApp(2);
-    app.request.type('c');
-    await vi.advanceTimersByTimeAsync(TYPING_PAUSE_MS);
-    await requests[1]!.respond({ ...samplePage(samplePictures(0, 5)), relevantCount: 0 });
-    expect(displayedIds(app)).toHaveLength(5);
-    await vi.advanceTimersByTimeAsync(REST_MS);
-    expect(app.results.hidesWeak).toBe(true);
-    expect(displayedIds(app)).toEqual([]);
-  });
-});
-
-describe('another model', () => {
-  const byModel = (model: string, pictures = samplePictures(60, 60)) => {
-    const page = samplePage(pictures, 300);
-    return { ...page, index: { ...page.index, model } };
-  };
-
-  it('starts a ranking over instead of continuing it', async () => {
-    const { app, requests } = fakeApp();
-    void app.start(entryOf(wordsQuery('dog')));
-    await requests[0]!.respond(byModel('starter', samplePictures(0, 60)));
-    void app.results.loadMore();
-    await requests[1]!.respond(byModel('better'));
-    expect(summaries(requests).at(-1)).toEqual(['dog', 0, PAGE_SIZE]);
-    expect(displayedIds(app)).toHaveLength(60);
-    await requests[2]!.respond(byModel('better', samplePictures(500, 60)));
-    expect(displayedIds(app)[0]).toBe(500);
-  });
-
-  it('does not matter for pictures that are not ranked', async () => {
-    const { app, requests } = await loadedApp(60, 300);
-    void app.results.loadMore();
-    await requests[1]!.respond(byModel('better'));
-    expect(displayedIds(app)).toHaveLength(120);
-  });
-});
-
-it('keeps what the answer says of the query', async () => {
-  const { app, requests } = await loadedApp(1);
-  void app.request.submitQuery(wordsQuery('horse -'));
-  const unfinished = { hint: 'Add a word after the minus.' };
-  await requests[1]!.respond({ ...samplePage([]), unfinished, notices: [{ text: 'Not known.' }] });
-  expect(app.results.notes).toEqual(['Add a word after the minus.', 'Not known.']);
-  void app.request.submitQuery(wordsQuery('horse'));
-  await requests[2]!.respond(samplePage([]));
-  expect(app.results.notes).toEqual([]);
 });
 
 describe('near-duplicates', () => {
