@@ -20,6 +20,7 @@ _OUT = ROOT / "dist"
 _PARTS = {
     "snapseek/models/starter/": "starter model",
     "snapseek/demo/": "demo pictures",
+    "snapseek/places/": "places",
     "snapseek/_core": "core",
     "snapseek/server/static/": "page",
     "snapseek/models/queries/": "words for distillation",

@@ -40,6 +40,7 @@ VALUES: dict[str, Any] = {
     "caption": EVIL,
     "meta": {"name": EVIL, EVIL: EVIL},
     "similar": (EVIL,),
+    "similar_scores": (0.5, None),
     "may_load": EVIL,
     "why": (EVIL,),
     "is_imported": EVIL,
