@@ -48,7 +48,7 @@ def print_row(name: str, index: VectorIndex, queries: NDArray[np.float32], truth
         error = each.std(ddof=1) / len(each) ** 0.5
         size = index.info().size_bytes / len(index)
         got = f"got {each.mean():.4f} +- {error:.4f}, {took_ms:.3f} ms, {size:.0f} bytes"
-        print(f"{name} requested {target:.2f} {got}")
+        print(f"{name} requested {target:.3f} {got}")
 
 
 def main() -> None:

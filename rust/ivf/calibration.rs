@@ -1,5 +1,5 @@
 //! The calibration of an index: measured operating points for two kinds of query and two numbers of hits, and the rule that
-//! tells the kinds of query apart.
+//! distinguishes the kinds of query.
 
 use crate::error::FormatError;
 
@@ -100,7 +100,7 @@ impl CalibrationPoint {
     }
 }
 
-/// Share of the sample queries that must be told from rows; and of rows, where there are no samples, that must be known.
+/// Share of the sample queries that must be distinguished from rows; and of rows, where there are no samples, that must be known.
 const KNOWN_SHARE: f64 = 0.995;
 const KNOWN_ROWS: f64 = 0.95;
 
@@ -108,7 +108,7 @@ const KNOWN_ROWS: f64 = 0.95;
 /// queries of any kind may be near it.
 const MIN_MEAN_SHARE: f64 = 0.1;
 
-/// The rule that tells the kinds of query apart: a query `q` is like rows if `q · direction > threshold |q|`.
+/// The rule that distinguishes the kinds of query: a query `q` is like rows if `q · direction > threshold |q|`.
 ///
 /// With sample queries the direction is from their mean to the mean of the rows, and the threshold is half-way between the
 /// means, or higher, so that nearly all samples are known as such. A query that is taken for a sample in error only costs time.
@@ -199,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn queries_are_told_from_rows_by_the_nearer_mean() {
+    fn queries_are_distinguished_from_rows_by_the_nearer_mean() {
         let rule = KindRule::fit(&vectors(0, 1.0, 1), &vectors(1, 1.0, 2), DIM);
         assert!(share_of_rows(&rule, &vectors(0, 1.0, 3)) < 0.01);
         assert!(share_of_rows(&rule, &vectors(1, 1.0, 4)) > 0.9);
     }
 
     #[test]
-    fn queries_that_cannot_be_told_from_rows_are_samples() {
+    fn queries_like_rows_and_samples_alike_are_samples() {
         let rule = KindRule::fit(&vectors(0, 1.0, 1), &vectors(0, 1.0, 2), DIM);
         assert!(share_of_rows(&rule, &vectors(0, 1.0, 3)) < 0.03);
         assert_eq!(KindRule::new(&[]).kind(&[1.0; DIM]), QueryKind::Samples);

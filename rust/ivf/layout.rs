@@ -191,7 +191,7 @@ impl Tag {
     pub const CALIBRATION: Self = Self(*b"efforts\0");
     /// float32 (4,): recall of each transform that was tried, -1 for the others.
     pub const TRANSFORM_RECALLS: Self = Self(*b"gains\0\0\0");
-    /// float32 (dim + 1,): the rule that tells queries like samples from queries like rows,
+    /// float32 (dim + 1,): the rule that distinguishes queries like samples from queries like rows,
     /// [`crate::ivf::calibration::KindRule`]. Not in an index of an earlier version.
     pub const QUERY_KINDS: Self = Self(*b"askkinds");
     /// Fast-scan blocks of the rows, list after list.
@@ -264,7 +264,7 @@ impl IvfLayout {
         Ok(Self { rows, dim, m, nlist, refine: codec, transform, calibration_points, calibration_tables })
     }
 
-    /// Whether queries like samples are told from queries like rows.
+    /// Whether queries like samples are distinguished from queries like rows.
     pub fn has_query_kinds(&self) -> bool {
         self.calibration_tables == TABLES.len()
     }

@@ -39,7 +39,7 @@ pub(crate) struct WholeScores {
 }
 
 impl WholeScores {
-    /// Make room for an index of some rows.
+    /// Make buffers for an index of some rows.
     pub(crate) fn new(rows: usize) -> Self {
         Self { scores: vec![f32::NAN; rows], candidates: Vec::new() }
     }
@@ -157,8 +157,8 @@ impl<'a> BestOf<'a> {
         let id = |hit: &Hit| ids[hit.row as usize];
         let is_before =
             |other: &Hit| other.score > hit.score || other.score == hit.score && id(other) < id(&hit);
-        let place = self.hits.partition_point(is_before);
-        if place == k {
+        let position = self.hits.partition_point(is_before);
+        if position == k {
             return;
         }
         let is_true = |hit: Hit| u32::from(rows.binary_search(&hit.row).is_ok());
@@ -166,6 +166,6 @@ impl<'a> BestOf<'a> {
         if is_full && let Some(last) = self.hits.pop() {
             self.found -= is_true(last);
         }
-        self.hits.insert(place, hit);
+        self.hits.insert(position, hit);
     }
 }

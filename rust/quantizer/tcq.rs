@@ -89,7 +89,7 @@ static CODES: [Tcq; MAX_QUARTERS] = {
 
 /// Where a word is in an encoded row: its number of bits a value, and its index in each plane.
 #[derive(Clone, Copy, Debug)]
-struct WordPlace {
+struct WordLayout {
     bits: usize,
     /// Index of its first plane's word among all words of the row, and of those of the other planes.
     planes: [usize; MAX_BITS],
@@ -118,17 +118,17 @@ impl Tcq {
         (word * self.quarters).div_ceil(4)
     }
 
-    /// Return the place of a word in a row of `count` words.
+    /// Return the layout of a word in a row of `count` words.
     ///
-    /// A row is a plane of input bits, then a plane for each other bit. A word without bits has no place, and one of fewer
+    /// A row is a plane of input bits, then a plane for each other bit. A word without bits has no layout, and one of fewer
     /// bits none in the last plane.
     #[inline]
-    fn place(&self, word: usize, count: usize) -> WordPlace {
+    fn layout(&self, word: usize, count: usize) -> WordLayout {
         let (before, full_planes) = (self.bits_before(word), self.quarters / 4);
         let bits = self.bits_before(word + 1) - before;
         // In the plane that not all words have, those before it count.
         let rank = |plane: usize| if plane < full_planes { word } else { before - full_planes * word };
-        WordPlace { bits, planes: std::array::from_fn(|plane| plane * count + rank(plane)) }
+        WordLayout { bits, planes: std::array::from_fn(|plane| plane * count + rank(plane)) }
     }
 
     /// Encode `columns`, shape (width, n), into `rows` of [`Tcq::row_bytes`] and `scales`, shape (n,).
@@ -194,12 +194,12 @@ impl Tcq {
         let (words, _) = row.as_chunks::<WORD_BYTES>();
         let mut previous = 0;
         (0..count).map(move |index| {
-            let WordPlace { bits, planes: places } = self.place(index, count);
+            let WordLayout { bits, planes: layouts } = self.layout(index, count);
             let mut planes = [0; PLANES];
             if bits == 0 {
                 return (bits, planes);
             }
-            let word = |plane: usize| words.get(places[plane]).map_or(0, |&word| u64::from_le_bytes(word));
+            let word = |plane: usize| words.get(layouts[plane]).map_or(0, |&word| u64::from_le_bytes(word));
             let current = word(0);
             let delayed = |by: u32| current << by | previous >> (u64::BITS - by);
             planes[0] = delayed(2);
@@ -288,7 +288,7 @@ impl Viterbi {
         let count = self.values.len().div_ceil(WORD);
         let steps = self.values.iter().zip(&mut self.nearest).zip(&mut self.backpointers);
         for (index, ((values, nearest), backpointers)) in steps.enumerate() {
-            let bits = tcq.place(index / WORD, count).bits;
+            let bits = tcq.layout(index / WORD, count).bits;
             if bits > 0 {
                 let errors = errors(&tcq.levels[bits - 1], bits, values, nearest);
                 *backpointers = step(&mut self.costs, &errors);
@@ -306,18 +306,18 @@ impl Viterbi {
         let count = self.values.len().div_ceil(WORD);
         let (mut product, mut square) = (0.0, 0.0);
         for index in (0..self.values.len()).rev() {
-            let place = tcq.place(index / WORD, count);
-            if place.bits == 0 {
+            let layout = tcq.layout(index / WORD, count);
+            if layout.bits == 0 {
                 continue;
             }
             let from_second = (self.backpointers[index][lane] >> state & 1) as usize;
             let label = label(state | from_second << 3);
             let number = self.nearest[index][lane] >> (8 * label) & 0xff;
             let bits = state as u32 & 1 | number << 1;
-            for (plane, word) in place.planes.into_iter().enumerate().take(place.bits) {
+            for (plane, word) in layout.planes.into_iter().enumerate().take(layout.bits) {
                 row[word * WORD_BYTES + index % WORD / 8] |= ((bits >> plane & 1) as u8) << (index % 8);
             }
-            let level = f32::from(tcq.levels[place.bits - 1][LABELS * number as usize + label]);
+            let level = f32::from(tcq.levels[layout.bits - 1][LABELS * number as usize + label]);
             product += level * self.values[index][lane];
             square += level * level;
             state = state >> 1 | from_second << 2;

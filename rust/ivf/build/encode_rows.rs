@@ -41,7 +41,7 @@ pub(crate) struct RowEncoder<'a> {
     pub(crate) ldlq: LdlqEncoder,
     pub(crate) layout: IvfLayout,
     pub(crate) transform_recalls: TransformRecalls,
-    /// The rule that tells the kinds of query apart, in its stored form.
+    /// The rule that distinguishes the kinds of query, in its stored form.
     pub(crate) kind_rule: Vec<f32>,
 }
 

@@ -64,9 +64,9 @@ fn the_words_of_a_row_share_its_bytes() {
     for (quarters, count) in
         (1..=MAX_QUARTERS).flat_map(|quarters| (1..20).map(move |count| (quarters, count)))
     {
-        let places = (0..count).map(|word| Tcq::of_quarters(quarters).place(word, count));
+        let layouts = (0..count).map(|word| Tcq::of_quarters(quarters).layout(word, count));
         let mut used: Vec<usize> =
-            places.flat_map(|place| place.planes.into_iter().take(place.bits)).collect();
+            layouts.flat_map(|layout| layout.planes.into_iter().take(layout.bits)).collect();
         used.sort_unstable();
         let expected = Tcq::row_bytes(quarters, WORD * count) / WORD_BYTES;
         assert!(used.into_iter().eq(0..expected), "{quarters} {count}");

@@ -135,9 +135,9 @@ def test_each_query_is_searched_as_its_kind(two_cones: VectorIndex) -> None:
 
 def test_more_hits_take_more_lists_and_rows(two_cones: VectorIndex) -> None:
     points = [two_cones.search_params(0.9, k=k) for k in (1, 10, 30, 100, 300, 10**9)]
-    few, ten, more, hundred, beyond, all_rows = (point for point in points if point)
+    one, ten, more, hundred, beyond, all_rows = (point for point in points if point)
     tables = two_cones.info().calibrations
-    assert few == ten == resolve_effort(tables[0].points, 0.9)
+    assert one == ten == resolve_effort(tables[0].points, 0.9)
     assert hundred == resolve_effort(tables[1].points, 0.9)
     assert ten.shortlist < more.shortlist < hundred.shortlist < beyond.shortlist <= all_rows.shortlist
 
