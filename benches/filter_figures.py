@@ -19,8 +19,8 @@ from snapseek.library.encoders import EncoderPool
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.database import Database
+from snapseek.library.storage.rows import RowHits
 from snapseek.library.storage.selection import Selection
-from snapseek.library.storage.shards import RowHits
 from snapseek.search_request import SearchRequest
 
 FILTERS = (
@@ -67,7 +67,7 @@ def main() -> None:
     for text in FILTERS:
         print(_row(snapshot, text, queries), flush=True)
     start = time.perf_counter()
-    found = snapshot.suggestions
+    found = snapshot.overview.suggestions
     print(f"suggestions: {1000 * (time.perf_counter() - start):.0f} ms; {found.examples}, ", end="")
     print(", ".join(f"{entry.operator} ({len(entry.values)})" for entry in found.columns))
     encoder = EncoderPool(options.library).lazy("full", snapshot)

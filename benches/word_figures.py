@@ -27,7 +27,7 @@ from snapseek.library.records.arrow_file import Records, RecordWriter
 from snapseek.library.search.best_words import AutoWords, best_by_bm25
 from snapseek.library.search.bm25 import bm25_scores
 from snapseek.library.search.word_matches import best_matches, word_matches
-from snapseek.library.storage.shards import NO_HITS
+from snapseek.library.storage.rows import NO_HITS
 
 _ROWS = 1_500_000
 _BLOCK = 50_000

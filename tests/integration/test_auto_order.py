@@ -7,7 +7,7 @@ from snapseek.library.search.rank import POOL, Candidates
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import reciprocal_rank_fusion
 from snapseek.library.search.word_matches import best_matches, field_names, word_matches
-from snapseek.library.storage.shards import RowHits
+from snapseek.library.storage.rows import RowHits
 from snapseek.search_request import SearchRequest
 from tests.support.filtered_library import filtered_library
 

@@ -131,7 +131,8 @@ WORDING = [
         lambda: parse_filter("year:2020 dogs", ()),
         errors.ParseError,
         "expected filters such as year:2020 or -tag:draft, got 'dogs'; known: after, before, camera, "
-        "caption, date, has, in, is, megapixels, name, near, orientation, size, tag, title, type, year",
+        "caption, country, date, has, in, is, megapixels, name, near, orientation, place, size, tag, title, "
+        "type, year",
     ),
     (
         lambda: from_mapping({"year": {"~": 3}}),

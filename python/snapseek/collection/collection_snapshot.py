@@ -25,7 +25,7 @@ from snapseek.library.search.likeness import CosineBars
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
 from snapseek.library.search.relevance import Relevance, relevant_in, sample_share
 from snapseek.library.search.request import ResolvedRequest
-from snapseek.library.storage.shards import RowRef
+from snapseek.library.storage.rows import RowRef
 from snapseek.search_request import INCLUDED, SearchRequest
 
 if TYPE_CHECKING:

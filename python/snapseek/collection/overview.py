@@ -41,7 +41,7 @@ class CollectionOverview:
     @cached_property
     def suggestions(self) -> Suggestions:
         """Queries and filters worth offering: those of all partitions, the most frequent first."""
-        return _joined_suggestions(self._asked({"op": "suggestions"}, suggestions_of))
+        return _joined_suggestions(self._answers({"op": "suggestions"}, suggestions_of))
 
     def facet(
         self,
@@ -64,7 +64,7 @@ class CollectionOverview:
             "within": within,
             "tree": self._tree(where),
         }
-        return _joined_facets(self._asked(fields, facet_of), within is not None, limit, offset)
+        return _joined_facets(self._answers(fields, facet_of), within is not None, limit, offset)
 
     def timeline(self, where: Where | None, sort: str) -> Timeline:
         """Return the months of the pictures that match, in the order of `sort`, newest or oldest.
@@ -72,9 +72,9 @@ class CollectionOverview:
         The offset of a month is the number of pictures of the months before it.
         """
         fields = {"op": "timeline", "tree": self._tree(where)}
-        return _joined_timelines(self._asked(fields, timeline_of), newest_first=sort == "newest")
+        return _joined_timelines(self._answers(fields, timeline_of), newest_first=sort == "newest")
 
-    def _asked(self, fields: dict[str, Any], parse: Callable[[Frame], T]) -> list[T]:
+    def _answers(self, fields: dict[str, Any], parse: Callable[[Frame], T]) -> list[T]:
         return self._attempted(partial(_ask_all, Frame(fields), parse))
 
     def _tree(self, where: Where | None) -> Any:

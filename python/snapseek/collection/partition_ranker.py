@@ -5,7 +5,7 @@ number of a partition and an id in it, so ties are broken by the id in the colle
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,10 @@ from snapseek.library.search.rank import DEDUP_DEPTH, POOL, Ranker
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.sort_keys import Keys
 from snapseek.library.search.word_matches import MAX_WORDS, BestMatches, WordMatches, counts_any
-from snapseek.library.storage.shards import RowHits, RowRef, Shards
+from snapseek.library.storage.rows import RowHits, RowRef
+
+if TYPE_CHECKING:
+    from snapseek.library.storage.shards import Shards
 
 Ids = NDArray[np.int64]
 _NO_IDS = np.zeros(0, np.int64)
@@ -52,10 +55,8 @@ class PartitionRanker(Ranker):
         The request.
     vector
         The query vector; None where pictures are only listed.
-    excluded
-        The pictures that no ranking holds.
-    dim
-        The dimension of the vectors.
+    excluded, dim
+        The pictures that no ranking holds; the dimension of the vectors.
     """
 
     def __init__(
@@ -75,12 +76,11 @@ class PartitionRanker(Ranker):
         self._scores: dict[RowRef, float] = {}
         self._sort_keys: dict[RowRef, int] = {}
         self._ranked: tuple[int, dict[int, Ranked]] | None = None
-        self.total: int | None = None
-        """The number of pictures that the ranking may hold, once partitions have said theirs."""
+        self.total: int | None = None  # of pictures that the ranking may hold; known after a request
         self._shards = cast("Shards", _MergedRows(query, self._scores, dim))
 
     def listed(self, resolved: ResolvedRequest) -> Ranking:
-        """Return the first pictures that match, in stored order or by the sort of the request."""
+        """Return the first pictures that match; see `Ranker.listed`."""
         request = resolved.request
         if request.sort == "relevance":
             return self._stored(request.offset, request.end)
@@ -328,9 +328,9 @@ class _MergedRows:
         self._scores = scores
         self._dim = dim
 
-    def scores(self, refs: Iterable[RowRef], _vector: NDArray[np.float32]) -> list[float]:
+    def scores(self, refs: Iterable[RowRef], _vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the scores of pictures that were found by their words."""
-        return [self._scores[ref] for ref in refs]
+        return np.array([self._scores[ref] for ref in refs], np.float32)
 
     def vectors_at(self, numbers: Ids, rows: Ids) -> NDArray[np.float32]:
         """Return unit vectors, (n, dim) float32; see `Shards.vectors_at`."""

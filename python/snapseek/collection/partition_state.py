@@ -36,8 +36,8 @@ from snapseek.library.search.terms import MAX_TERMS
 from snapseek.library.search.timeline import timeline
 from snapseek.library.search.word_matches import best_matches, match_statistics, word_matches
 from snapseek.library.snapshot import Snapshot
+from snapseek.library.storage.rows import RowHits, RowRef
 from snapseek.library.storage.selection import Selection
-from snapseek.library.storage.shards import RowHits, RowRef
 from snapseek.search_request import INCLUDED, SORTS, check_choice
 
 if TYPE_CHECKING:

@@ -138,7 +138,7 @@ class LibraryReader(LibraryContents):
         """
         if load not in ("map", "ram"):
             raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
-        if Path(path).suffix == ".json" and not Path(path).is_dir():
+        if str(path).endswith(".json") and not Path(path).is_dir():
             # Imported by name, because a collection is made of libraries.
             opened = import_module("snapseek.collection").Collection.open
             arguments = {"load": load, "allow_roots": allow_roots, "allow_urls": allow_urls}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -34,8 +34,9 @@ from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirme
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import memory_bytes
 from snapseek.library.storage.relocation import Relocation
+from snapseek.library.storage.rows import RowRef
 from snapseek.library.storage.schema import FILE_NAME, IMPORT, URLS
-from snapseek.library.storage.shards import RecordBlock, RowRef, Shards
+from snapseek.library.storage.shards import RecordBlock, Shards
 from snapseek.library.storage.source_table import Source
 from snapseek.library.storage.trust import Trust, not_confirmed, path_in
 from snapseek.mapped_file import LoadMode
@@ -220,13 +221,16 @@ class Snapshot:
             ),
             version=self.version,
             library_count=len(self),
-            model=self.settings["model"],
-            dim=int(self.settings["dim"]),
+            **self._model,
             filters=resolved.filters,
             relevant_count=relevant_count,
             unfinished=resolved.unfinished,
             notices=notices,
         )
+
+    @property
+    def _model(self) -> dict[str, Any]:
+        return {"model": self.settings["model"], "dim": int(self.settings["dim"])}
 
     def duplicates(self, where: Where | None, encoder: LazyEncoder) -> DuplicateReview:
         """Compare the pictures that match a filter; see `Library.duplicates`."""
@@ -285,14 +289,7 @@ class Snapshot:
         self._shards.check_length()
         rows = [row for item in items if (row := self._shards.find(item)) is not None]
         hits = self._hits([Entry(row) for row in rows])
-        return Hits(
-            hits,
-            total=len(hits),
-            version=self.version,
-            library_count=len(self),
-            model=self.settings["model"],
-            dim=int(self.settings["dim"]),
-        )
+        return Hits(hits, total=len(hits), version=self.version, library_count=len(self), **self._model)
 
     def vector(self, item: int) -> NDArray[np.float32]:
         """Return (dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
@@ -314,13 +311,7 @@ class Snapshot:
         for block in self._shards.blocks():
             self._shards.check_length()
             is_moved = not block.is_imported and self._relocation.recorded is not None
-            yield replace(block, records=self._relocated(block.records)) if is_moved else block
-
-    def _relocated(self, records: pa.RecordBatch) -> pa.RecordBatch:
-        """Return records with the URIs that pictures have since their folder was moved."""
-        index = records.schema.get_field_index("uri")
-        uris = [self._relocation.uri(str(uri)) for uri in records.column(index).to_pylist()]
-        return records.set_column(index, records.schema.field(index), pa.array(uris, pa.string()))
+            yield replace(block, records=self._relocation.records(block.records)) if is_moved else block
 
     def schemas(self) -> list[pa.Schema]:
         """Return the Arrow schema of each shard's records."""

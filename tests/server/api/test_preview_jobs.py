@@ -24,7 +24,8 @@ def runner():
 
 
 def client_of(library, jobs):
-    return TestClient(create_app(library, allowed_hosts=LOOPBACK_HOSTS, jobs=jobs), "http://127.0.0.1:8000")
+    app = create_app(library, allowed_hosts=LOOPBACK_HOSTS, jobs=jobs)
+    return TestClient(app, "http://127.0.0.1:8000", client=("127.0.0.1", 50_000))
 
 
 def test_a_job_tries_every_missing_preview(imported, runner):

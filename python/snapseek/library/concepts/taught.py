@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,11 @@ from snapseek.library.concepts.classifier import TrainedConcept, train
 from snapseek.library.concepts.names import FILLERS, split_names
 from snapseek.library.search.terms import Term
 from snapseek.library.storage.concept_table import ConceptRow
-from snapseek.library.storage.shards import RowRef, Shards
+from snapseek.library.storage.shards import Shards
 from snapseek.models import Encoder
+
+if TYPE_CHECKING:
+    from snapseek.library.storage.rows import RowRef
 
 _FIRST_MEMBERS = 2048
 _GROWTH = 8

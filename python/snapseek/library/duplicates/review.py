@@ -10,8 +10,9 @@ from snapseek.cancellation import check_cancelled
 from snapseek.errors import OutOfRangeError
 from snapseek.library.duplicates.candidates import neighbours
 from snapseek.library.search.likeness import CosineBars, Look, PreviewComparison, look_at
+from snapseek.library.storage.rows import RowRef
 from snapseek.library.storage.selection import Selection
-from snapseek.library.storage.shards import RowRef, Shards
+from snapseek.library.storage.shards import Shards
 
 MAX_PICTURES = 200_000
 """Pictures of one review, whose vectors are held in memory."""

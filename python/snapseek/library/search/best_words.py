@@ -35,7 +35,7 @@ from snapseek.library.search.word_matches import (
     BestMatches,
     max_rows_of,
 )
-from snapseek.library.storage.shards import RowHits, RowRef
+from snapseek.library.storage.rows import RowHits, RowRef
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.library.storage.rows import RowHits, RowRef
 from snapseek.library.storage.selection import Selection
-from snapseek.library.storage.shards import RowHits, RowRef, Shards
+from snapseek.library.storage.shards import Shards
 from snapseek.search_request import SearchRequest
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from snapseek.library.storage.shards import RowRef, Shards
+from snapseek.library.storage.rows import RowRef
+from snapseek.library.storage.shards import Shards
 
 MAX_ASPECT_CHANGE = 1.25
 """The ratio of two aspects, width by height: a crop changes them, another format more."""

@@ -22,8 +22,9 @@ from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import fused_order, reciprocal_rank_fusion
 from snapseek.library.search.sort_keys import Keys, first_rows, sort_keys
 from snapseek.library.search.word_matches import EVERY_WORD, BestMatches, field_names
+from snapseek.library.storage.rows import NO_HITS, RowHits, RowRef
 from snapseek.library.storage.selection import Members, Selection
-from snapseek.library.storage.shards import DEEPEST_PAGE, NO_HITS, RowHits, RowRef, Shards
+from snapseek.library.storage.shards import DEEPEST_PAGE, Shards
 
 _MAX_SELECTIONS = 16
 _MAX_PARTIAL_SORT = 4096

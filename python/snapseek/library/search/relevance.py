@@ -94,7 +94,8 @@ class Relevance:
 
     def _sample(self) -> NDArray[np.float32]:
         if self._sampled_vectors is None:
-            self._sampled_vectors = np.concatenate(self._sample_vectors())
+            parts = self._sample_vectors()
+            self._sampled_vectors = np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
         return self._sampled_vectors
 
     def _sampled(self, encoder: Encoder) -> Background | None:

@@ -18,7 +18,7 @@ from snapseek.library.columns.dictionary import DictionaryIndex
 from snapseek.library.columns.fulltext import FullTextIndex
 from snapseek.library.columns.label_list import LabelListIndex
 from snapseek.library.search.bm25 import WordStatistics, query_words, word_forms, word_weight
-from snapseek.library.storage.shards import RowHits, RowRef
+from snapseek.library.storage.rows import RowHits, RowRef
 
 FIELDS = {
     "folder": "folder name",

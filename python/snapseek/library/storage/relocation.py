@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 INSIDE_FOLDER = ".snapseek"
 
 
@@ -34,6 +36,12 @@ class Relocation:
     def uri(self, recorded: str) -> str:
         """Return the URI that a recorded one has now."""
         return _moved_uri(recorded, self.recorded, self.current)
+
+    def records(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        """Return records with the URIs that pictures have since their folder was moved."""
+        index = records.schema.get_field_index("uri")
+        uris = [self.uri(str(uri)) for uri in records.column(index).to_pylist()]
+        return records.set_column(index, records.schema.field(index), pa.array(uris, pa.string()))
 
     def recorded_uri(self, current: str) -> str:
         """Return the URI to record for one that is valid now."""

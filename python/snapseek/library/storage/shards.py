@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.records.arrow_file import Records
 from snapseek.library.records.arrow_gather import Core, Record
 from snapseek.library.storage.owned_files import check_no_link_out
+from snapseek.library.storage.rows import NO_HITS, RowHits, RowRef
 from snapseek.library.storage.schema import SHARDS
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shard_files import check_inside
@@ -35,48 +36,12 @@ DEEPEST_PAGE = 1000
 FIRST_PAGE = 60
 """The number of hits that a search by vector is calibrated for, whatever the page: so pages fit together."""
 
+_WIDE_SHARE = 3
+
 BLOCK_ROWS = 8192
 """Bounds the records that `Shards.blocks` yields at once."""
 
 _NO_IDS = np.zeros(0, np.int64)
-_ROW_BITS = 40
-
-
-class RowRef(NamedTuple):
-    """The address of a picture: the number of its shard, and its row there."""
-
-    shard: int
-    row: int
-
-
-@dataclass(frozen=True)
-class RowHits:
-    """The addresses of pictures and their scores, as arrays (n,)."""
-
-    shards: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: slice | NDArray[np.bool_] | NDArray[np.int64]) -> "RowHits":
-        return RowHits(self.shards[index], self.rows[index], self.scores[index])
-
-    def __iter__(self) -> Iterator[RowRef]:
-        return map(RowRef, self.shards.tolist(), self.rows.tolist())
-
-    def refs(self) -> list[RowRef]:
-        """Return the addresses as a list."""
-        return list(self)
-
-    def keys(self) -> NDArray[np.int64]:
-        """Return a number for each address, (n,) int64, in the order of shards and rows."""
-        return self.shards << _ROW_BITS | self.rows
-
-
-_WIDE_SHARE = 3
-NO_HITS = RowHits(_NO_IDS, _NO_IDS, np.zeros(0, np.float32))
 
 
 def _with_shortlist(params: CalibrationPoint | None, rows: int) -> CalibrationPoint | None:

@@ -9,7 +9,7 @@ from snapseek.library.columns.column_store import ColumnStore
 from snapseek.library.search.best_words import AutoWords, best_by_bm25
 from snapseek.library.search.bm25 import bm25_scores
 from snapseek.library.search.word_matches import BestMatches, best_matches, word_matches
-from snapseek.library.storage.shards import NO_HITS, RowHits, RowRef
+from snapseek.library.storage.rows import NO_HITS, RowHits, RowRef
 from tests.support.record_files import write_records
 
 WORDS = [*(f"w{number}" for number in range(30)), "cat", "cats", "dogs", "dog"]

@@ -92,7 +92,9 @@ def test_deep_pages_of_many_that_match_in_lists_fit_together(tmp_path, encoder, 
     exact = library.search("red", 1000, exact=True, **option)
     assert len({*ids(whole)} & {*ids(exact)}) >= 950
     shard = library.snapshot()._shards.parts[0].shard
-    assert 2 * shard._filtered_effort.shortlist >= DEEPEST_PAGE  # the core takes twice as many with a filter
+    assert (
+        2 * shard._filtered_efforts["samples"].shortlist >= DEEPEST_PAGE
+    )  # the core takes twice as many with a filter
 
 
 def test_matching_pictures_by_date_and_size(made):

@@ -8,7 +8,7 @@ from snapseek.library.search.word_matches import (
     field_names,
     word_matches,
 )
-from snapseek.library.storage.shards import RowRef
+from snapseek.library.storage.rows import RowRef
 from tests.support.record_files import write_records
 
 ROWS = [
