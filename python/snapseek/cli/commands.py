@@ -60,6 +60,17 @@ COMMANDS = (
     Command("serve", "serve the page of a library"),
     Command("search", "print the pictures that match a query best"),
     Command("info", "print what a library holds"),
+    Command(
+        "collection",
+        "search several libraries as one: create, add, remove, verify, info",
+        "Every command that reads a library reads the manifest of a collection. Its partitions are ordinary "
+        "libraries, here or on other machines.",
+    ),
+    Command(
+        "cluster",
+        "index on many machines with Ray: index",
+        "Needs snapseek[ray]. An interrupted run continues where it stopped.",
+    ),
     Command("libraries", "list the libraries that were opened here, most recent first"),
     Command(
         "teach",
@@ -71,17 +82,6 @@ COMMANDS = (
         "duplicates",
         "list pictures that a library has more than once, the best of each group first",
         "Copies in other sizes and formats, crops and edited versions count. Nothing is deleted.",
-    ),
-    Command(
-        "collection",
-        "search several libraries as one: create, add, remove, verify, info",
-        "Every command that reads a library reads the manifest of a collection. Its partitions are ordinary "
-        "libraries, here or on other machines.",
-    ),
-    Command(
-        "cluster",
-        "index on many machines with Ray: index",
-        "Needs snapseek[ray]. An interrupted run continues where it stopped.",
     ),
     Command(
         "watch",

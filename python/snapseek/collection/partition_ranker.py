@@ -76,7 +76,7 @@ class PartitionRanker(Ranker):
         self._scores: dict[RowRef, float] = {}
         self._sort_keys: dict[RowRef, int] = {}
         self._ranked: tuple[int, dict[int, Ranked]] | None = None
-        self.total: int | None = None  # of pictures that the ranking may hold; known after a request
+        self.total: int | None = None  # known after a request
         self._shards = cast("Shards", _MergedRows(query, self._scores, dim))
 
     def listed(self, resolved: ResolvedRequest) -> Ranking:
@@ -85,9 +85,8 @@ class PartitionRanker(Ranker):
         if request.sort == "relevance":
             return self._stored(request.offset, request.end)
         if request.end > MAX_K:
-            raise OutOfRangeError(
-                expected=f"offset + limit of up to {MAX_K} with a sort of a collection", got=str(request.end)
-            )
+            expected = f"offset + limit of up to {MAX_K} with a sort of a collection"
+            raise OutOfRangeError(expected=expected, got=str(request.end))
         fields = {"op": "listed", "tree": self._tree, "sort": request.sort, "start": 0, "end": request.end}
         answers = self._query.ask_all(
             ("listed", request.end),

@@ -54,6 +54,7 @@ def existing_library(path: object) -> Path:
             got="an empty text" if isinstance(path, str) else type(path).__name__,
         )
     named = Path(os.fsdecode(path))
+    absolute_path(named)  # raises if the current directory is gone
     if (found := library_at(named)) is not None:
         return found
     target = library_of(named) if named.is_dir() else named
