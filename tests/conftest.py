@@ -54,7 +54,10 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+    folder = write_tiny_model(tmp_path_factory.mktemp("tiny"))
+    for path in folder.iterdir():  # what is known of a file that was just written is not kept
+        os.utime(path, (path.stat().st_mtime - 60,) * 2)
+    return folder
 
 
 @pytest.fixture(scope="session")
