@@ -19,7 +19,7 @@ from tests.support.once import common_folder
 from tests.support.tiny_model import write_tiny_model
 
 # No example of a property fails because the machine was busy with something else.
-settings.register_profile("patient", deadline=None)
+settings.register_profile("patient", deadline=None, derandomize="SNAPSEEK_RANDOM" not in os.environ)
 settings.load_profile("patient")
 
 # A shell ignores Ctrl-C in what it starts in the background; child processes of the tests inherit that.
@@ -55,7 +55,7 @@ def own_cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
     folder = write_tiny_model(tmp_path_factory.mktemp("tiny"))
-    for path in folder.iterdir():  # what is known of a file that was just written is not kept
+    for path in folder.rglob("*"):  # what is known of a file that was just written is not kept
         os.utime(path, (path.stat().st_mtime - 60,) * 2)
     return folder
 
