@@ -30,6 +30,7 @@ MEANT = {
     "/api/search",
     "/api/items",
     "/api/items/{id}/similar",
+    "/api/duplicates",
     "/api/facets",
     "/api/timeline",
     "/knn-service",

@@ -32,13 +32,16 @@ it('formats a count with singular or plural', () => {
 });
 
 it('announces the results, and counts only what is counted', () => {
-  const counts = { words: 'two dogs', total: 915, relevant: null, duplicates: 0, order: '' };
+  const counts = { words: 'two dogs', total: 915, relevant: null, duplicates: 0, order: '', isListed: false };
   expect(resultsAnnouncement(counts)).toBe('Pictures for two dogs, best first.');
   expect(resultsAnnouncement({ ...counts, relevant: 8 })).toBe('8 good matches for two dogs, best first.');
   expect(resultsAnnouncement({ ...counts, relevant: 1, order: 'newest' })).toBe(
     '1 good match for two dogs, newest first.',
   );
   expect(resultsAnnouncement({ ...counts, relevant: 0 })).toBe('Nothing looks like two dogs.');
+  expect(resultsAnnouncement({ ...counts, words: 'year:2020', isListed: true })).toBe(
+    '915 pictures for year:2020.',
+  );
   expect(resultsAnnouncement({ ...counts, words: '', total: 1, duplicates: 1 })).toBe(
     '1 picture in the library. 1 near-duplicate shown.',
   );
@@ -49,6 +52,7 @@ it('describes the end of the results', () => {
   expect(endOfResults(4, 4, 3, 1000)).toBe('End of results: 7 pictures, 3 of them grouped as similar.');
   expect(endOfResults(1000, 2500, 0, 1000)).toContain('The first 1,000 of 2,500 pictures.');
   expect(endOfResults(904, 904, 96, 1000)).toContain('The best 1,000 pictures.');
+  expect(endOfResults(1100, 1100, 0, 1000)).toBe('End of results: 1,100 pictures.');
   expect(endOfResults(1000, 1000, 0, 1000)).toContain('The best 1,000 pictures.');
 });
 

@@ -22,12 +22,16 @@ export interface ResultCounts {
   readonly duplicates: number;
   /** '' for best first. */
   readonly order: string;
+  /** Whether all pictures that match a filter are listed, without a ranking. */
+  readonly isListed: boolean;
 }
 
 /** Describe the results to screen readers. A search ranks the whole library, so only good matches are counted. */
-export function resultsAnnouncement({ words, total, relevant, duplicates, order }: ResultCounts): string {
+export function resultsAnnouncement(counts: ResultCounts): string {
+  const { words, total, relevant, duplicates, order, isListed } = counts;
   const shown = duplicates ? ` ${formatPlural(duplicates, 'near-duplicate')} shown.` : '';
   if (!words) return `${formatPlural(total, 'picture')} in the library.${shown}`;
+  if (isListed) return `${formatPlural(total, 'picture')} for ${words}.${shown}`;
   if (relevant === 0) return `Nothing looks like ${words}.${shown}`;
   const found = relevant === null ? 'Pictures' : goodMatches(relevant);
   return `${found} for ${words}, ${order || 'best'} first.${shown}`;
@@ -48,7 +52,8 @@ export function endOfResults(shown: number, total: number, similar: number, maxR
   const limit = formatCount(maxResults);
   if (shown < total)
     return `The first ${limit} of ${formatPlural(total, 'picture')}. Try other words to see others.`;
-  if (shown + similar >= maxResults) return `The best ${limit} pictures. Try other words to see others.`;
+  if (total <= maxResults && shown + similar >= maxResults)
+    return `The best ${limit} pictures. Try other words to see others.`;
   const grouped = similar > 0 ? `, ${formatCount(similar)} of them grouped as similar` : '';
   return `End of results: ${formatPlural(shown + similar, 'picture')}${grouped}.`;
 }

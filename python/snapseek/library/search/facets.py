@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -247,5 +246,4 @@ def _tally(values: NDArray[Any]) -> dict[int, int]:
 
 
 def _day(microseconds: int) -> str:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
-    return moment.date().isoformat()
+    return str(np.datetime64(microseconds, "us").astype("datetime64[D]"))  # of any year
