@@ -89,6 +89,7 @@ ray: .venv/dev.stamp install ## Index on a Ray cluster of this machine while nod
 crash: install ## Kill a writer or fill the disk at 2,400 moments, an upgrade at 300; 2,000 sequences among foreign files (about 30 minutes)
 	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/robustness/test_kill.py
 	SNAPSEEK_CRASHES=100 $(BIN)/pytest -q tests/robustness/test_kill_upgrade.py
+	SNAPSEEK_KILL_STEP=1 $(BIN)/pytest -q tests/robustness/test_kill_teaching.py
 	SNAPSEEK_SEQUENCES=2000 $(BIN)/pytest -q -s tests/robustness/test_foreign_files.py
 
 upgrade-kills: .venv/dev.stamp install ## Kill the job of an upgrade at 100 moments and 100 times in its switch, while a server answers (about 10 minutes)

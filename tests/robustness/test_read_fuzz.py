@@ -19,7 +19,7 @@ from tests.support import read_fuzz, read_mutations
 from tests.support.read_fuzz import Outcome
 from tests.support.record_files import write_records
 
-CASES = int(os.environ.get("SNAPSEEK_READ_CASES", "200"))
+CASES = int(os.environ.get("SNAPSEEK_READ_CASES", "60"))
 VALIDATOR_CASES = int(os.environ.get("SNAPSEEK_VALIDATOR_CASES", "1000"))
 PROCESSES = 2
 
