@@ -330,13 +330,13 @@ def test_an_original_fades_in_only_if_it_is_late(page, server):
     expect_first(page, "red|yellow")
     originals = page.get_by_test_id("original")
     for _ in range(50):
-        if originals.count() > 1:
+        if originals.evaluate_all("images => images.filter((image) => image.src).length") > 1:
             break
         page.clock.run_for(10)
 
     def release(tile):
-        path = urlsplit(tile.get_by_test_id("original").evaluate("image => image.src")).path
         for _ in range(250):
+            path = urlsplit(tile.get_by_test_id("original").evaluate("image => image.src")).path
             if path in held:
                 return held.pop(path).continue_()
             page.wait_for_timeout(20)

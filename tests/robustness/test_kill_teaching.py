@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 STEP = int(os.environ.get("SNAPSEEK_KILL_STEP", "3"))
-"""Every so many writes the process is killed once."""
+"""The number of writes between two kills."""
 
 OLD = [Concept("rex", (1, 2, 3), (4,))]
 TAUGHT = [Concept("rex", (3, 4, 5), (1,))]
