@@ -14,7 +14,7 @@ from snapseek.collection.state_cache import CollectionCache
 from snapseek.errors import InputError, LibraryNotFoundError, UnknownChoiceError
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.reader import LibraryReader
-from snapseek.library.storage.confirmations import NOTHING, Confirmed
+from snapseek.library.storage.confirmations import Confirmed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,25 +43,11 @@ class Collection(LibraryReader):
     _cache: CollectionCache
     is_collection = True
 
-    @classmethod
-    def _opened(
-        cls,
-        path: Path,
-        encoders: EncoderPool,
-        allowed: Confirmed = NOTHING,
-        load: LoadMode = "map",
-    ) -> Self:
-        """Return the collection of a manifest at an absolute path."""
-        collection = cls.__new__(cls)
-        collection._path = path
-        collection._allowed = allowed
-        collection.encoders = encoders
-        token = os.environ.get(TOKEN_VARIABLE) or None
-        collection._cache = CollectionCache(path, allowed, load, token)
-        collection._cache.prepare = encoders.prepare
-        collection._snapshots = cast("SnapshotCache", collection._cache)
-        weakref.finalize(collection, collection._cache.close)
-        return collection
+    def _new_snapshots(self, load: LoadMode) -> SnapshotCache:
+        self._cache = CollectionCache(self._path, self._allowed, load, os.environ.get(TOKEN_VARIABLE) or None)
+        self._cache.prepare = self.encoders.prepare
+        weakref.finalize(self, self._cache.close)
+        return cast("SnapshotCache", self._cache)
 
     def __repr__(self) -> str:
         state = self.collection_snapshot()

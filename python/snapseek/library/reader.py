@@ -67,11 +67,12 @@ class LibraryReader(LibraryContents):
     ) -> Self:
         """Return an open library at an absolute path."""
         library = cls.__new__(cls)
-        library._path = path
-        library._allowed = allowed
-        library.encoders = encoders
-        library._snapshots = SnapshotCache(path, allowed, load, encoders.prepare)
+        library._path, library._allowed, library.encoders = path, allowed, encoders
+        library._snapshots = library._new_snapshots(load)
         return library
+
+    def _new_snapshots(self, load: LoadMode) -> SnapshotCache:
+        return SnapshotCache(self._path, self._allowed, load, self.encoders.prepare)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the path and the models that were passed, so that worker processes open the same library."""
