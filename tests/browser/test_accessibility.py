@@ -60,6 +60,7 @@ def test_results_are_announced(page, server):
 def test_the_focus_is_visible_everywhere(page, server):
     page.goto(f"{server}/?q=red")
     expect_first(page, "red")
+    expect(page.get_by_test_id("latency")).to_be_visible()
     seen = """() => {
         const at = document.activeElement;
         const marked = [[at], [at, '::after'], [at.form ?? at]].map((one) => getComputedStyle(...one));
@@ -239,6 +240,7 @@ def test_the_help_lists_the_shortcuts_and_stops_them(page, server):
     page.keyboard.press("?")
     help.get_by_role("button", name="Close").click()
     expect(help).to_have_count(0)
+    expect(page.get_by_test_id("tile").first).to_be_focused()
 
 
 def test_the_page_requests_only_its_server(page, server):
