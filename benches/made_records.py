@@ -112,7 +112,7 @@ def records(start: int, end: int, previews: list[bytes], colors: list[str]) -> p
     picks = rng.integers(0, len(previews), count)
     things = _uneven(rng, len(THINGS), (count, 2))
     seconds = rng.integers(0, SPAN_S, count)
-    dates = np.datetime64(int(FIRST_DAY.timestamp()), "s") + seconds
+    dates = np.datetime64(int(FIRST_DAY.timestamp()), "s") + seconds.astype("timedelta64[s]")
     columns = {
         "url": [f"https://pictures.example/{row * 2654435761 % 2**32:08x}.jpg" for row in range(start, end)],
         "caption": captions(rng, things),

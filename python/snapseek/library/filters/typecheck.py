@@ -278,9 +278,10 @@ def _period(year: int, month: int | None = None, day: int | None = None) -> tupl
     datetime(year, month or 1, day or 1)  # raises ValueError for an impossible date
     parts = [f"{number:02}" for number in (month, day) if number is not None]
     first = np.datetime64("-".join([f"{year:04}", *parts]))
-    return int(first.astype("datetime64[us]").astype(np.int64)), int(
-        (first + 1).astype("datetime64[us]").astype(np.int64)
-    )
+    unit, _ = np.datetime_data(first.dtype)
+    period = np.array([first, first + np.array(1, f"timedelta64[{unit}]")])
+    start, end = period.astype("datetime64[us]").astype(np.int64).tolist()
+    return start, end
 
 
 def _microseconds_of(day: date) -> int:
