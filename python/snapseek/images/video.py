@@ -48,7 +48,11 @@ def read_frame(path: Path) -> VideoFrame:
             "videos need a package that is not installed", hint='run: pip install "snapseek[video]"'
         ) from error
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        # PyAV 19 reads any bytes of metadata as text by itself.
+        decoding: dict[str, Any] = (
+            {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+        )
+        with av.open(str(path), **decoding) as container:
             duration_s = container.duration / av.time_base if container.duration else None
             frame = _frame(container)
             turn = round(getattr(frame, "rotation", 0) / 90) * 90 % 360

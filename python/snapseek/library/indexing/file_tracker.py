@@ -149,8 +149,8 @@ class FileTracker:
         key = (source.number, container.number, os.fsencode(prefix))
         self._connection.execute("INSERT OR REPLACE INTO temp.merged VALUES (?, ?, ?)", key)
         return self._connection.execute(
-            "DELETE FROM temp.seen WHERE source = ?1 AND EXISTS (SELECT 1 FROM temp.seen AS s "
-            "WHERE s.source = ?2 AND s.within = CAST(?3 || temp.seen.within AS BLOB))",
+            "DELETE FROM temp.seen WHERE source = ? AND EXISTS (SELECT 1 FROM temp.seen AS s "
+            "WHERE s.source = ? AND s.within = CAST(? || temp.seen.within AS BLOB))",
             key,
         ).rowcount
 
@@ -164,8 +164,8 @@ class FileTracker:
                 if target.is_relative_to(root):
                     key = (number, os.fsencode(within), source, os.fsencode(target.relative_to(root)))
                     dropped += self._connection.execute(
-                        "DELETE FROM temp.seen WHERE source = ?1 AND within = ?2 "
-                        "AND EXISTS (SELECT 1 FROM temp.seen WHERE source = ?3 AND within = ?4)",
+                        "DELETE FROM temp.seen WHERE source = ? AND within = ? "
+                        "AND EXISTS (SELECT 1 FROM temp.seen WHERE source = ? AND within = ?)",
                         key,
                     ).rowcount
         return dropped

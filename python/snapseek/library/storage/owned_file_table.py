@@ -36,10 +36,10 @@ class OwnedFileTable:
     def files_of(self, stem: str) -> dict[str, FileIdentity]:
         """Return the recorded files of a stem."""
         query = (
-            "SELECT name, inode, size_bytes, modified_ns FROM own_files WHERE stem = ?1 "
-            "UNION ALL SELECT name, inode, size_bytes, modified_ns FROM shard_files WHERE stem = ?1"
+            "SELECT name, inode, size_bytes, modified_ns FROM own_files WHERE stem = ? "
+            "UNION ALL SELECT name, inode, size_bytes, modified_ns FROM shard_files WHERE stem = ?"
         )
-        rows = self._connection.execute(query, (stem,))
+        rows = self._connection.execute(query, (stem, stem))
         found: dict[str, FileIdentity] = {}
         for name, inode, size_bytes, modified_ns in self._check.at_most(_MAX_FILES, "files of a shard", rows):
             found[name] = (inode, size_bytes, modified_ns)

@@ -66,9 +66,9 @@ class UpgradeTable:
     def add_items(self, shard: int, items: Sequence[int], *, from_previews: bool) -> None:
         """Record which shard has the vectors of these pictures in the state that their files have now."""
         self._connection.executemany(
-            "INSERT OR REPLACE INTO upgrade_items SELECT ?1, ?2, "  # noqa: S608
-            f"coalesce((SELECT {VERSION} FROM main.files AS f WHERE f.item = ?1), X''), ?3",
-            [(item, shard, from_previews) for item in items],
+            "INSERT OR REPLACE INTO upgrade_items SELECT ?, ?, "  # noqa: S608
+            f"coalesce((SELECT {VERSION} FROM main.files AS f WHERE f.item = ?), X''), ?",
+            [(item, shard, item, from_previews) for item in items],
         )
 
     def items(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
