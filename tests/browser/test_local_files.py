@@ -4,14 +4,20 @@
 
 import re
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
 from snapseek.library import Library
+from snapseek.library.indexing.previews import PreviewOptions, make_previews
+from tests.conftest import write_pictures
 from tests.support.dated_library import dated_library
+from tests.support.embedding_files import write_embeddings
 from tests.support.page_fixtures import browser, page, wait_until  # noqa: F401
 from tests.support.page_server import serving
+from tests.support.vector_rows import unit_rows
 
 pytestmark = pytest.mark.browser
 
@@ -115,3 +121,21 @@ def test_the_offer_of_previews_can_be_dismissed(page, tmp_path, encoder):
         page.reload()
         expect(page.get_by_test_id("tile").first).to_be_visible()
         expect(page.get_by_test_id("previews-card")).to_have_count(0)
+
+
+def test_new_previews_appear_by_themselves(page, tmp_path, encoder):
+    folder = write_pictures(tmp_path / "pictures")
+    paths = sorted(folder.rglob("*.*"))
+    table = {"URL": [path.as_uri() for path in paths], "preview": pa.array([b""] * len(paths), pa.binary())}
+    vectors = unit_rows(len(paths), dim=encoder.dim).astype(np.float16)
+    data = write_embeddings(tmp_path / "data", vectors, **table)
+    library = Library.import_vectors(data, tmp_path / "l", encoder=encoder, threads=1)
+    with serving(library.info().path) as address:
+        page.route("**/api/image/**", lambda route: route.abort())
+        page.clock.install()
+        page.goto(address)
+        expect(page.get_by_test_id("tile")).to_have_count(len(paths))
+        previews = page.get_by_test_id("preview")
+        expect(previews).to_have_count(0)
+        assert make_previews(library.info().path, PreviewOptions(threads=1, root=folder)).made == len(paths)
+        wait_until(page, lambda: page.clock.fast_forward("00:10") or previews.count() == len(paths))

@@ -7,7 +7,7 @@ const answering = (body: unknown, status = 200) =>
   jobsApi(async () => new Response(JSON.stringify(body), { status }));
 
 it('reads the jobs and the failures', async () => {
-  const status = { jobs: [sampleJob()], version: 'a', count: 5, model: 'starter' };
+  const status = { jobs: [sampleJob()], version: 'a', model: 'starter' };
   await expect(answering(status).jobs()).resolves.toEqual(status);
   const failures = { total: 1, failures: [{ path: 'a.jpg', reason: 'empty' }] };
   await expect(answering(failures).failures()).resolves.toEqual(failures);

@@ -21,7 +21,6 @@ export interface Job {
 export interface JobStatus {
   readonly jobs: readonly Job[];
   readonly version: string;
-  readonly count: number;
   /** The model of the library. */
   readonly model: string;
 }
@@ -122,11 +121,10 @@ export function jobsApi(fetch: (url: string, init?: RequestInit) => Promise<Resp
   }
   return {
     jobs: async () => {
-      const { jobs, version, count, model } = await read<Record<keyof JobStatus, unknown>>('api/jobs');
+      const { jobs, version, model } = await read<Record<keyof JobStatus, unknown>>('api/jobs');
       return {
         jobs: Array.isArray(jobs) ? (jobs as Job[]) : [],
         version: `${version}`,
-        count: Number(count),
         model: `${model}`,
       };
     },

@@ -39,6 +39,8 @@ export class AppState {
   readonly results: ResultsState;
   readonly view: ViewState;
   readonly request: RequestState;
+  /** The version of the library that was last shown because the server told of it. */
+  #version: string | null = null;
   readonly #history: Environment['history'];
   readonly #api: Api;
   readonly #now: () => number;
@@ -81,7 +83,7 @@ export class AppState {
   async followJobs(): Promise<void> {
     const { JobsState } = await import('./jobs.svelte');
     this.jobs = new JobsState(this.#now, {
-      onchange: () => void this.#refresh(),
+      onversion: (version) => void this.#refresh(version),
       onmodelchange: () => (this.isStale = true),
     });
     await this.jobs.follow(this.results.index?.name ?? '');
@@ -95,11 +97,16 @@ export class AppState {
     await this.library.loadExamples();
   }
 
-  /** Show new pictures of the library, unless the user is busy with the present ones. */
-  async #refresh(): Promise<void> {
-    const isBusy = this.view.lightbox.picture !== null || this.view.selection.ids.size > 0;
-    if (!isBusy && this.results.isIdle && this.results.start === 0 && globalThis.scrollY < SCROLLED_PX)
-      await this.request.refresh();
+  /** Show what this version of the library has, unless the user is busy with the present results: then later. */
+  async #refresh(version: string): Promise<void> {
+    const { results, view } = this;
+    // Once for each version: an answer may be of an even newer one.
+    if (this.isStale || version === this.#version || version === results.index?.version) return;
+    const isBusy =
+      view.lightbox.picture || view.selection.ids.size || results.showWeak || results.expandedGroups.size;
+    if (isBusy || !results.isIdle || results.start > 0 || globalThis.scrollY >= SCROLLED_PX) return;
+    this.#version = version;
+    await this.request.refresh();
   }
 
   /** Show what an entry of the browser history shows. */

@@ -11,8 +11,8 @@ export const ENDED_SHOWN_MS = 8000;
 const ACTIVE = ['waiting', 'running'];
 
 export interface JobsEvents {
-  /** The library has other pictures than before. */
-  onchange(): void;
+  /** What the library has now: another version has other pictures or previews. */
+  onversion(version: string): void;
   /** The library has another model than before. */
   onmodelchange(): void;
 }
@@ -34,7 +34,6 @@ export class JobsState {
   readonly upgrade: UpgradeState;
   readonly #events: JobsEvents;
   readonly #now: () => number;
-  #count: number | null = null;
   #model: string | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #endedAt: number | null = null;
@@ -98,14 +97,13 @@ export class JobsState {
     this.failures = await this.api.failures().catch(() => null);
   }
 
-  #show({ jobs, count, model }: JobStatus): void {
+  #show({ jobs, version, model }: JobStatus): void {
     this.#showJob(jobs);
     this.lastUpgrade = jobs.filter(({ kind }) => kind === 'upgrade').at(-1) ?? null;
-    const [countBefore, modelBefore] = [this.#count, this.#model];
-    this.#count = count;
+    const modelBefore = this.#model;
     this.#model = model;
     if (modelBefore !== null && modelBefore !== model) this.#events.onmodelchange();
-    else if (countBefore !== null && countBefore !== count) this.#events.onchange();
+    else this.#events.onversion(version);
   }
 
   #showJob(jobs: readonly Job[]): void {

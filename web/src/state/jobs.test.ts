@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers());
 function poller(first: JobStatus) {
   const status = { now: first };
   const polls = vi.fn(async () => status.now);
-  const events = { onchange: vi.fn(), onmodelchange: vi.fn() };
+  const events = { onversion: vi.fn(), onmodelchange: vi.fn() };
   const start = vi.fn(async () => sampleJob());
   const jobs = new JobsState(() => Date.now(), events, sampleJobsApi({ jobs: polls, start }), sampleStorage);
   return { jobs, status, polls, start, ...events };
@@ -19,12 +19,12 @@ function poller(first: JobStatus) {
 
 describe('polling', () => {
   it('is fast while a job runs and slow otherwise', async () => {
-    const { jobs, status, polls } = poller(sampleStatus([sampleJob()], { count: 1 }));
+    const { jobs, status, polls } = poller(sampleStatus([sampleJob()]));
     await jobs.start();
     expect(jobs).toMatchObject({ isActive: true, current: { summary: 'Indexing 1 of 4' } });
     await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
     expect(polls).toHaveBeenCalledTimes(2);
-    status.now = sampleStatus([sampleJob({ state: 'done' })], { count: 4 });
+    status.now = sampleStatus([sampleJob({ state: 'done' })]);
     await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
     expect(jobs.isActive).toBe(false);
     await vi.advanceTimersByTimeAsync(IDLE_POLL_MS - 1);
@@ -35,7 +35,7 @@ describe('polling', () => {
   });
 
   it('goes on after a failed request', async () => {
-    const { jobs, polls } = poller(sampleStatus([], { count: 1 }));
+    const { jobs, polls } = poller(sampleStatus([]));
     polls.mockRejectedValueOnce(new TypeError('down'));
     await jobs.start();
     await vi.advanceTimersByTimeAsync(IDLE_POLL_MS);
@@ -44,9 +44,9 @@ describe('polling', () => {
 });
 
 it('shows the end of a job for a moment', async () => {
-  const { jobs, status } = poller(sampleStatus([sampleJob()], { count: 1 }));
+  const { jobs, status } = poller(sampleStatus([sampleJob()]));
   await jobs.start();
-  status.now = sampleStatus([sampleJob({ state: 'done', summary: 'Indexed 4 of 4' })], { count: 4 });
+  status.now = sampleStatus([sampleJob({ state: 'done', summary: 'Indexed 4 of 4' })]);
   await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
   expect(jobs.current?.summary).toBe('Indexed 4 of 4');
   await vi.advanceTimersByTimeAsync(ENDED_SHOWN_MS + IDLE_POLL_MS);
@@ -54,34 +54,35 @@ it('shows the end of a job for a moment', async () => {
 });
 
 it('shows no job that had ended before the page was opened', async () => {
-  const { jobs } = poller(sampleStatus([sampleJob({ state: 'done' })], { count: 1 }));
+  const { jobs } = poller(sampleStatus([sampleJob({ state: 'done' })]));
   await jobs.start();
   expect(jobs.current).toBeNull();
 });
 
-it('tells when the library has other pictures', async () => {
-  const { jobs, status, onchange } = poller(sampleStatus([sampleJob()], { count: 1 }));
+it('tells the version of the library at each poll', async () => {
+  const { jobs, status, onversion } = poller(sampleStatus([sampleJob()]));
   await jobs.start();
+  expect(onversion).toHaveBeenLastCalledWith('a');
+  status.now = sampleStatus([sampleJob()], { version: 'b' });
   await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
-  expect(onchange).not.toHaveBeenCalled();
-  status.now = sampleStatus([sampleJob()], { count: 3 });
-  await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
-  expect(onchange).toHaveBeenCalledTimes(1);
+  expect(onversion).toHaveBeenLastCalledWith('b');
+  expect(onversion).toHaveBeenCalledTimes(2);
 });
 
 it('loads the files that could not be read', async () => {
-  const { jobs } = poller(sampleStatus([], { count: 1 }));
+  const { jobs } = poller(sampleStatus([]));
   await jobs.loadFailures();
   expect(jobs.failures?.failures).toEqual([{ path: 'a.jpg', reason: 'empty' }]);
 });
 
 it('tells when the library has another model, once', async () => {
-  const { jobs, status, onchange, onmodelchange } = poller(sampleStatus([sampleJob()]));
+  const { jobs, status, onversion, onmodelchange } = poller(sampleStatus([sampleJob()]));
   await jobs.start();
-  status.now = sampleStatus([sampleJob()], { model: 'better', count: 3 });
-  await vi.advanceTimersByTimeAsync(2 * ACTIVE_POLL_MS);
+  status.now = sampleStatus([sampleJob()], { model: 'better', version: 'b' });
+  await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
+  expect(onversion).toHaveBeenCalledTimes(1);
+  await vi.advanceTimersByTimeAsync(ACTIVE_POLL_MS);
   expect(onmodelchange).toHaveBeenCalledTimes(1);
-  expect(onchange).not.toHaveBeenCalled();
 });
 
 it('counts the jobs that end', async () => {
@@ -110,7 +111,7 @@ it('asks for the cost of an upgrade only if the library has the built-in model',
   const cost = vi.fn(async () => sampleCost());
   for (const model of ['starter', 'better']) {
     const api = sampleJobsApi({ jobs: async () => sampleStatus([], { model }), upgradeCost: cost });
-    const jobs = new JobsState(() => 0, { onchange() {}, onmodelchange() {} }, api, sampleStorage);
+    const jobs = new JobsState(() => 0, { onversion() {}, onmodelchange() {} }, api, sampleStorage);
     await jobs.follow('demo');
     jobs.stop();
   }

@@ -10,7 +10,7 @@ const OTHER = { id: 'b', path: '/other', pictures: 3, model: 'starter', is_curre
 function panelOf(methods: Partial<JobsApi> = {}) {
   const visit = vi.fn();
   const api = sampleJobsApi({ libraries: async () => [OTHER], ...methods });
-  const jobs = new JobsState(() => 0, { onchange() {}, onmodelchange() {} }, api, sampleStorage);
+  const jobs = new JobsState(() => 0, { onversion() {}, onmodelchange() {} }, api, sampleStorage);
   return { panel: new LibraryPanelState(jobs, visit), jobs, visit };
 }
 

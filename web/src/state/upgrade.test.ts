@@ -24,7 +24,7 @@ async function upgradeOf(
   });
   const jobs = new JobsState(
     () => 0,
-    { onchange() {}, onmodelchange() {} },
+    { onversion() {}, onmodelchange() {} },
     api,
     () => storage,
   );

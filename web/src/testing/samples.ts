@@ -89,7 +89,7 @@ export function sampleJob(fields: Partial<Job> = {}): Job {
 }
 
 export function sampleStatus(jobs: readonly Job[], fields: Partial<JobStatus> = {}): JobStatus {
-  return { jobs, version: 'a', count: 1, model: 'starter', ...fields };
+  return { jobs, version: 'a', model: 'starter', ...fields };
 }
 
 export function sampleCost(fields: Partial<UpgradeCost> = {}): UpgradeCost {
