@@ -193,7 +193,6 @@ class Stub:
     def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         if request["op"] == "describe":
             facts = {"name": "stub", "model": "starter", "fingerprint": self._space, "dim": DIM, "kinds": {}}
-            facts |= {"training": "", "trained_rows": 0}
             facts |= {"count": COUNT, "failed": 0, "skipped": {}, "kernel": "avx2", "created": "2026"}
             commit = self._rng.bytes(16).hex()  # each stub is another library
             return facts | {"size_bytes": 1, "next_id": 2 * COUNT, "commit": commit}, {}

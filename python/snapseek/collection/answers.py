@@ -121,8 +121,8 @@ def facts_of(frame: Frame) -> Facts:
         next_id=read.integer("next_id", MAX_LOCAL_ID + 1),
         commit=read.text("commit"),
         kinds=cast("Mapping[str, Kind]", kinds),
-        training=read.text("training"),
-        trained_rows=read.integer("trained_rows", MAX_COUNT),
+        training=read.text("training") if frame.fields.get("training") else "",
+        trained_rows=read.integer("trained_rows", MAX_COUNT) if frame.fields.get("training") else 0,
     )
 
 

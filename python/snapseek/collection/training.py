@@ -84,25 +84,23 @@ def train(
     largest = max(source.rows for source in sources)
     nlist = min(total // _ROWS_PER_LIST, largest // _PARTITION_ROWS_PER_LIST, _MAX_LISTS)
     wanted = min(total, max(_MIN_SAMPLE, _SAMPLE_ROWS_PER_LIST * nlist))
-    draft = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.tmp.npy")
+    name = f".{path.stem}.{secrets.token_hex(8)}.tmp"
+    draft, trained = path.with_name(f"{name}.npy"), path.with_name(f"{name}.snap")
     try:
         sample = open_memmap(draft, "w+", np.float16, (wanted, encoder.dim))
         start = 0
         for block in _sampled(sources, total, wanted):
             sample[start : start + len(block)] = block
             start += len(block)
-        VectorIndex.build(
-            sample,
-            sample_queries(encoder),
-            path=path,
-            nlist=nlist,
-            threads=resolve_threads(threads),
-            progress=progress,
-        )
+        queries, threads = sample_queries(encoder), resolve_threads(threads)
+        VectorIndex.build(sample, queries, nlist=nlist, threads=threads, progress=progress, path=trained)
+        # Encoded once more with its own lists, as partitions will be: so the calibration is theirs.
+        VectorIndex.build(sample, queries, path=path, threads=threads, progress=progress, training=trained)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         draft.unlink(missing_ok=True)
+        trained.unlink(missing_ok=True)
     return TrainedIndex(path, SharedTraining.of_index(path, total))
 
 
@@ -172,7 +170,7 @@ def train_collection(
         library.refresh()
         if any(part.shard.training == trained.shared.checksum for part in library.snapshot().shards.parts):
             done.append(entry.name)
-            add_partition(path, entry.locations, name=entry.name)  # which renews its entry
+            add_partition(path, [str(path.parent / entry.locations[0])])  # which renews its entry
         else:
             left.append((entry.name, "it has few pictures, and scores every one"))
     return TrainReport(trained.shared.checksum, tuple(done), tuple(left))

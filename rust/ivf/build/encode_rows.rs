@@ -80,7 +80,8 @@ impl RowEncoder<'_> {
 
     /// Write every section without rows.
     fn write_trained(&self, writer: &mut SectionWriter) -> Result<()> {
-        let TrainedParams { a, b, codebooks, routing_codebooks, routing_blocks, centroids, .. } = self.trained;
+        let TrainedParams { a, b, codebooks, routing_codebooks, routing_blocks, centroids, .. } =
+            self.trained;
         let list_offsets: Vec<u64> = self.assignment.offsets.iter().map(|&offset| offset as u64).collect();
         writer.append(Tag::SHAPE, bytemuck::cast_slice(&self.layout.encode()))?;
         writer.append(Tag::A, bytemuck::cast_slice(a))?;
