@@ -176,6 +176,10 @@ class IvfIndex:
     def transform_recalls(self) -> list[float]:
         """Recall of each transform on a sample, by number; -1 for those not tried."""
 
+    @property
+    def training_checksum(self) -> int:
+        """Checksum of what the index was trained to: the lists, the transform and the codebooks."""
+
     def ids(self) -> NDArray[np.int64]:
         """Return the ids in row order, (rows,) int64, a copy."""
 
@@ -258,12 +262,14 @@ def build_ivf(
     refine: str | None = None,
     transform: str | None = None,
     memory_bytes: int | None = None,
+    training: str | PathLike[str] | None = None,
     threads: int | None = None,
     seed: int = 0,
     progress: Callable[[str, float], object] | None = None,
 ) -> None:
     """Build an IVF index of `vectors`, (n, dim), at `path`; `queries`, (q, dim), are sample queries.
 
+    With `training`, the path of an IVF index, its lists, transform and codebooks are used, and none trained.
     The file depends on everything but `threads`. `progress` is called with a stage's name and the share of it
     that is done. Raises as `build_flat` does, and InputError for options out of range or queries of another
     dim.

@@ -11,7 +11,7 @@ use bytemuck::cast_slice;
 
 use crate::error::{Error, FilterUnit, Result};
 use crate::ivf::calibration::{CalibrationPoint, KindRule, QueryKind};
-use crate::ivf::layout::IvfLayout;
+use crate::ivf::layout::{CoarseCentroids, IvfLayout, QueryProjection, TrainedParams};
 use crate::ivf::measure::{Neighbours, WholeScores, Window};
 use crate::ivf::rerank::Reranker;
 use crate::ivf::row_ids::RowIds;
@@ -36,6 +36,10 @@ const HOT_SECTIONS: [Tag; 3] = [Tag::BLOCKS, Tag::ROUTING_BLOCKS, Tag::CENTROIDS
 
 /// The sections that a search reads of some hundred rows: eight times as large.
 const HOT_REFINE_SECTIONS: [Tag; 2] = [Tag::REFINE, Tag::SCALES];
+
+/// The trained sections: of the codes, and of the lists.
+const TRANSFORM_SECTIONS: [Tag; 3] = [Tag::A, Tag::B, Tag::CODEBOOKS];
+const LIST_SECTIONS: [Tag; 3] = [Tag::CENTROIDS, Tag::CENTROID_SCALES, Tag::LIST_WEIGHTS];
 
 /// Searches before the refine codes are copied: a process that answers a few queries does not wait for a copy of most of the
 /// file.
@@ -199,12 +203,51 @@ impl IvfIndex {
     }
 
     pub(crate) fn kind_rule(&self) -> KindRule<'_> {
-        KindRule::new(cast_slice(self.section(Tag::QUERY_KINDS)))
+        KindRule::new(self.stored_kind_rule())
     }
 
     /// Recall of each transform that was tried, on a sample, by number; -1 for those not tried.
     pub fn transform_recalls(&self) -> &[f32] {
         cast_slice(self.section(Tag::TRANSFORM_RECALLS))
+    }
+
+    /// Checksum of what the index was trained to: the transform, the codebooks and the lists. Indexes with the same one give
+    /// scores of the same error, and probe the same lists for a query.
+    pub fn training_checksum(&self) -> u64 {
+        let checksum = |tags: &[Tag]| {
+            let add = |sum, &tag: &Tag| crc32c::crc32c_append(sum, self.section(tag));
+            u64::from(tags.iter().fold(0, add))
+        };
+        checksum(&TRANSFORM_SECTIONS) << 32 | checksum(&LIST_SECTIONS)
+    }
+
+    /// Return the parameters that the index was trained to, for rows that are as large as its own divided by `unit`.
+    pub(crate) fn trained_params(&self, unit: f32) -> TrainedParams {
+        let floats = |tag| cast_slice::<u8, f32>(self.section(tag));
+        let scaled = |tag| floats(tag).iter().map(|value| value / unit).collect();
+        TrainedParams {
+            m: self.layout.m,
+            transform: self.layout.transform,
+            a: floats(Tag::A).to_vec(),
+            b: QueryProjection {
+                codes: cast_slice(self.section(Tag::B)).to_vec(),
+                scales: floats(Tag::B_SCALES).to_vec(),
+            },
+            codebooks: scaled(Tag::CODEBOOKS),
+            routing_codebooks: floats(Tag::ROUTING_CODEBOOKS).to_vec(),
+            routing_blocks: self.section(Tag::ROUTING_BLOCKS).to_vec(),
+            centroids: CoarseCentroids {
+                codes: cast_slice(self.section(Tag::CENTROIDS)).to_vec(),
+                scales: scaled(Tag::CENTROID_SCALES),
+                list_weights: floats(Tag::LIST_WEIGHTS).to_vec(),
+            },
+            query_second_moment: Vec::new(),
+        }
+    }
+
+    /// The rule that distinguishes the kinds of query, in its stored form; empty in an index of an earlier version.
+    pub(crate) fn stored_kind_rule(&self) -> &[f32] {
+        cast_slice(self.section(Tag::QUERY_KINDS))
     }
 
     /// Return how many of the true neighbours of a query, shape (dim,), are found at each operating point of a window, shape

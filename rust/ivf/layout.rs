@@ -59,8 +59,8 @@ pub struct TrainedParams {
     pub codebooks: Vec<f32>,
     /// Codebooks of the projected routing centroids, less their mean, which changes no order: shape (m, 16, 4).
     pub routing_codebooks: Vec<f32>,
-    /// PQ codes of the routing centroids.
-    pub routing_codes: PqCodes,
+    /// PQ codes of the routing centroids, in fast-scan blocks.
+    pub routing_blocks: Vec<u8>,
     /// Centroids of the lists.
     pub centroids: CoarseCentroids,
     /// Second moment of queries up to a factor, shape (dim, dim), for LDLQ. Not in the file.

@@ -38,7 +38,7 @@ pub(super) fn build_flat(
 #[pyfunction]
 #[pyo3(signature = (
     path, vectors, *, queries=None, ids=None, m=None, nlist=None, refine=None, transform=None,
-    memory_bytes=None, threads=None, seed=0, progress=None
+    memory_bytes=None, training=None, threads=None, seed=0, progress=None
 ))]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn build_ivf(
@@ -52,6 +52,7 @@ pub(super) fn build_ivf(
     refine: Option<&str>,
     transform: Option<&str>,
     memory_bytes: Option<u64>,
+    training: Option<PathBuf>,
     threads: Option<usize>,
     seed: u64,
     progress: Option<Py<PyAny>>,
@@ -62,6 +63,7 @@ pub(super) fn build_ivf(
         refine: refine.map(|name| parse_choice("refine", &REFINE_CODECS, name)).transpose()?,
         transform: transform.map(|name| parse_choice("transform", &TRANSFORMS, name)).transpose()?,
         memory_bytes,
+        training,
         threads: threads.unwrap_or(BuildOptions::default().threads),
         seed,
     };

@@ -141,6 +141,13 @@ impl IvfIndex {
         Ok(self.index.transform_recalls().to_vec())
     }
 
+    /// Checksum of what the index was trained to.
+    #[getter]
+    fn training_checksum(&self) -> PyResult<u64> {
+        self.index.check_length()?;
+        Ok(self.index.training_checksum())
+    }
+
     /// Ids in row order, shape (rows,) int64.
     fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         self.index.check_length()?;

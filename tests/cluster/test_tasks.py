@@ -1,12 +1,14 @@
 """Tasks and pieces, without Ray: the same work gives the same files, however often it is begun."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from snapseek.cluster import piece
-from snapseek.cluster.partition import PartitionJob, make_partition
+from snapseek.cluster.partition import PartitionJob, make_partition, train_partitions
 from snapseek.cluster.piece import finished_piece, piece_paths, write_piece
 from snapseek.cluster.tasks import tasks_of
 from snapseek.errors import InputError
@@ -132,3 +134,31 @@ def test_a_source_without_pictures_is_an_error(tmp_path, encoder):
         tasks_of(tmp_path / "empty", tmp_path, 1, encoder.space)
     with pytest.raises(InputError):
         tasks_of(tmp_path / "missing", tmp_path, 1, encoder.space)
+
+
+def test_partitions_are_trained_together_once(tmp_path, encoder, monkeypatch):
+    for module in ("vectors.index", "collection.training"):
+        monkeypatch.setattr(f"snapseek.{module}.FLAT_ROWS", 300)
+    folder = write_embeddings(tmp_path / "laion", *(unit_rows(400, dim=encoder.dim, seed=n) for n in (1, 2)))
+    tasks = tasks_of(folder, tmp_path / "out", 2, encoder.space)
+    for task in tasks:
+        write_piece(task, encoder)
+    jobs = [PartitionJob(task.folder.name, task.folder, (task.digest,), tmp_path / "out") for task in tasks]
+    trained = train_partitions(jobs, encoder, threads=1)
+    stamp = trained.path.stat().st_mtime_ns
+    assert train_partitions(jobs, encoder, threads=1).shared == trained.shared
+    assert trained.path.stat().st_mtime_ns == stamp
+    found = set()
+    for job in jobs:
+        make_partition(replace(job, training=trained), encoder, threads=1)
+        library = Library.open(job.path, encoder=encoder)
+        found |= {part.shard.training for part in library.snapshot().shards.parts}
+    assert found == {trained.shared.checksum}
+
+
+def test_few_pictures_are_not_trained(source, tmp_path, encoder):
+    (task,) = tasks_of(source, tmp_path, 1, encoder.space)
+    write_piece(task, encoder)
+    job = PartitionJob("p-000", task.folder, (task.digest,), tmp_path)
+    assert train_partitions([job], encoder) is None
+    assert not list(tmp_path.glob("*.snap"))

@@ -7,8 +7,8 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from snapseek.cli.console import print_status, printable
-from snapseek.cli.options import nonempty_path
+from snapseek.cli.console import print_status, printable, stage_bar
+from snapseek.cli.options import add_threads, nonempty_path
 
 if TYPE_CHECKING:
     import argparse
@@ -22,14 +22,17 @@ _LIBRARY_HELP = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare create | add | remove | verify | info."""
+    """Declare create | add | remove | train | verify | info."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     create = actions.add_parser("create", help="write the manifest of a new collection")
     add = actions.add_parser("add", help="add a partition, or renew the entry of one that is there")
     remove = actions.add_parser("remove", help="remove a partition; its library stays")
+    train = actions.add_parser(
+        "train", help="encode the partitions of this machine with one training, as one index would have"
+    )
     verify = actions.add_parser("verify", help="ask every partition and every replica, and list the problems")
     info = actions.add_parser("info", help="print the partitions")
-    for action in (create, add, remove, verify, info):
+    for action in (create, add, remove, train, verify, info):
         action.add_argument(
             "manifest", type=nonempty_path, metavar="MANIFEST", help="the path of collection.json"
         )
@@ -45,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("library", metavar="LIBRARY", help=_LIBRARY_HELP)
     add.add_argument("--name", default="", metavar="N", help="of the partition; default: that of the library")
     remove.add_argument("name", metavar="NAME", help="the name of a partition")
+    add_threads(train)
     info.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -86,6 +90,17 @@ def _remove(options: argparse.Namespace) -> None:
     print_status(f"{printable(options.name)} is removed from the collection; its library stays")
 
 
+def _train(options: argparse.Namespace) -> None:
+    from snapseek.collection.training import train_collection
+
+    with stage_bar() as report:
+        done = train_collection(options.manifest, threads=options.threads, progress=report)
+    for name in done.trained:
+        print(f"{name}: training {done.checksum}")
+    for name, reason in done.left:
+        print(f"{name}: left as it is: {reason}")
+
+
 def _verify(options: argparse.Namespace) -> int:
     from snapseek.collection.membership import verify_partitions
 
@@ -109,7 +124,14 @@ def _info(options: argparse.Namespace) -> None:
         _print_entry(entry)
 
 
-_ACTIONS = {"create": _create, "add": _add, "remove": _remove, "verify": _verify, "info": _info}
+_ACTIONS = {
+    "create": _create,
+    "add": _add,
+    "remove": _remove,
+    "train": _train,
+    "verify": _verify,
+    "info": _info,
+}
 
 
 def _print_entry(entry: PartitionEntry) -> None:

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import secrets
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pyarrow import ArrowException
 from pyarrow import fs as arrow_fs
 
-from snapseek.errors import StorageError
+from snapseek.atomic_file import atomic_file
+from snapseek.collection.training import FILE_NAME as TRAINING
+from snapseek.collection.training import Block, Source, train
+from snapseek.errors import SnapseekError, StorageError
 from snapseek.library.indexing.import_vectors import import_vectors
 from snapseek.library.storage.schema import FILE_NAME, SHARDS
+from snapseek.library.storage.shared_training import SharedTraining, TrainedIndex
+from snapseek.threads import resolve_threads
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from snapseek.models import Encoder
-from snapseek.threads import resolve_threads
 
 _MARK = "partition.json"
+_BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,8 @@ class PartitionJob:
         The folder that gets `NAME.snapseek`.
     upload
         The URI of an object store that gets a copy; empty for none.
+    training
+        What all partitions share; None for few pictures.
     """
 
     name: str
@@ -48,6 +58,12 @@ class PartitionJob:
     digests: tuple[str, ...]
     target: Path
     upload: str = ""
+    training: TrainedIndex | None = None
+
+    @property
+    def mark(self) -> list[str]:
+        """What the library is made of."""
+        return [*self.digests, *([] if self.training is None else [self.training.shared.checksum])]
 
     @property
     def path(self) -> Path:
@@ -70,11 +86,13 @@ def make_partition(job: PartitionJob, encoder: Encoder, *, threads: int | None =
     StorageError
         The disk or the object store refuses.
     """
-    if _mark_of(job.path) != list(job.digests):
+    if _mark_of(job.path) != job.mark:
         draft = job.target / f".{job.name}.{secrets.token_hex(8)}.tmp"
         try:
-            import_vectors(job.pieces, draft, encoder, threads=resolve_threads(threads))
-            (draft / _MARK).write_text(json.dumps(list(job.digests)))
+            import_vectors(
+                job.pieces, draft, encoder, threads=resolve_threads(threads), training=job.training
+            )
+            (draft / _MARK).write_text(json.dumps(job.mark))
             _publish(draft, job.path)
         except OSError as error:
             raise StorageError(f"cannot write {job.path}: {error.strerror or error}") from error
@@ -83,6 +101,40 @@ def make_partition(job: PartitionJob, encoder: Encoder, *, threads: int | None =
     if job.upload:
         _upload(job)
     return job.location
+
+
+def train_partitions(
+    jobs: Sequence[PartitionJob], encoder: Encoder, *, threads: int | None = None
+) -> TrainedIndex | None:
+    """Train an index for all partitions on a sample of their pieces, next to them; None for few pictures.
+
+    One that was trained for the same pieces stays as it is. Raises StorageError.
+    """
+    target = jobs[0].target
+    path, mark = target / TRAINING, target / f".{TRAINING}.json"
+    digest = hashlib.blake2b(json.dumps([job.digests for job in jobs]).encode(), digest_size=16).hexdigest()
+    sources = [_source_of(job.pieces) for job in jobs]
+    rows = sum(source.rows for source in sources)
+    with contextlib.suppress(OSError, ValueError, SnapseekError):
+        if json.loads(mark.read_text()) == digest:
+            return TrainedIndex(path, SharedTraining.of_index(path, rows))
+    trained = train(sources, path, encoder, threads=threads)
+    if trained is not None:
+        with atomic_file(mark) as stream:
+            stream.write(json.dumps(digest).encode())
+    return trained
+
+
+def _source_of(pieces: Path) -> Source:
+    """Return the vectors of the pieces in a folder."""
+    found = [np.load(path, mmap_mode="r") for path in sorted((pieces / "img_emb").glob("*.npy"))]
+
+    def blocks() -> Iterator[Block]:
+        for vectors in found:
+            for start in range(0, len(vectors), _BLOCK_ROWS):
+                yield vectors[start : start + _BLOCK_ROWS]
+
+    return Source(sum(map(len, found)), blocks)
 
 
 def _mark_of(library: Path) -> object:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from snapseek.cluster.partition import PartitionJob, make_partition
+from snapseek.cluster.partition import PartitionJob, make_partition, train_partitions
 from snapseek.cluster.piece import PieceReport, finished_piece, remove_other_pieces, write_piece
 from snapseek.cluster.tasks import PICTURES, Task, tasks_of
 from snapseek.collection import add_partition, create_collection, remove_partition
@@ -25,6 +25,7 @@ from snapseek.models import Encoder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from snapseek.library.storage.shared_training import TrainedIndex
     from snapseek.sources import FetchLimits
 
 OUTPUTS = ("partitions", "npy")
@@ -141,6 +142,10 @@ def _make_partitions(
             jobs.append(PartitionJob(folder.name, folder, digests, target, options.upload))
     if not jobs:
         raise InputError(expected="a picture that can be read", got="none", hint="see the failures")
+    if len(jobs) > 1:
+        (trained,) = _results(ray, _remote(ray, options, _train), [(jobs, options)], options)
+        jobs = [replace(job, training=trained) for job in jobs]
+        progress("train", 1, 1, 0)
     make = _remote(ray, options, _make)
     for done, _ in enumerate(_results(ray, make, [(job, options) for job in jobs], options), start=1):
         progress("partitions", done, len(jobs), 0)
@@ -196,6 +201,10 @@ def _remote(ray: Any, options: ClusterOptions, function: Callable[..., Any]) -> 
 def _embed(task: Task, options: ClusterOptions) -> PieceReport:
     encoder = _encoder(options.model, options.model_dir)
     return write_piece(task, encoder, threads=max(1, int(options.cpus)), limits=options.limits)
+
+
+def _train(jobs: Sequence[PartitionJob], options: ClusterOptions) -> TrainedIndex | None:
+    return train_partitions(jobs, _encoder(options.model, options.model_dir))
 
 
 def _make(job: PartitionJob, options: ClusterOptions) -> str:

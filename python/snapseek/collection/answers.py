@@ -56,6 +56,8 @@ class Facts:
     next_id: int
     commit: str
     kinds: Mapping[str, Kind]
+    training: str = ""
+    trained_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def facts_of(frame: Frame) -> Facts:
         next_id=read.integer("next_id", MAX_LOCAL_ID + 1),
         commit=read.text("commit"),
         kinds=cast("Mapping[str, Kind]", kinds),
+        training=read.text("training") if frame.fields.get("training") else "",
+        trained_rows=read.integer("trained_rows", MAX_COUNT) if frame.fields.get("training") else 0,
     )
 
 

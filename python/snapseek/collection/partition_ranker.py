@@ -156,6 +156,7 @@ class PartitionRanker(Ranker):
             "words": words,
             "mode": resolved.mode,
             "sort": resolved.request.sort,
+            "trainings": self._query.trainings(),
         }
         arrays = {} if vector is None else {"vector": vector}
         answers = self._query.ask(

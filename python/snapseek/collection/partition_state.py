@@ -5,8 +5,8 @@ of the partition. All operations of a query name the `version` that the first of
 
 operation     fields                                   arrays             answer
 describe                                                                  facts, the kinds of columns
-rank          tree, k, exact, words, mode, sort        vector, excluded   count, excluded, statistics;
-                                                                          ids, scores, keys
+rank          tree, k, exact, words, mode, sort,       vector, excluded   count, excluded, statistics;
+              trainings                                                   ids, scores, keys
 words         tree, k, words, mode, sort, statistics   vector, preferred  ids, scores, bits, cosines, keys
 listed        tree, sort, start, end                                      count; ids, keys
 vectors                                                ids                ids, vectors
@@ -38,6 +38,7 @@ from snapseek.library.search.word_matches import best_matches, match_statistics,
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.rows import RowHits, RowRef
 from snapseek.library.storage.selection import Selection
+from snapseek.library.storage.shared_training import SharedTraining
 from snapseek.search_request import INCLUDED, SORTS, check_choice
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class PartitionState:
         self.snapshot = snapshot
         self.version = snapshot.version
         self._shards = snapshot.shards
+        self._training = SharedTraining.of_settings(snapshot.settings)
         self._ranker: Ranker = snapshot.ranker
         self._operations: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Frame]] = {
             "describe": self._describe,
@@ -110,6 +112,8 @@ class PartitionState:
                 "next_id": int(self.snapshot.settings.get("next_id", "1")),
                 "commit": commit_of(self.snapshot),
                 "kinds": self.snapshot.kinds,
+                "training": "" if self._training is None else self._training.checksum,
+                "trained_rows": 0 if self._training is None else self._training.rows,
             }
         )
 
@@ -125,7 +129,9 @@ class PartitionState:
         }
         if "vector" not in arrays or k == 0:
             return Frame(answer, {"ids": _NO_IDS, "scores": np.zeros(0, np.float32)})
-        candidates = Candidates(self._shards, selection, (), exact=bool(fields.get("exact")))
+        candidates = Candidates(
+            self._shards, selection, (), exact=bool(fields.get("exact")), training=self._training_in(fields)
+        )
         found = candidates.search(self._vector(arrays), k)
         found_arrays: dict[str, Array] = {
             "ids": self._ranker.ids(found.shards, found.rows),
@@ -273,6 +279,12 @@ class PartitionState:
 
     def _selection(self, fields: Mapping[str, Any]) -> Selection:
         return self._ranker.selection_of(tree_from_json(fields.get("tree")))
+
+    def _training_in(self, fields: Mapping[str, Any]) -> SharedTraining | None:
+        """Return the own training if the request names it: the other partitions have its other rows."""
+        named = fields.get("trainings")
+        is_named = isinstance(named, list) and self._training is not None and self._training.checksum in named
+        return self._training if is_named else None
 
     def _statistics(self, fields: Mapping[str, Any]) -> WordStatistics | None:
         """Return the statistics of the words of a request; None without words."""

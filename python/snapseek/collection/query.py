@@ -157,6 +157,17 @@ class PartitionQuery:
         """Return the version of the state of a partition that has answered."""
         return self._versions.get(number, self.members[number].facts.version)
 
+    def trainings(self) -> list[str]:
+        """Return the trainings that partitions share, if most of the rows of a training are here.
+
+        Such a partition needs to find its part of the best of all these rows only.
+        """
+        rows: dict[tuple[str, int], int] = {}
+        for member in self.members.values():
+            key = (member.facts.training, member.facts.trained_rows)
+            rows[key] = rows.get(key, 0) + member.facts.count
+        return sorted({name for (name, trained), found in rows.items() if name and 2 * found >= trained})
+
     def versions(self) -> list[tuple[int, str]]:
         """Return number and version of each partition that answers."""
         return [(number, self.version_of(number)) for number in sorted(self.members)]

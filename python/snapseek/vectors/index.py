@@ -39,6 +39,9 @@ FLAT_ROWS = 50_000
 """Smaller indexes are flat: nothing is trained, and every query scores every row."""
 
 _INDEX_KIND = 2
+_MIN_ROWS_PER_LIST = 4
+"""With fewer rows, the lists of a training cost more bytes and time than they save."""
+
 _EVERY_ROW = (CalibrationPoint(1.0, 0, 0),)
 ProgressCallback = Callable[[str, float], object]  # a stage, and the share of it that is done, from 0 to 1
 
@@ -82,6 +85,7 @@ class VectorIndex(IndexBase):
         nlist: int | None = None,
         refine: str | None = None,
         transform: Literal["identity", "pca", "query-0.25", "query-0.5"] | None = None,
+        training: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Build an index of `vectors`, shape (n, dim), write it to `path` and open it.
 
@@ -115,6 +119,10 @@ class VectorIndex(IndexBase):
             "f16", "int8", "int4", "tcq3", "tcq2.75", ... "tcq0.25" (bits a value) or "none".
         transform
             The transform before quantization.
+        training
+            An IVF index: its lists, transform and codebooks are used and nothing is trained, unless there are
+            fewer than four rows for each list. Scores of such indexes have the same error, and they probe the
+            same lists for a query.
 
         Returns
         -------
@@ -135,7 +143,8 @@ class VectorIndex(IndexBase):
         cores = resolve_threads(threads)
         numbers = None if ids is None else as_int64(ids)
         is_default = all(option is None for option in (m, nlist, refine, transform))
-        if is_default and is_flat(vectors, limit, FLAT_ROWS):
+        shared = None if training is None else _shared(absolute_path(training), len(vectors))
+        if shared is None and is_default and is_flat(vectors, limit, FLAT_ROWS):
             check_queries(vectors, queries)
             build_flat(target, vectors, ids=numbers, progress=progress)
         else:
@@ -149,6 +158,7 @@ class VectorIndex(IndexBase):
                 refine=refine,
                 transform=transform,
                 memory_bytes=limit,
+                training=shared,
                 threads=cores,
                 seed=seed,
                 progress=progress,
@@ -366,6 +376,13 @@ class VectorIndex(IndexBase):
             return np.arange(self._core.rows, dtype=np.int64) if ids is None else ids
         return self._core.ids()
 
+    @property
+    def training(self) -> str | None:
+        """The checksum of lists, transform and codebooks, in hexadecimal; None for a flat index."""
+        if isinstance(self._core, FlatIndex):
+            return None
+        return f"{self._core.training_checksum:016x}"
+
     def warm(self) -> None:
         """Read the whole file into the page cache, so that no search waits for the disk."""
         self._core.warm()
@@ -393,3 +410,8 @@ class VectorIndex(IndexBase):
     def __repr__(self) -> str:
         kind = "flat" if isinstance(self._core, FlatIndex) else "ivf"
         return f"VectorIndex({len(self)} rows of {self.dim}, {kind}, {str(self._path)!r})"
+
+
+def _shared(path: Path, rows: int) -> Path | None:
+    """Return the path of an index if its training serves that many rows. Raises FormatError."""
+    return path if rows >= _MIN_ROWS_PER_LIST * IvfIndex.open(path).nlist else None

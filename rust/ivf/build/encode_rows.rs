@@ -80,7 +80,7 @@ impl RowEncoder<'_> {
 
     /// Write every section without rows.
     fn write_trained(&self, writer: &mut SectionWriter) -> Result<()> {
-        let TrainedParams { a, b, codebooks, routing_codebooks, routing_codes, centroids, m, .. } =
+        let TrainedParams { a, b, codebooks, routing_codebooks, routing_blocks, centroids, .. } =
             self.trained;
         let list_offsets: Vec<u64> = self.assignment.offsets.iter().map(|&offset| offset as u64).collect();
         writer.append(Tag::SHAPE, bytemuck::cast_slice(&self.layout.encode()))?;
@@ -89,7 +89,7 @@ impl RowEncoder<'_> {
         writer.append(Tag::B_SCALES, bytemuck::cast_slice(&b.scales))?;
         writer.append(Tag::CODEBOOKS, bytemuck::cast_slice(&self.in_input_units(codebooks)))?;
         writer.append(Tag::ROUTING_CODEBOOKS, bytemuck::cast_slice(routing_codebooks))?;
-        writer.append(Tag::ROUTING_BLOCKS, &routing_codes.pack(*m))?;
+        writer.append(Tag::ROUTING_BLOCKS, routing_blocks)?;
         writer.append(Tag::CENTROIDS, bytemuck::cast_slice(&centroids.codes))?;
         let centroid_scales = self.in_input_units(&centroids.scales);
         writer.append(Tag::CENTROID_SCALES, bytemuck::cast_slice(&centroid_scales))?;

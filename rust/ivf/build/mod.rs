@@ -3,6 +3,7 @@
 //! | step | module |
 //! |---|---|
 //! | resolve the options | `options` |
+//! | take over what another index was trained to | `shared_training` |
 //! | hold queries out, or make noisy ones of rows | `held_out` |
 //! | train the list centroids | `two_level_kmeans`, `kmeans`, `int8_centroids` |
 //! | assign every row, and find the held-out queries' true neighbours | `ground_truth` |
@@ -22,6 +23,7 @@ mod int8_centroids;
 mod kmeans;
 mod operating_points;
 mod probe_order;
+mod shared_training;
 mod transform_choice;
 mod two_level_kmeans;
 
@@ -34,6 +36,7 @@ use crate::ivf::build::ground_truth::PrunedScan;
 use crate::ivf::build::held_out::{QuerySplit, TopKPerQuery};
 use crate::ivf::build::kmeans::Assignment;
 use crate::ivf::build::options::{BuildOptions, ResolvedOptions};
+use crate::ivf::build::shared_training::SharedTraining;
 use crate::ivf::build::transform_choice::AssignedRows;
 use crate::ivf::build::two_level_kmeans::{BATCH_ROWS, TwoLevelKmeans, update_centroids};
 use crate::ivf::calibration::{KindRule, TABLES};
@@ -71,23 +74,37 @@ pub fn build<'a>(
 ) -> Result<()> {
     check_queries(rows, queries)?;
     check_ids(rows.len(), ids)?;
-    let resolved = ResolvedOptions::new(rows.len(), rows.dim(), options)?;
+    let shared = SharedTraining::of(options, rows.dim())?;
+    let options = shared.as_ref().map_or_else(|| options.clone(), |shared| shared.options(options));
+    let resolved = ResolvedOptions::new(rows.len(), rows.dim(), &options)?;
     let (dim, seed) = (rows.dim(), options.seed);
     let (rows, unit) = &ordinary_rows(rows, interrupt)?;
     let queries = queries.map(|queries| ordinary_rows(queries, interrupt)).transpose()?;
     let queries = queries.as_ref().map(|(queries, _)| queries);
     let mut workers = ScopedWorkers::new(options.threads, on_progress, interrupt);
     let split = QuerySplit::new(rows, queries, seed)?;
-    let sample = Rng::new(seed, 5).sample(rows.len(), resolved.nlist * SAMPLE_ROWS_PER_LIST);
-    let kmeans = two_level_kmeans::train(rows, &sample, resolved.nlist, seed, &mut workers)?;
+    let kmeans = if let Some(shared) = &shared {
+        shared.lists(*unit, seed, interrupt)?
+    } else {
+        let sample = Rng::new(seed, 5).sample(rows.len(), resolved.nlist * SAMPLE_ROWS_PER_LIST);
+        two_level_kmeans::train(rows, &sample, resolved.nlist, seed, &mut workers)?
+    };
     let row_split = QuerySplit::of_rows(rows, seed)?;
     let (lists, [truth, row_truth]) = assign(rows, &kmeans, [&split, &row_split], &mut workers)?;
     let assignment = Assignment::new(&lists, kmeans.len().max(1));
-    let mut centroids = centroids(rows, &assignment, &mut workers)?;
-    probe_order::choose(&mut centroids, &assignment, &lists, &split, &truth, interrupt)?;
+    let centroids = if let Some(shared) = &shared {
+        shared.centroids(*unit)
+    } else {
+        let mut centroids = centroids(rows, &assignment, &mut workers)?;
+        probe_order::choose(&mut centroids, &assignment, &lists, &split, &truth, interrupt)?;
+        centroids
+    };
     let assigned = AssignedRows { rows, lists: &lists, centroids: &centroids };
-    let (trained, transform_recalls) =
-        transform_choice::train(assigned, &split, resolved.m, options.transform, seed, &mut workers)?;
+    let (trained, transform_recalls) = if let Some(shared) = &shared {
+        shared.params(assigned, &split, (*unit, seed), &workers)?
+    } else {
+        transform_choice::train(assigned, &split, resolved.m, options.transform, seed, &mut workers)?
+    };
     let layout = IvfLayout {
         rows: rows.len(),
         dim,
@@ -109,7 +126,9 @@ pub fn build<'a>(
         trained: &trained,
         layout,
         transform_recalls,
-        kind_rule: KindRule::fit(samples, &row_split.held_out, dim),
+        kind_rule: shared
+            .and_then(|shared| shared.kind_rule())
+            .unwrap_or_else(|| KindRule::fit(samples, &row_split.held_out, dim)),
     };
     let mut writer = encoder.write(path, &mut workers)?;
     let row_of = inverse(&assignment.rows);

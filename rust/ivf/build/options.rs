@@ -1,5 +1,7 @@
 //! Build options: what the caller chose, and what follows from the number and dimension of rows.
 
+use std::path::PathBuf;
+
 use crate::error::{Error, Result};
 use crate::ivf::build::operating_points::POINTS;
 use crate::ivf::calibration::TABLES;
@@ -30,6 +32,8 @@ pub struct BuildOptions {
     pub transform: Option<TransformKind>,
     /// Largest size of the file: determines m and refine, unless they are given.
     pub memory_bytes: Option<u64>,
+    /// The IVF index whose lists, transform and codebooks the new one shares; by default they are trained.
+    pub training: Option<PathBuf>,
     /// Number of threads.
     pub threads: usize,
     /// Builds with the same seed give the same file.
@@ -49,7 +53,8 @@ pub fn parse_choice<T: Copy>(option: &'static str, choices: &[(&str, T)], name: 
 impl Default for BuildOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { m: None, nlist: None, refine: None, transform: None, memory_bytes: None, threads, seed: 0 }
+        let (m, nlist, refine, transform, memory_bytes) = (None, None, None, None, None);
+        Self { m, nlist, refine, transform, memory_bytes, training: None, threads, seed: 0 }
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn train(
 ) -> Result<(TrainedParams, TransformRecalls)> {
     workers.begin_stage("codes", (0.0, 0.0));
     let (rows, dim, mut rng) = (assigned.rows, assigned.rows.dim(), Rng::new(seed, 4));
-    let numbers = rng.sample(rows.len(), (rows.len() / ROWS_PER_TRAIN_ROW).clamp(TRAIN_ROWS.0, TRAIN_ROWS.1));
+    let numbers = train_rows(rows, &mut rng);
     let residuals = assigned.residuals(&numbers)?;
     let moments = second_moments(rows, &numbers, &residuals, split, workers)?;
     let trial = Rng::new(seed, 8).sample(numbers.len(), TRIAL_ROWS);
@@ -104,6 +104,27 @@ pub(crate) fn train(
     Ok((assemble(assigned, kind, pq, query_second_moment, seed, workers)?, recalls))
 }
 
+/// Return the second moment of queries for LDLQ, shape (dim, dim), without training anything.
+///
+/// # Errors
+/// [`crate::Error::NotFinite`] for a bad row, or [`crate::Error::Stopped`].
+pub(crate) fn query_second_moment(
+    assigned: AssignedRows<'_>,
+    split: &QuerySplit,
+    seed: u64,
+    workers: &ScopedWorkers<'_>,
+) -> Result<Vec<f64>> {
+    let numbers = train_rows(assigned.rows, &mut Rng::new(seed, 4));
+    let residuals = assigned.residuals(&numbers)?;
+    let moments = second_moments(assigned.rows, &numbers, &residuals, split, workers)?;
+    moments.query_second_moment(workers.interrupt())
+}
+
+/// Return the rows that are trained on, rising.
+fn train_rows(rows: &RowsView<'_>, rng: &mut Rng) -> Vec<u32> {
+    rng.sample(rows.len(), (rows.len() / ROWS_PER_TRAIN_ROW).clamp(TRAIN_ROWS.0, TRAIN_ROWS.1))
+}
+
 /// Whether a kind is tried: the given one, or all that `m` subquantizers can represent.
 fn is_tried(kind: TransformKind, given: Option<TransformKind>, dim: usize, m: usize) -> bool {
     given.map_or(kind != TransformKind::Identity || m >= default_m(dim), |given| given == kind)
@@ -114,7 +135,7 @@ fn second_moments(
     numbers: &[u32],
     residuals: &[f32],
     split: &QuerySplit,
-    workers: &mut ScopedWorkers<'_>,
+    workers: &ScopedWorkers<'_>,
 ) -> Result<SecondMoments> {
     let dim = rows.dim();
     let step = numbers.len().div_ceil(TRAIN_ROWS.1 / 2).max(1);
@@ -275,14 +296,15 @@ fn assemble(
     let routing = centered_routing_centroids(assigned.centroids, dim);
     let routing_pq = TransformedPq::train(transform.clone(), &routing, dim, (seed, pq::ITERATIONS), workers)?;
     let (routing_codes, _) = encode(&transform.a, &routing_pq.codebooks, &routing, dim, workers.interrupt())?;
+    let m = transform.a.len() / dim / DSUB;
     Ok(TrainedParams {
-        m: transform.a.len() / dim / DSUB,
+        m,
         transform: kind.number(),
         b: QueryProjection::new(&transform.b, dim),
         a: transform.a,
         codebooks,
         routing_codebooks: routing_pq.codebooks,
-        routing_codes,
+        routing_blocks: routing_codes.pack(m),
         centroids: assigned.centroids.clone(),
         query_second_moment,
     })

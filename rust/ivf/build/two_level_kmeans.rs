@@ -91,6 +91,21 @@ impl TwoLevelKmeans {
         Ok(Self { mean, super_centroids, groups, group_probes })
     }
 
+    /// Group the given centroids for the final assignment of rows; their own mean centres them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`].
+    pub(crate) fn of_centroids(
+        centroids: &[f32],
+        dim: usize,
+        seed: u64,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Self> {
+        let mut mean = vec![0.0; dim];
+        mean_into(&mut mean, centroids.chunks_exact(dim));
+        Self::new(centroids, mean, GROUP_PROBES, &mut Rng::new(seed, 1), interrupt)
+    }
+
     /// Number of centroids.
     pub(crate) fn len(&self) -> usize {
         self.groups.iter().map(|group| group.numbers.len()).sum()

@@ -325,3 +325,30 @@ fn a_file_that_is_truncated_while_it_is_mapped_is_an_error_and_no_crash() {
         }
     }
 }
+
+#[test]
+fn indexes_with_a_shared_training_score_rows_as_their_own_does() {
+    let home = tempfile::tempdir().unwrap();
+    let (path, part) = (home.path().join("whole.snap"), home.path().join("part.snap"));
+    std::fs::write(&path, file(900, RefineCodec::Int8)).unwrap();
+    let whole = IvfIndex::open(&path, LoadMode::Map).unwrap();
+    let values = rows(900);
+    let second = RowsView::new(Values::F32(&values[300 * DIM..]), DIM).unwrap();
+    let ids: Vec<i64> = (300..900).collect();
+    let options = BuildOptions { training: Some(path), ..BuildOptions::default() };
+    build(&second, None, Some(&ids), &part, &options, &mut |_| Ok(()), Interrupt::NEVER).unwrap();
+    let part = IvfIndex::open(&part, LoadMode::Map).unwrap();
+    assert_eq!(part.training_checksum(), whole.training_checksum());
+    assert_ne!(open(&file(600, RefineCodec::Int8)).unwrap().training_checksum(), whole.training_checksum());
+    assert_eq!(part.layout().nlist, whole.layout().nlist);
+    assert!(part.verify().is_ok());
+    let all = SearchParams { k: 600, ..EXACT };
+    let of_whole: std::collections::HashMap<i64, f32> =
+        search(&whole, &values[..DIM], SearchParams { k: 900, ..EXACT }, None).into_iter().collect();
+    for (id, score) in search(&part, &values[..DIM], all, None) {
+        assert!((score - of_whole[&id]).abs() < 2e-3 * score.abs().max(1.0), "{id}: {score}");
+    }
+    let narrow = RowsView::new(Values::F32(&values), DIM / 2).unwrap();
+    let refused = build(&narrow, None, None, home.path(), &options, &mut |_| Ok(()), Interrupt::NEVER);
+    assert!(matches!(refused, Err(Error::Dim { expected: 10, got: 20 })));
+}

@@ -15,12 +15,14 @@ from snapseek.errors import StorageError
 from snapseek.library.indexing.shard_rows import living_rows, schema_of
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
-from snapseek.library.storage.library_meta import fresh_version, queries_of
+from snapseek.library.storage.library_meta import fresh_version
 from snapseek.library.storage.shard_draft import ProgressCallback, Queries, ShardDraft
 from snapseek.library.storage.shard_files import ShardFiles, remove_stray_files
 from snapseek.library.storage.shard_view import ShardView
 from snapseek.library.storage.shards import Shards
+from snapseek.library.storage.shared_training import SharedTraining, TrainedIndex
 from snapseek.models import Encoder
+from snapseek.models.queries.sample_queries import sample_queries
 from snapseek.vectors import index as core
 
 SMALL_ROWS = 10_000
@@ -57,6 +59,8 @@ class CompactOptions:
     memory: str | int | None = None
     threads: int | None = None
     progress: ProgressCallback | None = None
+    training: TrainedIndex | None = None
+    """What new indexes share with other partitions; by default what one of the merged shards has."""
 
 
 def compact(
@@ -160,15 +164,33 @@ def _merge(
                 draft.extend(vectors, records)
         if draft.rows:
             queries = options.queries
-            if queries is None and options.encoder is not None and rows >= core.FLAT_ROWS:
-                queries = queries_of(options.encoder(), rows, None)
-            draft.finish(queries, memory=options.memory, threads=options.threads, progress=options.progress)
+            training = _training_of(database, parts, options)
+            if queries is None and options.encoder is not None and (training or rows >= core.FLAT_ROWS):
+                queries = sample_queries(options.encoder())
+            draft.finish(
+                queries,
+                memory=options.memory,
+                threads=options.threads,
+                progress=options.progress,
+                training=training,
+            )
         with database.transaction():
             database.shards.drop(old)
             if draft.rows:
                 database.shards.add(draft.row(source))
+            if options.training is not None:
+                database.settings.update(options.training.shared.setting())
             database.settings.update(fresh_version())
     remove_stray_files(database, directory)
+
+
+def _training_of(database: Database, parts: Sequence[ShardView], options: CompactOptions) -> Path | None:
+    """Return an index with the training that the library shares with other partitions, if any."""
+    if options.training is not None:
+        return options.training.path
+    shared = SharedTraining.of_settings(database.settings.all())
+    known = (part.shard for part in parts if shared is not None and part.shard.training == shared.checksum)
+    return next((shard.vector_path for shard in known), None)
 
 
 def compact_if_space(

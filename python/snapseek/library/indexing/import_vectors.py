@@ -18,7 +18,9 @@ from snapseek.library.storage.import_table import ImportRow
 from snapseek.library.storage.library_meta import check_sharing, library_meta, queries_of
 from snapseek.library.storage.shard_draft import ProgressCallback, Queries, ShardDraft
 from snapseek.library.storage.shard_files import ShardFiles, exclusive_writer
+from snapseek.library.storage.shared_training import TrainedIndex
 from snapseek.models import Encoder
+from snapseek.models.queries.sample_queries import sample_queries
 from snapseek.sources import EmbeddingFile, Embeddings, find_embeddings
 from snapseek.sources.fields.record_values import Losses
 
@@ -35,6 +37,7 @@ def import_vectors(
     memory: str | int | None = None,
     threads: int,
     progress: ProgressCallback | None = None,
+    training: TrainedIndex | None = None,
 ) -> SyncReport:
     """Import the vectors in `folder` into the library at `directory`, in one commit; return what was done.
 
@@ -57,6 +60,8 @@ def import_vectors(
         How many threads build the index.
     progress
         Called with the name of a stage and the share of it that is done.
+    training
+        What the library shares with other partitions.
 
     Raises
     ------
@@ -87,12 +92,21 @@ def import_vectors(
         with ShardDraft(ShardFiles(database, directory), encoder.dim, rows.schema) as draft:
             for vectors, records in rows.blocks():
                 draft.extend(vectors, records)
-            queries = queries_of(encoder, draft.rows, queries)
-            draft.finish(queries, memory=memory, threads=threads, progress=progress)
+            if training is not None and queries is None:
+                queries = sample_queries(encoder)
+            draft.finish(
+                queries_of(encoder, draft.rows, queries),
+                memory=memory,
+                threads=threads,
+                progress=progress,
+                training=None if training is None else training.path,
+            )
         with database.transaction():
             database.shards.replace(found.folder, [draft.row()])
             database.imports.replace(found.folder, rows.files)
             database.settings.update(library_meta(directory, encoder, rows.next_id))
+            if training is not None:
+                database.settings.update(training.shared.setting())
         confirm(database, directory, named)
     left_out = sum(row.left_out for row in rows.files)
     return SyncReport(added=found.rows - left_out, failed=left_out, notes=rows.losses.notes())

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from snapseek.library.storage.rows import RowHits, RowRef
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shards import Shards
+from snapseek.library.storage.shared_training import SharedTraining
 from snapseek.search_request import SearchRequest
 
 
@@ -44,12 +45,19 @@ class Candidates:
     """The pictures that a ranking may hold: those of a selection, without the excluded ones."""
 
     def __init__(
-        self, shards: Shards, selection: Selection, excluded: Collection[RowRef], *, exact: bool
+        self,
+        shards: Shards,
+        selection: Selection,
+        excluded: Collection[RowRef],
+        *,
+        exact: bool,
+        training: SharedTraining | None = None,
     ) -> None:
         self.selection = selection
         self.excluded = excluded
         self._shards = shards
         self._exact = exact
+        self._training = training
 
     @property
     def total(self) -> int:
@@ -59,7 +67,11 @@ class Candidates:
     def search(self, vector: NDArray[np.float32], count: int) -> RowHits:
         """Return the `count` best for a unit vector, (dim,), best first, ties by lower id."""
         found = self._shards.search(
-            vector[None], count + len(self.excluded), exact=self._exact, selection=self.selection
+            vector[None],
+            count + len(self.excluded),
+            exact=self._exact,
+            selection=self.selection,
+            training=self._training,
         )
         if self.excluded:
             found = found[np.array([row not in self.excluded for row in found.refs()], np.bool_)]

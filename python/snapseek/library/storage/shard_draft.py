@@ -64,6 +64,7 @@ class ShardDraft:
         memory: str | int | None = None,
         threads: int | None = None,
         progress: ProgressCallback | None = None,
+        training: Path | None = None,
     ) -> None:
         """Build the index, write the records in its scan order, and fsync both files.
 
@@ -79,6 +80,7 @@ class ShardDraft:
             memory=memory,
             threads=threads,
             progress=progress,
+            training=training,
         )
         self._write_records(_rows_of(ids, index.ids()), progress or (lambda stage, share: None))
         self._files.remove_spool(self.stem)

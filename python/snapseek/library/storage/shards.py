@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -24,17 +23,12 @@ from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shard_files import check_inside
 from snapseek.library.storage.shard_table import ShardRow
 from snapseek.library.storage.shard_view import Allowed, ShardView
+from snapseek.library.storage.shared_training import FIRST_PAGE, KINDS, SharedTraining
 from snapseek.mapped_file import LoadMode
 from snapseek.vectors.index import CalibrationPoint, VectorIndex
 
-if TYPE_CHECKING:
-    from snapseek.vectors.calibration import QueryKind
-
 DEEPEST_PAGE = 1000
 """The minimum number of reranked candidates for any k, so that consecutive pages fit together."""
-
-FIRST_PAGE = 60
-"""The number of hits that a search by vector is calibrated for, whatever the page: so pages fit together."""
 
 _WIDE_SHARE = 3
 
@@ -78,17 +72,14 @@ class Shard:
                     "otherwise run: snapseek repair",
                 )
         self.size_bytes = sum(path.stat().st_size for path in paths)
+        self.vector_path = paths[0]
         self.index = _opened(paths[0], load)
         self.records = Records(paths[1], load)
         ids = self.index.ids()
         self._check_match(paths[0].name, paths[1].name, ids)
         self.is_flat = self.index.search_params() is None
         """Whether every query scores every row."""
-        kinds: tuple[QueryKind, ...] = ("samples", "rows")
-        params = {like: self.index.search_params(k=FIRST_PAGE, like=like) for like in kinds}
-        self._efforts = {like: _with_shortlist(params[like], DEEPEST_PAGE) for like in kinds}
-        # The core doubles a shortlist if there is a filter.
-        self._filtered_efforts = {like: _with_shortlist(params[like], DEEPEST_PAGE // 2) for like in kinds}
+        self._params = {like: self.index.search_params(k=FIRST_PAGE, like=like) for like in KINDS}
         self.stem = stem
         self.columns = ColumnStore(self.records, paths[1], load)
         """The column indexes that filters read."""
@@ -126,14 +117,24 @@ class Shard:
         self.records.warm()
 
     def search(
-        self, vector: NDArray[np.float32], k: int, *, allow: Allowed = None, exact: bool = False
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        *,
+        allow: Allowed = None,
+        exact: bool = False,
+        training: SharedTraining | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return ids and scores of the best `k` rows for the unit vector (1, dim), ties by lower id.
 
-        `allow` is a filter that `index.filter` returned.
+        `allow` is a filter that `index.filter` returned. With `training` the result is merged with those of
+        other partitions: an index that has it searches as its part of one index of all.
         """
-        efforts = self._efforts if allow is None else self._filtered_efforts
-        effort = efforts[self.index.query_kind(vector[0])]
+        is_shared = training is not None and training.checksum == self.training
+        params = training.points if training is not None and is_shared else self._params
+        # The core doubles a shortlist if there is a filter.
+        shortlist = DEEPEST_PAGE if allow is None else DEEPEST_PAGE // 2
+        effort = _with_shortlist(params[self.index.query_kind(vector[0])], shortlist)
         ids, scores = self.index.search(vector, k, allow=allow, exact=exact, effort=effort)
         return ids[0], scores[0]
 
@@ -147,6 +148,11 @@ class Shard:
             params = replace(params, nprobe=probes, shortlist=2 * k)
         ids, scores = self.index.search(vector, k, effort=params)
         return ids[0], scores[0]
+
+    @cached_property
+    def training(self) -> str | None:
+        """The checksum of what the index was trained to; None for a flat one."""
+        return self.index.training
 
     @cached_property
     def ids(self) -> NDArray[np.int64]:
@@ -256,11 +262,20 @@ class Shards:
         return int(self._ends[-1]) if self.parts else 0
 
     def search(
-        self, vector: NDArray[np.float32], k: int, *, exact: bool = False, selection: Selection
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        *,
+        exact: bool = False,
+        selection: Selection,
+        training: SharedTraining | None = None,
     ) -> RowHits:
-        """Return the best `k` selected rows for the unit vector (1, dim), best first, ties by lower id."""
+        """Return the best `k` selected rows for the unit vector (1, dim), best first, ties by lower id.
+
+        `training`: see `Shard.search`.
+        """
         found = [
-            part.shard.search(vector, k, allow=selection.allowed[number], exact=exact)
+            part.shard.search(vector, k, allow=selection.allowed[number], exact=exact, training=training)
             for number, part in enumerate(self.parts)
         ]
         if not found:
