@@ -53,20 +53,27 @@ class FlatIndex:
     def kernel(self) -> Literal["avx512", "avx2", "neon", "scalar"]:
         """Name of the kernel that scans; all return the same results."""
 
+    @staticmethod
+    def filter(flags: NDArray[np.bool_]) -> RowBitmap:
+        """Make the bitmap of the rows whose flag is set, for use in many searches.
+
+        Raises InputError for another shape or dtype.
+        """
+
     def search(
         self,
         queries: NDArray[np.float32],
         k: int,
         *,
-        allow: NDArray[np.bool_] | None = None,
+        allow: RowBitmap | NDArray[np.bool_] | None = None,
         threads: int = 1,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return rows and scores of the best `k` allowed rows for each query, best first, ties by lower row.
 
-        `queries`: (q, dim) float32, or (dim,) for one. `allow`: (rows,) bool, one flag for each row; None
-        allows all. Several queries share `threads`. Returns (q, min(k, allowed)) int64 and float32. Scores
-        are inner products, higher is better, exact over the stored codes;
-        the top k are a prefix of the top k + n.
+        `queries`: (q, dim) float32, or (dim,) for one. `allow`: (rows,) bool, one flag for each row, or the
+        bitmap of `filter`; None allows all. Several queries share `threads`. Returns
+        (q, min(k, allowed)) int64 and float32. Scores are inner products, higher is better, exact over the
+        stored codes; the top k are a prefix of the top k + n.
 
         Raises InputError for another dtype, shape or dim, NaN or infinity, or a negative `k`.
         """
@@ -230,7 +237,7 @@ class IvfIndex:
 
 @final
 class RowBitmap:
-    """The rows of an index that may be found; made by `IvfIndex.filter`."""
+    """The rows of an index that may be found; made by `filter` of the index."""
 
     @property
     def allowed(self) -> int:

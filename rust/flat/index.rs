@@ -13,6 +13,7 @@ use crate::quantizer::magnitude::{ScaledQuery, UNIT_QUERY_ERROR, exponent_of, is
 use crate::quantizer::sq8::{QuantizedQuery, decode_row};
 use crate::storage::format::{CHUNK_BYTES, Header, KIND_FLAT, Section, check_section};
 use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
+use crate::topk::bitmap::RowBitmap;
 use crate::topk::reservoir::{Hit, TopK};
 
 /// Queries that are scanned together, so that codes are read from memory once for all of them.
@@ -77,11 +78,16 @@ impl FlatIndex {
 
     /// Return the best `k` allowed rows for each query, best first, ties by lower row: exact over the stored codes.
     ///
-    /// `queries` has shape (q, dim), `allow` one flag per row. Each result has min(k, allowed) hits.
+    /// `queries` has shape (q, dim). Each result has min(k, allowed) hits.
     ///
     /// # Errors
     /// [`Error::Dim`], [`Error::NotFinite`] or [`Error::FilterLength`].
-    pub fn search(&self, queries: MatrixF32<'_>, k: usize, allow: Option<&[bool]>) -> Result<Vec<Vec<Hit>>> {
+    pub fn search(
+        &self,
+        queries: MatrixF32<'_>,
+        k: usize,
+        allow: Option<&RowBitmap>,
+    ) -> Result<Vec<Vec<Hit>>> {
         self.search_with(queries, k, allow, 1, Interrupt::NEVER)
     }
 
@@ -93,17 +99,17 @@ impl FlatIndex {
         &self,
         queries: MatrixF32<'_>,
         k: usize,
-        allow: Option<&[bool]>,
+        allow: Option<&RowBitmap>,
         threads: usize,
         interrupt: Interrupt<'_>,
     ) -> Result<Vec<Vec<Hit>>> {
         self.check_length()?;
         queries.check(self.dim())?;
-        if let Some(flags) = allow.filter(|flags| flags.len() != self.rows()) {
+        if let Some(allow) = allow.filter(|allow| allow.rows() != self.rows()) {
             return Err(Error::FilterLength {
                 by: FilterUnit::Rows,
                 expected: self.rows(),
-                got: flags.len(),
+                got: allow.rows(),
             });
         }
         let k = self.k_effective(k, allow);
@@ -114,8 +120,8 @@ impl FlatIndex {
     }
 
     /// Number of hits in every result: min(k, allowed).
-    pub fn k_effective(&self, k: usize, allow: Option<&[bool]>) -> usize {
-        k.min(allow.map_or(self.rows(), |flags| flags.iter().filter(|&&flag| flag).count()))
+    pub fn k_effective(&self, k: usize, allow: Option<&RowBitmap>) -> usize {
+        k.min(allow.map_or(self.rows(), RowBitmap::allowed))
     }
 
     /// Search for a group of queries in one pass over the codes; `k` is at most the number of allowed rows.
@@ -123,7 +129,7 @@ impl FlatIndex {
         &self,
         queries: &[f32],
         k: usize,
-        allow: Option<&[bool]>,
+        allow: Option<&RowBitmap>,
         interrupt: Interrupt<'_>,
     ) -> Result<Vec<Vec<Hit>>> {
         let vectors = queries.chunks_exact(self.dim());

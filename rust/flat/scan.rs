@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::kernels::dot_i8::DotI8;
 use crate::quantizer::sq8::QuantizedQuery;
+use crate::topk::bitmap::RowBitmap;
 use crate::topk::reservoir::TopK;
 
 /// Largest number of rows scored at once. Their codes (128 KiB at 1024 dimensions) stay in the level-2 cache while all queries
@@ -32,48 +33,45 @@ impl<'a> Int8Rows<'a> {
         Self { codes, scales, stride }
     }
 
-    /// Push every allowed row of `range` to the top-k of every query. `allow` has one flag per row of the index; without it
-    /// all rows are allowed.
+    /// Push every allowed row of `range` to the top-k of every query. Without `allow` all rows
+    /// are allowed.
     ///
     /// # Panics
-    /// If a query has another stride, or `allow` another length, than the rows.
+    /// If a query has another stride, or `allow` another number of rows.
     pub fn scan(
         &self,
         range: Range<usize>,
         kernel: DotI8,
         queries: &[QuantizedQuery],
-        allow: Option<&[bool]>,
+        allow: Option<&RowBitmap>,
         tops: &mut [TopK],
     ) {
         let rows = self.scales.len();
-        assert!(
-            allow.is_none_or(|flags| flags.len() == rows),
-            "allow is not one flag for each of {rows} rows"
-        );
+        assert!(allow.is_none_or(|allow| allow.rows() == rows), "allow is not for {rows} rows");
         for start in range.clone().step_by(BLOCK_ROWS) {
             let block = start..range.end.min(start + BLOCK_ROWS);
-            match allow.map(|flags| &flags[block.clone()]) {
-                Some(flags) if is_sparse(flags) => {
-                    for row in block.zip(flags).filter_map(|(row, &allowed)| allowed.then_some(row)) {
-                        self.scan_block(row..row + 1, kernel, queries, None, tops);
+            match allow {
+                Some(allow) if allow.count(block.clone()) * SPARSE_DIVISOR < block.len() => {
+                    for row in allow.ones(block) {
+                        self.scan_block::<1>(row..row + 1, kernel, queries, None, tops);
                     }
                 }
-                flags => self.scan_block(block, kernel, queries, flags, tops),
+                _ => self.scan_block::<BLOCK_ROWS>(block, kernel, queries, allow, tops),
             }
         }
     }
 
-    /// Score up to [`BLOCK_ROWS`] adjacent rows and push those whose flag is set.
+    /// Score up to `MAX_ROWS` adjacent rows and push those that are allowed.
     #[inline]
-    fn scan_block(
+    fn scan_block<const MAX_ROWS: usize>(
         &self,
         rows: Range<usize>,
         kernel: DotI8,
         queries: &[QuantizedQuery],
-        flags: Option<&[bool]>,
+        allow: Option<&RowBitmap>,
         tops: &mut [TopK],
     ) {
-        let mut products = [0; BLOCK_ROWS];
+        let mut products = [0; MAX_ROWS];
         let products = &mut products[..rows.len()];
         let codes = &self.codes[rows.start * self.stride..rows.end * self.stride];
         let scales = &self.scales[rows.clone()];
@@ -82,17 +80,13 @@ impl<'a> Int8Rows<'a> {
             for (index, (&product, &scale)) in products.iter().zip(scales).enumerate() {
                 let score = query.score(product, scale);
                 // The score is checked first: few rows pass.
-                if top.admits(score) && flags.is_none_or(|flags| flags[index]) {
-                    top.push((rows.start + index) as u32, score);
+                let row = rows.start + index;
+                if top.admits(score) && allow.is_none_or(|allow| allow.mask(row) & 1 == 1) {
+                    top.push(row as u32, score);
                 }
             }
         }
     }
-}
-
-fn is_sparse(flags: &[bool]) -> bool {
-    let allowed: usize = flags.iter().map(|&allowed| usize::from(allowed)).sum();
-    allowed * SPARSE_DIVISOR < flags.len()
 }
 
 #[cfg(test)]
@@ -119,7 +113,8 @@ mod tests {
             let queries = [QuantizedQuery::new(&values[..7]), QuantizedQuery::new(&[0.5; 7])];
             let mut tops = [TopK::new(rows), TopK::new(rows)];
             let matrix = Int8Rows::new(&codes, &scales, stride(7));
-            matrix.scan(0..rows, DotI8::fastest(), &queries, Some(flags), &mut tops);
+            let allow = RowBitmap::new(rows, |row| flags[row]);
+            matrix.scan(0..rows, DotI8::fastest(), &queries, Some(&allow), &mut tops);
             for (top, query) in tops.into_iter().zip(&queries) {
                 let mut expected = TopK::new(rows);
                 for row in (0..rows).filter(|&row| flags[row]) {

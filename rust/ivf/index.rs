@@ -318,7 +318,7 @@ impl IvfIndex {
             Allow::Ids(ids) => Ok(self.row_ids().of_ids(ids)),
             Allow::Bits(bytes) => self.row_ids().of_bits(bytes),
             Allow::Rows(flags) if flags.len() == self.layout.rows => {
-                Ok(RowBitmap::new(flags.len(), |row| flags[row]))
+                Ok(RowBitmap::of_flags(cast_slice(flags)))
             }
             Allow::Rows(flags) => Err(Error::FilterLength {
                 by: FilterUnit::Rows,

@@ -84,14 +84,18 @@ pub(super) fn matrix<'a>(
     Ok(MatrixF32::new(array.as_slice()?, *dim)?)
 }
 
-/// Copy flags, shape (n,). Read as bytes: a NumPy bool may hold any byte, and a Rust bool may not.
-pub(super) fn bool_array(array: &Bound<'_, PyAny>) -> PyResult<Vec<bool>> {
+/// Borrow flags, shape (n,), as bytes: a NumPy bool may hold any byte, and a Rust bool may not.
+pub(super) fn flag_bytes<'py>(array: &Bound<'py, PyAny>) -> PyResult<PyReadonlyArrayDyn<'py, u8>> {
     let flags = array.cast::<PyArrayDyn<bool>>().map_err(|_| wrong_type::<bool>("allow", array))?;
     if flags.ndim() != 1 {
         return Err(refused("allow", "shape (n,)", &format!("shape {:?}", flags.shape())));
     }
-    let bytes = readonly::<u8>("allow", &flags.call_method1("view", ("uint8",))?)?;
-    Ok(bytes.as_slice()?.iter().map(|&byte| byte != 0).collect())
+    readonly("allow", &flags.call_method1("view", ("uint8",))?)
+}
+
+/// Copy flags, shape (n,).
+pub(super) fn bool_array(array: &Bound<'_, PyAny>) -> PyResult<Vec<bool>> {
+    Ok(flag_bytes(array)?.as_slice()?.iter().map(|&byte| byte != 0).collect())
 }
 
 fn wrong_type<T: Element>(name: &str, found: &Bound<'_, PyAny>) -> PyErr {

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 
-use super::arrays::{Found, bool_array, count, matrix, readonly};
+use super::arrays::{Found, count, flag_bytes, matrix, readonly};
 use super::interrupt::interruptible;
+use super::ivf::RowBitmap;
 use crate::flat::index;
 use crate::ivf::build::options::parse_choice;
 use crate::storage::mmap::LOAD_MODES;
+use crate::topk::bitmap;
 
 /// An immutable flat index, mapped or loaded into memory.
 #[pyclass(frozen, module = "snapseek._core")]
@@ -45,6 +47,12 @@ impl FlatIndex {
         self.index.kernel()
     }
 
+    /// Make the bitmap of the rows whose flag is set, shape (rows,) bool.
+    #[staticmethod]
+    fn filter(flags: &Bound<'_, PyAny>) -> PyResult<RowBitmap> {
+        Ok(RowBitmap { bitmap: bitmap::RowBitmap::of_flags(flag_bytes(flags)?.as_slice()?) })
+    }
+
     /// Return rows and scores of the best k allowed rows for each query, best first.
     #[pyo3(signature = (queries, k, *, allow=None, threads=1))]
     fn search<'py>(
@@ -57,14 +65,14 @@ impl FlatIndex {
     ) -> PyResult<Found<'py>> {
         let queries = readonly::<f32>("queries", queries)?;
         let queries = matrix("queries", &queries, &[1, 2])?;
-        let allow = allow.map(bool_array).transpose()?;
         let k = count("k", k)?;
-        let hits = interruptible(py, |interrupt| {
-            self.index.search_with(queries, k, allow.as_deref(), threads, interrupt)
-        })?;
+        let allow = allow.map(|allow| row_bitmap(py, allow)).transpose()?;
+        let allow = allow.as_ref().map(|allow| &allow.get().bitmap);
+        let hits =
+            interruptible(py, |interrupt| self.index.search_with(queries, k, allow, threads, interrupt))?;
         let rows: Vec<i64> = hits.iter().flatten().map(|hit| i64::from(hit.row)).collect();
         let scores: Vec<f32> = hits.iter().flatten().map(|hit| hit.score).collect();
-        let shape = [queries.len(), self.index.k_effective(k, allow.as_deref())];
+        let shape = [queries.len(), self.index.k_effective(k, allow)];
         let rows = PyArray1::from_vec(py, rows).reshape(shape)?;
         Ok((rows, PyArray1::from_vec(py, scores).reshape(shape)?))
     }
@@ -89,5 +97,13 @@ impl FlatIndex {
     /// Check every byte against its checksum.
     fn verify(&self, py: Python<'_>) -> PyResult<()> {
         interruptible(py, |interrupt| self.index.verify_with(interrupt))
+    }
+}
+
+/// Take a bitmap as it is, or make one of flags by row.
+fn row_bitmap<'py>(py: Python<'py>, allow: &Bound<'py, PyAny>) -> PyResult<Bound<'py, RowBitmap>> {
+    match allow.cast::<RowBitmap>() {
+        Ok(bitmap) => Ok(bitmap.clone()),
+        Err(_) => Bound::new(py, FlatIndex::filter(allow)?),
     }
 }

@@ -243,7 +243,7 @@ impl IvfIndex {
 /// The rows of an index that may be found.
 #[pyclass(frozen, module = "snapseek._core")]
 pub(super) struct RowBitmap {
-    bitmap: bitmap::RowBitmap,
+    pub(super) bitmap: bitmap::RowBitmap,
 }
 
 #[pymethods]

@@ -30,8 +30,8 @@ fn format_line(ids: &[i64], scores: &[f32]) -> String {
 
 fn flat_line(index: &FlatIndex, query: MatrixF32<'_>, mode: &str) -> String {
     let id = |row: usize| index.ids().map_or(row as i64, |ids| ids[row]);
-    let flags: Vec<bool> = (0..index.rows()).map(|row| id(row) % 3 != 0).collect();
-    let hits = index.search(query, K, (mode == "allow").then_some(&flags[..])).unwrap().remove(0);
+    let filter = RowBitmap::new(index.rows(), |row| id(row) % 3 != 0);
+    let hits = index.search(query, K, (mode == "allow").then_some(&filter)).unwrap().remove(0);
     let (ids, scores): (Vec<i64>, Vec<f32>) =
         hits.iter().map(|hit| (id(hit.row as usize), hit.score)).unzip();
     format_line(&ids, &scores)

@@ -26,6 +26,14 @@ impl RowBitmap {
         Self { words, rows, allowed }
     }
 
+    /// Allow the rows whose flag is not 0: one byte for each row.
+    pub fn of_flags(flags: &[u8]) -> Self {
+        let mut words: Vec<u64> = flags.chunks(WORD).map(word_of_flags).collect();
+        words.push(0);
+        let allowed = words.iter().map(|word| word.count_ones() as usize).sum();
+        Self { words, rows: flags.len(), allowed }
+    }
+
     /// Allow these rows, in any order; each must be below `rows`.
     pub fn of_rows(rows: usize, allowed: impl Iterator<Item = usize>) -> Self {
         let mut words = vec![0_u64; rows.div_ceil(WORD) + 1];
@@ -65,6 +73,24 @@ impl RowBitmap {
             .step_by(32)
             .flat_map(move |row| bits(self.mask(row) & low_mask(range.end - row)).map(move |bit| row + bit))
     }
+}
+
+/// Pack up to 64 flags, the first into the lowest bit, eight at a time.
+fn word_of_flags(flags: &[u8]) -> u64 {
+    const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    // Multiplied with 0 or 1 in each byte, it moves the bit of byte `i` to bit `56 + i`, and no two products meet.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let (eights, rest) = flags.as_chunks::<8>();
+    let packed = eights.iter().enumerate().fold(0, |word, (index, flags)| {
+        let bytes = u64::from_le_bytes(*flags);
+        // The highest bit of each byte that is not 0: adding 127 carries into it, unless it was set before.
+        let high_bits = (((bytes & LOW_BITS) + LOW_BITS) | bytes) & !LOW_BITS;
+        word | ((high_bits >> 7).wrapping_mul(GATHER) >> 56) << (8 * index)
+    });
+    let start = 8 * eights.len();
+    rest.iter()
+        .enumerate()
+        .fold(packed, |word, (index, &flag)| word | u64::from(flag != 0) << (start + index))
 }
 
 /// A mask of the lowest `count` bits; all of them from 32 on.
@@ -108,6 +134,8 @@ mod tests {
                 let expected = (0..32).filter(|bit| flags.get(row + bit) == Some(&true));
                 prop_assert_eq!(bits(bitmap.mask(row)).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
             }
+            let bytes: Vec<u8> = flags.iter().zip((1..=255).cycle()).map(|(&flag, byte)| u8::from(flag) * byte).collect();
+            prop_assert_eq!(&bitmap, &RowBitmap::of_flags(&bytes));
             let rows = (0..flags.len()).rev().filter(|&row| flags[row]);
             prop_assert_eq!(&bitmap, &RowBitmap::of_rows(flags.len(), rows));
         }

@@ -170,6 +170,19 @@ def test_allow_may_be_strided_or_hold_odd_bytes(shard: FlatIndex) -> None:
     assert sorted(rows[0].tolist()) == np.flatnonzero(odd[::2].view(np.uint8)).tolist()
 
 
+def test_a_prepared_bitmap_finds_what_its_flags_find(shard: FlatIndex) -> None:
+    for share in (0.01, 0.3, 1.0):
+        flags = np.random.default_rng(3).random(300) < share
+        prepared = FlatIndex.filter(flags)
+        assert prepared.allowed == flags.sum()
+        for queries in (np.ones(37, np.float32), unit_rows(20, 37)):
+            by_flags, by_bitmap = (shard.search(queries, 300, allow=allow) for allow in (flags, prepared))
+            np.testing.assert_array_equal(by_flags[0], by_bitmap[0])
+            np.testing.assert_array_equal(by_flags[1], by_bitmap[1])
+    with pytest.raises(InputError, match="each of the 300 rows, it holds 299"):
+        shard.search(np.ones(37, np.float32), 5, allow=FlatIndex.filter(flags[:299]))
+
+
 # --- bad input, by name
 
 BAD_VECTORS: dict[str, tuple[Any, str]] = {

@@ -1,6 +1,6 @@
 """Filters: the rows of an index that a search may return."""
 
-from typing import final
+from typing import cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +23,18 @@ class Filter:
 
     __slots__ = ("_index", "_rows")
 
-    def __init__(self, index: object, rows: RowBitmap | NDArray[np.bool_]) -> None:
+    def __init__(self, index: object, rows: RowBitmap) -> None:
         self._index = index
         self._rows = rows
 
     def __len__(self) -> int:
         """Return the number of allowed rows."""
-        return self._rows.allowed if isinstance(self._rows, RowBitmap) else int(self._rows.sum())
+        return self._rows.allowed
 
     def __repr__(self) -> str:
         return f"Filter({len(self)} rows)"
 
-    def rows_of(self, index: object) -> RowBitmap | NDArray[np.bool_]:
+    def rows_of(self, index: object) -> RowBitmap:
         """Return the allowed rows as the core takes them. Raises WrongIndexError for another index."""
         if self._index is not index:
             raise WrongIndexError(
@@ -45,22 +45,18 @@ class Filter:
         return self._rows
 
 
-def allowed_rows(
-    core: FlatIndex | IvfIndex, allow: Allow, *, by_row: bool = False
-) -> RowBitmap | NDArray[np.bool_]:
-    """Return the allowed rows as the core takes them: a bitmap, or for a flat index flags, (rows,) bool.
+def allowed_rows(core: FlatIndex | IvfIndex, allow: Allow, *, by_row: bool = False) -> RowBitmap:
+    """Return the allowed rows as the core takes them.
 
     Raises InputError for a wrong shape or dtype.
     """
     if not isinstance(core, FlatIndex):
         return core.filter(allow, by_row=by_row)
-    mask = _checked_flags(core, allow) if by_row else _flags_of(core, allow)
-    mask.flags.writeable = False
-    return mask
+    return core.filter(_checked_flags(core, allow) if by_row else _flags_of(core, allow))
 
 
 def _checked_flags(core: FlatIndex, allow: Allow) -> NDArray[np.bool_]:
-    """Return a copy of flags by row."""
+    """Return flags by row as they are."""
     if not isinstance(allow, np.ndarray):
         raise ArrayError(expected="allow to be an array of flags by row", got=type(allow).__name__)
     if allow.dtype != np.bool_ or allow.shape != (core.rows,):
@@ -68,7 +64,7 @@ def _checked_flags(core: FlatIndex, allow: Allow) -> NDArray[np.bool_]:
             expected=f"allow to hold one flag for each of {core.rows} rows",
             got=f"an array of {allow.dtype}, shape {allow.shape}",
         )
-    return allow.astype(np.bool_)
+    return cast("NDArray[np.bool_]", allow)
 
 
 def _flags_of(core: FlatIndex, allow: Allow) -> NDArray[np.bool_]:
@@ -91,7 +87,7 @@ def _flags_of(core: FlatIndex, allow: Allow) -> NDArray[np.bool_]:
     expected = int(ids[-1]) + 1 if len(ids) else 0
     if allow.dtype == np.bool_:
         _check_length(len(allow), expected, "flag", f"for each of the {expected} ids from 0")
-        by_id = allow.astype(np.bool_)
+        by_id = cast("NDArray[np.bool_]", allow)
     else:
         _check_length(len(allow), -(-expected // 8), "byte", f"for each eight of the {expected} ids from 0")
         by_id = np.unpackbits(allow.astype(np.uint8), bitorder="little").astype(np.bool_)

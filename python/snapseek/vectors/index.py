@@ -252,8 +252,7 @@ class VectorIndex(IndexBase):
                 resolve_effort(_EVERY_ROW, effort)  # checks `effort`, which a flat index does not need
             cores = 1 if vectors.ndim < 2 or len(vectors) < 2 else available_cores()
             share = vectors.ndim == 2 and len(vectors) >= 2 * cores
-            mask = cast("NDArray[np.bool_] | None", rows)
-            found, scores = self._core.search(vectors, k, allow=mask, threads=cores if share else 1)
+            found, scores = self._core.search(vectors, k, allow=rows, threads=cores if share else 1)
             ids = self._core.ids
             return (found if ids is None else ids[found]), scores
         plan = self._calibrations.plan(
@@ -268,7 +267,7 @@ class VectorIndex(IndexBase):
             shortlist=params.shortlist,
             like_rows=(like_rows.nprobe, like_rows.shortlist),
             exact=exact,
-            allow=cast("RowBitmap | None", rows),
+            allow=rows,
             threads=threads,
         )
 
@@ -289,7 +288,7 @@ class VectorIndex(IndexBase):
         """
         return Filter(self._identity, allowed_rows(self._core, allow, by_row=by_row))
 
-    def _allowed(self, allow: Allow | Filter) -> RowBitmap | NDArray[np.bool_]:
+    def _allowed(self, allow: Allow | Filter) -> RowBitmap:
         if isinstance(allow, Filter):
             return allow.rows_of(self._identity)
         return allowed_rows(self._core, allow)

@@ -149,11 +149,14 @@ fn results_are_sorted_and_have_min_k_allowed_hits() {
     let index = open_bytes(&home, &snap_bytes()).unwrap();
     let values = values();
     let queries = MatrixF32::new(&values, DIM).unwrap();
-    let results = index.search(queries, 9, Some(&[true, false, true, true, true])).unwrap();
+    let results = index.search(queries, 9, Some(&RowBitmap::new(5, |row| row != 1))).unwrap();
     assert!(results.len() == ROWS && results.iter().all(|hits| hits.len() == 4));
     assert!(results.iter().all(|hits| hits.is_sorted_by(|a, b| a.score >= b.score)));
     assert_eq!(results[2][0].row, 2);
-    assert!(matches!(index.search(queries, 1, Some(&[true])), Err(Error::FilterLength { .. })));
+    assert!(matches!(
+        index.search(queries, 1, Some(&RowBitmap::new(1, |_| true))),
+        Err(Error::FilterLength { .. })
+    ));
     assert!(matches!(index.vector(ROWS), Err(Error::RowRange { rows: ROWS, got: ROWS })));
 }
 

@@ -72,15 +72,22 @@ fn four_products(rows: &[i8], query: &[i16]) -> [i32; ROWS_TOGETHER] {
 #[inline]
 fn one_product(row: &[i8], query: &[i16]) -> i32 {
     let (steps, tail) = query.as_chunks::<STEP>();
-    // Two sums, because an addition waits for the one before it.
-    let mut sums = [_mm512_setzero_si512(); 2];
-    for (step, (row, query)) in steps_of(row).iter().zip(steps).enumerate() {
-        sums[step % 2] = add_products(sums[step % 2], row, load_query(query));
+    // Two sums, because an addition waits for the one before it. Variables and no array: an array with a computed index
+    // would be in memory, and every step would wait for a store.
+    let (mut even, mut odd) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+    let (pairs, single) = steps.as_chunks::<2>();
+    let (row_pairs, row_single) = steps_of(row).as_chunks::<2>();
+    for ([a, b], [query_a, query_b]) in row_pairs.iter().zip(pairs) {
+        even = add_products(even, a, load_query(query_a));
+        odd = add_products(odd, b, load_query(query_b));
+    }
+    for (row, query) in row_single.iter().zip(single) {
+        even = add_products(even, row, load_query(query));
     }
     if let Some(tail) = tail.first_chunk::<TAIL>() {
-        sums[0] = add_tail(sums[0], row, load_tail(tail));
+        odd = add_tail(odd, row, load_tail(tail));
     }
-    _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1]))
+    _mm512_reduce_add_epi32(_mm512_add_epi32(even, odd))
 }
 
 fn steps_of(row: &[i8]) -> &[[i8; STEP]] {
@@ -96,13 +103,14 @@ fn add_products(sum: __m512i, codes: &[i8; STEP], query: __m512i) -> __m512i {
     _mm512_dpwssd_epi32(sum, _mm512_cvtepi8_epi16(codes), query)
 }
 
-/// Add the products of the last 16 codes of a row.
+/// Add the products of the last 16 codes of a row; `query` is zero from the 17th code on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 #[inline]
 fn add_tail(sum: __m512i, row: &[i8], query: __m512i) -> __m512i {
-    let mut codes = [0; STEP];
-    codes[..TAIL].copy_from_slice(&row[row.len() - TAIL..]);
-    add_products(sum, &codes, query)
+    let Some(codes) = row.last_chunk::<TAIL>() else { return sum };
+    // SAFETY: `codes` is 16 readable bytes, and this load needs no alignment.
+    let codes = unsafe { _mm_loadu_si128(codes.as_ptr().cast()) };
+    _mm512_dpwssd_epi32(sum, _mm512_cvtepi8_epi16(_mm256_zextsi128_si256(codes)), query)
 }
 
 #[target_feature(enable = "avx512f")]
@@ -112,10 +120,11 @@ fn load_query(query: &[i16; STEP]) -> __m512i {
     unsafe { _mm512_loadu_si512(query.as_ptr().cast()) }
 }
 
+/// Load the last 16 codes of a query, and zeros.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn load_tail(tail: &[i16; TAIL]) -> __m512i {
-    let mut query = [0; STEP];
-    query[..TAIL].copy_from_slice(tail);
-    load_query(&query)
+    // SAFETY: `tail` is 32 readable bytes, and this load needs no alignment.
+    let tail = unsafe { _mm256_loadu_si256(tail.as_ptr().cast()) };
+    _mm512_zextsi256_si512(tail)
 }
