@@ -5,7 +5,15 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 # Some versions of Python call these networks global.
 _NOT_PUBLIC = tuple(
     ip_network(text)
-    for text in ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4", "::/96")
+    for text in (
+        "100.64.0.0/10",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "198.18.0.0/15",
+        "240.0.0.0/4",
+        "::/96",
+        "2002::/16",  # 6to4, which RFC 7526 gave up
+    )
 )
 _NAT64 = ip_network("64:ff9b::/96")
 
@@ -14,7 +22,7 @@ def is_public(address: str) -> bool:
     """Return whether an IP address is public.
 
     Not public are loopback, private, link-local, shared (CGNAT), multicast, reserved and unspecified
-    addresses, IPv6 addresses that embed such an IPv4 address (mapped, 6to4, Teredo, NAT64), and other texts.
+    addresses, 6to4, IPv6 addresses that embed such an IPv4 address (mapped, Teredo, NAT64), and other texts.
     """
     try:
         parsed = ip_address(address.partition("%")[0])
@@ -39,7 +47,7 @@ def _embedded_ipv4(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
     if isinstance(address, IPv4Address):
         return []
     teredo = address.teredo or ()
-    found = [address.ipv4_mapped, address.sixtofour, *teredo]
+    found = [address.ipv4_mapped, *teredo]
     if address in _NAT64:
         found.append(IPv4Address(int(address) & 0xFFFF_FFFF))
     return [each for each in found if each is not None]
