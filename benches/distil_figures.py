@@ -26,7 +26,7 @@ from torch.nn import functional
 sys.path.insert(0, str(Path(__file__).parents[1] / "models" / "starter"))
 
 from benches.clip_like import ClipLike
-from snapseek.distil.distillation import Answers, embed_with_teacher
+from snapseek.distil.answers import Answers, embed_with_teacher
 from snapseek.distil.prune_layers import TextGraph, read_text_graph, write_pruned
 from snapseek.distil.ranking import cosines, overlap, temperature_of
 from snapseek.distil.static import unit

@@ -1,5 +1,9 @@
 """`model=fast` uses the student, `full` the model itself: in Python, over HTTP, in the command."""
 
+import shutil
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -7,9 +11,10 @@ from snapseek.cli import main
 from snapseek.errors import ModelMismatchError, UnknownChoiceError
 from snapseek.library import Library
 from snapseek.models import Encoder
+from snapseek.models.text.text_probe import PROBES
 from snapseek.server import create_app
 from tests.conftest import write_pictures
-from tests.support.students import static_weights, write_student
+from tests.support.students import TOKENS, static_weights, write_student
 from tests.support.tiny_model import write_tiny_model
 
 
@@ -105,3 +110,44 @@ def test_distil_refuses_a_file_that_is_missing(tiny_model, tmp_path, capsys):
 def test_vectors_are_those_of_the_pictures(library):
     assert library.snapshot().sample_vectors().shape == (6, 3)
     assert library.snapshot().sample_vectors(2).shape == (2, 3)
+
+
+@pytest.fixture
+def half_known(taught, tmp_path, encoder):
+    """The same with a student that knows the words of probes only, such as red."""
+    known = np.zeros(TOKENS, np.int64)
+    tokens = sorted({token for ids in encoder.text.token_ids(PROBES) for token in ids})
+    known[tokens] = 1 + np.arange(len(tokens))
+    weights = static_weights(5, tokens=1 + len(tokens))
+    weights.rows[0] = 0
+    write_student(tmp_path / "library" / "student", replace(weights, row_of=known), encoder, {})
+    return Library.open(tmp_path / "library", encoder=encoder)
+
+
+def test_the_model_embeds_what_the_student_does_not_know(half_known):
+    assert scores(half_known.search("red", model="fast")) != scores(half_known.search("red"))
+    for words in ("blue", "red blue"):
+        assert scores(half_known.search(words, model="fast")) == scores(half_known.search(words))
+
+
+def test_an_answer_says_which_model_embedded_the_words(half_known, tmp_path):
+    def used(words, model):
+        return half_known.search(words, model=model).text_model
+
+    assert [used("red", "fast"), used("red", "full"), used("blue", "fast")] == ["fast", "full", "full"]
+    assert half_known.search(half_known.browse(1)[0].id, model="fast").text_model is None
+    client = TestClient(create_app(half_known), base_url="http://127.0.0.1")
+    found = [client.get(f"/api/search?q={q}&model=fast").json()["text_model"] for q in ("red", "blue", "red")]
+    assert found == ["fast", "full", "fast"]
+
+
+def test_a_student_that_is_made_later_is_used(taught, tmp_path, encoder):
+    shutil.rmtree(tmp_path / "library" / "student")
+    opened = Library.open(tmp_path / "library", encoder=encoder)
+    full = scores(opened.search("red", model="fast"))
+    other = Encoder.load(write_tiny_model(tmp_path / "other", mean=(0.3, 0.4, 0.6)))
+    write_student(tmp_path / "library" / "student", static_weights(1), other, {})
+    assert opened.fast_encoder is None
+    assert scores(opened.search("red", model="fast")) == full
+    write_student(tmp_path / "library" / "student", static_weights(5), encoder, {})
+    assert scores(opened.search("red", model="fast")) != full

@@ -9,7 +9,10 @@ import urllib.request
 import pytest
 
 from snapseek import Encoder, Library
+from snapseek.cancellation import OperationCancelledError
 from snapseek.cli import main
+from snapseek.distil import Figures
+from snapseek.errors import StorageError
 from snapseek.library import upgrade_cost
 from tests.support.embedding_files import write_embeddings
 from tests.support.fake_hub import FakeHub
@@ -183,3 +186,38 @@ def test_a_server_answers_every_request_during_an_upgrade(indexed):
         assert models[-1] == "starter", get("api/jobs")
         assert {"running"} <= stages
         assert get("api/upgrade")["current"] == "starter"
+
+
+def test_a_slow_text_tower_gets_a_student(indexed, hub, capsys, monkeypatch):
+    made = []
+
+    def make(encoder, out, vectors, *, count):
+        assert model_of(indexed) == REPO, "it is made after the switch"
+        count(1, 2)
+        made.append((encoder.name, out, len(vectors)))
+        return Figures(1, 1, 1.0, 1.0, 0.75, 1.0, 1.0)
+
+    monkeypatch.setattr("snapseek.distil.fast_student.make_fast_student", make)
+    assert upgrade(indexed, "--yes", "--progress", "json") == 0
+    said = capsys.readouterr()
+    assert "made a fast student for keystrokes: it finds 75% of the model's ten best" in said.err
+    assert json.loads(said.out.splitlines()[-1]) == {
+        "stage": "student",
+        "done": 1,
+        "total": 2,
+        "failed": 0,
+        "skipped": 0,
+    }
+    library = Library.open(indexed / ".snapseek")
+    assert made == [(REPO, indexed / ".snapseek" / "student", len(library))]
+
+
+@pytest.mark.parametrize("error", [StorageError("the disk is full"), OperationCancelledError()])
+def test_an_upgrade_without_its_student_is_done(indexed, hub, capsys, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("snapseek.distil.fast_student.make_fast_student", fail)
+    assert upgrade(indexed, "--yes") == 0
+    assert model_of(indexed) == REPO
+    assert "student" not in capsys.readouterr().err

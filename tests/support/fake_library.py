@@ -222,6 +222,7 @@ class FakeLibrary:
             library_count=len(self.paths),
             model="starter",
             dim=396,
+            text_model="full" if scored else None,
         )
 
     def _hit(self, item: int, score: float | None) -> Hit:

@@ -22,9 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--student",
-        choices=("static", "transformer", "shortened", "int8"),
+        choices=("static", "bag", "transformer", "shortened", "int8"),
         default="static",
-        help="default: static, the fastest; shortened is more exact, int8 is the teacher in 8 bits",
+        help="default: static, the fastest; bag needs no PyTorch and answers known words only; shortened is "
+        "more exact; int8 is the teacher in 8 bits",
     )
     parser.add_argument(
         "--layers",
@@ -73,6 +74,8 @@ def run(options: argparse.Namespace) -> None:
     )
     print(f"student   {printable(str(out))}")
     print(f"texts     {figures.texts} for training, {figures.held_out} held out")
+    if figures.answered < 1:
+        print(f"answered  {figures.answered:.0%} of the held-out texts, which the next figures are about")
     print(f"cosine    mean {figures.cosine_mean:.3f}, 5th percentile {figures.cosine_p5:.3f}, held-out texts")
     if figures.overlap is not None:
         print(f"overlap   {figures.overlap:.0%} of the teacher's ten best pictures, held-out texts")

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.distil.answers import Answers, Count, embed_with_teacher
 from snapseek.distil.ranking import cosines, overlap, temperature_of
 from snapseek.errors import InputError, OutOfRangeError, UnknownChoiceError
 from snapseek.models import Encoder
 from snapseek.models.queries.query_corpus import generate_queries, word_list
+from snapseek.models.text.text_probe import PROBES
 
 if TYPE_CHECKING:
     from snapseek.distil.torch_students import PrunedStudent
 
 Floats = NDArray[np.float32]
-LARGEST_TABLE = 65_536  # in tokens; of a larger vocabulary, only tokens in the texts are embedded alone
-STUDENTS = ("static", "transformer", "shortened", "int8")
+STUDENTS = ("static", "bag", "transformer", "shortened", "int8")
 LAYERS = (2, 3, 4)
 _HELD_OUT = 2_000
 _MIN_TEXTS = 64
@@ -37,7 +38,8 @@ class Plan:
     Attributes
     ----------
     student
-        Type of student. `int8` is the teacher's own tower in 8 bits, and needs no training.
+        Type of student. `bag` is trained in NumPy, and answers texts of known tokens only. `int8` is the
+        teacher's own tower in 8 bits, and needs no training. The others need PyTorch.
     layers
         Number of layers of a `transformer` or `shortened` student.
     shipped
@@ -48,7 +50,7 @@ class Plan:
         Seed of all random choices.
     """
 
-    student: Literal["static", "transformer", "shortened", "int8"] = "static"
+    student: Literal["static", "bag", "transformer", "shortened", "int8"] = "static"
     layers: int = 3
     shipped: int = 60_000
     epochs: int = 6
@@ -71,7 +73,8 @@ class Figures:
     """Agreement of student and teacher on held-out texts.
 
     `overlap` is the mean share of the teacher's ten nearest vectors that the student finds, None without
-    vectors. `asking_s` is the time of the teacher, `training_s` that of training, in seconds.
+    vectors. `asking_s` is the time of the teacher, `training_s` that of training, in seconds. `answered` is
+    the share of held-out texts that the student answers; the others have tokens that it does not know.
     """
 
     texts: int
@@ -81,18 +84,7 @@ class Figures:
     overlap: float | None
     asking_s: float
     training_s: float
-
-
-@dataclass(frozen=True)
-class Answers:
-    """Vectors of the teacher: `wanted` (n, dim) of `ids`, and `alone` (tokens, dim) of single tokens.
-
-    `alone` has no rows if single tokens were not embedded.
-    """
-
-    ids: list[list[int]]
-    wanted: Floats
-    alone: Floats
+    answered: float = 1.0
 
 
 def read_texts(path: Path) -> list[str]:
@@ -126,41 +118,6 @@ def gather_texts(encoder: Encoder, own: Sequence[str], plan: Plan) -> list[str]:
     return known
 
 
-def embed_with_teacher(encoder: Encoder, texts: Sequence[str], *, alone: bool = True) -> Answers:
-    """Embed texts with the teacher and, if `alone`, also each token between special tokens.
-
-    Texts without a vector are left out. A token without a vector has a row of zeros.
-    """
-    ids = encoder.text.token_ids(texts)
-    rows = _embed_tokens(encoder, ids) if alone else np.zeros((0, encoder.dim), np.float32)
-    wanted = _embed_or_zero(encoder, ids)
-    is_known = np.abs(wanted).sum(axis=1) > 0
-    return Answers([row for row, known in zip(ids, is_known, strict=True) if known], wanted[is_known], rows)
-
-
-def _embed_tokens(encoder: Encoder, ids: Sequence[Sequence[int]]) -> Floats:
-    before, after = encoder.text.tokenizer.special_ids("dog")
-    tokens = range(encoder.text.tokenizer.size)
-    if len(tokens) > LARGEST_TABLE:
-        embedded = np.unique(np.concatenate([np.array(row) for row in ids]))
-    else:
-        embedded = np.arange(len(tokens))
-    rows = np.zeros((len(tokens), encoder.dim), np.float32)
-    rows[embedded] = _embed_or_zero(encoder, [[*before, int(token), *after] for token in embedded])
-    return rows
-
-
-def _embed_or_zero(encoder: Encoder, rows: Sequence[Sequence[int]]) -> Floats:
-    """Return vectors (n, dim), zeros for token ids without a vector."""
-    try:
-        return encoder.text.embed_ids(rows)
-    except InputError:
-        if len(rows) == 1:
-            return np.zeros((1, encoder.dim), np.float32)
-    half = len(rows) // 2
-    return np.concatenate([_embed_or_zero(encoder, rows[:half]), _embed_or_zero(encoder, rows[half:])])
-
-
 def distil(
     encoder: Encoder,
     out: Path,
@@ -169,6 +126,7 @@ def distil(
     vectors: Floats | None = None,
     plan: Plan | None = None,
     report: Callable[[str], object] = print,
+    count: Count = lambda done, total: None,
 ) -> Figures:
     """Distil a student of `encoder`, and write it to the folder `out`.
 
@@ -186,6 +144,8 @@ def distil(
         Type of student and training options.
     report
         Called with lines about the progress.
+    count
+        Called with the texts that the teacher has embedded, and all texts.
 
     Returns
     -------
@@ -201,12 +161,13 @@ def distil(
     """
     plan = plan or Plan()
     plan.check()
-    require(*(("onnx",) if plan.student == "int8" else ("torch", "onnx")))
+    require(*_NEEDED.get(plan.student, ("torch", "onnx")))
     from snapseek.distil.student import check_replaceable, update_metadata
 
     check_replaceable(out)
     known = gather_texts(encoder, texts, plan)
-    make = _quantize if plan.student == "int8" else partial(_teach, vectors=vectors, report=report)
+    teach = partial(_teach, vectors=vectors, report=report, count=count)
+    make = _quantize if plan.student == "int8" else teach
     result = make(encoder, out, known, plan)
     predicted = Encoder.load(out).text.embed_ids(result.held_ids)
     agreement = cosines(predicted, result.wanted)
@@ -221,6 +182,7 @@ def distil(
         overlap=shared,
         asking_s=round(result.asking_s, 1),
         training_s=round(result.training_s, 1),
+        answered=round(result.answered, 4),
     )
     update_metadata(out, {"figures": asdict(figures)})
     return figures
@@ -238,6 +200,7 @@ class _Result:
     learned: int
     asking_s: float
     training_s: float
+    answered: float = 1.0
 
 
 def _teach(
@@ -248,6 +211,7 @@ def _teach(
     *,
     vectors: Floats | None,
     report: Callable[[str], object],
+    count: Count,
 ) -> _Result:
     """Train a student on all texts that are not held out."""
     from snapseek.distil.student import write_folder
@@ -255,14 +219,32 @@ def _teach(
     initial = _pruned_teacher(encoder, plan) if plan.student == "shortened" else None
     report(f"{len(texts)} texts; embedding them with {encoder.name}")
     start = time.perf_counter()
-    answers = embed_with_teacher(encoder, texts, alone=initial is None)
+    is_bag = plan.student == "bag"
+    if is_bag:  # it has to know these to be loaded
+        texts = [*PROBES, *texts]
+    needs_tokens = not is_bag and initial is None
+    answers = embed_with_teacher(encoder, texts, alone=needs_tokens, count=count)
     embedded = time.perf_counter()
     held = _held_out(len(answers.ids), plan.seed)
+    held[: len(PROBES) * is_bag] = False
     write_tower = _train(answers, ~held, vectors, encoder, plan, initial, report)
     trained = time.perf_counter()
     write_folder(out, write_tower, encoder, {"kind": plan.student})
-    held_ids = [ids for ids, is_held in zip(answers.ids, held, strict=True) if is_held]
-    return _Result(held_ids, answers.wanted[held], int((~held).sum()), embedded - start, trained - embedded)
+    times = embedded - start, trained - embedded
+    tested = np.flatnonzero(held)
+    if is_bag:
+        tested = tested[_of_known_tokens(answers.ids, held)]
+        if not len(tested):
+            raise InputError(expected="texts of which some share their words", got=f"{len(held)} that do not")
+    held_ids = [answers.ids[number] for number in tested.tolist()]
+    answered = len(tested) / int(held.sum())
+    return _Result(held_ids, answers.wanted[tested], int((~held).sum()), *times, answered)
+
+
+def _of_known_tokens(ids: Sequence[Sequence[int]], held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return, for each text that is held out, whether all its tokens occur in the others."""
+    known = {token for row, is_held in zip(ids, held, strict=True) if not is_held for token in row}
+    return np.array([known.issuperset(ids[number]) for number in np.flatnonzero(held).tolist()])
 
 
 def _quantize(encoder: Encoder, out: Path, texts: list[str], plan: Plan) -> _Result:
@@ -309,6 +291,12 @@ def _train(
     report: Callable[[str], object],
 ) -> Callable[[Path], object]:
     """Train the `initial` student or a new one; return the function that writes its tower to a path."""
+    wanted = answers.wanted[kept]
+    ids = [row for row, is_kept in zip(answers.ids, kept, strict=True) if is_kept]
+    anchors = np.asarray(wanted[:_TEXT_ANCHORS] if vectors is None else vectors, np.float32)
+    temperature = temperature_of(wanted[:256], anchors[:_TEXT_ANCHORS])
+    if plan.student == "bag":
+        return _train_bag(ids, wanted, anchors, temperature, encoder, plan, report)
     from snapseek.distil.prune_layers import write_pruned
     from snapseek.distil.student import write_text_tower
     from snapseek.distil.training import (
@@ -323,11 +311,7 @@ def _train(
         train_transformer,
     )
 
-    wanted = answers.wanted[kept]
-    ids = [row for row, is_kept in zip(answers.ids, kept, strict=True) if is_kept]
-    anchors = np.asarray(wanted[:_TEXT_ANCHORS] if vectors is None else vectors, np.float32)
     train_set = TrainSet(ids, wanted, np.ones(len(ids), np.float32), anchors)
-    temperature = temperature_of(wanted[:256], anchors[:_TEXT_ANCHORS])
     config = TrainConfig(temperature, epochs=plan.epochs, seed=plan.seed, bf16=bf16_is_faster())
     if initial is not None:
         train_pruned(initial, train_set, config, report)
@@ -339,6 +323,35 @@ def _train(
     length = encoder.text.tokenizer.context_length
     transformer = train_transformer(rows, train_set, config, report, layers=plan.layers, length=length)
     return partial(write_text_tower, weights=transformer.weights(), dim=encoder.dim)
+
+
+def _train_bag(
+    ids: list[list[int]],
+    wanted: Floats,
+    anchors: Floats,
+    temperature: float,
+    encoder: Encoder,
+    plan: Plan,
+    report: Callable[[str], object],
+) -> Callable[[Path], object]:
+    from snapseek.distil.numpy_training import train_in_numpy
+    from snapseek.distil.student import write_text_tower
+
+    weights = train_in_numpy(
+        ids,
+        wanted,
+        anchors,
+        vocabulary=encoder.text.tokenizer.size,
+        temperature=temperature,
+        epochs=plan.epochs,
+        seed=plan.seed,
+        report=report,
+    )
+    return partial(write_text_tower, weights=weights, dim=encoder.dim)
+
+
+_NEEDED: dict[str, tuple[str, ...]] = {"int8": ("onnx",), "bag": ()}
+"""Packages that a student needs besides those of a default install, if not PyTorch."""
 
 
 def require(*packages: str) -> None:

@@ -1,17 +1,32 @@
-"""A small writer of ONNX graphs: nodes in order, weights kept as int8 with one scale a row."""
+"""A small writer of ONNX graphs: nodes in order, weights kept as int8 with one scale a row.
 
-from collections.abc import Sequence
+It encodes the messages of ONNX itself: a default install has no package that does. Numbers of fields and
+types are those of onnx.proto.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+
+from snapseek.models.onnx.protobuf import encoded, encoded_number, encoded_text
 
 OPSET, IR_VERSION = 17, 8
 _AXES_ARE_INPUTS = 18
-ELEMENT = {"int64": TensorProto.INT64, "float32": TensorProto.FLOAT}
+_IR_VERSIONS = {19: 9, 21: 10, 23: 11, 24: 12}
+"""The first opsets that need a later version of the format."""
+
+FLOAT, INT64 = 1, 7
+ELEMENT = {"int64": INT64, "float32": FLOAT}
+_ELEMENTS = {
+    **{"float32": FLOAT, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": INT64},
+    **{"bool": 9, "float16": 10, "float64": 11, "uint32": 12, "uint64": 13},
+}
+_ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_TENSOR = 1, 2, 3, 4
+_ATTRIBUTE_FLOATS, _ATTRIBUTE_INTS = 6, 7
 
 
 class Graph:
@@ -23,13 +38,13 @@ class Graph:
     def __init__(self, name: str) -> None:
         self._name = name
         self.opset = OPSET
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: list[onnx.TensorProto] = []
-        self._inputs: list[onnx.ValueInfoProto] = []
+        self._nodes: list[bytes] = []
+        self._constants: list[bytes] = []
+        self._inputs: list[bytes] = []
 
     def input(self, name: str, kind: str, shape: Sequence[int | str]) -> str:
         """Declare an input; a word in its shape is a dynamic axis."""
-        self._inputs.append(helper.make_tensor_value_info(name, ELEMENT[kind], shape))
+        self._inputs.append(_port(name, ELEMENT[kind], shape))
         return name
 
     def constant(self, value: object, kind: type = np.float32) -> str:
@@ -39,7 +54,7 @@ class Graph:
     def tensor(self, array: NDArray[Any]) -> str:
         """Store an array as it is."""
         name = f"c{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(array, name))
+        self._constants.append(_tensor(array, name))
         return name
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
@@ -50,7 +65,7 @@ class Graph:
         """Add a node with several outputs."""
         name = f"{kind.lower()}_{len(self._nodes)}"
         made = [name, *(f"{name}_{index}" for index in range(1, outputs))]
-        self._nodes.append(helper.make_node(kind, list(inputs), made, name=name, **attributes))
+        self._nodes.append(_node(kind, inputs, made, attributes))
         return made
 
     def weight(self, value: NDArray[np.float32]) -> str:
@@ -59,7 +74,7 @@ class Graph:
         Cast and Mul, not DequantizeLinear: the runtime folds them once, when it loads the graph.
         """
         codes, scales = quantize_rows(value)
-        whole = self.op("Cast", self.constant(codes, np.int8), to=TensorProto.FLOAT)
+        whole = self.op("Cast", self.constant(codes, np.int8), to=FLOAT)
         return self.op("Mul", whole, self.constant(scales))
 
     def unit(self, value: str) -> str:
@@ -80,16 +95,72 @@ class Graph:
         return self.op("Mul", value, self.constant(factor))
 
     def write(self, path: Path, value: str, name: str, width: int, note: str) -> int:
-        """Check the graph and write it with `value` as its output `name` (N, width); return its bytes."""
-        self._nodes.append(helper.make_node("Identity", [value], [name], name=name))
-        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width])
-        body = helper.make_graph(self._nodes, self._name, self._inputs, [output], self._constants)
-        opset = [helper.make_opsetid("", self.opset)]
-        version = max(IR_VERSION, helper.find_min_ir_version_for(opset))
-        model = helper.make_model(body, opset_imports=opset, ir_version=version, producer_name="snapseek")
-        model.doc_string = note
-        onnx.checker.check_model(model, full_check=True)
-        return path.write_bytes(model.SerializeToString(deterministic=True))
+        """Write the graph with `value` as its output `name` (N, width); return its bytes."""
+        nodes = [*self._nodes, _node("Identity", [value], [name], {})]
+        graph = b"".join(
+            [
+                *(encoded(1, node) for node in nodes),
+                encoded_text(2, self._name),
+                *(encoded(5, constant) for constant in self._constants),
+                *(encoded(11, port) for port in self._inputs),
+                encoded(12, _port(name, FLOAT, ["N", width])),
+            ]
+        )
+        version = max([IR_VERSION, *(ir for opset, ir in _IR_VERSIONS.items() if self.opset >= opset)])
+        model = [
+            encoded_number(1, version),
+            encoded_text(2, "snapseek"),
+            encoded_text(6, note),
+            encoded(7, graph),
+            encoded(8, encoded_text(1, "") + encoded_number(2, self.opset)),
+        ]
+        return path.write_bytes(b"".join(model))
+
+
+def _node(kind: str, inputs: Iterable[str], outputs: Sequence[str], attributes: dict[str, Any]) -> bytes:
+    parts = [encoded_text(1, each) for each in inputs] + [encoded_text(2, each) for each in outputs]
+    parts += [encoded_text(3, outputs[0]), encoded_text(4, kind)]
+    parts += [encoded(5, _attribute(name, value)) for name, value in sorted(attributes.items())]
+    return b"".join(parts)
+
+
+def _attribute(name: str, value: Any) -> bytes:
+    match value:
+        case int():
+            kind, content = _ATTRIBUTE_INT, encoded_number(3, value)
+        case float():
+            kind, content = _ATTRIBUTE_FLOAT, _encoded_float(2, value)
+        case str() | bytes():
+            text = value.encode() if isinstance(value, str) else value
+            kind, content = _ATTRIBUTE_STRING, encoded(4, text)
+        case np.ndarray():
+            kind, content = _ATTRIBUTE_TENSOR, encoded(5, _tensor(value, ""))
+        case message if hasattr(message, "SerializeToString"):  # a tensor of a graph that was read
+            kind, content = _ATTRIBUTE_TENSOR, encoded(5, message.SerializeToString())
+        case [float(), *_]:
+            kind, content = _ATTRIBUTE_FLOATS, b"".join(_encoded_float(7, each) for each in value)
+        case [*numbers]:
+            kind, content = _ATTRIBUTE_INTS, b"".join(encoded_number(8, each) for each in numbers)
+        case _:
+            raise TypeError(f"expected numbers, a text or an array as the attribute {name}, got {value!r}")
+    return encoded_text(1, name) + content + encoded_number(20, kind)
+
+
+def _encoded_float(field: int, value: float) -> bytes:
+    wire_type = 5
+    return bytes([field << 3 | wire_type]) + struct.pack("<f", value)
+
+
+def _tensor(array: NDArray[Any], name: str) -> bytes:
+    parts = [encoded_number(1, size) for size in array.shape]
+    parts += [encoded_number(2, _ELEMENTS[str(array.dtype)]), encoded_text(8, name)]
+    return b"".join([*parts, encoded(9, array.astype(array.dtype.newbyteorder("<"), order="C").tobytes())])
+
+
+def _port(name: str, element: int, shape: Sequence[int | str]) -> bytes:
+    sides = [encoded_number(1, side) if isinstance(side, int) else encoded_text(2, side) for side in shape]
+    sizes = b"".join(encoded(1, side) for side in sides)
+    return encoded_text(1, name) + encoded(2, encoded(1, encoded_number(1, element) + encoded(2, sizes)))
 
 
 def quantize_rows(value: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

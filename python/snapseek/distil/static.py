@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto
 
-from snapseek.distil.onnx_graph import Graph, quantize_rows
+from snapseek.distil.onnx_graph import FLOAT, Graph, quantize_rows
 
 Floats = NDArray[np.float32]
 STEEPNESS = 8.0  # scales the small entries of unit vectors to the working range of GELU
@@ -50,7 +49,8 @@ class Neighbours:
 class StaticWeights:
     """`rows` (tokens, dim), `inner` (hidden, dim), `outer` (dim, hidden) and their biases, float32.
 
-    A row of zeros is a token that is ignored.
+    A row of zeros is a token that is ignored. With `row_of` (tokens,), the row of each token, only known
+    tokens have rows: a text with a token of row 0 gets a vector of zeros, which `TextEncoder` rejects.
     """
 
     rows: Floats
@@ -59,12 +59,17 @@ class StaticWeights:
     outer: Floats
     outer_bias: Floats
     neighbours: Neighbours | None = None
+    row_of: NDArray[np.int64] | None = None
 
     def embed(self, ids: Sequence[Sequence[int]]) -> Floats:
         """Return unit rows (n, dim) of n texts as token ids: the reference for the graph."""
-        words = unit(np.stack([self._sum(self.rows[list(row)]) for row in ids]))
+        numbers = [np.array(row) if self.row_of is None else self.row_of[list(row)] for row in ids]
+        words = unit(np.stack([self._sum(self.rows[row]) for row in numbers]))
         inner = gelu(np.asarray(STEEPNESS * words @ self.inner.T + self.inner_bias, np.float32))
-        return unit(words + inner @ self.outer.T + self.outer_bias)
+        rows = unit(words + inner @ self.outer.T + self.outer_bias)
+        if self.row_of is not None:
+            rows[[(row == 0).any() for row in numbers]] = 0
+        return rows
 
     def _sum(self, rows: Floats) -> Floats:
         total: Floats = rows.sum(axis=0)
@@ -72,15 +77,17 @@ class StaticWeights:
 
     def add_to(self, graph: Graph, ids: str, mask: str) -> str:
         """Add the student to a graph: `ids` int64 (N, L), `mask` float32 (N, L) → unit rows (N, dim)."""
-        words = graph.unit(self._sum_of_rows(graph, ids, mask))
+        rows = ids if self.row_of is None else graph.op("Gather", graph.constant(self.row_of, np.int64), ids)
+        words = graph.unit(self._sum_of_rows(graph, rows, mask))
         inner = _linear(graph, graph.times(words, STEEPNESS), self.inner, self.inner_bias)
         residual = _linear(graph, graph.gelu(inner), self.outer, self.outer_bias)
-        return graph.unit(graph.op("Add", words, residual))
+        vectors = graph.unit(graph.op("Add", words, residual))
+        return vectors if self.row_of is None else graph.op("Mul", vectors, _all_known(graph, rows, mask))
 
     def _sum_of_rows(self, graph: Graph, ids: str, mask: str) -> str:
         codes, scales = quantize_rows(self.rows)
         gathered = graph.op("Gather", graph.constant(codes, np.int8), ids)
-        rows = graph.op("Cast", gathered, to=TensorProto.FLOAT)
+        rows = graph.op("Cast", gathered, to=FLOAT)
         weights = graph.op("Mul", graph.op("Gather", graph.constant(scales.ravel()), ids), mask)
         one = graph.constant([1], np.int64)
         total = graph.op("Squeeze", graph.op("MatMul", graph.op("Unsqueeze", weights, one), rows), one)
@@ -88,6 +95,13 @@ class StaticWeights:
             return total
         scaled = graph.op("Mul", rows, graph.op("Unsqueeze", weights, graph.constant([2], np.int64)))
         return graph.op("Add", total, self.neighbours.add_to(graph, scaled, mask))
+
+
+def _all_known(graph: Graph, rows: str, mask: str) -> str:
+    """Add 1 for a text without a token of row 0, else 0: (N, L) → (N, 1)."""
+    is_known = graph.op("Sign", graph.op("Cast", rows, to=FLOAT))
+    is_padding = graph.op("Sub", graph.constant(1.0), mask)
+    return graph.op("ReduceMin", graph.op("Max", is_known, is_padding), axes=[1], keepdims=1)
 
 
 def _linear(graph: Graph, value: str, weight: Floats, bias: Floats) -> str:

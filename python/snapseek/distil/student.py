@@ -8,10 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from onnx import TensorProto
-
 from snapseek.atomic_file import atomic_file
-from snapseek.distil.onnx_graph import Graph
+from snapseek.distil.onnx_graph import FLOAT, Graph
 from snapseek.errors import InputError, ModelError, StorageError
 from snapseek.models import Encoder
 from snapseek.models.hub.known_models import remember_student
@@ -81,13 +79,13 @@ def write_folder(
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror or error}") from error
     finally:
-        _remove_student(draft)
+        remove_student(draft)
         if old.exists() and not out.exists():
             old.rename(out)
-        _remove_student(old)
+        remove_student(old)
 
 
-def _remove_student(folder: Path) -> None:
+def remove_student(folder: Path) -> None:
     """Remove the files of a student, and its folder if nothing else is in it."""
     with suppress(OSError):
         for name in _FILES:
@@ -115,7 +113,7 @@ def write_text_tower(path: Path, weights: Weights, dim: int) -> int:
     """
     graph = Graph("snapseek student: text tower")
     ids = graph.input("input_ids", "int64", ["N", "L"])
-    mask = graph.op("Cast", graph.input("attention_mask", "int64", ["N", "L"]), to=TensorProto.FLOAT)
+    mask = graph.op("Cast", graph.input("attention_mask", "int64", ["N", "L"]), to=FLOAT)
     return graph.write(path, weights.add_to(graph, ids, mask), STUDENT_OUTPUT, dim, "see student.json")
 
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto
 
-from snapseek.distil.onnx_graph import Graph, quantize_rows
+from snapseek.distil.onnx_graph import FLOAT, Graph, quantize_rows
 from snapseek.distil.static import STEEPNESS, gelu, unit
 
 Floats = NDArray[np.float32]
@@ -102,7 +101,7 @@ class _GraphBuilder:
         graph = self._graph
         codes, scales = quantize_rows(self._named["rows"])
         gathered = graph.op("Gather", graph.constant(codes, np.int8), ids)
-        rows = graph.op("Cast", gathered, to=TensorProto.FLOAT)
+        rows = graph.op("Cast", gathered, to=FLOAT)
         return graph.op("Mul", rows, graph.op("Gather", graph.constant(scales), ids))
 
     def _positions(self, ids: str) -> str:

@@ -6,12 +6,13 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-from snapseek.errors import ModelMismatchError, SnapseekError
+from snapseek.errors import InputError, ModelMismatchError, SnapseekError
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.trust import Trust
 from snapseek.models import Encoder
 from snapseek.models.hub.known_models import is_known_student, was_loaded_here
 from snapseek.models.hub.layout import STUDENT
+from snapseek.models.text.text_encoder import TextEncoder
 from snapseek.search_request import MODELS, check_choice
 
 FAST_MODEL = "student"
@@ -39,6 +40,7 @@ class EncoderPool:
         self._fingerprint: str | None = None  # of the state that the full model was last compared with
         self._former: dict[str, Encoder] = {}  # by fingerprint, of states that searches under way still use
         self._fast: Encoder | None = None
+        self._fast_stamp: tuple[int, int] | None = None  # of the student in the library, when it was loaded
         self._unknown_student: tuple[int, int] | None = None
         self._passed_fast: Encoder | None = None
         self.provider = encoder.provider if encoder else "not loaded"
@@ -84,14 +86,30 @@ class EncoderPool:
     def fast(self, snapshot: Snapshot) -> Encoder | None:
         """Return the student: the one that was set, else that in the library.
 
-        None if it is a student of another model, such as that before an upgrade.
+        None if it is a student of another model, such as that before an upgrade. Texts that it does not know
+        are embedded by the library's model.
         """
         with self._lock:
-            own = self._path / FAST_MODEL
-            if self._fast is None and self._has_known_student():
-                self._fast = Encoder.load(own)
-            is_fitting = self._fast is not None and self._fast.space == snapshot.settings["fingerprint"]
-            return self._fast if is_fitting else None
+            if self._passed_fast is None:
+                self._load_own_student()
+            fast = self._fast
+            if fast is None or fast.space != snapshot.settings["fingerprint"]:
+                return None
+            found = weakref.ref(snapshot)  # its caller keeps it while it searches
+            fast.text.fallback = lambda: self._teacher(found())
+            return fast
+
+    def _load_own_student(self) -> None:
+        """Load the student in the library if it is new."""
+        stamp = self._student_stamp()
+        if stamp != self._fast_stamp or self._fast is None:
+            self._fast = Encoder.load(self._path / FAST_MODEL) if self._has_known_student() else None
+            self._fast_stamp = stamp
+
+    def _teacher(self, snapshot: Snapshot | None) -> TextEncoder:
+        if snapshot is None:
+            raise InputError("the student does not know these words", hint="search with model=full")
+        return self.full(snapshot).text
 
     def has_unknown_student(self) -> bool:
         """Return whether the library contains a student that was not made here, which is not loaded."""

@@ -195,6 +195,9 @@ class Hits(list[Hit]):
         What a person should know about the answer, as that the model does not know the query's language.
     partitions
         The partitions of a collection that have answered; None for a single library.
+    text_model
+        What embedded the words of the query: `full`, the library's model, or `fast`, its student; None if
+        no words were embedded.
     """
 
     def __init__(
@@ -212,6 +215,7 @@ class Hits(list[Hit]):
         unfinished: Unfinished | None = None,
         notices: Iterable[Notice] = (),
         partitions: PartitionCounts | None = None,
+        text_model: str | None = None,
     ) -> None:
         super().__init__(hits)
         self.total = total
@@ -224,6 +228,7 @@ class Hits(list[Hit]):
         self.unfinished = unfinished
         self.notices = tuple(notices)
         self.partitions = partitions
+        self.text_model = text_model
         self.took = took or Timings()
 
     @overload

@@ -188,7 +188,7 @@ class Snapshot:
         are_taught = self.concepts.are_named(resolved.terms)
         notices = () if are_taught else language_notices(resolved, ranking.entries, encoder)
         relevant = relevant_in(self._relevance, self.concepts, resolved, ranking, vector, encoder, notices)
-        return self._answer(resolved, ranking, start, vector.embed_s, relevant, notices)
+        return self._answer(resolved, ranking, start, vector, relevant, notices)
 
     def browse(self, request: SearchRequest, encoder: LazyEncoder) -> Hits:
         """List the pictures that match the filter of a request without a query."""
@@ -202,12 +202,13 @@ class Snapshot:
         resolved: ResolvedRequest,
         ranking: Ranking,
         start: float,
-        embed_s: float = 0.0,
+        vector: QueryVector | None = None,
         relevant_count: int | None = None,
         notices: Sequence[Notice] = (),
     ) -> Hits:
         """Return the page of a ranking with the times since `start`."""
         ranked = time.perf_counter()
+        embed_s = vector.embed_s if vector else 0.0
         hits = self._hits(ranking.page(resolved.request), resolved.request.include)
         end = time.perf_counter()
         return Hits(
@@ -226,6 +227,7 @@ class Snapshot:
             relevant_count=relevant_count,
             unfinished=resolved.unfinished,
             notices=notices,
+            text_model=vector.text_model if vector else None,
         )
 
     @property

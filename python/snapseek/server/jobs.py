@@ -54,7 +54,8 @@ class Job:
     state: str = WAITING
     """`waiting`, `running`, `done`, `failed`, `stopped`, or `busy`: another process was writing."""
     stage: str = ""
-    """`start`, `download` (its numbers are bytes), `load`, `scan`, `embed`, and of an upgrade `switch`."""
+    """`start`, `download` (its numbers are bytes), `load`, `scan`, `embed`, and of an upgrade `switch` and
+    `student`."""
     done: int = 0
     total: int = 0
     failed: int = 0
@@ -95,6 +96,8 @@ class Job:
             return _WITHOUT_NUMBERS.get(self.stage, general)
         if self.stage == "switch":
             return f"Building the new index: {100 * self.done // max(1, self.total)} %"
+        if self.stage == "student":
+            return f"Learning to answer while you type: {100 * self.done // max(1, self.total)} %"
         if self.stage == "download":
             parts = [f"Downloading {self.done / 1e6:,.0f} of {self.total / 1e6:,.0f} MB"]
         else:

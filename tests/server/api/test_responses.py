@@ -21,7 +21,7 @@ def test_an_answer_to_words(library: FakeLibrary):
     answer = hits_answer(library.search("two dogs", 2), "two dogs", library.info())
     body = json.loads(answer.body)
     assert list(body)[:4] == ["query", "took_ms", "index", "total"]
-    assert list(body)[4:] == ["relevant_count", "filters", "unfinished", "notices", "results"]
+    assert list(body)[4:] == ["relevant_count", "text_model", "filters", "unfinished", "notices", "results"]
     assert (body["relevant_count"], body["filters"]) == (None, [])
     assert body["query"] == "two dogs"
     assert body["took_ms"] == {"embed": 1.23, "search": 0.3, "fetch": 0.2, "total": 1.9}

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import snapseek.distil.answers as teacher_answers
 import snapseek.distil.distillation as distillation
 from snapseek.distil import Plan, distil, read_texts
-from snapseek.distil.distillation import embed_with_teacher, gather_texts
+from snapseek.distil.answers import embed_with_teacher
+from snapseek.distil.distillation import gather_texts
 from snapseek.distil.ranking import loss
 from snapseek.distil.static import unit
 from snapseek.errors import InputError, ModelError
@@ -74,7 +76,7 @@ def test_single_tokens_can_be_left_out(encoder):
 
 
 def test_of_a_large_vocabulary_only_occurring_tokens_are_embedded(encoder, monkeypatch):
-    monkeypatch.setattr(distillation, "LARGEST_TABLE", 4)
+    monkeypatch.setattr(teacher_answers, "LARGEST_TABLE", 4)
     alone = embed_with_teacher(encoder, ["red", "blue"]).alone
     assert np.flatnonzero(np.abs(alone).sum(axis=1)).tolist() == sorted(
         ids[0] for ids in encoder.text.token_ids(["red", "blue"])
@@ -84,7 +86,7 @@ def test_of_a_large_vocabulary_only_occurring_tokens_are_embedded(encoder, monke
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
-        (Plan(student="large"), "static, transformer, shortened, int8, got 'large'"),
+        (Plan(student="large"), "static, bag, transformer, shortened, int8, got 'large'"),
         (Plan(layers=9), "2, 3 or 4 layers, got 9"),
         (Plan(epochs=0), "at least 1 epoch"),
     ],

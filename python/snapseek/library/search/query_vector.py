@@ -68,6 +68,8 @@ class QueryVector:
         self.encoder = encoder
         self.embed_s = 0.0
         """Seconds that it took to make the vector."""
+        self.text_model: str | None = None
+        """Which model embedded the words: `fast` if the student did, `full`, or None without words."""
         self._stored = stored
         self._embed_words = embed_words
 
@@ -102,7 +104,7 @@ class QueryVector:
                 taught = self._embed_words(words, self.encoder)
                 if taught is not None:
                     return taught
-                return np.asarray(self.encoder.encoder.text.embed([words])[0])
+                return self._embedded(words)
             case int(item):
                 return self._stored.vector(item)
             case np.ndarray() as vector:
@@ -111,6 +113,13 @@ class QueryVector:
                 return _picture_vector(path, str(path), self.encoder.encoder)
             case picture:
                 return _picture_vector(picture, "the picture", self.encoder.encoder)
+
+    def _embedded(self, words: str) -> NDArray[np.float32]:
+        encoder = self.encoder.encoder
+        vector = np.asarray(encoder.text.embed([words])[0])
+        is_fast = encoder.teacher is not None and encoder.text.embeds(words)
+        self.text_model = "fast" if is_fast and self.text_model != "full" else "full"
+        return vector
 
 
 def combine(vectors: NDArray[np.float32], weights: Sequence[float]) -> NDArray[np.float32] | None:

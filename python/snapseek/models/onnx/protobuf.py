@@ -9,6 +9,7 @@ from pathlib import Path
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
 _MAX_NUMBERS = 1000
+_MASK64 = (1 << 64) - 1
 _MAX_TEXT_BYTES = 4096
 
 MAX_FIELDS = 3_000_000
@@ -117,9 +118,14 @@ def encoded(field: int, content: bytes | bytearray | memoryview) -> bytes:
     return _encoded_varint(field << 3 | _BYTES) + _encoded_varint(len(content)) + bytes(content)
 
 
+def encoded_text(field: int, content: str) -> bytes:
+    """Encode a field of text."""
+    return encoded(field, content.encode())
+
+
 def encoded_number(field: int, number: int) -> bytes:
-    """Encode a field of a number."""
-    return _encoded_varint(field << 3 | _VARINT) + _encoded_varint(number)
+    """Encode a field of a number; a negative one in two's complement."""
+    return _encoded_varint(field << 3 | _VARINT) + _encoded_varint(number & _MASK64)
 
 
 def _encoded_varint(number: int) -> bytes:

@@ -1,7 +1,7 @@
 """The text encoder: tokenizer, text tower, batches, and an LRU cache of recent queries."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -49,6 +49,10 @@ class TextEncoder:
         self.config = config
         self._cache: LRUCache[str, NDArray[np.float32]] = LRUCache(_CACHE_SIZE)
         self._cache_lock = threading.Lock()
+        self._passed_on: LRUCache[str, bool] = LRUCache(_CACHE_SIZE)
+        self.fallback: Callable[[], TextEncoder] | None = None
+        """Returns the encoder of the same space for texts that this one cannot embed, such as a student's
+        teacher."""
 
     @classmethod
     def load(cls, files: ModelFiles, threads: int = 1) -> Self:
@@ -118,6 +122,11 @@ class TextEncoder:
                 for (_, text), row in zip(batch, rows, strict=True):
                     self._store(text, row[None].copy())
 
+    def embeds(self, text: str) -> bool:
+        """Return whether a text that `embed` returned a vector of was embedded here, not by the fallback."""
+        with self._cache_lock:
+            return text not in self._passed_on
+
     def knows(self, texts: Sequence[str]) -> list[bool]:
         """Return, for each text, whether the tokenizer knows a word of it; `embed` rejects the others."""
         return [ids is not None for ids in self.tokenizer.known(texts)]
@@ -155,10 +164,21 @@ class TextEncoder:
         with self._cache_lock:
             row = self._cache.get(text)
         if row is None:
-            ids = self.tokenizer.known_ids(text)
-            row = self._run([ids], self.config.length_of(ids))
+            row = self._new_row(text)
             if len(text) <= _MAX_CACHED_CHARACTERS:
                 self._store(text, row)
+        return row
+
+    def _new_row(self, text: str) -> NDArray[np.float32]:
+        ids = self.tokenizer.known_ids(text)
+        try:
+            return self._run([ids], self.config.length_of(ids))
+        except InputError:
+            if self.fallback is None:
+                raise
+        row = self.fallback().embed([text])
+        with self._cache_lock:
+            self._passed_on[text] = True
         return row
 
     def _store(self, text: str, row: NDArray[np.float32]) -> None:

@@ -13,7 +13,9 @@ from snapseek.models.text.tokenizer import Tokenizer
 MAX_DIM = 16_384
 """Dimensions of a vector; the largest published CLIP models have 1,280."""
 
-_PROBES = ("a photo of a dog", "snow", "two old red cars beside a house by the sea")
+PROBES = ("a photo of a dog", "snow", "two old red cars beside a house by the sea")
+"""Texts that every tower has to embed when it is loaded."""
+
 _MIN_COSINE = 0.9999
 _MIN_COSINE_QUANTIZED = 0.99  # padding shifts the scales of a dynamically quantized graph a little
 _CLIP_PAD_ID = 0
@@ -46,7 +48,7 @@ class _Probe:
     def __init__(self, tower: TextTower, tokenizer: Tokenizer) -> None:
         self._tower = tower
         self._tokenizer = tokenizer
-        self._texts = tokenizer.ids(_PROBES)
+        self._texts = tokenizer.ids(PROBES)
         self._full_length = tokenizer.context_length
         self._output = tower.choose_output(self._texts[0], length=self._full_length, pad_id=tokenizer.pad_id)
         self._is_quantized = tower.session.graph.dynamic

@@ -18,7 +18,10 @@ def job_schemas() -> dict[str, Json]:
         id=COUNT,
         kind={"type": "string", "enum": ["index", "sync", "upgrade", "previews", "add", "remove"]},
         state={"type": "string", "enum": list(_STATES)},
-        stage={**STRING, "description": "`start`, `download` (bytes), `load`, `scan`, `embed`, `switch`."},
+        stage={
+            **STRING,
+            "description": "`start`, `download` (bytes), `load`, `scan`, `embed`, `switch`, `student`.",
+        },
         done=COUNT,
         total=COUNT,
         failed=COUNT,

@@ -112,6 +112,10 @@ def _answer() -> Json:
             "type": ["integer", "null"],
             "description": "Number of leading results, over all pages, that are relevant; null if all are.",
         },
+        text_model={
+            "enum": ["full", "fast", None],
+            "description": "What embedded the words: the library's model, or its student; null without any.",
+        },
         filters=list_of(STRING) | {"description": "The filters that were parsed out of q."},
         unfinished={
             "type": ["object", "null"],

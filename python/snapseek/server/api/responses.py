@@ -64,6 +64,7 @@ def hits_answer(
         "index": index,
         "total": hits.total,
         "relevant_count": hits.relevant_count,
+        "text_model": hits.text_model,
         "filters": list(hits.filters),
         "unfinished": asdict(hits.unfinished) if hits.unfinished else None,
         "notices": [asdict(notice) for notice in hits.notices],
