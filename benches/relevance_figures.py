@@ -155,8 +155,8 @@ def report(encoder: Embedder, samples: Floats, threshold: float | None, stamps_f
     print(f"precision, recall, absent things reported: {', '.join(tasks)}")
     for name in RULES:
         rule = getattr(rules, name)
-        chosen = best_threshold(choose, rule(choose))
-        _print(name, [figures(task, rule(task) >= chosen) for task in tasks.values()])
+        limit = best_threshold(choose, rule(choose))
+        _print(name, [figures(task, rule(task) >= limit) for task in tasks.values()])
     _print("earlier version", [figures(task, _earlier(rules, samples[:64], task)) for task in tasks.values()])
     if threshold is None:
         threshold = Background.of(background, samples, "demo pictures").threshold
