@@ -10,18 +10,32 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from snapseek import Encoder
 from snapseek.images import open_image
 from snapseek.library.paths import DEMO_PICTURES
-from snapseek.models.queries.background import SAMPLE_QUERIES, load_background
+from snapseek.models.queries.background import SAMPLE_QUERIES, Background, load_background
 from snapseek.models.queries.sample_queries import sample_queries
 
 REPOSITORY = Path(__file__).parents[1]
 Floats = NDArray[np.float32]
+RULES = ("cosine", "above_library", "above_background", "above_other_queries", "gap", "excess")
+
+
+class Embedder(Protocol):
+    """What is measured of an `Encoder`."""
+
+    @property
+    def image(self) -> Any: ...
+
+    def embed_texts(self, texts: Sequence[str], /) -> Floats: ...
+
+    def embed_images(self, images: Sequence[Image.Image], /) -> Floats: ...
 
 
 @dataclass(frozen=True)
@@ -111,47 +125,57 @@ def best_threshold(task: Task, scores: Floats) -> float:
 
 
 def best_cut(task: Task) -> Figures:
-    """The best F1 of each query by itself: no rule that keeps the order of results exceeds it."""
+    """Cut each query where its right results less half of its wrong ones are the most.
+
+    It knows the labels, so no rule that keeps the order of results exceeds it.
+    """
     is_good = np.zeros_like(task.right)
     for row, (cosines, right) in enumerate(zip(task.cosines, task.right, strict=True)):
         order = np.argsort(-cosines, kind="stable")
-        hits = right[order].cumsum()
-        f1 = 2 * hits / (np.arange(1, len(order) + 1) + max(1, right.sum()))
-        is_good[row, order[: (int(f1.argmax()) + 1) * bool(right.any())]] = True
+        value = np.where(right[order], 1, -0.5).cumsum()
+        is_good[row, order[: int(value.argmax()) + 1]] = value.max() > 0
     return figures(task, is_good)
 
 
-def main() -> None:
-    encoder = Encoder.load()
+def report(encoder: Embedder, samples: Floats, threshold: float | None, stamps_folder: Path | None) -> None:
+    """Print the figures of every rule for a model, with the vectors of its sample queries."""
     labels = json.loads((REPOSITORY / "benches/labels/relevance.json").read_text())
-    demo = _embedded(encoder, REPOSITORY / "demo/pictures", labels["pictures"])
+    demo = embedded(encoder, REPOSITORY / "demo/pictures", labels["pictures"])
     choose = _task(encoder, labels["choose"], labels["pictures"], demo)
     tasks = {"other queries": _task(encoder, labels["report"], labels["pictures"], demo)}
-    if len(sys.argv) > 1:
+    if stamps_folder is not None:
         stamps = json.loads((REPOSITORY / "models/starter/labels/stamps.json").read_text())
         named = stamps["kinds"] | dict.fromkeys(labels["stamps_absent"], ())
-        pictures = _embedded(encoder, Path(sys.argv[1]), stamps["pictures"])
-        tasks["stamps"] = _task(encoder, named, stamps["pictures"], pictures)
+        tasks["stamps"] = _task(
+            encoder, named, stamps["pictures"], embedded(encoder, stamps_folder, stamps["pictures"])
+        )
     packaged = [path.relative_to(DEMO_PICTURES).as_posix() for path in sorted(DEMO_PICTURES.rglob("*.jpg"))]
-    rules = Rules(_embedded(encoder, DEMO_PICTURES, packaged), sample_queries(encoder, SAMPLE_QUERIES))
+    background = embedded(encoder, DEMO_PICTURES, packaged)
+    rules = Rules(background, samples)
     print(f"precision, recall, absent things reported: {', '.join(tasks)}")
-    names = ("cosine", "above_library", "above_background", "above_other_queries", "gap", "excess")
-    for name in names:
+    for name in RULES:
         rule = getattr(rules, name)
-        threshold = best_threshold(choose, rule(choose))
-        _print(name, [figures(task, rule(task) >= threshold) for task in tasks.values()])
-    _print("earlier version", [figures(task, _earlier(rules, encoder, task)) for task in tasks.values()])
-    stored = load_background(encoder)
-    assert stored is not None
-    is_good = [rules.excess(task) >= stored.threshold for task in tasks.values()]
+        limit = best_threshold(choose, rule(choose))
+        _print(name, [figures(task, rule(task) >= limit) for task in tasks.values()])
+    _print("earlier version", [figures(task, _earlier(rules, samples[:64], task)) for task in tasks.values()])
+    if threshold is None:
+        threshold = Background.of(background, samples, "demo pictures").threshold
+    is_good = [rules.excess(task) >= threshold for task in tasks.values()]
     _print("excess, as shipped", [figures(*pair) for pair in zip(tasks.values(), is_good, strict=True)])
     _print("best cut by query", [best_cut(task) for task in tasks.values()])
 
 
-def _earlier(rules: Rules, encoder: Encoder, task: Task) -> NDArray[np.bool_]:
+def main() -> None:
+    encoder = Encoder.load()
+    stored = load_background(encoder)
+    assert stored is not None
+    stamps = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    report(encoder, sample_queries(encoder, SAMPLE_QUERIES), stored.threshold, stamps)
+
+
+def _earlier(rules: Rules, samples: Floats, task: Task) -> NDArray[np.bool_]:
     """The rule of earlier versions: its threshold came from the best results of ordinary queries."""
-    samples = Task(sample_queries(encoder, 64), task.pictures, task.right)
-    best = rules.above_library(samples).max(1)
+    best = rules.above_library(Task(samples, task.pictures, task.right)).max(1)
     good: NDArray[np.bool_] = rules.above_library(task) >= np.quantile(best, 0.25)
     return good
 
@@ -160,14 +184,15 @@ def _print(name: str, found: Sequence[Figures]) -> None:
     print(f"{name:20}  {'    '.join(map(str, found))}")
 
 
-def _embedded(encoder: Encoder, folder: Path, names: Sequence[str]) -> Floats:
+def embedded(encoder: Embedder, folder: Path, names: Sequence[str]) -> Floats:
+    """Return the vectors of picture files, (n, dim)."""
     side = encoder.image.picture_side_px
     images = (open_image(folder / name, min_side=side).image for name in names)
     return np.concatenate([encoder.embed_images([image]) for image in images])
 
 
 def _task(
-    encoder: Encoder, labels: Mapping[str, Sequence[str]], names: Sequence[str], pictures: Floats
+    encoder: Embedder, labels: Mapping[str, Sequence[str]], names: Sequence[str], pictures: Floats
 ) -> Task:
     right = np.array([np.isin(names, list(found)) for found in labels.values()])
     return Task(np.concatenate([encoder.embed_texts([query]) for query in labels]), pictures, right)

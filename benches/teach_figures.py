@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
-from benches.relevance_figures import _embedded
+from benches.relevance_figures import embedded
 from snapseek import Encoder
 from snapseek.images import open_image
 from snapseek.library.concepts.classifier import train
@@ -61,8 +61,8 @@ class Data:
             "stamps": [f"stamps/{name}" for name in self._stamps["pictures"]],
         }
         self._vectors = {
-            "demo": _embedded(encoder, DEMO, self.names["demo"]),
-            "stamps": _embedded(encoder, stamps.parent, self.names["stamps"]),
+            "demo": embedded(encoder, DEMO, self.names["demo"]),
+            "stamps": embedded(encoder, stamps.parent, self.names["stamps"]),
         }
         self.names["mixed"] = self.names["demo"] + self.names["stamps"]
 
