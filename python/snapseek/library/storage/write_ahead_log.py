@@ -10,10 +10,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
-_HEADER = struct.Struct(">IIII8s8x")
-_START = struct.Struct(">III")
-_MAGIC_BYTES = 4
-_MAGIC = (0x377F0682, 0x377F0683)
+_HEADER = struct.Struct(">IIII8s8s")
+_MAGIC_START = b"\x37\x7f\x06"
+_MAGIC_WORD = {0x377F0682: "<I", 0x377F0683: ">I"}
+"""How the checksums of a log read their words, by its magic number."""
+
 _VERSION = 3007000
 _FRAME = struct.Struct(">II8s8x")
 _PAGE_START_BYTES = 100
@@ -41,12 +42,11 @@ def is_log_of(log: Path, page_bytes: int, application_ids: Collection[int]) -> b
             header = file.read(_HEADER.size)
             if not any(header):  # empty, or its bytes did not reach the disk before a power cut
                 return not any(file.read(_MAX_LOST_BYTES)) and not file.read(1)
-            if _is_torn(header, page_bytes):
-                return True
-            if len(header) < _HEADER.size:
-                return False
-            magic, version, size, _, salts = _HEADER.unpack(header)
-            if magic not in _MAGIC or version != _VERSION or size != page_bytes:
+            if not _is_sound(header):
+                # SQLite replays nothing of it, and writes over it.
+                return header.startswith(_MAGIC_START) or _first_page_id(file, page_bytes) in application_ids
+            _, version, size, _, salts, _ = _HEADER.unpack(header)
+            if version != _VERSION or size != page_bytes:
                 return False
             return _last_first_page_id(file, size, salts, min(application_ids)) in application_ids
     except FileNotFoundError:
@@ -55,13 +55,30 @@ def is_log_of(log: Path, page_bytes: int, application_ids: Collection[int]) -> b
         return False
 
 
-def _is_torn(header: bytes, page_bytes: int) -> bool:
-    """Return whether the end of a header of SQLite did not reach the disk before a power cut."""
-    written = header.rstrip(b"\0")
-    if len(written) < _MAGIC_BYTES or (len(header) == _HEADER.size and len(written) > _START.size):
+def _is_sound(header: bytes) -> bool:
+    """Return whether the header of a log is whole: SQLite replays no other, as a power cut may leave it."""
+    if len(header) < _HEADER.size:
         return False
-    starts = [_START.pack(magic, _VERSION, page_bytes) for magic in _MAGIC]
-    return any(start.startswith(written[: _START.size]) and start != written for start in starts)
+    magic, *_, checksum = _HEADER.unpack(header)
+    if magic not in _MAGIC_WORD:
+        return False
+    first = second = 0
+    words = [word for (word,) in struct.iter_unpack(_MAGIC_WORD[magic], header[: -len(checksum)])]
+    for even, odd in zip(words[::2], words[1::2], strict=True):
+        first = (first + even + second) & 0xFFFF_FFFF
+        second = (second + odd + first) & 0xFFFF_FFFF
+    return bool(struct.pack(">II", first, second) == checksum)
+
+
+def _first_page_id(file: BinaryIO, page_bytes: int) -> int | None:
+    """The application id in the last copy of the first page behind a header of noise."""
+    file.seek(_HEADER.size)
+    frame = file.read(_FRAME.size)
+    if len(frame) < _FRAME.size:
+        return None
+    _, _, salts = _FRAME.unpack(frame)
+    file.seek(_HEADER.size)
+    return _last_first_page_id(file, page_bytes, salts, None)
 
 
 def page_size_of(header: bytes) -> int:
@@ -70,12 +87,12 @@ def page_size_of(header: bytes) -> int:
     return _MAX_PAGE_BYTES if size == 1 else int(size)
 
 
-def _last_first_page_id(file: BinaryIO, page_bytes: int, salts: bytes, otherwise: int) -> int | None:
+def _last_first_page_id(file: BinaryIO, page_bytes: int, salts: bytes, otherwise: int | None) -> int | None:
     """The application id in the last copy of the first page; None if that is no page of a database.
 
     Frames with other salts are left over from an earlier round of the log, and are not replayed.
     """
-    found: int | None = otherwise
+    found = otherwise
     while len(frame := file.read(_FRAME.size)) == _FRAME.size:
         page, _, frame_salts = _FRAME.unpack(frame)
         if frame_salts != salts:

@@ -43,20 +43,44 @@ def test_what_is_no_log_of_this_database_is_refused(logged):
     data = log.read_bytes()
     assert not is_log_of(log, page_bytes * 2, {OURS})
     no_database = data.replace(b"SQLite format 3", b"another program")
-    for other in (b"notes", b"x" * 4096, data[:3], data[:4] + b"notes", bytes(40) + b"x", no_database):
+    for other in (b"notes", b"x" * 4096, data[:2], b"7notes", bytes(40) + b"x", no_database):
         log.write_bytes(other)
         assert not is_log_of(log, page_bytes, {OURS}), other[:40]
 
 
-@pytest.mark.parametrize("written", [4, 9, 12, 20, 31])
+@pytest.mark.parametrize("written", [3, 4, 9, 12, 20, 31])
 def test_a_header_that_a_power_cut_tore_is_of_sqlite(logged, written):
     log, page_bytes = logged
-    start = log.read_bytes()[:written]
-    log.write_bytes(start)
+    data = log.read_bytes()
+    noise = bytes(range(100, 200))
+    for torn in (b"", noise[: 32 - written], noise[:5], data[32:] + noise):
+        log.write_bytes(data[:written] + torn)
+        assert is_log_of(log, page_bytes, {OURS})
+    log.write_bytes(data[:written].ljust(5000, b"\0"))
     assert is_log_of(log, page_bytes, {OURS})
-    assert written < 12 or not is_log_of(log, page_bytes * 2, {OURS})
-    log.write_bytes(start[:12].ljust(5000, b"\0"))
+
+
+def test_a_first_page_behind_a_header_of_noise_decides(logged):
+    log, page_bytes = logged
+    log.write_bytes(bytes(range(100, 132)) + log.read_bytes()[32:])
     assert is_log_of(log, page_bytes, {OURS})
+    assert not is_log_of(log, page_bytes, {OTHER})
+    assert not is_log_of(log, page_bytes * 2, {OURS})
+
+
+@pytest.mark.parametrize("damaged_at", [None, 3, 5, 9, 18, 30])
+def test_sqlite_replays_no_log_with_a_torn_header(logged, damaged_at):
+    log, _ = logged
+    database = log.with_name("a.db")
+    data = bytearray(database.read_bytes())
+    data[68:72] = bytes(4)
+    database.write_bytes(data)
+    frames = bytearray(log.read_bytes())
+    if damaged_at is not None:
+        frames[damaged_at] ^= 4
+    log.with_name("a.db-wal").write_bytes(frames)
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA application_id").fetchone() == (OURS if damaged_at is None else 0,)
 
 
 def test_an_empty_log_and_none_are_fine(tmp_path):
