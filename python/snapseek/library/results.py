@@ -127,6 +127,7 @@ def read_hits(
         Which of the optional fields are read; others are empty.
     """
     hits = []
+    has_preview, has_caption, has_meta = (name in include for name in ("preview", "caption", "meta"))
     for (core, meta), entry in zip(shards.records([entry.row for entry in entries]), entries, strict=True):
         id_, uri, width, height, color, preview, caption = core
         is_imported = shards.is_imported(entry.row)
@@ -138,9 +139,9 @@ def read_hits(
                 width=width,
                 height=height,
                 color=color,
-                preview=preview if "preview" in include else b"",
-                caption=caption if "caption" in include else None,
-                meta=with_place(meta) if "meta" in include else {},
+                preview=preview if has_preview else b"",
+                caption=caption if has_caption else None,
+                meta=with_place(meta) if has_meta else {},
                 similar=tuple(map(shards.id_at, entry.similar)),
                 similar_scores=entry.similar_scores,
                 may_load=may_load,

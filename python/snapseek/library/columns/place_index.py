@@ -13,6 +13,8 @@ from snapseek.places import gazetteer, place_of
 PLACE_COLUMNS = ("place", "country")
 """Computed, unless a table of the user has columns of these names."""
 
+_NUMBER = (int, float)
+
 
 def place_indexes(latitude: NumericIndex, longitude: NumericIndex) -> dict[str, DictionaryIndex]:
     """Return the index of each of `PLACE_COLUMNS`. A picture without coordinates has no place."""
@@ -43,8 +45,11 @@ def _index_of(texts: Any, has_place: Any, number_of: Any) -> DictionaryIndex:
 
 def with_place(meta: dict[str, Any]) -> dict[str, Any]:
     """Return the columns of a picture with its place and country, unless a table of the user has them."""
-    latitude, longitude = meta.get("latitude"), meta.get("longitude")
-    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
+    latitude = meta.get("latitude")
+    if latitude is None:
+        return meta
+    longitude = meta.get("longitude")
+    if not isinstance(latitude, _NUMBER) or not isinstance(longitude, _NUMBER):
         return meta
     town = place_of(latitude, longitude)
     return {"place": town.name, "country": town.country} | meta if town else meta

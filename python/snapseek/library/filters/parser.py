@@ -73,7 +73,8 @@ def parse_query(query: str, columns: Collection[str]) -> ParsedQuery:
     filters: list[str] = []
     trees: list[Tree] = []
     position = begin = 0
-    while position < len(query):
+    end = len(query) if ":" in query else 0  # every filter has a colon
+    while position < end:
         phrase = _PHRASE.match(query, position)
         found = None if phrase else _FILTER.match(query, position)
         read = _operator_of(found[2], columns) if found and _starts_word(query, position) else None

@@ -125,6 +125,8 @@ class MappedBatches:
         if valid is None:
             return None
         is_valid = _Validity(self._bytes, valid)
+        if all(column.null_count == len(column) for column in columns):
+            return lambda batch, index: [None] * len(index)
         if types.is_string(kind) or types.is_binary(kind):
             return self._texts(columns, is_valid)
         if types.is_list(kind):
@@ -134,6 +136,8 @@ class MappedBatches:
             return self._numbers(
                 columns, np.dtype(f"M8[{kind.unit}]"), lambda values: iso_times(values, zone), is_valid
             )
+        if types.is_boolean(kind):
+            return self._booleans(columns, is_valid)
         if types.is_integer(kind) or (types.is_floating(kind) and kind.bit_width > 16):
             return self._numbers(
                 columns, np.dtype(kind.to_pandas_dtype()), lambda values: values.tolist(), is_valid
@@ -151,7 +155,15 @@ class MappedBatches:
         if starts is None:
             return None
         whole = self._as(dtype)
-        return lambda batch, index: is_valid.applied(plain(whole[starts[batch] + index]), batch, index)
+        return is_valid.applied_to(lambda batch, index: plain(whole[starts[batch] + index]))
+
+    def _booleans(self, columns: "Sequence[pa.Array[Any]]", is_valid: "_Validity") -> ValueReader | None:
+        starts = self._starts(columns, 1, np.dtype(np.uint8))
+        if starts is None:
+            return None
+        return is_valid.applied_to(
+            lambda batch, index: _bits(self._bytes, starts[batch], index).astype(np.bool_).tolist()
+        )
 
     def _texts(self, columns: "Sequence[pa.Array[Any]]", is_valid: "_Validity") -> ValueReader | None:
         offsets = self._offsets(columns)
@@ -163,12 +175,10 @@ class MappedBatches:
         def values(batch: Indices, index: Indices) -> list[Any]:
             bounds = (offsets.of(batch, index) + data[batch, None]).tolist()
             if is_text:
-                found: list[Any] = [str(text[low:high], "utf-8") for low, high in bounds]
-            else:
-                found = [bytes(text[low:high]) for low, high in bounds]
-            return is_valid.applied(found, batch, index)
+                return [str(text[low:high], "utf-8") for low, high in bounds]
+            return [bytes(text[low:high]) for low, high in bounds]
 
-        return values
+        return is_valid.applied_to(values)
 
     def _lists(self, columns: "Sequence[pa.Array[Any]]", is_valid: "_Validity") -> ValueReader | None:
         offsets = self._offsets(columns)
@@ -183,9 +193,9 @@ class MappedBatches:
             inner = np.arange(stops[-1] if len(stops) else 0) + np.repeat(first - (stops - counts), counts)
             flat = entries(np.repeat(batch, counts), inner)
             bounds = zip((stops - counts).tolist(), stops.tolist(), strict=True)
-            return is_valid.applied([flat[low:high] for low, high in bounds], batch, index)
+            return [flat[low:high] for low, high in bounds]
 
-        return values
+        return is_valid.applied_to(values)
 
     def _offsets(self, columns: "Sequence[pa.Array[Any]]") -> "_Offsets | None":
         starts = self._starts(columns, 1, _OFFSET)
@@ -237,16 +247,37 @@ class _Validity:
         self._bytes = whole
         self._starts = starts
         self._is_whole = bool((starts == _NO_BUFFER).all())
+        self._has_every_bitmap = bool((starts != _NO_BUFFER).all())
 
-    def applied(self, values: list[Any], batch: Indices, index: Indices) -> list[Any]:
-        """Return the values, with None for nulls."""
+    def applied_to(self, read: ValueReader) -> ValueReader:
+        """Return a reader that has None for nulls; `read` is not called where all values are."""
         if self._is_whole:
-            return values
+            return read
+
+        def values(batch: Indices, index: Indices) -> list[Any]:
+            valid = self._valid(batch, index)
+            if not valid.any():
+                return [None] * len(index)
+            found = read(batch, index)
+            if valid.all():
+                return found
+            return [value if known else None for value, known in zip(found, valid.tolist(), strict=True)]
+
+        return values
+
+    def _valid(self, batch: Indices, index: Indices) -> NDArray[np.bool_]:
+        """Return which rows have a value, (n,)."""
         starts = self._starts[batch]
+        if self._has_every_bitmap:
+            return np.asarray(_bits(self._bytes, starts, index) == 1)
         is_partial = starts != _NO_BUFFER
-        bits = self._bytes[np.where(is_partial, starts + (index >> 3), 0)] >> (index & 7) & 1
-        valid = (bits == 1) | ~is_partial
-        return [value if known else None for value, known in zip(values, valid.tolist(), strict=True)]
+        bits = _bits(self._bytes, np.where(is_partial, starts, 0), np.where(is_partial, index, 0))
+        return np.asarray((bits == 1) | ~is_partial)
+
+
+def _bits(whole: NDArray[np.uint8], starts: Indices, index: Indices) -> NDArray[np.uint8]:
+    """Return bits, (n,) of 0 or 1, by the byte at which each bitmap starts and the index in it."""
+    return np.asarray(whole[starts + (index >> 3)] >> (index & 7).astype(np.uint8) & np.uint8(1))
 
 
 def iso_times(values: NDArray[Any], zone: str | None) -> list[str]:

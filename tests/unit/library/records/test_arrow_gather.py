@@ -1,6 +1,7 @@
 """snapseek.library.records.arrow_gather: the same values as Arrow's own, whatever the columns hold."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ KINDS = {
     pa.int64(): st.integers(-(2**63), 2**63 - 1),
     pa.int8(): st.integers(-128, 127),
     pa.uint32(): st.integers(0, 2**32 - 1),
+    pa.bool_(): st.booleans(),
     pa.float64(): st.floats(allow_nan=False),
     pa.float32(): st.floats(width=32, allow_nan=False),
     pa.string(): TEXTS,
@@ -73,12 +75,23 @@ def test_times_are_written_as_arrow_writes_them(tmp_path, unit, zone):
     assert found == [text and text.replace(" ", "T") for text in expected]
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [pa.bool_(), pa.large_string(), pa.date32(), pa.decimal128(9, 2), pa.timestamp("us", "Europe/Paris")],
-)
+OTHERS = {
+    pa.large_string(): "a",
+    pa.date32(): date(2026, 5, 1),
+    pa.decimal128(9, 2): Decimal("1.50"),
+    pa.timestamp("us", "Europe/Paris"): 0,
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
 def test_other_types_are_left_to_arrow(tmp_path, kind):
-    assert file_of(tmp_path / "a.arrow", kind, [[None]]).values_of("it") is None
+    assert file_of(tmp_path / "a.arrow", kind, [[OTHERS[kind]]]).values_of("it") is None
+
+
+@pytest.mark.parametrize("kind", [*OTHERS, pa.bool_(), pa.string(), pa.list_(pa.string())])
+def test_a_column_without_values_is_not_read(tmp_path, kind):
+    read = file_of(tmp_path / "a.arrow", kind, [[None, None], [None]]).values_of("it")
+    assert read(np.array([1, 0, 0]), np.array([0, 1, 0])) == [None, None, None]
 
 
 def test_a_column_outside_the_file_is_left_to_arrow(tmp_path):
