@@ -49,7 +49,7 @@ def select(page: Page) -> None:
 
 def fail(page: Page) -> None:
     """Type what the server refuses."""
-    page.get_by_test_id("search-input").fill("horse + -")
+    page.get_by_test_id("search-input").fill("boat year:abc")
     page.get_by_test_id("error").wait_for()
 
 

@@ -60,6 +60,7 @@ def test_the_tree_of_search_open_select_and_export(page, dated):
     page.keyboard.press("x")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("toolbar", name="Selected pictures")).to_be_visible()
     page.keyboard.press("e")
     tree = read(page)
     assert 'toolbar "Selected pictures"' in tree

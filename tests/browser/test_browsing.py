@@ -154,7 +154,8 @@ def test_pictures_before_a_month_come_in_front_and_nothing_on_the_screen_moves(p
     page.get_by_test_id("page-before").click()
     expect(first_month(page)).to_have_text("July 2021")
     same = page.locator(f"[data-testid=tile][data-id='{shown}']")
-    assert abs(same.bounding_box()["y"] - top) <= 60  # the rows of its month may break at another place
+    # The rows of its month may break at another place.
+    wait_until(page, lambda: abs(same.bounding_box()["y"] - top) <= 60)
     tile.click()
     expect(page.get_by_test_id("counter")).to_have_text(f"351 of {COUNT}")
 

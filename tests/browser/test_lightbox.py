@@ -10,7 +10,15 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from snapseek.library import Library
-from tests.support.page_fixtures import browser, expect_first, page, server, without_relevance  # noqa: F401
+from tests.support.page_fixtures import (  # noqa: F401
+    browser,
+    expect_first,
+    page,
+    server,
+    wait_for_rest,
+    wait_until,
+    without_relevance,
+)
 from tests.support.page_server import serving
 
 pytestmark = pytest.mark.browser
@@ -137,17 +145,17 @@ def test_a_picture_is_enlarged_moved_and_shown_whole(page, photos):
     expect(zoomed).to_have_attribute("data-scale", "1.50")
     page.keyboard.press("+")
     expect(zoomed).to_have_attribute("data-scale", "2.25")
-    page.wait_for_timeout(200)
+    wait_for_rest(page)
     before = zoomed.bounding_box()
     page.mouse.move(640, 300)
     page.mouse.down()
     page.mouse.move(560, 340, steps=4)
     page.mouse.up()
-    page.wait_for_timeout(200)
+    wait_for_rest(page)
     after = zoomed.bounding_box()
     assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((-80, 40), abs=2)
     page.keyboard.press("Shift+ArrowRight")
-    page.wait_for_timeout(200)
+    wait_for_rest(page)
     assert zoomed.bounding_box()["x"] == pytest.approx(after["x"] - 80, abs=2)
     page.keyboard.press("0")
     expect(zoomed).to_have_attribute("data-scale", "1.00")
@@ -189,7 +197,7 @@ def test_two_fingers_enlarge_and_a_swipe_does_not_turn_the_page_then(browser, ph
     for step in range(1, 6):
         touch("touchMove", 170 - 10 * step, 220 + 10 * step)
     touch("touchEnd")
-    assert scale(box) == pytest.approx(3, abs=0.1)
+    wait_until(page, lambda: scale(box) == pytest.approx(3, abs=0.1))
     name = box.get_attribute("data-name")
     touch("touchStart", 300)
     for step in range(1, 6):
@@ -203,16 +211,16 @@ def test_two_fingers_enlarge_and_a_swipe_does_not_turn_the_page_then(browser, ph
 def test_a_rotated_picture_fits_the_window(page, photos):
     box = opened(page, photos)
     zoomed = box.get_by_test_id("zoomed")
-    page.wait_for_timeout(200)
+    wait_for_rest(page)
     upright = zoomed.bounding_box()
     assert upright["width"] > upright["height"]
     page.keyboard.press("r")
-    page.wait_for_timeout(300)
+    wait_for_rest(page)
     side = zoomed.bounding_box()
     assert side["width"] < side["height"] <= 800
     assert side["y"] >= 0
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(300)
+    wait_for_rest(page)
     assert zoomed.bounding_box()["width"] == pytest.approx(upright["width"], abs=1)
 
 

@@ -58,6 +58,7 @@ def test_near_duplicates_expand_in_place_and_collapse(page, server):
     head = page.locator("li", has=page.get_by_test_id("duplicates")).first
     fold = head.get_by_test_id("duplicates")
     expect(fold).to_have_attribute("aria-expanded", "false")
+    expect(page.get_by_test_id("original").first).to_be_attached()  # by then all tiles are there
     name = head.get_by_test_id("preview").get_attribute("alt")
     count = int(re.search(r"\d+", fold.inner_text()).group())
     before = page.get_by_test_id("tile").count()
@@ -79,7 +80,7 @@ def test_near_duplicates_expand_by_keyboard_and_keep_the_focus(page, server):
     page.goto(f"{server}/?q=red")
     group = page.locator("li", has=page.get_by_test_id("duplicates")).first
     fold, head = group.get_by_test_id("duplicates"), group.get_by_test_id("tile")
-    expect(head).to_be_visible()
+    expect(page.get_by_test_id("original").first).to_be_attached()  # by then all tiles are there
     before = page.get_by_test_id("tile").count()
     head.focus()
     page.keyboard.press("u")

@@ -118,6 +118,12 @@ def wait_until(page, happens):
         page.wait_for_timeout(20)
 
 
+def wait_for_rest(page):
+    """Wait until all transitions have ended: what is measured does not move any more."""
+    page.wait_for_function("""() => new Promise((done) => requestAnimationFrame(() =>
+        done(document.getAnimations().every((one) => one.playState !== 'running'))))""")
+
+
 def ask(page, words):
     page.get_by_test_id("search-input").fill(words)
 

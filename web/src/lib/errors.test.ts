@@ -7,6 +7,12 @@ describe('errorNotice', () => {
     expect(errorNotice(new ProblemError(503, 'Busy.'))).toEqual({ message: 'Busy.', isRetryable: true });
   });
 
+  it('begins in upper case, but for what the user typed', () => {
+    const [typed, other] = ["'abc' is not a year", 'expected a folder'];
+    expect(errorNotice(new ProblemError(400, typed)).message).toBe(typed);
+    expect(errorNotice(new ProblemError(400, other)).message).toBe('Expected a folder');
+  });
+
   it('offers a retry for an invalid response', () => {
     expect(errorNotice(new ResponseError('Odd.'))).toEqual({ message: 'Odd.', isRetryable: true });
   });

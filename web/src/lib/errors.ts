@@ -1,10 +1,15 @@
+/** Begin in upper case, as messages of the server do not; what the user typed, in quotes, stays as it was. */
+export function capitalized(text: string): string {
+  return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
+}
+
 /** The server refused a request; the message is the `detail` of its problem+json. */
 export class ProblemError extends Error {
   constructor(
     readonly status: number,
     detail: string,
   ) {
-    super(detail);
+    super(capitalized(detail));
   }
 }
 

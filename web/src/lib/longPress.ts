@@ -8,7 +8,7 @@ const MAX_MOVE_PX = 10;
 /** Recognises a finger that stays on an item for a moment. */
 export class LongPress<Item> {
   readonly #onlongpress: (item: Item) => void;
-  #pressed: { readonly item: Item; readonly at: Point } | null = null;
+  #pressed: { readonly item: Item; readonly at: Point; readonly since: number } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClickDue = false;
 
@@ -16,16 +16,23 @@ export class LongPress<Item> {
     this.#onlongpress = onlongpress;
   }
 
-  down(item: Item, at: Point): void {
+  /** `since` and `until` are the time stamps of the events, ms. */
+  down(item: Item, at: Point, since: number): void {
     this.cancel();
     this.#isClickDue = false;
-    this.#pressed = { item, at };
+    this.#pressed = { item, at, since };
     this.#timer = setTimeout(() => this.fire(), LONG_PRESS_MS);
   }
 
   move(to: Point): void {
     const from = this.#pressed?.at;
     if (from && Math.hypot(to.x - from.x, to.y - from.y) > MAX_MOVE_PX) this.cancel();
+  }
+
+  /** On a busy machine the finger leaves before the timer fires: the press was long all the same. */
+  up(until: number): void {
+    if (this.#pressed && until - this.#pressed.since >= LONG_PRESS_MS) this.fire();
+    else this.cancel();
   }
 
   cancel(): void {

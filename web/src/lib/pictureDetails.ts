@@ -1,7 +1,7 @@
 import type { Picture } from './api';
 import { formatCount, formatDate, formatNumber, formatScore } from './format';
 import { formatBytes } from './formatMeasure';
-import { metaText, pictureName, takenText, whyText } from './pictureText';
+import { metaText, pictureName, takenText } from './pictureText';
 
 /** Names of the standard columns. */
 const LABELS: Record<string, string> = { kind: 'File type', modified: 'File changed', tags: 'Tags' };
@@ -10,17 +10,10 @@ const SHOWN = new Set(
   'name folder size_bytes taken camera title latitude longitude place country'.split(' '),
 );
 
-/** Return what matters first about an opened picture: when, where, with which camera, and why it was found. */
+/** Return what matters first about an opened picture: when, where and with which camera. */
 export function pictureFacts(picture: Picture): string[] {
   const folder = metaText(picture, 'folder');
-  const why = whyText(picture);
-  const facts = [
-    takenText(picture),
-    placeText(picture),
-    folder,
-    metaText(picture, 'camera'),
-    why ? `found ${why}` : null,
-  ];
+  const facts = [takenText(picture), placeText(picture), folder, metaText(picture, 'camera')];
   return facts.filter((fact) => fact !== null);
 }
 

@@ -97,14 +97,19 @@ export class AppState {
     await this.library.loadExamples();
   }
 
+  /** The user looks at a picture, selects some, or has opened or scrolled to what a refresh would close. */
+  get #isBusy(): boolean {
+    const { results, view } = this;
+    const isOpen = view.lightbox.picture !== null || results.showWeak || results.expandedGroups.size > 0;
+    return isOpen || view.selection.ids.size > 0 || globalThis.scrollY >= SCROLLED_PX;
+  }
+
   /** Show what this version of the library has, unless the user is busy with the present results: then later. */
   async #refresh(version: string): Promise<void> {
-    const { results, view } = this;
+    const { results } = this;
     // Once for each version: an answer may be of an even newer one.
     if (this.isStale || version === this.#version || version === results.index?.version) return;
-    const isBusy =
-      view.lightbox.picture || view.selection.ids.size || results.showWeak || results.expandedGroups.size;
-    if (isBusy || !results.isIdle || results.start > 0 || globalThis.scrollY >= SCROLLED_PX) return;
+    if (this.#isBusy || !results.isIdle || results.isLoading || results.start > 0) return;
     this.#version = version;
     await this.request.refresh();
   }

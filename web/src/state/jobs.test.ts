@@ -103,7 +103,7 @@ it('starts a job and polls at once', async () => {
   expect(polls).toHaveBeenCalledTimes(1);
   start.mockRejectedValueOnce(new ProblemError(400, 'expected a folder'));
   expect(await jobs.run({ kind: 'add', path: 'x' })).toBe(false);
-  expect(jobs.error).toBe('expected a folder');
+  expect(jobs.error).toBe('Expected a folder');
   jobs.stop();
 });
 

@@ -26,7 +26,7 @@ it('keeps what it shows if it cannot be loaded again', async () => {
   await panel.load();
   library.mockRejectedValueOnce(new ProblemError(500, 'damaged'));
   await panel.load();
-  expect(panel).toMatchObject({ details: DETAILS, error: 'damaged' });
+  expect(panel).toMatchObject({ details: DETAILS, error: 'Damaged' });
 });
 
 it('asks before it removes, and forgets the question when something is started', async () => {
@@ -42,7 +42,7 @@ it('shows why a job was not started', async () => {
   const start = async () => Promise.reject(new ProblemError(400, 'expected a folder'));
   const { panel } = panelOf({ start });
   expect(await panel.run({ kind: 'add', path: 'x' })).toBe(false);
-  expect(panel.error).toBe('expected a folder');
+  expect(panel.error).toBe('Expected a folder');
 });
 
 it('goes to the page of another library', async () => {
@@ -52,5 +52,5 @@ it('goes to the page of another library', async () => {
   const failing = panelOf({ openLibrary: async () => Promise.reject(new ProblemError(500, 'damaged')) });
   await failing.panel.open('b');
   expect(failing.visit).not.toHaveBeenCalled();
-  expect(failing.panel).toMatchObject({ error: 'damaged', opening: null });
+  expect(failing.panel).toMatchObject({ error: 'Damaged', opening: null });
 });

@@ -108,7 +108,7 @@ describe('the upgrade', () => {
     const { upgrade, start } = await upgradeOf();
     start.mockRejectedValueOnce(new ProblemError(403, 'expected a request of this machine'));
     await upgrade.start();
-    expect(upgrade).toMatchObject({ phase: 'offer', error: 'expected a request of this machine' });
+    expect(upgrade).toMatchObject({ phase: 'offer', error: 'Expected a request of this machine' });
     await upgrade.start();
     expect(upgrade).toMatchObject({ phase: 'running', error: null });
   });
