@@ -29,8 +29,11 @@ from benches.million_library import print_machine
 from snapseek.collection import Collection, create_collection
 from snapseek.collection.frames import Frame
 from snapseek.collection.query import PartitionQuery
+from snapseek.collection.record_block import record_arrays
 from snapseek.library import Term
+from snapseek.library.results import Hit
 from snapseek.models import Encoder
+from snapseek.search_request import INCLUDED
 
 DIM = 396
 COUNT = 1_500_000
@@ -199,13 +202,18 @@ class Stub:
         if request["op"] == "rank":
             scores = np.sort(self._rng.uniform(0, 0.3, request["k"]).astype(np.float32))[::-1].copy()
             ids = self._rng.choice(COUNT, request["k"], replace=False).astype(np.int64)
-            return {"count": COUNT, "excluded": 0, "statistics": None}, {"ids": ids, "scores": scores}
-        wanted = request["wanted"]
-        record = {"uri": "file:///a.jpg", "width": 640, "height": 480, "color": "#808080", "caption": None}
-        record |= {"meta": {"name": "a.jpg", "folder": "b", "size_bytes": 1}, "may_load": False}
-        previews = np.zeros(450 * len(wanted), np.uint8)
-        ends = np.arange(1, len(wanted) + 1) * 450
-        return {"records": [record] * len(wanted)}, {"ids": wanted, "previews": previews, "ends": ends}
+            arrays = {"ids": ids, "scores": scores, **_records(request["records"])}
+            return {"count": COUNT, "excluded": 0, "statistics": None}, arrays
+        return {}, {"ids": request["wanted"], **_records(len(request["wanted"]))}
+
+
+def _records(count: int) -> dict[str, Any]:
+    """Return that many records as the arrays of an answer."""
+    if not count:
+        return {}
+    meta = {"name": "a.jpg", "folder": "b", "size_bytes": 1}
+    hit = Hit(1, None, "file:///a.jpg", 640, 480, "#808080", b"R" * 450, None, meta=meta)
+    return record_arrays([hit] * count, INCLUDED)
 
 
 def run_stubs(pipe: Connection, count: int, space: str, median_ms: float, p95_ms: float, seed: int) -> None:

@@ -7,7 +7,7 @@ said of itself.
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeGuard, cast
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from snapseek.collection.frames import Array, Frame
 from snapseek.collection.manifest import MAX_COUNT, MAX_LOCAL_ID, PartitionEntry
+from snapseek.collection.record_block import RecordBlock, Recorded
 from snapseek.errors import PartitionError
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.search.bm25 import WordStatistics
@@ -27,12 +28,8 @@ _MAX_SCORE = 1.1
 
 _MAX_COLUMNS = 4096
 _MAX_TEXT = 1 << 16
-_MAX_PREVIEW_BYTES = 1 << 16
-_MAX_SIDE_PX = 1 << 30
-_MAX_DEPTH = 32
 _MAX_NAME = 1000
 _KINDS = ("number", "date", "flag", "text", "list")
-_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _VERSION = re.compile(r"[\w.-]{1,64}")
 _NO_KEYS = np.zeros(0, np.int64)
 
@@ -81,20 +78,6 @@ class Matched:
     bits: NDArray[np.uint8]
     cosines: Scores
     keys: Ids
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """The record of a picture without its id."""
-
-    uri: str
-    width: int
-    height: int
-    color: str
-    caption: str | None
-    meta: dict[str, Any]
-    may_load: bool
-    preview: bytes = field(repr=False, default=b"")
 
 
 def facts_of(frame: Frame) -> Facts:
@@ -217,59 +200,19 @@ def sample_of(frame: Frame, dim: int) -> NDArray[np.float32]:
 def records_of(frame: Frame, wanted: Ids) -> dict[int, Recorded]:
     """Return the records of the pictures that the partition knows."""
     ids = ids_in(frame, len(wanted))
-    records = frame.fields.get("records")
-    previews, ends = frame.arrays.get("previews"), _array(frame, "ends", np.int64, len(ids))
-    if not isinstance(records, list) or len(records) != len(ids) or not _are_among(ids, wanted):
+    if not _are_among(ids, wanted):
         raise PartitionError("other records than those that were requested")
-    if previews is None or previews.dtype != np.uint8 or previews.ndim != 1:
-        raise PartitionError("no previews")
-    highs: list[int] = ends.tolist()
-    lows = [0, *highs][: len(highs)]
-    is_rising = all(low <= high for low, high in zip(lows, highs, strict=True))
-    if not is_rising or len(previews) != (highs[-1] if highs else 0):
-        raise PartitionError("previews of another size")
-    data = previews.tobytes()
-    parts = [data[low:high] for low, high in zip(lows, highs, strict=True)]
-    return {
-        item: _record(record, preview if len(preview) <= _MAX_PREVIEW_BYTES else b"")
-        for item, record, preview in zip(ids.tolist(), records, parts, strict=True)
-    }
+    return RecordBlock(ids.tolist(), frame.arrays).all()
+
+
+def early_records_of(frame: Frame) -> RecordBlock | None:
+    """Return the records that came with the answer to `rank`: those of the first pictures; None without."""
+    ends = frame.arrays.get("ends")
+    return None if ends is None else RecordBlock(frame.arrays["ids"][: len(ends)].tolist(), frame.arrays)
 
 
 def _are_among(ids: Ids, wanted: Ids) -> bool:
     return set(ids.tolist()) <= set(wanted.tolist())
-
-
-def _record(record: object, preview: bytes) -> Recorded:
-    if not isinstance(record, dict):
-        raise PartitionError("a record that is no object")
-    read = Fields(record)
-    caption, meta, color = record.get("caption"), record.get("meta"), record.get("color")
-    is_caption = caption is None or isinstance(caption, str)
-    if not isinstance(meta, dict) or not is_caption or not _is_shallow(meta):
-        raise PartitionError("a record of another shape")
-    is_color = isinstance(color, str) and _COLOR.fullmatch(color)
-    return Recorded(
-        uri=read.text("uri", may_be_empty=True),
-        width=read.integer("width", _MAX_SIDE_PX),
-        height=read.integer("height", _MAX_SIDE_PX),
-        color=str(color) if is_color else "#808080",
-        caption=caption,
-        meta=meta,
-        may_load=record.get("may_load") is True,
-        preview=preview,
-    )
-
-
-def _is_shallow(value: dict[str, Any]) -> bool:
-    """Return whether objects and lists are nested no deeper than an answer can be written."""
-    level: list[Any] = [value]
-    for _ in range(_MAX_DEPTH):
-        inner = [child for one in level for child in (one.values() if isinstance(one, dict) else one)]
-        level = [child for child in inner if isinstance(child, dict | list)]
-        if not level:
-            return True
-    return False
 
 
 def ids_in(frame: Frame, k: int) -> Ids:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from snapseek.collection.answers import Recorded, sample_of
+from snapseek.collection.answers import sample_of
+from snapseek.collection.found_pictures import records, stored_vectors
 from snapseek.collection.frames import Frame
 from snapseek.collection.manifest import LOCAL_BITS, MAX_LOCAL_ID, Manifest
 from snapseek.collection.overview import CollectionOverview
-from snapseek.collection.partition_ranker import PartitionRanker, records, stored_vectors
+from snapseek.collection.partition_ranker import PartitionRanker
 from snapseek.collection.query import Member, PartitionLostError, PartitionQuery
 from snapseek.errors import ItemNotFoundError, PartitionError, SnapseekError
 from snapseek.library.concepts.taught import TaughtConcepts
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from snapseek.collection.record_block import Recorded
     from snapseek.library.filters.typecheck import Kind
     from snapseek.library.search.relevance import Backgrounds
     from snapseek.library.storage.trust import Trust

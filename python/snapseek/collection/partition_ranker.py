@@ -4,6 +4,7 @@
 number of a partition and an id in it, so ties are broken by the id in the collection.
 """
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,16 +14,15 @@ from numpy.typing import NDArray
 from snapseek.collection.answers import (
     Matched,
     Ranked,
-    Recorded,
+    early_records_of,
     listed_of,
     matched_of,
     ranked_of,
-    records_of,
-    vectors_of,
 )
+from snapseek.collection.found_pictures import by_partition, records, stored_vectors
 from snapseek.collection.frames import Array, Frame
 from snapseek.collection.manifest import LOCAL_BITS
-from snapseek.collection.partition_state import MAX_K
+from snapseek.collection.partition_state import MAX_EARLY, MAX_K
 from snapseek.collection.query import Member, PartitionQuery
 from snapseek.collection.tree_json import tree_to_json
 from snapseek.errors import InputError, OutOfRangeError
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 Ids = NDArray[np.int64]
 _NO_IDS = np.zeros(0, np.int64)
+_MIN_EARLY_PARTITIONS = 4
+"""With fewer, a round for the records of a page costs less than records that no page shows."""
 
 
 class PartitionRanker(Ranker):
@@ -157,14 +159,14 @@ class PartitionRanker(Ranker):
             "mode": resolved.mode,
             "sort": resolved.request.sort,
             "trainings": self._query.trainings(),
+            "records": 0 if vector is None else self._early_count(),
+            "include": list(resolved.request.include),
         }
         arrays = {} if vector is None else {"vector": vector}
         answers = self._query.ask(
             ("rank", k, vector is None),
             self._frames(fields, arrays, "excluded", self._excluded),
-            lambda frame, member: ranked_of(
-                frame, k + len(self._excluded), word_count, self._count_of(member, frame)
-            ),
+            lambda frame, member: self._ranked_of(frame, member, k, word_count),
         )
         for number, answer in answers.items():
             self._remember(number, answer.ids, answer.keys)
@@ -172,6 +174,25 @@ class PartitionRanker(Ranker):
             self._ranked = (k, answers)
         self.total = sum(answer.count - answer.excluded for answer in answers.values())
         return answers
+
+    def _ranked_of(self, frame: Frame, member: Member, k: int, words: int | None) -> Ranked:
+        found = ranked_of(frame, k + len(self._excluded), words, self._count_of(member, frame))
+        early = early_records_of(frame)
+        if early is not None:
+            self._query.early[member.entry.number] = early
+        return found
+
+    def _early_count(self) -> int:
+        """Return how many records a partition sends with its ranking: mostly all that the page shows.
+
+        The number of results of a partition is about Poisson-distributed: its mean and two deviations.
+        """
+        request, parts = self._resolved.request, len(self._query.members)
+        is_ranked = self._resolved.mode in ("clip", "auto") and request.sort == "relevance"
+        if self._query.early or request.offset or not is_ranked or parts < _MIN_EARLY_PARTITIONS:
+            return 0
+        mean = request.limit / parts
+        return min(MAX_EARLY, math.ceil(mean + 2 * math.sqrt(mean)))
 
     def _frames(
         self, fields: Mapping[str, Any], arrays: Mapping[str, Array], name: str, rows: Collection[RowRef]
@@ -341,46 +362,6 @@ class _MergedRows:
         vectors = np.stack([found[ref] for ref in refs])
         vectors /= np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-12)[:, None]
         return vectors
-
-
-def stored_vectors(
-    query: PartitionQuery, refs: Collection[RowRef], dim: int
-) -> dict[RowRef, NDArray[np.float32]]:
-    """Return the stored vectors of those pictures that partitions know."""
-    wanted = by_partition(refs)
-    common = Frame({"op": "vectors"})
-    frames = {number: common.with_array("ids", ids) for number, ids in wanted.items()}
-    answers = query.ask(
-        ("vectors", frozenset(refs)),
-        frames,
-        lambda frame, member: vectors_of(frame, wanted[member.entry.number], dim),
-    )
-    return {RowRef(number, item): row for number, found in answers.items() for item, row in found.items()}
-
-
-def records(
-    query: PartitionQuery, refs: Collection[RowRef], include: Sequence[str], key: str = ""
-) -> dict[RowRef, Recorded]:
-    """Return the records of those pictures that partitions know."""
-    wanted = by_partition(refs)
-    common = Frame({"op": "records", "include": list(include)})
-    frames = {number: common.with_array("ids", ids) for number, ids in wanted.items()}
-    answers = query.ask(
-        ("records", key, frozenset(refs)),
-        frames,
-        lambda frame, member: records_of(frame, wanted[member.entry.number]),
-    )
-    return {
-        RowRef(number, item): record for number, found in answers.items() for item, record in found.items()
-    }
-
-
-def by_partition(refs: Collection[RowRef]) -> dict[int, Ids]:
-    """Return the ids of pictures in their partitions, by the number of the partition."""
-    found: dict[int, list[int]] = {}
-    for number, item in refs:
-        found.setdefault(number, []).append(item)
-    return {number: np.array(ids, np.int64) for number, ids in found.items()}
 
 
 def _joined_ids(by_number: Mapping[int, Ids]) -> tuple[Ids, Ids]:

@@ -6,11 +6,13 @@ of the partition. All operations of a query name the `version` that the first of
 operation     fields                                   arrays             answer
 describe                                                                  facts, the kinds of columns
 rank          tree, k, exact, words, mode, sort,       vector, excluded   count, excluded, statistics;
-              trainings                                                   ids, scores, keys
+              trainings, records, include                                 ids, scores, keys, records of
+                                                                          the first
 words         tree, k, words, mode, sort, statistics   vector, preferred  ids, scores, bits, cosines, keys
 listed        tree, sort, start, end                                      count; ids, keys
 vectors                                                ids                ids, vectors
-records       include                                  ids                records; ids, previews, ends
+records       include                                  ids                ids, records, record_ends,
+                                                                          previews, ends
 sample        share                                                       vectors
 suggestions                                                               examples, columns
 """
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 
 from snapseek.collection.frames import Array, Frame, excerpt
 from snapseek.collection.overview_answers import MAX_FACET_VALUES
+from snapseek.collection.record_block import record_arrays
 from snapseek.collection.tree_json import tree_from_json
 from snapseek.errors import ArrayError, OutOfRangeError, ParseError, UnknownChoiceError
 from snapseek.library.search.bm25 import WordStatistics, bm25_scores, query_words, word_statistics
@@ -46,6 +49,9 @@ if TYPE_CHECKING:
 
 MAX_K = 10_000
 """The largest number of pictures of one answer, besides those that the query names itself."""
+
+MAX_EARLY = 64
+"""The largest number of records that come with a ranking."""
 
 _MAX_WORDS_CHARACTERS = 16_000
 _NO_IDS = np.zeros(0, np.int64)
@@ -138,6 +144,10 @@ class PartitionState:
             "scores": found.scores,
             **self._keys(fields, found.shards, found.rows),
         }
+        early = integer_of({"records": 0, **fields}, "records", MAX_EARLY)
+        if early:
+            first = self.snapshot.get_many(found_arrays["ids"][:early].tolist())
+            found_arrays |= record_arrays(first, _included(fields))
         return Frame(answer, found_arrays)
 
     def _words(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
@@ -216,31 +226,10 @@ class PartitionState:
 
     def _records(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         """Answer with the records of those pictures that are known, previews in one array."""
-        include = fields.get("include", list(INCLUDED))
-        if not isinstance(include, list) or not all(name in INCLUDED for name in include):
-            raise ParseError(expected="names of fields to include", got=excerpt(include))
+        include = _included(fields)
         hits = self.snapshot.get_many(_ids_in(arrays, "ids").tolist())
-        records = [
-            {
-                "uri": hit.uri,
-                "width": hit.width,
-                "height": hit.height,
-                "color": hit.color,
-                "caption": hit.caption if "caption" in include else None,
-                "meta": hit.meta if "meta" in include else {},
-                "may_load": hit.may_load,
-            }
-            for hit in hits
-        ]
-        previews = [hit.preview if "preview" in include else b"" for hit in hits]
-        ends = np.cumsum([len(preview) for preview in previews], dtype=np.int64)
         return Frame(
-            {"records": records},
-            {
-                "ids": np.array([hit.id for hit in hits], np.int64),
-                "previews": np.frombuffer(b"".join(previews), np.uint8),
-                "ends": ends,
-            },
+            {}, {"ids": np.array([hit.id for hit in hits], np.int64), **record_arrays(hits, include)}
         )
 
     def _sample(self, fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
@@ -356,6 +345,14 @@ def _statistics_in(fields: Mapping[str, Any], words: int) -> WordStatistics:
             if is_number and all(count <= rows for count in counts):
                 return WordStatistics(rows, float(length), tuple(counts))
     raise ParseError(expected="the statistics of words", got=excerpt(value))
+
+
+def _included(fields: Mapping[str, Any]) -> list[str]:
+    """Return the names of the fields that a request includes. Raises ParseError."""
+    include = fields.get("include", list(INCLUDED))
+    if not isinstance(include, list) or not all(name in INCLUDED for name in include):
+        raise ParseError(expected="names of fields to include", got=excerpt(include))
+    return include
 
 
 def _split(refs: list[RowRef]) -> tuple[Ids, Ids]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from snapseek.collection.frames import Frame
     from snapseek.collection.manifest import PartitionEntry
     from snapseek.collection.partition_state import PartitionState
+    from snapseek.collection.record_block import RecordBlock
     from snapseek.collection.replica import Replica
     from snapseek.errors import SnapseekError
 
@@ -78,6 +79,8 @@ class PartitionQuery:
         self._versions: dict[int, str] = {}
         self._replicas: dict[int, Replica] = {}
         self._restarts: dict[int, int] = {}
+        self.early: dict[int, RecordBlock] = {}
+        """Records that came with rankings, by the number of the partition."""
 
     def ask_all(self, key: object, frame: Frame, parse: Callable[[Frame, Member], T]) -> dict[int, T]:
         """Ask every partition the same; see `ask`."""
@@ -150,6 +153,7 @@ class PartitionQuery:
         """Forget what a partition has answered, so that another state of it answers all of the query."""
         self._versions.pop(number, None)
         self._replicas.pop(number, None)
+        self.early.pop(number, None)
         for known in [key for key in self._known if key[0] == number]:
             del self._known[known]
 

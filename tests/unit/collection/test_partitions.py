@@ -3,6 +3,8 @@
 import json
 import pickle
 import time
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -86,6 +88,20 @@ DEEP: dict[str, object] = {}
 for _ in range(100):
     DEEP = {"a": [DEEP]}
 
+
+def with_records(change):
+    """Answer with records that are changed one by one."""
+
+    def changed(_request, answer):
+        data, ends = answer.arrays["records"].tobytes(), [0, *answer.arrays["record_ends"].tolist()]
+        texts = [change(data[low:high]) for low, high in pairwise(ends)]
+        ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
+        arrays = {"records": np.frombuffer(b"".join(texts), np.uint8), "record_ends": ends}
+        return replace(answer, arrays={**answer.arrays, **arrays})
+
+    return changed
+
+
 LIES = {
     "garbage": (lambda request, answer: b"garbage", "cannot be read"),
     "an error": (lambda request, answer: 500, "status 500"),
@@ -98,20 +114,15 @@ LIES = {
     "wrong scores": (only("rank", with_arrays(scores=np.full(20, 7, np.float32))), "cosines"),
     "no numbers": (only("rank", with_arrays(scores=np.full(20, np.nan, np.float32))), "cosines"),
     "few scores": (only("rank", with_arrays(scores=np.zeros(1, np.float32))), "another shape"),
-    "no records": (only("records", with_fields(records=[])), "records"),
-    "bad records": (
-        only("records", lambda r, a: with_fields(records=[7] * len(a.fields["records"]))(r, a)),
-        "record",
-    ),
+    "no records": (only("records", with_arrays(records=np.zeros(0, np.uint8))), "records"),
+    "bad records": (only("records", with_records(lambda _: b"7")), "record"),
+    "no JSON": (only("records", with_records(lambda text: text[:-1])), "no JSON"),
     "lost records": (
-        only("records", lambda r, a: with_arrays(ids=a.arrays["ids"][:0], ends=a.arrays["ends"][:0])(r, a)),
+        only("records", with_arrays(ids=np.zeros(0, np.int64))),
         "records",
     ),
     "deep records": (
-        only(
-            "records",
-            lambda r, a: with_fields(records=[{**one, "meta": DEEP} for one in a.fields["records"]])(r, a),
-        ),
+        only("records", with_records(lambda text: json.dumps({**json.loads(text), "meta": DEEP}).encode())),
         "a record of another shape",
     ),
     "bad previews": (only("records", with_arrays(previews=np.zeros(99, np.uint8))), "previews"),
