@@ -188,7 +188,7 @@ class Snapshot:
         are_taught = self.concepts.are_named(resolved.terms)
         notices = () if are_taught else language_notices(resolved, ranking.entries, encoder)
         relevant = relevant_in(self._relevance, self.concepts, resolved, ranking, vector, encoder, notices)
-        return self._answer(resolved, ranking, start, vector.embed_s, relevant, notices)
+        return self._answer(resolved, ranking, start, vector, relevant, notices)
 
     def browse(self, request: SearchRequest, encoder: LazyEncoder) -> Hits:
         """List the pictures that match the filter of a request without a query."""
@@ -202,7 +202,7 @@ class Snapshot:
         resolved: ResolvedRequest,
         ranking: Ranking,
         start: float,
-        embed_s: float = 0.0,
+        vector: QueryVector | None = None,
         relevant_count: int | None = None,
         notices: Sequence[Notice] = (),
     ) -> Hits:
@@ -210,6 +210,7 @@ class Snapshot:
         ranked = time.perf_counter()
         hits = self._hits(ranking.page(resolved.request), resolved.request.include)
         end = time.perf_counter()
+        embed_s, tokenize_s = (vector.embed_s, vector.tokenize_s) if vector else (0.0, 0.0)
         return Hits(
             hits,
             total=ranking.total,
@@ -218,6 +219,7 @@ class Snapshot:
                 search_ms=1000 * (ranked - start - embed_s),
                 fetch_ms=1000 * (end - ranked),
                 total_ms=1000 * (end - start),
+                tokenize_ms=1000 * tokenize_s,
             ),
             version=self.version,
             library_count=len(self),

@@ -68,6 +68,8 @@ class QueryVector:
         self.encoder = encoder
         self.embed_s = 0.0
         """Seconds that it took to make the vector."""
+        self.tokenize_s = 0.0
+        """The part of it in which words became tokens."""
         self._stored = stored
         self._embed_words = embed_words
 
@@ -96,13 +98,16 @@ class QueryVector:
             )
         return combined
 
+    def _count_tokenizing(self, seconds: float) -> None:
+        self.tokenize_s += seconds
+
     def _embed(self, term: Term) -> NDArray[np.float32]:
         match term.subject:
             case str(words):
                 taught = self._embed_words(words, self.encoder)
                 if taught is not None:
                     return taught
-                return np.asarray(self.encoder.encoder.text.embed([words])[0])
+                return np.asarray(self.encoder.encoder.text.embed([words], self._count_tokenizing)[0])
             case int(item):
                 return self._stored.vector(item)
             case np.ndarray() as vector:
