@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from snapseek.server import create_app
+from snapseek.server.api import responses
 from snapseek.server.api.openapi import openapi
 from snapseek.server.headers import SECURITY_HEADERS
 from tests.support.asgi_client import LOCALHOST, ask
@@ -23,7 +25,9 @@ PATH_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Starlette:
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Starlette:
+    ticks = count()
+    monkeypatch.setattr(responses, "perf_counter", lambda: next(ticks) / 10_000)  # writing takes 0.1 ms
     return create_app(FakeLibrary(tmp_path))
 
 

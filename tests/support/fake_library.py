@@ -143,7 +143,7 @@ class FakeLibrary:
         self.before_search()
         if text in TROUBLE:
             raise TROUBLE[text].with_traceback(None)
-        return self._page(request, Timings(1.2345, 0.3, 0.2, 1.9), resolved.filters, scored=True)
+        return self._page(request, Timings(1.2345, 0.3, 0.2, 1.9, 0.1234), resolved.filters, scored=True)
 
     def browse(self, limit: int = 20, *, sort: str | None = None, **options: object) -> Hits:
         self.request = SearchRequest(limit=limit, sort=sort or "relevance", **options)

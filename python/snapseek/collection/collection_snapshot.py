@@ -127,7 +127,7 @@ class CollectionSnapshot:
             bars = self._relevance.cosine_bars(encoder) if request.dedup else CosineBars()
             ranking = ranker.ranked(resolved, vector, named, bars)
             relevant = relevant_in(self._relevance, self.concepts, resolved, ranking, vector, encoder)
-            return self._page(query, resolved, ranking, start, vector.embed_s, relevant)
+            return self._page(query, resolved, ranking, start, vector, relevant)
 
         return self._attempted(attempt)
 
@@ -168,15 +168,20 @@ class CollectionSnapshot:
         resolved: ResolvedRequest,
         ranking: Ranking,
         start: float,
-        embed_s: float = 0.0,
+        vector: QueryVector | None = None,
         relevant_count: int | None = None,
     ) -> Hits:
         ranked = time.perf_counter()
         entries = ranking.entries[resolved.request.offset :]
         hits = self._hits(query, entries, resolved.request.include)
         end = time.perf_counter()
+        embed_s, tokenize_s = (vector.embed_s, vector.tokenize_s) if vector else (0.0, 0.0)
         took = Timings(
-            1000 * embed_s, 1000 * (ranked - start - embed_s), 1000 * (end - ranked), 1000 * (end - start)
+            embed_ms=1000 * embed_s,
+            search_ms=1000 * (ranked - start - embed_s),
+            fetch_ms=1000 * (end - ranked),
+            total_ms=1000 * (end - start),
+            tokenize_ms=1000 * tokenize_s,
         )
         return self._marked(
             Hits(

@@ -154,12 +154,16 @@ def read_hits(
 
 @dataclass(frozen=True)
 class Timings:
-    """The time of a search in milliseconds: embedding, searching, fetching records, all together."""
+    """The time of a search in milliseconds: embedding, searching, fetching records, all together.
+
+    `tokenize_ms` is the part of `embed_ms` in which words became tokens.
+    """
 
     embed_ms: float = 0.0
     search_ms: float = 0.0
     fetch_ms: float = 0.0
     total_ms: float = 0.0
+    tokenize_ms: float = 0.0
 
 
 @dataclass(frozen=True)

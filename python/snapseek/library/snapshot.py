@@ -211,6 +211,7 @@ class Snapshot:
         embed_s = vector.embed_s if vector else 0.0
         hits = self._hits(ranking.page(resolved.request), resolved.request.include)
         end = time.perf_counter()
+        embed_s, tokenize_s = (vector.embed_s, vector.tokenize_s) if vector else (0.0, 0.0)
         return Hits(
             hits,
             total=ranking.total,
@@ -219,6 +220,7 @@ class Snapshot:
                 search_ms=1000 * (ranked - start - embed_s),
                 fetch_ms=1000 * (end - ranked),
                 total_ms=1000 * (end - start),
+                tokenize_ms=1000 * tokenize_s,
             ),
             version=self.version,
             library_count=len(self),

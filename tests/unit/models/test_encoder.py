@@ -17,6 +17,7 @@ from PIL import Image
 from snapseek.errors import RENEW, ArrayError, InputError, ModelError, PictureError
 from snapseek.models import Encoder
 from snapseek.models.hub.resolve import pull_model
+from snapseek.models.text import text_encoder
 from snapseek.models.text.text_tower import TextTower
 from tests.support.tiny_model import write_tiny_model
 
@@ -50,6 +51,17 @@ def counted(monkeypatch):
         lambda tower, rows, **options: runs.append(len(rows)) or vectors(tower, rows, **options),
     )
     return runs
+
+
+def test_weights_move_to_huge_pages_after_some_runs(tiny_model, monkeypatch):
+    moves = []
+    monkeypatch.setattr(text_encoder, "start_collapse", lambda: moves.append(1))
+    model = Encoder.load(tiny_model)
+    model.text.embed_ids(model.text.token_ids(["red"]))
+    assert not moves
+    for _ in range(2 * text_encoder._RUNS_IN_SMALL_PAGES):
+        model.text.embed_ids(model.text.token_ids(["red"]))
+    assert moves == [1]
 
 
 def test_a_cached_text_does_not_reach_the_tower(tiny_model, monkeypatch):

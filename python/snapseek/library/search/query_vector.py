@@ -70,6 +70,8 @@ class QueryVector:
         """Seconds that it took to make the vector."""
         self.text_model: str | None = None
         """Which model embedded the words: `fast` if the student did, `full`, or None without words."""
+        self.tokenize_s = 0.0
+        """The part of it in which words became tokens."""
         self._stored = stored
         self._embed_words = embed_words
 
@@ -98,6 +100,9 @@ class QueryVector:
             )
         return combined
 
+    def _count_tokenizing(self, seconds: float) -> None:
+        self.tokenize_s += seconds
+
     def _embed(self, term: Term) -> NDArray[np.float32]:
         match term.subject:
             case str(words):
@@ -116,7 +121,7 @@ class QueryVector:
 
     def _embedded(self, words: str) -> NDArray[np.float32]:
         encoder = self.encoder.encoder
-        vector = np.asarray(encoder.text.embed([words])[0])
+        vector = np.asarray(encoder.text.embed([words], self._count_tokenizing)[0])
         is_fast = encoder.teacher is not None and encoder.text.embeds(words)
         self.text_model = "fast" if is_fast and self.text_model != "full" else "full"
         return vector

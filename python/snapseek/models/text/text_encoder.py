@@ -1,6 +1,7 @@
 """The text encoder: tokenizer, text tower, batches, and an LRU cache of recent queries."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from snapseek.errors import ArrayError, InputError
 from snapseek.models.hub.layout import read_config
 from snapseek.models.hub.model_files import ModelFiles
 from snapseek.models.hub.probe_cache import load_probe, store_probe
+from snapseek.models.onnx.huge_pages import start_collapse
 from snapseek.models.onnx.session import OnnxSession
 from snapseek.models.text.dense import Dense
 from snapseek.models.text.text_probe import probe_text_tower
@@ -25,6 +27,7 @@ _MAX_BATCH = 64
 _QUERY_BATCH = 8  # the cost of a query stops falling with larger batches
 _CACHE_SIZE = 1024
 _MAX_CACHED_CHARACTERS = 1000  # longer texts are captions that are embedded once, not repeated queries
+_RUNS_IN_SMALL_PAGES = 16  # a command that embeds one query does not move the weights
 _PROBE_TOPIC = "text policy"  # part of the names of cached probes
 
 
@@ -53,6 +56,7 @@ class TextEncoder:
         self.fallback: Callable[[], TextEncoder] | None = None
         """Returns the encoder of the same space for texts that this one cannot embed, such as a student's
         teacher."""
+        self._runs = 0
 
     @classmethod
     def load(cls, files: ModelFiles, threads: int = 1) -> Self:
@@ -98,9 +102,14 @@ class TextEncoder:
             )
         return path, self.config.output
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return unit rows (n, dim); see `Encoder.embed_texts`."""
-        rows = [self._embed_one(text) for text in _checked_texts(texts)]
+    def embed(
+        self, texts: Sequence[str], on_tokenized: Callable[[float], object] = lambda seconds: None
+    ) -> NDArray[np.float32]:
+        """Return unit rows (n, dim); see `Encoder.embed_texts`.
+
+        `on_tokenized` is called with the seconds that each text took that was not cached.
+        """
+        rows = [self._embed_one(text, on_tokenized) for text in _checked_texts(texts)]
         return np.concatenate(rows) if rows else np.zeros((0, self.dim), np.float32)
 
     def embed_ahead(self, texts: Sequence[str]) -> None:
@@ -157,20 +166,25 @@ class TextEncoder:
 
     def _run(self, rows: Sequence[Sequence[int]], length: int) -> NDArray[np.float32]:
         config = self.config
+        self._runs += 1  # a lost count of another thread delays the move by a run
+        if self._runs == _RUNS_IN_SMALL_PAGES:
+            start_collapse()
         return self.tower.vectors(rows, length=length, pad_id=config.pad_id, output=config.output)
 
-    def _embed_one(self, text: str) -> NDArray[np.float32]:
+    def _embed_one(self, text: str, on_tokenized: Callable[[float], object]) -> NDArray[np.float32]:
         """Return a read-only unit row, shape (1, dim)."""
         with self._cache_lock:
             row = self._cache.get(text)
         if row is None:
-            row = self._new_row(text)
+            row = self._new_row(text, on_tokenized)
             if len(text) <= _MAX_CACHED_CHARACTERS:
                 self._store(text, row)
         return row
 
-    def _new_row(self, text: str) -> NDArray[np.float32]:
+    def _new_row(self, text: str, on_tokenized: Callable[[float], object]) -> NDArray[np.float32]:
+        start = time.perf_counter()
         ids = self.tokenizer.known_ids(text)
+        on_tokenized(time.perf_counter() - start)
         try:
             return self._run([ids], self.config.length_of(ids))
         except InputError:

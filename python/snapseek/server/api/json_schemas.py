@@ -9,6 +9,7 @@ from snapseek.library.search.notices import NOTICE_CODES
 from snapseek.library.search.terms import MAX_QUERY_CHARACTERS, MAX_TERMS, MAX_WEIGHT
 from snapseek.search_request import PARAMETERS, Parameter
 from snapseek.server.api.parameters import MAX_DEPTH, MAX_WHERE_CHARACTERS
+from snapseek.server.api.responses import STAGES
 from snapseek.server.api.terms import MAX_DIM
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _answer() -> Json:
             "type": ["string", "null"],
             "description": "As typed, without surrounding white space; null without a query.",
         },
-        took_ms=object_of(embed=NUMBER, search=NUMBER, fetch=NUMBER, total=NUMBER),
+        took_ms=object_of(**dict.fromkeys(STAGES, NUMBER)),
         index=reference("Index"),
         total={"type": "integer", "description": "Number of pictures that can be paged to."},
         relevant_count={
