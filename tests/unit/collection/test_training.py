@@ -160,7 +160,7 @@ def test_a_compaction_keeps_the_training(folder, checksum, encoder):
     assert len(library) == 590
 
 
-def test_partitions_are_asked_for_their_part_of_the_merged_list(folder, checksum, encoder, monkeypatch):
+def test_a_partition_probes_the_lists_of_the_merged_ranking(folder, checksum, encoder, monkeypatch):
     passed = []
     search = VectorIndex.search
 
@@ -182,9 +182,9 @@ def test_partitions_are_asked_for_their_part_of_the_merged_list(folder, checksum
     }
     assert probes(Collection.open(folder / "collection.json", encoder=encoder)) == {shared}
     assert probes(large) == {own[large]}
-    rest = folder / "rest.json"  # most of the pictures are elsewhere
-    create_collection(rest, [[str(folder / "part-1" / "library")]])
-    assert probes(Collection.open(rest, encoder=encoder)) == {own[small]}
+    others = folder / "others.json"  # most of the pictures are elsewhere
+    create_collection(others, [[str(folder / "part-1" / "library")]])
+    assert probes(Collection.open(others, encoder=encoder)) == {own[small]}
 
 
 @pytest.mark.parametrize(

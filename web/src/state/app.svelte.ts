@@ -39,7 +39,7 @@ export class AppState {
   readonly results: ResultsState;
   readonly view: ViewState;
   readonly request: RequestState;
-  /** The version of the library that was last shown because the server told of it. */
+  /** The version of the library that was last shown because a job had changed it. */
   #version: string | null = null;
   readonly #history: Environment['history'];
   readonly #api: Api;
