@@ -127,7 +127,7 @@ def opened(folder: Path, library: Path) -> Iterator[tuple[http.client.HTTPConnec
     """Yield a connection to `snapseek FOLDER`, and its process; Ctrl-C stops it afterwards."""
     line = [str(folder), f"--library={library}", "--no-open", "--port=0", "--no-watch"]
     command = [sys.executable, "-m", "snapseek", "open", *line]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=_as_installed(library)) as server:
         try:
             host, _, port = address_of(server).rpartition(":")
             with closing(http.client.HTTPConnection(host, int(port), timeout=60)) as connection:
@@ -135,6 +135,17 @@ def opened(folder: Path, library: Path) -> Iterator[tuple[http.client.HTTPConnec
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(60)
+
+
+def _as_installed(library: Path) -> dict[str, str]:
+    """Return an environment in which modules are compiled already, as after the installation of a package."""
+    cache = library.parent / "pycache"
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(cache)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    if not cache.exists():
+        modules = "import snapseek.library, snapseek.server.run, snapseek.cli.open, snapseek.cli.index"
+        subprocess.run([sys.executable, "-c", modules], env=environment, check=True)
+    return environment
 
 
 def get(connection: http.client.HTTPConnection, path: str) -> dict[str, Any]:

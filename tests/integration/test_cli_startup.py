@@ -1,5 +1,6 @@
 """Modules that a command imports at start-up."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 from snapseek.cli.commands import COMMAND_NAMES, COMMANDS
 from snapseek.cli.export import FORMATS
 from snapseek.cli.main import main
-from snapseek.library import export
+from snapseek.library import Library, export
 
 HEAVY = {
     "numpy",
@@ -85,6 +86,17 @@ def test_a_search_imports_no_server_and_no_progress_bar(folder, tiny_model):
     modules = imported("search", "red", "--library", str(folder))
     assert "snapseek.library" in modules
     assert not {"snapseek.server", "starlette", "uvicorn", "rich", "snapseek.distil"} & modules
+
+
+def test_an_index_and_a_search_import_no_pandas(folder, tiny_model):
+    assert importlib.util.find_spec("pandas"), "it is installed here, and pyarrow would import it"
+    assert "pandas" not in imported("index", str(folder), "--model", str(tiny_model), "--progress", "json")
+    assert "pandas" not in imported("search", "red", "--library", str(folder))
+
+
+def test_a_command_within_a_program_leaves_its_pandas_alone(folder, tiny_model):
+    assert main(["index", str(folder), "--model", str(tiny_model)]) == 0
+    assert len(Library.open(folder).browse(9).to_pandas()) > 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs os.wait4")

@@ -15,7 +15,7 @@ from snapseek.cli.console import print_error, print_status, printable
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, deferred_interrupt
 from snapseek.cli.parser import check_options, subparser_of, words_last
 from snapseek.errors import SnapseekError, near_name
-from snapseek.startup import ExitOnInterrupt, raise_on_interrupt
+from snapseek.startup import ExitOnInterrupt, hide_pandas, raise_on_interrupt
 
 _EXIT_FAILED = 1
 _EXIT_BROKEN_PIPE = 141
@@ -27,6 +27,9 @@ Search your pictures by words. Three first steps:
   snapseek --help       list all commands
 """
 _HELP = "help"
+_PANDAS_COMMANDS = ("cluster",)
+"""Ray uses pandas."""
+
 _GLOBAL_OPTIONS = ("-h", "--help", "--version")
 _FREQUENT_OPTIONS = ("--library", "--model", *_GLOBAL_OPTIONS)
 _EPILOG = """\
@@ -48,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(_FIRST_STEPS)
             return 0
         options = _parse(command_line)
+        if arguments is None and options.command not in _PANDAS_COMMANDS:
+            hide_pandas()
         with deferred_interrupt():
             import_module("snapseek.library")
         code: int = options.run(options) or 0

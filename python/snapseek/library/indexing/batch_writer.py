@@ -21,9 +21,12 @@ from snapseek.models import Encoder
 
 BATCH_ROWS = 4096
 BATCH_S = 30.0
-FIRST_BATCH_S = 1.0
-"""The first commit comes early, so that pictures can be searched. Later batches double up to `BATCH_S`."""
 """Bound the work that an interrupted index loses."""
+
+FIRST_ROWS = 24
+FIRST_BATCH_S = 1.0
+"""The first commit comes with the tiles of a screen, or after this time, so that pictures appear at once. The
+second one comes after this time, too; later batches double up to `BATCH_S`."""
 
 _DONE = """
 DROP TABLE IF EXISTS temp.done;
@@ -74,6 +77,7 @@ class BatchWriter:
         self._threads = threads
         self._after_commit = after_commit
         self._batch_s = FIRST_BATCH_S
+        self._is_first = True
         self._next_id = int(database.settings.all().get("next_id", "1"))
         self._begin()
 
@@ -114,10 +118,14 @@ class BatchWriter:
         if self._is_full():
             self._commit()
             self._after_commit()
-            self._batch_s = min(BATCH_S, 2 * self._batch_s)
+            if not self._is_first:
+                self._batch_s = min(BATCH_S, 2 * self._batch_s)
+            self._is_first = False
             self._begin()
 
     def _is_full(self) -> bool:
+        if self._is_first and self._draft is not None and self._draft.rows >= FIRST_ROWS:
+            return True
         return self._count >= BATCH_ROWS or time.monotonic() - self._began_s >= self._batch_s
 
     def _id_of(self, pending: PendingImage, outcome: Outcome) -> int:

@@ -2,11 +2,12 @@
 
 import os
 import shutil
+from contextlib import suppress
 
 import pytest
 from PIL import Image
 
-from snapseek.errors import InputError, ItemNotFoundError
+from snapseek.errors import InputError, ItemNotFoundError, SnapseekError
 from snapseek.library import Library
 from snapseek.library.indexing import batch_writer, sync
 from snapseek.models import Encoder
@@ -219,6 +220,23 @@ def test_an_interrupted_index_resumes(folder, tmp_path, encoder, monkeypatch, em
     assert counts(library.report) == (len(PICTURES) - 4, 0, 0, 0, 4, 0)
     assert [(p.done, p.total, p.skipped) for p in seen] == [(1, 2, 4), (2, 2, 4)]
     assert ids(library) == whole
+
+
+def test_the_first_commit_has_the_tiles_of_a_screen(tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr(batch_writer, "FIRST_BATCH_S", 1e9)
+    monkeypatch.setattr(batch_writer, "BATCH_ROWS", 10 * batch_writer.FIRST_ROWS)
+    for number in range(2 * batch_writer.FIRST_ROWS):
+        paint(tmp_path / "many" / f"{number:03}b.png", size=(20 + number, 20))
+        (tmp_path / "many" / f"{number:03}a.png").write_bytes(b"damaged")
+    sizes = []
+
+    def look(progress):
+        with suppress(SnapseekError):
+            sizes.append(len(Library.open(tmp_path / "l", encoder=encoder)))
+
+    Library.build(tmp_path / "many", tmp_path / "l", encoder=encoder, progress=look)
+    assert set(sizes) - {0} <= {batch_writer.FIRST_ROWS, 2 * batch_writer.FIRST_ROWS}
+    assert batch_writer.FIRST_ROWS in sizes, "unreadable files do not count"
 
 
 def test_another_model_embeds_everything_again(opened, folder, tmp_path, encoder):
