@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from snapseek.library.search.rank import POOL, Candidates
+from snapseek.library.search.rank import POOL, Candidates, _groups_of, _may_be_shown
 from snapseek.library.search.request import ResolvedRequest
-from snapseek.library.search.rrf import reciprocal_rank_fusion
+from snapseek.library.search.rrf import fused_order, reciprocal_rank_fusion
 from snapseek.library.search.word_matches import best_matches, field_names, word_matches
 from snapseek.library.storage.rows import RowHits
 from snapseek.search_request import SearchRequest
@@ -44,6 +44,37 @@ def obvious(library, request):
 def hits_of(rows):
     numbers = np.array(rows, np.int64).reshape(-1, 2)
     return RowHits(numbers[:, 0], numbers[:, 1], np.zeros(len(rows), np.float32))
+
+
+@pytest.mark.parametrize("query", ["red 17", "red holiday 2016", "red draft 250 rating:>2"])
+@pytest.mark.parametrize("limit", [1, 7, 30, 60])
+def test_a_page_has_the_results_of_the_whole_order(library, query, limit):
+    expected = obvious(library, SearchRequest(query, mode="auto"))
+    for offset in (0, limit, 3 * limit):
+        page = library.search(query, limit, offset=offset, mode="auto")
+        assert [(hit.id, hit.score, hit.why) for hit in page] == expected[offset : offset + limit]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_only_matches_that_may_be_shown_are_scored(seed):
+    random = np.random.default_rng(seed)
+    model, words, end = (int(random.integers(low, 200)) for low in (60, 1, 1))
+    end = min(end, model)
+    known = np.sort(random.choice(words, random.integers(0, words + 1), replace=False))
+    ranks = np.full(words, model)
+    ranks[known] = random.choice(model, min(model, len(known)), replace=False) if len(known) <= model else 0
+    if len(known) > model:
+        ranks[known[model:]] = model
+        ranks[known[:model]] = random.permutation(model)
+    is_new = ranks == model
+    scores = np.sort(random.integers(0, 4, words).astype(np.float32))[::-1]
+    groups = _groups_of(scores, is_new)
+    numbers = ranks.copy()
+    numbers[is_new] = model + np.arange(is_new.sum())
+    shown = fused_order(model, numbers)[:end]
+    wanted = _may_be_shown(groups, is_new, end)
+    assert set(shown[shown >= model]) <= set(numbers[wanted])
+    assert not (wanted & ~is_new).any()
 
 
 @pytest.mark.parametrize(

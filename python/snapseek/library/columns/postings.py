@@ -57,7 +57,7 @@ def count(bits: Packed) -> int:
     return int(np.bitwise_count(bits.view(np.uint64)).sum(dtype=np.int64))
 
 
-def contains(listed: Rows, rows: NDArray[np.int64]) -> Flags:
+def contains(listed: Rows | NDArray[np.int64], rows: NDArray[np.int64]) -> Flags:
     """Return whether each of these rows is in a rising list, (n,) bool."""
     if not len(listed):
         return np.zeros(len(rows), np.bool_)

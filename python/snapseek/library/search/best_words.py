@@ -206,12 +206,14 @@ class AutoWords:
         numbers = np.repeat(np.arange(len(parts)), [len(part.rows) for part, _ in parts])
         rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part, _ in parts)])
         scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part, _ in parts)])
-        is_other = np.concatenate([np.zeros(0, np.bool_), *(is_other for _, is_other in parts)])
-        order = np.lexsort((rows, numbers, is_other, -scores))[: wanted + len(excluded)]
-        hits = RowHits(numbers, rows, scores)[order]
+        ranks = np.concatenate([np.zeros(0, np.int64), *(ranks for _, ranks in parts)])
+        hits = RowHits(numbers, rows, scores)
+        is_other = ranks == len(preferred)
+        order = np.lexsort((hits.keys(), is_other, -scores))[: wanted + len(excluded)]
         if excluded:
-            hits = hits[np.array([row not in excluded for row in hits], np.bool_)]
-        return BestMatches(hits[:wanted], self.fields)
+            order = order[np.array([row not in excluded for row in hits[order]], np.bool_)]
+        order = order[:wanted]
+        return BestMatches(hits[order], self.fields, ranks[order])
 
     def fields(self, hits: RowHits) -> NDArray[np.uint8]:
         """Return for each row the bits of the fields that have a word, as `WordMatches.fields` has them."""
@@ -221,17 +223,18 @@ class AutoWords:
             found[here] = self._words.fields(shard, hits.rows[here], self._required)
         return found
 
-    def _best_of(self, shard: int, wanted: int, preferred: RowHits) -> tuple[WordScores, Flags]:
-        """Return the rows of a shard that can be among the best, and whether each is not preferred."""
+    def _best_of(self, shard: int, wanted: int, preferred: RowHits) -> tuple[WordScores, NDArray[np.int64]]:
+        """Return the rows of a shard that can be among the best, and the rank of each as of `BestMatches`."""
         best = self._words.best(shard, wanted)
-        liked = np.sort(preferred.rows[preferred.shards == shard])
-        scores = self._words.scores(shard, liked)
-        liked, scores = liked[scores > 0], scores[scores > 0]
+        ranks = np.flatnonzero(preferred.shards == shard)
+        ranks = ranks[np.argsort(preferred.rows[ranks])]
+        scores = self._words.scores(shard, preferred.rows[ranks])
+        ranks, scores = ranks[scores > 0], scores[scores > 0]
+        liked = preferred.rows[ranks]
         is_other = ~contains(liked, best.rows)
-        found = WordScores(
-            np.concatenate([liked, best.rows[is_other]]), np.concatenate([scores, best.scores[is_other]])
-        )
-        return found, np.arange(len(found.rows)) >= len(liked)
+        others = best.rows[is_other]
+        found = WordScores(np.concatenate([liked, others]), np.concatenate([scores, best.scores[is_other]]))
+        return found, np.concatenate([ranks, np.full(len(others), len(preferred))])
 
 
 def _auto_weight(total: int, number: int) -> float | None:

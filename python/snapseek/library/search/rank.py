@@ -186,10 +186,13 @@ class Ranker:
             entries = map(_matched, shown, found.fields_of(shown).tolist())
             return Ranking(list(entries), len(found.hits))
         found = self._best_matches(matches, candidates, best)
-        cosines, ranks = self._cosines(found.hits, best, vector.value)
+        ranks = _ranks(found.hits, best) if found.ranks is None else found.ranks
+        is_new = ranks == len(best)
         # Many pictures have the same words: those that the model prefers come first.
-        order = np.lexsort((found.hits.keys(), -cosines, -found.hits.scores))
-        is_new = ranks[order] == len(best)
+        groups = _groups_of(found.hits.scores, is_new)
+        cosines = self._cosines(found.hits, best, ranks, _may_be_shown(groups, is_new, end), vector.value)
+        order = np.lexsort((-cosines, groups))
+        is_new = is_new[order]
         numbers = ranks[order]
         numbers[is_new] = len(best) + np.arange(np.count_nonzero(is_new))
         fused = fused_order(len(best), numbers)
@@ -206,18 +209,19 @@ class Ranker:
         return Ranking(list(map(_matched, shown, fields.tolist(), shown.scores.tolist())), len(fused))
 
     def _cosines(
-        self, found: RowHits, best: RowHits, vector: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return the cosine of each match, (n,), and its rank among the best, `len(best)` for others."""
-        by_key = np.argsort(best.keys())
-        keys = best.keys()[by_key]
-        nearest = np.minimum(keys.searchsorted(found.keys()), max(0, len(best) - 1))
-        is_known = keys[nearest] == found.keys() if len(best) else np.zeros(len(found), np.bool_)
-        ranks = np.where(is_known, by_key[nearest], len(best)) if len(best) else np.full(len(found), 0)
+        self,
+        found: RowHits,
+        best: RowHits,
+        ranks: NDArray[np.int64],
+        wanted: NDArray[np.bool_],
+        vector: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Return the cosine of each match, (n,), by its rank among the best; 0 of others but those wanted."""
         cosines = np.zeros(len(found), np.float32)
+        is_known = ranks < len(best)
         cosines[is_known] = best.scores[ranks[is_known]]
-        cosines[~is_known] = self._shards.scores(found[~is_known], vector)
-        return cosines, ranks
+        cosines[wanted] = self._shards.scores(found[wanted], vector)
+        return cosines
 
     def _by_words(self, words: str, candidates: "Candidates") -> list[RowRef]:
         """Return the best by BM25, ties by lower id."""
@@ -324,6 +328,36 @@ class Ranker:
         return list(
             map(RowRef, np.concatenate(numbers)[order].tolist(), np.concatenate(rows)[order].tolist())
         )
+
+
+def _ranks(found: RowHits, best: RowHits) -> NDArray[np.int64]:
+    """Return the rank of each match among the best, (n,), `len(best)` for others."""
+    if not len(best):
+        return np.zeros(len(found), np.int64)
+    by_key = np.argsort(best.keys())
+    keys = best.keys()[by_key]
+    nearest = np.minimum(keys.searchsorted(found.keys()), len(best) - 1)
+    return np.where(keys[nearest] == found.keys(), by_key[nearest], len(best))
+
+
+def _groups_of(scores: NDArray[np.float32], is_new: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return rising numbers, (n,), that change where a score or a flag differs from the one before it."""
+    changes = np.zeros(len(scores), np.bool_)
+    changes[1:] = (scores[1:] != scores[:-1]) | (is_new[1:] != is_new[:-1])
+    return np.cumsum(changes)
+
+
+def _may_be_shown(groups: NDArray[np.int64], is_new: NDArray[np.bool_], end: int | None) -> NDArray[np.bool_]:
+    """Return which of the matches that only words found can be among the first `end` of the fusion, (n,).
+
+    Matches come in groups, (n,), of the same words, best first. One of rank r from 0 on has r matches before
+    it, and the r + 1 best of the model; at most all known matches are in both.
+    """
+    if end is None:
+        return is_new
+    firsts = np.searchsorted(groups, groups)
+    known = len(is_new) - np.count_nonzero(is_new)
+    return is_new & (firsts < end) & (2 * firsts + 1 - known < end)
 
 
 def _matched(row: RowRef, bits: int, score: float | None = None) -> Entry:

@@ -163,6 +163,8 @@ class BestMatches:
     hits: RowHits
     fields_of: Callable[[RowHits], NDArray[np.uint8]]
     """Returns the bits of the fields that have a word, (n,), for a part of the hits."""
+    ranks: NDArray[np.int64] | None = None
+    """The index of each hit among the preferred ones, their number for others; None if it was not kept."""
 
     @classmethod
     def of(cls, matches: Sequence[tuple[float, RowRef, int]]) -> Self:

@@ -289,6 +289,8 @@ class Shards:
         return RowHits(numbers, self._rows(numbers, ids), scores)
 
     def _rows(self, numbers: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        if len(self.parts) == 1:
+            return self.parts[0].shard.rows_of(ids)
         rows = np.empty(len(ids), np.int64)
         for number in np.unique(numbers):
             in_shard = numbers == number
@@ -323,9 +325,10 @@ class Shards:
     def scores(self, refs: RowHits, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the exact scores, (n,), of pictures for the unit vector (dim,)."""
         scores = np.zeros(len(refs), np.float32)
-        for number in np.unique(refs.shards).tolist():
-            shard = self.parts[number].shard
-            here = np.flatnonzero(refs.shards == number)
+        for number, part in enumerate(self.parts):
+            shard, here = part.shard, np.flatnonzero(refs.shards == number)
+            if not len(here):
+                continue
             wanted = shard.ids_of(refs.rows[here])
             ids, found = shard.search(vector[None], len(wanted), allow=wanted, exact=True)
             order = np.argsort(ids)
