@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from snapseek.cancellation import OperationCancelledError
+from snapseek.cancellation import OperationCancelledError, cancelled_when
 from snapseek.cli.console import print_status, printable, upgrade_progress
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, stop_on_interrupt
 from snapseek.cli.options import (
@@ -100,15 +100,12 @@ def _make_student(
     from snapseek.distil.fast_student import make_fast_student
     from snapseek.library.encoders import FAST_MODEL
 
-    def count(done: int, total: int) -> None:
-        if stop.is_set():
-            raise OperationCancelledError
-        progress("student", done, total, 0)
-
+    out, vectors = library.info().path / FAST_MODEL, library.snapshot().sample_vectors()
     try:
-        figures = make_fast_student(
-            encoder, library.info().path / FAST_MODEL, library.snapshot().sample_vectors(), count=count
-        )
+        with cancelled_when(stop.is_set):
+            figures = make_fast_student(
+                encoder, out, vectors, count=lambda done, total: progress("student", done, total, 0)
+            )
     except (StorageError, OperationCancelledError):
         return None
     return figures.overlap if figures else None

@@ -9,13 +9,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.cancellation import check_cancelled
 from snapseek.errors import InputError
 from snapseek.models import Encoder
 from snapseek.threads import available_cores
 
 Floats = NDArray[np.float32]
 LARGEST_TABLE = 65_536  # in tokens; of a larger vocabulary, only tokens in the texts are embedded alone
-_CHUNK = 256
+_CHUNK = 64
 """Texts that one thread embeds between two reports of progress."""
 
 Count = Callable[[int, int], object]
@@ -39,7 +40,8 @@ def embed_with_teacher(
 ) -> Answers:
     """Embed texts with the teacher and, if `alone`, also each token between special tokens.
 
-    Texts without a vector are left out. A token without a vector has a row of zeros.
+    Texts without a vector are left out. A token without a vector has a row of zeros. Raises
+    OperationCancelledError if the work is cancelled.
     """
     ids = encoder.text.token_ids(texts)
     rows = _embed_tokens(encoder, ids) if alone else np.zeros((0, encoder.dim), np.float32)
@@ -47,6 +49,7 @@ def embed_with_teacher(
     wanted = np.zeros((len(ids), encoder.dim), np.float32)
     with _cancelling(ThreadPoolExecutor(available_cores())) as pool:
         for number, vectors in enumerate(pool.map(partial(_embed_or_zero, encoder), chunks)):
+            check_cancelled()
             start = number * _CHUNK
             wanted[start : start + len(vectors)] = vectors
             count(start + len(vectors), len(ids))

@@ -81,6 +81,8 @@ def make_fast_student(
     ------
     StorageError
         If the folder cannot be written.
+    OperationCancelledError
+        If the work is cancelled; the folder is as it was.
     """
     text_ms = query_ms(encoder)
     if text_ms < slow_ms or len(vectors) < _MIN_PICTURES or _is_student_of(out, encoder):

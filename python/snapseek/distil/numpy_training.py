@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.cancellation import check_cancelled
 from snapseek.distil.ranking import NEARNESS, log_softmax
 from snapseek.distil.static import STEEPNESS, StaticWeights
 
@@ -189,6 +190,11 @@ def train_in_numpy(
     -------
     StaticWeights
         The student; it rejects texts with tokens that occur in none of the texts.
+
+    Raises
+    ------
+    OperationCancelledError
+        If the work is cancelled.
     """
     rng = np.random.default_rng(seed)
     joined = Texts.of(ids)
@@ -202,6 +208,7 @@ def train_in_numpy(
         order = rng.permutation(len(ids))
         total = 0.0
         for start in range(0, per_epoch * batch, batch):
+            check_cancelled()
             number += 1
             rate = _RATE * (1 + np.cos(np.pi * number / (epochs * per_epoch))) / 2
             numbers = order[start : start + batch]

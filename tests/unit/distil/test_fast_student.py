@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from snapseek.cancellation import OperationCancelledError, cancelled_when
 from snapseek.distil import distillation, fast_student
 from snapseek.distil.fast_student import make_fast_student, query_ms
 from snapseek.distil.static import unit
@@ -86,4 +87,18 @@ def test_what_the_count_raises_ends_the_work_and_leaves_nothing(starter, picture
 
     with pytest.raises(KeyboardInterrupt):
         make_fast_student(starter, tmp_path / "student", pictures, slow_ms=0, count=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("checks", [2, 20])
+def test_cancelled_work_ends_at_once_and_leaves_nothing(starter, pictures, tmp_path, checks):
+    done = []
+
+    def is_cancelled():
+        done.append(1)
+        return len(done) == checks
+
+    with cancelled_when(is_cancelled), pytest.raises(OperationCancelledError):
+        make_fast_student(starter, tmp_path / "student", pictures, slow_ms=0)
+    assert len(done) == checks
     assert list(tmp_path.iterdir()) == []
