@@ -59,7 +59,8 @@ addEventListener('DOMContentLoaded', () => new MutationObserver((changes) => {
 }).observe(document.body, { childList: true, subtree: true }));
 window.measured = () => {
     const sent = performance.getEntriesByType('resource');
-    const request = sent.filter((entry) => entry.name.includes('/api/search?')).at(-1);
+    // The page also looks which of its examples have a good match, without an offset.
+    const request = sent.filter(({ name }) => /\\/api\\/search\\?.*&offset=0&/.test(name)).at(-1);
     const after = window.presented.filter((moment) => request && moment >= request.responseEnd);
     if (after.length === 0) return null;
     const first = after.reduce((a, b) => Math.min(a, b)), last = after.reduce((a, b) => Math.max(a, b));

@@ -86,6 +86,28 @@ def test_the_strip_of_months_works_by_keyboard_without_loading_what_is_between(p
     assert page.evaluate("window.shift") == 0
 
 
+LATE = """
+    const real = window.fetch;
+    window.fetch = async (...given) => {
+        const answer = await real(...given);
+        await new Promise((done) => setTimeout(done, 700));  // a shift soon after a key would not count
+        return answer;
+    };
+"""
+
+
+def test_a_late_answer_to_a_jump_moves_nothing(page, dated):
+    page.add_init_script(WATCH_SHIFT + LATE)
+    page.goto(dated)
+    strip = scrubber(page)
+    strip.focus()
+    for key, month in [("End", "January 2021"), ("PageUp", "December 2021"), ("Home", "June 2024")]:
+        page.keyboard.press(key)
+        expect(first_month(page)).to_have_text(month)
+        expect(page.get_by_test_id("page-before")).to_have_count(0 if key == "Home" else 1)
+    assert page.evaluate("window.shift") == 0
+
+
 def test_the_strip_of_months_works_by_mouse_and_follows_the_list(page, dated):
     page.goto(dated)
     strip = scrubber(page)

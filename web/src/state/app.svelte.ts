@@ -11,9 +11,6 @@ import { RequestState } from './request.svelte';
 import { ResultsState } from './results.svelte';
 import { ViewState } from './view.svelte';
 
-/** Further down than this the results are not replaced while the user looks at them, px. */
-const SCROLLED_PX = 200;
-
 type TileActions = (typeof import('../components/results/TileActions.svelte'))['default'];
 
 export interface Environment {
@@ -39,8 +36,6 @@ export class AppState {
   readonly results: ResultsState;
   readonly view: ViewState;
   readonly request: RequestState;
-  /** The version of the library that was last shown because a job had changed it. */
-  #version: string | null = null;
   readonly #history: Environment['history'];
   readonly #api: Api;
   readonly #now: () => number;
@@ -81,9 +76,10 @@ export class AppState {
 
   /** Poll what the server indexes, from now on. */
   async followJobs(): Promise<void> {
-    const { JobsState } = await import('./jobs.svelte');
+    const { JobsState, Refresher } = await import('./jobs.svelte');
+    const refresher = new Refresher(this);
     this.jobs = new JobsState(this.#now, {
-      onversion: (version) => void this.#refresh(version),
+      onversion: (version) => void refresher.show(version),
       onmodelchange: () => (this.isStale = true),
     });
     await this.jobs.follow(this.results.index?.name ?? '');
@@ -95,23 +91,6 @@ export class AppState {
     await this.library.load();
     await this.request.refresh();
     await this.library.loadExamples();
-  }
-
-  /** The user looks at a picture, selects some, or has opened or scrolled to what a refresh would close. */
-  get #isBusy(): boolean {
-    const { results, view } = this;
-    const isOpen = view.lightbox.picture !== null || results.showWeak || results.expandedGroups.size > 0;
-    return isOpen || view.selection.ids.size > 0 || globalThis.scrollY >= SCROLLED_PX;
-  }
-
-  /** Show what this version of the library has, unless the user is busy with the present results: then later. */
-  async #refresh(version: string): Promise<void> {
-    const { results } = this;
-    // Once for each version: an answer may be of an even newer one.
-    if (this.isStale || version === this.#version || version === results.index?.version) return;
-    if (this.#isBusy || !results.isIdle || results.isLoading || results.start > 0) return;
-    this.#version = version;
-    await this.request.refresh();
   }
 
   /** Show what an entry of the browser history shows. */

@@ -2,6 +2,8 @@ import { errorNotice } from '../lib/errors';
 import { jobsApi, type Failures, type Job, type JobRequest, type JobsApi, type JobStatus } from '../lib/jobs';
 import { STARTER, UpgradeState } from './upgrade.svelte';
 
+export { Refresher } from './refresher';
+
 /** How often the server is polled while a job runs, and while none does. */
 export const ACTIVE_POLL_MS = 1000;
 export const IDLE_POLL_MS = 10_000;
