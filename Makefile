@@ -13,7 +13,7 @@ WORKERS := -n auto --dist worksteal
 OUTPUT_APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm wheels sdist e2e docs cli-help lock deny lint-release clean chromium screenshots page-figures lighthouse stops fuzz-read soak asan ray bare-upgrade upgrade-kills
+.PHONY: help install run test test-quick lint types test-rust test-python test-web coverage coverage-rust wheel bench bench-million crash million schemathesis hostile-requests clip-client load figures live-figures preview-figures fuzz test-arm wheels sdist e2e docs cli-help lock deny lint-release clean chromium screenshots page-figures e2e-collection lighthouse stops fuzz-read soak asan ray bare-upgrade upgrade-kills
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 16
@@ -65,6 +65,9 @@ test-web: web/node_modules/.stamp ## Tests of the page's logic
 
 e2e: .venv/dev.stamp install chromium ## Only the tests in a real browser
 	$(BIN)/pytest $(WORKERS) -m browser
+
+e2e-collection: .venv/dev.stamp install chromium ## Run the tests in a real browser against collections of two partitions
+	SNAPSEEK_BROWSER_COLLECTION=1 $(BIN)/pytest $(WORKERS) -m browser tests/browser
 
 bench: .venv/dev.stamp install ## Run the micro-benchmarks of the Rust kernels and of the Python API
 	cargo bench --locked

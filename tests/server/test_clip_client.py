@@ -2,12 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from snapseek.collection import create_collection
+from tests.support.page_server import as_collection
 from tests.support.serve_process import served
 
 PYTHON = os.environ.get("SNAPSEEK_CLIP_CLIENT_PYTHON")
@@ -19,11 +20,12 @@ PROBE = Path(__file__).parents[1] / "support" / "clip_client_probe.py"
 def test_text_image_and_embedding_queries_return_pictures(kind, library, tmp_path):
     info = library.info()
     picture = info.folders[0] / "red.jpg"
-    path, name = info.path, info.name
+    path, name, options = info.path, info.name, []
     if kind == "collection":
-        path, name = tmp_path / "collection.json", "pictures"
-        create_collection(path, [[str(info.path)]], name=name)
-    with served(path) as url:
+        shutil.copytree(path, tmp_path / "library")
+        path, name = as_collection(tmp_path / "library"), tmp_path.name
+        options = [f"--allow-root={root}" for root in (info.model, *info.folders)]
+    with served(path, *options) as url:
         command = [str(PYTHON), str(PROBE), url, name, str(picture), str(info.dim)]
         output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
     answers = json.loads(output)

@@ -10,8 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from snapseek.collection import create_collection
+from snapseek.library import Library
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+AS_COLLECTION = bool(os.environ.get("SNAPSEEK_BROWSER_COLLECTION"))
+"""Whether the browser tests run against a collection: `make e2e-collection`."""
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -27,15 +31,28 @@ FLAGS = [
 def serving(library: Path, program: str = "snapseek", options: Sequence[str] = ()) -> Iterator[str]:
     """Serve the library while the block runs; yield the address. `program` is a module like `snapseek`.
 
-    With SNAPSEEK_BROWSER_COLLECTION in the environment it is served as the only partition of a collection.
+    With SNAPSEEK_BROWSER_COLLECTION in the environment its pictures are in two partitions of a collection.
     """
-    if os.environ.get("SNAPSEEK_BROWSER_COLLECTION") and library.is_dir():
-        manifest = library.with_suffix(".json")
-        if not manifest.exists():
-            create_collection(manifest, [[str(library)]])
-        library = manifest
+    if AS_COLLECTION and library.is_dir():
+        info = Library.open(library).info()
+        trusted = [info.model, *map(str, info.folders)]  # nobody has confirmed the copies
+        options = [*options, *(f"--allow-root={path}" for path in trusted if Path(path).is_dir())]
+        library = as_collection(library)
     with running([program, "serve", str(library), "--no-watch", *options]) as address:
         yield address
+
+
+def as_collection(library: Path) -> Path:
+    """Return the manifest of two copies of a library, each with every second picture."""
+    manifest = library.with_name(f"{library.name}.collection.json")
+    if not manifest.exists():
+        parts = [library.with_name(f"{library.name}.{part}") for part in ("one", "two")]
+        for number, part in enumerate(parts):
+            shutil.copytree(library, part)
+            half = Library.open(part)
+            half.remove([hit.id for hit in half.browse(10**6) if hit.id % 2 != number])
+        create_collection(manifest, [[str(part)] for part in parts])
+    return manifest
 
 
 @contextmanager
