@@ -68,6 +68,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("target/peers"), help="default: %(default)s")
     parser.add_argument("--burst", type=int, default=1, help="queries in a row (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the order of questions")
+    parser.add_argument("--processor-time", action="store_true", help="for a machine that is shared")
     parser.add_argument("--rebuild", action="store_true", help="build again what an earlier run left")
     given = parser.parse_args()
     given.rivals = given.rivals.split(",")
@@ -106,6 +107,8 @@ def describe(given: argparse.Namespace, n: int) -> dict[str, str]:
         "cpu": processor(),
         "threads": f"search 1, build {given.threads} of {os.cpu_count()} cores",
         "queries": f"{given.queries} of each kind, k = {K}, {given.burst} in a row, then the next index",
+        "time": f"{'processor' if given.processor_time else 'wall'}, "
+        f"GLIBC_TUNABLES={os.environ.get('GLIBC_TUNABLES', '')}",
         "load": f"{os.getloadavg()[0]:.1f} at the start",
         "python": f"{platform.python_version()}, numpy {np.__version__}",
     }
@@ -170,7 +173,8 @@ def open_all(
     failed: dict[str, str] = {}
     for name in built:
         try:
-            searchers[name] = Searcher(name, index_folder(given.out, name, n), given.set)
+            clock = "process_time" if given.processor_time else "perf_counter"
+            searchers[name] = Searcher(name, index_folder(given.out, name, n), given.set, clock)
             for query in range(min(WARM_QUERIES, given.queries)):
                 searchers[name].ask("text", query, query % len(RIVALS[name].points))
         except RivalError as error:

@@ -5,6 +5,7 @@ from benches.rivals.hnswlib_graph import HnswlibGraph
 from benches.rivals.ours import Ours
 from benches.rivals.rival import Point, Rival, VectorSet
 from benches.rivals.scann_tree import ScannTree
+from benches.rivals.svs_vamana import SvsVamana
 from benches.rivals.turbovec_flat import TurbovecFlat
 from benches.rivals.usearch_graph import UsearchGraph
 
@@ -17,6 +18,7 @@ RIVALS: dict[str, Rival] = {
         FaissIvf("faiss-588B", "PQ128x4fs"),
         FaissIvf("faiss-654B", "PQ256x4fs"),
         ScannTree(),
+        SvsVamana(),
         UsearchGraph(),
         TurbovecFlat(),
         HnswlibGraph(),

@@ -9,6 +9,7 @@ from pathlib import Path
 from benches.rivals.worker import Built
 
 TARGETS = (0.95, 0.98, 0.995)
+IMAGE_TARGETS = (0.96, 0.99)
 BYTE_TARGETS = (0.80, 0.90, 0.95, 0.98)
 REFERENCE = "ours"
 
@@ -44,6 +45,11 @@ class Outcome:
         reached = [point for point in self.points if point.text_recall >= text_recall]
         return min(reached, key=lambda point: point.text_p50_ms, default=None)
 
+    def fastest_for_images(self, recall: float) -> Measured | None:
+        """The same for image queries."""
+        reached = [point for point in self.points if point.image_recall >= recall]
+        return min(reached, key=lambda point: point.image_p50_ms, default=None)
+
     @property
     def best_recall(self) -> float:
         return max(point.text_recall for point in self.points)
@@ -63,6 +69,7 @@ def write_report(out: Path, header: dict[str, str], outcomes: list[Outcome], abs
 def markdown(header: dict[str, str], outcomes: list[Outcome], absent: dict[str, str]) -> str:
     parts = ["# Vector indexes side by side", "\n".join(f"- {key}: {value}" for key, value in header.items())]
     parts += [_speed_table(outcomes, target) for target in TARGETS]
+    parts += [_image_table(outcomes, target) for target in IMAGE_TARGETS]
     parts += [_bytes_table(outcomes), _build_table(outcomes), _points_table(outcomes)]
     if absent:
         parts.append("## Left out\n\n" + "\n".join(f"- {name}: {why}" for name, why in absent.items()))
@@ -93,6 +100,22 @@ def _speed_row(outcome: Outcome, point: Measured | None, ours: Measured | None) 
     ratio = f"{ours.text_p50_ms / point.text_p50_ms:.2f}" if ours else "-"
     times = [f"{point.text_p50_ms:.3f}", f"{point.text_p95_ms:.3f}", ratio]
     return [outcome.name, point.label, f"{point.text_recall:.4f}", *times, f"{point.image_recall:.4f}", size]
+
+
+def _image_table(outcomes: list[Outcome], target: float) -> str:
+    fastest = {outcome.name: outcome.fastest_for_images(target) for outcome in outcomes}
+    ours = fastest.get(REFERENCE)
+    rows = []
+    for outcome in outcomes:
+        point, size = fastest[outcome.name], f"{outcome.bytes_per_vector:.0f}"
+        if point is None:
+            rows.append([outcome.name, "not reached", "-", "-", "-", size])
+            continue
+        ratio = f"{ours.image_p50_ms / point.image_p50_ms:.2f}" if ours else "-"
+        times = [f"{point.image_recall:.4f}", f"{point.image_p50_ms:.3f}", ratio]
+        rows.append([outcome.name, point.label, *times, size])
+    heads = ("index", "setting", "image recall@10", "p50 ms", "ours / its p50", "B/vector")
+    return _table(f"Image recall@10 of at least {target}, fastest setting", heads, rows)
 
 
 def _bytes_table(outcomes: list[Outcome]) -> str:

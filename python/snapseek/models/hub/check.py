@@ -14,9 +14,11 @@ from snapseek.models.hub.download import verify
 from snapseek.models.hub.model_files import ModelFiles
 from snapseek.models.hub.ref import ModelRef
 from snapseek.models.hub.resolve import folder_of, resolve_model
+from snapseek.models.hub.text_variants import measure_variants
 from snapseek.models.image.provider import lowest_cosine, sample_pictures
 from snapseek.models.onnx.graph import Graph
 from snapseek.models.onnx.int8_products import int8_saturates
+from snapseek.models.text.text_encoder import TextEncoder
 
 _TEXTS = (
     "a dog",
@@ -69,6 +71,7 @@ def check_model(model: str, model_dir: str | Path | None = None) -> dict[str, st
         "pinned": f"{compared} files compared" if compared else "nothing to compare with",
         "texts": _about_texts(encoder),
         **_about_int8(files),
+        **_about_variants(files),
     }
     if files.teacher:
         teacher = f"{files.teacher.name} {files.teacher.fingerprint[:12]}, which embeds pictures"
@@ -159,6 +162,14 @@ def _about_int8(files: ModelFiles) -> dict[str, str]:
     if int8_saturates():
         return {"int8 texts": "less accurate here: int8 saturates on x86 without VNNI; prefer full precision"}
     return {"int8 texts": "exact on this CPU"}
+
+
+def _about_variants(files: ModelFiles) -> dict[str, str]:
+    """Measure the text towers of the folder; from now on the fastest one is used here."""
+    measured = measure_variants(files, list(_TEXTS), TextEncoder.load_exactly)
+    if not measured:
+        return {}
+    return {"text towers": f"{'; '.join(map(str, measured))}; the first is used here"}
 
 
 def _ms(call: Callable[[], object]) -> float:

@@ -15,6 +15,7 @@ from pathlib import Path
 HUGE_PAGE_BYTES = 2 << 20
 
 _MADV_HUGEPAGE, _MADV_COLLAPSE = 14, 25  # asm-generic/mman-common.h
+_HEAP = "[heap]"
 _MAPS = Path("/proc/self/maps")
 _SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
@@ -46,21 +47,27 @@ def collapse() -> int:
         return 0
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    moved = 0
-    for start, size in _large_ranges(lines):
+    moved, waiting = 0, list(_large_ranges(lines))
+    for start, size in waiting:
         madvise(start, size, _MADV_HUGEPAGE)
-        moved += size if madvise(start, size, _MADV_COLLAPSE) == 0 else 0
+    while waiting:
+        start, size = waiting.pop()
+        if madvise(start, size, _MADV_COLLAPSE) == 0:
+            moved += size
+        elif size > HUGE_PAGE_BYTES:  # the system stops at some kinds of page: continue on both sides of it
+            half = size // HUGE_PAGE_BYTES // 2 * HUGE_PAGE_BYTES
+            waiting += [(start, half), (start + half, size - half)]
     return moved
 
 
 def _large_ranges(lines: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Yield start and size of the whole huge pages in each writable mapping without a file or a name.
+    """Yield start and size of the whole huge pages in the heap and in each writable mapping without a name.
 
-    `lines` are those of `/proc/PID/maps`. Stacks and the heap, whose pieces are small, have names.
+    `lines` are those of `/proc/PID/maps`. Files and stacks have names.
     """
     for line in lines:
         addresses, permissions, _, _, inode, *name = line.split(maxsplit=5)
-        if permissions != "rw-p" or inode != "0" or name:
+        if permissions != "rw-p" or inode != "0" or name not in ([], [_HEAP]):
             continue
         first, _, last = addresses.partition("-")
         start = -(-int(first, 16) // HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES

@@ -15,6 +15,7 @@ from snapseek.errors import ArrayError, InputError
 from snapseek.models.hub.layout import read_config
 from snapseek.models.hub.model_files import ModelFiles
 from snapseek.models.hub.probe_cache import load_probe, store_probe
+from snapseek.models.hub.text_variants import with_fastest_text
 from snapseek.models.onnx.huge_pages import start_collapse
 from snapseek.models.onnx.session import OnnxSession
 from snapseek.models.text.dense import Dense
@@ -57,16 +58,24 @@ class TextEncoder:
         """Returns the encoder of the same space for texts that this one cannot embed, such as a student's
         teacher."""
         self._runs = 0
+        self._path = tower.session.path  # in the precision of the model
 
     @classmethod
     def load(cls, files: ModelFiles, threads: int = 1) -> Self:
-        """Load the text tower and the tokenizer of a model.
+        """Load the tokenizer of a model, and its text tower in the precision that was the fastest here.
 
         Raises
         ------
         ModelError
             If one of the files is damaged, or the tower cannot be run.
         """
+        encoder = cls.load_exactly(with_fastest_text(files), threads)
+        encoder._path = files.text_graph
+        return encoder
+
+    @classmethod
+    def load_exactly(cls, files: ModelFiles, threads: int = 1) -> Self:
+        """Load the text tower of these files. Raises as `load` does."""
         layout = files.layout
         outputs = TEXT_OUTPUTS if files.is_part(files.text_graph) else ()
         tower = TextTower(OnnxSession(files.text_graph, threads=threads, only=outputs), _dense_layer(files))
@@ -95,7 +104,7 @@ class TextEncoder:
         InputError
             If the last layer of the model is not part of the graph.
         """
-        path = self.tower.session.path
+        path = self._path
         if self.tower.has_dense_layer:
             raise InputError(
                 expected=f"the whole text tower in {path}", got="a dense layer in a file of its own"

@@ -23,7 +23,11 @@ MAPS = """\
 
 def test_only_large_private_memory_is_moved() -> None:
     ranges = list(huge_pages._large_ranges(MAPS.splitlines()))
-    assert ranges == [(0x7F0000200000, 3 * HUGE_PAGE_BYTES), (0x7F0005000000, HUGE_PAGE_BYTES)]
+    assert ranges == [
+        (0x55D000000000, 4 * HUGE_PAGE_BYTES),
+        (0x7F0000200000, 3 * HUGE_PAGE_BYTES),
+        (0x7F0005000000, HUGE_PAGE_BYTES),
+    ]
 
 
 def test_memory_keeps_its_values() -> None:

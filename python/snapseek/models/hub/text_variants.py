@@ -1,0 +1,131 @@
+"""The fastest text tower of a model on this CPU, of those in its folder that agree with full precision.
+
+Which precision is the fastest depends on the CPU: int8 products need VNNI. `snapseek models check` measures
+the towers of a folder, such as `text_model.onnx` and `text_model_int8.onnx`, and stores the choice in the
+cache of this machine. The model stays the one that it was: its fingerprint is that of its own files.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snapseek.errors import SnapseekError
+from snapseek.models.hub.model_files import ModelFiles
+from snapseek.models.hub.probe_cache import load_probe, sha256_of, store_probe
+
+MIN_COSINE = 0.99
+"""The lowest cosine to full precision of a tower that is used without being asked for."""
+
+_MIN_GAIN = 1.15  # a smaller one may be noise
+_ROUNDS = 15
+_TOPIC = "fastest text tower"
+_PRECISION = re.compile(r"(_q?u?int8\w*|_quantized)?\.onnx$")
+
+
+class TextTowers(Protocol):
+    """A loaded `TextEncoder`."""
+
+    def token_ids(self, texts: list[str]) -> list[list[int]]:
+        """Return the token ids of each text."""
+
+    def embed_ids(self, rows: list[list[int]]) -> NDArray[np.float32]:
+        """Embed texts that `token_ids` returned; nothing is cached."""
+
+
+@dataclass(frozen=True)
+class TextVariant:
+    """A text tower, its milliseconds for a short text, and its lowest cosine to full precision."""
+
+    graph: str
+    ms: float
+    lowest_cosine: float
+
+    def __str__(self) -> str:
+        return f"{PurePosixPath(self.graph).name} {self.ms:.1f} ms, cosine {self.lowest_cosine:.4f}"
+
+
+def variants_of(files: ModelFiles) -> list[str]:
+    """Return the graphs of the text tower in all precisions of the folder, sorted; of a student its own."""
+    own = PurePosixPath(files.layout.text_graph)
+    if files.teacher is not None:
+        return [str(own)]
+    stem = _PRECISION.sub("", own.name)
+    names = [path.name for path in (files.root / own.parent).glob("*.onnx") if path.is_file()]
+    return sorted(str(own.parent / name) for name in names if _PRECISION.sub("", name) == stem)
+
+
+def with_fastest_text(files: ModelFiles) -> ModelFiles:
+    """Return the files with the text tower that was measured as the fastest here, as they are without one."""
+    stored = load_probe(_TOPIC, files.of_text())
+    graph = stored.get("graph") if stored else None
+    if stored is None or graph not in variants_of(files):
+        return files
+    if sha256_of(files.root / graph) != stored.get("sha256"):
+        return files
+    return _with_text(files, graph)
+
+
+def measure_variants(
+    files: ModelFiles, texts: list[str], load: Callable[[ModelFiles], TextTowers]
+) -> list[TextVariant]:
+    """Measure the text towers of a folder, store which is the fastest, and return all, the fastest first.
+
+    Parameters
+    ----------
+    files
+        The model.
+    texts
+        Texts to compare the vectors of.
+    load
+        Loads a text encoder with exactly the given files.
+
+    Returns
+    -------
+    list[TextVariant]
+        Empty if there is one precision only, or no full precision to compare with.
+    """
+    graphs = variants_of(files)
+    full = _PRECISION.sub(".onnx", files.layout.text_graph)
+    if len(graphs) < 2 or full not in graphs:
+        return []
+    loaded = {}
+    for graph in graphs:
+        with suppress(SnapseekError):  # one that cannot be run is not the fastest
+            loaded[graph] = load(_with_text(files, graph))
+    if full not in loaded:
+        return []
+    rows = loaded[full].token_ids(texts)
+    expected = loaded[full].embed_ids(rows)
+    spent = _spent_ms(loaded, rows)
+    cosines = {name: (each.embed_ids(rows) * expected).sum(axis=1).min() for name, each in loaded.items()}
+    measured = [TextVariant(name, spent[name], float(cosines[name])) for name in loaded]
+    own = files.layout.text_graph
+    faithful = [variant for variant in measured if variant.lowest_cosine >= MIN_COSINE]
+    fastest = min(faithful, key=lambda variant: variant.ms * (1 if variant.graph == own else _MIN_GAIN))
+    store_probe(
+        _TOPIC, files.of_text(), {"graph": fastest.graph, "sha256": sha256_of(files.root / fastest.graph)}
+    )
+    return sorted(measured, key=lambda variant: (variant != fastest, variant.ms))
+
+
+def _spent_ms(loaded: dict[str, TextTowers], rows: list[list[int]]) -> dict[str, float]:
+    """Return the median time of each tower for one text, the towers taking turns."""
+    times: dict[str, list[float]] = {name: [] for name in loaded}
+    for turn in range(_ROUNDS + 1):
+        for name, towers in loaded.items():
+            start = time.perf_counter()
+            towers.embed_ids([rows[turn % len(rows)]])
+            if turn:  # the first run prepares the session
+                times[name].append(1000 * (time.perf_counter() - start))
+    return {name: float(np.median(spent)) for name, spent in times.items()}
+
+
+def _with_text(files: ModelFiles, graph: str) -> ModelFiles:
+    return replace(files, layout=replace(files.layout, text_graph=graph))
