@@ -114,6 +114,7 @@ def _answer() -> Json:
             "description": "Number of leading results, over all pages, that are relevant; null if all are.",
         },
         text_model={
+            "type": ["string", "null"],
             "enum": ["full", "fast", None],
             "description": "What embedded the words: the library's model, or its student; null without any.",
         },
