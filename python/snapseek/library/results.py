@@ -127,21 +127,26 @@ def read_hits(
         Which of the optional fields are read; others are empty.
     """
     hits = []
+    is_moved = relocation.recorded is not None
     has_preview, has_caption, has_meta = (name in include for name in ("preview", "caption", "meta"))
     for (core, meta), entry in zip(shards.records([entry.row for entry in entries]), entries, strict=True):
         id_, uri, width, height, color, preview, caption = core
         is_imported = shards.is_imported(entry.row)
+        if not has_meta:
+            meta = {}
+        elif meta.get("latitude") is not None:
+            meta = with_place(meta)
         hits.append(
             Hit(
                 id=id_,
                 score=entry.score,
-                uri=uri if is_imported else relocation.uri(uri),
+                uri=relocation.uri(uri) if is_moved and not is_imported else uri,
                 width=width,
                 height=height,
                 color=color,
                 preview=preview if has_preview else b"",
                 caption=caption if has_caption else None,
-                meta=with_place(meta) if has_meta else {},
+                meta=meta,
                 similar=tuple(map(shards.id_at, entry.similar)),
                 similar_scores=entry.similar_scores,
                 may_load=may_load,

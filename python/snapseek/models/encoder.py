@@ -131,7 +131,7 @@ class Encoder:
         """The teacher of a distilled student, else None."""
         return self.files.teacher
 
-    @property
+    @cached_property
     def languages(self) -> frozenset[str] | None:
         """ISO 639 codes of the languages that the model knows; None if they are many or not known."""
         name = self.teacher.name if self.teacher else self.name

@@ -45,10 +45,7 @@ def _index_of(texts: Any, has_place: Any, number_of: Any) -> DictionaryIndex:
 
 def with_place(meta: dict[str, Any]) -> dict[str, Any]:
     """Return the columns of a picture with its place and country, unless a table of the user has them."""
-    latitude = meta.get("latitude")
-    if latitude is None:
-        return meta
-    longitude = meta.get("longitude")
+    latitude, longitude = meta.get("latitude"), meta.get("longitude")
     if not isinstance(latitude, _NUMBER) or not isinstance(longitude, _NUMBER):
         return meta
     town = place_of(latitude, longitude)

@@ -82,6 +82,8 @@ class TaughtConcepts:
 
     def split(self, words: str) -> tuple[str, tuple[str, ...]]:
         """Return words without the names of concepts and without what is left of no meaning, and the keys."""
+        if not self.keys:
+            return words, ()
         remaining, keys = split_names(words, self.keys)
         if keys and set(remaining.lower().split()) <= FILLERS:
             remaining = ""

@@ -59,6 +59,7 @@ class Trust:
         self.home = None if home == Path(home.anchor) else home
         """The folder that contains the library; None for the root of a disk, which contains everything."""
         self._roots = _Roots(None, allowed, _real_paths(allowed.roots), frozenset())
+        self._confirmed_path = None if library_id is None else os.fspath(confirmed_path(library_id))
 
     def permits(self, path: Path) -> bool:
         """Return whether a file or folder may be read, after all links on the way to it."""
@@ -136,10 +137,10 @@ class Trust:
         return self._roots
 
     def _stamp(self) -> tuple[int, ...] | None:
-        if self._id is None:
+        if self._confirmed_path is None:
             return None
         try:
-            status = confirmed_path(self._id).stat()
+            status = os.stat(self._confirmed_path)  # noqa: PTH116 - a path for each search takes longer
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size, status.st_ino

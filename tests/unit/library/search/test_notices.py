@@ -56,7 +56,7 @@ def test_words_that_pictures_have_need_no_notice(library):
 
 
 def test_a_model_of_many_languages_has_no_notice(library, monkeypatch):
-    monkeypatch.setattr(Encoder, "languages", None)
+    monkeypatch.setitem(library.encoder.__dict__, "languages", None)
     assert library.search("кошка", 5).notices == ()
 
 
