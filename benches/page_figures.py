@@ -27,6 +27,7 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 from benches.made_records import LOOKS, THINGS
+from tests.support.page_fixtures import without_relevance
 from tests.support.page_server import CHROMIUM, FLAGS, serving
 
 PAUSE_MS = 100
@@ -80,6 +81,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.add_init_script(WATCH)
+        without_relevance(page)  # the text tower of a generated library knows only some of the words
         page.goto(address)
         page.get_by_test_id("preview").first.wait_for(timeout=120_000)
         typed(page, given.queries)
