@@ -34,7 +34,7 @@ FILE_NAME = "training.snap"
 _ROWS_PER_LIST = 92
 _MAX_LISTS = 65_536
 _PARTITION_ROWS_PER_LIST = 8
-"""The least rows of a partition for each list: with fewer, the lists are a large part of its bytes."""
+"""The smallest number of rows for each list in the largest partition: a list costs as much as a row."""
 
 _SAMPLE_ROWS_PER_LIST = 32
 _MIN_SAMPLE = 200_000

@@ -160,7 +160,9 @@ def test_a_compaction_keeps_the_training(folder, checksum, encoder):
     assert len(library) == 590
 
 
-def test_a_partition_probes_the_lists_of_the_merged_ranking(folder, checksum, encoder, monkeypatch):
+def test_partitions_search_with_the_operating_point_of_the_merged_list(
+    folder, checksum, encoder, monkeypatch
+):
     passed = []
     search = VectorIndex.search
 
@@ -182,9 +184,9 @@ def test_a_partition_probes_the_lists_of_the_merged_ranking(folder, checksum, en
     }
     assert probes(Collection.open(folder / "collection.json", encoder=encoder)) == {shared}
     assert probes(large) == {own[large]}
-    others = folder / "others.json"  # most of the pictures are elsewhere
-    create_collection(others, [[str(folder / "part-1" / "library")]])
-    assert probes(Collection.open(others, encoder=encoder)) == {own[small]}
+    most_elsewhere = folder / "rest.json"  # most of the pictures are elsewhere
+    create_collection(most_elsewhere, [[str(folder / "part-1" / "library")]])
+    assert probes(Collection.open(most_elsewhere, encoder=encoder)) == {own[small]}
 
 
 @pytest.mark.parametrize(

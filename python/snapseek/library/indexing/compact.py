@@ -15,7 +15,7 @@ from snapseek.errors import StorageError
 from snapseek.library.indexing.shard_rows import living_rows, schema_of
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.disk_space import check_disk_space
-from snapseek.library.storage.library_meta import fresh_version
+from snapseek.library.storage.library_meta import fresh_version, queries_of
 from snapseek.library.storage.shard_draft import ProgressCallback, Queries, ShardDraft
 from snapseek.library.storage.shard_files import ShardFiles, remove_stray_files
 from snapseek.library.storage.shard_view import ShardView
@@ -165,8 +165,11 @@ def _merge(
         if draft.rows:
             queries = options.queries
             training = _training_of(database, parts, options)
-            if queries is None and options.encoder is not None and (training or rows >= core.FLAT_ROWS):
-                queries = sample_queries(options.encoder())
+            if queries is None and options.encoder is not None:
+                if training is not None:
+                    queries = sample_queries(options.encoder())
+                elif rows >= core.FLAT_ROWS:
+                    queries = queries_of(options.encoder(), rows, None)
             draft.finish(
                 queries,
                 memory=options.memory,
