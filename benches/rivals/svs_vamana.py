@@ -1,4 +1,7 @@
-"""SVS: a Vamana graph over vectors compressed by LVQ, reranked with its residuals."""
+"""SVS: a Vamana graph over vectors compressed by LVQ, reranked with its residuals.
+
+LVQ is closed source and ends the process on a CPU that is not Intel's; then the report leaves it out.
+"""
 
 from pathlib import Path
 

@@ -21,7 +21,7 @@ from snapseek.models.hub.model_files import ModelFiles
 from snapseek.models.hub.probe_cache import load_probe, sha256_of, store_probe
 
 MIN_COSINE = 0.99
-"""The lowest cosine to full precision of a tower that is chosen by its speed."""
+"""The lowest cosine to full precision of a tower that a check chooses."""
 
 _MIN_GAIN = 1.15  # a smaller one may be noise
 _ROUNDS = 15

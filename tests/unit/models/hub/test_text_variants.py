@@ -91,8 +91,8 @@ def test_one_precision_leaves_nothing_to_choose(tmp_path):
 
 
 def test_a_check_measures_and_names_the_towers(folder):
-    towers = check_model(str(folder))["text towers"]
-    assert "text_model_int8.onnx" in towers
-    assert "text_model_quantized.onnx" in towers
-    assert towers.endswith("; the first is used here")
-    assert "-1.0000" not in towers.partition(";")[0]
+    line = check_model(str(folder))["text towers"]
+    assert "text_model_int8.onnx" in line
+    assert "text_model_quantized.onnx" in line
+    assert line.endswith("; the first is used here")
+    assert "-1.0000" not in line.partition(";")[0]
