@@ -40,7 +40,8 @@ void faulty_disk_begin(const char *folder, const char *log, long kill, long room
 long faulty_disk_events(void) { return events; }
 
 static int is_below(const char *path) {
-    return log_fd >= 0 && strncmp(path, root, strlen(root)) == 0;
+    size_t length = strlen(root);
+    return log_fd >= 0 && strncmp(path, root, length) == 0 && (path[length] == '/' || !path[length]);
 }
 
 static int is_ours(int fd) {

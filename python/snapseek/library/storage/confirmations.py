@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import secrets
+import sqlite3
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -132,16 +133,16 @@ def _is_copy(library: Path, first: Path) -> bool:
 def confirm(database: Database, library: Path, more: Confirmed) -> None:
     """Record that the user named these for the library at a path, which is open for writing.
 
-    A configuration that cannot be written is no error, but a warning: later runs need --allow-root.
+    A disk that refuses is no error, but a warning: later runs need --allow-root. What was asked for may be
+    committed already.
     """
-    library_id = _ensure_id(database, library)
     try:
-        _record(library, library_id, more)
-    except OSError as error:
+        _record(library, _ensure_id(database, library), more)
+    except (OSError, sqlite3.OperationalError) as error:
         _log.warning(
             "cannot record in %s which folders you named (%s): pass them as --allow-root to serve and sync",
             config_dir(),
-            error.strerror,
+            error,
         )
 
 

@@ -38,6 +38,9 @@ class ShardFiles:
         """`database` is open for writing. Raises StorageError if `shards` is a link or no directory."""
         self._database = database
         self.directory = library / SHARDS
+        self._inodes: dict[str, int] = {}
+        """Of the files that this process created, by name: a full disk may have refused to record them."""
+
         with suppress(FileNotFoundError):
             self.directory.lstat()
             check_directory(self.directory)
@@ -73,6 +76,7 @@ class ShardFiles:
             for name in names:
                 inode, size_bytes, modified_ns = _identity((self.directory / name).lstat())
                 files[name] = (inode, size_bytes, modified_ns) if is_finished else (inode, None, None)
+                self._inodes[name] = inode
             self._database.owned_files.add_files(stem, files)
         except (OSError, sqlite3.DatabaseError) as error:
             raise StorageError(f"cannot write in {self.directory.parent}: {error}") from error
@@ -125,6 +129,8 @@ class ShardFiles:
         status = directory.status(name)
         if status is None:
             return False
+        if self._inodes.get(name) == _identity(status)[0]:
+            return True
         recorded = self._database.owned_files.files_of(name.lstrip(".")[:_STEM_LENGTH])
         if name in recorded:
             is_same = recorded[name] in (_identity(status), (_identity(status)[0], None, None))
