@@ -41,6 +41,16 @@ def obvious(library, request):
     ]
 
 
+def test_pages_of_grouped_results_fit_together(library):
+    whole = library.search("red holiday", 400, mode="auto", dedup=True)
+    hidden = sum(len(hit.similar) for hit in whole)
+    assert whole.total + hidden == library.search("red holiday", 400, mode="auto").total
+    for start, end in ((0, 1), (0, 60), (60, 200), (200, 400)):
+        page = library.search("red holiday", end - start, offset=start, mode="auto", dedup=True)
+        assert [*page] == [*whole[start:end]]
+        assert page.total == whole.total
+
+
 def hits_of(rows):
     numbers = np.array(rows, np.int64).reshape(-1, 2)
     return RowHits(numbers[:, 0], numbers[:, 1], np.zeros(len(rows), np.float32))

@@ -76,7 +76,7 @@ class Scene:
         """The same job again ends as if nothing had happened."""
         status, log = self.run(), self.library / "library.db-wal"
         if status == crash_worker.STORAGE and not log.read_bytes().startswith(b"\x37\x7f\x06"):
-            log.unlink()  # noise from its first byte on: nobody can say whose it is, and the user is asked
+            log.unlink()  # noise from its first byte on: nobody can say whose it is; the message names it
             status = self.run()
         assert status == 0
         assert content(self.library) == self.new

@@ -371,8 +371,7 @@ class Snapshot:
 
     def unconfirmed(self) -> tuple[Path, ...]:
         """Return the sources that the library names, but whose pictures it may not show or read again."""
-        paths = (source.path for source in self._sources if not self.trust.permits_source(source))
-        return tuple(dict.fromkeys(paths))
+        return tuple(dict.fromkeys(one.path for one in self._sources if not self.trust.permits_source(one)))
 
     def _folders(self) -> tuple[Path, ...]:
         """Return the indexed folders, then the imported ones."""
@@ -381,7 +380,7 @@ class Snapshot:
 
     def info(self, provider: str) -> LibraryInfo:
         """Return what the library is in this state."""
-        settings = self.settings
+        settings, kinds = self.settings, {source.kind for source in self._sources}
         return LibraryInfo(
             path=self._path,
             name=settings["name"],
@@ -397,6 +396,5 @@ class Snapshot:
             created=settings["created"],
             size_bytes=self._size_bytes,
             folders=self._folders(),
-            has_remote=self.trust.permits_urls
-            and any(source.kind in (IMPORT, URLS) for source in self._sources),
+            has_remote=self.trust.permits_urls and not {IMPORT, URLS}.isdisjoint(kinds),
         )

@@ -45,6 +45,11 @@ class Filter:
         return self._rows
 
 
+def rows_of(core: FlatIndex | IvfIndex, identity: object, allow: "Allow | Filter") -> RowBitmap:
+    """Return the allowed rows of an index. Raises as `allowed_rows` and `Filter.rows_of` do."""
+    return allow.rows_of(identity) if isinstance(allow, Filter) else allowed_rows(core, allow)
+
+
 def allowed_rows(core: FlatIndex | IvfIndex, allow: Allow, *, by_row: bool = False) -> RowBitmap:
     """Return the allowed rows as the core takes them.
 

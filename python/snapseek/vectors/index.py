@@ -16,9 +16,9 @@ from typing import Literal, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from snapseek._core import FlatIndex, IvfIndex, RowBitmap, build_flat, build_ivf
+from snapseek._core import FlatIndex, IvfIndex, build_flat, build_ivf
 from snapseek.absolute_path import absolute_path
-from snapseek.errors import OutOfRangeError, UnknownChoiceError
+from snapseek.errors import OutOfRangeError
 from snapseek.mapped_file import LoadMode
 from snapseek.threads import available_cores, resolve_threads
 from snapseek.vectors.arguments import as_int64, check_counts, check_queries, is_flat, memory_limit, no_array
@@ -29,18 +29,14 @@ from snapseek.vectors.calibration import (
     QueryKind,
     resolve_effort,
 )
-from snapseek.vectors.filter import Allow, Filter, Ids, Scores, allowed_rows
-from snapseek.vectors.index_file import IndexBase, kind_of, target_of
+from snapseek.vectors.filter import Allow, Filter, Ids, Scores, allowed_rows, rows_of
+from snapseek.vectors.index_file import IndexBase, open_core, target_of, training_for
 from snapseek.vectors.index_info import VectorIndexInfo, describe
 
 __all__ = ["FLAT_ROWS", "Allow", "CalibrationPoint", "Filter", "VectorIndex", "VectorIndexInfo"]
 
 FLAT_ROWS = 50_000
 """Smaller indexes are flat: nothing is trained, and every query scores every row."""
-
-_INDEX_KIND = 2
-_MIN_ROWS_PER_LIST = 4
-"""With fewer rows, the lists of a training cost more bytes and time than they save."""
 
 _EVERY_ROW = (CalibrationPoint(1.0, 0, 0),)
 ProgressCallback = Callable[[str, float], object]  # a stage, and the share of it that is done, from 0 to 1
@@ -143,7 +139,7 @@ class VectorIndex(IndexBase):
         cores = resolve_threads(threads)
         numbers = None if ids is None else as_int64(ids)
         is_default = all(option is None for option in (m, nlist, refine, transform))
-        shared = None if training is None else _shared(absolute_path(training), len(vectors))
+        shared = None if training is None else training_for(len(vectors), absolute_path(training))
         if shared is None and is_default and is_flat(vectors, limit, FLAT_ROWS):
             check_queries(vectors, queries)
             build_flat(target, vectors, ids=numbers, progress=progress)
@@ -192,11 +188,7 @@ class VectorIndex(IndexBase):
 
     @classmethod
     def _open(cls, path: Path, keep: object, load: LoadMode = "map") -> Self:
-        if load not in ("map", "ram"):
-            raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
-        if kind_of(path) != _INDEX_KIND:
-            return cls(FlatIndex.open(path, load=load), path, keep, load)
-        return cls(IvfIndex.open(path, load=load), path, keep, load)
+        return cls(open_core(path, load), path, keep, load)
 
     def search(
         self,
@@ -246,7 +238,7 @@ class VectorIndex(IndexBase):
             raise no_array(queries)
         half = queries.dtype == np.float16
         vectors = cast("NDArray[np.float32]", queries.astype(np.float32) if half else queries)
-        rows = None if allow is None else self._allowed(allow)
+        rows = None if allow is None else rows_of(self._core, self._identity, allow)
         if isinstance(self._core, FlatIndex):
             if effort is not None:
                 resolve_effort(_EVERY_ROW, effort)  # checks `effort`, which a flat index does not need
@@ -287,11 +279,6 @@ class VectorIndex(IndexBase):
             As in `search`.
         """
         return Filter(self._identity, allowed_rows(self._core, allow, by_row=by_row))
-
-    def _allowed(self, allow: Allow | Filter) -> RowBitmap:
-        if isinstance(allow, Filter):
-            return allow.rows_of(self._identity)
-        return allowed_rows(self._core, allow)
 
     def calibrate(
         self,
@@ -409,8 +396,3 @@ class VectorIndex(IndexBase):
     def __repr__(self) -> str:
         kind = "flat" if isinstance(self._core, FlatIndex) else "ivf"
         return f"VectorIndex({len(self)} rows of {self.dim}, {kind}, {str(self._path)!r})"
-
-
-def _shared(path: Path, rows: int) -> Path | None:
-    """Return the path of an index if its training serves that many rows. Raises FormatError."""
-    return path if rows >= _MIN_ROWS_PER_LIST * IvfIndex.open(path).nlist else None

@@ -12,10 +12,14 @@ from typing import Self
 from snapseek._core import FlatIndex, IvfIndex
 from snapseek.absolute_path import absolute_path
 from snapseek.atomic_file import first_bytes
-from snapseek.errors import ConstructorError, InputError, StorageError, call_text
+from snapseek.errors import ConstructorError, InputError, StorageError, UnknownChoiceError, call_text
+from snapseek.mapped_file import LoadMode
 
 _FILE_NAME = "index.snap"
 _MAGIC = b"\x89SNAP"
+_IVF_KIND = 2
+_MIN_ROWS_PER_LIST = 4
+"""With fewer rows, the lists of a training cost more bytes and time than they save."""
 
 
 class IndexBase:
@@ -91,11 +95,21 @@ def size_of(path: Path) -> int:
         ) from error
 
 
-def kind_of(path: Path) -> int:
-    """Return the kind number in the header of a `.snap` file, 0 for a file that is too short.
+def open_core(path: Path, load: LoadMode) -> FlatIndex | IvfIndex:
+    """Open the index of the core that a `.snap` file holds. Raises as `VectorIndex.open` does."""
+    if load not in ("map", "ram"):
+        raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
+    kind = IvfIndex if _kind_of(path) == _IVF_KIND else FlatIndex
+    return kind.open(path, load=load)
 
-    Raises StorageError or InputError if it cannot be opened.
-    """
+
+def training_for(rows: int, path: Path) -> Path | None:
+    """Return the path of an index if its training serves that many rows. Raises FormatError."""
+    return path if rows >= _MIN_ROWS_PER_LIST * IvfIndex.open(path).nlist else None
+
+
+def _kind_of(path: Path) -> int:
+    """Return the kind number in the header of a `.snap` file, 0 for a file that is too short."""
     try:
         with path.open("rb") as file:
             header = file.read(20)

@@ -89,18 +89,22 @@ class Ranker:
                 return self._deduplicated_by_score(candidates, vector.value, request.end, bars)
             return Ranking(candidates.best(vector.value, request.end), candidates.total)
         if matches:
-            is_whole = resolved.is_ranked_by_score and not request.dedup
-            joined = self._joined(matches, candidates, vector, request.end if is_whole else None)
-            if is_whole:
-                return joined
+            end = request.end + DEDUP_DEPTH if request.dedup else request.end
+            joined = self._joined(matches, candidates, vector, end if resolved.is_ranked_by_score else None)
             entries = [*joined.entries]
+            if resolved.is_ranked_by_score:
+                if request.dedup:
+                    entries = self._deduplicated(entries, bars, DEDUP_DEPTH)
+                hidden = len(joined.entries) - len(entries)
+                return Ranking(entries[: request.end], joined.total - hidden)
         else:
             entries = self._pool(resolved, candidates, vector)
         if request.min_score is not None:
             threshold = request.min_score
             entries = [entry for entry in entries if entry.score is not None and entry.score >= threshold]
         if request.dedup:
-            entries = self._deduplicated(entries, bars)
+            depth = DEDUP_DEPTH if request.sort == "relevance" else len(entries)
+            entries = self._deduplicated(entries, bars, depth)
         if request.sort != "relevance":
             entries = self._sorted(entries, request.sort)
         return Ranking(entries[: request.end], len(entries))
@@ -265,15 +269,18 @@ class Ranker:
         comparison = PreviewComparison(lambda rank: self._look_of(rows[rank]), bars)
         return duplicate_groups(vectors, bars.close, comparison.alike)
 
-    def _deduplicated(self, entries: list[Entry], bars: CosineBars) -> list[Entry]:
-        vectors = self._shards.vectors_at(*_numbers_and_rows(entries))
-        return [
-            entries[group.first]._replace(
-                similar=tuple(entries[rank].row for rank in group.similar),
-                similar_scores=tuple(entries[rank].score for rank in group.similar),
+    def _deduplicated(self, entries: list[Entry], bars: CosineBars, depth: int) -> list[Entry]:
+        """Return the entries with the near-duplicates of the first `depth` grouped."""
+        first = entries[:depth]
+        vectors = self._shards.vectors_at(*_numbers_and_rows(first))
+        groups = [
+            first[group.first]._replace(
+                similar=tuple(first[rank].row for rank in group.similar),
+                similar_scores=tuple(first[rank].score for rank in group.similar),
             )
-            for group in self._groups(vectors, [entry.row for entry in entries], bars)
+            for group in self._groups(vectors, [entry.row for entry in first], bars)
         ]
+        return groups + entries[depth:]
 
     def _sorted(self, entries: list[Entry], sort: str) -> list[Entry]:
         numbers, rows = _numbers_and_rows(entries)

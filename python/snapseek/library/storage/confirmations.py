@@ -133,8 +133,8 @@ def _is_copy(library: Path, first: Path) -> bool:
 def confirm(database: Database, library: Path, more: Confirmed) -> None:
     """Record that the user named these for the library at a path, which is open for writing.
 
-    A disk that refuses is no error, but a warning: later runs need --allow-root. What was asked for may be
-    committed already.
+    A disk that refuses is no error, but a warning: later runs need --allow-root. The command may have
+    committed its work already.
     """
     try:
         _record(library, _ensure_id(database, library), more)
