@@ -226,7 +226,9 @@ def test_a_rotated_picture_fits_the_window(page, photos):
 
 def test_date_and_place_come_first_and_details_on_demand(page, photos):
     box = opened(page, photos)
-    expect(box.get_by_test_id("facts")).to_have_text(re.compile("^. June 2023, 16:54\\s*Grandma\\s*Phone 3$"))
+    expect(box.get_by_test_id("facts")).to_have_text(
+        re.compile("^. June 2023, 16:54\\s*Grandma\\s*Phone 3\\s*$")
+    )
     expect(box.get_by_test_id("counter")).to_have_text("1 of 5")
     details = box.get_by_role("button", name="Details")
     expect(details).to_have_attribute("aria-expanded", "false")

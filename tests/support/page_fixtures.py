@@ -120,8 +120,11 @@ def wait_until(page, happens):
 
 def wait_for_rest(page):
     """Wait until all transitions have ended: what is measured does not move any more."""
-    page.wait_for_function("""() => new Promise((done) => requestAnimationFrame(() =>
-        done(document.getAnimations().every((one) => one.playState !== 'running'))))""")
+    page.wait_for_timeout(50)  # a key press was handled, and its transition began
+    wait_until(
+        page,
+        lambda: page.evaluate("() => document.getAnimations().every((one) => one.playState !== 'running')"),
+    )
 
 
 def ask(page, words):
