@@ -140,7 +140,7 @@ def swap_after_check(how: str, target: Path) -> None:
     def status_then_swap(self, name):
         found = status(self, name)
         path = self._path / name
-        if not done and self._path.name == "shards" and path.is_file():
+        if not done and self._path.name == "shards" and path.is_file() and not path.is_symlink():
             done.append(path)
             path.rename(target / f"moved-{name}")
             path.symlink_to(target / "keep.txt")
