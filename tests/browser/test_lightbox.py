@@ -151,12 +151,14 @@ def test_a_picture_is_enlarged_moved_and_shown_whole(page, photos):
     page.mouse.down()
     page.mouse.move(560, 340, steps=4)
     page.mouse.up()
-    wait_for_rest(page)
-    after = zoomed.bounding_box()
-    assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((-80, 40), abs=2)
+
+    def is_moved_by(x, y):
+        now = zoomed.bounding_box()
+        return (now["x"] - before["x"], now["y"] - before["y"]) == pytest.approx((x, y), abs=2)
+
+    wait_until(page, lambda: is_moved_by(-80, 40))
     page.keyboard.press("Shift+ArrowRight")
-    wait_for_rest(page)
-    assert zoomed.bounding_box()["x"] == pytest.approx(after["x"] - 80, abs=2)
+    wait_until(page, lambda: is_moved_by(-160, 40))
     page.keyboard.press("0")
     expect(zoomed).to_have_attribute("data-scale", "1.00")
     page.mouse.move(640, 300)
