@@ -123,18 +123,19 @@ class ShardFiles:
     def _is_ours(self, directory: OwnedDirectory, name: str, kind: str, state: str) -> bool:
         """Return whether the library created the file of that name.
 
-        It is the recorded file; or, as in a copied library, it begins as a file of a finished shard does; or
-        it is empty, because the process was killed before it recorded the file.
+        It is the recorded file; or this process created it and could not record it; or, as in a copied
+        library, it begins as a file of a finished shard does; or it is empty, because the process was killed
+        before it recorded the file.
         """
         status = directory.status(name)
         if status is None:
             return False
-        if self._inodes.get(name) == _identity(status)[0]:
-            return True
         recorded = self._database.owned_files.files_of(name.lstrip(".")[:_STEM_LENGTH])
         if name in recorded:
             is_same = recorded[name] in (_identity(status), (_identity(status)[0], None, None))
             return is_same or (state == DROPPED and _has_our_magic(directory, name, kind))
+        if self._inodes.get(name) == _identity(status)[0]:
+            return True
         if state == DRAFT and kind.startswith("snap."):
             return kind.split(".")[1].partition("-")[0] in recorded
         if state == DRAFT and not recorded and status.st_size == 0:
