@@ -243,9 +243,9 @@ mod tests {
                 let params = SearchParams { k: 3, nprobe: 2, shortlist: 7, exact };
                 let (hits, size) = largest_allocation(|| index.hits(&query, params, None).unwrap());
                 prop_assert!(size <= 1 << 18, "{size} bytes were allocated at once");
-                let most = index.layout().rows.min(3);
+                let wanted = index.layout().rows.min(3);
                 // Resealed values may be so large that a score is no number: such a row is not found.
-                prop_assert!(hits.len() == most || resealed && hits.len() < most, "{} hits", hits.len());
+                prop_assert!(hits.len() == wanted || resealed && hits.len() < wanted, "{} hits", hits.len());
                 prop_assert!(hits.iter().all(|hit| !hit.score.is_nan()));
                 prop_assert!(hits.iter().all(|hit| (hit.row as usize) < index.layout().rows));
             }
