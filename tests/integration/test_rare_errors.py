@@ -1,6 +1,7 @@
 """Error branches that ordinary use does not reach."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,21 +58,21 @@ def test_repair_names_the_import_to_repeat(monkeypatch, indexed, capsys):
 
 def test_repair_rebuilds_a_damaged_database_index(indexed, encoder):
     """Rows that an index of the database lacks: REINDEX restores them, and a search finds them again."""
-    with sqlite3.connect(indexed / "library.db") as connection:
+    with closing(sqlite3.connect(indexed / "library.db")) as connection, connection:
         (name, sql) = connection.execute(
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
         ).fetchone()
         damaged = sql + (" AND 0" if " WHERE " in sql.upper() else " WHERE 0")
         connection.execute("PRAGMA writable_schema = 1")
         connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (damaged, name))
-    with sqlite3.connect(indexed / "library.db") as connection:
+    with closing(sqlite3.connect(indexed / "library.db")) as connection, connection:
         connection.execute(f"REINDEX {name}")
         connection.execute("PRAGMA writable_schema = 1")
         connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, name))
-    with sqlite3.connect(indexed / "library.db") as connection:
+    with closing(sqlite3.connect(indexed / "library.db")) as connection, connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() != ("ok",)
     assert main(["repair", str(indexed)]) == 0
-    with sqlite3.connect(indexed / "library.db") as connection:
+    with closing(sqlite3.connect(indexed / "library.db")) as connection, connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert len(Library.open(indexed, encoder=encoder)) == 6
 

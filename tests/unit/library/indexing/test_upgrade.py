@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -212,7 +213,7 @@ def test_a_full_disk_is_reported_before_the_start(library, other, monkeypatch):
 
 def test_an_upgrade_does_not_copy_removed_pictures(library, other):
     library.upgrade(other, threads=1)
-    with sqlite3.connect(library.info().path / "library.db") as connection:
+    with closing(sqlite3.connect(library.info().path / "library.db")) as connection, connection:
         counts = [
             connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             for table in ("tombstones", "upgrade_model", "upgrade_shards", "upgrade_items", "own_stems")
