@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -11,12 +12,7 @@ from release.targets import TARGETS, Target
 ROOT = Path(__file__).parents[1]
 _MAX_BYTES = 40_000_000
 _INFO = ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "sboms/snapseek.cyclonedx.json")
-_LICENSES = (
-    "LICENSE",
-    "python/snapseek/models/starter/NOTICE.md",
-    "python/snapseek/models/text/NOTICE.md",
-    "python/snapseek/demo/NOTICE.md",
-)
+_LICENSES = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["license-files"]
 
 
 def target_of(wheel: Path) -> Target | None:
