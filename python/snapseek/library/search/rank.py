@@ -122,16 +122,8 @@ class Ranker:
         if not depth:
             return Ranking([], 0)
         found = candidates.search(vector, min(DEDUP_DEPTH, depth))
-        rows, scores = found.refs(), found.scores.tolist()
-        entries = [
-            Entry(
-                rows[group.first],
-                scores[group.first],
-                tuple(rows[rank] for rank in group.similar),
-                tuple(scores[rank] for rank in group.similar),
-            )
-            for group in self._groups(self._shards.vectors_at(found.shards, found.rows), rows, bars)
-        ]
+        ranking = list(map(Entry, found, found.scores.tolist()))
+        entries = self._deduplicated(ranking, bars, DEDUP_DEPTH)
         hidden = len(found) - len(entries)
         if len(entries) < end and depth > DEDUP_DEPTH:
             entries += candidates.best(vector, depth)[DEDUP_DEPTH:]
