@@ -108,6 +108,7 @@ FEMININE = {
 }
 """Other forms of an adjective in the singular; in German all that endings make."""
 
+SPACES = str.maketrans("_-", "  ")
 DIGRAPHS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
@@ -122,6 +123,7 @@ class Forms:
     """Meanings of forms: form → language → part of speech and English, the first that was added."""
 
     known: English
+    phrases: frozenset[str] = frozenset()
     meanings: dict[str, dict[str, tuple[str, str]]] = field(default_factory=lambda: defaultdict(dict))
     plain: dict[str, dict[str, tuple[str, str]]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -153,8 +155,7 @@ class Forms:
             yield "\t".join((form, *meanings))
 
     def _is_english(self, form: str) -> bool:
-        words = [word for word in form.split() if len(word) > 1] or [form]
-        return all(word in self.known.common or self._inflects(word) for word in words)
+        return form in self.phrases or form in self.known.common or self._inflects(form)
 
     def _inflects(self, word: str) -> bool:
         """Return whether the word is an English plural or verb form. `English.inflects` knows more endings."""
@@ -184,13 +185,11 @@ def umlaut(word: str) -> str:
 
 
 def adjective_forms(language: str, word: str) -> set[str]:
-    """Return all forms of an adjective."""
-    forms = {word}
-    for ending, replacements in FEMININE[language]:
-        if word.endswith(ending):
-            stem = word[: len(word) - len(ending)]
-            forms |= {stem + replacement for replacement in replacements}
-            break
+    """Return all forms of an adjective; those that no rule makes stand after slashes."""
+    forms = set(word.split("/"))
+    if len(forms) == 1:
+        ending, replacements = next((pair for pair in FEMININE[language] if word.endswith(pair[0])), ("", ()))
+        forms |= {word[: len(word) - len(ending)] + replacement for replacement in replacements}
     return forms if language == "de" else forms | {many for form in forms for many in plurals(language, form)}
 
 
@@ -256,6 +255,13 @@ def emoji_nouns(folders: list[Path], visible: frozenset[str]) -> Iterator[tuple[
         yield meaning, {language: [name] for language, name in said.items() if is_short(name)}
 
 
+def phrases(wordnet: Path) -> frozenset[str]:
+    """Return what English nouns of several words are."""
+    lines = (wordnet / "index.noun").read_text().splitlines()
+    lemmas = (line.split(" ", 1)[0] for line in lines if line[0] != " ")
+    return frozenset(lemma.translate(SPACES) for lemma in lemmas if not lemma.isalpha())
+
+
 def is_short(name: str) -> bool:
     return 0 < len(words_of(name)) <= MAX_WORDS and name.replace(" ", "").replace("-", "").isalpha()
 
@@ -268,7 +274,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=DATA)
     given = parser.parse_args()
     folders = [given.annotations, given.derived]
-    forms = Forms(english(given.wordnet, folders))
+    forms = Forms(english(given.wordnet, folders), phrases(given.wordnet))
     add_others(forms)
     add_nouns(forms, ((meaning, words) for _, meaning, words in rows(HERE / "nouns.txt")))
     own = set(forms.meanings)
