@@ -2,7 +2,8 @@
 
 The texts of benches/labels/translations.json were written before the words of the translations were. A noun
 is understood if it is read as one of its labels, reported if the answer has a notice that it is not, and
-otherwise silent: it ranks noise. The queries are those of the demo pictures, whose labels are the same in every language.
+otherwise silent: it is read as English. The queries are those of the demo pictures, with the same labels in
+every language.
 """
 
 import json

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from build import English, english
-
 from snapseek.models.queries.query_corpus import word_list
 from snapseek.models.queries.query_templates import IRREGULAR, QueryTemplates
 from snapseek.models.text.languages import without_accents
@@ -27,7 +26,7 @@ from snapseek.models.text.translations import ADJECTIVE, DATA, LANGUAGES, LITTLE
 
 HERE = Path(__file__).parent
 NAME = "name"
-PARTS = {"# adjectives": ADJECTIVE, "# little words": LITTLE, "# names": NAME}
+PARTS = {"# adjectives": ADJECTIVE, "# little words": LITTLE, "# names and English phrases": NAME}
 MIN_PLAIN = 4
 """A shorter word without its accents may be anything: `rã` is a frog, `Ra` a god."""
 
@@ -114,7 +113,10 @@ DIGRAPHS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 INFLECTIONS = (("s", ""), ("ies", "y"), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"))
 SIBILANTS = ("ses", "xes", "zes", "ches", "shes", "oes")
-ENGLISH_LITTLE = frozenset("a all am an as d die do e i in l no o on u".split())
+PARTS_OF_ENGLISH = frozenset({"chevaux"})
+"""Words that English has in compounds only (*chevaux-de-frise*)."""
+
+ENGLISH_LITTLE = frozenset({*"adeilou", "all", "am", "an", "as", "die", "do", "in", "no", "on"})
 """Little words that say nothing about the language of a query."""
 
 
@@ -142,23 +144,23 @@ class Forms:
         self.meanings |= self.plain
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the list, sorted: form, and languages, part of speech and English of each meaning."""
+        """Yield the lines of the list, sorted: a form, and languages, mark and English of each meaning."""
         for form in sorted(self.meanings, key=lambda form: form.encode()):
             languages: dict[tuple[str, str], list[str]] = defaultdict(list)
             for language, (part, meaning) in self.meanings[form].items():
                 is_english = form in ENGLISH_LITTLE if part == LITTLE else self._is_english(form)
                 mark = part.upper() if is_english else part
                 languages[mark, meaning].append(language)
-            meanings = (
-                f"{','.join(codes)} {part} {meaning}" for (part, meaning), codes in languages.items()
-            )
+            meanings = (f"{','.join(codes)} {part} {meaning}" for (part, meaning), codes in languages.items())
             yield "\t".join((form, *meanings))
 
     def _is_english(self, form: str) -> bool:
+        if form in PARTS_OF_ENGLISH:
+            return False
         return form in self.phrases or form in self.known.common or self._inflects(form)
 
     def _inflects(self, word: str) -> bool:
-        """Return whether the word is an English plural or verb form. `English.inflects` knows more endings."""
+        """Return whether the word is an English plural or verb form. `English.inflects` has more endings."""
         stems = [word[: -len(ending)] + base for ending, base in INFLECTIONS if word.endswith(ending)]
         if word.endswith(SIBILANTS):
             stems.append(word[:-2])
@@ -175,7 +177,9 @@ def plurals(language: str, word: str) -> set[str]:
             stem = word[: len(word) - len(ending)]
             forms = {stem + replacement for replacement in replacements}
             is_umlauted = language == "de" and ending in ("", "er", "el", "en")
-            return forms | ({umlaut(form) for form in forms | {word} if form[-1:] not in "ns"} if is_umlauted else set())
+            return forms | (
+                {umlaut(form) for form in forms | {word} if form[-1:] not in "ns"} if is_umlauted else set()
+            )
     return set()
 
 

@@ -150,7 +150,7 @@ class Encoder:
     def translate(self, text: str) -> Translation | None:
         """Return the English text that a text is embedded as; None if it is embedded as it is.
 
-        The starter reads everyday nouns of five languages as English: see `snapseek.models.text.translations`.
+        The starter reads everyday words of five languages as English: `snapseek.models.text.translations`.
         """
         return translate(text) if self._is_starter else None
 

@@ -1,8 +1,8 @@
 """Reads everyday words of five languages as English, for a model that knows English nouns and colors.
 
-Words are looked up in a list that `models/languages/translations.py` makes: nouns with their plurals, adjectives
-with their endings, articles and prepositions. A word that is English, too (*chat*, *gift*, *pain*), counts only
-next to a word that is not. Word order stays, but for adjectives, which stand before their noun in English.
+Words are looked up in a list that `models/languages/translations.py` makes: nouns with their plurals,
+adjectives with their endings, articles and prepositions. A word that is English, too (*chat*, *gift*), counts
+only next to a word that is not. Word order stays, but for adjectives, which precede their noun in English.
 """
 
 import gzip
@@ -35,7 +35,7 @@ class Translation:
 
 @dataclass(frozen=True)
 class _Part:
-    """Words of a query and their meaning in one language; no part of speech for words that it does not have."""
+    """Words of a query and their meaning in one language; no mark for a word that the language lacks."""
 
     words: tuple[str, ...]
     meaning: str
@@ -44,6 +44,10 @@ class _Part:
     @property
     def part(self) -> str:
         return self.mark.lower()
+
+    @property
+    def is_content(self) -> bool:
+        return self.part in (NOUN, PLURAL, ADJECTIVE)
 
     @property
     def is_english(self) -> bool:
@@ -61,13 +65,14 @@ def translate(text: str) -> Translation | None:
     if not any(word.lower() in _first_words() for word in words):
         return None
     parsed = {language: tuple(_parts(words, language)) for language in LANGUAGES}
-    understood = {language: parts for language, parts in parsed.items() if _understands(parts)}
+    understood = {language: parts for language, parts in parsed.items() if _is_understood(parts)}
     best = max(map(_likelihood, understood.values()), default=None)
     likeliest = [language for language, parts in understood.items() if _likelihood(parts) == best]
-    readings = {_written(understood[language], language) for language in likeliest}
-    if len(readings) != 1:
+    contents = {tuple(part.meaning for part in understood[code] if part.is_content) for code in likeliest}
+    if len(contents) != 1:
         return None
-    return Translation(readings.pop(), tuple(NAMES[language] for language in likeliest))
+    text = min((_written(understood[code], code) for code in likeliest), key=len)
+    return Translation(text, tuple(NAMES[language] for language in likeliest))
 
 
 def in_english(text: str) -> str:
@@ -82,10 +87,10 @@ def words_of(text: str) -> list[str]:
     return [word for part in found for word in re.split("['\u2019]", part)][:_MAX_WORDS]
 
 
-def _understands(parts: Sequence[_Part]) -> bool:
+def _is_understood(parts: Sequence[_Part]) -> bool:
     """Return whether a language has most of the words, at least one of them being no English."""
     unknown = sum(not part.part for part in parts)
-    content = [part for part in parts if part.part and part.part != LITTLE]
+    content = [part for part in parts if part.is_content]
     foreign = sum(len(part.words) for part in content if not part.is_english)
     if foreign:
         return foreign >= unknown
