@@ -6,6 +6,7 @@ How it was made and how good it is: `docs/MODELS.md`; how it is measured: `model
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from snapseek.errors import InputError
 from snapseek.images import open_image
 from snapseek.models import Encoder
+from tests.support.model_specimens import write_split
 from tests.support.once import once
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -161,3 +163,28 @@ def test_the_examples_are_a_dozen_different_queries():
     examples = json.loads((STARTER / "examples.json").read_text())["examples"]
     assert len(set(examples)) == len(examples) == 12
     assert all(isinstance(query, str) and 0 < len(query) <= 40 for query in examples)
+
+
+def test_a_noun_of_another_language_is_embedded_as_its_english_one(encoder: Encoder) -> None:
+    german = ["rotes Auto", "Katzen", "ein Hund am Strand"]
+    english = encoder.embed_texts(["red car", "cats", "dog at beach"])
+    np.testing.assert_array_equal(encoder.embed_texts(german), english)
+    ahead = Encoder.load("starter")
+    ahead.embed_ahead(german)
+    np.testing.assert_allclose(ahead.embed_texts(german), english, atol=1e-5)
+    assert ahead.text.knows(["Hund"]) == [True]
+
+
+def test_other_languages_leave_the_fingerprint_as_libraries_have_it(encoder: Encoder) -> None:
+    assert encoder.fingerprint == json.loads((STARTER / "background.json").read_text())["fingerprint"]
+
+
+def test_only_the_starter_and_its_students_translate(encoder: Encoder, tmp_path: Path) -> None:
+    write_split(tmp_path / "clip")
+    assert Encoder.load(tmp_path / "clip").translate("Hund") is None
+    copy = shutil.copytree(STARTER, tmp_path / "student")
+    teacher = {"teacher": {"name": "starter", "fingerprint": encoder.fingerprint}}
+    (copy / "student.json").write_text(json.dumps(teacher))
+    student = Encoder.load(copy)
+    assert student.teacher is not None
+    np.testing.assert_array_equal(student.embed_texts(["Hund"]), encoder.embed_texts(["dog"]))

@@ -21,6 +21,7 @@ from snapseek.models.identity import model_fingerprint
 from snapseek.models.image.image_encoder import ImageEncoder
 from snapseek.models.text.languages import ENGLISH
 from snapseek.models.text.text_encoder import TextEncoder
+from snapseek.models.text.translations import Translation, in_english, translate
 
 _MAX_EXAMPLES = 1000
 
@@ -58,6 +59,8 @@ class Encoder:
         self._lock = threading.Lock()
         admit(files, "text")
         self.text = TextEncoder.load(files, text_threads or threads)
+        if self._is_starter:
+            self.text.read_as = in_english
         # A damaged preprocessor_config.json is reported now, not at the first picture.
         self._image = None if files.teacher else ImageEncoder(files, self.text.dim, threads)
 
@@ -134,11 +137,22 @@ class Encoder:
     @cached_property
     def languages(self) -> frozenset[str] | None:
         """ISO 639 codes of the languages that the model knows; None if they are many or not known."""
-        name = self.teacher.name if self.teacher else self.name
-        if entry := find_entry(name):
+        if entry := find_entry(self.teacher.name if self.teacher else self.name):
             return None if entry.languages is None else frozenset(entry.languages)
-        is_starter = name == STARTER or self.files.root == STARTER_FOLDER
-        return ENGLISH if is_starter or self.text.tokenizer.is_clip else None
+        return ENGLISH if self._is_starter or self.text.tokenizer.is_clip else None
+
+    @property
+    def _is_starter(self) -> bool:
+        """Whether this is the starter, or a student of it."""
+        name = self.teacher.name if self.teacher else self.name
+        return name == STARTER or self.files.root == STARTER_FOLDER
+
+    def translate(self, text: str) -> Translation | None:
+        """Return the English text that a text is embedded as; None if it is embedded as it is.
+
+        The starter reads everyday words of five languages as English: `snapseek.models.text.translations`.
+        """
+        return translate(text) if self._is_starter else None
 
     @cached_property
     def fingerprint(self) -> str:

@@ -3,7 +3,7 @@
 A model for English embeds a word of another language as a vector, too, and that vector ranks noise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from snapseek.library.search.candidates import Entry
@@ -14,7 +14,8 @@ from snapseek.models.text.languages import ForeignWord, unknown_words
 
 UNKNOWN_LANGUAGE = "unknown_language"
 AMBIGUOUS_LANGUAGE = "ambiguous_language"
-NOTICE_CODES = (UNKNOWN_LANGUAGE, AMBIGUOUS_LANGUAGE)
+TRANSLATED = "translated"
+NOTICE_CODES = (UNKNOWN_LANGUAGE, AMBIGUOUS_LANGUAGE, TRANSLATED)
 
 _MAX_WORDS = 3
 _MAX_LANGUAGES = 3
@@ -28,7 +29,8 @@ class Notice:
     ----------
     code
         The kind of notice, stable for programs: `unknown_language` if the model does not know the language of
-        the query, `ambiguous_language` if the word is English and may be meant in another language.
+        the query, `ambiguous_language` if the word is English and may be meant in another language,
+        `translated` if the model reads the query as other, English words.
     text
         One or two sentences for people.
     model
@@ -43,7 +45,7 @@ class Notice:
 def language_notices(
     resolved: ResolvedRequest, entries: Sequence[Entry], encoder: LazyEncoder
 ) -> tuple[Notice, ...]:
-    """Return a notice if the query is in a language that the model does not know.
+    """Return a notice if the query is in a language that the model does not know, or reads as English.
 
     There is none where the words are not embedded, or where a picture has all of them in its folder, file
     name, caption, title or tags: these answer the query without the model.
@@ -51,9 +53,17 @@ def language_notices(
     texts = resolved.encoded_texts
     if not texts or (entries and entries[0].has_every_word):
         return ()
-    languages = encoder.encoder.languages
-    unknown = [] if languages is None else unknown_words(" ".join(texts), languages)
-    return (_notice(unknown),) if unknown else ()
+    model = encoder.encoder
+    translated = {text: found.text for text in texts if (found := model.translate(text))}
+    notices = [_translated(translated)] if translated else []
+    read = " ".join(translated.get(text, text) for text in texts)
+    unknown = [] if model.languages is None else unknown_words(read, model.languages)
+    return (*notices, *([_notice(unknown)] if unknown else []))
+
+
+def _translated(texts: Mapping[str, str]) -> Notice:
+    pairs = (f"“{text}” as “{english}”" for text, english in texts.items())
+    return Notice(TRANSLATED, f"Read {' and '.join(pairs)}.")
 
 
 def _notice(unknown: Sequence[ForeignWord]) -> Notice:

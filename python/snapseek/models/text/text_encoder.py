@@ -57,6 +57,8 @@ class TextEncoder:
         self.fallback: Callable[[], TextEncoder] | None = None
         """Returns the encoder of the same space for texts that this one cannot embed, such as a student's
         teacher."""
+        self.read_as: Callable[[str], str] = str
+        """Returns what a text is embedded as, such as a German noun as its English one."""
         self._runs = 0
         self._path = tower.session.path  # in the precision of the model
 
@@ -131,7 +133,8 @@ class TextEncoder:
         new = [text for text in new if text not in self._cache]
         if len(new) < 2 or not self._can_batch:
             return
-        pairs = [(ids, text) for ids, text in zip(self.tokenizer.known(new), new, strict=True) if ids]
+        known = self.tokenizer.known(list(map(self.read_as, new)))
+        pairs = [(ids, text) for ids, text in zip(known, new, strict=True) if ids]
         pairs.sort(key=lambda pair: len(pair[0]))
         for start in range(0, len(pairs), _QUERY_BATCH):
             batch = pairs[start : start + _QUERY_BATCH]
@@ -147,7 +150,7 @@ class TextEncoder:
 
     def knows(self, texts: Sequence[str]) -> list[bool]:
         """Return, for each text, whether the tokenizer knows a word of it; `embed` rejects the others."""
-        return [ids is not None for ids in self.tokenizer.known(texts)]
+        return [ids is not None for ids in self.tokenizer.known(list(map(self.read_as, texts)))]
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text with special tokens, truncated and not padded."""
@@ -192,7 +195,7 @@ class TextEncoder:
 
     def _new_row(self, text: str, on_tokenized: Callable[[float], object]) -> NDArray[np.float32]:
         start = time.perf_counter()
-        ids = self.tokenizer.known_ids(text)
+        ids = self.tokenizer.known_ids(self.read_as(text))
         on_tokenized(time.perf_counter() - start)
         try:
             return self._run([ids], self.config.length_of(ids))

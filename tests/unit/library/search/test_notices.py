@@ -38,14 +38,36 @@ def test_a_word_that_is_english_too(library):
     assert notice.text.startswith("This model reads “chat” as English, not as French.")
 
 
+def test_a_query_that_is_read_as_english(library):
+    hits = library.search("rotes Auto", 5)
+    (notice,) = hits.notices
+    assert (notice.code, notice.model) == ("translated", None)
+    assert notice.text == "Read “rotes Auto” as “red car”."
+    english = library.search("red car", 5)
+    assert [(hit.id, hit.score) for hit in hits] == [(hit.id, hit.score) for hit in english]
+    assert hits.relevant_count == english.relevant_count
+
+
+def test_each_term_is_read_as_english(library):
+    (notice,) = library.search("Haus - voiture", 5).notices
+    assert notice.text == "Read “Haus” as “house” and “voiture” as “car”."
+
+
+def test_the_rest_of_a_query_that_is_partly_understood(library):
+    translated, unknown = library.search("Haus + talo + koira", 5).notices
+    assert (translated.code, unknown.code) == ("translated", "unknown_language")
+    assert "“talo”" in unknown.text
+    assert "Haus" not in unknown.text
+
+
 @pytest.mark.parametrize("query", ["red", "taxi", "id:1", "red - blue"])
 def test_other_queries_have_no_notice(library, query):
     assert library.search(query, 5).notices == ()
 
 
 def test_each_term_is_looked_at(library):
-    assert library.search("maison - voiture", 5).notices
-    assert library.search("id:1 + maison", 5).notices
+    assert library.search("talo - auto", 5).notices
+    assert library.search("id:1 + talo", 5).notices
 
 
 def test_words_that_pictures_have_need_no_notice(library):
@@ -75,7 +97,7 @@ def test_a_student_knows_the_languages_of_its_teacher(teacher, languages):
 
 
 def test_the_command_line_and_json(library, capsys):
-    assert main(["search", "maison", "--json", "--library", str(library.info().path)]) == 0
+    assert main(["search", "talo", "--json", "--library", str(library.info().path)]) == 0
     captured = capsys.readouterr()
     assert len(json.loads(captured.out)) == 20
     (line,) = [line for line in captured.err.splitlines() if "understand" in line]
