@@ -279,6 +279,19 @@ def test_an_index_reports_unchanged_pictures(indexed, tiny_model, capsys):
     assert "6 unchanged" in capsys.readouterr().err
 
 
+def test_unreadable_and_removed_files_are_not_unchanged_pictures(indexed, tiny_model, capsys):
+    (indexed / "broken.jpg").write_text("no picture")
+    assert main(["sync", "--library", str(indexed)]) == 0
+    assert "6 unchanged, 1 unreadable\n" in capsys.readouterr().err
+    assert main(["remove", str(indexed / "red.jpg"), "--library", str(indexed)]) == 0
+    capsys.readouterr()
+    for command in (["sync", "--library"], ["index", "--model", str(tiny_model)]):
+        assert main([*command, str(indexed)]) == 0
+        said = capsys.readouterr().err
+        assert "5 unchanged, 1 unreadable as before, 1 removed by you before\n" in said
+        assert "\n5 pictures, " in said
+
+
 def test_damage_is_found_and_repaired(indexed, capsys):
     assert main(["verify", str(indexed)]) == 0
     assert "no problems found" in capsys.readouterr().err

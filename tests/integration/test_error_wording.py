@@ -21,6 +21,7 @@ from snapseek.library.storage.owned_files import check_directory
 from snapseek.library.watch import bursts
 from snapseek.models import Encoder
 from snapseek.models.hub.layout import choose_layout
+from snapseek.models.hub.resolve import pull_model
 from snapseek.search_request import SearchRequest
 from snapseek.server import run
 from snapseek.server.api.search_request import request_from_body, request_from_url
@@ -69,6 +70,19 @@ WORDING = [
         errors.ModelError,
         "expected a model: 'starter' or a directory with one, a name that `snapseek models` lists, or "
         "owner/name of the hub, got no directory 'openclip-vit-b32'; did you mean openclip-vit-b-32?",
+    ),
+    (
+        lambda: Encoder.load("CLIP"),
+        errors.ModelError,
+        "expected a model: 'starter' or a directory with one, a name that `snapseek models` lists, or "
+        "owner/name of the hub, got no directory 'CLIP'; did you mean clip-vit-b-32, clip-vit-b-32-int8 or "
+        "clip-multilingual?",
+    ),
+    (
+        lambda: pull_model("siglip2"),
+        errors.InputError,
+        "expected a name that `snapseek models` lists, or owner/name of the hub, got 'siglip2'; did you mean "
+        "siglip2-vit-b-32-256, siglip2-vit-b-32-256-q4 or siglip2-vit-b-16-256?",
     ),
     (
         lambda: choose_layout(["pytorch_model.bin"]),

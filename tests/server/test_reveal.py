@@ -7,7 +7,7 @@ import pytest
 
 from snapseek.errors import StorageError
 from snapseek.server import reveal as module
-from snapseek.server.reveal import can_reveal, reveal, reveal_command
+from snapseek.server.reveal import can_reveal, reveal, reveal_command, view, view_command
 
 HOSTILE_NAMES = [
     "-R",
@@ -79,3 +79,21 @@ def test_a_server_without_a_desktop_reveals_nothing(monkeypatch):
     assert not can_reveal("linux", {"DISPLAY": ""})
     monkeypatch.setattr(module.shutil, "which", lambda _name: None)
     assert not can_reveal("linux", {"DISPLAY": ":0"})
+
+
+def test_the_command_that_opens_a_picture():
+    path = PurePosixPath("/pictures/-a b.JPG")
+    assert view_command(path, "darwin") == ["open", "/pictures/-a b.JPG"]
+    assert view_command(path, "linux") == ["xdg-open", "/pictures/-a b.JPG"]
+    assert view_command(PureWindowsPath(r"C:\a b.heic"), "win32") == ["explorer.exe", r"C:\a b.heic"]
+
+
+@pytest.mark.parametrize("path", ["a.jpg", "/a.sh", "/a.desktop", "/a", "/a.jpg.exe"])
+def test_what_may_be_a_program_is_not_opened(path):
+    with pytest.raises(ValueError, match="expected"):
+        view_command(PurePosixPath(path), "linux")
+
+
+def test_a_program_among_the_pictures_is_refused(tmp_path):
+    with pytest.raises(StorageError, match="a program that opens the picture, got expected a file with"):
+        view(tmp_path / "a.sh")

@@ -80,6 +80,26 @@ def locate_library(path: Path) -> Path:
     return found
 
 
+def locate_default() -> Path:
+    """Return what `locate_readable` finds in the current directory, else the library that was opened last.
+
+    Says which one if it is not in the current directory. Raises LibraryNotFoundError if there is none.
+    """
+    from pathlib import Path
+
+    from snapseek.library.paths import source_of
+    from snapseek.library.recent import recent_libraries
+
+    try:
+        return locate_readable(Path())
+    except LibraryNotFoundError:
+        last = next(iter(recent_libraries()), None)
+        if last is None:
+            raise
+    print_status(f"Searching in {printable(str(source_of(last)))} (--library chooses another)")
+    return last
+
+
 def locate_readable(path: Path) -> Path:
     """Return the manifest of a collection at `path`, else what `locate_library` returns."""
     from snapseek.collection.manifest import manifest_path
@@ -150,8 +170,10 @@ def print_report(report: SyncReport, library: Path | None = None) -> None:
         "moved": report.moved,
         "with new metadata": report.described,
         "removed": report.removed,
-        "unchanged": report.unchanged,
+        "unchanged": report.unchanged - report.failed_before - report.removed_before,
         "unreadable": report.failed,
+        "unreadable as before": report.failed_before,
+        "removed by you before": report.removed_before,
     }
     changes = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
     print_status(changes or "nothing to do")

@@ -78,12 +78,14 @@ def add_library_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_library(parser: argparse.ArgumentParser, default: Path | str = Path()) -> None:
+def add_library(
+    parser: argparse.ArgumentParser, default: Path | str | None = Path(), help_text: str = _LIBRARY_HELP
+) -> None:
     """Add --library, for a command with other positional arguments.
 
     An action of a command passes SUPPRESS, so that the option may also stand before the action.
     """
-    parser.add_argument("--library", type=nonempty_path, default=default, metavar="L", help=_LIBRARY_HELP)
+    parser.add_argument("--library", type=nonempty_path, default=default, metavar="L", help=help_text)
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
@@ -104,10 +106,11 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
 
 
 def open_readable(options: argparse.Namespace, encoder: Encoder | None = None) -> Library:
-    """Open the library or the collection that the options name, to read it."""
-    from snapseek.cli.console import locate_readable
+    """Open the library or the collection that the options name, to read it; None names the default."""
+    from snapseek.cli.console import locate_default, locate_readable
 
-    return _opened(locate_readable(options.library), options, encoder)
+    path = locate_default() if options.library is None else locate_readable(options.library)
+    return _opened(path, options, encoder)
 
 
 def open_library(options: argparse.Namespace, encoder: Encoder | None = None) -> Library:

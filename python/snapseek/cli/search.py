@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from snapseek.cli.console import print_status, printable
 from snapseek.cli.options import add_library, add_trust, open_readable
-from snapseek.errors import ItemNotFoundError
+from snapseek.errors import ItemNotFoundError, StorageError
 from snapseek.search_request import PARAMETERS, Parameter, SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from snapseek.library import Hit, Library
+    from snapseek.library import Hit, Hits, Library
 
+_LIBRARY_HELP = "default: that of the current directory or of the next one above, else the one opened last"
 _FIELDS = ("id", "score", "uri", "width", "height", "color", "caption", "meta", "similar", "why")
 
 
@@ -40,7 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print only paths, each with a null character behind, for xargs -0",
     )
-    add_library(parser)
+    parser.add_argument("--open", action="store_true", help="open the best match in its default program")
+    parser.add_argument(
+        "--previews",
+        action=argparse.BooleanOptionalAction,
+        help="show previews above the lines (default: in terminals that can, such as Kitty and iTerm2)",
+    )
+    add_library(parser, None, _LIBRARY_HELP)
     add_trust(parser)
     for parameter in PARAMETERS.values():
         if parameter.flags:
@@ -113,11 +120,50 @@ def run(options: argparse.Namespace) -> None:
         narrow = not (sys.stdout.encoding or "").lower().startswith("utf")
         print(json.dumps(found, ensure_ascii=narrow, indent=1))
     else:
-        for hit in hits:
-            score = "     " if hit.score is None else f"{hit.score:.3f}"
-            similar = f"  +{len(hit.similar)} similar" if hit.similar else ""
-            why = f"  ({', '.join(hit.why)})" if hit.why else ""
-            print(f"{score}  {printable(_location(library, hit))}{similar}{why}")
+        _print_lines(library, hits, _preview_protocol(options))
+    if options.open and hits:
+        _open(library, hits[0])
+
+
+def _print_lines(library: Library, hits: Hits, protocol: str | None) -> None:
+    """Print a line per result, below its preview if the terminal shows pictures."""
+    for hit in hits:
+        if protocol is not None:
+            from snapseek.cli.terminal_pictures import picture_text
+
+            sys.stdout.write(picture_text(hit.preview, protocol))
+        score = "     " if hit.score is None else f"{hit.score:.3f}"
+        similar = f"  +{len(hit.similar)} similar" if hit.similar else ""
+        why = f"  ({', '.join(hit.why)})" if hit.why else ""
+        print(f"{score}  {printable(_location(library, hit))}{similar}{why}")
+
+
+def _preview_protocol(options: argparse.Namespace) -> str | None:
+    """Return how the terminal shows previews; None if it cannot, or if the user wants none."""
+    if options.previews is False or not sys.stdout.isatty():
+        return None
+    from snapseek.cli.terminal_pictures import protocol_of
+
+    found = protocol_of(sys.stdout, os.environ)
+    if found is None and options.previews:
+        print_status("no previews: this terminal does not say that it can show pictures")
+    return found
+
+
+def _open(library: Library, hit: Hit) -> None:
+    """Open the original of a result. Raises SnapseekError if it is no file that this machine can open."""
+    from snapseek.server.reveal import can_reveal, view
+
+    path = library.original_path(hit.id)
+    if not path.is_file():
+        raise ItemNotFoundError(
+            expected="the original of the best match", got=f"no file {path}", hint="run: snapseek sync"
+        )
+    if not can_reveal():
+        raise StorageError(
+            expected="a desktop that opens pictures", got="none", hint="use --paths with a viewer of your own"
+        )
+    view(path)
 
 
 def _location(library: Library, hit: Hit) -> str:

@@ -17,6 +17,11 @@ def library_of(source: Path) -> Path:
     return source.with_name(f"{source.name}{INSIDE_FOLDER}") if source.is_file() else source / INSIDE_FOLDER
 
 
+def source_of(library: Path) -> Path:
+    """Return the folder whose default library this is; any other library itself."""
+    return library.parent if library.name == INSIDE_FOLDER else library
+
+
 def library_at(path: Path) -> Path | None:
     """Return the library at `path`: itself, or the one of an indexed folder; None if it is neither."""
     candidates = (path, library_of(path))

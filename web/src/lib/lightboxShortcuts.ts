@@ -13,6 +13,7 @@ export const LIGHTBOX_SHORTCUTS = [
   ['lightbox', 'r', 'rotate', 'Rotate'],
   ['lightbox', 'i', 'toggleDetails', 'Show or hide the details'],
   ['lightbox', 'f', 'toggleFullScreen', 'Full screen'],
+  ['lightbox', 'l', 'toggleSlideshow', 'Slideshow'],
   ['lightbox', 'p', 'copy', 'Copy the picture'],
   ['lightbox', 'd', 'download', 'Download'],
   ['lightbox', '/', 'focusInput', 'Go to the search box'],

@@ -41,14 +41,22 @@ DROP TABLE IF EXISTS temp.gone;
 CREATE TEMP TABLE gone (source INTEGER, within BLOB, size_bytes INTEGER, content BLOB, item INTEGER);
 DROP TABLE IF EXISTS temp.pending;
 """
-_PLAN = """
+_IS_PENDING = """(f.size_bytes <> s.size_bytes OR f.modified_ns <> s.modified_ns
+    OR (:retry_failed AND f.reason IS NOT NULL AND f.is_removed = 0)
+    OR (:retry_failed AND f.is_removed = 1 AND s.source NOT IN (SELECT source FROM temp.scanned)))
+"""
+
+_PLAN = f"""
 CREATE TEMP TABLE pending AS SELECT s.*, f.item FROM temp.seen AS s
 LEFT JOIN main.files AS f ON f.source = s.source AND f.within = s.within
-WHERE f.within IS NULL OR f.size_bytes <> s.size_bytes OR f.modified_ns <> s.modified_ns
-    OR (:retry_failed AND f.reason IS NOT NULL AND f.is_removed = 0)
-    OR (:retry_failed AND f.is_removed = 1 AND s.source NOT IN (SELECT source FROM temp.scanned))
-ORDER BY s.number
-"""
+WHERE f.within IS NULL OR {_IS_PENDING} ORDER BY s.number
+"""  # noqa: S608
+
+_LEFT_OUT = f"""
+SELECT f.is_removed, count(*) FROM main.files AS f
+JOIN temp.seen AS s ON s.source = f.source AND s.within = f.within
+WHERE f.reason IS NOT NULL AND NOT {_IS_PENDING} GROUP BY f.is_removed
+"""  # noqa: S608
 
 _UPGRADE_PLAN = f"""
 CREATE TEMP TABLE pending AS SELECT s.*, f.item FROM temp.seen AS s
@@ -279,6 +287,24 @@ class FileTracker:
         (pending,) = self._connection.execute("SELECT count(*) FROM temp.pending").fetchone()
         (seen,) = self._connection.execute("SELECT count(*) FROM temp.seen").fetchone()
         return pending, seen - pending
+
+    def left_out(self, known: Iterable[KnownFile], *, retry_failed: bool = False) -> tuple[int, int]:
+        """Return how many files stay without a picture: unreadable as before, and removed by the user.
+
+        Parameters
+        ----------
+        known
+            What `compare` returned.
+        retry_failed
+            As for `plan`.
+        """
+        rows = self._connection.execute(_LEFT_OUT, {"retry_failed": retry_failed})
+        counts = Counter({bool(is_removed): count for is_removed, count in rows})
+        query = "SELECT is_removed FROM main.files WHERE source = ? AND within = ?"
+        for file in known:
+            if file.item is None:
+                counts[bool(*self._connection.execute(query, file.old).fetchone())] += 1
+        return counts[False], counts[True]
 
     def plan_upgrade(self) -> None:
         """Plan to embed the scanned pictures of `temp.living` without a vector of the new model."""

@@ -85,7 +85,8 @@ def import_vectors(
         named = Confirmed((found.folder,), urls=True, models=(encoder.name,))
         if _is_current(database, found, encoder):
             confirm(database, directory, named)
-            return SyncReport(unchanged=found.rows)
+            left_out = sum(row.left_out for row in database.imports.all() if row.source == found.folder)
+            return SyncReport(unchanged=found.rows, failed_before=left_out)
         check_sharing(database, found.folder, encoder)
         check_disk_space(directory, found.rows, found.dim, _record_bytes(found))
         rows = _ImportedRows(found, int(database.settings.all().get("next_id", "1")), progress)

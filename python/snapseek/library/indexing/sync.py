@@ -183,7 +183,14 @@ class _SyncRun:
         moved_pictures = len(_items(moved))
         described = tracker.sidecars.plan(everything=self.options.metadata)
         unchanged += len(touched) + len(moved) - moved_pictures - described
-        self.report = replace(self.report, unchanged=unchanged, moved=moved_pictures)
+        unreadable, removed = tracker.left_out([*moved, *touched], retry_failed=self.options.retry_failed)
+        self.report = replace(
+            self.report,
+            unchanged=unchanged,
+            moved=moved_pictures,
+            failed_before=unreadable,
+            removed_before=removed,
+        )
         if pending:
             self._check_model()
             check_disk_space(self.directory, pending, self.options.encoder().dim, _RECORD_BYTES)

@@ -22,8 +22,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """The numbers of pictures that a sync added, updated, moved, removed, left alone, or could not read.
+    """The numbers of files that a sync added, updated, moved, removed, left alone, or could not read.
 
+    Of the `unchanged` files, `failed_before` could not be read by an earlier sync, and the user has removed
+    the pictures of `removed_before`: both are not in the library.
     `described` are those with new metadata only, from a sidecar file: nothing was embedded.
     `missing` are sources that are gone or empty, and folders of a source that are empty now; their pictures
     stay. `unconfirmed` are sources that the library names and the user has not confirmed: they are not read,
@@ -39,6 +41,8 @@ class SyncReport:
     unchanged: int = 0
     failed: int = 0
     described: int = 0
+    failed_before: int = 0
+    removed_before: int = 0
     missing: tuple[Path, ...] = ()
     unconfirmed: tuple[Path, ...] = ()
     duplicates: int = 0
@@ -61,6 +65,7 @@ class SyncReport:
 
 _SUMMED = (
     *("added", "updated", "moved", "removed", "unchanged", "failed", "described"),
+    *("failed_before", "removed_before"),
     *("missing", "unconfirmed", "duplicates", "raw", "video", "skipped", "notes"),
 )
 """The fields of a report that add up."""

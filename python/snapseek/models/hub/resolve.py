@@ -15,6 +15,7 @@ from snapseek.user_dirs import cache_dir
 
 STARTER = "starter"
 _MAX_SHOWN = 200
+_MIN_PART, _MAX_NEAR = 3, 3
 STARTER_FOLDER = Path(__file__).parents[1] / "starter"
 
 
@@ -149,8 +150,16 @@ def folder_of(ref: ModelRef, model_dir: str | Path | None) -> Path:
 
 
 def _similar(name: str) -> str | None:
-    similar = similar_name(name, [STARTER, *model_names()])
-    return f"did you mean {similar}?" if similar else None
+    """Return a hint with the models whose names contain the text, else with the most similar one."""
+    text, names = name.casefold(), [STARTER, *model_names()]
+    near = [known for known in names if len(text) >= _MIN_PART and text in known]
+    near.sort(key=lambda known: not known.startswith(text))
+    if not near and (similar := similar_name(text, names)):
+        near = [similar]
+    if not near:
+        return None
+    *others, last = near[:_MAX_NEAR]
+    return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
 
 
 def _downloaded(ref: ModelRef, model_dir: str | Path | None) -> ModelFiles:

@@ -235,3 +235,5 @@ def test_a_row_without_a_direction_is_left_out_and_counted(tmp_path, encoder, va
     vectors[3] = value
     library = imported(tmp_path, encoder, vectors)
     assert (library.report.added, library.report.failed) == (19, 1)
+    again = Library.import_vectors(tmp_path / "laion", library.info().path, encoder=encoder).report
+    assert (again.unchanged, again.failed_before, again.failed) == (20, 1, 0)

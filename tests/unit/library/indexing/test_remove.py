@@ -41,6 +41,7 @@ def test_removed_pictures_return_only_by_add(opened, folder):
     opened.remove(folder / "red.jpg")
     report = opened.sync()
     assert (report.added, report.unchanged) == (0, len(PICTURES))
+    assert (report.removed_before, report.failed_before) == (1, 0)
     assert opened.failures() == []
     assert opened.info().failed == 0
     assert opened.add(folder / "red.jpg").added == 1

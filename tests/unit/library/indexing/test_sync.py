@@ -41,6 +41,26 @@ def test_a_sync_without_changes_embeds_nothing(opened, embedded):
     assert opened.version == version
 
 
+def test_files_without_a_picture_are_counted_apart(opened, folder):
+    """Unreadable as before and removed before: as they were, touched, moved, and read again."""
+
+    def left_out(**options):
+        report = opened.sync(**options)
+        return (report.unchanged - report.failed_before, report.failed_before, report.failed)
+
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).write_text(f"no picture {name}")
+    assert left_out() == (len(PICTURES), 0, 2)
+    assert left_out() == (len(PICTURES), 2, 0)
+    os.utime(folder / "a.jpg", (1, 1))
+    (folder / "b.jpg").rename(folder / "deep" / "c.jpg")
+    assert left_out() == (len(PICTURES), 2, 0)
+    assert left_out(retry_failed=True) == (len(PICTURES), 0, 2)
+    opened.remove(folder / "red.jpg")
+    report = opened.sync()
+    assert (report.unchanged, report.failed_before, report.removed_before) == (len(PICTURES) + 2, 2, 1)
+
+
 def test_only_what_is_new_is_embedded(opened, folder, embedded):
     before = ids(opened)
     paint(folder / "more.png", "cyan")
