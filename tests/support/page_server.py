@@ -43,14 +43,17 @@ def serving(library: Path, program: str = "snapseek", options: Sequence[str] = (
 
 
 def as_collection(library: Path) -> Path:
-    """Return the manifest of two copies of a library, each with every second picture."""
+    """Return the manifest of two copies of a library, each with every second picture.
+
+    Picture 1 is in the first one, so that it keeps its id.
+    """
     manifest = library.with_name(f"{library.name}.collection.json")
     if not manifest.exists():
         parts = [library.with_name(f"{library.name}.{part}") for part in ("one", "two")]
         for number, part in enumerate(parts):
             shutil.copytree(library, part)
             half = Library.open(part)
-            half.remove([hit.id for hit in half.browse(10**6) if hit.id % 2 != number])
+            half.remove([hit.id for hit in half.browse(10**6) if hit.id % 2 == number])
         create_collection(manifest, [[str(part)] for part in parts])
     return manifest
 

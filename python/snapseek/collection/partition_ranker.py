@@ -5,7 +5,7 @@ number of a partition and an id in it, so ties are broken by the id in the colle
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,7 +19,7 @@ from snapseek.collection.answers import (
     matched_of,
     ranked_of,
 )
-from snapseek.collection.found_pictures import by_partition, records, stored_vectors
+from snapseek.collection.found_pictures import by_partition, records, unit_vectors
 from snapseek.collection.frames import Array, Frame
 from snapseek.collection.manifest import LOCAL_BITS
 from snapseek.collection.partition_state import MAX_EARLY, MAX_K
@@ -29,7 +29,7 @@ from snapseek.errors import InputError, OutOfRangeError
 from snapseek.library.search.bm25 import WordStatistics, query_words
 from snapseek.library.search.candidates import Candidates, Entry, Ranking
 from snapseek.library.search.dedup import DuplicateGroup, duplicate_groups
-from snapseek.library.search.likeness import CosineBars, Look, PictureFacts, PreviewComparison, look_of
+from snapseek.library.search.likeness import CosineBars, Look, PreviewComparison, facts_of, look_of
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.rank import DEDUP_DEPTH, POOL, Ranker
 from snapseek.library.search.request import ResolvedRequest
@@ -102,10 +102,15 @@ class PartitionRanker(Ranker):
         return Ranking([Entry(row) for row in rows], sum(count for count, _, _ in answers.values()))
 
     def _stored(self, start: int, end: int) -> Ranking:
-        """Return the pictures up to `end` in stored order; the ones before `start` are only counted."""
+        """Return the pictures from `start` to `end` in stored order."""
         if end - start > MAX_K:
             raise OutOfRangeError(expected=f"a limit of up to {MAX_K} for a collection", got=str(end - start))
         counts = self._counts()
+        entries = list(map(Entry, self._stored_rows(start, end, counts)))
+        return Ranking(entries, sum(counts.values()), start)
+
+    def _stored_rows(self, start: int, end: int, counts: Mapping[int, int]) -> list[RowRef]:
+        """Return the pictures from `start` to `end` in stored order, by the counts of the partitions."""
         first, frames = 0, {}
         for number in sorted(counts):
             low, high = max(0, start - first), max(0, min(end - first, counts[number]))
@@ -118,9 +123,16 @@ class PartitionRanker(Ranker):
             frames,
             lambda frame, member: listed_of(frame, end - start, False, self._count_of(member, frame)),
         )
-        rows = [RowRef(number, item) for number in sorted(answers) for item in answers[number][1].tolist()]
-        before = [RowRef(-1, -1)] * min(start, sum(counts.values()))  # cut off by the offset of the page
-        return Ranking([Entry(row) for row in (*before, *rows)], sum(counts.values()))
+        return [RowRef(number, item) for number in sorted(answers) for item in answers[number][1].tolist()]
+
+    def pages(self, rows: int, check: Callable[[int], object] = lambda count: None) -> Iterator[list[RowRef]]:
+        """Yield all matching pictures in stored order, so many at a time; `check` gets their number first."""
+        counts = self._counts()
+        count = sum(counts.values())
+        check(count)
+        for start in range(0, count, rows):
+            yield self._stored_rows(start, min(start + rows, count), counts)
+            self._query.forget_answers()
 
     def _counts(self) -> dict[int, int]:
         """Return the number of matching pictures of each partition."""
@@ -310,11 +322,12 @@ class PartitionRanker(Ranker):
             return []
 
         duplicate_groups(vectors, bars.close, note)
-        found = records(self._query, near, ("preview",), "near")
+        found = records(self._query, near, ("preview", "meta"), "near")
+        self._query.check_complete(near, found)
 
         def look(rank: int) -> Look:
             record = found[rows[rank]]
-            return look_of(PictureFacts(record.preview, record.width, record.height))
+            return look_of(facts_of(record.width, record.height, record.preview, record.meta))
 
         return duplicate_groups(vectors, bars.close, PreviewComparison(look, bars).alike)
 
@@ -355,13 +368,7 @@ class _MergedRows:
 
     def vectors_at(self, numbers: Ids, rows: Ids) -> NDArray[np.float32]:
         """Return unit vectors, (n, dim) float32; see `Shards.vectors_at`."""
-        if not len(rows):
-            return np.zeros((0, 1), np.float32)
-        refs = list(map(RowRef, numbers.tolist(), rows.tolist()))
-        found = stored_vectors(self._query, refs, self._dim)
-        vectors = np.stack([found[ref] for ref in refs])
-        vectors /= np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-12)[:, None]
-        return vectors
+        return unit_vectors(self._query, list(map(RowRef, numbers.tolist(), rows.tolist())), self._dim)
 
 
 def _joined_ids(by_number: Mapping[int, Ids]) -> tuple[Ids, Ids]:

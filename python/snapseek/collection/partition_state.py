@@ -15,16 +15,20 @@ records       include                                  ids                ids, r
                                                                           previews, ends
 sample        share                                                       vectors
 suggestions                                                               examples, columns
+
+A `tree` that names concepts comes with these: see `snapseek.collection.concepts`.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.collection.concepts import ReceivedConcepts
 from snapseek.collection.frames import Array, Frame, excerpt
 from snapseek.collection.overview_answers import MAX_FACET_VALUES
 from snapseek.collection.record_block import record_arrays
@@ -33,6 +37,7 @@ from snapseek.errors import ArrayError, OutOfRangeError, ParseError, UnknownChoi
 from snapseek.library.search.bm25 import WordStatistics, bm25_scores, query_words, word_statistics
 from snapseek.library.search.candidates import Candidates
 from snapseek.library.search.facets import Facets
+from snapseek.library.search.rank import Ranker
 from snapseek.library.search.relevance import sample_rows
 from snapseek.library.search.sort_keys import first_rows, sort_keys
 from snapseek.library.search.terms import MAX_TERMS
@@ -44,14 +49,14 @@ from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shared_training import SharedTraining
 from snapseek.search_request import INCLUDED, SORTS, check_choice
 
-if TYPE_CHECKING:
-    from snapseek.library.search.rank import Ranker
-
 MAX_K = 10_000
 """The largest number of pictures of one answer, besides those that the query names itself."""
 
 MAX_EARLY = 64
 """The largest number of records that come with a ranking."""
+
+_MAX_RANKERS = 4
+"""Rankers with concepts of a router that are kept, with the pictures that show these."""
 
 _MAX_WORDS_CHARACTERS = 16_000
 _NO_IDS = np.zeros(0, np.int64)
@@ -77,6 +82,7 @@ class PartitionState:
         self._shards = snapshot.shards
         self._training = SharedTraining.of_settings(snapshot.settings)
         self._ranker: Ranker = snapshot.ranker
+        self._ranker_with = lru_cache(_MAX_RANKERS)(self._with_concepts)
         self._operations: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Frame]] = {
             "describe": self._describe,
             "rank": self._rank,
@@ -124,7 +130,7 @@ class PartitionState:
         )
 
     def _rank(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
-        selection = self._selection(fields)
+        selection = self._selection(fields, arrays)
         excluded = self._refs(_ids_in(arrays, "excluded"))
         k = integer_of(fields, "k", MAX_K + MAX_TERMS)
         sums = self._statistics(fields)
@@ -152,7 +158,7 @@ class PartitionState:
 
     def _words(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         """Answer with the pictures that have words, scored by the statistics of the whole collection."""
-        selection = self._selection(fields)
+        selection = self._selection(fields, arrays)
         k = integer_of(fields, "k", MAX_K + MAX_TERMS)
         words = _words_in(fields)
         sums = _statistics_in(fields, len(query_words(words)))
@@ -182,9 +188,9 @@ class PartitionState:
             },
         )
 
-    def _listed(self, fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
+    def _listed(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         """Answer with matching pictures in stored order, or with the first ones by a sort."""
-        selection = self._selection(fields)
+        selection = self._selection(fields, arrays)
         start, end = integer_of(fields, "start", 2**53), integer_of(fields, "end", 2**53)
         sort = _sort_in(fields)
         if (end - start if sort == "relevance" else end) > MAX_K:
@@ -252,9 +258,9 @@ class PartitionState:
         ranges = [[column.name, column.kind, column.minimum, column.maximum] for column in found.ranges]
         return Frame({"examples": found.examples, "columns": columns, "ranges": ranges})
 
-    def _facet(self, fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
+    def _facet(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         within = fields.get("within")
-        found = Facets(self._shards.parts, self.snapshot.kinds, self._selection(fields)).facet(
+        found = Facets(self._shards.parts, self.snapshot.kinds, self._selection(fields, arrays)).facet(
             str(fields.get("column"))[:_MAX_WORDS_CHARACTERS],
             contains=str(fields.get("contains", ""))[:_MAX_WORDS_CHARACTERS],
             within=None if within is None else str(within)[:_MAX_WORDS_CHARACTERS],
@@ -262,12 +268,17 @@ class PartitionState:
         )
         return Frame(asdict(found) | {"values": list(map(asdict, found.values))})
 
-    def _timeline(self, fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
-        found = timeline(self._shards.parts, self._selection(fields))
+    def _timeline(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
+        found = timeline(self._shards.parts, self._selection(fields, arrays))
         return Frame(asdict(found) | {"months": list(map(asdict, found.months))})
 
-    def _selection(self, fields: Mapping[str, Any]) -> Selection:
-        return self._ranker.selection_of(tree_from_json(fields.get("tree")))
+    def _selection(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Selection:
+        concepts = ReceivedConcepts.of(fields, arrays, int(self.snapshot.settings["dim"]))
+        ranker = self._ranker if concepts is None else self._ranker_with(concepts)
+        return ranker.selection_of(tree_from_json(fields.get("tree")))
+
+    def _with_concepts(self, concepts: ReceivedConcepts) -> Ranker:
+        return Ranker(self._shards, concepts.taught(self._shards).members)
 
     def _training_in(self, fields: Mapping[str, Any]) -> SharedTraining | None:
         """Return the own training if the request names it: the other partitions have its other rows."""
