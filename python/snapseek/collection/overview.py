@@ -1,17 +1,26 @@
 """What a page shows of a whole collection: suggestions, values of columns and months of all partitions."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import Any, Protocol, TypeVar
 
 from snapseek.collection.frames import Frame
-from snapseek.collection.overview_answers import facet_of, suggestions_of, timeline_of
+from snapseek.collection.overview_answers import ColumnValues, column_values_of, suggestions_of, timeline_of
 from snapseek.collection.query import PartitionQuery
 from snapseek.collection.tree_json import tree_to_json
 from snapseek.library.filters.text_normalize import casefold_text
 from snapseek.library.filters.typecheck import Kinds
-from snapseek.library.search.facets import Facet, FacetValue
+from snapseek.library.search.facets import (
+    MAX_NUMBERS,
+    OPERATORS,
+    Count,
+    Facet,
+    FacetValue,
+    checked_column,
+    containing,
+    folders_in,
+)
 from snapseek.library.search.request import ResolvedRequest, Where
 from snapseek.library.search.suggestions import ColumnSuggestion, RangeSuggestion, Suggestions
 from snapseek.library.search.timeline import Month, Timeline
@@ -57,14 +66,26 @@ class CollectionOverview:
 
         A value that is beyond the first 10,000 of a partition does not count there.
         """
+        column, kind = checked_column(column, self._kinds)
+        is_tree = column == "folder" and within is not None
         fields = {
             "op": "facet",
             "column": column,
-            "contains": contains,
-            "within": within,
+            "kind": kind,
+            "contains": "" if is_tree else contains,
+            "within": within if is_tree else None,
             "tree": self._tree(where),
         }
-        return _joined_facets(self._answers(fields, facet_of), within is not None, limit, offset)
+        parts = self._answers(fields, column_values_of)
+        counts = _in_order(_joined([part.values for part in parts]), kind)
+        if kind == "number" and _are_too_many(parts, len(counts), is_part=bool(contains)):
+            counts = []
+        values = [FacetValue(value, count) for value, count in counts]
+        if within is not None and is_tree:
+            values = containing(folders_in(counts, within), contains)
+        page = tuple(values[offset : offset + limit])
+        low, high = _ends([(part.minimum, part.maximum) for part in parts])
+        return Facet(column, OPERATORS.get(column, column), kind, len(values), page, low, high)
 
     def timeline(self, where: Where | None, sort: str) -> Timeline:
         """Return the months of the pictures that match, in the order of `sort`, newest or oldest.
@@ -87,27 +108,30 @@ def _ask_all(frame: Frame, parse: Callable[[Frame], T], query: PartitionQuery) -
     return list(query.ask_all(frame.fields["op"], frame, lambda answer, _: parse(answer)).values())
 
 
-def _joined_facets(parts: Sequence[Facet], is_tree: bool, limit: int, offset: int) -> Facet:
+def _joined(parts: Iterable[Iterable[Count]]) -> list[Count]:
+    """Return the values of several libraries with the sums of their counts, as the first one spells them."""
     counts: Counter[str] = Counter()
-    folders: Counter[str] = Counter()
     shown: dict[str, str] = {}
     for part in parts:
-        for entry in part.values:  # as the first partition spells it
-            key = shown.setdefault(casefold_text(entry.value), entry.value)
-            counts[key] += entry.count
-            folders[key] = max(folders[key], entry.folders)
-    first = parts[0]
-    if is_tree:
-        values = sorted(counts, key=casefold_text)
-    elif first.kind in _FALLING:
-        values = sorted(counts, key=float if first.kind == "number" else str, reverse=True)
-    else:
-        values = sorted(counts, key=lambda value: (-counts[value], casefold_text(value)))
-    page = tuple(
-        FacetValue(value, counts[value], folders[value]) for value in values[offset : offset + limit]
-    )
-    low, high = _ends([(part.minimum, part.maximum) for part in parts])
-    return Facet(first.column, first.operator, first.kind, len(values), page, low, high)
+        for value, count in part:
+            counts[shown.setdefault(casefold_text(value), value)] += count
+    return list(counts.items())
+
+
+def _in_order(counts: Iterable[Count], kind: str) -> list[Count]:
+    """Return values in the order of `Facets.facet`."""
+    if kind in _FALLING:
+        return sorted(counts, key=lambda pair: float(pair[0]) if kind == "number" else pair[0], reverse=True)
+    return sorted(counts, key=lambda pair: (-pair[1], casefold_text(pair[0])))
+
+
+def _are_too_many(parts: Iterable[ColumnValues], count: int, *, is_part: bool) -> bool:
+    """Return whether a column has more different numbers than are listed: then only its range is given.
+
+    A partition with too many lists none; with `is_part` it may also have none that contains a text.
+    """
+    is_cut = any(not part.values and part.minimum is not None for part in parts)
+    return count > MAX_NUMBERS or (is_cut and not is_part)
 
 
 def _joined_timelines(parts: Sequence[Timeline], *, newest_first: bool) -> Timeline:

@@ -2,12 +2,13 @@
 
 import math
 import re
+from dataclasses import dataclass
 
 from snapseek.collection.answers import Fields, is_count
 from snapseek.collection.frames import Frame
 from snapseek.collection.manifest import MAX_COUNT
 from snapseek.errors import PartitionError
-from snapseek.library.search.facets import Facet, FacetValue
+from snapseek.library.search.facets import Count
 from snapseek.library.search.suggestions import ColumnSuggestion, RangeSuggestion, Suggestions
 from snapseek.library.search.timeline import Month, Timeline
 
@@ -49,27 +50,31 @@ def _range(entry: object) -> RangeSuggestion:
     raise PartitionError("suggestions of another shape")
 
 
-def facet_of(frame: Frame) -> Facet:
+@dataclass(frozen=True)
+class ColumnValues:
+    """The values of a column in a partition with their numbers of pictures; the range of numbers or dates."""
+
+    values: tuple[Count, ...]
+    minimum: int | float | str | None
+    maximum: int | float | str | None
+
+
+def column_values_of(frame: Frame) -> ColumnValues:
     """Return the values of a column of a partition."""
-    fields = Fields(frame.fields)
-    values, ends = frame.fields.get("values"), [frame.fields.get("minimum"), frame.fields.get("maximum")]
-    if not isinstance(values, list) or len(values) > MAX_FACET_VALUES or not all(map(_is_end, ends)):
+    values, low, high = (frame.fields.get(name) for name in ("values", "minimum", "maximum"))
+    if not isinstance(values, list) or len(values) > MAX_FACET_VALUES or not (_is_end(low) and _is_end(high)):
         raise PartitionError("values of a column of another shape")
-    return Facet(
-        fields.text("column"),
-        fields.text("operator"),
-        fields.text("kind"),
-        fields.integer("total", MAX_COUNT),
-        tuple(_facet_value(value) for value in values),
-        *ends,
-    )
+    return ColumnValues(tuple(map(_count_of, values)), low, high)
 
 
-def _facet_value(value: object) -> FacetValue:
-    if isinstance(value, dict) and isinstance(value.get("value"), str):
-        count, folders = value.get("count"), value.get("folders")
-        if is_count(count, MAX_COUNT) and is_count(folders, MAX_COUNT):
-            return FacetValue(value["value"], count, folders)
+def _count_of(pair: object) -> Count:
+    if (
+        isinstance(pair, list)
+        and len(pair) == 2
+        and isinstance(pair[0], str)
+        and is_count(pair[1], MAX_COUNT)
+    ):
+        return pair[0], pair[1]
     raise PartitionError("values of a column of another shape")
 
 

@@ -23,7 +23,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ from snapseek.collection.tree_json import tree_from_json
 from snapseek.errors import ArrayError, OutOfRangeError, ParseError, UnknownChoiceError
 from snapseek.library.search.bm25 import WordStatistics, bm25_scores, query_words, word_statistics
 from snapseek.library.search.candidates import Candidates
-from snapseek.library.search.facets import Facets
+from snapseek.library.search.facets import Facets, is_in_folder
 from snapseek.library.search.rank import Ranker
 from snapseek.library.search.relevance import sample_rows
 from snapseek.library.search.sort_keys import first_rows, sort_keys
@@ -49,12 +49,16 @@ from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shared_training import SharedTraining
 from snapseek.search_request import INCLUDED, SORTS, check_choice
 
+if TYPE_CHECKING:
+    from snapseek.library.filters.typecheck import Kind
+
 MAX_K = 10_000
 """The largest number of pictures of one answer, besides those that the query names itself."""
 
 MAX_EARLY = 64
 """The largest number of records that come with a ranking."""
 
+_FACET_KINDS = ("number", "date", "flag", "text", "list", "folder", "year", "month")
 _MAX_RANKERS = 4
 """Rankers with concepts of a router that are kept, with the pictures that show these."""
 
@@ -259,14 +263,21 @@ class PartitionState:
         return Frame({"examples": found.examples, "columns": columns, "ranges": ranges})
 
     def _facet(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
-        within = fields.get("within")
-        found = Facets(self._shards.parts, self.snapshot.kinds, self._selection(fields, arrays)).facet(
-            str(fields.get("column"))[:_MAX_WORDS_CHARACTERS],
-            contains=str(fields.get("contains", ""))[:_MAX_WORDS_CHARACTERS],
-            within=None if within is None else str(within)[:_MAX_WORDS_CHARACTERS],
-            limit=MAX_FACET_VALUES,
-        )
-        return Frame(asdict(found) | {"values": list(map(asdict, found.values))})
+        """Answer with the values of a column of the collection, which this library may lack.
+
+        With `within` these are the folders in that one, at any depth.
+        """
+        column, kind = _text_in(fields, "column"), _text_in(fields, "kind")
+        check_choice("kind", kind, _FACET_KINDS)
+        kinds = {**self.snapshot.kinds, column: cast("Kind", "text" if kind == "folder" else kind)}
+        facets = Facets(self._shards.parts, kinds, self._selection(fields, arrays))
+        if fields.get("within") is None:
+            found = facets.facet(column, contains=_text_in(fields, "contains"), limit=MAX_FACET_VALUES)
+            counts = [[entry.value, entry.count] for entry in found.values]
+            return Frame({"values": counts, "minimum": found.minimum, "maximum": found.maximum})
+        within = _text_in(fields, "within")
+        counts = [[*pair] for pair in facets.counts(column) if is_in_folder(pair[0], within)]
+        return Frame({"values": counts[:MAX_FACET_VALUES], "minimum": None, "maximum": None})
 
     def _timeline(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         found = timeline(self._shards.parts, self._selection(fields, arrays))
@@ -338,6 +349,13 @@ def _words_in(fields: Mapping[str, Any]) -> str:
     if not isinstance(words, str) or len(words) > _MAX_WORDS_CHARACTERS:
         raise ParseError(expected=f"words of up to {_MAX_WORDS_CHARACTERS} characters", got="something else")
     return words
+
+
+def _text_in(fields: Mapping[str, Any], name: str) -> str:
+    text = fields.get(name)
+    if not isinstance(text, str) or len(text) > _MAX_WORDS_CHARACTERS:
+        raise ParseError(expected=f"{name} of up to {_MAX_WORDS_CHARACTERS} characters", got=excerpt(text))
+    return text
 
 
 def _sort_in(fields: Mapping[str, Any]) -> str:
