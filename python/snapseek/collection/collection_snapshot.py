@@ -19,9 +19,9 @@ from snapseek.collection.frames import Frame
 from snapseek.collection.manifest import Manifest, id_of, ref_of
 from snapseek.collection.overview import CollectionOverview
 from snapseek.collection.partition_ranker import PartitionRanker
-from snapseek.collection.partition_state import MAX_K
 from snapseek.collection.query import Member, PartitionLostError, PartitionQuery
 from snapseek.collection.relevance import CollectionRelevance
+from snapseek.collection.request_fields import MAX_K
 from snapseek.errors import ItemNotFoundError, PartitionError, SnapseekError
 from snapseek.library.duplicates.review import DuplicateReview, check_count, review
 from snapseek.library.results import Hit, Hits, PartitionCounts, Timings

@@ -21,6 +21,9 @@ from snapseek.library.storage.rows import RowRef
 
 Ids = NDArray[np.int64]
 
+_MAX_RECORDS = 4096
+"""Records of one exchange."""
+
 
 def stored_vectors(
     query: PartitionQuery, refs: Collection[RowRef], dim: int
@@ -53,17 +56,24 @@ def records(
 ) -> dict[RowRef, Recorded]:
     """Return the records of those pictures that partitions know."""
     known = {} if key else _early(query, refs)
-    wanted = by_partition([ref for ref in refs if ref not in known])
-    if not wanted:
-        return known
+    missing = [ref for ref in refs if ref not in known]
+    for start in range(0, len(missing), _MAX_RECORDS):
+        known |= _records(query, missing[start : start + _MAX_RECORDS], include, key)
+    return known
+
+
+def _records(
+    query: PartitionQuery, refs: Sequence[RowRef], include: Sequence[str], key: str
+) -> dict[RowRef, Recorded]:
+    wanted = by_partition(refs)
     common = Frame({"op": "records", "include": list(include)})
     frames = {number: common.with_array("ids", ids) for number, ids in wanted.items()}
     answers = query.ask(
-        ("records", key, frozenset(ref for ref in refs if ref not in known)),
+        ("records", key, frozenset(refs)),
         frames,
         lambda frame, member: records_of(frame, wanted[member.entry.number]),
     )
-    return known | {
+    return {
         RowRef(number, item): record for number, found in answers.items() for item, record in found.items()
     }
 

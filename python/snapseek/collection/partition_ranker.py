@@ -22,8 +22,10 @@ from snapseek.collection.answers import (
 from snapseek.collection.found_pictures import by_partition, records, unit_vectors
 from snapseek.collection.frames import Array, Frame
 from snapseek.collection.manifest import LOCAL_BITS
-from snapseek.collection.partition_state import MAX_EARLY, MAX_K
+from snapseek.collection.partition_state import MAX_EARLY
 from snapseek.collection.query import Member, PartitionQuery
+from snapseek.collection.request_fields import MAX_K
+from snapseek.collection.sorted_pages import SortedPages
 from snapseek.collection.tree_json import tree_to_json
 from snapseek.errors import InputError, OutOfRangeError
 from snapseek.library.search.bm25 import WordStatistics, query_words
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
 
 Ids = NDArray[np.int64]
 _NO_IDS = np.zeros(0, np.int64)
+_MAX_FIRST = 4096
+"""Up to as many pictures of a sort are sent from the first one on."""
+
 _MIN_EARLY_PARTITIONS = 4
 """With fewer, a round for the records of a page costs less than records that no page shows."""
 
@@ -86,9 +91,10 @@ class PartitionRanker(Ranker):
         request = resolved.request
         if request.sort == "relevance":
             return self._stored(request.offset, request.end)
-        if request.end > MAX_K:
-            expected = f"offset + limit of up to {MAX_K} with a sort of a collection"
-            raise OutOfRangeError(expected=expected, got=str(request.end))
+        if request.end > _MAX_FIRST:
+            pages = SortedPages(self._query, self._tree, request.sort, self._count_of)
+            rows, total = pages.rows(request.offset, request.end)
+            return Ranking(list(map(Entry, rows)), total, request.offset)
         fields = {"op": "listed", "tree": self._tree, "sort": request.sort, "start": 0, "end": request.end}
         answers = self._query.ask_all(
             ("listed", request.end),
@@ -98,16 +104,17 @@ class PartitionRanker(Ranker):
         numbers, ids = _joined_ids({number: ids for number, (_, ids, _) in answers.items()})
         keys = np.concatenate([_NO_IDS, *(keys for _, _, keys in answers.values())])
         order = np.lexsort((self.ids(numbers, ids), keys))[: request.end]
-        rows = map(RowRef, numbers[order].tolist(), ids[order].tolist())
-        return Ranking([Entry(row) for row in rows], sum(count for count, _, _ in answers.values()))
+        first = map(RowRef, numbers[order].tolist(), ids[order].tolist())
+        return Ranking([Entry(row) for row in first], sum(count for count, _, _ in answers.values()))
 
     def _stored(self, start: int, end: int) -> Ranking:
         """Return the pictures from `start` to `end` in stored order."""
-        if end - start > MAX_K:
-            raise OutOfRangeError(expected=f"a limit of up to {MAX_K} for a collection", got=str(end - start))
         counts = self._counts()
-        entries = list(map(Entry, self._stored_rows(start, end, counts)))
-        return Ranking(entries, sum(counts.values()), start)
+        total = sum(counts.values())
+        entries: list[Entry] = []
+        for first in range(start, min(end, total), MAX_K):
+            entries += map(Entry, self._stored_rows(first, min(end, first + MAX_K), counts))
+        return Ranking(entries, total, start)
 
     def _stored_rows(self, start: int, end: int, counts: Mapping[int, int]) -> list[RowRef]:
         """Return the pictures from `start` to `end` in stored order, by the counts of the partitions."""
