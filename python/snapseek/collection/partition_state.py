@@ -16,7 +16,10 @@ vectors                                                ids                ids, v
 records       include                                  ids                ids, records, record_ends,
                                                                           previews, ends
 sample        share                                                       vectors
-suggestions                                                               examples, columns
+suggestions                                                               columns, words, ranges
+facet         tree, column, kind, contains,                               values, minimum, maximum
+              within
+timeline      tree, newest_first                       keys               months, total, undated; before
 
 A `tree` that names concepts comes with these: see `snapseek.collection.concepts`.
 """
@@ -32,7 +35,7 @@ from numpy.typing import NDArray
 
 from snapseek.collection.concepts import ReceivedConcepts
 from snapseek.collection.frames import Array, Frame, excerpt
-from snapseek.collection.overview_answers import MAX_FACET_VALUES
+from snapseek.collection.overview_answers import MAX_FACET_VALUES, MAX_SUGGESTED
 from snapseek.collection.record_block import record_arrays
 from snapseek.collection.request_fields import (
     MAX_K,
@@ -54,7 +57,7 @@ from snapseek.library.search.rank import Ranker
 from snapseek.library.search.relevance import sample_rows
 from snapseek.library.search.sort_keys import first_rows, sort_keys
 from snapseek.library.search.terms import MAX_TERMS
-from snapseek.library.search.timeline import timeline
+from snapseek.library.search.timeline import MonthIndex
 from snapseek.library.search.word_matches import best_matches, match_statistics, word_matches
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.rows import RowHits, RowRef
@@ -98,6 +101,9 @@ class PartitionState:
         self._ranker: Ranker = snapshot.ranker
         self._order_of = lru_cache(_MAX_ORDERS)(
             lambda selection, sort: self._first_by(selection, sort, selection.count)
+        )
+        self._months_of = lru_cache(_MAX_ORDERS)(
+            lambda selection, newest: MonthIndex(self._shards.parts, selection, newest_first=newest)
         )
         self._ranker_with = lru_cache(_MAX_RANKERS)(self._with_concepts)
         self._operations: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Frame]] = {
@@ -294,13 +300,14 @@ class PartitionState:
         return Frame({}, {"vectors": np.concatenate(parts)[:MAX_K]})
 
     def _suggestions(self, _fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
-        found = self.snapshot.overview.suggestions
+        found = self.snapshot.overview.suggestion_source
         columns = [
-            [column.name, column.operator, list(map(list, column.values)), column.total]
+            asdict(column) | {"values": [[*pair] for pair in column.values[:MAX_SUGGESTED]]}
             for column in found.columns
         ]
-        ranges = [[column.name, column.kind, column.minimum, column.maximum] for column in found.ranges]
-        return Frame({"examples": found.examples, "columns": columns, "ranges": ranges})
+        ranges = [[one.name, one.kind, one.minimum, one.maximum] for one in found.ranges]
+        words = [[*pair] for pair in found.words]
+        return Frame({"columns": columns, "words": words, "ranges": ranges, "refused": sorted(found.refused)})
 
     def _facet(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         """Answer with the values of a column of the collection, which this library may lack.
@@ -320,8 +327,12 @@ class PartitionState:
         return Frame({"values": counts[:MAX_FACET_VALUES], "minimum": None, "maximum": None})
 
     def _timeline(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
-        found = timeline(self._shards.parts, self._selection(fields, arrays))
-        return Frame(asdict(found) | {"months": list(map(asdict, found.months))})
+        """Answer with the months, the rank key of the first picture of each, or the numbers before keys."""
+        months = self._months_of(self._selection(fields, arrays), fields.get("newest_first") is True)
+        if "keys" in arrays:
+            return Frame({}, {"before": np.array(months.before(ids_of(arrays, "keys").tolist()), np.int64)})
+        listed = [[name, *found] for name, found in months.months.items()]
+        return Frame({"months": listed, "total": months.total, "undated": months.undated})
 
     def _selection(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Selection:
         concepts = ReceivedConcepts.of(fields, arrays, int(self.snapshot.settings["dim"]))
