@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from snapseek.library import Library
 from tests.support.page_fixtures import browser, page  # noqa: F401
-from tests.support.page_server import serving
+from tests.support.page_server import as_served, serving
 
 pytestmark = pytest.mark.browser
 
@@ -27,7 +27,7 @@ def photos(tmp_path_factory, encoder):
             image.resize((240, 180)).save(directory / "pictures" / "3 small.png")
     library = Library.build(directory / "pictures", directory / "l", encoder=encoder)
     with serving(directory / "l") as address:
-        yield address, library
+        yield address, as_served(library)
 
 
 def test_a_tile_teaches_a_word_that_is_renamed_and_forgotten(page, photos):

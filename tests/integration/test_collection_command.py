@@ -93,7 +93,7 @@ def test_a_mistake_is_one_error_with_a_hint(arguments, message, folder, tmp_path
     assert not (tmp_path / "c.json").exists()
 
 
-@pytest.mark.parametrize("command", [["sync", "--library"], ["verify"], ["export", "x.csv", "--library"]])
+@pytest.mark.parametrize("command", [["sync", "--library"], ["verify"], ["compact", "--library"]])
 def test_commands_that_need_one_library_say_so(command, folder, tmp_path, capsys):
     path = tmp_path / "collection.json"
     run(capsys, "collection", "create", path, folder / "a.snapseek")

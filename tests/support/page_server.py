@@ -42,17 +42,34 @@ def serving(library: Path, program: str = "snapseek", options: Sequence[str] = (
         yield address
 
 
+def as_served(library: Library) -> Library:
+    """Return what `serving` serves of a library that it serves: itself, or the collection of its pictures."""
+    return Library.open(as_collection(library.info().path)) if AS_COLLECTION else library
+
+
+def served_libraries(library: Path) -> list[Path]:
+    """Return the libraries whose pictures `serving` serves: this one, or the partitions of the collection."""
+    return _parts(library) if AS_COLLECTION else [library]
+
+
 def as_collection(library: Path) -> Path:
-    """Return the manifest of two copies of a library, each with every second picture."""
+    """Return the manifest of two copies of a library, each with every second pair of pictures.
+
+    Pictures 1 and 2 are in the first one, so that they keep their ids.
+    """
     manifest = library.with_name(f"{library.name}.collection.json")
     if not manifest.exists():
-        parts = [library.with_name(f"{library.name}.{part}") for part in ("one", "two")]
+        parts = _parts(library)
         for number, part in enumerate(parts):
             shutil.copytree(library, part)
             half = Library.open(part)
-            half.remove([hit.id for hit in half.browse(10**6) if hit.id % 2 != number])
+            half.remove([hit.id for hit in half.browse(10**6) if (hit.id - 1) // 2 % 2 != number])
         create_collection(manifest, [[str(part)] for part in parts])
     return manifest
+
+
+def _parts(library: Path) -> list[Path]:
+    return [library.with_name(f"{library.name}.{part}") for part in ("one", "two")]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from snapseek.cli.console import locate_library, print_status, printable
+from snapseek.cli.console import locate_readable, print_status, printable
 from snapseek.cli.options import add_library, nonempty_path
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     """List the words, or rename, delete or export them."""
     from snapseek.library import Library
 
-    library = Library.open(locate_library(options.library))
+    library = Library.open(locate_readable(options.library))
     if options.action == "rename":
         renamed = library.rename_concept(options.name, options.new_name)
         print_status(f"{printable(options.name)} is now {printable(renamed.name)}")

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from snapseek.cli.console import locate_library, print_status, printable
+from snapseek.cli.console import locate_readable, print_status, printable
 from snapseek.cli.options import add_library_argument
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     """Compare the pictures, then print the groups, those that free most first."""
     from snapseek.library import Library
 
-    library = Library.open(locate_library(options.library))
+    library = Library.open(locate_readable(options.library))
     found = library.duplicates(options.where)
     if options.json:
         groups = [

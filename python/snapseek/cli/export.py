@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from snapseek.cli.console import locate_library, print_status, printable
+from snapseek.cli.console import locate_readable, print_status, printable
 from snapseek.cli.options import add_library, nonempty_path
 
 FORMATS = ("csv", "json", "jsonl", "parquet", "npy")
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     """Write the file."""
     from snapseek.library import Library
 
-    library = Library.open(locate_library(options.library))
+    library = Library.open(locate_readable(options.library))
     if str(options.out) == _STDOUT:
         library.export(sys.stdout.buffer, options.format or "csv", keep_text=options.keep_text)
         return

@@ -2,7 +2,7 @@
 
 import argparse
 
-from snapseek.cli.console import locate_library, print_status, printable
+from snapseek.cli.console import locate_readable, print_status, printable
 from snapseek.cli.options import add_library
 
 
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
     """Store the marks, then print how many there are and how to use the word."""
     from snapseek.library import Library
 
-    library = Library.open(locate_library(options.library))
+    library = Library.open(locate_readable(options.library))
     concept = library.teach(options.name, options.examples, options.counterexamples, unmark=options.unmark)
     name = printable(concept.name)
     quoted = f'"{name}"' if " " in name else name

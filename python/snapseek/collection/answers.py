@@ -176,6 +176,11 @@ def listed_of(frame: Frame, k: int, is_sorted: bool, count: int | None) -> tuple
     return total, ids, keys
 
 
+def counted_of(frame: Frame, name: str) -> int:
+    """Return a number of pictures."""
+    return Fields(frame.fields).integer(name, MAX_COUNT)
+
+
 def vectors_of(frame: Frame, wanted: Ids, dim: int) -> dict[int, NDArray[np.float32]]:
     """Return the stored vectors of the pictures that the partition knows."""
     ids = ids_in(frame, len(wanted))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from snapseek.absolute_path import absolute_path
+from snapseek.collection import local_partitions, teaching
+from snapseek.collection.export import ExportedPartitions
 from snapseek.collection.manifest import manifest_path
+from snapseek.collection.only_read import OnlyRead
 from snapseek.collection.originals import remote_original
 from snapseek.collection.partitions import LocalPartition
 from snapseek.collection.state_cache import CollectionCache
-from snapseek.errors import InputError, LibraryNotFoundError, UnknownChoiceError
+from snapseek.errors import InputError, ItemNotFoundError, LibraryNotFoundError, UnknownChoiceError
+from snapseek.library.concepts.edit import Marks
+from snapseek.library.concepts.teaching import Concept, TeachableLibrary
 from snapseek.library.encoders import EncoderPool
-from snapseek.library.reader import LibraryReader
 from snapseek.library.storage.confirmations import Confirmed
 
 if TYPE_CHECKING:
@@ -22,8 +26,11 @@ if TYPE_CHECKING:
 
     from snapseek.collection.collection_snapshot import CollectionSnapshot
     from snapseek.library.info import Failure, PartitionStatus, SkippedFile
+    from snapseek.library.missing_previews import MissingPreviews
+    from snapseek.library.reader import LibraryReader
     from snapseek.library.snapshot import Snapshot
     from snapseek.library.snapshot_cache import SnapshotCache
+    from snapseek.library.source_states import Sources
     from snapseek.mapped_file import LoadMode
     from snapseek.models import Encoder
 
@@ -31,11 +38,12 @@ TOKEN_VARIABLE = "SNAPSEEK_PARTITION_TOKEN"  # noqa: S105
 """The environment variable with the access token of the servers of partitions."""
 
 
-class Collection(LibraryReader):
+class Collection(OnlyRead, TeachableLibrary):
     """Several libraries searched as one. Open one with `Collection.open` or `Library.open`.
 
     Every method that reads a `Library` reads a collection. Ids differ from those in the partitions: see
-    `snapseek.collection.manifest`. What writes is done to the partitions, which are ordinary libraries.
+    `snapseek.collection.manifest`. It can be taught words. Everything else that writes is done to the
+    partitions, which are ordinary libraries.
 
     Safe to use from many threads.
     """
@@ -114,6 +122,39 @@ class Collection(LibraryReader):
             return None
         return remote_original(member.partition, local, item, state.manifest.deadline_s)
 
+    def teach(
+        self,
+        name: str,
+        examples: Sequence[int] = (),
+        counterexamples: Sequence[int] = (),
+        *,
+        unmark: Sequence[int] = (),
+    ) -> Concept:
+        """Teach the collection a word by pictures of any partition; see `Library.teach`.
+
+        The manifest stores the name and the ids. A partition of this machine brings the words that it was
+        taught itself when it is added; those of later are its own.
+        """
+        marks = Marks.of(name, examples, counterexamples, unmark)
+        wanted = [*marks.examples, *marks.counterexamples]
+        known = {hit.id for hit in self.get_many(wanted)}
+        if unknown := [item for item in wanted if item not in known]:
+            raise ItemNotFoundError(expected="the id of a picture of this collection", got=str(unknown[0]))
+        teaching.teach(self._path, marks)
+        self._see_commit()
+        return self.concept(name)
+
+    def rename_concept(self, name: str, new_name: str) -> Concept:
+        """Give a taught word another name; see `Library.rename_concept`."""
+        teaching.rename_concept(self._path, name, new_name)
+        self._see_commit()
+        return self.concept(new_name)
+
+    def delete_concept(self, name: str) -> None:
+        """Forget a taught word and its marks; see `Library.delete_concept`."""
+        teaching.delete_concept(self._path, name)
+        self._see_commit()
+
     def failures(self) -> list[Failure]:
         """Return every file of the partitions of this machine that could not be indexed completely."""
         return [failure for library in self._libraries() for failure in library.failures()]
@@ -122,15 +163,25 @@ class Collection(LibraryReader):
         """Return the files of the partitions of this machine that were not read as pictures."""
         return [file for library in self._libraries() for file in library.skipped()]
 
-    def export(self, *_arguments: object, **_options: object) -> NoReturn:
-        """Raise InputError: partitions are exported one by one."""
-        raise InputError("a collection cannot be exported as a whole", hint="export its partitions")
+    def sources(self) -> Sources:
+        """Return where the pictures of the partitions of this machine came from."""
+        return local_partitions.sources_of(self._libraries())
 
-    def upgrade_cost(self, *_arguments: object, **_options: object) -> NoReturn:
-        """Raise InputError: partitions are upgraded one by one."""
-        raise InputError(
-            "a collection cannot be upgraded as a whole", hint="upgrade its partitions, then create it again"
-        )
+    def missing_previews(self) -> MissingPreviews:
+        """Return how many pictures of the partitions of this machine have no preview."""
+        return local_partitions.missing_previews_of(self._libraries())
+
+    def _exported(self) -> ExportedPartitions:
+        return ExportedPartitions(self.collection_snapshot())
+
+    def _check_target(self, target: Path) -> None:
+        """Raise unless a file may appear at `target`: it is none of the collection or of its partitions."""
+        if absolute_path(target).resolve() == self._path.resolve():
+            raise InputError(
+                expected="a file that is not the collection", got=str(target), hint="choose another place"
+            )
+        for library in self._libraries():
+            library._check_target(target)
 
     def _libraries(self) -> list[LibraryReader]:
         members = self.collection_snapshot().members.values()

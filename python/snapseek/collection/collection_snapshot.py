@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import time
-from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from snapseek.collection.answers import sample_of
-from snapseek.collection.found_pictures import records, stored_vectors
+from snapseek.collection.collection_info import info_of, states_of
+from snapseek.collection.concepts import CollectionConcepts
+from snapseek.collection.duplicates import PartitionPictures
+from snapseek.collection.found_pictures import hit_of, records, stored_vectors, unit_vectors
 from snapseek.collection.frames import Frame
-from snapseek.collection.manifest import LOCAL_BITS, MAX_LOCAL_ID, Manifest
+from snapseek.collection.manifest import Manifest, id_of, ref_of
 from snapseek.collection.overview import CollectionOverview
 from snapseek.collection.partition_ranker import PartitionRanker
 from snapseek.collection.query import Member, PartitionLostError, PartitionQuery
+from snapseek.collection.relevance import CollectionRelevance
+from snapseek.collection.request_fields import MAX_K
 from snapseek.errors import ItemNotFoundError, PartitionError, SnapseekError
-from snapseek.library.concepts.taught import TaughtConcepts
-from snapseek.library.info import LibraryInfo, PartitionStatus
+from snapseek.library.duplicates.review import DuplicateReview, check_count, review
 from snapseek.library.results import Hit, Hits, PartitionCounts, Timings
 from snapseek.library.search.candidates import Entry, Ranking
 from snapseek.library.search.likeness import CosineBars
+from snapseek.library.search.notices import Notice, language_notices
 from snapseek.library.search.query_vector import LazyEncoder, QueryVector
-from snapseek.library.search.relevance import Relevance, relevant_in, sample_share
-from snapseek.library.search.request import ResolvedRequest
-from snapseek.library.storage.rows import RowRef
+from snapseek.library.search.relevance import relevant_in, sample_share
+from snapseek.library.search.request import ResolvedRequest, Where
+from snapseek.library.search.terms import checked_id, is_id
 from snapseek.search_request import INCLUDED, SearchRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from snapseek.collection.record_block import Recorded
     from snapseek.library.filters.typecheck import Kind
+    from snapseek.library.info import LibraryInfo, PartitionStatus
     from snapseek.library.search.relevance import Backgrounds
+    from snapseek.library.storage.rows import RowRef
     from snapseek.library.storage.trust import Trust
 
+_BLOCK_ROWS = 2048
 T = TypeVar("T")
 
 
@@ -85,13 +92,12 @@ class CollectionSnapshot:
             "fingerprint": manifest.fingerprint,
             "dim": str(manifest.dim),
         }
-        self.version = _version([(number, one.facts.version) for number, one in sorted(members.items())])
+        self.version = self._version([(number, one.facts.version) for number, one in sorted(members.items())])
         self.sampled: Backgrounds = {}
         """The backgrounds that were sampled of these pictures."""
         self._threads = threads
-        self._relevance = _CollectionRelevance(self)
-        self.concepts = TaughtConcepts((), None, self._relevance.pictures)
-        """None: words are taught in libraries."""
+        self._relevance = CollectionRelevance(self.sampled, self.sample)
+        self.concepts = CollectionConcepts(manifest.concepts, self._relevance.pictures, self._marked_vectors)
 
     def __len__(self) -> int:
         """The number of pictures of the partitions that can answer."""
@@ -114,41 +120,73 @@ class CollectionSnapshot:
     def search(self, request: SearchRequest, encoder: LazyEncoder) -> Hits:
         """Answer a request; see `Library.search`."""
         start = time.perf_counter()
-        resolved = ResolvedRequest.of(request, self.kinds)
+        resolved = self._resolved(request, encoder, may_be_empty=False)
         if not resolved.terms:
             return self._listed(resolved, start)
 
         def attempt(query: PartitionQuery) -> Hits:
-            vector = QueryVector(resolved.terms, encoder, _StoredVectors(self, query))
-            named = {_ref(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
+            vector = QueryVector(resolved.terms, encoder, _StoredVectors(self, query), self.concepts.embed)
+            named = {ref_of(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
             if named and resolved.mode == "words":
                 self._check_known(query, named)
             ranker = PartitionRanker(query, resolved, self.manifest.dim, vector, named)
             bars = self._relevance.cosine_bars(encoder) if request.dedup else CosineBars()
             ranking = ranker.ranked(resolved, vector, named, bars)
-            relevant = relevant_in(self._relevance, self.concepts, resolved, ranking, vector, encoder)
-            return self._page(query, resolved, ranking, start, vector, relevant)
+            are_taught = self.concepts.are_named(resolved.terms)
+            notices = () if are_taught else language_notices(resolved, ranking.entries, encoder)
+            relevant = relevant_in(
+                self._relevance, self.concepts, resolved, ranking, vector, encoder, notices
+            )
+            return self._page(query, resolved, ranking, start, vector, relevant, notices)
 
-        return self._attempted(attempt)
+        return self._attempted(attempt, resolved)
 
-    def browse(self, request: SearchRequest, _encoder: LazyEncoder) -> Hits:
+    def browse(self, request: SearchRequest, encoder: LazyEncoder) -> Hits:
         """List the pictures that match the filter of a request without a query."""
         start = time.perf_counter()
-        return self._listed(ResolvedRequest.of(request, self.kinds, may_be_empty=True), start)
+        return self._listed(self._resolved(request, encoder), start)
+
+    def duplicates(self, where: Where | None, encoder: LazyEncoder) -> DuplicateReview:
+        """Compare the pictures that match a filter; see `Library.duplicates`."""
+        resolved = self._resolved(SearchRequest(where=where), encoder)
+        bars = self._relevance.cosine_bars(encoder)
+
+        def attempt(query: PartitionQuery) -> DuplicateReview:
+            pages = PartitionRanker(query, resolved, self.manifest.dim).pages(MAX_K, check_count)
+            rows = [row for page in pages for row in page]
+            return review(PartitionPictures(query, rows, self.manifest.dim), bars)
+
+        return self._attempted(attempt, resolved)
+
+    def _resolved(
+        self, request: SearchRequest, encoder: LazyEncoder, *, may_be_empty: bool = True
+    ) -> ResolvedRequest:
+        """Resolve a request, and train the concepts that its filters name."""
+        keys = self.concepts.keys
+        resolved = ResolvedRequest.of(request, self.kinds, concepts=keys, may_be_empty=may_be_empty)
+        self.concepts.prepare(resolved.concepts, encoder)
+        return resolved
 
     def _listed(self, resolved: ResolvedRequest, start: float) -> Hits:
         def attempt(query: PartitionQuery) -> Hits:
             ranking = PartitionRanker(query, resolved, self.manifest.dim).listed(resolved)
             return self._page(query, resolved, ranking, start)
 
-        return self._attempted(attempt)
+        return self._attempted(attempt, resolved)
 
-    def _attempted(self, attempt: Callable[[PartitionQuery], T]) -> T:
+    def _query(self, resolved: ResolvedRequest | None = None) -> PartitionQuery:
+        """Return the partitions for one query, with the concepts that its filters name."""
+        concepts = self.concepts.sent(resolved.concepts, self.manifest.dim) if resolved else None
+        return PartitionQuery(self.members, self.manifest.deadline_s, self._threads, concepts)
+
+    def _attempted(
+        self, attempt: Callable[[PartitionQuery], T], resolved: ResolvedRequest | None = None
+    ) -> T:
         """Return what `attempt` makes of the answers; begin again without a partition that fails.
 
         Raises PartitionError if none can answer.
         """
-        query = PartitionQuery(self.members, self.manifest.deadline_s, self._threads)
+        query = self._query(resolved)
         while query.members:
             try:
                 return attempt(query)
@@ -170,10 +208,10 @@ class CollectionSnapshot:
         start: float,
         vector: QueryVector | None = None,
         relevant_count: int | None = None,
+        notices: Sequence[Notice] = (),
     ) -> Hits:
         ranked = time.perf_counter()
-        entries = ranking.entries[resolved.request.offset :]
-        hits = self._hits(query, entries, resolved.request.include)
+        hits = self._hits(query, ranking.page(resolved.request), resolved.request.include)
         end = time.perf_counter()
         embed_s, tokenize_s = (vector.embed_s, vector.tokenize_s) if vector else (0.0, 0.0)
         took = Timings(
@@ -191,18 +229,26 @@ class CollectionSnapshot:
                 filters=resolved.filters,
                 relevant_count=relevant_count,
                 unfinished=resolved.unfinished,
+                notices=notices,
+                text_model=vector.text_model if vector else None,
             ),
             query,
         )
 
     def _marked(self, hits: Hits, query: PartitionQuery) -> Hits:
         """Return hits with the state that has answered."""
-        hits.version = _version(query.versions())
+        hits.version = self._version(query.versions())
+        hits.model, hits.dim = self.manifest.model, self.manifest.dim
         hits.library_count = sum(member.facts.count for member in query.members.values())
         hits.partitions = PartitionCounts(
             len(query.members), len(self.manifest.partitions), tuple(self._sentences(query))
         )
         return hits
+
+    def _version(self, versions: Sequence[tuple[int, str]]) -> str:
+        """Return the version of an answer by the versions of its partitions: it changes with every commit."""
+        parts = [list(versions), *([self.manifest.concepts] if self.manifest.concepts else [])]
+        return hashlib.blake2b(repr(parts).encode(), digest_size=4).hexdigest()
 
     def _sentences(self, query: PartitionQuery) -> list[str]:
         """Return one sentence about each partition that does not answer."""
@@ -215,35 +261,48 @@ class CollectionSnapshot:
     ) -> list[Hit]:
         """Return entries with their records. Raises PartitionLostError if one has lost a picture."""
         found = records(query, [entry.row for entry in entries], include)
-        for number in {entry.row.shard for entry in entries if entry.row not in found}:
-            query.lost[number] = PartitionError("it has no record of a picture that it has found")
-            del query.members[number]
-        if any(entry.row not in found for entry in entries):
-            raise PartitionLostError
-        return [_hit(entry, found[entry.row], include) for entry in entries]
+        query.check_complete([entry.row for entry in entries], found)
+        return [hit_of(entry, found[entry.row], include) for entry in entries]
 
     @cached_property
     def overview(self) -> CollectionOverview:
         """What a page shows of all these pictures."""
         return CollectionOverview(self.kinds, self._attempted)
 
-    __iter__ = None  # ids are no positions, so Python must not count them up
+    def __contains__(self, item: object) -> bool:
+        """Return whether a picture has that id."""
+        return is_id(item) and bool(self.get_many([operator.index(item)]))
+
+    def __iter__(self) -> Iterator[Hit]:
+        """Yield all pictures in the order of `browse`, without scores; reads some thousands at a time.
+
+        Raises PartitionError if a partition fails meanwhile.
+        """
+        query = self._query()
+        resolved = ResolvedRequest.of(SearchRequest(), self.kinds, may_be_empty=True)
+        try:
+            for rows in PartitionRanker(query, resolved, self.manifest.dim).pages(_BLOCK_ROWS):
+                yield from self._hits(query, list(map(Entry, rows)))
+        except PartitionLostError:
+            raise PartitionError(
+                "not all pictures can be read: " + "; ".join(self._sentences(query))
+            ) from None
 
     def __getitem__(self, item: int) -> Hit:
-        """Return the picture with that id, without a score. Raises ItemNotFoundError."""
-        found = self.get_many([item])
+        """Return the picture with that id, without a score. Raises ItemNotFoundError or InputError."""
+        found = self.get_many([checked_id(item)])
         if not found:
             raise self._not_found(item)
         return found[0]
 
     def get_many(self, items: Sequence[int]) -> Hits:
         """Return the pictures with these ids in their order, without scores; unknown ids are skipped."""
-        refs = [_ref(item) for item in items]
+        refs = [ref_of(operator.index(item)) for item in items if is_id(item)]
 
         def attempt(query: PartitionQuery) -> Hits:
             known = [ref for ref in dict.fromkeys(refs) if ref.shard in query.members]
             found = records(query, known, INCLUDED)
-            hits = [_hit(Entry(ref), found[ref], INCLUDED) for ref in refs if ref in found]
+            hits = [hit_of(Entry(ref), found[ref], INCLUDED) for ref in refs if ref in found]
             return self._marked(Hits(hits, total=len(hits)), query)
 
         return self._attempted(attempt)
@@ -251,6 +310,23 @@ class CollectionSnapshot:
     def vector(self, item: int) -> NDArray[np.float32]:
         """Return (dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
         return self._attempted(lambda query: _StoredVectors(self, query).vector(item))
+
+    def vectors_of(self, items: Sequence[int]) -> NDArray[np.float32]:
+        """Return (n, dim) float32 unit rows of the pictures with these ids. Raises ItemNotFoundError."""
+        rows = [self.vector(item) for item in items]
+        return np.stack(rows) if rows else np.zeros((0, self.manifest.dim), np.float32)
+
+    def _marked_vectors(self, items: Sequence[int]) -> tuple[NDArray[np.float32], bool]:
+        """Return unit vectors of those pictures that are there, and whether all partitions have answered."""
+        refs = list(map(ref_of, items))
+
+        def attempt(query: PartitionQuery) -> tuple[NDArray[np.float32], bool]:
+            known = [ref for ref in refs if ref.shard in query.members]
+            found = stored_vectors(query, known, self.manifest.dim)
+            rows = unit_vectors(query, [ref for ref in known if ref in found], self.manifest.dim)
+            return rows, not query.lost
+
+        return self._attempted(attempt)
 
     def sample(self) -> list[NDArray[np.float32]]:
         """Return the vectors of a random sample of the pictures, partition by partition."""
@@ -265,17 +341,17 @@ class CollectionSnapshot:
     def _check_known(self, query: PartitionQuery, named: set[RowRef]) -> None:
         found = stored_vectors(query, [ref for ref in named if ref.shard in query.members], self.manifest.dim)
         for ref in named - set(found):
-            raise self._not_found((ref.shard << LOCAL_BITS) | ref.row)
+            raise self._not_found(id_of(ref))
 
     def member_of(self, item: int) -> tuple[Member, int]:
         """Return the partition of a picture, and its id there. Raises ItemNotFoundError."""
-        ref = _ref(item)
+        ref = ref_of(item)
         if ref.shard not in self.members:
             raise self._not_found(item)
         return self.members[ref.shard], ref.row
 
     def _not_found(self, item: int) -> ItemNotFoundError:
-        ref = _ref(item)
+        ref = ref_of(item)
         lost = self.missing.get(ref.shard)
         hint = None if lost is None else f"its partition does not answer: {lost.summary}"
         return ItemNotFoundError(expected="the id of a picture of this collection", got=str(item), hint=hint)
@@ -306,37 +382,11 @@ class CollectionSnapshot:
 
     def info(self, provider: str) -> LibraryInfo:
         """Return what the collection is in this state."""
-        facts = [member.facts for _, member in sorted(self.members.items())]
-        skipped: Counter[str] = Counter()
-        for one in facts:
-            skipped.update(one.skipped)
-        return LibraryInfo(
-            path=self.path,
-            name=self.manifest.name,
-            count=len(self),
-            failed=sum(one.failed for one in facts),
-            skipped=dict(skipped),
-            dim=self.manifest.dim,
-            model=self.manifest.model,
-            fingerprint=self.manifest.fingerprint,
-            provider=provider,
-            kernel=facts[0].kernel if facts else "none",
-            version=self.version,
-            created=min((one.created for one in facts), default=""),
-            size_bytes=sum(one.size_bytes for one in facts),
-            folders=(),
-            has_remote=any(one.has_remote for one in facts),
-        )
+        return info_of(self, provider)
 
     def states(self) -> list[PartitionStatus]:
         """Return the partitions, and which of them answer."""
-        found = []
-        for entry in self.manifest.partitions:
-            member = self.members.get(entry.number)
-            lost = self.missing.get(entry.number) or self.silent.get(entry.number)
-            count = member.facts.count if member else 0
-            found.append(PartitionStatus(entry.name, count, lost.summary if lost else None))
-        return found
+        return states_of(self)
 
 
 class _StoredVectors:
@@ -348,7 +398,7 @@ class _StoredVectors:
 
     def vector(self, item: int) -> NDArray[np.float32]:
         """Return (dim,) float32, unit length. Raises ItemNotFoundError."""
-        ref = _ref(item)
+        ref = ref_of(item)
         if ref.shard not in self._query.members:
             raise self._snapshot._not_found(item)
         found = stored_vectors(self._query, [ref], self._snapshot.manifest.dim)
@@ -356,45 +406,3 @@ class _StoredVectors:
             raise self._snapshot._not_found(item)
         stored = found[ref]
         return np.asarray(stored / np.linalg.norm(stored), np.float32)
-
-
-class _CollectionRelevance(Relevance):
-    """Counts the relevant results of a collection; without a measured background it samples partitions."""
-
-    def __init__(self, snapshot: CollectionSnapshot) -> None:
-        self.sampled = snapshot.sampled
-        self._measured: Backgrounds = {}
-        self._bars = {}
-        self._sampled_vectors = None
-        self._snapshot = snapshot
-
-    def _sample_vectors(self) -> list[NDArray[np.float32]]:
-        return self._snapshot.sample()
-
-
-def _ref(item: int) -> RowRef:
-    """Return the number of the partition of an id, and the id there; -1 where no partition can have it."""
-    return RowRef(item >> LOCAL_BITS, item & MAX_LOCAL_ID) if item >= 0 else RowRef(-1, 0)
-
-
-def _hit(entry: Entry, record: Recorded, include: Sequence[str]) -> Hit:
-    return Hit(
-        id=(entry.row.shard << LOCAL_BITS) | entry.row.row,
-        score=entry.score,
-        uri=record.uri,
-        width=record.width,
-        height=record.height,
-        color=record.color,
-        preview=record.preview if "preview" in include else b"",
-        caption=record.caption if "caption" in include else None,
-        meta=record.meta if "meta" in include else {},
-        similar=tuple((ref.shard << LOCAL_BITS) | ref.row for ref in entry.similar),
-        similar_scores=entry.similar_scores,
-        may_load=record.may_load,
-        why=entry.why,
-    )
-
-
-def _version(versions: Sequence[tuple[int, str]]) -> str:
-    """Return the version of a collection whose partitions have these versions."""
-    return hashlib.blake2b(repr(list(versions)).encode(), digest_size=4).hexdigest()

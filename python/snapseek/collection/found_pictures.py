@@ -1,4 +1,7 @@
-"""What a query reads of the pictures that it has found: their records, and their stored vectors."""
+"""What a query reads of the pictures that it has found: their records, and their stored vectors.
+
+A `RowRef` is the number of a partition, and the id of a picture there.
+"""
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -8,12 +11,18 @@ from numpy.typing import NDArray
 
 from snapseek.collection.answers import records_of, vectors_of
 from snapseek.collection.frames import Frame
+from snapseek.collection.manifest import id_of
 from snapseek.collection.query import PartitionQuery
 from snapseek.collection.record_block import Recorded
 from snapseek.errors import PartitionError
+from snapseek.library.results import Hit
+from snapseek.library.search.candidates import Entry
 from snapseek.library.storage.rows import RowRef
 
 Ids = NDArray[np.int64]
+
+_MAX_RECORDS = 4096
+"""Records of one exchange."""
 
 
 def stored_vectors(
@@ -31,22 +40,40 @@ def stored_vectors(
     return {RowRef(number, item): row for number, found in answers.items() for item, row in found.items()}
 
 
+def unit_vectors(query: PartitionQuery, refs: Sequence[RowRef], dim: int) -> NDArray[np.float32]:
+    """Return unit vectors, (n, dim) float32. Raises PartitionLostError if a partition has lost a picture."""
+    if not refs:
+        return np.zeros((0, dim), np.float32)
+    found = stored_vectors(query, refs, dim)
+    query.check_complete(refs, found)
+    vectors = np.stack([found[ref] for ref in refs])
+    vectors /= np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-12)[:, None]
+    return vectors
+
+
 def records(
     query: PartitionQuery, refs: Collection[RowRef], include: Sequence[str], key: str = ""
 ) -> dict[RowRef, Recorded]:
     """Return the records of those pictures that partitions know."""
     known = {} if key else _early(query, refs)
-    wanted = by_partition([ref for ref in refs if ref not in known])
-    if not wanted:
-        return known
+    missing = [ref for ref in refs if ref not in known]
+    for start in range(0, len(missing), _MAX_RECORDS):
+        known |= _records(query, missing[start : start + _MAX_RECORDS], include, key)
+    return known
+
+
+def _records(
+    query: PartitionQuery, refs: Sequence[RowRef], include: Sequence[str], key: str
+) -> dict[RowRef, Recorded]:
+    wanted = by_partition(refs)
     common = Frame({"op": "records", "include": list(include)})
     frames = {number: common.with_array("ids", ids) for number, ids in wanted.items()}
     answers = query.ask(
-        ("records", key, frozenset(ref for ref in refs if ref not in known)),
+        ("records", key, frozenset(refs)),
         frames,
         lambda frame, member: records_of(frame, wanted[member.entry.number]),
     )
-    return known | {
+    return {
         RowRef(number, item): record for number, found in answers.items() for item, record in found.items()
     }
 
@@ -68,3 +95,22 @@ def by_partition(refs: Collection[RowRef]) -> dict[int, Ids]:
     for number, item in refs:
         found.setdefault(number, []).append(item)
     return {number: np.array(ids, np.int64) for number, ids in found.items()}
+
+
+def hit_of(entry: Entry, record: Recorded, include: Sequence[str]) -> Hit:
+    """Return an entry with its record; optional fields that are not included are empty."""
+    return Hit(
+        id=id_of(entry.row),
+        score=entry.score,
+        uri=record.uri,
+        width=record.width,
+        height=record.height,
+        color=record.color,
+        preview=record.preview if "preview" in include else b"",
+        caption=record.caption if "caption" in include else None,
+        meta=record.meta if "meta" in include else {},
+        similar=tuple(map(id_of, entry.similar)),
+        similar_scores=entry.similar_scores,
+        may_load=record.may_load,
+        why=entry.why,
+    )

@@ -3,13 +3,15 @@
     {"snapseek_collection": 1, "name": "photos", "model": "starter", "fingerprint": "…", "dim": 396,
      "next_number": 2, "deadline_s": 5.0,
      "partitions": [{"number": 0, "name": "a", "locations": ["a.snapseek"], "count": 7, "next_id": 8,
-                     "commit": "…"}, …]}
+                     "commit": "…"}, …],
+     "concepts": [{"key": "rex", "name": "Rex", "examples": [5, 68719476741], "counterexamples": []}, …]}
 
 A location is a path, relative to the manifest; an URI of an object store that pyarrow knows, such as
 `s3://bucket/a.snapseek`; or the address of a `snapseek serve` process. Several addresses are replicas.
 
 The id of a picture in the collection has the number of its partition in the high bits. A number is never
-used for another partition, so ids are stable while partitions come and go.
+used for another partition, so ids are stable while partitions come and go. `concepts`, which may be missing,
+are the words that the collection was taught, with ids of the collection.
 """
 
 import json
@@ -24,6 +26,10 @@ from snapseek.absolute_path import absolute_path
 from snapseek.atomic_file import atomic_file
 from snapseek.collection.frames import excerpt
 from snapseek.errors import FormatError, InputError, LibraryNotFoundError, StorageError
+from snapseek.library.concepts.edit import sorted_by_name
+from snapseek.library.concepts.names import is_name, key_of
+from snapseek.library.storage.concept_table import MAX_CONCEPTS, MAX_MARKS, ConceptRow
+from snapseek.library.storage.rows import RowRef
 
 FORMAT = "snapseek_collection"
 VERSION = 1
@@ -88,6 +94,7 @@ class Manifest:
     next_number: int = 0
     deadline_s: float = DEADLINE_S
     partitions: tuple[PartitionEntry, ...] = ()
+    concepts: tuple[ConceptRow, ...] = ()
 
     def with_partition(self, entry: PartitionEntry) -> Self:
         """Return the manifest with one more partition, or with a newer entry of one that it has."""
@@ -127,6 +134,16 @@ class Manifest:
             ) from error
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def ref_of(item: int) -> RowRef:
+    """Return the number of the partition of an id, and the id there; -1 where no partition can have it."""
+    return RowRef(item >> LOCAL_BITS, item & MAX_LOCAL_ID) if item >= 0 else RowRef(-1, 0)
+
+
+def id_of(ref: RowRef) -> int:
+    """Return the id in the collection of a picture of a partition."""
+    return (ref.shard << LOCAL_BITS) | ref.row
 
 
 def is_manifest(path: Path) -> bool:
@@ -246,7 +263,25 @@ def _manifest_of(body: object, path: Path) -> Manifest:
         next_number=read.integer("next_number", 0, MAX_NUMBER + 1),
         deadline_s=read.seconds("deadline_s"),
         partitions=tuple(_entry_of(entry, path, index) for index, entry in enumerate(listed)),
+        concepts=_concepts_of(body.get("concepts", []), path),
     )
+
+
+def _concepts_of(listed: object, path: Path) -> tuple[ConceptRow, ...]:
+    if not isinstance(listed, list) or len(listed) > MAX_CONCEPTS:
+        raise _refusal(path, f"concepts to be a list of up to {MAX_CONCEPTS} objects", excerpt(listed))
+    found = {}
+    for index, body in enumerate(listed):
+        if not isinstance(body, dict):
+            raise _refusal(path, f"concept {index} to be an object", excerpt(body))
+        read = _Fields(body, path, f"concept {index}")
+        name = read.text("name", is_name)
+        found[key_of(name)] = ConceptRow(
+            key_of(name), name, read.ids("examples"), read.ids("counterexamples")
+        )
+    if len(found) < len(listed):
+        raise _refusal(path, "a different name for each concept", "one twice")
+    return sorted_by_name(found.values())
 
 
 def _entry_of(body: object, path: Path, index: int) -> PartitionEntry:
@@ -293,6 +328,14 @@ class _Fields:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _MAX_DEADLINE_S:
             raise self._refusal(name, f"seconds above 0, up to {_MAX_DEADLINE_S:g}", value)
         return float(value)
+
+    def ids(self, name: str) -> tuple[int, ...]:
+        value = self._body.get(name)
+        if not isinstance(value, list) or len(value) > MAX_MARKS:
+            raise self._refusal(name, f"a list of up to {MAX_MARKS} ids", value)
+        if not all(type(item) is int and 0 <= item < 1 << 53 for item in value):
+            raise self._refusal(name, "a list of ids", value)
+        return tuple(sorted(set(value)))
 
     def locations(self, name: str) -> tuple[str, ...]:
         value = self._body.get(name)

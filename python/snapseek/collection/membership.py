@@ -6,7 +6,7 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,12 +25,16 @@ from snapseek.collection.manifest import (
     is_partition_name,
     read_manifest,
 )
+from snapseek.collection.partitions import LocalPartition
 from snapseek.collection.state_cache import describe, open_partition
+from snapseek.collection.teaching import exclusive_manifest, known_marks, with_concepts
 from snapseek.errors import InputError, ModelMismatchError, OutOfRangeError, PartitionError, SnapseekError
 from snapseek.library.storage.confirmations import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from snapseek.library.storage.concept_table import ConceptRow
 
 _UNUSABLE = re.compile(r"[^\w.-]+")
 _NO_COMMIT = "0" * 32
@@ -91,16 +95,18 @@ def add_partition(
     Raises as `create_collection` does.
     """
     path = absolute_path(path)
-    manifest = read_manifest(path)
-    changed = _added(manifest, path, replicas, name, token, manifest.deadline_s)
-    changed.write(path)
+    with exclusive_manifest(path) as manifest:
+        changed = _added(manifest, path, replicas, name, token, manifest.deadline_s)
+        changed.write(path)
     locations = _locations(replicas, path)
     return next(entry for entry in changed.partitions if entry.locations == tuple(locations))
 
 
 def remove_partition(path: Path, name: str) -> None:
     """Remove a partition from the manifest at `path`; its library stays. Raises InputError."""
-    read_manifest(path).without(name).write(path)
+    path = absolute_path(path)
+    with exclusive_manifest(path) as manifest:
+        manifest.without(name).write(path)
 
 
 def verify_partitions(path: Path, token: str | None = None) -> Iterator[tuple[PartitionEntry, str | None]]:
@@ -135,7 +141,8 @@ def _added(
 ) -> Manifest:
     """Return the manifest with one more partition; without a manifest, a new one of its model."""
     locations = _locations(replicas, path)
-    facts = _facts_of(locations, path, token, deadline_s)
+    found = _found_at(locations, path, token, deadline_s)
+    facts = [one.facts for one in found]
     if manifest is None:
         manifest = Manifest(
             name or path.parent.name or "collection",
@@ -179,7 +186,10 @@ def _added(
     )
     if not is_partition_name(entry.name):
         raise InputError(expected="a name of letters, digits, points, - and _", got=repr(entry.name))
-    return manifest.with_partition(entry)
+    changed = manifest.with_partition(entry)
+    if known is not None:
+        return changed
+    return replace(changed, concepts=with_concepts(changed.concepts, entry.number, found[0].concepts))
 
 
 def _locations(replicas: Sequence[str], path: Path) -> list[str]:
@@ -205,17 +215,29 @@ def _relative(location: str, path: Path) -> str:
     return absolute.relative_to(base).as_posix() if absolute.is_relative_to(base) else str(absolute)
 
 
-def _facts_of(locations: Sequence[str], path: Path, token: str | None, deadline_s: float) -> list[Facts]:
-    """Return what each replica says of itself. Raises SnapseekError for one that cannot be used."""
+@dataclass(frozen=True)
+class _Found:
+    """What a library or a server says of itself; of a library of this machine the words it was taught."""
+
+    facts: Facts
+    concepts: Sequence[ConceptRow] = ()
+
+
+def _found_at(locations: Sequence[str], path: Path, token: str | None, deadline_s: float) -> list[_Found]:
+    """Return what is at each location. Raises SnapseekError for one that cannot be used."""
     found = []
     with _threads() as threads:
         for location in locations:
             entry = PartitionEntry(0, "partition", (location,), 0, 0, _NO_COMMIT)
             try:
                 partition = open_partition(entry, path.parent, token, NOTHING)
-                found.append(describe(partition, deadline_s, threads))
+                facts = describe(partition, deadline_s, threads)
             except PartitionError as error:
                 raise PartitionError(f"{location} cannot be added: {error.summary}") from error
+            if isinstance(partition, LocalPartition):
+                found.append(_Found(facts, known_marks(partition.library.snapshot())))
+            else:
+                found.append(_Found(facts))
     return found
 
 

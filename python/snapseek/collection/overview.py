@@ -1,26 +1,49 @@
 """What a page shows of a whole collection: suggestions, values of columns and months of all partitions."""
 
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
 from snapseek.collection.frames import Frame
-from snapseek.collection.overview_answers import facet_of, suggestions_of, timeline_of
+from snapseek.collection.overview_answers import (
+    ColumnValues,
+    before_of,
+    column_values_of,
+    months_of,
+    suggestion_source_of,
+)
 from snapseek.collection.query import PartitionQuery
 from snapseek.collection.tree_json import tree_to_json
 from snapseek.library.filters.text_normalize import casefold_text
 from snapseek.library.filters.typecheck import Kinds
-from snapseek.library.search.facets import Facet, FacetValue
+from snapseek.library.search.facets import (
+    MAX_NUMBERS,
+    OPERATORS,
+    Count,
+    Facet,
+    FacetValue,
+    checked_column,
+    containing,
+    folders_in,
+)
 from snapseek.library.search.request import ResolvedRequest, Where
-from snapseek.library.search.suggestions import ColumnSuggestion, RangeSuggestion, Suggestions
+from snapseek.library.search.suggestions import (
+    ColumnCounts,
+    RangeSuggestion,
+    Suggestions,
+    SuggestionSource,
+    chosen,
+)
 from snapseek.library.search.timeline import Month, Timeline
 from snapseek.search_request import SearchRequest
 
 T = TypeVar("T")
-_MAX_EXAMPLES = 6
-_MAX_VALUES = 12
-_FALLING = ("year", "month", "number")
+_FALLING = ("year", "month", "number", "flag")
 """The kinds of columns whose values are listed from the largest on."""
 
 
@@ -41,7 +64,7 @@ class CollectionOverview:
     @cached_property
     def suggestions(self) -> Suggestions:
         """Queries and filters worth offering: those of all partitions, the most frequent first."""
-        return _joined_suggestions(self._answers({"op": "suggestions"}, suggestions_of))
+        return chosen(_joined_source(self._answers({"op": "suggestions"}, suggestion_source_of)))
 
     def facet(
         self,
@@ -57,22 +80,34 @@ class CollectionOverview:
 
         A value that is beyond the first 10,000 of a partition does not count there.
         """
+        column, kind = checked_column(column, self._kinds)
+        is_tree = column == "folder" and within is not None
         fields = {
             "op": "facet",
             "column": column,
-            "contains": contains,
-            "within": within,
+            "kind": kind,
+            "contains": "" if is_tree else contains,
+            "within": within if is_tree else None,
             "tree": self._tree(where),
         }
-        return _joined_facets(self._answers(fields, facet_of), within is not None, limit, offset)
+        parts = self._answers(fields, column_values_of)
+        counts = _in_order(_joined([part.values for part in parts]), kind)
+        if kind == "number" and _are_too_many(parts, len(counts), is_part=bool(contains)):
+            counts = []
+        values = [FacetValue(value, count) for value, count in counts]
+        if within is not None and is_tree:
+            values = containing(folders_in(counts, within), contains)
+        page = tuple(values[offset : offset + limit])
+        low, high = _ends([(part.minimum, part.maximum) for part in parts])
+        return Facet(column, OPERATORS.get(column, column), kind, len(values), page, low, high)
 
     def timeline(self, where: Where | None, sort: str) -> Timeline:
         """Return the months of the pictures that match, in the order of `sort`, newest or oldest.
 
         The offset of a month is the number of pictures of the months before it.
         """
-        fields = {"op": "timeline", "tree": self._tree(where)}
-        return _joined_timelines(self._answers(fields, timeline_of), newest_first=sort == "newest")
+        frame = Frame({"op": "timeline", "tree": self._tree(where), "newest_first": sort == "newest"})
+        return self._attempted(partial(_timeline, frame))
 
     def _answers(self, fields: dict[str, Any], parse: Callable[[Frame], T]) -> list[T]:
         return self._attempted(partial(_ask_all, Frame(fields), parse))
@@ -87,75 +122,95 @@ def _ask_all(frame: Frame, parse: Callable[[Frame], T], query: PartitionQuery) -
     return list(query.ask_all(frame.fields["op"], frame, lambda answer, _: parse(answer)).values())
 
 
-def _joined_facets(parts: Sequence[Facet], is_tree: bool, limit: int, offset: int) -> Facet:
+def _joined(parts: Iterable[Iterable[Count]]) -> list[Count]:
+    """Return the values of several libraries with the sums of their counts, as the first one spells them."""
     counts: Counter[str] = Counter()
-    folders: Counter[str] = Counter()
     shown: dict[str, str] = {}
     for part in parts:
-        for entry in part.values:  # as the first partition spells it
-            key = shown.setdefault(casefold_text(entry.value), entry.value)
-            counts[key] += entry.count
-            folders[key] = max(folders[key], entry.folders)
-    first = parts[0]
-    if is_tree:
-        values = sorted(counts, key=casefold_text)
-    elif first.kind in _FALLING:
-        values = sorted(counts, key=float if first.kind == "number" else str, reverse=True)
-    else:
-        values = sorted(counts, key=lambda value: (-counts[value], casefold_text(value)))
-    page = tuple(
-        FacetValue(value, counts[value], folders[value]) for value in values[offset : offset + limit]
+        for value, count in part:
+            counts[shown.setdefault(casefold_text(value), value)] += count
+    return list(counts.items())
+
+
+def _in_order(counts: Iterable[Count], kind: str) -> list[Count]:
+    """Return values in the order of `Facets.facet`."""
+    if kind in _FALLING:
+        return sorted(
+            counts, key=lambda pair: _number(pair[0]) if kind == "number" else pair[0], reverse=True
+        )
+    return sorted(counts, key=lambda pair: (-pair[1], casefold_text(pair[0])))
+
+
+def _number(text: str) -> float:
+    """Return a number as a partition has written it; the smallest for anything else."""
+    with suppress(ValueError):
+        return float(text)
+    return -math.inf
+
+
+def _are_too_many(parts: Iterable[ColumnValues], count: int, *, is_part: bool) -> bool:
+    """Return whether a column has more different numbers than are listed: then only its range is given.
+
+    A partition with too many lists none; with `is_part` it may also have none that contains a text.
+    """
+    is_cut = any(not part.values and part.minimum is not None for part in parts)
+    return count > MAX_NUMBERS or (is_cut and not is_part)
+
+
+def _timeline(frame: Frame, query: PartitionQuery) -> Timeline:
+    """Join the months of partitions, then count what all of them have before the first picture of each."""
+    parts = list(query.ask_all("months", frame, lambda answer, _: months_of(answer)).values())
+    counts: Counter[str] = Counter()
+    first: dict[str, int] = {}
+    for part in parts:
+        for name, (count, key) in part.months.items():
+            counts[name] += count
+            first[name] = min(key, first.get(name, key))
+    names = sorted(counts, reverse=frame.fields["newest_first"])
+    keys = np.array([first[name] for name in names], np.int64)
+    before = query.ask_all(
+        "before", frame.with_array("keys", keys), lambda answer, _: before_of(answer, len(names))
     )
-    low, high = _ends([(part.minimum, part.maximum) for part in parts])
-    return Facet(first.column, first.operator, first.kind, len(values), page, low, high)
+    offsets = [sum(numbers) for numbers in zip(*before.values(), strict=True)]
+    months = tuple(Month(name, counts[name], offset) for name, offset in zip(names, offsets, strict=True))
+    return Timeline(months, sum(part.total for part in parts), sum(part.undated for part in parts))
 
 
-def _joined_timelines(parts: Sequence[Timeline], *, newest_first: bool) -> Timeline:
-    counts: Counter[str] = Counter()
-    for part in parts:
-        counts.update({month.month: month.count for month in part.months})
-    months, before = [], 0
-    for name in sorted(counts, reverse=newest_first):
-        months.append(Month(name, counts[name], before))
-        before += counts[name]
-    return Timeline(tuple(months), sum(part.total for part in parts), sum(part.undated for part in parts))
-
-
-def _joined_suggestions(parts: Sequence[Suggestions]) -> Suggestions:
-    """Return the suggestions of several libraries, values with the sums of their counts."""
-    examples = list(dict.fromkeys(text for part in parts for text in part.examples))
-    columns: dict[tuple[str, str], Counter[str]] = {}
-    totals: Counter[tuple[str, str]] = Counter()
-    shown: dict[str, str] = {}
+def _joined_source(parts: Sequence[SuggestionSource]) -> SuggestionSource:
+    """Return what suggestions of all partitions are chosen from, values with the sums of their counts."""
+    columns: dict[tuple[str, str], list[ColumnCounts]] = {}
     ranges: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
     for part in parts:
         for column in part.columns:
-            counts = columns.setdefault((column.name, column.operator), Counter())
-            totals[column.name, column.operator] = max(totals[column.name, column.operator], column.total)
-            for value, count in column.values:  # as the first partition spells it
-                counts[shown.setdefault(casefold_text(value), value)] += count
+            columns.setdefault((column.name, column.operator), []).append(column)
         for one in part.ranges:
             ranges.setdefault((one.name, one.kind), []).append((one.minimum, one.maximum))
-    return Suggestions(
-        examples[:_MAX_EXAMPLES],
+    return SuggestionSource(
+        list(map(_joined_column, columns.values())),
+        _in_order(_joined([part.words for part in parts]), "text"),
         [
-            ColumnSuggestion(
-                name,
-                operator,
-                _first_values(name, operator, counts),
-                max(totals[name, operator], len(counts)),
-            )
-            for (name, operator), counts in columns.items()
+            RangeSuggestion(name, kind, low, high)
+            for (name, kind), found in ranges.items()
+            for low, high in [_ends(found)]
+            if low is not None and high is not None
         ],
-        [RangeSuggestion(name, kind, *_ends(found)) for (name, kind), found in ranges.items()],
+        frozenset().union(*(part.refused for part in parts)),
     )
 
 
-def _first_values(name: str, operator: str, counts: Counter[str]) -> list[tuple[str, int]]:
-    """Return the most frequent values; years and months in falling order."""
-    is_falling = operator == "year" or name == "month"
-    order = (lambda pair: pair[0]) if is_falling else (lambda pair: pair[1])
-    return sorted(counts.items(), key=order, reverse=True)[:_MAX_VALUES]
+def _joined_column(parts: Sequence[ColumnCounts]) -> ColumnCounts:
+    """Return a column of several libraries. The total is a lower bound where values were cut."""
+    first = parts[0]
+    values = _in_order(_joined([part.values for part in parts]), first.kind)
+    return ColumnCounts(
+        first.name,
+        first.operator,
+        values,
+        max(len(values), *(part.total for part in parts)),
+        sum(part.rows for part in parts),
+        first.kind,
+        first.is_own,
+    )
 
 
 def _ends(ranges: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:

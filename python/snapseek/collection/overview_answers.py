@@ -2,43 +2,66 @@
 
 import math
 import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from snapseek.collection.answers import Fields, is_count
 from snapseek.collection.frames import Frame
 from snapseek.collection.manifest import MAX_COUNT
 from snapseek.errors import PartitionError
-from snapseek.library.search.facets import Facet, FacetValue
-from snapseek.library.search.suggestions import ColumnSuggestion, RangeSuggestion, Suggestions
-from snapseek.library.search.timeline import Month, Timeline
+from snapseek.library.search.facets import Count
+from snapseek.library.search.suggestions import ColumnCounts, RangeSuggestion, SuggestionSource
 
 MAX_FACET_VALUES = 10_000
 """The largest number of values of a column in one answer."""
+
+MAX_SUGGESTED = 200
+"""The largest number of values of a column that are sent for suggestions."""
 
 _MAX_COLUMNS = 4096
 _MAX_END_CHARACTERS = 64
 _MONTH = re.compile(r"-?\d{1,6}-\d\d")
 
 
-def suggestions_of(frame: Frame) -> Suggestions:
-    """Return the suggestions of a partition."""
-    examples, columns, ranges = (frame.fields.get(name) for name in ("examples", "columns", "ranges"))
-    if not isinstance(examples, list) or not isinstance(columns, list) or not isinstance(ranges, list):
-        raise PartitionError("no suggestions")
-    is_small = len(examples) + len(columns) + len(ranges) <= _MAX_COLUMNS
-    if not is_small or not all(isinstance(text, str) for text in examples):
+def suggestion_source_of(frame: Frame) -> SuggestionSource:
+    """Return what a partition has counted for suggestions."""
+    columns, words, ranges, refused = (
+        _list_in(frame, name) for name in ("columns", "words", "ranges", "refused")
+    )
+    if not all(isinstance(name, str) for name in refused):
         raise PartitionError("suggestions of another shape")
-    return Suggestions(examples, [_column(column) for column in columns], [_range(entry) for entry in ranges])
+    return SuggestionSource(
+        list(map(_column, columns)),
+        list(map(_count_of, words)),
+        list(map(_range, ranges)),
+        frozenset(refused),
+    )
 
 
-def _column(column: object) -> ColumnSuggestion:
-    if isinstance(column, list) and len(column) == 4:
-        name, operator, values, total = column
-        if isinstance(name, str) and isinstance(operator, str) and isinstance(values, list):
-            pairs = [tuple(value) for value in values if isinstance(value, list) and len(value) == 2]
-            is_counted = all(isinstance(text, str) and is_count(count, MAX_COUNT) for text, count in pairs)
-            if is_counted and is_count(total, MAX_COUNT):
-                return ColumnSuggestion(name, operator, pairs, total)
-    raise PartitionError("suggestions of another shape")
+def _list_in(frame: Frame, name: str) -> list[Any]:
+    entries = frame.fields.get(name)
+    if not isinstance(entries, list) or len(entries) > _MAX_COLUMNS:
+        raise PartitionError("no suggestions")
+    return entries
+
+
+def _column(column: object) -> ColumnCounts:
+    if not isinstance(column, dict) or not isinstance(column.get("is_own"), bool):
+        raise PartitionError("suggestions of another shape")
+    read, values = Fields(column), column.get("values")
+    if not isinstance(values, list) or len(values) > MAX_SUGGESTED:
+        raise PartitionError("suggestions of another shape")
+    return ColumnCounts(
+        read.text("name"),
+        read.text("operator"),
+        list(map(_count_of, values)),
+        read.integer("total", MAX_COUNT),
+        read.integer("rows", 1 << 60),
+        read.text("kind"),
+        column["is_own"],
+    )
 
 
 def _range(entry: object) -> RangeSuggestion:
@@ -49,45 +72,70 @@ def _range(entry: object) -> RangeSuggestion:
     raise PartitionError("suggestions of another shape")
 
 
-def facet_of(frame: Frame) -> Facet:
+@dataclass(frozen=True)
+class ColumnValues:
+    """The values of a column in a partition with their numbers of pictures; the range of numbers or dates."""
+
+    values: tuple[Count, ...]
+    minimum: int | float | str | None
+    maximum: int | float | str | None
+
+
+def column_values_of(frame: Frame) -> ColumnValues:
     """Return the values of a column of a partition."""
-    fields = Fields(frame.fields)
-    values, ends = frame.fields.get("values"), [frame.fields.get("minimum"), frame.fields.get("maximum")]
-    if not isinstance(values, list) or len(values) > MAX_FACET_VALUES or not all(map(_is_end, ends)):
+    values, low, high = (frame.fields.get(name) for name in ("values", "minimum", "maximum"))
+    if not isinstance(values, list) or len(values) > MAX_FACET_VALUES or not (_is_end(low) and _is_end(high)):
         raise PartitionError("values of a column of another shape")
-    return Facet(
-        fields.text("column"),
-        fields.text("operator"),
-        fields.text("kind"),
-        fields.integer("total", MAX_COUNT),
-        tuple(_facet_value(value) for value in values),
-        *ends,
-    )
+    return ColumnValues(tuple(map(_count_of, values)), low, high)
 
 
-def _facet_value(value: object) -> FacetValue:
-    if isinstance(value, dict) and isinstance(value.get("value"), str):
-        count, folders = value.get("count"), value.get("folders")
-        if is_count(count, MAX_COUNT) and is_count(folders, MAX_COUNT):
-            return FacetValue(value["value"], count, folders)
+def _count_of(pair: object) -> Count:
+    if (
+        isinstance(pair, list)
+        and len(pair) == 2
+        and isinstance(pair[0], str)
+        and is_count(pair[1], MAX_COUNT)
+    ):
+        return pair[0], pair[1]
     raise PartitionError("values of a column of another shape")
 
 
-def timeline_of(frame: Frame) -> Timeline:
+@dataclass(frozen=True)
+class Months:
+    """The months of a partition: by name the number of pictures, and the rank key of the first of them."""
+
+    months: dict[str, tuple[int, int]]
+    total: int
+    undated: int
+
+
+def months_of(frame: Frame) -> Months:
     """Return the months of a partition."""
     fields, months = Fields(frame.fields), frame.fields.get("months")
     if not isinstance(months, list) or len(months) > MAX_FACET_VALUES:
         raise PartitionError("no months")
-    found = tuple(_month(month) for month in months)
-    return Timeline(found, fields.integer("total", MAX_COUNT), fields.integer("undated", MAX_COUNT))
+    found = dict(map(_month, months))
+    return Months(found, fields.integer("total", MAX_COUNT), fields.integer("undated", MAX_COUNT))
 
 
-def _month(month: object) -> Month:
-    if isinstance(month, dict) and _MONTH.fullmatch(str(month.get("month"))):
-        count, offset = month.get("count"), month.get("offset")
-        if is_count(count, MAX_COUNT) and is_count(offset, MAX_COUNT):
-            return Month(str(month["month"]), count, offset)
+def _month(month: object) -> tuple[str, tuple[int, int]]:
+    if isinstance(month, list) and len(month) == 3:
+        name, count, key = month
+        is_key = type(key) is int and -(2**63) <= key < 2**63
+        if isinstance(name, str) and _MONTH.fullmatch(name) and is_count(count, MAX_COUNT) and is_key:
+            return name, (count, key)
     raise PartitionError("months of another shape")
+
+
+def before_of(frame: Frame, count: int) -> list[int]:
+    """Return the numbers of pictures before so many rank keys."""
+    before = frame.arrays.get("before")
+    if before is None or before.dtype != np.int64 or before.shape != (count,):
+        raise PartitionError("numbers of pictures of another shape")
+    found: list[int] = before.tolist()
+    if not all(is_count(number, MAX_COUNT) for number in found):
+        raise PartitionError("numbers of pictures that are none")
+    return found
 
 
 def _is_end(value: object) -> bool:

@@ -5,7 +5,7 @@ number of a partition and an id in it, so ties are broken by the id in the colle
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,17 +19,19 @@ from snapseek.collection.answers import (
     matched_of,
     ranked_of,
 )
-from snapseek.collection.found_pictures import by_partition, records, stored_vectors
+from snapseek.collection.found_pictures import by_partition, records, unit_vectors
 from snapseek.collection.frames import Array, Frame
 from snapseek.collection.manifest import LOCAL_BITS
-from snapseek.collection.partition_state import MAX_EARLY, MAX_K
+from snapseek.collection.partition_state import MAX_EARLY
 from snapseek.collection.query import Member, PartitionQuery
+from snapseek.collection.request_fields import MAX_K
+from snapseek.collection.sorted_pages import SortedPages
 from snapseek.collection.tree_json import tree_to_json
 from snapseek.errors import InputError, OutOfRangeError
 from snapseek.library.search.bm25 import WordStatistics, query_words
 from snapseek.library.search.candidates import Candidates, Entry, Ranking
 from snapseek.library.search.dedup import DuplicateGroup, duplicate_groups
-from snapseek.library.search.likeness import CosineBars, Look, PictureFacts, PreviewComparison, look_of
+from snapseek.library.search.likeness import CosineBars, Look, PreviewComparison, facts_of, look_of
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.rank import DEDUP_DEPTH, POOL, Ranker
 from snapseek.library.search.request import ResolvedRequest
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
 
 Ids = NDArray[np.int64]
 _NO_IDS = np.zeros(0, np.int64)
+_MAX_FIRST = 4096
+"""Up to as many pictures of a sort are sent from the first one on."""
+
 _MIN_EARLY_PARTITIONS = 4
 """With fewer, a round for the records of a page costs less than records that no page shows."""
 
@@ -86,9 +91,10 @@ class PartitionRanker(Ranker):
         request = resolved.request
         if request.sort == "relevance":
             return self._stored(request.offset, request.end)
-        if request.end > MAX_K:
-            expected = f"offset + limit of up to {MAX_K} with a sort of a collection"
-            raise OutOfRangeError(expected=expected, got=str(request.end))
+        if request.end > _MAX_FIRST:
+            pages = SortedPages(self._query, self._tree, request.sort, self._count_of)
+            rows, total = pages.rows(request.offset, request.end)
+            return Ranking(list(map(Entry, rows)), total, request.offset)
         fields = {"op": "listed", "tree": self._tree, "sort": request.sort, "start": 0, "end": request.end}
         answers = self._query.ask_all(
             ("listed", request.end),
@@ -98,14 +104,20 @@ class PartitionRanker(Ranker):
         numbers, ids = _joined_ids({number: ids for number, (_, ids, _) in answers.items()})
         keys = np.concatenate([_NO_IDS, *(keys for _, _, keys in answers.values())])
         order = np.lexsort((self.ids(numbers, ids), keys))[: request.end]
-        rows = map(RowRef, numbers[order].tolist(), ids[order].tolist())
-        return Ranking([Entry(row) for row in rows], sum(count for count, _, _ in answers.values()))
+        first = map(RowRef, numbers[order].tolist(), ids[order].tolist())
+        return Ranking([Entry(row) for row in first], sum(count for count, _, _ in answers.values()))
 
     def _stored(self, start: int, end: int) -> Ranking:
-        """Return the pictures up to `end` in stored order; the ones before `start` are only counted."""
-        if end - start > MAX_K:
-            raise OutOfRangeError(expected=f"a limit of up to {MAX_K} for a collection", got=str(end - start))
+        """Return the pictures from `start` to `end` in stored order."""
         counts = self._counts()
+        total = sum(counts.values())
+        entries: list[Entry] = []
+        for first in range(start, min(end, total), MAX_K):
+            entries += map(Entry, self._stored_rows(first, min(end, first + MAX_K), counts))
+        return Ranking(entries, total, start)
+
+    def _stored_rows(self, start: int, end: int, counts: Mapping[int, int]) -> list[RowRef]:
+        """Return the pictures from `start` to `end` in stored order, by the counts of the partitions."""
         first, frames = 0, {}
         for number in sorted(counts):
             low, high = max(0, start - first), max(0, min(end - first, counts[number]))
@@ -118,9 +130,16 @@ class PartitionRanker(Ranker):
             frames,
             lambda frame, member: listed_of(frame, end - start, False, self._count_of(member, frame)),
         )
-        rows = [RowRef(number, item) for number in sorted(answers) for item in answers[number][1].tolist()]
-        before = [RowRef(-1, -1)] * min(start, sum(counts.values()))  # cut off by the offset of the page
-        return Ranking([Entry(row) for row in (*before, *rows)], sum(counts.values()))
+        return [RowRef(number, item) for number in sorted(answers) for item in answers[number][1].tolist()]
+
+    def pages(self, rows: int, check: Callable[[int], object] = lambda count: None) -> Iterator[list[RowRef]]:
+        """Yield all matching pictures in stored order, so many at a time; `check` gets their number first."""
+        counts = self._counts()
+        count = sum(counts.values())
+        check(count)
+        for start in range(0, count, rows):
+            yield self._stored_rows(start, min(start + rows, count), counts)
+            self._query.forget_answers()
 
     def _counts(self) -> dict[int, int]:
         """Return the number of matching pictures of each partition."""
@@ -310,11 +329,12 @@ class PartitionRanker(Ranker):
             return []
 
         duplicate_groups(vectors, bars.close, note)
-        found = records(self._query, near, ("preview",), "near")
+        found = records(self._query, near, ("preview", "meta"), "near")
+        self._query.check_complete(near, found)
 
         def look(rank: int) -> Look:
             record = found[rows[rank]]
-            return look_of(PictureFacts(record.preview, record.width, record.height))
+            return look_of(facts_of(record.width, record.height, record.preview, record.meta))
 
         return duplicate_groups(vectors, bars.close, PreviewComparison(look, bars).alike)
 
@@ -355,13 +375,7 @@ class _MergedRows:
 
     def vectors_at(self, numbers: Ids, rows: Ids) -> NDArray[np.float32]:
         """Return unit vectors, (n, dim) float32; see `Shards.vectors_at`."""
-        if not len(rows):
-            return np.zeros((0, 1), np.float32)
-        refs = list(map(RowRef, numbers.tolist(), rows.tolist()))
-        found = stored_vectors(self._query, refs, self._dim)
-        vectors = np.stack([found[ref] for ref in refs])
-        vectors /= np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), 1e-12)[:, None]
-        return vectors
+        return unit_vectors(self._query, list(map(RowRef, numbers.tolist(), rows.tolist())), self._dim)
 
 
 def _joined_ids(by_number: Mapping[int, Ids]) -> tuple[Ids, Ids]:

@@ -10,50 +10,72 @@ rank          tree, k, exact, words, mode, sort,       vector, excluded   count,
                                                                           the first
 words         tree, k, words, mode, sort, statistics   vector, preferred  ids, scores, bits, cosines, keys
 listed        tree, sort, start, end                                      count; ids, keys
+order         tree, sort, samples                                         count; ids, keys
+listed_after  tree, sort, key, item, end                                  count, before; ids, keys
 vectors                                                ids                ids, vectors
 records       include                                  ids                ids, records, record_ends,
                                                                           previews, ends
 sample        share                                                       vectors
-suggestions                                                               examples, columns
+suggestions                                                               columns, words, ranges
+facet         tree, column, kind, contains,                               values, minimum, maximum
+              within
+timeline      tree, newest_first                       keys               months, total, undated; before
+
+A `tree` that names concepts comes with these: see `snapseek.collection.concepts`.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from snapseek.collection.concepts import ReceivedConcepts
 from snapseek.collection.frames import Array, Frame, excerpt
-from snapseek.collection.overview_answers import MAX_FACET_VALUES
+from snapseek.collection.overview_answers import MAX_FACET_VALUES, MAX_SUGGESTED
 from snapseek.collection.record_block import record_arrays
+from snapseek.collection.request_fields import (
+    MAX_K,
+    ids_of,
+    included_in,
+    integer_of,
+    signed_of,
+    sort_of,
+    statistics_of,
+    text_of,
+    words_of,
+)
 from snapseek.collection.tree_json import tree_from_json
-from snapseek.errors import ArrayError, OutOfRangeError, ParseError, UnknownChoiceError
+from snapseek.errors import ArrayError, OutOfRangeError, UnknownChoiceError
 from snapseek.library.search.bm25 import WordStatistics, bm25_scores, query_words, word_statistics
 from snapseek.library.search.candidates import Candidates
-from snapseek.library.search.facets import Facets
+from snapseek.library.search.facets import Facets, is_in_folder
+from snapseek.library.search.rank import Ranker
 from snapseek.library.search.relevance import sample_rows
 from snapseek.library.search.sort_keys import first_rows, sort_keys
 from snapseek.library.search.terms import MAX_TERMS
-from snapseek.library.search.timeline import timeline
+from snapseek.library.search.timeline import MonthIndex
 from snapseek.library.search.word_matches import best_matches, match_statistics, word_matches
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage.rows import RowHits, RowRef
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shared_training import SharedTraining
-from snapseek.search_request import INCLUDED, SORTS, check_choice
+from snapseek.search_request import check_choice
 
 if TYPE_CHECKING:
-    from snapseek.library.search.rank import Ranker
-
-MAX_K = 10_000
-"""The largest number of pictures of one answer, besides those that the query names itself."""
+    from snapseek.library.filters.typecheck import Kind
 
 MAX_EARLY = 64
 """The largest number of records that come with a ranking."""
 
-_MAX_WORDS_CHARACTERS = 16_000
+_FACET_KINDS = ("number", "date", "flag", "text", "list", "folder", "year", "month")
+_MAX_ORDERS = 2
+_MAX_RANKERS = 4
+"""Rankers with concepts of a router that are kept, with the pictures that show these."""
+
 _NO_IDS = np.zeros(0, np.int64)
 Ids = NDArray[np.int64]
 
@@ -77,11 +99,20 @@ class PartitionState:
         self._shards = snapshot.shards
         self._training = SharedTraining.of_settings(snapshot.settings)
         self._ranker: Ranker = snapshot.ranker
+        self._order_of = lru_cache(_MAX_ORDERS)(
+            lambda selection, sort: self._first_by(selection, sort, selection.count)
+        )
+        self._months_of = lru_cache(_MAX_ORDERS)(
+            lambda selection, newest: MonthIndex(self._shards.parts, selection, newest_first=newest)
+        )
+        self._ranker_with = lru_cache(_MAX_RANKERS)(self._with_concepts)
         self._operations: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Frame]] = {
             "describe": self._describe,
             "rank": self._rank,
             "words": self._words,
             "listed": self._listed,
+            "order": self._order,
+            "listed_after": self._listed_after,
             "vectors": self._vectors,
             "records": self._records,
             "sample": self._sample,
@@ -124,8 +155,8 @@ class PartitionState:
         )
 
     def _rank(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
-        selection = self._selection(fields)
-        excluded = self._refs(_ids_in(arrays, "excluded"))
+        selection = self._selection(fields, arrays)
+        excluded = self._refs(ids_of(arrays, "excluded"))
         k = integer_of(fields, "k", MAX_K + MAX_TERMS)
         sums = self._statistics(fields)
         answer: dict[str, Any] = {
@@ -147,18 +178,18 @@ class PartitionState:
         early = integer_of({"records": 0, **fields}, "records", MAX_EARLY)
         if early:
             first = self.snapshot.get_many(found_arrays["ids"][:early].tolist())
-            found_arrays |= record_arrays(first, _included(fields))
+            found_arrays |= record_arrays(first, included_in(fields))
         return Frame(answer, found_arrays)
 
     def _words(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         """Answer with the pictures that have words, scored by the statistics of the whole collection."""
-        selection = self._selection(fields)
+        selection = self._selection(fields, arrays)
         k = integer_of(fields, "k", MAX_K + MAX_TERMS)
-        words = _words_in(fields)
-        sums = _statistics_in(fields, len(query_words(words)))
+        words = words_of(fields)
+        sums = statistics_of(fields, len(query_words(words)))
         stores = [part.shard.columns for part in self._shards.parts]
         if fields.get("mode") == "auto":
-            preferred = set(self._refs(_ids_in(arrays, "preferred")))
+            preferred = set(self._refs(ids_of(arrays, "preferred")))
             matches = best_matches(word_matches(stores, selection.masks, words, sums), (), preferred, k)
             refs = [ref for _, ref, _ in matches]
             scores = np.array([score for score, _, _ in matches], np.float32)
@@ -182,16 +213,21 @@ class PartitionState:
             },
         )
 
-    def _listed(self, fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
+    def _listed(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         """Answer with matching pictures in stored order, or with the first ones by a sort."""
-        selection = self._selection(fields)
+        selection = self._selection(fields, arrays)
         start, end = integer_of(fields, "start", 2**53), integer_of(fields, "end", 2**53)
-        sort = _sort_in(fields)
+        sort = sort_of(fields)
         if (end - start if sort == "relevance" else end) > MAX_K:
             raise OutOfRangeError(expected=f"up to {MAX_K} pictures of a partition", got=str(end - start))
         if sort == "relevance":
             ids = self._stored(selection, start, end)
             return Frame({"count": selection.count}, {"ids": ids, "keys": _NO_IDS})
+        ids, keys = self._first_by(selection, sort, end)
+        return Frame({"count": selection.count}, {"ids": ids, "keys": keys})
+
+    def _first_by(self, selection: Selection, sort: str, end: int) -> tuple[Ids, Ids]:
+        """Return ids and sort keys, (n,) each, of the first pictures by a sort."""
         found, keys = [_NO_IDS], [_NO_IDS]
         for number, part in enumerate(self._shards.parts):
             part_keys = sort_keys(part.shard.columns, sort)
@@ -200,7 +236,27 @@ class PartitionState:
             keys.append(part_keys[first])
         all_ids, all_keys = np.concatenate(found), np.concatenate(keys)
         order = np.lexsort((all_ids, all_keys))[:end]
-        return Frame({"count": selection.count}, {"ids": all_ids[order], "keys": all_keys[order]})
+        return all_ids[order], all_keys[order]
+
+    def _order(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
+        """Answer with matching pictures of a sort, evenly spaced: the last one of each step."""
+        selection = self._selection(fields, arrays)
+        samples = integer_of(fields, "samples", MAX_K)
+        ids, keys = self._order_of(selection, sort_of(fields))
+        step = max(1, -(-len(ids) // max(1, samples)))
+        spaced = slice(step - 1, None, step)
+        return Frame({"count": len(ids)}, {"ids": ids[spaced], "keys": keys[spaced]})
+
+    def _listed_after(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
+        """Answer with the pictures of a sort after a key and an id, and how many are before."""
+        selection = self._selection(fields, arrays)
+        key, item = signed_of(fields, "key"), signed_of(fields, "item")
+        end = integer_of(fields, "end", MAX_K)
+        ids, keys = self._order_of(selection, sort_of(fields))
+        low, high = (int(np.searchsorted(keys, key, side)) for side in ("left", "right"))
+        before = int(low + np.searchsorted(ids[low:high], item, "right"))
+        page = slice(before, before + end)
+        return Frame({"count": len(ids), "before": before}, {"ids": ids[page], "keys": keys[page]})
 
     def _stored(self, selection: Selection, start: int, end: int) -> Ids:
         found: list[int] = []
@@ -216,7 +272,7 @@ class PartitionState:
 
     def _vectors(self, _fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         """Answer with the stored vectors of those pictures that are known."""
-        refs = self._refs(_ids_in(arrays, "ids"))
+        refs = self._refs(ids_of(arrays, "ids"))
         shards, rows = _split(refs)
         vectors = np.zeros((len(refs), int(self.snapshot.settings["dim"])), np.float32)
         for number in np.unique(shards).tolist():
@@ -226,8 +282,8 @@ class PartitionState:
 
     def _records(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
         """Answer with the records of those pictures that are known, previews in one array."""
-        include = _included(fields)
-        hits = self.snapshot.get_many(_ids_in(arrays, "ids").tolist())
+        include = included_in(fields)
+        hits = self.snapshot.get_many(ids_of(arrays, "ids").tolist())
         return Frame(
             {}, {"ids": np.array([hit.id for hit in hits], np.int64), **record_arrays(hits, include)}
         )
@@ -244,30 +300,47 @@ class PartitionState:
         return Frame({}, {"vectors": np.concatenate(parts)[:MAX_K]})
 
     def _suggestions(self, _fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
-        found = self.snapshot.overview.suggestions
+        found = self.snapshot.overview.suggestion_source
         columns = [
-            [column.name, column.operator, list(map(list, column.values)), column.total]
+            asdict(column) | {"values": [[*pair] for pair in column.values[:MAX_SUGGESTED]]}
             for column in found.columns
         ]
-        ranges = [[column.name, column.kind, column.minimum, column.maximum] for column in found.ranges]
-        return Frame({"examples": found.examples, "columns": columns, "ranges": ranges})
+        ranges = [[one.name, one.kind, one.minimum, one.maximum] for one in found.ranges]
+        words = [[*pair] for pair in found.words]
+        return Frame({"columns": columns, "words": words, "ranges": ranges, "refused": sorted(found.refused)})
 
-    def _facet(self, fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
-        within = fields.get("within")
-        found = Facets(self._shards.parts, self.snapshot.kinds, self._selection(fields)).facet(
-            str(fields.get("column"))[:_MAX_WORDS_CHARACTERS],
-            contains=str(fields.get("contains", ""))[:_MAX_WORDS_CHARACTERS],
-            within=None if within is None else str(within)[:_MAX_WORDS_CHARACTERS],
-            limit=MAX_FACET_VALUES,
-        )
-        return Frame(asdict(found) | {"values": list(map(asdict, found.values))})
+    def _facet(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
+        """Answer with the values of a column of the collection, which this library may lack.
 
-    def _timeline(self, fields: Mapping[str, Any], _arrays: Mapping[str, Any]) -> Frame:
-        found = timeline(self._shards.parts, self._selection(fields))
-        return Frame(asdict(found) | {"months": list(map(asdict, found.months))})
+        With `within` these are the folders in that one, at any depth.
+        """
+        column, kind = text_of(fields, "column"), text_of(fields, "kind")
+        check_choice("kind", kind, _FACET_KINDS)
+        kinds = {**self.snapshot.kinds, column: cast("Kind", "text" if kind == "folder" else kind)}
+        facets = Facets(self._shards.parts, kinds, self._selection(fields, arrays))
+        if fields.get("within") is None:
+            found = facets.facet(column, contains=text_of(fields, "contains"), limit=MAX_FACET_VALUES)
+            counts = [[entry.value, entry.count] for entry in found.values]
+            return Frame({"values": counts, "minimum": found.minimum, "maximum": found.maximum})
+        within = text_of(fields, "within")
+        counts = [[*pair] for pair in facets.counts(column) if is_in_folder(pair[0], within)]
+        return Frame({"values": counts[:MAX_FACET_VALUES], "minimum": None, "maximum": None})
 
-    def _selection(self, fields: Mapping[str, Any]) -> Selection:
-        return self._ranker.selection_of(tree_from_json(fields.get("tree")))
+    def _timeline(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Frame:
+        """Answer with the months, the rank key of the first picture of each, or the numbers before keys."""
+        months = self._months_of(self._selection(fields, arrays), fields.get("newest_first") is True)
+        if "keys" in arrays:
+            return Frame({}, {"before": np.array(months.before(ids_of(arrays, "keys").tolist()), np.int64)})
+        listed = [[name, *found] for name, found in months.months.items()]
+        return Frame({"months": listed, "total": months.total, "undated": months.undated})
+
+    def _selection(self, fields: Mapping[str, Any], arrays: Mapping[str, Any]) -> Selection:
+        concepts = ReceivedConcepts.of(fields, arrays, int(self.snapshot.settings["dim"]))
+        ranker = self._ranker if concepts is None else self._ranker_with(concepts)
+        return ranker.selection_of(tree_from_json(fields.get("tree")))
+
+    def _with_concepts(self, concepts: ReceivedConcepts) -> Ranker:
+        return Ranker(self._shards, concepts.taught(self._shards).members)
 
     def _training_in(self, fields: Mapping[str, Any]) -> SharedTraining | None:
         """Return the own training if the request names it: the other partitions have its other rows."""
@@ -279,12 +352,12 @@ class PartitionState:
         """Return the statistics of the words of a request; None without words."""
         if not fields.get("words"):
             return None
-        words = _words_in(fields)
+        words = words_of(fields)
         stores = [part.shard.columns for part in self._shards.parts]
         return (match_statistics if fields.get("mode") == "auto" else word_statistics)(stores, words)
 
     def _keys(self, fields: Mapping[str, Any], shards: Ids, rows: Ids) -> dict[str, Ids]:
-        sort = _sort_in(fields)
+        sort = sort_of(fields)
         return {} if sort == "relevance" else {"keys": self._ranker.keys(shards, rows, sort)}
 
     def _vector(self, arrays: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -305,54 +378,6 @@ class PartitionState:
             rows = part.shard.rows_of(known)
             found |= zip(known.tolist(), map(RowRef, [number] * len(rows), rows.tolist()), strict=True)
         return [found[item] for item in ids.tolist() if item in found]
-
-
-def integer_of(fields: Mapping[str, Any], name: str, maximum: int) -> int:
-    """Return a field that is an integer from 0 to `maximum`. Raises InputError."""
-    value = fields.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= maximum:
-        raise OutOfRangeError(expected=f"{name} from 0 to {maximum}", got=excerpt(value))
-    return value
-
-
-def _ids_in(arrays: Mapping[str, Any], name: str) -> Ids:
-    ids = arrays.get(name, _NO_IDS)
-    if ids.dtype != np.int64 or ids.ndim != 1 or len(ids) > MAX_K:
-        raise ArrayError(expected=f"up to {MAX_K} ids in {name}", got=f"{ids.dtype} {ids.shape}")
-    return np.asarray(ids, np.int64)
-
-
-def _words_in(fields: Mapping[str, Any]) -> str:
-    words = fields.get("words")
-    if not isinstance(words, str) or len(words) > _MAX_WORDS_CHARACTERS:
-        raise ParseError(expected=f"words of up to {_MAX_WORDS_CHARACTERS} characters", got="something else")
-    return words
-
-
-def _sort_in(fields: Mapping[str, Any]) -> str:
-    sort = fields.get("sort", SORTS[0])
-    check_choice("sort", sort, SORTS)
-    return str(sort)
-
-
-def _statistics_in(fields: Mapping[str, Any], words: int) -> WordStatistics:
-    value = fields.get("statistics")
-    if isinstance(value, list) and len(value) == 3:
-        rows, length, counts = value
-        is_list = isinstance(counts, list) and len(counts) <= words
-        if is_list and all(type(part) is int and 0 <= part <= 2**53 for part in (rows, *counts)):
-            is_number = isinstance(length, int | float) and 0 <= length <= 2**60
-            if is_number and all(count <= rows for count in counts):
-                return WordStatistics(rows, float(length), tuple(counts))
-    raise ParseError(expected="the statistics of words", got=excerpt(value))
-
-
-def _included(fields: Mapping[str, Any]) -> list[str]:
-    """Return the names of the fields that a request includes. Raises ParseError."""
-    include = fields.get("include", list(INCLUDED))
-    if not isinstance(include, list) or not all(name in INCLUDED for name in include):
-        raise ParseError(expected="names of fields to include", got=excerpt(include))
-    return include
 
 
 def _split(refs: list[RowRef]) -> tuple[Ids, Ids]:

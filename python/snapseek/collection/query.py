@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from snapseek.collection.partitions import Partition, Question, Reply, ask
 from snapseek.collection.scatter import StateGoneError
+from snapseek.errors import PartitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from concurrent.futures import ThreadPoolExecutor
 
     from snapseek.collection.answers import Facts
+    from snapseek.collection.concepts import SentConcepts
     from snapseek.collection.frames import Frame
     from snapseek.collection.manifest import PartitionEntry
     from snapseek.collection.partition_state import PartitionState
     from snapseek.collection.record_block import RecordBlock
     from snapseek.collection.replica import Replica
     from snapseek.errors import SnapseekError
+    from snapseek.library.storage.rows import RowRef
 
 T = TypeVar("T")
 _MAX_RESTARTS = 2
@@ -67,14 +70,23 @@ class PartitionQuery:
         The time that a partition has for each answer.
     threads
         Run what libraries of this process answer.
+    concepts
+        Those that filters name; sent with every filter.
     """
 
-    def __init__(self, members: Mapping[int, Member], deadline_s: float, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        members: Mapping[int, Member],
+        deadline_s: float,
+        threads: ThreadPoolExecutor,
+        concepts: SentConcepts | None = None,
+    ) -> None:
         self.members = dict(members)
         self.lost: dict[int, SnapseekError] = {}
         """Why partitions do not answer, by number."""
         self._deadline_s = deadline_s
         self._threads = threads
+        self._concepts = concepts
         self._known: dict[tuple[int, object], Any] = {}
         self._versions: dict[int, str] = {}
         self._replicas: dict[int, Replica] = {}
@@ -110,7 +122,12 @@ class PartitionQuery:
             self._ask(key, missing, parse)
         return {number: self._known[number, key] for number in frames}
 
+    def forget_answers(self) -> None:
+        """Forget what partitions have answered, to free memory; they still answer from the same state."""
+        self._known.clear()
+
     def _ask(self, key: object, frames: Mapping[int, Frame], parse: Callable[[Frame, Member], T]) -> None:
+        frames = frames if self._concepts is None else self._concepts.added_to(frames)
         bodies = {id(frame): b"" for frame in frames.values()}
         questions = {}
         for number, frame in frames.items():
@@ -156,6 +173,15 @@ class PartitionQuery:
         self.early.pop(number, None)
         for known in [key for key in self._known if key[0] == number]:
             del self._known[known]
+
+    def check_complete(self, wanted: Iterable[RowRef], found: Collection[RowRef]) -> None:
+        """Raise PartitionLostError if a partition has lost a picture that it has named."""
+        lost = {ref.shard for ref in wanted if ref not in found}
+        for number in lost:
+            self.lost[number] = PartitionError("it has no record of a picture that it has found")
+            del self.members[number]
+        if lost:
+            raise PartitionLostError
 
     def version_of(self, number: int) -> str:
         """Return the version of the state of a partition that has answered."""

@@ -16,7 +16,7 @@ from snapseek.collection.object_store import fetched_library
 from snapseek.collection.partitions import LocalPartition, Partition, Question, RemotePartition, Reply, ask
 from snapseek.collection.query import Member
 from snapseek.collection.replica import Replica
-from snapseek.errors import PartitionError, SnapseekError, StorageError
+from snapseek.errors import LibraryError, PartitionError, SnapseekError, StorageError
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.paths import find_library
 from snapseek.library.reader import LibraryReader
@@ -105,11 +105,16 @@ class CollectionCache:
         self._stamp: tuple[int, ...] = ()
         self._manifest: Manifest | None = None
         self._signature: object = None
+        self._is_closed = False
         self._snapshot = self._read()
         self._checked_s = time.monotonic()
 
     def now(self) -> CollectionSnapshot:
-        """Return the newest state that is known; look for a newer one about once a second."""
+        """Return the newest state that is known; look for a newer one about once a second.
+
+        Raises LibraryError after `close`.
+        """
+        self._check_open()
         is_due = time.monotonic() - self._checked_s >= _CHECK_INTERVAL_S
         if is_due and self._lock.acquire(blocking=False):
             self._checked_s = time.monotonic()
@@ -120,6 +125,7 @@ class CollectionCache:
 
     def refresh(self) -> bool:
         """Read the state of all partitions, and return whether it has changed."""
+        self._check_open()
         with self._lock:
             before = self._snapshot
             for partition in self._partitions.values():
@@ -131,12 +137,21 @@ class CollectionCache:
             return self._snapshot.version != before.version
 
     def close(self) -> None:
-        """Close idle connections and end the threads."""
+        """Close idle connections and end the threads; `now` and `refresh` raise LibraryError from then on."""
+        self._is_closed = True
         self.threads.shutdown(wait=False, cancel_futures=True)
         for partition in self._partitions.values():
             if isinstance(partition, RemotePartition):
                 for replica in partition.replicas:
                     replica.close()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise LibraryError(
+                expected=f"the collection {self._path} to be open",
+                got="one that was closed",
+                hint=f"open it again with Library.open({str(self._path)!r})",
+            )
 
     def _read_in_background(self) -> None:
         try:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,6 @@ from snapseek.atomic_file import atomic_file, is_replaceable
 from snapseek.errors import FormatError, InputError, StorageError, UnknownChoiceError
 from snapseek.library.records.arrow_file import is_shown, plain_rows
 from snapseek.library.records.arrow_gather import Record
-from snapseek.library.snapshot import Snapshot
 from snapseek.library.storage import preview_queue
 from snapseek.library.storage.schema import FILE_NAME, LOCK_NAME, SHARDS
 from snapseek.library.storage.shards import RecordBlock
@@ -60,8 +59,27 @@ class _Export:
             yield plain_rows(table.select(names))
 
 
+class Exportable(Protocol):
+    """What is exported: a `Snapshot`, or the partitions of a collection."""
+
+    settings: dict[str, str]
+
+    def __len__(self) -> int:
+        """The number of pictures."""
+
+    def blocks(self) -> Iterator[RecordBlock]:
+        """Yield all pictures, some thousands at a time."""
+
+    def schemas(self) -> list[pa.Schema]:
+        """Return the Arrow schema of each shard's records."""
+
+    @property
+    def path(self) -> Path:
+        """Its directory or file."""
+
+
 def export(
-    snapshot: Snapshot, target: str | Path | BinaryIO, kind: str | None = None, *, keep_text: bool = False
+    snapshot: Exportable, target: str | Path | BinaryIO, kind: str | None = None, *, keep_text: bool = False
 ) -> int:
     """Write all pictures to a file or a stream. Return how many there are.
 
@@ -79,7 +97,7 @@ def export(
     Raises
     ------
     InputError
-        For another format, and for a file of the library itself.
+        For another format.
     FormatError
         For values that the format does not have.
     StorageError
@@ -95,7 +113,6 @@ def export(
     )
     try:
         if isinstance(target, str | Path):
-            check_target(Path(target), snapshot.path)
             with new_file(Path(target)) as stream:
                 write(job, stream)
         else:

@@ -13,7 +13,7 @@ from snapseek.library.batch_search import embed_together, search_requests, warn_
 from snapseek.library.contents import LibraryContents
 from snapseek.library.duplicates.review import DuplicateReview
 from snapseek.library.encoders import EncoderPool
-from snapseek.library.export import export
+from snapseek.library.export import Exportable, check_target, export
 from snapseek.library.info import Failure, LibraryInfo, SkippedFile
 from snapseek.library.paths import existing_library
 from snapseek.library.results import Hits
@@ -360,7 +360,16 @@ class LibraryReader(LibraryContents):
         StorageError
             The disk refuses.
         """
-        return export(self.snapshot(), target, kind, keep_text=keep_text)
+        if isinstance(target, str | Path):
+            self._check_target(Path(target))
+        return export(self._exported(), target, kind, keep_text=keep_text)
+
+    def _exported(self) -> Exportable:
+        return self.snapshot()
+
+    def _check_target(self, target: Path) -> None:
+        """Raise unless a file may appear at `target`: it is none of the library."""
+        check_target(target, self._path)
 
     def info(self) -> LibraryInfo:
         """Return facts about the library."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from snapseek.errors import FormatError, ItemNotFoundError, LibraryNotFoundError, StorageError
 from snapseek.library.concepts.taught import TaughtConcepts
-from snapseek.library.duplicates.review import DuplicateReview, review
+from snapseek.library.duplicates.review import DuplicateReview, review_library
 from snapseek.library.filters.typecheck import Kind
 from snapseek.library.info import FileCounts, LibraryInfo
 from snapseek.library.missing_previews import ids_without_preview
@@ -241,7 +241,7 @@ class Snapshot:
         self._shards.check_length()
         resolved = self._resolved(SearchRequest(where=where), encoder)
         selection = self._ranker.selection_of(resolved.tree)
-        return review(self._shards, selection, self._relevance.cosine_bars(encoder))
+        return review_library(self._shards, selection, self._relevance.cosine_bars(encoder))
 
     def _resolved(self, request: SearchRequest, encoder: LazyEncoder) -> ResolvedRequest:
         """Resolve a request without words."""

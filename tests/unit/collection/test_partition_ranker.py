@@ -154,13 +154,10 @@ def test_ids_name_pictures_and_are_below_the_limit_of_javascript(pair):
 
 def test_suggestions_are_those_of_the_whole(pair):
     collection, whole, _ = pair
-
-    def counts(library):
-        return {column.name: dict(column.values) for column in library.suggestions().columns}
-
-    found, expected = counts(collection), counts(whole)
-    assert found["date"] == expected["date"]
-    assert found["tags"] == expected["tags"]
+    found, expected = collection.suggestions(), whole.suggestions()
+    assert {column.name: column for column in found.columns} == {one.name: one for one in expected.columns}
+    assert {one.name: one for one in found.ranges} == {one.name: one for one in expected.ranges}
+    assert set(found.examples) == set(expected.examples)
 
 
 def test_values_and_months_are_those_of_the_whole(pair):
@@ -170,12 +167,13 @@ def test_values_and_months_are_those_of_the_whole(pair):
         found = library.facet(column, **page)
         return found.total, found.minimum, found.maximum, [(one.value, one.count) for one in found.values]
 
-    for column in ("year", "month", "tags", "width", "kind"):
+    for column in ("year", "month", "tags", "width", "kind", "public", "rating", "folder", "licence"):
         assert values(collection, column) == values(whole, column), column
         assert values(collection, column, limit=2, offset=1) == values(whole, column, limit=2, offset=1)
     assert values(collection, "tags", where="width:>20") == values(whole, "tags", where="width:>20")
     for sort in ("newest", "oldest"):
-        months = [(one.month, one.count) for one in collection.timeline(sort=sort).months]
-        assert months == [(one.month, one.count) for one in whole.timeline(sort=sort).months]
+        assert collection.timeline(sort=sort) == whole.timeline(sort=sort)
+        found = collection.timeline(sort=sort, where="public:yes")
+        assert found == whole.timeline(sort=sort, where="public:yes")
     with pytest.raises(UnknownChoiceError):
         collection.facet("nothing")

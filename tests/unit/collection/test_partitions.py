@@ -299,13 +299,10 @@ def test_one_library_is_not_two_partitions(servers, libraries, tmp_path):
 
 def test_a_collection_bounds_what_a_page_holds(manifest, encoder):
     collection = opened(manifest, encoder)
-    for search in (
-        lambda: collection.search("red gate", 10_001),
-        lambda: collection.browse(10_001),
-        lambda: collection.browse(10, offset=10_000, sort="newest"),
-    ):
-        with pytest.raises(OutOfRangeError, match="up to 10000"):
-            search()
+    with pytest.raises(OutOfRangeError, match="up to 10000"):
+        collection.search("red gate", 10_001)
+    assert len(collection.browse(10_001)) == len(collection)
+    assert len(collection.browse(10, offset=10_000, sort="newest")) == 0
     assert len(collection.browse(10, offset=10**6)) == 0
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 from snapseek.errors import InputError, OutOfRangeError, ParseError
 from snapseek.library.filters.text_normalize import casefold_text
@@ -44,6 +45,13 @@ def checked_name(name: object) -> str:
             hint="a name begins with a letter or digit and is no number",
         )
     return found
+
+
+def is_name(name: object) -> bool:
+    """Return whether a text can be the name of a concept."""
+    with suppress(InputError):
+        return checked_name(name) == name
+    return False
 
 
 def key_of(name: str) -> str:

@@ -1,8 +1,8 @@
 """The concepts of one state of a library, trained when they are first used."""
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,12 +58,24 @@ class TaughtConcepts:
         self._members: dict[tuple[int, str], Flags] = {}
         self._lock = threading.Lock()
 
+    @classmethod
+    def given(
+        cls, rows: Sequence[ConceptRow], shards: Shards, trained: Mapping[str, TrainedConcept | None]
+    ) -> Self:
+        """Return concepts that were trained elsewhere, by their keys, for the pictures of these shards."""
+        concepts = cls(rows, shards, lambda encoder: np.zeros((0, encoder.dim), np.float32))
+        concepts._trained.update(trained)
+        return concepts
+
     def prepare(self, keys: Sequence[str], encoder: LazyEncoder) -> None:
         """Train these concepts, if they were not trained before."""
         with self._lock:
             for key in keys:
-                if key not in self._trained:
+                if not self._is_trained(key):
                     self._trained[key] = self._train(self._by_key[key], encoder.encoder)
+
+    def _is_trained(self, key: str) -> bool:
+        return key in self._trained
 
     def trained(self, key: str) -> TrainedConcept | None:
         """Return a concept that was prepared; None if its examples are gone and the model knows no word."""

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from snapseek.errors import StorageError
 from snapseek.library.concepts import edit
-from snapseek.library.export import check_target, new_file
+from snapseek.library.export import new_file
 from snapseek.library.reader import LibraryReader
 from snapseek.library.storage.concept_table import ConceptRow
 
@@ -133,7 +133,7 @@ class TeachableLibrary(LibraryReader):
         if not isinstance(target, str | Path):
             target.write(data)
             return len(concepts)
-        check_target(Path(target), self._path)
+        self._check_target(Path(target))
         with new_file(Path(target)) as file:
             file.write(data)
         return len(concepts)

@@ -1,10 +1,11 @@
 """Groups of near-duplicates of one state of a library, the best picture of each first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from snapseek.cancellation import check_cancelled
 from snapseek.errors import OutOfRangeError
@@ -19,6 +20,9 @@ MAX_PICTURES = 200_000
 
 _DETAILED_PICTURES = 20_000
 """Up to as many pictures are compared in detail from the lower bar on."""
+
+_DERIVED = ("place", "country")
+"""Columns that are made of others when a picture is read."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,52 @@ class DuplicateReview:
         return sum(len(group.others) for group in self.groups)
 
 
-class _Quality(NamedTuple):
+class Quality(NamedTuple):
+    """What makes a picture the best of its group, the most important first."""
+
     pixels: int
     size_bytes: int
     fields: int
 
+    @classmethod
+    def of(cls, width: int | None, height: int | None, caption: object, meta: Mapping[str, Any]) -> Self:
+        """Return the quality of a picture by its record."""
+        size = meta.get("size_bytes")
+        values = [caption, *(value for name, value in meta.items() if name not in _DERIVED)]
+        known = sum(value not in (None, "", []) for value in values)
+        return cls((width or 0) * (height or 0), size if isinstance(size, int) else 0, known)
 
-def review(shards: Shards, selection: Selection, bars: CosineBars) -> DuplicateReview:
-    """Compare all selected pictures.
+
+class ReviewedPictures(Protocol):
+    """The pictures of a review, by their numbers from 0 on."""
+
+    ids: Sequence[int]
+
+    def vectors(self) -> NDArray[np.float32]:
+        """Return their unit vectors, (n, dim) float32."""
+
+    def read(self, numbers: Sequence[int]) -> None:
+        """Read the records of these pictures, before they are compared."""
+
+    def look(self, number: int) -> Look:
+        """Return what a picture is compared by."""
+
+    def quality(self, number: int) -> Quality:
+        """Return the quality of a picture."""
+
+
+def check_count(count: int) -> None:
+    """Raise OutOfRangeError for more than `MAX_PICTURES`."""
+    if count > MAX_PICTURES:
+        raise OutOfRangeError(
+            expected=f"at most {MAX_PICTURES:,} pictures to compare",
+            got=f"{count:,}",
+            hint="select some with a filter, such as year:2024 or in:holiday",
+        )
+
+
+def review_library(shards: Shards, selection: Selection, bars: CosineBars) -> DuplicateReview:
+    """Compare all selected pictures of a library.
 
     Raises
     ------
@@ -82,35 +124,25 @@ def review(shards: Shards, selection: Selection, bars: CosineBars) -> DuplicateR
     OperationCancelledError
         The result is no longer wanted.
     """
-    if selection.count > MAX_PICTURES:
-        raise OutOfRangeError(
-            expected=f"at most {MAX_PICTURES:,} pictures to compare",
-            got=f"{selection.count:,}",
-            hint="select some with a filter, such as year:2024 or in:holiday",
-        )
-    rows = _rows(selection, len(shards.parts))
-    if not rows:
+    check_count(selection.count)
+    return review(_ShardPictures(shards, _rows(selection, len(shards.parts))), bars)
+
+
+def review(pictures: ReviewedPictures, bars: CosineBars) -> DuplicateReview:
+    """Compare pictures. Raises OperationCancelledError if the result is no longer wanted."""
+    count = len(pictures.ids)
+    if not count:
         return DuplicateReview((), 0)
-    pairs = np.array(rows, np.int64)
-    vectors = shards.vectors_at(pairs[:, 0], pairs[:, 1])
-    min_cosine = bars.near if len(rows) <= _DETAILED_PICTURES else bars.close
-    near = neighbours(vectors, min_cosine)
-    del vectors
-    looks: dict[int, Look] = {}
-
-    def look(number: int) -> Look:
-        if number not in looks:
-            looks[number] = look_at(shards, rows[number])
-        return looks[number]
-
-    comparison = PreviewComparison(look, bars)
+    near = neighbours(pictures.vectors(), bars.near if count <= _DETAILED_PICTURES else bars.close)
+    pictures.read(list(near))
+    comparison = PreviewComparison(pictures.look, bars)
     same: dict[int, list[int]] = {}
     for number, others in near.items():
         check_cancelled()
         alike = comparison.alike(number, list(others), list(others.values()))
         if alike:
             same[number] = alike
-    return DuplicateReview(_grouped(shards, rows, same), len(rows))
+    return DuplicateReview(_grouped(pictures, same), count)
 
 
 def _rows(selection: Selection, shards: int) -> list[RowRef]:
@@ -120,14 +152,34 @@ def _rows(selection: Selection, shards: int) -> list[RowRef]:
     return found
 
 
-def _grouped(
-    shards: Shards, rows: Sequence[RowRef], same: dict[int, list[int]]
-) -> tuple[DuplicateGroup, ...]:
+class _ShardPictures:
+    """Pictures of a library. Records are read one by one, as they are needed."""
+
+    def __init__(self, shards: Shards, rows: Sequence[RowRef]) -> None:
+        self.ids: Sequence[int] = [shards.id_at(row) for row in rows]
+        self._shards = shards
+        self._rows = rows
+
+    def vectors(self) -> NDArray[np.float32]:
+        pairs = np.array(self._rows, np.int64)
+        return self._shards.vectors_at(pairs[:, 0], pairs[:, 1])
+
+    def read(self, numbers: Sequence[int]) -> None:
+        """Nothing: records are on this machine."""
+
+    def look(self, number: int) -> Look:
+        return look_at(self._shards, self._rows[number])
+
+    def quality(self, number: int) -> Quality:
+        (_, _, width, height, _, _, caption), meta = self._shards.records([self._rows[number]])[0]
+        return Quality.of(width, height, caption, meta)
+
+
+def _grouped(pictures: ReviewedPictures, same: dict[int, list[int]]) -> tuple[DuplicateGroup, ...]:
     """Return the groups, greedily: each picture joins the first group, by quality, whose best it is like."""
-    numbers = list(same)
-    quality = dict(zip(numbers, _qualities(shards, [rows[number] for number in numbers]), strict=True))
-    ids = {number: _id_of(shards, rows[number]) for number in numbers}
-    order = sorted(numbers, key=lambda number: (*(-part for part in quality[number]), ids[number]))
+    quality = {number: pictures.quality(number) for number in same}
+    ids = pictures.ids
+    order = sorted(same, key=lambda number: (*(-part for part in quality[number]), ids[number]))
     rank = {number: position for position, number in enumerate(order)}
     taken: set[int] = set()
     groups = []
@@ -141,16 +193,3 @@ def _grouped(
             free = sum(quality[other].size_bytes for other in others)
             groups.append(DuplicateGroup(ids[number], tuple(ids[other] for other in others), free))
     return tuple(sorted(groups, key=lambda group: (-group.free_bytes, -len(group.others), group.best)))
-
-
-def _qualities(shards: Shards, rows: Sequence[RowRef]) -> list[_Quality]:
-    found = []
-    for (_, _, width, height, _, _, caption), meta in shards.records(rows):
-        size = meta.get("size_bytes")
-        known = sum(value not in (None, "", []) for value in (caption, *meta.values()))
-        found.append(_Quality((width or 0) * (height or 0), size if isinstance(size, int) else 0, known))
-    return found
-
-
-def _id_of(shards: Shards, row: RowRef) -> int:
-    return int(shards.parts[row.shard].shard.ids[row.row])

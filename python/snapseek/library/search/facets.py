@@ -1,7 +1,7 @@
 """The values of a column with their numbers of pictures, subfolders of a folder, and ranges of numbers."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ OPERATORS = {"folder": "in", "kind": "type", "tags": "tag", "month": "date"}
 _WITHOUT_VALUES = frozenset({"id", "uri", "color", "caption", "name", "title"})
 """Every picture has another value there."""
 
-_MAX_NUMBERS = 200
+MAX_NUMBERS = 200
 """A column of more different numbers has a range only."""
 
 Count = tuple[str, int]
@@ -96,15 +96,13 @@ class Facets:
         UnknownChoiceError
             There is no such column, or every picture has another value there.
         """
-        column, kind = self._checked(column)
+        column, kind = checked_column(column, self._kinds)
         low, high = self.bounds(column) if kind in ("number", "date") else (None, None)
         if column == "folder" and within is not None:
-            found = self._folders_in(within)
+            found = folders_in(self.counts("folder"), within)
         else:
             found = [FacetValue(value, count) for value, count in self.counts(column)]
-        if contains:
-            wanted = casefold_text(contains)
-            found = [entry for entry in found if wanted in casefold_text(entry.value)]
+        found = containing(found, contains)
         page = tuple(found[offset : offset + limit])
         return Facet(column, OPERATORS.get(column, column), kind, len(found), page, low, high)
 
@@ -127,20 +125,6 @@ class Facets:
         if self._kinds.get(column) == "date":
             return _day(min(ends)), _day(max(ends))
         return min(ends), max(ends)
-
-    def _checked(self, column: str) -> tuple[str, str]:
-        if column in ("year", "month"):
-            return column, column
-        column = {"tag": "tags", "type": "kind", "in": "folder"}.get(column, column)
-        kind = self._kinds.get(column, STANDARD.get(column))
-        if kind is None or column in _WITHOUT_VALUES:
-            names = {*self._kinds, "year", "month"} - _WITHOUT_VALUES
-            raise UnknownChoiceError(
-                expected="a column with values that pictures share",
-                got=f"{column!r:.60}",
-                hint=f"known: {', '.join(sorted(names))}",
-            )
-        return column, "folder" if column == "folder" else kind
 
     def _counted(self, column: str) -> list[Count]:
         if column in ("year", "month"):
@@ -177,11 +161,11 @@ class Facets:
         counts: Counter[int | float] = Counter()
         for index, mask in self._numbers(column):
             values = index.values[_known(index, mask)]
-            if len(counts) <= _MAX_NUMBERS and len(np.unique(values[:10_000])) <= _MAX_NUMBERS:
+            if len(counts) <= MAX_NUMBERS and len(np.unique(values[:10_000])) <= MAX_NUMBERS:
                 counts.update(_tally(values))
             else:
                 return []
-        if len(counts) > _MAX_NUMBERS:
+        if len(counts) > MAX_NUMBERS:
             return []
         return [(f"{value:g}", counts[value]) for value in sorted(counts, reverse=True)]
 
@@ -206,25 +190,6 @@ class Facets:
         ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
         return [(shown[key], count) for key, count in ordered]
 
-    def _folders_in(self, within: str) -> list[FacetValue]:
-        """Return the folders directly in a folder, by name, with the pictures in and below them."""
-        top = [part for part in casefold_text(within).split("/") if part]
-        counts: Counter[str] = Counter()
-        paths: dict[str, str] = {}
-        below: dict[str, set[str]] = {}
-        for path, count in self.counts("folder"):
-            names = [name for name in path.split("/") if name]
-            keys = [name for name in casefold_text(path).split("/") if name]
-            depth = len(top)
-            if len(keys) <= depth or len(keys) != len(names) or keys[:depth] != top:
-                continue
-            key = keys[depth]
-            counts[key] += count
-            paths.setdefault(key, "/".join(names[: depth + 1]))
-            if len(keys) > depth + 1:
-                below.setdefault(key, set()).add(keys[depth + 1])
-        return [FacetValue(paths[key], counts[key], len(below.get(key, ()))) for key in sorted(counts)]
-
     def _with_masks(self) -> Iterator[tuple[ShardView, Flags | None]]:
         return zip(self._parts, self._masks, strict=True)
 
@@ -233,6 +198,57 @@ class Facets:
             index = part.shard.columns.index(column)
             if isinstance(index, NumericIndex):
                 yield index, mask
+
+
+def checked_column(column: str, kinds: Kinds) -> tuple[str, str]:
+    """Return a column and its kind. Raises UnknownChoiceError for one without values that pictures share."""
+    if column in ("year", "month"):
+        return column, column
+    column = {"tag": "tags", "type": "kind", "in": "folder"}.get(column, column)
+    kind = kinds.get(column, STANDARD.get(column))
+    if kind is None or column in _WITHOUT_VALUES:
+        names = {*kinds, "year", "month"} - _WITHOUT_VALUES
+        raise UnknownChoiceError(
+            expected="a column with values that pictures share",
+            got=f"{column!r:.60}",
+            hint=f"known: {', '.join(sorted(names))}",
+        )
+    return column, "folder" if column == "folder" else kind
+
+
+def containing(values: list[FacetValue], text: str) -> list[FacetValue]:
+    """Return the values that contain a text, in any case; all of them for an empty one."""
+    wanted = casefold_text(text)
+    return [entry for entry in values if wanted in casefold_text(entry.value)] if wanted else values
+
+
+def is_in_folder(path: str, within: str) -> bool:
+    """Return whether a folder is in another one, at any depth, in any case."""
+    top = _names(casefold_text(within))
+    names = _names(casefold_text(path))
+    return len(names) > len(top) and names[: len(top)] == top
+
+
+def folders_in(counts: Iterable[Count], within: str) -> list[FacetValue]:
+    """Return the folders directly in a folder, by name, with the pictures in and below them."""
+    depth = len(_names(casefold_text(within)))
+    found: Counter[str] = Counter()
+    paths: dict[str, str] = {}
+    below: dict[str, set[str]] = {}
+    for path, count in counts:
+        names, keys = _names(path), _names(casefold_text(path))
+        if len(keys) != len(names) or not is_in_folder(path, within):
+            continue
+        key = keys[depth]
+        found[key] += count
+        paths.setdefault(key, "/".join(names[: depth + 1]))
+        if len(keys) > depth + 1:
+            below.setdefault(key, set()).add(keys[depth + 1])
+    return [FacetValue(paths[key], found[key], len(below.get(key, ()))) for key in sorted(found)]
+
+
+def _names(path: str) -> list[str]:
+    return [name for name in path.split("/") if name]
 
 
 def _known(index: NumericIndex, mask: Flags | None) -> Flags:

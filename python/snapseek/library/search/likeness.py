@@ -9,10 +9,11 @@ days. docs/decisions/duplicates.md has the figures.
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,12 +90,27 @@ def look_of(facts: PictureFacts) -> Look:
     return Look(_fields(facts.preview), aspect, facts.taken)
 
 
+def facts_of(
+    width: int | None, height: int | None, preview: bytes | None, meta: Mapping[str, Any]
+) -> PictureFacts:
+    """Return what is compared of a picture by its record. Only a time from the camera counts."""
+    is_of_camera = not meta.get("taken_from") or meta["taken_from"] == "exif"
+    taken = _moment(meta.get("taken")) if is_of_camera else None
+    return PictureFacts(preview or b"", width or 0, height or 0, taken)
+
+
+def _moment(value: object) -> datetime | None:
+    """Return the time in a record, which is text there; None for anything else."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return datetime.fromisoformat(value)
+    return value if isinstance(value, datetime) else None
+
+
 def look_at(shards: Shards, row: RowRef) -> Look:
     """Return what a picture is compared with others by."""
     ((_, _, width, height, _, preview, _), meta) = shards.records([row])[0]
-    taken = meta.get("taken") if not meta.get("taken_from") or meta["taken_from"] == "exif" else None
-    moment = taken if isinstance(taken, datetime) else None
-    return look_of(PictureFacts(preview or b"", width or 0, height or 0, moment))
+    return look_of(facts_of(width, height, preview, meta))
 
 
 class PreviewComparison:

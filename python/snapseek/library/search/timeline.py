@@ -30,22 +30,46 @@ class Timeline:
     undated: int
 
 
+class MonthIndex:
+    """The months of the selected pictures, in an order of dates.
+
+    Attributes
+    ----------
+    months
+        By name, the number of pictures of the month, and the rank key of its first one.
+    undated
+        The number of pictures without a date.
+    """
+
+    def __init__(self, parts: Sequence[ShardView], selection: Selection, *, newest_first: bool) -> None:
+        moments, months = _dated(parts, selection)
+        self.undated = selection.count - len(moments)
+        self.total = selection.count
+        if newest_first:
+            moments = -moments
+        self._order = np.sort(moments)
+        numbers, group, counts = np.unique(months, return_inverse=True, return_counts=True)
+        first = np.full(len(numbers), np.iinfo(np.int64).max)
+        np.minimum.at(first, group.reshape(-1), moments)
+        names = [str(np.datetime64(int(number), "M")) for number in numbers]
+        self.months = dict(zip(names, zip(counts.tolist(), first.tolist(), strict=True), strict=True))
+
+    def before(self, keys: Sequence[int]) -> list[int]:
+        """Return for each rank key the number of pictures before it."""
+        found: list[int] = np.searchsorted(self._order, np.array(keys, np.int64)).tolist()
+        return found
+
+
 def timeline(parts: Sequence[ShardView], selection: Selection, *, newest_first: bool = True) -> Timeline:
     """Return the months of the selected pictures, in the order of `sort` newest or oldest."""
-    moments, months = _dated(parts, selection)
-    undated = selection.count - len(moments)
-    if newest_first:
-        moments = -moments
-    order = np.sort(moments)
-    numbers, group, counts = np.unique(months, return_inverse=True, return_counts=True)
-    first = np.full(len(numbers), np.iinfo(np.int64).max)
-    np.minimum.at(first, group.reshape(-1), moments)
-    offsets = np.searchsorted(order, first).tolist()
-    names = [str(np.datetime64(int(number), "M")) for number in numbers]
-    found = map(Month, names, counts.tolist(), offsets)
-    return Timeline(
-        tuple(sorted(found, key=lambda entry: entry.month, reverse=newest_first)), selection.count, undated
-    )
+    index = MonthIndex(parts, selection, newest_first=newest_first)
+    offsets = index.before([key for _, key in index.months.values()])
+    found = [
+        Month(name, count, offset)
+        for (name, (count, _)), offset in zip(index.months.items(), offsets, strict=True)
+    ]
+    in_order = sorted(found, key=lambda entry: entry.month, reverse=newest_first)
+    return Timeline(tuple(in_order), index.total, index.undated)
 
 
 def _dated(parts: Sequence[ShardView], selection: Selection) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

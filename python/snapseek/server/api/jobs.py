@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 MAX_FAILURES = 1000
 
+_NO_JOBS = {
+    False: "this server runs no jobs; start it with: snapseek serve",
+    True: "a collection is not changed as a whole; sync, upgrade or extend its partitions, each as a library",
+}
+
 
 class JobEndpoints:
     """The jobs of the server's library, and its unreadable files."""
@@ -52,7 +57,7 @@ class JobEndpoints:
         if request.method != "POST":
             return await self._state.searchers.run(request, self._list_jobs)
         if self._jobs is None:
-            raise HTTPException(404, "this server runs no jobs; start it with: snapseek serve")
+            raise HTTPException(404, _NO_JOBS[self._state.library.is_collection])
         check_may_change(self._state, request)
         with self._state.budget.reserve() as reservation:
             wanted = await read_object(request, self._state, reservation, job_request)

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 MAX_SKIPPED = 1000
 
+_NO_LIBRARIES = {
+    False: "this server opens no other library; start it with: snapseek serve",
+    True: "the server of a collection opens no library; start one with: snapseek serve LIBRARY",
+}
+
 
 class LibraryEndpoints:
     """The folders of the server's library, and the other libraries that the user has opened."""
@@ -64,7 +69,7 @@ class LibraryEndpoints:
             is_local = is_local_request(self._state, request)
             return await self._state.searchers.run(request, partial(self._list_libraries, is_local))
         if self._servers is None:
-            raise HTTPException(404, "this server opens no other library; start it with: snapseek serve")
+            raise HTTPException(404, _NO_LIBRARIES[self._state.library.is_collection])
         check_may_change(self._state, request)
         check_local(self._state, request)
         with self._state.budget.reserve() as reservation:
