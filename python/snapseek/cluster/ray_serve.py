@@ -160,6 +160,7 @@ class ServedPartitions:
 
     def start(self, serve: Any) -> None:
         """Start all replicas and write the manifest. Raises PartitionError for one that does not answer."""
+        targets = []
         for entry in self._manifest.partitions:
             replica = serve.deployment(serve.ingress()(PartitionServer)).options(
                 num_replicas=self._options.replicas,
@@ -170,7 +171,9 @@ class ServedPartitions:
                 logging_config=_QUIET,
             )
             bound = replica.bind(entry, self._folder, self._options.token, self._options.allow_urls)
-            serve.run(bound, name=self._name(entry), route_prefix=f"/{self._name(entry)}")
+            name = self._name(entry)
+            targets.append(serve.RunTarget(bound, name=name, route_prefix=f"/{name}"))
+        serve.run_many(targets)
         deadline = time.monotonic() + _START_S
         while (problem := self._problem(serve)) is not None:
             if time.monotonic() > deadline:
@@ -235,7 +238,7 @@ def _started(options: ServeOptions) -> Any:
         from ray import serve
     except ImportError as error:
         raise InputError(
-            expected="Ray Serve", got="none", hint='install it with: pip install "ray[serve]"'
+            expected="Ray Serve", got="none", hint='install it with: pip install "ray[serve]>=2.60"'
         ) from error
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     serve.start(
