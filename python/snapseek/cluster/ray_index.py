@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from snapseek.cluster.connection import connected
+from snapseek.cluster.drafts import remove_drafts
 from snapseek.cluster.partition import PartitionJob, make_partition, train_partitions
 from snapseek.cluster.piece import PieceReport, finished_piece, remove_other_pieces, write_piece
 from snapseek.cluster.tasks import PICTURES, Task, tasks_of
@@ -121,6 +122,7 @@ def cluster_index(
     manifest = None
     if options.output == OUTPUTS[0]:
         manifest = _make_partitions(ray, tasks, reports, target, options, report_progress)
+    remove_drafts(target, {task.folder for task in tasks})
     return ClusterReport(rows, failures, resumed, manifest)
 
 
