@@ -86,8 +86,8 @@ million: .venv/dev.stamp install ## Build a library of 1.5 million pictures in t
 	rm -rf target/million
 	$(BIN)/python -m benches.million_library target/clip target/million
 
-ray: .venv/dev.stamp install ## Index on a Ray cluster of this machine while nodes are killed (needs snapseek[ray]; RAY_PICTURES=20000)
-	SNAPSEEK_RAY=$(RAY_PICTURES) $(BIN)/pytest -q -s -n 0 tests/cluster/test_ray.py
+ray: .venv/dev.stamp install ## Index and serve on a Ray cluster of this machine while parts are killed (needs ray[serve]; RAY_PICTURES=20000)
+	SNAPSEEK_RAY=$(RAY_PICTURES) $(BIN)/pytest -q -s -n 0 tests/cluster
 
 crash: install ## Kill a writer or fill the disk at 2,400 moments, an upgrade at 300; 2,000 sequences among foreign files (about 30 minutes)
 	SNAPSEEK_CRASHES=1200 $(BIN)/pytest -q tests/robustness/test_kill.py

@@ -1,9 +1,11 @@
 """A real Ray cluster of several raylets on this machine, while nodes are killed: `make ray`."""
 
 import os
+import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +15,14 @@ from snapseek.cluster.piece import piece_paths
 from snapseek.cluster.ray_index import ClusterOptions, cluster_index
 from snapseek.cluster.tasks import tasks_of
 from snapseek.collection import Collection
+from tests.support.embedding_files import write_embeddings
+from tests.support.vector_rows import unit_rows
 
 PICTURES = int(os.environ.get("SNAPSEEK_RAY", "0"))
 PARTITIONS = 8
 KILLS = 2
+VECTORS = 104_000
+"""In 2 partitions, each above the 50,000 from which on there are lists, and so a training."""
 
 pytestmark = [
     pytest.mark.skipif(not PICTURES, reason="SNAPSEEK_RAY is not set: make ray"),
@@ -27,6 +33,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def cluster():
     pytest.importorskip("ray")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # of a machine with a load
     from ray.cluster_utils import Cluster
 
     started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -115,3 +122,48 @@ def test_npy_is_the_layout_of_clip_retrieval(cluster, source, tmp_path, tiny_mod
     assert report.manifest is None
     assert (tmp_path / "out" / "img_emb" / "img_emb_0000.npy").is_file()
     assert (tmp_path / "out" / "metadata" / "metadata_0000.parquet").is_file()
+
+
+def kill_worker(cluster, name, stop):
+    """Kill the first worker process of the cluster that runs the function of that name."""
+    raylets = {node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()}
+    while not stop.is_set():
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                if not (path / "cmdline").read_bytes().startswith(f"ray::{name}".encode()):
+                    continue
+                parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, ValueError):
+                continue
+            if parent in raylets:
+                os.kill(int(path.name), signal.SIGKILL)
+                return
+        stop.wait(0.02)
+
+
+def test_workers_killed_while_training_change_nothing(cluster, tmp_path, tiny_model, encoder):
+    parts = [unit_rows(VECTORS // 2, dim=encoder.dim, seed=number) for number in range(2)]
+    source = write_embeddings(tmp_path / "source", *parts)
+    options = ClusterOptions(partitions=2, model=str(tiny_model), address=cluster.address)
+    undisturbed = cluster_index(source, tmp_path / "undisturbed", options)
+    stop, killers = threading.Event(), []
+    for name in ("_train", "_make"):
+        killers.append(threading.Thread(target=kill_worker, args=(cluster, name, stop)))
+        killers[-1].start()
+    try:
+        disturbed = cluster_index(source, tmp_path / "disturbed", options)
+        assert not any(killer.is_alive() for killer in killers), "each has killed a worker"
+    finally:
+        stop.set()
+        for killer in killers:
+            killer.join()
+    libraries = [Collection.open(report.manifest, encoder=encoder) for report in (undisturbed, disturbed)]
+    trainings = [
+        {member.facts.training for member in one.collection_snapshot().members.values()} for one in libraries
+    ]
+    assert trainings[0] == trainings[1]
+    assert len(trainings[0]) == 1
+    assert "" not in trainings[0]
+    found = [[(hit.id, hit.uri, hit.score) for hit in one.search("red", 100)] for one in libraries]
+    assert found[0] == found[1]
+    assert not list((tmp_path / "disturbed").glob(".*.tmp*")), "drafts of killed workers"

@@ -1,8 +1,10 @@
-"""`snapseek cluster`: index on many machines with Ray."""
+"""`snapseek cluster`: index and serve on many machines with Ray."""
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import print_status, printable, upgrade_progress
@@ -12,10 +14,12 @@ if TYPE_CHECKING:
     import argparse
 
 _SHOWN_FAILURES = 10
+_UPDATE_S = 2.0
+"""How often `serve` looks for nodes that have come or gone."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare index SOURCE TARGET."""
+    """Declare index SOURCE TARGET | serve MANIFEST TARGET."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     index = actions.add_parser("index", help="embed a source in parallel into partitions of a collection")
     index.add_argument(
@@ -37,9 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     index.add_argument("--model", default="starter", metavar="M", help="as for `snapseek index`")
     add_model_dir(index)
-    index.add_argument(
-        "--address", metavar="A", help="of the Ray cluster (default: RAY_ADDRESS, else this machine)"
-    )
     index.add_argument("--cpus", type=float, default=1.0, metavar="C", help="of a task (default: 1)")
     index.add_argument("--gpus", type=float, default=0.0, metavar="G", help="of a task (default: 0)")
     index.add_argument(
@@ -55,9 +56,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-private", action="store_true", help="fetch urls of this machine and its network, too"
     )
     add_progress(index)
+    serve = actions.add_parser("serve", help="serve the partitions of a collection with Ray Serve")
+    serve.add_argument(
+        "manifest", type=nonempty_path, metavar="MANIFEST", help="of libraries that every machine sees"
+    )
+    serve.add_argument(
+        "target", type=nonempty_path, metavar="TARGET", help="the manifest to write, with the addresses"
+    )
+    serve.add_argument("--replicas", type=count, default=2, metavar="N", help="of a partition (default: 2)")
+    serve.add_argument("--port", type=count, default=8100, metavar="P", help="of each node (default: 8100)")
+    serve.add_argument("--cpus", type=float, default=1.0, metavar="C", help="of a replica (default: 1)")
+    serve.add_argument("--allow-urls", action="store_true", help="as for `snapseek serve`")
+    for action in (index, serve):
+        action.add_argument(
+            "--address", metavar="A", help="of the Ray cluster (default: RAY_ADDRESS, else this machine)"
+        )
 
 
 def run(options: argparse.Namespace) -> None:
+    """Run the action."""
+    {"index": _index, "serve": _serve}[options.action](options)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    """Serve until Ctrl-C; the manifest follows the nodes of the cluster."""
+    from snapseek.cluster.ray_serve import ServeOptions, served_partitions
+
+    serving = ServeOptions(
+        token=os.environ.get("SNAPSEEK_TOKEN", ""),
+        replicas=options.replicas,
+        port=options.port,
+        address=options.address,
+        cpus=options.cpus,
+        allow_urls=options.allow_urls,
+    )
+    with served_partitions(options.manifest, options.target, serving) as update:
+        path = printable(str(options.target))
+        print_status(f"serve: SNAPSEEK_PARTITION_TOKEN=$SNAPSEEK_TOKEN snapseek serve {path}")
+        while True:
+            time.sleep(_UPDATE_S)
+            if update():
+                print_status("the nodes have changed")
+
+
+def _index(options: argparse.Namespace) -> None:
     """Index, then print where the collection is."""
     from snapseek.absolute_path import absolute_path
     from snapseek.cluster.ray_index import ClusterOptions, cluster_index

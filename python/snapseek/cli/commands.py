@@ -68,7 +68,7 @@ COMMANDS = (
     ),
     Command(
         "cluster",
-        "index on many machines with Ray: index",
+        "index and serve on many machines with Ray: index, serve",
         "Needs snapseek[ray]. An interrupted run continues where it stopped.",
     ),
     Command("libraries", "list the libraries that were opened here, most recent first"),

@@ -7,13 +7,13 @@ picture: it lists the source, submits a bounded number of tasks, and writes the 
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from snapseek.cluster.connection import connected
+from snapseek.cluster.drafts import remove_drafts
 from snapseek.cluster.partition import PartitionJob, make_partition, train_partitions
 from snapseek.cluster.piece import PieceReport, finished_piece, remove_other_pieces, write_piece
 from snapseek.cluster.tasks import PICTURES, Task, tasks_of
@@ -97,7 +97,7 @@ def cluster_index(
     StorageError
         A disk refuses.
     """
-    ray = _connected(options)
+    ray = connected(options.address)
     report_progress = progress or (lambda stage, done, total, failed: None)
     encoder = Encoder.load(options.model, model_dir=options.model_dir)
     try:
@@ -122,6 +122,7 @@ def cluster_index(
     manifest = None
     if options.output == OUTPUTS[0]:
         manifest = _make_partitions(ray, tasks, reports, target, options, report_progress)
+    remove_drafts(target, {task.folder for task in tasks})
     return ClusterReport(rows, failures, resumed, manifest)
 
 
@@ -216,22 +217,3 @@ def _make(job: PartitionJob, options: ClusterOptions) -> str:
 def _encoder(model: str, model_dir: Path | None) -> Encoder:
     """Return the model, which a worker process loads once."""
     return Encoder.load(model, model_dir=model_dir)
-
-
-def _connected(options: ClusterOptions) -> Any:
-    """Return the module `ray`, connected to a cluster. Raises InputError without Ray."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError as error:
-        raise InputError(
-            expected="Ray", got="none", hint='install it with: pip install "snapseek[ray]"'
-        ) from error
-    if not ray.is_initialized():
-        ray.init(
-            address=options.address,
-            include_dashboard=False if options.address is None else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    return ray

@@ -210,10 +210,9 @@ def records_of(frame: Frame, wanted: Ids) -> dict[int, Recorded]:
     return RecordBlock(ids.tolist(), frame.arrays).all()
 
 
-def early_records_of(frame: Frame) -> RecordBlock | None:
-    """Return the records that came with the answer to `rank`: those of the first pictures; None without."""
-    ends = frame.arrays.get("ends")
-    return None if ends is None else RecordBlock(frame.arrays["ids"][: len(ends)].tolist(), frame.arrays)
+def early_records_of(frame: Frame) -> RecordBlock:
+    """Return the records that came with the answer to `rank`: those of its first pictures."""
+    return RecordBlock(frame.arrays["ids"][: len(frame.arrays["ends"])].tolist(), frame.arrays)
 
 
 def _are_among(ids: Ids, wanted: Ids) -> bool:

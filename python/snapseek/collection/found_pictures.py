@@ -9,11 +9,11 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek.collection.answers import records_of, vectors_of
+from snapseek.collection.answers import early_records_of, records_of, vectors_of
 from snapseek.collection.frames import Frame
 from snapseek.collection.manifest import id_of
 from snapseek.collection.query import PartitionQuery
-from snapseek.collection.record_block import Recorded
+from snapseek.collection.record_block import RecordBlock, Recorded
 from snapseek.errors import PartitionError
 from snapseek.library.results import Hit
 from snapseek.library.search.candidates import Entry
@@ -79,10 +79,14 @@ def _records(
 
 
 def _early(query: PartitionQuery, refs: Collection[RowRef]) -> dict[RowRef, Recorded]:
-    """Return the records that came with the ranking; one that cannot be read is left out."""
+    """Return the records that came with the ranking; what cannot be read is left out."""
     found = {}
+    blocks: dict[int, RecordBlock] = {}
+    for number in {ref.shard for ref in refs} & set(query.early):
+        with suppress(PartitionError):
+            blocks[number] = early_records_of(query.early[number])
     for ref in refs:
-        block = query.early.get(ref.shard)
+        block = blocks.get(ref.shard)
         if block is not None and ref.row in block:
             with suppress(PartitionError):
                 found[ref] = block[ref.row]

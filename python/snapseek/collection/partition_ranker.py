@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from snapseek.collection.answers import (
     Matched,
     Ranked,
-    early_records_of,
     listed_of,
     matched_of,
     ranked_of,
@@ -196,9 +195,8 @@ class PartitionRanker(Ranker):
 
     def _ranked_of(self, frame: Frame, member: Member, k: int, words: int | None) -> Ranked:
         found = ranked_of(frame, k + len(self._excluded), words, self._count_of(member, frame))
-        early = early_records_of(frame)
-        if early is not None:
-            self._query.early[member.entry.number] = early
+        if "ends" in frame.arrays:
+            self._query.early[member.entry.number] = frame
         return found
 
     def _early_count(self) -> int:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from snapseek.collection.frames import Frame
     from snapseek.collection.manifest import PartitionEntry
     from snapseek.collection.partition_state import PartitionState
-    from snapseek.collection.record_block import RecordBlock
     from snapseek.collection.replica import Replica
     from snapseek.errors import SnapseekError
     from snapseek.library.storage.rows import RowRef
@@ -91,8 +90,8 @@ class PartitionQuery:
         self._versions: dict[int, str] = {}
         self._replicas: dict[int, Replica] = {}
         self._restarts: dict[int, int] = {}
-        self.early: dict[int, RecordBlock] = {}
-        """Records that came with rankings, by the number of the partition."""
+        self.early: dict[int, Frame] = {}
+        """Answers that records came with, by the number of the partition. Few of them have results."""
 
     def ask_all(self, key: object, frame: Frame, parse: Callable[[Frame, Member], T]) -> dict[int, T]:
         """Ask every partition the same; see `ask`."""

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from snapseek.mapped_file import LoadMode
 
 _CHECK_INTERVAL_S = 1.0
+_AHEAD = 0.75
+"""Share of the interval after which a search starts a look at the partitions, and does not wait for it."""
+
 _MAX_WAIT_S = 0.05
 _PROBE_DEADLINE_S = 2.0
 _MAX_THREADS = 32
@@ -112,15 +115,16 @@ class CollectionCache:
     def now(self) -> CollectionSnapshot:
         """Return the newest state that is known; look for a newer one about once a second.
 
-        Raises LibraryError after `close`.
+        Only a search after a pause waits for it, a moment. Raises LibraryError after `close`.
         """
         self._check_open()
-        is_due = time.monotonic() - self._checked_s >= _CHECK_INTERVAL_S
-        if is_due and self._lock.acquire(blocking=False):
+        passed_s = time.monotonic() - self._checked_s
+        if passed_s >= _AHEAD * _CHECK_INTERVAL_S and self._lock.acquire(blocking=False):
             self._checked_s = time.monotonic()
             reader = threading.Thread(target=self._read_in_background, name="refresh", daemon=True)
             reader.start()
-            reader.join(_MAX_WAIT_S)
+            if passed_s >= _CHECK_INTERVAL_S:
+                reader.join(_MAX_WAIT_S)
         return self._snapshot
 
     def refresh(self) -> bool:

