@@ -209,7 +209,7 @@ def test_without_any_partition_one_error_says_why(manifest, servers, encoder):
 
 def test_the_breaker_leaves_a_failing_server_alone(manifest, servers, encoder, monkeypatch):
     monkeypatch.setattr(state_cache, "_CHECK_INTERVAL_S", 1000)
-    with_deadline(manifest, 0.2)
+    with_deadline(manifest, 0.6)
     collection = opened(manifest, encoder)
     collection.search("red gate")
     before = servers[1].operations.count("rank")
