@@ -169,9 +169,9 @@ class Forms:
 
 def plurals(language: str, word: str) -> set[str]:
     """Return the forms that may be the plural of a noun, or of a phrase whose first word is its noun."""
-    head, space, rest = word.partition(" ")
+    head, space, others = word.partition(" ")
     if space and language != "de":
-        return {f"{form} {rest}" for form in plurals(language, head)}
+        return {f"{form} {others}" for form in plurals(language, head)}
     for ending, replacements in PLURALS[language]:
         if word.endswith(ending):
             stem = word[: len(word) - len(ending)]

@@ -122,9 +122,8 @@ def _longest(words: Sequence[str], language: str) -> _Part:
 def _meaning(form: str, language: str) -> tuple[str, str] | None:
     """Return meaning and mark of a form in a language."""
     for field in _fields().get(form, "").split("\t"):
-        codes, _, rest = field.partition(" ")
+        codes, mark, meaning = field.split(" ", 2) if field else ("", "", "")
         if language in codes.split(","):
-            mark, _, meaning = rest.partition(" ")
             return meaning, mark
     return None
 
