@@ -27,8 +27,11 @@ from snapseek.models.text.translations import ADJECTIVE, DATA, LANGUAGES, LITTLE
 HERE = Path(__file__).parent
 NAME = "name"
 PARTS = {"# adjectives": ADJECTIVE, "# little words": LITTLE, "# names and English phrases": NAME}
-MIN_PLAIN = 4
-"""A shorter word without its accents may be anything: `rã` is a frog, `Ra` a god."""
+MIN_PLAIN = 5
+"""A shorter word without its accents may be anything: *león* is a lion, *Leon* a person."""
+
+MIN_PLURAL = 3
+"""A shorter form that a rule makes is more likely a name or an abbreviation."""
 
 MAX_WORDS = 3
 """Longer names of emoji are descriptions."""
@@ -111,10 +114,17 @@ SPACES = str.maketrans("_-", "  ")
 DIGRAPHS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
+ENGLISH_PLURALS = {
+    **{word: f"{word}es" for word in ("bus", "potato", "tomato", "volcano")},
+    **{word: word for word in ("food", "furniture", "jewelry", "music", "snow", "water", "wildlife")},
+}
 INFLECTIONS = (("s", ""), ("ies", "y"), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"))
 SIBILANTS = ("ses", "xes", "zes", "ches", "shes", "oes")
 PARTS_OF_ENGLISH = frozenset({"chevaux"})
 """Words that English has in compounds only (*chevaux-de-frise*)."""
+
+ABBREVIATIONS = frozenset({"ala", "alt", "asa", "ave", "jus", "sal", "sel", "tor"})
+"""Short words that stand in English texts, too."""
 
 ENGLISH_LITTLE = frozenset({*"adeilou", "all", "am", "an", "as", "die", "do", "in", "no", "on"})
 """Little words that say nothing about the language of a query."""
@@ -157,7 +167,9 @@ class Forms:
     def _is_english(self, form: str) -> bool:
         if form in PARTS_OF_ENGLISH:
             return False
-        return form in self.phrases or form in self.known.common or self._inflects(form)
+        return (
+            form in ABBREVIATIONS or form in self.phrases or form in self.known.common or self._inflects(form)
+        )
 
     def _inflects(self, word: str) -> bool:
         """Return whether the word is an English plural or verb form. `English.inflects` has more endings."""
@@ -169,9 +181,9 @@ class Forms:
 
 def plurals(language: str, word: str) -> set[str]:
     """Return the forms that may be the plural of a noun, or of a phrase whose first word is its noun."""
-    head, space, rest = word.partition(" ")
+    head, space, others = word.partition(" ")
     if space and language != "de":
-        return {f"{form} {rest}" for form in plurals(language, head)}
+        return {f"{form} {others}" for form in plurals(language, head)}
     for ending, replacements in PLURALS[language]:
         if word.endswith(ending):
             stem = word[: len(word) - len(ending)]
@@ -218,14 +230,15 @@ def add_nouns(forms: Forms, nouns: Iterable[tuple[str, dict[str, list[str]]]]) -
         for language, said in words.items():
             for word in said:
                 forms.add(language, word.partition("/")[0], NOUN, meaning)
-    phrasing = QueryTemplates(IRREGULAR, None)  # type: ignore[arg-type]  # nothing is random here
+    phrasing = QueryTemplates(IRREGULAR | ENGLISH_PLURALS, None)  # type: ignore[arg-type]  # nothing is random here
     for meaning, words in listed:
         many = phrasing.plural(meaning)
         for language, said in words.items():
             for word in said:
                 one, _, plural = word.partition("/")
                 for form in [plural] if plural else sorted(plurals(language, one)):
-                    forms.add(language, form, PLURAL, many)
+                    if len(form) >= MIN_PLURAL:
+                        forms.add(language, form, PLURAL, many)
 
 
 def add_others(forms: Forms) -> None:

@@ -171,7 +171,7 @@ def settings() -> dict[str, dict[str, object]]:
         "preprocessor_config.json": {
             "image_processor_type": "SiglipImageProcessor",
             "do_resize": True,
-            # Squeezing the whole picture is two points better than a center crop.
+            # As good as a center crop, and what is at the sides counts: docs/decisions/models.md.
             "size": {"height": PICTURE_PX, "width": PICTURE_PX},
             "resample": 3,
             "do_center_crop": False,

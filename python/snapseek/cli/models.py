@@ -48,7 +48,7 @@ def _print_catalogue() -> None:
     from snapseek.models.hub.resolve import STARTER
 
     print(f"{STARTER:28} {'19 MB':>12}  comes with snapseek: everyday nouns and colors")
-    _print_facts("English", *_rate(STARTER))
+    _print_facts("English, and words of five more languages", *_rate(STARTER))
     for entry in CATALOGUE:
         _print_entry(entry)
     print_status("download one with: snapseek models pull NAME; small, recommended and best are names, too")

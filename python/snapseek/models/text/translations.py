@@ -62,7 +62,7 @@ def translate(text: str) -> Translation | None:
     text that several languages understand equally well is not translated if they disagree.
     """
     words = words_of(text)
-    if not any(word.lower() in _first_words() for word in words):
+    if not any(word.lower() in _foreign_words() for word in words):
         return None
     parsed = {language: tuple(_parts(words, language)) for language in LANGUAGES}
     understood = {language: parts for language, parts in parsed.items() if _is_understood(parts)}
@@ -122,9 +122,8 @@ def _longest(words: Sequence[str], language: str) -> _Part:
 def _meaning(form: str, language: str) -> tuple[str, str] | None:
     """Return meaning and mark of a form in a language."""
     for field in _fields().get(form, "").split("\t"):
-        codes, _, rest = field.partition(" ")
+        codes, mark, meaning = field.split(" ", 2) if field else ("", "", "")
         if language in codes.split(","):
-            mark, _, meaning = rest.partition(" ")
             return meaning, mark
     return None
 
@@ -137,8 +136,13 @@ def _fields() -> dict[str, str]:
 
 
 @cache
-def _first_words() -> frozenset[str]:
-    return frozenset(form.partition(" ")[0] for form in _fields())
+def _foreign_words() -> frozenset[str]:
+    """Return the longest word of each form that is no English: a text without one is in no other language."""
+    return frozenset(
+        max(form.split(), key=len)
+        for form, fields in _fields().items()
+        if any(field.split(" ", 2)[1].islower() for field in fields.split("\t"))
+    )
 
 
 def _written(parts: Sequence[_Part], language: str) -> str:
