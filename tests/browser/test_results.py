@@ -20,6 +20,7 @@ from tests.support.page_fixtures import (  # noqa: F401
     judging_page,
     page,
     server,
+    wait_until,
     without_relevance,
 )
 from tests.support.page_server import serving
