@@ -140,8 +140,8 @@ preview-figures: install ## Measure previews and write a sheet of samples
 
 RAY_PICTURES ?= 2000
 LIBRARY ?= target/demo-library
-page-figures: install chromium ## Measure keystroke to picture, long tasks and layout shift in Chromium, over LIBRARY=...
-	$(BIN)/python -m benches.page_figures $(LIBRARY)
+page-figures: install chromium ## Measure keystroke to picture, long tasks and layout shift in Chromium, over LIBRARY=..., against the built page BEFORE=...
+	$(BIN)/python -m benches.page_figures $(LIBRARY) $(if $(BEFORE),--before $(BEFORE))
 
 lighthouse: install chromium ## Run Lighthouse on the page of LIBRARY=... (npm downloads it)
 	benches/lighthouse.sh $(LIBRARY) target/lighthouse

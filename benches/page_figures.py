@@ -1,6 +1,12 @@
 """What a person at the page waits for, over a large library: `make page-figures LIBRARY=...`.
 
-    python -m benches.page_figures LIBRARY [--queries 200]
+    python -m benches.page_figures LIBRARY [--queries 200] [--before FOLDER]
+
+With `--before` the built page in FOLDER is measured, too, by a server and a browser of its own. Both get the
+same queries in turn, twenty at a time, so that what else the machine does meets both:
+
+    git worktree add /tmp/before REVISION && cd /tmp/before/web && npm ci && npm run build
+    make page-figures LIBRARY=... BEFORE=/tmp/before/python/snapseek/server/static
 
 Chromium types into the page of a real server. *pause over to painted* begins when the page has waited for
 the keys to rest, counted from the last key's own time stamp: a timer that runs late counts. It ends when
@@ -20,11 +26,13 @@ import argparse
 import os
 import platform
 import random
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Playwright, sync_playwright
 
 from benches.made_records import LOOKS, THINGS
 from tests.support.page_fixtures import without_relevance
@@ -33,6 +41,7 @@ from tests.support.page_server import CHROMIUM, FLAGS, serving
 PAUSE_MS = 100
 KEY_MS = 90  # between keys: about 130 words of five letters in a minute
 WARM = 5
+TURN = 20  # queries to one page, before the other gets the same
 
 WATCH = """
 window.longTasks = []; window.shift = 0; window.presented = []; window.keyedAt = 0;
@@ -60,8 +69,11 @@ addEventListener('DOMContentLoaded', () => new MutationObserver((changes) => {
 }).observe(document.body, { childList: true, subtree: true }));
 window.measured = () => {
     const sent = performance.getEntriesByType('resource');
-    // The page also looks which of its examples have a good match, without an offset.
-    const request = sent.filter(({ name }) => /\\/api\\/search\\?.*&offset=0&/.test(name)).at(-1);
+    const words = document.querySelector('[data-testid=search-input]').value;
+    // On a busy machine keys come late, and the page searches for the first letters, too. It also looks which
+    // of its examples have a good match, without an offset.
+    const request = sent.find(({ name }) => /\\/api\\/search\\?.*&offset=0&/.test(name)
+        && new URL(name).searchParams.get('q') === words);
     const after = window.presented.filter((moment) => request && moment >= request.responseEnd);
     if (after.length === 0) return null;
     const first = after.reduce((a, b) => Math.min(a, b)), last = after.reduce((a, b) => Math.max(a, b));
@@ -74,18 +86,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the page in Chromium.")
     parser.add_argument("library", type=Path)
     parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--before", type=Path, metavar="FOLDER", help="another built page, to compare with")
     given = parser.parse_args()
     load = os.getloadavg()[0]
     print(f"{platform.machine()}, {os.cpu_count()} cores shared by server and browser, load {load:.1f}")
-    with serving(given.library) as address, sync_playwright() as playwright:
+    with ExitStack() as stack:
+        playwright = stack.enter_context(sync_playwright())
+        pages = {"this page": stack.enter_context(opened(playwright, given.library, None))}
+        if given.before is not None:
+            before = stack.enter_context(opened(playwright, given.library, given.before))
+            pages = {"page before": before, **pages}
+        typed(pages, given.queries)
+        for name, page in pages.items():
+            print(f"{name}:")
+            speedy(page)
+
+
+@contextmanager
+def opened(playwright: Playwright, library: Path, static: Path | None) -> Iterator[Page]:
+    """Open the page, or another built one, with a server and a browser of its own."""
+    program, options = ("snapseek", []) if static is None else ("benches.other_page", [f"--page={static}"])
+    with serving(library, program, options) as address:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.add_init_script(WATCH)
         without_relevance(page)  # the text tower of a generated library knows only some of the words
         page.goto(address)
         page.get_by_test_id("preview").first.wait_for(timeout=120_000)
-        typed(page, given.queries)
-        speedy(page)
+        yield page
         browser.close()
 
 
@@ -95,22 +123,46 @@ def questions(count: int) -> list[str]:
     return random.Random(7).sample(pairs, count)
 
 
-def typed(page: Page, count: int) -> None:
+def typed(pages: dict[str, Page], count: int) -> None:
+    """Type the same queries into each page, some to one and then the same to the other."""
+    queries = questions(count + WARM)
+    for page in pages.values():
+        ask(page, queries[:WARM])
+        page.evaluate("window.longTasks = [], window.shift = 0")
+    moments: dict[str, list[list[float]]] = {name: [] for name in pages}
+    for start in range(WARM, len(queries), TURN):
+        for name, page in pages.items():
+            moments[name] += ask(page, queries[start : start + TURN])
+    first_painted = {name: waits_of(name, found) for name, found in moments.items()}
+    for name, page in pages.items():
+        print(f"{name}:")
+        report(page)
+    if len(pages) > 1:
+        before, after = (np.percentile(waits, [50, 95]) for waits in first_painted.values())
+        p50, p95 = after / before
+        print(f"first preview, this page / page before: p50 {p50:.2f}, p95 {p95:.2f}")
+
+
+def ask(page: Page, queries: Sequence[str]) -> list[list[float]]:
+    """Type queries and return the moments of each: keyed, requested, answered, first and last preview."""
     box = page.get_by_test_id("search-input")
     moments = []
-    for turn, words in enumerate(questions(count + WARM)):
-        if turn == WARM:
-            page.evaluate("window.longTasks = [], window.shift = 0")
+    for words in queries:
         page.evaluate("window.presented = [], performance.clearResourceTimings()")
         box.press("Control+a")
         page.keyboard.type(words)
         page.wait_for_function("() => window.measured() !== null", polling=50, timeout=10_000)
         page.wait_for_timeout(150)
         moments.append(page.evaluate("window.measured()"))
-    keyed, requested, answered, first, last = np.array(moments[WARM:]).T
+    return moments
+
+
+def waits_of(name: str, moments: list[list[float]]) -> np.ndarray[Any, Any]:
+    """Print where the time went, and return the waits from the end of the pause to the first preview."""
+    keyed, requested, answered, first, last = np.array(moments).T
     over = keyed + PAUSE_MS
-    print(f"typed, n={len(keyed)}, ms:")
-    for name, waits in {
+    print(f"{name}: typed, n={len(keyed)}, ms:")
+    for part, waits in {
         "pause over -> first preview painted": first - over,
         "pause over -> all previews painted": last - over,
         "  pause over -> requested": requested - over,
@@ -118,8 +170,8 @@ def typed(page: Page, count: int) -> None:
         "  answered -> first preview painted": first - answered,
         "last key -> first preview painted": first - keyed,
     }.items():
-        print(f"  {name:38}{spread(waits)}")
-    report(page)
+        print(f"  {part:38}{spread(waits)}")
+    return first - over
 
 
 def speedy(page: Page) -> None:

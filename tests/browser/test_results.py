@@ -20,9 +20,14 @@ from tests.support.page_fixtures import (  # noqa: F401
     judging_page,
     page,
     server,
+    wait_until,
     without_relevance,
 )
 from tests.support.page_server import serving
+
+_COUNT_SHIFTS = """window.shift = 0;
+new PerformanceObserver((list) => list.getEntries().forEach((entry) => window.shift += entry.value))
+    .observe({ type: 'layout-shift', buffered: true });"""
 
 pytestmark = pytest.mark.browser
 
@@ -387,6 +392,25 @@ def test_the_lightbox_shows_the_original_and_goes_both_ways(page, server):
     expect(page.get_by_test_id("tile").first).to_be_focused()
 
 
+def test_the_mark_of_a_missing_original_moves_nothing(page, server):
+    held = []
+    page.route("**/api/image/**", lambda route: held.append(route))
+    page.add_init_script(_COUNT_SHIFTS)
+    page.goto(f"{server}/?q=red")
+    why = page.get_by_test_id("why").first
+    expect(why).to_have_text("in the file name")
+    where = why.bounding_box()
+    wait_until(page, lambda: held)
+    page.route("**/api/image/**", lambda route: route.fulfill(status=404))
+    for route in held:
+        route.fulfill(status=404)
+    mark = page.get_by_test_id("missing").first
+    expect(mark).to_be_visible()
+    assert why.bounding_box() == where
+    assert mark.bounding_box()["y"] >= where["y"] + where["height"]
+    assert page.evaluate("window.shift") == 0
+
+
 def test_a_missing_original_is_reported_in_the_lightbox(page, server):
     page.route("**/api/image/**", lambda route: route.fulfill(status=404, body="gone"))
     box = opened(page, server)
@@ -434,6 +458,16 @@ def test_the_page_says_that_partitions_are_missing(page, tmp_path, encoder):
     create_collection(path, [[str(tmp_path / "here.snapseek")], [str(tmp_path / "gone.snapseek")]])
     (tmp_path / "gone.snapseek").rename(tmp_path / "elsewhere")
     with serving(path) as address:
+        page.add_init_script(_COUNT_SHIFTS)
         page.goto(f"{address}/?q=red")
-        expect(page.get_by_test_id("partitions")).to_contain_text("1 of 2 partitions have answered")
         expect_first(page, "red")
+        missing = page.get_by_test_id("partitions")
+        expect(missing).to_contain_text("1 of 2 partitions have answered")
+        expect(missing).to_contain_text("gone: expected a library at")
+        assert page.get_by_test_id("tile").first.bounding_box()["x"] == missing.bounding_box()["x"]
+        assert page.evaluate("window.shift") == 0
+        for width in (320, 390, 2560):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
+            box = missing.bounding_box()
+            assert box["x"] + box["width"] <= width

@@ -173,6 +173,7 @@ def build_library(folders: list[Path], path: Path | None, options: argparse.Name
     print_size(library)
     if library.report:
         check_indexed(library, library.report)
-    if options.progress != "json":  # the process that started the job says it
+    is_stopped = library.report is not None and library.report.is_stopped
+    if options.progress != "json" and not is_stopped:  # the process that started a job says it
         print_offer(encoder.name)
     return library

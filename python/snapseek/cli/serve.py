@@ -108,6 +108,7 @@ def serve_library(
     """
     from snapseek.library.recent import remember_library
     from snapseek.server.follow import Follower
+    from snapseek.server.jobs import INDEX, SYNC
 
     remember_library(library.info().path)
     encoder = library.encoder
@@ -132,6 +133,8 @@ def serve_library(
             _serve(library, options, jobs, servers)
     finally:
         servers.close()
+        if any(job.is_active and job.kind in (INDEX, SYNC) for job in jobs.jobs()):
+            print_status("stopped; what was indexed so far is in the library. Run the command again to go on")
         follower.close()
         jobs.close()
     # Only threads are still running and nothing is being written, so another Ctrl-C may exit at once.

@@ -35,10 +35,11 @@ export interface LibraryIndex {
   readonly version: string;
 }
 
-/** How many partitions of a collection have answered. */
+/** How many partitions of a collection have answered, and a sentence about each other. */
 export interface Partitions {
   readonly ok: number;
   readonly total: number;
+  readonly missing: readonly string[];
 }
 
 /** One page of results. */

@@ -65,7 +65,10 @@ const resultPage = object<ResultPage>(
     pictures: list(picture),
     relevantCount: orDefault<number | null>(number, null),
     filters: orDefault(list(string), []),
-    partitions: orDefault<Partitions | null>(object({ ok: number, total: number }), null),
+    partitions: orDefault<Partitions | null>(
+      object({ ok: number, total: number, missing: list(string) }),
+      null,
+    ),
     unfinished: orDefault<ResultPage['unfinished']>(object({ hint: string }), null),
     notices: orDefault(list(object({ text: string })), []),
   },

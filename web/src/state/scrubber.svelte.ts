@@ -22,6 +22,7 @@ export class ScrubberState {
   );
   readonly position = $derived(this.wanted ?? this.stops[this.index]?.start ?? 0);
 
+  #jumps = 0;
   readonly #results: Pick<ResultsState, 'jump'>;
   readonly #pause = debounce(() => void this.jump(), JUMP_PAUSE_MS);
 
@@ -57,7 +58,10 @@ export class ScrubberState {
     this.cancel();
     const { wanted } = this;
     if (wanted === null) return;
+    const jump = ++this.#jumps;
     await this.#results.jump(offsetAt(this.stops, wanted));
+    // A newer jump has aborted this one: the window still shows the old pictures, and the strip waits for the new.
+    if (jump !== this.#jumps) return;
     this.#scrolledIndex = stopAt(this.stops, wanted);
     if (!this.isDragged && this.wanted === wanted) this.wanted = null;
   }

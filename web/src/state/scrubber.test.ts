@@ -45,6 +45,20 @@ it('stays at a newer position while an older one loads', async () => {
   expect(jumps).toEqual([30, 0]);
 });
 
+it('waits for the newest pictures when a drag rested and then ended', async () => {
+  const { strip, jumps, answer } = stripOver();
+  strip.isDragged = true;
+  strip.goTo(2);
+  await vi.advanceTimersByTimeAsync(JUMP_PAUSE_MS);
+  strip.isDragged = false;
+  void strip.jump(); // aborts the request of the pause, which answers at once
+  await answer();
+  strip.track('June 2024'); // the headings are still those of the old pictures
+  expect([strip.index, strip.wanted !== null, jumps]).toEqual([2, true, [20, 20]]);
+  await answer();
+  expect([strip.index, strip.wanted]).toEqual([2, null]);
+});
+
 it('follows the list unless it is moved', () => {
   const { strip } = stripOver();
   strip.track('December 2023');
