@@ -37,7 +37,7 @@ from snapseek.library.search.suggestions import (
     RangeSuggestion,
     Suggestions,
     SuggestionSource,
-    chosen,
+    suggestions_of,
 )
 from snapseek.library.search.timeline import Month, Timeline
 from snapseek.search_request import SearchRequest
@@ -64,7 +64,7 @@ class CollectionOverview:
     @cached_property
     def suggestions(self) -> Suggestions:
         """Queries and filters worth offering: those of all partitions, the most frequent first."""
-        return chosen(_joined_source(self._answers({"op": "suggestions"}, suggestion_source_of)))
+        return suggestions_of(_joined_source(self._answers({"op": "suggestions"}, suggestion_source_of)))
 
     def facet(
         self,
@@ -177,7 +177,7 @@ def _timeline(frame: Frame, query: PartitionQuery) -> Timeline:
 
 
 def _joined_source(parts: Sequence[SuggestionSource]) -> SuggestionSource:
-    """Return what suggestions of all partitions are chosen from, values with the sums of their counts."""
+    """Return what suggestions are made from, of all partitions: values with the sums of their counts."""
     columns: dict[tuple[str, str], list[ColumnCounts]] = {}
     ranges: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
     for part in parts:
