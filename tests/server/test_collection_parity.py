@@ -154,7 +154,6 @@ SAME = [
         "/api/concepts",
     ),
     ("POST", "/api/concepts", "", {"name": "rex", "examples": [99]}),
-    ("POST", "/api/concepts", "", {"name": "rex", "examples": ["AAA"]}),
     ("POST", "/api/concepts/delete", "", {"name": "rex"}),
     (
         "GET",
@@ -366,6 +365,25 @@ def test_a_closed_collection_says_so(local, encoder):
     for read in (lambda: closed.search("red", 1), closed.refresh, closed.info):
         with pytest.raises(LibraryError, match="open it again"):
             read()
+
+
+def test_words_are_taught_over_http_as_to_one_library(whole, collection):
+    found = []
+    try:
+        for library in (whole, collection):
+            taught = request(library, "POST", "/api/concepts", "", {"name": "Rex", "examples": ["BBB"]})
+            listed = request(library, "GET", "/api/concepts")
+            selected = request(library, "GET", "/api/search", "q=is:rex&limit=200")
+            body = {"name": "rex", "new_name": "max"}
+            renamed = request(library, "POST", "/api/concepts/rename", "", body)
+            deleted = request(library, "POST", "/api/concepts/delete", "", {"name": "max"})
+            found.append((taught, listed, selected, renamed, deleted))
+    finally:
+        for library in (whole, collection):
+            for concept in library.concepts():
+                library.delete_concept(concept.name)
+    assert found[0] == found[1]
+    assert [status for status, _ in found[0]] == [200] * 5
 
 
 def test_a_taught_word_counts_as_in_one_library(whole, collection, tmp_path):
