@@ -92,78 +92,33 @@ SAME = [
     ("GET", "/api/items", "ids=AAA&include="),
     ("GET", "/api/items", "sort=newest&limit=6&offset=6"),
     ("GET", "/api/items", "offset=1000000"),
-    (
-        "GET",
-        "/api/items/AAA",
-    ),
-    (
-        "GET",
-        "/api/items/99",
-    ),
-    (
-        "GET",
-        "/api/items/x",
-    ),
+    ("GET", "/api/items/AAA"),
+    ("GET", "/api/items/99"),
+    ("GET", "/api/items/x"),
     ("GET", "/api/items/BBB/similar", "limit=1"),
     ("GET", "/api/items/99/similar"),
-    (
-        "GET",
-        "/api/suggestions",
-    ),
+    ("GET", "/api/suggestions"),
     ("GET", "/api/facets", "column=folder&within="),
     ("GET", "/api/facets", "column=year"),
     ("GET", "/api/facets", "column=tags&where=year:2020"),
     ("GET", "/api/facets", "column=size_bytes"),
     ("GET", "/api/facets", "column=unknown"),
-    (
-        "GET",
-        "/api/timeline",
-    ),
+    ("GET", "/api/timeline"),
     ("GET", "/api/timeline", "sort=oldest&where=tag:sunny"),
-    (
-        "GET",
-        "/api/preview/AAA",
-    ),
-    (
-        "GET",
-        "/api/preview/99",
-    ),
-    (
-        "GET",
-        "/api/image/BBB",
-    ),
+    ("GET", "/api/preview/AAA"),
+    ("GET", "/api/preview/99"),
+    ("GET", "/api/image/BBB"),
     ("GET", "/api/image/BBB", "w=16"),
-    (
-        "GET",
-        "/api/image/99",
-    ),
-    (
-        "GET",
-        "/api/jobs",
-    ),
-    (
-        "GET",
-        "/api/libraries",
-    ),
-    (
-        "GET",
-        "/api/previews",
-    ),
-    (
-        "GET",
-        "/api/concepts",
-    ),
+    ("GET", "/api/image/99"),
+    ("GET", "/api/jobs"),
+    ("GET", "/api/libraries"),
+    ("GET", "/api/previews"),
+    ("GET", "/api/concepts"),
     ("POST", "/api/concepts", "", {"name": "rex", "examples": [99]}),
     ("POST", "/api/concepts/delete", "", {"name": "rex"}),
-    (
-        "GET",
-        "/api/duplicates",
-    ),
+    ("GET", "/api/duplicates"),
     ("GET", "/api/duplicates", "where=tag:sunny&limit=2"),
-    (
-        "GET",
-        "/healthz",
-    ),
+    ("GET", "/healthz"),
     ("POST", "/knn-service", "", {"text": "red", "num_images": 3}),
     ("POST", "/metadata", "", {"ids": ["AAA", "BBB"]}),
 ]
@@ -178,10 +133,8 @@ LOCAL_ONLY = [
     ("GET", "/api/paths", "ids=AAA,BBB"),
     ("POST", "/api/reveal", "", {"id": "AAA"}),
     ("GET", "/api/zip", "ids=AAA,BBB"),
-    (
-        "GET",
-        "/api/library",
-    ),
+    ("GET", "/api/library"),
+    ("GET", "/api/failures"),
 ]
 
 
@@ -279,7 +232,7 @@ READS_HERE = {
     "unconfirmed": lambda library, item: library.unconfirmed(),
     "sources": lambda library, item: (library.sources().sources, library.sources().missing),
     "skipped": lambda library, item: library.skipped(),
-    "failures": lambda library, item: set(library.failures()),
+    "failures": lambda library, item: library.failures(),
     "missing_previews": lambda library, item: library.missing_previews(),
     "csv": lambda library, item: exported(library, "csv"),
     "npy": lambda library, item: exported(library, "npy"),
