@@ -13,7 +13,7 @@ from snapseek import Library
 from snapseek.library.recent import remember_library
 from tests.conftest import PICTURES, write_pictures
 from tests.support.page_fixtures import browser, page  # noqa: F401
-from tests.support.page_server import running
+from tests.support.page_server import running, serving
 
 pytestmark = pytest.mark.browser
 
@@ -65,6 +65,25 @@ def test_the_panel_tells_what_was_not_read_and_opens_another_library(page, panel
     row.get_by_role("button", name="Open").click()
     page.wait_for_url(re.compile(r"^(?!" + re.escape(first) + r")http://127\.0\.0\.1:\d+/$"), timeout=120_000)
     expect(page.get_by_test_id("tile")).to_have_count(COUNT)
+
+
+def test_the_panel_of_a_collection_has_the_folders_of_its_partitions(page, address, tmp_path):
+    with serving(tmp_path / "library", is_split=True) as served:
+        page.goto(served)
+        expect(page.get_by_test_id("tile")).to_have_count(2 * COUNT)
+        page.get_by_test_id("latency").click()
+        page.get_by_test_id("open-library").click()
+        panel = page.get_by_test_id("library")
+        folder = panel.get_by_test_id("folders").get_by_role("listitem").first
+        expect(folder).to_contain_text(f"{tmp_path / 'one'} {COUNT} pictures")
+        expect(panel.get_by_test_id("missing-folder")).to_contain_text(str(tmp_path / "two"))
+        panel.get_by_test_id("unreadable").locator("summary").click()
+        expect(panel.get_by_test_id("unreadable")).to_contain_text("broken.jpg")
+        panel.get_by_test_id("skipped").locator("summary").click()
+        expect(panel.get_by_test_id("skipped")).to_contain_text("drawing.svg")
+        expect(panel.get_by_test_id("library-error")).to_have_count(0)
+        expect(panel.get_by_test_id("add-folder")).to_have_count(0)
+        expect(panel.get_by_role("button", name="gone for good")).to_have_count(0)
 
 
 def test_folders_are_added_removed_and_confirmed(page, panel, tmp_path):

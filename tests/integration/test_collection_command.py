@@ -52,6 +52,15 @@ def test_commands_that_read_take_a_collection(folder, tmp_path, capsys):
     assert (code, len({hit["id"] for hit in found})) == (0, len(found)), err
     assert {hit["id"] >> 36 for hit in found} == {0, 1}
     assert "pictures" in run(capsys, "info", path)[1]
+    marked = str(found[0]["id"])
+    assert "1 examples" in run(capsys, "teach", "rex", marked, "--library", path)[2]
+    assert run(capsys, "concepts", "--library", path)[1].startswith("rex ")
+    assert marked in run(capsys, "search", "is:rex", "--library", path, "--json")[1]
+    assert run(capsys, "concepts", "delete", "rex", "--library", path)[0] == 0
+    code, out, _ = run(capsys, "duplicates", path, "--json")
+    assert (code, json.loads(out)["compared"]) == (0, 12)
+    assert run(capsys, "export", tmp_path / "all.jsonl", "--library", path)[0] == 0
+    assert len((tmp_path / "all.jsonl").read_text().splitlines()) == 12
     assert run(capsys, "search", "red", "--library", tmp_path, "-k", "1")[0] == 0
 
 
@@ -93,7 +102,7 @@ def test_a_mistake_is_one_error_with_a_hint(arguments, message, folder, tmp_path
     assert not (tmp_path / "c.json").exists()
 
 
-@pytest.mark.parametrize("command", [["sync", "--library"], ["verify"], ["compact", "--library"]])
+@pytest.mark.parametrize("command", [["sync", "--library"], ["verify"], ["compact"]])
 def test_commands_that_need_one_library_say_so(command, folder, tmp_path, capsys):
     path = tmp_path / "collection.json"
     run(capsys, "collection", "create", path, folder / "a.snapseek")

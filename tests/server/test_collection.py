@@ -141,6 +141,8 @@ def test_the_endpoint_refuses_what_no_router_sends(pair, encoder):
     vector = np.zeros(encoder.dim, np.float32)
     rank = {"op": "rank", "k": 3, "tree": None, "words": None, "mode": "clip", "sort": "relevance"}
     assert operation(app, Frame(rank, {"vector": vector})).status == 200
+    concept = {"concept_vectors": vector[None], "concept_min_scores": np.zeros(1, np.float32)}
+    assert operation(app, Frame({**rank, "concepts": ["rex"]}, {"vector": vector, **concept})).status == 200
     for wrong in (
         b"",
         b"SNPF\xff\xff\xff\xff{}",
@@ -157,6 +159,22 @@ def test_the_endpoint_refuses_what_no_router_sends(pair, encoder):
         Frame({"op": "words", "k": 3, "words": "red", "statistics": [1, 2, [3]]}),
         Frame({"op": "records", "include": ["secrets"]}, {"ids": np.arange(3)}),
         Frame({"op": "sample", "share": 9}),
+        Frame({"op": "order", "sort": "newest", "samples": -1, "tree": None}),
+        Frame({"op": "order", "sort": "none", "samples": 9, "tree": None}),
+        Frame({"op": "listed_after", "sort": "newest", "key": 2**63, "item": 0, "end": 1, "tree": None}),
+        Frame({"op": "listed_after", "sort": "newest", "key": 0, "item": "0", "end": 1, "tree": None}),
+        Frame({"op": "listed_after", "sort": "newest", "key": 0, "item": 0, "end": 10**7, "tree": None}),
+        Frame({"op": "facet", "column": "caption", "kind": "text", "contains": "", "tree": None}),
+        Frame({"op": "facet", "column": "tags", "kind": "none", "contains": "", "tree": None}),
+        Frame({"op": "facet", "column": 7, "kind": "text", "contains": "", "tree": None}),
+        Frame({**rank, "concepts": []}, {"vector": vector}),
+        Frame({**rank, "concepts": ["rex"]}, {"vector": vector}),
+        Frame({**rank, "concepts": ["rex"]}, {"vector": vector, **concept, "concept_vectors": vector}),
+        Frame(
+            {**rank, "concepts": ["rex"]},
+            {"vector": vector, **concept, "concept_marks": np.ones((1, 3), int)},
+        ),
+        Frame({**rank, "concepts": ["rex", 7]}, {"vector": vector, **concept}),
     ):
         assert operation(app, wrong).status == 400, wrong
     assert operation(app, Frame({"op": "describe"}), "v=00000000").status == 409

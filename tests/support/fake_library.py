@@ -71,6 +71,8 @@ FILES = {
 class FakeLibrary:
     """Answers like `snapseek.library.Library`, always with the same pictures; ids begin at 1."""
 
+    is_collection = False
+
     def __init__(self, folder: Path) -> None:
         self.paths = [folder / name for name in FILES]
         for path, data in zip(self.paths, FILES.values(), strict=True):

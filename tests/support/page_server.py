@@ -28,12 +28,19 @@ FLAGS = [
 
 
 @contextmanager
-def serving(library: Path, program: str = "snapseek", options: Sequence[str] = ()) -> Iterator[str]:
+def serving(
+    library: Path,
+    program: str = "snapseek",
+    options: Sequence[str] = (),
+    *,
+    is_split: bool = AS_COLLECTION,
+) -> Iterator[str]:
     """Serve the library while the block runs; yield the address. `program` is a module like `snapseek`.
 
-    With SNAPSEEK_BROWSER_COLLECTION in the environment its pictures are in two partitions of a collection.
+    With `is_split` its pictures are in two partitions of a collection; by default with
+    SNAPSEEK_BROWSER_COLLECTION in the environment.
     """
-    if AS_COLLECTION and library.is_dir():
+    if is_split and library.is_dir():
         info = Library.open(library).info()
         trusted = [info.model, *map(str, info.folders)]  # nobody has confirmed the copies
         options = [*options, *(f"--allow-root={path}" for path in trusted if Path(path).is_dir())]

@@ -157,11 +157,11 @@ class Collection(OnlyRead, TeachableLibrary):
 
     def failures(self) -> list[Failure]:
         """Return every file of the partitions of this machine that could not be indexed completely."""
-        return [failure for library in self._libraries() for failure in library.failures()]
+        return list(dict.fromkeys(one for library in self._libraries() for one in library.failures()))
 
     def skipped(self) -> list[SkippedFile]:
         """Return the files of the partitions of this machine that were not read as pictures."""
-        return [file for library in self._libraries() for file in library.skipped()]
+        return list(dict.fromkeys(one for library in self._libraries() for one in library.skipped()))
 
     def sources(self) -> Sources:
         """Return where the pictures of the partitions of this machine came from."""

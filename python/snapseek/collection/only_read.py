@@ -6,13 +6,13 @@ from typing import NoReturn
 from snapseek.errors import InputError
 
 
-def _refused(what: str, hint: str) -> Callable[..., NoReturn]:
+def _refused(sentence: str, hint: str) -> Callable[..., NoReturn]:
     """Return a method that raises InputError: this is done to the partitions one by one."""
 
     def method(_collection: object, *_arguments: object, **_options: object) -> NoReturn:
-        raise InputError(f"a collection cannot be {what} as a whole", hint=hint)
+        raise InputError(sentence, hint=hint)
 
-    method.__doc__ = f"Raise InputError: {hint}."
+    method.__doc__ = f"Raise InputError: {sentence}."
     return method
 
 
@@ -22,16 +22,24 @@ class OnlyRead:
     report = None
     """None: nothing was indexed to make this object."""
 
-    sync = _refused("synchronized", "sync its partitions, each as a library")
-    add = _refused("extended by pictures", "add the pictures to one of its partitions")
-    remove = _refused("reduced by pictures", "remove the pictures from their partitions")
-    previews = _refused("given previews", "make the previews of its partitions")
-    compact = _refused("compacted", "compact its partitions")
-    upgrade = _refused("upgraded", "upgrade its partitions, then create it again")
-    upgrade_cost = _refused("upgraded", "upgrade its partitions, then create it again")
-    verify = _refused(
-        "verified by reading all files", "verify its partitions, or use snapseek collection verify"
+    sync = _refused("a collection cannot be synchronized as a whole", "sync its partitions")
+    add = _refused("pictures cannot be added to a collection", "add them to one of its partitions")
+    remove = _refused("pictures cannot be removed from a collection", "remove them from its partitions")
+    previews = _refused("a collection cannot be given previews", "make the previews of its partitions")
+    compact = _refused("a collection cannot be compacted", "compact its partitions")
+    upgrade = _refused(
+        "a collection cannot be upgraded as a whole", "upgrade its partitions, then create it again"
     )
-    repair = _refused("repaired", "repair its partitions")
-    build = _refused("built", "build its partitions, then use snapseek collection create")
-    import_vectors = _refused("filled with vectors", "import them into one of its partitions")
+    upgrade_cost = upgrade
+    verify = _refused(
+        "the files of a collection cannot be verified as a whole",
+        "verify its partitions; snapseek collection verify looks whether they answer",
+    )
+    repair = _refused("a collection cannot be repaired as a whole", "repair its partitions")
+    build = _refused(
+        "a collection cannot be built from pictures",
+        "build its partitions, then run: snapseek collection create MANIFEST LIBRARY...",
+    )
+    import_vectors = _refused(
+        "vectors cannot be imported into a collection", "import them into one of its partitions"
+    )

@@ -37,7 +37,7 @@ from snapseek.library.search.suggestions import (
     RangeSuggestion,
     Suggestions,
     SuggestionSource,
-    chosen,
+    suggestions_of,
 )
 from snapseek.library.search.timeline import Month, Timeline
 from snapseek.search_request import SearchRequest
@@ -64,7 +64,8 @@ class CollectionOverview:
     @cached_property
     def suggestions(self) -> Suggestions:
         """Queries and filters worth offering: those of all partitions, the most frequent first."""
-        return chosen(_joined_source(self._answers({"op": "suggestions"}, suggestion_source_of)))
+        parts = self._answers({"op": "suggestions"}, suggestion_source_of)
+        return suggestions_of(_joined_source(parts, self._kinds))
 
     def facet(
         self,
@@ -176,15 +177,17 @@ def _timeline(frame: Frame, query: PartitionQuery) -> Timeline:
     return Timeline(months, sum(part.total for part in parts), sum(part.undated for part in parts))
 
 
-def _joined_source(parts: Sequence[SuggestionSource]) -> SuggestionSource:
-    """Return what suggestions of all partitions are chosen from, values with the sums of their counts."""
+def _joined_source(parts: Sequence[SuggestionSource], kinds: Kinds) -> SuggestionSource:
+    """Return what suggestions are made from, of all partitions: values with the sums of their counts."""
     columns: dict[tuple[str, str], list[ColumnCounts]] = {}
     ranges: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
     for part in parts:
         for column in part.columns:
-            columns.setdefault((column.name, column.operator), []).append(column)
+            if _has_kind(column, kinds):
+                columns.setdefault((column.name, column.operator), []).append(column)
         for one in part.ranges:
-            ranges.setdefault((one.name, one.kind), []).append((one.minimum, one.maximum))
+            if kinds.get(one.name) == one.kind:
+                ranges.setdefault((one.name, one.kind), []).append((one.minimum, one.maximum))
     return SuggestionSource(
         list(map(_joined_column, columns.values())),
         _in_order(_joined([part.words for part in parts]), "text"),
@@ -196,6 +199,13 @@ def _joined_source(parts: Sequence[SuggestionSource]) -> SuggestionSource:
         ],
         frozenset().union(*(part.refused for part in parts)),
     )
+
+
+def _has_kind(column: ColumnCounts, kinds: Kinds) -> bool:
+    """Return whether a partition has a column of the user as the collection has it."""
+    if column.is_own or column.kind == "flag":
+        return kinds.get(column.name) in (("text", "list") if column.is_own else ("flag",))
+    return True
 
 
 def _joined_column(parts: Sequence[ColumnCounts]) -> ColumnCounts:

@@ -128,7 +128,7 @@ def _month(month: object) -> tuple[str, tuple[int, int]]:
 
 
 def before_of(frame: Frame, count: int) -> list[int]:
-    """Return the numbers of pictures before so many rank keys."""
+    """Return the numbers of pictures before `count` rank keys."""
     before = frame.arrays.get("before")
     if before is None or before.dtype != np.int64 or before.shape != (count,):
         raise PartitionError("numbers of pictures of another shape")

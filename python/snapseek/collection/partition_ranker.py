@@ -132,7 +132,7 @@ class PartitionRanker(Ranker):
         return [RowRef(number, item) for number in sorted(answers) for item in answers[number][1].tolist()]
 
     def pages(self, rows: int, check: Callable[[int], object] = lambda count: None) -> Iterator[list[RowRef]]:
-        """Yield all matching pictures in stored order, so many at a time; `check` gets their number first."""
+        """Yield all matching pictures in stored order, `rows` at a time; `check` gets their number first."""
         counts = self._counts()
         count = sum(counts.values())
         check(count)

@@ -67,7 +67,7 @@ def sort_of(fields: Mapping[str, Any]) -> str:
 
 
 def statistics_of(fields: Mapping[str, Any], words: int) -> WordStatistics:
-    """Return the statistics of so many words over the whole collection. Raises ParseError."""
+    """Return the statistics of this number of words over the whole collection. Raises ParseError."""
     value = fields.get("statistics")
     if isinstance(value, list) and len(value) == 3:
         rows, length, counts = value

@@ -1,6 +1,7 @@
 """The manifest: every field is checked, ids are stable, and no other file is replaced."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from snapseek.collection.manifest import (
     read_manifest,
 )
 from snapseek.errors import FormatError, InputError, LibraryNotFoundError
+from snapseek.library.storage.concept_table import ConceptRow
 
 COMMIT = "ab" * 16
+REX = ConceptRow("rex", "Rex", (5, 2**36 + 5), (7,))
 
 
 def entry(number=0, name="a", locations=("a.snapseek",), **fields):
@@ -60,6 +63,12 @@ WRONG = {
     "deadline_s": [0, -1, "5", 10**6, float("nan"), True],
     "partitions": [None, {}, "a", [7], [[]], [{}] * 5000],
     "snapseek_collection": [2, "1", None],
+    "concepts": [{}, "a", [7], [{}] * 501],
+}
+WRONG_CONCEPT = {
+    "name": ["", "-a", " a", None, "17", "x" * 61],
+    "examples": [None, "1", [-1], [1.0], [True], [2**53], list(range(2001))],
+    "counterexamples": [None, {}],
 }
 WRONG_ENTRY = {
     "number": [-1, MAX_NUMBER + 1, "0", None, True, 1.5],
@@ -93,6 +102,24 @@ def test_a_wrong_field_of_a_partition_is_named(name, value, path):
     path.write_text(json.dumps(body))
     with pytest.raises(FormatError, match=name):
         read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name in WRONG_CONCEPT for value in WRONG_CONCEPT[name]]
+)
+def test_a_wrong_field_of_a_concept_is_named(name, value, path):
+    replace(manifest(entry()), concepts=(REX,)).write(path)
+    body = json.loads(path.read_text())
+    body["concepts"][0][name] = value
+    path.write_text(json.dumps(body))
+    with pytest.raises(FormatError, match=name):
+        read_manifest(path)
+
+
+def test_concepts_are_kept_by_changes_of_partitions(path):
+    written = replace(manifest(entry()), concepts=(REX,)).with_partition(entry(1, "b")).without("a")
+    written.write(path)
+    assert read_manifest(path).concepts == (REX,)
 
 
 @pytest.mark.parametrize("field", ["number", "name"])

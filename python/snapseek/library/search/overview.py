@@ -8,7 +8,12 @@ from snapseek.library.filters.ast import Tree
 from snapseek.library.filters.typecheck import Kinds
 from snapseek.library.search.facets import Facet, Facets
 from snapseek.library.search.request import ResolvedRequest, Where
-from snapseek.library.search.suggestions import Suggestions, SuggestionSource, chosen, suggestion_source
+from snapseek.library.search.suggestions import (
+    Suggestions,
+    SuggestionSource,
+    suggestion_source,
+    suggestions_of,
+)
 from snapseek.library.search.timeline import Timeline, timeline
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shards import Shards
@@ -33,11 +38,11 @@ class Overview:
     @cached_property
     def suggestions(self) -> Suggestions:
         """Queries and filters worth offering for these pictures."""
-        return chosen(self.suggestion_source)
+        return suggestions_of(self.suggestion_source)
 
     @cached_property
     def suggestion_source(self) -> SuggestionSource:
-        """What the suggestions are chosen from."""
+        """What the suggestions are made from."""
         self._shards.check_length()
         return suggestion_source(self._shards.parts, self._kinds, self._facets_of(None))
 

@@ -84,7 +84,7 @@ class ColumnCounts:
 
 @dataclass(frozen=True)
 class SuggestionSource:
-    """What suggestions are chosen from: of one library, or joined of several."""
+    """What suggestions are made from: of one library, or joined of several."""
 
     columns: list[ColumnCounts]
     words: list[Count]
@@ -117,7 +117,7 @@ def suggestion_source(parts: Sequence[ShardView], kinds: Kinds, facets: Facets) 
     return SuggestionSource(found, words, _ranges(own, kinds, facets), frozenset(refused))
 
 
-def chosen(source: SuggestionSource) -> Suggestions:
+def suggestions_of(source: SuggestionSource) -> Suggestions:
     """Choose what is worth offering; without captions and tags there are no examples."""
     columns = [
         ColumnSuggestion(entry.name, entry.operator, entry.values[:_MAX_VALUES], entry.total)

@@ -13,6 +13,7 @@ from snapseek.library.search.likeness import (
     CosineBars,
     PictureFacts,
     PreviewComparison,
+    facts_of,
     look_of,
 )
 from tests.support.vector_rows import unit_rows
@@ -24,6 +25,22 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 def scene(seed):
     values = np.random.default_rng(seed).integers(0, 255, (7, 9, 3), np.uint8)
     return Image.fromarray(values).resize((360, 280), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize(
+    ("meta", "taken"),
+    [
+        ({"taken": "2024-05-01T12:00:00.000000Z", "taken_from": "exif"}, NOON),
+        ({"taken": "2024-05-01T12:00:00.000000Z"}, NOON),
+        ({"taken": NOON}, NOON),
+        ({"taken": "2024-05-01T12:00:00.000000Z", "taken_from": "file name"}, None),
+        ({"taken": "last summer"}, None),
+        ({"taken": 7}, None),
+        ({}, None),
+    ],
+)
+def test_only_a_time_of_the_camera_counts(meta, taken):
+    assert facts_of(60, None, None, meta) == PictureFacts(b"", 60, 0, taken)
 
 
 def facts(image, taken=None):
