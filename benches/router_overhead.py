@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benches.million_library import print_machine
 from snapseek.collection import Collection, create_collection
@@ -40,7 +41,7 @@ DIM = 396
 COUNT = 1_500_000
 HITS = 60
 _ANSWERS = 50
-"""Encoded answers of a stub that it sends in turns: encoding them would take the time of the router."""
+"""Encoded answers that a process of stubs sends with new scores: encoding takes the time of the router."""
 
 _HELD = b"000000.000000"
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -150,7 +151,7 @@ class Stub:
         self._space = space
         self._rng = np.random.default_rng(seed)
         self._number = 0
-        self._encoded: dict[tuple[int, int], list[tuple[bytes, bytes]]] = {}
+        self._encoded: dict[tuple[int, int], list[tuple[bytes, bytes, bytes]]] = {}
 
     def listen(self) -> int:
         """Open one more server and return its port."""
@@ -196,19 +197,22 @@ class Stub:
         heapq.heappush(self._waiting, (began + delay, self._number, began, connection, fields))
 
     def _send(self, connection: socket.socket, began: float, request: dict[str, Any]) -> None:
-        before, after = self._parts(request)
+        before, middle, after = self._parts(request)
+        scores = self._scores(len(middle) // 4).tobytes() if request["op"] == "rank" else middle
         held = b"%013.6f" % (1000 * (time.perf_counter() - began))
-        connection.sendall(before + held + after)
+        connection.sendall(before.replace(_HELD, held) + scores + after)
 
-    def _parts(self, request: dict[str, Any]) -> tuple[bytes, bytes]:
-        """Return an answer up to, and after, how long it was held."""
+    def _parts(self, request: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
+        """Return an answer in parts: up to its scores, the scores, and what follows."""
         if request["op"] != "rank":
             return _split(*self._answer(request))
-        known = self._encoded.setdefault((request["k"], request["records"]), [])
-        if len(known) < _ANSWERS:
-            known.append(_split(*self._answer(request)))
-            return known[-1]
-        return self._random.choice(known)
+        key = (request["k"], request["records"])
+        if key not in self._encoded:
+            self._encoded[key] = [_split(*self._answer(request)) for _ in range(_ANSWERS)]
+        return self._random.choice(self._encoded[key])
+
+    def _scores(self, count: int) -> NDArray[np.float32]:
+        return np.sort(self._rng.uniform(0, 0.3, count).astype(np.float32))[::-1].copy()
 
     def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         if request["op"] == "describe":
@@ -217,17 +221,20 @@ class Stub:
             commit = self._rng.bytes(16).hex()  # each stub is another library
             return facts | {"size_bytes": 1, "next_id": 2 * COUNT, "commit": commit}, {}
         if request["op"] == "rank":
-            scores = np.sort(self._rng.uniform(0, 0.3, request["k"]).astype(np.float32))[::-1].copy()
+            scores = self._scores(request["k"])
             ids = self._rng.choice(COUNT, request["k"], replace=False).astype(np.int64)
             arrays = {"ids": ids, "scores": scores, **_records(request["records"])}
             return {"count": COUNT, "excluded": 0, "statistics": None}, arrays
         return {}, {"ids": request["wanted"], **_records(len(request["wanted"]))}
 
 
-def _split(fields: dict[str, Any], arrays: dict[str, Any]) -> tuple[bytes, bytes]:
+def _split(fields: dict[str, Any], arrays: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
     body = Frame({**fields, "version": "00000000", "held_ms": _HELD.decode()}, arrays).encode()
-    before, _, after = body.partition(_HELD)
-    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + before, after
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)
+    if "scores" not in arrays:
+        return head + body, b"", b""
+    before, scores, after = body.partition(arrays["scores"].tobytes())
+    return head + before, scores, after
 
 
 def _records(count: int) -> dict[str, Any]:
