@@ -1,24 +1,28 @@
 """What a router adds to its partitions: stub servers replay a delay, the rest of each query is the router.
 
     python -m benches.router_overhead [--partitions 8 64] [--queries 300] [--median-ms 3.9] [--p95-ms 6.6]
+        [--realtime]
 
 Each stub waits as long as a partition of 1.5 million pictures was measured to take (docs/SEARCH.md), and says
 in its answer how long it has had the request. The overhead of a query is its time without the longest of
 these times in each round. The stubs are processes of their own on the same cores, which counts as overhead,
-too; `cpu` is the processor time of the router alone.
+too; `cpu` is the processor time of the router alone. With --realtime (on Linux, as root) router and stubs run
+before all other programs, so that a busy machine measures nearly what a quiet one does.
 """
 
 import argparse
 import heapq
 import math
 import multiprocessing
+import os
 import random
 import re
 import selectors
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -54,6 +58,7 @@ def main() -> None:
     parser.add_argument("--median-ms", type=float, default=3.9)
     parser.add_argument("--p95-ms", type=float, default=6.6)
     parser.add_argument("--processes", type=int, default=2, help="of stubs")
+    parser.add_argument("--realtime", action="store_true", help="run before all other programs (as root)")
     given = parser.parse_args()
     print_machine()
     encoder = Encoder.load("starter")
@@ -72,7 +77,7 @@ def with_stubs(
     for number in range(given.processes):
         own_end, other_end = context.Pipe()
         share = len(range(number, count, given.processes))
-        arguments = (other_end, share, encoder.space, given.median_ms, given.p95_ms, number)
+        arguments = (other_end, share, encoder.space, given.median_ms, given.p95_ms, number, given.realtime)
         process = context.Process(target=run_stubs, args=arguments, daemon=True)
         process.start()
         started.append((process, own_end))
@@ -82,7 +87,8 @@ def with_stubs(
             path = Path(folder) / "collection.json"
             create_collection(path, [[f"http://127.0.0.1:{port}"] for port in ports])
             collection = Collection.open(path, encoder=encoder)
-            return timed(collection, given.queries)
+            with _realtime(given.realtime):
+                return timed(collection, given.queries)
     finally:
         for process, _ in started:
             process.terminate()
@@ -246,11 +252,26 @@ def _records(count: int) -> dict[str, Any]:
     return record_arrays([hit] * count, INCLUDED)
 
 
-def run_stubs(pipe: Connection, count: int, space: str, median_ms: float, p95_ms: float, seed: int) -> None:
+@contextmanager
+def _realtime(is_wanted: bool) -> Iterator[None]:
+    """Run this thread before all other programs, if that is wanted."""
+    if is_wanted:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    try:
+        yield
+    finally:
+        if is_wanted:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+def run_stubs(
+    pipe: Connection, count: int, space: str, median_ms: float, p95_ms: float, seed: int, is_realtime: bool
+) -> None:
     """Serve that many partitions."""
     stub = Stub(space, median_ms, p95_ms, seed)
     pipe.send([stub.listen() for _ in range(count)])
-    stub.run()
+    with _realtime(is_realtime):
+        stub.run()
 
 
 if __name__ == "__main__":
