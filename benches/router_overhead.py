@@ -1,29 +1,34 @@
 """What a router adds to its partitions: stub servers replay a delay, the rest of each query is the router.
 
     python -m benches.router_overhead [--partitions 8 64] [--queries 300] [--median-ms 3.9] [--p95-ms 6.6]
+        [--realtime]
 
 Each stub waits as long as a partition of 1.5 million pictures was measured to take (docs/SEARCH.md), and says
 in its answer how long it has had the request. The overhead of a query is its time without the longest of
 these times in each round. The stubs are processes of their own on the same cores, which counts as overhead,
-too; `cpu` is the processor time of the router alone.
+too; `cpu` is the processor time of the router alone. With --realtime (on Linux, as root) router and stubs run
+before all other programs, so that a busy machine measures nearly what a quiet one does.
 """
 
 import argparse
 import heapq
 import math
 import multiprocessing
+import os
 import random
 import re
 import selectors
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benches.million_library import print_machine
 from snapseek.collection import Collection, create_collection
@@ -40,7 +45,7 @@ DIM = 396
 COUNT = 1_500_000
 HITS = 60
 _ANSWERS = 50
-"""Encoded answers of a stub that it sends in turns: encoding them would take the time of the router."""
+"""Encoded answers that a process of stubs sends with new scores: encoding takes the time of the router."""
 
 _HELD = b"000000.000000"
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -53,6 +58,7 @@ def main() -> None:
     parser.add_argument("--median-ms", type=float, default=3.9)
     parser.add_argument("--p95-ms", type=float, default=6.6)
     parser.add_argument("--processes", type=int, default=2, help="of stubs")
+    parser.add_argument("--realtime", action="store_true", help="run before all other programs (as root)")
     given = parser.parse_args()
     print_machine()
     encoder = Encoder.load("starter")
@@ -71,7 +77,7 @@ def with_stubs(
     for number in range(given.processes):
         own_end, other_end = context.Pipe()
         share = len(range(number, count, given.processes))
-        arguments = (other_end, share, encoder.space, given.median_ms, given.p95_ms, number)
+        arguments = (other_end, share, encoder.space, given.median_ms, given.p95_ms, number, given.realtime)
         process = context.Process(target=run_stubs, args=arguments, daemon=True)
         process.start()
         started.append((process, own_end))
@@ -81,7 +87,8 @@ def with_stubs(
             path = Path(folder) / "collection.json"
             create_collection(path, [[f"http://127.0.0.1:{port}"] for port in ports])
             collection = Collection.open(path, encoder=encoder)
-            return timed(collection, given.queries)
+            with _realtime(given.realtime):
+                return timed(collection, given.queries)
     finally:
         for process, _ in started:
             process.terminate()
@@ -150,7 +157,7 @@ class Stub:
         self._space = space
         self._rng = np.random.default_rng(seed)
         self._number = 0
-        self._encoded: dict[tuple[int, int], list[tuple[bytes, bytes]]] = {}
+        self._encoded: dict[tuple[int, int], list[tuple[bytes, bytes, bytes]]] = {}
 
     def listen(self) -> int:
         """Open one more server and return its port."""
@@ -196,19 +203,22 @@ class Stub:
         heapq.heappush(self._waiting, (began + delay, self._number, began, connection, fields))
 
     def _send(self, connection: socket.socket, began: float, request: dict[str, Any]) -> None:
-        before, after = self._parts(request)
+        before, middle, after = self._parts(request)
+        scores = self._scores(len(middle) // 4).tobytes() if request["op"] == "rank" else middle
         held = b"%013.6f" % (1000 * (time.perf_counter() - began))
-        connection.sendall(before + held + after)
+        connection.sendall(before.replace(_HELD, held) + scores + after)
 
-    def _parts(self, request: dict[str, Any]) -> tuple[bytes, bytes]:
-        """Return an answer up to, and after, how long it was held."""
+    def _parts(self, request: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
+        """Return an answer in parts: up to its scores, the scores, and what follows."""
         if request["op"] != "rank":
             return _split(*self._answer(request))
-        known = self._encoded.setdefault((request["k"], request["records"]), [])
-        if len(known) < _ANSWERS:
-            known.append(_split(*self._answer(request)))
-            return known[-1]
-        return self._random.choice(known)
+        key = (request["k"], request["records"])
+        if key not in self._encoded:
+            self._encoded[key] = [_split(*self._answer(request)) for _ in range(_ANSWERS)]
+        return self._random.choice(self._encoded[key])
+
+    def _scores(self, count: int) -> NDArray[np.float32]:
+        return np.sort(self._rng.uniform(0, 0.3, count).astype(np.float32))[::-1].copy()
 
     def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         if request["op"] == "describe":
@@ -217,17 +227,20 @@ class Stub:
             commit = self._rng.bytes(16).hex()  # each stub is another library
             return facts | {"size_bytes": 1, "next_id": 2 * COUNT, "commit": commit}, {}
         if request["op"] == "rank":
-            scores = np.sort(self._rng.uniform(0, 0.3, request["k"]).astype(np.float32))[::-1].copy()
+            scores = self._scores(request["k"])
             ids = self._rng.choice(COUNT, request["k"], replace=False).astype(np.int64)
             arrays = {"ids": ids, "scores": scores, **_records(request["records"])}
             return {"count": COUNT, "excluded": 0, "statistics": None}, arrays
         return {}, {"ids": request["wanted"], **_records(len(request["wanted"]))}
 
 
-def _split(fields: dict[str, Any], arrays: dict[str, Any]) -> tuple[bytes, bytes]:
+def _split(fields: dict[str, Any], arrays: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
     body = Frame({**fields, "version": "00000000", "held_ms": _HELD.decode()}, arrays).encode()
-    before, _, after = body.partition(_HELD)
-    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + before, after
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)
+    if "scores" not in arrays:
+        return head + body, b"", b""
+    before, scores, after = body.partition(arrays["scores"].tobytes())
+    return head + before, scores, after
 
 
 def _records(count: int) -> dict[str, Any]:
@@ -239,11 +252,26 @@ def _records(count: int) -> dict[str, Any]:
     return record_arrays([hit] * count, INCLUDED)
 
 
-def run_stubs(pipe: Connection, count: int, space: str, median_ms: float, p95_ms: float, seed: int) -> None:
+@contextmanager
+def _realtime(is_wanted: bool) -> Iterator[None]:
+    """Run this thread before all other programs, if that is wanted."""
+    if is_wanted:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    try:
+        yield
+    finally:
+        if is_wanted:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+def run_stubs(
+    pipe: Connection, count: int, space: str, median_ms: float, p95_ms: float, seed: int, is_realtime: bool
+) -> None:
     """Serve that many partitions."""
     stub = Stub(space, median_ms, p95_ms, seed)
     pipe.send([stub.listen() for _ in range(count)])
-    stub.run()
+    with _realtime(is_realtime):
+        stub.run()
 
 
 if __name__ == "__main__":

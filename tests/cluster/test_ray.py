@@ -33,7 +33,6 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def cluster():
     pytest.importorskip("ray")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # of a machine with a load
     from ray.cluster_utils import Cluster
 
     started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})

@@ -11,7 +11,8 @@ from snapseek.cluster import piece
 from snapseek.cluster.partition import PartitionJob, make_partition, train_partitions
 from snapseek.cluster.piece import finished_piece, piece_paths, write_piece
 from snapseek.cluster.tasks import tasks_of
-from snapseek.errors import InputError
+from snapseek.collection import Collection, create_collection
+from snapseek.errors import InputError, ItemNotFoundError
 from snapseek.library import Library
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
@@ -105,6 +106,23 @@ def test_a_partition_is_published_once(source, tmp_path, encoder):
     assert not list(tmp_path.glob(".p-*"))
 
 
+def test_originals_of_a_partition_are_shown_below_an_allowed_root(source, tmp_path, encoder):
+    (task,) = tasks_of(source, tmp_path, 1, encoder.space)
+    write_piece(task, encoder)
+    job = PartitionJob("p-000", task.folder, (task.digest,), tmp_path / "out")
+    job.target.mkdir()
+    make_partition(job, encoder, threads=1)
+    create_collection(tmp_path / "collection.json", [[job.location]])
+    for path in (job.path, tmp_path / "collection.json"):
+        closed = Library.open(path, encoder=encoder)
+        shown = Library.open(path, encoder=encoder, allow_roots=[source])
+        for hit in closed.browse():
+            with pytest.raises(ItemNotFoundError) as caught:
+                closed.original_path(hit.id)
+            assert "--allow-root" in caught.value.hint
+            assert shown.original_path(hit.id) == source / hit.meta["name"]
+
+
 def test_an_uploaded_partition_opens_from_the_object_store(source, tmp_path, encoder):
     (task,) = tasks_of(source, tmp_path, 1, encoder.space)
     write_piece(task, encoder)
@@ -112,8 +130,6 @@ def test_an_uploaded_partition_opens_from_the_object_store(source, tmp_path, enc
     job = PartitionJob("p-000", task.folder, (task.digest,), tmp_path, upload=store)
     location = make_partition(job, encoder, threads=1)
     assert location == f"{store}/p-000.snapseek"
-    from snapseek.collection import Collection, create_collection
-
     create_collection(tmp_path / "collection.json", [[location]])
     assert len(Collection.open(tmp_path / "collection.json", encoder=encoder)) == PICTURES
 

@@ -303,3 +303,16 @@ def test_a_weak_token_is_rejected(token: str):
         run.check_access("127.0.0.1", token)
     assert weak.value.expected == "a token of at least 16 ASCII characters without spaces"
     assert weak.value.got == f"{len(token)} characters"
+
+
+def test_a_server_keeps_loaded_objects_out_of_garbage_collection(monkeypatch, tmp_path):
+    calls = []
+    monkeypatch.setattr(run.gc, "collect", lambda: calls.append("collect"))
+    monkeypatch.setattr(run.gc, "freeze", lambda: calls.append("freeze"))
+    monkeypatch.setattr(run._Server, "run", lambda self, sockets: calls.append("run"))
+    run.serve(FakeLibrary(tmp_path), port=0)
+    assert calls == ["collect", "freeze", "run"]
+    thread = threading.Thread(target=run.freeze_objects)  # in the program of someone else
+    thread.start()
+    thread.join()
+    assert calls == ["collect", "freeze", "run"]

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import print_status, printable, upgrade_progress
-from snapseek.cli.options import add_model_dir, add_progress, count, nonempty_path
+from snapseek.cli.options import add_model_dir, add_progress, add_trust, count, nonempty_path
 
 if TYPE_CHECKING:
     import argparse
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--replicas", type=count, default=2, metavar="N", help="of a partition (default: 2)")
     serve.add_argument("--port", type=count, default=8100, metavar="P", help="of each node (default: 8100)")
     serve.add_argument("--cpus", type=float, default=1.0, metavar="C", help="of a replica (default: 1)")
-    serve.add_argument("--allow-urls", action="store_true", help="as for `snapseek serve`")
+    add_trust(serve)
     for action in (index, serve):
         action.add_argument(
             "--address", metavar="A", help="of the Ray cluster (default: RAY_ADDRESS, else this machine)"
@@ -80,6 +80,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     """Serve until Ctrl-C; the manifest follows the nodes of the cluster."""
+    from snapseek.absolute_path import absolute_path
     from snapseek.cluster.ray_serve import ServeOptions, served_partitions
 
     serving = ServeOptions(
@@ -89,6 +90,7 @@ def _serve(options: argparse.Namespace) -> None:
         address=options.address,
         cpus=options.cpus,
         allow_urls=options.allow_urls,
+        allow_roots=tuple(map(absolute_path, options.allow_root)),
     )
     with served_partitions(options.manifest, options.target, serving) as update:
         path = printable(str(options.target))

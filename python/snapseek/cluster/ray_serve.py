@@ -59,8 +59,8 @@ class ServeOptions:
         Of the Ray cluster; None for the one that `RAY_ADDRESS` names, else one on this machine.
     cpus
         What a replica occupies.
-    allow_urls
-        Whether pictures at their URLs are linked.
+    allow_urls, allow_roots
+        Whether pictures at their URLs are linked; folders whose originals are shown.
     """
 
     token: str
@@ -69,17 +69,18 @@ class ServeOptions:
     address: str | None = None
     cpus: float = 1.0
     allow_urls: bool = False
+    allow_roots: tuple[Path, ...] = ()
 
 
 class PartitionServer:
     """A replica: the library of a partition, and the application that answers for it."""
 
-    def __init__(self, entry: PartitionEntry, base: Path, token: str, allow_urls: bool) -> None:
+    def __init__(self, entry: PartitionEntry, base: Path, options: ServeOptions) -> None:
         location = entry.locations[0]
         path = fetched_library(location, entry.commit) if is_object_store(location) else base / location
-        self._library = Library.open(path, allow_urls=allow_urls)
+        self._library = Library.open(path, allow_urls=options.allow_urls, allow_roots=options.allow_roots)
         self._library.warm()
-        self._token = token
+        self._token = options.token
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """Return the application, as Serve wants it."""
@@ -170,7 +171,7 @@ class ServedPartitions:
                 ray_actor_options={"num_cpus": self._options.cpus},
                 logging_config=_QUIET,
             )
-            bound = replica.bind(entry, self._folder, self._options.token, self._options.allow_urls)
+            bound = replica.bind(entry, self._folder, self._options)
             name = self._name(entry)
             targets.append(serve.RunTarget(bound, name=name, route_prefix=f"/{name}"))
         serve.run_many(targets)

@@ -6,6 +6,7 @@ number of a partition and an id in it, so ties are broken by the id in the colle
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -48,6 +49,9 @@ _MAX_FIRST = 4096
 
 _MIN_EARLY_PARTITIONS = 4
 """With fewer, a round for the records of a page costs less than records that no page shows."""
+
+_SECOND_ROUNDS = 0.05
+"""Share of pages that need a second round for records."""
 
 
 class PartitionRanker(Ranker):
@@ -200,16 +204,12 @@ class PartitionRanker(Ranker):
         return found
 
     def _early_count(self) -> int:
-        """Return how many records a partition sends with its ranking: mostly all that the page shows.
-
-        The number of results of a partition is about Poisson-distributed: its mean and two deviations.
-        """
+        """Return how many records a partition sends with its ranking: mostly all that the page shows."""
         request, parts = self._resolved.request, len(self._query.members)
         is_ranked = self._resolved.mode in ("clip", "auto") and request.sort == "relevance"
         if self._query.early or request.offset or not is_ranked or parts < _MIN_EARLY_PARTITIONS:
             return 0
-        mean = request.limit / parts
-        return min(MAX_EARLY, math.ceil(mean + 2 * math.sqrt(mean)))
+        return early_count(request.limit, parts)
 
     def _frames(
         self, fields: Mapping[str, Any], arrays: Mapping[str, Array], name: str, rows: Collection[RowRef]
@@ -335,6 +335,23 @@ class PartitionRanker(Ranker):
             return look_of(facts_of(record.width, record.height, record.preview, record.meta))
 
         return duplicate_groups(vectors, bars.close, PreviewComparison(look, bars).alike)
+
+
+@lru_cache
+def early_count(limit: int, parts: int) -> int:
+    """Return a number of results that a partition of a page mostly does not exceed, up to `MAX_EARLY`.
+
+    The number of results of one is about Poisson-distributed. In a twentieth of the pages at most, one of the
+    partitions has more, and the records of the others come in a second round.
+    """
+    mean = limit / parts
+    count, share = 0, math.exp(-mean)
+    above = 1 - share
+    while count < MAX_EARLY and parts * above > _SECOND_ROUNDS:
+        count += 1
+        share *= mean / count
+        above -= share
+    return count
 
 
 class PartitionCandidates(Candidates):

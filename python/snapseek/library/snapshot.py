@@ -331,13 +331,16 @@ class Snapshot:
     def archive_uri(self, item: int) -> str | None:
         """Return the URI of an original inside an archive or a table; None for any other original.
 
-        Also None for an imported picture, whose URI comes from an untrusted table.
+        Also None for an imported picture, whose URI comes from an untrusted table, unless the user allows its
+        folder for this run.
 
         Raises ItemNotFoundError for an unknown id, and for an archive that the library may not show.
         """
         row = self._row_of(item)
         uri = self._hits([Entry(row)])[0].uri
-        if not is_member(uri) or self._shards.is_imported(row):
+        if not is_member(uri):
+            return None
+        if self._shards.is_imported(row) and not self.trust.allows_imported(file_of(uri)):
             return None
         if not self.trust.permits(file_of(uri)):
             raise not_confirmed(item)
@@ -363,11 +366,15 @@ class Snapshot:
         """
         row = self._row_of(item)
         uri = self._hits([Entry(row)])[0].uri
-        if self._shards.is_imported(row) or not uri.startswith("file://"):
-            where = f"at {uri}" if uri else "not known"
-            reason = "was imported" if self._shards.is_imported(row) else "is no file of its own"
-            raise ItemNotFoundError(f"picture {item} {reason}: its original is {where}")
-        return path_in(uri, item)
+        is_imported, is_file = self._shards.is_imported(row), uri.startswith("file://")
+        if is_file and not is_imported:
+            return path_in(uri, item)
+        if is_file and self.trust.allows_imported(path := path_in(uri, item)):
+            return path
+        where = f"at {uri}" if uri else "not known"
+        reason = "was imported" if is_imported else "is no file of its own"
+        hint = "pass --allow-root with a folder above it, if you trust its table" if is_imported else None
+        raise ItemNotFoundError(f"picture {item} {reason}: its original is {where}", hint=hint)
 
     def unconfirmed(self) -> tuple[Path, ...]:
         """Return the sources that the library names, but whose pictures it may not show or read again."""

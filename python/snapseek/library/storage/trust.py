@@ -83,6 +83,16 @@ class Trust:
         except (OSError, ValueError):
             return False
 
+    def allows_imported(self, path: Path) -> bool:
+        """Return whether a file may be shown that the record of an imported picture names.
+
+        Its author may be a stranger, so only folders count that the user allows for this run.
+        """
+        try:
+            return _is_below(_real(path), _real_paths(self._allowed.roots))
+        except (OSError, ValueError):
+            return False
+
     @property
     def permits_urls(self) -> bool:
         """Whether originals on other machines may be shown and fetched."""

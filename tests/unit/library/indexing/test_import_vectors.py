@@ -1,16 +1,21 @@
 """snapseek.library.indexing.import_vectors: imports of ready vectors, and libraries of several shards."""
 
+import shutil
 import subprocess
 import sys
+import tarfile
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from snapseek.errors import InputError, ItemNotFoundError, ModelMismatchError, StorageError
 from snapseek.library import Library
 from snapseek.library.indexing import import_vectors as module
 from snapseek.models import Encoder
+from snapseek.server.images.originals import find_original
 from tests.conftest import PICTURES, write_pictures
 from tests.support.embedding_files import WEBP, write_embeddings
 from tests.support.tiny_model import write_tiny_model
@@ -119,8 +124,9 @@ def test_reimports_change_nothing_unless_files_changed(tmp_path, encoder):
 def test_an_address_never_names_a_file_of_this_machine(tmp_path, encoder):
     path = tmp_path / "secret.jpg"
     library = imported(
-        tmp_path, encoder, unit_rows(2, dim=3), url=[path.as_uri(), f"https://x.example{path}"]
+        tmp_path, encoder, unit_rows(2, dim=3), URL=[path.as_uri(), f"https://x.example{path}"]
     )
+    assert path.as_uri() in [hit.uri for hit in library.browse()]
     for hit in library.browse():
         with pytest.raises(ItemNotFoundError, match="was imported"):
             library.original_path(hit.id)
@@ -237,3 +243,27 @@ def test_a_row_without_a_direction_is_left_out_and_counted(tmp_path, encoder, va
     assert (library.report.added, library.report.failed) == (19, 1)
     again = Library.import_vectors(tmp_path / "laion", library.info().path, encoder=encoder).report
     assert (again.unchanged, again.failed_before, again.failed) == (20, 1, 0)
+
+
+def test_originals_of_imports_are_shown_below_a_root_of_this_run_only(tmp_path, encoder):
+    (tmp_path / "shown").mkdir()
+    red = tmp_path / "shown" / "red.png"
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(red)
+    with tarfile.open(tmp_path / "shown" / "a.tar", "w") as archive:
+        archive.add(red, "red.png")
+    secret = tmp_path / "secret.png"
+    shutil.copy(red, secret)
+    (tmp_path / "shown" / "link.png").symlink_to(secret)
+    member = (tmp_path / "shown" / "a.tar").as_uri().replace("file:", "tar:") + "!red.png"
+    outside = (tmp_path / "shown" / ".." / "secret.png").as_uri()
+    uris = [red.as_uri(), member, secret.as_uri(), (tmp_path / "shown" / "link.png").as_uri(), outside]
+    imported(tmp_path, encoder, unit_rows(len(uris), dim=3), URL=uris)
+    for roots, expected in (((), []), ((tmp_path / "shown",), uris[:2])):
+        library = Library.open(tmp_path / "l", encoder=encoder, allow_roots=roots)
+        found = []
+        for hit in library.browse():
+            with suppress(ItemNotFoundError):
+                assert find_original(library, hit.id).media_type == "image/png"
+                found.append(hit.uri)
+        assert sorted(found) == sorted(expected)
+        assert library.archive_uri(next(hit.id for hit in library.browse() if hit.uri == uris[2])) is None
