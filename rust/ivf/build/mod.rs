@@ -40,6 +40,7 @@ use crate::ivf::build::shared_training::SharedTraining;
 use crate::ivf::build::transform_choice::AssignedRows;
 use crate::ivf::build::two_level_kmeans::{BATCH_ROWS, TwoLevelKmeans, update_centroids};
 use crate::ivf::calibration::{KindRule, TABLES};
+use crate::ivf::early_stop::STEPS;
 use crate::ivf::layout::{CoarseCentroids, IvfLayout};
 use crate::kernels::gemm_i8::Int8Matrix;
 use crate::linalg::rng::Rng;
@@ -114,6 +115,7 @@ pub fn build<'a>(
         transform: trained.transform,
         calibration_points: operating_points::POINTS,
         calibration_tables: TABLES.len(),
+        stop_thresholds: STEPS,
     };
     let samples = if split.train.is_empty() { &[] } else { &split.held_out[..] };
     let encoder = RowEncoder {
