@@ -20,8 +20,9 @@ const MAX_FACTOR: f64 = 1.75;
 /// Lists that every query probes.
 pub(crate) const MIN_LISTS: usize = 2;
 
-/// With fewer lists there is no early termination: nothing would be gained.
+/// With fewer lists, or more than one of this many probed on average, there is no early termination: nothing would be gained.
 const MIN_NLIST: usize = 256;
+const MIN_LISTS_PER_PROBE: usize = 4;
 
 /// The threshold that no margin is below.
 pub(crate) const NEVER: f32 = f32::MIN;
@@ -78,7 +79,8 @@ fn max_lists(nprobe: usize) -> usize {
 
 /// Lists to trace for [`fit`], in an index of `nlist` lists.
 pub(crate) fn traced_lists(nlist: usize) -> usize {
-    nprobes().map(max_lists).filter(|&lists| lists <= nlist && nlist >= MIN_NLIST).last().unwrap_or(0)
+    let is_fitted = |&nprobe: &usize| nlist >= MIN_NLIST && nprobe * MIN_LISTS_PER_PROBE <= nlist;
+    nprobes().filter(is_fitted).last().map_or(0, max_lists)
 }
 
 /// Fit the thresholds, shape ([`STEPS`],). A trace has the smallest margin up to each list that a query would probe, infinite
@@ -150,7 +152,7 @@ mod tests {
         let fitted = fit(&traces);
         let thresholds = StopThresholds(&fitted);
         assert!(thresholds.is_fitted() && fitted.len() == STEPS && fitted.is_sorted_by(|a, b| a >= b));
-        for nprobe in [8, 10, 27, 40, 93, 200] {
+        for nprobe in [8, 10, 27, 40, 80, 93] {
             let stop = thresholds.stop(nprobe);
             let mean = mean_lists(&traces, stop);
             assert!((0.93..1.07).contains(&(mean / nprobe as f64)), "{nprobe}: {mean}");
@@ -162,12 +164,12 @@ mod tests {
     fn numbers_without_a_threshold_are_probed_exactly() {
         let fitted = fit(&traces(traced_lists(500)));
         let nothing = |nprobe| EarlyStop { max_lists: nprobe, threshold: NEVER };
-        for nprobe in [0, 1, 400, 500, 100_000] {
+        for nprobe in [0, 1, 94, 500, 100_000] {
             assert_eq!(StopThresholds(&fitted).stop(nprobe), nothing(nprobe));
         }
         assert_eq!(StopThresholds(&[]).stop(40), nothing(40));
         assert_eq!(StopThresholds(&fit(&[])).stop(40), nothing(40));
         assert!(!StopThresholds(&fit(&[])).is_fitted());
-        assert_eq!((traced_lists(255), traced_lists(500), traced_lists(1 << 20)), (0, 367, 1863));
+        assert_eq!((traced_lists(255), traced_lists(500), traced_lists(1 << 20)), (0, 162, 1863));
     }
 }

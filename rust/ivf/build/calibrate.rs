@@ -59,17 +59,23 @@ impl<'a> MeasuredQueries<'a> {
 }
 
 /// Measure the index that `writer` has written with queries like samples and queries like rows, and write the tables into it.
+/// The thresholds of early termination are fitted before, unless they are given.
 ///
 /// # Errors
 /// [`crate::Error::Storage`] if the disk refuses, or the progress callback's error.
 pub(crate) fn measure(
     writer: &mut SectionWriter,
     queries: [&MeasuredQueries<'_>; 2],
+    thresholds: Option<[Vec<f32>; 2]>,
     workers: &mut ScopedWorkers<'_>,
 ) -> Result<()> {
     let index = IvfIndex::open(writer.temporary_path(), LoadMode::Map)?;
-    let thresholds =
-        [stop_thresholds(&index, queries[0], workers)?, stop_thresholds(&index, queries[1], workers)?];
+    let thresholds = match thresholds {
+        Some(thresholds) => thresholds,
+        None => {
+            [stop_thresholds(&index, queries[0], workers)?, stop_thresholds(&index, queries[1], workers)?]
+        }
+    };
     let mut tables = Vec::new();
     for (kind, k) in TABLES {
         let of_kind = usize::from(kind == QueryKind::Rows);

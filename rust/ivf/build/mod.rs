@@ -129,14 +129,16 @@ pub fn build<'a>(
         layout,
         transform_recalls,
         kind_rule: shared
+            .as_ref()
             .and_then(|shared| shared.kind_rule())
             .unwrap_or_else(|| KindRule::fit(samples, &row_split.held_out, dim)),
     };
     let mut writer = encoder.write(path, &mut workers)?;
+    let thresholds = shared.map(|shared| shared.stop_thresholds());
     let row_of = inverse(&assignment.rows);
     let samples = MeasuredQueries::new(&split, &truth, &row_of);
     let own = MeasuredQueries::new(&row_split, &row_truth, &row_of);
-    calibrate::measure(&mut writer, [&samples, &own], &mut workers)?;
+    calibrate::measure(&mut writer, [&samples, &own], thresholds, &mut workers)?;
     writer.persist()
 }
 
