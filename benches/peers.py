@@ -32,6 +32,9 @@ from benches.rivals.worker import Built, K, RivalError, Searcher, build
 
 WARM_QUERIES = 20
 
+# Of the record of a build; an earlier one has no processor time.
+RECORD_VERSION = 2
+
 
 def main() -> None:
     given = parse_arguments()
@@ -135,7 +138,8 @@ def build_all(given: argparse.Namespace, n: int) -> tuple[dict[str, Built], dict
         try:
             built[name] = build_once(RIVALS[name], given, n)
             print(
-                f"built {name}: {built[name].seconds:.1f} s, {built[name].file_bytes / n:.0f} B/vector",
+                f"built {name}: {built[name].seconds:.1f} s, {built[name].processor_seconds:.1f} s of "
+                f"processor time, {built[name].file_bytes / n:.0f} B/vector",
                 flush=True,
             )
         except RivalError as error:
@@ -151,7 +155,7 @@ def build_once(rival: Rival, given: argparse.Namespace, n: int) -> Built:
         raise RivalError(f"{rival.distribution} is not installed")
     folder = index_folder(given.out, rival.name, n)
     record = folder.with_suffix(".json")
-    wanted = {"version": version, "about": rival.about, "threads": given.threads}
+    wanted = {"version": version, "about": rival.about, "threads": given.threads, "record": RECORD_VERSION}
     if record.exists() and not given.rebuild:
         kept = json.loads(record.read_text(encoding="utf-8"))
         if kept.pop("key") == wanted:

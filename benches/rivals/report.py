@@ -140,13 +140,14 @@ def _build_table(outcomes: list[Outcome]) -> str:
             f"{outcome.name} {outcome.version}",
             outcome.about,
             f"{outcome.built.seconds:.0f}",
+            f"{outcome.built.processor_seconds:.0f}",
             _gigabytes(outcome.built.peak_rss_bytes, outcome.built.anonymous_bytes),
             f"{1000 * outcome.open_s:.0f}",
             _gigabytes(outcome.search_peak_rss_bytes, outcome.search_anonymous_bytes),
         ]
         for outcome in outcomes
     ]
-    heads = ("index", "what", "build s", "build GB", "open ms", "search GB")
+    heads = ("index", "what", "build s", "of processors", "build GB", "open ms", "search GB")
     return _table("Building and opening (GB: peak resident / of it anonymous)", heads, rows)
 
 

@@ -25,6 +25,7 @@ class Built:
     """What a build cost. `anonymous_bytes` is its peak without mapped files; 0 where that cannot be read."""
 
     seconds: float
+    processor_seconds: float
     peak_rss_bytes: int
     anonymous_bytes: int
     file_bytes: int
@@ -41,13 +42,13 @@ def build(name: str, set_folder: Path, n: int, folder: Path, threads: int) -> Bu
     process, pipe = _start(_build_here, threads, name, set_folder, n, folder, threads)
     try:
         peaks = _watch(process, pipe)
-        seconds = _receive(pipe)
+        seconds, processor_seconds = _receive(pipe)
     except RivalError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     finally:
         process.join()
-    return Built(seconds, *peaks, folder_bytes(folder))
+    return Built(seconds, processor_seconds, *peaks, folder_bytes(folder))
 
 
 class Searcher:
@@ -127,9 +128,9 @@ def _build_here(pipe: Connection, name: str, set_folder: Path, n: int, folder: P
     try:
         base = np.load(set_folder / "base.npy", mmap_mode="r")[:n]
         vectors = VectorSet(base, np.load(set_folder / "text_train.npy"))
-        started = time.perf_counter()
+        started, processor_started = time.perf_counter(), time.process_time()
         RIVALS[name].build(vectors, folder, threads)
-        pipe.send(time.perf_counter() - started)
+        pipe.send((time.perf_counter() - started, time.process_time() - processor_started))
     except Exception as error:
         pipe.send(RivalError(f"{type(error).__name__}: {error}"))
 

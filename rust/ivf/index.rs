@@ -12,7 +12,7 @@ use bytemuck::cast_slice;
 use crate::error::{Error, FilterUnit, Result};
 use crate::ivf::calibration::{CalibrationPoint, KindRule, QueryKind};
 use crate::ivf::layout::{CoarseCentroids, IvfLayout, QueryProjection, TrainedParams};
-use crate::ivf::measure::{Neighbours, WholeScores, Window};
+use crate::ivf::probe::rank_unit;
 use crate::ivf::rerank::Reranker;
 use crate::ivf::row_ids::RowIds;
 use crate::ivf::search::{SearchParams, SearchScratch};
@@ -85,6 +85,8 @@ pub struct IvfIndex {
     kernels: (DotI8, DotF16, FastScan),
     /// The exponent of the largest magnitude in the rows, roughly.
     exponent: i32,
+    /// One over the median list weight.
+    rank_unit: f32,
     /// Whether rows are unit vectors; found out with the first score past 1.
     unit_rows: OnceLock<bool>,
     /// The row of each id; made with the first filter by id.
@@ -110,6 +112,7 @@ impl IvfIndex {
         let kernels = (DotI8::fastest(), DotF16::fastest(), FastScan::fastest());
         let largest = |tag| max_abs(cast_slice(section(&header, &file, tag)));
         let centroids = largest(Tag::CENTROID_SCALES) * ROW_LIMIT as f32;
+        let rank_unit = rank_unit(cast_slice(section(&header, &file, Tag::LIST_WEIGHTS)));
         let exponent = exponent_of(centroids.max(largest(Tag::CODEBOOKS)).max(largest(Tag::SCALES)));
         Ok(Self {
             file: Arc::new(file),
@@ -122,6 +125,7 @@ impl IvfIndex {
             routing_codebooks,
             kernels,
             exponent,
+            rank_unit,
             unit_rows: OnceLock::new(),
             row_ids: OnceLock::new(),
             idle: Mutex::default(),
@@ -250,22 +254,9 @@ impl IvfIndex {
         cast_slice(self.section(Tag::QUERY_KINDS))
     }
 
-    /// Return how many of the true neighbours of a query, shape (dim,), are found at each operating point of a window, shape
-    /// (nprobes, shortlists), by one scan.
-    ///
-    /// # Errors
-    /// As [`IvfIndex::search`].
-    pub(crate) fn count_found(
-        &self,
-        query: &[f32],
-        window: &Window,
-        neighbours: Neighbours<'_>,
-        scores: &mut WholeScores,
-    ) -> Result<Vec<u32>> {
-        self.check(MatrixF32::new(query, self.layout.dim)?, None)?;
-        self.with_scratch(|scratch, sections| {
-            Ok(scratch.count_found(sections, query, window, neighbours, scores))
-        })
+    /// The stored thresholds of early termination, shape (2, stop thresholds); empty in an index of an earlier version.
+    pub(crate) fn stored_stop_thresholds(&self) -> &[f32] {
+        cast_slice(self.section(Tag::STOP_THRESHOLDS))
     }
 
     /// Return the rows, not the ids, of the best `k` by the stored vectors, for one query, shape (dim,).
@@ -276,7 +267,7 @@ impl IvfIndex {
         self.check_length()?;
         let params = SearchParams { k, nprobe: 0, shortlist: 0, exact: true };
         self.with_scratch(|scratch, sections| {
-            let hits = scratch.search(sections, query, params, None, interrupt)?;
+            let hits = scratch.search(sections, query, (params, QueryKind::Samples), None, interrupt)?;
             Ok(hits.iter().map(|hit| hit.row).collect())
         })
     }
@@ -436,7 +427,9 @@ impl IvfIndex {
             centroids: cast_slice(self.hot_section(Tag::CENTROIDS)),
             centroid_scales: cast_slice(self.section(Tag::CENTROID_SCALES)),
             list_weights: cast_slice(self.section(Tag::LIST_WEIGHTS)),
+            rank_unit: self.rank_unit,
             list_offsets: cast_slice(self.section(Tag::LIST_OFFSETS)),
+            stop_thresholds: cast_slice(self.section(Tag::STOP_THRESHOLDS)),
             blocks: self.hot_section(Tag::BLOCKS),
             ids: self.ids(),
             reranker: Reranker::new(codec, refine_codes, refine_scales, dim, (dot_i8, dot_f16)),

@@ -6,7 +6,8 @@
 //! residual, has refine codes.
 
 use crate::error::FormatError;
-use crate::ivf::calibration::{MAX_CALIBRATION_POINTS, TABLES, tables_of_word};
+use crate::ivf::calibration::{MAX_CALIBRATION_POINTS, QUERY_KINDS, TABLES, tables_of_word};
+use crate::ivf::early_stop::STEPS;
 use crate::kernels::fastscan::blocks::{BLOCK_ROWS, block_bytes, block_count, pack};
 use crate::kernels::fastscan::{KSUB, M_MULTIPLE, MAX_M};
 use crate::kernels::gemm_i8::Int8Matrix;
@@ -42,6 +43,8 @@ pub struct IvfLayout {
     pub calibration_points: usize,
     /// Calibration tables: the first of [`TABLES`], or all of them.
     pub calibration_tables: usize,
+    /// Thresholds of early termination for each kind of query; 0 in an index of an earlier version.
+    pub stop_thresholds: usize,
 }
 
 /// Everything of an index that is trained.
@@ -194,6 +197,9 @@ impl Tag {
     /// float32 (dim + 1,): the rule that distinguishes queries like samples from queries like rows,
     /// [`crate::ivf::calibration::KindRule`]. Not in an index of an earlier version.
     pub const QUERY_KINDS: Self = Self(*b"askkinds");
+    /// float32 (2, stop thresholds): at which margin a search for a query like samples, and for one like rows, stops. Not in
+    /// an index of an earlier version.
+    pub const STOP_THRESHOLDS: Self = Self(*b"stops\0\0\0");
     /// Fast-scan blocks of the rows, list after list.
     pub const BLOCKS: Self = Self(*b"blocks\0\0");
     /// int64 (rows,): ids in row order.
@@ -202,8 +208,9 @@ impl Tag {
     pub const REFINE: Self = Self(*b"tier\0\0\0\0");
 }
 
-/// Sections of a file of kind 2, in order; the last is `chunks`. An index of an earlier version has no [`Tag::QUERY_KINDS`].
-pub const SECTIONS: [Tag; 19] = [
+/// Sections of a file of kind 2, in order; the last is `chunks`. An index of an earlier version has no
+/// [`Tag::STOP_THRESHOLDS`], and perhaps no [`Tag::QUERY_KINDS`].
+pub const SECTIONS: [Tag; 20] = [
     Tag::SHAPE,
     Tag::A,
     Tag::B,
@@ -218,6 +225,7 @@ pub const SECTIONS: [Tag; 19] = [
     Tag::CALIBRATION,
     Tag::TRANSFORM_RECALLS,
     Tag::QUERY_KINDS,
+    Tag::STOP_THRESHOLDS,
     Tag::BLOCKS,
     Tag::IDS,
     Tag::REFINE,
@@ -230,7 +238,16 @@ impl IvfLayout {
     pub fn encode(&self) -> [u32; 8] {
         let (m, nlist) = (self.m as u32, self.nlist as u32);
         let tables = if self.has_query_kinds() { self.calibration_tables as u32 } else { 0 };
-        [m, nlist, self.refine.number(), self.transform, self.calibration_points as u32, tables, 0, 0]
+        [
+            m,
+            nlist,
+            self.refine.number(),
+            self.transform,
+            self.calibration_points as u32,
+            tables,
+            self.stop_thresholds as u32,
+            0,
+        ]
     }
 
     /// Decode the words of section `shape`; `rows` and `dim` were checked before.
@@ -240,7 +257,7 @@ impl IvfLayout {
     pub fn decode(words: [u32; 8], rows: usize, dim: usize) -> Result<Self, FormatError> {
         let refused =
             |name: &'static str, max: u64, got: u32| FormatError::Shape { name, max, got: u64::from(got) };
-        let [m, nlist, refine, transform, calibration_points, tables, reserved @ ..] = words;
+        let [m, nlist, refine, transform, calibration_points, tables, stop_thresholds, reserved @ ..] = words;
         if m == 0 || m as usize > MAX_M || !(m as usize).is_multiple_of(M_MULTIPLE) {
             return Err(refused("m", MAX_M as u64, m));
         }
@@ -257,11 +274,23 @@ impl IvfLayout {
             return Err(refused("efforts", MAX_CALIBRATION_POINTS as u64, calibration_points));
         }
         let calibration_tables = tables_of_word(tables)?;
+        if stop_thresholds != 0 && stop_thresholds as usize != STEPS {
+            return Err(refused("stops", STEPS as u64, stop_thresholds));
+        }
         if let Some(&word) = reserved.iter().find(|&&word| word != 0) {
             return Err(refused("reserved", 0, word));
         }
-        let (m, nlist, calibration_points) = (m as usize, nlist as usize, calibration_points as usize);
-        Ok(Self { rows, dim, m, nlist, refine: codec, transform, calibration_points, calibration_tables })
+        Ok(Self {
+            rows,
+            dim,
+            m: m as usize,
+            nlist: nlist as usize,
+            refine: codec,
+            transform,
+            calibration_points: calibration_points as usize,
+            calibration_tables,
+            stop_thresholds: stop_thresholds as usize,
+        })
     }
 
     /// Whether queries like samples are distinguished from queries like rows.
@@ -273,7 +302,11 @@ impl IvfLayout {
     ///
     /// Nothing here can overflow: rows are below 2^32, a row's bytes below 2^14, and lists no more than rows.
     pub fn sections(&self) -> Vec<(Tag, u64)> {
-        let is_present = |&tag: &Tag| tag != Tag::QUERY_KINDS || self.has_query_kinds();
+        let is_present = |&tag: &Tag| match tag {
+            Tag::QUERY_KINDS => self.has_query_kinds(),
+            Tag::STOP_THRESHOLDS => self.stop_thresholds > 0,
+            _ => true,
+        };
         let tags = SECTIONS.into_iter().filter(is_present);
         let mut sections: Vec<(Tag, u64)> = tags.map(|tag| (tag, self.section_bytes(tag))).collect();
         let chunks: u64 = sections.iter().map(|&(_, size)| chunk_count(size)).sum();
@@ -300,6 +333,7 @@ impl IvfLayout {
                 (self.calibration_tables * self.calibration_points * size_of::<[u32; 4]>()) as u64
             }
             Tag::QUERY_KINDS => floats(self.dim + 1),
+            Tag::STOP_THRESHOLDS => floats(QUERY_KINDS.len() * self.stop_thresholds),
             Tag::BLOCKS => (block_count(self.rows) * block_bytes(self.m)) as u64,
             Tag::IDS => self.rows as u64 * 8,
             Tag::REFINE => self.rows as u64 * self.refine.row_bytes(self.dim) as u64,

@@ -4,17 +4,26 @@
 //! the lists are scanned once in the order of a search. After each number of lists, the whole score of every new candidate is
 //! computed, and the hits of every shortlist follow.
 
+use crate::error::Result;
+use crate::ivf::early_stop::{MIN_LISTS, StopThresholds};
+use crate::ivf::index::IvfIndex;
 use crate::ivf::probe::StopRule;
 use crate::ivf::rerank::RerankRow;
 use crate::ivf::search::{SearchScratch, refine_query};
 use crate::ivf::sections::Sections;
+use crate::matrix::MatrixF32;
 use crate::quantizer::refine_codec::RefineCodec;
 use crate::quantizer::sq8::to_score_f32;
 use crate::topk::reservoir::{Candidate, Hit};
 
+/// Candidates kept while margins are traced: any number from ten on gives the same margins.
+const TRACED_SHORTLIST: usize = 20;
+
 /// Numbers of lists and shortlists, both rising: every pair is an operating point.
 #[derive(Clone, Debug)]
-pub(crate) struct Window {
+pub(crate) struct Window<'a> {
+    /// Of early termination.
+    pub(crate) thresholds: StopThresholds<'a>,
     pub(crate) nprobes: Vec<usize>,
     pub(crate) shortlists: Vec<usize>,
 }
@@ -58,6 +67,35 @@ impl WholeScores {
     }
 }
 
+impl IvfIndex {
+    /// Return how many of the true neighbours of a query, shape (dim,), are found at each operating point of a window, shape
+    /// (nprobes, shortlists), by one scan.
+    ///
+    /// # Errors
+    /// As [`IvfIndex::search`].
+    pub(crate) fn count_found(
+        &self,
+        query: &[f32],
+        window: &Window<'_>,
+        neighbours: Neighbours<'_>,
+        scores: &mut WholeScores,
+    ) -> Result<Vec<u32>> {
+        self.check(MatrixF32::new(query, self.layout().dim)?, None)?;
+        self.with_scratch(|scratch, sections| {
+            Ok(scratch.count_found(sections, query, window, neighbours, scores))
+        })
+    }
+
+    /// Return the smallest margin of a query, shape (dim,), up to each of the first `lists` lists that it would probe.
+    ///
+    /// # Errors
+    /// As [`IvfIndex::search`].
+    pub(crate) fn trace_margins(&self, query: &[f32], lists: usize) -> Result<Vec<f32>> {
+        self.check(MatrixF32::new(query, self.layout().dim)?, None)?;
+        self.with_scratch(|scratch, sections| Ok(scratch.trace_margins(sections, query, lists)))
+    }
+}
+
 impl SearchScratch {
     /// Return the number of neighbours found at each operating point, shape (nprobes, shortlists).
     ///
@@ -66,7 +104,7 @@ impl SearchScratch {
         &mut self,
         sections: &Sections<'_>,
         query: &[f32],
-        window: &Window,
+        window: &Window<'_>,
         neighbours: Neighbours<'_>,
         scores: &mut WholeScores,
     ) -> Vec<u32> {
@@ -74,11 +112,16 @@ impl SearchScratch {
         let (nprobe, shortlist) = (window.nprobes.last().copied(), window.shortlists.last().copied());
         let shortlist = shortlist.unwrap_or(0) + usize::from(neighbours.own_row.is_some());
         self.begin_scan(sections, &StopRule::of_lists(sections.layout, nprobe.unwrap_or(0), shortlist));
+        self.rows.track_tenth_best();
         self.lut.build_fine();
         scores.clear();
         let (mut index, mut counts) = (0, Vec::with_capacity(window.nprobes.len() * window.shortlists.len()));
         for &nprobe in &window.nprobes {
-            while index < nprobe && self.has_probe(sections, index) {
+            let stop = window.thresholds.stop(nprobe);
+            while index < stop.max_lists
+                && self.has_probe(sections, index)
+                && !self.is_early_end(sections, index, stop.threshold)
+            {
                 self.scan_probe(sections, index, None);
                 index += 1;
             }
@@ -87,6 +130,22 @@ impl SearchScratch {
             self.push_counts(sections, window, neighbours, scores, &mut counts);
         }
         counts
+    }
+
+    /// Return the smallest margin up to each of the first `lists` probes, infinite for those that every query probes.
+    pub(crate) fn trace_margins(&mut self, sections: &Sections<'_>, query: &[f32], lists: usize) -> Vec<f32> {
+        self.prepare_query(sections, query);
+        self.begin_scan(sections, &StopRule::of_lists(sections.layout, lists, TRACED_SHORTLIST));
+        self.rows.track_tenth_best();
+        let (mut lowest, mut trace) = (f32::INFINITY, Vec::with_capacity(lists));
+        while trace.len() < lists && self.has_probe(sections, trace.len()) {
+            if trace.len() >= MIN_LISTS {
+                lowest = lowest.min(self.margin(sections, trace.len()));
+            }
+            self.scan_probe(sections, trace.len(), None);
+            trace.push(lowest);
+        }
+        trace
     }
 
     /// Score the candidates that have no score, but for the query's own row.
@@ -114,7 +173,7 @@ impl SearchScratch {
     fn push_counts(
         &mut self,
         sections: &Sections<'_>,
-        window: &Window,
+        window: &Window<'_>,
         neighbours: Neighbours<'_>,
         scores: &WholeScores,
         counts: &mut Vec<u32>,

@@ -12,6 +12,7 @@ pub mod rerank;
 pub mod search;
 pub mod sections;
 
+mod early_stop;
 mod measure;
 mod probe;
 mod reconstruct;

@@ -2,12 +2,14 @@
 
 use crate::error::Result;
 use crate::ivf::calibration::{KindRule, QueryKind};
+use crate::ivf::early_stop::{MIN_LISTS, NEVER};
 use crate::ivf::probe::{Probe, StopRule, scoring_all_is_cheaper};
 use crate::ivf::rerank::RerankRow;
 use crate::ivf::scan_list::{ScanRange, scan_list};
 use crate::ivf::sections::Sections;
 use crate::kernels::fastscan::blocks::correction_of;
 use crate::kernels::prefetch;
+use crate::linalg::gemm::dot;
 use crate::parallel::Interrupt;
 use crate::quantizer::lut::Lut;
 use crate::quantizer::magnitude::ScaledQuery;
@@ -34,7 +36,7 @@ const LISTS_BETWEEN_CHECKS: usize = 64;
 pub struct SearchParams {
     /// Number of hits.
     pub k: usize,
-    /// Lists to probe.
+    /// Lists that a query probes on average. Without thresholds of early termination, or with a filter, lists to probe.
     pub nprobe: usize,
     /// Candidates to rerank; at least `k`.
     pub shortlist: usize,
@@ -58,14 +60,11 @@ impl From<SearchParams> for SearchPlan {
 }
 
 impl SearchPlan {
-    /// The parameters for a query, shape (dim,).
-    pub(crate) fn params_of(self, query: &[f32], rule: KindRule<'_>) -> SearchParams {
-        if self.samples == self.rows {
-            return self.samples;
-        }
+    /// The parameters for a query, shape (dim,), and its kind.
+    pub(crate) fn params_of(self, query: &[f32], rule: KindRule<'_>) -> (SearchParams, QueryKind) {
         match rule.kind(query) {
-            QueryKind::Samples => self.samples,
-            QueryKind::Rows => self.rows,
+            kind @ QueryKind::Samples => (self.samples, kind),
+            kind @ QueryKind::Rows => (self.rows, kind),
         }
     }
 }
@@ -79,6 +78,8 @@ pub struct SearchScratch {
     pub(crate) rotated: QuantizedQuery,
     products: Vec<i32>,
     pub(crate) projected: Vec<f32>,
+    /// One over the length of the scaled query.
+    inverse_length: f32,
     pub(crate) lut: Lut,
     pub(crate) lists: CandidateReservoir,
     pub(crate) rows: CandidateReservoir,
@@ -99,7 +100,7 @@ impl SearchScratch {
         &mut self,
         sections: &Sections<'_>,
         query: &[f32],
-        params: SearchParams,
+        (params, kind): (SearchParams, QueryKind),
         filter: Option<&RowBitmap>,
         interrupt: Interrupt<'_>,
     ) -> Result<&[Hit]> {
@@ -108,15 +109,16 @@ impl SearchScratch {
         self.top.reset(params.k.min(allowed));
         if params.k > 0 && allowed > 0 {
             self.prepare_query(sections, query);
-            let all = params.exact
-                || allowed <= params.shortlist
-                || filter.is_some_and(|filter| scoring_all_is_cheaper(sections.layout, params, filter));
+            let thresholds = sections.stop_thresholds(kind);
+            let stop_rule = |params| StopRule::new(sections.layout, params, filter, thresholds);
+            let is_cheaper =
+                |filter: &RowBitmap| scoring_all_is_cheaper(&stop_rule(params), sections.layout, filter);
+            let all = params.exact || allowed <= params.shortlist || filter.is_some_and(is_cheaper);
             if all && sections.layout.refine != RefineCodec::None {
                 self.score_all(sections, filter, interrupt)?;
             } else {
                 let params = if all { all_rows(sections, params) } else { params };
-                let stop_rule = StopRule::new(sections.layout, params, filter);
-                self.scan_probes(sections, stop_rule, filter, interrupt)?;
+                self.scan_probes(sections, stop_rule(params), filter, interrupt)?;
                 self.rerank(sections, params.k.min(allowed));
             }
         }
@@ -130,7 +132,10 @@ impl SearchScratch {
 
     /// Scale, quantize and project the query.
     pub(crate) fn prepare_query(&mut self, sections: &Sections<'_>, query: &[f32]) {
-        self.query.quantize(self.scaled_query.scale(query, sections.exponent));
+        let scaled = self.scaled_query.scale(query, sections.exponent);
+        self.query.quantize(scaled);
+        let length = dot(scaled, scaled).sqrt();
+        self.inverse_length = if length > 0.0 { length.recip() } else { 0.0 };
         sections.project_query(&self.query, &mut self.products, &mut self.projected);
         sections.reranker.prepare_query(&self.projected, &mut self.rotated);
     }
@@ -198,6 +203,9 @@ impl SearchScratch {
         self.rank_lists(sections, stop_rule.lists_to_rank(sections.layout.nlist));
         self.lut.build(&self.projected, sections.codebooks);
         self.rows.reset(stop_rule.shortlist);
+        if stop_rule.threshold > NEVER {
+            self.rows.track_tenth_best();
+        }
     }
 
     /// Scan the codes of the best lists until the stop rule is reached; return how many allowed rows were seen.
@@ -217,6 +225,9 @@ impl SearchScratch {
                 }
                 stop_rule.lists = lists + lists / 2 + 1;
             }
+            if rows >= stop_rule.rows && self.is_early_end(sections, index, stop_rule.threshold) {
+                break;
+            }
             if index % LISTS_BETWEEN_CHECKS == 0 {
                 interrupt.check()?;
             }
@@ -224,6 +235,17 @@ impl SearchScratch {
             (index, lists, rows) = (index + 1, lists + usize::from(allowed > 0), rows + allowed);
         }
         Ok(rows)
+    }
+
+    /// Whether the margin of the next probe is below the threshold.
+    pub(crate) fn is_early_end(&self, sections: &Sections<'_>, index: usize, threshold: f32) -> bool {
+        threshold > NEVER && index >= MIN_LISTS && self.margin(sections, index) < threshold
+    }
+
+    /// The rank score of a probe, in the units of a score, less the tenth best score by codes, for a query of length 1.
+    pub(crate) fn margin(&self, sections: &Sections<'_>, index: usize) -> f32 {
+        let rank_score = self.probes[index].rank_score * sections.rank_unit;
+        (rank_score - self.lut.score(self.rows.tenth_best_score())) * self.inverse_length
     }
 
     /// Whether the last third of the lists probed found a good part of the candidates: then the next lists will too.

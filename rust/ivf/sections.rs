@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::ivf::calibration::QueryKind;
+use crate::ivf::early_stop::StopThresholds;
 use crate::ivf::layout::IvfLayout;
 use crate::ivf::rerank::Reranker;
 use crate::kernels::dot_i8::DotI8;
@@ -25,7 +27,11 @@ pub struct Sections<'a> {
     pub(crate) centroids: &'a [i8],
     pub(crate) centroid_scales: &'a [f32],
     pub(crate) list_weights: &'a [f32],
+    /// What rank scores are multiplied by to be in the units of a score: one over the median list weight.
+    pub(crate) rank_unit: f32,
     pub(crate) list_offsets: &'a [u64],
+    /// Thresholds of early termination for each kind of query; empty in an index of an earlier version.
+    pub(crate) stop_thresholds: &'a [f32],
     pub(crate) blocks: &'a [u8],
     pub(crate) ids: &'a [i64],
     pub(crate) reranker: Reranker<'a>,
@@ -36,6 +42,12 @@ pub struct Sections<'a> {
 impl<'a> Sections<'a> {
     pub(crate) fn rows_of(&self, list: usize) -> Range<usize> {
         self.list_offsets[list] as usize..self.list_offsets[list + 1] as usize
+    }
+
+    /// Return the thresholds of early termination for queries of a kind.
+    pub(crate) fn stop_thresholds(&self, kind: QueryKind) -> StopThresholds<'a> {
+        let (samples, rows) = self.stop_thresholds.split_at(self.stop_thresholds.len() / 2);
+        StopThresholds(if kind == QueryKind::Samples { samples } else { rows })
     }
 
     /// Return the blocks that hold the rows of a list.

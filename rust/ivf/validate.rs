@@ -32,6 +32,7 @@ pub(crate) fn validate(file: &[u8]) -> Validated<(Header, IvfLayout)> {
         Tag::LIST_WEIGHTS,
         Tag::SCALES,
         Tag::QUERY_KINDS,
+        Tag::STOP_THRESHOLDS,
     ] {
         check_finite(tag, cast_slice(section(&header, file, tag)))?;
     }
@@ -46,8 +47,8 @@ fn is_large(tag: Tag) -> bool {
 
 fn validate_layout(header: &Header, file: &[u8]) -> Validated<IvfLayout> {
     let (expected, got) = (SECTIONS.len(), header.sections.len());
-    // One less in a file of an earlier version. The layout says which it is.
-    let Some(first) = header.sections.first().filter(|_| got == expected || got == expected - 1) else {
+    // One or two less in a file of an earlier version. The layout says which it is.
+    let Some(first) = header.sections.first().filter(|_| (expected - 2..=expected).contains(&got)) else {
         return Err(FormatError::SectionCount { expected: expected as u64, got: got as u64 });
     };
     let words: &[u32] = bytemuck::try_cast_slice(first.bytes(file)).unwrap_or(&[]);

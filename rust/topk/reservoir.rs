@@ -199,12 +199,17 @@ fn score_of(key: u64) -> i32 {
     ((key >> 32) as u32 ^ SIGN).cast_signed()
 }
 
+/// Best scores that a [`CandidateReservoir`] knows at any time.
+const BEST_SCORES: usize = 10;
+
 /// The best candidates of a scan: the shortlist that is reranked. They do not depend on the order in which rows are pushed.
 #[derive(Clone, Debug, Default)]
 pub struct CandidateReservoir {
     candidates: Reservoir<Candidate, 256>,
     /// Key that a candidate must beat: that of the worst one kept at the last compaction, 0 before.
     threshold_key: u64,
+    /// The best scores so far, rising; the least one for those that are missing. The greatest one if they are not tracked.
+    best_scores: [i32; BEST_SCORES],
 }
 
 impl CandidateReservoir {
@@ -212,6 +217,29 @@ impl CandidateReservoir {
     pub fn reset(&mut self, size: usize) {
         self.candidates.reset(size.max(1));
         self.threshold_key = 0;
+        self.best_scores = [i32::MAX; BEST_SCORES];
+    }
+
+    /// After a reset, track the tenth best score.
+    pub fn track_tenth_best(&mut self) {
+        self.best_scores = [i32::MIN; BEST_SCORES];
+    }
+
+    /// The tenth best score so far, if it is tracked; the least one if there are fewer. Lower if fewer than ten candidates are
+    /// kept.
+    #[inline]
+    pub fn tenth_best_score(&self) -> i32 {
+        self.best_scores[0]
+    }
+
+    #[inline]
+    fn insert_best_score(&mut self, score: i32) {
+        let mut index = 0;
+        while index + 1 < BEST_SCORES && self.best_scores[index + 1] < score {
+            self.best_scores[index] = self.best_scores[index + 1];
+            index += 1;
+        }
+        self.best_scores[index] = score;
     }
 
     /// The lowest score that may be admitted.
@@ -224,9 +252,13 @@ impl CandidateReservoir {
     #[inline]
     pub fn push(&mut self, score: i32, row: u32, probe: u32) {
         let key = u64::from(score.cast_unsigned() ^ SIGN) << 32 | u64::from(!row);
-        if key >= self.threshold_key
-            && let Some(worst) = self.candidates.push(Candidate { key, probe }, best_first)
-        {
+        if key < self.threshold_key {
+            return;
+        }
+        if score > self.best_scores[0] {
+            self.insert_best_score(score);
+        }
+        if let Some(worst) = self.candidates.push(Candidate { key, probe }, best_first) {
             self.threshold_key = worst.key;
         }
     }
@@ -353,6 +385,7 @@ mod tests {
         ) {
             let mut reservoir = CandidateReservoir::default();
             reservoir.reset(size);
+            reservoir.track_tenth_best();
             for (row, &score) in scores.iter().enumerate() {
                 reservoir.push(score, row as u32, row as u32 + 1);
             }
@@ -366,6 +399,12 @@ mod tests {
             for candidate in &found {
                 prop_assert_eq!(candidate.score(), scores[candidate.row() as usize]);
                 prop_assert_eq!(candidate.probe, candidate.row() + 1);
+            }
+            if size >= BEST_SCORES {
+                let mut best = scores.clone();
+                best.sort_unstable_by(|a, b| b.cmp(a));
+                let tenth = best.get(BEST_SCORES - 1).copied().unwrap_or(i32::MIN);
+                prop_assert_eq!(reservoir.tenth_best_score(), tenth);
             }
             let ordered: Vec<i32> = reservoir.sorted().iter().map(Candidate::score).collect();
             let mut found: Vec<i32> = found.iter().map(Candidate::score).collect();

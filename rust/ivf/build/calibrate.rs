@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::ivf::build::held_out::{MAX_HELD_OUT, QuerySplit, recall_lower_bound};
 use crate::ivf::build::operating_points::{OperatingPoint, greedy_path, table};
 use crate::ivf::calibration::{CalibrationPoint, CalibrationSource, KindRule, QueryKind, TABLES};
+use crate::ivf::early_stop::{StopThresholds, fit, traced_lists};
 use crate::ivf::index::IvfIndex;
 use crate::ivf::layout::IvfLayout;
 use crate::ivf::measure::{Neighbours, WholeScores, Window};
@@ -27,6 +28,9 @@ const STEPS_PER_SCAN: usize = 4;
 
 /// Queries of one piece of work.
 const BATCH_QUERIES: usize = 8;
+
+/// Queries that the thresholds of early termination are fitted to.
+const TRACED_QUERIES: usize = 256;
 
 /// More hits than this are measured with every second query: a recall of many hits varies less.
 const FEW_HITS: usize = 10;
@@ -55,21 +59,55 @@ impl<'a> MeasuredQueries<'a> {
 }
 
 /// Measure the index that `writer` has written with queries like samples and queries like rows, and write the tables into it.
+/// The thresholds of early termination are fitted before, unless they are given.
 ///
 /// # Errors
 /// [`crate::Error::Storage`] if the disk refuses, or the progress callback's error.
 pub(crate) fn measure(
     writer: &mut SectionWriter,
     queries: [&MeasuredQueries<'_>; 2],
+    thresholds: Option<[Vec<f32>; 2]>,
     workers: &mut ScopedWorkers<'_>,
 ) -> Result<()> {
     let index = IvfIndex::open(writer.temporary_path(), LoadMode::Map)?;
+    let thresholds = match thresholds {
+        Some(thresholds) => thresholds,
+        None => {
+            [stop_thresholds(&index, queries[0], workers)?, stop_thresholds(&index, queries[1], workers)?]
+        }
+    };
     let mut tables = Vec::new();
     for (kind, k) in TABLES {
-        let queries = queries[usize::from(kind == QueryKind::Rows)];
-        tables.extend(Calibrator::new(&index, queries, k, true).table(workers)?);
+        let of_kind = usize::from(kind == QueryKind::Rows);
+        let thresholds = StopThresholds(&thresholds[of_kind]);
+        tables.extend(Calibrator::new(&index, queries[of_kind], k, thresholds, true).table(workers)?);
     }
+    writer.rewrite_section(Tag::STOP_THRESHOLDS, bytemuck::cast_slice(&thresholds.concat()))?;
     writer.rewrite_section(Tag::CALIBRATION, &encoded(&tables))
+}
+
+/// Fit the thresholds of early termination to some of the queries.
+fn stop_thresholds(
+    index: &IvfIndex,
+    queries: &MeasuredQueries<'_>,
+    workers: &mut ScopedWorkers<'_>,
+) -> Result<Vec<f32>> {
+    let (dim, lists) = (index.layout().dim, traced_lists(index.layout().nlist));
+    if lists == 0 {
+        return Ok(fit(&[]));
+    }
+    let step = queries.truth.len().div_ceil(TRACED_QUERIES).max(1);
+    let numbers: Vec<usize> = (0..queries.truth.len()).step_by(step).collect();
+    let interrupt = workers.interrupt();
+    let trace = |numbers: &[usize]| {
+        let trace = |&query: &usize| {
+            interrupt.check()?;
+            index.trace_margins(&queries.values[query * dim..][..dim], lists)
+        };
+        numbers.iter().map(trace).collect::<Result<Vec<_>>>()
+    };
+    workers.begin_stage("calibrate", (0.0, 0.0));
+    Ok(fit(&workers.run(numbers.chunks(BATCH_QUERIES), trace)?.concat()))
 }
 
 /// Calibrate an open index with sample queries: measure it, and put a copy with the new tables in the place of its file. The
@@ -107,13 +145,21 @@ pub fn recalibrate<'a>(
     let truth = workers.run(held_out.chunks(BATCH_QUERIES * layout.dim), find)?.concat();
     let source = CalibrationSource::Samples(truth.len() as u32);
     let queries = MeasuredQueries { values: &held_out, truth, own_rows: Vec::new(), source };
+    let (of_samples, of_rows) = index.stored_stop_thresholds().split_at(layout.stop_thresholds);
+    let of_samples =
+        if of_samples.is_empty() { Vec::new() } else { stop_thresholds(index, &queries, &mut workers)? };
     let mut tables = Vec::new();
     for ((kind, k), old) in TABLES.into_iter().zip(index.calibrations()) {
         let is_measured = kind == QueryKind::Samples;
-        let new = is_measured.then(|| Calibrator::new(index, &queries, k, false).table(&mut workers));
+        let calibrator = || Calibrator::new(index, &queries, k, StopThresholds(&of_samples), false);
+        let new = is_measured.then(|| calibrator().table(&mut workers));
         tables.extend(new.unwrap_or(Ok(old))?);
     }
     let mut sections = vec![(Tag::CALIBRATION, encoded(&tables))];
+    if layout.stop_thresholds > 0 {
+        let thresholds = [&of_samples[..], of_rows].concat();
+        sections.push((Tag::STOP_THRESHOLDS, bytemuck::cast_slice(&thresholds).to_vec()));
+    }
     if layout.has_query_kinds() {
         let numbers = Rng::new(0, 9).sample(layout.rows, MAX_HELD_OUT);
         let numbers: Vec<usize> = numbers.into_iter().map(|row| row as usize).collect();
@@ -134,6 +180,7 @@ struct Calibrator<'a> {
     layout: &'a IvfLayout,
     queries: &'a MeasuredQueries<'a>,
     k: usize,
+    thresholds: StopThresholds<'a>,
     /// Whether pages of the refine codes are dropped after each piece of work.
     releases: bool,
     /// Lower bounds of recalls.
@@ -141,8 +188,14 @@ struct Calibrator<'a> {
 }
 
 impl<'a> Calibrator<'a> {
-    fn new(index: &'a IvfIndex, queries: &'a MeasuredQueries<'a>, k: usize, releases: bool) -> Self {
-        Self { index, layout: index.layout(), queries, k, releases, measured: HashMap::new() }
+    fn new(
+        index: &'a IvfIndex,
+        queries: &'a MeasuredQueries<'a>,
+        k: usize,
+        thresholds: StopThresholds<'a>,
+        releases: bool,
+    ) -> Self {
+        Self { index, layout: index.layout(), queries, k, thresholds, releases, measured: HashMap::new() }
     }
 
     /// Measure and return the table.
@@ -185,6 +238,7 @@ impl<'a> Calibrator<'a> {
         let (probes, shortlists) =
             (steps(OperatingPoint::more_probes), steps(OperatingPoint::larger_shortlist));
         let window = Window {
+            thresholds: self.thresholds,
             nprobes: probes.iter().map(|point| point.nprobe as usize).collect(),
             shortlists: shortlists.iter().map(|point| point.shortlist as usize).collect(),
         };
@@ -206,7 +260,7 @@ impl<'a> Calibrator<'a> {
     }
 
     /// Return the recalls of a window of operating points, shape (nprobes, shortlists).
-    fn recalls(&self, window: &Window, step: usize, workers: &mut ScopedWorkers<'_>) -> Result<Vec<f32>> {
+    fn recalls(&self, window: &Window<'_>, step: usize, workers: &mut ScopedWorkers<'_>) -> Result<Vec<f32>> {
         let (interrupt, dim) = (workers.interrupt(), self.layout.dim);
         let measure = |numbers: &[usize]| {
             let mut scores = WholeScores::new(self.layout.rows);

@@ -7,6 +7,8 @@ use crate::error::Result;
 use crate::ivf::build::kmeans::Assignment;
 use crate::ivf::build::transform_choice::{AssignedRows, TransformRecalls, encode};
 use crate::ivf::build::two_level_kmeans::BATCH_ROWS;
+use crate::ivf::calibration::QUERY_KINDS;
+use crate::ivf::early_stop::NEVER;
 use crate::ivf::layout::{IvfLayout, TrainedParams};
 use crate::kernels::fastscan::blocks::BLOCK_ROWS;
 use crate::linalg::gemm::gemm_nt;
@@ -55,7 +57,7 @@ struct EncodedRows {
 }
 
 impl RowEncoder<'_> {
-    /// Write the index, but for its calibration table.
+    /// Write the index, but for its calibration tables and the thresholds of early termination.
     pub(crate) fn write(&self, path: &Path, workers: &mut ScopedWorkers<'_>) -> Result<SectionWriter> {
         let (rows, dim) = (self.layout.rows as u64, self.layout.dim as u32);
         let mut writer = SectionWriter::create(path, KIND_IVF, rows, dim, &self.layout.sections())?;
@@ -99,7 +101,9 @@ impl RowEncoder<'_> {
         writer.append(Tag::CALIBRATION, &vec![0; points * size_of::<[u32; 4]>()])?;
         let recalls = self.transform_recalls.map(|recall| recall.unwrap_or(-1.0));
         writer.append(Tag::TRANSFORM_RECALLS, bytemuck::cast_slice(&recalls))?;
-        writer.append(Tag::QUERY_KINDS, bytemuck::cast_slice(&self.kind_rule))
+        writer.append(Tag::QUERY_KINDS, bytemuck::cast_slice(&self.kind_rule))?;
+        let thresholds = vec![NEVER; QUERY_KINDS.len() * self.layout.stop_thresholds];
+        writer.append(Tag::STOP_THRESHOLDS, bytemuck::cast_slice(&thresholds))
     }
 
     /// Undo the scaling of the rows.

@@ -40,6 +40,7 @@ use crate::ivf::build::shared_training::SharedTraining;
 use crate::ivf::build::transform_choice::AssignedRows;
 use crate::ivf::build::two_level_kmeans::{BATCH_ROWS, TwoLevelKmeans, update_centroids};
 use crate::ivf::calibration::{KindRule, TABLES};
+use crate::ivf::early_stop::STEPS;
 use crate::ivf::layout::{CoarseCentroids, IvfLayout};
 use crate::kernels::gemm_i8::Int8Matrix;
 use crate::linalg::rng::Rng;
@@ -114,6 +115,7 @@ pub fn build<'a>(
         transform: trained.transform,
         calibration_points: operating_points::POINTS,
         calibration_tables: TABLES.len(),
+        stop_thresholds: STEPS,
     };
     let samples = if split.train.is_empty() { &[] } else { &split.held_out[..] };
     let encoder = RowEncoder {
@@ -127,14 +129,16 @@ pub fn build<'a>(
         layout,
         transform_recalls,
         kind_rule: shared
+            .as_ref()
             .and_then(|shared| shared.kind_rule())
             .unwrap_or_else(|| KindRule::fit(samples, &row_split.held_out, dim)),
     };
     let mut writer = encoder.write(path, &mut workers)?;
+    let thresholds = shared.map(|shared| shared.stop_thresholds());
     let row_of = inverse(&assignment.rows);
     let samples = MeasuredQueries::new(&split, &truth, &row_of);
     let own = MeasuredQueries::new(&row_split, &row_truth, &row_of);
-    calibrate::measure(&mut writer, [&samples, &own], &mut workers)?;
+    calibrate::measure(&mut writer, [&samples, &own], thresholds, &mut workers)?;
     writer.persist()
 }
 

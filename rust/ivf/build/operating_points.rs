@@ -191,6 +191,7 @@ mod tests {
             transform: 0,
             calibration_points: POINTS,
             calibration_tables: 1,
+            stop_thresholds: 0,
         };
         // Only more lists help up to 9 of them, then only longer shortlists.
         let recall = |_: OperatingPoint, point: OperatingPoint, _: f64| {

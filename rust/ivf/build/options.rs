@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::error::{Error, Result};
 use crate::ivf::build::operating_points::POINTS;
 use crate::ivf::calibration::TABLES;
+use crate::ivf::early_stop::STEPS;
 use crate::ivf::layout::IvfLayout;
 use crate::kernels::fastscan::{M_MULTIPLE, MAX_M};
 use crate::quantizer::pq::default_m;
@@ -112,8 +113,17 @@ impl ResolvedOptions {
     pub fn file_bytes(&self, rows: usize, dim: usize) -> u64 {
         let Self { m, nlist, refine } = *self;
         let (calibration_points, calibration_tables) = (POINTS, TABLES.len());
-        let layout =
-            IvfLayout { rows, dim, m, nlist, refine, transform: 0, calibration_points, calibration_tables };
+        let layout = IvfLayout {
+            rows,
+            dim,
+            m,
+            nlist,
+            refine,
+            transform: 0,
+            calibration_points,
+            calibration_tables,
+            stop_thresholds: STEPS,
+        };
         let sections = layout.sections();
         let padding = (sections.len() as u64 + 1) * ALIGN + header_bytes(sections.len()) as u64;
         sections.iter().map(|&(_, size)| size).sum::<u64>() + padding

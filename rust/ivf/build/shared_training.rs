@@ -8,6 +8,7 @@ use crate::ivf::build::held_out::QuerySplit;
 use crate::ivf::build::options::BuildOptions;
 use crate::ivf::build::transform_choice::{AssignedRows, TransformRecalls, query_second_moment};
 use crate::ivf::build::two_level_kmeans::TwoLevelKmeans;
+use crate::ivf::early_stop::fit;
 use crate::ivf::index::IvfIndex;
 use crate::ivf::layout::{CoarseCentroids, TrainedParams};
 use crate::parallel::{Interrupt, ScopedWorkers};
@@ -75,6 +76,15 @@ impl SharedTraining {
             *recall = (known >= 0.0).then_some(known);
         }
         Ok((TrainedParams { query_second_moment, ..self.index.trained_params(unit) }, recalls))
+    }
+
+    /// Return the thresholds of early termination, none of an index of an earlier version.
+    ///
+    /// An index with fewer rows has a lower tenth best score, so it probes every list that the trained index would.
+    pub(crate) fn stop_thresholds(&self) -> [Vec<f32>; 2] {
+        let stored = self.index.stored_stop_thresholds();
+        let (samples, rows) = stored.split_at(stored.len() / 2);
+        [samples, rows].map(|stored| if stored.is_empty() { fit(&[]) } else { stored.to_vec() })
     }
 
     /// Return the rule that distinguishes the kinds of query; none of an index of an earlier version.

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::ivf::build::build;
 use crate::ivf::build::options::BuildOptions;
+use crate::ivf::early_stop::{NEVER, StopThresholds};
+use crate::ivf::measure::{Neighbours, WholeScores, Window};
+use crate::ivf::probe::StopRule;
 use crate::ivf::search::{SearchParams, SearchPlan};
 use crate::matrix::{RowsView, Values};
 use crate::quantizer::refine_codec::RefineCodec;
@@ -53,9 +56,23 @@ impl IvfIndex {
     ) -> Result<Vec<Hit>> {
         self.check(MatrixF32::new(query, self.layout.dim)?, filter)?;
         self.with_scratch(|scratch, sections| {
+            let params = (params, QueryKind::Samples);
             Ok(scratch.search(sections, query, params, filter, Interrupt::NEVER)?.to_vec())
         })
     }
+}
+
+/// An index whose searches terminate early.
+fn index_of_many_lists() -> IvfIndex {
+    static FILE: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+        let home = tempfile::tempdir().unwrap();
+        let (path, values) = (home.path().join("a.snap"), rows(6000));
+        let options = BuildOptions { nlist: Some(300), ..BuildOptions::default() };
+        let rows = RowsView::new(Values::F32(&values), DIM).unwrap();
+        build(&rows, Some(&rows), None, &path, &options, &mut |_| Ok(()), Interrupt::NEVER).unwrap();
+        std::fs::read(path).unwrap()
+    });
+    open(&FILE).unwrap()
 }
 
 fn index(codec: RefineCodec) -> IvfIndex {
@@ -177,11 +194,16 @@ fn every_long_call_ends_at_an_interrupt() {
 
 #[test]
 fn the_neighbours_found_are_those_of_one_search_per_operating_point() {
-    let window = Window { nprobes: vec![1, 5, 23], shortlists: vec![10, 15, 30, 60] };
     let (mut same, mut all) = (0, 0);
-    for codec in (0..=RefineCodec::LAST).filter_map(RefineCodec::of_number) {
-        let index = index(codec);
-        let mut scores = WholeScores::new(900);
+    let codecs = (0..=RefineCodec::LAST).filter_map(RefineCodec::of_number);
+    for index in codecs.map(index).chain([index_of_many_lists()]) {
+        let codec = index.layout.refine;
+        let window = Window {
+            thresholds: index.sections().stop_thresholds(QueryKind::Samples),
+            nprobes: vec![1, 5, 23],
+            shortlists: vec![10, 15, 30, 60],
+        };
+        let mut scores = WholeScores::new(index.layout.rows);
         for query in rows(40).chunks(DIM) {
             let mut truth = index.exact_rows(query, 10, Interrupt::NEVER).unwrap();
             truth.sort_unstable();
@@ -209,9 +231,37 @@ fn the_neighbours_found_are_those_of_one_search_per_operating_point() {
 }
 
 #[test]
+fn a_search_ends_early_but_for_all_lists_or_with_a_filter() {
+    let index = index_of_many_lists();
+    let (thresholds, layout) = (index.sections().stop_thresholds(QueryKind::Samples), &index.layout);
+    assert!(thresholds.is_fitted() && layout.nlist >= 256);
+    let everything = RowBitmap::of_flags(&vec![1; layout.rows]);
+    let stop = |nprobe, filter| {
+        let params = SearchParams { k: 10, nprobe, shortlist: 20, exact: false };
+        StopRule::new(layout, params, filter, thresholds)
+    };
+    let early = stop(20, None);
+    assert!(early.lists == 35 && early.threshold > NEVER);
+    let (all, filtered) = (stop(layout.nlist, None), stop(20, Some(&everything)));
+    assert_eq!((all.lists, all.threshold), (layout.nlist, NEVER));
+    assert_eq!((filtered.lists, filtered.threshold), (28, NEVER));
+    let mean_lists = |nprobe: usize| {
+        let stop = thresholds.stop(nprobe);
+        let values = rows(6000);
+        let queries = values.chunks_exact(DIM).step_by(60);
+        let lists = |query: &[f32]| {
+            let trace = index.trace_margins(query, stop.max_lists).unwrap();
+            trace.partition_point(|&margin| margin >= stop.threshold)
+        };
+        queries.map(lists).sum::<usize>() as f64 / 100.0
+    };
+    assert!((16.0..24.0).contains(&mean_lists(20)), "{}", mean_lists(20));
+}
+
+#[test]
 fn a_query_does_not_find_its_own_row() {
     let index = index(RefineCodec::Int8);
-    let window = Window { nprobes: vec![23], shortlists: vec![900] };
+    let window = Window { thresholds: StopThresholds(&[]), nprobes: vec![23], shortlists: vec![900] };
     let query = index.reconstruct(&[7]).unwrap();
     let truth = index.exact_rows(&query, 11, Interrupt::NEVER).unwrap();
     let own_row = Some(7);
