@@ -14,7 +14,7 @@ from snapseek.collection.answers import sample_of
 from snapseek.collection.collection_info import info_of, states_of
 from snapseek.collection.concepts import CollectionConcepts
 from snapseek.collection.duplicates import PartitionPictures
-from snapseek.collection.found_pictures import hit_of, records, stored_vectors, unit_vectors
+from snapseek.collection.found_pictures import StoredVectors, hit_of, records, stored_vectors, unit_vectors
 from snapseek.collection.frames import Frame
 from snapseek.collection.manifest import Manifest, id_of, ref_of
 from snapseek.collection.overview import CollectionOverview
@@ -125,7 +125,7 @@ class CollectionSnapshot:
             return self._listed(resolved, start)
 
         def attempt(query: PartitionQuery) -> Hits:
-            vector = QueryVector(resolved.terms, encoder, _StoredVectors(self, query), self.concepts.embed)
+            vector = QueryVector(resolved.terms, encoder, self._stored(query), self.concepts.embed)
             named = {ref_of(term.subject) for term in resolved.terms if isinstance(term.subject, int)}
             if named and resolved.mode == "words":
                 self._check_known(query, named)
@@ -309,7 +309,10 @@ class CollectionSnapshot:
 
     def vector(self, item: int) -> NDArray[np.float32]:
         """Return (dim,) float32, unit length, of the picture with that id. Raises ItemNotFoundError."""
-        return self._attempted(lambda query: _StoredVectors(self, query).vector(item))
+        return self._attempted(lambda query: self._stored(query).vector(item))
+
+    def _stored(self, query: PartitionQuery) -> StoredVectors:
+        return StoredVectors(query, self.manifest.dim, self._not_found)
 
     def vectors_of(self, items: Sequence[int]) -> NDArray[np.float32]:
         """Return (n, dim) float32 unit rows of the pictures with these ids. Raises ItemNotFoundError."""
@@ -387,22 +390,3 @@ class CollectionSnapshot:
     def states(self) -> list[PartitionStatus]:
         """Return the partitions, and which of them answer."""
         return states_of(self)
-
-
-class _StoredVectors:
-    """The vectors of the pictures that a query names by their ids."""
-
-    def __init__(self, snapshot: CollectionSnapshot, query: PartitionQuery) -> None:
-        self._snapshot = snapshot
-        self._query = query
-
-    def vector(self, item: int) -> NDArray[np.float32]:
-        """Return (dim,) float32, unit length. Raises ItemNotFoundError."""
-        ref = ref_of(item)
-        if ref.shard not in self._query.members:
-            raise self._snapshot._not_found(item)
-        found = stored_vectors(self._query, [ref], self._snapshot.manifest.dim)
-        if ref not in found:
-            raise self._snapshot._not_found(item)
-        stored = found[ref]
-        return np.asarray(stored / np.linalg.norm(stored), np.float32)

@@ -3,7 +3,7 @@
 A `RowRef` is the number of a partition, and the id of a picture there.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from snapseek.collection.answers import early_records_of, records_of, vectors_of
 from snapseek.collection.frames import Frame
-from snapseek.collection.manifest import id_of
+from snapseek.collection.manifest import id_of, ref_of
 from snapseek.collection.query import PartitionQuery
 from snapseek.collection.record_block import RecordBlock, Recorded
 from snapseek.errors import PartitionError
@@ -118,3 +118,37 @@ def hit_of(entry: Entry, record: Recorded, include: Sequence[str]) -> Hit:
         may_load=record.may_load,
         why=entry.why,
     )
+
+
+class MergedRows:
+    """What a ranking reads of pictures: their vectors, and scores that came with them."""
+
+    def __init__(self, query: PartitionQuery, scores: Mapping[RowRef, float], dim: int) -> None:
+        self._query = query
+        self._scores = scores
+        self._dim = dim
+
+    def scores(self, refs: Iterable[RowRef], _vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the scores of pictures that were found by their words."""
+        return np.array([self._scores[ref] for ref in refs], np.float32)
+
+    def vectors_at(self, numbers: Ids, rows: Ids) -> NDArray[np.float32]:
+        """Return unit vectors, (n, dim) float32; see `Shards.vectors_at`."""
+        return unit_vectors(self._query, list(map(RowRef, numbers.tolist(), rows.tolist())), self._dim)
+
+
+class StoredVectors:
+    """The vectors of the pictures that a query names by their ids; `not_found` makes the error of an id."""
+
+    def __init__(self, query: PartitionQuery, dim: int, not_found: Callable[[int], Exception]) -> None:
+        self._query = query
+        self._dim = dim
+        self._not_found = not_found
+
+    def vector(self, item: int) -> NDArray[np.float32]:
+        """Return (dim,) float32, unit length. Raises ItemNotFoundError."""
+        ref = ref_of(item)
+        found = stored_vectors(self._query, [ref], self._dim) if ref.shard in self._query.members else {}
+        if ref not in found:
+            raise self._not_found(item)
+        return np.asarray(found[ref] / np.linalg.norm(found[ref]), np.float32)

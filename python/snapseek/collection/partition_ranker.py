@@ -5,7 +5,7 @@ number of a partition and an id in it, so ties are broken by the id in the colle
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +19,7 @@ from snapseek.collection.answers import (
     matched_of,
     ranked_of,
 )
-from snapseek.collection.found_pictures import by_partition, records, unit_vectors
+from snapseek.collection.found_pictures import MergedRows, by_partition, records
 from snapseek.collection.frames import Array, Frame
 from snapseek.collection.manifest import LOCAL_BITS
 from snapseek.collection.partition_state import MAX_EARLY
@@ -87,7 +87,7 @@ class PartitionRanker(Ranker):
         self._sort_keys: dict[RowRef, int] = {}
         self._ranked: tuple[int, dict[int, Ranked]] | None = None
         self.total: int | None = None  # known after a request
-        self._shards = cast("Shards", _MergedRows(query, self._scores, dim))
+        self._shards = cast("Shards", MergedRows(query, self._scores, dim))
 
     def listed(self, resolved: ResolvedRequest) -> Ranking:
         """Return the first pictures that match; see `Ranker.listed`."""
@@ -374,23 +374,6 @@ class PartitionCandidates(Candidates):
         if self.excluded:
             found = found[np.array([row not in self.excluded for row in found.refs()], np.bool_)]
         return found[:count]
-
-
-class _MergedRows:
-    """What a ranking reads of pictures: their vectors, and scores that came with them."""
-
-    def __init__(self, query: PartitionQuery, scores: Mapping[RowRef, float], dim: int) -> None:
-        self._query = query
-        self._scores = scores
-        self._dim = dim
-
-    def scores(self, refs: Iterable[RowRef], _vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scores of pictures that were found by their words."""
-        return np.array([self._scores[ref] for ref in refs], np.float32)
-
-    def vectors_at(self, numbers: Ids, rows: Ids) -> NDArray[np.float32]:
-        """Return unit vectors, (n, dim) float32; see `Shards.vectors_at`."""
-        return unit_vectors(self._query, list(map(RowRef, numbers.tolist(), rows.tolist())), self._dim)
 
 
 def _joined_ids(by_number: Mapping[int, Ids]) -> tuple[Ids, Ids]:

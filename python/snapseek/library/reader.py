@@ -22,9 +22,8 @@ from snapseek.library.search.suggestions import Suggestions
 from snapseek.library.search.terms import Query
 from snapseek.library.snapshot import Snapshot
 from snapseek.library.snapshot_cache import SnapshotCache
-from snapseek.library.source_states import Sources, read_sources
+from snapseek.library.source_states import Sources, read_failures, read_skipped, read_sources
 from snapseek.library.storage.confirmations import NOTHING, Confirmed
-from snapseek.library.storage.database import Database
 from snapseek.mapped_file import LoadMode
 from snapseek.models import Encoder
 from snapseek.search_request import PARAMETERS, SearchOptions, SearchRequest
@@ -377,16 +376,7 @@ class LibraryReader(LibraryContents):
 
     def failures(self) -> list[Failure]:
         """Return every file that could not be indexed completely, with the reason, in order of path."""
-        with Database.open(self._path) as database, database.reading():
-            failed = [
-                Failure(row.folder / row.within, row.reason)
-                for row in database.files.all()
-                if row.reason and not row.is_removed
-            ]
-            failed += [
-                Failure(row.source / row.within, row.reason) for row in database.imports.all() if row.reason
-            ]
-            return failed
+        return read_failures(self._path)
 
     def sources(self) -> Sources:
         """Return where the pictures came from, and which folders wait for a confirmation."""
@@ -394,12 +384,7 @@ class LibraryReader(LibraryContents):
 
     def skipped(self) -> list[SkippedFile]:
         """Return the files and folders that were not read as pictures: the first ones of each kind."""
-        with Database.open(self._path) as database, database.reading():
-            return [
-                SkippedFile(row.folder / name, row.kind)
-                for row in database.folders.skipped()
-                for name in row.names
-            ]
+        return read_skipped(self._path)
 
 
 _Reader = TypeVar("_Reader", bound=LibraryReader)

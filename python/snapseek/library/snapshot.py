@@ -1,7 +1,6 @@
 """One state of a library: the pictures of a single commit."""
 
 import operator
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -37,7 +36,7 @@ from snapseek.library.storage.relocation import Relocation
 from snapseek.library.storage.rows import RowRef
 from snapseek.library.storage.schema import FILE_NAME, IMPORT, URLS
 from snapseek.library.storage.shards import RecordBlock, Shards
-from snapseek.library.storage.source_table import Source
+from snapseek.library.storage.source_table import Source, folders_of
 from snapseek.library.storage.trust import Trust, not_confirmed, path_in
 from snapseek.mapped_file import LoadMode
 from snapseek.search_request import INCLUDED, SearchRequest
@@ -331,9 +330,7 @@ class Snapshot:
     def archive_uri(self, item: int) -> str | None:
         """Return the URI of an original inside an archive or a table; None for any other original.
 
-        Also None for an imported picture, whose URI comes from an untrusted table, unless the user allows its
-        folder for this run.
-
+        Also for an imported one, whose URI comes from an untrusted table, unless its folder is allowed.
         Raises ItemNotFoundError for an unknown id, and for an archive that the library may not show.
         """
         row = self._row_of(item)
@@ -380,11 +377,6 @@ class Snapshot:
         """Return the sources that the library names, but whose pictures it may not show or read again."""
         return tuple(dict.fromkeys(one.path for one in self._sources if not self.trust.permits_source(one)))
 
-    def _folders(self) -> tuple[Path, ...]:
-        """Return the indexed folders, then the imported ones."""
-        in_order = sorted(self._sources, key=lambda source: (source.kind == IMPORT, os.fsencode(source.path)))
-        return tuple(dict.fromkeys(source.path for source in in_order))
-
     def info(self, provider: str) -> LibraryInfo:
         """Return what the library is in this state."""
         settings, kinds = self.settings, {source.kind for source in self._sources}
@@ -402,6 +394,6 @@ class Snapshot:
             version=settings["version"],
             created=settings["created"],
             size_bytes=self._size_bytes,
-            folders=self._folders(),
+            folders=folders_of(self._sources),
             has_remote=self.trust.permits_urls and not {IMPORT, URLS}.isdisjoint(kinds),
         )

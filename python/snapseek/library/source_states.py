@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from snapseek.library.info import Failure, SkippedFile
 from snapseek.library.storage.confirmations import ID_SETTING, NOTHING, Confirmed
 from snapseek.library.storage.database import Database
 from snapseek.library.storage.last_sync import LastSync
@@ -77,6 +78,30 @@ def read_sources(library: Path, allowed: Confirmed = NOTHING) -> Sources:
             for source in known
         )
     return Sources(states, last.ended if last else None, gone)
+
+
+def read_failures(library: Path) -> list[Failure]:
+    """Return every file that could not be indexed completely, with the reason, in order of path."""
+    with Database.open(library) as database, database.reading():
+        failed = [
+            Failure(row.folder / row.within, row.reason)
+            for row in database.files.all()
+            if row.reason and not row.is_removed
+        ]
+        failed += [
+            Failure(row.source / row.within, row.reason) for row in database.imports.all() if row.reason
+        ]
+        return failed
+
+
+def read_skipped(library: Path) -> list[SkippedFile]:
+    """Return the files and folders that were not read as pictures: the first ones of each kind."""
+    with Database.open(library) as database, database.reading():
+        return [
+            SkippedFile(row.folder / name, row.kind)
+            for row in database.folders.skipped()
+            for name in row.names
+        ]
 
 
 def _state(source: Source, trust: Trust, missing: set[Path]) -> str:

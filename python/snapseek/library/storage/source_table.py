@@ -2,12 +2,13 @@
 
 import os
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from snapseek.errors import OutOfRangeError
 from snapseek.library.storage.checked_values import Checker
-from snapseek.library.storage.schema import FOLDER
+from snapseek.library.storage.schema import FOLDER, IMPORT
 
 MAX_SOURCES = 16_384
 """Each is read whenever the library is opened."""
@@ -20,6 +21,12 @@ class Source:
     number: int
     kind: str
     path: Path
+
+
+def folders_of(sources: Iterable[Source]) -> tuple[Path, ...]:
+    """Return the paths of sources: the indexed ones, then the imported ones."""
+    in_order = sorted(sources, key=lambda source: (source.kind == IMPORT, os.fsencode(source.path)))
+    return tuple(dict.fromkeys(source.path for source in in_order))
 
 
 class SourceTable:
