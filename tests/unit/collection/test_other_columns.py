@@ -35,8 +35,8 @@ def pair(request, whole_and_parts, tmp_path, encoder):
     whole, parts = whole_and_parts
     with partition_servers(*parts) as servers:
         is_here = request.param == "here"
-        places = [str(part.info().path) for part in parts] if is_here else [one.address for one in servers]
-        create_collection(tmp_path / "c.json", [[place] for place in places])
+        locations = [str(part.info().path) for part in parts] if is_here else [one.address for one in servers]
+        create_collection(tmp_path / "c.json", [[location] for location in locations])
         with Collection.open(tmp_path / "c.json", encoder=encoder) as collection:
             yield collection, whole
 
