@@ -166,6 +166,10 @@ def test_search_open_select_and_export_by_keyboard_alone(page, server):
     page.keyboard.press("Enter")
     picture = page.get_by_role("dialog")
     expect(picture).to_have_accessible_name("blue.webp")
+    slideshow = picture.get_by_role("button", name="Slideshow")
+    for is_pressed in ("true", "false"):
+        page.keyboard.press("l")
+        expect(slideshow).to_have_attribute("aria-pressed", is_pressed)
     page.keyboard.press("Tab")
     expect(picture.get_by_role("button", name="Close")).to_be_focused()
     page.keyboard.press("Enter")

@@ -57,6 +57,18 @@ def test_the_tree_of_search_open_select_and_export(page, dated):
         assert part in tree
     assert "dialog" in tree
 
+    assert re.search(r'button "Slideshow"(?! \[pressed)', tree)
+    page.keyboard.press("l")
+    expect(page.get_by_role("button", name="Slideshow", pressed=True)).to_be_visible()
+    assert 'button "Slideshow" [pressed]' in read(page)
+    announced = page.get_by_role("dialog").get_by_test_id("announced-picture")
+    first = announced.inner_text()
+    page.keyboard.press("ArrowRight")
+    expect(announced).not_to_have_text(first)
+    expect(page.get_by_role("button", name="Slideshow", pressed=False)).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(announced).to_have_text(first)
+
     page.keyboard.press("x")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)

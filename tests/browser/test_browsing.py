@@ -129,6 +129,28 @@ def test_the_strip_of_months_works_by_mouse_and_follows_the_list(page, dated):
     expect(strip).not_to_have_attribute("aria-valuetext", re.compile(month))
 
 
+def test_a_drag_that_rests_shows_its_month_until_the_pictures_come(page, dated, offsets):
+    page.add_init_script(WATCH_SHIFT + LATE)
+    page.goto(dated)
+    strip = scrubber(page)
+    strip.evaluate("""one => {
+        window.texts = [];
+        new MutationObserver(() => window.texts.push(one.getAttribute('aria-valuetext')))
+            .observe(one, { attributeFilter: ['aria-valuetext'] });
+    }""")
+    box = strip.bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 5, box["y"] + box["height"] / 2, steps=4)
+    wait_until(page, lambda: max(offsets) > 60)  # the pause loads the month, and the end of the drag again
+    month = strip.get_attribute("aria-valuetext").partition(",")[0]
+    page.mouse.up()
+    expect(first_month(page)).to_have_text(month)
+    texts = page.evaluate("window.texts")
+    assert texts.index(f"{month}, 10 pictures") == len(texts) - 1
+    assert page.evaluate("window.shift") == 0
+
+
 def test_the_handle_of_months_works_by_touch(browser, dated):
     phone = browser.new_page(
         viewport={"width": 390, "height": 844}, device_scale_factor=2, has_touch=True, is_mobile=True

@@ -76,6 +76,7 @@ def test_all_after_two_minuses_are_words(indexed, monkeypatch):
     ],
 )
 def test_a_misspelt_option_is_named_with_the_nearest(line, hint, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("SNAPSEEK_CONFIG", str(tmp_path / "config"))  # no library was opened before
     monkeypatch.chdir(tmp_path)
     if hint is None:  # an abbreviation is none
         assert main(line) == 1
