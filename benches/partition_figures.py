@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.million_library import print_machine
-from snapseek.library.storage.shared_training import FIRST_PAGE
+from snapseek.library.storage.shared_training import FIRST_PAGE, SharedTraining
 from snapseek.vectors import VectorIndex
 from snapseek.vectors.index import CalibrationPoint
 
@@ -114,7 +114,14 @@ def _efforts(
 ) -> Iterator[tuple[str, list[CalibrationPoint | None]]]:
     """Yield how the parts are searched: as parts of one index, as libraries of their own, exactly."""
     if not own:
-        yield "of the merged list", [_point(one)] * len(indexes)
+        point, rows = one.search_params(k=FIRST_PAGE), len(one)
+        assert point is not None
+        training = SharedTraining(one.training or "", rows, {})
+        shares = [len(index) / rows for index in indexes]
+        yield (
+            "of the merged list",
+            [training.part_of(point, share, one.info().nlist, FIRST_PAGE, SHORTLIST) for share in shares],
+        )
     if len(indexes) > 1:
         yield "of each part", list(map(_point, indexes))
     yield "exact", [None] * len(indexes)

@@ -11,12 +11,16 @@ from snapseek.collection import Collection, add_partition, create_collection
 from snapseek.collection.training import FILE_NAME, train_collection
 from snapseek.errors import InputError, ModelMismatchError
 from snapseek.library import Library
-from snapseek.library.storage.shared_training import SETTING, SharedTraining
+from snapseek.library.storage import shards
+from snapseek.library.storage.shards import Shard
+from snapseek.library.storage.shared_training import KINDS, SETTING, SharedTraining
 from snapseek.vectors import VectorIndex
+from snapseek.vectors.index import CalibrationPoint
 from tests.support.partitions import pictures, split
 from tests.support.vector_rows import unit_rows
 
 ROWS, DIM, K = 4000, 24, 10
+SMALL = 12
 SHARES = ([1, 1], [1, 2, 5], [1] * 8)
 
 
@@ -80,6 +84,58 @@ def test_partitions_with_one_training_find_what_one_index_finds(shares, clustere
     assert overlap(found, expected) >= 0.99
     truth = np.argsort(-(queries[:200] @ rows.astype(np.float32).T), axis=1, kind="stable")[:, :K]
     assert overlap(found, truth) >= overlap(expected, truth) - 0.005 >= 0.94
+
+
+class Part(Shard):
+    """A shard of an index alone."""
+
+    def __init__(self, index):
+        self.index = index
+        self._params = dict.fromkeys(KINDS, index.search_params(k=K))
+
+    def __len__(self):
+        return len(self.index)
+
+
+@pytest.fixture(scope="module")
+def small_parts(clustered, whole):
+    """Partitions whose probed lists hold fewer rows than a library reranks, and the training."""
+    rows, queries = clustered
+    owner = np.random.default_rng(1).integers(0, SMALL, ROWS)
+    parts = []
+    for number in range(SMALL):
+        own = np.flatnonzero(owner == number)
+        parts.append(Part(VectorIndex.build(rows[own], queries[200:], ids=own, training=whole[0])))
+    point = CalibrationPoint(0.9, nprobe=8, shortlist=20)
+    return parts, SharedTraining(whole[1].training, ROWS, dict.fromkeys(KINDS, point))
+
+
+def merged(parts, query, k, training):
+    found = [part.search(query[None], k, training=training) for part in parts]
+    ids, scores = (np.concatenate(column) for column in zip(*found, strict=True))
+    return ids[np.lexsort((ids, -scores))[:k]]
+
+
+def test_small_partitions_probe_no_other_lists_than_one_index(clustered, whole, small_parts, monkeypatch):
+    monkeypatch.setattr(shards, "DEEPEST_PAGE", 100)
+    parts, training = small_parts
+    queries = clustered[1][:200]
+    point = replace(training.points["samples"], shortlist=100)
+    expected, _ = whole[1].search(queries, K, effort=point)
+    found = np.stack([merged(parts, query, K, training) for query in queries])
+    assert overlap(found, expected) >= 0.99
+    more = np.stack([merged(parts, query, K, None) for query in queries])
+    assert overlap(more, expected) < overlap(found, expected), "each for its own best"
+
+
+def test_a_deep_page_of_a_small_partition_has_all_its_results(clustered, small_parts):
+    parts, training = small_parts
+    query = clustered[1][:1]
+    for k in (10, 100, len(parts[0])):
+        ids, _ = parts[0].search(query, k, training=training)
+        assert len(ids) == k
+        first, _ = parts[0].search(query, K, training=training)
+        assert ids[:1] == first[:1]
 
 
 def test_an_index_of_another_training_has_another_checksum(clustered, whole):

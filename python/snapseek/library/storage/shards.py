@@ -134,9 +134,17 @@ class Shard:
         params = training.points if training is not None and is_shared else self._params
         # The core doubles a shortlist if there is a filter.
         shortlist = DEEPEST_PAGE if allow is None else DEEPEST_PAGE // 2
-        effort = _with_shortlist(params[self.index.query_kind(vector[0])], shortlist)
+        point = params[self.index.query_kind(vector[0])]
+        effort = _with_shortlist(point, shortlist)
+        if training is not None and is_shared and point is not None and allow is None:
+            effort = training.part_of(point, len(self) / max(1, training.rows), self.nlist, k, shortlist)
         ids, scores = self.index.search(vector, k, allow=allow, exact=exact, effort=effort)
         return ids[0], scores[0]
+
+    @cached_property
+    def nlist(self) -> int:
+        """The number of lists of the index, at least 1."""
+        return max(1, self.index.info().nlist)
 
     def search_widely(
         self, vector: NDArray[np.float32], k: int

@@ -6,9 +6,10 @@ the one index. A partition that is searched alone uses its own calibration, for 
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -64,6 +65,34 @@ class SharedTraining:
         if not isinstance(checksum, str) or not _CHECKSUM.fullmatch(checksum) or type(rows) is not int:
             return None
         return cls(checksum, rows, points)
+
+    def part_of(
+        self, point: CalibrationPoint, share: float, nlist: int, k: int, deepest: int
+    ) -> CalibrationPoint:
+        """Return the operating point with which a part of one index of all rows is searched.
+
+        A search probes lists until they hold its shortlist. So the shortlist is half the share of the part in
+        the rows that the one index sees: for more, it would probe lists that the one index leaves out, or for
+        all of the share, where lists have few rows in this part.
+
+        Parameters
+        ----------
+        point
+            That of the one index.
+        share
+            The share of all rows that the part has.
+        nlist
+            The number of lists.
+        k
+            The number of results.
+        deepest
+            The shortlist of any page. A page that is deeper than the share gets it, in case that all of its
+            results are in this part.
+        """
+        deepest = max(point.shortlist, deepest)
+        seen = max(deepest, point.nprobe * self.rows / nlist)
+        own = max(point.shortlist, math.ceil(share * seen / 2))
+        return replace(point, shortlist=own if k <= own < deepest else deepest)
 
     def setting(self) -> dict[str, str]:
         """Return the setting of a library that has it."""
