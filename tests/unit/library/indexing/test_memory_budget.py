@@ -17,7 +17,7 @@ def largest_sum(budget: MemoryBudget, sizes: list[int]) -> int:
             with lock:
                 held += size
                 peak = max(peak, held)
-            time.sleep(0.01)
+            time.sleep(held_s)
             with lock:
                 held -= size
 
@@ -61,4 +61,4 @@ def test_a_reservation_that_takes_nothing_does_not_wait():
 def test_the_budget_grows_with_the_threads():
     small, large = MemoryBudget.for_threads(1), MemoryBudget.for_threads(64)
     assert largest_sum(small, [400 << 20] * 4) == 400 << 20
-    assert largest_sum(large, [400 << 20] * 4) == 1600 << 20
+    assert largest_sum(large, [400 << 20] * 4, held_s=0.3) == 1600 << 20
