@@ -30,7 +30,7 @@ def opened(page, server):
     return page.get_by_test_id("slideshow")
 
 
-def shows(page, number):
+def expect_counter(page, number):
     expect(page.get_by_test_id("counter")).to_have_text(f"{number} of 86")
 
 
@@ -41,11 +41,11 @@ def test_the_button_shows_one_picture_after_the_other(page, server):
     expect(button).to_have_attribute("aria-pressed", "true")
     for number in (2, 3):
         page.clock.fast_forward(SLIDE_MS)
-        shows(page, number)
+        expect_counter(page, number)
     button.click()
     expect(button).to_have_attribute("aria-pressed", "false")
     page.clock.fast_forward(9 * SLIDE_MS)
-    shows(page, 3)
+    expect_counter(page, 3)
     page.go_back()
     expect(page.get_by_test_id("lightbox")).to_have_count(0)
 
@@ -55,13 +55,13 @@ def test_any_key_stops_it(page, server, key):
     button = opened(page, server)
     button.click()  # the focus stays on the button
     page.clock.fast_forward(SLIDE_MS)
-    shows(page, 2)
+    expect_counter(page, 2)
     page.keyboard.press(key)
     expect(button).to_have_attribute("aria-pressed", "false")
     now = 3 if key == "ArrowRight" else 2
-    shows(page, now)
+    expect_counter(page, now)
     page.clock.fast_forward(9 * SLIDE_MS)
-    shows(page, now)
+    expect_counter(page, now)
 
 
 def test_the_keyboard_starts_and_stops_it(page, server):
@@ -99,11 +99,11 @@ def test_a_tap_stops_it(browser, server):
     button = opened(phone, server)
     button.tap()
     phone.clock.fast_forward(SLIDE_MS)
-    shows(phone, 2)
+    expect_counter(phone, 2)
     phone.touchscreen.tap(20, 200)
     expect(button).to_have_attribute("aria-pressed", "false")
     phone.clock.fast_forward(9 * SLIDE_MS)
-    shows(phone, 2)
+    expect_counter(phone, 2)
     phone.close()
 
 
@@ -112,26 +112,26 @@ def test_it_waits_while_the_tab_is_hidden(page, server):
     button.click()
     page.evaluate(_HIDE, True)
     page.clock.fast_forward(9 * SLIDE_MS)
-    shows(page, 1)
+    expect_counter(page, 1)
     page.evaluate(_HIDE, False)
     page.clock.fast_forward(SLIDE_MS)
-    shows(page, 2)
+    expect_counter(page, 2)
 
 
 def test_it_loads_further_results_and_begins_again_at_the_end(page, server):
     button = opened(page, server)
     for _ in range(59):
         page.keyboard.press("ArrowRight")
-    shows(page, 60)
+    expect_counter(page, 60)
     expect(page.get_by_role("button", name="Next picture")).to_be_enabled()
     button.click()
     for number in range(61, 87):
         page.clock.fast_forward(SLIDE_MS)
-        shows(page, number)
+        expect_counter(page, number)
     page.clock.fast_forward(SLIDE_MS)
     expect(button).to_have_attribute("aria-pressed", "false")
     button.click()
-    shows(page, 1)
+    expect_counter(page, 1)
     expect(button).to_have_attribute("aria-pressed", "true")
 
 
@@ -143,7 +143,7 @@ def test_pictures_fade_in_unless_motion_is_reduced(page, server, motion, fade_s)
     assert page.get_by_test_id("zoomed").evaluate(animation)[0] == "none"
     button.click()
     page.clock.fast_forward(SLIDE_MS)
-    shows(page, 2)
+    expect_counter(page, 2)
     name, duration = page.get_by_test_id("zoomed").evaluate(animation)
     assert name != "none"
     assert float(duration.removesuffix("s")) == fade_s
@@ -154,7 +154,7 @@ def test_a_button_that_became_useless_keeps_the_keys_alive(page, server):
     page.get_by_test_id("tile").nth(1).click()
     previous = page.get_by_role("button", name="Previous picture")
     previous.click()
-    shows(page, 1)
+    expect_counter(page, 1)
     expect(previous).to_be_disabled()
     page.keyboard.press("ArrowRight")
-    shows(page, 2)
+    expect_counter(page, 2)

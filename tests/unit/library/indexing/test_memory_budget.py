@@ -6,7 +6,7 @@ import time
 from snapseek.library.indexing.memory_budget import MemoryBudget
 
 
-def largest_sum(budget: MemoryBudget, sizes: list[int]) -> int:
+def largest_sum(budget: MemoryBudget, sizes: list[int], held_s: float = 0.01) -> int:
     """Return the largest sum of bytes that threads held together, one thread for each size."""
     lock, held, peak = threading.Lock(), 0, 0
 
