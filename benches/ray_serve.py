@@ -1,20 +1,22 @@
 """Compare replicas on Ray Serve with plain `snapseek serve` processes, behind the same router.
 
-    python -m benches.ray_serve [--partitions 2] [--replicas 2] [--rounds 30]
+    python -m benches.ray_serve [--partitions 2] [--replicas 2] [--rounds 30] [--seconds 60]
 
 Both serve the same parts of the demo pictures at the same time, and get queries in turns, so that both see
-the same load of the machine. Then one replica of Serve is killed (SIGKILL) while queries go on.
+the same load of the machine. Then one replica of Serve after another is killed (SIGKILL) while queries go on.
 """
 
 import argparse
 import math
 import os
+import random
 import re
 import secrets
 import signal
 import statistics
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from benches.million_library import print_machine
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--partitions", type=int, default=2)
     parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=30, help="of all queries")
+    parser.add_argument("--seconds", type=float, default=60, help="in which replicas are killed")
     given = parser.parse_args()
     print_machine()
     token = os.environ[TOKEN_VARIABLE] = secrets.token_urlsafe()
@@ -55,7 +58,7 @@ def main() -> None:
                 _print_memory("plain replica", [one.process.pid for one in flat])
                 for kind in ("ServeReplica", "ServeController", "HAProxyManager"):
                     _print_memory(kind, _pids(rf"ray::{kind}"))
-                kill_one(folder / "ray.json")
+                kill_in_turn(folder / "ray.json", given.seconds)
         finally:
             for server in flat:
                 server.stop()
@@ -78,20 +81,41 @@ def compare(folder: Path, rounds: int) -> None:
         print(f"{name}: {len(found)} queries, p50 {statistics.median(found):.1f} ms, p99 {p99:.1f} ms")
 
 
-def kill_one(manifest: Path) -> None:
-    """Kill a replica of Serve, and query until it is back."""
+def kill_in_turn(manifest: Path, seconds: float) -> None:
+    """Kill a replica of Serve, query until it is back, and go on with another one."""
     collection = Collection.open(manifest, encoder=Encoder.load("starter"))
-    before = _pids("ray::ServeReplica")
-    os.kill(before[0], signal.SIGKILL)
-    start, answers, partial = time.monotonic(), 0, 0
-    while len(_pids("ray::ServeReplica")) < len(before) or _pids("ray::ServeReplica") == before:
-        hits = collection.search(QUERIES[answers % len(QUERIES)], HITS)
-        answers += 1
-        partial += bool(hits.partitions and hits.partitions.missing)
-        if time.monotonic() - start > MAX_BACK_S:
-            break
-    took_s = time.monotonic() - start
-    print(f"killed: {answers} answers, {partial} without a partition; the replica was back in {took_s:.1f} s")
+    rng, times, partial, backs = random.Random(0), [], 0, []
+    reasons: Counter[str] = Counter()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        before = _pids("ray::ServeReplica")
+        os.kill(rng.choice(before), signal.SIGKILL)
+        killed = time.monotonic()
+        while not set(_pids("ray::ServeReplica")) - set(before) or _running() < len(before):
+            start = time.perf_counter()
+            hits = collection.search(rng.choice(QUERIES), HITS)
+            times.append(1000 * (time.perf_counter() - start))
+            missing = hits.partitions.missing if hits.partitions else ()
+            partial += bool(missing)
+            reasons.update(missing)
+            if time.monotonic() - killed > MAX_BACK_S:
+                raise TimeoutError("the replica did not come back")
+        backs.append(time.monotonic() - killed)
+    p99 = sorted(times)[math.ceil(0.99 * len(times)) - 1]
+    print(
+        f"{len(backs)} kills: {len(times)} answers, {partial} without a partition, p99 {p99:.1f} ms; a "
+        f"replica ran again after {statistics.median(backs):.1f} s, at most {max(backs):.1f} s"
+    )
+    for reason, count in reasons.most_common(5):
+        print(f"  {count} times: {reason}")
+
+
+def _running() -> int:
+    """Return the number of replicas that Serve knows to run."""
+    from ray import serve
+
+    deployments = [one for app in serve.status().applications.values() for one in app.deployments.values()]
+    return sum(int(one.replica_states.get("RUNNING", 0)) for one in deployments)
 
 
 def _pids(pattern: str) -> list[int]:

@@ -119,7 +119,9 @@ def test_a_killed_replica_costs_no_answer_and_comes_back(tmp_path, encoder, monk
                     back_s = time.monotonic() - start
                 assert time.monotonic() - start < BACK_S
             sys.stderr.write(f"{answers} answers, none failed; the replica was back in {back_s:.1f} s\n")
-        assert replica_pids(0) == []
+        while replica_pids(0):  # they finish what they answer
+            assert time.monotonic() - start < 2 * BACK_S
+            time.sleep(0.5)
     finally:
         import ray
 

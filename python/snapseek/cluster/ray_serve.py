@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import time
 from contextlib import contextmanager, suppress
@@ -32,11 +33,19 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-_ENVIRONMENT = {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+_ENVIRONMENT = {
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_HAPROXY_OBSERVE_ERROR_LIMIT": "1",  # so that a dead replica gets one request, not three
+    "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",  # a port that everyone could read
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 _QUIET = {"enable_access_log": False, "log_level": "ERROR"}
 _HOST = "0.0.0.0"  # noqa: S104 (replicas need a token)
 _MAX_REQUESTS = 256
 """Requests to a replica at the same time; its own limits come first."""
+
+_ATTEMPTS = 4
+"""Addresses of a partition: in the end a further request reaches another replica, also by the same proxy."""
 
 _HEALTH_CHECK_S = 2.0
 _SHUTDOWN_S = 5.0
@@ -183,13 +192,12 @@ class ServedPartitions:
 
     def update(self, serve: Any) -> bool:
         """Write the manifest if the nodes with a proxy have changed, and return whether they have."""
-        nodes = _nodes_with_proxy(serve)[:MAX_LOCATIONS]
+        nodes = _nodes_with_proxy(serve)
         if not nodes or nodes == self._nodes:
             return False
         self._nodes = nodes
-        if len(nodes) == 1 and self._options.replicas > 1:
-            nodes = 2 * nodes  # a second request through the same proxy reaches another replica
-        base = [f"http://{node}:{self._options.port}/" for node in nodes]
+        repeats = math.ceil(_ATTEMPTS / len(nodes)) if self._options.replicas > 1 else 1
+        base = [f"http://{node}:{self._options.port}/" for node in nodes * repeats][:MAX_LOCATIONS]
         partitions = tuple(
             replace(entry, locations=tuple(f"{address}{self._name(entry)}" for address in base))
             for entry in self._manifest.partitions
@@ -201,7 +209,7 @@ class ServedPartitions:
         """Stop these replicas, and no other application of the cluster."""
         for entry in self._manifest.partitions:
             with suppress(Exception):  # the cluster may be gone
-                serve.delete(self._name(entry))
+                serve.delete(self._name(entry), _blocking=False)  # replicas finish what they answer
 
     def _name(self, entry: PartitionEntry) -> str:
         return f"{self._prefix}{entry.number}"
