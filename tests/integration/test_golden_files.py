@@ -36,6 +36,7 @@ def test_every_kind_of_file_is_kept() -> None:
         "lists-f16",
         "lists-tcq2",
         "lists-tcq3",
+        "lists-kinds",  # with two kinds of query, before thresholds of early termination
     }
 
 

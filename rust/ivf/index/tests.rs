@@ -259,6 +259,21 @@ fn a_search_ends_early_but_for_all_lists_or_with_a_filter() {
 }
 
 #[test]
+fn an_index_takes_the_stop_thresholds_of_a_shared_training() {
+    let home = tempfile::tempdir().unwrap();
+    let (path, trained) = (home.path().join("a.snap"), home.path().join("trained.snap"));
+    let whole = index_of_many_lists();
+    std::fs::write(&trained, &whole.file[..]).unwrap();
+    let values = rows(2000);
+    let options = BuildOptions { training: Some(trained), ..BuildOptions::default() };
+    let part = RowsView::new(Values::F32(&values), DIM).unwrap();
+    build(&part, None, None, &path, &options, &mut |_| Ok(()), Interrupt::NEVER).unwrap();
+    let part = IvfIndex::open(&path, LoadMode::Map).unwrap();
+    assert_eq!(part.stored_stop_thresholds(), whole.stored_stop_thresholds());
+    assert_eq!(part.stored_stop_thresholds().len(), 32);
+}
+
+#[test]
 fn a_query_does_not_find_its_own_row() {
     let index = index(RefineCodec::Int8);
     let window = Window { thresholds: StopThresholds(&[]), nprobes: vec![23], shortlists: vec![900] };
