@@ -347,7 +347,7 @@ def test_a_taught_word_counts_as_in_one_library(whole, collection, tmp_path):
             taught = library.teach("Rex", [ids["AAA"]], [ids["BBB"]])
             assert taught == library.concept("rex")
             assert (taught.examples, taught.counterexamples) == ((ids["AAA"],), (ids["BBB"],))
-        found = []
+        found, scores = [], []
         for library in libraries:
             members = sorted(locals_of(library.search("is:rex", 200)))
             others = library.search("-is:rex", 200).total
@@ -360,10 +360,12 @@ def test_a_taught_word_counts_as_in_one_library(whole, collection, tmp_path):
             counts = (others, hits.relevant_count, listed["relevant_count"], mixed.total)
             written = comparable(json.loads(stream.getvalue()))
             reviewed = len(library.duplicates("is:rex").groups)
-            assert hits[0].score == pytest.approx(0.942, abs=0.001)  # the sample has another order
+            scores.append(hits[0].score)
             found.append((members, counts, written, reviewed))
         assert found[0] == found[1]
         assert found[0][0]
+        assert scores[0] == pytest.approx(scores[1], abs=0.001)  # the sample has another order
+        assert min(scores) > 0.9
         for library in libraries:
             assert library.rename_concept("rex", "Max").name == "Max"
             with pytest.raises(UnknownChoiceError):
