@@ -17,7 +17,7 @@ from benches.altered_copies import CHANGES
 from snapseek import Encoder
 from snapseek.images import open_image
 from snapseek.images.preview import make_preview
-from snapseek.library.search.likeness import CosineBars, Look, PictureFacts, PreviewComparison, look_of
+from snapseek.library.search.likeness import CosineBars, Look, PictureFacts, PreviewComparison
 from snapseek.models.queries.background import load_background
 
 REPOSITORY = Path(__file__).parents[1]
@@ -55,7 +55,9 @@ def rules(bars: CosineBars) -> dict[str, Rule]:
 
     def shipped(pair: Pair) -> bool:
         looks = [pair.first.look, pair.second.look]
-        return PreviewComparison(looks.__getitem__, bars).alike(0, [1], [pair.cosine]) == [1]
+        return PreviewComparison(lambda numbers: [looks[number] for number in numbers], bars).alike(
+            0, [1], [pair.cosine]
+        ) == [1]
 
     return {
         "cosine of 0.96": lambda pair: pair.cosine >= 0.96,
@@ -90,7 +92,7 @@ class Pictures:
             image = open_image(folder / name, min_side=400).image
             if change:
                 image = CHANGES[change](image)
-            look = look_of(PictureFacts(make_preview(image).data, *image.size))
+            look = Look(PictureFacts(make_preview(image).data, *image.size))
             self._known[name, change] = Picture(self._encoder.embed_images([image])[0], look)
         return self._known[name, change]
 

@@ -10,7 +10,7 @@ from snapseek.collection.found_pictures import records, unit_vectors
 from snapseek.collection.manifest import id_of
 from snapseek.collection.query import PartitionQuery
 from snapseek.library.duplicates.review import Quality
-from snapseek.library.search.likeness import Look, facts_of, look_of
+from snapseek.library.search.likeness import Look, facts_of
 from snapseek.library.storage.rows import RowRef
 
 _PAGE = 4096
@@ -52,13 +52,13 @@ class PartitionPictures:
             self._query.check_complete(refs, found)
             for number, ref in zip(page, refs, strict=True):
                 one = found[ref]
-                look = look_of(facts_of(one.width, one.height, one.preview, one.meta))
+                look = Look(facts_of(one.width, one.height, one.preview, one.meta))
                 self._read[number] = look, Quality.of(one.width, one.height, one.caption, one.meta)
             self._query.forget_answers()
 
-    def look(self, number: int) -> Look:
-        """Return what a picture that was read is compared by."""
-        return self._read[number][0]
+    def looks(self, numbers: Sequence[int]) -> list[Look]:
+        """Return what pictures that were read are compared by."""
+        return [self._read[number][0] for number in numbers]
 
     def quality(self, number: int) -> Quality:
         """Return the quality of a picture that was read."""

@@ -31,7 +31,7 @@ from snapseek.errors import InputError, OutOfRangeError
 from snapseek.library.search.bm25 import WordStatistics, query_words
 from snapseek.library.search.candidates import Candidates, Entry, Ranking
 from snapseek.library.search.dedup import DuplicateGroup, duplicate_groups
-from snapseek.library.search.likeness import CosineBars, Look, PreviewComparison, facts_of, look_of
+from snapseek.library.search.likeness import CosineBars, Look, PreviewComparison, facts_of
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.rank import DEDUP_DEPTH, POOL, Ranker
 from snapseek.library.search.request import ResolvedRequest
@@ -330,11 +330,12 @@ class PartitionRanker(Ranker):
         found = records(self._query, near, ("preview", "meta"), "near")
         self._query.check_complete(near, found)
 
-        def look(rank: int) -> Look:
-            record = found[rows[rank]]
-            return look_of(facts_of(record.width, record.height, record.preview, record.meta))
-
-        return duplicate_groups(vectors, bars.close, PreviewComparison(look, bars).alike)
+        looks = {
+            row: Look(facts_of(record.width, record.height, record.preview, record.meta))
+            for row, record in found.items()
+        }
+        comparison = PreviewComparison(lambda ranks: [looks[rows[rank]] for rank in ranks], bars)
+        return duplicate_groups(vectors, bars.close, comparison.alike)
 
 
 @lru_cache

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from snapseek.cancellation import check_cancelled
 from snapseek.errors import OutOfRangeError
 from snapseek.library.duplicates.candidates import neighbours
-from snapseek.library.search.likeness import CosineBars, Look, PreviewComparison, look_at
+from snapseek.library.search.likeness import CosineBars, Look, Looks, PreviewComparison
 from snapseek.library.storage.rows import RowRef
 from snapseek.library.storage.selection import Selection
 from snapseek.library.storage.shards import Shards
@@ -97,8 +97,8 @@ class ReviewedPictures(Protocol):
     def read(self, numbers: Sequence[int]) -> None:
         """Read the records of these pictures, before they are compared."""
 
-    def look(self, number: int) -> Look:
-        """Return what a picture is compared by."""
+    def looks(self, numbers: Sequence[int]) -> list[Look]:
+        """Return what pictures are compared by."""
 
     def quality(self, number: int) -> Quality:
         """Return the quality of a picture."""
@@ -135,7 +135,7 @@ def review(pictures: ReviewedPictures, bars: CosineBars) -> DuplicateReview:
         return DuplicateReview((), 0)
     near = neighbours(pictures.vectors(), bars.near if count <= _DETAILED_PICTURES else bars.close)
     pictures.read(list(near))
-    comparison = PreviewComparison(pictures.look, bars)
+    comparison = PreviewComparison(pictures.looks, bars)
     same: dict[int, list[int]] = {}
     for number, others in near.items():
         check_cancelled()
@@ -153,12 +153,13 @@ def _rows(selection: Selection, shards: int) -> list[RowRef]:
 
 
 class _ShardPictures:
-    """Pictures of a library. Records are read one by one, as they are needed."""
+    """Pictures of a library. Records are read as they are needed."""
 
     def __init__(self, shards: Shards, rows: Sequence[RowRef]) -> None:
         self.ids: Sequence[int] = [shards.id_at(row) for row in rows]
         self._shards = shards
         self._rows = rows
+        self._looks = Looks(shards, max_looks=len(rows))
 
     def vectors(self) -> NDArray[np.float32]:
         pairs = np.array(self._rows, np.int64)
@@ -167,8 +168,8 @@ class _ShardPictures:
     def read(self, numbers: Sequence[int]) -> None:
         """Nothing: records are on this machine."""
 
-    def look(self, number: int) -> Look:
-        return look_at(self._shards, self._rows[number])
+    def looks(self, numbers: Sequence[int]) -> list[Look]:
+        return self._looks.of([self._rows[number] for number in numbers])
 
     def quality(self, number: int) -> Quality:
         (_, _, width, height, _, _, caption), meta = self._shards.records([self._rows[number]])[0]

@@ -5,7 +5,7 @@ longer than the search itself. This module computes the addresses of all values 
 columnar format (https://arrow.apache.org/docs/format/Columnar.html).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -77,14 +77,7 @@ class RecordGather:
         """
         if not rows:
             return []
-        wanted = np.asarray(rows, np.int64)
-        batch = self._stops.searchsorted(wanted, side="right")
-        offset = wanted - (self._stops - self._counts)[batch]
-        with reading(self._path, "a record cannot be read"):
-            columns = {
-                name: read(batch, offset) if read else self._by_arrow(name, batch, offset)
-                for name, read in self._readers.items()
-            }
+        columns = self.columns(rows, self._readers)
         core = zip(*(columns[name] for name in self._core), strict=True)
         extra = (
             zip(*(columns[name] for name in self._extra), strict=True)
@@ -95,6 +88,17 @@ class RecordGather:
             (known, dict(zip(self._extra, added, strict=True)))
             for known, added in zip(core, extra, strict=True)
         ]
+
+    def columns(self, rows: Sequence[int], names: Iterable[str]) -> dict[str, list[Any]]:
+        """Return the values of columns by name, one for each row, without columns that are not there."""
+        wanted = np.asarray(rows, np.int64)
+        batch = self._stops.searchsorted(wanted, side="right")
+        offset = wanted - (self._stops - self._counts)[batch]
+        with reading(self._path, "a record cannot be read"):
+            return {
+                name: read(batch, offset) if read else self._by_arrow(name, batch, offset)
+                for name, read in ((name, self._readers[name]) for name in names if name in self._readers)
+            }
 
     def _by_arrow(self, name: str, batch: Indices, offset: Indices) -> list[Any]:
         pairs = zip(batch.tolist(), offset.tolist(), strict=True)

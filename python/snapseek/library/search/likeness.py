@@ -13,9 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from threading import Lock
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -36,6 +39,11 @@ _SIDE_PX = 24
 _MAX_SHIFT_PX = 1
 _MIN_UNMOVED = 0.72
 """The correlation without a shift, below which no crop brings a pair to the bar."""
+
+_MAX_LOOKS = 2048
+"""Looks that are kept, of some kilobytes each."""
+
+_COMPARED = ("width", "height", "preview", "taken", "taken_from")
 
 _SHIFTS = tuple(
     (down, right)
@@ -76,18 +84,18 @@ class PictureFacts(NamedTuple):
     taken: datetime | None = None
 
 
-class Look(NamedTuple):
-    """The brightness of a preview in 24 x 24 fields, None without a pattern; the aspect; the time."""
+class Look:
+    """What two pictures are compared by. A preview is decoded when it is needed, once."""
 
-    fields: NDArray[np.float32] | None
-    aspect: float | None
-    taken: datetime | None
+    def __init__(self, facts: PictureFacts) -> None:
+        self.aspect = facts.width / facts.height if facts.width > 0 and facts.height > 0 else None
+        self.taken = facts.taken
+        self._preview = facts.preview
 
-
-def look_of(facts: PictureFacts) -> Look:
-    """Return what two pictures are compared by."""
-    aspect = facts.width / facts.height if facts.width > 0 and facts.height > 0 else None
-    return Look(_fields(facts.preview), aspect, facts.taken)
+    @cached_property
+    def fields(self) -> NDArray[np.float32] | None:
+        """The brightness of the preview in 24 x 24 fields; None without a pattern."""
+        return _fields(self._preview)
 
 
 def facts_of(
@@ -107,10 +115,36 @@ def _moment(value: object) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def look_at(shards: Shards, row: RowRef) -> Look:
-    """Return what a picture is compared with others by."""
-    ((_, _, width, height, _, preview, _), meta) = shards.records([row])[0]
-    return look_of(facts_of(width, height, preview, meta))
+class Looks:
+    """The looks of pictures of shards: read together, and the last ones kept. Safe for many threads."""
+
+    def __init__(self, shards: Shards, max_looks: int = _MAX_LOOKS) -> None:
+        self._shards = shards
+        self._known: LRUCache[RowRef, Look] = LRUCache(max_looks)
+        self._lock = Lock()
+
+    def of(self, rows: Sequence[RowRef]) -> list[Look]:
+        """Return what pictures are compared by."""
+        with self._lock:
+            found = {row: look for row in rows if (look := self._known.get(row)) is not None}
+        missing = [row for row in rows if row not in found]
+        if missing:
+            read = dict(zip(missing, self._read(missing), strict=True))
+            found |= read
+            with self._lock:
+                self._known.update(read)
+        return [found[row] for row in rows]
+
+    def _read(self, rows: Sequence[RowRef]) -> list[Look]:
+        read: dict[RowRef, Look] = {}
+        for number in {row.shard for row in rows}:
+            here = [row for row in rows if row.shard == number]
+            gather = self._shards.parts[number].shard.records.gather
+            columns = gather.columns([row.row for row in here], _COMPARED)
+            for row, *values in zip(here, *columns.values(), strict=True):
+                known = dict(zip(columns, values, strict=True))
+                read[row] = Look(facts_of(known["width"], known["height"], known["preview"], known))
+        return [read[row] for row in rows]
 
 
 class PreviewComparison:
@@ -118,22 +152,26 @@ class PreviewComparison:
 
     Parameters
     ----------
-    look
-        Returns the look of a picture, by its number.
+    looks
+        Returns the looks of some pictures, by their numbers.
     bars
         The cosines of the model.
     """
 
-    def __init__(self, look: Callable[[int], Look], bars: CosineBars) -> None:
-        self._look = look
+    def __init__(self, looks: Callable[[Sequence[int]], Sequence[Look]], bars: CosineBars) -> None:
+        self._looks = looks
         self._bars = bars
-        self._known: dict[int, Look] = {}
 
     def alike(self, first: int, others: Sequence[int], cosines: Sequence[float]) -> list[int]:
         """Return those of some numbers whose pictures are near-duplicates of the first."""
-        look = self._of(first)
-        pairs = [(other, cosine, self._of(other)) for other, cosine in zip(others, cosines, strict=True)]
-        pairs = [pair for pair in pairs if _has_same_aspect(look.aspect, pair[2].aspect)]
+        look, *other_looks = self._looks([first, *others])
+        pairs = [
+            (other, cosine, other_look)
+            for other, cosine, other_look in zip(others, cosines, other_looks, strict=True)
+            if _has_same_aspect(look.aspect, other_look.aspect)
+        ]
+        if not pairs:
+            return []
         unmoved = _correlations(look.fields, [other.fields for _, _, other in pairs])
         return [
             number
@@ -153,11 +191,6 @@ class PreviewComparison:
         if cosine < self._bars.near or unmoved < _MIN_UNMOVED:
             return False
         return unmoved >= bar or _moved_correlation(first.fields, second.fields) >= bar
-
-    def _of(self, number: int) -> Look:
-        if number not in self._known:
-            self._known[number] = self._look(number)
-        return self._known[number]
 
 
 def _has_same_aspect(first: float | None, second: float | None) -> bool:

@@ -16,7 +16,7 @@ from snapseek.library.search.best_words import AutoWords, best_by_bm25
 from snapseek.library.search.bm25 import WordScores, query_words
 from snapseek.library.search.candidates import Candidates, Entry, Ranking
 from snapseek.library.search.dedup import DuplicateGroup, duplicate_groups
-from snapseek.library.search.likeness import CosineBars, PreviewComparison, look_at
+from snapseek.library.search.likeness import CosineBars, Looks, PreviewComparison
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.request import ResolvedRequest
 from snapseek.library.search.rrf import fused_order, reciprocal_rank_fusion
@@ -31,9 +31,6 @@ _MAX_PARTIAL_SORT = 4096
 """Pages that end beyond need the whole order, which is cached."""
 _MAX_ORDERS = 4
 POOL = DEEPEST_PAGE
-_MAX_LOOKS = 2048
-"""Decoded previews that are kept, of some kilobytes each."""
-
 _ANY_MODEL = CosineBars()
 DEDUP_DEPTH = 256
 """Near-duplicates are grouped among this many results of a ranking by score; later ones are shown singly."""
@@ -55,7 +52,7 @@ class Ranker:
         self.selection_of = lru_cache(_MAX_SELECTIONS)(partial(Selection, shards.parts, members=members))
         """Returns the selection of a typechecked filter tree; those of recent filters are cached."""
         self._order_of = lru_cache(_MAX_ORDERS)(self._ordered)
-        self._look_of = lru_cache(_MAX_LOOKS)(partial(look_at, shards))
+        self._looks = Looks(shards)
 
     def listed(self, resolved: ResolvedRequest) -> Ranking:
         """Return the first pictures that match, in stored order or by the sort of the request."""
@@ -258,7 +255,7 @@ class Ranker:
         self, vectors: NDArray[np.float32], rows: Sequence[RowRef], bars: CosineBars
     ) -> list[DuplicateGroup]:
         """Group near-duplicates by their vectors and, as a second opinion, their previews."""
-        comparison = PreviewComparison(lambda rank: self._look_of(rows[rank]), bars)
+        comparison = PreviewComparison(lambda ranks: self._looks.of([rows[rank] for rank in ranks]), bars)
         return duplicate_groups(vectors, bars.close, comparison.alike)
 
     def _deduplicated(self, entries: list[Entry], bars: CosineBars, depth: int) -> list[Entry]:

@@ -11,10 +11,10 @@ from snapseek.images.preview import make_preview
 from snapseek.library.search.likeness import (
     UNSEEN_COSINE,
     CosineBars,
+    Look,
     PictureFacts,
     PreviewComparison,
     facts_of,
-    look_of,
 )
 from tests.support.vector_rows import unit_rows
 
@@ -48,8 +48,10 @@ def facts(image, taken=None):
 
 
 def is_same(first, second, cosine, bars=BARS):
-    looks = [look_of(first), look_of(second)]
-    return PreviewComparison(looks.__getitem__, bars).alike(0, [1], [cosine]) == [1]
+    looks = [Look(first), Look(second)]
+    return PreviewComparison(lambda numbers: [looks[number] for number in numbers], bars).alike(
+        0, [1], [cosine]
+    ) == [1]
 
 
 def test_a_smaller_file_of_the_same_picture_is_a_duplicate():
@@ -98,7 +100,7 @@ def mixed(share):
 
 def test_times_in_the_files_move_the_bar():
     first = scene(3)
-    looks = [look_of(facts(mixed(share))).fields for share in (0, 0.3)]
+    looks = [Look(facts(mixed(share))).fields for share in (0, 0.3)]
     correlation = float(np.corrcoef(looks[0].ravel(), looks[1].ravel())[0, 1])
     assert 0.86 < correlation < 0.95, "the scenes of this test must lie between the bars"
     for apart, expected in (
@@ -124,4 +126,4 @@ def test_the_bars_of_a_model_are_quantiles_of_its_background():
 def test_a_preview_that_is_no_picture_has_no_look():
     content = io.BytesIO()
     scene(1).save(content, "PNG")
-    assert look_of(PictureFacts(content.getvalue(), 4, 3)).fields is None
+    assert Look(PictureFacts(content.getvalue(), 4, 3)).fields is None
