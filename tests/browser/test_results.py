@@ -148,9 +148,9 @@ def test_a_tile_and_the_opened_picture_say_why_they_were_found(page, server):
 
 
 def test_the_label_of_why_is_a_new_one_for_another_picture(page, server):
-    page.goto(f"{server}/?q=red")
+    page.goto(f"{server}/?q=red+name:red")
     page.get_by_test_id("why").first.evaluate("label => { label.dataset.earlier = ''; }")
-    page.get_by_test_id("search-input").fill("green")
+    page.get_by_test_id("search-input").fill("green name:green")
     expect_first(page, "green")
     expect(page.get_by_test_id("why").first).to_have_text("in the file name")
     expect(page.locator("[data-earlier]")).to_have_count(0)  # one that moves would count as a layout shift
