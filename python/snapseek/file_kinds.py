@@ -46,16 +46,22 @@ def suffix_of(name: str | PurePath) -> str:
     return PurePath(name).suffix.lower()
 
 
+def is_installed(package: str) -> bool:
+    """Return whether a package is installed. A folder of its name in the current directory is none."""
+    found = find_spec(package)
+    return found is not None and found.origin is not None
+
+
 @cache
 def can_read_raw() -> bool:
     """Return whether the package that reads RAW files is installed."""
-    return find_spec("rawpy") is not None
+    return is_installed("rawpy")
 
 
 @cache
 def can_read_video() -> bool:
     """Return whether the package that reads videos is installed."""
-    return find_spec("av") is not None
+    return is_installed("av")
 
 
 def is_picture_name(name: str | PurePath) -> bool:

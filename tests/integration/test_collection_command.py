@@ -1,6 +1,7 @@
 """`snapseek collection`, and the commands that read a collection where they read a library."""
 
 import json
+import shutil
 
 import pytest
 
@@ -77,6 +78,18 @@ def test_a_missing_partition_is_one_line(folder, tmp_path, capsys):
     code, out, _ = run(capsys, "collection", "verify", path)
     assert code == 1
     assert out.startswith("a: ok\nb: ")
+
+
+def test_a_library_that_took_the_place_of_another_is_a_problem(folder, tmp_path, capsys):
+    for name in ("a", "b"):
+        shutil.copytree(folder / f"{name}.snapseek", tmp_path / name)
+    path = tmp_path / "collection.json"
+    run(capsys, "collection", "create", path, tmp_path / "a", tmp_path / "b")
+    shutil.rmtree(tmp_path / "b")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    code, out, _ = run(capsys, "collection", "verify", path)
+    assert code == 1
+    assert out == "a: ok\nb: b: the library of partition a is there, too\n"
 
 
 @pytest.mark.parametrize(

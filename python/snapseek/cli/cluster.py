@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import math
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from snapseek.cli.console import print_status, printable, upgrade_progress
 from snapseek.cli.options import add_model_dir, add_progress, add_trust, count, nonempty_path
 
-if TYPE_CHECKING:
-    import argparse
-
 _SHOWN_FAILURES = 10
+_MAX_PORT = 65_535
 _UPDATE_S = 2.0
 """How often `serve` looks for nodes that have come or gone."""
 
@@ -41,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     index.add_argument("--model", default="starter", metavar="M", help="as for `snapseek index`")
     add_model_dir(index)
-    index.add_argument("--cpus", type=float, default=1.0, metavar="C", help="of a task (default: 1)")
-    index.add_argument("--gpus", type=float, default=0.0, metavar="G", help="of a task (default: 0)")
+    index.add_argument("--cpus", type=_amount, default=1.0, metavar="C", help="of a task (default: 1)")
+    index.add_argument("--gpus", type=_amount, default=0.0, metavar="G", help="of a task (default: 0)")
     index.add_argument(
         "--pictures", type=count, default=512, metavar="K", help="pictures of a task (default: 512)"
     )
@@ -64,13 +63,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "target", type=nonempty_path, metavar="TARGET", help="the manifest to write, with the addresses"
     )
     serve.add_argument("--replicas", type=count, default=2, metavar="N", help="of a partition (default: 2)")
-    serve.add_argument("--port", type=count, default=8100, metavar="P", help="of each node (default: 8100)")
-    serve.add_argument("--cpus", type=float, default=1.0, metavar="C", help="of a replica (default: 1)")
+    serve.add_argument("--port", type=_port, default=8100, metavar="P", help="of each node (default: 8100)")
+    serve.add_argument("--cpus", type=_amount, default=1.0, metavar="C", help="of a replica (default: 1)")
     add_trust(serve)
     for action in (index, serve):
         action.add_argument(
             "--address", metavar="A", help="of the Ray cluster (default: RAY_ADDRESS, else this machine)"
         )
+
+
+def _port(text: str) -> int:
+    """Parse the number of a port."""
+    value = count(text)
+    if value > _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to {_MAX_PORT}, got {text!r}")
+    return value
+
+
+def _amount(text: str) -> float:
+    """Parse a number of processors; of one, a task may occupy a part."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of 0 or more, got {text!r}")
+    return value
 
 
 def run(options: argparse.Namespace) -> None:
@@ -82,6 +100,7 @@ def _serve(options: argparse.Namespace) -> None:
     """Serve until Ctrl-C; the manifest follows the nodes of the cluster."""
     from snapseek.absolute_path import absolute_path
     from snapseek.cluster.ray_serve import ServeOptions, served_partitions
+    from snapseek.collection.manifest import manifest_path
 
     serving = ServeOptions(
         token=os.environ.get("SNAPSEEK_TOKEN", ""),
@@ -92,7 +111,8 @@ def _serve(options: argparse.Namespace) -> None:
         allow_urls=options.allow_urls,
         allow_roots=tuple(map(absolute_path, options.allow_root)),
     )
-    with served_partitions(options.manifest, options.target, serving) as update:
+    source = manifest_path(options.manifest) or options.manifest
+    with served_partitions(source, options.target, serving) as update:
         path = printable(str(options.target))
         print_status(f"serve: SNAPSEEK_PARTITION_TOKEN=$SNAPSEEK_TOKEN snapseek serve {path}")
         while True:

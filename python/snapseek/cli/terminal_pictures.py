@@ -1,7 +1,8 @@
 """Pictures between the lines of a terminal: the graphics protocol of Kitty, and inline images of iTerm2.
 
 A terminal that does not know a sequence prints it as garbage. So pictures are only written to terminals that
-say by their environment that they show them, and never through tmux or screen, which swallow the sequences.
+say by their environment that they show them. Programs between such a terminal and this one, such as tmux or
+Emacs, pass that environment on but not the pictures.
 """
 
 import base64
@@ -16,7 +17,10 @@ KITTY, ITERM2 = "kitty", "iterm2"
 
 _KITTY_PROGRAMS = ("kitty", "ghostty")
 _ITERM2_PROGRAMS = ("iTerm.app", "WezTerm", "mintty")
-_MULTIPLEXERS = ("screen", "tmux")
+_TERMS_IN_BETWEEN = ("screen", "tmux", "dumb", "eterm")
+_VARIABLES_IN_BETWEEN = ("TMUX", "STY", "ZELLIJ", "INSIDE_EMACS", "VIM_TERMINAL", "NVIM")
+"""What programs set that run others in a terminal of their own."""
+
 _ROWS = 4
 _KITTY_CHUNK = 4096
 """The longest part of a picture in one sequence of Kitty, in characters of base64."""
@@ -28,7 +32,9 @@ _MAX_SIDE_PX = 256
 def protocol_of(stream: TextIO, environment: Mapping[str, str]) -> str | None:
     """Return how the terminal behind a stream shows pictures; None for any other stream or terminal."""
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
-    if not stream.isatty() or environment.get("TMUX") or term.startswith(_MULTIPLEXERS):
+    if not stream.isatty() or term.startswith(_TERMS_IN_BETWEEN):
+        return None
+    if any(map(environment.get, _VARIABLES_IN_BETWEEN)):
         return None
     if environment.get("KITTY_WINDOW_ID") or program in _KITTY_PROGRAMS:
         return KITTY

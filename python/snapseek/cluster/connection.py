@@ -20,7 +20,9 @@ def connected(address: str | None, environment: Mapping[str, str] | None = None)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
-    except ImportError as error:
+
+        ray.init  # noqa: B018 (a folder of that name in the current directory is imported as a module, too)
+    except (ImportError, AttributeError) as error:
         raise InputError(
             expected="Ray", got="none", hint='install it with: pip install "snapseek[ray]"'
         ) from error

@@ -154,7 +154,8 @@ class ReceivedConcepts:
             and marks.dtype == np.int64
             and marks.ndim == 2
             and marks.shape[1] == 3
-            and bool(((marks[:, 0] >= 0) & (marks[:, 0] < len(keys))).all())
+            and _are_below(marks[:, 0], len(keys))
+            and _are_below(marks[:, 2], 2)
         )
         if vectors is None or min_scores is None or not is_valid:
             raise ParseError(
@@ -171,15 +172,18 @@ class ReceivedConcepts:
             key: TrainedConcept(vector, score, 1.0)
             for key, vector, score in zip(self.keys, vectors, min_scores, strict=True)
         }
+        marked: list[tuple[list[int], list[int]]] = [([], []) for _ in self.keys]
+        for index, item, is_example in marks:
+            marked[index][is_example].append(item)
         rows = [
-            ConceptRow(key, key, *(tuple(_marked(marks, index, kind)) for kind in (1, 0)))
-            for index, key in enumerate(self.keys)
+            ConceptRow(key, key, tuple(examples), tuple(others))
+            for key, (others, examples) in zip(self.keys, marked, strict=True)
         ]
         return TaughtConcepts.given(rows, shards, trained)
 
 
-def _marked(marks: Sequence[Sequence[int]], index: int, kind: int) -> list[int]:
-    return [item for concept, item, is_example in marks if (concept, is_example) == (index, kind)]
+def _are_below(values: NDArray[np.int64], end: int) -> bool:
+    return bool(((values >= 0) & (values < end)).all())
 
 
 def _is_finite(array: Array | None, shape: tuple[int, ...]) -> bool:

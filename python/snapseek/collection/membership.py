@@ -112,11 +112,12 @@ def remove_partition(path: Path, name: str) -> None:
 def verify_partitions(path: Path, token: str | None = None) -> Iterator[tuple[PartitionEntry, str | None]]:
     """Yield each partition of the manifest at `path` with a sentence about its problem; None if it has none.
 
-    Every server of a partition is queried, not only the first one. The files of libraries are read by
-    `snapseek verify`.
+    Every server of a partition is queried, not only the first one. The library of another partition is a
+    problem, too: its pictures would be found twice. The files of libraries are read by `snapseek verify`.
     """
     path = absolute_path(path)
     manifest = read_manifest(path)
+    names: dict[str, str] = {}
     with _threads() as threads:
         for entry in manifest.partitions:
             problems = []
@@ -126,6 +127,9 @@ def verify_partitions(path: Path, token: str | None = None) -> Iterator[tuple[Pa
                     partition = open_partition(one, path.parent, token, NOTHING)
                     facts = describe(partition, manifest.deadline_s, threads)
                     check_facts(facts, entry, manifest.fingerprint, manifest.dim)
+                    other = names.setdefault(facts.commit, entry.name)
+                    if other != entry.name:
+                        problems.append(f"{location}: the library of partition {other} is there, too")
                 except SnapseekError as error:
                     problems.append(f"{location}: {error.summary}")
             yield entry, "; ".join(problems) or None

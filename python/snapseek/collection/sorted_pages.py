@@ -65,7 +65,10 @@ class SortedPages:
         total = sum(count for count, _, _ in samples.values())
         found: list[RowRef] = []
         for first in range(start, min(end, total), _PAGE):
-            found += self._page(samples, first, min(end, total, first + _PAGE))
+            page = self._page(samples, first, min(end, total, first + _PAGE))
+            if not page:  # a partition miscounts its pictures
+                break
+            found += page
         return found, total
 
     def _samples(self) -> dict[int, tuple[int, Ids, Ids]]:

@@ -7,7 +7,6 @@ classes of Pillow are called directly: `Image.open` depends on process-wide sett
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import IO
 
 from PIL import features
@@ -19,6 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from snapseek.file_kinds import is_installed
 from snapseek.images.cut_jpeg import CutJpeg
 
 HEAD_BYTES = 64
@@ -80,7 +80,7 @@ _ALL_FORMATS = (
 
 def _can_be_opened(image_format: ImageFormat) -> bool:
     if image_format.name == "HEIC":
-        return find_spec("pillow_heif") is not None
+        return is_installed("pillow_heif")
     return image_format.name not in {"WebP", "AVIF"} or bool(features.check(image_format.name.lower()))
 
 

@@ -19,7 +19,7 @@ MAX_LIBRARIES = 50
 
 def recent_libraries() -> list[Path]:
     """Return the absolute paths of the libraries that were opened here and still exist, most recent first."""
-    return [path for path in _read() if (path / FILE_NAME).is_file()]
+    return list(filter(_is_there, _read()))
 
 
 def remember_library(path: Path) -> None:
@@ -44,6 +44,14 @@ def _read() -> list[Path]:
         return [path for path in paths if path.is_absolute()]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
+
+
+def _is_there(library: Path) -> bool:
+    """Return whether a library can be found: one on a disk that does not answer hides no other."""
+    try:
+        return (library / FILE_NAME).is_file()
+    except OSError:
+        return False
 
 
 def _is_ours(path: Path) -> bool:

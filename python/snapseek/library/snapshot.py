@@ -370,7 +370,7 @@ class Snapshot:
             return path
         where = f"at {uri}" if uri else "not known"
         reason = "was imported" if is_imported else "is no file of its own"
-        hint = "pass --allow-root with a folder above it, if you trust its table" if is_imported else None
+        hint = "pass --allow-root with a folder above it, if you trust its table" if is_file else None
         raise ItemNotFoundError(f"picture {item} {reason}: its original is {where}", hint=hint)
 
     def unconfirmed(self) -> tuple[Path, ...]:

@@ -1,6 +1,8 @@
 """snapseek.server.api.responses."""
 
 import json
+import subprocess
+import sys
 from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
@@ -168,3 +170,11 @@ def test_numbers_that_json_does_not_have_become_null(library: FakeLibrary, write
 def test_a_name_that_is_no_text_travels_escaped(library: FakeLibrary, writer: str):
     hit = replace(library[1], meta={"name": "a\udcff.jpg"})
     assert b"a\\udcff.jpg" in to_json(result(hit, "1"))
+
+
+def test_an_empty_module_of_that_name_is_not_orjson():
+    code = (
+        "import sys, types; sys.modules['orjson'] = types.ModuleType('orjson'); "
+        "from snapseek.server.api import responses; sys.exit(responses.orjson is not None)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -36,6 +36,12 @@ def webp(width, height, **options):
         ({}, None),
         ({"TERM": "tmux-256color", "KITTY_WINDOW_ID": "3"}, None),
         ({"TERM": "screen", "LC_TERMINAL": "iTerm2"}, None),
+        ({"TERM": "dumb", "TERM_PROGRAM": "iTerm.app"}, None),
+        ({"TERM": "dumb", "KITTY_WINDOW_ID": "3"}, None),
+        ({"TERM": "eterm-color", "KITTY_WINDOW_ID": "3"}, None),
+        ({"TERM": "xterm-256color", "KITTY_WINDOW_ID": "3", "STY": "1.pts"}, None),
+        ({"TERM": "xterm-256color", "KITTY_WINDOW_ID": "3", "ZELLIJ": "0"}, None),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm", "NVIM": "/run/nvim"}, None),
     ],
 )
 def test_a_terminal_says_how_it_shows_pictures(environment, protocol):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from snapseek.collection import Collection, create_collection
+from snapseek.collection.concepts import ReceivedConcepts
 from snapseek.collection.manifest import read_manifest
 from snapseek.collection.membership import add_partition
-from snapseek.errors import InputError, ItemNotFoundError, StorageError
+from snapseek.errors import InputError, ItemNotFoundError, ParseError, StorageError
 from tests.support.partition_servers import honest, only, partition_servers
 from tests.support.partitions import pictures, split_columns, write_library
 
@@ -137,6 +138,30 @@ def test_a_renewed_partition_brings_no_word_back(path, libraries):
         assert read_manifest(path).concepts == ()
     finally:
         library.delete_concept("bella")
+
+
+def received(**changes):
+    """The concepts of a request about two of them, with three marks."""
+    arrays = {
+        "concept_vectors": np.eye(2, 3, dtype=np.float32),
+        "concept_min_scores": np.zeros(2, np.float32),
+        "concept_marks": np.array([[0, 5, 1], [1, 6, 0], [1, 7, 1]], np.int64),
+    }
+    return ReceivedConcepts.of({"concepts": ["bella", "rex"]}, {**arrays, **changes}, 3)
+
+
+def test_a_partition_reads_the_marks_of_each_word(libraries):
+    taught = received().taught(libraries[0].snapshot().shards)
+    assert [(row.key, row.examples, row.counterexamples) for row in taught.rows] == [
+        ("bella", (5,), ()),
+        ("rex", (7,), (6,)),
+    ]
+
+
+@pytest.mark.parametrize("mark", [[2, 5, 1], [-1, 5, 1], [0, 5, 2], [0, 5, -1], [0, 5, 2**40]])
+def test_a_mark_that_is_none_is_refused(mark):
+    with pytest.raises(ParseError, match="marks of concepts"):
+        received(concept_marks=np.array([mark], np.int64))
 
 
 def _wait_until(happens):

@@ -64,3 +64,21 @@ def test_a_list_may_be_longer_than_an_answer_of_a_partition(pair, monkeypatch):
     collection, whole = pair
     assert keys_of(collection.browse(200)) == keys_of(whole.browse(200))
     assert keys_of(collection.browse(10**6, offset=11)) == keys_of(whole.browse(10**6, offset=11))
+
+
+def test_a_sorted_list_ends_where_a_partition_miscounts():
+    class Liar:
+        requests = 0
+
+        def ask_all(self, *_):
+            return {0: (10**9, np.arange(4), np.arange(4))}
+
+        def ask(self, *_):
+            self.requests += 1
+            nothing = np.zeros(0, np.int64)
+            return {0: (0, (0, nothing, nothing))}
+
+    liar = Liar()
+    pages = sorted_pages.SortedPages(liar, None, "newest", lambda *_: None)
+    assert pages.rows(0, 10**9) == ([], 10**9)
+    assert liar.requests == 1

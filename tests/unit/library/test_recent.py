@@ -1,5 +1,7 @@
 """snapseek.library.recent."""
 
+from pathlib import Path
+
 import pytest
 
 from snapseek.cli import main
@@ -35,6 +37,23 @@ def test_a_library_that_is_gone_is_not_listed(tmp_path):
     remember_library(gone)
     (gone / FILE_NAME).unlink()
     assert recent_libraries() == []
+
+
+def test_a_library_that_cannot_be_looked_at_hides_no_other(tmp_path, monkeypatch):
+    first, second = make(tmp_path / "first"), make(tmp_path / "second")
+    remember_library(first)
+    remember_library(tmp_path / ("x" * 5000))
+    remember_library(second)
+    assert recent_libraries() == [second, first]
+    is_file = Path.is_file
+
+    def refuse(path):
+        if path.parent == second:
+            raise PermissionError(13, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert recent_libraries() == [first]
 
 
 def test_the_list_is_bounded(tmp_path):

@@ -80,6 +80,7 @@ export class ResultsState {
   #isExhausted = $state(true);
   #sequence = 0;
   #abort = new AbortController();
+  #pageLoad = Promise.resolve();
   /** Key of the newest request, unless it failed: it need not be sent twice. */
   #requestedKey: string | null = null;
   /** The search of the displayed pictures, for further pages of the same. */
@@ -175,10 +176,10 @@ export class ResultsState {
     this.#events.onresponse(query, isShown);
   }
 
-  /** Append the next page, unless another request is pending or the last one failed. */
+  /** Append the next page, or wait for one that is on its way, unless there is none or the last one failed. */
   async loadMore(): Promise<void> {
-    if (this.hasMore && !this.isLoading && !this.isLoadingMore && this.error === null)
-      await this.#loadNextPage();
+    if (!this.hasMore || this.isLoading || this.error !== null) return;
+    await (this.#pageLoad = this.isLoadingMore ? this.#pageLoad : this.#loadNextPage());
   }
 
   /** Show the displayed query from another result on, without those before it. */
@@ -190,7 +191,7 @@ export class ResultsState {
   async loadBefore(): Promise<void> {
     const count = Math.min(this.start, PAGE_SIZE);
     if (count === 0 || this.isLoading || this.isLoadingMore) return;
-    await this.#loadNextPage(this.start - count, count);
+    await (this.#pageLoad = this.#loadNextPage(this.start - count, count));
   }
 
   /** Show the near-duplicates that are grouped under this picture, or hide them. */
@@ -202,9 +203,7 @@ export class ResultsState {
   }
 
   /** Repeat the request that failed. */
-  async retry(): Promise<void> {
-    await this.#retry();
-  }
+  readonly retry = (): Promise<void> => this.#retry();
 
   /** Show an error that happened before a request was sent, such as a file that is not a picture. */
   reportError(message: string): void {

@@ -153,6 +153,16 @@ describe('paging', () => {
     expect(requests).toHaveLength(3);
   });
 
+  it('waits for a page that is on its way', async () => {
+    const { app, requests } = await loadedApp(60, 130);
+    void app.results.loadMore();
+    const counts: number[] = [];
+    const joined = app.results.loadMore().then(() => counts.push(app.results.pictures.length));
+    await requests[1]!.respond(samplePage(samplePictures(60, 60), 130));
+    await joined;
+    expect(counts).toEqual([120]);
+  });
+
   it('stays within the limit of the server', async () => {
     const { app, requests } = await loadedApp(60, 5000);
     while (app.results.hasMore) {

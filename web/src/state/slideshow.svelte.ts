@@ -1,11 +1,17 @@
 import type { AppState } from './app.svelte';
 
-/** Open the next result, and load more results if it is not there yet. Return false if there is none. */
-export async function showNext(app: Pick<AppState, 'view' | 'results' | 'stepPicture'>): Promise<boolean> {
+/**
+ * Open the next result, and load more results if it is not there yet, if it is still wanted then. Return false if
+ * there is none.
+ */
+export async function showNext(
+  app: Pick<AppState, 'view' | 'results' | 'stepPicture'>,
+  isWanted = () => true,
+): Promise<boolean> {
   const { lightbox } = app.view;
   const from = lightbox.picture;
   if (!lightbox.neighbour(1)) await app.results.loadMore();
-  if (lightbox.picture !== from || !lightbox.neighbour(1)) return false;
+  if (!isWanted() || lightbox.picture !== from || !lightbox.neighbour(1)) return false;
   app.stepPicture(1);
   return true;
 }
@@ -17,12 +23,14 @@ export const SLIDE_MS = 4000;
 export class SlideshowState {
   isRunning = $state(false);
 
-  readonly #next: () => Promise<boolean>;
+  readonly #next: (isWanted: () => boolean) => Promise<boolean>;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isHidden = false;
+  /** Changes when what loads the next picture is not to show it any more. */
+  #turn = 0;
 
-  /** `next` shows the next picture; it returns false if there is none. */
-  constructor(next: () => Promise<boolean>) {
+  /** `next` shows the next picture, if it is still wanted once it is there; it returns false if there is none. */
+  constructor(next: (isWanted: () => boolean) => Promise<boolean>) {
     this.#next = next;
   }
 
@@ -34,6 +42,7 @@ export class SlideshowState {
 
   stop(): void {
     this.isRunning = false;
+    this.#turn += 1;
     clearTimeout(this.#timer);
   }
 
@@ -44,13 +53,16 @@ export class SlideshowState {
   }
 
   #wait(): void {
+    this.#turn += 1;
     clearTimeout(this.#timer);
     if (!this.#isHidden) this.#timer = setTimeout(() => void this.#step(), SLIDE_MS);
   }
 
   async #step(): Promise<void> {
-    const hasNext = await this.#next();
-    if (!this.isRunning) return;
+    const turn = this.#turn;
+    const isWanted = () => this.#turn === turn;
+    const hasNext = await this.#next(isWanted);
+    if (!isWanted()) return;
     if (hasNext) this.#wait();
     else this.stop();
   }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { SLIDE_MS, SlideshowState } from './slideshow.svelte';
+import { SLIDE_MS, showNext, SlideshowState } from './slideshow.svelte';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -70,4 +70,49 @@ it('sets no timer if it is stopped while the next picture loads', async () => {
   loaded(true);
   await vi.advanceTimersByTimeAsync(0);
   expect([vi.getTimerCount(), slideshow.isRunning]).toEqual([0, false]);
+});
+
+/** Results of which the next one is there only after `load`. */
+function slowResults() {
+  let load = () => {};
+  const stepped: number[] = [];
+  let isThere = false;
+  const lightbox = { picture: {}, neighbour: () => (isThere ? {} : undefined) };
+  const loadMore = () =>
+    new Promise<void>((done) => {
+      load = () => {
+        isThere = true;
+        done();
+      };
+    });
+  const stepPicture = () => void stepped.push(1);
+  const app = { view: { lightbox }, results: { loadMore }, stepPicture } as unknown as Parameters<
+    typeof showNext
+  >[0];
+  const slideshow = new SlideshowState((isWanted) => showNext(app, isWanted));
+  return { slideshow, stepped, load: () => load() };
+}
+
+it.each(['stop', 'restart', 'hide'])('shows no picture that has loaded after a %s', async (change) => {
+  const { slideshow, stepped, load } = slowResults();
+  slideshow.toggle();
+  await vi.advanceTimersByTimeAsync(SLIDE_MS);
+  if (change === 'hide') slideshow.setHidden(true);
+  else slideshow.toggle();
+  if (change === 'restart') slideshow.toggle();
+  load();
+  await vi.advanceTimersByTimeAsync(0);
+  expect([stepped.length, slideshow.isRunning]).toEqual([0, change !== 'stop']);
+  if (change === 'hide') slideshow.setHidden(false);
+  await vi.advanceTimersByTimeAsync(SLIDE_MS);
+  expect(stepped.length).toBe(change === 'stop' ? 0 : 1);
+});
+
+it('shows a picture that takes longer to load than it is shown', async () => {
+  const { slideshow, stepped, load } = slowResults();
+  slideshow.toggle();
+  await vi.advanceTimersByTimeAsync(3 * SLIDE_MS);
+  load();
+  await vi.advanceTimersByTimeAsync(0);
+  expect([stepped.length, slideshow.isRunning]).toEqual([1, true]);
 });

@@ -152,13 +152,13 @@ def known_concept(rows: Sequence[ConceptRow], name: object) -> ConceptRow:
 
 def _checked_ids(items: Iterable[int]) -> list[int]:
     """Return ids, each once. Raises InputError for anything else."""
-    if isinstance(items, str | bytes):
+    if isinstance(items, str | bytes) or not isinstance(items, Iterable):
         raise InputError(expected="a list of the ids of pictures", got=type(items).__name__)
-    found = list(dict.fromkeys(items))
+    found = list(items)
     for item in found:
         if isinstance(item, bool) or not isinstance(item, int) or not MIN_ID <= item <= _MAX_ID:
             raise InputError(expected="the id of a picture, a whole number", got=f"{item!r:.60}")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _check_disjoint(*lists: list[int]) -> None:

@@ -19,6 +19,8 @@ NOTICE_CODES = (UNKNOWN_LANGUAGE, AMBIGUOUS_LANGUAGE, TRANSLATED)
 
 _MAX_WORDS = 3
 _MAX_LANGUAGES = 3
+_MAX_CHARACTERS = 80
+"""The longest part of a query that a notice repeats."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,14 @@ def language_notices(
 
 
 def _translated(texts: Mapping[str, str]) -> Notice:
-    pairs = (f"“{text}” as “{english}”" for text, english in texts.items())
-    return Notice(TRANSLATED, f"Read {' and '.join(pairs)}.")
+    pairs = [f"“{_excerpt(text)}” as “{_excerpt(english)}”" for text, english in texts.items()]
+    end = " …" if len(pairs) > _MAX_WORDS else "."
+    return Notice(TRANSLATED, f"Read {' and '.join(pairs[:_MAX_WORDS])}{end}")
+
+
+def _excerpt(text: str) -> str:
+    """Return a text, cut if it is long."""
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS].rstrip()}…"
 
 
 def _notice(unknown: Sequence[ForeignWord]) -> Notice:

@@ -21,6 +21,7 @@ LANGUAGES = ("de", "fr", "es", "it", "pt")
 NOUN, PLURAL, ADJECTIVE, LITTLE = "n", "p", "a", "w"
 """Parts of speech; capital letters are forms that are English words, too."""
 
+_MAX_CHARACTERS = 1000
 _MAX_WORDS = 64
 _MAX_PHRASE = 4  # words of `coucher de soleil` and the like
 
@@ -54,13 +55,18 @@ class _Part:
         return self.mark != self.part
 
 
-@lru_cache(1024)
 def translate(text: str) -> Translation | None:
     """Return the English text that words of one of the five languages mean; None for other texts.
 
     Of languages that have the same number of the words, one in which they are singular is the more likely. A
-    text that several languages understand equally well is not translated if they disagree.
+    text that several languages understand equally well is not translated if they disagree. Of a long text
+    only the beginning is read, which is more than the model reads.
     """
+    return _translated(text[:_MAX_CHARACTERS])
+
+
+@lru_cache(1024)
+def _translated(text: str) -> Translation | None:
     words = words_of(text)
     if not any(word.lower() in _foreign_words() for word in words):
         return None

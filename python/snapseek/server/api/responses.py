@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 try:
     import orjson
-except ImportError:  # optional: answers are the same, a quarter of a millisecond slower
+
+    orjson.dumps  # noqa: B018 (a folder of that name in the current directory is imported, too)
+except (ImportError, AttributeError):  # optional: answers are the same, a quarter of a millisecond slower
     orjson = None  # type: ignore[assignment]
 
 STAGES = ("tokenize", "embed", "search", "fetch", "write", "total")

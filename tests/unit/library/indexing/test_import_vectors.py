@@ -128,8 +128,9 @@ def test_an_address_never_names_a_file_of_this_machine(tmp_path, encoder):
     )
     assert path.as_uri() in [hit.uri for hit in library.browse()]
     for hit in library.browse():
-        with pytest.raises(ItemNotFoundError, match="was imported"):
+        with pytest.raises(ItemNotFoundError, match="was imported") as caught:
             library.original_path(hit.id)
+        assert ("--allow-root" in (caught.value.hint or "")) == (hit.uri == path.as_uri())
 
 
 def test_another_dimension_is_refused(tmp_path, encoder):

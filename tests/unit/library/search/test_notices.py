@@ -53,6 +53,14 @@ def test_each_term_is_read_as_english(library):
     assert notice.text == "Read “Haus” as “house” and “voiture” as “car”."
 
 
+def test_a_notice_repeats_no_long_query(library):
+    (notice,) = library.search("Hund " * 150, 5).notices
+    assert "as “dog dog" in notice.text
+    assert len(notice.text) < 200
+    (notice,) = library.search("Hund + Katze + Haus + Baum + Kuh", 5).notices
+    assert notice.text == "Read “Hund” as “dog” and “Katze” as “cat” and “Haus” as “house” …"
+
+
 def test_the_rest_of_a_query_that_is_partly_understood(library):
     translated, unknown = library.search("Haus + talo + koira", 5).notices
     assert (translated.code, unknown.code) == ("translated", "unknown_language")

@@ -6,7 +6,7 @@ import pytest
 
 from snapseek.models.queries.query_corpus import generate_queries, word_list
 from snapseek.models.text.languages import ENGLISH, unknown_words
-from snapseek.models.text.translations import DATA, LANGUAGES, translate
+from snapseek.models.text.translations import DATA, LANGUAGES, _translated, translate
 from tests.unit.models.text.test_languages import NAMES_AND_LOANWORDS, english_queries
 
 LABELS = json.loads((Path(__file__).parents[4] / "benches/labels/translations.json").read_text("utf-8"))
@@ -126,3 +126,10 @@ def test_the_list_is_sorted_and_whole():
 def test_odd_texts(text):
     found = translate(text)
     assert found is None or len(found.text.split()) <= 64
+
+
+def test_only_the_beginning_of_a_caption_is_read_and_kept():
+    translate("Hund " * 200)
+    before = _translated.cache_info().currsize
+    assert translate("Hund " * 20_000) == translate("Hund " * 200)
+    assert _translated.cache_info().currsize == before
