@@ -131,6 +131,7 @@ def search_while_changing(out: Path, plan: Plan) -> Run:
             run = ask_and_change(address_of(server, said), out, plan)
         finally:
             server.send_signal(signal.SIGINT)
+            server.wait()  # before its output is closed
     run.errors.extend(line for line in said if not line.startswith(_STOPPED))
     return run
 

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -191,10 +192,15 @@ def address_of(server: "subprocess.Popen[str]", said: list[str] | None = None) -
     """host:port, once `snapseek serve` says it; what it says later is read, and kept in `said` if given."""
     for line in server.stderr or ():
         if line.startswith("serving "):
-            kept = [] if said is None else said
-            threading.Thread(target=kept.extend, args=(server.stderr,), daemon=True).start()
+            threading.Thread(target=_keep, args=(server, [] if said is None else said), daemon=True).start()
             return urlsplit(line.split()[1]).netloc
     raise RuntimeError(f"the server ended with {server.wait()}")
+
+
+def _keep(server: "subprocess.Popen[str]", said: list[str]) -> None:
+    """Keep what a server says until it ends, or until its output is closed."""
+    with suppress(ValueError):
+        said.extend(server.stderr or ())
 
 
 def ask(connection: http.client.HTTPConnection, query: str) -> dict[str, Any]:
