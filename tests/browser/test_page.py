@@ -54,7 +54,7 @@ def test_previews_are_painted_before_any_original_arrives(page, server):
     page.route(
         "**/api/search?*", lambda route: route.continue_(url=route.request.url.replace("&dedup=1", ""))
     )
-    page.goto(f"{server}/?q=red")
+    page.goto(f"{server}/?q=red", wait_until="domcontentloaded")  # the load waits for what is held
     expect_first(page, "red")
     first = page.get_by_test_id("tile").first
     assert page.get_by_test_id("preview").first.evaluate(PAINTED)

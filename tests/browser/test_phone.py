@@ -215,7 +215,7 @@ def test_few_originals_load_at_a_time_and_they_yield_to_an_answer(page, server):
     held, given_up = [], []
     page.route("**/api/image/**", lambda route: held.append(route.request.url))
     page.on("requestfailed", lambda request: given_up.append(request.url))
-    page.goto(server)
+    page.goto(server, wait_until="domcontentloaded")  # the load waits for what is held
     wait_until(page, lambda: len(held) == MAX_PARALLEL)
     page.wait_for_timeout(300)
     assert len(held) == MAX_PARALLEL

@@ -370,7 +370,7 @@ def test_an_original_fades_in_only_if_it_is_late(page, server):
 
 def test_speed_mode_shows_more_and_crisp_previews(page, server):
     page.route("**/api/image/**", lambda route: None)  # never answered
-    page.goto(server)
+    page.goto(server, wait_until="domcontentloaded")
     expect(page.get_by_test_id("original").first).to_be_attached()
     height = page.get_by_test_id("tile").first.bounding_box()["height"]
     assert "blur" in page.get_by_test_id("preview").nth(1).evaluate("one => one.style.filter")
@@ -405,7 +405,7 @@ def test_the_mark_of_a_missing_original_moves_nothing(page, server):
     held = []
     page.route("**/api/image/**", lambda route: held.append(route))
     page.add_init_script(_COUNT_SHIFTS)
-    page.goto(f"{server}/?q=red")
+    page.goto(f"{server}/?q=red", wait_until="domcontentloaded")  # the load waits for what is held
     why = page.get_by_test_id("why").first
     expect(why).to_have_text("in the file name")
     where = why.bounding_box()
