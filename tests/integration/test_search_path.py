@@ -16,9 +16,9 @@ from snapseek.server import create_app
 from tests.support.asgi_client import ask
 
 ROOT = Path(snapseek.__file__).parent
-MAX_FILES_PLAIN = 33
-MAX_FILES_FILTERED = 37
-MAX_FILES_OVER_HTTP = 50
+MAX_FILES_PLAIN = 32
+MAX_FILES_FILTERED = 36
+MAX_FILES_OVER_HTTP = 49
 
 
 def files_passed(work):
