@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.peers import index_folder, load_truth, processor, rows_of
-from benches.rivals.faiss_ivf import FILE as FAISS_FILE
+from benches.rivals.faiss_index import FILE as FAISS_FILE
 from benches.rivals.faiss_ivf import PROBES, FaissIvf
 from benches.rivals.ours import FILE as OUR_FILE
 from snapseek import VectorIndex

@@ -4,6 +4,7 @@ LVQ is closed source and ends the process on a CPU that is not Intel's; then the
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,19 +34,34 @@ class SvsVamana:
             primary=PRIMARY_BITS,
             residual=RESIDUAL_BITS,
         )
+        self.build_graph(data, folder, threads)
+        file.unlink()
+
+    def build_graph(self, data: Any, folder: Path, threads: int) -> None:
+        """Build the graph over vectors, or over what a loader of SVS reads, and save it."""
+        import svs
+
         parameters = svs.VamanaBuildParameters(alpha=ALPHA, graph_max_degree=DEGREE, window_size=WINDOW)
         index = svs.Vamana.build(parameters, data, svs.DistanceType.MIP, num_threads=threads)
         index.save(*(str(folder / name) for name in ("config", "graph", "data")))
-        file.unlink()
 
     def open(self, folder: Path) -> None:
         import svs
 
         config, graph, data = (str(folder / name) for name in ("config", "graph", "data"))
-        loader = svs.LVQLoader(data)
         self.index = svs.Vamana(
-            config, svs.GraphLoader(graph), loader, distance=svs.DistanceType.MIP, num_threads=1
+            config,
+            svs.GraphLoader(graph),
+            self.loader(data),
+            distance=svs.DistanceType.MIP,
+            num_threads=1,
         )
+
+    def loader(self, data: str) -> Any:
+        """Return what reads the saved vectors."""
+        import svs
+
+        return svs.LVQLoader(data)
 
     def search(self, query: NDArray[np.float32], k: int, point: Point) -> NDArray[np.integer]:
         self.index.search_window_size = int(point.settings["window"])
