@@ -131,13 +131,18 @@ def _is_latin(word: str) -> bool:
     return all(unicodedata.name(letter, "").startswith("LATIN") for letter in word if letter.isalpha())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parsed_arguments(about: str, out: Path) -> argparse.Namespace:
+    """Return the folders of the sources, and the file to write, by default `out`."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--annotations", type=Path, required=True)
     parser.add_argument("--derived", type=Path, required=True)
     parser.add_argument("--wordnet", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=DATA)
-    given = parser.parse_args()
+    parser.add_argument("--out", type=Path, default=out)
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = parsed_arguments(__doc__, DATA)
     folders = [given.annotations, given.derived]
     text = "".join(f"{line}\n" for line in lines_of(folders, english(given.wordnet, folders)))
     given.out.write_bytes(gzip.compress(text.encode(), 9, mtime=0))

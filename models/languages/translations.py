@@ -9,7 +9,6 @@ rules that make too many forms: a form that nobody writes is never looked up.
 with the packages that `build.py` names.
 """
 
-import argparse
 import gzip
 import json
 import re
@@ -18,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from build import English, english
+from build import English, english, parsed_arguments
 from snapseek.models.queries.query_corpus import word_list
 from snapseek.models.queries.query_templates import IRREGULAR, QueryTemplates
 from snapseek.models.text.languages import without_accents
@@ -284,12 +283,7 @@ def is_short(name: str) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--annotations", type=Path, required=True)
-    parser.add_argument("--derived", type=Path, required=True)
-    parser.add_argument("--wordnet", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=DATA)
-    given = parser.parse_args()
+    given = parsed_arguments(__doc__, DATA)
     folders = [given.annotations, given.derived]
     forms = Forms(english(given.wordnet, folders), phrases(given.wordnet))
     add_others(forms)

@@ -50,16 +50,21 @@ def panel(page, address):
     return panel
 
 
-def test_the_panel_tells_what_was_not_read_and_opens_another_library(page, panel, tmp_path):
-    first = page.url
-    expect(panel).to_contain_text(str(tmp_path / "library"))
+def expect_folders_and_files(panel, path):
+    """Expect the folders, the missing one, and the files that were not read."""
     folder = panel.get_by_test_id("folders").get_by_role("listitem").first
-    expect(folder).to_contain_text(f"{tmp_path / 'one'} {COUNT} pictures")
-    expect(panel.get_by_test_id("missing-folder")).to_contain_text(str(tmp_path / "two"))
+    expect(folder).to_contain_text(f"{path / 'one'} {COUNT} pictures")
+    expect(panel.get_by_test_id("missing-folder")).to_contain_text(str(path / "two"))
     panel.get_by_test_id("unreadable").locator("summary").click()
     expect(panel.get_by_test_id("unreadable")).to_contain_text("broken.jpg")
     panel.get_by_test_id("skipped").locator("summary").click()
     expect(panel.get_by_test_id("skipped")).to_contain_text("drawing.svg")
+
+
+def test_the_panel_tells_what_was_not_read_and_opens_another_library(page, panel, tmp_path):
+    first = page.url
+    expect(panel).to_contain_text(str(tmp_path / "library"))
+    expect_folders_and_files(panel, tmp_path)
     row = panel.get_by_test_id("libraries").get_by_role("listitem")
     expect(row).to_contain_text(f"{tmp_path / 'other'}")
     row.get_by_role("button", name="Open").click()
@@ -74,13 +79,7 @@ def test_the_panel_of_a_collection_has_the_folders_of_its_partitions(page, addre
         page.get_by_test_id("latency").click()
         page.get_by_test_id("open-library").click()
         panel = page.get_by_test_id("library")
-        folder = panel.get_by_test_id("folders").get_by_role("listitem").first
-        expect(folder).to_contain_text(f"{tmp_path / 'one'} {COUNT} pictures")
-        expect(panel.get_by_test_id("missing-folder")).to_contain_text(str(tmp_path / "two"))
-        panel.get_by_test_id("unreadable").locator("summary").click()
-        expect(panel.get_by_test_id("unreadable")).to_contain_text("broken.jpg")
-        panel.get_by_test_id("skipped").locator("summary").click()
-        expect(panel.get_by_test_id("skipped")).to_contain_text("drawing.svg")
+        expect_folders_and_files(panel, tmp_path)
         expect(panel.get_by_test_id("library-error")).to_have_count(0)
         expect(panel.get_by_test_id("add-folder")).to_have_count(0)
         expect(panel.get_by_role("button", name="gone for good")).to_have_count(0)
