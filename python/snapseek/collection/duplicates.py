@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snapseek.cancellation import check_cancelled
-from snapseek.collection.found_pictures import records, unit_vectors
+from snapseek.collection.found_pictures import look_of, records, unit_vectors
 from snapseek.collection.manifest import id_of
 from snapseek.collection.query import PartitionQuery
 from snapseek.library.duplicates.review import Quality
-from snapseek.library.search.likeness import Look, facts_of
+from snapseek.library.search.likeness import Look
 from snapseek.library.storage.rows import RowRef
 
 _PAGE = 4096
@@ -52,7 +52,7 @@ class PartitionPictures:
             self._query.check_complete(refs, found)
             for number, ref in zip(page, refs, strict=True):
                 one = found[ref]
-                look = Look(facts_of(one.width, one.height, one.preview, one.meta))
+                look = look_of(one)
                 self._read[number] = look, Quality.of(one.width, one.height, one.caption, one.meta)
             self._query.forget_answers()
 

@@ -17,6 +17,7 @@ from snapseek.collection.record_block import RecordBlock, Recorded
 from snapseek.errors import PartitionError
 from snapseek.library.results import Hit
 from snapseek.library.search.candidates import Entry
+from snapseek.library.search.likeness import Look, facts_of
 from snapseek.library.storage.rows import RowRef
 
 Ids = NDArray[np.int64]
@@ -118,6 +119,11 @@ def hit_of(entry: Entry, record: Recorded, include: Sequence[str]) -> Hit:
         may_load=record.may_load,
         why=entry.why,
     )
+
+
+def look_of(record: Recorded) -> Look:
+    """Return what a picture is compared with others by."""
+    return Look(facts_of(record.width, record.height, record.preview, record.meta))
 
 
 class MergedRows:

@@ -19,7 +19,7 @@ from snapseek.collection.answers import (
     matched_of,
     ranked_of,
 )
-from snapseek.collection.found_pictures import MergedRows, by_partition, records
+from snapseek.collection.found_pictures import MergedRows, by_partition, look_of, records
 from snapseek.collection.frames import Array, Frame
 from snapseek.collection.manifest import LOCAL_BITS
 from snapseek.collection.partition_state import MAX_EARLY
@@ -31,7 +31,7 @@ from snapseek.errors import InputError, OutOfRangeError
 from snapseek.library.search.bm25 import WordStatistics, query_words
 from snapseek.library.search.candidates import Candidates, Entry, Ranking
 from snapseek.library.search.dedup import DuplicateGroup, duplicate_groups
-from snapseek.library.search.likeness import CosineBars, Look, PreviewComparison, facts_of
+from snapseek.library.search.likeness import CosineBars, PreviewComparison
 from snapseek.library.search.query_vector import QueryVector
 from snapseek.library.search.rank import DEDUP_DEPTH, POOL, Ranker
 from snapseek.library.search.request import ResolvedRequest
@@ -330,10 +330,7 @@ class PartitionRanker(Ranker):
         found = records(self._query, near, ("preview", "meta"), "near")
         self._query.check_complete(near, found)
 
-        looks = {
-            row: Look(facts_of(record.width, record.height, record.preview, record.meta))
-            for row, record in found.items()
-        }
+        looks = {row: look_of(record) for row, record in found.items()}
         comparison = PreviewComparison(lambda ranks: [looks[rows[rank]] for rank in ranks], bars)
         return duplicate_groups(vectors, bars.close, comparison.alike)
 

@@ -95,8 +95,8 @@ class LibraryContents(ABC):
         ItemNotFoundError
             No picture has that id, or its original is no file of this machine. That of an imported picture is
             at its `uri`, if that is known; its untrusted author must not choose files of this machine, but in
-            folders that you allow for this run. Also
-            for a file outside the folder that contains the library, and outside those that you confirmed.
+            folders that you allow for this run. Also for a file outside the folder that contains the library,
+            and outside those that you confirmed.
         """
         return self.snapshot().original_path(item)
 

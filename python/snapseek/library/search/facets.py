@@ -224,20 +224,19 @@ def containing(values: list[FacetValue], text: str) -> list[FacetValue]:
 
 def is_in_folder(path: str, within: str) -> bool:
     """Return whether a folder is in another one, at any depth, in any case."""
-    top = _names(casefold_text(within))
-    names = _names(casefold_text(path))
-    return len(names) > len(top) and names[: len(top)] == top
+    return _is_below(_names(casefold_text(path)), _names(casefold_text(within)))
 
 
 def folders_in(counts: Iterable[Count], within: str) -> list[FacetValue]:
     """Return the folders directly in a folder, by name, with the pictures in and below them."""
-    depth = len(_names(casefold_text(within)))
+    top = _names(casefold_text(within))
+    depth = len(top)
     found: Counter[str] = Counter()
     paths: dict[str, str] = {}
     below: dict[str, set[str]] = {}
     for path, count in counts:
         names, keys = _names(path), _names(casefold_text(path))
-        if len(keys) != len(names) or not is_in_folder(path, within):
+        if len(keys) != len(names) or not _is_below(keys, top):
             continue
         key = keys[depth]
         found[key] += count
@@ -245,6 +244,10 @@ def folders_in(counts: Iterable[Count], within: str) -> list[FacetValue]:
         if len(keys) > depth + 1:
             below.setdefault(key, set()).add(keys[depth + 1])
     return [FacetValue(paths[key], found[key], len(below.get(key, ()))) for key in sorted(found)]
+
+
+def _is_below(names: list[str], top: list[str]) -> bool:
+    return len(names) > len(top) and names[: len(top)] == top
 
 
 def _names(path: str) -> list[str]:
