@@ -31,11 +31,11 @@ use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
 use crate::storage::section_writer::SectionWriter;
 use crate::topk::bitmap::RowBitmap;
 
-/// The sections that every search reads: codes and centroids.
-const HOT_SECTIONS: [Tag; 3] = [Tag::BLOCKS, Tag::ROUTING_BLOCKS, Tag::CENTROIDS];
+/// The first and the last of the sections that every search reads: the projection, centroids and codes.
+const HOT_SECTIONS: [Tag; 2] = [Tag::B, Tag::BLOCKS];
 
-/// The sections that a search reads of some hundred rows: eight times as large.
-const HOT_REFINE_SECTIONS: [Tag; 2] = [Tag::REFINE, Tag::SCALES];
+/// The first and the last of the sections of which a search reads some hundred rows: eight times as large.
+const HOT_REFINE_SECTIONS: [Tag; 2] = [Tag::IDS, Tag::SCALES];
 
 /// The trained sections: of the codes, and of the lists.
 const TRANSFORM_SECTIONS: [Tag; 3] = [Tag::A, Tag::B, Tag::CODEBOOKS];
@@ -135,7 +135,7 @@ impl IvfIndex {
     /// Begin to copy what every search reads to huge pages in the background, where the system has them and enough memory is
     /// free; after some searches the refine codes, too. Searches use the mapping until a copy is complete.
     pub fn copy_to_huge_pages(&self) {
-        self.hot.start(&self.file, HOT_SECTIONS.map(|tag| self.range(tag)).to_vec());
+        self.hot.start(&self.file, self.range_of(HOT_SECTIONS));
         self.searches_left.store(SEARCHES_BEFORE_COPY, Ordering::Relaxed);
     }
 
@@ -155,7 +155,7 @@ impl IvfIndex {
         // Only one thread sees the change to 0.
         let before = self.searches_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract);
         if before.is_ok_and(|before| before > 0 && before <= queries) {
-            self.hot_refine.start(&self.file, HOT_REFINE_SECTIONS.map(|tag| self.range(tag)).to_vec());
+            self.hot_refine.start(&self.file, self.range_of(HOT_REFINE_SECTIONS));
         }
     }
 
@@ -251,7 +251,7 @@ impl IvfIndex {
 
     /// The rule that distinguishes the kinds of query, in its stored form; empty in an index of an earlier version.
     pub(crate) fn stored_kind_rule(&self) -> &[f32] {
-        cast_slice(self.section(Tag::QUERY_KINDS))
+        cast_slice(self.hot_section(Tag::QUERY_KINDS))
     }
 
     /// The stored thresholds of early termination, shape (2, stop thresholds); empty in an index of an earlier version.
@@ -411,6 +411,11 @@ impl IvfIndex {
         found.map_or(0..0, |section| section.offset as usize..(section.offset + section.size) as usize)
     }
 
+    /// The bytes from the first of two sections to the end of the second.
+    fn range_of(&self, [first, last]: [Tag; 2]) -> Range<usize> {
+        self.range(first).start..self.range(last).end
+    }
+
     pub(crate) fn sections(&self) -> Sections<'_> {
         let (refine_codes, refine_scales) =
             (self.hot_section(Tag::REFINE), cast_slice(self.hot_section(Tag::SCALES)));
@@ -419,19 +424,19 @@ impl IvfIndex {
         Sections {
             layout: &self.layout,
             exponent: self.exponent,
-            b: cast_slice(self.section(Tag::B)),
-            b_scales: cast_slice(self.section(Tag::B_SCALES)),
+            b: cast_slice(self.hot_section(Tag::B)),
+            b_scales: cast_slice(self.hot_section(Tag::B_SCALES)),
             codebooks: &self.codebooks,
             routing_codebooks: &self.routing_codebooks,
             routing_blocks: self.hot_section(Tag::ROUTING_BLOCKS),
             centroids: cast_slice(self.hot_section(Tag::CENTROIDS)),
-            centroid_scales: cast_slice(self.section(Tag::CENTROID_SCALES)),
-            list_weights: cast_slice(self.section(Tag::LIST_WEIGHTS)),
+            centroid_scales: cast_slice(self.hot_section(Tag::CENTROID_SCALES)),
+            list_weights: cast_slice(self.hot_section(Tag::LIST_WEIGHTS)),
             rank_unit: self.rank_unit,
-            list_offsets: cast_slice(self.section(Tag::LIST_OFFSETS)),
-            stop_thresholds: cast_slice(self.section(Tag::STOP_THRESHOLDS)),
+            list_offsets: cast_slice(self.hot_section(Tag::LIST_OFFSETS)),
+            stop_thresholds: cast_slice(self.hot_section(Tag::STOP_THRESHOLDS)),
             blocks: self.hot_section(Tag::BLOCKS),
-            ids: self.ids(),
+            ids: cast_slice(self.hot_section(Tag::IDS)),
             reranker: Reranker::new(codec, refine_codes, refine_scales, dim, (dot_i8, dot_f16)),
             dot_i8,
             fast_scan,

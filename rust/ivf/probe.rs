@@ -8,9 +8,10 @@ use crate::ivf::layout::IvfLayout;
 use crate::ivf::scan_list::{ScanRange, scan_list};
 use crate::ivf::search::{SearchParams, SearchScratch};
 use crate::ivf::sections::Sections;
-use crate::kernels::fastscan::blocks::BLOCK_ROWS;
+use crate::kernels::fastscan::blocks::{BLOCK_ROWS, block_bytes};
 use crate::quantizer::sq8::{QuantizedQuery, to_score_f32};
 use crate::topk::bitmap::RowBitmap;
+use crate::topk::reservoir::Candidate;
 
 /// Oversampling factor for filtered searches: the remaining candidates have closer scores.
 const FILTER_OVERSAMPLE: usize = 2;
@@ -39,6 +40,12 @@ pub(crate) fn scoring_all_is_cheaper(stop_rule: &StopRule, layout: &IvfLayout, f
     let ranked = stop_rule.lists_to_rank(layout.nlist) as f64 * CENTROID_COST;
     allowed * SCORE_COST <= scanned + ranked + stop_rule.shortlist as f64 * SCORE_COST
 }
+
+/// Blocks of routing codes prefetched before they are scanned.
+const PREFETCH_BLOCKS: usize = 4;
+
+/// Centroids prefetched before they are scored.
+const PREFETCH_CENTROIDS: usize = 8;
 
 /// A list to probe.
 #[derive(Clone, Copy, Debug)]
@@ -127,17 +134,24 @@ impl SearchScratch {
         if count < nlist {
             self.lut.build(&self.projected, sections.routing_codebooks);
             self.lists.reset(count);
+            let blocks = sections.routing_blocks;
+            let ahead = blocks.len().min(PREFETCH_BLOCKS * block_bytes(sections.layout.m));
             let range = ScanRange {
-                blocks: sections.routing_blocks,
-                prefetched: &[],
+                blocks,
+                prefetched: &blocks[ahead..],
                 rows: 0..nlist,
                 bias: 0,
                 probe: 0,
                 filter: remaining.as_ref(),
             };
             scan_list(sections.fast_scan, &self.lut, &range, &mut self.lists);
-            let best = self.lists.best().iter().map(|candidate| candidate.row());
-            self.probes.extend(best.map(|list| Probe::new(sections, &self.query, list)));
+            let best = self.lists.best();
+            let prefetch = |candidate: &Candidate| sections.prefetch_centroid(candidate.row() as usize);
+            best.iter().take(PREFETCH_CENTROIDS).for_each(prefetch);
+            for (index, candidate) in best.iter().enumerate() {
+                best.get(index + PREFETCH_CENTROIDS).into_iter().for_each(prefetch);
+                self.probes.push(Probe::new(sections, &self.query, candidate.row()));
+            }
         } else {
             let is_remaining =
                 |&list: &usize| remaining.as_ref().is_none_or(|lists| lists.mask(list) & 1 == 1);

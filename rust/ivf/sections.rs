@@ -9,7 +9,7 @@ use crate::ivf::rerank::Reranker;
 use crate::kernels::dot_i8::DotI8;
 use crate::kernels::fastscan::FastScan;
 use crate::kernels::fastscan::blocks::{BLOCK_ROWS, block_bytes, block_count};
-use crate::kernels::stride;
+use crate::kernels::{prefetch, prefetch_line, stride};
 use crate::quantizer::codebook::Codebooks;
 use crate::quantizer::sq8::QuantizedQuery;
 
@@ -78,6 +78,15 @@ impl<'a> Sections<'a> {
         self.dot_i8.products(self.b, query.codes(), products);
         projected.clear();
         projected.extend(products.iter().zip(self.b_scales).map(|(&sum, &scale)| query.score(sum, scale)));
+    }
+
+    /// Prefetch what is read of a list before its codes: its centroid, scale, weight and first row.
+    pub(crate) fn prefetch_centroid(&self, list: usize) {
+        let stride = stride(self.layout.dim);
+        prefetch(bytemuck::cast_slice(&self.centroids[list * stride..][..stride]));
+        prefetch_line((&raw const self.centroid_scales[list]).cast());
+        prefetch_line((&raw const self.list_weights[list]).cast());
+        prefetch_line((&raw const self.list_offsets[list]).cast());
     }
 
     /// Return the score of a list's centroid: a part of the score of every row of the list.

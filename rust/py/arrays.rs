@@ -42,6 +42,29 @@ impl<'py> FloatArray<'py> {
     }
 }
 
+/// Make arrays of ids or rows and of scores, both of this shape.
+///
+/// A copy of the few values of an answer costs less than an array that owns a vector.
+pub(super) fn found<'py>(
+    py: Python<'py>,
+    ids: &[i64],
+    scores: &[f32],
+    shape: [usize; 2],
+) -> PyResult<Found<'py>> {
+    Ok((array(py, ids, shape)?, array(py, scores, shape)?))
+}
+
+fn array<'py, T: Element + Copy>(
+    py: Python<'py>,
+    values: &[T],
+    shape: [usize; 2],
+) -> PyResult<Bound<'py, PyArray2<T>>> {
+    let array = PyArray2::<T>::zeros(py, shape, false);
+    // SAFETY: nobody else has the new array.
+    unsafe { array.as_slice_mut() }?.copy_from_slice(values);
+    Ok(array)
+}
+
 /// Convert an integer that is not negative.
 pub(super) fn count(name: &str, value: &Bound<'_, PyAny>) -> PyResult<usize> {
     let found = || value.repr().map_or_else(|_| value.get_type().to_string(), |text| text.to_string());

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use numpy::{PyArray1, PyArrayMethods};
+use numpy::PyArray1;
 use pyo3::prelude::*;
 
-use super::arrays::{Found, count, flag_bytes, matrix, readonly};
+use super::arrays::{Found, count, flag_bytes, found, matrix, readonly};
 use super::interrupt::interruptible;
 use super::ivf::RowBitmap;
 use crate::flat::index;
@@ -73,8 +73,7 @@ impl FlatIndex {
         let rows: Vec<i64> = hits.iter().flatten().map(|hit| i64::from(hit.row)).collect();
         let scores: Vec<f32> = hits.iter().flatten().map(|hit| hit.score).collect();
         let shape = [queries.len(), self.index.k_effective(k, allow)];
-        let rows = PyArray1::from_vec(py, rows).reshape(shape)?;
-        Ok((rows, PyArray1::from_vec(py, scores).reshape(shape)?))
+        found(py, &rows, &scores, shape)
     }
 
     /// Return the stored vector of a row, shape (dim,) float32.

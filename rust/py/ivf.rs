@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use numpy::{PyArray1, PyArray2, PyArrayDyn, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
-use super::arrays::{FloatArray, Found, bool_array, count, int64_array, matrix, readonly, refused};
+use super::arrays::{FloatArray, Found, bool_array, count, found, int64_array, matrix, readonly, refused};
 use super::build::ProgressReporter;
 use super::interrupt::interruptible;
 use crate::ivf::build::calibrate::recalibrate;
@@ -214,9 +214,7 @@ impl IvfIndex {
         let filter = allow.as_ref().map(|allow| &allow.get().bitmap);
         let results =
             interruptible(py, |interrupt| self.index.search_with(queries, plan, filter, threads, interrupt))?;
-        let shape = [queries.len(), results.k_effective];
-        let ids = PyArray1::from_vec(py, results.ids).reshape(shape)?;
-        Ok((ids, PyArray1::from_vec(py, results.scores).reshape(shape)?))
+        found(py, &results.ids, &results.scores, [queries.len(), results.k_effective])
     }
 
     /// Prefault the whole file.

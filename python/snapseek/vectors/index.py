@@ -236,8 +236,9 @@ class VectorIndex(IndexBase):
         """
         if not isinstance(queries, np.ndarray):
             raise no_array(queries)
-        half = queries.dtype == np.float16
-        vectors = cast("NDArray[np.float32]", queries.astype(np.float32) if half else queries)
+        vectors: NDArray[np.float32] = (  # the core refuses any other type
+            queries.astype(np.float32) if queries.dtype.char == "e" else queries  # type: ignore[assignment]
+        )
         rows = None if allow is None else rows_of(self._core, self._identity, allow)
         if isinstance(self._core, FlatIndex):
             if effort is not None:
