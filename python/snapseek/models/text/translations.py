@@ -14,13 +14,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from snapseek.models.text.languages import LANGUAGES as NAMES
-from snapseek.models.text.languages import WORD
 
 DATA = Path(__file__).with_name("translations.txt.gz")
 LANGUAGES = ("de", "fr", "es", "it", "pt")
 NOUN, PLURAL, ADJECTIVE, LITTLE = "n", "p", "a", "w"
 """Parts of speech; capital letters are forms that are English words, too."""
 
+_LETTERS = re.compile(r"[^\W\d_]+")
 _MAX_CHARACTERS = 1000
 _MAX_WORDS = 64
 _MAX_PHRASE = 4  # words of `coucher de soleil` and the like
@@ -89,8 +89,7 @@ def in_english(text: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """Return the words of a text, split at hyphens and apostrophes."""
-    found = WORD.findall(unicodedata.normalize("NFC", text))
-    return [word for part in found for word in re.split("['\u2019]", part)][:_MAX_WORDS]
+    return _LETTERS.findall(unicodedata.normalize("NFC", text))[:_MAX_WORDS]
 
 
 def _is_understood(parts: Sequence[_Part]) -> bool:
