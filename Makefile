@@ -220,6 +220,7 @@ target/release-venv/.stamp: requirements/release.lock
 
 $(CORE): $(RUST_SOURCES) .venv/run.stamp
 	VIRTUAL_ENV=$(abspath .venv) $(BIN)/maturin develop --release --locked
+	$(BIN)/python -m compileall -q python/snapseek
 	touch $@
 
 web/node_modules/.stamp: web/package.json web/package-lock.json

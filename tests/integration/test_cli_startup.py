@@ -88,6 +88,28 @@ def test_a_search_imports_no_server_and_no_progress_bar(folder, tiny_model):
     assert not {"snapseek.server", "starlette", "uvicorn", "rich", "snapseek.distil"} & modules
 
 
+def test_a_server_imports_nothing_that_its_first_answer_does_not_need():
+    code = "import sys, snapseek.library, snapseek.cli.serve, snapseek.server.jobs; print(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(answer.stdout.split())
+    assert "snapseek.server.run" in modules
+    assert not {"rich", "pathspec", "pyarrow.parquet", "snapseek.collection"} & modules
+
+
+def test_imports_of_a_command_are_not_collected_as_garbage():
+    code = "import atexit, gc; atexit.register(lambda: print(gc.isenabled(), gc.get_freeze_count() > 10_000))"
+    command = [sys.executable, "-c", f"{code}; import snapseek.__main__", "info"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, env={"HOME": "/none"})
+    assert answer.stdout.splitlines()[-1] == "True True", answer.stderr
+
+
+def test_a_status_line_without_a_terminal_needs_no_rich():
+    code = "import sys; from snapseek.cli.console import print_status; print_status(':dog: [b]', style='red')"
+    command = [sys.executable, "-c", f"{code}; print('rich' in sys.modules)"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (answer.stderr, answer.stdout) == (":dog: [b]\n", "False\n")
+
+
 def test_an_index_and_a_search_import_no_pandas(folder, tiny_model):
     assert importlib.util.find_spec("pandas"), "it is installed here, and pyarrow would import it"
     assert "pandas" not in imported("index", str(folder), "--model", str(tiny_model), "--progress", "json")

@@ -287,6 +287,13 @@ def test_the_browser_is_opened_after_on_ready(monkeypatch: pytest.MonkeyPatch):
     assert seen == ["ready http://127.0.0.1:1/", "browser http://127.0.0.1:1/"]
 
 
+def test_the_library_is_read_into_memory_once_the_server_accepts_requests(tmp_path: Path):
+    setup = "library.warm = lambda: (print('warm', flush=True), library.is_warm.set())"
+    with running(tmp_path, setup) as (process, _, _):  # which reads the printed url first
+        assert process.stdout is not None
+        assert process.stdout.readline() == "warm\n"
+
+
 def test_a_server_for_other_machines_needs_a_token():
     token = "a-token-of-enough-characters"
     run.check_access("127.0.0.1", None)

@@ -52,7 +52,10 @@ def printable(text: str) -> str:
 
 def print_status(text: str, *, style: str | None = None) -> None:
     """Print a line on stderr."""
-    _console().print(text, markup=False, style=style)
+    if sys.stderr.isatty() or _console.cache_info().currsize:  # a progress bar may be below the line
+        _console().print(text, markup=False, emoji=False, style=style)
+    else:  # rich takes a while to import, and has nothing to add
+        print(text, file=sys.stderr)
 
 
 def print_error(error: SnapseekError) -> None:

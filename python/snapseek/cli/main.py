@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from snapseek.cli.console import print_error, print_status, printable
 from snapseek.cli.interrupt import EXIT_INTERRUPTED, deferred_interrupt
 from snapseek.cli.parser import check_options, subparser_of, words_last
 from snapseek.errors import SnapseekError, near_name
-from snapseek.startup import ExitOnInterrupt, hide_pandas, raise_on_interrupt
+from snapseek.startup import ExitOnInterrupt, hide_pandas, raise_on_interrupt, without_collection
 
 _EXIT_FAILED = 1
 _EXIT_BROKEN_PIPE = 141
@@ -51,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(_FIRST_STEPS)
             return 0
         options = _parse(command_line)
-        if arguments is None and options.command not in _PANDAS_COMMANDS:
+        is_program = arguments is None
+        if is_program and options.command not in _PANDAS_COMMANDS:
             hide_pandas()
-        with deferred_interrupt():
+        with deferred_interrupt(), without_collection() if is_program else nullcontext():
             import_module("snapseek.library")
         code: int = options.run(options) or 0
         sys.stdout.flush()

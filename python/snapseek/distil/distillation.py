@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from snapseek.distil.answers import Answers, Count, embed_with_teacher
 from snapseek.distil.ranking import cosines, overlap, temperature_of
 from snapseek.errors import InputError, OutOfRangeError, UnknownChoiceError
 from snapseek.models import Encoder
+from snapseek.models.hub.text_variants import MIN_COSINE
 from snapseek.models.queries.query_corpus import generate_queries, word_list
 from snapseek.models.text.text_probe import PROBES
 
@@ -29,6 +30,7 @@ _MIN_TEXTS = 64
 _MAX_CHARACTERS = 1_000
 _TEXT_ANCHORS = 4_096
 _TOP = 10
+_COMPARED = 200
 
 
 @dataclass(frozen=True)
@@ -248,16 +250,33 @@ def _of_known_tokens(ids: Sequence[Sequence[int]], held: NDArray[np.bool_]) -> N
 
 
 def _quantize(encoder: Encoder, out: Path, texts: list[str], plan: Plan) -> _Result:
-    """Write the teacher's tower in 8 bits; the teacher embeds the held-out texts only."""
-    from snapseek.distil.quantize_int8 import write_quantized
-    from snapseek.distil.student import write_folder
+    """Write the teacher's tower in 8 bits; the teacher embeds the held-out texts only.
+
+    It is quantized by blocks, and dynamically as well if this CPU runs that faster.
+    """
+    from snapseek.distil.quantize_int8 import write_dynamic, write_quantized
+    from snapseek.distil.student import FASTER_TOWER, remove_faster_tower, write_folder
+
+    def write_towers(path: Path) -> None:
+        write_quantized(*encoder.text.graph, path)
+        write_dynamic(*encoder.text.graph, path.with_name(PurePosixPath(FASTER_TOWER).name))
 
     start = time.perf_counter()
     held = np.flatnonzero(_held_out(len(texts), plan.seed))
     answers = embed_with_teacher(encoder, [texts[index] for index in held], alone=False)
     embedded = time.perf_counter()
-    write_folder(out, partial(write_quantized, *encoder.text.graph), encoder, {"kind": plan.student})
+    write_folder(out, write_towers, encoder, {"kind": plan.student})
+    if not _is_faithful(Encoder.load(out), answers, out / FASTER_TOWER):
+        remove_faster_tower(out)
     return _Result(answers.ids, answers.wanted, 0, embedded - start, time.perf_counter() - embedded)
+
+
+def _is_faithful(student: Encoder, answers: Answers, faster: Path) -> bool:
+    """Return whether a student uses the tower `faster`, and its vectors are near to those of its teacher."""
+    if student.text.tower.session.path != faster:
+        return False
+    predicted = student.text.embed_ids(answers.ids[:_COMPARED])
+    return float(cosines(predicted, answers.wanted[:_COMPARED]).min()) >= MIN_COSINE
 
 
 def _held_out(count: int, seed: int) -> NDArray[np.bool_]:

@@ -17,8 +17,18 @@ from snapseek.models.hub.layout import STUDENT
 from snapseek.models.hub.model_files import Teacher
 
 STUDENT_OUTPUT = "text_embeds"
-_FILES = ("onnx/text_model.onnx", "tokenizer.json", "config.json", "tokenizer_config.json", STUDENT)
-"""All files of a student's folder."""
+FASTER_TOWER = "onnx/text_model_int8.onnx"
+"""A second precision of the tower, for a CPU that runs it faster."""
+
+_FILES = (
+    "onnx/text_model.onnx",
+    FASTER_TOWER,
+    "tokenizer.json",
+    "config.json",
+    "tokenizer_config.json",
+    STUDENT,
+)
+"""All files that a student's folder may have."""
 _CLEANING = {"canonical": "canonicalize", "lower": "lower"}
 
 
@@ -83,6 +93,15 @@ def write_folder(
         if old.exists() and not out.exists():
             old.rename(out)
         remove_student(old)
+
+
+def remove_faster_tower(out: Path) -> None:
+    """Remove the second precision of a student's tower. Raises StorageError if it cannot be removed."""
+    try:
+        (out / FASTER_TOWER).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"{out} cannot be written: {error.strerror}") from error
+    remember_student(out)
 
 
 def remove_student(folder: Path) -> None:

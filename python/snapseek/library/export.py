@@ -23,7 +23,6 @@ from typing import Any, BinaryIO, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from snapseek.absolute_path import absolute_path
 from snapseek.atomic_file import atomic_file, is_replaceable
@@ -228,6 +227,8 @@ def _finite(value: object) -> object:
 
 
 def _write_parquet(job: _Export, stream: BinaryIO) -> None:
+    import pyarrow.parquet as pq  # here, because it takes 10 ms to import
+
     with pq.ParquetWriter(cast("Any", stream), job.schema, compression="zstd") as writer:  # stubs want a path
         for table in job.tables():
             writer.write_table(table)

@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
-import pyarrow.parquet
 from numpy.typing import NDArray
 
-_parquet: Any = pyarrow.parquet
 TABLE = Path(__file__).with_name("cities.parquet")
 MAX_KM = 100.0
 """Farther from the edge of every town, a point has no place."""
@@ -163,7 +161,9 @@ def _by_other_name(names: Texts, others: list[str]) -> dict[str, frozenset[str]]
 @cache
 def gazetteer() -> Gazetteer:
     """Return the towns that come with the package."""
-    return Gazetteer.of(_parquet.read_table(TABLE))
+    import pyarrow.parquet as pq  # here, because it takes 10 ms to import
+
+    return Gazetteer.of(cast("Any", pq).read_table(TABLE))
 
 
 @lru_cache(65_536)

@@ -123,10 +123,14 @@ def serve(
         url = url_of(listener)
         if servers is not None:
             servers.address = url
-        server = _Server(app, lambda: _announce(url, on_ready, open_browser))
+
+        def on_started() -> None:
+            _announce(url, on_ready, open_browser)
+            _warm_in_background(library)
+
+        server = _Server(app, on_started)
         on_interrupt = signal.getsignal(signal.SIGINT)
         try:
-            _warm_in_background(library)
             freeze_objects()
             server.run(sockets=[listener])
         except KeyboardInterrupt:

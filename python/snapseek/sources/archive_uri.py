@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from snapseek.errors import ItemNotFoundError
 from snapseek.file_uri import path_of_uri
@@ -66,6 +65,8 @@ def _from_parquet(path: Path, name: str) -> bytes:
     if not number.isdecimal():
         raise KeyError(name)
     row = int(number)
+    import pyarrow.parquet as pq  # here, because it takes 10 ms to import
+
     table = pq.ParquetFile(path)
     for group in range(table.num_row_groups):
         rows = table.metadata.row_group(group).num_rows

@@ -11,13 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pathspec import GitIgnoreSpec
 
 from snapseek.errors import InputError
 from snapseek.sources.picture import Picture
 from snapseek.sources.source import PictureSource
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".snapseekignore"
 MAX_IGNORE_FILE_BYTES = 1 << 20
@@ -70,7 +73,7 @@ class Exclusions:
     """
 
     patterns: tuple[str, ...] = ()
-    ignore_files: tuple[tuple[str, GitIgnoreSpec], ...] = ()
+    ignore_files: tuple[tuple[str, "GitIgnoreSpec"], ...] = ()
     package: str = ""
 
     @classmethod
@@ -153,7 +156,7 @@ def checked_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
     checked = tuple(f"\\{pattern}" if pattern.startswith("#") else pattern for pattern in patterns)
     for pattern in checked:
         try:
-            is_rule = any(rule.include is not None for rule in GitIgnoreSpec.from_lines([pattern]).patterns)
+            is_rule = any(rule.include is not None for rule in _rules([pattern]).patterns)
         except ValueError:
             is_rule = False
         if not is_rule or "\0" in pattern:
@@ -174,8 +177,15 @@ def moved_into(pattern: str, folder: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
-    return GitIgnoreSpec.from_lines(patterns)
+def _spec(patterns: tuple[str, ...]) -> "GitIgnoreSpec":
+    return _rules(patterns)
+
+
+def _rules(lines: Sequence[str]) -> "GitIgnoreSpec":
+    """Return the rules of these lines. Raises ValueError for one that is no rule."""
+    from pathspec import GitIgnoreSpec  # here, because it takes 8 ms to import
+
+    return GitIgnoreSpec.from_lines(lines)
 
 
 @lru_cache(maxsize=4096)
@@ -183,16 +193,16 @@ def _by_default(folder: str) -> bool:
     return _spec(tuple(pattern.lower() for pattern in DEFAULT_EXCLUSIONS)).match_file(folder.lower())
 
 
-def _tolerant_spec(lines: Sequence[str]) -> GitIgnoreSpec:
+def _tolerant_spec(lines: Sequence[str]) -> "GitIgnoreSpec":
     """Return the rules of an ignore file. A line that is not a rule has no effect, as in git."""
     valid = []
     for line in lines:
         try:
-            GitIgnoreSpec.from_lines([line])
+            _rules([line])
         except ValueError:
             continue
         valid.append(line)
-    return GitIgnoreSpec.from_lines(valid)
+    return _rules(valid)
 
 
 def _ignore_lines(path: Path) -> list[str]:

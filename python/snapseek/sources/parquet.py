@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from snapseek.errors import InputError
 from snapseek.sources.archive_uri import PARQUET, member_uri
@@ -17,6 +16,9 @@ from snapseek.sources.parquet_batches import MAX_ROW_BYTES, bounded_batches
 from snapseek.sources.picture import Picture
 from snapseek.sources.row_reader import first_line, open_parquet, plain_columns, rows_in
 from snapseek.sources.source import changed, matched
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 KIND = "parquet"
 
@@ -155,7 +157,7 @@ class _Table:
     """A table with a column of pictures."""
 
     path: Path
-    file: pq.ParquetFile
+    file: "ParquetFile"
     column: str
     custom: pa.Schema
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from snapseek.sources.parquet_pages import plan_group
@@ -54,6 +53,8 @@ def bounded_batches(
     OSError or ArrowException
         If it cannot be read.
     """
+    import pyarrow.parquet as pq  # here, because it takes 10 ms to import
+
     footer = pq.ParquetFile(path)
     if not footer.metadata.row_group(group).num_rows:
         return  # its columns may have no page

@@ -10,16 +10,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from snapseek.errors import InputError
 from snapseek.file_kinds import is_picture_name
 from snapseek.sources.fields.record_values import Losses, record_column
 from snapseek.sources.list_text import MAX_LINE, csv_records, lines_of, open_text
 from snapseek.sources.parquet_batches import MAX_ROW_BYTES, bounded_batches
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 _BATCH_ROWS = 4096
 _URL = re.compile(r"\s*(https?|file)://", re.IGNORECASE)
@@ -155,8 +157,10 @@ def _read_parquet(path: Path, losses: Losses) -> Iterator[Row]:
         number = end
 
 
-def open_parquet(path: Path) -> pq.ParquetFile:
+def open_parquet(path: Path) -> "ParquetFile":
     """Open a table. Raises InputError if it is not a parquet file, or repeats the name of a column."""
+    import pyarrow.parquet as pq  # here, because it takes 10 ms to import
+
     try:
         table = pq.ParquetFile(path)
         names = table.schema_arrow.names  # a name that is not UTF-8 fails here

@@ -14,10 +14,13 @@ from snapseek.distil.quantize_int8 import round_blocks, write_quantized
 from snapseek.errors import InputError, StorageError
 from snapseek.library import Library
 from snapseek.models import Encoder
+from snapseek.models.hub import text_variants
+from snapseek.models.hub.known_models import is_known_student
 from snapseek.models.onnx.graph import Graph
 from tests.conftest import write_pictures
 from tests.support.tiny_model import write_tiny_model
 from tests.unit.distil.test_distillation import COLORS, PAIRS, TRIPLES
+from tests.unit.models.hub.test_text_variants import settle
 
 WORDS, WIDTH, WIDER = 2_000, 64, 128
 RNG = np.random.default_rng(4)
@@ -162,7 +165,86 @@ def wide_model(tmp_path_factory):
     return folder
 
 
+PLAIN, FASTER = "onnx/text_model.onnx", "onnx/text_model_int8.onnx"
+
+
+def timed(monkeypatch, min_cosine=0.97, **ms):
+    """Let the towers take these milliseconds: by blocks, and dynamically quantized.
+
+    A tower of 3 dimensions cannot be rounded as exactly as real ones.
+    """
+    for module in (text_variants, distillation):
+        monkeypatch.setattr(module, "MIN_COSINE", min_cosine)
+    times = {PLAIN: ms["blocks"], FASTER: ms["dynamic"]}
+    monkeypatch.setattr(
+        text_variants, "_spent_ms", lambda loaded, rows: {name: times[name] for name in loaded}
+    )
+
+
+def distilled(wide_model, tmp_path):
+    plan = Plan(student="int8", shipped=0)
+    figures = distil(Encoder.load(wide_model), tmp_path / "student", texts=[*PAIRS, *TRIPLES], plan=plan)
+    return tmp_path / "student", figures
+
+
+def test_the_published_form_is_kept_where_this_cpu_runs_it_faster(wide_model, tmp_path, monkeypatch):
+    timed(monkeypatch, blocks=8.5, dynamic=3.9)
+    folder, figures = distilled(wide_model, tmp_path)
+    assert figures.cosine_p5 > 0.97
+    teacher, student = Encoder.load(wide_model), Encoder.load(folder)
+    assert student.text.tower.session.path == folder / FASTER
+    assert student.text.tower.session.graph.dynamic
+    assert student.space == teacher.fingerprint
+    assert is_known_student(folder)
+    expected = teacher.embed_texts(COLORS)
+    assert (student.embed_texts(COLORS) * expected).sum(axis=1).min() > 0.97
+    settle(folder)
+    fingerprint = Encoder.load(folder).fingerprint
+    timed(monkeypatch, blocks=4.0, dynamic=3.9)  # on another machine, of which nothing is stored
+    monkeypatch.setenv("SNAPSEEK_CACHE", str(tmp_path / "other"))
+    student = Encoder.load(folder)
+    assert student.text.tower.session.path == folder / PLAIN
+    assert (student.fingerprint, student.space) == (fingerprint, teacher.fingerprint)
+
+
+def test_one_form_is_kept_where_the_other_is_hardly_faster(wide_model, tmp_path, monkeypatch):
+    timed(monkeypatch, blocks=4.3, dynamic=3.9)
+    folder, _ = distilled(wide_model, tmp_path)
+    assert not (folder / FASTER).exists()
+    assert is_known_student(folder)
+
+
+@pytest.mark.parametrize(("module", "min_cosine"), [(text_variants, 0.9999), (distillation, 1.1)])
+def test_a_faster_form_of_other_vectors_is_not_kept(wide_model, tmp_path, monkeypatch, module, min_cosine):
+    timed(monkeypatch, blocks=8.5, dynamic=3.9)
+    monkeypatch.setattr(module, "MIN_COSINE", min_cosine)
+    folder, _ = distilled(wide_model, tmp_path)
+    assert not (folder / FASTER).exists()
+    assert Encoder.load(folder).text.tower.session.path == folder / PLAIN
+
+
+def test_a_tower_that_cannot_be_quantized_dynamically_has_one_form(wide_model, tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise ValueError("no such operator set")
+
+    monkeypatch.setattr("onnxruntime.quantization.quantize_dynamic", fails)
+    folder, figures = distilled(wide_model, tmp_path)
+    assert figures.cosine_p5 > 0.999
+    assert sorted(path.name for path in (folder / "onnx").iterdir()) == ["text_model.onnx"]
+
+
+def test_a_student_with_both_forms_may_be_replaced(wide_model, tmp_path, monkeypatch):
+    timed(monkeypatch, blocks=8.5, dynamic=3.9)
+    folder, _ = distilled(wide_model, tmp_path)
+    assert (folder / FASTER).is_file()
+    timed(monkeypatch, blocks=3.9, dynamic=8.5)
+    distilled(wide_model, tmp_path)
+    assert not (folder / FASTER).exists()
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_a_library_of_the_teacher_takes_it_without_training(wide_model, tmp_path, monkeypatch):
+    timed(monkeypatch, blocks=3.9, dynamic=3.9)
     monkeypatch.setattr(distillation, "find_spec", lambda name: None if name == "torch" else object())
     teacher = Encoder.load(wide_model)
     library = Library.build(write_pictures(tmp_path / "pictures"), tmp_path / "library", encoder=teacher)

@@ -33,7 +33,9 @@ _PIECE_BYTES = 2**20
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ASCII_WORDS = re.compile("[a-z0-9]+")
-_COMBINING = r"\p{Mn}+"
+_UNSEEN = r"[\p{Mn}\x{AD}\x{2060}\x{FEFF}]+"
+"""Accents, and what copied texts have within words where nobody sees it, such as soft hyphens."""
+
 _SEPARATORS = r"[^\p{L}\p{N}]+"
 _IDEOGRAPHS = r"([\p{Han}\p{Hiragana}\p{Katakana}])"
 
@@ -66,7 +68,7 @@ def _casefold_piece(texts: Texts) -> Texts:
         )
         cut = pa.array([text[:bound] for text, bound in found], plain.type)
         plain = _compute.replace_with_mask(plain, is_too_long, cut)
-    return _compute.utf8_lower(_compute.replace_substring_regex(plain, _COMBINING, ""))
+    return _compute.utf8_lower(_compute.replace_substring_regex(plain, _UNSEEN, ""))
 
 
 def spaced(texts: Texts) -> Texts:

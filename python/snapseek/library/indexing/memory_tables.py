@@ -15,11 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -32,6 +31,9 @@ from snapseek.library.storage.schema import MEMORY_TABLES
 from snapseek.sources.parquet import picture_column
 from snapseek.sources.picture import content_hash
 from snapseek.sources.urls import address_column
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetWriter
 
 VECTOR_NAMES = (
     *("vector", "vectors", "embedding", "embeddings", "emb", "img_emb", "image_embedding"),
@@ -265,11 +267,13 @@ def _folder(library: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _parquet_file(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+def _parquet_file(path: Path, schema: pa.Schema) -> Iterator["ParquetWriter"]:
     """Open a table that replaces the one before when it is complete. A file that is not ours stays.
 
     A table like the one before gets its time, so that its pictures count as unchanged.
     """
+    import pyarrow.parquet as pq  # here, because it takes 10 ms to import
+
     marked = schema.with_metadata({**(schema.metadata or {}), _MARK: b"1"})
     with _writing(path):
         before = (content_hash(path), path.stat().st_mtime_ns) if path.is_file() else (None, 0)
@@ -283,6 +287,8 @@ def _parquet_file(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
 
 def _is_ours(path: Path) -> bool:
     """Return whether a file is a table that was written here."""
+    import pyarrow.parquet as pq  # here, because it takes 10 ms to import
+
     with suppress(pa.ArrowException, OSError):
         return _MARK in (pq.read_schema(path).metadata or {})
     return False

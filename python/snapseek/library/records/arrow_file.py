@@ -1,6 +1,7 @@
 """The records of a shard in an Arrow IPC file: one a row, in scan order."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ from snapseek.library.records.ipc_layout import (
 )
 from snapseek.mapped_file import LoadMode, MappedFile
 from snapseek.sources.picture import held_bytes
+from snapseek.threads import available_cores
 
 _BATCH_ROWS = 1024
 _MAX_BATCH_BYTES = 16 << 20
@@ -191,14 +193,25 @@ class Records:
         with reading(path, "its records are not valid"):
             check_schema(self.schema, _CORE)
             self._batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
-            for batch in self._batches:
-                batch.validate(full=True)
-                _check_present(batch)
+            self._validate()
         shown = [field for field in self.schema if field.name in _CORE or is_shown(field.type)]
         self._extra = [field.name for field in shown if field.name not in _CORE]
         self._counts = np.array([batch.num_rows for batch in self._batches], np.int64)
         self._stops = np.cumsum(self._counts)
         self.size_bytes = self._mapped.size
+
+    def _validate(self) -> None:
+        """Check every value, in one thread a core. Raises ValueError."""
+        share = max(_BATCHES_AT_A_TIME, -(-len(self._batches) // available_cores()))
+        parts = [
+            pa.Table.from_batches(self._batches[start : start + share], self.schema)
+            for start in range(0, len(self._batches), share)
+        ]
+        if len(parts) < 2:
+            list(map(_check_values, parts))
+            return
+        with ThreadPoolExecutor(len(parts)) as threads:
+            list(threads.map(_check_values, parts))
 
     def check_length(self) -> None:
         """Raise FormatError if the mapped file was truncated; call it before each query."""
@@ -220,8 +233,7 @@ class Records:
 
     def ids(self) -> NDArray[np.int64]:
         """Return the id of each row, (rows,) int64."""
-        parts = [batch.column("id").to_numpy() for batch in self._batches]
-        return np.concatenate([np.zeros(0, np.int64), *parts])
+        return pa.Table.from_batches(self._batches, self.schema).column("id").to_numpy()
 
     @cached_property
     def gather(self) -> RecordGather:
@@ -269,12 +281,13 @@ class Records:
         yield from pa.Table.from_batches(parts).combine_chunks().take(position).to_batches()
 
 
-def _check_present(batch: pa.RecordBatch) -> None:
-    """Raise ValueError if a required column lacks a value, or a preview is too large."""
+def _check_values(records: pa.Table) -> None:
+    """Raise ValueError for a false value, or if a required column lacks one, or a preview is too large."""
+    records.validate(full=True)
     for name in _CORE.keys() - _MAY_LACK:
-        if batch.column(name).null_count:
+        if records.column(name).null_count:
             raise ValueError(f"column {name} lacks values")
-    previews: Any = batch.column("preview")
+    previews: Any = records.column("preview")
     longest = pc.max(pc.binary_length(previews)).as_py() or 0
     if longest > _MAX_STORED_PREVIEW_BYTES:
         raise ValueError(f"a preview has {longest} bytes")

@@ -23,6 +23,9 @@ Indices = NDArray[np.int64]
 ValueReader = Callable[[Indices, Indices], list[Any]]
 """Returns the values of rows, by the numbers of their batches and their indices there, (n,) int64 each."""
 
+Buffers = Sequence[pa.Buffer | None]
+"""The buffers of one column of a batch: its validity, then its values."""
+
 Record = dict[str, Any]
 Core = tuple[int, str, int, int, str, bytes, str | None]
 """The values of the columns that every record has: id, uri, width, height, color, preview, caption."""
@@ -125,56 +128,57 @@ class MappedBatches:
         kind, types = columns[0].type, pa.types
         if any(column.offset for column in columns):
             return None
-        valid = self._starts(columns, 0, np.dtype(np.uint8))
+        buffers = [column.buffers() for column in columns]
+        valid = self._starts(buffers, 0, np.dtype(np.uint8))
         if valid is None:
             return None
         is_valid = _Validity(self._bytes, valid)
         if all(column.null_count == len(column) for column in columns):
             return lambda batch, index: [None] * len(index)
         if types.is_string(kind) or types.is_binary(kind):
-            return self._texts(columns, is_valid)
+            return self._texts(buffers, types.is_string(kind), is_valid)
         if types.is_list(kind):
-            return self._lists(columns, is_valid)
+            return self._lists(columns, buffers, is_valid)
         if types.is_timestamp(kind) and kind.tz in (None, "UTC"):
             zone = kind.tz
             return self._numbers(
-                columns, np.dtype(f"M8[{kind.unit}]"), lambda values: iso_times(values, zone), is_valid
+                buffers, np.dtype(f"M8[{kind.unit}]"), lambda values: iso_times(values, zone), is_valid
             )
         if types.is_boolean(kind):
-            return self._booleans(columns, is_valid)
+            return self._booleans(buffers, is_valid)
         if types.is_integer(kind) or (types.is_floating(kind) and kind.bit_width > 16):
             return self._numbers(
-                columns, np.dtype(kind.to_pandas_dtype()), lambda values: values.tolist(), is_valid
+                buffers, np.dtype(kind.to_pandas_dtype()), lambda values: values.tolist(), is_valid
             )
         return None
 
     def _numbers(
         self,
-        columns: "Sequence[pa.Array[Any]]",
+        buffers: Sequence[Buffers],
         dtype: np.dtype[Any],
         plain: Callable[[NDArray[Any]], list[Any]],
         is_valid: "_Validity",
     ) -> ValueReader | None:
-        starts = self._starts(columns, 1, dtype)
+        starts = self._starts(buffers, 1, dtype)
         if starts is None:
             return None
         whole = self._as(dtype)
         return is_valid.applied_to(lambda batch, index: plain(whole[starts[batch] + index]))
 
-    def _booleans(self, columns: "Sequence[pa.Array[Any]]", is_valid: "_Validity") -> ValueReader | None:
-        starts = self._starts(columns, 1, np.dtype(np.uint8))
+    def _booleans(self, buffers: Sequence[Buffers], is_valid: "_Validity") -> ValueReader | None:
+        starts = self._starts(buffers, 1, np.dtype(np.uint8))
         if starts is None:
             return None
         return is_valid.applied_to(
             lambda batch, index: _bits(self._bytes, starts[batch], index).astype(np.bool_).tolist()
         )
 
-    def _texts(self, columns: "Sequence[pa.Array[Any]]", is_valid: "_Validity") -> ValueReader | None:
-        offsets = self._offsets(columns)
-        data = self._starts(columns, 2, np.dtype(np.uint8))
+    def _texts(self, buffers: Sequence[Buffers], is_text: bool, is_valid: "_Validity") -> ValueReader | None:
+        offsets = self._offsets(buffers)
+        data = self._starts(buffers, 2, np.dtype(np.uint8))
         if offsets is None or data is None:
             return None
-        text, is_text = self.text, pa.types.is_string(columns[0].type)
+        text = self.text
 
         def values(batch: Indices, index: Indices) -> list[Any]:
             bounds = (offsets.of(batch, index) + data[batch, None]).tolist()
@@ -184,8 +188,10 @@ class MappedBatches:
 
         return is_valid.applied_to(values)
 
-    def _lists(self, columns: "Sequence[pa.Array[Any]]", is_valid: "_Validity") -> ValueReader | None:
-        offsets = self._offsets(columns)
+    def _lists(
+        self, columns: "Sequence[pa.Array[Any]]", buffers: Sequence[Buffers], is_valid: "_Validity"
+    ) -> ValueReader | None:
+        offsets = self._offsets(buffers)
         entries = self._reader([column.values for column in columns])  # type: ignore[attr-defined]
         if offsets is None or entries is None:
             return None
@@ -201,18 +207,18 @@ class MappedBatches:
 
         return is_valid.applied_to(values)
 
-    def _offsets(self, columns: "Sequence[pa.Array[Any]]") -> "_Offsets | None":
-        starts = self._starts(columns, 1, _OFFSET)
+    def _offsets(self, buffers: Sequence[Buffers]) -> "_Offsets | None":
+        starts = self._starts(buffers, 1, _OFFSET)
         return None if starts is None else _Offsets(self._as(_OFFSET), starts)
 
     def _starts(
-        self, columns: "Sequence[pa.Array[Any]]", number: int, dtype: np.dtype[Any]
+        self, buffers: Sequence[Buffers], number: int, dtype: np.dtype[Any]
     ) -> NDArray[np.int64] | None:
         """Return where a buffer begins in each batch, in values; None if it is outside the file."""
-        sizes = np.zeros(len(columns), np.int64)
-        starts = np.full(len(columns), _NO_BUFFER)
-        for batch, column in enumerate(columns):
-            buffer = column.buffers()[number]
+        sizes = np.zeros(len(buffers), np.int64)
+        starts = np.full(len(buffers), _NO_BUFFER)
+        for batch, parts in enumerate(buffers):
+            buffer = parts[number]
             if buffer is not None and buffer.size:  # the address of an empty one means nothing
                 sizes[batch], starts[batch] = buffer.size, buffer.address - self._address
         here = starts != _NO_BUFFER

@@ -19,7 +19,7 @@ import math
 import operator
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, SupportsIndex, TypeGuard
@@ -28,6 +28,7 @@ import numpy as np
 from PIL import Image
 
 from snapseek.errors import InputError, OutOfRangeError, ParseError
+from snapseek.models.text.languages import INVISIBLE
 
 MAX_QUERY_CHARACTERS = 1000
 MAX_TERMS = 16
@@ -109,6 +110,8 @@ def terms_of(query: Query) -> list[Term]:
 def parse(query: str) -> list[Term]:
     """Parse a typed query to one term or more; subjects are words, ids and paths.
 
+    Soft hyphens and other characters that nobody sees are left out of words.
+
     Raises
     ------
     InputError
@@ -122,7 +125,13 @@ def parse(query: str) -> list[Term]:
         raise OutOfRangeError(
             expected=f"a query of at most {MAX_QUERY_CHARACTERS} characters", got=str(len(text))
         )
-    return _Parser(text).terms()
+    return [_visible(term) for term in _Parser(text).terms()]
+
+
+def _visible(term: "Term") -> "Term":
+    if not isinstance(term.subject, str) or term.subject.isascii():
+        return term
+    return replace(term, subject=term.subject.translate(INVISIBLE) or term.subject)
 
 
 def written(terms: Sequence[Term]) -> str:

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import math
 import os
 import re
 import signal
@@ -71,7 +72,8 @@ class NativeCalls:
     ) -> None:
         with self._changed:
             self._running -= 1
-            self._changed.notify_all()
+            if self._is_closed:
+                self._changed.notify_all()
 
     def close(self) -> bool:
         """Block new calls of other threads, and wait for running ones; False if that takes too long."""
@@ -138,6 +140,7 @@ class OnnxSession:
             raise no_output(graph, only, self.graph.outputs)
         self._session = _open_session(graph, threads, only, provider)
         self.inputs = tuple(_port(node, graph) for node in self._session.get_inputs())
+        self._ids = tuple(port for port in self.inputs if port.is_ids)
         self.outputs = tuple(node.name for node in self._session.get_outputs())
         self.provider: str = self._session.get_providers()[0].removesuffix(_EXECUTION)
         # DirectML is the only provider that forbids concurrent runs of one session.
@@ -173,9 +176,9 @@ class OnnxSession:
         Inputs of integers that are not fed, such as token types, are zeros. Raises ModelError if the run
         fails.
         """
-        ids = next((value for value in feeds.values() if value.ndim == 2), None)
+        unfed = [port for port in self._ids if port.name not in feeds]
+        ids = next((value for value in feeds.values() if value.ndim == 2), None) if unfed else None
         if ids is not None:
-            unfed = (port for port in self.inputs if port.is_ids and port.name not in feeds)
             feeds = feeds | {port.name: np.zeros(ids.shape, port.dtype) for port in unfed}
         try:
             with NATIVE_CALLS, self._turn:
@@ -243,7 +246,7 @@ def _names(ports: tuple[Port, ...]) -> str:
 
 def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """Return (n, dim) float32 with rows scaled to length 1; None where a row is zero or not finite."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.isfinite(norms).all() or not norms.all():
+    norms = np.sqrt(np.add.reduce(vectors * vectors, axis=1, keepdims=True))  # np.linalg.norm takes longer
+    if not all(0.0 < norm < math.inf for norm in norms.ravel().tolist()):
         return None
     return np.asarray(vectors / norms, np.float32)

@@ -20,4 +20,6 @@ def clean_text(text: str) -> str:
 
 def _is_plain(text: str) -> bool:
     """Return whether cleaning can change nothing but white space."""
-    return text.isascii() and "&" not in text and all(part.isprintable() for part in text.split())
+    if not text.isascii() or "&" in text:
+        return False
+    return text.isprintable() or all(part.isprintable() for part in text.split())

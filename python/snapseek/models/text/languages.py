@@ -52,6 +52,9 @@ LANGUAGES = {
 ENGLISH = frozenset({"en"})
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 
+INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u2060\ufeff"))
+"""For `str.translate`: soft hyphen, word joiner and byte order mark vanish."""
+
 _LETTERS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "\u0131": "i", "æ": "ae", "œ": "oe"})
 _KNOWN, _SHARED = 2, 1
 """How much an English word counts, and one that other languages have, too."""
@@ -78,7 +81,7 @@ def unknown_words(text: str, languages: frozenset[str]) -> list[ForeignWord]:
     languages
         ISO 639 codes of the languages that the model knows; English is one of them.
     """
-    words = WORD.findall(unicodedata.normalize("NFC", text))[:_MAX_WORDS]
+    words = WORD.findall(visible_text(text))[:_MAX_WORDS]
     found = [_look_up(word, languages) for word in words]
     foreign = [word for word in found if isinstance(word, ForeignWord)]
     certain = [word for word in foreign if not word.is_homograph]
@@ -86,6 +89,14 @@ def unknown_words(text: str, languages: frozenset[str]) -> list[ForeignWord]:
         return foreign if len(foreign) == len(found) else []
     known = sum(word for word in found if isinstance(word, int))
     return foreign if _KNOWN * len(certain) > known else []
+
+
+def visible_text(text: str) -> str:
+    """Return a text in compatibility form (NFKC), where full-width letters are letters, without soft hyphens.
+
+    Copied texts have soft hyphens and joiners within words, where nobody sees them.
+    """
+    return unicodedata.normalize("NFKC", text.translate(INVISIBLE))
 
 
 def without_accents(word: str) -> str:

@@ -71,7 +71,7 @@ class TextEncoder:
         ModelError
             If one of the files is damaged, or the tower cannot be run.
         """
-        encoder = cls.load_exactly(with_fastest_text(files), threads)
+        encoder = cls.load_exactly(with_fastest_text(files, cls.load_exactly), threads)
         encoder._path = files.text_graph
         return encoder
 

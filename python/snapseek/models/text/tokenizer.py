@@ -100,7 +100,10 @@ class Tokenizer:
         # The shell passes invalid UTF-8 as lone surrogates, which the tokenizer rejects.
         valid = [text.encode("utf-8", "ignore").decode()[: self._max_characters] for text in texts]
         try:
-            return list(self._tokenizer.encode_batch([self._cleaned(text) for text in valid]))
+            cleaned = [self._cleaned(text) for text in valid]
+            if len(cleaned) == 1:  # without the threads that share a batch
+                return [self._tokenizer.encode(cleaned[0])]
+            return list(self._tokenizer.encode_batch(cleaned))
         except BaseException as error:  # a panic of the library is a BaseException
             raise_interrupt(error)
             raise InputError(
@@ -126,14 +129,12 @@ class Tokenizer:
 
     def known(self, texts: Sequence[str]) -> list[list[int] | None]:
         """Return the ids of each text, None for a text of unknown words only."""
-        return [
-            list(encoding.ids) if self._has_known_token(encoding) else None
-            for encoding in self._encode(texts)
-        ]
+        return [self._known_ids(encoding) for encoding in self._encode(texts)]
 
-    def _has_known_token(self, encoding: Encoding) -> bool:
-        pairs = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
-        return any(not special and token != self._unknown_id for token, special in pairs)
+    def _known_ids(self, encoding: Encoding) -> list[int] | None:
+        ids = list(encoding.ids)
+        pairs = zip(ids, encoding.special_tokens_mask, strict=True)
+        return ids if any(not special and token != self._unknown_id for token, special in pairs) else None
 
 
 def _open(path: Path) -> tokenizers.Tokenizer:

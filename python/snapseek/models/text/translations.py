@@ -2,25 +2,30 @@
 
 Words are looked up in a list that `models/languages/translations.py` makes: nouns with their plurals,
 adjectives with their endings, articles and prepositions. A word that is English, too (*chat*, *gift*), counts
-only next to a word that is not. Word order stays, but for adjectives, which precede their noun in English.
+only next to a word that is not. Numbers stay. Word order stays, but for adjectives, which precede their noun
+in English.
 """
 
 import gzip
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
 from snapseek.models.text.languages import LANGUAGES as NAMES
-from snapseek.models.text.languages import WORD
+from snapseek.models.text.languages import visible_text
 
 DATA = Path(__file__).with_name("translations.txt.gz")
 LANGUAGES = ("de", "fr", "es", "it", "pt")
 NOUN, PLURAL, ADJECTIVE, LITTLE = "n", "p", "a", "w"
 """Parts of speech; capital letters are forms that are English words, too."""
 
+_NUMBER = "#"
+"""The mark of a number, which every language has."""
+
+_WORDS = re.compile(r"[^\W\d_]{3,}|[^\W_]*\d[^\W_]*(?:[.,:/]\d[^\W_]*)*|[^\W\d_]+")
+_HAS_DIGIT = re.compile(r"\d")
 _MAX_CHARACTERS = 1000
 _MAX_WORDS = 64
 _MAX_PHRASE = 4  # words of `coucher de soleil` and the like
@@ -88,9 +93,8 @@ def in_english(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text, split at hyphens and apostrophes."""
-    found = WORD.findall(unicodedata.normalize("NFC", text))
-    return [word for part in found for word in re.split("['\u2019]", part)][:_MAX_WORDS]
+    """Return the words and numbers of a text, split at hyphens and apostrophes; `4x4` is a number."""
+    return _WORDS.findall(visible_text(text))[:_MAX_WORDS]
 
 
 def _is_understood(parts: Sequence[_Part]) -> bool:
@@ -122,7 +126,7 @@ def _longest(words: Sequence[str], language: str) -> _Part:
     for length in range(len(words), 0, -1):
         if found := _meaning(" ".join(words[:length]).lower(), language):
             return _Part(tuple(words[:length]), *found)
-    return _Part((words[0],), words[0])
+    return _Part((words[0],), words[0], _NUMBER if _HAS_DIGIT.search(words[0]) else "")
 
 
 def _meaning(form: str, language: str) -> tuple[str, str] | None:

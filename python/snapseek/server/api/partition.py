@@ -11,8 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from snapseek.collection.frames import MEDIA_TYPE, Frame
-from snapseek.collection.partition_state import PartitionState
 from snapseek.library.snapshot import Snapshot
 from snapseek.server.api.parameters import check_names
 from snapseek.server.api.request_body import read_body
@@ -20,6 +18,7 @@ from snapseek.server.api.request_body import read_body
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from snapseek.collection.partition_state import PartitionState
     from snapseek.server.state import ServerState
 
 PARTITION_PATH = "/api/partition"
@@ -48,10 +47,14 @@ class PartitionEndpoints:
             return await self._state.searchers.run(request, partial(self._answer, bytes(body), version))
 
     def _answer(self, body: bytes, version: str | None) -> Response:
+        from snapseek.collection.frames import MEDIA_TYPE, Frame  # few servers are partitions
+
         answer = self._state_of(version).answer(Frame.decode(body))
         return Response(answer.encode(), headers={"cache-control": "no-store"}, media_type=MEDIA_TYPE)
 
     def _state_of(self, version: str | None) -> PartitionState:
+        from snapseek.collection.partition_state import PartitionState
+
         snapshot = self._state.library.snapshot()
         if not isinstance(snapshot, Snapshot):
             raise HTTPException(404, "expected the server of a library, found that of a collection")

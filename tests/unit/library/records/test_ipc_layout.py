@@ -149,6 +149,28 @@ def test_false_offsets_are_an_error_before_any_kernel_runs(tmp_path):
         Records(path)
 
 
+@pytest.mark.parametrize("batch", [0, 100, 199])
+def test_damage_in_any_of_many_batches_is_an_error(tmp_path, monkeypatch, batch):
+    monkeypatch.setattr("snapseek.library.records.arrow_file.available_cores", lambda: 3)
+    write_records(tmp_path / "row.arrow", [{"caption": "text"}])
+    row = Records(tmp_path / "row.arrow").batches[0]
+    path = tmp_path / "r.arrow"
+    writer = RecordWriter(path)
+    for _ in range(200):
+        writer.extend(row)
+    writer.finish()
+    records = Records(path)
+    assert len(records.batches) == 200
+    text = records.batches[batch].column("caption").buffers()[2]
+    start = text.address - records._mapped.address
+    del records, text
+    data = bytearray(path.read_bytes())
+    data[start : start + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match=r"r\.arrow is damaged.*snapseek repair"):
+        Records(path)
+
+
 @pytest.mark.parametrize(("name", "value"), [("width", None), ("uri", None), ("id", None)])
 def test_a_record_without_required_columns_is_refused(tmp_path, name, value):
     with pytest.raises(FormatError, match=f"column {name} lacks values"):

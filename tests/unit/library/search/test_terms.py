@@ -15,6 +15,7 @@ def read(query: str) -> list[tuple[object, float]]:
     return [(term.subject, term.weight) for term in parse(query)]
 
 
+UNSEEN = "\u00ad\u2060\ufeff"
 ORDINARY = [
     "two dogs on a beach",
     "t-shirt",
@@ -60,7 +61,7 @@ def test_ordinary_text_means_itself(text: str):
     assert read(f"\n {text} ") == [(text, 1.0)]
 
 
-@given(st.text().filter(lambda text: text.strip() and not set(text) & set('+-":')))
+@given(st.text().filter(lambda text: text.strip() and not set(text) & set('+-":' + UNSEEN)))
 def test_text_without_a_sign_a_quote_or_a_colon_means_itself(text: str):
     assert read(text) == [(text.strip(), 1.0)]
 
@@ -158,6 +159,15 @@ def test_a_malformed_query_is_refused_with_its_place(query: str, sentence: str):
     assert len(str(caught.value)) < 200
 
 
+def test_characters_that_nobody_sees_are_no_part_of_words():
+    assert read("Son\u00adnen\u00adun\u00adter\u00adgang - Schnee\ufeff") == [
+        ("Sonnenuntergang", 1),
+        ("Schnee", -1),
+    ]
+    assert read('image:"a\u00adb.jpg"') == [(Path("a\u00adb.jpg"), 1)]
+    assert read("\u00ad") == [("\u00ad", 1)]
+
+
 def test_a_long_query_is_shown_around_the_place():
     with pytest.raises(InputError) as caught:
         parse("word " * 20 + "+ + " + "more " * 20)
@@ -165,7 +175,7 @@ def test_a_long_query_is_shown_around_the_place():
 
 
 LETTERS = st.text(st.sampled_from("ab2:+-\" .\\\u732b\n'\0"), min_size=1)
-WORDS = (st.text(min_size=1) | LETTERS).filter(lambda text: text.strip())
+WORDS = (st.text(min_size=1) | LETTERS).filter(lambda text: text.strip() and not set(text) & set(UNSEEN))
 WEIGHTS = st.floats(-MAX_WEIGHT, MAX_WEIGHT).map(lambda weight: round(weight, 4)) | st.sampled_from(
     [1.0, -1.0]
 )

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,10 +71,25 @@ def test_a_tower_that_is_hardly_faster_is_not_used(folder, monkeypatch):
     assert Encoder.load(folder).text.tower.session.path == folder / PLAIN
 
 
+def test_a_tower_that_is_fed_in_another_way_is_not_used(folder, monkeypatch):
+    def load(files):
+        encoder = TextEncoder.load_exactly(files)
+        if files.layout.text_graph == INT8:
+            encoder.config = replace(encoder.config, unpadded=not encoder.config.unpadded)
+        return encoder
+
+    monkeypatch.setattr(
+        text_variants, "_spent_ms", lambda loaded, rows: {name: 9.0 - len(name) for name in loaded}
+    )
+    found = measure_variants(ModelFiles.in_folder("m", folder), TEXTS, load)
+    assert found[0].graph == PLAIN, "the way is part of the fingerprint"
+
+
 def test_a_tower_that_has_changed_is_not_used(folder, monkeypatch):
     measured(monkeypatch, folder, plain=9.0, int8=4.0, quantized=1.0)
     (folder / INT8).write_bytes((folder / QUANTIZED).read_bytes())
-    assert with_fastest_text(ModelFiles.in_folder("m", folder)).layout.text_graph == PLAIN
+    files = ModelFiles.in_folder("m", folder)
+    assert with_fastest_text(files, TextEncoder.load_exactly).layout.text_graph == PLAIN
     (folder / INT8).unlink()
     assert Encoder.load(folder).text.tower.session.path == folder / PLAIN
 

@@ -72,6 +72,42 @@ def test_articles_plurals_colors_and_accents(text, read):
 
 
 @pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("100 perros", "100 dogs"),
+        ("perros 100", "dogs 100"),
+        ("die 3 roten Häuser", "3 red houses"),
+        ("3,5 kg manzanas", "3,5 kg apples"),
+        ("coche de 1967", "car of 1967"),
+        ("avión F16", "airplane F16"),
+        ("perros 4x4", "dogs 4x4"),
+        ("zwei Hunde 12:30", "two dogs 12:30"),
+        ("7 gatos 8 9 10", "7 cats 8 9 10"),
+        ("perro1", "dog 1"),
+        ("gato \u0663", "cat \u0663"),
+        ("100 dogs", None),
+        ("1967", None),
+        ("2 gifts", None),
+    ],
+)
+def test_numbers_stay_where_they_are(text, read):
+    assert english(text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "read"),
+    [
+        ("\uff28\uff55\uff4e\uff44", "hund", "dog"),
+        ("Son\u00adnen\u00adun\u00adter\u00adgang", "sonnenuntergang", "sunset"),
+        ("Hun\u2060d", "hund", "dog"),
+    ],
+)
+def test_full_width_letters_and_invisible_characters_hide_no_word(text, plain, read):
+    assert english(text) == read
+    assert [word.text.lower() for word in unknown_words(text, ENGLISH)] == [plain]
+
+
+@pytest.mark.parametrize(
     ("alone", "together", "read"),
     [
         ("chat", "un chat", "cat"),
