@@ -94,7 +94,7 @@ impl IvfIndex {
             for query in queries.chunks_exact(sections.layout.dim) {
                 let params = plan.params_of(query, rule);
                 let hits = scratch.search(sections, query, params, filter, interrupt)?;
-                ids.extend(hits.iter().map(|hit| sections.ids[hit.row as usize]));
+                ids.extend(hits.iter().map(|hit| sections.ids.get(hit.row as usize)));
                 let first = scores.len();
                 scores.extend(hits.iter().map(|hit| hit.score));
                 scores[first..].iter_mut().for_each(|score| *score = scratch.score(*score));

@@ -11,7 +11,7 @@ use bytemuck::cast_slice;
 
 use crate::error::{Error, FilterUnit, Result};
 use crate::ivf::calibration::{CalibrationPoint, KindRule, QueryKind};
-use crate::ivf::layout::{CoarseCentroids, IvfLayout, QueryProjection, TrainedParams};
+use crate::ivf::layout::IvfLayout;
 use crate::ivf::probe::rank_unit;
 use crate::ivf::rerank::Reranker;
 use crate::ivf::row_ids::RowIds;
@@ -25,21 +25,19 @@ use crate::matrix::{MatrixF32, max_abs};
 use crate::parallel::Interrupt;
 use crate::quantizer::codebook::Codebooks;
 use crate::quantizer::magnitude::{exponent_of, length};
+use crate::quantizer::row_scales::RowScales;
 use crate::storage::format::{Header, Tag};
 use crate::storage::hot_copy::HotCopy;
 use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
 use crate::storage::section_writer::SectionWriter;
 use crate::topk::bitmap::RowBitmap;
+use crate::topk::packed_ids::RowIdSlice;
 
 /// The first and the last of the sections that every search reads: the projection, centroids and codes.
 const HOT_SECTIONS: [Tag; 2] = [Tag::B, Tag::BLOCKS];
 
 /// The first and the last of the sections of which a search reads some hundred rows: eight times as large.
 const HOT_REFINE_SECTIONS: [Tag; 2] = [Tag::IDS, Tag::SCALES];
-
-/// The trained sections: of the codes, and of the lists.
-const TRANSFORM_SECTIONS: [Tag; 3] = [Tag::A, Tag::B, Tag::CODEBOOKS];
-const LIST_SECTIONS: [Tag; 3] = [Tag::CENTROIDS, Tag::CENTROID_SCALES, Tag::LIST_WEIGHTS];
 
 /// Searches before the refine codes are copied: a process that answers a few queries does not wait for a copy of most of the
 /// file.
@@ -112,8 +110,9 @@ impl IvfIndex {
         let kernels = (DotI8::fastest(), DotF16::fastest(), FastScan::fastest());
         let largest = |tag| max_abs(cast_slice(section(&header, &file, tag)));
         let centroids = largest(Tag::CENTROID_SCALES) * ROW_LIMIT as f32;
+        let scales = RowScales::new(layout.forms.scales, section(&header, &file, Tag::SCALES));
         let rank_unit = rank_unit(cast_slice(section(&header, &file, Tag::LIST_WEIGHTS)));
-        let exponent = exponent_of(centroids.max(largest(Tag::CODEBOOKS)).max(largest(Tag::SCALES)));
+        let exponent = exponent_of(centroids.max(largest(Tag::CODEBOOKS)).max(scales.max_abs()));
         Ok(Self {
             file: Arc::new(file),
             hot: HotCopy::default(),
@@ -184,8 +183,12 @@ impl IvfIndex {
     }
 
     /// Ids in row order, shape (rows,).
-    pub fn ids(&self) -> &[i64] {
-        cast_slice(self.section(Tag::IDS))
+    pub fn ids(&self) -> Vec<i64> {
+        self.row_id_slice().to_vec(self.layout.rows)
+    }
+
+    fn row_id_slice(&self) -> RowIdSlice<'_> {
+        RowIdSlice::new(self.layout.forms.ids, self.hot_section(Tag::IDS))
     }
 
     /// The calibration tables, in the order of [`TABLES`](crate::ivf::calibration::TABLES), each by rising recall. An index of an earlier version has only the
@@ -213,40 +216,6 @@ impl IvfIndex {
     /// Recall of each transform that was tried, on a sample, by number; -1 for those not tried.
     pub fn transform_recalls(&self) -> &[f32] {
         cast_slice(self.section(Tag::TRANSFORM_RECALLS))
-    }
-
-    /// Checksum of what the index was trained to: the transform, the codebooks and the lists. Indexes with the same one give
-    /// scores of the same error, and probe the same lists for a query.
-    pub fn training_checksum(&self) -> u64 {
-        let checksum = |tags: &[Tag]| {
-            let add = |sum, &tag: &Tag| crc32c::crc32c_append(sum, self.section(tag));
-            u64::from(tags.iter().fold(0, add))
-        };
-        checksum(&TRANSFORM_SECTIONS) << 32 | checksum(&LIST_SECTIONS)
-    }
-
-    /// Return the parameters that the index was trained to, for rows that are as large as its own divided by `unit`.
-    pub(crate) fn trained_params(&self, unit: f32) -> TrainedParams {
-        let floats = |tag| cast_slice::<u8, f32>(self.section(tag));
-        let scaled = |tag| floats(tag).iter().map(|value| value / unit).collect();
-        TrainedParams {
-            m: self.layout.m,
-            transform: self.layout.transform,
-            a: floats(Tag::A).to_vec(),
-            b: QueryProjection {
-                codes: cast_slice(self.section(Tag::B)).to_vec(),
-                scales: floats(Tag::B_SCALES).to_vec(),
-            },
-            codebooks: scaled(Tag::CODEBOOKS),
-            routing_codebooks: floats(Tag::ROUTING_CODEBOOKS).to_vec(),
-            routing_blocks: self.section(Tag::ROUTING_BLOCKS).to_vec(),
-            centroids: CoarseCentroids {
-                codes: cast_slice(self.section(Tag::CENTROIDS)).to_vec(),
-                scales: scaled(Tag::CENTROID_SCALES),
-                list_weights: floats(Tag::LIST_WEIGHTS).to_vec(),
-            },
-            query_second_moment: Vec::new(),
-        }
     }
 
     /// The rule that distinguishes the kinds of query, in its stored form; empty in an index of an earlier version.
@@ -371,7 +340,7 @@ impl IvfIndex {
     }
 
     fn row_ids(&self) -> &RowIds {
-        self.row_ids.get_or_init(|| RowIds::new(self.ids()))
+        self.row_ids.get_or_init(|| RowIds::new(&self.ids()))
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<SearchScratch>> {
@@ -395,7 +364,7 @@ impl IvfIndex {
         }
     }
 
-    fn section(&self, tag: Tag) -> &[u8] {
+    pub(crate) fn section(&self, tag: Tag) -> &[u8] {
         section(&self.header, &self.file, tag)
     }
 
@@ -417,8 +386,8 @@ impl IvfIndex {
     }
 
     pub(crate) fn sections(&self) -> Sections<'_> {
-        let (refine_codes, refine_scales) =
-            (self.hot_section(Tag::REFINE), cast_slice(self.hot_section(Tag::SCALES)));
+        let (refine_codes, refine_scales) = (self.hot_section(Tag::REFINE), self.hot_section(Tag::SCALES));
+        let refine_scales = RowScales::new(self.layout.forms.scales, refine_scales);
         let (dot_i8, dot_f16, fast_scan) = self.kernels;
         let (codec, dim) = (self.layout.refine, self.layout.dim);
         Sections {
@@ -436,7 +405,7 @@ impl IvfIndex {
             list_offsets: cast_slice(self.hot_section(Tag::LIST_OFFSETS)),
             stop_thresholds: cast_slice(self.hot_section(Tag::STOP_THRESHOLDS)),
             blocks: self.hot_section(Tag::BLOCKS),
-            ids: cast_slice(self.hot_section(Tag::IDS)),
+            ids: self.row_id_slice(),
             reranker: Reranker::new(codec, refine_codes, refine_scales, dim, (dot_i8, dot_f16)),
             dot_i8,
             fast_scan,

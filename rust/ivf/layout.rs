@@ -8,6 +8,7 @@
 use crate::error::FormatError;
 use crate::ivf::calibration::{MAX_CALIBRATION_POINTS, QUERY_KINDS, TABLES, tables_of_word};
 use crate::ivf::early_stop::STEPS;
+use crate::ivf::storage_forms::StorageForms;
 use crate::kernels::fastscan::blocks::{BLOCK_ROWS, block_bytes, block_count, pack};
 use crate::kernels::fastscan::{KSUB, M_MULTIPLE, MAX_M};
 use crate::kernels::gemm_i8::Int8Matrix;
@@ -45,6 +46,8 @@ pub struct IvfLayout {
     pub calibration_tables: usize,
     /// Thresholds of early termination for each kind of query; 0 in an index of an earlier version.
     pub stop_thresholds: usize,
+    /// How ids, scales and the projection of rows are stored.
+    pub forms: StorageForms,
 }
 
 /// Everything of an index that is trained.
@@ -54,10 +57,10 @@ pub struct TrainedParams {
     pub m: usize,
     /// Number of the transform, see [`IvfLayout::transform`].
     pub transform: u32,
-    /// The projection of rows, `y = A x`: shape (4m, dim), row-major.
-    pub a: Vec<f32>,
+    /// The projection of rows, `y = A x`.
+    pub a: RowProjection,
     /// The projection of queries, `q' = B q` with `q'·y = q·x`: shape (4m, dim).
-    pub b: QueryProjection,
+    pub b: Int8Projection,
     /// Codebooks of the projected residuals `A (x - centroid)`, shape (m, 16, 4).
     pub codebooks: Vec<f32>,
     /// Codebooks of the projected routing centroids, less their mean, which changes no order: shape (m, 16, 4).
@@ -97,19 +100,38 @@ impl PqCodes {
     }
 }
 
-/// The projection `B` of queries, in int8 codes and one scale a row, so that it is read fast.
+/// The projection `A` of rows, as it is stored.
+#[derive(Clone, Debug)]
+pub enum RowProjection {
+    /// Shape (4m, dim), row-major, in a file of an earlier version.
+    F32(Vec<f32>),
+    /// Int8 codes. PQ encoders round it so anyway.
+    Int8(Int8Projection),
+}
+
+impl RowProjection {
+    /// Decode the matrix, shape (4m, dim).
+    pub fn decode(&self, dim: usize) -> Vec<f32> {
+        match self {
+            Self::F32(matrix) => matrix.clone(),
+            Self::Int8(projection) => projection.decode(dim),
+        }
+    }
+}
+
+/// A projection in int8 codes and one scale a row: `A` of rows, or `B` of queries, which is read fast so.
 ///
-/// Its rounding costs little: the second-level residual is computed with the rounded matrix, so the refine codes make up for
-/// it.
+/// The rounding of `B` costs little: the second-level residual is computed with the rounded matrix, so the refine codes make up
+/// for it.
 #[derive(Clone, Debug, Default)]
-pub struct QueryProjection {
+pub struct Int8Projection {
     /// Codes, shape (4m, stride).
     pub codes: Vec<i8>,
     /// Scales, shape (4m,).
     pub scales: Vec<f32>,
 }
 
-impl QueryProjection {
+impl Int8Projection {
     /// Encode a matrix of shape (n, dim).
     pub fn new(matrix: &[f32], dim: usize) -> Self {
         let Int8Matrix { codes, scales, .. } = Int8Matrix::new(matrix, dim);
@@ -170,8 +192,10 @@ impl CoarseCentroids {
 impl Tag {
     /// uint32 (8,): the [`IvfLayout`].
     pub const SHAPE: Self = Self(*b"shape\0\0\0");
-    /// float32 (4m, dim): the projection A of rows.
+    /// float32 (4m, dim), or int8 (4m, stride): the projection A of rows.
     pub const A: Self = Self(*b"a\0\0\0\0\0\0\0");
+    /// float32 (4m,): scales of A, if it is int8.
+    pub const A_SCALES: Self = Self(*b"ascales\0");
     /// int8 (4m, stride): the projection B of queries.
     pub const B: Self = Self(*b"b\0\0\0\0\0\0\0");
     /// float32 (4m,): scales of B.
@@ -202,17 +226,18 @@ impl Tag {
     pub const STOP_THRESHOLDS: Self = Self(*b"stops\0\0\0");
     /// Fast-scan blocks of the rows, list after list.
     pub const BLOCKS: Self = Self(*b"blocks\0\0");
-    /// int64 (rows,): ids in row order.
+    /// Ids in row order, see [`IdForm::size_bytes`](crate::topk::packed_ids::IdForm::size_bytes).
     pub const IDS: Self = Self(*b"ids\0\0\0\0\0");
     /// Refine codes: [`RefineCodec::row_bytes`] for each row.
     pub const REFINE: Self = Self(*b"tier\0\0\0\0");
 }
 
 /// Sections of a file of kind 2, in order; the last is `chunks`. An index of an earlier version has no
-/// [`Tag::STOP_THRESHOLDS`], and perhaps no [`Tag::QUERY_KINDS`].
-pub const SECTIONS: [Tag; 20] = [
+/// [`Tag::A_SCALES`], and perhaps no [`Tag::STOP_THRESHOLDS`] or [`Tag::QUERY_KINDS`].
+pub const SECTIONS: [Tag; 21] = [
     Tag::SHAPE,
     Tag::A,
+    Tag::A_SCALES,
     Tag::B,
     Tag::B_SCALES,
     Tag::CODEBOOKS,
@@ -246,7 +271,7 @@ impl IvfLayout {
             self.calibration_points as u32,
             tables,
             self.stop_thresholds as u32,
-            0,
+            self.forms.encode(),
         ]
     }
 
@@ -257,7 +282,7 @@ impl IvfLayout {
     pub fn decode(words: [u32; 8], rows: usize, dim: usize) -> Result<Self, FormatError> {
         let refused =
             |name: &'static str, max: u64, got: u32| FormatError::Shape { name, max, got: u64::from(got) };
-        let [m, nlist, refine, transform, calibration_points, tables, stop_thresholds, reserved @ ..] = words;
+        let [m, nlist, refine, transform, calibration_points, tables, stop_thresholds, forms] = words;
         if m == 0 || m as usize > MAX_M || !(m as usize).is_multiple_of(M_MULTIPLE) {
             return Err(refused("m", MAX_M as u64, m));
         }
@@ -277,9 +302,6 @@ impl IvfLayout {
         if stop_thresholds != 0 && stop_thresholds as usize != STEPS {
             return Err(refused("stops", STEPS as u64, stop_thresholds));
         }
-        if let Some(&word) = reserved.iter().find(|&&word| word != 0) {
-            return Err(refused("reserved", 0, word));
-        }
         Ok(Self {
             rows,
             dim,
@@ -290,6 +312,7 @@ impl IvfLayout {
             calibration_points: calibration_points as usize,
             calibration_tables,
             stop_thresholds: stop_thresholds as usize,
+            forms: StorageForms::decode(forms)?,
         })
     }
 
@@ -303,6 +326,7 @@ impl IvfLayout {
     /// Nothing here can overflow: rows are below 2^32, a row's bytes below 2^14, and lists no more than rows.
     pub fn sections(&self) -> Vec<(Tag, u64)> {
         let is_present = |&tag: &Tag| match tag {
+            Tag::A_SCALES => self.forms.int8_projection,
             Tag::QUERY_KINDS => self.has_query_kinds(),
             Tag::STOP_THRESHOLDS => self.stop_thresholds > 0,
             _ => true,
@@ -321,9 +345,9 @@ impl IvfLayout {
         let floats = |count: usize| count as u64 * size_of::<f32>() as u64;
         match tag {
             Tag::SHAPE => 32,
-            Tag::A => floats(self.m * DSUB * self.dim),
-            Tag::B => (self.m * DSUB * stride(self.dim)) as u64,
-            Tag::B_SCALES => floats(self.m * DSUB),
+            Tag::A if !self.forms.int8_projection => floats(self.m * DSUB * self.dim),
+            Tag::A | Tag::B => (self.m * DSUB * stride(self.dim)) as u64,
+            Tag::A_SCALES | Tag::B_SCALES => floats(self.m * DSUB),
             Tag::CODEBOOKS | Tag::ROUTING_CODEBOOKS => floats(self.m * KSUB * DSUB),
             Tag::ROUTING_BLOCKS => (block_count(self.nlist) * block_bytes(self.m)) as u64,
             Tag::CENTROIDS => (self.nlist * stride(self.dim)) as u64,
@@ -335,9 +359,9 @@ impl IvfLayout {
             Tag::QUERY_KINDS => floats(self.dim + 1),
             Tag::STOP_THRESHOLDS => floats(QUERY_KINDS.len() * self.stop_thresholds),
             Tag::BLOCKS => (block_count(self.rows) * block_bytes(self.m)) as u64,
-            Tag::IDS => self.rows as u64 * 8,
+            Tag::IDS => self.forms.ids.size_bytes(self.rows),
             Tag::REFINE => self.rows as u64 * self.refine.row_bytes(self.dim) as u64,
-            Tag::SCALES if self.refine.has_scales() => floats(self.rows),
+            Tag::SCALES if self.refine.has_scales() => (self.rows * self.forms.scales.size_bytes()) as u64,
             Tag::TRANSFORM_RECALLS => floats(TRANSFORMS),
             _ => 0,
         }

@@ -14,6 +14,7 @@ use crate::ivf::sections::Sections;
 use crate::matrix::MatrixF32;
 use crate::quantizer::refine_codec::RefineCodec;
 use crate::quantizer::sq8::to_score_f32;
+use crate::topk::packed_ids::RowIdSlice;
 use crate::topk::reservoir::{Candidate, Hit};
 
 /// Candidates kept while margins are traced: any number from ten on gives the same margins.
@@ -207,13 +208,13 @@ impl<'a> BestOf<'a> {
         Self { neighbours, hits: Vec::with_capacity(neighbours.k + 1), found: 0 }
     }
 
-    fn push(&mut self, hit: Hit, ids: &[i64]) {
+    fn push(&mut self, hit: Hit, ids: RowIdSlice<'_>) {
         let Neighbours { k, rows, .. } = self.neighbours;
         let is_full = self.hits.len() == k;
         if is_full && self.hits.last().is_none_or(|last| last.score > hit.score) {
             return;
         }
-        let id = |hit: &Hit| ids[hit.row as usize];
+        let id = |hit: &Hit| ids.get(hit.row as usize);
         let is_before =
             |other: &Hit| other.score > hit.score || other.score == hit.score && id(other) < id(&hit);
         let position = self.hits.partition_point(is_before);

@@ -11,6 +11,7 @@ pub mod layout;
 pub mod rerank;
 pub mod search;
 pub mod sections;
+pub mod storage_forms;
 
 mod early_stop;
 mod measure;
@@ -18,4 +19,5 @@ mod probe;
 mod reconstruct;
 mod row_ids;
 mod scan_list;
+mod trained;
 mod validate;

@@ -97,9 +97,9 @@ mod tests {
         ] {
             let index = open(&file(COUNT, codec)).unwrap();
             let all: Vec<usize> = (0..COUNT).rev().collect();
-            let stored = index.reconstruct(&all).unwrap();
+            let (stored, ids) = (index.reconstruct(&all).unwrap(), index.ids());
             for (&row, stored) in all.iter().zip(stored.chunks_exact(DIM)) {
-                let expected = &values[index.ids()[row] as usize * DIM..][..DIM];
+                let expected = &values[ids[row] as usize * DIM..][..DIM];
                 let worst = stored.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 assert!(worst < error, "{codec:?}: {worst} at row {row}");
             }

@@ -9,6 +9,7 @@ use crate::kernels::{prefetch, prefetch_line, stride};
 use crate::matrix::MAX_DIM;
 use crate::quantizer::f16::decode_f16;
 use crate::quantizer::refine_codec::RefineCodec;
+use crate::quantizer::row_scales::RowScales;
 use crate::quantizer::sq4;
 use crate::quantizer::sq8::{QuantizedQuery, to_score_f32};
 use crate::quantizer::tcq;
@@ -31,7 +32,7 @@ const PREFETCH_ROWS: usize = 12;
 pub struct Reranker<'a> {
     codec: RefineCodec,
     codes: &'a [u8],
-    scales: &'a [f32],
+    scales: RowScales<'a>,
     row_bytes: usize,
     dim: usize,
     dot_i8: DotI8,
@@ -46,7 +47,7 @@ impl<'a> Reranker<'a> {
     pub fn new(
         codec: RefineCodec,
         codes: &'a [u8],
-        scales: &'a [f32],
+        scales: RowScales<'a>,
         dim: usize,
         (dot_i8, dot_f16): (DotI8, DotF16),
     ) -> Self {
@@ -84,7 +85,7 @@ impl<'a> Reranker<'a> {
             if let Some(later) = rows.get(index + PREFETCH_ROWS) {
                 self.prefetch(later.row);
             }
-            let scale = self.scales[row.row as usize];
+            let scale = self.scales.get(row.row as usize);
             found(index, query.dequantize(self.product(query, row.row), scale));
         }
     }
@@ -94,7 +95,7 @@ impl<'a> Reranker<'a> {
         if self.codec.tcq().is_some() {
             let mut levels = [0; MAX_DIM];
             self.decode_levels(&self.codes[row * self.row_bytes..][..self.row_bytes], &mut levels);
-            tcq::accumulate_unrotated(&levels[..stride(self.dim)], self.scales[row], values);
+            tcq::accumulate_unrotated(&levels[..stride(self.dim)], self.scales.get(row), values);
         }
     }
 
@@ -106,7 +107,7 @@ impl<'a> Reranker<'a> {
             RefineCodec::None | RefineCodec::Tcq(_) => return,
             RefineCodec::Float16 => {
                 let decoded = decode_f16(&codes[..self.row_bytes]);
-                values.iter_mut().zip(decoded).for_each(|(value, x)| *value += x * self.scales[row]);
+                values.iter_mut().zip(decoded).for_each(|(value, x)| *value += x * self.scales.get(row));
                 return;
             }
             RefineCodec::Int4 => {
@@ -116,7 +117,7 @@ impl<'a> Reranker<'a> {
             RefineCodec::Int8 => bytemuck::cast_slice(codes),
         };
         for (value, &code) in values.iter_mut().zip(decoded) {
-            *value += f32::from(code) * self.scales[row];
+            *value += f32::from(code) * self.scales.get(row);
         }
     }
 
@@ -154,7 +155,7 @@ impl<'a> Reranker<'a> {
     #[inline]
     fn prefetch(&self, row: u32) {
         prefetch(&self.codes[row as usize * self.row_bytes..][..self.row_bytes]);
-        prefetch_line((&raw const self.scales[row as usize]).cast());
+        prefetch_line(self.scales.address(row as usize));
     }
 }
 
@@ -182,7 +183,7 @@ mod tests {
                 let mut bytes = vec![0; 2 * codes.len() * codec.row_bytes(16) / 16];
                 let second = bytes.len() / 2;
                 codec.pack_row(&codes, &mut bytes[second..]);
-                let reranker = Reranker::new(codec, &bytes, &[9.0, 0.5], query.codes().len(), kernels());
+                let reranker = Reranker::new(codec, &bytes, RowScales::F32(&[9.0, 0.5]), query.codes().len(), kernels());
                 let mut scores = Vec::new();
                 reranker.score(&query, &[RerankRow { row: 1, base_score: 0.25 }], |hit| scores.push(hit.score));
                 prop_assert_eq!(scores, [(0.25 + query.dequantize(product, 0.5)) as f32]);
@@ -197,7 +198,7 @@ mod tests {
         let row = [0.5, 3.0, -1.5];
         let scale = encode_f16(&row, &mut bytes[32..]);
         let scales = [9.0, scale];
-        let reranker = Reranker::new(RefineCodec::Float16, &bytes, &scales, 3, kernels());
+        let reranker = Reranker::new(RefineCodec::Float16, &bytes, RowScales::F32(&scales), 3, kernels());
         let mut scores = Vec::new();
         reranker.score(&query, &[RerankRow { row: 1, base_score: 0.25 }], |hit| scores.push(hit.score));
         assert!((scores[0] + 1.125).abs() < 1e-3, "{scores:?}");

@@ -12,6 +12,7 @@ use crate::kernels::fastscan::blocks::{BLOCK_ROWS, block_bytes, block_count};
 use crate::kernels::{prefetch, prefetch_line, stride};
 use crate::quantizer::codebook::Codebooks;
 use crate::quantizer::sq8::QuantizedQuery;
+use crate::topk::packed_ids::RowIdSlice;
 
 /// Slices of a file that was validated when it was opened.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +34,7 @@ pub struct Sections<'a> {
     /// Thresholds of early termination for each kind of query; empty in an index of an earlier version.
     pub(crate) stop_thresholds: &'a [f32],
     pub(crate) blocks: &'a [u8],
-    pub(crate) ids: &'a [i64],
+    pub(crate) ids: RowIdSlice<'a>,
     pub(crate) reranker: Reranker<'a>,
     pub(crate) dot_i8: DotI8,
     pub(crate) fast_scan: FastScan,

@@ -4,6 +4,7 @@ use bytemuck::cast_slice;
 
 use crate::error::FormatError;
 use crate::ivf::layout::{IvfLayout, SECTIONS};
+use crate::quantizer::row_scales::RowScales;
 use crate::storage::format::{Header, KIND_IVF, Tag, check_section};
 
 type Validated<T> = Result<T, FormatError>;
@@ -24,18 +25,21 @@ pub(crate) fn validate(file: &[u8]) -> Validated<(Header, IvfLayout)> {
         check_section(entry, entry.bytes(file))?;
     }
     for tag in [
-        Tag::A,
+        Tag::A_SCALES,
         Tag::B_SCALES,
         Tag::CODEBOOKS,
         Tag::ROUTING_CODEBOOKS,
         Tag::CENTROID_SCALES,
         Tag::LIST_WEIGHTS,
-        Tag::SCALES,
         Tag::QUERY_KINDS,
         Tag::STOP_THRESHOLDS,
     ] {
         check_finite(tag, cast_slice(section(&header, file, tag)))?;
     }
+    if !layout.forms.int8_projection {
+        check_finite(Tag::A, cast_slice(section(&header, file, Tag::A)))?;
+    }
+    check_scales(RowScales::new(layout.forms.scales, section(&header, file, Tag::SCALES)))?;
     check_list_offsets(&layout, cast_slice(section(&header, file, Tag::LIST_OFFSETS)))?;
     Ok((header, layout))
 }
@@ -47,8 +51,8 @@ fn is_large(tag: Tag) -> bool {
 
 fn validate_layout(header: &Header, file: &[u8]) -> Validated<IvfLayout> {
     let (expected, got) = (SECTIONS.len(), header.sections.len());
-    // One or two less in a file of an earlier version. The layout says which it is.
-    let Some(first) = header.sections.first().filter(|_| (expected - 2..=expected).contains(&got)) else {
+    // One to three less in a file of an earlier version. The layout says which it is.
+    let Some(first) = header.sections.first().filter(|_| (expected - 3..=expected).contains(&got)) else {
         return Err(FormatError::SectionCount { expected: expected as u64, got: got as u64 });
     };
     let words: &[u32] = bytemuck::try_cast_slice(first.bytes(file)).unwrap_or(&[]);
@@ -66,6 +70,14 @@ fn check_finite(tag: Tag, values: &[f32]) -> Validated<()> {
     }
     let index = values.iter().position(|value| !value.is_finite()).unwrap_or(0);
     Err(FormatError::NotFinite { tag: tag.to_string(), index, got: values[index] })
+}
+
+fn check_scales(scales: RowScales<'_>) -> Validated<()> {
+    if scales.max_abs().is_finite() {
+        return Ok(());
+    }
+    let index = (0..scales.len()).find(|&row| !scales.get(row).is_finite()).unwrap_or(0);
+    Err(FormatError::NotFinite { tag: Tag::SCALES.to_string(), index, got: scales.get(index) })
 }
 
 /// Check that the lists partition the rows.
@@ -147,12 +159,12 @@ mod tests {
     fn every_invalid_field_is_reported() {
         let (shape, list_offsets) = (start_of(Tag::SHAPE), start_of(Tag::LIST_OFFSETS));
         let nan = f32::NAN.to_bits();
-        let violations: [(usize, u32, &str); 16] = [
+        let violations: [(usize, u32, &str); 20] = [
             (16, 1, "of kind 1 and kind 2"),
             (24, 91, "section starts"),
             (24, 2, "nlist in section shape must be at most 2"),
             (32, 0, "dimension must be 1 to 4096 and is 0"),
-            (32, 21, "section a must be"),
+            (32, 21, "section askkinds must be"),
             (shape, 6, "m in section shape"),
             (shape, 260, "m in section shape must be at most 256"),
             (shape + 4, 0, "nlist in section shape"),
@@ -160,10 +172,14 @@ mod tests {
             (shape + 12, 4, "transform in section shape must be at most 3"),
             (shape + 16, 65, "efforts in section shape must be at most 64"),
             (shape + 28, 1, "reserved in section shape"),
+            (shape + 28, 57 << 8, "id bits in section shape must be at most 56"),
+            (shape + 28, 3 << 16, "scale form in section shape must be at most 1"),
+            (shape + 28, 8 << 8 | 5 << 16, "section ids must be"),
+            (shape + 28, 7 << 8 | 4 << 16, "section scales must be"),
             (list_offsets, 1, "list 0 must start at row 0 to 0 and claims 1"),
             (list_offsets + 8, 91, "list 1 must start at row 0 to 90 and claims 91"),
-            (start_of(Tag::A) + 8, nan, "value 2 of section a must be finite and is NaN"),
-            (start_of(Tag::SCALES), nan, "value 0 of section scales must be finite and is NaN"),
+            (start_of(Tag::A_SCALES) + 8, nan, "value 2 of section ascales must be finite and is NaN"),
+            (start_of(Tag::SCALES), nan, "value 1 of section scales must be finite and is NaN"),
         ];
         for (offset, value, message) in violations {
             let mut bytes = BYTES.clone();

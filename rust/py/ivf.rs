@@ -151,7 +151,7 @@ impl IvfIndex {
     /// Ids in row order, shape (rows,) int64.
     fn ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         self.index.check_length()?;
-        Ok(PyArray1::from_slice(py, self.index.ids()))
+        Ok(PyArray1::from_vec(py, self.index.ids()))
     }
 
     /// Reconstruct the stored vectors of rows, shape (n, dim) float32.

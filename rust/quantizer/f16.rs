@@ -4,12 +4,13 @@ use half::f16;
 
 use crate::kernels::dot_f16::F16_BYTES;
 use crate::matrix::max_abs;
+use crate::quantizer::row_scales::round_up;
 
 /// Encode one row of finite values into `bytes`, little-endian and padded with zeros, and return its scale.
 ///
 /// A row whose scale would not be a normal number becomes zeros with scale 0.
 pub fn encode_f16(row: &[f32], bytes: &mut [u8]) -> f32 {
-    let widest = max_abs(row);
+    let widest = round_up(max_abs(row));
     let scale = if widest.is_normal() { widest } else { 0.0 };
     let divisor = if scale == 0.0 { f32::INFINITY } else { scale };
     let (values, _) = bytes.as_chunks_mut::<F16_BYTES>();

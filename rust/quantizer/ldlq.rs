@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::kernels::stride;
 use crate::parallel::Interrupt;
 use crate::quantizer::refine_codec::RefineCodec;
+use crate::quantizer::row_scales::round_up;
 use crate::simd::multiversion;
 
 /// Values rounded before their errors are fed back to all earlier values.
@@ -117,7 +118,7 @@ impl RowBlock {
         self.feedback.fill([[0.0; BLOCK_ROWS]; TILE]);
         self.scales = [0.0; BLOCK_ROWS];
         for (lane, row) in rows.chunks_exact(dim).enumerate() {
-            let scale = clip_range(codec, row) / codec.limit();
+            let scale = round_up(clip_range(codec, row) / codec.limit());
             self.scales[lane] = if scale.is_normal() { scale } else { 0.0 };
             let lanes = self.values.as_flattened_mut().iter_mut();
             lanes.zip(row).for_each(|(lanes, &value)| lanes[lane] = value);

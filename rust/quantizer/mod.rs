@@ -21,6 +21,7 @@ pub mod magnitude;
 pub mod pq;
 pub mod query_transform;
 pub mod refine_codec;
+pub mod row_scales;
 pub mod sq4;
 pub mod sq8;
 pub mod tcq;

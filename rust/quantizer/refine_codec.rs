@@ -10,13 +10,13 @@ use crate::quantizer::tcq::{MAX_QUARTERS, Tcq};
 pub enum RefineCodec {
     /// Not stored: scores are those of the PQ codes.
     None,
-    /// Four bits a value and a float32 scale a row, LDLQ-rounded.
+    /// Four bits a value and a scale a row, LDLQ-rounded.
     Int4,
-    /// Eight bits a value and a float32 scale a row, LDLQ-rounded.
+    /// Eight bits a value and a scale a row, LDLQ-rounded.
     Int8,
-    /// A float16 a value and a float32 scale a row.
+    /// A float16 a value and a scale a row.
     Float16,
-    /// Trellis-coded, a number of quarters of a bit a value, 1 to 12, and a float32 scale a row.
+    /// Trellis-coded, a number of quarters of a bit a value, 1 to 12, and a scale a row.
     Tcq(u8),
 }
 

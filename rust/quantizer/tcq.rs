@@ -18,6 +18,7 @@ use crate::kernels::stride;
 use crate::matrix::MAX_DIM;
 use crate::parallel::Interrupt;
 use crate::quantizer::hadamard::{rotate, unrotate};
+use crate::quantizer::row_scales::round_up;
 use crate::quantizer::sq8::QuantizedQuery;
 use crate::simd::multiversion;
 
@@ -160,7 +161,7 @@ impl Tcq {
             let rms = viterbi.normalise(self.unit);
             viterbi.forward(self);
             for (lane, (row, scale)) in rows.chunks_exact_mut(bytes).zip(scales).enumerate() {
-                *scale = rms[lane] / self.unit * viterbi.traceback(self, lane, row);
+                *scale = round_up(rms[lane] / self.unit * viterbi.traceback(self, lane, row));
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use crate::topk::bitmap::RowBitmap;
 const DIM: usize = 16;
 const K: usize = 6;
 const PARAMS: SearchParams = SearchParams { k: K, nprobe: 2, shortlist: 20, exact: false };
-const FILES: usize = 9;
+const FILES: usize = 10;
 
 fn folders() -> Vec<PathBuf> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -38,7 +38,8 @@ fn flat_line(index: &FlatIndex, query: MatrixF32<'_>, mode: &str) -> String {
 }
 
 fn ivf_line(index: &IvfIndex, query: MatrixF32<'_>, mode: &str) -> String {
-    let filter = RowBitmap::new(index.layout().rows, |row| index.ids()[row] % 3 != 0);
+    let ids = index.ids();
+    let filter = RowBitmap::new(index.layout().rows, |row| ids[row] % 3 != 0);
     let params = SearchParams { exact: mode == "exact", ..PARAMS };
     let results = index.search(query, params, (mode == "allow").then_some(&filter), 1).unwrap();
     format_line(&results.ids, &results.scores)

@@ -10,6 +10,8 @@
 
 use std::cmp::Ordering;
 
+use crate::topk::packed_ids::RowIdSlice;
+
 /// A row and its score; higher is better.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hit {
@@ -146,7 +148,7 @@ impl TopKById {
 
     /// Push a row; `score` must not be NaN nor -0, and `ids` holds the id of every row.
     #[inline]
-    pub fn push(&mut self, hit: Hit, ids: &[i64]) {
+    pub fn push(&mut self, hit: Hit, ids: RowIdSlice<'_>) {
         let is_beaten = |threshold: Hit| !is_before(&hit, &threshold, ids);
         if self.hits.size == 0 || self.threshold.is_some_and(is_beaten) {
             return;
@@ -157,18 +159,18 @@ impl TopKById {
     }
 
     /// Return the best k, best first.
-    pub fn sorted(&mut self, ids: &[i64]) -> &[Hit] {
+    pub fn sorted(&mut self, ids: RowIdSlice<'_>) -> &[Hit] {
         self.hits.sorted(|a, b| order_by_id(a, b, ids))
     }
 }
 
-fn is_before(a: &Hit, b: &Hit, ids: &[i64]) -> bool {
+fn is_before(a: &Hit, b: &Hit, ids: RowIdSlice<'_>) -> bool {
     a.score > b.score || (a.score == b.score && order_by_id(a, b, ids).is_lt())
 }
 
 /// Higher score first, then lower id, which is read only for equal scores; then lower row, should ids repeat.
-fn order_by_id(a: &Hit, b: &Hit, ids: &[i64]) -> Ordering {
-    let id = |hit: &Hit| ids[hit.row as usize];
+fn order_by_id(a: &Hit, b: &Hit, ids: RowIdSlice<'_>) -> Ordering {
+    let id = |hit: &Hit| ids.get(hit.row as usize);
     b.score.total_cmp(&a.score).then_with(|| id(a).cmp(&id(b))).then(a.row.cmp(&b.row))
 }
 
@@ -365,15 +367,15 @@ mod tests {
             k in 0_usize..60,
         ) {
             let ids: Vec<i64> = rows.iter().map(|&(_, id)| id).collect();
-            let mut top = TopKById::default();
+            let (mut top, stored) = (TopKById::default(), RowIdSlice::Int64(&ids));
             top.reset(k);
             for (row, &(score, _)) in rows.iter().enumerate() {
-                top.push(Hit { row: row as u32, score: f32::from(score) }, &ids);
+                top.push(Hit { row: row as u32, score: f32::from(score) }, stored);
             }
             let mut expected: Vec<(i8, i64, u32)> =
                 rows.iter().enumerate().map(|(row, &(score, id))| (-score, id, row as u32)).collect();
             expected.sort_unstable();
-            let found: Vec<u32> = top.sorted(&ids).iter().map(|hit| hit.row).collect();
+            let found: Vec<u32> = top.sorted(stored).iter().map(|hit| hit.row).collect();
             let expected: Vec<u32> = expected.into_iter().take(k).map(|(_, _, row)| row).collect();
             prop_assert_eq!(found, expected);
         }

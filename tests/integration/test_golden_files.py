@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from snapseek import VectorIndex
+from snapseek._core import IvfIndex, build_ivf
 from snapseek.errors import FormatError
 from tests.support import golden_files, reference, reference_index
 from tests.support.golden_files import GOLDEN, Answer
@@ -37,6 +38,7 @@ def test_every_kind_of_file_is_kept() -> None:
         "lists-tcq2",
         "lists-tcq3",
         "lists-kinds",  # with two kinds of query, before thresholds of early termination
+        "lists-packed",  # with packed ids, and scales of two bytes
     }
 
 
@@ -66,3 +68,10 @@ def test_a_flipped_bit_is_detected(path: Path, tmp_path: Path) -> None:
     copy.write_bytes(data)
     with pytest.raises(FormatError):
         VectorIndex.open(copy).verify()
+
+
+@pytest.mark.parametrize("stem", ["lists-kinds", "lists-packed"])
+def test_an_index_that_shares_the_training_of_a_file_has_its_checksum(stem: str, tmp_path: Path) -> None:
+    trained = GOLDEN / "version-1" / f"{stem}.snap"
+    build_ivf(tmp_path / "a.snap", golden_files.unit_rows(90, golden_files.DIM), training=trained)
+    assert IvfIndex.open(tmp_path / "a.snap").training_checksum == IvfIndex.open(trained).training_checksum

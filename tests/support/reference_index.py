@@ -15,6 +15,7 @@ FORMAT_PAGE = Path(__file__).parents[2] / "docs" / "FORMAT.md"
 TYPES = {
     "u8": np.uint8,
     "i8": np.int8,
+    "u16": np.uint16,
     "u32": np.uint32,
     "f32": np.float32,
     "u64": np.uint64,
@@ -122,7 +123,17 @@ class Reference:
     @property
     def ids(self) -> NDArray[np.int64]:
         """Ids in row order."""
-        return self.parts["ids"]
+        smallest, *words = self.parts["ids"]
+        bits = int(self.parts["shape"][7] >> 8 & 0xFF)
+        rows = int(self.parts["starts"][-1])
+        stream = np.unpackbits(np.array(words, "<u8").view(np.uint8), bitorder="little")
+        differences = stream[: rows * bits].reshape(rows, bits).astype(np.int64) << np.arange(bits)
+        return np.int64(smallest.astype(np.int64)) + differences.sum(axis=1)
+
+    @property
+    def row_scales(self) -> NDArray[np.float64]:
+        """The scale of every refine code."""
+        return (self.parts["scales"].astype(np.uint32) << 16).view(np.float32).astype(np.float64)
 
     def lists(self) -> NDArray[np.int64]:
         """The list of every row."""
@@ -189,7 +200,7 @@ class Reference:
         if self.trellis_quarters:
             codes, scales = reference.encode(rotated(projected, stride)[None], reference.query_limit(stride))
             padded, scale = codes[0].astype(np.int64), np.float64(scales[0])
-        refined = (self.tier() @ padded) * self.parts["scales"].astype(np.float64) * scale
+        refined = (self.tier() @ padded) * self.row_scales * scale
         return ((base + fine) + refined).astype(np.float32) + np.float32(0)
 
     def search(

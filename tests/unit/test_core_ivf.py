@@ -88,11 +88,11 @@ def test_a_row_is_the_sum_of_its_parts(files: dict[str, Path]) -> None:
     means = parts.parts["means"].reshape(-1, stride)[:, :DIM] * parts.parts["mscales"][:, None]
     books = parts.parts["books"].reshape(parts.m, 16, 4)
     y = books[np.arange(parts.m), parts.codes()].reshape(ROWS, -1)
-    refined = parts.tier()[:, :DIM] * parts.parts["scales"][:, None]
+    refined = parts.tier()[:, :DIM] * parts.row_scales[:, None]
     b = parts.parts["b"].reshape(-1, stride)[:, :DIM] * parts.parts["bscales"][:, None]
     rebuilt = means[parts.lists()] + y @ b + refined
     # The rounding is shaped, so a value may be off by a few steps.
-    assert np.abs(rebuilt - given).max() < 8 * parts.parts["scales"].max()
+    assert np.abs(rebuilt - given).max() < 8 * parts.row_scales.max()
     without = np.abs(rebuilt - refined - given).mean()
     assert np.abs(rebuilt - given).mean() < 0.05 * without
 
@@ -185,7 +185,7 @@ def test_the_sizes_are_those_of_the_page(files: dict[str, Path]) -> None:
         assert (index.rows, index.dim, index.nlist, index.refine) == (ROWS, DIM, 17, codec)
         assert index.m == parts["shape"][0] == 12
         assert index.size_bytes == path.stat().st_size
-        assert parts["a"].size == 4 * 12 * DIM
+        assert parts["a"].size == 48 * len(parts["ascales"]) == 48 * 4 * 12
         assert parts["b"].size == 48 * len(parts["bscales"]) == 48 * 4 * 12
         assert parts["books"].size == parts["keybooks"].size == 12 * 16 * 4
         assert parts["keyblock"].size == 12 * 16 + 32
@@ -204,8 +204,26 @@ def test_the_sizes_are_those_of_the_page(files: dict[str, Path]) -> None:
         assert parts["efforts"].size == 4 * sum(len(points) for *_, points in index.calibrations)
         assert index.transform == parts["shape"][3] in range(4)
         np.testing.assert_array_equal(index.transform_recalls, parts["gains"])
-        np.testing.assert_array_equal(index.ids(), parts["ids"])
+        np.testing.assert_array_equal(index.ids(), Reference.read(path).ids)
         assert sorted(index.ids()) == list(range(ROWS))
+
+
+@pytest.mark.parametrize(
+    ("smallest", "step", "bits"),
+    [(0, 1, 7), (-(2**63), 1, 7), (2**63 - 100, 1, 7), (-5, 2**50, 0), (7, 2**40 + 1, 47)],
+)
+def test_ids_of_any_range_are_found(tmp_path: Path, smallest: int, step: int, bits: int) -> None:
+    ids = np.array([smallest + step * n for n in range(100)], np.int64)[
+        np.random.default_rng(6).permutation(100)
+    ]
+    values = clustered(100, DIM)
+    build_ivf(tmp_path / "a.snap", values, ids=ids, nlist=3, refine="int8")
+    index = IvfIndex.open(tmp_path / "a.snap")
+    assert sorted(index.ids()) == sorted(ids)
+    found, _ = index.search(values[41:42], 100, nprobe=1, shortlist=1, exact=True)
+    assert sorted(found[0]) == sorted(ids)
+    assert ids[41] in found[0, :3]
+    assert Reference.read(tmp_path / "a.snap").parts["shape"][7] >> 8 & 0xFF == bits
 
 
 def test_more_effort_costs_more_and_finds_more(index: IvfIndex) -> None:

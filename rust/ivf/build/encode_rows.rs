@@ -9,7 +9,7 @@ use crate::ivf::build::transform_choice::{AssignedRows, TransformRecalls, encode
 use crate::ivf::build::two_level_kmeans::BATCH_ROWS;
 use crate::ivf::calibration::QUERY_KINDS;
 use crate::ivf::early_stop::NEVER;
-use crate::ivf::layout::{IvfLayout, TrainedParams};
+use crate::ivf::layout::{IvfLayout, RowProjection, TrainedParams};
 use crate::kernels::fastscan::blocks::BLOCK_ROWS;
 use crate::linalg::gemm::gemm_nt;
 use crate::parallel::{Interrupt, ScopedWorkers};
@@ -18,8 +18,10 @@ use crate::quantizer::ldlq::LdlqEncoder;
 use crate::quantizer::pq::DSUB;
 use crate::quantizer::refine_codec::RefineCodec;
 use crate::quantizer::residual_table::CodewordTable;
+use crate::quantizer::row_scales::to_bf16;
 use crate::storage::format::{KIND_IVF, Tag};
 use crate::storage::section_writer::SectionWriter;
+use crate::topk::packed_ids::IdPacker;
 
 /// Batches that are encoded before they are written: bounds the memory for encoded rows.
 const BATCHES_PER_WRITE: usize = 16;
@@ -34,10 +36,13 @@ const _: () = assert!(BATCH_ROWS.is_multiple_of(BLOCK_ROWS));
 pub(crate) struct RowEncoder<'a> {
     pub(crate) assigned: AssignedRows<'a>,
     pub(crate) ids: Option<&'a [i64]>,
+    pub(crate) smallest_id: i64,
     /// What scaled rows are multiplied by to be as they were passed: a power of two.
     pub(crate) unit: f32,
     pub(crate) assignment: &'a Assignment,
     pub(crate) trained: &'a TrainedParams,
+    /// The decoded projection of rows, shape (4m, dim).
+    pub(crate) a: Vec<f32>,
     /// Built with the stored query projection, whose rounding the refine codes make up for.
     pub(crate) codeword_table: CodewordTable,
     pub(crate) ldlq: LdlqEncoder,
@@ -53,7 +58,7 @@ struct EncodedRows {
     blocks: Vec<u8>,
     ids: Vec<i64>,
     refine_codes: Vec<u8>,
-    scales: Vec<f32>,
+    scales: Vec<u16>,
 }
 
 impl RowEncoder<'_> {
@@ -62,6 +67,7 @@ impl RowEncoder<'_> {
         let (rows, dim) = (self.layout.rows as u64, self.layout.dim as u32);
         let mut writer = SectionWriter::create(path, KIND_IVF, rows, dim, &self.layout.sections())?;
         self.write_trained(&mut writer)?;
+        let mut ids = IdPacker::new(self.layout.forms.ids, self.smallest_id);
         let count = self.layout.rows;
         let share = |row: usize| row as f64 / count as f64;
         let interrupt = workers.interrupt();
@@ -71,11 +77,13 @@ impl RowEncoder<'_> {
             let batches = (start..end).step_by(BATCH_ROWS).map(|start| start..end.min(start + BATCH_ROWS));
             for encoded in workers.run(batches, |rows| self.encode(rows, interrupt))? {
                 writer.append(Tag::BLOCKS, &encoded.blocks)?;
-                writer.append(Tag::IDS, bytemuck::cast_slice(&encoded.ids))?;
+                ids.push(&encoded.ids);
+                writer.append(Tag::IDS, &ids.take())?;
                 writer.append(Tag::REFINE, &encoded.refine_codes)?;
                 writer.append(Tag::SCALES, bytemuck::cast_slice(&encoded.scales))?;
             }
         }
+        writer.append(Tag::IDS, &ids.finish())?;
         writer.finalize()?;
         Ok(writer)
     }
@@ -86,7 +94,13 @@ impl RowEncoder<'_> {
             self.trained;
         let list_offsets: Vec<u64> = self.assignment.offsets.iter().map(|&offset| offset as u64).collect();
         writer.append(Tag::SHAPE, bytemuck::cast_slice(&self.layout.encode()))?;
-        writer.append(Tag::A, bytemuck::cast_slice(a))?;
+        match a {
+            RowProjection::F32(matrix) => writer.append(Tag::A, bytemuck::cast_slice(matrix))?,
+            RowProjection::Int8(projection) => {
+                writer.append(Tag::A, bytemuck::cast_slice(&projection.codes))?;
+                writer.append(Tag::A_SCALES, bytemuck::cast_slice(&projection.scales))?;
+            }
+        }
         writer.append(Tag::B, bytemuck::cast_slice(&b.codes))?;
         writer.append(Tag::B_SCALES, bytemuck::cast_slice(&b.scales))?;
         writer.append(Tag::CODEBOOKS, bytemuck::cast_slice(&self.in_input_units(codebooks)))?;
@@ -115,8 +129,7 @@ impl RowEncoder<'_> {
     fn encode(&self, rows: Range<usize>, interrupt: Interrupt<'_>) -> Result<EncodedRows> {
         let numbers = &self.assignment.rows[rows];
         let residuals = self.assigned.residuals(numbers)?;
-        let (codes, _) =
-            encode(&self.trained.a, &self.trained.codebooks, &residuals, self.layout.dim, interrupt)?;
+        let (codes, _) = encode(&self.a, &self.trained.codebooks, &residuals, self.layout.dim, interrupt)?;
         let id = |&row: &u32| self.ids.map_or(i64::from(row), |ids| ids[row as usize]);
         let ids = numbers.iter().map(id).collect();
         let mut encoded = EncodedRows { blocks: codes.pack(self.layout.m), ids, ..EncodedRows::default() };
@@ -146,7 +159,7 @@ impl RowEncoder<'_> {
             rows.for_each(|((row, encoded_row), scale)| *scale = encode_f16(row, encoded_row));
         } else if let Some(tcq) = refine.tcq() {
             let mut columns = vec![0.0; n * self.layout.m * DSUB];
-            let axes = self.trained.a.chunks(STEP_AXES * dim).zip(columns.chunks_mut((STEP_AXES * n).max(1)));
+            let axes = self.a.chunks(STEP_AXES * dim).zip(columns.chunks_mut((STEP_AXES * n).max(1)));
             for (axes, columns) in axes {
                 interrupt.check()?;
                 gemm_nt(axes, &residuals, dim, columns);
@@ -155,7 +168,8 @@ impl RowEncoder<'_> {
         } else {
             self.ldlq.encode(refine, &residuals, &mut refine_codes, &mut scales, interrupt)?;
         }
-        (encoded.refine_codes, encoded.scales) = (refine_codes, self.in_input_units(&scales));
+        let scales = self.in_input_units(&scales);
+        (encoded.refine_codes, encoded.scales) = (refine_codes, scales.into_iter().map(to_bf16).collect());
         Ok(())
     }
 }

@@ -41,7 +41,8 @@ use crate::ivf::build::transform_choice::AssignedRows;
 use crate::ivf::build::two_level_kmeans::{BATCH_ROWS, TwoLevelKmeans, update_centroids};
 use crate::ivf::calibration::{KindRule, TABLES};
 use crate::ivf::early_stop::STEPS;
-use crate::ivf::layout::{CoarseCentroids, IvfLayout};
+use crate::ivf::layout::{CoarseCentroids, IvfLayout, RowProjection};
+use crate::ivf::storage_forms::StorageForms;
 use crate::kernels::gemm_i8::Int8Matrix;
 use crate::linalg::rng::Rng;
 use crate::matrix::{RowsView, check_ids};
@@ -49,6 +50,7 @@ use crate::parallel::{Interrupt, ProgressCallback, ScopedWorkers};
 use crate::quantizer::ldlq::LdlqEncoder;
 use crate::quantizer::magnitude::ordinary_rows;
 use crate::quantizer::residual_table::CodewordTable;
+use crate::topk::packed_ids::IdForm;
 
 /// Sample rows for every list.
 const SAMPLE_ROWS_PER_LIST: usize = 32;
@@ -77,7 +79,9 @@ pub fn build<'a>(
     check_ids(rows.len(), ids)?;
     let shared = SharedTraining::of(options, rows.dim())?;
     let options = shared.as_ref().map_or_else(|| options.clone(), |shared| shared.options(options));
-    let resolved = ResolvedOptions::new(rows.len(), rows.dim(), &options)?;
+    let id_range = id_range(rows.len(), ids);
+    let id_form = IdForm::of_range(id_range.0, id_range.1);
+    let resolved = ResolvedOptions::new(rows.len(), rows.dim(), id_form, &options)?;
     let (dim, seed) = (rows.dim(), options.seed);
     let (rows, unit) = &ordinary_rows(rows, interrupt)?;
     let queries = queries.map(|queries| ordinary_rows(queries, interrupt)).transpose()?;
@@ -116,15 +120,22 @@ pub fn build<'a>(
         calibration_points: operating_points::POINTS,
         calibration_tables: TABLES.len(),
         stop_thresholds: STEPS,
+        forms: StorageForms {
+            // Indexes with the same training store it in the same form.
+            int8_projection: matches!(trained.a, RowProjection::Int8(_)),
+            ..StorageForms::smallest(id_form)
+        },
     };
     let samples = if split.train.is_empty() { &[] } else { &split.held_out[..] };
     let encoder = RowEncoder {
         assigned,
         ids,
+        smallest_id: id_range.0,
         unit: *unit,
         assignment: &assignment,
         codeword_table: CodewordTable::new(&trained.codebooks, &trained.b.decode(dim), dim),
         ldlq: LdlqEncoder::new(&trained.query_second_moment, dim, interrupt)?,
+        a: trained.a.decode(dim),
         trained: &trained,
         layout,
         transform_recalls,
@@ -149,6 +160,12 @@ fn check_queries(rows: &RowsView<'_>, queries: Option<&RowsView<'_>>) -> Result<
         }
         _ => Ok(()),
     }
+}
+
+/// The smallest and the largest id.
+fn id_range(rows: usize, ids: Option<&[i64]>) -> (i64, i64) {
+    let counted = (0, rows.saturating_sub(1) as i64);
+    ids.map_or(Some(counted), |ids| Some((*ids.iter().min()?, *ids.iter().max()?))).unwrap_or(counted)
 }
 
 /// The true neighbours of each query, best first.

@@ -160,7 +160,9 @@ fn interpolate(path: &[(OperatingPoint, f32)], target: f32, source: CalibrationS
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ivf::storage_forms::StorageForms;
     use crate::quantizer::refine_codec::RefineCodec;
+    use crate::topk::packed_ids::IdForm;
 
     fn path() -> Vec<(OperatingPoint, f32)> {
         let point = |nprobe, shortlist| OperatingPoint { nprobe, shortlist };
@@ -192,6 +194,7 @@ mod tests {
             calibration_points: POINTS,
             calibration_tables: 1,
             stop_thresholds: 0,
+            forms: StorageForms::smallest(IdForm::INT64),
         };
         // Only more lists help up to 9 of them, then only longer shortlists.
         let recall = |_: OperatingPoint, point: OperatingPoint, _: f64| {

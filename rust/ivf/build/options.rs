@@ -7,12 +7,14 @@ use crate::ivf::build::operating_points::POINTS;
 use crate::ivf::calibration::TABLES;
 use crate::ivf::early_stop::STEPS;
 use crate::ivf::layout::IvfLayout;
+use crate::ivf::storage_forms::StorageForms;
 use crate::kernels::fastscan::{M_MULTIPLE, MAX_M};
 use crate::quantizer::pq::default_m;
 use crate::quantizer::query_transform::TransformKind;
 use crate::quantizer::refine_codec::RefineCodec;
 use crate::quantizer::tcq::MAX_QUARTERS;
 use crate::storage::format::{ALIGN, MAX_ROWS, header_bytes};
+use crate::topk::packed_ids::IdForm;
 
 /// Default average number of rows of a list. Shorter lists are ranked more precisely, but there are more to rank.
 const ROWS_PER_LIST: usize = 92;
@@ -68,14 +70,16 @@ pub struct ResolvedOptions {
     pub nlist: usize,
     /// How the second-level residual is encoded.
     pub refine: RefineCodec,
+    /// How ids are stored.
+    pub id_form: IdForm,
 }
 
 impl ResolvedOptions {
-    /// Resolve the options for `rows` vectors of `dim` dimensions.
+    /// Resolve the options for `rows` vectors of `dim` dimensions, and ids of a form.
     ///
     /// # Errors
     /// [`Error::TooManyRows`], or [`Error::OptionOutOfRange`], also if no choice fits the memory.
-    pub fn new(rows: usize, dim: usize, options: &BuildOptions) -> Result<Self> {
+    pub fn new(rows: usize, dim: usize, id_form: IdForm, options: &BuildOptions) -> Result<Self> {
         if rows > MAX_ROWS {
             return Err(Error::TooManyRows { max: MAX_ROWS, got: rows });
         }
@@ -84,20 +88,22 @@ impl ResolvedOptions {
         if let Some(m) = options.m {
             check("m", m, M_MULTIPLE..=default_m(dim).min(MAX_M), ", and a multiple of 4")?;
         }
+        let (m, refine) = (default_m(dim), RefineCodec::Int8);
+        let defaults = Self { m, nlist, refine, id_form };
         match options.memory_bytes {
-            None => Ok(Self::with_defaults(options, default_m(dim), RefineCodec::Int8, nlist)),
-            Some(bytes) => Self::within(bytes, rows, dim, options, nlist),
+            None => Ok(defaults.with_given(options)),
+            Some(bytes) => defaults.within(bytes, rows, dim, options),
         }
     }
 
     /// The given options, and otherwise these.
-    fn with_defaults(options: &BuildOptions, m: usize, refine: RefineCodec, nlist: usize) -> Self {
-        Self { m: options.m.unwrap_or(m), nlist, refine: options.refine.unwrap_or(refine) }
+    fn with_given(self, options: &BuildOptions) -> Self {
+        Self { m: options.m.unwrap_or(self.m), refine: options.refine.unwrap_or(self.refine), ..self }
     }
 
     /// The best choice whose file has at most this many bytes.
-    fn within(bytes: u64, rows: usize, dim: usize, options: &BuildOptions, nlist: usize) -> Result<Self> {
-        let fallbacks = fallbacks(dim).map(|(m, refine)| Self::with_defaults(options, m, refine, nlist));
+    fn within(self, bytes: u64, rows: usize, dim: usize, options: &BuildOptions) -> Result<Self> {
+        let fallbacks = fallbacks(dim).map(|(m, refine)| Self { m, refine, ..self }.with_given(options));
         let sizes: Vec<(Self, u64)> =
             fallbacks.map(|resolved| (resolved, resolved.file_bytes(rows, dim))).collect();
         let fitting = sizes.iter().find(|(_, size)| *size <= bytes);
@@ -111,7 +117,7 @@ impl ResolvedOptions {
 
     /// Upper bound of the size of the file.
     pub fn file_bytes(&self, rows: usize, dim: usize) -> u64 {
-        let Self { m, nlist, refine } = *self;
+        let Self { m, nlist, refine, id_form } = *self;
         let (calibration_points, calibration_tables) = (POINTS, TABLES.len());
         let layout = IvfLayout {
             rows,
@@ -123,6 +129,7 @@ impl ResolvedOptions {
             calibration_points,
             calibration_tables,
             stop_thresholds: STEPS,
+            forms: StorageForms::smallest(id_form),
         };
         let sections = layout.sections();
         let padding = (sections.len() as u64 + 1) * ALIGN + header_bytes(sections.len()) as u64;
@@ -150,16 +157,20 @@ mod tests {
     use super::*;
 
     const ROWS: usize = 1_500_000;
+    const ID_FORM: IdForm = IdForm::INT64;
 
     fn within(bytes: u64) -> Result<ResolvedOptions> {
         let options = BuildOptions { memory_bytes: Some(bytes), ..BuildOptions::default() };
-        ResolvedOptions::new(ROWS, 512, &options)
+        ResolvedOptions::new(ROWS, 512, ID_FORM, &options)
     }
 
     #[test]
     fn defaults_without_a_memory_limit() {
-        let resolved = ResolvedOptions::new(ROWS, 512, &BuildOptions::default()).unwrap();
-        assert_eq!(resolved, ResolvedOptions { m: 128, nlist: 16304, refine: RefineCodec::Int8 });
+        let resolved = ResolvedOptions::new(ROWS, 512, ID_FORM, &BuildOptions::default()).unwrap();
+        assert_eq!(
+            resolved,
+            ResolvedOptions { m: 128, nlist: 16304, refine: RefineCodec::Int8, id_form: ID_FORM }
+        );
         assert!(resolved.file_bytes(ROWS, 512) / ROWS as u64 <= 600);
     }
 
@@ -172,7 +183,7 @@ mod tests {
             RefineCodec::Int4,
             RefineCodec::Tcq(12),
             RefineCodec::Tcq(9),
-            RefineCodec::None,
+            RefineCodec::Tcq(1),
             RefineCodec::None,
         ];
         assert_eq!(resolved.map(|resolved| resolved.refine), codecs);
@@ -186,15 +197,16 @@ mod tests {
 
     #[test]
     fn options_out_of_range_are_refused() {
-        let refused =
-            |options: BuildOptions| ResolvedOptions::new(1000, 16, &options).unwrap_err().to_string();
+        let refused = |options: BuildOptions| {
+            ResolvedOptions::new(1000, 16, ID_FORM, &options).unwrap_err().to_string()
+        };
         let with_m = |m| refused(BuildOptions { m: Some(m), ..BuildOptions::default() });
         assert_eq!(with_m(6), "m must be 4 to 4, and a multiple of 4, got 6");
         assert_eq!(with_m(0), "m must be 4 to 4, and a multiple of 4, got 0");
         let nlist = refused(BuildOptions { nlist: Some(1001), ..BuildOptions::default() });
         assert_eq!(nlist, "nlist must be 1 to 1000, got 1001");
         assert!(matches!(
-            ResolvedOptions::new(MAX_ROWS + 1, 4, &BuildOptions::default()),
+            ResolvedOptions::new(MAX_ROWS + 1, 4, ID_FORM, &BuildOptions::default()),
             Err(Error::TooManyRows { .. })
         ));
         let choices = &crate::quantizer::refine_codec::REFINE_CODECS;
@@ -207,6 +219,6 @@ mod tests {
 
     #[test]
     fn no_rows_have_one_list() {
-        assert_eq!(ResolvedOptions::new(0, 3, &BuildOptions::default()).unwrap().nlist, 1);
+        assert_eq!(ResolvedOptions::new(0, 3, ID_FORM, &BuildOptions::default()).unwrap().nlist, 1);
     }
 }

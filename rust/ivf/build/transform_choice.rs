@@ -6,7 +6,9 @@
 use crate::error::Result;
 use crate::ivf::build::held_out::{NEIGHBOURS, QuerySplit, TopKPerQuery, recall};
 use crate::ivf::build::kmeans::{gather, mean_into};
-use crate::ivf::layout::{CoarseCentroids, PqCodes, QueryProjection, TRANSFORMS, TrainedParams};
+use crate::ivf::layout::{
+    CoarseCentroids, Int8Projection, PqCodes, RowProjection, TRANSFORMS, TrainedParams,
+};
 use crate::kernels::gemm_i8::{GemmI8, Int8Matrix, PackedB};
 use crate::linalg::gemm::{gemm_nn_acc, gemm_nt, second_moment};
 use crate::linalg::rng::Rng;
@@ -300,8 +302,8 @@ fn assemble(
     Ok(TrainedParams {
         m,
         transform: kind.number(),
-        b: QueryProjection::new(&transform.b, dim),
-        a: transform.a,
+        b: Int8Projection::new(&transform.b, dim),
+        a: RowProjection::Int8(Int8Projection::new(&transform.a, dim)),
         codebooks,
         routing_codebooks: routing_pq.codebooks,
         routing_blocks: routing_codes.pack(m),

@@ -249,11 +249,11 @@ def test_refine_codecs_and_transforms(refine: Any, transform: Any, tmp_path: Pat
 def test_memory_bounds_the_file(tmp_path: Path) -> None:
     vectors = unit_rows(3000, 64)
     sizes = []
-    for limit in ("400kB", "250kB", "150 KB", 120_000):
+    for limit in ("400kB", "250kB", "150 KB", 120_000, 80_000):
         info = VectorIndex.build(vectors, path=tmp_path / "a.snap", memory=limit, seed=3).info()
         assert info.size_bytes <= memory_limit(limit)
         sizes.append((info.kind, info.refine))
-    assert sizes == [("flat", "int8"), ("ivf", "int4"), ("ivf", "tcq2"), ("ivf", "none")]
+    assert sizes == [("flat", "int8"), ("ivf", "int4"), ("ivf", "tcq3"), ("ivf", "tcq2"), ("ivf", "none")]
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def test_an_invalid_load_or_path(tmp_path: Path) -> None:
             "refine must be one of none, tcq0.25, tcq0.5, tcq0.75, tcq1, tcq1.25, tcq1.5, tcq1.75, tcq2, ",
         ),
         ({"transform": "fourier"}, "transform must be one of identity, pca"),
-        ({"memory": "10kB"}, "memory must be at least"),
+        ({"memory": "5kB"}, "memory must be at least"),
     ],
 )
 def test_options_that_the_core_refuses(settings: Any, message: str, tmp_path: Path) -> None:
