@@ -9,6 +9,7 @@ import sys
 import time
 
 from snapseek.cli.console import print_status, printable, upgrade_progress
+from snapseek.cli.interrupt import exit_on_terminate
 from snapseek.cli.options import add_model_dir, add_progress, add_trust, count, nonempty_path
 
 _SHOWN_FAILURES = 10
@@ -112,7 +113,8 @@ def _serve(options: argparse.Namespace) -> None:
         allow_roots=tuple(map(absolute_path, options.allow_root)),
     )
     source = manifest_path(options.manifest) or options.manifest
-    with served_partitions(source, options.target, serving) as update:
+    with exit_on_terminate() as install, served_partitions(source, options.target, serving) as update:
+        install()  # Ray prints a trace of its own at SIGTERM
         path = printable(str(options.target))
         print_status(f"serve: SNAPSEEK_PARTITION_TOKEN=$SNAPSEEK_TOKEN snapseek serve {path}")
         while True:

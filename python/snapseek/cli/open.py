@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from snapseek.cli.console import job_progress, print_status
 from snapseek.cli.index import add_page_arguments, build_library, index_arguments, library_path
+from snapseek.cli.interrupt import exit_on_terminate
 from snapseek.cli.options import add_folders
 from snapseek.cli.serve import check_serving, is_private, serve_library, sync_arguments
 
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> int | None:
     return serve_while_indexing(options.folders, options.library, options)
 
 
+@exit_on_terminate()
 def serve_while_indexing(folders: list[Path], path: Path | None, options: argparse.Namespace) -> int | None:
     """Start to index, serve the page as soon as the library has a picture, and index the rest meanwhile.
 

@@ -7,7 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from snapseek.cli.console import job_progress, print_offer, print_status, print_unconfirmed, printable
-from snapseek.cli.interrupt import EXIT_INTERRUPTED
+from snapseek.cli.interrupt import EXIT_INTERRUPTED, exit_on_terminate
 from snapseek.cli.options import (
     add_library_argument,
     add_serving,
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--open", action="store_true", help="open the browser")
 
 
+@exit_on_terminate()
 def run(options: argparse.Namespace) -> None:
     """Serve the page until it is stopped."""
     from snapseek.models import Encoder

@@ -13,7 +13,7 @@ docs/SCALING.md is the guide, docs/decisions/collections.md says why.
 """
 
 from snapseek.collection.collection import Collection
-from snapseek.collection.manifest import Manifest, PartitionEntry, is_manifest
+from snapseek.collection.manifest import Manifest, PartitionEntry, is_manifest, manifest_path
 from snapseek.collection.membership import add_partition, create_collection, remove_partition
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "add_partition",
     "create_collection",
     "is_manifest",
+    "manifest_path",
     "remove_partition",
 ]

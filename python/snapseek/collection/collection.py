@@ -14,10 +14,11 @@ from snapseek.collection.only_read import OnlyRead
 from snapseek.collection.originals import remote_original
 from snapseek.collection.partitions import LocalPartition
 from snapseek.collection.state_cache import CollectionCache
-from snapseek.errors import InputError, ItemNotFoundError, LibraryNotFoundError, UnknownChoiceError
+from snapseek.errors import InputError, LibraryNotFoundError, UnknownChoiceError
 from snapseek.library.concepts.edit import Marks
 from snapseek.library.concepts.teaching import Concept, TeachableLibrary
 from snapseek.library.encoders import EncoderPool
+from snapseek.library.export import check_target
 from snapseek.library.storage.confirmations import Confirmed
 
 if TYPE_CHECKING:
@@ -136,10 +137,7 @@ class Collection(OnlyRead, TeachableLibrary):
         taught itself when it is added; those of later are its own.
         """
         marks = Marks.of(name, examples, counterexamples, unmark)
-        wanted = [*marks.examples, *marks.counterexamples]
-        known = {hit.id for hit in self.get_many(wanted)}
-        if unknown := [item for item in wanted if item not in known]:
-            raise ItemNotFoundError(expected="the id of a picture of this collection", got=str(unknown[0]))
+        self.collection_snapshot().check_items([*marks.examples, *marks.counterexamples])
         teaching.teach(self._path, marks)
         self._see_commit()
         return self.concept(name)
@@ -180,8 +178,7 @@ class Collection(OnlyRead, TeachableLibrary):
             raise InputError(
                 expected="a file that is not the collection", got=str(target), hint="choose another place"
             )
-        for library in self._libraries():
-            library._check_target(target)
+        check_target(target, self._path.parent)
 
     def _libraries(self) -> list[LibraryReader]:
         members = self.collection_snapshot().members.values()

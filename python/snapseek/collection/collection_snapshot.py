@@ -346,6 +346,26 @@ class CollectionSnapshot:
         for ref in named - set(found):
             raise self._not_found(id_of(ref))
 
+    def check_items(self, items: Sequence[int]) -> None:
+        """Raise ItemNotFoundError for an id without a picture, PartitionError if its partition is missing."""
+        refs = list(map(ref_of, items))
+
+        def attempt(query: PartitionQuery) -> tuple[set[RowRef], dict[int, SnapseekError]]:
+            known = [ref for ref in dict.fromkeys(refs) if ref.shard in query.members]
+            return set(records(query, known, ())), {**self.missing, **query.lost}
+
+        found, lost = self._attempted(attempt)
+        names = {entry.number: entry.name for entry in self.manifest.partitions}
+        for ref in refs:
+            if ref not in found and ref.shard in lost:
+                raise PartitionError(
+                    f"picture {id_of(ref)} is in partition {names[ref.shard]}, which does not answer: "
+                    f"{lost[ref.shard].summary}",
+                    hint="try again when the partition is back",
+                )
+            if ref not in found:
+                raise self._not_found(id_of(ref))
+
     def member_of(self, item: int) -> tuple[Member, int]:
         """Return the partition of a picture, and its id there. Raises ItemNotFoundError."""
         ref = ref_of(item)

@@ -28,12 +28,13 @@ from snapseek.collection.frames import excerpt
 from snapseek.errors import FormatError, InputError, LibraryNotFoundError, StorageError
 from snapseek.library.concepts.edit import sorted_by_name
 from snapseek.library.concepts.names import is_name, key_of
+from snapseek.library.paths import COLLECTION
 from snapseek.library.storage.concept_table import MAX_CONCEPTS, MAX_MARKS, ConceptRow
 from snapseek.library.storage.rows import RowRef
 
 FORMAT = "snapseek_collection"
 VERSION = 1
-FILE_NAME = "collection.json"
+FILE_NAME = COLLECTION
 
 LOCAL_BITS = 36
 """Bits of an id inside its partition. With 17 bits of the number, an id is below 2^53: JavaScript's limit."""

@@ -14,6 +14,7 @@ import csv
 import io
 import json
 import os
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -27,11 +28,17 @@ import pyarrow as pa
 from snapseek.absolute_path import absolute_path
 from snapseek.atomic_file import atomic_file, is_replaceable
 from snapseek.errors import FormatError, InputError, StorageError, UnknownChoiceError
+from snapseek.library.encoders import FAST_MODEL
 from snapseek.library.records.arrow_file import is_shown, plain_rows
 from snapseek.library.records.arrow_gather import Record
 from snapseek.library.storage import preview_queue
-from snapseek.library.storage.schema import FILE_NAME, LOCK_NAME, SHARDS
+from snapseek.library.storage.schema import FILE_NAME, LOCK_NAME, MEMORY_TABLES, SHARDS
 from snapseek.library.storage.shards import RecordBlock
+
+_OWN_FILES = (FILE_NAME, LOCK_NAME, SHARDS, preview_queue.FILE_NAME)
+_OWN_FOLDERS = (SHARDS, MEMORY_TABLES, FAST_MODEL)
+_OWN_NAME = re.compile(r"\..+\.(lock|[0-9a-f]{8,}\.tmp)", re.DOTALL)
+"""Names of locks of collections, and of drafts that become a file when they are complete."""
 
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -253,18 +260,34 @@ FORMATS: dict[str, Callable[[_Export, BinaryIO], None]] = {
 
 
 def check_target(path: Path, library: Path) -> None:
-    """Raise unless a file may appear at `path`, be it in the place of another one."""
-    parent, library = absolute_path(path).parent.resolve(), library.resolve()
-    own = (FILE_NAME, LOCK_NAME, SHARDS, preview_queue.FILE_NAME)
-    if parent.is_relative_to(library / SHARDS) or (parent == library and path.name.startswith(own)):
+    """Raise unless a file may appear at `path`, be it in the place of another one.
+
+    `library` is what is exported. Files of other libraries, and names of locks and drafts, are refused too.
+    """
+    parent = absolute_path(path).parent.resolve()
+    if any(_is_of_library(parent, path.name, home) for home in (library.resolve(), parent, *parent.parents)):
         raise InputError(
             f"expected a file that is not one of the library, found {path}; choose another place"
+        )
+    if _OWN_NAME.fullmatch(path.name):
+        raise InputError(
+            expected="a file that is no lock and no draft of this program",
+            got=str(path),
+            hint="choose another name",
         )
     if os.path.lexists(path) and not is_replaceable(path):
         raise StorageError(
             f"cannot write {path}: expected a file or nothing there, found a folder, a device or a pipe; "
             "name a file, or - for standard output"
         )
+
+
+def _is_of_library(parent: Path, name: str, home: Path) -> bool:
+    """Return whether a file in the folder `parent` would be one of the library at `home`, if there is one."""
+    if not (home / FILE_NAME).is_file():
+        return False
+    is_inside = any(parent.is_relative_to(home / folder) for folder in _OWN_FOLDERS)
+    return is_inside or (parent == home and name.lower().startswith(_OWN_FILES))
 
 
 @contextmanager

@@ -9,6 +9,9 @@ from snapseek.library.storage.relocation import INSIDE_FOLDER
 from snapseek.library.storage.schema import FILE_NAME
 from snapseek.user_dirs import data_dir
 
+COLLECTION = "collection.json"
+"""The usual name of the manifest of a collection."""
+
 DEMO_PICTURES = Path(__file__).parents[1] / "demo" / "pictures"
 
 
@@ -26,6 +29,16 @@ def library_at(path: Path) -> Path | None:
     """Return the library at `path`: itself, or the one of an indexed folder; None if it is neither."""
     candidates = (path, library_of(path))
     return next((candidate for candidate in candidates if (candidate / FILE_NAME).is_file()), None)
+
+
+def may_be_collection(path: object) -> bool:
+    """Return whether a path names a `.json` file, or a directory with a `collection.json` and no library."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        return False
+    named = Path(os.fsdecode(path))
+    if not named.is_dir():
+        return named.suffix == ".json"
+    return (named / COLLECTION).is_file() and library_at(named) is None
 
 
 def find_library(path: Path) -> Path:

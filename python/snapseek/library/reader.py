@@ -15,7 +15,7 @@ from snapseek.library.duplicates.review import DuplicateReview
 from snapseek.library.encoders import EncoderPool
 from snapseek.library.export import Exportable, check_target, export
 from snapseek.library.info import Failure, LibraryInfo, SkippedFile
-from snapseek.library.paths import existing_library
+from snapseek.library.paths import existing_library, may_be_collection
 from snapseek.library.results import Hits
 from snapseek.library.search.request import Where
 from snapseek.library.search.suggestions import Suggestions
@@ -114,7 +114,7 @@ class LibraryReader(LibraryContents):
         ----------
         path
             The directory of the library, or the folder of pictures that has its library inside; or the
-            `collection.json` of several: see `snapseek.collection`.
+            `collection.json` of several, or its directory: see `snapseek.collection`.
         encoder
             The model that made the library, if it is loaded already.
         load
@@ -138,11 +138,12 @@ class LibraryReader(LibraryContents):
         """
         if load not in ("map", "ram"):
             raise UnknownChoiceError(expected="load to be 'map' or 'ram'", got=repr(load))
-        if str(path).endswith(".json") and not Path(path).is_dir():
+        if may_be_collection(path):
             # Imported by name, because a collection is made of libraries.
-            opened = import_module("snapseek.collection").Collection.open
-            arguments = {"load": load, "allow_roots": allow_roots, "allow_urls": allow_urls}
-            return cast("Self", opened(path, encoder=encoder, **arguments))
+            collections = import_module("snapseek.collection")
+            if (manifest := collections.manifest_path(path)) is not None:
+                arguments = {"load": load, "allow_roots": allow_roots, "allow_urls": allow_urls}
+                return cast("Self", collections.Collection.open(manifest, encoder=encoder, **arguments))
         roots = tuple(absolute_path(root) for root in allow_roots)
         found = absolute_path(existing_library(path))
         library = cls._opened(found, EncoderPool(found, encoder), Confirmed(roots, allow_urls), load)

@@ -9,7 +9,7 @@ from snapseek.collection import Collection, create_collection
 from snapseek.collection.concepts import ReceivedConcepts
 from snapseek.collection.manifest import read_manifest
 from snapseek.collection.membership import add_partition
-from snapseek.errors import InputError, ItemNotFoundError, ParseError, StorageError
+from snapseek.errors import InputError, ItemNotFoundError, ParseError, PartitionError, StorageError
 from tests.support.partition_servers import honest, only, partition_servers
 from tests.support.partitions import pictures, split_columns, write_library
 
@@ -51,6 +51,37 @@ def test_the_version_changes_with_a_word(collection):
     assert collection.search("red", 1).version == after
     collection.delete_concept("rex")
     assert collection.version == before
+
+
+def test_a_picture_of_a_missing_partition_is_not_called_unknown(libraries, path, encoder, tmp_path):
+    with Collection.open(path, encoder=encoder) as opened:
+        items = [hit.id for hit in opened.browse(ROWS)]
+    directory = libraries[1].info().path
+    body = path.read_text().replace(str(directory), str(tmp_path / "gone"))
+    path.write_text(body)
+    with Collection.open(path, encoder=encoder) as opened:
+        here = [hit.id for hit in opened.browse(ROWS)]
+        away = next(item for item in items if item not in here)
+        with pytest.raises(
+            PartitionError, match=rf"picture {away} is in partition .*, which does not answer: "
+        ):
+            opened.teach("rex", [here[0], away])
+        with pytest.raises(PartitionError, match=f"picture {away} "):
+            opened.teach("rex", here[:1], [away])
+        with pytest.raises(ItemNotFoundError, match="got 99"):
+            opened.teach("rex", [here[0], 99])
+        assert opened.teach("rex", here[:1]).examples == (here[0],)
+
+
+@pytest.mark.parametrize("name", ["c.json", ".c.json.lock", ".c.json.0123456789abcdef.tmp"])
+def test_no_export_replaces_the_manifest_or_its_lock(collection, path, name):
+    collection.teach("rex", [collection.browse(1)[0].id])
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir() if file.is_file()}
+    assert ".c.json.lock" in before
+    for export in (lambda target: collection.export(target, "csv"), collection.export_concepts):
+        with pytest.raises(InputError):
+            export(path.with_name(name))
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir() if file.is_file()} == before
 
 
 def test_marks_are_checked_before_anything_is_written(collection, path):

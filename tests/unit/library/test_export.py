@@ -18,9 +18,18 @@ from tests.conftest import PICTURES, write_pictures
 from tests.support.embedding_files import write_embeddings
 from tests.support.vector_rows import unit_rows
 
+OWN_FILES = [
+    "library.db",
+    "library.db-wal",
+    "previews.db",
+    "writer.lock",
+    "shards/a.arrow",
+    "tables/pictures.parquet",
+]
+
 
 @pytest.mark.parametrize(
-    "name", ["library.db", "library.db-wal", "previews.db", "writer.lock", "shards/a.arrow"]
+    "name", [*OWN_FILES, "student/student.json", "student/onnx/text_model.onnx", "Writer.lock"]
 )
 def test_no_file_of_the_library_is_written_over(folder, tmp_path, encoder, name):
     library = Library.build(folder, tmp_path / "l", encoder=encoder)
@@ -30,6 +39,39 @@ def test_no_file_of_the_library_is_written_over(folder, tmp_path, encoder, name)
         with pytest.raises(InputError, match="expected a file that is not one of the library"):
             library.export(tmp_path / target / name, "csv")
     assert {path: path.read_bytes() for path in (tmp_path / "l").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", OWN_FILES)
+def test_no_file_of_another_library_is_written_over(folder, library, tmp_path, encoder, name):
+    other = Library.build(folder, tmp_path / "other", encoder=encoder)
+    with pytest.raises(InputError, match="expected a file that is not one of the library"):
+        library.export(tmp_path / "other" / name, "csv")
+    assert other.verify() == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".collection.json.lock",
+        ".collection.json.0123456789abcdef.tmp",
+        ".collection.01234567.tmp",
+        ".holiday.csv.0123456789abcdef.tmp",
+        "..training.snap.json.0123456789abcdef.tmp",
+    ],
+)
+def test_no_lock_and_no_draft_is_written_over(library, tmp_path, name):
+    for there in (False, True):
+        with pytest.raises(InputError, match="expected a file that is no lock and no draft"):
+            library.export(tmp_path / name, "csv")
+        assert (tmp_path / name).exists() == there
+        (tmp_path / name).write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "name", [".lock", "a.lock", ".a.tmp", "tables", "library.db.csv", ".hidden.csv", "a.tmp"]
+)
+def test_other_names_are_free(library, tmp_path, name):
+    assert library.export(tmp_path / name, "csv") == len(library)
 
 
 def test_a_pipe_a_device_and_a_folder_are_not_replaced(library, tmp_path):
