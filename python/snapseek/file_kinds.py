@@ -64,12 +64,15 @@ def can_read_video() -> bool:
     return is_installed("av")
 
 
+def is_still_name(name: str | PurePath) -> bool:
+    """Return whether a file with this name is read as a picture that is no video."""
+    suffix = suffix_of(name)
+    return suffix in PICTURE_SUFFIXES or (suffix in RAW_SUFFIXES and can_read_raw())
+
+
 def is_picture_name(name: str | PurePath) -> bool:
     """Return whether a file with this name is read as a picture, with the packages that are installed."""
-    suffix = suffix_of(name)
-    return suffix in PICTURE_SUFFIXES or (
-        (suffix in RAW_SUFFIXES and can_read_raw()) or (suffix in VIDEO_SUFFIXES and can_read_video())
-    )
+    return is_still_name(name) or (suffix_of(name) in VIDEO_SUFFIXES and can_read_video())
 
 
 def other_kind(name: str | PurePath) -> str | None:

@@ -150,7 +150,7 @@ impl FlatIndex {
         Ok(found.map(|(hits, (query, scaled))| self.final_scores(hits, query, scaled)).collect())
     }
 
-    /// Return hits with the scores of the query itself, at most 1 where query and row are unit vectors.
+    /// Return hits with the scores of the query itself, at most 1 where query and row are unit vectors; ties by lower row.
     fn final_scores(&self, mut hits: Vec<Hit>, query: &[f32], scaled: &ScaledQuery) -> Vec<Hit> {
         let is_past_one = |hit: &Hit| scaled.score(hit.score).abs() > 1.0;
         let unit_query = hits.iter().any(is_past_one) && is_unit(query, UNIT_QUERY_ERROR);
@@ -160,6 +160,9 @@ impl FlatIndex {
                 let (row, error) = (hit.row as usize, UNIT_ERROR_SCALES * self.scales()[hit.row as usize]);
                 hit.score = unit_score(hit.score, error, || is_unit(&self.decode(row), error));
             }
+        }
+        if unit_query {
+            hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
         }
         hits
     }

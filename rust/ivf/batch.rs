@@ -98,18 +98,23 @@ impl IvfIndex {
                 let first = scores.len();
                 scores.extend(hits.iter().map(|hit| hit.score));
                 scores[first..].iter_mut().for_each(|score| *score = scratch.score(*score));
-                self.limit_unit_scores(query, &mut scores[first..]);
+                self.limit_unit_scores(query, &mut ids[first..], &mut scores[first..]);
             }
             Ok((ids, scores))
         })
     }
 
-    /// Bring scores that rounding has carried past 1 back to 1, where query and rows are unit vectors.
-    fn limit_unit_scores(&self, query: &[f32], scores: &mut [f32]) {
+    /// Bring scores that rounding has carried past 1 back to 1, where query and rows are unit vectors, and ties in order of id.
+    fn limit_unit_scores(&self, query: &[f32], ids: &mut [i64], scores: &mut [f32]) {
         if scores.iter().any(|score| score.abs() > 1.0) && is_unit(query, UNIT_QUERY_ERROR) {
             let error = self.layout().refine.score_error();
             let limited = |&score: &f32| unit_score(score, error, || self.has_unit_rows(error));
             scores.iter_mut().for_each(|score| *score = limited(score));
+            let mut start = 0;
+            for tied in scores.chunk_by(|a, b| a == b) {
+                ids[start..start + tied.len()].sort_unstable();
+                start += tied.len();
+            }
         }
     }
 }

@@ -101,7 +101,7 @@ class DecodedImage:
 
 
 def open_image(
-    source: Path | bytes, *, min_side: int | None = None, reserve: Reserve | None = None
+    source: Path | bytes, *, name: str = "", min_side: int | None = None, reserve: Reserve | None = None
 ) -> DecodedImage:
     """Decode a picture. Transparent pixels become white, and color profiles are ignored.
 
@@ -110,6 +110,8 @@ def open_image(
     source
         A path, or the content of a file. Of an animation, the first frame is decoded. By their names, paths
         may also be RAW files and videos, if the packages that read them are installed.
+    name
+        The name of the file whose content is passed: by it, that may be a RAW file, too.
     min_side
         Side in pixels, at least 1. A JPEG is downscaled by 2, 4 or 8 during decoding as long as both sides
         keep DRAFT_FACTOR times that; other formats are decoded in full size.
@@ -127,13 +129,16 @@ def open_image(
         If the picture cannot be read; the message does not contain its name.
     """
     if isinstance(source, bytes):
-        return _decode(io.BytesIO(source), _checked_size(len(source)), min_side, reserve)
+        size_bytes = _checked_size(len(source))
+        if is_raw(source, name):
+            return _decode_raw(source, size_bytes, min_side, reserve)
+        return _decode(io.BytesIO(source), size_bytes, min_side, reserve)
     try:
         size_bytes = _regular_file_size(source)
         if size_bytes and is_video(source):
             return _decode_video(source, size_bytes)
         _checked_size(size_bytes)
-        if is_raw(source):
+        if is_raw(source, source):
             return _decode_raw(source, size_bytes, min_side, reserve)
         with source.open("rb") as file:
             return _decode(file, size_bytes, min_side, reserve)
@@ -179,9 +184,11 @@ def _decode(file: IO[bytes], size_bytes: int, min_side: int | None, reserve: Res
     )
 
 
-def _decode_raw(path: Path, size_bytes: int, min_side: int | None, reserve: Reserve | None) -> DecodedImage:
-    embedded, flip, (width, height) = read_raw(path)
-    metadata = embedded_metadata(MetadataBlocks(raw_exif(path), None, None))
+def _decode_raw(
+    source: Path | bytes, size_bytes: int, min_side: int | None, reserve: Reserve | None
+) -> DecodedImage:
+    embedded, flip, (width, height) = read_raw(source)
+    metadata = embedded_metadata(MetadataBlocks(raw_exif(source), None, None))
     if isinstance(embedded, bytes):
         decoded = _decode(io.BytesIO(embedded), _checked_size(len(embedded)), min_side, reserve)
         metadata = decoded.metadata.merged_with(metadata)
@@ -216,7 +223,7 @@ def read_metadata(path: Path) -> ImageMetadata:
         if size_bytes and is_video(path):
             return read_frame(path).metadata
         _checked_size(size_bytes)
-        if is_raw(path):
+        if is_raw(path, path):
             return _decode_raw(path, size_bytes, 1, None).metadata
         with path.open("rb") as file:
             image_format = _detect_format(file)

@@ -6,7 +6,7 @@ LibRaw reads them, through the optional package rawpy.
 import io
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from PIL import Image
 
@@ -24,16 +24,20 @@ _UPRIGHT_BY = {
 """By LibRaw's `flip`."""
 
 
-def is_raw(path: Path) -> bool:
-    """Return whether a file has the name of a RAW file and is none of the formats of pictures."""
-    if suffix_of(path) not in RAW_SUFFIXES:
+def is_raw(source: Path | bytes, name: str | Path) -> bool:
+    """Return whether a file, or its content, has the name of a RAW file and no format of pictures."""
+    if suffix_of(name) not in RAW_SUFFIXES:
         return False
-    with path.open("rb") as file:
+    with _opened(source) as file:
         found = find_format(file.read(HEAD_BYTES))
     return found is None or found.name == "TIFF"  # most RAW files are TIFF files, too
 
 
-def read_raw(path: Path) -> tuple[bytes | Image.Image, int, tuple[int, int]]:
+def _opened(source: Path | bytes) -> IO[bytes]:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+def read_raw(source: Path | bytes) -> tuple[bytes | Image.Image, int, tuple[int, int]]:
     """Return the embedded JPEG or the developed picture, its flip, and the upright (width, height).
 
     Raises PictureError if LibRaw cannot read the file, or is not installed.
@@ -45,7 +49,7 @@ def read_raw(path: Path) -> tuple[bytes | Image.Image, int, tuple[int, int]]:
             "RAW files need a package that is not installed", hint='run: pip install "snapseek[raw]"'
         ) from error
     try:
-        with rawpy.imread(str(path)) as raw:
+        with rawpy.imread(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as raw:
             sizes = raw.sizes
             embedded = _embedded(rawpy, raw)
             if embedded is None:  # LibRaw turns what it develops
@@ -60,9 +64,9 @@ def upright(picture: Image.Image, flip: int) -> Image.Image:
     return picture.transpose(_UPRIGHT_BY[flip]) if flip in _UPRIGHT_BY else picture
 
 
-def raw_exif(path: Path) -> Image.Exif | None:
+def raw_exif(source: Path | bytes) -> Image.Exif | None:
     """Return the EXIF data of a RAW file that is a TIFF file; None for any other."""
-    with suppress(Exception), path.open("rb") as file:
+    with suppress(Exception), _opened(source) as file:
         exif = Image.Exif()
         exif.load_from_fp(io.BytesIO(file.read(1 << 20)))
         return exif

@@ -83,6 +83,11 @@ class Picture:
             object.__setattr__(self, "modified_ns", 0)
 
     @property
+    def member_name(self) -> str:
+        """The name that tells what its bytes are, of a file in an archive; empty for any other picture."""
+        return self.address if self.address is not None and self.address.startswith("tar:///") else ""
+
+    @property
     def path(self) -> Path:
         """The path of the file."""
         return self.folder / self.within

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from snapseek.errors import InputError
-from snapseek.file_kinds import PICTURE_SUFFIXES
+from snapseek.file_kinds import PICTURE_SUFFIXES, RAW_SUFFIXES, is_still_name
 from snapseek.metadata import ImageMetadata
 from snapseek.metadata.image_metadata import NO_METADATA
 from snapseek.sources.archive_uri import TAR, member_uri
@@ -42,7 +42,7 @@ class TarImages:
     def find(self) -> Iterator[Picture]:
         """Yield the pictures in the order of the archive. The key is the archive and the member's name."""
         for path in archives(self.path):
-            yield from (self._picture(path, member) for member in _members(path) if member.is_picture)
+            yield from (self._picture(path, member) for member in _pictures(path))
 
     def columns(self) -> pa.Schema:
         """Return the column `url`: where a picture was fetched from, if the archive says so."""
@@ -68,9 +68,8 @@ class TarImages:
             for member in _members(path):
                 if member.suffix in _TEXT_SUFFIXES and member.size_bytes <= MAX_SIDECAR_BYTES:
                     texts.setdefault(member.sample, []).append(member)
-            for member in _members(path):
-                if member.is_picture:
-                    yield self._key(path, member), path, member, texts.get(member.sample, [])
+            for member in _pictures(path):
+                yield self._key(path, member), path, member, texts.get(member.sample, [])
 
     def _key(self, path: Path, member: "_Member") -> str:
         archive = "" if path == self.path else path.relative_to(self.path).as_posix()
@@ -132,7 +131,21 @@ class _Member:
 
     @property
     def is_picture(self) -> bool:
-        return self.suffix in PICTURE_SUFFIXES or self.problem is not None
+        return is_still_name(self.name) or self.problem is not None
+
+
+def _pictures(path: Path) -> Iterator[_Member]:
+    """Yield the members that are pictures. A RAW file belongs to a picture of the same sample."""
+    pictures: set[str] | None = None  # the samples of pictures, if there is a RAW file
+    for member in _members(path):
+        if not member.is_picture:
+            continue
+        if member.suffix in RAW_SUFFIXES:
+            if pictures is None:
+                pictures = {other.sample for other in _members(path) if other.suffix in PICTURE_SUFFIXES}
+            if member.sample in pictures:
+                continue
+        yield member
 
 
 def _members(path: Path) -> Iterator[_Member]:
@@ -164,7 +177,7 @@ def _member(info: tarfile.TarInfo, count: int, end: int) -> _Member:
         info.offset_data,
         min(max(info.size, 0), end),
         _nanoseconds(info.mtime),
-        problem if Path(name).suffix.lower() in PICTURE_SUFFIXES else None,
+        problem if is_still_name(name) else None,
     )
 
 

@@ -14,7 +14,9 @@ def test_a_picture_is_resized_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     resized: list[Path] = []
     original = image_endpoints.resized_jpeg
     monkeypatch.setattr(
-        image_endpoints, "resized_jpeg", lambda path, width: resized.append(path) or original(path, width)
+        image_endpoints,
+        "resized_jpeg",
+        lambda path, width, name: resized.append(path) or original(path, width, name),
     )
     app = create_app(FakeLibrary(tmp_path))
     first, second = (ask(app, "/api/image/1", "w=32", headers=[LOCALHOST]) for _ in range(2))

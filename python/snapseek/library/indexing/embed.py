@@ -162,7 +162,9 @@ def _decode(picture: Picture, preparing: _Preparing, batch: Batch, content: byte
     source, min_side = picture.data or picture.path, preparing.encoder.image.picture_side_px
     with preparing.budget.reservation() as reservation:
         try:
-            decoded = open_image(source, min_side=min_side, reserve=reservation.take)
+            decoded = open_image(
+                source, name=picture.member_name, min_side=min_side, reserve=reservation.take
+            )
             if not preparing.describe:
                 batch.add(decoded.image)
                 del decoded  # before the reservation ends

@@ -45,10 +45,13 @@ class FileTable:
             "FROM files JOIN sources ON number = source ORDER BY place, within"
         )
         check = self._check
+        folders: dict[bytes, Path] = {}  # checked once, not for each of a million files
         for folder, within, size, time, item, reason, content, is_removed, kind in rows:
             check_key = check.name_within if kind in (FOLDER, FILES) else check.key
+            if folder not in folders:
+                folders[folder] = check.path(folder)
             yield FileRow(
-                check.path(folder),
+                folders[folder],
                 check_key(within, "the name of a file"),
                 check.whole(size, "the size of a file", PENDING_BYTES),
                 check.whole(time, "the time of a file", MIN_TIME),

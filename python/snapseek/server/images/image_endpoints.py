@@ -118,7 +118,7 @@ class ImageEndpoints:
         data = self._resized.get(headers["etag"])
         if data is None:
             data = await self._state.decoders.run(
-                request, partial(resized_jpeg, original.data or original.path, width)
+                request, partial(resized_jpeg, original.data or original.path, width, original.name)
             )
             if len(data) <= MAX_RESIZED_BYTES:
                 self._resized[headers["etag"]] = data

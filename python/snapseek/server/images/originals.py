@@ -48,6 +48,8 @@ class Original:
     """The bytes of a picture inside an archive or a table; None if the picture is the whole file."""
     variant: str = ""
     """Distinguishes the pictures of one archive or table in entity tags."""
+    name: str = ""
+    """The name of a file in an archive, which tells what its bytes are."""
 
     def is_sendable(self, max_width: int | None) -> bool:
         """Return whether the file can be sent unchanged if at most `max_width` pixels are requested."""
@@ -117,7 +119,9 @@ def _archive_member(uri: str, item_id: int, width: int) -> Original:
     """Return a picture inside an archive or a table."""
     data = read_member(uri)
     path = file_of(uri)
-    return Original(path, path.stat(), media_type_of(data[:HEAD_BYTES]), width, data, f"-{item_id:x}")
+    media_type = media_type_of(data[:HEAD_BYTES])
+    name = uri if uri.startswith("tar:///") else ""
+    return Original(path, path.stat(), media_type, width, data, f"-{item_id:x}", name)
 
 
 def media_type_of(head: bytes) -> str | None:
@@ -128,8 +132,8 @@ def media_type_of(head: bytes) -> str | None:
     )
 
 
-def resized_jpeg(source: Path | bytes, max_width: int | None) -> bytes:
-    """Return a picture as JPEG, at most `max_width` pixels wide, never enlarged.
+def resized_jpeg(source: Path | bytes, max_width: int | None, name: str = "") -> bytes:
+    """Return a picture as JPEG, at most `max_width` pixels wide, never enlarged; `name` as in `open_image`.
 
     Raises
     ------
@@ -137,7 +141,7 @@ def resized_jpeg(source: Path | bytes, max_width: int | None) -> bytes:
         The file cannot be read as a picture.
     """
     # The decoder may shrink a JPEG, but keeps its sides larger than `min_side`.
-    image = open_image(source, min_side=max_width).image
+    image = open_image(source, name=name, min_side=max_width).image
     return to_jpeg(image if max_width is None else fit_width(image, max_width))
 
 

@@ -137,3 +137,12 @@ def test_a_path_out_of_its_folder_is_refused(library_path):
     changed(library_path, "UPDATE files SET within = CAST('../x.jpg' AS BLOB) WHERE item = 1")
     with Database.open(library_path) as database, pytest.raises(FormatError, match="a path below a folder"):
         list(database.files.all())
+
+
+def test_the_path_of_a_source_is_checked_once_for_all_its_files(library_path, monkeypatch):
+    checked = []
+    monkeypatch.setattr(Checker, "path", lambda _self, value: checked.append(value) or Path("/pictures"))
+    with Database.open(library_path) as database:
+        files = list(database.files.all())
+    assert len(files) > len(checked) == 1
+    assert {file.folder for file in files} == {Path("/pictures")}

@@ -1,0 +1,25 @@
+"""Scores that rounding carries past 1: they are 1, and such ties are in order of id."""
+
+import numpy as np
+import pytest
+
+from snapseek.vectors.index import VectorIndex
+from tests.support.vector_rows import LISTS, unit_rows
+
+
+@pytest.mark.parametrize("settings", [{}, LISTS], ids=["flat", "lists"])
+def test_ties_at_one_are_in_order_of_id(tmp_path, settings):
+    rng = np.random.default_rng(7)
+    rows = unit_rows(2000)
+    rows[:300] = rows[0] + 0.0005 * rng.normal(size=(300, rows.shape[1])).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    ids = rng.permutation(5000)[:2000].astype(np.int64)
+    index = VectorIndex.build(rows, path=tmp_path / "a.snap", ids=ids, **settings)
+    ties = 0
+    for query in rows[:300:10]:
+        found, scores = index.search(query[None], 300, exact=True)
+        pairs = list(zip((-scores[0]).tolist(), found[0].tolist(), strict=True))
+        assert scores.max() <= 1.0
+        assert pairs == sorted(pairs)
+        ties = max(ties, int((scores[0] == 1.0).sum()))
+    assert ties > 5
