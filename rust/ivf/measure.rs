@@ -111,7 +111,7 @@ impl SearchScratch {
         self.prepare_query(sections, query);
         let (nprobe, shortlist) = (window.nprobes.last().copied(), window.shortlists.last().copied());
         let shortlist = shortlist.unwrap_or(0) + usize::from(neighbours.own_row.is_some());
-        self.begin_scan(sections, &StopRule::of_lists(sections.layout, nprobe.unwrap_or(0), shortlist));
+        self.begin_scan(sections, &StopRule::of_lists(sections.layout, nprobe.unwrap_or(0), shortlist), None);
         self.rows.track_tenth_best();
         self.lut.build_fine();
         scores.clear();
@@ -119,7 +119,7 @@ impl SearchScratch {
         for &nprobe in &window.nprobes {
             let stop = window.thresholds.stop(nprobe);
             while index < stop.max_lists
-                && self.has_probe(sections, index)
+                && self.has_probe(sections, index, None)
                 && !self.is_early_end(sections, index, stop.threshold)
             {
                 self.scan_probe(sections, index, None);
@@ -135,10 +135,10 @@ impl SearchScratch {
     /// Return the smallest margin up to each of the first `lists` probes, infinite for those that every query probes.
     pub(crate) fn trace_margins(&mut self, sections: &Sections<'_>, query: &[f32], lists: usize) -> Vec<f32> {
         self.prepare_query(sections, query);
-        self.begin_scan(sections, &StopRule::of_lists(sections.layout, lists, TRACED_SHORTLIST));
+        self.begin_scan(sections, &StopRule::of_lists(sections.layout, lists, TRACED_SHORTLIST), None);
         self.rows.track_tenth_best();
         let (mut lowest, mut trace) = (f32::INFINITY, Vec::with_capacity(lists));
-        while trace.len() < lists && self.has_probe(sections, trace.len()) {
+        while trace.len() < lists && self.has_probe(sections, trace.len(), None) {
             if trace.len() >= MIN_LISTS {
                 lowest = lowest.min(self.margin(sections, trace.len()));
             }
