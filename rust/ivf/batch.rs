@@ -1,6 +1,6 @@
 //! Batch search: queries in groups that threads take one after another.
 
-use crate::error::{Error, FilterUnit, Result};
+use crate::error::{Error, Result};
 use crate::ivf::filter::IvfFilter;
 use crate::ivf::index::IvfIndex;
 use crate::ivf::search::{SearchParams, SearchPlan};
@@ -28,7 +28,7 @@ impl IvfIndex {
     /// `queries` has shape (q, dim). Several share `threads`; each runs on one.
     ///
     /// # Errors
-    /// [`Error::Dim`], [`Error::NotFinite`], or [`Error::FilterLength`] for a filter of another index.
+    /// [`Error::Dim`], [`Error::NotFinite`], or [`Error::OtherFilter`].
     pub fn search(
         &self,
         queries: MatrixF32<'_>,
@@ -70,14 +70,8 @@ impl IvfIndex {
     /// Check queries and filter against the index.
     pub(crate) fn check(&self, queries: MatrixF32<'_>, filter: Option<&IvfFilter>) -> Result<()> {
         queries.check(self.layout().dim)?;
-        match filter.filter(|filter| filter.rows() != self.layout().rows) {
-            Some(filter) => Err(Error::FilterLength {
-                by: FilterUnit::Rows,
-                expected: self.layout().rows,
-                got: filter.rows(),
-            }),
-            None => Ok(()),
-        }
+        let is_other = |filter: &IvfFilter| !filter.fits(self.layout().rows, self.layout().nlist);
+        if filter.is_some_and(is_other) { Err(Error::OtherFilter) } else { Ok(()) }
     }
 
     /// Search for queries of finite values, shape (n, dim), one after another.

@@ -17,6 +17,9 @@ pub(crate) const STEPS: usize = 16;
 /// recall, but the slowest queries take longer.
 const MAX_FACTOR: f64 = 1.75;
 
+/// Best scores that are tracked, without a filter: a margin is less the worst of them.
+pub(crate) const TRACKED_SCORES: usize = 10;
+
 /// Lists that every query probes.
 pub(crate) const MIN_LISTS: usize = 2;
 

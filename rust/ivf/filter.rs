@@ -76,9 +76,9 @@ impl IvfFilter {
         Self { rows, lists, rows_in_lists, counts_before, seen: AtomicUsize::new(0), copy: OnceLock::new() }
     }
 
-    /// Number of rows of the index.
-    pub fn rows(&self) -> usize {
-        self.rows.rows()
+    /// Whether an index of this shape can have made the filter.
+    pub(crate) fn fits(&self, rows: usize, nlist: usize) -> bool {
+        self.rows.rows() == rows && self.lists.rows() == nlist
     }
 
     /// Number of allowed rows.
@@ -109,7 +109,7 @@ impl IvfFilter {
     /// Count the allowed rows that a search has seen, and copy the codes if it is time: other threads search without the copy
     /// meanwhile.
     pub(crate) fn count_seen(&self, sections: &Sections<'_>, rows: usize) {
-        if self.copy.get().is_some() || self.allowed() * MIN_ROWS_PER_COPIED > self.rows() {
+        if self.copy.get().is_some() || self.allowed() * MIN_ROWS_PER_COPIED > self.rows.rows() {
             return;
         }
         let limit = self.allowed() * SEEN_BEFORE_COPY;
@@ -198,3 +198,6 @@ impl CodesCopy {
         Self { rows, blocks, routing }
     }
 }
+
+#[cfg(test)]
+mod tests;

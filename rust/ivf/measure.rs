@@ -5,7 +5,7 @@
 //! computed, and the hits of every shortlist follow.
 
 use crate::error::Result;
-use crate::ivf::early_stop::{MIN_LISTS, StopThresholds};
+use crate::ivf::early_stop::{MIN_LISTS, StopThresholds, TRACKED_SCORES};
 use crate::ivf::index::IvfIndex;
 use crate::ivf::probe::StopRule;
 use crate::ivf::rerank::RerankRow;
@@ -112,7 +112,7 @@ impl SearchScratch {
         let (nprobe, shortlist) = (window.nprobes.last().copied(), window.shortlists.last().copied());
         let shortlist = shortlist.unwrap_or(0) + usize::from(neighbours.own_row.is_some());
         self.begin_scan(sections, &StopRule::of_lists(sections.layout, nprobe.unwrap_or(0), shortlist), None);
-        self.rows.track_tenth_best();
+        self.rows.track_best(TRACKED_SCORES);
         self.lut.build_fine();
         scores.clear();
         let (mut index, mut counts) = (0, Vec::with_capacity(window.nprobes.len() * window.shortlists.len()));
@@ -136,7 +136,7 @@ impl SearchScratch {
     pub(crate) fn trace_margins(&mut self, sections: &Sections<'_>, query: &[f32], lists: usize) -> Vec<f32> {
         self.prepare_query(sections, query);
         self.begin_scan(sections, &StopRule::of_lists(sections.layout, lists, TRACED_SHORTLIST), None);
-        self.rows.track_tenth_best();
+        self.rows.track_best(TRACKED_SCORES);
         let (mut lowest, mut trace) = (f32::INFINITY, Vec::with_capacity(lists));
         while trace.len() < lists && self.has_probe(sections, trace.len(), None) {
             if trace.len() >= MIN_LISTS {

@@ -3,7 +3,7 @@
 //! Lists are ranked by `q·c / |c|^e`. Their routing centroids `c / |c|^e` have 4-bit PQ codes of their own; the best by those
 //! are reordered by their int8 centroids. So ranking thousands of lists costs less than scanning a few.
 
-use crate::ivf::early_stop::{EarlyStop, NEVER, StopThresholds};
+use crate::ivf::early_stop::{EarlyStop, NEVER, StopThresholds, TRACKED_SCORES};
 use crate::ivf::filter::{FilterView, IvfFilter, RoutingCodes};
 use crate::ivf::layout::IvfLayout;
 use crate::ivf::scan_list::{ScanRange, scan_list};
@@ -14,7 +14,7 @@ use crate::quantizer::sq8::{QuantizedQuery, to_score_f32};
 use crate::topk::bitmap::RowBitmap;
 
 /// Oversampling factor for filtered searches: the remaining candidates have closer scores.
-const FILTER_OVERSAMPLE: f64 = 1.5;
+const FILTER_OVERSAMPLE: usize = 2;
 
 /// A filtered search that does not terminate early probes this many times as many lists for the same recall.
 const FILTERED_LISTS: f64 = 1.4;
@@ -28,6 +28,12 @@ const CENTROID_COST: f64 = 15.0;
 
 /// A filtered scan takes this many times as long for a block: it takes blocks one by one.
 const FILTERED_SCAN_COST: f64 = 2.0;
+
+/// A filtered search tracks one best score for this many candidates of the shortlist, since a filter may leave a few rows near the
+/// query and many that are far: the margin of the tenth best then says nothing about the hundredth. It does not depend on k, so
+/// that the top k stay a prefix of the top k + n.
+const SHORTLIST_PER_TRACKED: usize = 6;
+const MAX_TRACKED: usize = 100;
 
 /// Lists ranked beyond those that will probably be probed.
 const RANKED_MARGIN: usize = 32;
@@ -66,6 +72,8 @@ pub(crate) struct StopRule {
     pub(crate) rows: usize,
     /// The search stops at a list whose margin is below this.
     pub(crate) threshold: f32,
+    /// A margin is less the worst of this many best scores.
+    pub(crate) tracked: usize,
 }
 
 impl StopRule {
@@ -80,17 +88,31 @@ impl StopRule {
         let Some(filter) = filter else {
             let shortlist = params.shortlist.max(params.k).min(layout.rows);
             let max_lists = max_lists.min(layout.nlist);
-            return Self { lists: max_lists, expected_lists: lists, rows: shortlist, shortlist, threshold };
+            return Self {
+                lists: max_lists,
+                expected_lists: lists,
+                rows: shortlist,
+                shortlist,
+                threshold,
+                tracked: TRACKED_SCORES,
+            };
         };
         let allowed = filter.allowed();
-        let shortlist = (FILTER_OVERSAMPLE * params.shortlist as f64) as usize;
-        let shortlist = shortlist.max(params.k).min(allowed);
+        let shortlist = params.shortlist.saturating_mul(FILTER_OVERSAMPLE).max(params.k).min(allowed);
         // The nearest of fewer rows are farther away, in lists of lower rank. Measured: the number of lists grows with the
         // square root of 1/share.
         let lists_of_share = |lists: usize, share: f64| (lists as f64 / share.sqrt()) as usize;
         if threshold > NEVER {
             let expected_lists = lists_of_share(lists, filter.share_in_lists());
-            return Self { lists: layout.nlist, expected_lists, rows: shortlist, shortlist, threshold };
+            let tracked = (params.shortlist / SHORTLIST_PER_TRACKED).clamp(TRACKED_SCORES, MAX_TRACKED);
+            return Self {
+                lists: layout.nlist,
+                expected_lists,
+                rows: shortlist,
+                shortlist,
+                threshold,
+                tracked,
+            };
         }
         let lists = if thresholds.is_fitted() { (FILTERED_LISTS * lists as f64) as usize } else { lists };
         let lists = lists.min(layout.nlist);
@@ -98,14 +120,21 @@ impl StopRule {
         let share = allowed as f64 / layout.rows as f64;
         let rows = lists as f64 * (layout.rows as f64 / layout.nlist as f64) * share.sqrt();
         let rows = (rows as usize).clamp(shortlist, allowed);
-        Self { lists, expected_lists: lists_of_share(lists, share), rows, shortlist, threshold }
+        Self {
+            lists,
+            expected_lists: lists_of_share(lists, share),
+            rows,
+            shortlist,
+            threshold,
+            tracked: TRACKED_SCORES,
+        }
     }
 
     /// Probe exactly `nprobe` lists, however few rows they hold.
     pub(crate) fn of_lists(layout: &IvfLayout, nprobe: usize, shortlist: usize) -> Self {
         let lists = nprobe.clamp(1, layout.nlist);
         let shortlist = shortlist.min(layout.rows);
-        Self { shortlist, lists, expected_lists: lists, rows: 0, threshold: NEVER }
+        Self { shortlist, lists, expected_lists: lists, rows: 0, threshold: NEVER, tracked: TRACKED_SCORES }
     }
 
     /// Whether it costs less to score every allowed row than to probe the lists that they are in. A search that terminates early

@@ -227,7 +227,7 @@ impl SearchScratch {
         self.lut.build(&self.projected, sections.codebooks);
         self.rows.reset(stop_rule.shortlist);
         if stop_rule.threshold > NEVER {
-            self.rows.track_tenth_best();
+            self.rows.track_best(stop_rule.tracked);
         }
     }
 
@@ -265,10 +265,10 @@ impl SearchScratch {
         threshold > NEVER && index >= MIN_LISTS && self.margin(sections, index) < threshold
     }
 
-    /// The rank score of a probe, in the units of a score, less the tenth best score by codes, for a query of length 1.
+    /// The rank score of a probe, in the units of a score, less the worst best score that is tracked, for a query of length 1.
     pub(crate) fn margin(&self, sections: &Sections<'_>, index: usize) -> f32 {
         let rank_score = self.probes[index].rank_score * sections.rank_unit;
-        (rank_score - self.lut.score(self.rows.tenth_best_score())) * self.inverse_length
+        (rank_score - self.lut.score(self.rows.tracked_score())) * self.inverse_length
     }
 
     /// Whether the last third of the lists probed found a good part of the candidates: then the next lists will too.
