@@ -8,9 +8,9 @@ use crate::ivf::sections::Sections;
 use crate::kernels::fastscan::blocks::{BLOCK_ROWS, block_bytes, block_count, gather};
 use crate::topk::bitmap::RowBitmap;
 
-/// The codes are copied once searches have seen this many times as many rows as are allowed: then they have cost more than the
-/// copy does. To copy a row takes about 200 ns, to scan a block for one 90 ns, or 30 ns with the copy.
-const SEEN_BEFORE_COPY: usize = 5;
+/// The codes are copied once searches have seen this many times as many rows as are allowed: then they have cost about as much
+/// as the copy does. To copy a row takes about 120 to 200 ns, to scan a block for one row 90 ns.
+const SEEN_BEFORE_COPY: usize = 2;
 
 /// The codes are copied if at most one of this many rows is allowed: then the copy is that much smaller than the codes.
 const MIN_ROWS_PER_COPIED: usize = 8;

@@ -24,10 +24,10 @@ const FILTERED_LISTS: f64 = 1.4;
 pub(crate) const SCORE_COST: f64 = 22.0;
 
 /// Cost of the int8 product with a centroid, in the same unit.
-const CENTROID_COST: f64 = 15.0;
+const CENTROID_COST: f64 = 6.0;
 
 /// A filtered scan takes this many times as long for a block: it takes blocks one by one.
-const FILTERED_SCAN_COST: f64 = 2.0;
+const FILTERED_SCAN_COST: f64 = 0.5;
 
 /// A filtered search tracks one best score for this many candidates of the shortlist, since a filter may leave a few rows near the
 /// query and many that are far: the margin of the tenth best then says nothing about the hundredth. It does not depend on k, so

@@ -94,7 +94,7 @@ fn codes_of_few_allowed_rows_are_copied_once_searches_have_cost_as_much() {
     let sections = index.sections();
     for (step, is_copied) in [(7, false), (8, true)] {
         let filter = filter_of(&index, |row| row % step == 0);
-        filter.count_seen(&sections, 4 * filter.allowed());
+        filter.count_seen(&sections, filter.allowed());
         assert!(!filter.view().has_copy());
         filter.count_seen(&sections, filter.allowed());
         assert_eq!(filter.view().has_copy(), is_copied, "{step}");
