@@ -2,7 +2,8 @@
 //!
 //! The *margin* of a list is its rank score less the tenth best score by codes so far, for a query of length 1. The larger it
 //! is, the likelier the list holds a better row. A search stops at the first list whose margin is below a threshold. So an easy
-//! query probes fewer lists, and a hard one more. (Li, Zhang, Andersen and He, "Improving approximate nearest neighbor search
+//! query probes fewer lists, and a hard one more. The same thresholds serve a search with a filter: of a share s of allowed rows, a
+//! list of the same margin holds s times as many better ones. (Li, Zhang, Andersen and He, "Improving approximate nearest neighbor search
 //! through learned adaptive early termination", 2020, predict the number of lists by decision trees.)
 //!
 //! The threshold for `nprobe` is the one at which held-out queries probe `nprobe` lists on average. It is fitted for the numbers

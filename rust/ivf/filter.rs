@@ -64,15 +64,11 @@ impl<'a> ListRows<'a> {
 impl IvfFilter {
     /// Count the allowed rows of each list; list `i` holds the rows from `list_offsets[i]` to `list_offsets[i + 1]`.
     pub(crate) fn new(rows: RowBitmap, list_offsets: &[u64]) -> Self {
-        let (mut counts_before, mut rows_in_lists) = (vec![0], 0);
-        for bounds in list_offsets.windows(2) {
-            let range = bounds[0] as usize..bounds[1] as usize;
-            let count = rows.count(range.clone());
-            counts_before.push(counts_before.last().map_or(0, |before| before + count as u32));
-            rows_in_lists += if count > 0 { range.len() } else { 0 };
-        }
+        let counts_before = rows.counts_before(list_offsets.iter().map(|&offset| offset as usize));
         let lists =
             RowBitmap::new(counts_before.len() - 1, |list| counts_before[list] < counts_before[list + 1]);
+        let lengths = lists.ones(0..lists.rows()).map(|list| list_offsets[list + 1] - list_offsets[list]);
+        let rows_in_lists = lengths.sum::<u64>() as usize;
         Self { rows, lists, rows_in_lists, counts_before, seen: AtomicUsize::new(0), copy: OnceLock::new() }
     }
 

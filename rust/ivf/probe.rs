@@ -26,7 +26,7 @@ pub(crate) const SCORE_COST: f64 = 22.0;
 /// Cost of the int8 product with a centroid, in the same unit.
 const CENTROID_COST: f64 = 6.0;
 
-/// A filtered scan takes this many times as long for a block: it takes blocks one by one.
+/// Cost of a row of a block with an allowed row, in the same unit: few of the sums are read.
 const FILTERED_SCAN_COST: f64 = 0.5;
 
 /// A filtered search tracks one best score for this many candidates of the shortlist, since a filter may leave a few rows near the

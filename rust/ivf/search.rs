@@ -36,7 +36,7 @@ const LISTS_BETWEEN_CHECKS: usize = 64;
 pub struct SearchParams {
     /// Number of hits.
     pub k: usize,
-    /// Lists that a query probes on average. Without thresholds of early termination, or with a filter, lists to probe.
+    /// Lists that a query probes on average, without a filter. Without thresholds of early termination, lists to probe.
     pub nprobe: usize,
     /// Candidates to rerank; at least `k`.
     pub shortlist: usize,
