@@ -68,7 +68,7 @@ fn a_filtered_search_ends_early_and_finds_the_best_allowed_rows() {
 #[test]
 fn results_are_the_same_with_a_copy_of_the_codes_and_while_more_lists_are_ranked() {
     let large = (index_of_many_lists(), rows(6000));
-    let few =
+    let small =
         [RefineCodec::None, RefineCodec::Int8, RefineCodec::Tcq(8)].map(|codec| (index(codec), rows(900)));
     for (index, values) in small.into_iter().chain([large]) {
         let copied = filter_of(&index, |row| row % 9 == 4);
