@@ -91,6 +91,7 @@ pub use flat::build::build as build_flat;
 pub use flat::index::FlatIndex;
 pub use ivf::build::build as build_ivf;
 pub use ivf::build::options::BuildOptions;
+pub use ivf::filter::IvfFilter;
 pub use ivf::index::{Allow, IvfIndex};
 pub use ivf::search::SearchParams;
 pub use matrix::{MAX_DIM, MatrixF32, RowsView, Values};

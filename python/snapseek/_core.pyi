@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "FlatIndex",
+    "IvfFilter",
     "IvfIndex",
     "RowBitmap",
     "__version__",
@@ -198,8 +199,8 @@ class IvfIndex:
 
     def filter(
         self, allow: NDArray[np.bool_] | NDArray[np.uint8] | NDArray[np.int64], *, by_row: bool = False
-    ) -> RowBitmap:
-        """Make the bitmap of the allowed rows, for use in many searches.
+    ) -> IvfFilter:
+        """Prepare the allowed rows for many searches, also from many threads.
 
         `allow`: (largest id + 1,) bool, a flag for each id; or uint8, such flags as bits, eight to a byte
         from the lowest on; or int64, the allowed ids in any order, unknown
@@ -216,7 +217,7 @@ class IvfIndex:
         shortlist: int,
         like_rows: tuple[int, int] | None = None,
         exact: bool = False,
-        allow: RowBitmap | NDArray[np.bool_] | NDArray[np.uint8] | NDArray[np.int64] | None = None,
+        allow: IvfFilter | NDArray[np.bool_] | NDArray[np.uint8] | NDArray[np.int64] | None = None,
         threads: int = 1,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return ids and scores of the best `k` allowed rows for each query, best first, ties by lower id.
@@ -236,8 +237,16 @@ class IvfIndex:
         """Read the whole file and check every checksum. Raises FormatError with the damaged section."""
 
 @final
+class IvfFilter:
+    """The rows of an IVF index that may be found, prepared for searches; made by `filter` of the index."""
+
+    @property
+    def allowed(self) -> int:
+        """Number of allowed rows."""
+
+@final
 class RowBitmap:
-    """The rows of an index that may be found; made by `filter` of the index."""
+    """The rows of a flat index that may be found; made by `filter` of the index."""
 
     @property
     def allowed(self) -> int:

@@ -109,6 +109,9 @@ pub enum Error {
         /// Flags passed.
         got: usize,
     },
+    /// A filter that was prepared for another index.
+    #[error("allow was prepared for another index: make it with the filter method of this one")]
+    OtherFilter,
     /// Flags by id for an index with negative ids.
     #[error("flags by id need ids from 0 up, this index has id {id}: pass the allowed ids instead")]
     NegativeIds {

@@ -1,12 +1,12 @@
 //! Batch search: queries in groups that threads take one after another.
 
-use crate::error::{Error, FilterUnit, Result};
+use crate::error::{Error, Result};
+use crate::ivf::filter::IvfFilter;
 use crate::ivf::index::IvfIndex;
 use crate::ivf::search::{SearchParams, SearchPlan};
 use crate::matrix::MatrixF32;
 use crate::parallel::{Interrupt, run_each};
 use crate::quantizer::magnitude::{UNIT_QUERY_ERROR, is_unit, unit_score};
-use crate::topk::bitmap::RowBitmap;
 
 /// Largest number of queries in a group.
 const QUERY_GROUP: usize = 32;
@@ -28,12 +28,12 @@ impl IvfIndex {
     /// `queries` has shape (q, dim). Several share `threads`; each runs on one.
     ///
     /// # Errors
-    /// [`Error::Dim`], [`Error::NotFinite`], or [`Error::FilterLength`] for a filter of another index.
+    /// [`Error::Dim`], [`Error::NotFinite`], or [`Error::OtherFilter`].
     pub fn search(
         &self,
         queries: MatrixF32<'_>,
         params: SearchParams,
-        filter: Option<&RowBitmap>,
+        filter: Option<&IvfFilter>,
         threads: usize,
     ) -> Result<SearchResults> {
         self.search_with(queries, params, filter, threads, Interrupt::NEVER)
@@ -47,7 +47,7 @@ impl IvfIndex {
         &self,
         queries: MatrixF32<'_>,
         plan: impl Into<SearchPlan>,
-        filter: Option<&RowBitmap>,
+        filter: Option<&IvfFilter>,
         threads: usize,
         interrupt: Interrupt<'_>,
     ) -> Result<SearchResults> {
@@ -58,7 +58,7 @@ impl IvfIndex {
         let group = queries.len().div_ceil(threads.max(1)).clamp(1, QUERY_GROUP);
         let groups = queries.values().chunks(group * self.layout().dim);
         let found = run_each(threads, groups, |group| self.search_group(group, plan, filter, interrupt))?;
-        let k_effective = plan.samples.k.min(filter.map_or(self.layout().rows, RowBitmap::allowed));
+        let k_effective = plan.samples.k.min(filter.map_or(self.layout().rows, IvfFilter::allowed));
         let mut results = SearchResults { k_effective, ..SearchResults::default() };
         for (ids, scores) in found {
             results.ids.extend(ids);
@@ -68,16 +68,10 @@ impl IvfIndex {
     }
 
     /// Check queries and filter against the index.
-    pub(crate) fn check(&self, queries: MatrixF32<'_>, filter: Option<&RowBitmap>) -> Result<()> {
+    pub(crate) fn check(&self, queries: MatrixF32<'_>, filter: Option<&IvfFilter>) -> Result<()> {
         queries.check(self.layout().dim)?;
-        match filter.filter(|filter| filter.rows() != self.layout().rows) {
-            Some(filter) => Err(Error::FilterLength {
-                by: FilterUnit::Rows,
-                expected: self.layout().rows,
-                got: filter.rows(),
-            }),
-            None => Ok(()),
-        }
+        let is_other = |filter: &IvfFilter| !filter.fits(self.layout().rows, self.layout().nlist);
+        if filter.is_some_and(is_other) { Err(Error::OtherFilter) } else { Ok(()) }
     }
 
     /// Search for queries of finite values, shape (n, dim), one after another.
@@ -85,7 +79,7 @@ impl IvfIndex {
         &self,
         queries: &[f32],
         plan: SearchPlan,
-        filter: Option<&RowBitmap>,
+        filter: Option<&IvfFilter>,
         interrupt: Interrupt<'_>,
     ) -> Result<(Vec<i64>, Vec<f32>)> {
         let rule = self.kind_rule();

@@ -2,7 +2,8 @@
 //!
 //! The *margin* of a list is its rank score less the tenth best score by codes so far, for a query of length 1. The larger it
 //! is, the likelier the list holds a better row. A search stops at the first list whose margin is below a threshold. So an easy
-//! query probes fewer lists, and a hard one more. (Li, Zhang, Andersen and He, "Improving approximate nearest neighbor search
+//! query probes fewer lists, and a hard one more. The same thresholds serve a search with a filter: of a share s of allowed rows, a
+//! list of the same margin holds s times as many better ones. (Li, Zhang, Andersen and He, "Improving approximate nearest neighbor search
 //! through learned adaptive early termination", 2020, predict the number of lists by decision trees.)
 //!
 //! The threshold for `nprobe` is the one at which held-out queries probe `nprobe` lists on average. It is fitted for the numbers
@@ -16,6 +17,9 @@ pub(crate) const STEPS: usize = 16;
 /// A query probes at most this many times as many lists as queries do on average. More lowers the mean further, at the same
 /// recall, but the slowest queries take longer.
 const MAX_FACTOR: f64 = 1.75;
+
+/// Best scores that are tracked, without a filter: a margin is less the worst of them.
+pub(crate) const TRACKED_SCORES: usize = 10;
 
 /// Lists that every query probes.
 pub(crate) const MIN_LISTS: usize = 2;

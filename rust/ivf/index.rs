@@ -11,6 +11,7 @@ use bytemuck::cast_slice;
 
 use crate::error::{Error, FilterUnit, Result};
 use crate::ivf::calibration::{CalibrationPoint, KindRule, QueryKind};
+use crate::ivf::filter::IvfFilter;
 use crate::ivf::layout::IvfLayout;
 use crate::ivf::probe::rank_unit;
 use crate::ivf::rerank::Reranker;
@@ -267,25 +268,23 @@ impl IvfIndex {
         writer.persist()
     }
 
-    /// Make the bitmap of the rows that `allow` specifies.
+    /// Prepare the rows that `allow` specifies for searches of this index.
     ///
     /// # Errors
     /// [`Error::FilterLength`], or [`Error::NegativeIds`] for flags by id.
-    pub fn filter(&self, allow: Allow<'_>) -> Result<RowBitmap> {
+    pub fn filter(&self, allow: Allow<'_>) -> Result<IvfFilter> {
         self.check_length()?;
-        match allow {
-            Allow::Flags(flags) => self.row_ids().of_flags(flags),
-            Allow::Ids(ids) => Ok(self.row_ids().of_ids(ids)),
-            Allow::Bits(bytes) => self.row_ids().of_bits(bytes),
-            Allow::Rows(flags) if flags.len() == self.layout.rows => {
-                Ok(RowBitmap::of_flags(cast_slice(flags)))
+        let rows = match allow {
+            Allow::Flags(flags) => self.row_ids().of_flags(flags)?,
+            Allow::Ids(ids) => self.row_ids().of_ids(ids),
+            Allow::Bits(bytes) => self.row_ids().of_bits(bytes)?,
+            Allow::Rows(flags) if flags.len() == self.layout.rows => RowBitmap::of_flags(cast_slice(flags)),
+            Allow::Rows(flags) => {
+                let (expected, got) = (self.layout.rows, flags.len());
+                return Err(Error::FilterLength { by: FilterUnit::Rows, expected, got });
             }
-            Allow::Rows(flags) => Err(Error::FilterLength {
-                by: FilterUnit::Rows,
-                expected: self.layout.rows,
-                got: flags.len(),
-            }),
-        }
+        };
+        Ok(IvfFilter::new(rows, self.sections().list_offsets))
     }
 
     /// Prefault the whole file.

@@ -5,7 +5,7 @@
 //! computed, and the hits of every shortlist follow.
 
 use crate::error::Result;
-use crate::ivf::early_stop::{MIN_LISTS, StopThresholds};
+use crate::ivf::early_stop::{MIN_LISTS, StopThresholds, TRACKED_SCORES};
 use crate::ivf::index::IvfIndex;
 use crate::ivf::probe::StopRule;
 use crate::ivf::rerank::RerankRow;
@@ -112,15 +112,15 @@ impl SearchScratch {
         self.prepare_query(sections, query);
         let (nprobe, shortlist) = (window.nprobes.last().copied(), window.shortlists.last().copied());
         let shortlist = shortlist.unwrap_or(0) + usize::from(neighbours.own_row.is_some());
-        self.begin_scan(sections, &StopRule::of_lists(sections.layout, nprobe.unwrap_or(0), shortlist));
-        self.rows.track_tenth_best();
+        self.begin_scan(sections, &StopRule::of_lists(sections.layout, nprobe.unwrap_or(0), shortlist), None);
+        self.rows.track_best(TRACKED_SCORES);
         self.lut.build_fine();
         scores.clear();
         let (mut index, mut counts) = (0, Vec::with_capacity(window.nprobes.len() * window.shortlists.len()));
         for &nprobe in &window.nprobes {
             let stop = window.thresholds.stop(nprobe);
             while index < stop.max_lists
-                && self.has_probe(sections, index)
+                && self.has_probe(sections, index, None)
                 && !self.is_early_end(sections, index, stop.threshold)
             {
                 self.scan_probe(sections, index, None);
@@ -136,10 +136,10 @@ impl SearchScratch {
     /// Return the smallest margin up to each of the first `lists` probes, infinite for those that every query probes.
     pub(crate) fn trace_margins(&mut self, sections: &Sections<'_>, query: &[f32], lists: usize) -> Vec<f32> {
         self.prepare_query(sections, query);
-        self.begin_scan(sections, &StopRule::of_lists(sections.layout, lists, TRACED_SHORTLIST));
-        self.rows.track_tenth_best();
+        self.begin_scan(sections, &StopRule::of_lists(sections.layout, lists, TRACED_SHORTLIST), None);
+        self.rows.track_best(TRACKED_SCORES);
         let (mut lowest, mut trace) = (f32::INFINITY, Vec::with_capacity(lists));
-        while trace.len() < lists && self.has_probe(sections, trace.len()) {
+        while trace.len() < lists && self.has_probe(sections, trace.len(), None) {
             if trace.len() >= MIN_LISTS {
                 lowest = lowest.min(self.margin(sections, trace.len()));
             }

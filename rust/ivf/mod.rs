@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod build;
 pub mod calibration;
+pub mod filter;
 pub mod index;
 pub mod layout;
 pub mod rerank;

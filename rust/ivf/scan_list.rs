@@ -11,6 +11,9 @@ use crate::topk::reservoir::CandidateReservoir;
 /// Blocks scanned before the threshold is read again.
 const CHUNK_BLOCKS: usize = 16;
 
+/// With this many allowed rows in a block on average, few blocks have none.
+const MIN_ROWS_PER_BLOCK: usize = 2;
+
 /// Adjacent rows whose codes are scanned.
 pub(crate) struct ScanRange<'a> {
     /// The blocks that hold the rows; the first and the last may hold others, too.
@@ -22,6 +25,8 @@ pub(crate) struct ScanRange<'a> {
     pub(crate) bias: i32,
     pub(crate) probe: u32,
     pub(crate) filter: Option<&'a RowBitmap>,
+    /// Number of allowed rows.
+    pub(crate) allowed: usize,
 }
 
 /// Push every allowed row of a range that reaches the reservoir's threshold.
@@ -32,14 +37,15 @@ pub(crate) fn scan_list(
     reservoir: &mut CandidateReservoir,
 ) {
     let bytes = table_of(lut, 0).block_bytes();
-    // With a filter block by block, to skip those without an allowed row.
-    let chunk_blocks = if range.filter.is_some() { 1 } else { CHUNK_BLOCKS };
+    // Of few allowed rows block by block, to skip those without one.
+    let is_sparse = range.allowed * bytes < MIN_ROWS_PER_BLOCK * range.blocks.len();
+    let chunk_blocks = if is_sparse { 1 } else { CHUNK_BLOCKS };
     let (mut sums, mut masks) = ([[0; BLOCK_ROWS]; CHUNK_BLOCKS], [0; CHUNK_BLOCKS]);
     let first = range.rows.start / BLOCK_ROWS * BLOCK_ROWS;
     for start in (0..block_count(range.rows.end - first)).step_by(chunk_blocks) {
         let row = first + start * BLOCK_ROWS;
         let Some(threshold) = sum_threshold(reservoir.threshold(), range.bias, lut.max_sum()) else { return };
-        if range.filter.is_some() && range.allowed(row) == 0 {
+        if is_sparse && range.allowed(row) == 0 {
             continue;
         }
         let blocks = &range.blocks[start * bytes..range.blocks.len().min((start + chunk_blocks) * bytes)];

@@ -3,7 +3,8 @@
 use crate::error::Result;
 use crate::ivf::calibration::{KindRule, QueryKind};
 use crate::ivf::early_stop::{MIN_LISTS, NEVER};
-use crate::ivf::probe::{Probe, StopRule, scoring_all_is_cheaper};
+use crate::ivf::filter::{FilterView, IvfFilter, ListRows};
+use crate::ivf::probe::{Probe, StopRule};
 use crate::ivf::rerank::RerankRow;
 use crate::ivf::scan_list::{ScanRange, scan_list};
 use crate::ivf::sections::Sections;
@@ -15,7 +16,6 @@ use crate::quantizer::lut::Lut;
 use crate::quantizer::magnitude::ScaledQuery;
 use crate::quantizer::refine_codec::RefineCodec;
 use crate::quantizer::sq8::{QuantizedQuery, to_score_f32};
-use crate::topk::bitmap::RowBitmap;
 use crate::topk::candidates::{RerankCandidate, prune_by_bound};
 use crate::topk::reservoir::{Candidate, CandidateReservoir, Hit, TopKById};
 
@@ -36,7 +36,7 @@ const LISTS_BETWEEN_CHECKS: usize = 64;
 pub struct SearchParams {
     /// Number of hits.
     pub k: usize,
-    /// Lists that a query probes on average. Without thresholds of early termination, or with a filter, lists to probe.
+    /// Lists that a query probes on average, without a filter. Without thresholds of early termination, lists to probe.
     pub nprobe: usize,
     /// Candidates to rerank; at least `k`.
     pub shortlist: usize,
@@ -80,6 +80,7 @@ pub struct SearchScratch {
     pub(crate) projected: Vec<f32>,
     /// One over the length of the scaled query.
     inverse_length: f32,
+    pub(crate) routing_lut: Lut,
     pub(crate) lut: Lut,
     pub(crate) lists: CandidateReservoir,
     pub(crate) rows: CandidateReservoir,
@@ -101,25 +102,29 @@ impl SearchScratch {
         sections: &Sections<'_>,
         query: &[f32],
         (params, kind): (SearchParams, QueryKind),
-        filter: Option<&RowBitmap>,
+        filter: Option<&IvfFilter>,
         interrupt: Interrupt<'_>,
     ) -> Result<&[Hit]> {
         interrupt.check()?;
-        let allowed = filter.map_or(sections.layout.rows, RowBitmap::allowed);
+        let allowed = filter.map_or(sections.layout.rows, IvfFilter::allowed);
         self.top.reset(params.k.min(allowed));
         if params.k > 0 && allowed > 0 {
             self.prepare_query(sections, query);
             let thresholds = sections.stop_thresholds(kind);
             let stop_rule = |params| StopRule::new(sections.layout, params, filter, thresholds);
             let is_cheaper =
-                |filter: &RowBitmap| scoring_all_is_cheaper(&stop_rule(params), sections.layout, filter);
+                |filter: &IvfFilter| stop_rule(params).scoring_all_is_cheaper(sections.layout, filter);
             let all = params.exact || allowed <= params.shortlist || filter.is_some_and(is_cheaper);
             if all && sections.layout.refine != RefineCodec::None {
                 self.score_all(sections, filter, interrupt)?;
             } else {
                 let params = if all { all_rows(sections, params) } else { params };
-                self.scan_probes(sections, stop_rule(params), filter, interrupt)?;
-                self.rerank(sections, params.k.min(allowed));
+                let view = filter.map(IvfFilter::view);
+                let seen = self.scan_probes(sections, stop_rule(params), view, interrupt)?;
+                self.rerank(sections, params.k.min(allowed), view);
+                if let Some(filter) = filter {
+                    filter.count_seen(sections, seen);
+                }
             }
         }
         Ok(self.top.sorted(sections.ids))
@@ -144,32 +149,41 @@ impl SearchScratch {
     fn score_all(
         &mut self,
         sections: &Sections<'_>,
-        filter: Option<&RowBitmap>,
+        filter: Option<&IvfFilter>,
         interrupt: Interrupt<'_>,
     ) -> Result<()> {
         self.lut.build(&self.projected, sections.codebooks);
         self.lut.build_fine();
-        let rows = 0..sections.layout.rows;
+        let lists = 0..sections.layout.nlist;
+        let rows_of = |list| sections.rows_of(list);
         match filter {
-            Some(filter) => self.score_rows(sections, filter.ones(rows), interrupt),
-            None => self.score_rows(sections, rows, interrupt),
+            Some(filter) => {
+                let rows = filter
+                    .lists()
+                    .ones(lists)
+                    .flat_map(|list| filter.bitmap().ones(rows_of(list)).map(move |row| (list, row)));
+                self.score_rows(sections, rows, interrupt)
+            }
+            None => {
+                let rows = lists.flat_map(|list| rows_of(list).map(move |row| (list, row)));
+                self.score_rows(sections, rows, interrupt)
+            }
         }
     }
 
-    /// Score rows in rising order.
+    /// Score rows with their lists, in rising order.
     fn score_rows(
         &mut self,
         sections: &Sections<'_>,
-        rows: impl Iterator<Item = usize>,
+        rows: impl Iterator<Item = (usize, usize)>,
         interrupt: Interrupt<'_>,
     ) -> Result<()> {
-        let (mut centroid_score, mut end) = (0.0, 0);
+        let (mut centroid_score, mut last_list) = (0.0, None);
         self.rerank_rows.clear();
-        for row in rows {
-            if row >= end {
-                let list = sections.list_of(row);
-                end = sections.list_offsets[list + 1] as usize;
+        for (list, row) in rows {
+            if last_list != Some(list) {
                 centroid_score = sections.centroid_score(&self.query, list);
+                last_list = Some(list);
             }
             self.rerank_rows.push(RerankRow { row: row as u32, base_score: centroid_score });
             if self.rerank_rows.len() == RERANK_BATCH {
@@ -198,13 +212,22 @@ impl SearchScratch {
     }
 
     /// Rank the lists, and forget the candidates of the last query.
-    pub(crate) fn begin_scan(&mut self, sections: &Sections<'_>, stop_rule: &StopRule) {
+    pub(crate) fn begin_scan(
+        &mut self,
+        sections: &Sections<'_>,
+        stop_rule: &StopRule,
+        filter: Option<FilterView<'_>>,
+    ) {
         self.probes.clear();
-        self.rank_lists(sections, stop_rule.lists_to_rank(sections.layout.nlist));
+        let count = match filter {
+            Some(view) => stop_rule.filtered_lists_to_rank(view.filter.lists().allowed()),
+            None => stop_rule.lists_to_rank(sections.layout.nlist),
+        };
+        self.rank_lists(sections, count, filter);
         self.lut.build(&self.projected, sections.codebooks);
         self.rows.reset(stop_rule.shortlist);
         if stop_rule.threshold > NEVER {
-            self.rows.track_tenth_best();
+            self.rows.track_best(stop_rule.tracked);
         }
     }
 
@@ -213,12 +236,12 @@ impl SearchScratch {
         &mut self,
         sections: &Sections<'_>,
         mut stop_rule: StopRule,
-        filter: Option<&RowBitmap>,
+        filter: Option<FilterView<'_>>,
         interrupt: Interrupt<'_>,
     ) -> Result<usize> {
-        self.begin_scan(sections, &stop_rule);
+        self.begin_scan(sections, &stop_rule, filter);
         let (mut index, mut lists, mut rows) = (0, 0, 0);
-        while self.has_probe(sections, index) {
+        while self.has_probe(sections, index, filter) {
             if stop_rule.is_reached(lists, rows) {
                 if filter.is_none() || !self.is_improving(index) {
                     break;
@@ -242,10 +265,10 @@ impl SearchScratch {
         threshold > NEVER && index >= MIN_LISTS && self.margin(sections, index) < threshold
     }
 
-    /// The rank score of a probe, in the units of a score, less the tenth best score by codes, for a query of length 1.
+    /// The rank score of a probe, in the units of a score, less the worst best score that is tracked, for a query of length 1.
     pub(crate) fn margin(&self, sections: &Sections<'_>, index: usize) -> f32 {
         let rank_score = self.probes[index].rank_score * sections.rank_unit;
-        (rank_score - self.lut.score(self.rows.tenth_best_score())) * self.inverse_length
+        (rank_score - self.lut.score(self.rows.tracked_score())) * self.inverse_length
     }
 
     /// Whether the last third of the lists probed found a good part of the candidates: then the next lists will too.
@@ -263,23 +286,25 @@ impl SearchScratch {
         &mut self,
         sections: &Sections<'_>,
         index: usize,
-        filter: Option<&RowBitmap>,
+        filter: Option<FilterView<'_>>,
     ) -> usize {
+        let rows_of = |list: u32| match filter {
+            Some(view) => view.rows_of(sections, list as usize),
+            None => ListRows::all(sections, list as usize),
+        };
         let probe = self.probes[index];
-        let rows = sections.rows_of(probe.list as usize);
-        let allowed = filter.map_or(rows.len(), |filter| filter.count(rows.clone()));
-        if allowed > 0 {
-            let next = self.probes.get(index + 1);
-            let range = ScanRange {
-                blocks: sections.blocks_of(probe.list as usize),
-                prefetched: next.map_or(&[][..], |next| sections.blocks_of(next.list as usize)),
-                rows,
-                bias: self.lut.to_lut_units(probe.centroid_score as f32),
-                probe: index as u32,
-                filter,
-            };
-            scan_list(sections.fast_scan, &self.lut, &range, &mut self.rows);
-        }
+        let ListRows { blocks, rows, filter, allowed } = rows_of(probe.list);
+        let next = self.probes.get(index + 1).map(|next| rows_of(next.list));
+        let range = ScanRange {
+            blocks,
+            prefetched: next.map_or(&[][..], |next| next.blocks),
+            rows,
+            bias: self.lut.to_lut_units(probe.centroid_score as f32),
+            probe: index as u32,
+            filter,
+            allowed,
+        };
+        scan_list(sections.fast_scan, &self.lut, &range, &mut self.rows);
         allowed
     }
 
@@ -287,17 +312,17 @@ impl SearchScratch {
     /// by the 21-bit LUT instead of the sums.
     ///
     /// So the top k of one shortlist are a prefix of the top k + n.
-    fn rerank(&mut self, sections: &Sections<'_>, k: usize) {
+    fn rerank(&mut self, sections: &Sections<'_>, k: usize, filter: Option<FilterView<'_>>) {
         if sections.layout.refine == RefineCodec::None {
             let lut = &self.lut;
             let hit = |candidate: &Candidate| {
                 let score = to_score_f32(f64::from(lut.score(candidate.score())));
-                Hit { row: candidate.row(), score }
+                Hit { row: row_of(candidate, filter), score }
             };
             self.rows.best().iter().for_each(|candidate| self.top.push(hit(candidate), sections.ids));
             return;
         }
-        self.score_approximately(sections);
+        self.score_approximately(sections, filter);
         self.lut.build_fine();
         prune_by_bound(&mut self.candidates, k, self.lut.likely_error_bound());
         self.top.reset(k);
@@ -312,11 +337,11 @@ impl SearchScratch {
     }
 
     /// Make rerank candidates of the candidates of the scan.
-    fn score_approximately(&mut self, sections: &Sections<'_>) {
+    fn score_approximately(&mut self, sections: &Sections<'_>, filter: Option<FilterView<'_>>) {
         self.rerank_rows.clear();
         self.candidates.clear();
         for candidate in self.rows.best() {
-            let row = candidate.row();
+            let row = row_of(candidate, filter);
             let centroid_score = self.probes[candidate.probe as usize].centroid_score;
             let (block, lane) = sections.block_of(row as usize);
             let sum = candidate.score() - self.lut.to_lut_units(centroid_score as f32);
@@ -333,6 +358,11 @@ impl SearchScratch {
             candidate.approx_score = score as f32;
         });
     }
+}
+
+/// The row of a candidate of the scan.
+fn row_of(candidate: &Candidate, filter: Option<FilterView<'_>>) -> u32 {
+    filter.map_or(candidate.row(), |view| view.row_of(candidate.row()))
 }
 
 /// The query that the refine codes are multiplied with.

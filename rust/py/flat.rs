@@ -7,7 +7,6 @@ use pyo3::prelude::*;
 
 use super::arrays::{Found, count, flag_bytes, found, matrix, readonly};
 use super::interrupt::interruptible;
-use super::ivf::RowBitmap;
 use crate::flat::index;
 use crate::ivf::build::options::parse_choice;
 use crate::storage::mmap::LOAD_MODES;
@@ -104,5 +103,20 @@ fn row_bitmap<'py>(py: Python<'py>, allow: &Bound<'py, PyAny>) -> PyResult<Bound
     match allow.cast::<RowBitmap>() {
         Ok(bitmap) => Ok(bitmap.clone()),
         Err(_) => Bound::new(py, FlatIndex::filter(allow)?),
+    }
+}
+
+/// The rows of a flat index that may be found.
+#[pyclass(frozen, module = "snapseek._core")]
+pub(super) struct RowBitmap {
+    bitmap: bitmap::RowBitmap,
+}
+
+#[pymethods]
+impl RowBitmap {
+    /// Number of allowed rows.
+    #[getter]
+    fn allowed(&self) -> usize {
+        self.bitmap.allowed()
     }
 }

@@ -11,10 +11,10 @@ use super::interrupt::interruptible;
 use crate::ivf::build::calibrate::recalibrate;
 use crate::ivf::build::options::parse_choice;
 use crate::ivf::calibration::{CalibrationPoint, QUERY_KINDS, QueryKind, TABLES};
+use crate::ivf::filter;
 use crate::ivf::index::{self, Allow};
 use crate::ivf::search::{SearchParams, SearchPlan};
 use crate::storage::mmap::LOAD_MODES;
-use crate::topk::bitmap;
 
 /// The kind of query, the number of hits, the source and its number of queries, and the points.
 type CalibrationTable = (&'static str, usize, &'static str, u32, Vec<(f32, u32, u32)>);
@@ -167,13 +167,13 @@ impl IvfIndex {
         PyArray1::from_vec(py, values).reshape([rows.len(), self.index.layout().dim])
     }
 
-    /// Make the bitmap of the rows that allow specifies: flags by id, bits by id, ids, or flags by row.
+    /// Prepare the rows that allow specifies for searches: flags by id, bits by id, ids, or flags by row.
     #[pyo3(signature = (allow, *, by_row=false))]
-    fn filter(&self, py: Python<'_>, allow: &Bound<'_, PyAny>, by_row: bool) -> PyResult<RowBitmap> {
+    fn filter(&self, py: Python<'_>, allow: &Bound<'_, PyAny>, by_row: bool) -> PyResult<IvfFilter> {
         if allow.cast::<PyArrayDyn<i64>>().is_ok() {
             let ids = int64_array("allow", allow)?;
             let ids = ids.as_slice()?;
-            return Ok(RowBitmap { bitmap: py.detach(|| self.index.filter(Allow::Ids(ids)))? });
+            return Ok(IvfFilter { filter: py.detach(|| self.index.filter(Allow::Ids(ids)))? });
         }
         if allow.cast::<PyArrayDyn<u8>>().is_ok() {
             let bytes = readonly::<u8>("allow", allow)?;
@@ -181,11 +181,11 @@ impl IvfIndex {
                 return Err(refused("allow", "shape (n,)", &format!("shape {:?}", bytes.shape())));
             }
             let bytes = bytes.as_slice()?;
-            return Ok(RowBitmap { bitmap: py.detach(|| self.index.filter(Allow::Bits(bytes)))? });
+            return Ok(IvfFilter { filter: py.detach(|| self.index.filter(Allow::Bits(bytes)))? });
         }
         let flags = bool_array(allow)?;
         let allow = if by_row { Allow::Rows(&flags) } else { Allow::Flags(&flags) };
-        Ok(RowBitmap { bitmap: py.detach(|| self.index.filter(allow))? })
+        Ok(IvfFilter { filter: py.detach(|| self.index.filter(allow))? })
     }
 
     /// Return ids and scores of the best k allowed rows for each query, best first.
@@ -210,8 +210,8 @@ impl IvfIndex {
         let samples = SearchParams { k: count("k", k)?, nprobe, shortlist, exact };
         let (nprobe, shortlist) = like_rows.unwrap_or((nprobe, shortlist));
         let plan = SearchPlan { samples, rows: SearchParams { nprobe, shortlist, ..samples } };
-        let allow = allow.map(|allow| self.row_bitmap(py, allow)).transpose()?;
-        let filter = allow.as_ref().map(|allow| &allow.get().bitmap);
+        let allow = allow.map(|allow| self.prepared(py, allow)).transpose()?;
+        let filter = allow.as_ref().map(|allow| &allow.get().filter);
         let results =
             interruptible(py, |interrupt| self.index.search_with(queries, plan, filter, threads, interrupt))?;
         found(py, &results.ids, &results.scores, [queries.len(), results.k_effective])
@@ -229,26 +229,26 @@ impl IvfIndex {
 }
 
 impl IvfIndex {
-    /// Take a bitmap as it is, or make one of flags by id or of ids.
-    fn row_bitmap<'py>(&self, py: Python<'py>, allow: &Bound<'py, PyAny>) -> PyResult<Bound<'py, RowBitmap>> {
-        match allow.cast::<RowBitmap>() {
-            Ok(bitmap) => Ok(bitmap.clone()),
+    /// Take a filter as it is, or make one of flags by id or of ids.
+    fn prepared<'py>(&self, py: Python<'py>, allow: &Bound<'py, PyAny>) -> PyResult<Bound<'py, IvfFilter>> {
+        match allow.cast::<IvfFilter>() {
+            Ok(filter) => Ok(filter.clone()),
             Err(_) => Bound::new(py, self.filter(py, allow, false)?),
         }
     }
 }
 
-/// The rows of an index that may be found.
+/// The rows of an IVF index that may be found.
 #[pyclass(frozen, module = "snapseek._core")]
-pub(super) struct RowBitmap {
-    pub(super) bitmap: bitmap::RowBitmap,
+pub(super) struct IvfFilter {
+    filter: filter::IvfFilter,
 }
 
 #[pymethods]
-impl RowBitmap {
+impl IvfFilter {
     /// Number of allowed rows.
     #[getter]
     fn allowed(&self) -> usize {
-        self.bitmap.allowed()
+        self.filter.allowed()
     }
 }

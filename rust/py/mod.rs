@@ -35,9 +35,9 @@ mod _core {
     #[pymodule_export]
     use super::build::{build_flat, build_ivf};
     #[pymodule_export]
-    use super::flat::FlatIndex;
+    use super::flat::{FlatIndex, RowBitmap};
     #[pymodule_export]
-    use super::ivf::{IvfIndex, RowBitmap};
+    use super::ivf::{IvfFilter, IvfIndex};
     #[pymodule_export]
     use super::words::{best_rows_by_words, unite_rows};
 

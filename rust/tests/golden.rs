@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::flat::index::FlatIndex;
-use crate::ivf::index::IvfIndex;
+use crate::ivf::index::{Allow, IvfIndex};
 use crate::ivf::search::SearchParams;
 use crate::matrix::MatrixF32;
 use crate::storage::mmap::{LOAD_MODES, LoadMode};
@@ -38,8 +38,8 @@ fn flat_line(index: &FlatIndex, query: MatrixF32<'_>, mode: &str) -> String {
 }
 
 fn ivf_line(index: &IvfIndex, query: MatrixF32<'_>, mode: &str) -> String {
-    let ids = index.ids();
-    let filter = RowBitmap::new(index.layout().rows, |row| ids[row] % 3 != 0);
+    let allowed: Vec<i64> = index.ids().iter().copied().filter(|id| id % 3 != 0).collect();
+    let filter = index.filter(Allow::Ids(&allowed)).unwrap();
     let params = SearchParams { exact: mode == "exact", ..PARAMS };
     let results = index.search(query, params, (mode == "allow").then_some(&filter), 1).unwrap();
     format_line(&results.ids, &results.scores)

@@ -66,6 +66,18 @@ impl RowBitmap {
         masks.map(|mask| mask.count_ones() as usize).sum()
     }
 
+    /// Number of allowed rows before each of these rows, which rise and are at most [`RowBitmap::rows`].
+    pub fn counts_before(&self, rows: impl Iterator<Item = usize>) -> Vec<u32> {
+        let (mut word, mut before) = (0, 0);
+        let count = |row: usize| {
+            let passed = &self.words[word..row / WORD];
+            before += passed.iter().map(|word| word.count_ones()).sum::<u32>();
+            word = row / WORD;
+            before + (self.words[word] & ((1 << (row % WORD)) - 1)).count_ones()
+        };
+        rows.map(count).collect()
+    }
+
     /// The allowed rows in `range`, in order.
     pub fn ones(&self, range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
         range
@@ -128,6 +140,9 @@ mod tests {
             let range = (end as f64 * cut.1) as usize..end;
             let expected: Vec<usize> = range.clone().filter(|&row| flags[row]).collect();
             prop_assert_eq!(bitmap.count(range.clone()), expected.len());
+            let before = |row: usize| flags[..row].iter().filter(|&&flag| flag).count() as u32;
+            let counts = bitmap.counts_before([range.start, range.start, range.end].into_iter());
+            prop_assert_eq!(counts, [before(range.start), before(range.start), before(range.end)]);
             prop_assert_eq!(bitmap.ones(range).collect::<Vec<_>>(), expected);
             prop_assert_eq!(bitmap.allowed(), flags.iter().filter(|&&flag| flag).count());
             for row in 0..flags.len() {

@@ -201,17 +201,14 @@ fn score_of(key: u64) -> i32 {
     ((key >> 32) as u32 ^ SIGN).cast_signed()
 }
 
-/// Best scores that a [`CandidateReservoir`] knows at any time.
-const BEST_SCORES: usize = 10;
-
 /// The best candidates of a scan: the shortlist that is reranked. They do not depend on the order in which rows are pushed.
 #[derive(Clone, Debug, Default)]
 pub struct CandidateReservoir {
     candidates: Reservoir<Candidate, 256>,
     /// Key that a candidate must beat: that of the worst one kept at the last compaction, 0 before.
     threshold_key: u64,
-    /// The best scores so far, rising; the least one for those that are missing. The greatest one if they are not tracked.
-    best_scores: [i32; BEST_SCORES],
+    /// The best scores so far, rising; the least one for those that are missing. None if they are not tracked.
+    best_scores: Vec<i32>,
 }
 
 impl CandidateReservoir {
@@ -219,25 +216,24 @@ impl CandidateReservoir {
     pub fn reset(&mut self, size: usize) {
         self.candidates.reset(size.max(1));
         self.threshold_key = 0;
-        self.best_scores = [i32::MAX; BEST_SCORES];
+        self.best_scores.clear();
     }
 
-    /// After a reset, track the tenth best score.
-    pub fn track_tenth_best(&mut self) {
-        self.best_scores = [i32::MIN; BEST_SCORES];
+    /// After a reset, track the best `count` scores, at most `size`.
+    pub fn track_best(&mut self, count: usize) {
+        self.best_scores.resize(count, i32::MIN);
     }
 
-    /// The tenth best score so far, if it is tracked; the least one if there are fewer. Lower if fewer than ten candidates are
-    /// kept.
+    /// The worst of the best scores that are tracked; the least one if there are fewer, or none are tracked.
     #[inline]
-    pub fn tenth_best_score(&self) -> i32 {
-        self.best_scores[0]
+    pub fn tracked_score(&self) -> i32 {
+        self.best_scores.first().copied().unwrap_or(i32::MIN)
     }
 
     #[inline]
     fn insert_best_score(&mut self, score: i32) {
         let mut index = 0;
-        while index + 1 < BEST_SCORES && self.best_scores[index + 1] < score {
+        while index + 1 < self.best_scores.len() && self.best_scores[index + 1] < score {
             self.best_scores[index] = self.best_scores[index + 1];
             index += 1;
         }
@@ -257,7 +253,7 @@ impl CandidateReservoir {
         if key < self.threshold_key {
             return;
         }
-        if score > self.best_scores[0] {
+        if self.best_scores.first().is_some_and(|&worst| score > worst) {
             self.insert_best_score(score);
         }
         if let Some(worst) = self.candidates.push(Candidate { key, probe }, best_first) {
@@ -384,10 +380,11 @@ mod tests {
         fn the_candidate_reservoir_agrees_with_a_full_sort(
             scores in prop::collection::vec(prop_oneof![-40..40, any::<i32>()], 0..1500),
             size in 1_usize..400,
+            tracked in 1_usize..40,
         ) {
             let mut reservoir = CandidateReservoir::default();
             reservoir.reset(size);
-            reservoir.track_tenth_best();
+            reservoir.track_best(tracked);
             for (row, &score) in scores.iter().enumerate() {
                 reservoir.push(score, row as u32, row as u32 + 1);
             }
@@ -402,11 +399,11 @@ mod tests {
                 prop_assert_eq!(candidate.score(), scores[candidate.row() as usize]);
                 prop_assert_eq!(candidate.probe, candidate.row() + 1);
             }
-            if size >= BEST_SCORES {
+            if size >= tracked {
                 let mut best = scores.clone();
                 best.sort_unstable_by(|a, b| b.cmp(a));
-                let tenth = best.get(BEST_SCORES - 1).copied().unwrap_or(i32::MIN);
-                prop_assert_eq!(reservoir.tenth_best_score(), tenth);
+                let worst = best.get(tracked - 1).copied().unwrap_or(i32::MIN);
+                prop_assert_eq!(reservoir.tracked_score(), worst);
             }
             let ordered: Vec<i32> = reservoir.sorted().iter().map(Candidate::score).collect();
             let mut found: Vec<i32> = found.iter().map(Candidate::score).collect();

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from snapseek._core import FlatIndex, IvfIndex, RowBitmap, build_flat, build_ivf
+from snapseek._core import FlatIndex, IvfFilter, IvfIndex, build_flat, build_ivf
 from snapseek.errors import FormatError, InputError, StorageError
 from tests.support import reference_index
 from tests.support.reference import F32
@@ -119,7 +119,7 @@ def test_every_way_to_say_a_filter_gives_the_same(index: IvfIndex) -> None:
     allowed = np.random.default_rng(3).random(ROWS) < 0.4
     query = clustered(1, DIM, 4)
     wanted = np.flatnonzero(allowed)[::-1]
-    ways: list[RowBitmap | Bools | NDArray[np.int64]] = [
+    ways: list[IvfFilter | Bools | NDArray[np.int64]] = [
         allowed,
         np.append(wanted, [-5, 10**12, wanted[0]]),
         index.filter(allowed),

@@ -5,12 +5,13 @@ from typing import cast, final
 import numpy as np
 from numpy.typing import NDArray
 
-from snapseek._core import FlatIndex, IvfIndex, RowBitmap
+from snapseek._core import FlatIndex, IvfFilter, IvfIndex, RowBitmap
 from snapseek.errors import ArrayError, WrongIndexError
 
 Ids = NDArray[np.int64]
 Scores = NDArray[np.float32]
 Allow = NDArray[np.bool_] | NDArray[np.uint8] | NDArray[np.int64]
+CoreFilter = RowBitmap | IvfFilter
 
 
 @final
@@ -23,7 +24,7 @@ class Filter:
 
     __slots__ = ("_index", "_rows")
 
-    def __init__(self, index: object, rows: RowBitmap) -> None:
+    def __init__(self, index: object, rows: CoreFilter) -> None:
         self._index = index
         self._rows = rows
 
@@ -34,7 +35,7 @@ class Filter:
     def __repr__(self) -> str:
         return f"Filter({len(self)} rows)"
 
-    def rows_of(self, index: object) -> RowBitmap:
+    def rows_of(self, index: object) -> CoreFilter:
         """Return the allowed rows as the core takes them. Raises WrongIndexError for another index."""
         if self._index is not index:
             raise WrongIndexError(
@@ -45,12 +46,12 @@ class Filter:
         return self._rows
 
 
-def rows_of(core: FlatIndex | IvfIndex, identity: object, allow: "Allow | Filter") -> RowBitmap:
+def rows_of(core: FlatIndex | IvfIndex, identity: object, allow: "Allow | Filter") -> CoreFilter:
     """Return the allowed rows of an index. Raises as `allowed_rows` and `Filter.rows_of` do."""
     return allow.rows_of(identity) if isinstance(allow, Filter) else allowed_rows(core, allow)
 
 
-def allowed_rows(core: FlatIndex | IvfIndex, allow: Allow, *, by_row: bool = False) -> RowBitmap:
+def allowed_rows(core: FlatIndex | IvfIndex, allow: Allow, *, by_row: bool = False) -> CoreFilter:
     """Return the allowed rows as the core takes them.
 
     Raises InputError for a wrong shape or dtype.

@@ -16,7 +16,7 @@ from typing import Literal, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from snapseek._core import FlatIndex, IvfIndex, build_flat, build_ivf
+from snapseek._core import FlatIndex, IvfFilter, IvfIndex, RowBitmap, build_flat, build_ivf
 from snapseek.absolute_path import absolute_path
 from snapseek.errors import OutOfRangeError
 from snapseek.mapped_file import LoadMode
@@ -245,7 +245,9 @@ class VectorIndex(IndexBase):
                 resolve_effort(_EVERY_ROW, effort)  # checks `effort`, which a flat index does not need
             cores = 1 if vectors.ndim < 2 or len(vectors) < 2 else available_cores()
             share = vectors.ndim == 2 and len(vectors) >= 2 * cores
-            found, scores = self._core.search(vectors, k, allow=rows, threads=cores if share else 1)
+            found, scores = self._core.search(
+                vectors, k, allow=cast("RowBitmap | None", rows), threads=cores if share else 1
+            )
             ids = self._core.ids
             return (found if ids is None else ids[found]), scores
         plan = self._calibrations.plan(
@@ -260,7 +262,7 @@ class VectorIndex(IndexBase):
             shortlist=params.shortlist,
             like_rows=(like_rows.nprobe, like_rows.shortlist),
             exact=exact,
-            allow=rows,
+            allow=cast("IvfFilter | None", rows),
             threads=threads,
         )
 

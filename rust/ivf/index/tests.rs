@@ -52,7 +52,7 @@ impl IvfIndex {
         &self,
         query: &[f32],
         params: SearchParams,
-        filter: Option<&RowBitmap>,
+        filter: Option<&IvfFilter>,
     ) -> Result<Vec<Hit>> {
         self.check(MatrixF32::new(query, self.layout.dim)?, filter)?;
         self.with_scratch(|scratch, sections| {
@@ -63,7 +63,7 @@ impl IvfIndex {
 }
 
 /// An index whose searches terminate early.
-fn index_of_many_lists() -> IvfIndex {
+pub(crate) fn index_of_many_lists() -> IvfIndex {
     static FILE: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
         let home = tempfile::tempdir().unwrap();
         let (path, values) = (home.path().join("a.snap"), rows(6000));
@@ -75,20 +75,24 @@ fn index_of_many_lists() -> IvfIndex {
     open(&FILE).unwrap()
 }
 
-fn index(codec: RefineCodec) -> IvfIndex {
+pub(crate) fn index(codec: RefineCodec) -> IvfIndex {
     static FILES: std::sync::LazyLock<Vec<Vec<u8>>> = std::sync::LazyLock::new(|| {
         (0..=RefineCodec::LAST).filter_map(RefineCodec::of_number).map(|codec| file(900, codec)).collect()
     });
     open(&FILES[codec.number() as usize]).unwrap()
 }
 
-const EXACT: SearchParams = SearchParams { k: 10, nprobe: 1, shortlist: 1, exact: true };
+pub(crate) fn filter_of(index: &IvfIndex, allows: impl FnMut(usize) -> bool) -> IvfFilter {
+    IvfFilter::new(RowBitmap::new(index.layout.rows, allows), index.sections().list_offsets)
+}
 
-fn search(
+pub(crate) const EXACT: SearchParams = SearchParams { k: 10, nprobe: 1, shortlist: 1, exact: true };
+
+pub(crate) fn search(
     index: &IvfIndex,
     query: &[f32],
     params: SearchParams,
-    filter: Option<&RowBitmap>,
+    filter: Option<&IvfFilter>,
 ) -> Vec<(i64, f32)> {
     let found = index.search(MatrixF32::new(query, DIM).unwrap(), params, filter, 1).unwrap();
     found.ids.into_iter().zip(found.scores).collect()
@@ -155,8 +159,10 @@ fn invalid_queries_and_filters_are_refused() {
     for allow in [Allow::Rows(&[true; 3]), Allow::Flags(&[true; 901])] {
         assert!(matches!(index.filter(allow), Err(Error::FilterLength { expected: 900, .. })));
     }
-    let other = RowBitmap::new(3, |_| true);
-    assert!(matches!(index.hits(&[0.0; DIM], EXACT, Some(&other)), Err(Error::FilterLength { .. })));
+    for (rows, list_offsets) in [(3, [0, 3]), (900, [0, 900])] {
+        let other = IvfFilter::new(RowBitmap::new(rows, |_| true), &list_offsets);
+        assert!(matches!(index.hits(&[0.0; DIM], EXACT, Some(&other)), Err(Error::OtherFilter)));
+    }
 }
 
 #[test]
@@ -231,20 +237,21 @@ fn the_neighbours_found_are_those_of_one_search_per_operating_point() {
 }
 
 #[test]
-fn a_search_ends_early_but_for_all_lists_or_with_a_filter() {
+fn a_search_ends_early_but_for_all_lists() {
     let index = index_of_many_lists();
     let (thresholds, layout) = (index.sections().stop_thresholds(QueryKind::Samples), &index.layout);
     assert!(thresholds.is_fitted() && layout.nlist >= 256);
-    let everything = RowBitmap::of_flags(&vec![1; layout.rows]);
+    let quarter = filter_of(&index, |row| row % 4 == 0);
     let stop = |nprobe, filter| {
         let params = SearchParams { k: 10, nprobe, shortlist: 20, exact: false };
         StopRule::new(layout, params, filter, thresholds)
     };
     let early = stop(20, None);
     assert!(early.lists == 35 && early.threshold > NEVER);
-    let (all, filtered) = (stop(layout.nlist, None), stop(20, Some(&everything)));
+    let (all, filtered) = (stop(layout.nlist, None), stop(20, Some(&quarter)));
     assert_eq!((all.lists, all.threshold), (layout.nlist, NEVER));
-    assert_eq!((filtered.lists, filtered.threshold), (28, NEVER));
+    assert_eq!((filtered.lists, filtered.threshold, filtered.shortlist), (layout.nlist, early.threshold, 40));
+    assert_eq!(stop(layout.nlist, Some(&quarter)).threshold, NEVER);
     let mean_lists = |nprobe: usize| {
         let stop = thresholds.stop(nprobe);
         let values = rows(6000);
@@ -342,24 +349,6 @@ proptest! {
             let first = search(&index, &query, SearchParams { k, ..params }, filter.as_ref());
             prop_assert_eq!(&first[..], &whole[..k], "{:?}", codec);
         }
-    }
-
-    #[test]
-    fn a_filtered_search_returns_min_k_allowed_rows_and_no_others(
-        query in prop::collection::vec(-1_f32..1.0, DIM),
-        share in 0.0..0.2,
-        params in (1_usize..50, 1_usize..30, 1_usize..60),
-    ) {
-        let index = index(RefineCodec::None);
-        let filter = RowBitmap::new(900, |row| ((row * 7919) % 1000) as f64 <= share * 1000.0);
-        let (k, nprobe, shortlist) = params;
-        let hits = index.hits(&query, SearchParams { k, nprobe, shortlist, exact: false }, Some(&filter)).unwrap();
-        prop_assert_eq!(hits.len(), k.min(filter.allowed()));
-        prop_assert!(hits.iter().all(|hit| filter.mask(hit.row as usize) & 1 == 1));
-        let mut rows: Vec<u32> = hits.iter().map(|hit| hit.row).collect();
-        rows.sort_unstable();
-        rows.dedup();
-        prop_assert_eq!(rows.len(), hits.len());
     }
 }
 

@@ -62,6 +62,26 @@ pub fn unpack_row(block: &[u8], row: usize, codes: &mut [u8]) {
     }
 }
 
+/// Copy the codes of these rows, in this order, into blocks of their own.
+///
+/// # Panics
+/// If a row is past the blocks.
+pub fn gather(blocks: &[u8], m: usize, rows: &[u32]) -> Vec<u8> {
+    let bytes = block_bytes(m);
+    let mut gathered = vec![0; block_count(rows.len()) * bytes];
+    let (mut codes, mut corrections) = (vec![0; BLOCK_ROWS * m], [0; BLOCK_ROWS]);
+    for (rows, to) in rows.chunks(BLOCK_ROWS).zip(gathered.chunks_exact_mut(bytes)) {
+        for ((&row, codes), correction) in rows.iter().zip(codes.chunks_exact_mut(m)).zip(&mut corrections) {
+            let (block, row) =
+                (&blocks[row as usize / BLOCK_ROWS * bytes..][..bytes], row as usize % BLOCK_ROWS);
+            unpack_row(block, row, codes);
+            *correction = correction_of(block, row);
+        }
+        pack(&codes[..rows.len() * m], &corrections[..rows.len()], m, to);
+    }
+    gathered
+}
+
 /// The byte of a row in each group, and the shift of its nibble.
 pub(crate) const fn nibble_of(row: usize) -> (usize, u32) {
     (row % GROUP_BYTES, if row < GROUP_BYTES { 0 } else { 4 })
@@ -88,6 +108,26 @@ mod tests {
                 unpack_row(&block, row, &mut row_codes);
                 let expected = codes.get(row * m..(row + 1) * m).map_or(vec![0; m], <[u8]>::to_vec);
                 prop_assert_eq!(&row_codes, &expected);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn gathered_rows_have_their_codes(
+            blocks in prop::collection::vec(any::<u8>(), 3 * block_bytes(6)),
+            rows in prop::collection::vec(0_u32..96, 0..70),
+        ) {
+            let gathered = gather(&blocks, 6, &rows);
+            prop_assert_eq!(gathered.len(), block_count(rows.len()) * block_bytes(6));
+            let code = |blocks: &[u8], row: usize| {
+                let block = &blocks[row / BLOCK_ROWS * block_bytes(6)..][..block_bytes(6)];
+                let mut codes = [0; 6];
+                unpack_row(block, row % BLOCK_ROWS, &mut codes);
+                (codes, correction_of(block, row % BLOCK_ROWS))
+            };
+            for (position, &row) in rows.iter().enumerate() {
+                prop_assert_eq!(code(&gathered, position), code(&blocks, row as usize));
             }
         }
     }

@@ -53,6 +53,25 @@ def test_a_filter_serves_many_threads(index: VectorIndex) -> None:
     assert found == [expected] * 8
 
 
+def test_results_stay_the_same_while_threads_search_with_one_filter(index: VectorIndex) -> None:
+    """After some searches with few allowed rows, one of the threads copies their codes."""
+    allowed = index.ids()[::10]
+    queries = unit_rows(30, seed=6)
+    expected = [index.search(query, 10, allow=allowed)[0].tolist() for query in queries]
+    allow = index.filter(allowed)
+    found: list[object] = []
+
+    def search() -> None:
+        found.append([index.search(query, 10, allow=allow)[0].tolist() for query in queries])
+
+    threads = [threading.Thread(target=search) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 4
+
+
 def test_a_filter_of_another_index_is_refused(index: VectorIndex, tmp_path: Path) -> None:
     for settings in ({}, LISTS):
         other = VectorIndex.build(unit_rows(2000), path=tmp_path / "b", **settings)
