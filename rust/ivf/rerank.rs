@@ -58,7 +58,7 @@ impl<'a> Reranker<'a> {
 
     /// For a trellis-coded codec, rotate and quantize the projected query, shape (4m,), into `rotated`.
     pub fn prepare_query(&self, projected: &[f32], rotated: &mut QuantizedQuery) {
-        if self.codec.tcq().is_some() {
+        if self.codec.is_trellis() {
             tcq::prepare_query(projected, self.dim, rotated);
         }
     }
@@ -92,9 +92,13 @@ impl<'a> Reranker<'a> {
 
     /// Add the decoded refine code of a trellis-coded row to `values`, its projection, shape (4m,).
     pub fn accumulate_projected(&self, row: usize, values: &mut [f32]) {
-        if self.codec.tcq().is_some() {
+        if self.codec.is_trellis() {
             let mut levels = [0; MAX_DIM];
-            self.decode_levels(&self.codes[row * self.row_bytes..][..self.row_bytes], &mut levels);
+            self.codec.decode_levels(
+                &self.codes[row * self.row_bytes..][..self.row_bytes],
+                self.dim,
+                &mut levels,
+            );
             tcq::accumulate_unrotated(&levels[..stride(self.dim)], self.scales.get(row), values);
         }
     }
@@ -104,7 +108,7 @@ impl<'a> Reranker<'a> {
         let codes = self.codes.get(row * self.row_bytes..).unwrap_or_default();
         let mut unpacked = [0; MAX_DIM];
         let decoded: &[i8] = match self.codec {
-            RefineCodec::None | RefineCodec::Tcq(_) => return,
+            RefineCodec::None | RefineCodec::Tcq(_) | RefineCodec::Bitshift(_) => return,
             RefineCodec::Float16 => {
                 let decoded = decode_f16(&codes[..self.row_bytes]);
                 values.iter_mut().zip(decoded).for_each(|(value, x)| *value += x * self.scales.get(row));
@@ -118,14 +122,6 @@ impl<'a> Reranker<'a> {
         };
         for (value, &code) in values.iter_mut().zip(decoded) {
             *value += f32::from(code) * self.scales.get(row);
-        }
-    }
-
-    /// Decode the levels of a trellis-coded row.
-    #[inline]
-    fn decode_levels(&self, codes: &[u8], levels: &mut [i8; MAX_DIM]) {
-        if let Some(tcq) = self.codec.tcq() {
-            tcq.decode(codes, &mut levels[..stride(self.dim).next_multiple_of(tcq::WORD)]);
         }
     }
 
@@ -143,9 +139,9 @@ impl<'a> Reranker<'a> {
                 self.dot_i8.products(values, query.codes(), &mut sum);
             }
             RefineCodec::Int8 => self.dot_i8.products(bytemuck::cast_slice(codes), query.codes(), &mut sum),
-            RefineCodec::Tcq(_) => {
+            RefineCodec::Tcq(_) | RefineCodec::Bitshift(_) => {
                 let mut levels = [0; MAX_DIM];
-                self.decode_levels(codes, &mut levels);
+                self.codec.decode_levels(codes, self.dim, &mut levels);
                 self.dot_i8.products(&levels[..query.codes().len()], query.codes(), &mut sum);
             }
         }
