@@ -80,13 +80,14 @@ impl<'a> Reranker<'a> {
         rows: &[RerankRow],
         mut found: impl FnMut(usize, f64),
     ) {
+        let mut unpacked = [0; MAX_DIM];
         rows.iter().take(PREFETCH_ROWS).for_each(|row| self.prefetch(row.row));
         for (index, row) in rows.iter().enumerate() {
             if let Some(later) = rows.get(index + PREFETCH_ROWS) {
                 self.prefetch(later.row);
             }
             let scale = self.scales.get(row.row as usize);
-            found(index, query.dequantize(self.product(query, row.row), scale));
+            found(index, query.dequantize(self.product(query, row.row, &mut unpacked), scale));
         }
     }
 
@@ -126,23 +127,21 @@ impl<'a> Reranker<'a> {
     }
 
     #[inline]
-    fn product(&self, query: &QuantizedQuery, row: u32) -> f64 {
+    fn product(&self, query: &QuantizedQuery, row: u32, unpacked: &mut [i8; MAX_DIM]) -> f64 {
         let codes = &self.codes[row as usize * self.row_bytes..][..self.row_bytes];
         let mut sum = [0];
         match self.codec {
             RefineCodec::None => {}
             RefineCodec::Float16 => return self.dot_f16.product(codes, query.codes()),
             RefineCodec::Int4 => {
-                let mut values = [0; MAX_DIM];
-                let values = &mut values[..query.codes().len()];
+                let values = &mut unpacked[..query.codes().len()];
                 sq4::unpack(codes, values);
                 self.dot_i8.products(values, query.codes(), &mut sum);
             }
             RefineCodec::Int8 => self.dot_i8.products(bytemuck::cast_slice(codes), query.codes(), &mut sum),
             RefineCodec::Tcq(_) | RefineCodec::Bitshift(_) => {
-                let mut levels = [0; MAX_DIM];
-                self.codec.decode_levels(codes, self.dim, &mut levels);
-                self.dot_i8.products(&levels[..query.codes().len()], query.codes(), &mut sum);
+                self.codec.decode_levels(codes, self.dim, unpacked);
+                self.dot_i8.products(&unpacked[..query.codes().len()], query.codes(), &mut sum);
             }
         }
         f64::from(sum[0])

@@ -143,11 +143,23 @@ impl BitshiftTrellis {
     /// Decode the levels of a row into `values`, as many as the stride of its dimension.
     #[inline]
     pub fn decode(self, row: &[u8], values: &mut [i8]) {
+        // Below a bit a value, levels are from several tables.
+        #[cfg(target_arch = "x86_64")]
+        if self.eighths >= 8
+            && let Some(vbmi) = crate::simd::Avx512Vbmi::detect()
+        {
+            return vbmi.bitshift_decode(self, row, values);
+        }
+        self.decode_groups(row, 0, values);
+    }
+
+    /// Decode the groups from `first` on into `values`.
+    fn decode_groups(self, row: &[u8], first: usize, values: &mut [i8]) {
         // The first bit of each window of a group, from the history on.
         let shifts: [usize; GROUP] = std::array::from_fn(|value| self.bits_before(value + 1) - 1);
         let levels: [&[i8; WINDOWS]; GROUP] = std::array::from_fn(|value| &LEVELS[self.gap(value)]);
         let group_bits = self.bits_before(GROUP);
-        for (group, values) in values.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
+        for (group, values) in (first..).zip(values.as_chunks_mut::<GROUP>().0) {
             let word = group_word(row, group * group_bits);
             for (value, level) in values.iter_mut().enumerate() {
                 *level = levels[value][(word >> shifts[value]) as usize % WINDOWS];
@@ -280,111 +292,62 @@ multiversion! {
     fn forward_widest(viterbi: &mut Viterbi) = forward_portable
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+#[cfg(target_arch = "x86_64")]
+mod vbmi {
+    use core::arch::x86_64::*;
 
-    use super::*;
-    use crate::linalg::rng::Rng;
-    use crate::quantizer::hadamard::unrotate;
+    use super::{BitshiftTrellis, GROUP, LEVELS, WINDOWS, group_word};
+    use crate::simd::Avx512Vbmi;
 
-    /// Encode rows in columns of shape (dim, n), and decode them in the rotated space, with their scales.
-    fn round_trip(eighths: usize, columns: &[f32], dim: usize) -> (Vec<Vec<i8>>, Vec<f32>) {
-        let code = BitshiftTrellis::of_eighths(eighths);
-        let n = columns.len() / dim;
-        let (mut rows, mut scales) = (vec![0; n * code.row_bytes(dim)], vec![0.0; n]);
-        code.encode(columns, dim, &mut rows, &mut scales, Interrupt::NEVER).unwrap();
-        let levels = rows.chunks_exact(code.row_bytes(dim)).map(|row| {
-            let mut values = vec![0; stride(dim)];
-            code.decode(row, &mut values);
-            values
+    /// Values in a register, and their groups.
+    const LANES: usize = 64;
+    const GROUPS: usize = LANES / GROUP;
+
+    /// Registers that hold the levels.
+    const PARTS: usize = WINDOWS / LANES;
+
+    impl Avx512Vbmi {
+        /// See [`BitshiftTrellis::decode`]; for at least a bit a value.
+        #[inline]
+        pub(super) fn bitshift_decode(self, code: BitshiftTrellis, row: &[u8], values: &mut [i8]) {
+            // SAFETY: the witness proves that this CPU has the features.
+            unsafe { decode(code, row, values) }
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+    fn decode(code: BitshiftTrellis, row: &[u8], values: &mut [i8]) {
+        let (parts, _) = LEVELS[0].as_chunks::<LANES>();
+        let levels: [__m512i; PARTS] = std::array::from_fn(|part| {
+            // SAFETY: a part is 64 readable bytes, and this load needs no alignment.
+            unsafe { _mm512_loadu_si512(parts[part].as_ptr().cast()) }
         });
-        (levels.collect(), scales)
-    }
-
-    /// Return the squared error of decoded rows, relative to their squares.
-    fn distortion(eighths: usize, columns: &[f32], dim: usize) -> f32 {
-        let (levels, scales) = round_trip(eighths, columns, dim);
-        let (mut error, mut square) = (0.0, 0.0);
-        for (row, (levels, scale)) in levels.iter().zip(&scales).enumerate() {
-            let mut values: Vec<[f32; 1]> = levels.iter().map(|&level| [f32::from(level) * scale]).collect();
-            unrotate(&mut values);
-            for (value, column) in values.iter().zip(columns.chunks_exact(scales.len())) {
-                error += (value[0] - column[row]) * (value[0] - column[row]);
-                square += column[row] * column[row];
-            }
+        // A window is the eight bits from its first on, and the bit after them.
+        let shifts: [u8; GROUP] = std::array::from_fn(|value| code.bits_before(value + 1) as u8 - 1);
+        let shifts = _mm512_set1_epi64(i64::from_le_bytes(shifts));
+        let last_shifts = _mm512_add_epi8(shifts, _mm512_set1_epi8(1));
+        let group_bits = code.bits_before(GROUP);
+        let (chunks, rest) = values.as_chunks_mut::<LANES>();
+        let groups = GROUPS * chunks.len();
+        for (chunk, values) in chunks.iter_mut().enumerate() {
+            let word = |group: usize| group_word(row, (chunk * GROUPS + group) * group_bits).cast_signed();
+            let words =
+                _mm512_set_epi64(word(7), word(6), word(5), word(4), word(3), word(2), word(1), word(0));
+            let windows = _mm512_multishift_epi64_epi8(shifts, words);
+            let is_upper = _mm512_movepi8_mask(windows);
+            let is_last = _mm512_movepi8_mask(_mm512_multishift_epi64_epi8(last_shifts, words));
+            let half = |first: usize| {
+                let lower = _mm512_permutex2var_epi8(levels[first], windows, levels[first + 1]);
+                let upper = _mm512_permutex2var_epi8(levels[first + 2], windows, levels[first + 3]);
+                _mm512_mask_blend_epi8(is_upper, lower, upper)
+            };
+            let found = _mm512_mask_blend_epi8(is_last, half(0), half(4));
+            // SAFETY: `values` is 64 writable bytes, and this store needs no alignment.
+            unsafe { _mm512_storeu_si512(values.as_mut_ptr().cast(), found) };
         }
-        error / square
-    }
-
-    fn normal(count: usize) -> Vec<f32> {
-        let mut rng = Rng::new(3, 0);
-        (0..count).map(|_| rng.normal()).collect()
-    }
-
-    #[test]
-    fn every_eighth_of_a_bit_reduces_the_distortion() {
-        let columns = normal(128 * 16);
-        let decibels: Vec<f32> =
-            (1..=MAX_EIGHTHS).map(|eighths| 10.0 * distortion(eighths, &columns, 128).log10()).collect();
-        assert!(decibels.is_sorted_by(|a, b| a > b), "{decibels:?}");
-        for (eighths, expected) in [(4, -2.4), (8, -5.0), (12, -7.8), (16, -10.6), (24, -15.9), (32, -20.5)] {
-            assert!(decibels[eighths - 1] < expected, "{eighths}: {decibels:?}");
-        }
-    }
-
-    #[test]
-    fn levels_are_codes_of_int8_products_and_have_the_expected_mean_square() {
-        let levels = || LEVELS.as_flattened().iter().map(|&level| f32::from(level));
-        assert!(levels().all(|level| level >= -127.0));
-        let square: f32 = levels().map(|level| level * level).sum();
-        let rms = (square / levels().count() as f32).sqrt();
-        assert!((rms - LEVEL_RMS).abs() < 1.0, "{rms}");
-    }
-
-    #[test]
-    fn rows_without_a_normal_mean_square_have_scale_0() {
-        for value in [0.0, 1e-30] {
-            assert_eq!(round_trip(13, &[value; 3 * 20], 20).1, [0.0; 3]);
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn a_row_is_decoded_by_the_last_nine_bits_of_its_stream(
-            eighths in 1..=MAX_EIGHTHS,
-            dim in 1_usize..90,
-            bytes in prop::collection::vec(any::<u8>(), 90 * 6),
-        ) {
-            let code = BitshiftTrellis::of_eighths(eighths);
-            let row = &bytes[..code.row_bytes(dim)];
-            let mut values = vec![0; stride(dim)];
-            code.decode(row, &mut values);
-            let bit = |index: usize| u32::from(row[index / 8] >> (index % 8) & 1);
-            let (mut number, mut gap) = (0, 0);
-            for (value, &found) in values.iter().enumerate() {
-                gap = if code.bits_of(value) > 0 { 0 } else { gap + 1 };
-                for index in code.bits_before(value)..code.bits_before(value + 1) {
-                    number = (number << 1 | bit(index)) % WINDOWS as u32;
-                }
-                prop_assert_eq!(found, level(number + WINDOWS as u32 * gap));
-            }
-        }
-
-        #[test]
-        fn every_kernel_finds_the_same_path(eighths in 1..=MAX_EIGHTHS, seed: u32) {
-            let mut rng = Rng::new(u64::from(seed), 1);
-            let values: Vec<Lanes> = (0..32).map(|_| std::array::from_fn(|_| 40.0 * rng.normal())).collect();
-            let paths = [forward_widest, forward_portable].map(|forward| {
-                let mut viterbi = Viterbi::new(BitshiftTrellis::of_eighths(eighths), values.len());
-                viterbi.values.clone_from(&values);
-                forward(&mut viterbi);
-                let mut row = vec![0; BitshiftTrellis::of_eighths(eighths).row_bytes(32)];
-                (viterbi.traceback(5, &mut row).to_bits(), row)
-            });
-            prop_assert_eq!(&paths[0], &paths[1]);
-        }
+        code.decode_groups(row, groups, rest);
     }
 }
+
+#[cfg(test)]
+mod tests;
