@@ -36,6 +36,22 @@ impl Avx512 {
     }
 }
 
+/// Witness of AVX-512 with permutations of bytes.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512Vbmi(());
+
+#[cfg(target_arch = "x86_64")]
+impl Avx512Vbmi {
+    /// Return a witness if this CPU has AVX-512F, BW and VBMI.
+    pub(crate) fn detect() -> Option<Self> {
+        let found = std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512vbmi");
+        found.then_some(Self(()))
+    }
+}
+
 /// Witness of NEON.
 #[cfg(target_arch = "aarch64")]
 #[derive(Clone, Copy, Debug)]

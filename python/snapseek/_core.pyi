@@ -127,7 +127,7 @@ class IvfIndex:
     def refine(self) -> str:
         """Name of the codec of the second-level (PQ) residual, with which candidates are reranked.
 
-        One of none, tcq0.25, tcq0.5, ... tcq3, int4, int8 and f16.
+        One of none, bst0.125, bst0.25, ... bst6, int8, f16, and of earlier codecs int4 and tcq0.25, ... tcq3.
         """
 
     @property

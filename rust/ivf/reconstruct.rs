@@ -93,6 +93,8 @@ mod tests {
             (RefineCodec::Int4, 0.1),
             (RefineCodec::Tcq(12), 0.2),
             (RefineCodec::Tcq(8), 0.4),
+            (RefineCodec::Bitshift(16), 0.4),
+            (RefineCodec::Bitshift(24), 0.2),
             (RefineCodec::None, 0.8),
         ] {
             let index = open(&file(COUNT, codec)).unwrap();
@@ -115,6 +117,8 @@ mod tests {
             RefineCodec::Int4,
             RefineCodec::Tcq(12),
             RefineCodec::Tcq(8),
+            RefineCodec::Bitshift(13),
+            RefineCodec::Bitshift(32),
         ] {
             let index = open(&file(COUNT, codec)).unwrap();
             let params = SearchParams { k: COUNT, nprobe: 1, shortlist: 1, exact: true };

@@ -58,7 +58,7 @@ impl<'a> Reranker<'a> {
 
     /// For a trellis-coded codec, rotate and quantize the projected query, shape (4m,), into `rotated`.
     pub fn prepare_query(&self, projected: &[f32], rotated: &mut QuantizedQuery) {
-        if self.codec.tcq().is_some() {
+        if self.codec.is_trellis() {
             tcq::prepare_query(projected, self.dim, rotated);
         }
     }
@@ -80,21 +80,26 @@ impl<'a> Reranker<'a> {
         rows: &[RerankRow],
         mut found: impl FnMut(usize, f64),
     ) {
+        let mut unpacked = [0; MAX_DIM];
         rows.iter().take(PREFETCH_ROWS).for_each(|row| self.prefetch(row.row));
         for (index, row) in rows.iter().enumerate() {
             if let Some(later) = rows.get(index + PREFETCH_ROWS) {
                 self.prefetch(later.row);
             }
             let scale = self.scales.get(row.row as usize);
-            found(index, query.dequantize(self.product(query, row.row), scale));
+            found(index, query.dequantize(self.product(query, row.row, &mut unpacked), scale));
         }
     }
 
     /// Add the decoded refine code of a trellis-coded row to `values`, its projection, shape (4m,).
     pub fn accumulate_projected(&self, row: usize, values: &mut [f32]) {
-        if self.codec.tcq().is_some() {
+        if self.codec.is_trellis() {
             let mut levels = [0; MAX_DIM];
-            self.decode_levels(&self.codes[row * self.row_bytes..][..self.row_bytes], &mut levels);
+            self.codec.decode_levels(
+                &self.codes[row * self.row_bytes..][..self.row_bytes],
+                self.dim,
+                &mut levels,
+            );
             tcq::accumulate_unrotated(&levels[..stride(self.dim)], self.scales.get(row), values);
         }
     }
@@ -104,7 +109,7 @@ impl<'a> Reranker<'a> {
         let codes = self.codes.get(row * self.row_bytes..).unwrap_or_default();
         let mut unpacked = [0; MAX_DIM];
         let decoded: &[i8] = match self.codec {
-            RefineCodec::None | RefineCodec::Tcq(_) => return,
+            RefineCodec::None | RefineCodec::Tcq(_) | RefineCodec::Bitshift(_) => return,
             RefineCodec::Float16 => {
                 let decoded = decode_f16(&codes[..self.row_bytes]);
                 values.iter_mut().zip(decoded).for_each(|(value, x)| *value += x * self.scales.get(row));
@@ -121,32 +126,22 @@ impl<'a> Reranker<'a> {
         }
     }
 
-    /// Decode the levels of a trellis-coded row.
     #[inline]
-    fn decode_levels(&self, codes: &[u8], levels: &mut [i8; MAX_DIM]) {
-        if let Some(tcq) = self.codec.tcq() {
-            tcq.decode(codes, &mut levels[..stride(self.dim).next_multiple_of(tcq::WORD)]);
-        }
-    }
-
-    #[inline]
-    fn product(&self, query: &QuantizedQuery, row: u32) -> f64 {
+    fn product(&self, query: &QuantizedQuery, row: u32, unpacked: &mut [i8; MAX_DIM]) -> f64 {
         let codes = &self.codes[row as usize * self.row_bytes..][..self.row_bytes];
         let mut sum = [0];
         match self.codec {
             RefineCodec::None => {}
             RefineCodec::Float16 => return self.dot_f16.product(codes, query.codes()),
             RefineCodec::Int4 => {
-                let mut values = [0; MAX_DIM];
-                let values = &mut values[..query.codes().len()];
+                let values = &mut unpacked[..query.codes().len()];
                 sq4::unpack(codes, values);
                 self.dot_i8.products(values, query.codes(), &mut sum);
             }
             RefineCodec::Int8 => self.dot_i8.products(bytemuck::cast_slice(codes), query.codes(), &mut sum),
-            RefineCodec::Tcq(_) => {
-                let mut levels = [0; MAX_DIM];
-                self.decode_levels(codes, &mut levels);
-                self.dot_i8.products(&levels[..query.codes().len()], query.codes(), &mut sum);
+            RefineCodec::Tcq(_) | RefineCodec::Bitshift(_) => {
+                self.codec.decode_levels(codes, self.dim, unpacked);
+                self.dot_i8.products(&unpacked[..query.codes().len()], query.codes(), &mut sum);
             }
         }
         f64::from(sum[0])

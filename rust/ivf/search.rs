@@ -371,7 +371,7 @@ pub(crate) fn refine_query<'a>(
     query: &'a QuantizedQuery,
     rotated: &'a QuantizedQuery,
 ) -> &'a QuantizedQuery {
-    if sections.layout.refine.tcq().is_some() { rotated } else { query }
+    if sections.layout.refine.is_trellis() { rotated } else { query }
 }
 
 /// Parameters that scan every row. Without refine codes, ties at the end of a shortlist would go to lower rows instead of

@@ -116,7 +116,8 @@ mod tests {
     const ENTRY: usize = 32;
 
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, RefineCodec::Int8));
-    static TRELLIS: LazyLock<Vec<u8>> = LazyLock::new(|| file(90, RefineCodec::Tcq(12)));
+    static TRELLIS: LazyLock<[Vec<u8>; 2]> =
+        LazyLock::new(|| [RefineCodec::Tcq(12), RefineCodec::Bitshift(13)].map(|codec| file(90, codec)));
 
     fn word(bytes: &[u8], offset: usize) -> usize {
         u32::from_le_bytes(bytes[offset..offset + 4].try_into().unwrap()) as usize
@@ -159,7 +160,7 @@ mod tests {
     fn every_invalid_field_is_reported() {
         let (shape, list_offsets) = (start_of(Tag::SHAPE), start_of(Tag::LIST_OFFSETS));
         let nan = f32::NAN.to_bits();
-        let violations: [(usize, u32, &str); 20] = [
+        let violations: [(usize, u32, &str); 21] = [
             (16, 1, "of kind 1 and kind 2"),
             (24, 91, "section starts"),
             (24, 2, "nlist in section shape must be at most 2"),
@@ -168,7 +169,8 @@ mod tests {
             (shape, 6, "m in section shape"),
             (shape, 260, "m in section shape must be at most 256"),
             (shape + 4, 0, "nlist in section shape"),
-            (shape + 8, 16, "tier in section shape must be at most 15"),
+            (shape + 8, 64, "tier in section shape must be at most 63"),
+            (shape + 8, 15 + 25, "tier in section shape"),
             (shape + 12, 4, "transform in section shape must be at most 3"),
             (shape + 16, 65, "efforts in section shape must be at most 64"),
             (shape + 28, 1, "reserved in section shape"),
@@ -228,9 +230,9 @@ mod tests {
             fields in prop::collection::vec((0_usize..24, prop_oneof![0_u32..200, any::<u32>()]), 0..3),
             length in prop::option::weighted(0.1, any::<prop::sample::Index>()),
             resealed: bool,
-            tcq: bool,
+            file in 0_usize..3,
         ) {
-            let valid: &Vec<u8> = if tcq { &TRELLIS } else { &BYTES };
+            let valid: &Vec<u8> = if file < 2 { &TRELLIS[file] } else { &BYTES };
             let mut bytes = valid.clone();
             edits.iter().for_each(|(offset, byte)| bytes[offset.index(valid.len())] = *byte);
             for &(field, value) in &fields {

@@ -11,6 +11,7 @@
 //! | [`magnitude`] | powers of two that keep float32 arithmetic in range |
 //! | [`refine_codec`] | which of them encodes the PQ residual |
 
+pub mod bitshift;
 pub mod codebook;
 pub mod f16;
 pub mod hadamard;
@@ -25,5 +26,7 @@ pub mod row_scales;
 pub mod sq4;
 pub mod sq8;
 pub mod tcq;
+
+mod lanes;
 
 pub(crate) mod residual_table;

@@ -18,6 +18,7 @@ use crate::kernels::stride;
 use crate::matrix::MAX_DIM;
 use crate::parallel::Interrupt;
 use crate::quantizer::hadamard::{rotate, unrotate};
+use crate::quantizer::lanes::{LANES, Lanes, NO_PATH, load_lanes, normalise_lanes};
 use crate::quantizer::row_scales::round_up;
 use crate::quantizer::sq8::QuantizedQuery;
 use crate::simd::multiversion;
@@ -27,9 +28,6 @@ pub const WORD: usize = 64;
 
 /// Bytes of a word.
 const WORD_BYTES: usize = WORD / 8;
-
-/// Rows encoded at once.
-const LANES: usize = 16;
 
 /// Largest number of bits a value.
 const MAX_BITS: usize = 3;
@@ -43,11 +41,6 @@ const PLANES: usize = 4;
 
 /// Largest number of levels.
 const LEVELS: usize = 1 << PLANES;
-
-/// Cost of a path that does not begin in state 0: larger than that of any row.
-const NO_PATH: f32 = 1e30;
-
-type Lanes = [f32; LANES];
 
 /// Levels of one, two and three bits a value. They are rising and symmetric about 0.
 type LevelTables = [[i8; LEVELS]; MAX_BITS];
@@ -156,9 +149,9 @@ impl Tcq {
         let groups = rows.chunks_mut(LANES * bytes).zip(scales.chunks_mut(LANES)).enumerate();
         for (group, (rows, scales)) in groups {
             interrupt.check()?;
-            viterbi.load(columns, n, group * LANES..group * LANES + scales.len());
+            load_lanes(&mut viterbi.values, columns, n, group * LANES..group * LANES + scales.len());
             rotate(&mut viterbi.values);
-            let rms = viterbi.normalise(self.unit);
+            let rms = normalise_lanes(&mut viterbi.values, self.unit);
             viterbi.forward(self);
             for (lane, (row, scale)) in rows.chunks_exact_mut(bytes).zip(scales).enumerate() {
                 *scale = round_up(rms[lane] / self.unit * viterbi.traceback(self, lane, row));
@@ -250,31 +243,6 @@ impl Viterbi {
     fn new(width: usize) -> Self {
         let (values, zeros) = (vec![[0.0; LANES]; width], vec![[0; LANES]; width]);
         Self { values, backpointers: zeros.clone(), nearest: zeros, costs: [[0.0; LANES]; STATES] }
-    }
-
-    fn load(&mut self, columns: &[f32], n: usize, rows: std::ops::Range<usize>) {
-        self.values.fill([0.0; LANES]);
-        for (lanes, column) in self.values.iter_mut().zip(columns.chunks_exact(n)) {
-            lanes[..rows.len()].copy_from_slice(&column[rows.clone()]);
-        }
-    }
-
-    /// Scale each row to the root mean square `unit`; return its own.
-    ///
-    /// Rows without a normal mean square become zeros, with 0.
-    fn normalise(&mut self, unit: f32) -> Lanes {
-        let mut sums = [0.0; LANES];
-        for lanes in &self.values {
-            (0..LANES).for_each(|lane| sums[lane] += lanes[lane] * lanes[lane]);
-        }
-        let count = self.values.len() as f32;
-        let rms = sums.map(|sum: f32| if (sum / count).is_normal() { (sum / count).sqrt() } else { 0.0 });
-        for lanes in &mut self.values {
-            for (value, rms) in lanes.iter_mut().zip(rms) {
-                *value = if rms > 0.0 { *value / rms * unit } else { 0.0 };
-            }
-        }
-        rms
     }
 
     /// Run the forward pass: the cost of the best path to each state, and its backpointers.

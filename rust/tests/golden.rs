@@ -15,7 +15,7 @@ use crate::topk::bitmap::RowBitmap;
 const DIM: usize = 16;
 const K: usize = 6;
 const PARAMS: SearchParams = SearchParams { k: K, nprobe: 2, shortlist: 20, exact: false };
-const FILES: usize = 10;
+const FILES: usize = 11;
 
 fn folders() -> Vec<PathBuf> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");

@@ -39,6 +39,7 @@ def test_every_kind_of_file_is_kept() -> None:
         "lists-tcq3",
         "lists-kinds",  # with two kinds of query, before thresholds of early termination
         "lists-packed",  # with packed ids, and scales of two bytes
+        "lists-bst1.75",
     }
 
 

@@ -103,6 +103,22 @@ def trellis_levels(lines: NDArray[np.uint8], quarters: int, words: int) -> NDArr
     return levels
 
 
+def bitshift_levels(lines: NDArray[np.uint8], eighths: int, count: int) -> NDArray[np.int64]:
+    """Decode bitshift trellis rows, (rows, bytes) -> (rows, count), of a rate in eighths of a bit."""
+    stream = np.unpackbits(lines, axis=1, bitorder="little").astype(np.int64)
+    window, gap = np.zeros(len(lines), np.int64), 0
+    levels = []
+    for value in range(count):
+        bits = range(-(-eighths * value // 8), -(-eighths * (value + 1) // 8))
+        gap = 0 if bits else gap + 1
+        for bit in bits:
+            window = (2 * window + stream[:, bit]) % 512
+        hashed = (window + 512 * gap) * 0x36B2389D % 2**32
+        total = sum(hashed >> shift & 255 for shift in (0, 8, 16, 24))
+        levels.append(np.maximum(total // 4 - 128, -127))
+    return np.stack(levels, axis=1)
+
+
 @dataclass
 class Reference:
     """An IVF index file, read and searched with NumPy."""
@@ -153,6 +169,10 @@ class Reference:
         if self.trellis_quarters:
             lines = self.parts["tier"].reshape(len(self.ids), -1)
             return trellis_levels(lines, self.trellis_quarters, -(-stride // 64))[:, :stride]
+        if self.bitshift_eighths:
+            return bitshift_levels(
+                self.parts["tier"].reshape(len(self.ids), -1), self.bitshift_eighths, stride
+            )
         if self.parts["shape"][2] == 3:
             return self.parts["tier"].view(np.float16).reshape(-1, stride).astype(np.float64)
         if self.parts["shape"][2] == 2:
@@ -169,6 +189,11 @@ class Reference:
             | {4 + rate: rate for rate in (9, 10, 11)}
         )
         return quarters.get(int(self.parts["shape"][2]), 0)
+
+    @property
+    def bitshift_eighths(self) -> int:
+        """Return the eighths of a bit per value of bitshift trellis refine codes, else 0."""
+        return max(0, int(self.parts["shape"][2]) - 15)
 
     def projected(self, query: NDArray[np.int64], scale: np.float64) -> F32:
         """Project a quantized query, (4m,)."""
@@ -197,7 +222,7 @@ class Reference:
         projected = self.projected(padded, scale)
         table, fine_scale = self.fine(projected)
         fine = table[np.arange(self.m), self.codes()].sum(axis=1) * fine_scale
-        if self.trellis_quarters:
+        if self.trellis_quarters or self.bitshift_eighths:
             codes, scales = reference.encode(rotated(projected, stride)[None], reference.query_limit(stride))
             padded, scale = codes[0].astype(np.int64), np.float64(scales[0])
         refined = (self.tier() @ padded) * self.row_scales * scale

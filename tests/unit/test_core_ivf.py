@@ -17,6 +17,8 @@ from tests.support.reference import F32
 from tests.support.reference_index import Reference
 
 ROWS, DIM = 2000, 37
+REFINED = ("tcq0.75", "tcq2", "tcq2.75", "tcq3", "bst0.625", "bst2.25", "bst6", "int4", "int8", "f16")
+CODECS = ("none", *REFINED)
 Bools = NDArray[np.bool_]
 
 
@@ -35,10 +37,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An index of each codec, with ids 0 to ROWS - 1 in a random order."""
     home = tmp_path_factory.mktemp("index")
     ids = np.random.default_rng(5).permutation(ROWS)
-    paths = {
-        codec: home / f"{codec}.snap"
-        for codec in ("none", "tcq0.75", "tcq2", "tcq2.75", "tcq3", "int4", "int8", "f16")
-    }
+    paths = {codec: home / f"{codec}.snap" for codec in CODECS}
     for codec, path in paths.items():
         build_ivf(path, clustered(ROWS, DIM), queries=clustered(200, DIM, 1), ids=ids, nlist=17, refine=codec)
     return paths
@@ -61,7 +60,7 @@ def exact(index: IvfIndex, queries: F32, k: int, allow: Bools | None = None) -> 
 def test_exact_search_agrees_with_the_oracle_to_the_bit(
     files: dict[str, Path], data: st.DataObject, k: int, share: float
 ) -> None:
-    codec = data.draw(st.sampled_from(["tcq0.75", "tcq2", "tcq2.75", "tcq3", "int4", "int8", "f16"]))
+    codec = data.draw(st.sampled_from(REFINED))
     seed = data.draw(st.integers(0, 2**32 - 1))
     random = np.random.default_rng(seed)
     query = (random.standard_normal(DIM) * 10.0 ** random.integers(-3, 4)).astype(np.float32)
@@ -196,6 +195,9 @@ def test_the_sizes_are_those_of_the_page(files: dict[str, Path]) -> None:
             "tcq2": 16,
             "tcq2.75": 24,
             "tcq3": 24,
+            "bst0.625": 8,
+            "bst2.25": 16,
+            "bst6": 40,
             "int4": 24,
             "int8": 48,
             "f16": 96,

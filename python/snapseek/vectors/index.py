@@ -112,7 +112,8 @@ class VectorIndex(IndexBase):
         nlist
             The number of inverted lists.
         refine
-            "f16", "int8", "int4", "tcq3", "tcq2.75", ... "tcq0.25" (bits a value) or "none".
+            "f16", "int8", "bst6", "bst5.75", ... "bst0.125" (bits a value) or "none"; also
+            "int4", "tcq3", ... "tcq0.25", which find less with as many bytes.
         transform
             The transform before quantization.
         training

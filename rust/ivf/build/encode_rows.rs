@@ -157,14 +157,14 @@ impl RowEncoder<'_> {
             let encoded_rows = refine_codes.chunks_exact_mut(refine.row_bytes(dim));
             let rows = residuals.chunks_exact(dim).zip(encoded_rows).zip(&mut scales);
             rows.for_each(|((row, encoded_row), scale)| *scale = encode_f16(row, encoded_row));
-        } else if let Some(tcq) = refine.tcq() {
+        } else if refine.is_trellis() {
             let mut columns = vec![0.0; n * self.layout.m * DSUB];
             let axes = self.a.chunks(STEP_AXES * dim).zip(columns.chunks_mut((STEP_AXES * n).max(1)));
             for (axes, columns) in axes {
                 interrupt.check()?;
                 gemm_nt(axes, &residuals, dim, columns);
             }
-            tcq.encode(&columns, dim, &mut refine_codes, &mut scales, interrupt)?;
+            refine.encode_columns(&columns, dim, &mut refine_codes, &mut scales, interrupt)?;
         } else {
             self.ldlq.encode(refine, &residuals, &mut refine_codes, &mut scales, interrupt)?;
         }

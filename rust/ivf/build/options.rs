@@ -11,8 +11,7 @@ use crate::ivf::storage_forms::StorageForms;
 use crate::kernels::fastscan::{M_MULTIPLE, MAX_M};
 use crate::quantizer::pq::default_m;
 use crate::quantizer::query_transform::TransformKind;
-use crate::quantizer::refine_codec::RefineCodec;
-use crate::quantizer::tcq::MAX_QUARTERS;
+use crate::quantizer::refine_codec::{REFINE_CODECS, RefineCodec};
 use crate::storage::format::{ALIGN, MAX_ROWS, header_bytes};
 use crate::topk::packed_ids::IdForm;
 
@@ -140,8 +139,9 @@ impl ResolvedOptions {
 /// The choices of m and refine codec from the best to the smallest.
 fn fallbacks(dim: usize) -> impl Iterator<Item = (usize, RefineCodec)> {
     let m = default_m(dim);
-    let trellis_codes = (1..=MAX_QUARTERS as u8).rev().map(RefineCodec::Tcq);
-    let refined = [RefineCodec::Int8, RefineCodec::Int4].into_iter().chain(trellis_codes);
+    let is_bitshift = |codec: &RefineCodec| matches!(codec, RefineCodec::Bitshift(_));
+    let trellis_codes = REFINE_CODECS.into_iter().map(|(_, codec)| codec).rev().filter(is_bitshift);
+    let refined = [RefineCodec::Int8].into_iter().chain(trellis_codes);
     let unrefined = (1..=m / M_MULTIPLE).rev().map(|steps| (steps * M_MULTIPLE, RefineCodec::None));
     refined.map(move |refine| (m, refine)).chain(unrefined)
 }
@@ -180,10 +180,10 @@ mod tests {
             [1_000, 600, 450, 350, 150, 100].map(|megabytes| within(megabytes * 1_000_000).unwrap());
         let codecs = [
             RefineCodec::Int8,
-            RefineCodec::Int4,
-            RefineCodec::Tcq(12),
-            RefineCodec::Tcq(9),
-            RefineCodec::Tcq(1),
+            RefineCodec::Bitshift(38),
+            RefineCodec::Bitshift(26),
+            RefineCodec::Bitshift(18),
+            RefineCodec::Bitshift(2),
             RefineCodec::None,
         ];
         assert_eq!(resolved.map(|resolved| resolved.refine), codecs);
@@ -209,12 +209,10 @@ mod tests {
             ResolvedOptions::new(MAX_ROWS + 1, 4, ID_FORM, &BuildOptions::default()),
             Err(Error::TooManyRows { .. })
         ));
-        let choices = &crate::quantizer::refine_codec::REFINE_CODECS;
+        let choices = &REFINE_CODECS;
         let choice = parse_choice("refine", choices, "int9").unwrap_err().to_string();
-        assert_eq!(
-            choice,
-            "refine must be one of none, tcq0.25, tcq0.5, tcq0.75, tcq1, tcq1.25, tcq1.5, tcq1.75, tcq2, tcq2.25, tcq2.5, tcq2.75, tcq3, int4, int8, f16, got \"int9\""
-        );
+        assert!(choice.starts_with("refine must be one of none, tcq0.25, tcq0.5, "), "{choice}");
+        assert!(choice.ends_with(", bst5.75, bst6, got \"int9\""), "{choice}");
     }
 
     #[test]

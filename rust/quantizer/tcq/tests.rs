@@ -116,8 +116,8 @@ proptest! {
         for tcq in &CODES {
             let (mut fast, mut scalar) = (Viterbi::new(48), Viterbi::new(48));
             for viterbi in [&mut fast, &mut scalar] {
-                viterbi.load(&values, LANES, 0..LANES);
-                viterbi.normalise(tcq.unit);
+                load_lanes(&mut viterbi.values, &values, LANES, 0..LANES);
+                normalise_lanes(&mut viterbi.values, tcq.unit);
             }
             fast.forward(tcq);
             scalar.forward_scalar(tcq);
@@ -144,9 +144,9 @@ proptest! {
         let expected = levels_of(input_bits, others);
         prop_assert!(expected.iter().zip(levels).all(|(&a, b)| a == f32::from(b)));
         let mut viterbi = Viterbi::new(16);
-        viterbi.load(&values, 1, 0..1);
+        load_lanes(&mut viterbi.values, &values, 1, 0..1);
         rotate(&mut viterbi.values);
-        viterbi.normalise(tcq(2).unit);
+        normalise_lanes(&mut viterbi.values, tcq(2).unit);
         let cost = |levels: &[f32]| -> f32 {
             levels.iter().zip(&viterbi.values).map(|(level, value)| (level - value[0]) * (level - value[0])).sum()
         };

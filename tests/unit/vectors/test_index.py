@@ -253,7 +253,7 @@ def test_memory_bounds_the_file(tmp_path: Path) -> None:
         info = VectorIndex.build(vectors, path=tmp_path / "a.snap", memory=limit, seed=3).info()
         assert info.size_bytes <= memory_limit(limit)
         sizes.append((info.kind, info.refine))
-    assert sizes == [("flat", "int8"), ("ivf", "int4"), ("ivf", "tcq3"), ("ivf", "tcq2"), ("ivf", "none")]
+    assert sizes == [("flat", "int8"), ("ivf", "bst6"), ("ivf", "bst3"), ("ivf", "bst2"), ("ivf", "none")]
 
 
 @pytest.mark.parametrize(
