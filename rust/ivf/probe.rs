@@ -36,6 +36,9 @@ const FILTERED_SCAN_COST: f64 = 0.5;
 const SHORTLIST_PER_TRACKED: usize = 6;
 const MAX_TRACKED: usize = 100;
 
+/// Allowed rows that a filtered search sees at least, for each candidate of its shortlist: the first ones are not all of the best.
+const SEEN_PER_CANDIDATE: usize = 2;
+
 /// Lists ranked beyond those that will probably be probed.
 const RANKED_MARGIN: usize = 32;
 
@@ -115,7 +118,7 @@ impl StopRule {
             return Self {
                 lists: layout.nlist,
                 expected_lists,
-                rows: shortlist,
+                rows: shortlist.saturating_mul(SEEN_PER_CANDIDATE).min(allowed),
                 shortlist,
                 threshold,
                 tracked,
