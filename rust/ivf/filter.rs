@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::ivf::sections::Sections;
 use crate::kernels::fastscan::blocks::{BLOCK_ROWS, block_bytes, block_count, gather};
 #[cfg(target_os = "linux")]
-use crate::storage::free_memory::has_room;
+use crate::storage::free_memory::has_memory_for;
 use crate::topk::bitmap::RowBitmap;
 
 /// The codes are copied once searches have seen this many times as many rows as are allowed: then they have cost about as much
@@ -136,7 +136,7 @@ impl IvfFilter {
     }
 
     /// Count the allowed rows that a search has seen, and copy the codes if it is time: other threads search without the copy
-    /// meanwhile. Where memory is short, count anew.
+    /// meanwhile. Where memory is short, count from 0 again.
     pub(crate) fn count_seen(&self, sections: &Sections<'_>, rows: usize) {
         if self.copy.get().is_some() || self.allowed() * MIN_ROWS_PER_COPIED > self.rows.rows() {
             return;
@@ -227,7 +227,7 @@ impl CodesCopy {
             if has_routing { copied(&filter.lists, sections.routing_codebooks.m()) } else { 0 };
         let size = copied(&filter.rows, sections.layout.m) + routing_bytes;
         let max = sections.blocks.len() + sections.routing_blocks.len();
-        let reserved = filter.copied_bytes.reserve(size, max).filter(|_| has_room(size as u64))?;
+        let reserved = filter.copied_bytes.reserve(size, max).filter(|_| has_memory_for(size as u64))?;
         let numbers =
             |bitmap: &RowBitmap| bitmap.ones(0..bitmap.rows()).map(|row| row as u32).collect::<Vec<_>>();
         let rows = numbers(&filter.rows);
@@ -243,7 +243,7 @@ impl CodesCopy {
 
 /// Other systems do not say how much memory is free.
 #[cfg(not(target_os = "linux"))]
-fn has_room(_: u64) -> bool {
+fn has_memory_for(_: u64) -> bool {
     true
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn free_memory() -> Option<u64> {
 const FREE_FACTOR: u64 = 4;
 
 /// Whether enough memory is free for a copy of this size.
-pub(crate) fn has_room(size: u64) -> bool {
+pub(crate) fn has_memory_for(size: u64) -> bool {
     free_memory().is_some_and(|free| free / FREE_FACTOR >= size)
 }
 

@@ -44,10 +44,10 @@ impl HotCopy {
     /// is large. Dropping the file ends it.
     #[cfg(target_os = "linux")]
     pub(crate) fn start(&self, file: &Arc<IndexBytes>, part: Range<usize>) {
-        use crate::storage::free_memory::{has_huge_pages, has_room};
+        use crate::storage::free_memory::{has_huge_pages, has_memory_for};
 
         let size = part.len() as u64;
-        if size < MIN_BYTES || !has_huge_pages() || !has_room(size) {
+        if size < MIN_BYTES || !has_huge_pages() || !has_memory_for(size) {
             return;
         }
         let (file, target) = (Arc::downgrade(file), Arc::downgrade(&self.copy));

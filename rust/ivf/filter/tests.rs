@@ -118,7 +118,7 @@ fn the_copies_of_any_number_of_filters_take_no_more_memory_than_the_codes() {
     }
     let with_copy = filters.iter().filter(|filter| filter.view().has_copy()).count();
     assert!((3..8).contains(&with_copy), "{with_copy} of 40 filters");
-    // The first ones had copies. Without them there is room for the last one.
+    // The first ones had copies. Without them the last one gets one.
     let last = filters.pop().unwrap();
     assert!(!last.view().has_copy());
     filters.clear();

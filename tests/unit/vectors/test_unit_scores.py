@@ -37,11 +37,11 @@ def test_few_of_many_ties_at_one_are_those_of_the_lowest_ids(tmp_path, settings,
     allow = index.filter(ids[::2])
     cut = 0
     for query in rows[:300:10]:
-        for chosen in (None, allow):  # up to 10 hits the search has the same effort
-            found, scores = index.search(query[None], 60 if exact else 10, exact=exact, allow=chosen)
+        for allowed in (None, allow):  # up to 10 hits the search has the same effort
+            found, scores = index.search(query[None], 60 if exact else 10, exact=exact, allow=allowed)
             for k in (1, 2, 5, 9):
-                few, best = index.search(query[None], k, exact=exact, allow=chosen)
-                assert few[0].tolist() == found[0, :k].tolist()
-                assert best[0].tolist() == scores[0, :k].tolist()
+                best, best_scores = index.search(query[None], k, exact=exact, allow=allowed)
+                assert best[0].tolist() == found[0, :k].tolist()
+                assert best_scores[0].tolist() == scores[0, :k].tolist()
                 cut += bool(scores[0, k] == 1.0)
     assert cut > 10
