@@ -9,7 +9,9 @@ use crate::kernels::dot_i8::{DotI8, ROW_LIMIT};
 use crate::kernels::stride;
 use crate::matrix::{MatrixF32, max_abs};
 use crate::parallel::{Interrupt, run_each};
-use crate::quantizer::magnitude::{ScaledQuery, UNIT_QUERY_ERROR, exponent_of, is_unit, unit_score};
+use crate::quantizer::magnitude::{
+    ScaledQuery, UNIT_QUERY_ERROR, exponent_of, hits_with_ties, is_unit, unit_score,
+};
 use crate::quantizer::sq8::{QuantizedQuery, decode_row};
 use crate::storage::format::{CHUNK_BYTES, Header, KIND_FLAT, Section, check_section};
 use crate::storage::mmap::{IndexBytes, LoadMode, prefault};
@@ -146,25 +148,33 @@ impl FlatIndex {
             rows.scan(range, self.kernel, &queries, allow, &mut tops);
         }
         let found = tops.into_iter().map(TopK::into_hits);
-        let found = found.zip(vectors.zip(&scaled));
-        Ok(found.map(|(hits, (query, scaled))| self.final_scores(hits, query, scaled)).collect())
+        let mut results = Vec::with_capacity(scaled.len());
+        for (mut hits, (query, scaled)) in found.zip(vectors.zip(&scaled)) {
+            let may_tie = self.finish_scores(&mut hits, query, scaled);
+            if let Some(more) = hits_with_ties(k, self.k_effective(usize::MAX, allow)).filter(|_| may_tie) {
+                hits = self.search_group(query, more, allow, interrupt)?.pop().unwrap_or_default();
+                hits.truncate(k);
+            }
+            results.push(hits);
+        }
+        Ok(results)
     }
 
-    /// Return hits with the scores of the query itself, at most 1 where query and row are unit vectors; ties by lower row.
-    fn final_scores(&self, mut hits: Vec<Hit>, query: &[f32], scaled: &ScaledQuery) -> Vec<Hit> {
-        let is_past_one = |hit: &Hit| scaled.score(hit.score).abs() > 1.0;
-        let unit_query = hits.iter().any(is_past_one) && is_unit(query, UNIT_QUERY_ERROR);
-        for hit in &mut hits {
-            hit.score = scaled.score(hit.score);
-            if unit_query {
-                let (row, error) = (hit.row as usize, UNIT_ERROR_SCALES * self.scales()[hit.row as usize]);
-                hit.score = unit_score(hit.score, error, || is_unit(&self.decode(row), error));
-            }
+    /// Give hits the scores of the query itself, at most 1 where query and row are unit vectors; ties by lower row. Return
+    /// whether the last one was limited so: then rows that were not found may tie with it.
+    fn finish_scores(&self, hits: &mut [Hit], query: &[f32], scaled: &ScaledQuery) -> bool {
+        hits.iter_mut().for_each(|hit| hit.score = scaled.score(hit.score));
+        if hits.iter().all(|hit| hit.score.abs() <= 1.0) || !is_unit(query, UNIT_QUERY_ERROR) {
+            return false;
         }
-        if unit_query {
-            hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
+        let last = hits.last().map(|hit| hit.score);
+        for hit in &mut *hits {
+            let (row, error) = (hit.row as usize, UNIT_ERROR_SCALES * self.scales()[hit.row as usize]);
+            hit.score = unit_score(hit.score, error, || is_unit(&self.decode(row), error));
         }
-        hits
+        let is_limited = hits.last().map(|hit| hit.score) != last;
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
+        is_limited
     }
 
     /// Return the stored vector of a row, shape (dim,): each value within half a scale of the original.

@@ -6,7 +6,7 @@ use crate::ivf::index::IvfIndex;
 use crate::ivf::search::{SearchParams, SearchPlan};
 use crate::matrix::MatrixF32;
 use crate::parallel::{Interrupt, run_each};
-use crate::quantizer::magnitude::{UNIT_QUERY_ERROR, is_unit, unit_score};
+use crate::quantizer::magnitude::{UNIT_QUERY_ERROR, hits_with_ties, is_unit, unit_score};
 
 /// Largest number of queries in a group.
 const QUERY_GROUP: usize = 32;
@@ -83,32 +83,47 @@ impl IvfIndex {
         interrupt: Interrupt<'_>,
     ) -> Result<(Vec<i64>, Vec<f32>)> {
         let rule = self.kind_rule();
+        let allowed = filter.map_or(self.layout().rows, IvfFilter::allowed);
         self.with_scratch(|scratch, sections| {
             let (mut ids, mut scores) = (Vec::new(), Vec::new());
             for query in queries.chunks_exact(sections.layout.dim) {
-                let params = plan.params_of(query, rule);
-                let hits = scratch.search(sections, query, params, filter, interrupt)?;
-                ids.extend(hits.iter().map(|hit| sections.ids.get(hit.row as usize)));
-                let first = scores.len();
-                scores.extend(hits.iter().map(|hit| hit.score));
-                scores[first..].iter_mut().for_each(|score| *score = scratch.score(*score));
-                self.limit_unit_scores(query, &mut ids[first..], &mut scores[first..]);
+                let (mut params, kind) = plan.params_of(query, rule);
+                let (first, k) = (scores.len(), params.k);
+                loop {
+                    let hits = scratch.search(sections, query, (params, kind), filter, interrupt)?;
+                    ids.extend(hits.iter().map(|hit| sections.ids.get(hit.row as usize)));
+                    scores.extend(hits.iter().map(|hit| hit.score));
+                    scores[first..].iter_mut().for_each(|score| *score = scratch.score(*score));
+                    let may_tie = self.limit_unit_scores(query, &mut ids[first..], &mut scores[first..]);
+                    match hits_with_ties(params.k, allowed).filter(|_| may_tie) {
+                        Some(more) => params.k = more,
+                        None => break,
+                    }
+                    ids.truncate(first);
+                    scores.truncate(first);
+                }
+                ids.truncate(first + k);
+                scores.truncate(first + k);
             }
             Ok((ids, scores))
         })
     }
 
     /// Bring scores that rounding has carried past 1 back to 1, where query and rows are unit vectors, and ties in order of id.
-    fn limit_unit_scores(&self, query: &[f32], ids: &mut [i64], scores: &mut [f32]) {
-        if scores.iter().any(|score| score.abs() > 1.0) && is_unit(query, UNIT_QUERY_ERROR) {
-            let error = self.layout().refine.score_error();
-            let limited = |&score: &f32| unit_score(score, error, || self.has_unit_rows(error));
-            scores.iter_mut().for_each(|score| *score = limited(score));
-            let mut start = 0;
-            for tied in scores.chunk_by(|a, b| a == b) {
-                ids[start..start + tied.len()].sort_unstable();
-                start += tied.len();
-            }
+    /// Return whether the last score is such a one: then rows that were not found may tie with it.
+    fn limit_unit_scores(&self, query: &[f32], ids: &mut [i64], scores: &mut [f32]) -> bool {
+        if scores.iter().all(|score| score.abs() <= 1.0) || !is_unit(query, UNIT_QUERY_ERROR) {
+            return false;
         }
+        let error = self.layout().refine.score_error();
+        let limited = |&score: &f32| unit_score(score, error, || self.has_unit_rows(error));
+        let last = scores.last().copied();
+        scores.iter_mut().for_each(|score| *score = limited(score));
+        let mut start = 0;
+        for tied in scores.chunk_by(|a, b| a == b) {
+            ids[start..start + tied.len()].sort_unstable();
+            start += tied.len();
+        }
+        scores.last().copied() != last
     }
 }

@@ -1,11 +1,13 @@
 //! A filter of one index: which rows are allowed, how many in each list, and a copy of the codes of few.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::ivf::sections::Sections;
 use crate::kernels::fastscan::blocks::{BLOCK_ROWS, block_bytes, block_count, gather};
+#[cfg(target_os = "linux")]
+use crate::storage::free_memory::has_memory_for;
 use crate::topk::bitmap::RowBitmap;
 
 /// The codes are copied once searches have seen this many times as many rows as are allowed: then they have cost about as much
@@ -30,6 +32,35 @@ pub struct IvfFilter {
     /// Allowed rows that searches have seen.
     seen: AtomicUsize,
     copy: OnceLock<CodesCopy>,
+    copied_bytes: CopiedBytes,
+}
+
+/// Bytes of the copies that the filters of one index have.
+///
+/// A caller may keep any number of filters. Their copies take at most as much memory as the codes of the index.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CopiedBytes(Arc<AtomicUsize>);
+
+impl CopiedBytes {
+    /// Add the bytes of a copy, unless all would be more than `max` then. Dropping the result subtracts them.
+    fn reserve(&self, size: usize, max: usize) -> Option<ReservedBytes> {
+        let add = |bytes: usize| bytes.checked_add(size).filter(|&bytes| bytes <= max);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
+        Some(ReservedBytes { all: self.clone(), size })
+    }
+}
+
+/// The bytes of one copy.
+#[derive(Debug)]
+struct ReservedBytes {
+    all: CopiedBytes,
+    size: usize,
+}
+
+impl Drop for ReservedBytes {
+    fn drop(&mut self) {
+        self.all.0.fetch_sub(self.size, Ordering::Relaxed);
+    }
 }
 
 /// The codes of the allowed rows, and the routing codes of the lists that hold them, without gaps: a block of the index holds 32
@@ -41,6 +72,7 @@ struct CodesCopy {
     blocks: Vec<u8>,
     /// The lists that hold allowed rows, rising, and their routing codes.
     routing: Option<(Vec<u32>, Vec<u8>)>,
+    _reserved: ReservedBytes,
 }
 
 /// The rows of a list that a search scans.
@@ -63,13 +95,14 @@ impl<'a> ListRows<'a> {
 
 impl IvfFilter {
     /// Count the allowed rows of each list; list `i` holds the rows from `list_offsets[i]` to `list_offsets[i + 1]`.
-    pub(crate) fn new(rows: RowBitmap, list_offsets: &[u64]) -> Self {
+    pub(crate) fn new(rows: RowBitmap, list_offsets: &[u64], copied_bytes: CopiedBytes) -> Self {
         let counts_before = rows.counts_before(list_offsets.iter().map(|&offset| offset as usize));
         let lists =
             RowBitmap::new(counts_before.len() - 1, |list| counts_before[list] < counts_before[list + 1]);
         let lengths = lists.ones(0..lists.rows()).map(|list| list_offsets[list + 1] - list_offsets[list]);
         let rows_in_lists = lengths.sum::<u64>() as usize;
-        Self { rows, lists, rows_in_lists, counts_before, seen: AtomicUsize::new(0), copy: OnceLock::new() }
+        let (seen, copy) = (AtomicUsize::new(0), OnceLock::new());
+        Self { rows, lists, rows_in_lists, counts_before, seen, copy, copied_bytes }
     }
 
     /// Whether an index of this shape can have made the filter.
@@ -103,7 +136,7 @@ impl IvfFilter {
     }
 
     /// Count the allowed rows that a search has seen, and copy the codes if it is time: other threads search without the copy
-    /// meanwhile.
+    /// meanwhile. Where memory is short, count from 0 again.
     pub(crate) fn count_seen(&self, sections: &Sections<'_>, rows: usize) {
         if self.copy.get().is_some() || self.allowed() * MIN_ROWS_PER_COPIED > self.rows.rows() {
             return;
@@ -112,7 +145,10 @@ impl IvfFilter {
         let before = self.seen.fetch_add(rows, Ordering::Relaxed);
         // One thread sees the number pass the limit.
         if before < limit && before + rows >= limit {
-            let _ = self.copy.set(CodesCopy::new(self, sections));
+            match CodesCopy::new(self, sections) {
+                Some(copy) => drop(self.copy.set(copy)),
+                None => self.seen.store(0, Ordering::Relaxed),
+            }
         }
     }
 }
@@ -181,18 +217,34 @@ impl<'a> RoutingCodes<'a> {
 }
 
 impl CodesCopy {
-    fn new(filter: &IvfFilter, sections: &Sections<'_>) -> Self {
+    /// Copy the codes, unless memory is short, or the copies of other filters take too much of it.
+    fn new(filter: &IvfFilter, sections: &Sections<'_>) -> Option<Self> {
+        let has_routing = filter.lists.allowed() * MIN_LISTS_PER_COPIED <= filter.lists.rows();
+        let copied = |bitmap: &RowBitmap, m| {
+            bitmap.allowed() * size_of::<u32>() + block_count(bitmap.allowed()) * block_bytes(m)
+        };
+        let routing_bytes =
+            if has_routing { copied(&filter.lists, sections.routing_codebooks.m()) } else { 0 };
+        let size = copied(&filter.rows, sections.layout.m) + routing_bytes;
+        let max = sections.blocks.len() + sections.routing_blocks.len();
+        let reserved = filter.copied_bytes.reserve(size, max).filter(|_| has_memory_for(size as u64))?;
         let numbers =
             |bitmap: &RowBitmap| bitmap.ones(0..bitmap.rows()).map(|row| row as u32).collect::<Vec<_>>();
         let rows = numbers(&filter.rows);
         let blocks = gather(sections.blocks, sections.layout.m, &rows);
-        let routing = (filter.lists.allowed() * MIN_LISTS_PER_COPIED <= filter.lists.rows()).then(|| {
+        let routing = has_routing.then(|| {
             let lists = numbers(&filter.lists);
             let blocks = gather(sections.routing_blocks, sections.routing_codebooks.m(), &lists);
             (lists, blocks)
         });
-        Self { rows, blocks, routing }
+        Some(Self { rows, blocks, routing, _reserved: reserved })
     }
+}
+
+/// Other systems do not say how much memory is free.
+#[cfg(not(target_os = "linux"))]
+fn has_memory_for(_: u64) -> bool {
+    true
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use bytemuck::cast_slice;
 
 use crate::error::{Error, FilterUnit, Result};
 use crate::ivf::calibration::{CalibrationPoint, KindRule, QueryKind};
-use crate::ivf::filter::IvfFilter;
+use crate::ivf::filter::{CopiedBytes, IvfFilter};
 use crate::ivf::layout::IvfLayout;
 use crate::ivf::probe::rank_unit;
 use crate::ivf::rerank::Reranker;
@@ -90,6 +90,8 @@ pub struct IvfIndex {
     unit_rows: OnceLock<bool>,
     /// The row of each id; made with the first filter by id.
     row_ids: OnceLock<RowIds>,
+    /// Bytes of the copies that filters have.
+    pub(crate) filter_copies: CopiedBytes,
     /// Scratch buffers that no search is using.
     idle: Mutex<Vec<SearchScratch>>,
 }
@@ -128,6 +130,7 @@ impl IvfIndex {
             rank_unit,
             unit_rows: OnceLock::new(),
             row_ids: OnceLock::new(),
+            filter_copies: CopiedBytes::default(),
             idle: Mutex::default(),
         })
     }
@@ -284,7 +287,7 @@ impl IvfIndex {
                 return Err(Error::FilterLength { by: FilterUnit::Rows, expected, got });
             }
         };
-        Ok(IvfFilter::new(rows, self.sections().list_offsets))
+        Ok(IvfFilter::new(rows, self.sections().list_offsets, self.filter_copies.clone()))
     }
 
     /// Prefault the whole file.

@@ -125,6 +125,16 @@ pub fn unit_score(score: f32, error: f32, row_is_unit: impl FnOnce() -> bool) ->
     score.clamp(-1.0, 1.0)
 }
 
+/// Rows that tie at a score of 1 are put in order of id if they are no more than this.
+const MAX_TIES: usize = 1024;
+
+/// Return for how many hits to search instead if [`unit_score`] has limited the last of `k`: more of the `allowed` rows may tie
+/// with it, with lower ids. It does not depend on `k`, so that the same ones are found.
+pub fn hits_with_ties(k: usize, allowed: usize) -> Option<usize> {
+    let more = MAX_TIES.min(allowed);
+    (more > k).then_some(more)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,14 @@ pub(crate) fn free_memory() -> Option<u64> {
     Some(limits.fold(system, u64::min))
 }
 
+/// A copy of what is there already is made if this many times its size is free.
+const FREE_FACTOR: u64 = 4;
+
+/// Whether enough memory is free for a copy of this size.
+pub(crate) fn has_memory_for(size: u64) -> bool {
+    free_memory().is_some_and(|free| free / FREE_FACTOR >= size)
+}
+
 /// Whether the system gives huge pages to memory that is advised so.
 pub(crate) fn has_huge_pages() -> bool {
     let setting = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();

@@ -16,10 +16,6 @@ use crate::storage::mmap::IndexBytes;
 #[cfg(target_os = "linux")]
 const MIN_BYTES: u64 = 4 << 20;
 
-/// A copy is made if this many times its size is free.
-#[cfg(target_os = "linux")]
-const FREE_FACTOR: u64 = 4;
-
 /// Bytes read between two checks whether the copy is still wanted.
 #[cfg(target_os = "linux")]
 const STEP_BYTES: usize = 1 << 20;
@@ -48,11 +44,10 @@ impl HotCopy {
     /// is large. Dropping the file ends it.
     #[cfg(target_os = "linux")]
     pub(crate) fn start(&self, file: &Arc<IndexBytes>, part: Range<usize>) {
-        use crate::storage::free_memory::{free_memory, has_huge_pages};
+        use crate::storage::free_memory::{has_huge_pages, has_memory_for};
 
         let size = part.len() as u64;
-        let fits = || free_memory().is_some_and(|free| free / FREE_FACTOR >= size);
-        if size < MIN_BYTES || !has_huge_pages() || !fits() {
+        if size < MIN_BYTES || !has_huge_pages() || !has_memory_for(size) {
             return;
         }
         let (file, target) = (Arc::downgrade(file), Arc::downgrade(&self.copy));

@@ -110,6 +110,14 @@ def test_a_status_line_without_a_terminal_needs_no_rich():
     assert (answer.stderr, answer.stdout) == (":dog: [b]\n", "False\n")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_a_command_needs_no_open_stderr(folder, tiny_model):
+    command = [sys.executable, "-m", "snapseek", "index", str(folder), "--model", str(tiny_model)]
+    closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
+    assert subprocess.run(closed, capture_output=True, check=False).returncode == 0
+    assert len(Library.open(folder)) > 0
+
+
 def test_an_index_and_a_search_import_no_pandas(folder, tiny_model):
     assert importlib.util.find_spec("pandas"), "it is installed here, and pyarrow would import it"
     assert "pandas" not in imported("index", str(folder), "--model", str(tiny_model), "--progress", "json")

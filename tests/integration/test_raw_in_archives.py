@@ -62,3 +62,15 @@ def test_they_are_indexed_and_shown_as_those_of_folders(archive, tmp_path, encod
     with Image.open(io.BytesIO(reply.body)) as shown:
         assert shown.size == (96, 128)
         assert np.asarray(shown, float).mean((0, 1)) == pytest.approx(RED, abs=3)
+
+
+def test_an_empty_member_is_reported_as_empty(tmp_path, encoder):
+    with tarfile.open(tmp_path / "a.tar", "w") as file:
+        for name, data in {"a.jpg": encoded(quarters(), "JPEG"), "b.jpg": b"", "c.dng": b""}.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            file.addfile(info, io.BytesIO(data))
+    library = Library.build(tmp_path / "a.tar", tmp_path / "library", encoder=encoder)
+    reasons = {failure.path.name: failure.reason for failure in library.failures()}
+    assert sorted(reasons) == ["b.jpg", "c.dng"]
+    assert all("empty" in reason for reason in reasons.values()), reasons

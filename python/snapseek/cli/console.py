@@ -51,7 +51,9 @@ def printable(text: str) -> str:
 
 
 def print_status(text: str, *, style: str | None = None) -> None:
-    """Print a line on stderr."""
+    """Print a line on stderr, if that is open."""
+    if sys.stderr is None:  # closed by a supervisor, or a program without a console
+        return
     if sys.stderr.isatty() or _console.cache_info().currsize:  # a progress bar may be below the line
         _console().print(text, markup=False, emoji=False, style=style)
     else:  # rich takes a while to import, and has nothing to add

@@ -107,6 +107,32 @@ fn codes_of_few_allowed_rows_are_copied_once_searches_have_cost_as_much() {
 }
 
 #[test]
+fn the_copies_of_any_number_of_filters_take_no_more_memory_than_the_codes() {
+    let index = index_of_many_lists();
+    let (sections, query) = (index.sections(), &rows(6000)[..DIM]);
+    let codes = sections.blocks.len() + sections.routing_blocks.len();
+    let copied = || index.filter_copies.0.load(Ordering::Relaxed);
+    let params = SearchParams { k: 10, nprobe: 20, shortlist: 40, exact: false };
+    let mut filters: Vec<IvfFilter> =
+        (0..40).map(|first| filter_of(&index, |row| row % 8 == first % 8)).collect();
+    for filter in &filters {
+        let found = search(&index, query, params, Some(filter));
+        filter.count_seen(&sections, 2 * filter.allowed());
+        assert_eq!(search(&index, query, params, Some(filter)), found);
+        assert!(copied() <= codes);
+    }
+    let with_copy = filters.iter().filter(|filter| filter.view().has_copy()).count();
+    assert!((3..8).contains(&with_copy), "{with_copy} of 40 filters");
+    // The first ones had copies. Without them the last one gets one.
+    let last = filters.pop().unwrap();
+    assert!(!last.view().has_copy());
+    filters.clear();
+    assert_eq!(copied(), 0);
+    last.count_seen(&sections, 2 * last.allowed());
+    assert!(last.view().has_copy());
+}
+
+#[test]
 fn lists_are_ranked_in_parts_without_repetition() {
     let index = index_of_many_lists();
     let filter = filter_of(&index, |row| row % 40 < 2);

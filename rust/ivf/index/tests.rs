@@ -97,7 +97,11 @@ pub(crate) fn index(codec: RefineCodec) -> IvfIndex {
 }
 
 pub(crate) fn filter_of(index: &IvfIndex, allows: impl FnMut(usize) -> bool) -> IvfFilter {
-    IvfFilter::new(RowBitmap::new(index.layout.rows, allows), index.sections().list_offsets)
+    IvfFilter::new(
+        RowBitmap::new(index.layout.rows, allows),
+        index.sections().list_offsets,
+        index.filter_copies.clone(),
+    )
 }
 
 pub(crate) const EXACT: SearchParams = SearchParams { k: 10, nprobe: 1, shortlist: 1, exact: true };
@@ -176,7 +180,7 @@ fn invalid_queries_and_filters_are_refused() {
         assert!(matches!(index.filter(allow), Err(Error::FilterLength { expected: 900, .. })));
     }
     for (rows, list_offsets) in [(3, [0, 3]), (900, [0, 900])] {
-        let other = IvfFilter::new(RowBitmap::new(rows, |_| true), &list_offsets);
+        let other = IvfFilter::new(RowBitmap::new(rows, |_| true), &list_offsets, CopiedBytes::default());
         assert!(matches!(index.hits(&[0.0; DIM], EXACT, Some(&other)), Err(Error::OtherFilter)));
     }
 }

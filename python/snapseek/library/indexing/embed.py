@@ -159,7 +159,8 @@ def _prepare(picture: Picture, preparing: _Preparing, batch: Batch) -> Outcome:
 
 
 def _decode(picture: Picture, preparing: _Preparing, batch: Batch, content: bytes | None) -> Outcome:
-    source, min_side = picture.data or picture.path, preparing.encoder.image.picture_side_px
+    source = picture.path if picture.data is None else picture.data
+    min_side = preparing.encoder.image.picture_side_px
     with preparing.budget.reservation() as reservation:
         try:
             decoded = open_image(

@@ -239,7 +239,7 @@ def _make(picture: Picture, budget: MemoryBudget) -> PendingPreview:
     item = int(picture.label or 0)
     if picture.problem is not None:
         return PendingPreview(item, reason=picture.problem)
-    source = picture.data or picture.path
+    source = picture.path if picture.data is None else picture.data
     with budget.reservation() as reservation:
         try:
             decoded = open_image(source, min_side=_SIDE_PX, reserve=reservation.take)

@@ -107,16 +107,19 @@ def measure_variants(
     full = _PRECISION.sub(".onnx", files.layout.text_graph)
     if len(graphs) < 2 or full not in graphs:
         return []
-    loaded = {}
-    for graph in graphs:
+    loaded: dict[str, TextTowers] = {}
+    vectors = {}
+    rows: list[list[int]] = []
+    for graph in sorted(graphs, key=lambda graph: graph != full):
         with suppress(SnapseekError):  # one that cannot be run is not the fastest
-            loaded[graph] = load(_with_text(files, graph))
+            towers = load(_with_text(files, graph))
+            rows = rows or towers.token_ids(texts)
+            vectors[graph] = towers.embed_ids(rows)
+            loaded[graph] = towers
     if full not in loaded:
         return []
-    rows = loaded[full].token_ids(texts)
-    expected = loaded[full].embed_ids(rows)
     spent = _spent_ms(loaded, rows)
-    cosines = {name: (each.embed_ids(rows) * expected).sum(axis=1).min() for name, each in loaded.items()}
+    cosines = {graph: (found * vectors[full]).sum(axis=1).min() for graph, found in vectors.items()}
     measured = [TextVariant(name, spent[name], float(cosines[name])) for name in loaded]
     own = files.layout.text_graph
     faithful = [

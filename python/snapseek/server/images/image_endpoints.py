@@ -117,8 +117,9 @@ class ImageEndpoints:
     ) -> Response:
         data = self._resized.get(headers["etag"])
         if data is None:
+            source = original.path if original.data is None else original.data
             data = await self._state.decoders.run(
-                request, partial(resized_jpeg, original.data or original.path, width, original.name)
+                request, partial(resized_jpeg, source, width, original.name)
             )
             if len(data) <= MAX_RESIZED_BYTES:
                 self._resized[headers["etag"]] = data

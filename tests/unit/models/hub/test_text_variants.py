@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from snapseek.errors import ModelError
 from snapseek.models import Encoder
 from snapseek.models.hub import text_variants
 from snapseek.models.hub.check import check_model
@@ -112,3 +113,17 @@ def test_a_check_measures_and_names_the_towers(folder):
     assert "text_model_quantized.onnx" in line
     assert line.endswith("; the first is used here")
     assert "-1.0000" not in line.partition(";")[0]
+
+
+def test_a_tower_that_fails_when_it_runs_is_skipped(folder):
+    def fail(*_):
+        raise ModelError("no finite vector")
+
+    def load(files):
+        encoder = TextEncoder.load_exactly(files)
+        if files.layout.text_graph == INT8:
+            encoder.embed_ids = fail
+        return encoder
+
+    found = measure_variants(ModelFiles.in_folder("m", folder), TEXTS, load)
+    assert sorted(variant.graph for variant in found) == [PLAIN, QUANTIZED]
