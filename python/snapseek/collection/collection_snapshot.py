@@ -19,6 +19,7 @@ from snapseek.collection.frames import Frame
 from snapseek.collection.manifest import Manifest, id_of, ref_of
 from snapseek.collection.overview import CollectionOverview
 from snapseek.collection.partition_ranker import PartitionRanker
+from snapseek.collection.picture_errors import no_answer_for, no_picture
 from snapseek.collection.query import Member, PartitionLostError, PartitionQuery
 from snapseek.collection.relevance import CollectionRelevance
 from snapseek.collection.request_fields import MAX_K
@@ -292,7 +293,7 @@ class CollectionSnapshot:
         """Return the picture with that id, without a score. Raises ItemNotFoundError or InputError."""
         found = self.get_many([checked_id(item)])
         if not found:
-            raise self._not_found(item)
+            raise no_picture(item, self.missing)
         return found[0]
 
     def get_many(self, items: Sequence[int]) -> Hits:
@@ -312,7 +313,7 @@ class CollectionSnapshot:
         return self._attempted(lambda query: self._stored(query).vector(item))
 
     def _stored(self, query: PartitionQuery) -> StoredVectors:
-        return StoredVectors(query, self.manifest.dim, self._not_found)
+        return StoredVectors(query, self.manifest.dim, lambda item: no_picture(item, self.missing))
 
     def vectors_of(self, items: Sequence[int]) -> NDArray[np.float32]:
         """Return (n, dim) float32 unit rows of the pictures with these ids. Raises ItemNotFoundError."""
@@ -344,7 +345,7 @@ class CollectionSnapshot:
     def _check_known(self, query: PartitionQuery, named: set[RowRef]) -> None:
         found = stored_vectors(query, [ref for ref in named if ref.shard in query.members], self.manifest.dim)
         for ref in named - set(found):
-            raise self._not_found(id_of(ref))
+            raise no_picture(id_of(ref), self.missing)
 
     def check_items(self, items: Sequence[int]) -> None:
         """Raise ItemNotFoundError for an id without a picture, PartitionError if its partition is missing."""
@@ -355,29 +356,16 @@ class CollectionSnapshot:
             return set(records(query, known, ())), {**self.missing, **query.lost}
 
         found, lost = self._attempted(attempt)
-        names = {entry.number: entry.name for entry in self.manifest.partitions}
         for ref in refs:
-            if ref not in found and ref.shard in lost:
-                raise PartitionError(
-                    f"picture {id_of(ref)} is in partition {names[ref.shard]}, which does not answer: "
-                    f"{lost[ref.shard].summary}",
-                    hint="try again when the partition is back",
-                )
             if ref not in found:
-                raise self._not_found(id_of(ref))
+                raise no_answer_for(ref, lost, self.manifest) or no_picture(id_of(ref), self.missing)
 
     def member_of(self, item: int) -> tuple[Member, int]:
         """Return the partition of a picture, and its id there. Raises ItemNotFoundError."""
         ref = ref_of(item)
         if ref.shard not in self.members:
-            raise self._not_found(item)
+            raise no_picture(item, self.missing)
         return self.members[ref.shard], ref.row
-
-    def _not_found(self, item: int) -> ItemNotFoundError:
-        ref = ref_of(item)
-        lost = self.missing.get(ref.shard)
-        hint = None if lost is None else f"its partition does not answer: {lost.summary}"
-        return ItemNotFoundError(expected="the id of a picture of this collection", got=str(item), hint=hint)
 
     def archive_uri(self, item: int) -> str | None:
         """Return the URI of an original inside an archive of this machine; None for any other picture."""

@@ -237,18 +237,16 @@ class VectorIndex(IndexBase):
         """
         if not isinstance(queries, np.ndarray):
             raise no_array(queries)
-        vectors: NDArray[np.float32] = (  # the core refuses any other type
-            queries.astype(np.float32) if queries.dtype.char == "e" else queries  # type: ignore[assignment]
-        )
+        half = queries.dtype.char == "e"
+        vectors = cast("NDArray[np.float32]", queries.astype(np.float32) if half else queries)
         rows = None if allow is None else rows_of(self._core, self._identity, allow)
         if isinstance(self._core, FlatIndex):
             if effort is not None:
                 resolve_effort(_EVERY_ROW, effort)  # checks `effort`, which a flat index does not need
             cores = 1 if vectors.ndim < 2 or len(vectors) < 2 else available_cores()
             share = vectors.ndim == 2 and len(vectors) >= 2 * cores
-            found, scores = self._core.search(
-                vectors, k, allow=cast("RowBitmap | None", rows), threads=cores if share else 1
-            )
+            flat_rows = cast("RowBitmap | None", rows)
+            found, scores = self._core.search(vectors, k, allow=flat_rows, threads=cores if share else 1)
             ids = self._core.ids
             return (found if ids is None else ids[found]), scores
         plan = self._calibrations.plan(
