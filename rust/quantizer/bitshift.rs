@@ -13,9 +13,7 @@ use std::f32::consts::FRAC_1_SQRT_2;
 use crate::error::Result;
 use crate::kernels::stride;
 use crate::parallel::Interrupt;
-use crate::quantizer::hadamard::rotate;
-use crate::quantizer::lanes::{LANES, Lanes, NO_PATH, load_lanes, normalise_lanes};
-use crate::quantizer::row_scales::round_up;
+use crate::quantizer::lanes::{LANES, Lanes, NO_PATH, PathSearch, encode_lanes};
 use crate::simd::multiversion;
 
 /// Bits of the stream that a level depends on.
@@ -122,22 +120,8 @@ impl BitshiftTrellis {
         scales: &mut [f32],
         interrupt: Interrupt<'_>,
     ) -> Result<()> {
-        let (n, bytes) = (scales.len(), self.row_bytes(dim));
-        assert_eq!(rows.len(), n * bytes, "rows are not one of {bytes} bytes per scale");
-        assert!(n == 0 || columns.len().is_multiple_of(n), "columns are not one value per scale");
-        let (mut viterbi, unit) = (Viterbi::new(self, stride(dim)), self.unit());
-        let groups = rows.chunks_mut(LANES * bytes).zip(scales.chunks_mut(LANES)).enumerate();
-        for (group, (rows, scales)) in groups {
-            interrupt.check()?;
-            load_lanes(&mut viterbi.values, columns, n, group * LANES..group * LANES + scales.len());
-            rotate(&mut viterbi.values);
-            let rms = normalise_lanes(&mut viterbi.values, unit);
-            forward_widest(&mut viterbi);
-            for (lane, (row, scale)) in rows.chunks_exact_mut(bytes).zip(scales).enumerate() {
-                *scale = round_up(rms[lane] / unit * viterbi.traceback(lane, row));
-            }
-        }
-        Ok(())
+        let mut viterbi = Viterbi::new(self, stride(dim));
+        encode_lanes(&mut viterbi, columns, (self.row_bytes(dim), self.unit()), rows, scales, interrupt)
     }
 
     /// Decode the levels of a row into `values`, as many as the stride of its dimension.
@@ -244,8 +228,17 @@ impl Viterbi {
             self.costs.swap(0, 1);
         }
     }
+}
 
-    /// Write the best path of a row; return the factor for its levels that minimises the squared error.
+impl PathSearch for Viterbi {
+    fn values(&mut self) -> &mut [Lanes] {
+        &mut self.values
+    }
+
+    fn find_paths(&mut self) {
+        forward_widest(self);
+    }
+
     fn traceback(&self, lane: usize, row: &mut [u8]) -> f32 {
         let costs = &self.costs[0];
         let cheaper =

@@ -2,6 +2,11 @@
 
 use std::ops::Range;
 
+use crate::error::Result;
+use crate::parallel::Interrupt;
+use crate::quantizer::hadamard::rotate;
+use crate::quantizer::row_scales::round_up;
+
 /// Rows encoded at once.
 pub(crate) const LANES: usize = 16;
 
@@ -35,4 +40,50 @@ pub(crate) fn normalise_lanes(values: &mut [Lanes], unit: f32) -> Lanes {
         }
     }
     rms
+}
+
+/// The search for the best path through a trellis, for sixteen rows at once.
+pub(crate) trait PathSearch {
+    /// The values of the rows, to be filled before a search.
+    fn values(&mut self) -> &mut [Lanes];
+
+    /// Find the cheapest paths.
+    fn find_paths(&mut self);
+
+    /// Write the best path of a row; return the factor for its levels that minimises the squared error.
+    fn traceback(&self, lane: usize, row: &mut [u8]) -> f32;
+}
+
+/// Encode `columns`, shape (width, n), into `rows` of `bytes` and `scales`, shape (n,): rotated, and scaled to the root mean
+/// square `unit`.
+///
+/// # Errors
+/// [`crate::Error::Stopped`].
+///
+/// # Panics
+/// If the shapes do not agree.
+pub(crate) fn encode_lanes(
+    search: &mut impl PathSearch,
+    columns: &[f32],
+    (bytes, unit): (usize, f32),
+    rows: &mut [u8],
+    scales: &mut [f32],
+    interrupt: Interrupt<'_>,
+) -> Result<()> {
+    let n = scales.len();
+    assert_eq!(rows.len(), n * bytes, "rows are not one of {bytes} bytes per scale");
+    assert!(n == 0 || columns.len().is_multiple_of(n), "columns are not one value per scale");
+    let groups = rows.chunks_mut(LANES * bytes).zip(scales.chunks_mut(LANES)).enumerate();
+    for (group, (rows, scales)) in groups {
+        interrupt.check()?;
+        let values = search.values();
+        load_lanes(values, columns, n, group * LANES..group * LANES + scales.len());
+        rotate(values);
+        let rms = normalise_lanes(values, unit);
+        search.find_paths();
+        for (lane, (row, scale)) in rows.chunks_exact_mut(bytes).zip(scales).enumerate() {
+            *scale = round_up(rms[lane] / unit * search.traceback(lane, row));
+        }
+    }
+    Ok(())
 }

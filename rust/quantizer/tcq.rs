@@ -18,8 +18,7 @@ use crate::kernels::stride;
 use crate::matrix::MAX_DIM;
 use crate::parallel::Interrupt;
 use crate::quantizer::hadamard::{rotate, unrotate};
-use crate::quantizer::lanes::{LANES, Lanes, NO_PATH, load_lanes, normalise_lanes};
-use crate::quantizer::row_scales::round_up;
+use crate::quantizer::lanes::{LANES, Lanes, NO_PATH, PathSearch, encode_lanes};
 use crate::quantizer::sq8::QuantizedQuery;
 use crate::simd::multiversion;
 
@@ -142,22 +141,9 @@ impl Tcq {
         scales: &mut [f32],
         interrupt: Interrupt<'_>,
     ) -> Result<()> {
-        let (n, bytes) = (scales.len(), Self::row_bytes(self.quarters, dim));
-        assert_eq!(rows.len(), n * bytes, "rows are not one of {bytes} bytes per scale");
-        assert!(n == 0 || columns.len().is_multiple_of(n), "columns are not one value per scale");
-        let mut viterbi = Viterbi::new(stride(dim));
-        let groups = rows.chunks_mut(LANES * bytes).zip(scales.chunks_mut(LANES)).enumerate();
-        for (group, (rows, scales)) in groups {
-            interrupt.check()?;
-            load_lanes(&mut viterbi.values, columns, n, group * LANES..group * LANES + scales.len());
-            rotate(&mut viterbi.values);
-            let rms = normalise_lanes(&mut viterbi.values, self.unit);
-            viterbi.forward(self);
-            for (lane, (row, scale)) in rows.chunks_exact_mut(bytes).zip(scales).enumerate() {
-                *scale = round_up(rms[lane] / self.unit * viterbi.traceback(self, lane, row));
-            }
-        }
-        Ok(())
+        let mut search = Search { tcq: self, viterbi: Viterbi::new(stride(dim)) };
+        let bytes = Self::row_bytes(self.quarters, dim);
+        encode_lanes(&mut search, columns, (bytes, self.unit), rows, scales, interrupt)
     }
 
     /// Decode the levels of a row into `values`, whole words: as many as its dimension has.
@@ -227,6 +213,26 @@ pub fn accumulate_unrotated(levels: &[i8], scale: f32, values: &mut [f32]) {
     decoded.iter_mut().zip(levels).for_each(|(value, &level)| *value = [f32::from(level) * scale]);
     unrotate(decoded);
     values.iter_mut().zip(decoded).for_each(|(value, &mut [decoded])| *value += decoded);
+}
+
+/// The search for the best path of one code.
+struct Search<'a> {
+    tcq: &'a Tcq,
+    viterbi: Viterbi,
+}
+
+impl PathSearch for Search<'_> {
+    fn values(&mut self) -> &mut [Lanes] {
+        &mut self.viterbi.values
+    }
+
+    fn find_paths(&mut self) {
+        self.viterbi.forward(self.tcq);
+    }
+
+    fn traceback(&self, lane: usize, row: &mut [u8]) -> f32 {
+        self.viterbi.traceback(self.tcq, lane, row)
+    }
 }
 
 /// The Viterbi algorithm for sixteen rows at once.

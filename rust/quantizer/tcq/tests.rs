@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::linalg::rng::Rng;
+use crate::quantizer::lanes::{load_lanes, normalise_lanes};
 
 /// The code of a whole number of bits.
 fn tcq(bits: usize) -> &'static Tcq {
