@@ -2,7 +2,7 @@
 
 use crate::error::FormatError;
 use crate::quantizer::row_scales::ScaleForm;
-use crate::topk::packed_ids::IdForm;
+use crate::topk::packed_ids::{IdForm, MAX_ID_BITS};
 
 /// The first bit of each field of the word, and the bits that no field uses.
 const ID_SHIFT: u32 = 8;
@@ -45,8 +45,7 @@ impl StorageForms {
             return Err(refused("reserved", 0, word & UNUSED));
         }
         let bits = word >> ID_SHIFT & 0xff;
-        let max_bits = crate::topk::packed_ids::MAX_ID_BITS;
-        let ids = IdForm::of_bits(bits).ok_or(refused("id bits", u64::from(max_bits), bits))?;
+        let ids = IdForm::of_bits(bits).ok_or(refused("id bits", u64::from(MAX_ID_BITS), bits))?;
         let scales = match word >> SCALE_SHIFT & 0b11 {
             0 => ScaleForm::F32,
             1 => ScaleForm::Bf16,
