@@ -88,6 +88,11 @@ class Picture:
         return self.address if self.address is not None and self.address.startswith("tar:///") else ""
 
     @property
+    def content(self) -> Path | bytes:
+        """Its bytes, even if there are none; the path of a picture that is a file."""
+        return self.path if self.data is None else self.data
+
+    @property
     def path(self) -> Path:
         """The path of the file."""
         return self.folder / self.within

@@ -159,12 +159,11 @@ def _prepare(picture: Picture, preparing: _Preparing, batch: Batch) -> Outcome:
 
 
 def _decode(picture: Picture, preparing: _Preparing, batch: Batch, content: bytes | None) -> Outcome:
-    source = picture.path if picture.data is None else picture.data
     min_side = preparing.encoder.image.picture_side_px
     with preparing.budget.reservation() as reservation:
         try:
             decoded = open_image(
-                source, name=picture.member_name, min_side=min_side, reserve=reservation.take
+                picture.content, name=picture.member_name, min_side=min_side, reserve=reservation.take
             )
             if not preparing.describe:
                 batch.add(decoded.image)
@@ -186,7 +185,7 @@ def _content(picture: Picture) -> bytes | None:
     """Return the hash of a picture's bytes; None for a file that is too large to decode."""
     if picture.size_bytes > MAX_FILE_BYTES:
         return None
-    return content_hash(picture.path if picture.data is None else picture.data)
+    return content_hash(picture.content)
 
 
 def _record(picture: Picture, decoded: DecodedImage, preview: Preview, metadata: ImageMetadata) -> Record:

@@ -239,10 +239,9 @@ def _make(picture: Picture, budget: MemoryBudget) -> PendingPreview:
     item = int(picture.label or 0)
     if picture.problem is not None:
         return PendingPreview(item, reason=picture.problem)
-    source = picture.path if picture.data is None else picture.data
     with budget.reservation() as reservation:
         try:
-            decoded = open_image(source, min_side=_SIDE_PX, reserve=reservation.take)
+            decoded = open_image(picture.content, min_side=_SIDE_PX, reserve=reservation.take)
         except PictureError as error:
             return PendingPreview(item, reason=str(error))
         preview = make_preview(decoded.image)
